@@ -1,0 +1,39 @@
+# All that people run. Slow things (control plane, venv, cargo's target) are cached outside the clone.
+SHELL := /bin/bash
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tributary
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+BED := python3 tests/bed/bed.py
+TRIBUTARY := $(CARGO_TARGET_DIR)/debug/tributary
+
+.PHONY: help demo demo-down test test-bed test-rust generate lint mutants bench build
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+build:
+	@echo "build: the operator (cold: about 4 minutes, with the tests')"
+	@cargo build --locked
+
+demo: build ## a control plane, an AWS stand-in and the operator; apply the example, publish events, read them from the queue
+	@TRIBUTARY=$(TRIBUTARY) python3 tests/demo/demo.py up
+
+demo-down: ## end what demo started
+	@python3 tests/demo/demo.py down
+
+test: ## all tests
+	@tests/run.sh
+
+test-bed: ## the tests of the bed itself
+	@python3 -m unittest discover -s tests/bed
+
+generate: ## CRDs, RBAC rules, the chart's copies and the API reference, from the Rust types
+	@cargo run --locked --quiet -- generate .
+
+lint: ## rustfmt, clippy, helm lint; cargo-deny where it is installed
+	@tests/lint.sh
+
+mutants: ## apply each patch of tests/mutants/ and see its test go red
+	@tests/mutants/run.py
+
+bench: ## the operator beside the raw floor, with its aims (optimised build: 14 minutes the first time)
+	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run --no-aws -- cargo bench --locked --bench rules

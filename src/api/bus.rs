@@ -1,0 +1,76 @@
+//! `EventBus`: the default bus, or a custom bus.
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{AccountRef, CommonStatus, DeadLetter, DeletionPolicy, ManagementPolicy, Tags};
+
+/// An event bus. `name: default` stands for the bus that every account has: it is only ever used, never made, changed or deleted.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "tributary.dev",
+    version = "v1alpha1",
+    kind = "EventBus",
+    plural = "eventbuses",
+    shortname = "ebus",
+    category = "tributary",
+    namespaced,
+    status = "EventBusStatus",
+    derive = "PartialEq",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Bus", type_ = "string", json_path = ".status.identity.name"),
+    printcolumn(name = "Account", type_ = "string", json_path = ".status.identity.accountId"),
+    printcolumn(name = "Region", type_ = "string", json_path = ".status.identity.region"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
+)]
+#[x_kube(
+    validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("accountRef is immutable"),
+    validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("region is immutable"),
+    validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable"),
+    validation = Rule::new("!has(self.name) || self.name != 'default' || !(has(self.description) || has(self.kmsKeyId) || has(self.deadLetter) || has(self.tags) || has(self.deletionPolicy))").message("the default bus is only used: it takes no description, kmsKeyId, deadLetter, tags or deletionPolicy")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct EventBusSpec {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_ref: Option<AccountRef>,
+    /// Left out: the account's region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"))]
+    pub region: Option<String>,
+    /// Name in AWS; left out: `<namespace>-<name>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^[.\-_A-Za-z0-9]+$"))]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub description: Option<String>,
+    /// Id, ARN or alias of the customer key that encrypts events at rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    pub kms_key_id: Option<String>,
+    /// Takes events that the bus could not decrypt or encrypt; not those that a target refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<DeadLetter>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40))]
+    pub tags: Option<Tags>,
+    /// Namespaces, besides its own, whose rules may use the bus; `*` stands for any text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub allowed_namespaces: Vec<String>,
+    /// Left out: `Delete`, once the bus has no rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+    #[serde(default)]
+    pub management_policy: ManagementPolicy,
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventBusStatus {
+    #[serde(flatten)]
+    pub common: CommonStatus,
+}

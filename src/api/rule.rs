@@ -1,0 +1,176 @@
+//! `EventRule`: what to pick from a bus and where to send it.
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{CommonStatus, DeadLetter, DeletionPolicy, ManagementPolicy, SinkRef, Tags};
+
+/// A rule of a bus with its targets. Account and region are those of the bus.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "tributary.dev",
+    version = "v1alpha1",
+    kind = "EventRule",
+    plural = "eventrules",
+    shortname = "erule",
+    category = "tributary",
+    namespaced,
+    status = "EventRuleStatus",
+    derive = "PartialEq",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Bus", type_ = "string", json_path = ".status.identity.bus"),
+    printcolumn(name = "State", type_ = "string", json_path = ".spec.state"),
+    printcolumn(name = "Targets", type_ = "string", json_path = ".status.targetsReady"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
+)]
+#[x_kube(
+    validation = Rule::new("has(self.eventPattern) != has(self.schedule)").message("set exactly one of eventPattern and schedule"),
+    validation = Rule::new("self.busRef == oldSelf.busRef").message("busRef is immutable: AWS cannot move a rule to another bus"),
+    validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct EventRuleSpec {
+    pub bus_ref: BusRef,
+    /// Name in AWS; left out: `<namespace>-<name>`, cut with a hash at 64 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), regex(pattern = r"^[.\-_A-Za-z0-9]+$"))]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub description: Option<String>,
+    /// An event pattern in EventBridge's own words, as a YAML or JSON object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_object")]
+    pub event_pattern: Option<serde_json::Map<String, serde_json::Value>>,
+    /// `rate(5 minutes)` or `cron(0 12 * * ? *)`, in UTC; only on the default bus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^(rate|cron)\(.+\)$"))]
+    pub schedule: Option<String>,
+    #[serde(default)]
+    pub state: RuleState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40))]
+    pub tags: Option<Tags>,
+    /// At most five; `name` is the target's id in AWS.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub targets: Vec<Target>,
+    /// Left out: `Delete`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+    #[serde(default)]
+    pub management_policy: ManagementPolicy,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash, JsonSchema, strum::Display)]
+pub enum RuleState {
+    #[default]
+    Enabled,
+    Disabled,
+}
+
+/// The bus of a rule. In another namespace only where the bus's `allowedNamespaces` consent.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BusRef {
+    #[serde(default)]
+    pub kind: BusKind,
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Left out: the namespace of the rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub namespace: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
+pub enum BusKind {
+    #[default]
+    EventBus,
+}
+
+/// One destination of a rule.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
+#[x_kube(validation = Rule::new("[has(self.input), has(self.inputPath), has(self.inputTransformer)].filter(x, x).size() <= 1").message("set at most one of input, inputPath and inputTransformer"))]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// The target's id in AWS.
+    #[schemars(length(max = 64), regex(pattern = r"^[.\-_A-Za-z0-9]+$"))]
+    pub name: String,
+    pub sink_ref: SinkRef,
+    /// Constant JSON object that is sent in place of the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_object")]
+    pub input: Option<serde_json::Map<String, serde_json::Value>>,
+    /// JSON path of the part of the event that is sent, such as `$.detail`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^\$"))]
+    pub input_path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_transformer: Option<InputTransformer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryPolicy>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<DeadLetter>,
+}
+
+/// Takes values out of the event and puts them into a text.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InputTransformer {
+    /// Name to JSON path, such as `id: $.detail.id`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(length(max = 100))]
+    pub input_paths_map: BTreeMap<String, String>,
+    /// Text in which `<name>` stands for the value.
+    #[schemars(length(min = 1, max = 8192))]
+    pub input_template: String,
+}
+
+/// How long EventBridge tries. Left out: 24 hours, 185 attempts.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RetryPolicy {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 60, max = 86400))]
+    pub maximum_event_age_seconds: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 185))]
+    pub maximum_retry_attempts: Option<i32>,
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventRuleStatus {
+    #[serde(flatten)]
+    pub common: CommonStatus,
+    /// Targets in place, of those in spec, such as `1/2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets_ready: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub targets: Vec<TargetStatus>,
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetStatus {
+    pub name: String,
+    /// ARN of the destination, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// Whether AWS holds the target as it is in spec.
+    pub ready: bool,
+    /// Why not, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}

@@ -1,0 +1,141 @@
+//! What AWS's errors mean: one class per error, and a message that says who said what and what to do next.
+
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+
+use crate::runtime::halt::{Class, Halt, Reason};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct AwsError {
+    /// `service:Operation`.
+    pub call: &'static str,
+    /// AWS's error code; empty when no answer was understood.
+    pub code: String,
+    pub message: String,
+    pub status: u16,
+}
+
+impl AwsError {
+    pub fn new<E>(call: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let service = error.as_service_error();
+        let code = service.and_then(ProvideErrorMetadata::code).unwrap_or_default().to_owned();
+        let message = match service.and_then(ProvideErrorMetadata::message) {
+            Some(message) => message.to_owned(),
+            None => match error {
+                SdkError::TimeoutError(_) => "no answer within the time limit".into(),
+                SdkError::ServiceError(_) => format!("{code} without a message"),
+                // The context names the cause (connection refused, no credentials, ...), never a request's contents.
+                other => DisplayErrorContext(other).to_string(),
+            },
+        };
+        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+        Self { call, code, message: shorten(message), status }
+    }
+
+    /// The thing that was asked for does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.code.as_str(), "ResourceNotFoundException" | "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue")
+    }
+
+    /// What the metric is labelled with.
+    pub fn outcome(&self) -> &'static str {
+        self.class().0.into()
+    }
+
+    fn class(&self) -> (Class, Reason) {
+        use Class::{Conflict, Refused, Throttled, Transient};
+        match self.code.as_str() {
+            "ThrottlingException"
+            | "Throttling"
+            | "RequestThrottled"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "SlowDown" => (Throttled, Reason::Throttled),
+            "AccessDeniedException"
+            | "AccessDenied"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "ExpiredTokenException"
+            | "ExpiredToken"
+            | "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
+            | "AuthFailure"
+            | "AccessDeniedByAuthorization"
+            | "KMS.AccessDeniedException" => (Refused, Reason::AccessDenied),
+            "LimitExceededException" | "OverLimit" | "PolicyLengthExceededException" => (Refused, Reason::QuotaExceeded),
+            "ConcurrentModificationException" | "OperationAbortedException" => (Conflict, Reason::Conflict),
+            "QueueDeletedRecently" | "AWS.SimpleQueueService.QueueDeletedRecently" => (Transient, Reason::NameNotFreeYet),
+            "" => (Transient, Reason::Unavailable),
+            _ if self.status >= 500 || self.status == 0 => (Transient, Reason::Unavailable),
+            _ if self.status == 429 => (Throttled, Reason::Throttled),
+            _ => (Refused, Reason::Rejected),
+        }
+    }
+
+    fn next_step(&self, reason: Reason) -> String {
+        match reason {
+            Reason::AccessDenied => {
+                format!("Give the operator's identity in this account the right {}, or correct the AwsAccount's credentials", self.call)
+            }
+            Reason::QuotaExceeded => "Ask AWS for a higher quota, or remove what is not needed".into(),
+            Reason::Throttled => {
+                "It is tried again by itself; if it stays, lower --quota, for the limit is shared with others in the account".into()
+            }
+            Reason::NameNotFreeYet => "SQS frees a deleted queue's name after 60 seconds; it is tried again by itself".into(),
+            Reason::Conflict | Reason::Unavailable => "It is tried again by itself".into(),
+            _ if self.code == "InvalidEventPatternException" => "Correct spec.eventPattern".into(),
+            _ if self.message.contains("ScheduleExpression") => "Correct spec.schedule".into(),
+            _ if self.message.contains("InputTemplate") || self.message.contains("InputPath") => {
+                "Correct the target's inputTransformer or inputPath in spec.targets".into()
+            }
+            _ => "Correct the spec; it is tried again by itself in case something in AWS changes".into(),
+        }
+    }
+}
+
+impl From<AwsError> for Halt {
+    fn from(error: AwsError) -> Self {
+        let (class, reason) = error.class();
+        let code = if error.code.is_empty() { String::new() } else { format!("{}: ", error.code) };
+        let message = format!("{}: {code}{}. {}", error.call, error.message.trim_end_matches('.'), error.next_step(reason));
+        Halt::new(class, reason, message)
+    }
+}
+
+/// AWS may echo a whole payload; a condition is no place for it.
+fn shorten(message: String) -> String {
+    const LONGEST: usize = 600;
+    if message.chars().count() <= LONGEST {
+        return message.replace('\n', " ");
+    }
+    let cut: String = message.chars().take(LONGEST).collect();
+    format!("{} ... (cut)", cut.replace('\n', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn halt(code: &str, status: u16) -> Halt {
+        AwsError { call: "events:PutRule", code: code.into(), message: "m".into(), status }.into()
+    }
+
+    #[test]
+    fn throttling_and_outages_pass_and_refusals_are_tried_again() {
+        assert_eq!(halt("ThrottlingException", 400).class, Class::Throttled);
+        assert_eq!(halt("InternalException", 500).class, Class::Transient);
+        assert_eq!(halt("", 0).class, Class::Transient);
+        assert_eq!(halt("AccessDeniedException", 400).reason, Reason::AccessDenied);
+        assert_eq!(halt("LimitExceededException", 400).reason, Reason::QuotaExceeded);
+        assert_eq!(halt("ValidationException", 400).class, Class::Refused);
+        assert!(halt("AccessDeniedException", 400).message.contains("events:PutRule"));
+    }
+
+    #[test]
+    fn a_long_answer_is_cut() {
+        assert!(shorten("é".repeat(5_000)).chars().count() < 700);
+    }
+}

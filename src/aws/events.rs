@@ -1,0 +1,300 @@
+//! Adapter of EventBridge: reads into `Observed...`, one call per step.
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_eventbridge::types::{self as sdk, RuleState, Tag};
+use futures::future::BoxFuture;
+
+use super::{AwsError, Priority, Session};
+use crate::{
+    api::Tags,
+    resources::{ObservedBus, ObservedRule, names::DEFAULT_BUS},
+    runtime::halt::{Class, Halt, Reason},
+    steps::{BusSettings, EventsStep, RuleSettings, TargetSettings},
+};
+
+/// Sends one request at this session's pace.
+macro_rules! send {
+    ($self:expr, $call:literal, $request:expr) => {
+        $self.call(&$self.shared.events, $call, $self.priority, $request.send()).await
+    };
+}
+
+impl Session {
+    pub async fn bus(&self, name: &str) -> Result<Option<ObservedBus>, Halt> {
+        match send!(self, "events:DescribeEventBus", self.events.describe_event_bus().name(name)) {
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+            Ok(bus) => Ok(Some(ObservedBus {
+                name: name.to_owned(),
+                arn: bus.arn.unwrap_or_default(),
+                settings: BusSettings {
+                    description: bus.description.filter(|text| !text.is_empty()),
+                    kms_key_id: bus.kms_key_identifier.filter(|text| !text.is_empty()),
+                    dead_letter_arn: bus.dead_letter_config.and_then(|config| config.arn).filter(|text| !text.is_empty()),
+                },
+                tags: None,
+                rules: vec![],
+            })),
+        }
+    }
+
+    /// Tags of a bus or rule.
+    pub async fn event_tags(&self, arn: &str) -> Result<Tags, Halt> {
+        let tags = send!(self, "events:ListTagsForResource", self.events.list_tags_for_resource().resource_arn(arn))?;
+        Ok(tags.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect())
+    }
+
+    /// One rule, as the list of its bus has it; the list may be this old.
+    pub async fn rule(&self, bus: &str, name: &str, age: Duration) -> Result<Option<ObservedRule>, Halt> {
+        self.shared.rules.read(bus, age, || self.list_rules(bus), |rules| rules.get(name).cloned()).await
+    }
+
+    /// Names of all rules that the bus has.
+    pub async fn rule_names(&self, bus: &str) -> Result<Vec<String>, Halt> {
+        self.shared.rules.read(bus, Duration::ZERO, || self.list_rules(bus), |rules| rules.keys().cloned().collect()).await
+    }
+
+    fn list_rules<'a>(&'a self, bus: &'a str) -> BoxFuture<'a, Result<Vec<ObservedRule>, Halt>> {
+        Box::pin(async move {
+            let (mut rules, mut next) = (Vec::new(), None);
+            loop {
+                // A page serves up to 100 rules, and somebody always waits for it: it is no sweep call.
+                let request = self.events.list_rules().event_bus_name(bus).limit(100).set_next_token(next);
+                let page = self.call(&self.shared.events, "events:ListRules", Priority::Change, request.send()).await;
+                let page = match page {
+                    Err(error) if error.is_not_found() => return Ok(vec![]),
+                    page => page?,
+                };
+                rules.extend(page.rules.unwrap_or_default().into_iter().map(|rule| observed_rule(bus, rule)));
+                next = page.next_token.filter(|token| !token.is_empty());
+                if next.is_none() {
+                    return Ok(rules);
+                }
+            }
+        })
+    }
+
+    pub async fn targets(&self, bus: &str, rule: &str) -> Result<Vec<TargetSettings>, Halt> {
+        let (mut targets, mut next) = (Vec::new(), None);
+        loop {
+            let request = self.events.list_targets_by_rule().event_bus_name(bus).rule(rule).set_next_token(next);
+            let page = match send!(self, "events:ListTargetsByRule", request) {
+                Err(error) if error.is_not_found() => return Ok(vec![]),
+                page => page?,
+            };
+            targets.extend(page.targets.unwrap_or_default().into_iter().map(observed_target));
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                return Ok(targets);
+            }
+        }
+    }
+
+    /// The only writes to EventBridge.
+    pub async fn apply_events(&self, step: &EventsStep) -> Result<(), Halt> {
+        let events = &self.events;
+        match step {
+            EventsStep::CreateEventBus { name, settings, tags } => {
+                let request = events
+                    .create_event_bus()
+                    .name(name)
+                    .set_description(settings.description.clone())
+                    .set_kms_key_identifier(settings.kms_key_id.clone())
+                    .set_dead_letter_config(dead_letter(settings.dead_letter_arn.as_ref()))
+                    .set_tags(Some(sdk_tags(tags)?));
+                send!(self, "events:CreateEventBus", request)?;
+            }
+            EventsStep::UpdateEventBus { name, settings } => {
+                // What is left out may stay as it is; empty says that there shall be none.
+                let request = events
+                    .update_event_bus()
+                    .name(name)
+                    .description(settings.description.clone().unwrap_or_default())
+                    .kms_key_identifier(settings.kms_key_id.clone().unwrap_or_default())
+                    .dead_letter_config(
+                        dead_letter(settings.dead_letter_arn.as_ref()).unwrap_or_else(|| sdk::DeadLetterConfig::builder().build()),
+                    );
+                send!(self, "events:UpdateEventBus", request)?;
+            }
+            EventsStep::DeleteEventBus { name } => {
+                send!(self, "events:DeleteEventBus", events.delete_event_bus().name(name))?;
+            }
+            EventsStep::PutRule { bus, name, settings, tags } => self.put_rule(bus, name, settings, tags.as_ref()).await?,
+            EventsStep::DeleteRule { bus, name } => {
+                let answer = send!(self, "events:DeleteRule", events.delete_rule().event_bus_name(bus).name(name));
+                self.wrote_rule(bus, name, answer.as_ref().err(), None).await;
+                ignore_not_found(answer)?;
+            }
+            EventsStep::PutTargets { bus, rule, targets } => {
+                let targets = targets.iter().map(sdk_target).collect::<Result<Vec<_>, _>>()?;
+                let answer =
+                    send!(self, "events:PutTargets", events.put_targets().event_bus_name(bus).rule(rule).set_targets(Some(targets)))?;
+                // HTTP 200 is not success.
+                let failed = answer.failed_entries.unwrap_or_default();
+                let failed = failed.into_iter().map(|entry| (entry.target_id, entry.error_code, entry.error_message));
+                failed_entries("events:PutTargets", answer.failed_entry_count, failed)?;
+            }
+            EventsStep::RemoveTargets { bus, rule, ids } => {
+                let request = events.remove_targets().event_bus_name(bus).rule(rule).set_ids(Some(ids.clone()));
+                if let Some(answer) = ignore_not_found(send!(self, "events:RemoveTargets", request))? {
+                    let failed = answer.failed_entries.unwrap_or_default().into_iter();
+                    let failed: Vec<_> = failed.filter(|entry| entry.error_code.as_deref() != Some("ResourceNotFoundException")).collect();
+                    let count = i32::try_from(failed.len()).unwrap_or(i32::MAX);
+                    let failed = failed.into_iter().map(|entry| (entry.target_id, entry.error_code, entry.error_message));
+                    failed_entries("events:RemoveTargets", count, failed)?;
+                }
+            }
+            EventsStep::TagResource { arn, tags } => {
+                send!(self, "events:TagResource", events.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(tags)?)))?;
+            }
+            EventsStep::UntagResource { arn, keys } => {
+                send!(self, "events:UntagResource", events.untag_resource().resource_arn(arn).set_tag_keys(Some(keys.clone())))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn put_rule(&self, bus: &str, name: &str, settings: &RuleSettings, tags: Option<&Tags>) -> Result<(), Halt> {
+        let request = self
+            .events
+            .put_rule()
+            .event_bus_name(bus)
+            .name(name)
+            .set_description(settings.description.clone())
+            .set_event_pattern(settings.pattern.as_ref().map(ToString::to_string))
+            .set_schedule_expression(settings.schedule.clone())
+            // Left out, AWS enables the rule; a disabled one must say so each time.
+            .state(if settings.enabled { RuleState::Enabled } else { RuleState::Disabled })
+            .set_tags(tags.map(sdk_tags).transpose()?);
+        let answer = send!(self, "events:PutRule", request);
+        let arn = answer.as_ref().ok().and_then(|answer| answer.rule_arn.clone()).unwrap_or_default();
+        let rule = ObservedRule {
+            bus: bus.into(),
+            name: name.into(),
+            arn,
+            settings: settings.clone(),
+            managed_by: None,
+            targets: None,
+            tags: None,
+        };
+        self.wrote_rule(bus, name, answer.as_ref().err(), Some(rule)).await;
+        answer.map(drop).map_err(Halt::from)
+    }
+
+    async fn wrote_rule(&self, bus: &str, name: &str, error: Option<&AwsError>, rule: Option<ObservedRule>) {
+        match error {
+            None => self.shared.rules.wrote(bus, name, rule).await,
+            Some(_) => self.shared.rules.forget(bus).await,
+        }
+    }
+}
+
+fn ignore_not_found<T>(answer: Result<T, AwsError>) -> Result<Option<T>, Halt> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn failed_entries(
+    call: &str,
+    count: i32,
+    entries: impl Iterator<Item = (Option<String>, Option<String>, Option<String>)>,
+) -> Result<(), Halt> {
+    if count == 0 {
+        return Ok(());
+    }
+    let entries: Vec<_> =
+        entries.map(|(id, code, message)| (id.unwrap_or_default(), code.unwrap_or_default(), message.unwrap_or_default())).collect();
+    let passing = entries.iter().any(|(_, code, _)| code.contains("Concurrent") || code.contains("Throttl") || code.contains("Internal"));
+    let text: Vec<_> = entries.iter().map(|(id, code, message)| format!("target {id}: {code}: {message}")).collect();
+    let class = if passing { Class::Transient } else { Class::Refused };
+    let text = if text.is_empty() { format!("{count} entries failed, and AWS does not say which") } else { text.join("; ") };
+    Err(Halt::new(
+        class,
+        Reason::TargetRejected,
+        format!("{call}: AWS answered 200 and refused {count}: {text}. Correct that target in spec.targets; it is tried again by itself"),
+    ))
+}
+
+fn dead_letter(arn: Option<&String>) -> Option<sdk::DeadLetterConfig> {
+    arn.map(|arn| sdk::DeadLetterConfig::builder().arn(arn).build())
+}
+
+fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, Halt> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build().map_err(unbuilt)).collect()
+}
+
+fn unbuilt(error: impl std::fmt::Display) -> Halt {
+    Halt::invalid(Reason::InvalidSpec, format!("the request could not be built: {error}"))
+}
+
+fn sdk_target(target: &TargetSettings) -> Result<sdk::Target, Halt> {
+    let transformer = target.transformer.as_ref().map(|(paths, template)| {
+        let paths: Option<HashMap<_, _>> = (!paths.is_empty()).then(|| paths.clone().into_iter().collect());
+        sdk::InputTransformer::builder().set_input_paths_map(paths).input_template(template).build().map_err(unbuilt)
+    });
+    let retry = (target.maximum_event_age_seconds.is_some() || target.maximum_retry_attempts.is_some()).then(|| {
+        sdk::RetryPolicy::builder()
+            .set_maximum_event_age_in_seconds(target.maximum_event_age_seconds)
+            .set_maximum_retry_attempts(target.maximum_retry_attempts)
+            .build()
+    });
+    sdk::Target::builder()
+        .id(&target.id)
+        .arn(&target.arn)
+        .set_role_arn(target.role_arn.clone())
+        .set_input(target.input.as_ref().map(ToString::to_string))
+        .set_input_path(target.input_path.clone())
+        .set_input_transformer(transformer.transpose()?)
+        .set_sqs_parameters(target.message_group_id.as_ref().map(|id| sdk::SqsParameters::builder().message_group_id(id).build()))
+        .set_retry_policy(retry)
+        .set_dead_letter_config(dead_letter(target.dead_letter_arn.as_ref()))
+        .build()
+        .map_err(unbuilt)
+}
+
+fn observed_rule(bus: &str, rule: sdk::Rule) -> ObservedRule {
+    ObservedRule {
+        bus: rule
+            .event_bus_name
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| if bus.is_empty() { DEFAULT_BUS.into() } else { bus.into() }),
+        name: rule.name.unwrap_or_default(),
+        arn: rule.arn.unwrap_or_default(),
+        settings: RuleSettings {
+            description: rule.description.filter(|text| !text.is_empty()),
+            // A pattern that is no JSON cannot be ours, and differs from whatever we want.
+            pattern: rule
+                .event_pattern
+                .filter(|text| !text.is_empty())
+                .map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))),
+            schedule: rule.schedule_expression.filter(|text| !text.is_empty()),
+            enabled: rule.state != Some(RuleState::Disabled),
+        },
+        managed_by: rule.managed_by.filter(|text| !text.is_empty()),
+        targets: None,
+        tags: None,
+    }
+}
+
+fn observed_target(target: sdk::Target) -> TargetSettings {
+    let retry = target.retry_policy;
+    TargetSettings {
+        id: target.id,
+        arn: target.arn,
+        role_arn: target.role_arn.filter(|text| !text.is_empty()),
+        input: target
+            .input
+            .filter(|text| !text.is_empty())
+            .map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))),
+        input_path: target.input_path.filter(|text| !text.is_empty()),
+        transformer: target.input_transformer.map(|t| (t.input_paths_map.unwrap_or_default().into_iter().collect(), t.input_template)),
+        message_group_id: target.sqs_parameters.and_then(|sqs| sqs.message_group_id),
+        maximum_event_age_seconds: retry.as_ref().and_then(|retry| retry.maximum_event_age_in_seconds),
+        maximum_retry_attempts: retry.as_ref().and_then(|retry| retry.maximum_retry_attempts),
+        dead_letter_arn: target.dead_letter_config.and_then(|config| config.arn),
+    }
+}

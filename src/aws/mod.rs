@@ -1,0 +1,14 @@
+//! The only code that knows the SDK: one adapter file per service, sessions per account, quota, error classes.
+//!
+//! Adapters take and give the words of `steps/` and `resources/`; no type of the SDK leaves this folder.
+
+mod error;
+mod events;
+mod pace;
+mod rules;
+mod session;
+mod sqs;
+
+pub use error::AwsError;
+pub use pace::Priority;
+pub use session::{AwsOptions, Session, Sessions, StaticKeys};

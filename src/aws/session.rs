@@ -1,0 +1,225 @@
+//! Sessions: as whom we work in an account and region. No session exists before `sts:GetCallerIdentity` has named the right account.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, sts::AssumeRoleProvider};
+use aws_credential_types::Credentials;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+
+use super::{AwsError, Priority, pace::Pace, rules::RuleLists};
+use crate::{
+    api::AwsAccount,
+    resources::CallerIdentity,
+    runtime::{
+        halt::{Halt, Reason},
+        metrics::Metrics,
+    },
+};
+
+#[derive(Clone, Debug)]
+pub struct AwsOptions {
+    /// Control-plane calls a second per account and region, 0 for no limit.
+    pub quota: u32,
+    /// Of these, what the full sweep may use.
+    pub sweep_quota: u32,
+    /// Calls in flight per account and region.
+    pub in_flight: usize,
+    pub timeout: Duration,
+}
+
+/// Static credentials from a Secret. Their values leave this type only towards the SDK.
+pub struct StaticKeys {
+    pub access_key_id: String,
+    pub secret_access_key: SecretString,
+    pub session_token: Option<SecretString>,
+    /// Tells one content of the Secret from the next.
+    pub version: String,
+}
+
+/// What is shared by all who work in one account and region, whichever `AwsAccount` they come by.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub events: Pace,
+    pub sqs: Pace,
+    pub rules: RuleLists,
+    pub queue_urls: Mutex<HashMap<String, String>>,
+    /// One writer per policy: the key is the ARN of what bears it.
+    pub policies: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+}
+
+#[derive(Clone)]
+pub struct Session {
+    pub(super) shared: Arc<Shared>,
+    pub(super) events: aws_sdk_eventbridge::Client,
+    pub(super) sqs: aws_sdk_sqs::Client,
+    pub(super) priority: Priority,
+    pub(super) metrics: Arc<Metrics>,
+    pub caller: CallerIdentity,
+}
+
+impl Session {
+    /// The same session for calls of this priority.
+    pub fn at(&self, priority: Priority) -> Self {
+        Self { priority, ..self.clone() }
+    }
+
+    /// One call: takes its place in the pace, is counted, and its error gets its class.
+    pub(super) async fn call<T, E>(
+        &self,
+        pace: &Pace,
+        call: &'static str,
+        priority: Priority,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, AwsError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let _in_flight = pace.enter(priority).await;
+        let answer = request.await.map_err(|error| AwsError::new(call, &error));
+        let outcome = answer.as_ref().map_or_else(AwsError::outcome, |_| "ok");
+        pace.outcome(outcome == "Throttled");
+        self.metrics.aws_call(call, outcome);
+        if let Err(error) = &answer {
+            tracing::debug!(call, code = %error.code, status = error.status, "AWS answered with an error");
+        }
+        answer
+    }
+}
+
+type Cell = Arc<Mutex<Option<Result<Session, (Halt, Instant)>>>>;
+
+/// A refused identity is asked for again after this long, not once per object that wants it.
+const RETRY_REFUSED: Duration = Duration::from_secs(2);
+
+pub struct Sessions {
+    options: AwsOptions,
+    /// Loaded once: the pod's own identity.
+    base: tokio::sync::OnceCell<SdkConfig>,
+    cells: Mutex<HashMap<String, Cell>>,
+    shared: Mutex<HashMap<(String, String), Arc<Shared>>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Sessions {
+    pub fn new(options: AwsOptions, metrics: Arc<Metrics>) -> Self {
+        Self { options, base: tokio::sync::OnceCell::new(), cells: Mutex::default(), shared: Mutex::default(), metrics }
+    }
+
+    /// The session of an account in a region. `keys` are those of the account's Secret, if it names one.
+    pub async fn open(&self, account: &AwsAccount, region: &str, keys: Option<StaticKeys>) -> Result<Session, Halt> {
+        let meta = &account.metadata;
+        let version = keys.as_ref().map(|keys| keys.version.as_str()).unwrap_or_default();
+        let prefix = format!("{}/{}/", meta.name.as_deref().unwrap_or_default(), meta.uid.as_deref().unwrap_or_default());
+        let key = format!("{prefix}{}/{version}/{region}", meta.generation.unwrap_or_default());
+        let cell = {
+            let mut cells = self.cells.lock().await;
+            // What was made from an older spec or Secret of the same account is not used again.
+            let current = format!("{prefix}{}/{version}/", meta.generation.unwrap_or_default());
+            cells.retain(|key, _| !key.starts_with(&prefix) || key.starts_with(&current));
+            cells.entry(key).or_default().clone()
+        };
+        let mut cell = cell.lock().await;
+        match cell.as_ref() {
+            Some(Ok(session)) => return Ok(session.clone()),
+            Some(Err((halt, at))) if at.elapsed() < RETRY_REFUSED => return Err(halt.clone()),
+            _ => {}
+        }
+        let opened = self.connect(account, region, keys).await;
+        *cell = Some(opened.clone().map_err(|halt| (halt, Instant::now())));
+        opened
+    }
+
+    /// Asks AWS again who we are, at the next call of `open`.
+    pub async fn forget(&self, account: &str) {
+        self.cells.lock().await.retain(|key, _| !key.starts_with(&format!("{account}/")));
+    }
+
+    async fn connect(&self, account: &AwsAccount, region: &str, keys: Option<StaticKeys>) -> Result<Session, Halt> {
+        let config = self.config(account, region, keys).await;
+        let sts = aws_sdk_sts::Client::new(&config);
+        let asked = sts.get_caller_identity().send().await.map_err(|error| AwsError::new("sts:GetCallerIdentity", &error));
+        self.metrics.aws_call("sts:GetCallerIdentity", asked.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
+        let answer = asked.map_err(|error| {
+            let mut halt = Halt::from(error);
+            if halt.reason == Reason::Unavailable && halt.message.contains("credentials") {
+                halt = Halt::new(crate::runtime::halt::Class::Refused, Reason::AccessDenied, halt.message);
+            }
+            halt
+        })?;
+        let caller = CallerIdentity { account_id: answer.account.unwrap_or_default(), arn: answer.arn.unwrap_or_default() };
+        caller.check(&account.spec.account_id)?;
+        Ok(Session {
+            shared: self.shared(&account.spec.account_id, region).await,
+            events: aws_sdk_eventbridge::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            priority: Priority::Change,
+            metrics: self.metrics.clone(),
+            caller,
+        })
+    }
+
+    async fn shared(&self, account_id: &str, region: &str) -> Arc<Shared> {
+        let options = &self.options;
+        let mut shared = self.shared.lock().await;
+        let entry = shared.entry((account_id.to_owned(), region.to_owned())).or_insert_with(|| {
+            Arc::new(Shared {
+                events: Pace::new(options.quota, options.sweep_quota, options.in_flight),
+                sqs: Pace::new(0, 0, options.in_flight),
+                rules: RuleLists::default(),
+                queue_urls: Mutex::default(),
+                policies: Mutex::default(),
+            })
+        });
+        entry.clone()
+    }
+
+    async fn config(&self, account: &AwsAccount, region: &str, keys: Option<StaticKeys>) -> SdkConfig {
+        let timeout = TimeoutConfig::builder()
+            .connect_timeout(self.options.timeout.min(Duration::from_secs(3)))
+            .operation_timeout(self.options.timeout)
+            .build();
+        // Retries are ours: each goes through the pace, and the object's own backoff decides when.
+        let retry = RetryConfig::disabled();
+        let base = self
+            .base
+            .get_or_init(|| async {
+                // The region is that of each object; asking the instance for one would only take time.
+                let region = Region::new(account.spec.region.clone());
+                aws_config::defaults(BehaviorVersion::latest())
+                    .region(region)
+                    .retry_config(retry.clone())
+                    .timeout_config(timeout.clone())
+                    .load()
+                    .await
+            })
+            .await;
+        let mut builder = base.to_builder().region(Region::new(region.to_owned()));
+        if let Some(endpoint) = &account.spec.endpoint {
+            builder = builder.endpoint_url(endpoint);
+        }
+        if let Some(keys) = keys {
+            let token = keys.session_token.as_ref().map(|token| token.expose_secret().to_owned());
+            let credentials = Credentials::new(keys.access_key_id, keys.secret_access_key.expose_secret(), token, None, "Secret");
+            return builder.credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials)).build();
+        }
+        if let Some(role) = account.spec.credentials.as_ref().and_then(|credentials| credentials.assume_role.as_ref()) {
+            let config = builder.build();
+            builder = config.to_builder();
+            let mut provider = AssumeRoleProvider::builder(&role.role_arn).configure(&config).session_name("tributary");
+            if let Some(id) = &role.external_id {
+                provider = provider.external_id(id);
+            }
+            let provider = provider.build().await;
+            builder = builder.credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(provider));
+        }
+        builder.build()
+    }
+}

@@ -1,0 +1,194 @@
+//! Adapter of SQS: reads into `Observed...`, one write per step. A policy is read, merged and read back by one writer at a time.
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+
+use super::{AwsError, Session};
+use crate::{
+    api::Tags,
+    runtime::halt::{Class, Halt, Reason},
+    sinks::sqs::ObservedQueue,
+    steps::{QueueAttributes, SqsStep},
+};
+
+macro_rules! send {
+    ($self:expr, $call:literal, $request:expr) => {
+        $self.call(&$self.shared.sqs, $call, $self.priority, $request.send()).await
+    };
+}
+
+impl Session {
+    /// The queue with all its attributes; with its tags if asked.
+    pub async fn queue(&self, name: &str, tags: bool) -> Result<Option<ObservedQueue>, Halt> {
+        let Some(url) = self.queue_url(name).await? else { return Ok(None) };
+        let attributes = match self.queue_attributes(&url).await {
+            Err(error) if error.is_not_found() => {
+                self.shared.queue_urls.lock().await.remove(name);
+                return Ok(None);
+            }
+            attributes => attributes?,
+        };
+        let tags = if tags { Some(self.queue_tags(&url).await?) } else { None };
+        Ok(Some(ObservedQueue { name: name.to_owned(), attributes, tags }))
+    }
+
+    async fn queue_attributes(&self, url: &str) -> Result<QueueAttributes, AwsError> {
+        let request = self.sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
+        let answer = send!(self, "sqs:GetQueueAttributes", request)?;
+        let attributes = answer.attributes.unwrap_or_default();
+        // Counts of messages change all the time, and nothing of ours hangs on them.
+        let steady = attributes.into_iter().filter(|(name, _)| !name.as_str().starts_with("Approximate"));
+        Ok(steady.map(|(name, value)| (name.as_str().to_owned(), value)).collect())
+    }
+
+    async fn queue_tags(&self, url: &str) -> Result<Tags, Halt> {
+        let answer = send!(self, "sqs:ListQueueTags", self.sqs.list_queue_tags().queue_url(url))?;
+        Ok(answer.tags.unwrap_or_default().into_iter().collect())
+    }
+
+    async fn queue_url(&self, name: &str) -> Result<Option<String>, Halt> {
+        if let Some(url) = self.shared.queue_urls.lock().await.get(name) {
+            return Ok(Some(url.clone()));
+        }
+        let url = match send!(self, "sqs:GetQueueUrl", self.sqs.get_queue_url().queue_name(name)) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            answer => answer?.queue_url,
+        };
+        if let Some(url) = &url {
+            self.shared.queue_urls.lock().await.insert(name.to_owned(), url.clone());
+        }
+        Ok(url)
+    }
+
+    async fn known_url(&self, name: &str) -> Result<String, Halt> {
+        self.queue_url(name).await?.ok_or_else(|| Halt::transient(format!("queue {name} is not there any more; it is looked at again")))
+    }
+
+    /// The only writes to SQS.
+    pub async fn apply_sqs(&self, step: &SqsStep) -> Result<(), Halt> {
+        match step {
+            SqsStep::CreateQueue { name, attributes, tags } => {
+                let request = self
+                    .sqs
+                    .create_queue()
+                    .queue_name(name)
+                    .set_attributes((!attributes.is_empty()).then(|| sdk_attributes(attributes)))
+                    .set_tags((!tags.is_empty()).then(|| tags.clone().into_iter().collect()));
+                let answer = send!(self, "sqs:CreateQueue", request)?;
+                if let Some(url) = answer.queue_url {
+                    self.shared.queue_urls.lock().await.insert(name.clone(), url);
+                }
+            }
+            SqsStep::SetQueueAttributes { name, attributes } => {
+                let url = self.known_url(name).await?;
+                self.set_attributes(&url, attributes).await?;
+            }
+            SqsStep::PutStatement { name, statement } => {
+                let sid = statement.get("Sid").and_then(Value::as_str).unwrap_or_default();
+                self.change_policy(name, sid, Some(statement)).await?;
+            }
+            SqsStep::RemoveStatement { name, sid } => self.change_policy(name, sid, None).await?,
+            SqsStep::TagQueue { name, tags } => {
+                let url = self.known_url(name).await?;
+                send!(self, "sqs:TagQueue", self.sqs.tag_queue().queue_url(url).set_tags(Some(tags.clone().into_iter().collect())))?;
+            }
+            SqsStep::UntagQueue { name, keys } => {
+                let url = self.known_url(name).await?;
+                send!(self, "sqs:UntagQueue", self.sqs.untag_queue().queue_url(url).set_tag_keys(Some(keys.clone())))?;
+            }
+            SqsStep::DeleteQueue { name } => {
+                let Some(url) = self.queue_url(name).await? else { return Ok(()) };
+                let answer = send!(self, "sqs:DeleteQueue", self.sqs.delete_queue().queue_url(url));
+                self.shared.queue_urls.lock().await.remove(name);
+                match answer {
+                    Err(error) if error.is_not_found() => {}
+                    answer => drop(answer?),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn set_attributes(&self, url: &str, attributes: &QueueAttributes) -> Result<(), Halt> {
+        let request = self.sqs.set_queue_attributes().queue_url(url).set_attributes(Some(sdk_attributes(attributes)));
+        send!(self, "sqs:SetQueueAttributes", request)?;
+        Ok(())
+    }
+
+    /// Reads the policy, merges by our own `Sid`, writes, and reads back: SQS has no revision, so another writer may have come in between.
+    async fn change_policy(&self, name: &str, sid: &str, statement: Option<&Value>) -> Result<(), Halt> {
+        let lock = self.shared.policies.lock().await.entry(name.to_owned()).or_default().clone();
+        let _one_writer = lock.lock().await;
+        let url = self.known_url(name).await?;
+        let before = self.queue_attributes(&url).await?.remove("Policy").unwrap_or_default();
+        let after = merge(&before, sid, statement)?;
+        self.set_attributes(&url, &QueueAttributes::from([("Policy".into(), after.clone())])).await?;
+        let now = self.queue_attributes(&url).await?.remove("Policy").unwrap_or_default();
+        if statements(&now)? == statements(&after)? {
+            return Ok(());
+        }
+        Err(Halt::new(
+            Class::Conflict,
+            Reason::Conflict,
+            format!("the policy of queue {name} was written by somebody else in between; it is merged again"),
+        ))
+    }
+}
+
+fn sdk_attributes(attributes: &QueueAttributes) -> std::collections::HashMap<QueueAttributeName, String> {
+    attributes.iter().map(|(name, value)| (QueueAttributeName::from(name.as_str()), value.clone())).collect()
+}
+
+fn parse(policy: &str) -> Result<Value, Halt> {
+    if policy.is_empty() {
+        return Ok(json!({"Version": "2012-10-17", "Statement": []}));
+    }
+    serde_json::from_str(policy).map_err(|error| {
+        Halt::new(
+            Class::Refused,
+            Reason::Rejected,
+            format!("the queue's present policy is no JSON ({error}); it is left as it is. Correct it in AWS"),
+        )
+    })
+}
+
+fn statements(policy: &str) -> Result<Vec<Value>, Halt> {
+    Ok(match parse(policy)?.get_mut("Statement").map(Value::take) {
+        Some(Value::Array(statements)) => statements,
+        Some(Value::Null) | None => vec![],
+        Some(single) => vec![single],
+    })
+}
+
+/// Other people's statements and the rest of the document stay as they are; without any statement the policy goes (`""`, recorded fact Q9).
+fn merge(policy: &str, sid: &str, statement: Option<&Value>) -> Result<String, Halt> {
+    let mut document = parse(policy)?;
+    let mut all = statements(policy)?;
+    all.retain(|other| other.get("Sid").and_then(Value::as_str) != Some(sid));
+    all.extend(statement.cloned());
+    if all.is_empty() {
+        return Ok(String::new());
+    }
+    if let Some(object) = document.as_object_mut() {
+        object.insert("Statement".into(), Value::Array(all));
+    }
+    Ok(document.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_peoples_statements_survive_and_ours_leave() -> Result<(), Halt> {
+        let foreign = r#"{"Version":"2008-10-17","Id":"x","Statement":{"Sid":"theirs","Effect":"Allow","Principal":"*"}}"#;
+        let ours = json!({"Sid": "ours", "Effect": "Allow"});
+        let with = merge(foreign, "ours", Some(&ours))?;
+        assert_eq!(statements(&with)?.len(), 2);
+        assert!(with.contains("2008-10-17") && with.contains("theirs"));
+        let without = merge(&with, "ours", None)?;
+        assert_eq!(statements(&without)?, statements(foreign)?);
+        assert_eq!(merge(&merge("", "ours", Some(&ours))?, "ours", None)?, "");
+        Ok(())
+    }
+}

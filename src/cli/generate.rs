@@ -1,0 +1,140 @@
+//! Files that come from the types: CRDs, the chart's copies, the API reference. A test fails when they drift.
+
+use std::{fmt::Write as _, path::Path};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray,
+};
+
+use serde_json::json;
+
+use super::Error;
+use crate::api;
+
+/// File name and YAML text of each CRD.
+pub fn crds() -> Result<Vec<(String, String)>, Error> {
+    let mut files = Vec::new();
+    for mut crd in api::crds() {
+        // A release keeps its CRDs when it is uninstalled: deleting them would delete every object.
+        crd.metadata.annotations.get_or_insert_default().insert("helm.sh/resource-policy".into(), "keep".into());
+        // Through JSON, so that keys are sorted and the text does not depend on the order of fields.
+        let value = serde_json::to_value(&crd)?;
+        files.push((format!("{}.yaml", crd.spec.names.plural), serde_saphyr::to_string(&value)?));
+    }
+    Ok(files)
+}
+
+/// Path below the root and text of every generated file.
+pub fn files() -> Result<Vec<(String, String)>, Error> {
+    let mut files = Vec::new();
+    for (name, text) in crds()? {
+        files.push((format!("crds/{name}"), text.clone()));
+        files.push((format!("charts/tributary/files/crds/{name}"), text));
+    }
+    files.push(("charts/tributary/files/clusterrole-rules.yaml".into(), serde_saphyr::to_string(&rules())?));
+    files.push(("docs/reference.md".into(), reference()));
+    Ok(files)
+}
+
+/// What the operator may do in the cluster: no more than it does. Secrets are a Role in its own namespace, in the chart.
+fn rules() -> serde_json::Value {
+    let plurals: Vec<_> = api::crds().into_iter().map(|crd| crd.spec.names.plural).collect();
+    let statuses: Vec<_> = plurals.iter().map(|plural| format!("{plural}/status")).collect();
+    json!([
+        // `patch` is for the finalizer; nothing ever writes a spec.
+        {"apiGroups": [api::GROUP], "resources": plurals, "verbs": ["get", "list", "watch", "patch"]},
+        {"apiGroups": [api::GROUP], "resources": statuses, "verbs": ["patch"]},
+        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
+        // Its uid is the installation id, unless one is set.
+        {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]},
+    ])
+}
+
+pub fn write(root: &Path) -> Result<(), Error> {
+    for (path, text) in files()? {
+        let path = root.join(path);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn reference() -> String {
+    let mut out =
+        String::from("# API reference\n\nGenerated from the Rust types by `make generate`. Group `tributary.dev`, version `v1alpha1`.\n");
+    for crd in api::crds() {
+        let _ = kind(&mut out, &crd);
+    }
+    out
+}
+
+fn kind(out: &mut String, crd: &CustomResourceDefinition) -> std::fmt::Result {
+    let names = &crd.spec.names;
+    let short = names.short_names.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+    writeln!(out, "\n## {}\n\n`kubectl get {}` (short: `{short}`), {}.", names.kind, names.plural, crd.spec.scope.to_lowercase())?;
+    for version in &crd.spec.versions {
+        let Some(schema) = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref()) else { continue };
+        for part in ["spec", "status"] {
+            let Some(schema) = schema.properties.iter().flatten().find(|(name, _)| *name == part).map(|(_, schema)| schema) else {
+                continue;
+            };
+            writeln!(out, "\n### {}.{part}\n", names.kind)?;
+            if part == "spec"
+                && let Some(text) = &schema.description
+            {
+                writeln!(out, "{text}\n")?;
+            }
+            writeln!(out, "| field | type | meaning |\n|---|---|---|")?;
+            fields(out, part, schema)?;
+        }
+    }
+    Ok(())
+}
+
+fn fields(out: &mut String, path: &str, schema: &JSONSchemaProps) -> std::fmt::Result {
+    for rule in schema.x_kubernetes_validations.iter().flatten() {
+        if let Some(message) = &rule.message {
+            writeln!(out, "| `{path}` | rule | {} |", cell(message))?;
+        }
+    }
+    for (name, field) in schema.properties.iter().flatten() {
+        let path = format!("{path}.{name}");
+        if path.contains(".conditions") && path != "status.conditions" {
+            continue;
+        }
+        let required = schema.required.iter().flatten().any(|required| required == name);
+        let text = field.description.clone().unwrap_or_default();
+        let needed = if required { "Required. " } else { "" };
+        writeln!(out, "| `{path}` | {} | {needed}{} |", type_of(field), cell(&text))?;
+        fields(out, &path, field)?;
+        if let Some(JSONSchemaPropsOrArray::Schema(items)) = &field.items {
+            fields(out, &format!("{path}[]"), items)?;
+        }
+    }
+    Ok(())
+}
+
+fn cell(text: &str) -> String {
+    text.replace('\n', " ").replace('|', "\\|")
+}
+
+fn type_of(field: &JSONSchemaProps) -> String {
+    let mut text = field.type_.clone().unwrap_or_else(|| "any".into());
+    if let Some(values) = &field.enum_ {
+        let values: Vec<_> = values.iter().filter(|value| !value.0.is_null()).map(|value| value.0.to_string().replace('"', "")).collect();
+        text = values.join(" or ");
+    }
+    let (low, high) = (field.minimum, field.maximum);
+    if let (Some(low), Some(high)) = (low, high) {
+        let _ = write!(text, " {low} to {high}");
+    }
+    if let Some(pattern) = &field.pattern {
+        let _ = write!(text, " `{}`", cell(pattern));
+    }
+    if let Some(default) = field.default.as_ref().filter(|default| !default.0.is_null() && default.0 != serde_json::json!([])) {
+        let _ = write!(text, ", default {}", default.0.to_string().replace('"', ""));
+    }
+    text
+}

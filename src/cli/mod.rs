@@ -1,0 +1,44 @@
+//! The command line: `run`, and what is generated from the types.
+
+pub mod generate;
+mod run;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Brings SaaS events into Amazon EventBridge and routes them to where the work is done.
+#[derive(Parser, Debug)]
+#[command(name = "tributary", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the operator.
+    Run(Box<run::Run>),
+    /// Print the CustomResourceDefinitions as YAML.
+    Crds,
+    /// Write everything that comes from the types into a checkout: crds/, the chart's copies, docs/reference.md.
+    #[command(hide = true)]
+    Generate { root: PathBuf },
+}
+
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+impl Cli {
+    pub async fn run(self) -> Result<(), Error> {
+        match self.command {
+            Command::Run(run) => run.run().await,
+            Command::Crds => {
+                for (_, text) in generate::crds()? {
+                    print!("---\n{text}");
+                }
+                Ok(())
+            }
+            Command::Generate { root } => generate::write(&root),
+        }
+    }
+}

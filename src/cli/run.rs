@@ -1,0 +1,125 @@
+//! `tributary run`: flags, logs, signals, and the operator.
+
+use std::{future::Future, net::SocketAddr, time::Duration};
+
+use clap::{Args, ValueEnum};
+use kube::Client;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tracing_subscriber::EnvFilter;
+
+use super::Error;
+use crate::{
+    aws::AwsOptions,
+    runtime::operator::{self, Options},
+};
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Json,
+    Text,
+}
+
+/// Every flag can be set through the environment as well.
+#[derive(Args, Debug)]
+pub struct Run {
+    /// Address of /healthz, /readyz and /metrics.
+    #[arg(long, env = "TRIBUTARY_LISTEN", default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+    /// Namespace of the Secrets that AwsAccounts name.
+    #[arg(long, env = "TRIBUTARY_NAMESPACE", default_value = "tributary-system")]
+    namespace: String,
+    /// Only objects of these namespaces (`*` stands for any text), and the accounts that they may use; left out, all.
+    #[arg(long, env = "TRIBUTARY_WATCH_NAMESPACES", value_delimiter = ',')]
+    watch_namespaces: Vec<String>,
+    /// Part of the owner tag of everything in AWS; left out, the uid of namespace kube-system. Set it to be able to rebuild a cluster.
+    #[arg(long, env = "TRIBUTARY_INSTALLATION_ID")]
+    installation_id: Option<String>,
+    /// Seconds between quick sweeps, which list rules and look at buses and queues.
+    #[arg(long, env = "TRIBUTARY_SWEEP_SECONDS", default_value_t = 300.0)]
+    sweep_seconds: f64,
+    /// Seconds between full sweeps, which look at each rule's targets too.
+    #[arg(long, env = "TRIBUTARY_FULL_SWEEP_SECONDS", default_value_t = 3600.0)]
+    full_sweep_seconds: f64,
+    /// Seconds that a permission added to an existing queue policy may take to work; AWS says up to 60.
+    #[arg(long, env = "TRIBUTARY_POLICY_SETTLE_SECONDS", default_value_t = 60.0)]
+    policy_settle_seconds: f64,
+    /// Seconds that a permission outlives its rule; EventBridge retries deliveries for up to 24 hours.
+    #[arg(long, env = "TRIBUTARY_GRANT_GRACE_SECONDS", default_value_t = 86_400.0)]
+    grant_grace_seconds: f64,
+    /// Seconds that a new managed sink waits for its first rule, so that the queue is made together with its policy.
+    #[arg(long, env = "TRIBUTARY_FIRST_RULE_SECONDS", default_value_t = 2.0)]
+    first_rule_seconds: f64,
+    /// EventBridge control-plane calls a second per account and region, 0 for no limit. AWS allows 50, shared with others.
+    #[arg(long, env = "TRIBUTARY_QUOTA", default_value_t = 40)]
+    quota: u32,
+    /// Of these, what sweeps may use.
+    #[arg(long, env = "TRIBUTARY_SWEEP_QUOTA", default_value_t = 5)]
+    sweep_quota: u32,
+    /// AWS calls in flight per account and region.
+    #[arg(long, env = "TRIBUTARY_AWS_IN_FLIGHT", default_value_t = 32)]
+    aws_in_flight: usize,
+    /// Seconds after which an AWS call is given up.
+    #[arg(long, env = "TRIBUTARY_AWS_TIMEOUT_SECONDS", default_value_t = 10.0)]
+    aws_timeout_seconds: f64,
+    /// Objects of a kind that are worked on at the same time.
+    #[arg(long, env = "TRIBUTARY_CONCURRENCY", default_value_t = 128)]
+    concurrency: u16,
+    #[arg(long, env = "TRIBUTARY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    log_format: LogFormat,
+    /// Filter of the logs, such as `info` or `tributary=debug`.
+    #[arg(long, env = "TRIBUTARY_LOG", default_value = "info,kube_runtime=warn")]
+    log: String,
+}
+
+impl Run {
+    fn options(&self) -> Result<Options, Error> {
+        let seconds = |name: &str, value: f64| Duration::try_from_secs_f64(value).map_err(|error| format!("--{name}: {error}"));
+        Ok(Options {
+            operator_namespace: self.namespace.clone(),
+            watch_namespaces: self.watch_namespaces.clone(),
+            installation_id: self.installation_id.clone().filter(|id| !id.is_empty()),
+            policy_settle: seconds("policy-settle-seconds", self.policy_settle_seconds)?,
+            grant_grace: seconds("grant-grace-seconds", self.grant_grace_seconds)?,
+            first_rule: seconds("first-rule-seconds", self.first_rule_seconds)?,
+            sweep: seconds("sweep-seconds", self.sweep_seconds)?,
+            full_sweep: seconds("full-sweep-seconds", self.full_sweep_seconds)?,
+            concurrency: self.concurrency,
+            aws: AwsOptions {
+                quota: self.quota,
+                sweep_quota: self.sweep_quota,
+                in_flight: self.aws_in_flight,
+                timeout: seconds("aws-timeout-seconds", self.aws_timeout_seconds)?,
+            },
+            ..Options::default()
+        })
+    }
+
+    pub async fn run(&self) -> Result<(), Error> {
+        let filter = EnvFilter::try_new(&self.log)?;
+        let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        match self.log_format {
+            LogFormat::Json => logs.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
+            LogFormat::Text => logs.init(),
+        }
+        let client = Client::try_default().await?;
+        let listener = TcpListener::bind(self.listen).await.map_err(|error| format!("--listen {}: {error}", self.listen))?;
+        let stop = terminated()?;
+        operator::run(client, self.options()?, Some(listener), stop).await?;
+        Ok(())
+    }
+}
+
+/// Ends at SIGTERM or SIGINT.
+fn terminated() -> Result<impl Future<Output = ()> + Send + 'static, Error> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        tracing::info!("asked to stop; finishing what is under way");
+    })
+}

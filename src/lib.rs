@@ -1,0 +1,13 @@
+//! Tributary: brings SaaS events into Amazon EventBridge and routes them to where the work is done.
+//!
+//! One direction: resolve references -> desired -> observe AWS -> plan -> apply each step -> status.
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod aws;
+pub mod cli;
+pub mod observe;
+pub mod resources;
+pub mod runtime;
+pub mod sinks;
+pub mod steps;

@@ -1,0 +1,59 @@
+//! What AWS holds, for each kind: reads only, as closely as `Depth` says. Nothing here writes.
+
+mod account;
+mod bus;
+mod rule;
+mod sink;
+
+use std::{future::Future, time::Duration};
+
+use crate::{
+    api::{AwsAccount, Identity},
+    aws::{Priority, Session, Sessions},
+    resources::{Depth, Managed},
+    runtime::{halt::Halt, secrets::Secrets},
+    steps::Step,
+};
+
+/// A kind whose place in AWS can be read.
+pub trait Observe: Managed {
+    fn observe(
+        &self,
+        cloud: &Cloud<'_>,
+        identity: &Identity,
+        desired: Option<&Self::Desired>,
+        depth: Depth,
+    ) -> impl Future<Output = Result<Option<Self::Observed>, Halt>> + Send;
+}
+
+/// The way to AWS for one pass of one object. Opens no session before one is needed.
+pub struct Cloud<'a> {
+    pub sessions: &'a Sessions,
+    pub secrets: &'a Secrets,
+    pub account: AwsAccount,
+    pub region: String,
+    /// How old a shared list may be in a quick sweep.
+    pub quick_age: Duration,
+}
+
+impl Cloud<'_> {
+    pub async fn session(&self, depth: Depth) -> Result<Session, Halt> {
+        let keys = self.secrets.keys_of(&self.account).await?;
+        let session = self.sessions.open(&self.account, &self.region, keys).await?;
+        Ok(session.at(if depth < Depth::Owner { Priority::Sweep } else { Priority::Change }))
+    }
+
+    /// How old a shared list may be.
+    pub fn list_age(&self, depth: Depth) -> Duration {
+        if depth < Depth::Owner { self.quick_age } else { self.quick_age.min(Duration::from_secs(5)) }
+    }
+
+    /// The only way from a plan to AWS.
+    pub async fn apply(&self, step: &Step) -> Result<(), Halt> {
+        let session = self.session(Depth::Owner).await?;
+        match step {
+            Step::Events(step) => session.apply_events(step).await,
+            Step::Sqs(step) => session.apply_sqs(step).await,
+        }
+    }
+}

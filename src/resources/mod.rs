@@ -1,0 +1,126 @@
+//! What each kind means in AWS: place, desired, observed, plan, status. One file per kind. Pure: reads only the `View`.
+
+mod account;
+mod bus;
+pub mod names;
+pub mod ownership;
+mod rule;
+mod sink;
+mod view;
+
+use std::fmt;
+
+pub use account::{CallerIdentity, DesiredAccount};
+pub use bus::{DesiredBus, ObservedBus};
+use k8s_openapi::jiff::Timestamp;
+use kube::CustomResourceExt;
+pub use rule::{DesiredRule, ObservedRule};
+use serde::{Serialize, de::DeserializeOwned};
+pub use sink::{DesiredSink, ObservedSink};
+pub use view::{Guarded, Settings, View, matches};
+
+use crate::{
+    api::{CommonStatus, DeletionPolicy, Identity, ManagementPolicy, Tags},
+    runtime::halt::Halt,
+    steps::Step,
+};
+
+/// How closely to look at AWS. Each level reads what the one before reads, and more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// The quick sweep: what one page of a list tells of many objects.
+    Quick,
+    /// The full sweep: what must be asked for each object, such as a rule's targets.
+    Full,
+    /// Before a write: ownership too.
+    Owner,
+    /// Before a deletion: also what else hangs on the thing.
+    Delete,
+}
+
+/// A kind that stands for something in AWS.
+pub trait Managed:
+    kube::Resource<DynamicType = ()> + CustomResourceExt + Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    type Status: Serialize + Clone + PartialEq + Default + Send + Sync;
+    /// What AWS should hold. Its digest is kept in status as `applied`.
+    type Desired: Serialize + fmt::Debug + Send + Sync;
+    /// What AWS holds.
+    type Observed: fmt::Debug + Send + Sync;
+
+    const KIND: &'static str;
+
+    fn current(&self) -> Option<&Self::Status>;
+    fn common(status: &Self::Status) -> &CommonStatus;
+    fn common_mut(status: &mut Self::Status) -> &mut CommonStatus;
+
+    fn management(&self) -> ManagementPolicy;
+    /// What happens in AWS on deletion when the user has not said it.
+    fn deletion(&self) -> DeletionPolicy;
+
+    /// Whether something of ours has to leave AWS although the thing itself is retained, such as a statement in a queue's policy.
+    fn leaves_traces(&self) -> bool {
+        false
+    }
+
+    /// Where the object lives in AWS: known before it exists.
+    fn place(&self, view: &View) -> Result<Identity, Halt>;
+    /// Resolves the references and says what AWS should hold.
+    fn desired(&self, view: &View, place: &Identity) -> Result<Self::Desired, Halt>;
+    /// Who still needs the object, so that it may not go yet.
+    fn in_use(&self, view: &View) -> Vec<String>;
+
+    /// Four cases: create `(Some, None)`, update or in sync `(Some, Some)`, delete `(None, Some)`, nothing `(None, None)`.
+    fn plan(desired: Option<&Self::Desired>, observed: Option<&Self::Observed>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt>;
+    /// The tags that the desired state has, for kinds that AWS can tag.
+    fn tags(_desired: &Self::Desired) -> Option<&Tags> {
+        None
+    }
+    /// What part of `desired` has to wait, although the rest was applied.
+    fn waiting(_desired: &Self::Desired) -> Option<Halt> {
+        None
+    }
+    /// Fills in what the kind says of itself, besides the common part.
+    fn report(&self, status: &mut Self::Status, report: &Report<'_, Self>);
+}
+
+/// What `plan` may know besides the two states.
+pub struct PlanContext<'a> {
+    pub identity: &'a Identity,
+    /// This object's value of the owner tag.
+    pub owner: &'a str,
+    /// The user's word to take over what exists.
+    pub adopt: Option<&'a str>,
+    /// Keys of the tags that this object put there before.
+    pub tag_keys: &'a [String],
+    /// Only for deletion: whether what holds the data goes too, or just our traces on it.
+    pub retain: bool,
+}
+
+/// What is known at the end of a pass.
+pub struct Report<'a, K: Managed + ?Sized> {
+    pub desired: Option<&'a K::Desired>,
+    pub observed: Option<&'a K::Observed>,
+    /// Steps that took effect in this pass.
+    pub applied: &'a [Step],
+    pub halt: Option<&'a Halt>,
+    pub now: Timestamp,
+    pub settings: &'a Settings,
+}
+
+impl<K: Managed + ?Sized> Report<'_, K> {
+    /// Everything that was desired now is in AWS.
+    pub fn complete(&self) -> bool {
+        self.halt.is_none()
+    }
+}
+
+/// `namespace/name` or `name`.
+pub fn key_of<K: kube::Resource<DynamicType = ()>>(object: &K) -> String {
+    let meta = object.meta();
+    let name = meta.name.as_deref().unwrap_or_default();
+    match &meta.namespace {
+        Some(namespace) => format!("{namespace}/{name}"),
+        None => name.to_owned(),
+    }
+}

@@ -1,0 +1,288 @@
+//! `EventRule` in AWS: a rule and its targets. Targets whose sink is not there yet wait; the others do not wait for them. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{Managed, PlanContext, Report, View, key_of, matches, names, ownership, view::not_permitted};
+use crate::{
+    api::{
+        CommonStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, ResourceStatus, RuleState, Tags,
+        Target, TargetStatus,
+    },
+    runtime::halt::{Halt, Reason},
+    sinks,
+    steps::{EventsStep, RuleSettings, Step, TargetSettings},
+};
+
+/// AWS's limit, fixed.
+const TARGETS_PER_RULE: usize = 5;
+
+#[derive(Debug, Serialize)]
+pub struct DesiredRule {
+    pub bus: String,
+    pub name: String,
+    pub settings: RuleSettings,
+    pub tags: Tags,
+    pub targets: Vec<TargetSettings>,
+    /// Targets that cannot be put yet, and why. What AWS holds of them stays as it is.
+    pub waiting: BTreeMap<String, String>,
+    /// The first of the reasons, for the rule as a whole.
+    #[serde(skip)]
+    pub halt: Option<Halt>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObservedRule {
+    pub bus: String,
+    pub name: String,
+    pub arn: String,
+    pub settings: RuleSettings,
+    /// Set when an AWS service keeps the rule.
+    pub managed_by: Option<String>,
+    /// Read from [`super::Depth::Full`] on.
+    pub targets: Option<Vec<TargetSettings>>,
+    /// Read from [`super::Depth::Owner`] on.
+    pub tags: Option<Tags>,
+}
+
+impl EventRule {
+    /// The bus that the rule refers to, if the bus's side consents.
+    fn bus(&self, view: &View) -> Result<EventBus, Halt> {
+        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let there = self.spec.bus_ref.namespace.as_deref().unwrap_or(namespace);
+        let name = &self.spec.bus_ref.name;
+        let bus = view.bus(there, name).ok_or_else(|| {
+            Halt::blocked(
+                Reason::BusNotFound,
+                format!("spec.busRef: there is no EventBus {there}/{name}. Create it, or correct the reference"),
+            )
+        })?;
+        if there != namespace && !matches(&bus.spec.allowed_namespaces, namespace) {
+            return Err(not_permitted("spec.busRef", EventBus::KIND, &key_of(&bus), namespace));
+        }
+        Ok(bus)
+    }
+
+    fn target(&self, index: usize, target: &Target, place: &Identity, view: &View) -> Result<TargetSettings, Halt> {
+        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let field = format!("spec.targets[{index}].sinkRef");
+        let sink = view.sink_for(namespace, &field, &target.sink_ref)?;
+        let mut settings = sinks::target(&field, &sink, place, &place.arn, view)?;
+        settings.id.clone_from(&target.name);
+        settings.input = target.input.clone().map(serde_json::Value::Object);
+        settings.input_path.clone_from(&target.input_path);
+        settings.transformer = target.input_transformer.as_ref().map(|t| (t.input_paths_map.clone(), t.input_template.clone()));
+        settings.maximum_event_age_seconds = target.retry.and_then(|retry| retry.maximum_event_age_seconds);
+        settings.maximum_retry_attempts = target.retry.and_then(|retry| retry.maximum_retry_attempts);
+        if let Some(dead_letter) = &target.dead_letter {
+            let field = format!("spec.targets[{index}].deadLetter.sinkRef");
+            let sink = view.sink_for(namespace, &field, &dead_letter.sink_ref)?;
+            settings.dead_letter_arn = Some(sinks::dead_letter(&field, &sink, place, &place.arn, view)?);
+        }
+        Ok(settings)
+    }
+}
+
+impl Managed for EventRule {
+    type Status = EventRuleStatus;
+    type Desired = DesiredRule;
+    type Observed = ObservedRule;
+
+    const KIND: &'static str = "EventRule";
+
+    fn current(&self) -> Option<&EventRuleStatus> {
+        self.status.as_ref()
+    }
+    fn common(status: &EventRuleStatus) -> &CommonStatus {
+        &status.common
+    }
+    fn common_mut(status: &mut EventRuleStatus) -> &mut CommonStatus {
+        &mut status.common
+    }
+    fn management(&self) -> ManagementPolicy {
+        self.spec.management_policy
+    }
+    fn deletion(&self) -> DeletionPolicy {
+        self.spec.deletion_policy.unwrap_or(DeletionPolicy::Delete)
+    }
+
+    fn place(&self, view: &View) -> Result<Identity, Halt> {
+        let bus = self.bus(view)?;
+        let there = bus.place(view)?;
+        let (namespace, name) = (self.metadata.namespace.as_deref().unwrap_or_default(), self.metadata.name.as_deref().unwrap_or_default());
+        view.account_for(namespace, Some(&crate::api::AccountRef { name: there.account.clone(), ..Default::default() }))?;
+        let name = self.spec.name.clone().unwrap_or_else(|| names::default_name(namespace, name, 64, names::events_character));
+        Ok(Identity {
+            arn: names::rule_arn(&there.partition, &there.region, &there.account_id, &there.name, &name),
+            name,
+            bus: Some(there.name.clone()),
+            ..there
+        })
+    }
+
+    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredRule, Halt> {
+        let bus = self.bus(view)?;
+        let bus_name = place.bus.clone().unwrap_or_else(|| names::DEFAULT_BUS.into());
+        if self.spec.schedule.is_some() && bus_name != names::DEFAULT_BUS {
+            return Err(Halt::invalid(
+                Reason::InvalidSpec,
+                format!(
+                    "spec.schedule: AWS runs schedules only on the default bus, and spec.busRef is {bus_name}. Refer to an EventBus with name: default"
+                ),
+            ));
+        }
+        if !bus.status.as_ref().is_some_and(|status| status.common.is_ready()) {
+            return Err(Halt::blocked(
+                Reason::BusNotReady,
+                format!("spec.busRef: EventBus {} is not ready; see its conditions", key_of(&bus)),
+            ));
+        }
+        let defaults = view.account(&place.account).map(|account| account.spec.default_tags).unwrap_or_default();
+        let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
+        let (mut targets, mut waiting, mut halt) = (Vec::new(), BTreeMap::new(), None);
+        for (index, target) in self.spec.targets.iter().enumerate() {
+            match self.target(index, target, place, view) {
+                Ok(settings) => targets.push(settings),
+                Err(why) => {
+                    waiting.insert(target.name.clone(), why.message.clone());
+                    halt.get_or_insert(why);
+                }
+            }
+        }
+        Ok(DesiredRule {
+            bus: bus_name,
+            name: place.name.clone(),
+            settings: RuleSettings {
+                description: self.spec.description.clone(),
+                pattern: self.spec.event_pattern.clone().map(serde_json::Value::Object),
+                schedule: self.spec.schedule.clone(),
+                enabled: self.spec.state == RuleState::Enabled,
+            },
+            tags: ownership::tags(&defaults, self.spec.tags.as_ref(), &owner),
+            targets,
+            waiting,
+            halt,
+        })
+    }
+
+    fn in_use(&self, _: &View) -> Vec<String> {
+        vec![]
+    }
+
+    fn plan(desired: Option<&DesiredRule>, observed: Option<&ObservedRule>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+        let mut steps: Vec<Step> = Vec::new();
+        match (desired, observed) {
+            (None, None) => {}
+            (Some(want), None) => {
+                // A rule that has targets to wait for and none to send to would match events and drop them.
+                if want.targets.is_empty() && !want.waiting.is_empty() {
+                    return Ok(steps);
+                }
+                steps.push(put_rule(want, true));
+                if !want.targets.is_empty() {
+                    steps.push(put_targets(want, want.targets.clone()));
+                }
+            }
+            (Some(want), Some(have)) => {
+                check_owner(have, context)?;
+                if want.settings != have.settings {
+                    steps.push(put_rule(want, false));
+                }
+                if let Some(tags) = &have.tags {
+                    steps.extend(ownership::tag_steps(&have.arn, &want.tags, tags, context));
+                }
+                if let Some(targets) = &have.targets {
+                    steps.extend(target_steps(want, targets));
+                }
+            }
+            (None, Some(have)) => {
+                check_owner(have, context)?;
+                let ids: Vec<_> = have.targets.iter().flatten().map(|target| target.id.clone()).collect();
+                if !ids.is_empty() {
+                    steps.push(EventsStep::RemoveTargets { bus: have.bus.clone(), rule: have.name.clone(), ids }.into());
+                }
+                steps.push(EventsStep::DeleteRule { bus: have.bus.clone(), name: have.name.clone() }.into());
+            }
+        }
+        Ok(steps)
+    }
+
+    fn waiting(desired: &DesiredRule) -> Option<Halt> {
+        desired.halt.clone()
+    }
+
+    fn tags(desired: &DesiredRule) -> Option<&Tags> {
+        Some(&desired.tags)
+    }
+
+    fn report(&self, status: &mut EventRuleStatus, report: &Report<'_, Self>) {
+        if let Some(identity) = &status.common.identity
+            && (report.complete() || report.observed.is_some() || !report.applied.is_empty())
+        {
+            status.common.resources = vec![ResourceStatus { type_: "AWS::Events::Rule".into(), arn: identity.arn.clone() }];
+        }
+        let Some(desired) = report.desired else { return };
+        let settled = report.complete() || report.halt == desired.halt.as_ref();
+        let before = std::mem::take(&mut status.targets);
+        status.targets = self
+            .spec
+            .targets
+            .iter()
+            .map(|target| {
+                let old = before.iter().find(|t| t.name == target.name);
+                let put = desired.targets.iter().find(|t| t.id == target.name);
+                let failed = report.halt.filter(|_| !settled).map(|halt| halt.message.clone());
+                TargetStatus {
+                    name: target.name.clone(),
+                    arn: put.map(|t| t.arn.clone()).or_else(|| old.and_then(|t| t.arn.clone())),
+                    ready: put.is_some() && (settled || old.is_some_and(|t| t.ready && failed.is_none())),
+                    message: desired.waiting.get(&target.name).cloned().or(failed),
+                }
+            })
+            .collect();
+        status.targets_ready = Some(format!("{}/{}", status.targets.iter().filter(|t| t.ready).count(), status.targets.len()));
+    }
+}
+
+fn check_owner(have: &ObservedRule, context: &PlanContext<'_>) -> Result<(), Halt> {
+    let what = format!("rule {} on bus {}", have.name, have.bus);
+    if let Some(service) = &have.managed_by {
+        return Err(Halt::invalid(
+            Reason::NotOwned,
+            format!("{what} is kept by {service}, and can be changed by nobody else. Choose another name"),
+        ));
+    }
+    have.tags.as_ref().map_or(Ok(()), |tags| ownership::check(&what, tags, context))
+}
+
+fn put_rule(want: &DesiredRule, new: bool) -> Step {
+    let tags = new.then(|| want.tags.clone());
+    EventsStep::PutRule { bus: want.bus.clone(), name: want.name.clone(), settings: want.settings.clone(), tags }.into()
+}
+
+fn put_targets(want: &DesiredRule, targets: Vec<TargetSettings>) -> Step {
+    EventsStep::PutTargets { bus: want.bus.clone(), rule: want.name.clone(), targets }.into()
+}
+
+/// Targets are put in place and only then are old ones removed, so that no event is lost; where all five places are taken, some go first.
+fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
+    let changed: Vec<_> = want.targets.iter().filter(|t| !have.contains(t)).cloned().collect();
+    let ids: BTreeSet<_> = want.targets.iter().map(|t| &t.id).chain(want.waiting.keys()).collect();
+    let mut stale: Vec<_> = have.iter().filter(|t| !ids.contains(&t.id)).map(|t| t.id.clone()).collect();
+    let new = changed.iter().filter(|t| !have.iter().any(|h| h.id == t.id)).count();
+    let crowded = (have.len() + new).saturating_sub(TARGETS_PER_RULE).min(stale.len());
+    let later = stale.split_off(crowded);
+    let remove = |ids: Vec<String>| EventsStep::RemoveTargets { bus: want.bus.clone(), rule: want.name.clone(), ids }.into();
+    let mut steps = Vec::new();
+    if !stale.is_empty() {
+        steps.push(remove(stale));
+    }
+    if !changed.is_empty() {
+        steps.push(put_targets(want, changed));
+    }
+    if !later.is_empty() {
+        steps.push(remove(later));
+    }
+    steps
+}

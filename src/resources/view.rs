@@ -1,0 +1,162 @@
+//! The view: everything that a pure phase may read. Reflector stores, the time, the operator's settings.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::{
+    Resource,
+    core::DeserializeGuard,
+    runtime::reflector::{ObjectRef, Store},
+};
+use wildmatch::WildMatch;
+
+use super::key_of;
+use crate::{
+    api::{AccountRef, AwsAccount, EventBus, EventRule, EventSink, Identity, SinkRef},
+    runtime::halt::{Halt, Reason},
+};
+
+/// What the operator was started with, as far as the pure phases need it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub installation_id: String,
+    /// How long a permission that was added to an existing policy may take to work.
+    pub policy_settle: Duration,
+    /// How long a permission outlives its rule: EventBridge retries deliveries for up to 24 hours.
+    pub grant_grace: Duration,
+    /// How long a new sink waits for its first rule, so that the queue is born with its policy.
+    pub first_rule: Duration,
+}
+
+pub type Guarded<K> = DeserializeGuard<K>;
+
+/// The stores of all kinds. Objects that could not be read are not in them, as far as anyone who asks here can tell.
+#[derive(Clone)]
+pub struct View {
+    pub accounts: Store<Guarded<AwsAccount>>,
+    pub buses: Store<Guarded<EventBus>>,
+    pub rules: Store<Guarded<EventRule>>,
+    pub sinks: Store<Guarded<EventSink>>,
+    pub settings: Arc<Settings>,
+    pub now: Timestamp,
+}
+
+/// Reads `*` as any text.
+pub fn matches(patterns: &[String], text: &str) -> bool {
+    patterns.iter().any(|pattern| WildMatch::new(pattern).matches(text))
+}
+
+fn readable<K: Clone + Resource<DynamicType = ()>>(store: &Store<Guarded<K>>, key: &ObjectRef<Guarded<K>>) -> Option<K> {
+    store.get(key).and_then(|guarded| guarded.0.clone().ok())
+}
+
+impl View {
+    pub fn account(&self, name: &str) -> Option<AwsAccount> {
+        readable(&self.accounts, &ObjectRef::new(name))
+    }
+
+    pub fn bus(&self, namespace: &str, name: &str) -> Option<EventBus> {
+        readable(&self.buses, &ObjectRef::new(name).within(namespace))
+    }
+
+    pub fn sink(&self, namespace: &str, name: &str) -> Option<EventSink> {
+        readable(&self.sinks, &ObjectRef::new(name).within(namespace))
+    }
+
+    /// Calls `f` for each rule, without copying any.
+    pub fn each_rule(&self, mut f: impl FnMut(&EventRule)) {
+        self.rules.state().iter().filter_map(|guarded| guarded.0.as_ref().ok()).for_each(&mut f);
+    }
+
+    pub fn each_bus(&self, mut f: impl FnMut(&EventBus)) {
+        self.buses.state().iter().filter_map(|guarded| guarded.0.as_ref().ok()).for_each(&mut f);
+    }
+
+    pub fn each_sink(&self, mut f: impl FnMut(&EventSink)) {
+        self.sinks.state().iter().filter_map(|guarded| guarded.0.as_ref().ok()).for_each(&mut f);
+    }
+
+    /// The account that an object of the namespace may use.
+    pub fn account_for(&self, namespace: &str, reference: Option<&AccountRef>) -> Result<AwsAccount, Halt> {
+        let default = AccountRef::default();
+        let name = &reference.unwrap_or(&default).name;
+        let account = self.account(name).ok_or_else(|| {
+            Halt::blocked(
+                Reason::AccountNotFound,
+                format!(
+                    "{}: there is no AwsAccount {name:?}. Create it, or name another one",
+                    if reference.is_some() { "spec.accountRef" } else { "spec.accountRef is left out, which means `default`" }
+                ),
+            )
+        })?;
+        if account.spec.grants.iter().any(|grant| matches(&grant.namespaces, namespace)) {
+            return Ok(account);
+        }
+        Err(Halt::blocked(
+            Reason::AccountNotPermitted,
+            format!(
+                "AwsAccount {name:?} does not let namespace {namespace:?} use it. Its owner can add the namespace to spec.grants[].namespaces"
+            ),
+        ))
+    }
+
+    /// Refuses an ARN that the account's grants do not let the namespace name.
+    pub fn permit_arn(&self, account: &AwsAccount, namespace: &str, field: &str, arn: &str) -> Result<(), Halt> {
+        let allowed = account.spec.grants.iter().any(|grant| matches(&grant.namespaces, namespace) && matches(&grant.arns, arn));
+        if allowed {
+            return Ok(());
+        }
+        Err(Halt::blocked(
+            Reason::ArnNotPermitted,
+            format!(
+                "{field}: AwsAccount {:?} does not let namespace {namespace:?} name {arn}. Its owner can add the ARN, or a pattern, to spec.grants[].arns",
+                account.metadata.name.as_deref().unwrap_or_default()
+            ),
+        ))
+    }
+
+    /// The sink that an object of the namespace refers to, if the sink's side consents.
+    pub fn sink_for(&self, namespace: &str, field: &str, reference: &SinkRef) -> Result<EventSink, Halt> {
+        let there = reference.namespace.as_deref().unwrap_or(namespace);
+        let sink = self.sink(there, &reference.name).ok_or_else(|| {
+            Halt::blocked(
+                Reason::SinkNotFound,
+                format!("{field}: there is no EventSink {there}/{}. Create it, or correct the reference", reference.name),
+            )
+        })?;
+        if there != namespace && !matches(&sink.spec.allowed_namespaces, namespace) {
+            return Err(not_permitted(field, "EventSink", &key_of(&sink), namespace));
+        }
+        Ok(sink)
+    }
+}
+
+pub fn not_permitted(field: &str, kind: &str, key: &str, namespace: &str) -> Halt {
+    Halt::blocked(
+        Reason::ReferenceNotPermitted,
+        format!(
+            "{field}: {kind} {key} does not let namespace {namespace:?} refer to it. Its owner can add the namespace to spec.allowedNamespaces"
+        ),
+    )
+}
+
+/// The identity of a thing in an account.
+pub fn identity(
+    account: &AwsAccount,
+    region: Option<&String>,
+    name: String,
+    arn: impl FnOnce(&str, &str, &str, &str) -> String,
+) -> Identity {
+    let spec = &account.spec;
+    let region = region.unwrap_or(&spec.region).clone();
+    let partition = spec.partition.to_string();
+    Identity {
+        account: account.metadata.name.clone().unwrap_or_default(),
+        account_id: spec.account_id.clone(),
+        arn: arn(&partition, &region, &spec.account_id, &name),
+        partition,
+        region,
+        name,
+        bus: None,
+    }
+}

@@ -1,0 +1,157 @@
+//! Who has to look again when an object changes. Pure: reads the view, names objects.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::runtime::reflector::ObjectRef;
+
+use crate::{
+    api::{AwsAccount, EventBus, EventRule, EventSink, SinkRef},
+    resources::{Managed, View, matches},
+};
+
+/// An object to look at again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Wake {
+    Account(ObjectRef<AwsAccount>),
+    Bus(ObjectRef<EventBus>),
+    Rule(ObjectRef<EventRule>),
+    Sink(ObjectRef<EventSink>),
+}
+
+fn reference<K: kube::Resource<DynamicType = ()>>(meta: &ObjectMeta) -> ObjectRef<K> {
+    let reference = ObjectRef::new(meta.name.as_deref().unwrap_or_default());
+    match &meta.namespace {
+        Some(namespace) => reference.within(namespace),
+        None => reference,
+    }
+}
+
+fn deleting(meta: &ObjectMeta) -> bool {
+    meta.deletion_timestamp.is_some()
+}
+
+/// A kind others may refer to or hold up.
+pub trait Edges: Managed {
+    /// Whom a change of this object concerns.
+    fn wakes(&self, view: &View) -> Vec<Wake>;
+    /// What others see of it: while this stays the same they need not look. Status texts and times are not in it.
+    fn outward(&self) -> String;
+    /// Whether an operator that watches only these namespaces has to do with it.
+    fn concerns(&self, namespaces: &[String]) -> bool {
+        matches(namespaces, self.meta().namespace.as_deref().unwrap_or_default())
+    }
+}
+
+fn outward<K: Managed>(object: &K, more: impl std::fmt::Debug) -> String {
+    let meta = object.meta();
+    let common = object.current().map(K::common);
+    let ready = common.map(|common| (common.is_ready(), common.identity.as_ref()));
+    format!("{:?} {} {ready:?} {more:?}", meta.generation, deleting(meta))
+}
+
+/// Accounts that are being deleted wait for the last object that uses them.
+fn deleting_accounts(view: &View) -> impl Iterator<Item = Wake> {
+    let accounts = view.accounts.state();
+    accounts
+        .into_iter()
+        .filter_map(|account| account.0.as_ref().ok().map(|account| account.metadata.clone()))
+        .filter(deleting)
+        .map(|meta| Wake::Account(reference(&meta)))
+}
+
+impl Edges for AwsAccount {
+    fn concerns(&self, namespaces: &[String]) -> bool {
+        self.spec.grants.iter().any(|grant| namespaces.iter().any(|namespace| matches(&grant.namespaces, namespace)))
+    }
+
+    fn wakes(&self, view: &View) -> Vec<Wake> {
+        let me = self.metadata.name.as_deref().unwrap_or_default();
+        let mut wakes = Vec::new();
+        let named = |r: Option<&crate::api::AccountRef>| r.map_or("default", |r| r.name.as_str()) == me;
+        view.each_bus(|bus| {
+            if named(bus.spec.account_ref.as_ref()) {
+                wakes.push(Wake::Bus(reference(&bus.metadata)));
+            }
+        });
+        view.each_sink(|sink| {
+            if named(sink.spec.account_ref.as_ref()) {
+                wakes.push(Wake::Sink(reference(&sink.metadata)));
+            }
+        });
+        // A rule's account is that of its bus, which may not be known yet.
+        view.each_rule(|rule| wakes.push(Wake::Rule(reference(&rule.metadata))));
+        wakes
+    }
+
+    fn outward(&self) -> String {
+        outward(self, ())
+    }
+}
+
+fn sink_of(from: &ObjectMeta, sink: &SinkRef) -> Wake {
+    let namespace = sink.namespace.as_deref().or(from.namespace.as_deref()).unwrap_or_default();
+    Wake::Sink(ObjectRef::new(&sink.name).within(namespace))
+}
+
+fn sinks_of(rule: &EventRule) -> impl Iterator<Item = &SinkRef> {
+    rule.spec.targets.iter().flat_map(|target| std::iter::once(&target.sink_ref).chain(target.dead_letter.as_ref().map(|d| &d.sink_ref)))
+}
+
+impl Edges for EventBus {
+    fn wakes(&self, view: &View) -> Vec<Wake> {
+        let mut wakes: Vec<_> = self.spec.dead_letter.iter().map(|d| sink_of(&self.metadata, &d.sink_ref)).collect();
+        view.each_rule(|rule| {
+            let namespace = rule.spec.bus_ref.namespace.as_ref().or(rule.metadata.namespace.as_ref());
+            if Some(&rule.spec.bus_ref.name) == self.metadata.name.as_ref() && namespace == self.metadata.namespace.as_ref() {
+                wakes.push(Wake::Rule(reference(&rule.metadata)));
+                // Their sinks cannot know the rules' ARNs before the bus is known.
+                wakes.extend(sinks_of(rule).map(|sink| sink_of(&rule.metadata, sink)));
+            }
+        });
+        wakes.extend(deleting_accounts(view));
+        wakes
+    }
+
+    fn outward(&self) -> String {
+        outward(self, ())
+    }
+}
+
+impl Edges for EventRule {
+    fn wakes(&self, view: &View) -> Vec<Wake> {
+        let mut wakes: Vec<_> = sinks_of(self).map(|sink| sink_of(&self.metadata, sink)).collect();
+        let namespace = self.spec.bus_ref.namespace.as_deref().or(self.metadata.namespace.as_deref()).unwrap_or_default();
+        if view.bus(namespace, &self.spec.bus_ref.name).is_some_and(|bus| deleting(&bus.metadata)) {
+            wakes.push(Wake::Bus(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
+        }
+        wakes.extend(deleting_accounts(view));
+        wakes
+    }
+
+    fn outward(&self) -> String {
+        // Sinks and buses care for what a rule wants, not for how far it has come.
+        format!("{:?} {}", self.metadata.generation, deleting(&self.metadata))
+    }
+}
+
+impl Edges for EventSink {
+    fn wakes(&self, view: &View) -> Vec<Wake> {
+        let me = sink_of(&self.metadata, &SinkRef { name: self.metadata.name.clone().unwrap_or_default(), namespace: None });
+        let mut wakes = Vec::new();
+        view.each_rule(|rule| {
+            if sinks_of(rule).any(|sink| sink_of(&rule.metadata, sink) == me) {
+                wakes.push(Wake::Rule(reference(&rule.metadata)));
+            }
+        });
+        view.each_bus(|bus| {
+            if bus.spec.dead_letter.as_ref().is_some_and(|d| sink_of(&bus.metadata, &d.sink_ref) == me) {
+                wakes.push(Wake::Bus(reference(&bus.metadata)));
+            }
+        });
+        wakes.extend(deleting_accounts(view));
+        wakes
+    }
+
+    fn outward(&self) -> String {
+        outward(self, self.status.as_ref().map(|status| &status.grants))
+    }
+}

@@ -1,0 +1,159 @@
+//! Why a reconcile stopped short, and therefore what the user reads and when it starts again. Pure.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+
+/// The stable word of a condition. Each has an entry in `docs/troubleshooting.md`; a test sees to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::Display, strum::EnumIter, strum::IntoStaticStr)]
+pub enum Reason {
+    /// AWS holds what the spec says.
+    InSync,
+    /// Writes are under way.
+    Applying,
+    /// The annotation `tributary.dev/paused` is set.
+    Paused,
+    /// `managementPolicy: Observe`: there is something to do, and `status.plan` says what.
+    Drifted,
+    /// The object is being deleted.
+    Deleting,
+    AccountNotFound,
+    AccountNotPermitted,
+    AccountNotReady,
+    ArnNotPermitted,
+    BusNotFound,
+    BusNotReady,
+    SinkNotFound,
+    SinkNotReady,
+    ReferenceNotPermitted,
+    SecretNotFound,
+    /// A new permission is there, and AWS may take this long to honour it.
+    PermissionSettling,
+    /// Something still needs the object that is to be deleted.
+    InUse,
+    IdentityChanged,
+    WrongAccount,
+    NotOwned,
+    InvalidSpec,
+    UnreadableObject,
+    AccessDenied,
+    Rejected,
+    QuotaExceeded,
+    TargetRejected,
+    /// SQS refuses the name of a queue that was deleted less than 60 seconds ago.
+    NameNotFreeYet,
+    Throttled,
+    Unavailable,
+    Conflict,
+}
+
+/// What kind of stop it is. One match gives the retry, one the conditions, and the name is the metric's label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+pub enum Class {
+    /// Waits for another object, whose watch event wakes this one.
+    Blocked,
+    /// Waits for a moment that is known.
+    Until(Timestamp),
+    /// Our own check says no: waits for a change of the object.
+    Invalid,
+    /// AWS says no: again within five minutes, for rights and quotas change without telling us.
+    Refused,
+    /// AWS says: too fast.
+    Throttled,
+    /// Something that passes: a timeout, a 5xx, a lost connection, an API server that is away.
+    Transient,
+    /// Someone else wrote in between.
+    Conflict,
+}
+
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{reason}: {message}")]
+pub struct Halt {
+    pub class: Class,
+    pub reason: Reason,
+    pub message: String,
+}
+
+/// A watch event may be missed; nothing waits longer than this without looking again.
+const LOOK_AGAIN: Duration = Duration::from_mins(5);
+
+impl Halt {
+    pub fn new(class: Class, reason: Reason, message: impl Into<String>) -> Self {
+        Self { class, reason, message: message.into() }
+    }
+
+    pub fn blocked(reason: Reason, message: impl Into<String>) -> Self {
+        Self::new(Class::Blocked, reason, message)
+    }
+
+    pub fn invalid(reason: Reason, message: impl Into<String>) -> Self {
+        Self::new(Class::Invalid, reason, message)
+    }
+
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self::new(Class::Transient, Reason::Unavailable, message)
+    }
+
+    /// Whether only a change by somebody helps; otherwise it passes by itself.
+    pub fn stalled(&self) -> bool {
+        matches!(self.class, Class::Invalid | Class::Refused)
+    }
+
+    /// When to try again after this many failures in a row, without jitter.
+    pub fn retry(&self, failures: u32, now: Timestamp) -> Duration {
+        let exponential =
+            |first_ms: u64, cap: Duration| Duration::from_millis(first_ms.saturating_mul(1 << failures.saturating_sub(1).min(16))).min(cap);
+        match self.class {
+            Class::Blocked | Class::Invalid => LOOK_AGAIN,
+            Class::Until(when) => {
+                Duration::try_from(when.duration_since(now)).unwrap_or_default().clamp(Duration::from_millis(50), LOOK_AGAIN)
+            }
+            Class::Refused => exponential(5_000, LOOK_AGAIN),
+            Class::Throttled => exponential(1_000, Duration::from_mins(1)),
+            Class::Transient => exponential(500, Duration::from_mins(1)),
+            Class::Conflict => exponential(100, Duration::from_secs(5)),
+        }
+    }
+}
+
+impl From<kube::Error> for Halt {
+    fn from(error: kube::Error) -> Self {
+        match &error {
+            kube::Error::Api(status) if status.code == 409 => {
+                Self::new(Class::Conflict, Reason::Conflict, format!("the object changed meanwhile: {}", status.message))
+            }
+            kube::Error::Api(status) if status.code == 403 => Self::new(
+                Class::Refused,
+                Reason::AccessDenied,
+                format!("the Kubernetes API refused the operator: {}. Check its ClusterRole", status.message),
+            ),
+            _ => Self::transient(format!("Kubernetes API: {error}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transient_error_backs_off_but_never_for_good() {
+        let halt = Halt::transient("x");
+        let at = |n| halt.retry(n, Timestamp::UNIX_EPOCH);
+        assert_eq!(at(1), Duration::from_millis(500));
+        assert_eq!(at(4), Duration::from_secs(4));
+        assert_eq!(at(u32::MAX), Duration::from_mins(1));
+        assert!(!halt.stalled());
+    }
+
+    #[test]
+    fn nothing_waits_longer_than_five_minutes() {
+        let far = Timestamp::UNIX_EPOCH + k8s_openapi::jiff::SignedDuration::from_hours(9);
+        for class in
+            [Class::Blocked, Class::Until(far), Class::Invalid, Class::Refused, Class::Throttled, Class::Transient, Class::Conflict]
+        {
+            let halt = Halt::new(class, Reason::Unavailable, "");
+            assert!(halt.retry(40, Timestamp::UNIX_EPOCH) <= LOOK_AGAIN, "{class:?}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What is remembered of each object between passes, and lost on restart without harm: failures, the next full sweep, our last write.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    pub uid: String,
+    pub failures: u32,
+    /// When the object's targets and the like are looked at again although nothing changed.
+    pub full_at: Instant,
+    /// `metadata.resourceVersion` of our last write to the object.
+    pub written: Option<String>,
+}
+
+/// When sweeps happen. All objects sweep at the same ticks, so that one list serves many.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweeps {
+    pub started: Instant,
+    pub quick: Duration,
+    pub full: Duration,
+}
+
+impl Sweeps {
+    /// How long until the next tick, with a jitter that stays within the age that a shared list may have.
+    pub fn next(&self, now: Instant) -> Duration {
+        let quick = self.quick.max(Duration::from_millis(100));
+        let past = now.duration_since(self.started).as_millis() % quick.as_millis();
+        let wait = quick.saturating_sub(Duration::from_millis(u64::try_from(past).unwrap_or_default()));
+        wait + quick.mul_f64(fastrand::f64() / 20.0)
+    }
+
+    /// How old a shared list may be in a quick sweep.
+    pub fn list_age(&self) -> Duration {
+        self.quick / 10
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Memory {
+    objects: Mutex<HashMap<String, Remembered>>,
+}
+
+impl Memory {
+    /// What is known of the object with this uid; one made again under the same name starts afresh.
+    pub fn recall(&self, key: &str, uid: &str, sweeps: &Sweeps) -> Remembered {
+        let mut objects = self.lock();
+        let fresh = || Remembered {
+            uid: uid.to_owned(),
+            failures: 0,
+            full_at: Instant::now() + sweeps.full.mul_f64(fastrand::f64()),
+            written: None,
+        };
+        let entry = objects.entry(key.to_owned()).or_insert_with(fresh);
+        if entry.uid != uid {
+            *entry = fresh();
+        }
+        entry.clone()
+    }
+
+    pub fn keep(&self, key: &str, remembered: Remembered) {
+        self.lock().insert(key.to_owned(), remembered);
+    }
+
+    pub fn forget(&self, key: &str) {
+        self.lock().remove(key);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

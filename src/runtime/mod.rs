@@ -1,0 +1,15 @@
+//! What runs the pure parts: the one reconcile loop, stores, wake-ups, conditions, events, backoff, metrics, health.
+
+pub mod conditions;
+pub mod edges;
+pub mod events;
+pub mod halt;
+pub mod health;
+pub mod memory;
+pub mod metrics;
+pub mod operator;
+pub mod probe;
+pub mod reconcile;
+pub mod secrets;
+pub mod status;
+pub mod watch;

@@ -1,0 +1,76 @@
+//! Writes to an object in Kubernetes: its status and its finalizer. Never its spec.
+
+use kube::{
+    Api, Client, Resource,
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::halt::Halt;
+use crate::{api::FINALIZER, resources::Managed};
+
+const MANAGER: &str = "tributary";
+
+/// One object, by name, whatever its kind: so that even an object that cannot be read gets a condition.
+pub struct Handle {
+    api: Api<DynamicObject>,
+    name: String,
+    namespace: Option<String>,
+    uid: String,
+    kind: ApiResource,
+}
+
+impl Handle {
+    pub fn new<K: Resource<DynamicType = ()>>(client: &Client, object: &K) -> Self {
+        let (kind, meta) = (ApiResource::erase::<K>(&()), object.meta().clone());
+        let api = match &meta.namespace {
+            Some(namespace) => Api::namespaced_with(client.clone(), namespace, &kind),
+            None => Api::all_with(client.clone(), &kind),
+        };
+        Self { api, name: meta.name.unwrap_or_default(), namespace: meta.namespace, uid: meta.uid.unwrap_or_default(), kind }
+    }
+
+    /// The object as the API server has it now; `None` when it is gone, or another one has its name.
+    pub async fn fresh<K: Managed>(&self) -> Result<Option<K>, Halt> {
+        let Some(object) = self.api.get_opt(&self.name).await? else { return Ok(None) };
+        if object.metadata.uid.as_deref() != Some(&self.uid) {
+            return Ok(None);
+        }
+        object.try_parse().map(Some).map_err(|error| Halt::transient(format!("the object could not be read: {error}")))
+    }
+
+    /// Writes the status as a whole and returns the new resourceVersion. The uid is a precondition: an object made anew under the
+    /// same name is not written to.
+    pub async fn write_status<S: Serialize + Sync>(&self, status: &S) -> Result<Option<String>, Halt> {
+        let patch = json!({
+            "apiVersion": self.kind.api_version,
+            "kind": self.kind.kind,
+            "metadata": {"name": self.name, "namespace": self.namespace, "uid": self.uid},
+            "status": status,
+        });
+        let answer = self.api.patch_status(&self.name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(patch)).await;
+        self.version(answer)
+    }
+
+    /// Puts our finalizer there or takes it away; the resourceVersion is a precondition, for a list is replaced as a whole.
+    pub async fn set_finalizer<K: Resource>(&self, object: &K, present: bool) -> Result<Option<String>, Halt> {
+        let meta = object.meta();
+        let mut finalizers: Vec<_> = meta.finalizers.iter().flatten().filter(|name| *name != FINALIZER).cloned().collect();
+        if present {
+            finalizers.push(FINALIZER.into());
+        }
+        let patch: Value = json!({"metadata": {"finalizers": finalizers, "resourceVersion": meta.resource_version, "uid": self.uid}});
+        let answer = self.api.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await;
+        self.version(answer)
+    }
+
+    /// `None`: the object is gone, which is as good.
+    fn version(&self, answer: Result<DynamicObject, kube::Error>) -> Result<Option<String>, Halt> {
+        match answer {
+            Ok(object) => Ok(object.metadata.resource_version),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

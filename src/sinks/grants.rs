@@ -1,0 +1,165 @@
+//! Grants: who may send to a sink, and the policy statement that says so. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::Time,
+    jiff::{SignedDuration, Timestamp},
+};
+use serde_json::{Value, json};
+use wildmatch::WildMatch;
+
+use crate::{
+    api::{DeadLetter, EventSink, GrantStatus, SinkRef},
+    resources::{Managed, Settings, View},
+};
+
+/// Whether a granted ARN, or pattern, speaks of this ARN.
+pub fn covers(granted: &str, arn: &str) -> bool {
+    WildMatch::new(granted).matches(arn)
+}
+
+/// ARNs of the rules and buses that send to this sink, as targets or as dead letters.
+pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
+    let (namespace, name) = (sink.metadata.namespace.as_deref().unwrap_or_default(), sink.metadata.name.as_deref().unwrap_or_default());
+    let mut sources = BTreeSet::new();
+    let is_me =
+        |from: Option<&str>, reference: &SinkRef| reference.name == name && reference.namespace.as_deref().or(from) == Some(namespace);
+    let is_dead_letter = |from: Option<&str>, dead_letter: Option<&DeadLetter>| dead_letter.is_some_and(|d| is_me(from, &d.sink_ref));
+    // A reference that the sink does not consent to gives no grant.
+    let consents = |from: &str| view.sink_for(from, "", &SinkRef { name: name.into(), namespace: Some(namespace.into()) }).is_ok();
+    view.each_rule(|rule| {
+        let from = rule.metadata.namespace.as_deref();
+        let refers = rule.spec.targets.iter().any(|t| is_me(from, &t.sink_ref) || is_dead_letter(from, t.dead_letter.as_ref()));
+        if refers
+            && consents(from.unwrap_or_default())
+            && let Ok(place) = rule.place(view)
+        {
+            sources.insert(place.arn);
+        }
+    });
+    view.each_bus(|bus| {
+        let from = bus.metadata.namespace.as_deref();
+        if is_dead_letter(from, bus.spec.dead_letter.as_ref())
+            && consents(from.unwrap_or_default())
+            && let Ok(place) = bus.place(view)
+        {
+            sources.insert(place.arn);
+        }
+    });
+    sources
+}
+
+/// What is wanted, and what nobody wants any more but is still within its grace period.
+pub fn held(wanted: &BTreeSet<String>, before: &[GrantStatus], now: Timestamp, settings: &Settings) -> BTreeSet<String> {
+    let grace = SignedDuration::try_from(settings.grant_grace).unwrap_or(SignedDuration::MAX);
+    let lingering = before.iter().filter(|grant| match &grant.released_at {
+        None => !grace.is_zero(),
+        Some(released) => now.duration_since(released.0) < grace,
+    });
+    // A bus-wide pattern lingers only while one of its rules does; rules name themselves in `wanted`.
+    wanted.iter().cloned().chain(lingering.filter(|g| !g.source.ends_with("/*")).map(|g| g.source.clone())).collect()
+}
+
+/// The status rows for what the policy holds now.
+pub fn rows(
+    sources: &BTreeSet<String>,
+    wanted: &BTreeSet<String>,
+    before: &[GrantStatus],
+    at_once: bool,
+    now: Timestamp,
+    settings: &Settings,
+) -> Vec<GrantStatus> {
+    let settle = if at_once { SignedDuration::ZERO } else { SignedDuration::try_from(settings.policy_settle).unwrap_or_default() };
+    sources
+        .iter()
+        .map(|source| {
+            let old = before.iter().find(|grant| &grant.source == source);
+            let needed = wanted.iter().any(|arn| covers(source, arn));
+            GrantStatus {
+                source: source.clone(),
+                usable_after: old.map_or_else(|| Time(now.checked_add(settle).unwrap_or(now)), |grant| grant.usable_after.clone()),
+                released_at: (!needed).then(|| old.and_then(|grant| grant.released_at.clone()).unwrap_or(Time(now))),
+            }
+        })
+        .collect()
+}
+
+/// The statement that lets EventBridge send for these rules and buses (AWS user guide, "Using resource-based policies").
+pub fn sqs_statement(sid: &str, queue_arn: &str, sources: &BTreeSet<String>) -> Value {
+    json!({
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn,
+        "Condition": {"ArnLike": {"aws:SourceArn": sources}},
+    })
+}
+
+/// Makes the sources fit: where they take more than this many bytes, the buses with most rules are granted as a whole (`rule/BUS/*`).
+pub fn collapse(sources: &BTreeSet<String>, bytes: usize) -> BTreeSet<String> {
+    let size = |set: &BTreeSet<String>| set.iter().map(|arn| arn.len() + 3).sum::<usize>();
+    let mut result = sources.clone();
+    while size(&result) > bytes {
+        let mut by_bus: BTreeMap<String, usize> = BTreeMap::new();
+        for pattern in result.iter().filter(|arn| !arn.ends_with('*')).filter_map(|arn| bus_wide(arn)) {
+            *by_bus.entry(pattern).or_default() += 1;
+        }
+        let Some((pattern, _)) = by_bus.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0))) else { break };
+        result.retain(|arn| !covers(&pattern, arn));
+        result.insert(pattern);
+    }
+    result
+}
+
+/// `arn:…:rule/BUS/RULE` to `arn:…:rule/BUS/*`; a rule of the default bus to `arn:…:rule/*`, which covers other buses too.
+fn bus_wide(rule_arn: &str) -> Option<String> {
+    let (head, resource) = rule_arn.split_once(":rule/")?;
+    Some(match resource.rsplit_once('/') {
+        Some((bus, _)) => format!("{head}:rule/{bus}/*"),
+        None => format!("{head}:rule/*"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(n: usize, bus: &str) -> BTreeSet<String> {
+        (0..n).map(|i| format!("arn:aws:events:eu-west-1:111122223333:rule/{bus}/r-{i:03}")).collect()
+    }
+
+    #[test]
+    fn few_rules_are_named_one_by_one() {
+        assert_eq!(collapse(&rules(10, "a"), 6_000), rules(10, "a"));
+    }
+
+    #[test]
+    fn many_rules_collapse_into_their_bus_the_largest_first() {
+        let mut all = rules(250, "big");
+        all.extend(rules(3, "small"));
+        let collapsed = collapse(&all, 6_000);
+        assert!(collapsed.contains("arn:aws:events:eu-west-1:111122223333:rule/big/*"));
+        assert_eq!(collapsed.len(), 4, "the small bus keeps its three: {collapsed:?}");
+        assert!(all.iter().all(|arn| collapsed.iter().any(|granted| covers(granted, arn))));
+    }
+
+    #[test]
+    fn a_grant_outlives_its_rule_by_the_grace_period() {
+        let settings = Settings {
+            installation_id: "i".into(),
+            policy_settle: std::time::Duration::from_secs(60),
+            grant_grace: std::time::Duration::from_hours(24),
+            first_rule: std::time::Duration::ZERO,
+        };
+        let (now, none) = (Timestamp::UNIX_EPOCH, BTreeSet::new());
+        let (one, later) = (rules(1, "a"), now + SignedDuration::from_hours(23));
+        let granted = rows(&one, &one, &[], false, now, &settings);
+        assert_eq!(granted[0].usable_after.0, now + SignedDuration::from_secs(60));
+        let released = rows(&held(&none, &granted, now, &settings), &none, &granted, false, now, &settings);
+        assert_eq!(released[0].released_at.as_ref().map(|t| t.0), Some(now));
+        assert_eq!(held(&none, &released, later, &settings), one);
+        assert!(held(&none, &released, later + SignedDuration::from_hours(1), &settings).is_empty());
+    }
+}

@@ -1,0 +1,110 @@
+//! Steps of `EventBridge`, and what it holds of buses, rules and targets. Data only.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::list;
+use crate::api::Tags;
+
+/// What `UpdateEventBus` can change. `None`: AWS holds none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BusSettings {
+    pub description: Option<String>,
+    pub kms_key_id: Option<String>,
+    pub dead_letter_arn: Option<String>,
+}
+
+/// What `PutRule` replaces as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RuleSettings {
+    pub description: Option<String>,
+    /// Parsed: AWS gives the text back as it was sent, and spelling is no difference.
+    pub pattern: Option<Value>,
+    pub schedule: Option<String>,
+    pub enabled: bool,
+}
+
+/// What `PutTargets` replaces as a whole for one id.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TargetSettings {
+    pub id: String,
+    pub arn: String,
+    pub role_arn: Option<String>,
+    /// Parsed constant input.
+    pub input: Option<Value>,
+    pub input_path: Option<String>,
+    pub transformer: Option<(BTreeMap<String, String>, String)>,
+    pub message_group_id: Option<String>,
+    pub maximum_event_age_seconds: Option<i32>,
+    pub maximum_retry_attempts: Option<i32>,
+    pub dead_letter_arn: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
+pub enum EventsStep {
+    CreateEventBus {
+        name: String,
+        settings: BusSettings,
+        tags: Tags,
+    },
+    UpdateEventBus {
+        name: String,
+        settings: BusSettings,
+    },
+    DeleteEventBus {
+        name: String,
+    },
+    /// Tags only when the rule is new: AWS ignores them on an existing one.
+    PutRule {
+        bus: String,
+        name: String,
+        settings: RuleSettings,
+        tags: Option<Tags>,
+    },
+    DeleteRule {
+        bus: String,
+        name: String,
+    },
+    PutTargets {
+        bus: String,
+        rule: String,
+        targets: Vec<TargetSettings>,
+    },
+    RemoveTargets {
+        bus: String,
+        rule: String,
+        ids: Vec<String>,
+    },
+    TagResource {
+        arn: String,
+        tags: Tags,
+    },
+    UntagResource {
+        arn: String,
+        keys: Vec<String>,
+    },
+}
+
+impl fmt::Display for EventsStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name: &str = self.into();
+        match self {
+            Self::CreateEventBus { name: bus, .. } | Self::UpdateEventBus { name: bus, .. } | Self::DeleteEventBus { name: bus } => {
+                write!(f, "{name} {bus}")
+            }
+            Self::PutRule { bus, name: rule, settings, .. } => {
+                write!(f, "{name} {bus}/{rule} ({})", if settings.enabled { "enabled" } else { "disabled" })
+            }
+            Self::DeleteRule { bus, name: rule } => write!(f, "{name} {bus}/{rule}"),
+            Self::PutTargets { bus, rule, targets } => {
+                let targets: Vec<_> = targets.iter().map(|t| format!("{} -> {}", t.id, t.arn)).collect();
+                write!(f, "{name} {bus}/{rule}: {}", targets.join(", "))
+            }
+            Self::RemoveTargets { bus, rule, ids } => write!(f, "{name} {bus}/{rule}: {}", list(ids)),
+            Self::TagResource { arn, tags } => write!(f, "{name} {arn}: {}", list(tags.keys())),
+            Self::UntagResource { arn, keys } => write!(f, "{name} {arn}: {}", list(keys)),
+        }
+    }
+}

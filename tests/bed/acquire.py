@@ -1,0 +1,137 @@
+"""Test bed, step 1: get the control plane's binaries and the emulator's Python into the cache. Starts nothing.
+
+Everything acquired lives in ${XDG_CACHE_HOME:-~/.cache}/tributary under a name that holds the hash of what it was
+made from: a changed pin makes a new directory, two runs at once share one (a lock file orders them), and deleting the cache
+is always safe.
+"""
+import contextlib
+import fcntl
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+SOURCE = HERE / "controlplane"
+REQUIREMENTS = HERE / "requirements.txt"
+KUBERNETES = "v1.34.4"
+# kubectl is for the demo and for people; helm comes with the Go build only, prebuilt sets lack it.
+REQUIRED = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+APPLETS = REQUIRED + ("helm",)
+
+
+class AcquireError(Exception):
+    """A part could not be had; the text says what to do."""
+
+
+def cache_dir():
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    path = pathlib.Path(base) / "tributary"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _digest(*files):
+    total = hashlib.sha256()
+    for file in files:
+        total.update(file.read_bytes())
+    return total.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _lock(name, say):
+    """One builder at a time; the others wait and then find the work done."""
+    with open(cache_dir() / f"{name}.lock", "w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"{name}: another run is making it, waiting for that one")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _complete(directory):
+    return all(os.access(directory / name, os.X_OK) for name in REQUIRED)
+
+
+def binaries(say):
+    """A directory that holds at least REQUIRED: a prebuilt set where there is one, else our own build."""
+    for found in _prebuilt():
+        if _complete(found):
+            say(f"control plane: prebuilt binaries in {found}")
+            return found
+        say(f"control plane: {found} lacks {', '.join(n for n in REQUIRED if not (found / n).exists())}, not used")
+    return _build(say)
+
+
+def _prebuilt():
+    """KUBEBUILDER_ASSETS, then what setup-envtest has installed. Both lack the controller-manager unless someone
+    added it, and without that there is no garbage collection and no ServiceAccount: then we build.
+    Nothing is downloaded through setup-envtest, because its sets of today would be turned down all the same."""
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    if assets:
+        yield pathlib.Path(assets)
+    tool = shutil.which("setup-envtest")
+    if tool:
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            done = subprocess.run([tool, "use", "-i", "-p", "path", KUBERNETES.rsplit(".", 1)[0].lstrip("v") + ".x"],
+                                  capture_output=True, text=True, timeout=30)
+            if done.returncode == 0 and done.stdout.strip():
+                yield pathlib.Path(done.stdout.strip())
+
+
+def _build(say):
+    target = cache_dir() / f"controlplane-{_digest(SOURCE / 'go.mod', SOURCE / 'go.sum', SOURCE / 'main.go')}"
+    if _complete(target):
+        return target
+    if not shutil.which("go"):
+        raise AcquireError("no control plane: install Go 1.25 or later, or point KUBEBUILDER_ASSETS at a directory with "
+                           + ", ".join(REQUIRED))
+    with _lock("controlplane", say):
+        if _complete(target):
+            return target
+        target.mkdir(parents=True, exist_ok=True)
+        binary, fresh = target / "controlplane", target / f"controlplane.{os.getpid()}.tmp"
+        if not binary.exists():
+            say("control plane: building Kubernetes from the Go module proxy, once: about 6 minutes on two cores "
+                "(140 MB, then cached)")
+            began = time.monotonic()
+            major, minor, _ = KUBERNETES.lstrip("v").split(".")
+            # Without these a client sees version v0.0.0, and helm and kubectl refuse to work with it.
+            stamps = " ".join(f"-X {pkg}.git{key}={value}" for pkg in ("k8s.io/client-go/pkg/version", "k8s.io/component-base/version")
+                              for key, value in (("Version", KUBERNETES), ("Major", major), ("Minor", minor), ("TreeState", "clean")))
+            done = subprocess.run(["go", "build", "-trimpath", "-ldflags", f"-s -w {stamps}", "-o", str(fresh), "."], cwd=SOURCE,
+                                  env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"})
+            if done.returncode:
+                fresh.unlink(missing_ok=True)
+                raise AcquireError("go build of the control plane failed, see above")
+            fresh.rename(binary)
+            say(f"control plane: built in {time.monotonic() - began:.0f} s")
+        for name in APPLETS:
+            link = target / name
+            if not link.is_symlink():
+                link.symlink_to("controlplane")
+    return target
+
+
+def python(say):
+    """The interpreter of a virtual environment with the pinned requirements."""
+    target = cache_dir() / f"venv-{_digest(REQUIREMENTS)}"
+    interpreter, done_mark = target / "bin" / "python", target / ".complete"
+    if done_mark.exists():
+        return interpreter
+    with _lock("venv", say):
+        if done_mark.exists():
+            return interpreter
+        say("AWS emulator: installing MiniStack from PyPI, once: about 20 seconds (then cached)")
+        shutil.rmtree(target, ignore_errors=True)
+        for command in ([sys.executable, "-m", "venv", str(target)],
+                        [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)]):
+            done = subprocess.run(command)
+            if done.returncode:
+                raise AcquireError(f"failed: {' '.join(command)}")
+        done_mark.touch()
+    return interpreter

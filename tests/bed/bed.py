@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""Test bed: one command that starts a real Kubernetes control plane and a strict AWS stand-in on loopback, and ends them.
+
+  bed.py up [--state DIR] [--no-aws]                   start, wait until ready, write DIR/bed.json (default DIR: .bed)
+  bed.py down [--state DIR]                            end what `up` started, remove DIR
+  bed.py run [--state DIR] [--no-aws] -- COMMAND...    up in a fresh directory, run COMMAND, always down; its exit code
+  bed.py prepare                                       only fetch and build, into the cache
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import acquire
+from acquire import AcquireError
+from cloud import Cloud
+from cluster import Cluster
+from parts import PartError, Parts, die_with, start_time
+
+REPOSITORY = acquire.HERE.parent.parent
+TEMPORARY = "tributary-bed-run-"
+ATTEMPTS = 3        # a port that we found free may be taken when the part binds it
+
+
+class Interrupted(Exception):
+    def __init__(self, number):
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+def say(text):
+    print(f"bed: {text}", file=sys.stderr, flush=True)
+
+
+def up(state, aws=True, tied=False):
+    """Start everything; on any failure nothing is left behind."""
+    if (state / Parts.MARK).exists():
+        old = Parts(state)
+        if (state / "bed.json").exists() and old.table and all(old.alive(name) for name in old.table):
+            say(f"already up: {state}/bed.json")
+            return
+        down(state)
+    if state.exists() and any(state.iterdir()):
+        raise PartError(f"{state} is not empty and not a bed: choose another --state")
+    binaries = acquire.binaries(say)
+    interpreter = acquire.python(say) if aws else None
+    for attempt in range(1, ATTEMPTS + 1):
+        began = time.monotonic()
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        parts = Parts(state, tied)
+        parts.save()
+        try:
+            return _start(state, parts, binaries, interpreter, began)
+        except PartError as error:
+            parts.stop()
+            shutil.rmtree(state)
+            if attempt == ATTEMPTS or "address already in use" not in str(error).lower():
+                raise
+            say("a port was taken in the meantime, once more with others")
+        except BaseException:
+            parts.stop()
+            shutil.rmtree(state, ignore_errors=True)
+            raise
+
+
+def _start(state, parts, binaries, interpreter, began):
+    say("starting etcd, kube-apiserver, kube-controller-manager" + (", AWS stand-in, journal proxy" if interpreter else "")
+        + ": about 10 seconds")
+    cluster = Cluster(state, binaries, parts)
+    cloud = Cloud(parts, interpreter) if interpreter else None
+    cluster.start()
+    if cloud:
+        cloud.start()
+        cloud.wait()
+        say(f"AWS stand-in ready after {time.monotonic() - began:.1f} s: {cloud.url}")
+    cluster.wait()
+    say(f"control plane ready after {time.monotonic() - began:.1f} s: {cluster.url}")
+    description = {
+        "kubeconfig": str(cluster.kubeconfig), "apiserver": cluster.url, "bin": str(binaries),
+        "aws": cloud.url if cloud else None, "emulator": cloud.emulator if cloud else None,
+        "audit": str(cluster.audit), "logs": str(parts.logs), "parts": parts.table}
+    fresh = state / ".bed.json"
+    fresh.write_text(json.dumps(description, indent=1) + "\n")
+    fresh.rename(state / "bed.json")
+
+
+def down(state):
+    """End what was started here and remove the directory. Nothing to do is fine; a directory that is no bed is left alone."""
+    if not (state / Parts.MARK).exists():
+        return
+    Parts(state).stop()
+    shutil.rmtree(state)
+
+
+def _sweep():
+    """Remove directories of earlier runs that were killed before they could: their parts died with them."""
+    for state in pathlib.Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
+        try:
+            owner = json.loads((state / "owner.json").read_text())
+        except (OSError, ValueError):
+            continue
+        if start_time(owner["pid"]) != owner["started"] and state.stat().st_uid == os.getuid():
+            shutil.rmtree(state, ignore_errors=True)
+
+
+def _raise_on_signal(number, _frame):
+    raise Interrupted(number)
+
+
+def run(state, aws, command):
+    """up, COMMAND, down. The parts are tied to this process, so even SIGKILL leaves none of them behind."""
+    temporary = None
+    if state is None:
+        _sweep()
+        temporary = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY))
+        (temporary / "owner.json").write_text(json.dumps({"pid": os.getpid(), "started": start_time(os.getpid())}))
+        state = temporary / "bed"
+    try:
+        up(state, aws, tied=True)
+        about = json.loads((state / "bed.json").read_text())
+        env = {**os.environ, "TRIBUTARY_BED": str(state / "bed.json"), "KUBECONFIG": about["kubeconfig"],
+               "PATH": f"{about['bin']}{os.pathsep}{os.environ.get('PATH', '')}"}
+        return _command(command, env)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)       # a second Ctrl-C must not stop the clearing up
+        down(state)
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _command(command, env):
+    # With a terminal the command stays in our group (it may read the keyboard); without, it leads one that we can end whole.
+    own_group = not sys.stdin.isatty()
+    child = subprocess.Popen(command, env=env, start_new_session=own_group, preexec_fn=die_with(os.getpid()))
+    send = (lambda number: _quiet(os.killpg, child.pid, number)) if own_group else (lambda number: _quiet(child.send_signal, number))
+    try:
+        # Not reaped until its group is ended: so long its number cannot go to anybody else.
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    except Interrupted as stop:
+        send(stop.number)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and not os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+            time.sleep(0.05)
+        raise
+    finally:
+        send(signal.SIGKILL)
+        code = child.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _quiet(call, *arguments):
+    try:
+        call(*arguments)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verb", choices=("up", "down", "run", "prepare"))
+    parser.add_argument("--state", type=lambda text: pathlib.Path(text).resolve())
+    parser.add_argument("--no-aws", action="store_true")
+    ours, command = sys.argv[1:], []
+    if "--" in ours:
+        cut = ours.index("--")
+        ours, command = ours[:cut], ours[cut + 1:]
+    chosen = parser.parse_args(ours)
+    if (chosen.verb == "run") != bool(command):
+        parser.error("run, and only run, takes -- COMMAND...")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _raise_on_signal)
+    default = REPOSITORY / ".bed"
+    try:
+        if chosen.verb == "run":
+            return run(chosen.state, not chosen.no_aws, command)
+        if chosen.verb == "up":
+            up(chosen.state or default, not chosen.no_aws)
+            say(f"up: {chosen.state or default}/bed.json")
+        elif chosen.verb == "down":
+            down(chosen.state or default)
+        else:
+            acquire.binaries(say)
+            acquire.python(say)
+            say("prepared")
+        return 0
+    except (AcquireError, PartError, FileNotFoundError) as error:
+        say(str(error))
+        return 1
+    except Interrupted as stop:
+        return 128 + stop.number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

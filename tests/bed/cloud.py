@@ -1,0 +1,39 @@
+"""Test bed, step 3b: the AWS stand-in and, in front of it, the proxy that keeps the journal and injects faults."""
+import sys
+import urllib.error
+import urllib.request
+
+from acquire import HERE
+from aws import Client
+from parts import free_port
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))    # loopback never goes through a proxy
+
+
+def answers(url):
+    try:
+        with _DIRECT.open(url, timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+class Cloud:
+    def __init__(self, parts, interpreter):
+        self.parts, self.python = parts, interpreter
+
+    def start(self):
+        emulator, front = free_port(), free_port()
+        self.emulator, self.url = f"http://127.0.0.1:{emulator}", f"http://127.0.0.1:{front}"
+        temporary = self.parts.state / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
+        self.parts.start("aws-standin", [self.python, HERE / "standin" / "main.py", "--port", emulator], gentle=True,
+                         env={"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(temporary)})
+        self.parts.start("aws-proxy", [sys.executable, HERE / "proxy.py", "--port", front, "--upstream", f"127.0.0.1:{emulator}"])
+
+    def wait(self, seconds=60):
+        self.parts.wait("aws-standin", lambda: answers(f"{self.emulator}/_emu/settings"), seconds)
+        # MiniStack loads half of itself on its first call: have that behind us, and out of the journal.
+        for service, operation in (("events", "ListRules"), ("sqs", "ListQueues"), ("sts", "GetCallerIdentity")):
+            Client(self.emulator, "000000000000").call(service, operation)
+        self.parts.wait("aws-proxy", lambda: answers(f"{self.url}/_faults?account=*"), seconds)

@@ -1,0 +1,173 @@
+"""Strict stand-in: deliver an event to a target, or record why not, and hand it to the dead-letter queue if that is allowed.
+
+MiniStack would deliver to anything; here every delivery passes grants.check first. GET /_emu/deliveries shows all of them.
+"""
+import json
+import re
+import time
+import uuid
+from collections import deque
+
+from ministack.core.arn import parse_arn
+from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.services import cloudwatch_logs, eventbridge as eb, lambda_svc, sns, sqs, stepfunctions
+
+import grants
+from grants import Undeliverable
+from targets import PLACEHOLDER
+
+_LITERAL = re.compile(r'"(?:\\.|[^"\\])*"')
+RECORD = deque(maxlen=50000)
+_original = {name: getattr(eb, name) for name in ("_dispatch_to_sns", "_dispatch_to_lambda", "_dispatch_to_stepfunctions",
+                                                  "_dispatch_to_api_destination", "_dispatch_event", "_archive_event")}
+
+
+def invoke(target, event, rule, view=None):
+    """Stands where MiniStack invokes a target."""
+    spec, view = parse_arn(target["Arn"]), view or eb._pattern_event_view(event)
+    entry = {"time": time.time(), "account": get_account_id(), "region": get_region(), "rule": rule["Arn"], "target": target["Id"],
+             "arn": target["Arn"], "event": event["EventId"], "outcome": "DELIVERED", "code": None, "message": None, "deadLetter": None}
+    try:
+        payload = _payload(target, rule, view)
+        session = grants.check(target, spec, rule["Arn"])
+        if spec.service == "events" and spec.resource.startswith("event-bus/"):
+            _to_bus(target, spec, event, rule, session)
+        else:
+            with request_scope(spec.account_id, spec.region):
+                _send(target, spec, payload, view)
+    except Undeliverable as no:
+        entry.update(outcome="FAILED", code=no.code, message=str(no))
+        entry["deadLetter"] = _dead_letter(target, rule, json.dumps(envelope(view)), no)
+    RECORD.append(entry)
+
+
+ORDER = ("version", "id", "detail-type", "source", "account", "time", "region", "replay-name", "resources")
+
+
+def envelope(view):
+    """The event as targets get it: keys in AWS's order (D4, D6), detail last."""
+    event = view.event_with_detail()
+    return {**{k: event[k] for k in ORDER if k in event}, "detail": event["detail"]}
+
+
+def _payload(target, rule, view):
+    event = envelope(view)
+    if "Input" in target:
+        return target["Input"]
+    if target.get("InputPath"):
+        return json.dumps(_follow(target["InputPath"], event))                                  # X1
+    transformer = target.get("InputTransformer")
+    if not transformer:
+        return json.dumps(event)
+    text, template = eb._apply_input_transformer(transformer, rule, view), transformer["InputTemplate"]
+    if template.lstrip().startswith(("{", "[")):
+        paths = transformer.get("InputPathsMap") or {}
+        quoted = {name for literal in _LITERAL.findall(template) for name in PLACEHOLDER.findall(literal)}
+        try:
+            json.loads(text)
+            if any(isinstance(_follow(paths[name], event), (dict, list)) for name in quoted & paths.keys()):
+                raise ValueError
+        except ValueError:                                                                      # X4: taken by PutTargets, never delivered
+            raise Undeliverable("INVALID_JSON", "The transformed input is no JSON.") from None
+    return text
+
+
+def _follow(path, value):
+    for step in path.removeprefix("$").replace("[", ".").replace("]", "").split("."):
+        if step:
+            try:
+                value = value[int(step)] if isinstance(value, list) else value[step]
+            except (KeyError, IndexError, ValueError, TypeError):
+                return None
+    return value
+
+
+def _send(target, spec, payload, view):
+    arn = target["Arn"]
+    if spec.service == "sqs":
+        send_to_queue(arn, payload, group=(target.get("SqsParameters") or {}).get("MessageGroupId"))
+    elif spec.service == "sns":
+        if sns._topic_by_arn_any_scope(arn) is None:
+            raise Undeliverable("NO_RESOURCE", f"Topic {arn} does not exist.")
+        _original["_dispatch_to_sns"](arn, payload)
+    elif spec.service == "lambda":
+        if not lambda_svc._get_func_record_for_ref(arn)[0]:
+            raise Undeliverable("NO_RESOURCE", f"Function {arn} does not exist.")
+        _original["_dispatch_to_lambda"](arn, payload)
+    elif spec.service == "states":
+        if stepfunctions._resolve_state_machine_arn(arn) is None:
+            raise Undeliverable("NO_RESOURCE", f"State machine {arn} does not exist.")
+        _original["_dispatch_to_stepfunctions"](arn, payload)
+    elif spec.service == "logs":
+        group, stream = arn.split(":log-group:")[1].removesuffix(":*"), str(uuid.uuid4())
+        if group not in cloudwatch_logs._log_groups:
+            raise Undeliverable("NO_RESOURCE", f"Log group {group} does not exist.")
+        cloudwatch_logs._create_log_stream({"logGroupName": group, "logStreamName": stream})
+        cloudwatch_logs._put_log_events({"logGroupName": group, "logStreamName": stream,
+                                         "logEvents": [{"timestamp": int(time.time() * 1000), "message": payload}]})
+    elif spec.service == "events":
+        http = eb._resolve_http_parameters(target.get("HttpParameters") or {}, view.event_with_detail())
+        _original["_dispatch_to_api_destination"](spec, payload, {**target, "HttpParameters": http})
+    else:
+        raise Undeliverable("NO_RESOURCE", f"Delivery to {spec.service} is not modelled here.")
+
+
+def send_to_queue(arn, body, group=None, attributes=None):
+    """Through SendMessage itself, so that FIFO rules hold (Q19, Q20)."""
+    queue = sqs._queue_by_arn(arn)
+    if queue is None:
+        raise Undeliverable("NO_RESOURCE", f"Queue {arn} does not exist.")
+    owner = arn.split(":")
+    message = {"QueueUrl": queue["url"], "MessageBody": body}
+    if group:
+        message["MessageGroupId"] = group
+    if attributes:
+        message["MessageAttributes"] = {k: {"DataType": "String", "StringValue": v} for k, v in attributes.items()}
+    try:
+        with request_scope(owner[4], owner[3]):
+            sqs._act_send_message(message, queue["url"])
+    except sqs._Err as no:
+        raise Undeliverable("INVALID_PARAMETER", no.message) from None
+
+
+def _to_bus(target, spec, event, rule, session):
+    bus, me = spec.resource.split("/", 1)[1], (get_account_id(), get_region())
+    owner = (spec.account_id, spec.region)
+    if event.get("_DispatchPath"):
+        raise Undeliverable("NO_PERMISSIONS", "An event that came from a bus is not passed on to a third one.")
+    if not eb._event_buses.contains_scoped(*owner, bus):
+        raise Undeliverable("NO_RESOURCE", f"Bus {target['Arn']} does not exist.")
+    if spec.account_id != me[0]:
+        grants.check_bus(target["Arn"], bus, session, owner)
+    # Account and region stay those of the origin; the id changes only between Regions (D7).
+    onward = {**event, "EventBusName": bus, "_DispatchPath": [eb._rule_key(rule["Name"], rule["EventBusName"])]}
+    if spec.region != me[1]:
+        onward["EventId"] = str(uuid.uuid4())
+    with request_scope(*owner):
+        _original["_dispatch_event"](onward)
+        _original["_archive_event"]({k: v for k, v in onward.items() if k != "_DispatchPath"})
+
+
+def _dead_letter(target, rule, body, reason):
+    """None: no queue is set. Else DELIVERED, or why the event is lost."""
+    arn = (target.get("DeadLetterConfig") or {}).get("Arn")
+    if not arn:
+        return None
+    queue = sqs._queue_by_arn(arn)
+    if queue is None:
+        return f"Queue {arn} does not exist."
+    if not grants.allows(grants.queue_policy(queue), "sqs:SendMessage", arn, rule["Arn"]):
+        return f"The policy of {arn} does not allow {grants.SERVICE} for {rule['Arn']}."
+    try:
+        send_to_queue(arn, body, attributes={"RULE_ARN": rule["Arn"], "TARGET_ARN": target["Arn"], "ERROR_CODE": reason.code,
+                                             "ERROR_MESSAGE": str(reason), "RETRY_ATTEMPTS": "0"})
+    except Undeliverable as no:
+        return str(no)
+    return "DELIVERED"
+
+
+def read(account=None, since=0.0):
+    return [e for e in list(RECORD) if account in (None, e["account"]) and e["time"] >= since]
+
+
+HANDLERS = {"_invoke_target": invoke}

@@ -1,0 +1,124 @@
+"""Strict stand-in: may EventBridge deliver to this target? Resource policies and roles, as AWS evaluates them."""
+import json
+import time
+
+from ministack.core import iam_evaluator as evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import cloudwatch_logs, eventbridge as eb, iam, lambda_svc, sns, sqs
+
+from answers import as_policy
+
+SERVICE = "events.amazonaws.com"
+ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction", "states": "states:StartExecution",
+           "kinesis": "kinesis:PutRecord", "firehose": "firehose:PutRecord", "ecs": "ecs:RunTask"}
+# Where a resource policy alone is enough, inside the account.
+BY_POLICY = {"sqs", "sns", "lambda"}
+
+
+class Undeliverable(Exception):
+    """Why a delivery fails; `code` is what a dead-letter message carries as ERROR_CODE."""
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = code
+
+
+def _denied(message):
+    return Undeliverable("NO_PERMISSIONS", message)
+
+
+def _context(principal, action, resource, source):
+    known = {"aws:sourcearn": source, "aws:sourceaccount": get_account_id()} if source else {}
+    return evaluator.EvalContext(principal_arn=principal, principal_type="AssumedRole", principal_account=get_account_id(), action=action,
+                                 resource_arn=resource, region=get_region(), service_context=known)
+
+
+def allows(policy, action, resource, source, principal="aws-service"):
+    """Whether a resource policy lets EventBridge (or, given one, a role) act for the rule `source`."""
+    document = as_policy(policy)
+    if not document:
+        return False
+    document = json.loads(json.dumps(document))
+    for statement in _statements(document):
+        who = statement.get("Principal")
+        if isinstance(who, str) and who != "*":         # an account or ARN without its {"AWS": ...}
+            statement["Principal"] = {"AWS": who}
+    context = _context(principal, action, resource, source)
+    return evaluator.evaluate_resource_policy(document, context, service=SERVICE if principal == "aws-service" else None).decision == "Allow"
+
+
+def _statements(document):
+    found = document.get("Statement") or []
+    return found if isinstance(found, list) else [found]
+
+
+def queue_policy(queue):
+    """The policy that counts now: one set a moment ago may not yet (setting policyDelaySeconds)."""
+    current = None
+    for since, policy in queue.get("policies", []):
+        if since <= time.time():
+            current = policy
+    return current
+
+
+def check_role(role_arn, action, resource, source):
+    account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+    role = iam._roles.get_scoped(account, None, name)
+    if role is None or account != get_account_id():
+        raise _denied(f"Role {role_arn} does not exist in account {get_account_id()}.")
+    trust = as_policy(role.get("AssumeRolePolicyDocument")) or {}
+    trust = {**trust, "Statement": [{**s, "Resource": "*"} for s in _statements(trust)]}
+    if not allows(trust, "sts:AssumeRole", "*", source):
+        raise _denied(f"{SERVICE} may not assume {role_arn} for {source}.")
+    session = f"arn:aws:sts::{account}:assumed-role/{name}/events"
+    if evaluator.evaluate(_context(session, action, resource, source), evaluator._gather_role_policies(name, account)).decision != "Allow":
+        raise _denied(f"{role_arn} is not allowed {action} on {resource}.")
+    return session
+
+
+def _policy_of(arn, service):
+    if service == "sqs":
+        queue = sqs._queue_by_arn(arn)
+        return queue and queue_policy(queue)
+    if service == "sns":
+        topic = sns._topic_by_arn_any_scope(arn)
+        return topic and topic["attributes"].get("Policy")
+    found = lambda_svc.function_policy_for_arn(arn)
+    return found and found[0]
+
+
+def check(target, spec, source):
+    """Raise Undeliverable unless the rule `source` may reach the target."""
+    arn, role, service = target["Arn"], target.get("RoleArn"), spec.service
+    action = ACTIONS.get(service)
+    if service == "events":
+        action = "events:InvokeApiDestination" if spec.resource.startswith("api-destination/") else "events:PutEvents"
+    if service == "logs":
+        return _check_logs(arn.removesuffix(":*") + ":*", source)
+    if action is None:
+        raise _denied(f"Nothing is known here about permissions of {service}.")
+    away = spec.account_id != get_account_id()
+    if spec.region != get_region() and service != "events":
+        raise Undeliverable("NO_RESOURCE", f"{arn} is in another Region.")
+    session = check_role(role, action, arn, source) if role else None
+    if service in BY_POLICY and (away or not role):
+        # A topic policy with conditions never matches for EventBridge: it is called without source keys.
+        told = None if service == "sns" else source
+        if not allows(_policy_of(arn, service), action, arn, told, principal=session or "aws-service"):
+            raise _denied(f"The resource policy of {arn} does not allow {session or SERVICE} {action} for {source}.")
+    elif not role:
+        raise _denied(f"Target {arn} needs a RoleArn.")
+    return session
+
+
+def check_bus(arn, bus, session, owner_scope):
+    """The receiving bus of another account must name the sender in its policy."""
+    policy = eb._event_bus_policies.get_scoped(*owner_scope, bus)
+    if not allows(policy, "events:PutEvents", arn, None, principal=session):
+        raise _denied(f"The policy of bus {arn} does not allow {session}.")
+
+
+def _check_logs(arn, source):
+    documents = [p["policyDocument"] for p in cloudwatch_logs._resource_policies.values()]
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        if not any(allows(d, action, arn, source) for d in documents):
+            raise _denied(f"No log resource policy allows {SERVICE} {action} on {arn}.")

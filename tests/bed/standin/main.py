@@ -1,0 +1,110 @@
+"""Strict stand-in for AWS: MiniStack, a third party's emulator, made to refuse what AWS refuses. This file joins the parts.
+
+usage: main.py --port PORT        (binds 127.0.0.1 only)
+Control: GET /_emu/deliveries, GET and POST /_emu/settings, POST /_emu/fire; see ../README.md.
+"""
+import argparse
+import json
+import os
+import sys
+import urllib.parse
+
+ARGUMENTS = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+ARGUMENTS.add_argument("--port", type=int, required=True)
+
+
+def configure(port):
+    """MiniStack reads all of this when it is imported."""
+    os.environ.update(GATEWAY_PORT=str(port), BIND_HOST="127.0.0.1", LOG_LEVEL=os.environ.get("LOG_LEVEL", "WARNING"), PERSIST_STATE="0",
+                      # It may only ever act on what it holds itself: no Docker (MiniStack sweeps containers that look like its own) ...
+                      DOCKER_HOST="unix:///nonexistent")
+    # ... and no AWS credentials of whoever runs the bed.
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "MINISTACK_ACCOUNT_ID", "AUTH"):
+        os.environ.pop(name, None)
+
+
+def install():
+    """Put the strict handlers in MiniStack's places. A name that is gone there means another version: fail loudly."""
+    from ministack.services import eventbridge, sqs, sts
+
+    import archives
+    import buses
+    import delivery
+    import events
+    import identity
+    import partner
+    import queues
+    import rules
+    import targets
+    for part in (buses, rules, targets, partner, events, delivery, archives):
+        for name, function in part.HANDLERS.items():
+            if not callable(getattr(eventbridge, name, None)):
+                raise SystemExit(f"this MiniStack has no eventbridge.{name}: the pinned version is in requirements.txt")
+            setattr(eventbridge, name, function)
+    for action, function in queues.HANDLERS.items():
+        if action not in sqs._HANDLERS:
+            raise SystemExit(f"this MiniStack has no sqs.{action}: the pinned version is in requirements.txt")
+        sqs._HANDLERS[action] = function
+    queues.install()
+    sts.handle_request = identity.handle_request
+
+
+def control(method, path, query, body):
+    """(status, value) of a control request, or None when it is not one."""
+    import delivery
+    import events
+    import settings
+    if not path.startswith("/_emu/"):
+        return None
+    try:
+        wish = json.loads(body) if body else {}
+        if (method, path) == ("GET", "/_emu/deliveries"):
+            return 200, delivery.read(query.get("account"), float(query.get("since", 0)))
+        if (method, path) == ("GET", "/_emu/settings"):
+            return 200, settings.report(query.get("account", "*"))
+        if (method, path) == ("POST", "/_emu/settings"):
+            return 200, settings.change(wish)
+        if (method, path) == ("POST", "/_emu/fire"):
+            return 200, events.fire(wish["account"], wish.get("region", "us-east-1"), wish["rule"])
+    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
+        return 400, {"error": f"{type(wrong).__name__}: {wrong}"}
+    return 404, {"error": f"no {method} {path} here"}
+
+
+async def _answer(send, status, body, headers=None):
+    raw = [(k.lower().encode(), str(v).encode()) for k, v in (headers or {"content-type": "application/json"}).items() if k.lower() != "content-length"]
+    await send({"type": "http.response.start", "status": status, "headers": raw + [(b"content-length", str(len(body)).encode())]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def wrap(inner):
+    import identity
+
+    async def app(scope, receive, send):
+        if scope["type"] != "http":
+            return await inner(scope, receive, send)
+        query = urllib.parse.parse_qs(scope.get("query_string", b"").decode())
+        if scope["path"].startswith("/_emu/"):
+            body, more = b"", True
+            while more:
+                part = await receive()
+                body, more = body + part.get("body", b""), part.get("more_body", False)
+            status, value = control(scope["method"], scope["path"], {k: v[-1] for k, v in query.items()}, body)
+            return await _answer(send, status, json.dumps(value).encode())
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        problem = identity.credential_problem(headers, query)
+        if problem:
+            status, extra, body = identity.problem_answer(headers, problem)
+            return await _answer(send, status, body, extra)
+        return await inner(scope, receive, send)
+    return app
+
+
+if __name__ == "__main__":
+    configure(ARGUMENTS.parse_args().port)
+    sys.argv[1:] = []
+    from ministack import app as ministack_app
+    ministack_app._run_init_scripts = lambda: None      # nor scripts that lie about on this machine
+    install()
+    ministack_app.app = wrap(ministack_app.app)
+    ministack_app.main()

@@ -1,0 +1,36 @@
+"""Strict stand-in: what a test may set, per account; "*" is the default of all. POST /_emu/settings."""
+from ministack.core.responses import get_account_id
+
+DEFAULTS = {
+    "policyDelaySeconds": 0.0,      # a queue policy set by SetQueueAttributes counts for deliveries only after this
+    "queueDeletedSeconds": 60.0,    # how long the name of a deleted queue stays blocked
+    "maxTargets": 5,                # targets a rule
+    "ruleLimit": 300,               # rules a bus
+    "busLimit": 100,                # buses an account and Region
+    "readLagSeconds": 0.0,          # a bus or rule just created is not found by reads and dependants for this long
+}
+_set = {}
+
+
+def get(name, account=None):
+    for key in (account or get_account_id(), "*"):
+        if name in _set.get(key, {}):
+            return _set[key][name]
+    return DEFAULTS[name]
+
+
+def change(wish):
+    account = wish.get("account", "*")
+    for name, value in wish.items():
+        if name == "account":
+            continue
+        if name not in DEFAULTS:
+            raise ValueError(f"unknown setting {name}: there are {', '.join(DEFAULTS)}")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+            raise ValueError(f"{name} must be a number that is not negative")
+        _set.setdefault(account, {})[name] = value
+    return report(account)
+
+
+def report(account="*"):
+    return {"account": account, **{name: get(name, account) for name in DEFAULTS}}

@@ -1,0 +1,114 @@
+"""Strict stand-in: the targets of a rule. Existence of what a target names is not checked, as in AWS (D14)."""
+import json
+import re
+
+from ministack.core.arn import ArnParseError, parse_arn
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import eventbridge as eb
+
+import settings
+from answers import TOO_MANY, Constraints, Refused, handler, invalid, page
+from rules import changeable, need as need_rule
+
+ID = r"[\.\-_A-Za-z0-9]+"
+PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
+RESERVED = {"aws.events.event", "aws.events.event.json", "aws.events.rule-arn", "aws.events.rule-name", "aws.events.event.ingestion-time"}
+# Services that EventBridge can reach through a role only.
+ROLE_ONLY = {"states", "kinesis", "firehose", "ecs", "batch", "codepipeline", "codebuild"}
+
+
+def _constraints(targets):
+    wrong = Constraints()
+    if not targets:
+        wrong.add("[]", "targets", "Member must have length greater than or equal to 1")
+    for i, target in enumerate(targets, 1):
+        at = f"targets.{i}.member"
+        wrong.text(target.get("Id") or "", f"{at}.id", pattern=ID, longest=64)                  # E9, E10
+        wrong.text(target.get("Arn") or "", f"{at}.arn", shortest=1, longest=1600)
+        wrong.text(target.get("Input") or "", f"{at}.input", longest=8192)
+        wrong.text(target.get("InputPath") or "", f"{at}.inputPath", longest=256)
+        wrong.text((target.get("InputTransformer") or {}).get("InputTemplate") or "", f"{at}.inputTransformer.inputTemplate", longest=8192)
+        retry = target.get("RetryPolicy") or {}
+        wrong.number(retry.get("MaximumRetryAttempts"), f"{at}.retryPolicy.maximumRetryAttempts", 0, 185)
+        wrong.number(retry.get("MaximumEventAgeInSeconds"), f"{at}.retryPolicy.maximumEventAgeInSeconds", 60, 86400)
+    wrong.check()
+
+
+def _input_ok(target):
+    name = target["Id"]
+    if sum(k in target for k in ("Input", "InputPath", "InputTransformer")) > 1:                # E11
+        raise invalid(f"Only one of Input, InputPath, or InputTransformer must be provided for target {name}.")
+    if "Input" in target:
+        try:
+            json.loads(target["Input"])
+        except ValueError:
+            raise invalid(f"JSON syntax error in input for target {name}.") from None
+    transformer = target.get("InputTransformer")
+    if transformer:
+        paths = transformer.get("InputPathsMap") or {}
+        for key in paths:
+            if not re.fullmatch(r"[A-Za-z0-9_\-]+", key) or key.upper().startswith("AWS."):
+                raise invalid(f"InputPathsMap for target {name} contains invalid key {key}.")
+        for key in PLACEHOLDER.findall(transformer.get("InputTemplate") or ""):                 # E12
+            if key not in paths and key not in RESERVED:
+                raise invalid(f"InputTemplate for target {name} contains invalid placeholder {key}.")
+
+
+def _arn_ok(target):
+    name, arn, role = target["Id"], target["Arn"], target.get("RoleArn")
+    try:
+        spec = parse_arn(arn)
+    except ArnParseError:
+        raise invalid(f"Parameter {arn} is not valid. Reason: Provided Arn is not in correct format.") from None
+    if spec.service not in eb._SUPPORTED_TARGET_SERVICES:
+        raise invalid(f"{spec.service} is not a supported service for a target.")
+    away = (spec.account_id, spec.region) != (get_account_id(), get_region())
+    if not role and (spec.service in ROLE_ONLY or spec.resource.startswith("api-destination/") or (spec.service == "events" and away)):
+        raise invalid(f"RoleArn is required for target {arn}.")
+    if role and spec.service == "logs":
+        raise invalid(f"RoleArn is not supported for target {arn}.")
+    if spec.service == "sqs" and spec.resource.endswith(".fifo") and not (target.get("SqsParameters") or {}).get("MessageGroupId"):
+        raise invalid(f"Parameter(s) SqsParameters must be specified for target: {name}.")
+    if spec.service == "events" and away and any(k in target for k in ("Input", "InputPath", "InputTransformer")):
+        raise invalid(f"Input transformation is not supported for target {name}.")
+    dead = (target.get("DeadLetterConfig") or {}).get("Arn")
+    if dead and (dead.split(":")[2:4] != ["sqs", get_region()] or dead.endswith(".fifo")):
+        raise invalid(f"Parameter DeadLetterConfig.Arn is not valid for target {name}. Reason: {dead} is not a standard SQS queue in this Region.")
+
+
+@handler
+def put(data):
+    targets = data.get("Targets") or []
+    _constraints(targets)
+    rule = changeable(need_rule(data, "Rule"))
+    key = eb._rule_key(rule["Name"], rule["EventBusName"])
+    have = {t["Id"]: t for t in eb._targets.get(key) or []}
+    if len(have.keys() | {t["Id"] for t in targets}) > settings.get("maxTargets"):
+        raise Refused("LimitExceededException", TOO_MANY)                                       # E8
+    for target in targets:
+        _arn_ok(target)
+        _input_ok(target)
+    for target in targets:
+        have[target["Id"]] = target                                                             # I2: replaced whole
+    eb._targets[key] = list(have.values())
+    return {"FailedEntries": [], "FailedEntryCount": 0}                                         # S7
+
+
+@handler
+def remove(data):
+    rule = changeable(need_rule(data, "Rule"))
+    key = eb._rule_key(rule["Name"], rule["EventBusName"])
+    have = {t["Id"]: t for t in eb._targets.get(key) or []}
+    failed = [{"TargetId": i, "ErrorCode": "ResourceNotFoundException", "ErrorMessage": f"Target {i} does not exist."}
+              for i in data.get("Ids") or [] if have.pop(i, None) is None]
+    eb._targets[key] = list(have.values())
+    return {"FailedEntries": failed, "FailedEntryCount": len(failed)}
+
+
+@handler
+def list_by_rule(data):
+    rule = need_rule(data, "Rule")
+    return page(eb._targets.get(eb._rule_key(rule["Name"], rule["EventBusName"])) or [], "Targets", data)   # S8
+
+
+HANDLERS = {"_put_targets": put, "_remove_targets": remove, "_list_targets_by_rule": list_by_rule}

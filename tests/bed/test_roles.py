@@ -1,0 +1,134 @@
+"""The strict stand-in: roles and resource policies of every kind of target, other accounts, assumed roles, unknown keys."""
+import json
+import unittest
+
+import aws
+from harness import BedTest, grant
+
+TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+
+
+
+class Roles(BedTest):
+    def role(self, account, name, trust, allow=None):
+        client = self.client(account)
+        client.call("iam", "CreateRole", {"RoleName": name, "AssumeRolePolicyDocument": json.dumps(trust)})
+        if allow:
+            client.call("iam", "PutRolePolicy", {"RoleName": name, "PolicyName": "p", "PolicyDocument": json.dumps(
+                {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": allow, "Resource": "*"}]})})
+        return f"arn:aws:iam::{account}:role/{name}"
+
+    def test_bus_of_another_account(self):
+        there, role = str(10**12 - int(self.account)).zfill(12), self.role(self.account, "send", TRUST, "events:PutEvents")
+        far = self.client(there)
+        bus = far.call("events", "CreateEventBus", {"Name": "far"})["EventBusArn"]
+        rule = far.call("events", "PutRule", {"Name": "r", "EventBusName": "far", "EventPattern": '{"source":["test"]}'})["RuleArn"]
+        queue = f"arn:aws:sqs:us-east-1:{there}:q"
+        url = far.call("sqs", "CreateQueue", {"QueueName": "q", "Attributes": {"Policy": grant(queue, rule)}})["QueueUrl"]
+        far.call("events", "PutTargets", {"Rule": "r", "EventBusName": "far", "Targets": [{"Id": "t", "Arn": queue}]})
+        self.bus()
+        self.rule(bus="bus")
+        target = {"Id": "t", "Arn": bus}
+        put = lambda **t: self.events("PutTargets", Rule="rule", EventBusName="bus", Targets=[{**target, **t}])       # noqa: E731
+        self.refused("role", "ValidationException", f"RoleArn is required for target {bus}.", put)
+        put(RoleArn=role)
+        self.send("bus")
+        self.assertEqual(self.deliveries()[-1]["code"], "NO_PERMISSIONS", "the receiving bus has no policy yet")
+        far.call("events", "PutPermission", {"EventBusName": "far", "StatementId": "s", "Principal": self.account, "Action": "events:PutEvents"})
+        event = self.send("bus")
+        message, = far.call("sqs", "ReceiveMessage", {"QueueUrl": url, "WaitTimeSeconds": 2})["Messages"]
+        body = json.loads(message["Body"])
+        self.assertEqual((body["id"], body["account"]), (event, self.account), "fact D7")
+        put(RoleArn=self.role(self.account, "weak", TRUST, "sqs:SendMessage"))
+        self.send("bus")
+        self.assertEqual(self.deliveries()[-1]["code"], "NO_PERMISSIONS", "a role that may not")
+
+    def deliver_to(self, arn, **target):
+        """The record of one event sent to `arn`."""
+        self.events("PutTargets", Rule="rule", Targets=[{"Id": "t", "Arn": arn, **target}])
+        self.send()
+        return self.deliveries()[-1]
+
+    def test_role_instead_of_policy(self):
+        rule, (_, arn) = self.rule(), self.queue()
+        only = lambda source: {**TRUST, "Statement": [{**TRUST["Statement"][0], "Condition": {"ArnEquals": {"aws:SourceArn": source}}}]}     # noqa: E731
+        self.assertEqual(self.deliver_to(arn, RoleArn=self.role(self.account, "ok", only(rule), "sqs:SendMessage"))["outcome"], "DELIVERED")
+        lambda_trust = json.loads(json.dumps(TRUST).replace("events.", "lambda."))
+        for what, role in (("another rule", self.role(self.account, "other", only(rule + "x"), "sqs:SendMessage")),
+                           ("another action", self.role(self.account, "read", TRUST, "sqs:ReceiveMessage")),
+                           ("no permission", self.role(self.account, "none", TRUST)),
+                           ("trusts another service", self.role(self.account, "lam", lambda_trust, "sqs:SendMessage")),
+                           ("no role", f"arn:aws:iam::{self.account}:role/gone")):
+            with self.subTest(what):
+                self.assertEqual(self.deliver_to(arn, RoleArn=role)["code"], "NO_PERMISSIONS")
+
+    def test_bus_of_the_same_account_needs_a_role(self):
+        self.rule()
+        bus = self.bus("next")
+        self.assertEqual(self.deliver_to(bus)["code"], "NO_PERMISSIONS")
+        self.assertEqual(self.deliver_to(bus, RoleArn=self.role(self.account, "ok", TRUST, "events:PutEvents"))["outcome"], "DELIVERED")
+
+    def test_topic(self):
+        rule = self.rule()
+        topic = aws._between(self.me.call("sns", "CreateTopic", {"Name": "t"}), "TopicArn")
+        self.assertEqual(self.deliver_to(topic)["code"], "NO_PERMISSIONS", "the default policy of a topic is for its owner only")
+        allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish", "Resource": topic}
+        for condition, outcome in (({}, "DELIVERED"), ({"ArnEquals": {"aws:SourceArn": rule}}, "FAILED")):
+            self.me.call("sns", "SetTopicAttributes", {"TopicArn": topic, "AttributeName": "Policy", "AttributeValue": json.dumps(
+                {"Version": "2012-10-17", "Statement": [{**allow, "Condition": condition}]})})
+            self.assertEqual(self.deliver_to(topic)["outcome"], outcome, f"condition {condition}")
+
+    def test_log_group(self):
+        self.rule()
+        group = self.arn("logs", "log-group:/aws/events/x")
+        self.me.call("logs", "CreateLogGroup", {"logGroupName": "/aws/events/x"})
+        self.assertEqual(self.deliver_to(group)["code"], "NO_PERMISSIONS")
+        self.me.call("logs", "PutResourcePolicy", {"policyName": "p", "policyDocument": json.dumps({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": ["events.amazonaws.com", "delivery.logs.amazonaws.com"]}, "Resource": f"{group}:*",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"]}]})})
+        self.assertEqual(self.deliver_to(group)["outcome"], "DELIVERED", "fact D9")
+        self.refused("Logs", "ValidationException", f"RoleArn is not supported for target {group}.",
+                     lambda: self.deliver_to(group, RoleArn=f"arn:aws:iam::{self.account}:role/x"))
+
+    def assume(self, role, client=None, **more):
+        text = (client or self.me).call("sts", "AssumeRole", {"RoleArn": role, "RoleSessionName": "tributary", **more})
+        return {tag: aws._between(text, tag) for tag in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Arn")}
+
+    def test_assume_role(self):
+        there = str(10**12 - int(self.account)).zfill(12)
+        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {
+            "AWS": f"arn:aws:iam::{self.account}:root"}, "Condition": {"StringEquals": {"sts:ExternalId": "secret-id"}}}]}
+        role, closed = self.role(there, "op", trust), self.role(self.account, "svc", TRUST)
+        caller = f"arn:aws:iam::{self.account}:root"
+        for what, arn, client, more in (("no role", f"arn:aws:iam::{there}:role/none", self.me, {"ExternalId": "secret-id"}), ("no id", role, self.me, {}),
+                                        ("wrong id", role, self.me, {"ExternalId": "x"}), ("a service's role", closed, self.me, {})):
+            with self.subTest(what):
+                self.refused(what, "AccessDenied", f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {arn}",
+                             lambda: self.assume(arn, client, **more), 403)
+        stranger = self.client("444455556666")
+        self.refused("stranger", "AccessDenied", "User: arn:aws:iam::444455556666:root is not authorized to perform: "
+                     f"sts:AssumeRole on resource: {role}", lambda: self.assume(role, stranger, ExternalId="secret-id"), 403)
+        self.refused("M11", "ValidationError", "nonsense is invalid", lambda: self.assume("nonsense"))
+        keys = self.assume(role, ExternalId="secret-id")
+        self.assertEqual(keys["Arn"], f"arn:aws:sts::{there}:assumed-role/op/tributary", "fact M10")
+        as_role = self.client(there, access_key=keys["AccessKeyId"], secret=keys["SecretAccessKey"], token=keys["SessionToken"])
+        self.assertEqual(aws._between(as_role.call("sts", "GetCallerIdentity"), "Arn"), keys["Arn"])
+        self.assertIn(f":{there}:", as_role.call("events", "CreateEventBus", {"Name": "mine"})["EventBusArn"])
+        self.assertEqual(len(self.client(there).call("events", "ListEventBuses")["EventBuses"]), 2)
+        told = aws.get_json(f"{self.bed.url}/_journal?account={there}&match=events.CreateEventBus")["calls"]
+        self.assertEqual([c["access_key"] for c in told], [keys["AccessKeyId"]], "the journal knows whose temporary keys these are")
+        whole = json.dumps(aws.get_json(f"{self.bed.url}/_journal"))
+        self.assertFalse(keys["SecretAccessKey"] in whole or keys["SessionToken"] in whole)
+
+    def test_unknown_keys(self):
+        bad = self.client(access_key="AKIAUNKNOWNUNKNOWN12")
+        text = "The security token included in the request is invalid."
+        self.refused("keys", "UnrecognizedClientException", text, lambda: bad.call("events", "ListEventBuses"))
+        self.refused("keys", "InvalidClientTokenId", text, lambda: bad.call("sts", "GetCallerIdentity"), 403)
+
+    def test_identity_of_an_account(self):
+        self.assertEqual(aws._between(self.me.call("sts", "GetCallerIdentity"), "Account"), self.account)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,115 @@
+"""Journal proxy, part 1: HTTP messages off a stream, and what an AWS request says about itself. No state, no I/O of its own."""
+import json
+import re
+import urllib.parse
+
+CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")
+# What must never be kept, wherever it stands in a body.
+SECRETS = frozenset({"SecretAccessKey", "SessionToken", "Password", "ApiKeyValue", "ClientSecret", "WebIdentityToken", "SecretString"})
+
+
+class Message:
+    """One request or response: the first line split at blanks, headers by lower-case name, the body, and the raw bytes."""
+    __slots__ = ("first", "headers", "body", "raw")
+
+    def __init__(self, head, body):
+        lines = head.decode("latin-1").split("\r\n")
+        self.first = lines[0].split(" ", 2)
+        self.headers = {}
+        for line in lines[1:]:
+            name, colon, value = line.partition(":")
+            if colon:
+                self.headers[name.strip().lower()] = value.strip()
+        self.body, self.raw = body, head + body
+
+    def with_body(self, body):
+        """The same message with another body; content-length follows, and a chunked one becomes plain."""
+        kept = "".join(f"{k}: {v}\r\n" for k, v in self.headers.items() if k not in ("content-length", "transfer-encoding"))
+        return Message((" ".join(self.first) + f"\r\n{kept}content-length: {len(body)}\r\n\r\n").encode("latin-1"), body)
+
+
+async def read(stream, bodyless=False):
+    """The next message, or None when the peer closed between messages. Chunked bodies are joined for us, raw stays as sent."""
+    head = await stream.readuntil(b"\r\n\r\n")
+    message = Message(head, b"")
+    if bodyless or message.first[1] in ("204", "304") or message.first[1].startswith("1"):
+        return message
+    if "chunked" in message.headers.get("transfer-encoding", "").lower():
+        raw, body = [head], []
+        while True:
+            size = await stream.readuntil(b"\r\n")
+            length = int(size.split(b";")[0], 16)
+            data = await stream.readexactly(length + 2)
+            raw += (size, data)
+            body.append(data[:-2])
+            if length == 0:
+                break
+        message.body, message.raw = b"".join(body), b"".join(raw)
+        return message
+    length = int(message.headers.get("content-length") or 0)
+    if length:
+        message.body = await stream.readexactly(length)
+        message.raw = head + message.body
+    return message
+
+
+class Call:
+    """What a request is, in AWS's terms: service, operation, region, access key, protocol and the parsed body."""
+    __slots__ = ("service", "op", "region", "access_key", "protocol", "request", "agent", "content_type")
+
+    def __init__(self, message):
+        signed = CREDENTIAL.search(message.headers.get("authorization", ""))
+        self.access_key, self.region, self.service = signed.groups() if signed else (None, None, None)
+        self.agent = message.headers.get("user-agent", "")
+        self.content_type = message.headers.get("content-type", "application/x-amz-json-1.1")
+        target = message.headers.get("x-amz-target")
+        if target:
+            self.protocol, self.op = "json", target.rpartition(".")[2]
+            self.request = parse_json(message.body)
+        elif "x-www-form-urlencoded" in self.content_type:
+            form = {k: v[-1] for k, v in urllib.parse.parse_qs(message.body.decode("utf-8", "replace"), keep_blank_values=True).items()}
+            self.protocol, self.op, self.request = "query", form.get("Action", "?"), form
+        else:
+            self.protocol, self.op = "rest", f"{message.first[0]} {message.first[1].partition('?')[0]}"
+            self.request = parse_json(message.body)
+        if self.service is None:            # AssumeRoleWithWebIdentity is not signed
+            self.service = "sts" if self.protocol == "query" and self.op.startswith("AssumeRole") else "unsigned"
+
+    @property
+    def name(self):
+        return f"{self.service}.{self.op}"
+
+
+def parse_json(body):
+    if not body:
+        return {}
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def without_secrets(value):
+    if isinstance(value, dict):
+        return {k: "REDACTED" if k in SECRETS else without_secrets(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(v) for v in value]
+    return value
+
+
+def error_code(message, parsed):
+    """The error code of an answer, or None: header first, then JSON __type, then XML <Code>; namespaces cut off."""
+    if int(message.first[1]) < 400:
+        return None
+    code = message.headers.get("x-amzn-errortype")
+    if not code and isinstance(parsed, dict):
+        code = parsed.get("__type") or parsed.get("code") or parsed.get("Code")
+    if not code:
+        found = re.search(rb"<Code>([^<]*)</Code>", message.body)
+        code = found.group(1).decode() if found else None
+    return code.rpartition("#")[2].partition(":")[0] if code else message.first[1]
+
+
+def answer(status, body, content_type="application/json", extra=()):
+    lines = [f"HTTP/1.1 {status} {'OK' if status < 400 else 'Error'}", f"content-type: {content_type}", f"content-length: {len(body)}", *extra]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body

@@ -1,0 +1,2 @@
+//! Benchmark: entry point.
+fn main() {}

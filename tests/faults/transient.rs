@@ -1,0 +1,1 @@
+//! Errors that pass: throttling, outages, lost replies.

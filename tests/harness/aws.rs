@@ -1,0 +1,220 @@
+//! One AWS account of the stand-in: its journal, its faults, its contents, and what others do in it.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::bed::Bed;
+
+pub const REGION: &str = "eu-west-1";
+
+/// One call of the journal.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Call {
+    pub service: String,
+    pub op: String,
+    pub start: f64,
+    pub request: Value,
+    pub status: Option<u16>,
+    pub error: Option<String>,
+    #[serde(default)]
+    pub fault: Option<String>,
+}
+
+impl Call {
+    pub fn is_write(&self) -> bool {
+        self.service != "sts" && !["Get", "List", "Describe", "Test"].iter().any(|prefix| self.op.starts_with(prefix))
+    }
+}
+
+#[derive(Clone)]
+pub struct Aws {
+    pub account: String,
+    pub endpoint: String,
+    emulator: String,
+    http: reqwest::Client,
+}
+
+impl Aws {
+    /// An account that no other test has.
+    pub fn new(bed: &Bed) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let account = format!("{:012}", 200_000_000_000 + NEXT.fetch_add(1, Ordering::Relaxed));
+        Self { account, endpoint: bed.aws.clone(), emulator: bed.emulator.clone(), http: reqwest::Client::new() }
+    }
+
+    /// The journal's calls since the given mark; the mark for next time.
+    pub async fn journal(&self, since: u64) -> (Vec<Call>, u64) {
+        #[derive(Deserialize)]
+        struct Journal {
+            next: u64,
+            calls: Vec<Call>,
+        }
+        let url = format!("{}/_journal?since={since}&account={}", self.endpoint, self.account);
+        let journal: Journal = self.http.get(url).send().await.unwrap().json().await.unwrap();
+        (journal.calls, journal.next)
+    }
+
+    pub async fn mark(&self) -> u64 {
+        self.journal(u64::from(u32::MAX)).await.1
+    }
+
+    /// Writes since the mark, as `Operation`s in order.
+    pub async fn writes(&self, since: u64) -> Vec<String> {
+        self.journal(since).await.0.into_iter().filter(Call::is_write).map(|call| call.op).collect()
+    }
+
+    pub async fn calls(&self, since: u64) -> Vec<String> {
+        self.journal(since).await.0.into_iter().map(|call| format!("{}:{}", call.service, call.op)).collect()
+    }
+
+    /// Replaces the faults of this account.
+    pub async fn faults(&self, rules: Value) {
+        let body = json!({"account": self.account, "rules": rules}).to_string();
+        let answer = self.http.post(format!("{}/_faults", self.endpoint)).body(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    pub async fn settings(&self, mut settings: Value) {
+        settings["account"] = json!(self.account);
+        let answer = self.http.post(format!("{}/_emu/settings", self.emulator)).body(settings.to_string()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// A call behind the operator's back; it is not in the journal.
+    pub async fn call(&self, service: &str, op: &str, body: Value) -> Result<Value, String> {
+        let (target, version) = match service {
+            "events" => ("AWSEvents", "1.1"),
+            "sqs" => ("AmazonSQS", "1.0"),
+            other => panic!("no service {other}"),
+        };
+        let credential = format!("{}/20260101/{REGION}/{service}/aws4_request", self.account);
+        let answer = self
+            .http
+            .post(&self.emulator)
+            .header("authorization", format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"))
+            .header("x-amz-date", "20260101T000000Z")
+            .header("x-amz-target", format!("{target}.{op}"))
+            .header("content-type", format!("application/x-amz-json-{version}"))
+            .body(body.to_string())
+            .send()
+            .await
+            .unwrap();
+        let (ok, text) = (answer.status().is_success(), answer.text().await.unwrap());
+        if ok { Ok(serde_json::from_str(&text).unwrap_or(Value::Null)) } else { Err(text) }
+    }
+
+    pub async fn events(&self, op: &str, body: Value) -> Value {
+        self.call("events", op, body).await.unwrap_or_else(|error| panic!("events:{op}: {error}"))
+    }
+
+    pub async fn sqs(&self, op: &str, body: Value) -> Value {
+        self.call("sqs", op, body).await.unwrap_or_else(|error| panic!("sqs:{op}: {error}"))
+    }
+
+    /// Publishes one event.
+    pub async fn put_event(&self, bus: &str, source: &str, detail_type: &str, detail: &Value) {
+        let entry = json!({"EventBusName": bus, "Source": source, "DetailType": detail_type, "Detail": detail.to_string()});
+        let answer = self.events("PutEvents", json!({"Entries": [entry]})).await;
+        assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
+    }
+
+    pub async fn queue_url(&self, queue: &str) -> Option<String> {
+        let answer = self.call("sqs", "GetQueueUrl", json!({"QueueName": queue})).await.ok()?;
+        answer["QueueUrl"].as_str().map(str::to_owned)
+    }
+
+    /// Bodies of the messages in the queue, at most ten; waits up to two seconds for the first.
+    pub async fn receive(&self, queue: &str) -> Vec<Value> {
+        let url = self.queue_url(queue).await.unwrap_or_else(|| panic!("no queue {queue}"));
+        let answer = self.sqs("ReceiveMessage", json!({"QueueUrl": url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 2})).await;
+        let bodies = answer["Messages"].as_array().cloned().unwrap_or_default();
+        bodies.iter().map(|message| serde_json::from_str(message["Body"].as_str().unwrap()).unwrap()).collect()
+    }
+
+    pub async fn queue_attributes(&self, queue: &str) -> BTreeMap<String, String> {
+        let Some(url) = self.queue_url(queue).await else { return BTreeMap::new() };
+        let answer = self.sqs("GetQueueAttributes", json!({"QueueUrl": url, "AttributeNames": ["All"]})).await;
+        let mut attributes: BTreeMap<String, String> = serde_json::from_value(answer["Attributes"].clone()).unwrap();
+        attributes.retain(|name, _| !name.ends_with("Timestamp") && !name.starts_with("Approximate"));
+        attributes
+    }
+
+    /// The `Sid`s of the queue's policy.
+    pub async fn sids(&self, queue: &str) -> Vec<String> {
+        let Some(policy) = self.queue_attributes(queue).await.remove("Policy") else { return vec![] };
+        let policy: Value = serde_json::from_str(&policy).unwrap();
+        policy["Statement"].as_array().unwrap().iter().map(|s| s["Sid"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    pub async fn rule(&self, bus: &str, rule: &str) -> Option<Value> {
+        self.call("events", "DescribeRule", json!({"EventBusName": bus, "Name": rule})).await.ok()
+    }
+
+    pub async fn targets(&self, bus: &str, rule: &str) -> Vec<Value> {
+        let answer = self.call("events", "ListTargetsByRule", json!({"EventBusName": bus, "Rule": rule})).await;
+        answer.ok().and_then(|answer| answer["Targets"].as_array().cloned()).unwrap_or_default()
+    }
+
+    pub async fn tags(&self, arn: &str) -> BTreeMap<String, String> {
+        let answer = self.events("ListTagsForResource", json!({"ResourceARN": arn})).await;
+        let tags = answer["Tags"].as_array().cloned().unwrap_or_default();
+        tags.iter().map(|tag| (tag["Key"].as_str().unwrap().to_owned(), tag["Value"].as_str().unwrap().to_owned())).collect()
+    }
+
+    /// Everything that the account holds of buses, rules, targets, queues and their tags: for comparing whole states.
+    pub async fn contents(&self) -> BTreeMap<String, Value> {
+        let mut all = BTreeMap::new();
+        let without_times = |value: &Value| {
+            let mut value = value.clone();
+            if let Some(object) = value.as_object_mut() {
+                object.retain(|key, _| !key.ends_with("Time"));
+            }
+            value
+        };
+        for bus in self.events("ListEventBuses", json!({})).await["EventBuses"].as_array().unwrap() {
+            let (name, arn) = (bus["Name"].as_str().unwrap(), bus["Arn"].as_str().unwrap());
+            if name != "default" {
+                let described = self.events("DescribeEventBus", json!({"Name": name})).await;
+                all.insert(format!("bus {name}"), json!([without_times(&described), self.tags(arn).await]));
+            }
+            for rule in self.events("ListRules", json!({"EventBusName": name})).await["Rules"].as_array().unwrap() {
+                let (rule_name, arn) = (rule["Name"].as_str().unwrap(), rule["Arn"].as_str().unwrap());
+                let targets = self.targets(name, rule_name).await;
+                all.insert(format!("rule {name}/{rule_name}"), json!([rule, targets, self.tags(arn).await]));
+            }
+        }
+        for url in self.sqs("ListQueues", json!({})).await["QueueUrls"].as_array().cloned().unwrap_or_default() {
+            let name = url.as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+            let mut attributes = self.queue_attributes(&name).await;
+            let policy: Value = attributes.remove("Policy").map(|text| serde_json::from_str(&text).unwrap()).unwrap_or_default();
+            let tags = self.sqs("ListQueueTags", json!({"QueueUrl": url})).await;
+            all.insert(format!("queue {name}"), json!([attributes, policy, tags["Tags"]]));
+        }
+        all
+    }
+
+    /// Looks again and again until the closure gives something, at most 30 seconds.
+    pub async fn until<T, F: Future<Output = Option<T>>>(&self, what: &str, mut look: impl FnMut() -> F) -> T {
+        until(what, &mut look).await
+    }
+}
+
+/// Looks again and again until the closure gives something, at most 30 seconds.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: &mut impl FnMut() -> F) -> T {
+    let mut tick = tokio::time::interval(Duration::from_millis(50));
+    let search = async {
+        loop {
+            tick.tick().await;
+            if let Some(found) = look().await {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), search).await.unwrap_or_else(|_| panic!("not within 30 s: {what}"))
+}

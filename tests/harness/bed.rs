@@ -1,0 +1,61 @@
+//! The bed that the run was started in, and the operator's identity in it: the ServiceAccount that the chart installs.
+
+use std::{path::Path, process::Command, sync::OnceLock};
+
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use serde_json::Value;
+
+pub const OPERATOR_NAMESPACE: &str = "tributary-system";
+
+#[derive(Clone, Debug)]
+pub struct Bed {
+    pub kubeconfig: String,
+    /// The journal proxy in front of the stand-in.
+    pub aws: String,
+    /// The stand-in itself, for what a test does behind the operator's back.
+    pub emulator: String,
+    /// Token of the operator's ServiceAccount.
+    token: String,
+}
+
+impl Bed {
+    /// Installs the chart once, for all tests of the run.
+    pub fn get() -> &'static Self {
+        static BED: OnceLock<Bed> = OnceLock::new();
+        BED.get_or_init(|| {
+            let path = std::env::var("TRIBUTARY_BED").expect("run me by `tests/bed/bed.py run -- cargo test --test e2e`");
+            let bed: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+            let text = |key: &str| bed[key].as_str().unwrap_or_else(|| panic!("bed.json has no {key}")).to_owned();
+            let (kubeconfig, bin) = (text("kubeconfig"), text("bin"));
+            let tool = |name: &str, arguments: &[&str]| {
+                let output = Command::new(Path::new(&bin).join(name)).args(arguments).env("KUBECONFIG", &kubeconfig).output().unwrap();
+                assert!(output.status.success(), "{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+                String::from_utf8(output.stdout).unwrap().trim().to_owned()
+            };
+            let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/tributary");
+            tool("helm", &["upgrade", "--install", "tributary", chart.to_str().unwrap(), "-n", OPERATOR_NAMESPACE, "--create-namespace"]);
+            let token = tool("kubectl", &["create", "token", "tributary", "-n", OPERATOR_NAMESPACE, "--duration", "4h"]);
+            Bed { aws: text("aws"), emulator: text("emulator"), kubeconfig, token }
+        })
+    }
+
+    async fn config(&self) -> Config {
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).unwrap();
+        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap()
+    }
+
+    /// What a cluster admin does.
+    pub async fn admin(&self) -> Client {
+        Client::try_from(self.config().await).unwrap()
+    }
+
+    /// What the operator may do.
+    pub async fn operator(&self) -> Client {
+        let mut config = self.config().await;
+        config.auth_info = kube::config::AuthInfo { token: Some(self.token.clone().into()), ..Default::default() };
+        Client::try_from(config).unwrap()
+    }
+}

@@ -1,0 +1,10 @@
+//! What tests are made of: the bed, an AWS account, a world of objects, an operator that can be stopped, crashed and started again.
+#![allow(dead_code, unused_imports)]
+
+mod aws;
+mod bed;
+mod world;
+
+pub use aws::{Aws, Call, REGION, until};
+pub use bed::Bed;
+pub use world::{World, condition, options};

@@ -1,0 +1,231 @@
+//! A world: a namespace with an account, objects, and an operator that sees only these.
+
+use std::{fmt::Debug, time::Duration};
+
+use kube::{
+    Api, Client,
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams},
+    core::GroupVersionKind,
+};
+use serde_json::{Value, json};
+use tokio::{sync::oneshot, task::JoinHandle};
+use tributary::runtime::operator::{self, Options};
+
+use super::{
+    aws::{Aws, REGION, until},
+    bed::{Bed, OPERATOR_NAMESPACE},
+};
+
+/// Options for tests: quick where waiting proves nothing, and no sweeps unless a test asks for them.
+pub fn options() -> Options {
+    Options {
+        operator_namespace: OPERATOR_NAMESPACE.into(),
+        installation_id: Some("e2e".into()),
+        policy_settle: Duration::ZERO,
+        grant_grace: Duration::ZERO,
+        first_rule: Duration::from_millis(300),
+        sweep: Duration::from_hours(1),
+        full_sweep: Duration::from_hours(2),
+        ..Options::default()
+    }
+}
+
+struct Running {
+    task: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+}
+
+pub struct World {
+    pub namespace: String,
+    /// Name of the `AwsAccount`.
+    pub account: String,
+    pub aws: Aws,
+    pub client: Client,
+    running: Option<Running>,
+}
+
+impl World {
+    /// A namespace and an account, and no operator yet.
+    pub async fn empty(name: &str) -> Self {
+        let bed = Bed::get();
+        let (aws, client) = (Aws::new(bed), bed.admin().await);
+        let namespace = format!("{name}-{}", &aws.account[9..]);
+        let world = Self { account: format!("acct-{namespace}"), namespace, aws, client, running: None };
+        world.apply_in(None, "v1", "Namespace", &world.namespace, json!({})).await;
+        world.secret(&world.aws.account.clone()).await;
+        world.apply_account(world.account_spec()).await;
+        world
+    }
+
+    /// The same with the operator running.
+    pub async fn start(name: &str) -> Self {
+        Self::with(name, options()).await
+    }
+
+    pub async fn with(name: &str, options: Options) -> Self {
+        let mut world = Self::empty(name).await;
+        world.run(options).await;
+        world
+    }
+
+    pub async fn secret(&self, access_key: &str) {
+        let data = json!({"stringData": {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": "canary-7Qm2"}});
+        self.apply_in(Some(OPERATOR_NAMESPACE), "v1", "Secret", &format!("keys-{}", self.namespace), data).await;
+    }
+
+    pub fn account_spec(&self) -> Value {
+        json!({
+            "accountId": self.aws.account,
+            "region": REGION,
+            "endpoint": self.aws.endpoint,
+            "credentials": {"secretRef": {"name": format!("keys-{}", self.namespace)}},
+            "defaultTags": {"team": "e2e"},
+            "grants": [{"namespaces": [self.namespace, format!("{}-*", self.namespace)], "arns": [format!("arn:aws:sqs:{REGION}:{}:*", self.aws.account)]}],
+        })
+    }
+
+    pub async fn apply_account(&self, spec: Value) {
+        self.apply_in(None, "tributary.dev/v1alpha1", "AwsAccount", &self.account, json!({"spec": spec})).await;
+    }
+
+    /// Starts the operator; it sees this world only.
+    pub async fn run(&mut self, options: Options) {
+        assert!(self.running.is_none(), "it runs already");
+        let namespaces = vec![self.namespace.clone(), format!("{}-*", self.namespace)];
+        let options = Options { watch_namespaces: namespaces, ..options };
+        let client = Bed::get().operator().await;
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            operator::run(client, options, None, async { drop(stopped.await) }).await.expect("the operator runs");
+        });
+        self.running = Some(Running { task, stop });
+    }
+
+    /// Stops it as a rollout does.
+    pub async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            let _ = running.stop.send(());
+            tokio::time::timeout(Duration::from_secs(20), running.task).await.expect("it stops within 20 s").unwrap();
+        }
+    }
+
+    /// Stops it as a crash does: whatever was under way is dropped where it stands.
+    pub async fn crash(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.task.abort();
+            let _ = running.task.await;
+        }
+    }
+
+    fn resource(api_version: &str, kind: &str) -> ApiResource {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let gvk = GroupVersionKind::gvk(group, version, kind);
+        let plural = if kind == "EventBus" { "eventbuses".into() } else { format!("{}s", kind.to_lowercase()) };
+        ApiResource::from_gvk_with_plural(&gvk, &plural)
+    }
+
+    pub fn api(&self, kind: &str) -> Api<DynamicObject> {
+        self.api_in(Some(&self.namespace), "tributary.dev/v1alpha1", kind)
+    }
+
+    pub fn api_in(&self, namespace: Option<&str>, api_version: &str, kind: &str) -> Api<DynamicObject> {
+        let resource = Self::resource(api_version, kind);
+        match namespace.filter(|_| kind != "AwsAccount") {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
+            None => Api::all_with(self.client.clone(), &resource),
+        }
+    }
+
+    pub async fn apply_in(&self, namespace: Option<&str>, api_version: &str, kind: &str, name: &str, mut body: Value) -> DynamicObject {
+        self.try_apply(namespace, api_version, kind, name, &mut body).await.unwrap_or_else(|error| panic!("{kind} {name}: {error}"))
+    }
+
+    async fn try_apply(
+        &self,
+        namespace: Option<&str>,
+        api_version: &str,
+        kind: &str,
+        name: &str,
+        body: &mut Value,
+    ) -> Result<DynamicObject, kube::Error> {
+        body["apiVersion"] = json!(api_version);
+        body["kind"] = json!(kind);
+        body["metadata"]["name"] = json!(name);
+        let api = self.api_in(namespace, api_version, kind);
+        api.patch(name, &PatchParams::apply("e2e").force(), &Patch::Apply(&body)).await
+    }
+
+    /// `kubectl apply` of one object of ours; `accountRef` is filled in where the kind has one.
+    pub async fn apply(&self, kind: &str, name: &str, spec: Value) -> DynamicObject {
+        self.attempt(kind, name, spec).await.unwrap_or_else(|error| panic!("{kind} {name}: {error}"))
+    }
+
+    /// The same, for what admission may refuse.
+    pub async fn attempt(&self, kind: &str, name: &str, mut spec: Value) -> Result<DynamicObject, kube::Error> {
+        if matches!(kind, "EventBus" | "EventSink") && spec.get("accountRef").is_none() {
+            spec["accountRef"] = json!({"name": self.account});
+        }
+        self.try_apply(Some(&self.namespace), "tributary.dev/v1alpha1", kind, name, &mut json!({"spec": spec})).await
+    }
+
+    pub async fn annotate(&self, kind: &str, name: &str, annotation: &str, value: Option<&str>) {
+        let patch = json!({"metadata": {"annotations": {annotation: value}}});
+        self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+
+    pub async fn get(&self, kind: &str, name: &str) -> Option<DynamicObject> {
+        self.api(kind).get_opt(name).await.unwrap()
+    }
+
+    /// Starts the deletion, and does not wait for its end.
+    pub async fn delete(&self, kind: &str, name: &str) {
+        self.api(kind).delete(name, &DeleteParams::default()).await.unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
+    }
+
+    pub async fn gone(&self, kind: &str, name: &str) {
+        self.wait(kind, name, "gone", |object| object.is_none().then_some(())).await;
+    }
+
+    /// Waits until the object's status speaks of its present spec and the check gives something.
+    pub async fn wait<T: Debug>(&self, kind: &str, name: &str, what: &str, check: impl Fn(Option<&DynamicObject>) -> Option<T>) -> T {
+        let api = self.api(kind);
+        let last = std::sync::Mutex::new(Value::Null);
+        let mut look = || async {
+            let object = api.get_opt(name).await.unwrap();
+            *last.lock().unwrap() = object.as_ref().map_or(Value::Null, |object| object.data["status"].clone());
+            check(object.as_ref())
+        };
+        tokio::time::timeout(Duration::from_secs(29), until(what, &mut look))
+            .await
+            .unwrap_or_else(|_| panic!("{kind} {name} not {what} within 29 s: {:#}", last.lock().unwrap()))
+    }
+
+    /// Waits until the object is Ready for its present generation.
+    pub async fn ready(&self, kind: &str, name: &str) -> DynamicObject {
+        self.wait(kind, name, "Ready", |object| object.filter(|o| condition(o, "Ready").is_some_and(|c| c.0 == "True")).cloned()).await
+    }
+
+    /// Waits until the object is not Ready for this reason; gives the message.
+    pub async fn halted(&self, kind: &str, name: &str, reason: &str) -> String {
+        self.wait(kind, name, reason, |object| condition(object?, "Ready").filter(|c| c.0 == "False" && c.1 == reason).map(|c| c.2)).await
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(running) = &self.running {
+            running.task.abort();
+        }
+    }
+}
+
+/// Status, reason and message of a condition, if it speaks of the present generation.
+pub fn condition(object: &DynamicObject, type_: &str) -> Option<(String, String, String)> {
+    let status = &object.data["status"];
+    let row = status["conditions"].as_array()?.iter().find(|row| row["type"] == type_)?;
+    if row["observedGeneration"].as_i64() != object.metadata.generation {
+        return None;
+    }
+    let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+    Some((text("status"), text("reason"), text("message")))
+}

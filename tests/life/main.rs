@@ -1,0 +1,10 @@
+//! The life of an object, end to end: the operator with the chart's own rights, a real API server, a strict AWS stand-in and the
+//! journal in front of it.
+//!
+//! Run by `tests/bed/bed.py run -- cargo test --test life`; each test has a namespace, an `AwsAccount` and an AWS account id of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod backbone;

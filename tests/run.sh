@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# All tests, each part with what it is and how long it took; ends with a summary of all.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+passed=0 failed=0
+part() { # NAME COMMAND...
+	local name=$1 start=$SECONDS
+	shift
+	echo "== $name"
+	if "$@" 2>&1 | tee "$log/part"; then local ok=1; else local ok=0; fi
+	# Counts of cargo test ("test result: ok. 3 passed; 0 failed") and of unittest ("Ran 66 tests", "FAILED (failures=1)").
+	local p f
+	p=$(awk '/^test result:/ {n += $4} /^Ran [0-9]+ tests?/ {n += $2} END {print n + 0}' "$log/part")
+	f=$(awk '/^test result:/ {n += $6} /^FAILED \(/ {gsub(/[^0-9 ]/, " "); for (i = 1; i <= NF; i++) n += $i} END {print n + 0}' "$log/part")
+	if [ "$ok" = 0 ] && [ "$f" = 0 ]; then f=1; fi
+	if [ "$ok" = 1 ] && [ "$p" = 0 ]; then p=1; fi
+	case "$(grep -c '^Ran ' "$log/part")" in 0) ;; *) p=$((p - f)) ;; esac
+	passed=$((passed + p)) failed=$((failed + f))
+	echo "== $name: $p passed, $f failed, $((SECONDS - start)) s"
+}
+part "prepare the test bed (cold: about 6 minutes)" python3 tests/bed/bed.py prepare
+part "build (cold: about 6 minutes)" cargo test --locked --no-run
+part "format" cargo fmt --check
+part "tests of the bed" python3 -m unittest discover -s tests/bed
+part "unit tests" cargo test --locked --lib --bins
+part "generated files" cargo test --locked --test generated
+for target in life faults crash; do
+	part "end to end: $target" python3 tests/bed/bed.py run -- cargo test --locked --test "$target"
+done
+echo
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
