@@ -2,6 +2,9 @@
 //!
 //! The wire format of API group `tributary.dev/v1alpha1`; `make generate` turns these types into `crds/`.
 
+// Each `printcolumn` repeats its argument names, which is no duplication.
+#![allow(clippy::duplicated_attributes)]
+
 mod account;
 mod bus;
 mod common;

@@ -52,10 +52,10 @@ pub struct ManagedQueue {
     pub delay_seconds: Option<i32>,
     /// Bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1024, max = 1048576))]
+    #[schemars(range(min = 1024, max = 1_048_576))]
     pub maximum_message_size: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 60, max = 1209600))]
+    #[schemars(range(min = 60, max = 1_209_600))]
     pub message_retention_seconds: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 20))]
@@ -141,6 +141,6 @@ pub struct QueueDeadLetter {
     pub max_receive_count: i32,
     /// Left out: 14 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 60, max = 1209600))]
+    #[schemars(range(min = 60, max = 1_209_600))]
     pub message_retention_seconds: Option<i32>,
 }

@@ -1,7 +1,7 @@
 //! What AWS's errors mean: one class per error, and a message that says who said what and what to do next.
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
-use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::runtime::halt::{Class, Halt, Reason};
 
@@ -27,12 +27,12 @@ impl AwsError {
             None => match error {
                 SdkError::TimeoutError(_) => "no answer within the time limit".into(),
                 SdkError::ServiceError(_) => format!("{code} without a message"),
-                // The context names the cause (connection refused, no credentials, ...), never a request's contents.
-                other => DisplayErrorContext(other).to_string(),
+                // The causes (connection refused, no credentials, ...), never a request's or an answer's contents.
+                other => causes(other),
             },
         };
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-        Self { call, code, message: shorten(message), status }
+        Self { call, code, message: shorten(&message), status }
     }
 
     /// The thing that was asked for does not exist.
@@ -66,10 +66,12 @@ impl AwsError {
             | "AccessDeniedByAuthorization"
             | "KMS.AccessDeniedException" => (Refused, Reason::AccessDenied),
             "LimitExceededException" | "OverLimit" | "PolicyLengthExceededException" => (Refused, Reason::QuotaExceeded),
-            "ConcurrentModificationException" | "OperationAbortedException" => (Conflict, Reason::Conflict),
+            // Reads lag behind writes: what was just made may not be found yet, by us or by what hangs on it.
+            "ConcurrentModificationException" | "OperationAbortedException" | "ResourceAlreadyExistsException" => {
+                (Conflict, Reason::Conflict)
+            }
             "QueueDeletedRecently" | "AWS.SimpleQueueService.QueueDeletedRecently" => (Transient, Reason::NameNotFreeYet),
-            "" => (Transient, Reason::Unavailable),
-            _ if self.status >= 500 || self.status == 0 => (Transient, Reason::Unavailable),
+            _ if self.status >= 500 || self.status == 0 || self.code.is_empty() || self.is_not_found() => (Transient, Reason::Unavailable),
             _ if self.status == 429 => (Throttled, Reason::Throttled),
             _ => (Refused, Reason::Rejected),
         }
@@ -85,6 +87,9 @@ impl AwsError {
                 "It is tried again by itself; if it stays, lower --quota, for the limit is shared with others in the account".into()
             }
             Reason::NameNotFreeYet => "SQS frees a deleted queue's name after 60 seconds; it is tried again by itself".into(),
+            Reason::Unavailable if self.message.contains("certificate") => {
+                "If the endpoint's certificate is of a private authority, give its PEM file to --aws-ca-bundle (AWS_CA_BUNDLE)".into()
+            }
             Reason::Conflict | Reason::Unavailable => "It is tried again by itself".into(),
             _ if self.code == "InvalidEventPatternException" => "Correct spec.eventPattern".into(),
             _ if self.message.contains("ScheduleExpression") => "Correct spec.schedule".into(),
@@ -105,8 +110,22 @@ impl From<AwsError> for Halt {
     }
 }
 
+/// What the error says, and what each of its causes says.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut texts = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !texts.iter().any(|known| known.contains(&text)) {
+            texts.push(text);
+        }
+        next = cause.source();
+    }
+    texts.join(": ")
+}
+
 /// AWS may echo a whole payload; a condition is no place for it.
-fn shorten(message: String) -> String {
+fn shorten(message: &str) -> String {
     const LONGEST: usize = 600;
     if message.chars().count() <= LONGEST {
         return message.replace('\n', " ");
@@ -136,6 +155,6 @@ mod tests {
 
     #[test]
     fn a_long_answer_is_cut() {
-        assert!(shorten("é".repeat(5_000)).chars().count() < 700);
+        assert!(shorten(&"é".repeat(5_000)).chars().count() < 700);
     }
 }

@@ -8,7 +8,9 @@ mod pace;
 mod rules;
 mod session;
 mod sqs;
+mod trust;
 
 pub use error::AwsError;
 pub use pace::Priority;
 pub use session::{AwsOptions, Session, Sessions, StaticKeys};
+pub use trust::CaBundle;

@@ -57,15 +57,19 @@ impl Pace {
 
     /// Waits for a place; the permit is held while the call is in flight.
     pub async fn enter(&self, priority: Priority) -> Option<SemaphorePermit<'_>> {
+        // First the permit, then the place: whoever has a place goes at once, so calls that waited for a permit do not go as a burst, and
+        // no more places are given out at an old rate than calls may be in flight.
         if priority == Priority::Sweep {
             let mut next = self.sweeps.lock().await;
             sleep_until(*next).await;
             *next = Instant::now() + self.sweep_gap;
+            let permit = self.in_flight.acquire().await.ok();
             self.place().await;
-        } else {
-            self.place().await;
+            return permit;
         }
-        self.in_flight.acquire().await.ok()
+        let permit = self.in_flight.acquire().await.ok();
+        self.place().await;
+        permit
     }
 
     async fn place(&self) {

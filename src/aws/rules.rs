@@ -38,9 +38,11 @@ impl RuleLists {
     where
         F: Future<Output = Result<Vec<ObservedRule>, Halt>>,
     {
+        // Reckoned from before the wait: who waited for a list that was asked for meanwhile takes it.
+        let oldest = Instant::now().checked_sub(age);
         let listed = self.bus(bus).await;
         let mut listed = listed.lock().await;
-        if listed.at.is_none_or(|at| at.elapsed() > age) {
+        if listed.at.is_none_or(|at| oldest.is_some_and(|oldest| at < oldest)) {
             let asked = Instant::now();
             let rules = fetch().await?;
             listed.rules = rules.into_iter().map(|rule| (rule.name.clone(), rule)).collect();

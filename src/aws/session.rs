@@ -14,7 +14,7 @@ use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-use super::{AwsError, Priority, pace::Pace, rules::RuleLists};
+use super::{AwsError, CaBundle, Priority, pace::Pace, rules::RuleLists};
 use crate::{
     api::AwsAccount,
     resources::CallerIdentity,
@@ -33,6 +33,14 @@ pub struct AwsOptions {
     /// Calls in flight per account and region.
     pub in_flight: usize,
     pub timeout: Duration,
+    /// Trusted besides the system's certificate authorities.
+    pub ca_bundle: Option<CaBundle>,
+}
+
+impl Default for AwsOptions {
+    fn default() -> Self {
+        Self { quota: 40, sweep_quota: 5, in_flight: 32, timeout: Duration::from_secs(10), ca_bundle: None }
+    }
 }
 
 /// Static credentials from a Secret. Their values leave this type only towards the SDK.
@@ -67,6 +75,7 @@ pub struct Session {
 
 impl Session {
     /// The same session for calls of this priority.
+    #[must_use]
     pub fn at(&self, priority: Priority) -> Self {
         Self { priority, ..self.clone() }
     }
@@ -193,12 +202,16 @@ impl Sessions {
             .get_or_init(|| async {
                 // The region is that of each object; asking the instance for one would only take time.
                 let region = Region::new(account.spec.region.clone());
-                aws_config::defaults(BehaviorVersion::latest())
+                let mut loader = aws_config::defaults(BehaviorVersion::latest())
                     .region(region)
                     .retry_config(retry.clone())
-                    .timeout_config(timeout.clone())
-                    .load()
-                    .await
+                    .timeout_config(timeout.clone());
+                match self.options.ca_bundle.as_ref().map(CaBundle::http_client).transpose() {
+                    Ok(Some(client)) => loader = loader.http_client(client),
+                    Ok(None) => {}
+                    Err(error) => tracing::error!(error, "the CA bundle is not used"),
+                }
+                loader.load().await
             })
             .await;
         let mut builder = base.to_builder().region(Region::new(region.to_owned()));

@@ -1,6 +1,6 @@
 //! `tributary run`: flags, logs, signals, and the operator.
 
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{future::Future, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 use kube::Client;
@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Error;
 use crate::{
-    aws::AwsOptions,
+    aws::{AwsOptions, CaBundle},
     runtime::operator::{self, Options},
 };
 
@@ -64,6 +64,9 @@ pub struct Run {
     /// Seconds after which an AWS call is given up.
     #[arg(long, env = "TRIBUTARY_AWS_TIMEOUT_SECONDS", default_value_t = 10.0)]
     aws_timeout_seconds: f64,
+    /// File of PEM certificates that AWS endpoints may be signed by, besides those that the system trusts.
+    #[arg(long, env = "AWS_CA_BUNDLE")]
+    aws_ca_bundle: Option<PathBuf>,
     /// Objects of a kind that are worked on at the same time.
     #[arg(long, env = "TRIBUTARY_CONCURRENCY", default_value_t = 128)]
     concurrency: u16,
@@ -92,6 +95,10 @@ impl Run {
                 sweep_quota: self.sweep_quota,
                 in_flight: self.aws_in_flight,
                 timeout: seconds("aws-timeout-seconds", self.aws_timeout_seconds)?,
+                ca_bundle: match self.aws_ca_bundle.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+                    Some(path) => Some(CaBundle::read(path).map_err(|error| format!("--aws-ca-bundle {error}"))?),
+                    None => None,
+                },
             },
             ..Options::default()
         })
@@ -104,10 +111,11 @@ impl Run {
             LogFormat::Json => logs.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
             LogFormat::Text => logs.init(),
         }
+        let options = self.options()?;
         let client = Client::try_default().await?;
         let listener = TcpListener::bind(self.listen).await.map_err(|error| format!("--listen {}: {error}", self.listen))?;
         let stop = terminated()?;
-        operator::run(client, self.options()?, Some(listener), stop).await?;
+        operator::run(client, options, Some(listener), stop).await?;
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Managed, PlanContext, Report, View, key_of};
+use super::{Managed, PlanContext, Report, View, key_of, matches};
 use crate::{
     api::{
         AccountRef, AwsAccount, AwsAccountStatus, CommonStatus, DeletionPolicy, EventBus, EventRule, EventSink, Identity, ManagementPolicy,
@@ -77,7 +77,10 @@ impl Managed for AwsAccount {
         let mut users = Vec::new();
         let mut add = |kind: &str, key: String, named: Option<&AccountRef>, pinned: Option<&Identity>| {
             let name = pinned.map_or_else(|| named.map_or("default", |r| r.name.as_str()), |identity| identity.account.as_str());
-            if name == me {
+            // Whom the account never let use it cannot hold it up.
+            let namespace = key.split('/').next().unwrap_or_default();
+            let known = pinned.is_some() || self.spec.grants.iter().any(|grant| matches(&grant.namespaces, namespace));
+            if name == me && known {
                 users.push(format!("{kind} {key}"));
             }
         };

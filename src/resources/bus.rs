@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Managed, PlanContext, Report, View, key_of, names, ownership};
+use super::{Managed, PlanContext, Report, View, key_of, matches, names, ownership};
 use crate::{
     api::{CommonStatus, DeletionPolicy, EventBus, EventBusStatus, Identity, ManagementPolicy, ResourceStatus, Tags},
     runtime::halt::{Halt, Reason},
@@ -83,7 +83,12 @@ impl Managed for EventBus {
         let mut users = Vec::new();
         view.each_rule(|rule| {
             let namespace = rule.spec.bus_ref.namespace.as_ref().or(rule.metadata.namespace.as_ref());
-            if Some(&rule.spec.bus_ref.name) == self.metadata.name.as_ref() && namespace == self.metadata.namespace.as_ref() {
+            // A rule that the bus never consented to cannot hold it up.
+            let from = rule.metadata.namespace.as_deref().unwrap_or_default();
+            let known = rule.metadata.namespace == self.metadata.namespace
+                || matches(&self.spec.allowed_namespaces, from)
+                || rule.status.as_ref().is_some_and(|status| status.common.identity.is_some());
+            if known && Some(&rule.spec.bus_ref.name) == self.metadata.name.as_ref() && namespace == self.metadata.namespace.as_ref() {
                 users.push(format!("EventRule {}", key_of(rule)));
             }
         });

@@ -98,7 +98,7 @@ pub struct PlanContext<'a> {
 }
 
 /// What is known at the end of a pass.
-pub struct Report<'a, K: Managed + ?Sized> {
+pub struct Report<'a, K: Managed> {
     pub desired: Option<&'a K::Desired>,
     pub observed: Option<&'a K::Observed>,
     /// Steps that took effect in this pass.
@@ -108,7 +108,7 @@ pub struct Report<'a, K: Managed + ?Sized> {
     pub settings: &'a Settings,
 }
 
-impl<K: Managed + ?Sized> Report<'_, K> {
+impl<K: Managed> Report<'_, K> {
     /// Everything that was desired now is in AWS.
     pub fn complete(&self) -> bool {
         self.halt.is_none()

@@ -281,7 +281,9 @@ fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
     if !changed.is_empty() {
         steps.push(put_targets(want, changed));
     }
-    if !later.is_empty() {
+    // While a new target waits for its sink, what it may stand in for goes on: better one target too many than none.
+    let newcomer_waits = want.waiting.keys().any(|id| !have.iter().any(|t| t.id == *id));
+    if !later.is_empty() && !newcomer_waits {
         steps.push(remove(later));
     }
     steps

@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::SignedDuration;
 use serde::Serialize;
 
-use super::{Managed, PlanContext, Report, View, key_of, names, ownership};
+use super::{Managed, PlanContext, Report, View, key_of, matches, names, ownership};
 use crate::{
     api::{
         AwsAccount, CommonStatus, DeletionPolicy, EventSink, EventSinkStatus, Identity, ManagementPolicy, Permissions, ResourceStatus,
@@ -126,6 +126,9 @@ impl Managed for EventSink {
             name: place.name.clone(),
             sid: ownership::sid(&owner),
             sources: grants::held(&wanted, before, view.now, &view.settings),
+            forgotten: !view.settings.grant_grace.is_zero()
+                && before.is_empty()
+                && self.current().is_none_or(|status| status.common.applied.is_none()),
             wanted,
         };
         Ok(DesiredSink { sqs, external: self.spec.permissions == Permissions::External })
@@ -135,16 +138,23 @@ impl Managed for EventSink {
         let (namespace, name) = (self.metadata.namespace.as_deref(), self.metadata.name.as_deref().unwrap_or_default());
         let mut users = Vec::new();
         let is_me = |from: Option<&str>, r: &crate::api::SinkRef| r.name == name && r.namespace.as_deref().or(from) == namespace;
+        // Whom the sink never consented to cannot hold it up.
+        let consents = |from: Option<&str>| from == namespace || matches(&self.spec.allowed_namespaces, from.unwrap_or_default());
+        let arn = self.current().and_then(|status| status.common.identity.as_ref()).map(|identity| &identity.arn);
+        let sends = |rule: &crate::api::EventRule| {
+            rule.status.as_ref().is_some_and(|s| s.targets.iter().any(|t| t.arn.is_some() && t.arn.as_ref() == arn))
+        };
         view.each_rule(|rule| {
             let from = rule.metadata.namespace.as_deref();
             let refers =
                 |t: &crate::api::Target| is_me(from, &t.sink_ref) || t.dead_letter.as_ref().is_some_and(|d| is_me(from, &d.sink_ref));
-            if rule.spec.targets.iter().any(refers) {
+            if rule.spec.targets.iter().any(refers) && (consents(from) || sends(rule)) {
                 users.push(format!("EventRule {}", key_of(rule)));
             }
         });
         view.each_bus(|bus| {
-            if bus.spec.dead_letter.as_ref().is_some_and(|d| is_me(bus.metadata.namespace.as_deref(), &d.sink_ref)) {
+            let from = bus.metadata.namespace.as_deref();
+            if bus.spec.dead_letter.as_ref().is_some_and(|d| is_me(from, &d.sink_ref)) && consents(from) {
                 users.push(format!("EventBus {}", key_of(bus)));
             }
         });

@@ -60,7 +60,11 @@ fn deleting_accounts(view: &View) -> impl Iterator<Item = Wake> {
 
 impl Edges for AwsAccount {
     fn concerns(&self, namespaces: &[String]) -> bool {
-        self.spec.grants.iter().any(|grant| namespaces.iter().any(|namespace| matches(&grant.namespaces, namespace)))
+        // Both sides may be patterns: `team-*` is watched and `team-a` granted, or the other way round.
+        let overlap = |granted: &String, watched: &String| {
+            matches(std::slice::from_ref(granted), watched) || matches(std::slice::from_ref(watched), granted)
+        };
+        self.spec.grants.iter().flat_map(|grant| &grant.namespaces).any(|granted| namespaces.iter().any(|watched| overlap(granted, watched)))
     }
 
     fn wakes(&self, view: &View) -> Vec<Wake> {

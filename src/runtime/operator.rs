@@ -61,7 +61,7 @@ impl Default for Options {
             sweep: Duration::from_mins(5),
             full_sweep: Duration::from_hours(1),
             concurrency: 128,
-            aws: AwsOptions { quota: 40, sweep_quota: 5, in_flight: 32, timeout: Duration::from_secs(10) },
+            aws: AwsOptions::default(),
             probe: Arc::new(NoProbe),
         }
     }

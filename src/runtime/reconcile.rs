@@ -100,7 +100,7 @@ pub async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<Context
         }
     };
     let (outcome, mut remembered) = tracing::Instrument::instrument(work, span).await;
-    let label: &'static str = outcome.as_ref().map_or_else(|halt| halt.class.into(), |_| "ok");
+    let label: &'static str = outcome.as_ref().map_or_else(|halt| halt.class.into(), |()| "ok");
     context.metrics.pass(K::KIND, label, started.elapsed().as_secs_f64());
     let wait = match &outcome {
         Ok(()) => {
@@ -108,7 +108,9 @@ pub async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<Context
             context.sweeps.next(Instant::now())
         }
         Err(halt) => {
-            remembered.failures = remembered.failures.saturating_add(1);
+            // Waiting for something is no failure: it must not make the first real one wait long.
+            let failed = !matches!(halt.class, Class::Blocked | Class::Until(_) | Class::Invalid);
+            remembered.failures = if failed { remembered.failures.saturating_add(1) } else { 0 };
             let wait = halt.retry(remembered.failures, Timestamp::now());
             let jitter = if matches!(halt.class, Class::Until(_)) {
                 Duration::from_millis(fastrand::u64(0..100))
@@ -131,13 +133,9 @@ async fn unreadable_object<K: Observe>(object: &Guarded<K>, error: &str, context
         ),
     );
     tracing::warn!(object = %key_of(object), error, "unreadable object");
-    let verdict = Verdict::Halted(halt.clone());
-    let status = CommonStatus {
-        observed_generation: object.meta().generation,
-        conditions: conditions(&verdict, &[], object.meta().generation, Timestamp::now()),
-        ..CommonStatus::default()
-    };
-    Handle::new(&context.client, object).write_status(&status).await?;
+    let generation = object.meta().generation;
+    let write = |before: &[_]| conditions(&Verdict::Halted(halt.clone()), before, generation, Timestamp::now());
+    Handle::new(&context.client, object).write_conditions(generation, write).await?;
     Err(halt)
 }
 
@@ -224,7 +222,11 @@ impl<K: Observe> Pass<'_, K> {
         let common = K::common(&self.status);
         let mut depth =
             if common.applied.as_ref() != Some(&digest) || common.last_handled_reconcile_at != asked { Depth::Owner } else { self.sweep() };
-        let cloud = self.context.cloud(&view, &place)?;
+        let mut cloud = self.context.cloud(&view, &place)?;
+        if asked != K::common(&self.status).last_handled_reconcile_at {
+            // "Now" means now, not as some list had it.
+            cloud.quick_age = Duration::ZERO;
+        }
         let (observed, steps) = loop {
             let observed = self.object.observe(&cloud, &place, Some(&desired), depth).await?;
             let steps = self.plan(&view, &place, Some(&desired), observed.as_ref(), false)?;
@@ -251,7 +253,8 @@ impl<K: Observe> Pass<'_, K> {
             observed: observed.as_ref(),
             applied: &self.applied,
             halt: halt.as_ref(),
-            now: view.now,
+            // After the writes: a permission settles from its write on, however long the pass took until then.
+            now: Timestamp::now(),
             settings: &view.settings,
         };
         let mut status = self.status.clone();
@@ -315,7 +318,9 @@ impl<K: Observe> Pass<'_, K> {
         if self.is_new() {
             return Ok(());
         }
-        let outcome = if orphan { Ok(()) } else { self.remove().await };
+        // Observe may have been said while nobody looked: it holds for the deletion too.
+        let leave = orphan || self.object.management() == ManagementPolicy::Observe;
+        let outcome = if leave { Ok(()) } else { self.remove().await };
         self.tell(outcome.as_ref().err()).await;
         if let Err(halt) = outcome {
             self.publish(&Verdict::Deleting(Some(halt.clone()))).await?;

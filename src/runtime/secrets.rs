@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
-use super::halt::{Halt, Reason};
+use super::halt::{Class, Halt, Reason};
 use crate::{api::AwsAccount, aws::StaticKeys};
 
 /// A changed Secret is used after at most this long.
@@ -34,7 +34,9 @@ impl Secrets {
         };
         let name = &reference.name;
         let missing = |what: &str| {
-            Halt::blocked(
+            // Secrets are read by name and not watched, so nothing wakes us when it comes.
+            Halt::new(
+                Class::Transient,
                 Reason::SecretNotFound,
                 format!(
                     "AwsAccount {}: spec.credentials.secretRef: Secret {}/{name} {what}. It needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys",

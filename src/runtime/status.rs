@@ -1,5 +1,6 @@
 //! Writes to an object in Kubernetes: its status and its finalizer. Never its spec.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
     Api, Client, Resource,
     api::{ApiResource, DynamicObject, Patch, PatchParams},
@@ -50,7 +51,25 @@ impl Handle {
             "status": status,
         });
         let answer = self.api.patch_status(&self.name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(patch)).await;
-        self.version(answer)
+        Self::version(answer)
+    }
+
+    /// Writes the conditions and leaves the rest of the status as it is, above all the identity: for an object that cannot be read.
+    pub async fn write_conditions(
+        &self,
+        generation: Option<i64>,
+        conditions: impl FnOnce(&[Condition]) -> Vec<Condition>,
+    ) -> Result<(), Halt> {
+        let Some(object) = self.api.get_opt(&self.name).await? else { return Ok(()) };
+        let before: Vec<Condition> =
+            object.data.pointer("/status/conditions").and_then(|all| serde_json::from_value(all.clone()).ok()).unwrap_or_default();
+        let after = conditions(&before);
+        if after == before {
+            return Ok(());
+        }
+        let patch = json!({"metadata": {"uid": self.uid}, "status": {"observedGeneration": generation, "conditions": after}});
+        let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+        Self::version(self.api.patch_status(&self.name, &params, &Patch::Merge(patch)).await).map(drop)
     }
 
     /// Puts our finalizer there or takes it away; the resourceVersion is a precondition, for a list is replaced as a whole.
@@ -62,11 +81,11 @@ impl Handle {
         }
         let patch: Value = json!({"metadata": {"finalizers": finalizers, "resourceVersion": meta.resource_version, "uid": self.uid}});
         let answer = self.api.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await;
-        self.version(answer)
+        Self::version(answer)
     }
 
     /// `None`: the object is gone, which is as good.
-    fn version(&self, answer: Result<DynamicObject, kube::Error>) -> Result<Option<String>, Halt> {
+    fn version(answer: Result<DynamicObject, kube::Error>) -> Result<Option<String>, Halt> {
         match answer {
             Ok(object) => Ok(object.metadata.resource_version),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),

@@ -16,7 +16,7 @@ use super::{
     edges::{Edges, Wake},
     health::Health,
 };
-use crate::resources::{Guarded, Managed, View};
+use crate::resources::{Guarded, Managed, View, matches};
 
 /// Queues of the controllers, by kind.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ pub struct Queues {
 }
 
 /// The same object, seen through the guard.
-fn guarded<K: Resource<DynamicType = ()>>(reference: ObjectRef<K>) -> ObjectRef<Guarded<K>> {
+fn guarded<K: Resource<DynamicType = ()>>(reference: &ObjectRef<K>) -> ObjectRef<Guarded<K>> {
     let result = ObjectRef::new(&reference.name);
     match &reference.namespace {
         Some(namespace) => result.within(namespace),
@@ -40,10 +40,10 @@ impl Queues {
     /// A closed queue means that we are stopping.
     pub fn wake(&self, wake: Wake) {
         let _ = match wake {
-            Wake::Account(object) => self.accounts.unbounded_send(guarded(object)).is_ok(),
-            Wake::Bus(object) => self.buses.unbounded_send(guarded(object)).is_ok(),
-            Wake::Rule(object) => self.rules.unbounded_send(guarded(object)).is_ok(),
-            Wake::Sink(object) => self.sinks.unbounded_send(guarded(object)).is_ok(),
+            Wake::Account(object) => self.accounts.unbounded_send(guarded(&object)).is_ok(),
+            Wake::Bus(object) => self.buses.unbounded_send(guarded(&object)).is_ok(),
+            Wake::Rule(object) => self.rules.unbounded_send(guarded(&object)).is_ok(),
+            Wake::Sink(object) => self.sinks.unbounded_send(guarded(&object)).is_ok(),
         };
     }
 }
@@ -83,7 +83,11 @@ pub async fn run<K: Edges>(
     let config = watcher::Config::default().timeout(WATCH_SECONDS);
     let stream = watcher(Api::<Guarded<K>>::all(client), config).default_backoff().modify(|object| object.managed_fields_mut().clear());
     let mut stream = std::pin::pin!(stream);
-    let watched = |object: &Guarded<K>| namespaces.is_empty() || object.0.as_ref().map_or(true, |object| object.concerns(&namespaces));
+    let here = |namespace: Option<&String>| namespace.is_none_or(|namespace| matches(&namespaces, namespace));
+    let watched = |object: &Guarded<K>| {
+        namespaces.is_empty()
+            || object.0.as_ref().map_or_else(|_| here(object.meta().namespace.as_ref()), |object| object.concerns(&namespaces))
+    };
     let mut watch = Watch { own, queues, view, seen: HashMap::new() };
     let mut listed = false;
     while let Some(event) = stream.next().await {
@@ -107,8 +111,9 @@ pub async fn run<K: Edges>(
                 listed = true;
                 health.up(&part);
             }
-            Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object) | watcher::Event::Delete(object)) if !watched(&object) => {
-            }
+            // What was in the store is followed to its end: an account whose grants are taken away must not stay there with the old ones.
+            Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object) | watcher::Event::Delete(object))
+                if !watched(&object) && store.get(&ObjectRef::from_obj(&object)).is_none() => {}
             Ok(event) => {
                 let previous = match &event {
                     watcher::Event::Apply(object) | watcher::Event::Delete(object) => store.get(&ObjectRef::from_obj(object)),

@@ -33,21 +33,27 @@ pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
         let refers = rule.spec.targets.iter().any(|t| is_me(from, &t.sink_ref) || is_dead_letter(from, t.dead_letter.as_ref()));
         if refers
             && consents(from.unwrap_or_default())
-            && let Ok(place) = rule.place(view)
+            && let Some(arn) = arn_of(rule, view)
         {
-            sources.insert(place.arn);
+            sources.insert(arn);
         }
     });
     view.each_bus(|bus| {
         let from = bus.metadata.namespace.as_deref();
         if is_dead_letter(from, bus.spec.dead_letter.as_ref())
             && consents(from.unwrap_or_default())
-            && let Ok(place) = bus.place(view)
+            && let Some(arn) = arn_of(bus, view)
         {
-            sources.insert(place.arn);
+            sources.insert(arn);
         }
     });
     sources
+}
+
+/// What is pinned may be in AWS, and sends from there even while its references are gone.
+fn arn_of<K: Managed>(object: &K, view: &View) -> Option<String> {
+    let pinned = object.current().and_then(|status| K::common(status).identity.clone());
+    pinned.or_else(|| object.place(view).ok()).map(|place| place.arn)
 }
 
 /// What is wanted, and what nobody wants any more but is still within its grace period.
@@ -71,6 +77,7 @@ pub fn rows(
     settings: &Settings,
 ) -> Vec<GrantStatus> {
     let settle = if at_once { SignedDuration::ZERO } else { SignedDuration::try_from(settings.policy_settle).unwrap_or_default() };
+    let usable = if settle.is_zero() { now } else { whole_second(now.checked_add(settle).unwrap_or(now)) };
     sources
         .iter()
         .map(|source| {
@@ -78,11 +85,16 @@ pub fn rows(
             let needed = wanted.iter().any(|arn| covers(source, arn));
             GrantStatus {
                 source: source.clone(),
-                usable_after: old.map_or_else(|| Time(now.checked_add(settle).unwrap_or(now)), |grant| grant.usable_after.clone()),
+                usable_after: old.map_or_else(|| Time(usable), |grant| grant.usable_after.clone()),
                 released_at: (!needed).then(|| old.and_then(|grant| grant.released_at.clone()).unwrap_or(Time(now))),
             }
         })
         .collect()
+}
+
+/// Times in status are kept in whole seconds; rounded down, a permission would be relied on too early.
+fn whole_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second() + i64::from(at.subsec_nanosecond() > 0)).unwrap_or(at)
 }
 
 /// The statement that lets EventBridge send for these rules and buses (AWS user guide, "Using resource-based policies").

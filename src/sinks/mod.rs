@@ -16,7 +16,7 @@ use crate::{
 pub fn target(field: &str, sink: &EventSink, place: &Identity, source: &str, view: &View) -> Result<TargetSettings, Halt> {
     let identity = usable(field, sink, place, source, view)?;
     let message_group_id = sink.spec.sqs.as_ref().and_then(|sqs| sqs.message_group_id.clone());
-    if identity.arn.ends_with(".fifo") && message_group_id.is_none() {
+    if sqs::is_fifo(&identity.arn) && message_group_id.is_none() {
         return Err(Halt::blocked(
             Reason::InvalidSpec,
             format!(
@@ -31,7 +31,7 @@ pub fn target(field: &str, sink: &EventSink, place: &Identity, source: &str, vie
 /// The ARN of the queue that takes what could not be delivered. `source` is the ARN of the rule or bus.
 pub fn dead_letter(field: &str, sink: &EventSink, place: &Identity, source: &str, view: &View) -> Result<String, Halt> {
     let identity = usable(field, sink, place, source, view)?;
-    if identity.arn.ends_with(".fifo") {
+    if sqs::is_fifo(&identity.arn) {
         return Err(Halt::blocked(
             Reason::InvalidSpec,
             format!("{field}: EventSink {} is a FIFO queue; AWS takes only a standard queue as dead-letter queue", key_of(sink)),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::grants;
 use crate::{
-    api::{ManagedQueue, SqsSink, Tags},
+    api::{ManagedQueue, Tags},
     resources::{PlanContext, ownership},
     runtime::halt::{Class, Halt, Reason},
     steps::{QueueAttributes, SqsStep, Step},
@@ -38,6 +38,9 @@ pub struct DesiredSqs {
     pub wanted: BTreeSet<String>,
     /// ARNs that the policy must let in: those, and those that are within their grace period.
     pub sources: BTreeSet<String>,
+    /// Status knows of no grant, as after a rebuild of the cluster: what our statement lets in then gets its grace period too.
+    #[serde(skip)]
+    pub forgotten: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -111,9 +114,10 @@ pub fn dead_letter_attributes(spec: &ManagedQueue) -> QueueAttributes {
     attributes(&like, None)
 }
 
-/// Whether the sink stands for a queue that it made.
-pub fn is_managed(spec: &SqsSink) -> bool {
-    spec.managed.is_some()
+/// SQS tells the type of a queue by its name; case matters.
+#[allow(clippy::case_sensitive_file_extension_comparisons)]
+pub fn is_fifo(name: &str) -> bool {
+    name.ends_with(".fifo")
 }
 
 /// The sources as they stand in the policy, next to what others have there.
@@ -124,7 +128,15 @@ pub fn sources_in_policy(want: &DesiredSqs, observed: Option<&ObservedSqs>) -> B
         }
         policy.to_string().len()
     });
-    grants::collapse(&want.sources, POLICY_BYTES.saturating_sub(FRAME_BYTES + want.arn.len() + foreign))
+    let mut sources = want.sources.clone();
+    if want.forgotten
+        && let Some(mut statement) = observed.and_then(|o| o.queue.as_ref()).and_then(|queue| our_statement(queue, &want.sid))
+    {
+        let found = statement.pointer_mut("/Condition/ArnLike/aws:SourceArn").map(Value::take).unwrap_or_default();
+        let found = if let Value::String(one) = found { vec![one] } else { serde_json::from_value(found).unwrap_or_default() };
+        sources.extend(found);
+    }
+    grants::collapse(&sources, POLICY_BYTES.saturating_sub(FRAME_BYTES + want.arn.len() + foreign))
 }
 
 fn policy(queue: &ObservedQueue) -> Option<Value> {

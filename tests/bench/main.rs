@@ -1,2 +1,51 @@
-//! Benchmark: entry point.
-fn main() {}
+//! Benchmark, entry: the operator beside the raw floor, against an AWS stand-in with a fixed latency. Prints figures and aims; an aim that
+//! does not hold is no failure. Run by `make bench`, inside a test bed. How to read it: `docs/benchmarks.md`.
+
+mod audit;
+mod cluster;
+mod figures;
+mod floor;
+mod objects;
+mod operator;
+mod phases;
+mod ready;
+mod settings;
+mod standin;
+
+use std::process::ExitCode;
+
+use cluster::Cluster;
+use figures::Report;
+use settings::Settings;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+type Result<T> = std::result::Result<T, Error>;
+
+/// On standard error: what is being done now. The table goes to standard output.
+fn say(text: &str) {
+    eprintln!("bench: {text}");
+}
+
+async fn bench() -> Result<()> {
+    let settings = Settings::from_env()?;
+    let cluster = Cluster::prepare().await?;
+    let mut report = Report::new(&settings);
+    phases::without_bucket(&cluster, &settings, &mut report).await?;
+    phases::with_bucket(&cluster, &settings, &mut report).await?;
+    println!("{}", report.table());
+    let path = settings.json.clone();
+    std::fs::write(&path, format!("{:#}\n", report.json()))?;
+    say(&format!("the same as JSON, with details: {}", path.display()));
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match bench().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("failed: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,7 +1,17 @@
 //! Faults and bad input, end to end: what AWS, the network and users do wrong, and that nobody else is held up by it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, clippy::needless_pass_by_value)]
 
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod admission;
+mod admission_sink;
+mod isolation;
+mod peers;
+mod quota;
+mod refusals;
+mod stage;
+mod tls;
 mod transient;
+mod words;
+mod words_aws;

@@ -19,6 +19,11 @@ pub struct Call {
     pub service: String,
     pub op: String,
     pub start: f64,
+    /// `None` while the call hangs.
+    #[serde(default)]
+    pub end: Option<f64>,
+    #[serde(default)]
+    pub access_key: Option<String>,
     pub request: Value,
     pub status: Option<u16>,
     pub error: Option<String>,
@@ -44,7 +49,9 @@ impl Aws {
     /// An account that no other test has.
     pub fn new(bed: &Bed) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let account = format!("{:012}", 200_000_000_000 + NEXT.fetch_add(1, Ordering::Relaxed));
+        // Unique beyond this process too: several may use one bed, one after the other.
+        let process = u64::from(std::process::id()) % 10_000_000;
+        let account = format!("2{process:07}{:04}", NEXT.fetch_add(1, Ordering::Relaxed));
         Self { account, endpoint: bed.aws.clone(), emulator: bed.emulator.clone(), http: reqwest::Client::new() }
     }
 
@@ -115,6 +122,40 @@ impl Aws {
 
     pub async fn sqs(&self, op: &str, body: Value) -> Value {
         self.call("sqs", op, body).await.unwrap_or_else(|error| panic!("sqs:{op}: {error}"))
+    }
+
+    /// A call of a query service, such as `iam`, behind the operator's back.
+    pub async fn query(&self, service: &str, parameters: &[(&str, &str)]) -> String {
+        let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let form: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        let credential = format!("{}/20260101/us-east-1/{service}/aws4_request", self.account);
+        let answer = self
+            .http
+            .post(&self.emulator)
+            .header("authorization", format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"))
+            .header("x-amz-date", "20260101T000000Z")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form.join("&"))
+            .send()
+            .await
+            .unwrap();
+        let (ok, text) = (answer.status().is_success(), answer.text().await.unwrap());
+        assert!(ok, "{parameters:?}: {text}");
+        text
+    }
+
+    /// Fires a schedule of the default bus once.
+    pub async fn fire(&self, rule: &str) {
+        let body = json!({"account": self.account, "region": REGION, "rule": rule}).to_string();
+        let answer = self.http.post(format!("{}/_emu/fire", self.emulator)).body(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// What the stand-in delivered, and what it could not deliver.
+    pub async fn deliveries(&self) -> Vec<Value> {
+        let url = format!("{}/_emu/deliveries?account={}", self.emulator, self.account);
+        let answer: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
+        answer.as_array().cloned().or_else(|| answer["deliveries"].as_array().cloned()).unwrap_or_default()
     }
 
     /// Publishes one event.

@@ -58,4 +58,11 @@ impl Bed {
         config.auth_info = kube::config::AuthInfo { token: Some(self.token.clone().into()), ..Default::default() };
         Client::try_from(config).unwrap()
     }
+
+    /// A kubeconfig with the operator's rights, for the real binary as a child process.
+    pub fn operator_kubeconfig(&self) -> Value {
+        let mut config: Value = serde_json::to_value(Kubeconfig::read_from(&self.kubeconfig).unwrap()).unwrap();
+        config["users"][0]["user"] = serde_json::json!({"token": self.token});
+        config
+    }
 }

@@ -6,5 +6,5 @@ mod bed;
 mod world;
 
 pub use aws::{Aws, Call, REGION, until};
-pub use bed::Bed;
+pub use bed::{Bed, OPERATOR_NAMESPACE};
 pub use world::{World, condition, options};

@@ -47,9 +47,12 @@ pub struct World {
 impl World {
     /// A namespace and an account, and no operator yet.
     pub async fn empty(name: &str) -> Self {
+        if let Ok(filter) = std::env::var("TEST_LOG") {
+            let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).try_init();
+        }
         let bed = Bed::get();
         let (aws, client) = (Aws::new(bed), bed.admin().await);
-        let namespace = format!("{name}-{}", &aws.account[9..]);
+        let namespace = format!("{name}-{}", &aws.account[5..]);
         let world = Self { account: format!("acct-{namespace}"), namespace, aws, client, running: None };
         world.apply_in(None, "v1", "Namespace", &world.namespace, json!({})).await;
         world.secret(&world.aws.account.clone()).await;
@@ -86,6 +89,14 @@ impl World {
 
     pub async fn apply_account(&self, spec: Value) {
         self.apply_in(None, "tributary.dev/v1alpha1", "AwsAccount", &self.account, json!({"spec": spec})).await;
+    }
+
+    /// The neighbouring namespace `<namespace>-<suffix>`, which the operator watches too and the account grants. Same account, no operator
+    /// of its own.
+    pub async fn neighbour(&self, suffix: &str) -> Self {
+        let namespace = format!("{}-{suffix}", self.namespace);
+        self.apply_in(None, "v1", "Namespace", &namespace, json!({})).await;
+        Self { namespace, account: self.account.clone(), aws: self.aws.clone(), client: self.client.clone(), running: None }
     }
 
     /// Starts the operator; it sees this world only.

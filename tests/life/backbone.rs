@@ -19,7 +19,9 @@ async fn three_manifests_deliver_an_event_to_a_queue() {
             }),
         )
         .await;
-    world.apply("EventSink", "work", json!({"sqs": {"managed": {"visibilityTimeoutSeconds": 60, "deadLetter": {"maxReceiveCount": 5}}}})).await;
+    world
+        .apply("EventSink", "work", json!({"sqs": {"managed": {"visibilityTimeoutSeconds": 60, "deadLetter": {"maxReceiveCount": 5}}}}))
+        .await;
     world.apply("EventBus", "myapp", json!({"description": "Events of myapp"})).await;
     for (kind, name) in [("EventBus", "myapp"), ("EventSink", "work"), ("EventRule", "restored")] {
         world.ready(kind, name).await;

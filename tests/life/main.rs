@@ -8,3 +8,12 @@
 mod harness;
 
 mod backbone;
+mod binary;
+mod boundaries;
+mod common;
+mod identity;
+mod order;
+mod policies;
+mod silence;
+mod sqs;
+mod words;

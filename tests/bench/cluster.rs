@@ -1,0 +1,58 @@
+//! Benchmark, part 2a: the control plane that the bed started, with the chart installed, and the operator's identity in it.
+
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use kube::Client;
+use serde_json::{Value, json};
+
+use crate::{Result, audit::Audit, say};
+
+pub const OPERATOR_NAMESPACE: &str = "tributary-system";
+const OPERATOR: &str = "system:serviceaccount:tributary-system:tributary";
+
+pub struct Cluster {
+    /// What a cluster admin does.
+    pub admin: Client,
+    /// Kubeconfig of the operator: the rights that the chart gives it, no others.
+    pub operator_kubeconfig: PathBuf,
+    pub audit: Audit,
+}
+
+fn field<'a>(bed: &'a Value, key: &str) -> Result<&'a str> {
+    bed[key].as_str().ok_or_else(|| format!("bed.json has no {key}").into())
+}
+
+impl Cluster {
+    pub async fn prepare() -> Result<Self> {
+        let path = std::env::var("TRIBUTARY_BED").map_err(|_| "run me by `make bench`, inside `tests/bed/bed.py run --no-aws`")?;
+        let bed: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
+        let (kubeconfig, bin) = (field(&bed, "kubeconfig")?, Path::new(field(&bed, "bin")?));
+        let tool = |name: &str, arguments: &[&str]| -> Result<String> {
+            let output = Command::new(bin.join(name)).args(arguments).env("KUBECONFIG", kubeconfig).output()?;
+            if output.status.success() {
+                return Ok(String::from_utf8(output.stdout)?.trim().to_owned());
+            }
+            Err(format!("{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
+        };
+        say("installing the chart, for its CRDs, ServiceAccount and rights");
+        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/tributary");
+        tool("helm", &["upgrade", "--install", "tributary", chart, "-n", OPERATOR_NAMESPACE, "--create-namespace"])?;
+        let token = tool("kubectl", &["create", "token", "tributary", "-n", OPERATOR_NAMESPACE, "--duration", "4h"])?;
+        tool("kubectl", &["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"])?;
+        let directory = Path::new(&path).parent().ok_or("TRIBUTARY_BED names no file")?;
+        let operator_kubeconfig = directory.join("operator.kubeconfig");
+        let mut config: Value = serde_json::from_str(&std::fs::read_to_string(kubeconfig)?)?;
+        config["users"][0]["user"] = json!({"token": token});
+        // It holds a token, and goes with the bed.
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&operator_kubeconfig)?;
+        file.write_all(config.to_string().as_bytes())?;
+        let audit = Audit::new(PathBuf::from(field(&bed, "audit")?), OPERATOR);
+        Ok(Self { admin: Client::try_default().await?, operator_kubeconfig, audit })
+    }
+}

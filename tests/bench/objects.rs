@@ -1,0 +1,110 @@
+//! Benchmark, part 2c: what a user writes: an account, buses, sinks, rules. Made and deleted as a cluster admin does.
+
+use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::{
+    Api, Client, Resource,
+    api::{DeleteParams, ListParams, PostParams},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use tributary::api::{AwsAccount, EventBus, EventRule, EventSink};
+
+use crate::{
+    Result,
+    cluster::OPERATOR_NAMESPACE,
+    standin::{ACCOUNT, REGION},
+};
+
+/// Buses, and sinks: the rules of a bus all send to the sink of its number.
+pub const BUSES: usize = 4;
+pub const NAMESPACE: &str = "bench";
+const AT_ONCE: usize = 16;
+
+fn account(endpoint: &str) -> Value {
+    json!({
+        "metadata": {"name": "default"},
+        "spec": {
+            "accountId": ACCOUNT, "region": REGION, "endpoint": endpoint,
+            "credentials": {"secretRef": {"name": "bench-keys"}},
+            "defaultTags": {"team": "integrations"},
+            "grants": [{"namespaces": [NAMESPACE]}],
+        },
+    })
+}
+
+fn bus(n: usize) -> Value {
+    json!({"metadata": {"name": format!("bus-{n}")}, "spec": {"description": format!("Events of application {n}")}})
+}
+
+fn sink(n: usize) -> Value {
+    json!({
+        "metadata": {"name": format!("work-{n}")},
+        "spec": {"sqs": {"managed": {"messageRetentionSeconds": 1_209_600, "visibilityTimeoutSeconds": 60}}, "deletionPolicy": "Delete"},
+    })
+}
+
+fn rule(n: usize) -> Value {
+    json!({
+        "metadata": {"name": format!("rule-{n:04}")},
+        "spec": {
+            "busRef": {"name": format!("bus-{}", n % BUSES)},
+            "description": format!("Services of shard {n} are back"),
+            "eventPattern": {
+                "source": ["com.mycompany.myapp"],
+                "detail-type": ["service_status"],
+                "detail": {"status": ["restored"], "shard": [n]},
+            },
+            "targets": [{"name": "queue", "sinkRef": {"name": format!("work-{}", n % BUSES)}}],
+        },
+    })
+}
+
+async fn create_all<K>(api: Api<K>, objects: impl Iterator<Item = Value>) -> Result<()>
+where
+    K: Resource + Clone + std::fmt::Debug + Serialize + DeserializeOwned,
+{
+    let create = |object: Value| {
+        let api = api.clone();
+        async move {
+            let object: K = serde_json::from_value(object)?;
+            api.create(&PostParams::default(), &object).await?;
+            Result::Ok(())
+        }
+    };
+    stream::iter(objects.map(create)).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+/// Writes everything into the API server; no operator runs meanwhile.
+pub async fn create(client: &Client, rules: usize, endpoint: &str) -> Result<()> {
+    let typed = |kind: &str, version: &str, mut object: Value| {
+        object["kind"] = json!(kind);
+        object["apiVersion"] = json!(version);
+        object
+    };
+    let ours = |kind: &'static str| move |object: Value| typed(kind, "tributary.dev/v1alpha1", object);
+    let namespaces = Api::<Namespace>::all(client.clone());
+    if namespaces.get_opt(NAMESPACE).await?.is_none() {
+        create_all(namespaces, std::iter::once(json!({"metadata": {"name": NAMESPACE}}))).await?;
+        let keys = json!({
+            "metadata": {"name": "bench-keys"},
+            "stringData": {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "not-a-secret"},
+        });
+        create_all(Api::<Secret>::namespaced(client.clone(), OPERATOR_NAMESPACE), std::iter::once(keys)).await?;
+    }
+    let api = || client.clone();
+    create_all(Api::<AwsAccount>::all(api()), std::iter::once(account(endpoint)).map(ours("AwsAccount"))).await?;
+    create_all(Api::<EventBus>::namespaced(api(), NAMESPACE), (0..BUSES).map(bus).map(ours("EventBus"))).await?;
+    create_all(Api::<EventSink>::namespaced(api(), NAMESPACE), (0..BUSES).map(sink).map(ours("EventSink"))).await?;
+    create_all(Api::<EventRule>::namespaced(api(), NAMESPACE), (0..rules).map(rule).map(ours("EventRule"))).await
+}
+
+/// Asks for the deletion of everything at once, as `kubectl delete -f` of all manifests; what has to wait for something else waits.
+pub async fn delete(client: &Client) -> Result<()> {
+    let (how, what) = (DeleteParams::background(), ListParams::default());
+    Api::<EventRule>::namespaced(client.clone(), NAMESPACE).delete_collection(&how, &what).await?;
+    Api::<EventBus>::namespaced(client.clone(), NAMESPACE).delete_collection(&how, &what).await?;
+    Api::<EventSink>::namespaced(client.clone(), NAMESPACE).delete_collection(&how, &what).await?;
+    Api::<AwsAccount>::all(client.clone()).delete_collection(&how, &what).await?;
+    Ok(())
+}

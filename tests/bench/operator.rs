@@ -1,0 +1,79 @@
+//! Benchmark, part 2e: the operator as a process of its own, with what it uses. Ended by its pid, whatever happens here.
+
+use std::{
+    fs::File,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{Result, cluster::Cluster, settings::scratch};
+
+/// `/proc` counts processor time in hundredths of a second, on every Linux.
+const TICK: Duration = Duration::from_millis(10);
+
+pub struct Operator {
+    child: Child,
+    pub started: Instant,
+    pub log: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// User and system time since the start.
+    pub cpu: Duration,
+    pub peak_rss_mib: f64,
+}
+
+impl Operator {
+    /// Starts it. Its environment is empty, as in a pod, so that nothing of this machine's settings reaches it.
+    pub fn start(cluster: &Cluster, name: &str, log: &str, flags: &[String]) -> Result<Self> {
+        let path = scratch().join(format!("operator-{name}.log"));
+        let output = File::create(&path)?;
+        let started = Instant::now();
+        let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
+            .args(["run", "--listen", "127.0.0.1:0", "--policy-settle-seconds", "0", "--log", log])
+            .args(flags)
+            .env_clear()
+            .env("KUBECONFIG", &cluster.operator_kubeconfig)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(output)
+            .spawn()?;
+        Ok(Self { child, started, log: path })
+    }
+
+    pub fn usage(&mut self) -> Result<Usage> {
+        if let Some(status) = self.child.try_wait()? {
+            return Err(format!("the operator ended by itself ({status}): see {}", self.log.display()).into());
+        }
+        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let stat = std::fs::read_to_string(process.join("stat"))?;
+        // The second field is the name in parentheses, which may hold blanks; utime and stime are fields 14 and 15.
+        let fields: Vec<_> = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+        let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u32>().ok()).ok_or("unreadable /proc/PID/stat");
+        let status = std::fs::read_to_string(process.join("status"))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+        Ok(Usage { cpu: TICK * (ticks(11)? + ticks(12)?), peak_rss_mib: peak.ok_or("no VmHWM in /proc/PID/status")? / 1_024.0 })
+    }
+
+    /// Ends it as a rollout does.
+    pub async fn stop(mut self) -> Result<()> {
+        Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
+        for _ in 0..200 {
+            if self.child.try_wait()?.is_some() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err("the operator did not stop within 10 s of SIGTERM".into())
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        // Both fail where it has ended already, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,187 @@
+//! Benchmark, part 4: the phases, one after the other, each from a fresh start of the operator: create, floor, sweeps, delete; then all
+//! of it once more with the token bucket on and a stand-in that throttles.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::{
+    Result,
+    audit::Requests,
+    cluster::Cluster,
+    figures::{Report, count, rounded},
+    floor, objects,
+    operator::{Operator, Usage},
+    ready::Rules,
+    say,
+    settings::Settings,
+    standin::{Log, Options, Service, StandIn},
+};
+
+/// Long enough that none happens.
+const NEVER: &str = "1000000";
+
+/// What happened from the start of the operator until the end of a phase.
+struct Phase {
+    wall: Duration,
+    usage: Usage,
+    started: Instant,
+    calls: Log,
+    requests: Requests,
+}
+
+impl Phase {
+    fn json(&self) -> Value {
+        let events = self.calls.of(Service::Events);
+        let spans = ["ListRules", "CreateEventBus", "PutRule", "PutTargets", "RemoveTargets", "DeleteRule", "DeleteEventBus"]
+            .into_iter()
+            .filter_map(|op| events.span(op, self.started).map(|(first, last)| (op.to_owned(), json!([rounded(first), rounded(last)]))));
+        json!({
+            "wallSeconds": rounded(self.wall.as_secs_f64()),
+            "cpuSeconds": rounded(self.usage.cpu.as_secs_f64()),
+            "peakRssMiB": rounded(self.usage.peak_rss_mib),
+            "firstAndLastCallSeconds": spans.collect::<serde_json::Map<_, _>>(),
+            "mostInFlight": events.most_in_flight(),
+            "events": events.by_operation(),
+            "sqs": self.calls.of(Service::Sqs).by_operation(),
+            "sts": self.calls.of(Service::Sts).by_operation(),
+            "kubernetes": self.requests.json(),
+        })
+    }
+}
+
+fn flags(pairs: &[(&str, &str)]) -> Vec<String> {
+    pairs.iter().flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()]).collect()
+}
+
+/// Starts the operator on what is in the API server, and waits until all of it is Ready.
+async fn create(cluster: &Cluster, standin: &StandIn, settings: &Settings, name: &str, flags: &[String]) -> Result<Phase> {
+    let rules = Rules::shall(&cluster.admin, false).await?;
+    let mark = cluster.audit.mark()?;
+    let mut operator = Operator::start(cluster, name, &settings.log, flags)?;
+    rules.wait().await?;
+    let (wall, usage) = (operator.started.elapsed(), operator.usage()?);
+    let started = operator.started;
+    operator.stop().await?;
+    let calls = standin.log().between(started, Instant::now());
+    Ok(Phase { wall, usage, started, calls, requests: cluster.audit.since(mark)? })
+}
+
+/// Starts the operator, deletes everything, and waits until all of it is gone.
+async fn delete(cluster: &Cluster, standin: &StandIn, settings: &Settings, name: &str, flags: &[String]) -> Result<Phase> {
+    let rules = Rules::shall(&cluster.admin, true).await?;
+    let mut operator = Operator::start(cluster, name, &settings.log, flags)?;
+    // What a start costs is no part of a deletion.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (mark, started) = (cluster.audit.mark()?, Instant::now());
+    objects::delete(&cluster.admin).await?;
+    rules.wait().await?;
+    let (wall, usage) = (started.elapsed(), operator.usage()?);
+    operator.stop().await?;
+    let calls = standin.log().between(started, Instant::now());
+    Ok(Phase { wall, usage, started, calls, requests: cluster.audit.since(mark)? })
+}
+
+/// Lets `sweeps` sweeps go by on what is in sync; half a period before the first is left to the start.
+async fn sweep(
+    cluster: &Cluster,
+    standin: &StandIn,
+    settings: &Settings,
+    name: &str,
+    full: &str,
+    (period, sweeps): (u32, u32),
+) -> Result<Phase> {
+    let (in_flight, seconds) = (settings.in_flight.to_string(), period.to_string());
+    let flags = flags(&[("quota", "0"), ("aws-in-flight", &in_flight), ("sweep-seconds", &seconds), ("full-sweep-seconds", full)]);
+    let mut operator = Operator::start(cluster, name, &settings.log, &flags)?;
+    let period = Duration::from_secs(period.into());
+    let from = operator.started + period / 2;
+    tokio::time::sleep_until(from.into()).await;
+    let (mark, before) = (cluster.audit.mark()?, operator.usage()?);
+    tokio::time::sleep_until((from + period * sweeps).into()).await;
+    let after = operator.usage()?;
+    let requests = cluster.audit.since(mark)?;
+    operator.stop().await?;
+    let calls = standin.log().between(from, from + period * sweeps);
+    let usage = Usage { cpu: after.cpu.saturating_sub(before.cpu), peak_rss_mib: after.peak_rss_mib };
+    Ok(Phase { wall: period * sweeps, usage, started: from, calls, requests })
+}
+
+pub async fn without_bucket(cluster: &Cluster, settings: &Settings, report: &mut Report) -> Result<()> {
+    let rules = count(settings.rules);
+    let options = Options { latency: settings.latency, throttle: None };
+    let standin = StandIn::start(options).await?;
+    say(&format!("writing {} rules into the API server", settings.rules));
+    objects::create(&cluster.admin, settings.rules, &standin.url).await?;
+    say("create: the operator, until all is Ready");
+    let in_flight = settings.in_flight.to_string();
+    let quiet = flags(&[("quota", "0"), ("aws-in-flight", &in_flight), ("sweep-seconds", NEVER), ("full-sweep-seconds", NEVER)]);
+    let created = create(cluster, &standin, settings, "create", &quiet).await?;
+    say("floor: the same writes through the AWS SDK");
+    let fresh = StandIn::start(options).await?;
+    let floor = floor::run(&fresh, &standin.contents(), settings.in_flight).await?;
+
+    let wall = created.wall.as_secs_f64();
+    report.figure("wall time to all Ready, as a ratio to the floor", wall / floor.as_secs_f64(), "", Some(1.15));
+    report.figure("  wall time to all Ready", wall, "s", None);
+    report.figure("  floor: the same writes, as many in flight", floor.as_secs_f64(), "s", None);
+    let events = created.calls.of(Service::Events);
+    report.figure("EventBridge calls per rule created", count(events.len()) / rules, "", Some(2.1));
+    report.figure("  calls to other services, all in all", count(created.calls.len() - events.len()), "", None);
+    report.figure("Kubernetes requests per rule created", count(created.requests.total()) / rules, "", None);
+    report.figure("CPU per rule created", created.usage.cpu.as_secs_f64() * 1_000.0 / rules, "ms", Some(2.0));
+    report.detail("create", created.json());
+    report.detail("floor", json!({"seconds": rounded(floor.as_secs_f64()), "mostInFlight": fresh.log().most_in_flight()}));
+
+    let long = settings.rules > 200;
+    let quick = if long { (10, 3) } else { (4, 2) };
+    say(&format!("quick sweeps: {} of them, {} s apart", quick.1, quick.0));
+    let quick_swept = sweep(cluster, &standin, settings, "quick", NEVER, quick).await?;
+    // A little shorter than the quick one, so that each sweep is a full one for every object.
+    let (full, shorter) = if long { ((30, 1), "24") } else { ((8, 1), "6") };
+    say(&format!("full sweep: after {} s", full.0));
+    let full_swept = sweep(cluster, &standin, settings, "full", shorter, full).await?;
+    let mut silent = 0;
+    for (names, aim, (_, sweeps), swept) in [
+        (["EventBridge calls per rule swept quick", "  CPU per rule swept quick"], 0.02, quick, &quick_swept),
+        (["EventBridge calls per rule swept full", "  CPU per rule swept full"], 1.05, full, &full_swept),
+    ] {
+        let (each, events) = (rules * f64::from(sweeps), swept.calls.of(Service::Events).len());
+        report.figure(names[0], count(events) / each, "", Some(aim));
+        report.figure(names[1], swept.usage.cpu.as_secs_f64() * 1_000.0 / each, "ms", None);
+        silent += swept.calls.writes() + swept.requests.writes();
+    }
+    report.figure("writes during sweeps, to AWS and Kubernetes", count(silent), "", Some(0.0));
+    report.detail("quickSweeps", quick_swept.json());
+    report.detail("fullSweep", full_swept.json());
+
+    say("delete: everything at once, until all is gone");
+    let deleted = delete(cluster, &standin, settings, "delete", &quiet).await?;
+    report.figure("EventBridge calls per rule deleted", count(deleted.calls.of(Service::Events).len()) / rules, "", None);
+    report.figure("  wall time until all is gone", deleted.wall.as_secs_f64(), "s", None);
+    report.figure("Kubernetes requests per rule deleted", count(deleted.requests.total()) / rules, "", None);
+    report.detail("delete", deleted.json());
+    report.detail("leftInAws", standin.contents());
+    let peak = [&created, &quick_swept, &full_swept, &deleted].iter().map(|phase| phase.usage.peak_rss_mib).fold(0.0, f64::max);
+    report.figure("peak RSS, of all phases", peak, "MiB", Some(30.0));
+    Ok(())
+}
+
+/// The default bucket, under AWS's limit of 50 calls a second.
+pub async fn with_bucket(cluster: &Cluster, settings: &Settings, report: &mut Report) -> Result<()> {
+    let standin = StandIn::start(Options { latency: settings.latency, throttle: Some(50) }).await?;
+    say(&format!("with the bucket: writing {} rules into the API server", settings.throttled_rules));
+    objects::create(&cluster.admin, settings.throttled_rules, &standin.url).await?;
+    let defaults = flags(&[("sweep-seconds", NEVER), ("full-sweep-seconds", NEVER)]);
+    say("with the bucket: create and delete, AWS throttling at 50 calls a second");
+    let created = create(cluster, &standin, settings, "bucket-create", &defaults).await?;
+    let deleted = delete(cluster, &standin, settings, "bucket-delete", &defaults).await?;
+    let (making, unmaking) = (created.calls.of(Service::Events), deleted.calls.of(Service::Events));
+    report.figure("throttled calls with the bucket on, of all", count(making.throttled() + unmaking.throttled()), "", Some(0.0));
+    report.figure("  calls in all", count(making.len() + unmaking.len()), "", None);
+    report.figure("  calls in the busiest second", count(making.busiest_second().max(unmaking.busiest_second())), "", None);
+    report.figure("  calls a second while creating", count(making.len()) / created.wall.as_secs_f64(), "", None);
+    report.detail("bucketCreate", created.json());
+    report.detail("bucketDelete", deleted.json());
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! Benchmark, part 0: what can be set, all through the environment.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::Result;
+
+#[derive(Clone)]
+pub struct Settings {
+    /// `BENCH_RULES`: rules, each with one target, on four buses.
+    pub rules: usize,
+    /// `BENCH_THROTTLED_RULES`: the same where the stand-in throttles.
+    pub throttled_rules: usize,
+    /// `BENCH_IN_FLIGHT`: AWS calls in flight, the operator's and the floor's. 10 is what the strongest peer was measured with.
+    pub in_flight: usize,
+    /// `BENCH_LATENCY_MS`: of each AWS call.
+    pub latency: Duration,
+    /// `BENCH_LOG`: the operator's `--log`.
+    pub log: String,
+    /// `TRIBUTARY_BENCH_JSON`: file for the figures.
+    pub json: PathBuf,
+}
+
+fn number(name: &str, default: usize) -> Result<usize> {
+    match std::env::var(name) {
+        Ok(text) => text.parse().map_err(|error| format!("{name}={text}: {error}").into()),
+        Err(_) => Ok(default),
+    }
+}
+
+impl Settings {
+    pub fn from_env() -> Result<Self> {
+        let rules = number("BENCH_RULES", 1_000)?;
+        let latency = number("BENCH_LATENCY_MS", 30)?;
+        Ok(Self {
+            rules,
+            throttled_rules: number("BENCH_THROTTLED_RULES", rules.min(300))?,
+            in_flight: number("BENCH_IN_FLIGHT", 10)?,
+            latency: Duration::from_millis(u64::try_from(latency)?),
+            log: std::env::var("BENCH_LOG").unwrap_or_else(|_| "info,kube_runtime=warn".into()),
+            json: std::env::var_os("TRIBUTARY_BENCH_JSON").map_or_else(|| scratch().join("bench-rules.json"), PathBuf::from),
+        })
+    }
+}
+
+/// Where logs of the operator and the figures go.
+pub fn scratch() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+}

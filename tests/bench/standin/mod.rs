@@ -1,0 +1,177 @@
+//! Benchmark, part 1: a stand-in for AWS. In memory, a fixed latency for each call, a log of all calls, and AWS's hard limit if asked.
+//! It judges nothing but what the figures need; the strict one is `tests/bed`.
+
+mod events;
+mod log;
+mod sqs;
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::StatusCode,
+    response::Response,
+    serve::ListenerExt,
+};
+pub use log::{Call, Log, Service};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::Result;
+
+pub const ACCOUNT: &str = "111122223333";
+pub const REGION: &str = "us-east-1";
+const LARGEST_BODY: usize = 1 << 20;
+
+#[derive(Clone, Copy)]
+pub struct Options {
+    pub latency: Duration,
+    /// `EventBridge` calls in any rolling second; what comes beyond is refused, as AWS does.
+    pub throttle: Option<usize>,
+}
+
+/// An error of AWS: its code and text. HTTP 400, as all of those that are used here have.
+#[derive(Debug)]
+pub struct Refusal {
+    code: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+struct Shared {
+    options: Options,
+    calls: Mutex<Vec<Call>>,
+    events: Mutex<events::Events>,
+    sqs: Mutex<sqs::Queues>,
+    /// When the calls of the last second were let in.
+    admitted: Mutex<VecDeque<Instant>>,
+    in_flight: AtomicUsize,
+}
+
+pub struct StandIn {
+    pub url: String,
+    shared: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl StandIn {
+    pub async fn start(options: Options) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let shared = Arc::new(Shared {
+            options,
+            calls: Mutex::default(),
+            events: Mutex::new(events::Events::new()),
+            sqs: Mutex::new(sqs::Queues::new(&url)),
+            admitted: Mutex::default(),
+            in_flight: AtomicUsize::new(0),
+        });
+        let app = Router::new().fallback(answer).with_state(shared.clone());
+        // Nagle's algorithm would add its own latency to ours.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let server = tokio::spawn(async move { drop(axum::serve(listener, app).await) });
+        Ok(Self { url, shared, server })
+    }
+
+    /// All calls so far, in the order of their arrival.
+    pub fn log(&self) -> Log {
+        let mut calls = lock(&self.shared.calls).clone();
+        calls.sort_by_key(|call| call.at);
+        Log(calls)
+    }
+
+    /// Everything that is there, as the requests that would make it.
+    pub fn contents(&self) -> Value {
+        json!({"buses": lock(&self.shared.events).contents(), "queues": lock(&self.shared.sqs).contents()})
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Shared {
+    /// Whether the call is over the limit. Refused calls do not count against it, which is the milder reading.
+    fn throttled(&self, service: Service, at: Instant) -> bool {
+        let Some(limit) = self.options.throttle.filter(|_| service == Service::Events) else { return false };
+        let mut admitted = lock(&self.admitted);
+        while admitted.front().is_some_and(|first| at.duration_since(*first) >= Duration::from_secs(1)) {
+            admitted.pop_front();
+        }
+        if admitted.len() >= limit {
+            return true;
+        }
+        admitted.push_back(at);
+        false
+    }
+
+    fn perform(&self, service: Service, op: &str, body: &[u8]) -> std::result::Result<Value, Refusal> {
+        let request: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        match service {
+            Service::Events => lock(&self.events).call(op, &request),
+            Service::Sqs => lock(&self.sqs).call(op, &request),
+            Service::Sts => Ok(Value::Null),
+        }
+    }
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let at = Instant::now();
+    let in_flight = shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let body = to_bytes(request.into_body(), LARGEST_BODY).await.unwrap_or_default();
+    let (service, op) = match target.split_once('.') {
+        Some(("AWSEvents", op)) => (Service::Events, op),
+        Some(("AmazonSQS", op)) => (Service::Sqs, op),
+        _ => (Service::Sts, "GetCallerIdentity"),
+    };
+    let throttled = shared.throttled(service, at);
+    tokio::time::sleep_until((at + shared.options.latency).into()).await;
+    let result = if throttled { Err(Refusal::new("ThrottlingException", "Rate exceeded")) } else { shared.perform(service, op, &body) };
+    shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+    let refused = result.as_ref().err().map(|refusal| refusal.code);
+    lock(&shared.calls).push(Call { service, op: op.to_owned(), at, in_flight, refused });
+    respond(service, result)
+}
+
+fn respond(service: Service, result: std::result::Result<Value, Refusal>) -> Response {
+    let (status, kind, body) = match result {
+        Ok(_) if service == Service::Sts => (StatusCode::OK, "text/xml", caller_identity()),
+        Ok(answer) => (StatusCode::OK, service.content_type(), answer.to_string()),
+        Err(Refusal { code, message }) => {
+            (StatusCode::BAD_REQUEST, service.content_type(), json!({"__type": code, "message": message}).to_string())
+        }
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert("content-type", axum::http::HeaderValue::from_static(kind));
+    response
+}
+
+fn caller_identity() -> String {
+    format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+         <Arn>arn:aws:iam::{ACCOUNT}:user/bench</Arn><UserId>AIDABENCH</UserId><Account>{ACCOUNT}</Account>\
+         </GetCallerIdentityResult><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+    )
+}

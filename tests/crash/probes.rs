@@ -1,0 +1,110 @@
+//! Probes: one writes down every point that is passed, one crashes the operator or loses the reply at one of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use tokio::sync::Notify;
+use tributary::{
+    runtime::{
+        halt::Halt,
+        probe::{Point, Probe},
+    },
+    steps::Step,
+};
+
+/// One point of one step: the nth of its name that the kind makes in a phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    pub kind: &'static str,
+    pub step: &'static str,
+    pub nth: usize,
+    pub point: Point,
+}
+
+impl Site {
+    fn key(&self) -> (&'static str, &'static str, usize, &'static str) {
+        (self.kind, self.step, self.nth, self.point.into())
+    }
+}
+
+impl Ord for Site {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for Site {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[derive(Default)]
+struct Counter(Mutex<BTreeMap<(&'static str, &'static str, &'static str), usize>>);
+
+impl Counter {
+    fn next(&self, kind: &'static str, step: &'static str, point: Point) -> Site {
+        let mut counts = self.0.lock().unwrap();
+        let nth = counts.entry((kind, step, point.into())).or_default();
+        *nth += 1;
+        Site { kind, step, nth: *nth, point }
+    }
+}
+
+#[derive(Default)]
+pub struct Recorder {
+    counter: Counter,
+    seen: Mutex<BTreeSet<Site>>,
+}
+
+impl Recorder {
+    pub fn sites(&self) -> BTreeSet<Site> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+impl Probe for Recorder {
+    fn at<'a>(&'a self, kind: &'static str, _: &'a str, point: Point, step: &'a Step) -> BoxFuture<'a, Result<(), Halt>> {
+        let site = self.counter.next(kind, step.name(), point);
+        self.seen.lock().unwrap().insert(site);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+pub struct Crasher {
+    site: Site,
+    counter: Counter,
+    reached: Notify,
+}
+
+impl Crasher {
+    pub fn new(site: Site) -> Self {
+        Self { site, counter: Counter::default(), reached: Notify::new() }
+    }
+
+    /// Waits until the operator stands at the site.
+    pub async fn reached(&self) {
+        tokio::time::timeout(Duration::from_secs(40), self.reached.notified()).await.expect("the site is reached within 40 s");
+    }
+}
+
+impl Probe for Crasher {
+    fn at<'a>(&'a self, kind: &'static str, _: &'a str, point: Point, step: &'a Step) -> BoxFuture<'a, Result<(), Halt>> {
+        let here = self.counter.next(kind, step.name(), point) == self.site;
+        Box::pin(async move {
+            if !here {
+                return Ok(());
+            }
+            self.reached.notify_one();
+            if point == Point::Effect {
+                return Err(Halt::transient("the reply was lost"));
+            }
+            // The operator hangs here until the test drops it.
+            std::future::pending().await
+        })
+    }
+}

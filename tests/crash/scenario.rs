@@ -1,0 +1,160 @@
+//! The scenario: objects of every kind that together make every step there is, through create, update and delete.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tributary::api::annotation;
+
+use crate::harness::{REGION, World, options};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Phase {
+    Create,
+    Update,
+    Delete,
+}
+
+/// In the order in which they are deleted, which is not the order in which they may go.
+const OBJECTS: [(&str, &str); 7] = [
+    ("EventBus", "bus"),
+    ("EventSink", "dead"),
+    ("EventSink", "work"),
+    ("EventSink", "old"),
+    ("EventSink", "kept"),
+    ("EventRule", "rule"),
+    ("EventRule", "other"),
+];
+
+pub struct Scenario {
+    pub world: World,
+}
+
+impl Scenario {
+    pub async fn new(name: &str) -> Self {
+        let world = World::empty(name).await;
+        world.aws.settings(json!({"queueDeletedSeconds": 0})).await;
+        // Two queues of somebody else, with a policy of theirs.
+        for name in ["theirs-1", "theirs-2"] {
+            let arn = format!("arn:aws:sqs:{REGION}:{}:{name}", world.aws.account);
+            let statement =
+                json!({"Sid": "theirs", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sqs:SendMessage", "Resource": arn});
+            let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+            world.aws.sqs("CreateQueue", json!({"QueueName": name, "Attributes": {"Policy": policy}})).await;
+        }
+        Self { world }
+    }
+
+    /// Makes the phase's changes in Kubernetes, while no operator runs.
+    pub async fn prepare(&self, phase: Phase) {
+        let world = &self.world;
+        if phase == Phase::Delete {
+            for (kind, name) in OBJECTS {
+                world.delete(kind, name).await;
+            }
+            return;
+        }
+        let new = phase == Phase::Update;
+        let pick = |before: Value, after: Value| if new { after } else { before };
+        let existing = |name: &str| json!({"sqs": {"existing": {"arn": format!("arn:aws:sqs:{REGION}:{}:{name}", world.aws.account)}}});
+        let tags = pick(json!({"a": "1", "b": "1"}), json!({"a": "2"}));
+        world
+            .apply(
+                "EventBus",
+                "bus",
+                json!({"description": pick(json!("old"), json!("new")), "deadLetter": {"sinkRef": {"name": "dead"}}, "tags": tags}),
+            )
+            .await;
+        world.apply("EventSink", "dead", json!({"deletionPolicy": "Delete", "sqs": {"managed": {}}})).await;
+        let queue = json!({"visibilityTimeoutSeconds": pick(json!(30), json!(60)), "deadLetter": {"maxReceiveCount": 5}, "tags": tags});
+        world.apply("EventSink", "work", json!({"deletionPolicy": "Delete", "sqs": {"managed": queue}})).await;
+        world.apply("EventSink", "old", existing("theirs-1")).await;
+        world.apply("EventSink", "kept", existing("theirs-2")).await;
+        let to_work = json!({"name": "work", "sinkRef": {"name": "work"}, "deadLetter": {"sinkRef": {"name": "dead"}}});
+        let targets = pick(
+            json!([to_work, {"name": "old", "sinkRef": {"name": "old"}}]),
+            json!([to_work, {"name": "detail", "sinkRef": {"name": "work"}, "inputPath": "$.detail"}]),
+        );
+        let pattern = json!({"source": [pick(json!("a"), json!("b"))]});
+        world
+            .apply("EventRule", "rule", json!({"busRef": {"name": "bus"}, "eventPattern": pattern, "tags": tags, "targets": targets}))
+            .await;
+        let targets = json!([{"name": "kept", "sinkRef": {"name": "kept"}}]);
+        world.apply("EventRule", "other", json!({"busRef": {"name": "bus"}, "eventPattern": {"source": ["c"]}, "targets": targets})).await;
+    }
+
+    /// Waits until the operator has worked everything off.
+    pub async fn settle(&self, phase: Phase) {
+        for (kind, name) in OBJECTS {
+            if phase == Phase::Delete {
+                self.world.gone(kind, name).await;
+            } else {
+                self.world.ready(kind, name).await;
+            }
+        }
+        if phase == Phase::Update {
+            // The grant of a target that is gone goes a moment after the rule is Ready.
+            self.world
+                .aws
+                .until("the released grant is withdrawn", || async { (self.world.aws.sids("theirs-1").await == ["theirs"]).then_some(()) })
+                .await;
+            self.world.ready("EventSink", "old").await;
+        }
+    }
+
+    /// The whole phase, with an operator that nothing happens to.
+    pub async fn pass(&mut self, phase: Phase) {
+        self.prepare(phase).await;
+        self.world.run(options()).await;
+        self.settle(phase).await;
+        self.world.stop().await;
+    }
+
+    /// A close look at every object finds nothing to write.
+    pub async fn steady(&self) {
+        let since = self.world.aws.mark().await;
+        for (kind, name) in OBJECTS {
+            self.world.annotate(kind, name, annotation::RECONCILE_AT, Some("now")).await;
+        }
+        for (kind, name) in OBJECTS {
+            let looked = |object: &kube::api::DynamicObject| object.data["status"]["lastHandledReconcileAt"] == "now";
+            self.world.wait(kind, name, "looked at", |object| object.is_some_and(looked).then_some(())).await;
+        }
+        let writes = self.world.aws.writes(since).await;
+        assert!(writes.is_empty(), "writes although all is in sync: {writes:?}");
+    }
+
+    /// No bus and no queue was made twice.
+    pub async fn nothing_made_twice(&self) {
+        let mut made = BTreeSet::new();
+        for call in self.world.aws.journal(0).await.0.into_iter().filter(|call| call.op.starts_with("Create") && call.error.is_none()) {
+            let name = call.request["Name"].as_str().or(call.request["QueueName"].as_str()).unwrap_or_default().to_owned();
+            assert!(made.insert(name.clone()), "{} {name} was made twice", call.op);
+        }
+    }
+}
+
+/// The contents with what differs from world to world taken out.
+pub fn neutral(world: &World, contents: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    let text = serde_json::to_string(contents).unwrap().replace(&world.namespace, "NS").replace(&world.aws.account, "ACCOUNT");
+    let mut contents: BTreeMap<String, Value> = serde_json::from_str(&text).unwrap();
+    contents.values_mut().for_each(hide_sids);
+    contents
+}
+
+/// Sids carry a hash of the owner, which carries the namespace; targets have no order.
+fn hide_sids(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if let Some(sid) = object.get_mut("Sid").filter(|sid| sid.as_str().is_some_and(|sid| sid.starts_with("tributary-"))) {
+                *sid = json!("OURS");
+            }
+            object.values_mut().for_each(hide_sids);
+        }
+        Value::Array(items) => {
+            items.iter_mut().for_each(hide_sids);
+            items.sort_by_key(Value::to_string);
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,110 @@
+//! The token bucket, as the journal saw it.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tributary::runtime::operator::Options;
+
+use super::stage::{queue, rule};
+use crate::harness::{Call, World, options};
+
+fn with_quota(quota: u32) -> Options {
+    let mut options = options();
+    options.aws.quota = quota;
+    options
+}
+
+async fn rules(world: &World, count: usize) {
+    world.apply("EventBus", "bus", json!({})).await;
+    world.apply("EventSink", "q", queue()).await;
+    for i in 0..count {
+        world.apply("EventRule", &format!("r{i:02}"), rule("bus", &["q"])).await;
+    }
+}
+
+async fn all_ready(world: &World, count: usize) {
+    for i in 0..count {
+        world.ready("EventRule", &format!("r{i:02}")).await;
+    }
+}
+
+/// Times at which calls to EventBridge began, in order.
+fn begun(calls: &[Call]) -> Vec<f64> {
+    let mut times: Vec<_> = calls.iter().filter(|call| call.service == "events").map(|call| call.start).collect();
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+fn most_in_a_second(times: &[f64]) -> usize {
+    times.iter().map(|start| times.iter().filter(|time| (*start..*start + 1.0).contains(*time)).count()).max().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_second_holds_more_calls_than_the_quota() {
+    let world = World::with("quota", with_quota(20)).await;
+    rules(&world, 60).await;
+    all_ready(&world, 60).await;
+    let times = begun(&world.aws.journal(0).await.0);
+    assert!(times.len() >= 120, "{} calls", times.len());
+    assert!(most_in_a_second(&times) <= 21, "{} calls in one second", most_in_a_second(&times));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_waited_for_others_to_end_do_not_go_as_a_burst() {
+    let mut options = with_quota(20);
+    (options.aws.in_flight, options.aws.timeout) = (8, Duration::from_secs(2));
+    let world = World::with("burst", options).await;
+    world.apply("EventBus", "bus", json!({})).await;
+    world.ready("EventBus", "bus").await;
+    world.aws.faults(json!([{"match": "events.PutRule", "kind": "latency", "ms": 1800, "times": 16}])).await;
+    for i in 0..60 {
+        world.apply("EventRule", &format!("r{i:02}"), rule("bus", &[])).await;
+    }
+    all_ready(&world, 60).await;
+    let times = begun(&world.aws.journal(0).await.0);
+    let gaps: Vec<_> = times.windows(8).map(|window| window[7] - window[0]).collect();
+    let tightest = gaps.iter().copied().fold(f64::MAX, f64::min);
+    // Eight calls take 350 ms at 20 a second; a burst of them takes none.
+    assert!(tightest > 0.2, "eight calls within {tightest:.3} s");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn throttling_slows_all_down_and_all_become_ready() {
+    let mut options = with_quota(20);
+    options.aws.in_flight = 4;
+    let world = World::with("slow", options).await;
+    world.apply("EventBus", "bus", json!({})).await;
+    world.ready("EventBus", "bus").await;
+    world.aws.faults(json!([{"match": "events.PutRule", "kind": "throttle", "after": 10, "times": 4}])).await;
+    for i in 0..40 {
+        world.apply("EventRule", &format!("r{i:02}"), rule("bus", &[])).await;
+    }
+    all_ready(&world, 40).await;
+    let calls = world.aws.journal(0).await.0;
+    let throttled: Vec<_> = calls.iter().filter(|call| call.fault.as_deref() == Some("throttle")).map(|call| call.start).collect();
+    assert_eq!(throttled.len(), 4);
+    let last = throttled.iter().copied().fold(0.0, f64::max);
+    let after = begun(&calls).iter().filter(|time| (last + 0.001..last + 1.5).contains(*time)).count();
+    // At 20 a second there would be 30; four answers of "too fast" leave 1.25 a second, and four calls had their place before.
+    assert!(after <= 10, "{after} calls in the 1.5 s after the last throttled one");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_users_change_goes_before_the_sweeps() {
+    let mut options = with_quota(10);
+    (options.aws.sweep_quota, options.sweep, options.full_sweep) = (5, Duration::from_secs(4), Duration::from_secs(4));
+    let world = World::with("before", options).await;
+    rules(&world, 40).await;
+    all_ready(&world, 40).await;
+    let mark = world.aws.mark().await;
+    // A full sweep of 40 rules at five calls a second takes eight seconds: there is always one under way.
+    let under_way = || async {
+        let calls = world.aws.calls(mark).await;
+        (calls.iter().filter(|call| *call == "events:ListTargetsByRule").count() >= 2).then_some(())
+    };
+    crate::harness::until("a full sweep", &mut { under_way }).await;
+    let start = std::time::Instant::now();
+    world.apply("EventRule", "r07", super::stage::with(rule("bus", &["q"]), json!({"description": "changed"}))).await;
+    world.ready("EventRule", "r07").await;
+    assert!(start.elapsed() < Duration::from_secs(2), "the change took {:?}", start.elapsed());
+}
