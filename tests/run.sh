@@ -5,6 +5,9 @@ cd "$(dirname "$0")/.."
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 passed=0 failed=0
+# End-to-end tests wait more than they compute.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
+cargo_target() { echo "${CARGO_TARGET_DIR:-target}"; }
 part() { # NAME COMMAND...
 	local name=$1 start=$SECONDS
 	shift
@@ -21,14 +24,16 @@ part() { # NAME COMMAND...
 	echo "== $name: $p passed, $f failed, $((SECONDS - start)) s"
 }
 part "prepare the test bed (cold: about 6 minutes)" python3 tests/bed/bed.py prepare
-part "build (cold: about 6 minutes)" cargo test --locked --no-run
+part "build (cold: about 6 minutes)" cargo test --locked --no-run --bins --lib --tests
 part "format" cargo fmt --check
 part "tests of the bed" python3 -m unittest discover -s tests/bed
 part "unit tests" cargo test --locked --lib --bins
 part "generated files" cargo test --locked --test generated
+part "properties of the plans" cargo test --locked --test properties
 for target in life faults crash; do
 	part "end to end: $target" python3 tests/bed/bed.py run -- cargo test --locked --test "$target"
 done
+part "demo and examples" env TRIBUTARY="$(cargo_target)/debug/tributary" TRIBUTARY_DEMO_STATE="$log/demo" python3 tests/demo/demo.py check
 echo
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -46,7 +46,7 @@ pub struct AwsAccountSpec {
     pub credentials: Option<Credentials>,
     /// Tags put on everything that is created in this account.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
-    #[schemars(length(max = 40))]
+    #[schemars(extend("maxProperties" = 40))]
     pub default_tags: Tags,
     /// Which namespaces may use the account, and which existing things they may name. None: nobody may.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

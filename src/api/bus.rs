@@ -55,7 +55,7 @@ pub struct EventBusSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<DeadLetter>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 40))]
+    #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,
     /// Namespaces, besides its own, whose rules may use the bus; `*` stands for any text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -54,7 +54,7 @@ pub struct EventRuleSpec {
     #[serde(default)]
     pub state: RuleState,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 40))]
+    #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,
     /// At most five; `name` is the target's id in AWS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -125,7 +125,7 @@ pub struct Target {
 pub struct InputTransformer {
     /// Name to JSON path, such as `id: $.detail.id`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 100))]
+    #[schemars(extend("maxProperties" = 100))]
     pub input_paths_map: BTreeMap<String, String>,
     /// Text in which `<name>` stands for the value.
     #[schemars(length(min = 1, max = 8192))]

@@ -73,7 +73,7 @@ pub struct ManagedQueue {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<QueueDeadLetter>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 40))]
+    #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,
 }
 

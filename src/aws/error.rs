@@ -40,6 +40,11 @@ impl AwsError {
         matches!(self.code.as_str(), "ResourceNotFoundException" | "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue")
     }
 
+    /// AWS says no, or too fast: the call had no effect, and the rest is as it was.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.class().0, Class::Refused | Class::Throttled)
+    }
+
     /// What the metric is labelled with.
     pub fn outcome(&self) -> &'static str {
         self.class().0.into()

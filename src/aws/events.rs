@@ -47,20 +47,26 @@ impl Session {
 
     /// One rule, as the list of its bus has it; the list may be this old.
     pub async fn rule(&self, bus: &str, name: &str, age: Duration) -> Result<Option<ObservedRule>, Halt> {
-        self.shared.rules.read(bus, age, || self.list_rules(bus), |rules| rules.get(name).cloned()).await
+        self.shared.rules.read(bus, age, || self.list_rules(bus, None), |rules| rules.get(name).cloned()).await
     }
 
     /// Names of all rules that the bus has.
     pub async fn rule_names(&self, bus: &str) -> Result<Vec<String>, Halt> {
-        self.shared.rules.read(bus, Duration::ZERO, || self.list_rules(bus), |rules| rules.keys().cloned().collect()).await
+        self.shared.rules.read(bus, Duration::ZERO, || self.list_rules(bus, None), |rules| rules.keys().cloned().collect()).await
     }
 
-    fn list_rules<'a>(&'a self, bus: &'a str) -> BoxFuture<'a, Result<Vec<ObservedRule>, Halt>> {
+    /// The same asked of AWS by name. A list of several pages may miss a rule while others are deleted: what is not in it may be there.
+    pub async fn rule_by_name(&self, bus: &str, name: &str) -> Result<Option<ObservedRule>, Halt> {
+        Ok(self.list_rules(bus, Some(name)).await?.into_iter().find(|rule| rule.name == name))
+    }
+
+    fn list_rules<'a>(&'a self, bus: &'a str, prefix: Option<&'a str>) -> BoxFuture<'a, Result<Vec<ObservedRule>, Halt>> {
         Box::pin(async move {
             let (mut rules, mut next) = (Vec::new(), None);
             loop {
                 // A page serves up to 100 rules, and somebody always waits for it: it is no sweep call.
                 let request = self.events.list_rules().event_bus_name(bus).limit(100).set_next_token(next);
+                let request = request.set_name_prefix(prefix.map(str::to_owned));
                 let page = self.call(&self.shared.events, "events:ListRules", Priority::Change, request.send()).await;
                 let page = match page {
                     Err(error) if error.is_not_found() => return Ok(vec![]),
@@ -185,6 +191,8 @@ impl Session {
     async fn wrote_rule(&self, bus: &str, name: &str, error: Option<&AwsError>, rule: Option<ObservedRule>) {
         match error {
             None => self.shared.rules.wrote(bus, name, rule).await,
+            // A refused write changed nothing: the list holds, and many refused rules do not make everyone wait for it anew.
+            Some(error) if error.is_refusal() => {}
             Some(_) => self.shared.rules.forget(bus).await,
         }
     }

@@ -17,7 +17,10 @@ impl Observe for EventRule {
     ) -> Result<Option<ObservedRule>, Halt> {
         let session = cloud.session(depth).await?;
         let bus = identity.bus.as_deref().unwrap_or(DEFAULT_BUS);
-        let Some(mut rule) = session.rule(bus, &identity.name, cloud.list_age(depth)).await? else { return Ok(None) };
+        let listed = session.rule(bus, &identity.name, cloud.list_age(depth)).await?;
+        // Nothing more is done for a rule that is said to be gone: be sure of it.
+        let found = if listed.is_none() && depth >= Depth::Delete { session.rule_by_name(bus, &identity.name).await? } else { listed };
+        let Some(mut rule) = found else { return Ok(None) };
         if depth >= Depth::Full {
             rule.targets = Some(session.targets(bus, &identity.name).await?);
         }

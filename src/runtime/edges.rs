@@ -64,7 +64,11 @@ impl Edges for AwsAccount {
         let overlap = |granted: &String, watched: &String| {
             matches(std::slice::from_ref(granted), watched) || matches(std::slice::from_ref(watched), granted)
         };
-        self.spec.grants.iter().flat_map(|grant| &grant.namespaces).any(|granted| namespaces.iter().any(|watched| overlap(granted, watched)))
+        self.spec
+            .grants
+            .iter()
+            .flat_map(|grant| &grant.namespaces)
+            .any(|granted| namespaces.iter().any(|watched| overlap(granted, watched)))
     }
 
     fn wakes(&self, view: &View) -> Vec<Wake> {

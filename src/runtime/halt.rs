@@ -19,7 +19,6 @@ pub enum Reason {
     Deleting,
     AccountNotFound,
     AccountNotPermitted,
-    AccountNotReady,
     ArnNotPermitted,
     BusNotFound,
     BusNotReady,

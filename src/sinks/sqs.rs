@@ -122,11 +122,10 @@ pub fn is_fifo(name: &str) -> bool {
 
 /// The sources as they stand in the policy, next to what others have there.
 pub fn sources_in_policy(want: &DesiredSqs, observed: Option<&ObservedSqs>) -> BTreeSet<String> {
-    let foreign = observed.and_then(|o| o.queue.as_ref()).and_then(policy).map_or(0, |mut policy| {
-        if let Some(statements) = policy.get_mut("Statement").and_then(Value::as_array_mut) {
-            statements.retain(|s| s.get("Sid").and_then(Value::as_str) != Some(&want.sid));
-        }
-        policy.to_string().len()
+    // Statements only: an empty frame around none of them must not count, or the same sources would fit before the write and not after.
+    let foreign = observed.and_then(|o| o.queue.as_ref()).map_or(0, |queue| {
+        let others = statements(queue).into_iter().filter(|s| s.get("Sid").and_then(Value::as_str) != Some(&want.sid));
+        others.map(|statement| statement.to_string().len() + 1).sum()
     });
     let mut sources = want.sources.clone();
     if want.forgotten
@@ -143,11 +142,16 @@ fn policy(queue: &ObservedQueue) -> Option<Value> {
     serde_json::from_str(queue.attributes.get("Policy")?).ok()
 }
 
+fn statements(queue: &ObservedQueue) -> Vec<Value> {
+    match policy(queue).and_then(|mut policy| policy.get_mut("Statement").map(Value::take)) {
+        Some(Value::Array(statements)) => statements,
+        Some(single) => vec![single],
+        None => vec![],
+    }
+}
+
 fn our_statement(queue: &ObservedQueue, sid: &str) -> Option<Value> {
-    let policy = policy(queue)?;
-    let statements = policy.get("Statement")?;
-    let list = statements.as_array().cloned().unwrap_or_else(|| vec![statements.clone()]);
-    list.into_iter().find(|statement| statement.get("Sid").and_then(Value::as_str) == Some(sid))
+    statements(queue).into_iter().find(|statement| statement.get("Sid").and_then(Value::as_str) == Some(sid))
 }
 
 /// One spelling for what AWS may give back in several: a list of one is the same as its element, and lists have no order.

@@ -6,12 +6,13 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use kube::Client;
 use serde_json::{Value, json};
 
-use crate::{Result, audit::Audit, say};
+use crate::{Result, audit::Audit, operator, say};
 
 pub const OPERATOR_NAMESPACE: &str = "tributary-system";
 const OPERATOR: &str = "system:serviceaccount:tributary-system:tributary";
@@ -22,6 +23,8 @@ pub struct Cluster {
     /// Kubeconfig of the operator: the rights that the chart gives it, no others.
     pub operator_kubeconfig: PathBuf,
     pub audit: Audit,
+    /// The API server and etcd.
+    pids: Vec<u32>,
 }
 
 fn field<'a>(bed: &'a Value, key: &str) -> Result<&'a str> {
@@ -53,6 +56,13 @@ impl Cluster {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&operator_kubeconfig)?;
         file.write_all(config.to_string().as_bytes())?;
         let audit = Audit::new(PathBuf::from(field(&bed, "audit")?), OPERATOR);
-        Ok(Self { admin: Client::try_default().await?, operator_kubeconfig, audit })
+        let pid = |part: &str| bed["parts"][part]["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
+        let pids = ["kube-apiserver", "etcd"].into_iter().filter_map(pid).collect();
+        Ok(Self { admin: Client::try_default().await?, operator_kubeconfig, audit, pids })
+    }
+
+    /// Processor time of the control plane so far: it shares the machine with the operator here, as it would not elsewhere.
+    pub fn cpu(&self) -> Result<Duration> {
+        self.pids.iter().map(|pid| operator::cpu(*pid)).sum()
     }
 }

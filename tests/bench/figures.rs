@@ -43,6 +43,7 @@ impl Report {
             "time": Timestamp::now().to_string(),
             "commit": ask("git", &["rev-parse", "--short", "HEAD"]),
             "cores": std::thread::available_parallelism().map_or(0, usize::from),
+            "loadAverage": ask("cut", &["-d ", "-f1", "/proc/loadavg"]),
             "kernel": ask("uname", &["-sr"]),
             "build": if cfg!(debug_assertions) { "debug" } else { "optimised" },
             "rules": settings.rules,
@@ -66,12 +67,13 @@ impl Report {
         let about = &self.about;
         let mut lines = vec![
             format!(
-                "{} rules with a target each, {} ms latency, {} AWS calls in flight, {} build, {} cores, commit {}",
+                "{} rules with a target each, {} ms latency, {} AWS calls in flight, {} build, {} cores, load {}, commit {}",
                 about["rules"],
                 about["latencyMs"],
                 about["inFlight"],
                 about["build"].as_str().unwrap_or_default(),
                 about["cores"],
+                about["loadAverage"].as_str().unwrap_or_default(),
                 about["commit"].as_str().unwrap_or_default()
             ),
             format!("| {:width$} | {:>10} | {:>6} | holds |", "figure", "value", "aim"),

@@ -99,12 +99,27 @@ pub async fn create(client: &Client, rules: usize, endpoint: &str) -> Result<()>
     create_all(Api::<EventRule>::namespaced(api(), NAMESPACE), (0..rules).map(rule).map(ours("EventRule"))).await
 }
 
-/// Asks for the deletion of everything at once, as `kubectl delete -f` of all manifests; what has to wait for something else waits.
+async fn delete_all<K>(api: Api<K>) -> Result<()>
+where
+    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
+{
+    let names = api.list_metadata(&ListParams::default()).await?.items.into_iter().filter_map(|object| object.metadata.name);
+    let delete = |name: String| {
+        let api = api.clone();
+        async move {
+            api.delete(&name, &DeleteParams::background()).await?;
+            Result::Ok(())
+        }
+    };
+    stream::iter(names.map(delete)).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+/// Asks for the deletion of everything at once, as `kubectl delete` of all manifests; what has to wait for something else waits.
+/// Not by `deletecollection`: the API server would take one object after the other.
 pub async fn delete(client: &Client) -> Result<()> {
-    let (how, what) = (DeleteParams::background(), ListParams::default());
-    Api::<EventRule>::namespaced(client.clone(), NAMESPACE).delete_collection(&how, &what).await?;
-    Api::<EventBus>::namespaced(client.clone(), NAMESPACE).delete_collection(&how, &what).await?;
-    Api::<EventSink>::namespaced(client.clone(), NAMESPACE).delete_collection(&how, &what).await?;
-    Api::<AwsAccount>::all(client.clone()).delete_collection(&how, &what).await?;
-    Ok(())
+    let api = || client.clone();
+    delete_all(Api::<AwsAccount>::all(api())).await?;
+    delete_all(Api::<EventBus>::namespaced(api(), NAMESPACE)).await?;
+    delete_all(Api::<EventSink>::namespaced(api(), NAMESPACE)).await?;
+    delete_all(Api::<EventRule>::namespaced(api(), NAMESPACE)).await
 }

@@ -23,6 +23,18 @@ pub struct Usage {
     /// User and system time since the start.
     pub cpu: Duration,
     pub peak_rss_mib: f64,
+    /// Of the present RSS, what was allocated, and what is the program itself.
+    pub anonymous_mib: f64,
+    pub file_mib: f64,
+}
+
+/// User and system time of a process.
+pub fn cpu(pid: u32) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The second field is the name in parentheses, which may hold blanks; utime and stime are fields 14 and 15.
+    let fields: Vec<_> = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u32>().ok()).ok_or("unreadable /proc/PID/stat");
+    Ok(TICK * (ticks(11)? + ticks(12)?))
 }
 
 impl Operator {
@@ -47,14 +59,14 @@ impl Operator {
         if let Some(status) = self.child.try_wait()? {
             return Err(format!("the operator ended by itself ({status}): see {}", self.log.display()).into());
         }
-        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
-        let stat = std::fs::read_to_string(process.join("stat"))?;
-        // The second field is the name in parentheses, which may hold blanks; utime and stime are fields 14 and 15.
-        let fields: Vec<_> = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
-        let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u32>().ok()).ok_or("unreadable /proc/PID/stat");
-        let status = std::fs::read_to_string(process.join("status"))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-        Ok(Usage { cpu: TICK * (ticks(11)? + ticks(12)?), peak_rss_mib: peak.ok_or("no VmHWM in /proc/PID/status")? / 1_024.0 })
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let mib = |name: &str| -> Result<f64> {
+            let kib =
+                status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+            Ok(kib.ok_or_else(|| format!("no {name} in /proc/PID/status"))? / 1_024.0)
+        };
+        let cpu = cpu(self.child.id())?;
+        Ok(Usage { cpu, peak_rss_mib: mib("VmHWM")?, anonymous_mib: mib("RssAnon")?, file_mib: mib("RssFile")? })
     }
 
     /// Ends it as a rollout does.

@@ -28,6 +28,8 @@ struct Phase {
     started: Instant,
     calls: Log,
     requests: Requests,
+    /// What the API server and etcd used meanwhile.
+    control_plane: Duration,
 }
 
 impl Phase {
@@ -40,6 +42,9 @@ impl Phase {
             "wallSeconds": rounded(self.wall.as_secs_f64()),
             "cpuSeconds": rounded(self.usage.cpu.as_secs_f64()),
             "peakRssMiB": rounded(self.usage.peak_rss_mib),
+            "anonymousMiB": rounded(self.usage.anonymous_mib),
+            "fileMiB": rounded(self.usage.file_mib),
+            "controlPlaneCpuSeconds": rounded(self.control_plane.as_secs_f64()),
             "firstAndLastCallSeconds": spans.collect::<serde_json::Map<_, _>>(),
             "mostInFlight": events.most_in_flight(),
             "events": events.by_operation(),
@@ -57,14 +62,14 @@ fn flags(pairs: &[(&str, &str)]) -> Vec<String> {
 /// Starts the operator on what is in the API server, and waits until all of it is Ready.
 async fn create(cluster: &Cluster, standin: &StandIn, settings: &Settings, name: &str, flags: &[String]) -> Result<Phase> {
     let rules = Rules::shall(&cluster.admin, false).await?;
-    let mark = cluster.audit.mark()?;
+    let (mark, before) = (cluster.audit.mark()?, cluster.cpu()?);
     let mut operator = Operator::start(cluster, name, &settings.log, flags)?;
     rules.wait().await?;
-    let (wall, usage) = (operator.started.elapsed(), operator.usage()?);
+    let (wall, usage, control_plane) = (operator.started.elapsed(), operator.usage()?, cluster.cpu()?.saturating_sub(before));
     let started = operator.started;
     operator.stop().await?;
     let calls = standin.log().between(started, Instant::now());
-    Ok(Phase { wall, usage, started, calls, requests: cluster.audit.since(mark)? })
+    Ok(Phase { wall, usage, started, calls, requests: cluster.audit.since(mark)?, control_plane })
 }
 
 /// Starts the operator, deletes everything, and waits until all of it is gone.
@@ -73,13 +78,14 @@ async fn delete(cluster: &Cluster, standin: &StandIn, settings: &Settings, name:
     let mut operator = Operator::start(cluster, name, &settings.log, flags)?;
     // What a start costs is no part of a deletion.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let (mark, started) = (cluster.audit.mark()?, Instant::now());
+    let (mark, before, own, started) = (cluster.audit.mark()?, cluster.cpu()?, operator.usage()?.cpu, Instant::now());
     objects::delete(&cluster.admin).await?;
     rules.wait().await?;
-    let (wall, usage) = (started.elapsed(), operator.usage()?);
+    let (wall, after, control_plane) = (started.elapsed(), operator.usage()?, cluster.cpu()?.saturating_sub(before));
+    let usage = Usage { cpu: after.cpu.saturating_sub(own), ..after };
     operator.stop().await?;
     let calls = standin.log().between(started, Instant::now());
-    Ok(Phase { wall, usage, started, calls, requests: cluster.audit.since(mark)? })
+    Ok(Phase { wall, usage, started, calls, requests: cluster.audit.since(mark)?, control_plane })
 }
 
 /// Lets `sweeps` sweeps go by on what is in sync; half a period before the first is left to the start.
@@ -97,14 +103,14 @@ async fn sweep(
     let period = Duration::from_secs(period.into());
     let from = operator.started + period / 2;
     tokio::time::sleep_until(from.into()).await;
-    let (mark, before) = (cluster.audit.mark()?, operator.usage()?);
+    let (mark, before, control_plane) = (cluster.audit.mark()?, operator.usage()?, cluster.cpu()?);
     tokio::time::sleep_until((from + period * sweeps).into()).await;
     let after = operator.usage()?;
-    let requests = cluster.audit.since(mark)?;
+    let (requests, control_plane) = (cluster.audit.since(mark)?, cluster.cpu()?.saturating_sub(control_plane));
     operator.stop().await?;
     let calls = standin.log().between(from, from + period * sweeps);
-    let usage = Usage { cpu: after.cpu.saturating_sub(before.cpu), peak_rss_mib: after.peak_rss_mib };
-    Ok(Phase { wall: period * sweeps, usage, started: from, calls, requests })
+    let usage = Usage { cpu: after.cpu.saturating_sub(before.cpu), ..after };
+    Ok(Phase { wall: period * sweeps, usage, started: from, calls, requests, control_plane })
 }
 
 pub async fn without_bucket(cluster: &Cluster, settings: &Settings, report: &mut Report) -> Result<()> {
@@ -130,6 +136,8 @@ pub async fn without_bucket(cluster: &Cluster, settings: &Settings, report: &mut
     report.figure("  calls to other services, all in all", count(created.calls.len() - events.len()), "", None);
     report.figure("Kubernetes requests per rule created", count(created.requests.total()) / rules, "", None);
     report.figure("CPU per rule created", created.usage.cpu.as_secs_f64() * 1_000.0 / rules, "ms", Some(2.0));
+    let control_plane = created.control_plane.as_secs_f64() * 1_000.0 / rules;
+    report.figure("  CPU of the API server and etcd per rule created", control_plane, "ms", None);
     report.detail("create", created.json());
     report.detail("floor", json!({"seconds": rounded(floor.as_secs_f64()), "mostInFlight": fresh.log().most_in_flight()}));
 
@@ -159,6 +167,7 @@ pub async fn without_bucket(cluster: &Cluster, settings: &Settings, report: &mut
     let deleted = delete(cluster, &standin, settings, "delete", &quiet).await?;
     report.figure("EventBridge calls per rule deleted", count(deleted.calls.of(Service::Events).len()) / rules, "", None);
     report.figure("  wall time until all is gone", deleted.wall.as_secs_f64(), "s", None);
+    report.figure("CPU per rule deleted", deleted.usage.cpu.as_secs_f64() * 1_000.0 / rules, "ms", None);
     report.figure("Kubernetes requests per rule deleted", count(deleted.requests.total()) / rules, "", None);
     report.detail("delete", deleted.json());
     report.detail("leftInAws", standin.contents());

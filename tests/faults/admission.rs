@@ -81,7 +81,7 @@ async fn admission_knows_what_a_rule_may_say() {
         ("41 tags", json!({"tags": tags(41)}), Some("spec.tags: Too many")),
         ("five targets", targets(&["1", "2", "3", "4", "5"]), None),
         ("six targets", targets(&["1", "2", "3", "4", "5", "6"]), Some("spec.targets: Too many")),
-        ("one name twice", targets(&["1", "1"]), Some("Duplicate value")),
+        ("one name twice", targets(&["1", "1"]), Some("duplicate entries for key [name=")),
         ("a target's id with a slash", targets(&["a/b"]), Some("spec.targets[0].name")),
         ("a target without a sink", json!({"targets": [{"name": "t"}]}), Some("sinkRef: Required")),
         ("a constant", target(json!({"input": {"a": 1}})), None),

@@ -99,7 +99,7 @@ async fn admission_knows_the_ranges_of_a_queue() {
 
 #[tokio::test]
 async fn admission_knows_what_a_sink_may_not_change() {
-    let base = json!({"accountRef": {"name": "a"}, "region": "eu-west-1", "sqs": {"managed": {"name": "q"}}});
+    let base = json!({"accountRef": {"name": "a"}, "region": "eu-west-1", "sqs": {"managed": {"name": "q", "delaySeconds": 2}}});
     let changes = vec![
         ("an attribute", managed(json!({"delaySeconds": 1})), None),
         ("a group", json!({"sqs": {"messageGroupId": "g"}}), None),
@@ -120,7 +120,7 @@ async fn admission_knows_what_a_sink_may_not_change() {
         ("a managed queue", json!({"sqs": {"existing": null, "managed": {}}}), Some("a managed queue cannot become an existing one")),
     ];
     table("EventSink", json!({"sqs": {"existing": {"arn": ARN}}}), true, changes).await;
-    let without = json!({"sqs": {"managed": {"fifo": {}}}});
+    let without = json!({"sqs": {"managed": {"fifo": {}, "delaySeconds": 2}}});
     let changes = vec![
         ("a region", json!({"region": "eu-west-1"}), Some("region is immutable")),
         ("an account", json!({"accountRef": {"name": "a"}}), Some("accountRef is immutable")),

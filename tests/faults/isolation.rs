@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::json;
 
-use super::stage::{named, patch_status, queue, rule, second_account, told, with};
+use super::stage::{named, patch_status, promptly, queue, rule, second_account, told, with};
 use crate::harness::{World, options};
 
 /// Panics of the product's own code in this process, in whatever task.
@@ -30,7 +30,7 @@ async fn canary(world: &World, bus: &str) {
     let start = Instant::now();
     world.apply("EventRule", "canary", rule(bus, &["q"])).await;
     world.ready("EventRule", "canary").await;
-    assert!(start.elapsed() < Duration::from_secs(10), "the canary took {:?}", start.elapsed());
+    assert!(start.elapsed() < promptly(), "the canary took {:?}", start.elapsed());
     assert!(panics().lock().unwrap().is_empty(), "{:?}", panics().lock().unwrap());
 }
 
@@ -106,7 +106,7 @@ async fn an_unreadable_object_gets_a_condition_keeps_its_status_and_holds_up_nob
     patch_status(&world, "EventSink", "broken", grants(NO_TIME)).await;
     let mark = world.aws.mark().await;
     world.run(options()).await;
-    let parts = ["cannot read the object", "usableAfter", "upgrade the operator"];
+    let parts = ["cannot read the object", "UTC numeric offset", "Correct the field", "upgrade the operator"];
     told(&world, "EventSink", "broken", "UnreadableObject", true, &parts).await;
     canary(&world, "bus").await;
     let after = world.get("EventSink", "broken").await.unwrap().data["status"].clone();

@@ -42,6 +42,7 @@ async fn a_rule_is_not_gone_while_remove_targets_answers_200_with_a_failed_entry
     world.gone("EventRule", "r").await;
     let (calls, _) = world.aws.journal(mark).await;
     assert_eq!((effects(&calls, "RemoveTargets"), effects(&calls, "DeleteRule")), (1, 1));
+    assert_eq!(calls.iter().filter(|call| call.op == "DeleteRule").count(), 1, "the rule was tried while it had targets");
     assert!(world.aws.rule(&named(&world, "bus"), &named(&world, "r")).await.is_none());
 }
 

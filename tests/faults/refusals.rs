@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::stage::{fault, queue, rule, told};
+use super::stage::{fault, named, queue, rule, told};
 use crate::harness::World;
 
-/// `(call, kind, name, action)`: whom the refusal of the call stops, and what the message names.
+/// `(call, kind, name, action)`: whom the refusal of the call stops, and what the message names. No object meets two of them.
 const CALLS: [(&str, &str, &str, &str); 4] = [
     ("events.CreateEventBus", "EventBus", "bus", "events:CreateEventBus"),
     ("sqs.CreateQueue", "EventSink", "q", "sqs:CreateQueue"),
-    ("events.PutRule", "EventRule", "r", "events:PutRule"),
     ("events.PutTargets", "EventRule", "t", "events:PutTargets"),
+    ("events.PutRule", "EventRule", "r", "events:PutRule"),
 ];
 
 async fn refused(code: &str, reason: &str, part: &str) {
@@ -37,7 +37,9 @@ async fn refused(code: &str, reason: &str, part: &str) {
         // Whoever loops makes hundreds of calls in this time; the first retry is due after five seconds.
         tokio::time::sleep(Duration::from_millis(1500)).await;
         let op = call.split_once('.').unwrap().1;
-        let tries = world.aws.journal(mark).await.0.iter().filter(|call| call.op == op).count();
+        let mine = format!("{}\"", named(&world, name));
+        let calls = world.aws.journal(mark).await.0;
+        let tries = calls.iter().filter(|call| call.op == op && call.request.to_string().contains(&mine)).count();
         assert!((1..=2).contains(&tries), "{op}: {tries} tries in 1.5 s");
     }
     world.aws.faults(json!([])).await;

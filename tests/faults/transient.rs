@@ -24,10 +24,13 @@ const UPDATE: &[&str] = &[
 const DELETE: &[&str] =
     &["events.RemoveTargets", "events.DeleteRule", "events.ListTargetsByRule", "sqs.DeleteQueue", "events.DeleteEventBus"];
 
+/// Calls whose answer is 200 and nothing more: there is no body to be garbled, and 200 is all that AWS ever says.
+const NO_BODY: &[&str] = &["sqs.SetQueueAttributes", "sqs.TagQueue", "events.DeleteRule", "sqs.DeleteQueue", "events.DeleteEventBus"];
+
 /// Writes that take effect in each phase, and how often.
 const CREATED: &[(&str, usize)] = &[("CreateEventBus", 1), ("CreateQueue", 2), ("PutRule", 1), ("PutTargets", 1)];
 const UPDATED: &[(&str, usize)] =
-    &[("UpdateEventBus", 1), ("SetQueueAttributes", 1), ("TagQueue", 1), ("PutRule", 1), ("PutTargets", 1), ("RemoveTargets", 1)];
+    &[("UpdateEventBus", 1), ("SetQueueAttributes", 1), ("TagQueue", 2), ("PutRule", 1), ("PutTargets", 1), ("RemoveTargets", 1)];
 const DELETED: &[(&str, usize)] = &[("RemoveTargets", 1), ("DeleteRule", 1), ("DeleteQueue", 2), ("DeleteEventBus", 1)];
 
 const KINDS: [(&str, &str); 3] = [("EventBus", "bus"), ("EventSink", "q"), ("EventRule", "r")];
@@ -46,7 +49,8 @@ async fn apply(world: &World, version: u32) {
 }
 
 fn once(calls: &[&str], kind: &str, more: &Value) -> Value {
-    calls.iter().map(|call| fault(call, kind, with(json!({"times": 1}), more.clone()))).collect()
+    let read = |call: &&&str| kind != "garbage" || !NO_BODY.contains(call);
+    calls.iter().filter(read).map(|call| fault(call, kind, with(json!({"times": 1}), more.clone()))).collect()
 }
 
 fn exactly(phase: &str, calls: &[Call], expected: &[(&str, usize)]) {

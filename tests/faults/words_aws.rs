@@ -105,7 +105,7 @@ async fn paused_and_only_observed_objects_say_so_and_are_neither_stalled_nor_rec
 }
 
 /// Reasons that no input of a user leads to: two good ones, two that last for a moment, one that a race of writers causes.
-const NOT_CAUSED: [&str; 5] = ["InSync", "Applying", "Deleting", "Conflict", "AccountNotReady"];
+const NOT_CAUSED: [&str; 4] = ["InSync", "Applying", "Deleting", "Conflict"];
 
 #[test]
 fn every_reason_that_a_user_can_cause_is_reached_here() {

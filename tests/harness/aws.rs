@@ -126,7 +126,13 @@ impl Aws {
 
     /// A call of a query service, such as `iam`, behind the operator's back.
     pub async fn query(&self, service: &str, parameters: &[(&str, &str)]) -> String {
-        let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        use std::fmt::Write;
+        let encode = |text: &str| {
+            text.bytes().fold(String::new(), |mut encoded, byte| {
+                write!(encoded, "%{byte:02X}").unwrap();
+                encoded
+            })
+        };
         let form: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         let credential = format!("{}/20260101/us-east-1/{service}/aws4_request", self.account);
         let answer = self

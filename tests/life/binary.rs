@@ -29,7 +29,7 @@ impl Tributary {
         fs::write(files.join("kubeconfig"), kubeconfig.to_string()).unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
-            .args(["run", "--listen", &address, "--installation-id", "e2e", "--first-rule-seconds", "0.3", "--log", "debug"])
+            .args(["run", "--listen", &address, "--installation-id", "e2e", "--policy-settle-seconds", "0", "--log", "debug"])
             .args(["--watch-namespaces", &world.namespace])
             .env("KUBECONFIG", files.join("kubeconfig"))
             .envs([("AWS_ACCESS_KEY_ID", keys), ("AWS_SECRET_ACCESS_KEY", "canary-7Qm2"), ("AWS_EC2_METADATA_DISABLED", "true")])

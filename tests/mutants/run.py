@@ -38,8 +38,10 @@ def run_test(tree, target, test):
     cargo = ["cargo", "test", "--locked", "--quiet", *(["--lib"] if target == "lib" else ["--test", target]), "--", "--exact", test]
     if target == "crash":
         cargo = cargo[:-2] + [test]
+    # A target folder of its own: the same artifact names in the shared one would be mutants for everybody else.
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "tributary/target-mutants"
     bed = [] if target == "lib" else [sys.executable, "tests/bed/bed.py", "run", "--"]
-    done = subprocess.run([*bed, *cargo], cwd=tree, capture_output=True, text=True, env={**os.environ, "RUST_BACKTRACE": "0"})
+    done = subprocess.run([*bed, *cargo], cwd=tree, capture_output=True, text=True, env={**os.environ, "RUST_BACKTRACE": "0", "CARGO_TARGET_DIR": str(cache)})
     text = done.stdout + done.stderr
     ran = re.search(r"^running ([1-9]\d*) tests?$", text, re.M) is not None
     return ran, done.returncode == 0, text
