@@ -47,13 +47,14 @@ impl Model {
             }
             EventsStep::UpdateEventBus { settings, .. } => self.bus.as_mut().ok_or("no bus")?.settings = settings,
             EventsStep::DeleteEventBus { .. } => drop(self.bus.take().ok_or("no bus")?),
-            EventsStep::PutRule { bus, name, settings, tags } => match &mut self.rule {
-                Some(rule) => rule.settings = settings,
-                None => {
+            EventsStep::PutRule { bus, name, settings, tags } => {
+                if let Some(rule) = &mut self.rule {
+                    rule.settings = settings;
+                } else {
                     let arn = name.clone();
                     self.rule = Some(ObservedRule { bus, name, arn, settings, managed_by: None, targets: Some(vec![]), tags });
                 }
-            },
+            }
             EventsStep::DeleteRule { .. } => {
                 let rule = self.rule.take().ok_or("no rule")?;
                 if rule.targets.is_some_and(|targets| !targets.is_empty()) {
@@ -105,7 +106,9 @@ impl Model {
                 attributes.insert("Policy".into(), json!({"Version": "2012-10-17", "Statement": [statement]}).to_string());
             }
             SqsStep::RemoveStatement { name, .. } => drop(self.queues.get_mut(&name).ok_or("no queue")?.attributes.remove("Policy")),
-            SqsStep::TagQueue { name, tags: new } => self.queues.get_mut(&name).and_then(|q| q.tags.as_mut()).ok_or("no queue")?.extend(new),
+            SqsStep::TagQueue { name, tags: new } => {
+                self.queues.get_mut(&name).and_then(|q| q.tags.as_mut()).ok_or("no queue")?.extend(new)
+            }
             SqsStep::UntagQueue { name, keys } => {
                 self.queues.get_mut(&name).and_then(|q| q.tags.as_mut()).ok_or("no queue")?.retain(|key, _| !keys.contains(key));
             }
@@ -129,13 +132,15 @@ fn converges<K: Managed>(
 ) -> Result<(), TestCaseError> {
     for _ in 0..passes {
         let observed = observe(model);
-        let steps = with_context(false, |context| K::plan(desired, observed.as_ref(), context)).map_err(|halt| TestCaseError::fail(halt.to_string()))?;
+        let steps = with_context(false, |context| K::plan(desired, observed.as_ref(), context))
+            .map_err(|halt| TestCaseError::fail(halt.to_string()))?;
         for step in &steps {
             model.apply(step).map_err(|why| TestCaseError::fail(format!("{step}: {why}; of {steps:?}")))?;
         }
     }
     let observed = observe(model);
-    let left = with_context(false, |context| K::plan(desired, observed.as_ref(), context)).map_err(|halt| TestCaseError::fail(halt.to_string()))?;
+    let left = with_context(false, |context| K::plan(desired, observed.as_ref(), context))
+        .map_err(|halt| TestCaseError::fail(halt.to_string()))?;
     prop_assert!(left.is_empty(), "still to do: {left:?}, of {observed:?}");
     Ok(())
 }
@@ -148,8 +153,11 @@ fn tags() -> impl Strategy<Value = Tags> {
 }
 
 fn bus_settings() -> impl Strategy<Value = BusSettings> {
-    (option::of("[xy]"), option::of("[xy]"), option::of("[xy]"))
-        .prop_map(|(description, kms_key_id, dead_letter_arn)| BusSettings { description, kms_key_id, dead_letter_arn })
+    (option::of("[xy]"), option::of("[xy]"), option::of("[xy]")).prop_map(|(description, kms_key_id, dead_letter_arn)| BusSettings {
+        description,
+        kms_key_id,
+        dead_letter_arn,
+    })
 }
 
 fn rule_settings() -> impl Strategy<Value = RuleSettings> {
@@ -162,19 +170,19 @@ fn rule_settings() -> impl Strategy<Value = RuleSettings> {
 }
 
 fn targets(from: [&'static str; 5]) -> impl Strategy<Value = Vec<TargetSettings>> {
-    (subsequence(from.to_vec(), 0..=5), "[xy]")
-        .prop_map(|(ids, arn)| ids.into_iter().map(|id| TargetSettings { id: id.into(), arn: arn.clone(), ..TargetSettings::default() }).collect())
+    (subsequence(from.to_vec(), 0..=5), "[xy]").prop_map(|(ids, arn)| {
+        ids.into_iter().map(|id| TargetSettings { id: id.into(), arn: arn.clone(), ..TargetSettings::default() }).collect()
+    })
 }
 
 fn attributes() -> impl Strategy<Value = BTreeMap<String, String>> {
-    (option::of("[12]"), option::of("[12]"), option::of(prop_oneof![Just(("SqsManagedSseEnabled", "true")), Just(("KmsMasterKeyId", "k"))])).prop_map(
-        |(delay, redrive, encryption)| {
+    (option::of("[12]"), option::of("[12]"), option::of(prop_oneof![Just(("SqsManagedSseEnabled", "true")), Just(("KmsMasterKeyId", "k"))]))
+        .prop_map(|(delay, redrive, encryption)| {
             let redrive = redrive.map(|count| json!({"deadLetterTargetArn": "d", "maxReceiveCount": count}).to_string());
             let all = [("DelaySeconds", delay), ("RedrivePolicy", redrive)];
             let all = all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
             all.chain(encryption.map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
-        },
-    )
+        })
 }
 
 fn sources() -> impl Strategy<Value = BTreeSet<String>> {

@@ -14,6 +14,8 @@ pub struct Remembered {
     pub full_at: Instant,
     /// `metadata.resourceVersion` of our last write to the object.
     pub written: Option<String>,
+    /// The object is gone, and so shall be what is remembered of it.
+    pub gone: bool,
 }
 
 /// When sweeps happen. All objects sweep at the same ticks, so that one list serves many.
@@ -53,6 +55,7 @@ impl Memory {
             failures: 0,
             full_at: Instant::now() + sweeps.full.mul_f64(fastrand::f64()),
             written: None,
+            gone: false,
         };
         let entry = objects.entry(key.to_owned()).or_insert_with(fresh);
         if entry.uid != uid {
@@ -62,11 +65,11 @@ impl Memory {
     }
 
     pub fn keep(&self, key: &str, remembered: Remembered) {
-        self.lock().insert(key.to_owned(), remembered);
-    }
-
-    pub fn forget(&self, key: &str) {
-        self.lock().remove(key);
+        if remembered.gone {
+            self.lock().remove(key);
+        } else {
+            self.lock().insert(key.to_owned(), remembered);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {

@@ -8,6 +8,7 @@ pub mod health;
 pub mod memory;
 pub mod metrics;
 pub mod operator;
+mod pass;
 pub mod probe;
 pub mod reconcile;
 pub mod secrets;

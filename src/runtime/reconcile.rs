@@ -1,4 +1,4 @@
-//! The one reconcile loop: resolve -> desired -> observe -> plan -> apply -> status. Generic over the kind.
+//! The one reconcile loop, generic over the kind: what all passes share, one pass, and when the next one is.
 
 use std::{
     sync::Arc,
@@ -6,7 +6,7 @@ use std::{
 };
 
 use k8s_openapi::jiff::Timestamp;
-use kube::{Client, Resource, ResourceExt, runtime::controller::Action};
+use kube::{Client, Resource, runtime::controller::Action};
 
 use super::{
     conditions::{Verdict, conditions},
@@ -14,16 +14,16 @@ use super::{
     halt::{Class, Halt, Reason},
     memory::{Memory, Remembered, Sweeps},
     metrics::Metrics,
-    probe::{Point, Probe},
+    pass::Pass,
+    probe::Probe,
     secrets::Secrets,
     status::Handle,
 };
 use crate::{
-    api::{CommonStatus, DeletionPolicy, FINALIZER, Identity, ManagementPolicy, annotation},
+    api::{Identity, annotation},
     aws::Sessions,
     observe::{Cloud, Observe},
-    resources::{Depth, Guarded, PlanContext, Report, View, key_of, names::short_hash, ownership},
-    steps::Step,
+    resources::{Guarded, View, key_of},
 };
 
 /// What all passes share.
@@ -40,11 +40,11 @@ pub struct Context {
 }
 
 impl Context {
-    fn view(&self) -> View {
+    pub(super) fn view(&self) -> View {
         View { now: Timestamp::now(), ..self.view.clone() }
     }
 
-    fn cloud(&self, view: &View, identity: &Identity) -> Result<Cloud<'_>, Halt> {
+    pub(super) fn cloud(&self, view: &View, identity: &Identity) -> Result<Cloud<'_>, Halt> {
         let account = view.account(&identity.account).ok_or_else(|| {
             Halt::blocked(
                 Reason::AccountNotFound,
@@ -72,20 +72,6 @@ impl Context {
             quick_age: self.sweeps.list_age(),
         })
     }
-}
-
-/// One object in one pass.
-struct Pass<'a, K: Observe> {
-    context: &'a Context,
-    object: K,
-    handle: Handle,
-    key: String,
-    /// The status as it is written down.
-    written: K::Status,
-    /// The status as it will be.
-    status: K::Status,
-    remembered: Remembered,
-    applied: Vec<Step>,
 }
 
 pub async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Action, std::convert::Infallible> {
@@ -147,7 +133,7 @@ async fn run<K: Observe>(object: &K, context: &Context, remembered: Remembered) 
     if remembered.written.as_deref().is_some_and(behind) || object.meta().deletion_timestamp.is_some() {
         match handle.fresh::<K>().await {
             Ok(Some(fresh)) => object = fresh,
-            Ok(None) => return (Ok(()), remembered),
+            Ok(None) => return (Ok(()), Remembered { gone: true, ..remembered }),
             Err(halt) => return (Err(halt), remembered),
         }
     }
@@ -159,250 +145,4 @@ async fn run<K: Observe>(object: &K, context: &Context, remembered: Remembered) 
 
 fn version_of<K: Resource>(object: &K) -> Option<u64> {
     object.meta().resource_version.as_deref()?.parse().ok()
-}
-
-/// Identifies a desired state, so that AWS need not be asked closely for what was already applied.
-fn digest<D: serde::Serialize>(desired: &D) -> String {
-    short_hash(&serde_json::to_string(desired).unwrap_or_default(), 16)
-}
-
-impl<K: Observe> Pass<'_, K> {
-    async fn run(&mut self) -> Result<(), Halt> {
-        let says = |object: &K, name: &str| object.annotations().get(name).is_some_and(|value| value == "true");
-        if says(&self.object, annotation::PAUSED) {
-            return self.publish(&Verdict::Paused).await;
-        }
-        if self.object.meta().deletion_timestamp.is_some() {
-            return self.clean_up(says(&self.object, annotation::ORPHAN)).await;
-        }
-        let outcome = self.converge().await;
-        self.tell(outcome.as_ref().err()).await;
-        let verdict = match &outcome {
-            Ok(0) => Verdict::InSync,
-            Ok(steps) => Verdict::Drifted(*steps),
-            Err(halt) => Verdict::Halted(halt.clone()),
-        };
-        let published = self.publish(&verdict).await;
-        if let Some(step) = self.applied.last() {
-            self.context.probe.at(K::KIND, &self.key, Point::Status, step).await?;
-        }
-        outcome.map(drop).and(published)
-    }
-
-    fn common(&mut self) -> &mut CommonStatus {
-        K::common_mut(&mut self.status)
-    }
-
-    fn is_new(&self) -> bool {
-        !self.object.meta().finalizers.as_ref().is_some_and(|all| all.iter().any(|name| name == FINALIZER))
-    }
-
-    /// Resolve, desired, observe, plan, apply. Returns how many steps `Observe` would have made.
-    async fn converge(&mut self) -> Result<usize, Halt> {
-        let view = self.context.view();
-        let place = self.object.place(&view)?;
-        if let Some(pinned) = &K::common(&self.status).identity
-            && *pinned != place
-        {
-            return Err(Halt::invalid(
-                Reason::IdentityChanged,
-                format!(
-                    "status.identity says {} in account {}, and the spec now means {} in account {}. Nothing is written. Undo the change, or make the object anew",
-                    pinned.arn, pinned.account_id, place.arn, place.account_id
-                ),
-            ));
-        }
-        let desired = self.object.desired(&view, &place)?;
-        let manage = self.object.management() == ManagementPolicy::Manage;
-        if manage == self.is_new() {
-            self.finalizer(manage).await?;
-        }
-        let asked = self.object.annotations().get(annotation::RECONCILE_AT).cloned();
-        let digest = digest(&desired);
-        let common = K::common(&self.status);
-        let mut depth =
-            if common.applied.as_ref() != Some(&digest) || common.last_handled_reconcile_at != asked { Depth::Owner } else { self.sweep() };
-        let mut cloud = self.context.cloud(&view, &place)?;
-        if asked != K::common(&self.status).last_handled_reconcile_at {
-            // "Now" means now, not as some list had it.
-            cloud.quick_age = Duration::ZERO;
-        }
-        let (observed, steps) = loop {
-            let observed = self.object.observe(&cloud, &place, Some(&desired), depth).await?;
-            let steps = self.plan(&view, &place, Some(&desired), observed.as_ref(), false)?;
-            if steps.is_empty() || depth >= Depth::Owner {
-                break (observed, steps);
-            }
-            // Something differs: look again, as closely as before any write.
-            depth = Depth::Owner;
-        };
-        let planned = steps.len();
-        self.common().identity = Some(place.clone());
-        self.common().plan = if manage { vec![] } else { steps.iter().map(ToString::to_string).collect() };
-        let outcome = if manage { self.apply(&cloud, steps).await } else { Ok(()) };
-        let halt = outcome.err().or_else(|| K::waiting(&desired));
-        if halt.is_none() && (manage || planned == 0) {
-            let tag_keys = K::tags(&desired).map(|tags| tags.keys().cloned().collect()).unwrap_or_default();
-            let common = self.common();
-            common.applied = Some(digest);
-            common.last_handled_reconcile_at = asked;
-            common.tag_keys = tag_keys;
-        }
-        let report = Report {
-            desired: Some(&desired),
-            observed: observed.as_ref(),
-            applied: &self.applied,
-            halt: halt.as_ref(),
-            // After the writes: a permission settles from its write on, however long the pass took until then.
-            now: Timestamp::now(),
-            settings: &view.settings,
-        };
-        let mut status = self.status.clone();
-        self.object.report(&mut status, &report);
-        self.status = status;
-        halt.map_or(Ok(if manage { 0 } else { planned }), Err)
-    }
-
-    fn plan(
-        &self,
-        view: &View,
-        place: &Identity,
-        desired: Option<&K::Desired>,
-        observed: Option<&K::Observed>,
-        retain: bool,
-    ) -> Result<Vec<Step>, Halt> {
-        let owner = ownership::owner(&view.settings.installation_id, K::KIND, &self.key);
-        let adopt = self.object.annotations().get(annotation::ADOPT).map(String::as_str);
-        let context = PlanContext { identity: place, owner: &owner, adopt, tag_keys: &K::common(&self.status).tag_keys, retain };
-        K::plan(desired, observed, &context)
-    }
-
-    /// Whether this pass is one of the full sweeps.
-    fn sweep(&mut self) -> Depth {
-        let now = Instant::now();
-        if self.remembered.full_at > now {
-            return Depth::Quick;
-        }
-        self.remembered.full_at = now + self.context.sweeps.full;
-        Depth::Full
-    }
-
-    /// Makes the steps, one after the other. Before the first, status says where the object lives and that writes are under way.
-    async fn apply(&mut self, cloud: &Cloud<'_>, steps: Vec<Step>) -> Result<(), Halt> {
-        if steps.is_empty() {
-            return Ok(());
-        }
-        self.common().applied = None;
-        self.publish(&Verdict::Applying).await?;
-        for step in steps {
-            let (probe, key) = (&self.context.probe, &self.key);
-            probe.at(K::KIND, key, Point::Before, &step).await?;
-            let answer = cloud.apply(&step).await;
-            if answer.is_ok() {
-                probe.at(K::KIND, key, Point::Effect, &step).await?;
-            }
-            if let Err(halt) = answer {
-                tracing::warn!(%step, %halt, "step failed");
-                return Err(halt);
-            }
-            probe.at(K::KIND, key, Point::Reply, &step).await?;
-            tracing::info!(%step, "applied");
-            self.context.metrics.step(K::KIND, step.name());
-            self.applied.push(step);
-        }
-        Ok(())
-    }
-
-    /// Deletion runs the plan backwards; the finalizer goes after the last write is confirmed.
-    async fn clean_up(&mut self, orphan: bool) -> Result<(), Halt> {
-        if self.is_new() {
-            return Ok(());
-        }
-        // Observe may have been said while nobody looked: it holds for the deletion too.
-        let leave = orphan || self.object.management() == ManagementPolicy::Observe;
-        let outcome = if leave { Ok(()) } else { self.remove().await };
-        self.tell(outcome.as_ref().err()).await;
-        if let Err(halt) = outcome {
-            self.publish(&Verdict::Deleting(Some(halt.clone()))).await?;
-            return Err(halt);
-        }
-        self.finalizer(false).await?;
-        if let Some(step) = self.applied.last() {
-            self.context.probe.at(K::KIND, &self.key, Point::Status, step).await?;
-        }
-        self.context.memory.forget(&format!("{}/{}", K::KIND, self.key));
-        Ok(())
-    }
-
-    async fn remove(&mut self) -> Result<(), Halt> {
-        let view = self.context.view();
-        let users = self.object.in_use(&view);
-        if !users.is_empty() {
-            let shown = users.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-            let more = if users.len() > 5 { format!(" and {} more", users.len() - 5) } else { String::new() };
-            return Err(Halt::blocked(
-                Reason::InUse,
-                format!("deletion waits for {shown}{more}. Delete them, or let them refer to another one"),
-            ));
-        }
-        // What was never pinned was never written.
-        let Some(place) = K::common(&self.status).identity.clone() else { return Ok(()) };
-        let retain = self.object.deletion() == DeletionPolicy::Retain;
-        if retain && !self.object.leaves_traces() {
-            return Ok(());
-        }
-        let cloud = self.context.cloud(&view, &place)?;
-        let observed = self.object.observe(&cloud, &place, None, Depth::Delete).await?;
-        match self.plan(&view, &place, None, observed.as_ref(), retain) {
-            Ok(steps) => self.apply(&cloud, steps).await,
-            Err(halt) if halt.reason == Reason::NotOwned => {
-                self.context.recorder.tell(&self.object, true, "LeftAlone", "Delete", &halt.message).await;
-                Ok(())
-            }
-            Err(halt) => Err(halt),
-        }
-    }
-
-    async fn finalizer(&mut self, present: bool) -> Result<(), Halt> {
-        let version = self.handle.set_finalizer(&self.object, present).await?;
-        let finalizers = self.object.meta_mut().finalizers.get_or_insert_default();
-        finalizers.retain(|name| name != FINALIZER);
-        if present {
-            finalizers.push(FINALIZER.into());
-        }
-        self.object.meta_mut().resource_version.clone_from(&version);
-        self.remembered.written = version;
-        Ok(())
-    }
-
-    /// Writes the status, if it says anything new.
-    async fn publish(&mut self, verdict: &Verdict) -> Result<(), Halt> {
-        let (generation, now) = (self.object.meta().generation, Timestamp::now());
-        let before = K::common(&self.written).conditions.clone();
-        let common = self.common();
-        common.observed_generation = generation;
-        common.conditions = conditions(verdict, &before, generation, now);
-        if self.status == self.written {
-            return Ok(());
-        }
-        self.remembered.written = self.handle.write_status(&self.status).await?;
-        self.written = self.status.clone();
-        Ok(())
-    }
-
-    /// One Event for the steps of the pass, one when the reason of a stop is new.
-    async fn tell(&self, halt: Option<&Halt>) {
-        let recorder = &self.context.recorder;
-        if !self.applied.is_empty() {
-            let steps: Vec<_> = self.applied.iter().map(ToString::to_string).collect();
-            recorder.tell(&self.object, false, "Applied", "Apply", &steps.join("; ")).await;
-        }
-        let Some(halt) = halt else { return };
-        let known = self.object.current().and_then(|status| K::common(status).condition("Ready").map(|c| c.reason.clone()));
-        if known.as_deref() != Some(&halt.reason.to_string()) {
-            let passing = matches!(halt.class, Class::Blocked | Class::Until(_) | Class::Conflict);
-            recorder.tell(&self.object, !passing, &halt.reason.to_string(), "Reconcile", &halt.message).await;
-        }
-        tracing::info!(%halt, "stopped");
-    }
 }

@@ -161,7 +161,7 @@ mod tests {
     fn a_grant_outlives_its_rule_by_the_grace_period() {
         let settings = Settings {
             installation_id: "i".into(),
-            policy_settle: std::time::Duration::from_secs(60),
+            policy_settle: std::time::Duration::from_mins(1),
             grant_grace: std::time::Duration::from_hours(24),
             first_rule: std::time::Duration::ZERO,
         };

@@ -8,7 +8,7 @@ use tributary::runtime::operator::Options;
 use super::stage::{effects, named, queue, rule, told, with};
 use crate::harness::{World, options};
 
-/// Its fault: Ready with no target in AWS when PutTargets answers 200 with FailedEntryCount 1.
+/// Its fault: Ready with no target in AWS when PutTargets answers 200 with `FailedEntryCount` 1.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rule_is_not_ready_while_put_targets_answers_200_with_a_failed_entry() {
     let world = World::start("entry").await;

@@ -1,5 +1,7 @@
 //! Invariant 3: other people's statements survive, ours leave with us, and what drifted is repaired.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tributary::{aws::AwsOptions, runtime::operator::Options};
 
@@ -41,7 +43,8 @@ async fn foreign_statements_survive_and_ours_leave_with_us() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_statement_takes_the_policy_with_it() {
-    let world = World::start("last").await;
+    // Within the grace period of its rule the statement is still there when the sink goes.
+    let world = World::with("last", Options { grant_grace: Duration::from_hours(1), ..options() }).await;
     foreign_queue(&world.aws, "bare", &[]).await;
     world.apply("EventBus", "b", json!({})).await;
     world.apply("EventSink", "q", existing(&world.aws, "bare")).await;
@@ -50,6 +53,7 @@ async fn the_last_statement_takes_the_policy_with_it() {
     assert_eq!(sids(&world, "bare").await, (vec![], 1));
     world.delete("EventRule", "r").await;
     world.gone("EventRule", "r").await;
+    assert_eq!(sids(&world, "bare").await, (vec![], 1));
     world.delete("EventSink", "q").await;
     world.gone("EventSink", "q").await;
     assert_eq!(world.aws.queue_attributes("bare").await.get("Policy").filter(|policy| !policy.is_empty()), None);
