@@ -105,6 +105,17 @@ impl Session {
 
 type Cell = Arc<Mutex<Option<Result<Session, (Halt, Instant)>>>>;
 
+/// What a session was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    /// Uid of the `AwsAccount`.
+    account: String,
+    generation: i64,
+    /// Version of the Secret.
+    version: String,
+    region: String,
+}
+
 /// A refused identity is asked for again after this long, not once per object that wants it.
 const RETRY_REFUSED: Duration = Duration::from_secs(2);
 
@@ -112,7 +123,7 @@ pub struct Sessions {
     options: AwsOptions,
     /// Loaded once: the pod's own identity.
     base: tokio::sync::OnceCell<SdkConfig>,
-    cells: Mutex<HashMap<String, Cell>>,
+    cells: Mutex<HashMap<Key, Cell>>,
     shared: Mutex<HashMap<(String, String), Arc<Shared>>>,
     metrics: Arc<Metrics>,
 }
@@ -125,14 +136,22 @@ impl Sessions {
     /// The session of an account in a region. `keys` are those of the account's Secret, if it names one.
     pub async fn open(&self, account: &AwsAccount, region: &str, keys: Option<StaticKeys>) -> Result<Session, Halt> {
         let meta = &account.metadata;
-        let version = keys.as_ref().map(|keys| keys.version.as_str()).unwrap_or_default();
-        let prefix = format!("{}/{}/", meta.name.as_deref().unwrap_or_default(), meta.uid.as_deref().unwrap_or_default());
-        let key = format!("{prefix}{}/{version}/{region}", meta.generation.unwrap_or_default());
+        let version = keys.as_ref().map(|keys| keys.version.clone()).unwrap_or_default();
+        let key = Key {
+            account: meta.uid.clone().unwrap_or_default(),
+            generation: meta.generation.unwrap_or_default(),
+            version,
+            region: region.to_owned(),
+        };
         let cell = {
             let mut cells = self.cells.lock().await;
-            // What was made from an older spec or Secret of the same account is not used again.
-            let current = format!("{prefix}{}/{version}/", meta.generation.unwrap_or_default());
-            cells.retain(|key, _| !key.starts_with(&prefix) || key.starts_with(&current));
+            // What was made from an older spec, or from another content of the Secret, is not used again. A pass that still has the
+            // older spec does not push the newer session out.
+            cells.retain(|old, _| {
+                old.account != key.account
+                    || old.generation > key.generation
+                    || (old.generation == key.generation && old.version == key.version)
+            });
             cells.entry(key).or_default().clone()
         };
         let mut cell = cell.lock().await;
@@ -144,11 +163,6 @@ impl Sessions {
         let opened = self.connect(account, region, keys).await;
         *cell = Some(opened.clone().map_err(|halt| (halt, Instant::now())));
         opened
-    }
-
-    /// Asks AWS again who we are, at the next call of `open`.
-    pub async fn forget(&self, account: &str) {
-        self.cells.lock().await.retain(|key, _| !key.starts_with(&format!("{account}/")));
     }
 
     async fn connect(&self, account: &AwsAccount, region: &str, keys: Option<StaticKeys>) -> Result<Session, Halt> {

@@ -68,7 +68,7 @@ pub struct Run {
     #[arg(long, env = "AWS_CA_BUNDLE")]
     aws_ca_bundle: Option<PathBuf>,
     /// Objects of a kind that are worked on at the same time.
-    #[arg(long, env = "TRIBUTARY_CONCURRENCY", default_value_t = 128)]
+    #[arg(long, env = "TRIBUTARY_CONCURRENCY", default_value_t = 64)]
     concurrency: u16,
     #[arg(long, env = "TRIBUTARY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     log_format: LogFormat,

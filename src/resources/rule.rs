@@ -132,7 +132,8 @@ impl Managed for EventRule {
                 ),
             ));
         }
-        if !bus.status.as_ref().is_some_and(|status| status.common.is_ready()) {
+        // Once it is there, a bus serves its rules whatever else is the matter with it.
+        if !bus.status.as_ref().is_some_and(|status| status.common.is_ready() || !status.common.resources.is_empty()) {
             return Err(Halt::blocked(
                 Reason::BusNotReady,
                 format!("spec.busRef: EventBus {} is not ready; see its conditions", key_of(&bus)),

@@ -14,6 +14,8 @@ pub struct Remembered {
     pub full_at: Instant,
     /// `metadata.resourceVersion` of our last write to the object.
     pub written: Option<String>,
+    /// When this process saw the object first.
+    pub first_seen: Instant,
     /// The object is gone, and so shall be what is remembered of it.
     pub gone: bool,
 }
@@ -55,6 +57,7 @@ impl Memory {
             failures: 0,
             full_at: Instant::now() + sweeps.full.mul_f64(fastrand::f64()),
             written: None,
+            first_seen: Instant::now(),
             gone: false,
         };
         let entry = objects.entry(key.to_owned()).or_insert_with(fresh);

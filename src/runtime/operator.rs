@@ -15,7 +15,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{
     edges::Edges,
-    events::Recorder,
+    events::{self, Recorder},
     health::{Health, router},
     memory::{Memory, Sweeps},
     metrics::Metrics,
@@ -60,7 +60,7 @@ impl Default for Options {
             first_rule: Duration::from_secs(2),
             sweep: Duration::from_mins(5),
             full_sweep: Duration::from_hours(1),
-            concurrency: 128,
+            concurrency: 64,
             aws: AwsOptions::default(),
             probe: Arc::new(NoProbe),
         }
@@ -195,6 +195,8 @@ pub async fn run(
         settings: Arc::new(settings),
         now: Timestamp::now(),
     };
+    let (recorder, events) = Recorder::new(std::env::var("POD_NAME").unwrap_or_else(|_| "tributary".into()));
+    tasks.spawn(events::write(client.clone(), events));
     let start = Start {
         queues: Queues { accounts: accounts.own.clone(), buses: buses.own.clone(), rules: rules.own.clone(), sinks: sinks.own.clone() },
         listed: all_listed(view.clone()).boxed().shared(),
@@ -202,7 +204,7 @@ pub async fn run(
             view,
             sessions: Sessions::new(options.aws.clone(), metrics.clone()),
             secrets: Secrets::new(client.clone(), &options.operator_namespace),
-            recorder: Recorder::new(client.clone(), std::env::var("POD_NAME").unwrap_or_else(|_| "tributary".into())),
+            recorder,
             metrics,
             memory: Memory::default(),
             sweeps: Sweeps { started: std::time::Instant::now(), quick: options.sweep, full: options.full_sweep },
@@ -218,6 +220,8 @@ pub async fn run(
     start.part(buses, &mut tasks);
     start.part(rules, &mut tasks);
     start.part(sinks, &mut tasks);
+    // The parts hold what they need; with the last of them the recorder goes, and so ends the writing of Events.
+    drop(start);
     tracing::info!("operator started");
     while tasks.join_next().await.is_some() {}
     tracing::info!("operator stopped");

@@ -34,6 +34,9 @@ pub(super) struct Pass<'a, K: Observe> {
     pub(super) applied: Vec<Step>,
 }
 
+/// How long a new object that waits for another one is given before it says so.
+pub(super) const FIRST_MOMENTS: Duration = Duration::from_secs(2);
+
 /// Identifies a desired state, so that AWS need not be asked closely for what was already applied.
 fn digest<D: serde::Serialize>(desired: &D) -> String {
     short_hash(&serde_json::to_string(desired).unwrap_or_default(), 16)
@@ -49,17 +52,28 @@ impl<K: Observe> Pass<'_, K> {
             return self.clean_up(says(&self.object, annotation::ORPHAN)).await;
         }
         let outcome = self.converge().await;
-        self.tell(outcome.as_ref().err()).await;
+        if let Err(halt) = &outcome
+            && self.waits_for_its_neighbours(halt)
+        {
+            return outcome.map(drop);
+        }
         let verdict = match &outcome {
             Ok(0) => Verdict::InSync,
             Ok(steps) => Verdict::Drifted(*steps),
             Err(halt) => Verdict::Halted(halt.clone()),
         };
         let published = self.publish(&verdict).await;
+        self.tell(outcome.as_ref().err());
         if let Some(step) = self.applied.last() {
             self.context.probe.at(K::KIND, &self.key, Point::Status, step).await?;
         }
         outcome.map(drop).and(published)
+    }
+
+    /// What is applied together arrives one by one: in its first moments an object that waits for another says nothing yet.
+    fn waits_for_its_neighbours(&self, halt: &Halt) -> bool {
+        let new = K::common(&self.written).conditions.is_empty() && self.remembered.first_seen.elapsed() < FIRST_MOMENTS;
+        new && self.applied.is_empty() && matches!(halt.class, Class::Blocked | Class::Until(_))
     }
 
     fn common(&mut self) -> &mut CommonStatus {
@@ -194,7 +208,7 @@ impl<K: Observe> Pass<'_, K> {
         // Observe may have been said while nobody looked: it holds for the deletion too.
         let leave = orphan || self.object.management() == ManagementPolicy::Observe;
         let outcome = if leave { Ok(()) } else { self.remove().await };
-        self.tell(outcome.as_ref().err()).await;
+        self.tell(outcome.as_ref().err());
         if let Err(halt) = outcome {
             self.publish(&Verdict::Deleting(Some(halt.clone()))).await?;
             return Err(halt);
@@ -209,10 +223,12 @@ impl<K: Observe> Pass<'_, K> {
 
     async fn remove(&mut self) -> Result<(), Halt> {
         let view = self.context.view();
-        let users = self.object.in_use(&view);
+        let mut users = self.object.in_use(&view);
+        users.sort();
         if !users.is_empty() {
+            // Sorted and without a count, so that the text changes only now and then while a thousand rules go.
             let shown = users.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-            let more = if users.len() > 5 { format!(" and {} more", users.len() - 5) } else { String::new() };
+            let more = if users.len() > 5 { " and others" } else { "" };
             return Err(Halt::blocked(
                 Reason::InUse,
                 format!("deletion waits for {shown}{more}. Delete them, or let them refer to another one"),
@@ -229,7 +245,7 @@ impl<K: Observe> Pass<'_, K> {
         match self.plan(&view, &place, None, observed.as_ref(), retain) {
             Ok(steps) => self.apply(&cloud, steps).await,
             Err(halt) if halt.reason == Reason::NotOwned => {
-                self.context.recorder.tell(&self.object, true, "LeftAlone", "Delete", &halt.message).await;
+                self.context.recorder.tell(&self.object, true, "LeftAlone", "Delete", &halt.message);
                 Ok(())
             }
             Err(halt) => Err(halt),
@@ -258,23 +274,26 @@ impl<K: Observe> Pass<'_, K> {
         if self.status == self.written {
             return Ok(());
         }
-        self.remembered.written = self.handle.write_status(&self.status).await?;
+        let version = self.handle.write_status(&self.status).await?;
+        // The finalizer's write has it as a precondition.
+        self.object.meta_mut().resource_version.clone_from(&version);
+        self.remembered.written = version;
         self.written = self.status.clone();
         Ok(())
     }
 
     /// One Event for the steps of the pass, one when the reason of a stop is new.
-    async fn tell(&self, halt: Option<&Halt>) {
+    fn tell(&self, halt: Option<&Halt>) {
         let recorder = &self.context.recorder;
         if !self.applied.is_empty() {
             let steps: Vec<_> = self.applied.iter().map(ToString::to_string).collect();
-            recorder.tell(&self.object, false, "Applied", "Apply", &steps.join("; ")).await;
+            recorder.tell(&self.object, false, "Applied", "Apply", &steps.join("; "));
         }
         let Some(halt) = halt else { return };
         let known = self.object.current().and_then(|status| K::common(status).condition("Ready").map(|c| c.reason.clone()));
         if known.as_deref() != Some(&halt.reason.to_string()) {
             let passing = matches!(halt.class, Class::Blocked | Class::Until(_) | Class::Conflict);
-            recorder.tell(&self.object, !passing, &halt.reason.to_string(), "Reconcile", &halt.message).await;
+            recorder.tell(&self.object, !passing, &halt.reason.to_string(), "Reconcile", &halt.message);
         }
         tracing::info!(%halt, "stopped");
     }

@@ -14,7 +14,7 @@ use super::{
     halt::{Class, Halt, Reason},
     memory::{Memory, Remembered, Sweeps},
     metrics::Metrics,
-    pass::Pass,
+    pass::{FIRST_MOMENTS, Pass},
     probe::Probe,
     secrets::Secrets,
     status::Handle,
@@ -97,7 +97,10 @@ pub async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<Context
             // Waiting for something is no failure: it must not make the first real one wait long.
             let failed = !matches!(halt.class, Class::Blocked | Class::Until(_) | Class::Invalid);
             remembered.failures = if failed { remembered.failures.saturating_add(1) } else { 0 };
+            // What was not said in the first moments is said right after them.
+            let unsaid = FIRST_MOMENTS.saturating_sub(remembered.first_seen.elapsed());
             let wait = halt.retry(remembered.failures, Timestamp::now());
+            let wait = if unsaid.is_zero() || failed { wait } else { wait.min(unsaid + Duration::from_millis(10)) };
             let jitter = if matches!(halt.class, Class::Until(_)) {
                 Duration::from_millis(fastrand::u64(0..100))
             } else {

@@ -11,7 +11,7 @@ use wildmatch::WildMatch;
 
 use crate::{
     api::{DeadLetter, EventSink, GrantStatus, SinkRef},
-    resources::{Managed, Settings, View},
+    resources::{Managed, Settings, View, matches},
 };
 
 /// Whether a granted ARN, or pattern, speaks of this ARN.
@@ -27,7 +27,7 @@ pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
         |from: Option<&str>, reference: &SinkRef| reference.name == name && reference.namespace.as_deref().or(from) == Some(namespace);
     let is_dead_letter = |from: Option<&str>, dead_letter: Option<&DeadLetter>| dead_letter.is_some_and(|d| is_me(from, &d.sink_ref));
     // A reference that the sink does not consent to gives no grant.
-    let consents = |from: &str| view.sink_for(from, "", &SinkRef { name: name.into(), namespace: Some(namespace.into()) }).is_ok();
+    let consents = |from: &str| from == namespace || matches(&sink.spec.allowed_namespaces, from);
     view.each_rule(|rule| {
         let from = rule.metadata.namespace.as_deref();
         let refers = rule.spec.targets.iter().any(|t| is_me(from, &t.sink_ref) || is_dead_letter(from, t.dead_letter.as_ref()));

@@ -48,6 +48,8 @@ impl Operator {
             .args(flags)
             .env_clear()
             .env("KUBECONFIG", &cluster.operator_kubeconfig)
+            // As in the chart.
+            .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(output)
