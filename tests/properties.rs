@@ -107,7 +107,7 @@ impl Model {
             }
             SqsStep::RemoveStatement { name, .. } => drop(self.queues.get_mut(&name).ok_or("no queue")?.attributes.remove("Policy")),
             SqsStep::TagQueue { name, tags: new } => {
-                self.queues.get_mut(&name).and_then(|q| q.tags.as_mut()).ok_or("no queue")?.extend(new)
+                self.queues.get_mut(&name).and_then(|q| q.tags.as_mut()).ok_or("no queue")?.extend(new);
             }
             SqsStep::UntagQueue { name, keys } => {
                 self.queues.get_mut(&name).and_then(|q| q.tags.as_mut()).ok_or("no queue")?.retain(|key, _| !keys.contains(key));

@@ -27,7 +27,7 @@ use tributary::{
 use crate::harness::options;
 
 /// Worlds at the same time: two cores, one API server.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 type Contents = BTreeMap<String, Value>;
 
@@ -77,6 +77,8 @@ async fn crash_once(phase: Phase, site: Site, reference: &Reference) {
         let contents = neutral(&scenario.world, &scenario.world.aws.contents().await);
         assert_same(&contents, &reference.contents[&Phase::Delete], "something is left after deletion");
     }
+    scenario.world.stop().await;
+    scenario.end().await;
 }
 
 fn assert_same(have: &Contents, want: &Contents, what: &str) {

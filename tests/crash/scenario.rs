@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tributary::api::annotation;
@@ -122,6 +123,14 @@ impl Scenario {
         }
         let writes = self.world.aws.writes(since).await;
         assert!(writes.is_empty(), "writes although all is in sync: {writes:?}");
+    }
+
+    /// Takes the account away, so that later worlds need not list it.
+    pub async fn end(&self) {
+        let api = self.world.api("AwsAccount");
+        let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        api.delete(&self.world.account, &DeleteParams::default()).await.unwrap();
+        let _ = api.patch(&self.world.account, &PatchParams::default(), &patch).await;
     }
 
     /// No bus and no queue was made twice.
