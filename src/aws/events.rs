@@ -224,7 +224,8 @@ fn failed_entries(
         class,
         Reason::TargetRejected,
         format!("{call}: AWS answered 200 and refused {count}: {text}. Correct that target in spec.targets; it is tried again by itself"),
-    ))
+    )
+    .of(entries.into_iter().map(|(id, ..)| id).collect()))
 }
 
 fn dead_letter(arn: Option<&String>) -> Option<sdk::DeadLetterConfig> {

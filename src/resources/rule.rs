@@ -233,6 +233,9 @@ impl Managed for EventRule {
             .map(|target| {
                 let old = before.iter().find(|t| t.name == target.name);
                 let put = desired.targets.iter().find(|t| t.id == target.name);
+                // Where AWS named the targets that it refused, the others are in place.
+                let spared = report.halt.is_some_and(|halt| !halt.entries.is_empty() && !halt.entries.contains(&target.name));
+                let settled = settled || spared;
                 let failed = report.halt.filter(|_| !settled).map(|halt| halt.message.clone());
                 TargetStatus {
                     name: target.name.clone(),
@@ -288,4 +291,49 @@ fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
         steps.push(remove(later));
     }
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use k8s_openapi::jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{resources::Settings, runtime::halt::Class};
+
+    /// `HTTP 200` with failed entries: the target that AWS named is not in place, the others are.
+    #[test]
+    fn only_the_refused_target_is_not_ready() {
+        let rule: EventRule = serde_json::from_value(json!({
+            "apiVersion": "tributary.dev/v1alpha1", "kind": "EventRule", "metadata": {"name": "r", "namespace": "ns"},
+            "spec": {"busRef": {"name": "b"}, "targets": [{"name": "good", "sinkRef": {"name": "s"}}, {"name": "bad", "sinkRef": {"name": "s"}}]},
+        }))
+        .expect("the rule is well formed");
+        let target = |id: &str| TargetSettings { id: id.into(), arn: "q".into(), ..TargetSettings::default() };
+        let desired = DesiredRule {
+            bus: "b".into(),
+            name: "r".into(),
+            settings: RuleSettings { description: None, pattern: None, schedule: None, enabled: true },
+            tags: Tags::new(),
+            targets: vec![target("good"), target("bad")],
+            waiting: BTreeMap::new(),
+            halt: None,
+        };
+        let settings = Settings {
+            installation_id: String::new(),
+            policy_settle: Duration::ZERO,
+            grant_grace: Duration::ZERO,
+            first_rule: Duration::ZERO,
+        };
+        let halt = Halt::new(Class::Refused, Reason::TargetRejected, "refused").of(vec!["bad".into()]);
+        let now = Timestamp::UNIX_EPOCH;
+        let report =
+            Report { desired: Some(&desired), observed: None, applied: &[], halt: Some(&halt), now, settings: &Arc::new(settings) };
+        let mut status = EventRuleStatus::default();
+        rule.report(&mut status, &report);
+        assert_eq!(status.targets_ready.as_deref(), Some("1/2"));
+        assert_eq!(status.targets.iter().map(|t| (t.name.as_str(), t.ready)).collect::<Vec<_>>(), [("good", true), ("bad", false)]);
+    }
 }

@@ -71,6 +71,8 @@ pub struct Halt {
     pub class: Class,
     pub reason: Reason,
     pub message: String,
+    /// Which entries of a call were refused, where AWS took the others.
+    pub entries: Vec<String>,
 }
 
 /// A watch event may be missed; nothing waits longer than this without looking again.
@@ -78,7 +80,13 @@ const LOOK_AGAIN: Duration = Duration::from_mins(5);
 
 impl Halt {
     pub fn new(class: Class, reason: Reason, message: impl Into<String>) -> Self {
-        Self { class, reason, message: message.into() }
+        Self { class, reason, message: message.into(), entries: vec![] }
+    }
+
+    /// The same, of these entries of the call only.
+    #[must_use]
+    pub fn of(self, entries: Vec<String>) -> Self {
+        Self { entries, ..self }
     }
 
     pub fn blocked(reason: Reason, message: impl Into<String>) -> Self {
