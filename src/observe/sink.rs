@@ -21,9 +21,12 @@ impl Observe for EventSink {
         let managed = spec.managed.as_ref();
         let tags = managed.is_some() && depth >= Depth::Owner;
         let queue = session.queue(&identity.name, tags).await?;
-        let dead_letter = match managed.and_then(|managed| managed.dead_letter) {
-            Some(_) => session.queue(&sqs::dead_letter_name(&identity.name), tags).await?,
-            None => None,
+        // One that left the spec is still ours to delete.
+        let wanted = managed.is_some_and(|managed| managed.dead_letter.is_some());
+        let dead_letter = if wanted || (managed.is_some() && self.had_dead_letter(&identity.arn)) {
+            session.queue(&sqs::dead_letter_name(&identity.name), tags).await?
+        } else {
+            None
         };
         Ok((queue.is_some() || dead_letter.is_some()).then_some(ObservedSink { sqs: ObservedSqs { queue, dead_letter } }))
     }

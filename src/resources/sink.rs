@@ -38,6 +38,12 @@ impl EventSink {
         view.account_for(self.metadata.namespace.as_deref().unwrap_or_default(), self.spec.account_ref.as_ref())
     }
 
+    /// Whether status knows of a dead-letter queue that the sink made, in the spec now or not.
+    pub fn had_dead_letter(&self, queue_arn: &str) -> bool {
+        let arn = sqs::dead_letter_name(queue_arn);
+        self.current().is_some_and(|status| status.common.resources.iter().any(|resource| resource.arn == arn))
+    }
+
     /// A new sink that no rule names yet waits a moment, for rules that are applied together with it.
     fn wait_for_first_rule(&self, view: &View) -> Result<(), Halt> {
         let created = self.metadata.creation_timestamp.as_ref().map(|t| t.0);
@@ -176,9 +182,9 @@ impl Managed for EventSink {
         status.type_ = Some("sqs".into());
         let Some(desired) = report.desired.filter(|_| report.complete()) else { return };
         let sqs = &desired.sqs;
-        let queues = [Some(&sqs.arn), sqs.dead_letter.as_ref().map(|d| &d.arn)];
-        status.common.resources =
-            queues.into_iter().flatten().map(|arn| ResourceStatus { type_: "AWS::SQS::Queue".into(), arn: arn.clone() }).collect();
+        let dead_letter = (sqs.dead_letter.is_some() || self.had_dead_letter(&sqs.arn)).then(|| sqs::dead_letter_name(&sqs.arn));
+        let queues = [Some(sqs.arn.clone()), dead_letter];
+        status.common.resources = queues.into_iter().flatten().map(|arn| ResourceStatus { type_: "AWS::SQS::Queue".into(), arn }).collect();
         if desired.external {
             status.grants.clear();
             let statement = grants::sqs_statement(&sqs.sid, &sqs.arn, &sqs.sources);

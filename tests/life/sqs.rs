@@ -151,3 +151,19 @@ async fn what_cannot_be_delivered_lands_in_the_targets_dead_letter_queue() {
     let lost = world.aws.receive(&named(&world, "lost")).await;
     assert_eq!((lost.len(), &lost[0]["detail"]["id"]), (1, &json!(9)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_queue_that_left_the_spec_goes_with_the_sink() {
+    let world = World::start("leftdlq").await;
+    let spec = |managed: Value| json!({"deletionPolicy": "Delete", "sqs": {"managed": managed}});
+    world.apply("EventSink", "q", spec(json!({"delaySeconds": 1, "deadLetter": {"maxReceiveCount": 4}}))).await;
+    world.ready("EventSink", "q").await;
+    world.apply("EventSink", "q", spec(json!({"delaySeconds": 1}))).await;
+    world.ready("EventSink", "q").await;
+    let (queue, dead) = (named(&world, "q"), format!("{}-dlq", named(&world, "q")));
+    assert!(!world.aws.queue_attributes(&queue).await.contains_key("RedrivePolicy"));
+    assert!(world.aws.queue_url(&dead).await.is_some(), "it may hold messages, and stays as long as the sink");
+    world.delete("EventSink", "q").await;
+    world.gone("EventSink", "q").await;
+    assert_eq!((world.aws.queue_url(&queue).await, world.aws.queue_url(&dead).await), (None, None));
+}
