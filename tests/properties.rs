@@ -119,7 +119,8 @@ impl Model {
 
     fn sink(&self) -> Option<ObservedSink> {
         let (queue, dead_letter) = (self.queues.get("q").cloned(), self.queues.get("q-dlq").cloned());
-        (queue.is_some() || dead_letter.is_some()).then_some(ObservedSink { sqs: ObservedSqs { queue, dead_letter } })
+        (queue.is_some() || dead_letter.is_some())
+            .then_some(ObservedSink { sqs: ObservedSqs { queue, dead_letter, ..ObservedSqs::default() } })
     }
 }
 

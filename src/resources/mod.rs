@@ -8,7 +8,7 @@ mod rule;
 mod sink;
 mod view;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 pub use account::{CallerIdentity, DesiredAccount};
 pub use bus::{DesiredBus, ObservedBus};
@@ -72,6 +72,10 @@ pub trait Managed:
 
     /// Four cases: create `(Some, None)`, update or in sync `(Some, Some)`, delete `(None, Some)`, nothing `(None, None)`.
     fn plan(desired: Option<&Self::Desired>, observed: Option<&Self::Observed>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt>;
+    /// In how long to look again although nothing changes, sooner than the next sweep.
+    fn look_again(_status: &Self::Status, _now: Timestamp, _settings: &Settings) -> Option<Duration> {
+        None
+    }
     /// The tags that the desired state has, for kinds that AWS can tag.
     fn tags(_desired: &Self::Desired) -> Option<&Tags> {
         None

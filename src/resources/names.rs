@@ -45,6 +45,12 @@ pub fn rule_arn(partition: &str, region: &str, account_id: &str, bus: &str, rule
     format!("arn:{partition}:events:{region}:{account_id}:rule/{bus}{rule}")
 }
 
+/// Bus and name of the rule that an ARN speaks of.
+pub fn rule_of(arn: &str) -> Option<(&str, &str)> {
+    let rule = Arn::parse(arn).filter(|arn| arn.service == "events")?.resource.strip_prefix("rule/")?;
+    Some(rule.rsplit_once('/').unwrap_or((DEFAULT_BUS, rule)))
+}
+
 pub fn bus_arn(partition: &str, region: &str, account_id: &str, bus: &str) -> String {
     format!("arn:{partition}:events:{region}:{account_id}:event-bus/{bus}")
 }
@@ -95,6 +101,15 @@ mod tests {
     fn rule_arns_name_the_bus_unless_it_is_the_default() {
         assert_eq!(rule_arn("aws", "eu-west-1", "111122223333", "default", "r"), "arn:aws:events:eu-west-1:111122223333:rule/r");
         assert_eq!(rule_arn("aws-cn", "cn-north-1", "111122223333", "b", "r"), "arn:aws-cn:events:cn-north-1:111122223333:rule/b/r");
+    }
+
+    #[test]
+    fn a_rule_is_known_by_its_arn() {
+        let arn = |bus| rule_arn("aws", "eu-west-1", "111122223333", bus, "r");
+        for bus in ["default", "b", "aws.partner/benchling.com/acme/app"] {
+            assert_eq!(rule_of(&arn(bus)), Some((bus, "r")));
+        }
+        assert_eq!(rule_of("arn:aws:sqs:eu-west-1:111122223333:rule/r"), None);
     }
 
     #[test]

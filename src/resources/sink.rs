@@ -1,9 +1,11 @@
 //! `EventSink` in AWS: hands over to the file of its type in `sinks/`. Pure.
 
-use k8s_openapi::jiff::SignedDuration;
+use std::time::Duration;
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{Managed, PlanContext, Report, View, key_of, matches, names, ownership};
+use super::{Managed, PlanContext, Report, Settings, View, key_of, matches, names, ownership};
 use crate::{
     api::{
         AwsAccount, CommonStatus, DeletionPolicy, EventSink, EventSinkStatus, Identity, ManagementPolicy, Permissions, ResourceStatus,
@@ -172,6 +174,10 @@ impl Managed for EventSink {
             return Ok(vec![]);
         }
         sqs::plan(desired.map(|d| &d.sqs), observed.map(|o| &o.sqs), context)
+    }
+
+    fn look_again(status: &EventSinkStatus, now: Timestamp, settings: &Settings) -> Option<Duration> {
+        status.grants.iter().filter_map(|grant| grants::look_again(grant, now, settings)).min()
     }
 
     fn tags(desired: &DesiredSink) -> Option<&Tags> {

@@ -14,6 +14,8 @@ pub struct Remembered {
     pub full_at: Instant,
     /// `metadata.resourceVersion` of our last write to the object.
     pub written: Option<String>,
+    /// In how long the object asked to be looked at again.
+    pub look_again: Option<Duration>,
     /// When this process saw the object first.
     pub first_seen: Instant,
     /// The object is gone, and so shall be what is remembered of it.
@@ -57,6 +59,7 @@ impl Memory {
             failures: 0,
             full_at: Instant::now() + sweeps.full.mul_f64(fastrand::f64()),
             written: None,
+            look_again: None,
             first_seen: Instant::now(),
             gone: false,
         };

@@ -62,6 +62,7 @@ impl<K: Observe> Pass<'_, K> {
             Ok(steps) => Verdict::Drifted(*steps),
             Err(halt) => Verdict::Halted(halt.clone()),
         };
+        self.remembered.look_again = K::look_again(&self.status, Timestamp::now(), &self.context.view.settings);
         let published = self.publish(&verdict).await;
         self.tell(outcome.as_ref().err());
         if let Some(step) = self.applied.last() {

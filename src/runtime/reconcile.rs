@@ -91,7 +91,8 @@ pub async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<Context
     let wait = match &outcome {
         Ok(()) => {
             remembered.failures = 0;
-            context.sweeps.next(Instant::now())
+            let sweep = context.sweeps.next(Instant::now());
+            remembered.look_again.take().map_or(sweep, |soon| soon.min(sweep))
         }
         Err(halt) => {
             // Waiting for something is no failure: it must not make the first real one wait long.

@@ -1,6 +1,9 @@
 //! Grants: who may send to a sink, and the policy statement that says so. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
@@ -65,6 +68,15 @@ pub fn held(wanted: &BTreeSet<String>, before: &[GrantStatus], now: Timestamp, s
     });
     // A bus-wide pattern lingers only while one of its rules does; rules name themselves in `wanted`.
     wanted.iter().cloned().chain(lingering.filter(|g| !g.source.ends_with("/*")).map(|g| g.source.clone())).collect()
+}
+
+/// When a released grant is to be looked at: at the end of its grace period; after that, while its rule still sends, less and less often.
+pub fn look_again(grant: &GrantStatus, now: Timestamp, settings: &Settings) -> Option<Duration> {
+    let since = Duration::try_from(now.duration_since(grant.released_at.as_ref()?.0)).unwrap_or_default();
+    Some(match settings.grant_grace.checked_sub(since) {
+        Some(left) if !left.is_zero() => left,
+        _ => ((since.saturating_sub(settings.grant_grace)) / 4).clamp(Duration::from_millis(500), Duration::from_mins(5)),
+    })
 }
 
 /// The status rows for what the policy holds now.

@@ -55,6 +55,8 @@ pub struct ObservedQueue {
 pub struct ObservedSqs {
     pub queue: Option<ObservedQueue>,
     pub dead_letter: Option<ObservedQueue>,
+    /// Rules that no object here stands for any more, and that still send to the queue, such as retained ones.
+    pub live: BTreeSet<String>,
 }
 
 /// The name of the managed dead-letter queue.
@@ -128,12 +130,11 @@ pub fn sources_in_policy(want: &DesiredSqs, observed: Option<&ObservedSqs>) -> B
         others.map(|statement| statement.to_string().len() + 1).sum()
     });
     let mut sources = want.sources.clone();
+    sources.extend(observed.iter().flat_map(|o| o.live.iter().cloned()));
     if want.forgotten
-        && let Some(mut statement) = observed.and_then(|o| o.queue.as_ref()).and_then(|queue| our_statement(queue, &want.sid))
+        && let Some(queue) = observed.and_then(|o| o.queue.as_ref())
     {
-        let found = statement.pointer_mut("/Condition/ArnLike/aws:SourceArn").map(Value::take).unwrap_or_default();
-        let found = if let Value::String(one) = found { vec![one] } else { serde_json::from_value(found).unwrap_or_default() };
-        sources.extend(found);
+        sources.extend(granted(queue, &want.sid));
     }
     grants::collapse(&sources, POLICY_BYTES.saturating_sub(FRAME_BYTES + want.arn.len() + foreign))
 }
@@ -152,6 +153,17 @@ fn statements(queue: &ObservedQueue) -> Vec<Value> {
 
 fn our_statement(queue: &ObservedQueue, sid: &str) -> Option<Value> {
     statements(queue).into_iter().find(|statement| statement.get("Sid").and_then(Value::as_str) == Some(sid))
+}
+
+/// The sources that our statement lets in.
+pub fn granted(queue: &ObservedQueue, sid: &str) -> BTreeSet<String> {
+    let found =
+        our_statement(queue, sid).and_then(|mut statement| statement.pointer_mut("/Condition/ArnLike/aws:SourceArn").map(Value::take));
+    match found {
+        Some(Value::String(one)) => BTreeSet::from([one]),
+        Some(many) => serde_json::from_value(many).unwrap_or_default(),
+        None => BTreeSet::new(),
+    }
 }
 
 /// One spelling for what AWS may give back in several: a list of one is the same as its element, and lists have no order.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tributary::{aws::AwsOptions, runtime::operator::Options};
+use tributary::{api::annotation, aws::AwsOptions, runtime::operator::Options};
 
 use crate::{
     common::{
         all_ready, delivers, existing, foreign_queue, look, managed, named, outcomes, queue_arn, rule, set_attributes, set_policy,
-        statement, sweeping, with,
+        statement, sweeping, trio, with,
     },
     harness::{World, options},
 };
@@ -174,4 +174,22 @@ async fn a_policy_with_a_single_statement_keeps_it() {
     world.apply("EventRule", "r", rule("b", &["q"])).await;
     world.ready("EventRule", "r").await;
     assert_eq!(sids(&world, "single").await, (vec!["only".to_owned()], 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retained_rule_keeps_its_permission_until_it_is_gone_from_aws() {
+    let world = World::start("retained").await;
+    trio(&world).await;
+    world.annotate("EventRule", "r", annotation::ORPHAN, Some("true")).await;
+    world.delete("EventRule", "r").await;
+    world.gone("EventRule", "r").await;
+    look(&world, "EventSink", "q").await;
+    let (bus, queue, rule) = (named(&world, "b"), named(&world, "q"), named(&world, "r"));
+    delivers(&world, &bus, &queue).await;
+    let ids: Vec<_> = world.aws.targets(&bus, &rule).await.iter().map(|target| target["Id"].clone()).collect();
+    world.aws.events("RemoveTargets", json!({"EventBusName": bus, "Rule": rule, "Ids": ids})).await;
+    world
+        .aws
+        .until("nobody sends any more, and the permission goes", || async { world.aws.sids(&queue).await.is_empty().then_some(()) })
+        .await;
 }
