@@ -99,12 +99,12 @@ async fn throttling_slows_all_down_and_all_become_ready() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_users_change_goes_before_the_sweeps() {
     let mut options = with_quota(10);
-    (options.aws.sweep_quota, options.sweep, options.full_sweep) = (5, Duration::from_secs(4), Duration::from_secs(4));
+    (options.aws.sweep_quota, options.sweep, options.full_sweep) = (5, Duration::from_secs(12), Duration::from_secs(12));
     let world = World::with("before", options).await;
     rules(&world, 40).await;
     all_ready(&world, 40).await;
     let mark = world.aws.mark().await;
-    // A full sweep of 40 rules at five calls a second takes eight seconds: there is always one under way.
+    // A full sweep of 40 rules at five calls a second takes eight of the twelve seconds.
     let asked = |calls: &[Call]| -> Vec<String> {
         let of_targets = calls.iter().filter(|call| call.op == "ListTargetsByRule");
         of_targets.map(|call| call.request["Rule"].as_str().unwrap().to_owned()).collect()
@@ -113,7 +113,7 @@ async fn a_users_change_goes_before_the_sweeps() {
         let rules = asked(&world.aws.journal(mark).await.0);
         (rules.len() >= 2).then(|| rules[0].clone())
     };
-    // A rule whose own turn in the sweep is over: a pass that is under way is not interrupted.
+    // A rule whose own turn in the sweep is over, and comes again only seconds later: a pass that is under way is not interrupted.
     let in_aws = crate::harness::until("a full sweep", &mut { under_way }).await;
     let name = in_aws.rsplit('-').next().unwrap();
     let mark = world.aws.mark().await;
