@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod aws;
+pub mod benchling;
 pub mod cli;
 pub mod observe;
 pub mod resources;

@@ -4,29 +4,51 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::{collection, option, prelude::*, sample::subsequence};
-use serde_json::json;
+use serde_json::{Value, json};
 use tributary::{
-    api::{EventBus, EventRule, EventSink, Identity, OWNER_TAG, Tags},
-    resources::{DesiredBus, DesiredRule, DesiredSink, Managed, ObservedBus, ObservedRule, ObservedSink, PlanContext},
-    sinks::sqs::{DesiredQueue, DesiredSqs, ObservedQueue, ObservedSqs},
-    steps::{BusSettings, EventsStep, RuleSettings, SqsStep, Step, TargetSettings},
+    api::{EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags},
+    resources::{
+        BusInAws, DesiredBus, DesiredRule, DesiredSink, Managed, ObservedBus, ObservedRule, ObservedSink, PlanContext,
+        partner::ObservedSource,
+    },
+    sinks::{
+        Desired, Observed,
+        grants::Grants,
+        lambda::{DesiredLambda, ObservedLambda, function_of, statement},
+        logs::{DesiredLogGroup, DesiredLogs, ObservedLogGroup, ObservedLogs},
+        policy::sid_of,
+        sqs::{DesiredQueue, DesiredSqs, ObservedQueue, ObservedSqs},
+        triggers::{DesiredTrigger, ObservedTrigger},
+    },
+    steps::{BusSettings, EventsStep, InvokeSettings, LambdaStep, LogsStep, MappingSettings, RuleSettings, SqsStep, Step, TargetSettings},
 };
 
 const OWNER: &str = "i/Kind/ns/name";
 const QUEUE_ARN: &str = "arn:aws:sqs:eu-west-1:111122223333:q";
+const FUNCTION_ARN: &str = "arn:aws:lambda:eu-west-1:111122223333:function:f";
+const GROUP_ARN: &str = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/events/g";
 
 fn with_context<R>(retain: bool, run: impl FnOnce(&PlanContext<'_>) -> R) -> R {
-    let identity = Identity { name: "b".into(), ..Identity::default() };
+    let identity = Identity { name: "b".into(), arn: GROUP_ARN.into(), ..Identity::default() };
     let tag_keys: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
-    run(&PlanContext { identity: &identity, owner: OWNER, adopt: None, tag_keys: &tag_keys, retain })
+    run(&PlanContext { identity: &identity, owner: OWNER, adopt: None, tag_keys: &tag_keys, retain, orphan: false })
 }
 
 /// A model of what AWS does with each step.
 #[derive(Clone, Debug, Default)]
 struct Model {
-    bus: Option<ObservedBus>,
+    bus: Option<BusInAws>,
+    /// State of the partner event source, where there is one.
+    source: Option<SourceState>,
     rule: Option<ObservedRule>,
     queues: BTreeMap<String, ObservedQueue>,
+    mappings: Vec<ObservedTrigger>,
+    function: Vec<Value>,
+    invoke: InvokeSettings,
+    /// The failure destination that status remembers as ours.
+    set_on_failure: Option<String>,
+    group: Option<ObservedLogGroup>,
+    log_policy: Vec<Value>,
 }
 
 impl Model {
@@ -34,19 +56,123 @@ impl Model {
         match step {
             Step::Events(step) => self.events(step),
             Step::Sqs(step) => self.sqs(step),
+            Step::Lambda(step) => self.lambda(step),
+            Step::Logs(step) => self.logs(step),
+            Step::Child(step) => Err(format!("{step} is no step of AWS")),
         }
+    }
+
+    fn lambda(&mut self, step: &LambdaStep) -> Result<(), String> {
+        match step.clone() {
+            LambdaStep::AddPermission { sid, source, .. } => {
+                if self.function.iter().any(|s| sid_of(s) == Some(&sid)) {
+                    return Err("the statement id exists".into());
+                }
+                let prefix = sid.rsplit_once('-').map(|(prefix, _)| prefix.to_owned()).ok_or("no hash")?;
+                self.function.push(statement(&prefix, FUNCTION_ARN, &source));
+                let size = self.function.iter().map(|s| s.to_string().len() + 1).sum::<usize>();
+                if size > 20_480 {
+                    return Err(format!("the policy has {size} bytes"));
+                }
+            }
+            LambdaStep::RemovePermission { sid, .. } => self.function.retain(|s| sid_of(s) != Some(&sid)),
+            LambdaStep::PutFunctionEventInvokeConfig { settings, .. } => {
+                self.set_on_failure.clone_from(&settings.on_failure);
+                self.invoke = settings;
+            }
+            LambdaStep::DeleteFunctionEventInvokeConfig { .. } => self.invoke = InvokeSettings::default(),
+            LambdaStep::CreateEventSourceMapping { function, settings, tags, .. } => {
+                if self.mappings.iter().any(|m| m.function == function) {
+                    return Err("there is a mapping to this function".into());
+                }
+                let (uuid, state) = (function.arn.clone(), "Enabled".to_owned());
+                self.mappings.push(ObservedTrigger { arn: uuid.clone(), uuid, function, state, settings, tags: Some(tags) });
+            }
+            LambdaStep::UpdateEventSourceMapping { uuid, settings, .. } => {
+                self.mappings.iter_mut().find(|m| m.uuid == uuid).ok_or("no mapping")?.settings = settings;
+            }
+            LambdaStep::DeleteEventSourceMapping { uuid, .. } => self.mappings.retain(|m| m.uuid != uuid),
+            LambdaStep::TagEventSourceMapping { arn, tags } => {
+                let mapping = self.mappings.iter_mut().find(|m| m.arn == arn).ok_or("no mapping")?;
+                mapping.tags.get_or_insert_default().extend(tags);
+            }
+        }
+        Ok(())
+    }
+
+    fn logs(&mut self, step: &LogsStep) -> Result<(), String> {
+        let group = || "no log group".to_owned();
+        match step.clone() {
+            LogsStep::CreateLogGroup { class, kms_key_arn, tags, .. } => {
+                let tags = Some(tags);
+                let made = ObservedLogGroup { arn: GROUP_ARN.into(), class, kms_key_arn, tags, ..ObservedLogGroup::default() };
+                if self.group.replace(made).is_some() {
+                    return Err("the log group exists".into());
+                }
+            }
+            LogsStep::PutRetentionPolicy { days, .. } => self.group.as_mut().ok_or_else(group)?.retention_days = Some(days),
+            LogsStep::DeleteRetentionPolicy { .. } => self.group.as_mut().ok_or_else(group)?.retention_days = None,
+            LogsStep::AssociateKmsKey { kms_key_arn, .. } => self.group.as_mut().ok_or_else(group)?.kms_key_arn = Some(kms_key_arn),
+            LogsStep::DisassociateKmsKey { .. } => self.group.as_mut().ok_or_else(group)?.kms_key_arn = None,
+            LogsStep::TagLogGroup { tags, .. } => self.group.as_mut().and_then(|g| g.tags.as_mut()).ok_or_else(group)?.extend(tags),
+            LogsStep::UntagLogGroup { keys, .. } => {
+                self.group.as_mut().and_then(|g| g.tags.as_mut()).ok_or_else(group)?.retain(|key, _| !keys.contains(key));
+            }
+            LogsStep::PutPolicyStatements { instead_of, statements, .. } => {
+                self.log_policy.retain(|s| !sid_of(s).is_some_and(|sid| instead_of.iter().any(|own| own == sid)));
+                self.log_policy.extend(statements);
+                let size = self.log_policy.iter().map(|s| s.to_string().len() + 1).sum::<usize>() + 40;
+                if size > 5_120 {
+                    return Err(format!("the policy has {size} characters"));
+                }
+            }
+            LogsStep::RemovePolicyStatements { sids, .. } => {
+                self.log_policy.retain(|s| !sid_of(s).is_some_and(|sid| sids.iter().any(|own| own == sid)));
+            }
+            LogsStep::DeleteLogGroup { .. } => drop(self.group.take().ok_or_else(group)?),
+        }
+        Ok(())
+    }
+
+    fn observed_lambda(&self) -> Option<ObservedSink> {
+        Some(Observed::Lambda(ObservedLambda {
+            policy: Some(self.function.clone()),
+            invoke: Some(self.invoke.clone()),
+            on_failure_before: self.set_on_failure.clone(),
+            ..ObservedLambda::default()
+        }))
+    }
+
+    fn observed_logs(&self) -> Option<ObservedSink> {
+        Some(Observed::LogGroup(ObservedLogs { group: self.group.clone(), policy: self.log_policy.clone(), ..ObservedLogs::default() }))
+    }
+
+    fn observed_bus(&self) -> Option<ObservedBus> {
+        let has_bus = self.bus.is_some();
+        let source = self.source.map(|state| ObservedSource { name: "b".into(), state, has_bus, ..ObservedSource::default() });
+        (has_bus || source.is_some()).then(|| ObservedBus { bus: self.bus.clone(), source })
     }
 
     fn events(&mut self, step: &EventsStep) -> Result<(), String> {
         match step.clone() {
-            EventsStep::CreateEventBus { name, settings, tags } => {
-                let bus = ObservedBus { arn: name.clone(), name, settings, tags: Some(tags), rules: vec![] };
+            EventsStep::CreateEventBus { name, source, settings, tags } => {
+                if source.is_some() != self.source.is_some() || self.source.is_some_and(|state| state != SourceState::Pending) {
+                    return Err(format!("a bus with source {source:?} while the source is {:?}", self.source));
+                }
+                self.source = self.source.map(|_| SourceState::Active);
+                let bus = BusInAws { arn: name.clone(), name, settings, tags: Some(tags), ..BusInAws::default() };
                 if self.bus.replace(bus).is_some() {
                     return Err("the bus exists".into());
                 }
             }
             EventsStep::UpdateEventBus { settings, .. } => self.bus.as_mut().ok_or("no bus")?.settings = settings,
             EventsStep::DeleteEventBus { .. } => drop(self.bus.take().ok_or("no bus")?),
+            EventsStep::ActivateEventSource { .. } => {
+                if self.bus.is_none() || self.source != Some(SourceState::Pending) {
+                    return Err("InvalidStateException".into());
+                }
+                self.source = Some(SourceState::Active);
+            }
             EventsStep::PutRule { bus, name, settings, tags } => {
                 if let Some(rule) = &mut self.rule {
                     rule.settings = settings;
@@ -119,8 +245,13 @@ impl Model {
 
     fn sink(&self) -> Option<ObservedSink> {
         let (queue, dead_letter) = (self.queues.get("q").cloned(), self.queues.get("q-dlq").cloned());
-        (queue.is_some() || dead_letter.is_some())
-            .then_some(ObservedSink { sqs: ObservedSqs { queue, dead_letter, ..ObservedSqs::default() } })
+        let triggers = self.mappings.clone();
+        (queue.is_some() || dead_letter.is_some() || !triggers.is_empty()).then_some(Observed::Sqs(ObservedSqs {
+            queue,
+            dead_letter,
+            triggers,
+            ..ObservedSqs::default()
+        }))
     }
 }
 
@@ -190,21 +321,55 @@ fn sources() -> impl Strategy<Value = BTreeSet<String>> {
     collection::btree_set("arn:aws:events:eu-west-1:111122223333:rule/bus/[a-z]{20}", 0..120)
 }
 
+fn grants(arn: &'static str) -> impl Strategy<Value = Grants> {
+    let sid = tributary::resources::ownership::sid(OWNER);
+    sources().prop_map(move |sources| Grants { arn: arn.into(), sid: sid.clone(), wanted: sources.clone(), sources, forgotten: false })
+}
+
+fn triggers() -> impl Strategy<Value = Vec<(u8, i32)>> {
+    subsequence(vec![1_u8, 2, 3], 0..=3).prop_flat_map(|functions| functions.into_iter().map(|f| (Just(f), 1..20)).collect::<Vec<_>>())
+}
+
 fn desired_sink() -> impl Strategy<Value = DesiredSink> {
-    (attributes(), any::<bool>(), tags(), sources()).prop_map(|(attributes, with_dead_letter, tags, sources)| {
-        let queue = |name: &str, attributes| DesiredQueue { name: name.into(), arn: QUEUE_ARN.into(), attributes, tags: tags.clone() };
-        let sqs = DesiredSqs {
-            managed: Some(queue("q", attributes)),
-            dead_letter: with_dead_letter.then(|| queue("q-dlq", BTreeMap::new())),
-            arn: QUEUE_ARN.into(),
-            name: "q".into(),
-            sid: tributary::resources::ownership::sid(OWNER),
-            wanted: sources.clone(),
-            sources,
-            forgotten: false,
-        };
-        DesiredSink { sqs, external: false }
+    (attributes(), any::<bool>(), tags(), grants(QUEUE_ARN), triggers()).prop_map(
+        |(attributes, with_dead_letter, tags, grants, triggers)| {
+            let queue = |name: &str, attributes| DesiredQueue { name: name.into(), arn: QUEUE_ARN.into(), attributes, tags: tags.clone() };
+            let trigger = |(function, batch_size): (u8, i32)| DesiredTrigger {
+                function: function_of(&format!("{FUNCTION_ARN}{function}")),
+                settings: MappingSettings {
+                    batch_size,
+                    maximum_batching_window_seconds: 1,
+                    maximum_concurrency: None,
+                    report_batch_item_failures: batch_size % 2 == 0,
+                    enabled: true,
+                },
+                tags: tags.clone(),
+            };
+            sink(Desired::Sqs(DesiredSqs {
+                managed: Some(queue("q", attributes)),
+                dead_letter: with_dead_letter.then(|| queue("q-dlq", BTreeMap::new())),
+                name: "q".into(),
+                grants,
+                triggers: triggers.into_iter().map(trigger).collect(),
+            }))
+        },
+    )
+}
+
+fn desired_lambda() -> impl Strategy<Value = DesiredSink> {
+    (grants(FUNCTION_ARN), option::of("[xy]"))
+        .prop_map(|(grants, on_failure)| sink(Desired::Lambda(DesiredLambda { function: function_of(FUNCTION_ARN), grants, on_failure })))
+}
+
+fn desired_logs() -> impl Strategy<Value = DesiredSink> {
+    (grants(GROUP_ARN), tags(), option::of(1..3), option::of("[xy]")).prop_map(|(grants, tags, retention_days, kms_key_arn)| {
+        let managed = Some(DesiredLogGroup { class: None, retention_days, kms_key_arn, tags });
+        sink(Desired::LogGroup(DesiredLogs { name: "/aws/events/g".into(), managed, grants, policy: "p".into() }))
     })
+}
+
+fn sink(target: Desired) -> DesiredSink {
+    DesiredSink { target, external: false, role_arn: None, halt: None }
 }
 
 proptest! {
@@ -213,13 +378,33 @@ proptest! {
     #[test]
     fn a_bus_converges_and_is_deleted(have in option::of((bus_settings(), tags())), want in (bus_settings(), tags())) {
         let mut model = Model {
-            bus: have.map(|(settings, tags)| ObservedBus { name: "b".into(), arn: "b".into(), settings, tags: Some(tags), rules: vec![] }),
+            bus: have.map(|(settings, tags)| bus(settings, tags)),
             ..Model::default()
         };
-        let desired = DesiredBus { name: "b".into(), settings: want.0, tags: want.1 };
-        converges::<EventBus>(Some(&desired), &mut model, |model| model.bus.clone(), 1)?;
-        converges::<EventBus>(None, &mut model, |model| model.bus.clone(), 1)?;
+        let desired = DesiredBus { name: "b".into(), source: None, settings: want.0, tags: want.1 };
+        converges::<EventBus>(Some(&desired), &mut model, Model::observed_bus, 1)?;
+        converges::<EventBus>(None, &mut model, Model::observed_bus, 1)?;
         prop_assert!(model.bus.is_none());
+    }
+
+    #[test]
+    fn a_partners_bus_takes_its_source_whatever_state_it_is_in(
+        have in option::of((bus_settings(), tags())),
+        want in (bus_settings(), tags()),
+        state in prop_oneof![Just(SourceState::Missing), Just(SourceState::Pending), Just(SourceState::Active), Just(SourceState::Deleted)],
+    ) {
+        let mut model = Model { bus: have.map(|(settings, tags)| bus(settings, tags)), source: Some(state), ..Model::default() };
+        let had_bus = model.bus.is_some();
+        let desired = DesiredBus { name: "b".into(), source: Some("b".into()), settings: want.0, tags: want.1 };
+        converges::<EventBus>(Some(&desired), &mut model, Model::observed_bus, 1)?;
+        let observed = model.observed_bus();
+        let waits = EventBus::waiting(&desired, observed.as_ref(), &Identity::default()).is_some();
+        match (state, had_bus) {
+            (SourceState::Pending, _) => prop_assert!(model.source == Some(SourceState::Active) && model.bus.is_some() && !waits),
+            (SourceState::Active, true) => prop_assert!(!waits),
+            (SourceState::Active, false) => prop_assert!(waits && model.bus.is_none()),
+            (SourceState::Missing | SourceState::Deleted, _) => prop_assert!(waits && model.bus.is_some() == had_bus),
+        }
     }
 
     #[test]
@@ -233,7 +418,7 @@ proptest! {
         };
         let mut model = Model { rule: have.map(|(settings, targets, tags)| named(settings, targets, tags)), ..Model::default() };
         let waiting: BTreeMap<_, _> = waiting.filter(|_| want.1.len() < 5).map(|id: &str| (id.to_owned(), String::new())).into_iter().collect();
-        let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, waiting, halt: None };
+        let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, waiting, halt: None, warnings: vec![] };
         converges::<EventRule>(Some(&desired), &mut model, |model| model.rule.clone(), 1)?;
         converges::<EventRule>(None, &mut model, |model| model.rule.clone(), 1)?;
         prop_assert!(model.rule.is_none());
@@ -249,4 +434,32 @@ proptest! {
         converges::<EventSink>(None, &mut model, Model::sink, 1)?;
         prop_assert!(!model.queues.contains_key("q"));
     }
+
+    #[test]
+    fn a_function_converges_and_its_policy_fits_beside_foreign_statements(before in desired_lambda(), want in desired_lambda()) {
+        let foreign = json!({"Sid": "theirs", "Effect": "Allow"});
+        let mut model = Model { function: vec![foreign.clone()], ..Model::default() };
+        converges::<EventSink>(Some(&before), &mut model, Model::observed_lambda, 1)?;
+        converges::<EventSink>(Some(&want), &mut model, Model::observed_lambda, 1)?;
+        prop_assert!(model.function.contains(&foreign));
+        converges::<EventSink>(None, &mut model, Model::observed_lambda, 1)?;
+        prop_assert_eq!(model.function, vec![foreign]);
+        prop_assert_eq!(model.invoke.on_failure, None);
+    }
+
+    #[test]
+    fn a_log_group_converges_and_leaves_the_policy_as_it_was(before in desired_logs(), want in desired_logs()) {
+        let foreign = json!({"Sid": "Theirs", "Effect": "Allow"});
+        let mut model = Model { log_policy: vec![foreign.clone()], ..Model::default() };
+        converges::<EventSink>(Some(&before), &mut model, Model::observed_logs, 1)?;
+        converges::<EventSink>(Some(&want), &mut model, Model::observed_logs, 1)?;
+        prop_assert!(model.log_policy.contains(&foreign));
+        converges::<EventSink>(None, &mut model, Model::observed_logs, 1)?;
+        prop_assert_eq!(model.log_policy, vec![foreign]);
+        prop_assert!(model.group.is_none());
+    }
+}
+
+fn bus(settings: BusSettings, tags: Tags) -> BusInAws {
+    BusInAws { name: "b".into(), arn: "b".into(), settings, tags: Some(tags), ..BusInAws::default() }
 }

@@ -1,12 +1,13 @@
-//! `EventBus`: the default bus, or a custom bus.
+//! `EventBus`: the default bus, a custom bus, or a partner's bus.
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountRef, CommonStatus, DeadLetter, DeletionPolicy, ManagementPolicy, Tags};
+use super::{AccountRef, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ManagementPolicy, Tags};
 
 /// An event bus. `name: default` stands for the bus that every account has: it is only ever used, never made, changed or deleted.
+/// With `eventSourceName` it is a partner's bus: it waits for the partner event source, and takes it before it can expire.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "tributary.dev",
@@ -21,6 +22,8 @@ use super::{AccountRef, CommonStatus, DeadLetter, DeletionPolicy, ManagementPoli
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Bus", type_ = "string", json_path = ".status.identity.name"),
+    printcolumn(name = "Source", type_ = "string", json_path = ".status.eventSource.state"),
+    printcolumn(name = "Expires", type_ = "string", json_path = ".status.eventSource.expirationTime"),
     printcolumn(name = "Account", type_ = "string", json_path = ".status.identity.accountId"),
     printcolumn(name = "Region", type_ = "string", json_path = ".status.identity.region"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
@@ -30,6 +33,8 @@ use super::{AccountRef, CommonStatus, DeadLetter, DeletionPolicy, ManagementPoli
     validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("accountRef is immutable"),
     validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("region is immutable"),
     validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable"),
+    validation = Rule::new("has(self.eventSourceName) == has(oldSelf.eventSourceName) && (!has(self.eventSourceName) || self.eventSourceName == oldSelf.eventSourceName)").message("eventSourceName is immutable"),
+    validation = Rule::new("!(has(self.eventSourceName) && has(self.name))").message("a partner's bus has the name of its source: leave name out"),
     validation = Rule::new("!has(self.name) || self.name != 'default' || !(has(self.description) || has(self.kmsKeyId) || has(self.deadLetter) || has(self.tags) || has(self.deletionPolicy))").message("the default bus is only used: it takes no description, kmsKeyId, deadLetter, tags or deletionPolicy")
 )]
 #[serde(rename_all = "camelCase")]
@@ -44,6 +49,10 @@ pub struct EventBusSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^[.\-_A-Za-z0-9]+$"))]
     pub name: Option<String>,
+    /// Name of a partner event source, such as `aws.partner/benchling.com/acme/sequence-integrations`; the bus gets the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^aws\.partner(/[.\-_A-Za-z0-9]+){2,}$"))]
+    pub event_source_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub description: Option<String>,
@@ -61,7 +70,7 @@ pub struct EventBusSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub allowed_namespaces: Vec<String>,
-    /// Left out: `Delete`, once the bus has no rules.
+    /// Left out: `Delete`, once the bus has no rules; for a partner's bus `Retain`, for the source may go with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
     #[serde(default)]
@@ -73,4 +82,7 @@ pub struct EventBusSpec {
 pub struct EventBusStatus {
     #[serde(flatten)]
     pub common: CommonStatus,
+    /// The partner event source of a partner's bus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_source: Option<EventSourceStatus>,
 }

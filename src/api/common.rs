@@ -53,7 +53,7 @@ impl Default for AccountRef {
 }
 
 /// An `EventSink`, by default of the same namespace. Elsewhere only where the sink's `allowedNamespaces` consent.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SinkRef {
     #[schemars(length(min = 1, max = 253))]
@@ -155,4 +155,32 @@ pub struct GrantStatus {
     /// Since when nobody needs it; it is withdrawn after the grace period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released_at: Option<Time>,
+}
+
+/// A partner event source, as AWS tells of it.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventSourceStatus {
+    /// Its name, which is the name of its bus too.
+    pub name: String,
+    pub state: SourceState,
+    /// When AWS deletes the source unless a bus takes it; AWS tells it only while the source is `Pending`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiration_time: Option<Time>,
+    /// At how many days before expiry the last warning was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warned_days: Option<u8>,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash, JsonSchema, strum::IntoStaticStr)]
+pub enum SourceState {
+    /// AWS has no such source in this account and region.
+    #[default]
+    Missing,
+    /// There is no bus for it, or the source was deactivated. What the partner sends is dropped.
+    Pending,
+    /// A bus receives its events.
+    Active,
+    /// The partner deleted it, or it expired.
+    Deleted,
 }

@@ -6,18 +6,26 @@
 #![allow(clippy::duplicated_attributes)]
 
 mod account;
+mod benchling_shorthand;
 mod bus;
 mod common;
+mod lambda;
+mod logs;
 mod rule;
 mod sink;
 mod sqs;
+mod subscription;
 
 pub use account::*;
+pub use benchling_shorthand::*;
 pub use bus::*;
 pub use common::*;
+pub use lambda::*;
+pub use logs::*;
 pub use rule::*;
 pub use sink::*;
 pub use sqs::*;
+pub use subscription::*;
 
 pub const GROUP: &str = "tributary.dev";
 pub const VERSION: &str = "v1alpha1";
@@ -43,5 +51,5 @@ pub const OWNER_TAG: &str = "tributary.dev/owner";
 /// Every CRD of the group, in the order in which they are listed to users.
 pub fn crds() -> Vec<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition> {
     use kube::CustomResourceExt;
-    vec![AwsAccount::crd(), EventBus::crd(), EventRule::crd(), EventSink::crd()]
+    vec![AwsAccount::crd(), BenchlingSubscription::crd(), EventBus::crd(), EventRule::crd(), EventSink::crd()]
 }

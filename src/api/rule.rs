@@ -6,10 +6,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CommonStatus, DeadLetter, DeletionPolicy, ManagementPolicy, SinkRef, Tags};
+use super::{BenchlingShorthand, CommonStatus, DeadLetter, DeletionPolicy, ManagementPolicy, SinkRef, Tags};
 
 /// A rule of a bus with its targets. Account and region are those of the bus.
-#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "tributary.dev",
     version = "v1alpha1",
@@ -29,7 +29,7 @@ use super::{CommonStatus, DeadLetter, DeletionPolicy, ManagementPolicy, SinkRef,
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("has(self.eventPattern) != has(self.schedule)").message("set exactly one of eventPattern and schedule"),
+    validation = Rule::new("[has(self.eventPattern), has(self.benchling), has(self.schedule)].filter(x, x).size() == 1").message("set exactly one of eventPattern, benchling and schedule"),
     validation = Rule::new("self.busRef == oldSelf.busRef").message("busRef is immutable: AWS cannot move a rule to another bus"),
     validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable")
 )]
@@ -47,6 +47,9 @@ pub struct EventRuleSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub event_pattern: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Benchling events by type, schema and updated field. The pattern that it means is in `status.eventPattern`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub benchling: Option<BenchlingShorthand>,
     /// `rate(5 minutes)` or `cron(0 12 * * ? *)`, in UTC; only on the default bus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^(rate|cron)\(.+\)$"))]
@@ -75,7 +78,7 @@ pub enum RuleState {
 }
 
 /// The bus of a rule. In another namespace only where the bus's `allowedNamespaces` consent.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BusRef {
     #[serde(default)]
@@ -88,14 +91,15 @@ pub struct BusRef {
     pub namespace: Option<String>,
 }
 
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, strum::IntoStaticStr)]
 pub enum BusKind {
     #[default]
     EventBus,
+    BenchlingSubscription,
 }
 
 /// One destination of a rule.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[x_kube(validation = Rule::new("[has(self.input), has(self.inputPath), has(self.inputTransformer)].filter(x, x).size() <= 1").message("set at most one of input, inputPath and inputTransformer"))]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
@@ -155,6 +159,12 @@ pub struct EventRuleStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub targets: Vec<TargetStatus>,
+    /// The event pattern as JSON, as AWS holds it: what `benchling` means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_pattern: Option<String>,
+    /// What is odd about the pattern and holds nothing up, such as an event type that nobody knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]

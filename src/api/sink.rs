@@ -1,13 +1,14 @@
 //! `EventSink`: one destination, made (`managed`) or only referred to (`existing`). One field per target type.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountRef, CommonStatus, DeletionPolicy, GrantStatus, ManagementPolicy, SqsSink};
+use super::{AccountRef, CommonStatus, DeletionPolicy, GrantStatus, LambdaSink, LogGroupSink, ManagementPolicy, SqsSink};
 
 /// A destination for rules, and for events that could not be delivered.
-#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "tributary.dev",
     version = "v1alpha1",
@@ -27,23 +28,36 @@ use super::{AccountRef, CommonStatus, DeletionPolicy, GrantStatus, ManagementPol
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("has(self.sqs)").message("set exactly one destination: sqs"),
+    validation = Rule::new("[has(self.sqs), has(self.lambda), has(self.logGroup)].filter(x, x).size() == 1").message("set exactly one destination: sqs, lambda or logGroup"),
+    validation = Rule::new("has(self.sqs) == has(oldSelf.sqs) && has(self.lambda) == has(oldSelf.lambda)").message("the type of destination is immutable: make another EventSink"),
     validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("accountRef is immutable"),
     validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("region is immutable"),
-    validation = Rule::new("!(has(self.sqs) && has(self.sqs.managed) && self.permissions == 'External')").message("permissions: External is for existing queues; the policy of a managed queue is kept by the operator"),
-    validation = Rule::new("!(has(self.sqs) && has(self.sqs.existing) && has(self.deletionPolicy) && self.deletionPolicy == 'Delete')").message("deletionPolicy: Delete is for managed queues; an existing queue is never deleted")
+    validation = Rule::new("self.permissions != 'External' || !(has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed))").message("permissions: External is for what exists; the policy of what is managed is kept by the operator"),
+    validation = Rule::new("!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || (has(self.sqs) && has(self.sqs.managed)) || (has(self.logGroup) && has(self.logGroup.managed))").message("deletionPolicy: Delete is for what is managed; what exists is never deleted"),
+    validation = Rule::new("!has(self.roleArn) || !has(self.logGroup)").message("EventBridge takes no role for a log group: leave roleArn out; the operator keeps a log resource policy instead")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct EventSinkSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_ref: Option<AccountRef>,
-    /// Left out: the account's region. EventBridge reaches queues of its own region only.
+    /// Left out: the account's region. EventBridge reaches targets of its own region only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"))]
     pub region: Option<String>,
     /// An Amazon SQS queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sqs: Option<SqsSink>,
+    /// An AWS Lambda function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lambda: Option<LambdaSink>,
+    /// A log group of Amazon CloudWatch Logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_group: Option<LogGroupSink>,
+    /// A role that EventBridge assumes to deliver; no statement is then kept in the target's policy. Must be allowed by a grant of the
+    /// `AwsAccount` (`roles`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1600), regex(pattern = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$"))]
+    pub role_arn: Option<String>,
     /// Who keeps the permission of EventBridge to deliver.
     #[serde(default)]
     pub permissions: Permissions,
@@ -51,7 +65,7 @@ pub struct EventSinkSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub allowed_namespaces: Vec<String>,
-    /// Left out: `Retain`, for a queue holds data.
+    /// Left out: `Retain`, for queues and log groups hold data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
     #[serde(default)]
@@ -81,4 +95,10 @@ pub struct EventSinkStatus {
     /// With `permissions: External`: the statement that the target's policy must have, ready to paste.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required_statement: Option<String>,
+    /// The failure destination that the operator gave to the function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure_arn: Option<String>,
+    /// When the last event reached a managed log group, as CloudWatch Logs tells; it may lag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_event_time: Option<Time>,
 }

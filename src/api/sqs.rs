@@ -4,13 +4,14 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
+use super::{Tags, Trigger};
 
 /// A queue: made, or only referred to.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
 #[x_kube(
     validation = Rule::new("has(self.managed) != has(self.existing)").message("set exactly one of managed and existing"),
-    validation = Rule::new("has(self.managed) == has(oldSelf.managed)").message("a managed queue cannot become an existing one, nor the other way round: make another EventSink")
+    validation = Rule::new("has(self.managed) == has(oldSelf.managed)").message("a managed queue cannot become an existing one, nor the other way round: make another EventSink"),
+    validation = Rule::new("!has(self.triggers) || has(self.managed)").message("triggers are for managed queues; who owns an existing queue says what works it off")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SqsSink {
@@ -22,6 +23,10 @@ pub struct SqsSink {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 100))]
     pub message_group_id: Option<String>,
+    /// Functions that work the queue off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["functionArn"]))]
+    pub triggers: Vec<Trigger>,
 }
 
 /// A queue that somebody else made.

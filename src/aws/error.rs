@@ -70,11 +70,15 @@ impl AwsError {
             | "AuthFailure"
             | "AccessDeniedByAuthorization"
             | "KMS.AccessDeniedException" => (Refused, Reason::AccessDenied),
-            "LimitExceededException" | "OverLimit" | "PolicyLengthExceededException" => (Refused, Reason::QuotaExceeded),
+            "PolicyLengthExceededException" => (Refused, Reason::PolicyFull),
+            "LimitExceededException" | "OverLimit" => (Refused, Reason::QuotaExceeded),
             // Reads lag behind writes: what was just made may not be found yet, by us or by what hangs on it.
-            "ConcurrentModificationException" | "OperationAbortedException" | "ResourceAlreadyExistsException" => {
-                (Conflict, Reason::Conflict)
-            }
+            "ConcurrentModificationException"
+            | "OperationAbortedException"
+            | "ResourceAlreadyExistsException"
+            | "ResourceConflictException"
+            | "PreconditionFailedException"
+            | "ResourceInUseException" => (Conflict, Reason::Conflict),
             "QueueDeletedRecently" | "AWS.SimpleQueueService.QueueDeletedRecently" => (Transient, Reason::NameNotFreeYet),
             _ if self.status >= 500 || self.status == 0 || self.code.is_empty() || self.is_not_found() => (Transient, Reason::Unavailable),
             _ if self.status == 429 => (Throttled, Reason::Throttled),
@@ -88,6 +92,9 @@ impl AwsError {
                 format!("Give the operator's identity in this account the right {}, or correct the AwsAccount's credentials", self.call)
             }
             Reason::QuotaExceeded => "Ask AWS for a higher quota, or remove what is not needed".into(),
+            Reason::PolicyFull => {
+                "Remove statements that nobody needs, use another target, or keep the policy yourself with permissions: External".into()
+            }
             Reason::Throttled => {
                 "It is tried again by itself; if it stays, lower --quota, for the limit is shared with others in the account".into()
             }
@@ -96,6 +103,13 @@ impl AwsError {
                 "If the endpoint's certificate is of a private authority, give its PEM file to --aws-ca-bundle (AWS_CA_BUNDLE)".into()
             }
             Reason::Conflict | Reason::Unavailable => "It is tried again by itself".into(),
+            _ if self.code == "OperationDisabledException" => "AWS offers no partner event sources in this Region: use another one".into(),
+            _ if self.message.contains("execution role") => {
+                "Give the function's execution role that right on the queue; it is tried again by itself".into()
+            }
+            _ if self.message.contains("visibility timeout") => {
+                "Raise spec.sqs.managed.visibilityTimeoutSeconds, best to six times the function's timeout".into()
+            }
             _ if self.code == "InvalidEventPatternException" => "Correct spec.eventPattern".into(),
             _ if self.message.contains("ScheduleExpression") => "Correct spec.schedule".into(),
             _ if self.message.contains("InputTemplate") || self.message.contains("InputPath") => {

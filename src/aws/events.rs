@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use super::{AwsError, Priority, Session};
 use crate::{
     api::Tags,
-    resources::{ObservedBus, ObservedRule, names::DEFAULT_BUS},
+    resources::{BusInAws, ObservedRule, names::DEFAULT_BUS},
     runtime::halt::{Class, Halt, Reason},
     steps::{BusSettings, EventsStep, RuleSettings, TargetSettings},
 };
@@ -16,16 +16,16 @@ use crate::{
 /// Sends one request at this session's pace.
 macro_rules! send {
     ($self:expr, $call:literal, $request:expr) => {
-        $self.call(&$self.shared.events, $call, $self.priority, $request.send()).await
+        $self.call(&$self.shared.events, $call, $self.priority, Box::pin($request.send())).await
     };
 }
 
 impl Session {
-    pub async fn bus(&self, name: &str) -> Result<Option<ObservedBus>, Halt> {
+    pub async fn bus(&self, name: &str) -> Result<Option<BusInAws>, Halt> {
         match send!(self, "events:DescribeEventBus", self.events.describe_event_bus().name(name)) {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
-            Ok(bus) => Ok(Some(ObservedBus {
+            Ok(bus) => Ok(Some(BusInAws {
                 name: name.to_owned(),
                 arn: bus.arn.unwrap_or_default(),
                 settings: BusSettings {
@@ -33,6 +33,7 @@ impl Session {
                     kms_key_id: bus.kms_key_identifier.filter(|text| !text.is_empty()),
                     dead_letter_arn: bus.dead_letter_config.and_then(|config| config.arn).filter(|text| !text.is_empty()),
                 },
+                managed_by: bus.managed_by.filter(|text| !text.is_empty()),
                 tags: None,
                 rules: vec![],
             })),
@@ -67,7 +68,7 @@ impl Session {
                 // A page serves up to 100 rules, and somebody always waits for it: it is no sweep call.
                 let request = self.events.list_rules().event_bus_name(bus).limit(100).set_next_token(next);
                 let request = request.set_name_prefix(prefix.map(str::to_owned));
-                let page = self.call(&self.shared.events, "events:ListRules", Priority::Change, request.send()).await;
+                let page = self.call(&self.shared.events, "events:ListRules", Priority::Change, Box::pin(request.send())).await;
                 let page = match page {
                     Err(error) if error.is_not_found() => return Ok(vec![]),
                     page => page?,
@@ -101,15 +102,35 @@ impl Session {
     pub async fn apply_events(&self, step: &EventsStep) -> Result<(), Halt> {
         let events = &self.events;
         match step {
-            EventsStep::CreateEventBus { name, settings, tags } => {
+            EventsStep::CreateEventBus { name, source, settings, tags } => {
                 let request = events
                     .create_event_bus()
                     .name(name)
+                    .set_event_source_name(source.clone())
                     .set_description(settings.description.clone())
                     .set_kms_key_identifier(settings.kms_key_id.clone())
                     .set_dead_letter_config(dead_letter(settings.dead_letter_arn.as_ref()))
                     .set_tags(Some(sdk_tags(tags)?));
-                send!(self, "events:CreateEventBus", request)?;
+                let answer = send!(self, "events:CreateEventBus", request);
+                self.shared.sources.forget().await;
+                answer?;
+            }
+            EventsStep::ActivateEventSource { name } => {
+                let answer = send!(self, "events:ActivateEventSource", events.activate_event_source().name(name));
+                self.shared.sources.forget().await;
+                match answer {
+                    Err(error) if error.code == "InvalidStateException" => {
+                        return Err(Halt::new(
+                            Class::Refused,
+                            Reason::Rejected,
+                            format!(
+                                "{}: {}: {} The source is Pending, and AWS does not join it with its old bus. Delete the rules and the bus {name} in AWS; bus and rules are then made anew by themselves",
+                                error.call, error.code, error.message
+                            ),
+                        ));
+                    }
+                    answer => drop(answer?),
+                }
             }
             EventsStep::UpdateEventBus { name, settings } => {
                 // What is left out may stay as it is; empty says that there shall be none.

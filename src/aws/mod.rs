@@ -2,11 +2,17 @@
 //!
 //! Adapters take and give the words of `steps/` and `resources/`; no type of the SDK leaves this folder.
 
+mod cache;
 mod error;
 mod events;
+mod lambda;
+mod logs;
+mod mappings;
 mod pace;
+mod policy;
 mod rules;
 mod session;
+mod sources;
 mod sqs;
 mod trust;
 

@@ -14,7 +14,7 @@ use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-use super::{AwsError, CaBundle, Priority, pace::Pace, rules::RuleLists};
+use super::{AwsError, CaBundle, Priority, cache, logs::LogPolicies, pace::Pace, policy::Policies, rules::RuleLists, sources::Sources};
 use crate::{
     api::AwsAccount,
     resources::CallerIdentity,
@@ -57,10 +57,13 @@ pub struct StaticKeys {
 pub(super) struct Shared {
     pub events: Pace,
     pub sqs: Pace,
+    pub lambda: Pace,
+    pub logs: Pace,
     pub rules: RuleLists,
+    pub sources: cache::Shared<Sources>,
+    pub log_policies: cache::Shared<LogPolicies>,
     pub queue_urls: Mutex<HashMap<String, String>>,
-    /// One writer per policy: the key is the ARN of what bears it.
-    pub policies: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+    pub policies: Policies,
 }
 
 #[derive(Clone)]
@@ -68,6 +71,8 @@ pub struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) events: aws_sdk_eventbridge::Client,
     pub(super) sqs: aws_sdk_sqs::Client,
+    pub(super) lambda: aws_sdk_lambda::Client,
+    pub(super) logs: aws_sdk_cloudwatchlogs::Client,
     pub(super) priority: Priority,
     pub(super) metrics: Arc<Metrics>,
     pub caller: CallerIdentity,
@@ -183,6 +188,8 @@ impl Sessions {
             shared: self.shared(&account.spec.account_id, region).await,
             events: aws_sdk_eventbridge::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             priority: Priority::Change,
             metrics: self.metrics.clone(),
             caller,
@@ -196,9 +203,14 @@ impl Sessions {
             Arc::new(Shared {
                 events: Pace::new(options.quota, options.sweep_quota, options.in_flight),
                 sqs: Pace::new(0, 0, options.in_flight),
+                // Lambda allows 15 control-plane calls a second; Logs 5 and more, by call (their quotas pages).
+                lambda: Pace::new(options.quota.min(10), options.sweep_quota, options.in_flight),
+                logs: Pace::new(options.quota.min(5), options.sweep_quota, options.in_flight),
                 rules: RuleLists::default(),
+                sources: cache::Shared::default(),
+                log_policies: cache::Shared::default(),
                 queue_urls: Mutex::default(),
-                policies: Mutex::default(),
+                policies: Policies::default(),
             })
         });
         entry.clone()

@@ -1,19 +1,22 @@
-//! Adapter of SQS: reads into `Observed...`, one write per step. A policy is read, merged and read back by one writer at a time.
+//! Adapter of SQS: reads into `Observed...`, one write per step.
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{AwsError, Session};
+use super::{
+    AwsError, Session,
+    policy::{self, Document},
+};
 use crate::{
     api::Tags,
-    runtime::halt::{Class, Halt, Reason},
+    runtime::halt::Halt,
     sinks::sqs::ObservedQueue,
     steps::{QueueAttributes, SqsStep},
 };
 
 macro_rules! send {
     ($self:expr, $call:literal, $request:expr) => {
-        $self.call(&$self.shared.sqs, $call, $self.priority, $request.send()).await
+        $self.call(&$self.shared.sqs, $call, $self.priority, Box::pin($request.send())).await
     };
 }
 
@@ -115,80 +118,33 @@ impl Session {
         Ok(())
     }
 
-    /// Reads the policy, merges by our own `Sid`, writes, and reads back: SQS has no revision, so another writer may have come in between.
     async fn change_policy(&self, name: &str, sid: &str, statement: Option<&Value>) -> Result<(), Halt> {
-        let lock = self.shared.policies.lock().await.entry(name.to_owned()).or_default().clone();
-        let _one_writer = lock.lock().await;
-        let url = self.known_url(name).await?;
-        let before = self.queue_attributes(&url).await?.remove("Policy").unwrap_or_default();
-        let after = merge(&before, sid, statement)?;
-        self.set_attributes(&url, &QueueAttributes::from([("Policy".into(), after.clone())])).await?;
-        let now = self.queue_attributes(&url).await?.remove("Policy").unwrap_or_default();
-        if statements(&now)? == statements(&after)? {
-            return Ok(());
-        }
-        Err(Halt::new(
-            Class::Conflict,
-            Reason::Conflict,
-            format!("the policy of queue {name} was written by somebody else in between; it is merged again"),
-        ))
+        let document = QueuePolicy { session: self, url: self.known_url(name).await?, name };
+        let (sids, statements) = ([sid.to_owned()], statement.cloned().into_iter().collect::<Vec<_>>());
+        self.shared.policies.write(name, policy::change(&document, &sids, &statements)).await
+    }
+}
+
+struct QueuePolicy<'a> {
+    session: &'a Session,
+    url: String,
+    name: &'a str,
+}
+
+impl Document for QueuePolicy<'_> {
+    fn what(&self) -> String {
+        format!("queue {}", self.name)
+    }
+
+    async fn read(&self) -> Result<String, Halt> {
+        Ok(self.session.queue_attributes(&self.url).await?.remove("Policy").unwrap_or_default())
+    }
+
+    async fn write(&self, document: &str) -> Result<(), Halt> {
+        self.session.set_attributes(&self.url, &QueueAttributes::from([("Policy".into(), document.to_owned())])).await
     }
 }
 
 fn sdk_attributes(attributes: &QueueAttributes) -> std::collections::HashMap<QueueAttributeName, String> {
     attributes.iter().map(|(name, value)| (QueueAttributeName::from(name.as_str()), value.clone())).collect()
-}
-
-fn parse(policy: &str) -> Result<Value, Halt> {
-    if policy.is_empty() {
-        return Ok(json!({"Version": "2012-10-17", "Statement": []}));
-    }
-    serde_json::from_str(policy).map_err(|error| {
-        Halt::new(
-            Class::Refused,
-            Reason::Rejected,
-            format!("the queue's present policy is no JSON ({error}); it is left as it is. Correct it in AWS"),
-        )
-    })
-}
-
-fn statements(policy: &str) -> Result<Vec<Value>, Halt> {
-    Ok(match parse(policy)?.get_mut("Statement").map(Value::take) {
-        Some(Value::Array(statements)) => statements,
-        Some(Value::Null) | None => vec![],
-        Some(single) => vec![single],
-    })
-}
-
-/// Other people's statements and the rest of the document stay as they are; without any statement the policy goes (`""`, recorded fact Q9).
-fn merge(policy: &str, sid: &str, statement: Option<&Value>) -> Result<String, Halt> {
-    let mut document = parse(policy)?;
-    let mut all = statements(policy)?;
-    all.retain(|other| other.get("Sid").and_then(Value::as_str) != Some(sid));
-    all.extend(statement.cloned());
-    if all.is_empty() {
-        return Ok(String::new());
-    }
-    if let Some(object) = document.as_object_mut() {
-        object.insert("Statement".into(), Value::Array(all));
-    }
-    Ok(document.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn other_peoples_statements_survive_and_ours_leave() -> Result<(), Halt> {
-        let foreign = r#"{"Version":"2008-10-17","Id":"x","Statement":{"Sid":"theirs","Effect":"Allow","Principal":"*"}}"#;
-        let ours = json!({"Sid": "ours", "Effect": "Allow"});
-        let with = merge(foreign, "ours", Some(&ours))?;
-        assert_eq!(statements(&with)?.len(), 2);
-        assert!(with.contains("2008-10-17") && with.contains("theirs"));
-        let without = merge(&with, "ours", None)?;
-        assert_eq!(statements(&without)?, statements(foreign)?);
-        assert_eq!(merge(&merge("", "ours", Some(&ours))?, "ours", None)?, "");
-        Ok(())
-    }
 }

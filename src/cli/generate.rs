@@ -41,8 +41,9 @@ fn rules() -> serde_json::Value {
     let plurals: Vec<_> = api::crds().into_iter().map(|crd| crd.spec.names.plural).collect();
     let statuses: Vec<_> = plurals.iter().map(|plural| format!("{plural}/status")).collect();
     json!([
-        // `patch` is for the finalizer; nothing ever writes a spec.
+        // `patch` is for the finalizer, and for the child objects that the operator makes itself; nobody else's spec is ever written.
         {"apiGroups": [api::GROUP], "resources": plurals, "verbs": ["get", "list", "watch", "patch"]},
+        {"apiGroups": [api::GROUP], "resources": ["eventbuses", "eventrules", "eventsinks"], "verbs": ["create", "delete"]},
         {"apiGroups": [api::GROUP], "resources": statuses, "verbs": ["patch"]},
         {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
         // Its uid is the installation id, unless one is set.

@@ -46,12 +46,18 @@ pub struct Run {
     /// Seconds that a permission added to an existing queue policy may take to work; AWS says up to 60.
     #[arg(long, env = "TRIBUTARY_POLICY_SETTLE_SECONDS", default_value_t = 60.0)]
     policy_settle_seconds: f64,
+    /// The same for permissions added to a function or a log resource policy.
+    #[arg(long, env = "TRIBUTARY_PERMISSION_SETTLE_SECONDS", default_value_t = 10.0)]
+    permission_settle_seconds: f64,
     /// Seconds that a permission outlives its rule; EventBridge retries deliveries for up to 24 hours.
     #[arg(long, env = "TRIBUTARY_GRANT_GRACE_SECONDS", default_value_t = 86_400.0)]
     grant_grace_seconds: f64,
     /// Seconds that a new managed sink waits for its first rule, so that the queue is made together with its policy.
     #[arg(long, env = "TRIBUTARY_FIRST_RULE_SECONDS", default_value_t = 2.0)]
     first_rule_seconds: f64,
+    /// Seconds between two looks for a partner event source, while anything waits for one.
+    #[arg(long, env = "TRIBUTARY_SOURCE_POLL_SECONDS", default_value_t = 5.0)]
+    source_poll_seconds: f64,
     /// EventBridge control-plane calls a second per account and region, 0 for no limit. AWS allows 50, shared with others.
     #[arg(long, env = "TRIBUTARY_QUOTA", default_value_t = 40)]
     quota: u32,
@@ -85,6 +91,8 @@ impl Run {
             watch_namespaces: self.watch_namespaces.clone(),
             installation_id: self.installation_id.clone().filter(|id| !id.is_empty()),
             policy_settle: seconds("policy-settle-seconds", self.policy_settle_seconds)?,
+            permission_settle: seconds("permission-settle-seconds", self.permission_settle_seconds)?,
+            source_poll: seconds("source-poll-seconds", self.source_poll_seconds)?,
             grant_grace: seconds("grant-grace-seconds", self.grant_grace_seconds)?,
             first_rule: seconds("first-rule-seconds", self.first_rule_seconds)?,
             sweep: seconds("sweep-seconds", self.sweep_seconds)?,

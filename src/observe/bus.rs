@@ -1,9 +1,13 @@
-//! Reads a bus.
+//! Reads a bus, and the partner event source of a partner's bus.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::jiff::Timestamp;
 
 use super::{Cloud, Observe};
 use crate::{
-    api::{EventBus, Identity},
-    resources::{Depth, DesiredBus, ObservedBus, names::DEFAULT_BUS},
+    api::{EventBus, EventSourceStatus, Identity, SourceState},
+    resources::{Depth, DesiredBus, ObservedBus, View, matches, names::DEFAULT_BUS, partner::ObservedSource},
     runtime::halt::Halt,
 };
 
@@ -12,17 +16,98 @@ impl Observe for EventBus {
         &self,
         cloud: &Cloud<'_>,
         identity: &Identity,
-        _: Option<&DesiredBus>,
+        desired: Option<&DesiredBus>,
         depth: Depth,
     ) -> Result<Option<ObservedBus>, Halt> {
         let session = cloud.session(depth).await?;
-        let Some(mut bus) = session.bus(&identity.name).await? else { return Ok(None) };
-        if depth >= Depth::Owner && identity.name != DEFAULT_BUS {
-            bus.tags = Some(session.event_tags(&bus.arn).await?);
+        let mut source = match &self.spec.event_source_name {
+            Some(name) if desired.is_some() => Some(self.source(cloud, name, depth).await?),
+            _ => None,
+        };
+        if source.as_ref().is_some_and(|source| source.unchanged) {
+            return Ok(Some(ObservedBus { bus: None, source }));
         }
-        if depth >= Depth::Delete {
-            bus.rules = session.rule_names(&identity.name).await?;
+        let mut bus = session.bus(&identity.name).await?;
+        if let Some(source) = &mut source {
+            source.has_bus = bus.is_some();
+            if source.state == SourceState::Missing {
+                source.elsewhere = Box::pin(self.elsewhere(cloud, identity)).await;
+            }
         }
-        Ok(Some(bus))
+        if let Some(bus) = &mut bus {
+            if depth >= Depth::Owner && identity.name != DEFAULT_BUS {
+                bus.tags = Some(session.event_tags(&bus.arn).await?);
+            }
+            if depth >= Depth::Delete {
+                bus.rules = session.rule_names(&identity.name).await?;
+            }
+        }
+        Ok((bus.is_some() || source.is_some()).then_some(ObservedBus { bus, source }))
     }
+}
+
+impl EventBus {
+    /// The source as one list for the whole account and region has it. In a tick of waiting nothing else is asked while it stays the same.
+    async fn source(&self, cloud: &Cloud<'_>, name: &str, depth: Depth) -> Result<ObservedSource, Halt> {
+        let session = cloud.session(depth).await?;
+        let listed = session.event_source(name, cloud.source_age(depth)).await?;
+        let status = self.status.as_ref();
+        let before = status.and_then(|status| status.event_source.clone());
+        let mut source = listed.unwrap_or_else(|| ObservedSource { name: name.to_owned(), ..ObservedSource::default() });
+        source.has_bus = status.is_some_and(|status| !status.common.resources.is_empty());
+        source.unchanged = cloud.tick && before.as_ref().is_some_and(|before| same(before, &source));
+        let over = before.as_ref().and_then(|before| before.expiration_time.as_ref()).is_some_and(|at| at.0 <= Timestamp::now());
+        source.expired = over && source.state == SourceState::Missing;
+        source.before = before;
+        Ok(source)
+    }
+
+    /// Looks for the source in the other places that the namespace may use: a tenant admin may have entered another region or account.
+    /// Best effort: a place that cannot be asked says nothing.
+    async fn elsewhere(&self, cloud: &Cloud<'_>, identity: &Identity) -> Vec<String> {
+        let mut found = Vec::new();
+        for (account, region) in places(&cloud.view, self.metadata.namespace.as_deref().unwrap_or_default()) {
+            let Some(account) = cloud.view.account(&account) else { continue };
+            if (&account.spec.account_id, &region) == (&identity.account_id, &identity.region) {
+                continue;
+            }
+            let name = account.metadata.name.clone().unwrap_or_default();
+            let account_id = account.spec.account_id.clone();
+            let there = Cloud { account, region: region.clone(), view: cloud.view.clone(), ..*cloud };
+            let Ok(session) = there.session(Depth::Quick).await else { continue };
+            if let Ok(Some(_)) = session.event_source(&identity.name, cloud.quick_age).await {
+                found.push(format!("region {region} of account {account_id} (AwsAccount {name})"));
+            }
+        }
+        found
+    }
+}
+
+/// Accounts and regions that the namespace may use, as far as anything here works in them.
+fn places(view: &View, namespace: &str) -> BTreeSet<(String, String)> {
+    let mut places = BTreeSet::new();
+    let accounts = view.accounts.state();
+    for account in accounts.iter().filter_map(|account| account.0.as_ref().ok()) {
+        if account.spec.grants.iter().any(|grant| matches(&grant.namespaces, namespace)) {
+            let name = account.metadata.name.clone().unwrap_or_default();
+            places.insert((name.clone(), account.spec.region.clone()));
+            view.each_bus(|bus| {
+                let identity = bus.status.as_ref().and_then(|status| status.common.identity.as_ref());
+                if let Some(identity) = identity.filter(|identity| identity.account == name) {
+                    places.insert((name.clone(), identity.region.clone()));
+                }
+            });
+        }
+    }
+    places
+}
+
+fn same(before: &EventSourceStatus, now: &ObservedSource) -> bool {
+    let state = match now.state {
+        SourceState::Missing if before.state == SourceState::Deleted => SourceState::Deleted,
+        state => state,
+    };
+    let expires = |at: Option<Timestamp>| at.map(Timestamp::as_second);
+    before.state == state
+        && (state != SourceState::Pending || expires(before.expiration_time.as_ref().map(|at| at.0)) == expires(now.expiration_time))
 }

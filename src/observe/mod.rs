@@ -1,17 +1,18 @@
-//! What AWS holds, for each kind: reads only, as closely as `Depth` says. Nothing here writes.
+//! What AWS holds, for each kind: reads only, as closely as `Depth` says. Nothing here writes but `Cloud::apply`.
 
 mod account;
 mod bus;
 mod rule;
 mod sink;
+mod subscription;
 
 use std::{future::Future, time::Duration};
 
 use crate::{
     api::{AwsAccount, Identity},
     aws::{Priority, Session, Sessions},
-    resources::{Depth, Managed},
-    runtime::{halt::Halt, secrets::Secrets},
+    resources::{Depth, Managed, View},
+    runtime::{children, halt::Halt, secrets::Secrets},
     steps::Step,
 };
 
@@ -28,13 +29,20 @@ pub trait Observe: Managed {
 
 /// The way to AWS for one pass of one object. Opens no session before one is needed.
 pub struct Cloud<'a> {
+    pub client: &'a kube::Client,
     pub sessions: &'a Sessions,
     pub secrets: &'a Secrets,
+    pub view: View,
     pub account: AwsAccount,
     pub region: String,
     /// How old a shared list may be in a quick sweep.
     pub quick_age: Duration,
+    /// Nothing happened but that a waiting object's next look is due.
+    pub tick: bool,
 }
+
+/// Half the time between two looks of those who wait: each look makes one list, whoever comes first.
+const SOURCE_AGE: Duration = Duration::from_millis(2_500);
 
 impl Cloud<'_> {
     pub async fn session(&self, depth: Depth) -> Result<Session, Halt> {
@@ -48,12 +56,20 @@ impl Cloud<'_> {
         if depth < Depth::Owner { self.quick_age } else { self.quick_age.min(Duration::from_secs(5)) }
     }
 
-    /// The only way from a plan to AWS.
+    /// How old the list of event sources may be.
+    pub fn source_age(&self, depth: Depth) -> Duration {
+        self.list_age(depth).min(SOURCE_AGE)
+    }
+
+    /// The only way from a plan to AWS, and to child objects.
     pub async fn apply(&self, step: &Step) -> Result<(), Halt> {
-        let session = self.session(Depth::Owner).await?;
+        let session = || self.session(Depth::Owner);
         match step {
-            Step::Events(step) => session.apply_events(step).await,
-            Step::Sqs(step) => session.apply_sqs(step).await,
+            Step::Events(step) => session().await?.apply_events(step).await,
+            Step::Sqs(step) => session().await?.apply_sqs(step).await,
+            Step::Lambda(step) => session().await?.apply_lambda(step).await,
+            Step::Logs(step) => session().await?.apply_logs(step).await,
+            Step::Child(step) => children::apply(self.client, step).await,
         }
     }
 }

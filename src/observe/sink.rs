@@ -1,6 +1,6 @@
-//! Reads a sink: its queue, and its dead-letter queue if it has one. With `permissions: External` nothing is asked.
+//! Reads a sink: its target, and the policy that lets EventBridge in. With `permissions: External` nothing is asked.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use super::{Cloud, Observe};
 use crate::{
@@ -8,7 +8,14 @@ use crate::{
     aws::Session,
     resources::{Depth, DesiredSink, ObservedSink, names},
     runtime::halt::Halt,
-    sinks::sqs::{self, DesiredSqs, ObservedQueue, ObservedSqs},
+    sinks::{
+        Observed, Type,
+        grants::Grants,
+        lambda::{self, ObservedLambda},
+        logs::{self, ObservedLogs},
+        sqs::{self, ObservedSqs},
+        type_of,
+    },
 };
 
 impl Observe for EventSink {
@@ -19,45 +26,102 @@ impl Observe for EventSink {
         desired: Option<&DesiredSink>,
         depth: Depth,
     ) -> Result<Option<ObservedSink>, Halt> {
-        let Some(spec) = self.spec.sqs.as_ref().filter(|_| self.spec.permissions == Permissions::Managed) else { return Ok(None) };
+        if self.spec.permissions == Permissions::External {
+            return Ok(None);
+        }
         let session = cloud.session(depth).await?;
-        let managed = spec.managed.as_ref();
-        let tags = managed.is_some() && depth >= Depth::Owner;
+        let look = Look { sink: self, cloud, session, identity, grants: desired.map(|desired| desired.target.grants()), depth };
+        match type_of(self)? {
+            Type::Sqs => look.sqs().await,
+            Type::Lambda => look.lambda().await,
+            Type::LogGroup => look.logs().await,
+        }
+    }
+}
+
+/// One look at one sink.
+struct Look<'a> {
+    sink: &'a EventSink,
+    cloud: &'a Cloud<'a>,
+    session: Session,
+    identity: &'a Identity,
+    /// `None` when the sink is being deleted.
+    grants: Option<&'a Grants>,
+    depth: Depth,
+}
+
+impl Look<'_> {
+    async fn sqs(&self) -> Result<Option<Observed>, Halt> {
+        let (session, identity) = (&self.session, self.identity);
+        let spec = self.sink.spec.sqs.as_ref();
+        let managed = spec.and_then(|spec| spec.managed.as_ref());
+        let tags = managed.is_some() && self.depth >= Depth::Owner;
         let queue = session.queue(&identity.name, tags).await?;
         // One that left the spec is still ours to delete.
         let wanted = managed.is_some_and(|managed| managed.dead_letter.is_some());
-        let dead_letter = if wanted || (managed.is_some() && self.had_dead_letter(&identity.arn)) {
+        let dead_letter = if wanted || (managed.is_some() && self.sink.had_dead_letter(&identity.arn)) {
             session.queue(&sqs::dead_letter_name(&identity.name), tags).await?
         } else {
             None
         };
-        let live = match (&queue, desired) {
-            (Some(queue), Some(desired)) => still_sending(&session, &identity.arn, queue, &desired.sqs, cloud.list_age(depth)).await?,
-            _ => BTreeSet::new(),
-        };
-        Ok((queue.is_some() || dead_letter.is_some()).then_some(ObservedSink { sqs: ObservedSqs { queue, dead_letter, live } }))
+        let asked = spec.is_some_and(|spec| !spec.triggers.is_empty()) || self.sink.had_triggers();
+        // A queue that is not there yet may have mappings of an earlier life.
+        let triggers = if asked { session.mappings(&identity.arn, self.depth >= Depth::Owner).await? } else { vec![] };
+        let granted = queue.as_ref().zip(self.grants).map(|(queue, grants)| sqs::granted(queue, &grants.sid)).unwrap_or_default();
+        let live = self.still_sending(&granted).await?;
+        let something = queue.is_some() || dead_letter.is_some() || !triggers.is_empty();
+        Ok(something.then_some(Observed::Sqs(ObservedSqs { queue, dead_letter, live, triggers })))
     }
-}
 
-/// Of the rules that are about to lose their permission, those that AWS still has with this queue as target or dead letter: a rule
-/// that was retained or orphaned would match events and drop them.
-async fn still_sending(
-    session: &Session,
-    queue_arn: &str,
-    queue: &ObservedQueue,
-    desired: &DesiredSqs,
-    age: Duration,
-) -> Result<BTreeSet<String>, Halt> {
-    let mut live = BTreeSet::new();
-    for source in sqs::granted(queue, &desired.sid).into_iter().filter(|source| !desired.sources.contains(source)) {
-        let Some((bus, rule)) = names::rule_of(&source).filter(|(_, rule)| *rule != "*") else { continue };
-        if session.rule(bus, rule, age).await?.is_none() {
-            continue;
-        }
-        let targets = session.targets(bus, rule).await?;
-        if targets.iter().any(|target| target.arn == queue_arn || target.dead_letter_arn.as_deref() == Some(queue_arn)) {
-            live.insert(source);
-        }
+    async fn lambda(&self) -> Result<Option<Observed>, Halt> {
+        let function = lambda::function_of(&self.identity.arn);
+        let policy = self.session.function_policy(&function).await?;
+        let before = self.sink.status.as_ref().and_then(|status| status.on_failure_arn.clone());
+        let asked = policy.is_some() && (before.is_some() || self.sink.on_failure_ref().is_some());
+        let invoke = if asked { Some(self.session.invoke_settings(&function).await?) } else { None };
+        let mut observed = ObservedLambda { policy, invoke, on_failure_before: before, live: BTreeSet::new() };
+        let granted = self.grants.map(|grants| lambda::granted(&observed, &grants.sid)).unwrap_or_default();
+        observed.live = self.still_sending(&granted).await?;
+        Ok(Some(Observed::Lambda(observed)))
     }
-    Ok(live)
+
+    async fn logs(&self) -> Result<Option<Observed>, Halt> {
+        let (session, identity, view) = (&self.session, self.identity, &self.cloud.view);
+        let managed = self.sink.spec.log_group.as_ref().is_some_and(|logs| logs.managed.is_some());
+        let group = session.log_group(&identity.name, &identity.arn, managed && self.depth >= Depth::Owner, managed).await?;
+        let name = logs::policy_name(&view.settings.installation_id);
+        let policy = session.log_policy(&name, self.cloud.list_age(self.depth)).await?;
+        let mut others = false;
+        view.each_sink(|other| {
+            let there = other.status.as_ref().and_then(|status| status.common.identity.as_ref());
+            others |= other.spec.log_group.is_some()
+                && other.spec.permissions == Permissions::Managed
+                && there.is_some_and(|there| {
+                    (&there.account_id, &there.region) == (&identity.account_id, &identity.region) && there.arn != identity.arn
+                });
+        });
+        let mut observed = ObservedLogs { group, policy, live: BTreeSet::new(), others };
+        let granted = self.grants.map(|grants| logs::granted(&observed, &grants.sid)).unwrap_or_default();
+        observed.live = self.still_sending(&granted).await?;
+        Ok(Some(Observed::LogGroup(observed)))
+    }
+
+    /// Of the rules that are about to lose their permission, those that AWS still has with this target or dead letter: a rule that was
+    /// retained or orphaned would match events and drop them.
+    async fn still_sending(&self, granted: &BTreeSet<String>) -> Result<BTreeSet<String>, Halt> {
+        let mut live = BTreeSet::new();
+        let Some(grants) = self.grants else { return Ok(live) };
+        let (arn, age) = (&self.identity.arn, self.cloud.list_age(self.depth));
+        for source in granted.iter().filter(|source| !grants.sources.contains(*source)) {
+            let Some((bus, rule)) = names::rule_of(source).filter(|(_, rule)| *rule != "*") else { continue };
+            if self.session.rule(bus, rule, age).await?.is_none() {
+                continue;
+            }
+            let targets = self.session.targets(bus, rule).await?;
+            if targets.iter().any(|target| target.arn == *arn || target.dead_letter_arn.as_ref() == Some(arn)) {
+                live.insert(source.clone());
+            }
+        }
+        Ok(live)
+    }
 }

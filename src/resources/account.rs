@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::{Managed, PlanContext, Report, View, key_of, matches};
 use crate::{
     api::{
-        AccountRef, AwsAccount, AwsAccountStatus, CommonStatus, DeletionPolicy, EventBus, EventRule, EventSink, Identity, ManagementPolicy,
+        AccountRef, AwsAccount, AwsAccountStatus, BenchlingSubscription, CommonStatus, DeletionPolicy, EventBus, EventRule, EventSink,
+        Identity, ManagementPolicy,
     },
     runtime::halt::{Class, Halt, Reason},
     steps::Step,
@@ -85,6 +86,7 @@ impl Managed for AwsAccount {
             }
         };
         view.each_bus(|o| add(EventBus::KIND, key_of(o), o.spec.account_ref.as_ref(), pinned(o)));
+        view.each_subscription(|o| add(BenchlingSubscription::KIND, key_of(o), o.spec.account_ref.as_ref(), pinned(o)));
         view.each_sink(|o| add(EventSink::KIND, key_of(o), o.spec.account_ref.as_ref(), pinned(o)));
         view.each_rule(|o| {
             if let Some(identity) = pinned(o) {

@@ -1,27 +1,43 @@
-//! `EventBus` in AWS: the default bus is only used; a custom bus is made, changed and, once empty, deleted. Pure.
+//! `EventBus` in AWS: the default bus is only used; a custom bus is made, changed and, once empty, deleted; a partner's bus takes its
+//! event source (`partner.rs`). Pure.
 
 use serde::Serialize;
 
-use super::{Managed, PlanContext, Report, View, key_of, matches, names, ownership};
+use super::{
+    Managed, PlanContext, Report, Tiding, View, key_of, matches, names, ownership,
+    partner::{self, ObservedSource},
+};
 use crate::{
     api::{CommonStatus, DeletionPolicy, EventBus, EventBusStatus, Identity, ManagementPolicy, ResourceStatus, Tags},
     runtime::halt::{Halt, Reason},
-    sinks,
+    sinks::reach,
     steps::{BusSettings, EventsStep, Step},
 };
 
 #[derive(Debug, Serialize)]
 pub struct DesiredBus {
     pub name: String,
+    /// The partner event source that the bus takes.
+    pub source: Option<String>,
     pub settings: BusSettings,
     pub tags: Tags,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObservedBus {
+    /// `None`: there is no such bus.
+    pub bus: Option<BusInAws>,
+    /// Of a partner's bus only.
+    pub source: Option<ObservedSource>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BusInAws {
     pub name: String,
     pub arn: String,
     pub settings: BusSettings,
+    /// Set when an AWS service keeps the bus.
+    pub managed_by: Option<String>,
     /// Read from [`super::Depth::Owner`] on.
     pub tags: Option<Tags>,
     /// Rules that AWS has on the bus, whoever made them; read at [`super::Depth::Delete`].
@@ -48,13 +64,14 @@ impl Managed for EventBus {
         self.spec.management_policy
     }
     fn deletion(&self) -> DeletionPolicy {
-        self.spec.deletion_policy.unwrap_or(DeletionPolicy::Delete)
+        let partner = self.spec.event_source_name.is_some();
+        self.spec.deletion_policy.unwrap_or(if partner { DeletionPolicy::Retain } else { DeletionPolicy::Delete })
     }
 
     fn place(&self, view: &View) -> Result<Identity, Halt> {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let account = view.account_for(namespace, self.spec.account_ref.as_ref())?;
-        let name = self.spec.name.clone().unwrap_or_else(|| {
+        let name = self.spec.event_source_name.as_ref().or(self.spec.name.as_ref()).cloned().unwrap_or_else(|| {
             names::default_name(namespace, self.metadata.name.as_deref().unwrap_or_default(), 256, names::events_character)
         });
         Ok(super::view::identity(&account, self.spec.region.as_ref(), name, names::bus_arn))
@@ -63,17 +80,21 @@ impl Managed for EventBus {
     fn desired(&self, view: &View, place: &Identity) -> Result<DesiredBus, Halt> {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let account = view.account_for(namespace, self.spec.account_ref.as_ref())?;
+        if self.spec.event_source_name.is_some() {
+            partner::only_one(self, place, view)?;
+        }
         let dead_letter_arn = match &self.spec.dead_letter {
             None => None,
             Some(dead_letter) => {
                 let field = "spec.deadLetter.sinkRef";
                 let sink = view.sink_for(namespace, field, &dead_letter.sink_ref)?;
-                Some(sinks::dead_letter(field, &sink, place, &place.arn, view)?)
+                Some(reach::dead_letter(field, &sink, place, &place.arn, view)?)
             }
         };
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
         Ok(DesiredBus {
             name: place.name.clone(),
+            source: self.spec.event_source_name.clone(),
             settings: BusSettings { description: self.spec.description.clone(), kms_key_id: self.spec.kms_key_id.clone(), dead_letter_arn },
             tags: ownership::tags(&account.spec.default_tags, self.spec.tags.as_ref(), &owner),
         })
@@ -82,13 +103,12 @@ impl Managed for EventBus {
     fn in_use(&self, view: &View) -> Vec<String> {
         let mut users = Vec::new();
         view.each_rule(|rule| {
-            let namespace = rule.spec.bus_ref.namespace.as_ref().or(rule.metadata.namespace.as_ref());
             // A rule that the bus never consented to cannot hold it up.
             let from = rule.metadata.namespace.as_deref().unwrap_or_default();
             let known = rule.metadata.namespace == self.metadata.namespace
                 || matches(&self.spec.allowed_namespaces, from)
                 || rule.status.as_ref().is_some_and(|status| status.common.identity.is_some());
-            if known && Some(&rule.spec.bus_ref.name) == self.metadata.name.as_ref() && namespace == self.metadata.namespace.as_ref() {
+            if known && rule.bus_key() == key_of(self) {
                 users.push(format!("EventRule {}", key_of(rule)));
             }
         });
@@ -99,25 +119,35 @@ impl Managed for EventBus {
         if context.identity.name == names::DEFAULT_BUS {
             return Ok(vec![]);
         }
+        let have = observed.and_then(|observed| observed.bus.as_ref());
+        let source = observed.and_then(|observed| observed.source.as_ref());
+        if source.is_some_and(|source| source.unchanged) {
+            return Ok(vec![]);
+        }
         let mut steps: Vec<Step> = Vec::new();
-        match (desired, observed) {
+        match (desired, have) {
             (None, None) => {}
-            (Some(want), None) => steps.push(
-                EventsStep::CreateEventBus { name: want.name.clone(), settings: want.settings.clone(), tags: want.tags.clone() }.into(),
-            ),
+            (Some(want), None) => {
+                if source.is_none_or(ObservedSource::takes_a_bus) {
+                    let (name, source) = (want.name.clone(), want.source.clone());
+                    steps
+                        .push(EventsStep::CreateEventBus { name, source, settings: want.settings.clone(), tags: want.tags.clone() }.into());
+                }
+            }
             (Some(want), Some(have)) => {
+                check_owner(have, context)?;
                 if let Some(tags) = &have.tags {
-                    ownership::check(&format!("event bus {}", have.name), tags, context)?;
                     steps.extend(ownership::tag_steps(&have.arn, &want.tags, tags, context));
                 }
                 if want.settings != have.settings {
                     steps.push(EventsStep::UpdateEventBus { name: want.name.clone(), settings: want.settings.clone() }.into());
                 }
+                if source.is_some_and(ObservedSource::waits_for_activation) {
+                    steps.push(EventsStep::ActivateEventSource { name: want.name.clone() }.into());
+                }
             }
             (None, Some(have)) => {
-                if let Some(tags) = &have.tags {
-                    ownership::check(&format!("event bus {}", have.name), tags, context)?;
-                }
+                check_owner(have, context)?;
                 if !have.rules.is_empty() {
                     return Err(Halt::blocked(
                         Reason::InUse,
@@ -134,15 +164,47 @@ impl Managed for EventBus {
         Ok(steps)
     }
 
+    fn waiting(desired: &DesiredBus, observed: Option<&ObservedBus>, place: &Identity) -> Option<Halt> {
+        desired.source.as_ref()?;
+        observed.and_then(|observed| observed.source.as_ref()).and_then(|source| source.halt(place))
+    }
+
     fn tags(desired: &DesiredBus) -> Option<&Tags> {
         Some(&desired.tags)
     }
 
     fn report(&self, status: &mut EventBusStatus, report: &Report<'_, Self>) {
-        if report.complete()
-            && let Some(identity) = &status.common.identity
+        let (observed, now) = (report.observed, report.now);
+        status.event_source = observed.and_then(|o| o.source.as_ref()).map(|source| source.status(report.applied, now));
+        let there = observed.is_some_and(|o| o.bus.is_some()) || report.complete() || created(report.applied);
+        if let Some(identity) = &status.common.identity
+            && there
         {
             status.common.resources = vec![ResourceStatus { type_: "AWS::Events::EventBus".into(), arn: identity.arn.clone() }];
+        } else if observed.and_then(|o| o.source.as_ref()).is_some_and(|source| !source.unchanged) {
+            // A partner's bus that is gone: its rules must not go on as if it were there.
+            status.common.resources.clear();
         }
     }
+
+    fn tidings(&self, before: &EventBusStatus, now: &EventBusStatus, place: &Identity) -> Vec<Tiding> {
+        partner::tidings(before.event_source.as_ref(), now.event_source.as_ref(), place)
+    }
+}
+
+fn created(applied: &[Step]) -> bool {
+    applied.iter().any(|step| matches!(step, Step::Events(EventsStep::CreateEventBus { .. })))
+}
+
+fn check_owner(have: &BusInAws, context: &PlanContext<'_>) -> Result<(), Halt> {
+    let what = format!("event bus {}", have.name);
+    if let Some(service) = &have.managed_by {
+        return Err(Halt::invalid(
+            Reason::NotOwned,
+            format!(
+                "{what} is kept by {service}: an event source of EventBridge's new kind of bus has taken the partner event source, and gives it back when it is deleted. It is left alone"
+            ),
+        ));
+    }
+    have.tags.as_ref().map_or(Ok(()), |tags| ownership::check(&what, tags, context))
 }

@@ -4,19 +4,22 @@ mod account;
 mod bus;
 pub mod names;
 pub mod ownership;
+pub mod partner;
 mod rule;
 mod sink;
+mod subscription;
 mod view;
 
 use std::{fmt, time::Duration};
 
 pub use account::{CallerIdentity, DesiredAccount};
-pub use bus::{DesiredBus, ObservedBus};
+pub use bus::{BusInAws, DesiredBus, ObservedBus};
 use k8s_openapi::jiff::Timestamp;
 use kube::CustomResourceExt;
 pub use rule::{DesiredRule, ObservedRule};
 use serde::{Serialize, de::DeserializeOwned};
 pub use sink::{DesiredSink, ObservedSink};
+pub use subscription::{DesiredSubscription, ObservedSubscription, owner_of};
 pub use view::{Guarded, Settings, View, matches};
 
 use crate::{
@@ -63,6 +66,11 @@ pub trait Managed:
         false
     }
 
+    /// Whether the object works through child objects, which deletion has to take away whatever becomes of AWS.
+    fn composed(&self) -> bool {
+        false
+    }
+
     /// Where the object lives in AWS: known before it exists.
     fn place(&self, view: &View) -> Result<Identity, Halt>;
     /// Resolves the references and says what AWS should hold.
@@ -80,9 +88,13 @@ pub trait Managed:
     fn tags(_desired: &Self::Desired) -> Option<&Tags> {
         None
     }
-    /// What part of `desired` has to wait, although the rest was applied.
-    fn waiting(_desired: &Self::Desired) -> Option<Halt> {
+    /// What has to be waited for, although all that could be applied was.
+    fn waiting(_desired: &Self::Desired, _observed: Option<&Self::Observed>, _place: &Identity) -> Option<Halt> {
         None
+    }
+    /// What is worth a Warning Event besides the conditions, and was not said before.
+    fn tidings(&self, _before: &Self::Status, _now: &Self::Status, _place: &Identity) -> Vec<Tiding> {
+        vec![]
     }
     /// Fills in what the kind says of itself, besides the common part.
     fn report(&self, status: &mut Self::Status, report: &Report<'_, Self>);
@@ -99,6 +111,15 @@ pub struct PlanContext<'a> {
     pub tag_keys: &'a [String],
     /// Only for deletion: whether what holds the data goes too, or just our traces on it.
     pub retain: bool,
+    /// Only for the deletion of a composed object: its children touch nothing in AWS.
+    pub orphan: bool,
+}
+
+/// Something to warn of, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tiding {
+    pub reason: &'static str,
+    pub message: String,
 }
 
 /// What is known at the end of a pass.
@@ -127,4 +148,10 @@ pub fn key_of<K: kube::Resource<DynamicType = ()>>(object: &K) -> String {
         Some(namespace) => format!("{namespace}/{name}"),
         None => name.to_owned(),
     }
+}
+
+/// Those of the warnings that were not there before, as Warning Events.
+pub fn new_warnings(before: &[String], now: &[String]) -> Vec<Tiding> {
+    let new = now.iter().filter(|warning| !before.contains(warning));
+    new.map(|message| Tiding { reason: "SpecWarning", message: message.clone() }).collect()
 }

@@ -59,6 +59,21 @@ pub fn queue_arn(partition: &str, region: &str, account_id: &str, queue: &str) -
     format!("arn:{partition}:sqs:{region}:{account_id}:{queue}")
 }
 
+/// Characters of log group names (API reference, `CreateLogGroup`).
+pub fn log_group_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '#')
+}
+
+/// Without the `:*` that `DescribeLogGroups` puts behind it (recorded fact G4): what `EventBridge` takes as target (D9).
+pub fn log_group_arn(partition: &str, region: &str, account_id: &str, group: &str) -> String {
+    format!("arn:{partition}:logs:{region}:{account_id}:log-group:{group}")
+}
+
+/// `function` is a name, or a name and a qualifier.
+pub fn function_arn(partition: &str, region: &str, account_id: &str, function: &str) -> String {
+    format!("arn:{partition}:lambda:{region}:{account_id}:function:{function}")
+}
+
 /// The parts of an ARN; the resource part keeps its colons and slashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arn<'a> {

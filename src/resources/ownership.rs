@@ -30,6 +30,10 @@ pub fn tags(defaults: &Tags, own: Option<&Tags>, owner: &str) -> Tags {
     tags
 }
 
+pub fn is_ours(tags: &Tags, context: &PlanContext<'_>) -> bool {
+    tags.get(OWNER_TAG).map(String::as_str) == Some(context.owner)
+}
+
 /// Whether the object may write to something that exists and bears these tags.
 pub fn check(what: &str, tags: &Tags, context: &PlanContext<'_>) -> Result<(), Halt> {
     let present = tags.get(OWNER_TAG).map(String::as_str);
@@ -84,7 +88,8 @@ mod tests {
     fn allowed(tag: Option<&str>, adopt: Option<&str>) -> bool {
         let tags = tag.map(|t| (OWNER_TAG.to_owned(), t.to_owned())).into_iter().collect();
         let identity = Identity::default();
-        check("queue q", &tags, &PlanContext { identity: &identity, owner: "me", adopt, tag_keys: &[], retain: false }).is_ok()
+        check("queue q", &tags, &PlanContext { identity: &identity, owner: "me", adopt, tag_keys: &[], retain: false, orphan: false })
+            .is_ok()
     }
 
     #[test]

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Managed, PlanContext, Report, View, key_of, matches, names, ownership, view::not_permitted};
+use super::{Managed, PlanContext, Report, Tiding, View, key_of, matches, names, ownership, subscription::owner_of, view::not_permitted};
 use crate::{
     api::{
-        CommonStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, ResourceStatus, RuleState, Tags,
-        Target, TargetStatus,
+        BusKind, CommonStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, ResourceStatus, RuleState,
+        Tags, Target, TargetStatus,
     },
+    benchling,
     runtime::halt::{Halt, Reason},
-    sinks,
+    sinks::reach,
     steps::{EventsStep, RuleSettings, Step, TargetSettings},
 };
 
@@ -30,6 +31,9 @@ pub struct DesiredRule {
     /// The first of the reasons, for the rule as a whole.
     #[serde(skip)]
     pub halt: Option<Halt>,
+    /// What is odd about the pattern.
+    #[serde(skip)]
+    pub warnings: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -47,28 +51,60 @@ pub struct ObservedRule {
 }
 
 impl EventRule {
+    /// `namespace/name` of the bus object. The bus of a subscription has the subscription's name.
+    pub fn bus_key(&self) -> String {
+        let namespace = self.spec.bus_ref.namespace.as_deref().or(self.metadata.namespace.as_deref()).unwrap_or_default();
+        format!("{namespace}/{}", self.spec.bus_ref.name)
+    }
+
     /// The bus that the rule refers to, if the bus's side consents.
     fn bus(&self, view: &View) -> Result<EventBus, Halt> {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let there = self.spec.bus_ref.namespace.as_deref().unwrap_or(namespace);
         let name = &self.spec.bus_ref.name;
-        let bus = view.bus(there, name).ok_or_else(|| {
+        let by_subscription = self.spec.bus_ref.kind == BusKind::BenchlingSubscription;
+        if by_subscription && view.subscription(there, name).is_none() {
+            return Err(Halt::blocked(
+                Reason::BusNotFound,
+                format!("spec.busRef: there is no BenchlingSubscription {there}/{name}. Create it, or correct the reference"),
+            ));
+        }
+        let bus = view.bus(there, name).filter(|bus| !by_subscription || owner_of(bus).as_ref() == Some(name));
+        let bus = bus.ok_or_else(|| {
+            if by_subscription {
+                let message = format!("spec.busRef: BenchlingSubscription {there}/{name} has no bus yet; see its conditions");
+                return Halt::blocked(Reason::BusNotReady, message);
+            }
             Halt::blocked(
                 Reason::BusNotFound,
                 format!("spec.busRef: there is no EventBus {there}/{name}. Create it, or correct the reference"),
             )
         })?;
         if there != namespace && !matches(&bus.spec.allowed_namespaces, namespace) {
-            return Err(not_permitted("spec.busRef", EventBus::KIND, &key_of(&bus), namespace));
+            let kind = <&str>::from(self.spec.bus_ref.kind);
+            return Err(not_permitted("spec.busRef", kind, &key_of(&bus), namespace));
         }
         Ok(bus)
+    }
+
+    /// The pattern in EventBridge's words, and what is odd about it.
+    fn pattern(&self, bus: &EventBus, source: &str, view: &View) -> (Option<serde_json::Value>, Vec<String>) {
+        let namespace = bus.metadata.namespace.as_deref().unwrap_or_default();
+        let subscription = owner_of(bus).and_then(|name| view.subscription(namespace, &name));
+        let included = subscription.as_ref().map(|subscription| subscription.spec.event_types.as_slice());
+        let is_benchling = source.starts_with(benchling::SOURCE_PREFIX);
+        match (&self.spec.benchling, &self.spec.event_pattern) {
+            (Some(shorthand), _) => (Some(benchling::compile(shorthand, source).into()), benchling::warnings(shorthand, included)),
+            (None, Some(pattern)) if is_benchling => (Some(pattern.clone().into()), benchling::lint(pattern, source, included)),
+            (None, pattern) => (pattern.clone().map(Into::into), vec![]),
+        }
     }
 
     fn target(&self, index: usize, target: &Target, place: &Identity, view: &View) -> Result<TargetSettings, Halt> {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let field = format!("spec.targets[{index}].sinkRef");
         let sink = view.sink_for(namespace, &field, &target.sink_ref)?;
-        let mut settings = sinks::target(&field, &sink, place, &place.arn, view)?;
+        let mut settings = reach::target(&field, &sink, place, &place.arn, view)?;
         settings.id.clone_from(&target.name);
         settings.input = target.input.clone().map(serde_json::Value::Object);
         settings.input_path.clone_from(&target.input_path);
@@ -78,7 +114,7 @@ impl EventRule {
         if let Some(dead_letter) = &target.dead_letter {
             let field = format!("spec.targets[{index}].deadLetter.sinkRef");
             let sink = view.sink_for(namespace, &field, &dead_letter.sink_ref)?;
-            settings.dead_letter_arn = Some(sinks::dead_letter(&field, &sink, place, &place.arn, view)?);
+            settings.dead_letter_arn = Some(reach::dead_letter(&field, &sink, place, &place.arn, view)?);
         }
         Ok(settings)
     }
@@ -139,6 +175,7 @@ impl Managed for EventRule {
                 format!("spec.busRef: EventBus {} is not ready; see its conditions", key_of(&bus)),
             ));
         }
+        let (pattern, warnings) = self.pattern(&bus, &bus_name, view);
         let defaults = view.account(&place.account).map(|account| account.spec.default_tags).unwrap_or_default();
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
         let (mut targets, mut waiting, mut halt) = (Vec::new(), BTreeMap::new(), None);
@@ -156,7 +193,7 @@ impl Managed for EventRule {
             name: place.name.clone(),
             settings: RuleSettings {
                 description: self.spec.description.clone(),
-                pattern: self.spec.event_pattern.clone().map(serde_json::Value::Object),
+                pattern,
                 schedule: self.spec.schedule.clone(),
                 enabled: self.spec.state == RuleState::Enabled,
             },
@@ -164,6 +201,7 @@ impl Managed for EventRule {
             targets,
             waiting,
             halt,
+            warnings,
         })
     }
 
@@ -209,7 +247,7 @@ impl Managed for EventRule {
         Ok(steps)
     }
 
-    fn waiting(desired: &DesiredRule) -> Option<Halt> {
+    fn waiting(desired: &DesiredRule, _: Option<&ObservedRule>, _: &Identity) -> Option<Halt> {
         desired.halt.clone()
     }
 
@@ -224,6 +262,8 @@ impl Managed for EventRule {
             status.common.resources = vec![ResourceStatus { type_: "AWS::Events::Rule".into(), arn: identity.arn.clone() }];
         }
         let Some(desired) = report.desired else { return };
+        status.event_pattern = desired.settings.pattern.as_ref().map(ToString::to_string);
+        status.warnings.clone_from(&desired.warnings);
         let settled = report.complete() || report.halt == desired.halt.as_ref();
         let before = std::mem::take(&mut status.targets);
         status.targets = self
@@ -246,6 +286,10 @@ impl Managed for EventRule {
             })
             .collect();
         status.targets_ready = Some(format!("{}/{}", status.targets.iter().filter(|t| t.ready).count(), status.targets.len()));
+    }
+
+    fn tidings(&self, before: &EventRuleStatus, now: &EventRuleStatus, _: &Identity) -> Vec<Tiding> {
+        super::new_warnings(&before.warnings, &now.warnings)
     }
 }
 
@@ -295,7 +339,7 @@ fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::sync::Arc;
 
     use k8s_openapi::jiff::Timestamp;
     use serde_json::json;
@@ -320,13 +364,9 @@ mod tests {
             targets: vec![target("good"), target("bad")],
             waiting: BTreeMap::new(),
             halt: None,
+            warnings: vec![],
         };
-        let settings = Settings {
-            installation_id: String::new(),
-            policy_settle: Duration::ZERO,
-            grant_grace: Duration::ZERO,
-            first_rule: Duration::ZERO,
-        };
+        let settings = Settings::default();
         let halt = Halt::new(Class::Refused, Reason::TargetRejected, "refused").of(vec!["bad".into()]);
         let now = Timestamp::UNIX_EPOCH;
         let report =

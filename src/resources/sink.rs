@@ -1,49 +1,62 @@
-//! `EventSink` in AWS: hands over to the file of its type in `sinks/`. Pure.
+//! `EventSink` in AWS: what all destinations share; the rest is in the file of its type in `sinks/`. Pure.
 
 use std::time::Duration;
 
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::Time,
+    jiff::{SignedDuration, Timestamp},
+};
 use serde::Serialize;
 
 use super::{Managed, PlanContext, Report, Settings, View, key_of, matches, names, ownership};
 use crate::{
     api::{
-        AwsAccount, CommonStatus, DeletionPolicy, EventSink, EventSinkStatus, Identity, ManagementPolicy, Permissions, ResourceStatus,
-        SqsSink, Tags,
+        AwsAccount, CommonStatus, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Identity, ManagedQueue, ManagementPolicy,
+        Permissions, ResourceStatus, SinkRef, Tags, Target,
     },
     runtime::halt::{Class, Halt, Reason},
     sinks::{
-        grants,
-        sqs::{self, DesiredQueue, DesiredSqs, ObservedSqs},
+        self, Desired, Observed, Type,
+        grants::{self, Grants},
+        lambda::{self, DesiredLambda},
+        logs::{self, DesiredLogGroup, DesiredLogs},
+        reach,
+        sqs::{self, DesiredQueue, DesiredSqs},
+        triggers, type_of,
     },
-    steps::{SqsStep, Step},
+    steps::Step,
 };
 
 #[derive(Clone, Debug, Serialize)]
 pub struct DesiredSink {
-    pub sqs: DesiredSqs,
+    pub target: Desired,
     /// `permissions: External`: nothing is asked of AWS, nothing written.
     pub external: bool,
+    pub role_arn: Option<String>,
+    /// Why a part of the spec that the rest does not need cannot be had yet.
+    #[serde(skip)]
+    pub halt: Option<Halt>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ObservedSink {
-    pub sqs: ObservedSqs,
-}
-
-fn sqs_of(sink: &EventSink) -> Result<&SqsSink, Halt> {
-    sink.spec.sqs.as_ref().ok_or_else(|| Halt::invalid(Reason::InvalidSpec, "spec: set exactly one destination: sqs"))
-}
+pub type ObservedSink = Observed;
 
 impl EventSink {
     fn account(&self, view: &View) -> Result<AwsAccount, Halt> {
         view.account_for(self.metadata.namespace.as_deref().unwrap_or_default(), self.spec.account_ref.as_ref())
     }
 
-    /// Whether status knows of a dead-letter queue that the sink made, in the spec now or not.
+    /// Whether status knows of a resource that the sink made, in the spec now or not.
+    fn knows(&self, check: impl Fn(&ResourceStatus) -> bool) -> bool {
+        self.current().is_some_and(|status| status.common.resources.iter().any(check))
+    }
+
     pub fn had_dead_letter(&self, queue_arn: &str) -> bool {
         let arn = sqs::dead_letter_name(queue_arn);
-        self.current().is_some_and(|status| status.common.resources.iter().any(|resource| resource.arn == arn))
+        self.knows(|resource| resource.arn == arn)
+    }
+
+    pub fn had_triggers(&self) -> bool {
+        self.knows(|resource| resource.type_ == "AWS::Lambda::EventSourceMapping")
     }
 
     /// A new sink that no rule names yet waits a moment, for rules that are applied together with it.
@@ -59,6 +72,124 @@ impl EventSink {
             _ => Ok(()),
         }
     }
+
+    fn grants(&self, view: &View, place: &Identity, owner: &str) -> Grants {
+        let wanted = grants::wanted(self, view);
+        let before = self.current().map_or(&[][..], |status| &status.grants);
+        Grants {
+            arn: place.arn.clone(),
+            sid: ownership::sid(owner),
+            sources: grants::held(&wanted, before, view.now, &view.settings),
+            forgotten: !view.settings.grant_grace.is_zero()
+                && before.is_empty()
+                && self.current().is_none_or(|status| status.common.applied.is_none()),
+            wanted,
+        }
+    }
+
+    fn sqs(&self, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> Result<DesiredSqs, Halt> {
+        let spec = self.spec.sqs.as_ref();
+        let grants = self.grants(view, place, owner);
+        if spec.is_some_and(|spec| spec.managed.is_some()) && grants.wanted.is_empty() {
+            self.wait_for_first_rule(view)?;
+        }
+        let tags = |own: Option<&Tags>| ownership::tags(&account.spec.default_tags, own, owner);
+        let queue = |name: String, spec: &ManagedQueue, attributes| DesiredQueue {
+            arn: names::queue_arn(&place.partition, &place.region, &place.account_id, &name),
+            name,
+            attributes,
+            tags: tags(spec.tags.as_ref()),
+        };
+        let managed = spec.and_then(|spec| spec.managed.as_ref());
+        let dead_letter = managed
+            .filter(|managed| managed.dead_letter.is_some())
+            .map(|managed| queue(sqs::dead_letter_name(&place.name), managed, sqs::dead_letter_attributes(managed)));
+        let attributes = |managed| sqs::attributes(managed, dead_letter.as_ref().map(|d| d.arn.as_str()));
+        let triggers = spec.map(|spec| spec.triggers.as_slice()).unwrap_or_default();
+        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        for (index, trigger) in triggers.iter().enumerate() {
+            let field = format!("spec.sqs.triggers[{index}].functionArn");
+            view.permit_arn(account, namespace, &field, &trigger.function_arn)?;
+            in_place(&field, &trigger.function_arn, place)?;
+        }
+        Ok(DesiredSqs {
+            managed: managed.map(|managed| queue(place.name.clone(), managed, attributes(managed))),
+            dead_letter,
+            name: place.name.clone(),
+            grants,
+            triggers: triggers.iter().map(|trigger| triggers::desired(trigger, &tags(None))).collect(),
+        })
+    }
+
+    /// The failure destination waits for its queue; the permission does not wait for it.
+    fn on_failure(&self, view: &View, place: &Identity) -> Result<Option<String>, Halt> {
+        let Some(on_failure) = self.spec.lambda.as_ref().and_then(|lambda| lambda.on_failure.as_ref()) else { return Ok(None) };
+        let field = "spec.lambda.onFailure.sinkRef";
+        let sink = view.sink_for(self.metadata.namespace.as_deref().unwrap_or_default(), field, &on_failure.sink_ref)?;
+        let arn = reach::standard_queue(field, &sink, place)?;
+        if reach::exists(&sink) {
+            return Ok(Some(arn));
+        }
+        Err(Halt::blocked(Reason::SinkNotReady, format!("{field}: EventSink {} is not ready; see its conditions", key_of(&sink))))
+    }
+
+    fn logs(&self, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> DesiredLogs {
+        let managed = self.spec.log_group.as_ref().and_then(|spec| spec.managed.as_ref());
+        DesiredLogs {
+            name: place.name.clone(),
+            managed: managed.map(|managed| DesiredLogGroup {
+                class: managed.class.map(|class| class.to_string()),
+                retention_days: managed.retention_days,
+                kms_key_arn: managed.kms_key_arn.clone(),
+                tags: ownership::tags(&account.spec.default_tags, managed.tags.as_ref(), owner),
+            }),
+            grants: self.grants(view, place, owner),
+            policy: logs::policy_name(&view.settings.installation_id),
+        }
+    }
+
+    /// The queue that takes what the function failed to work off.
+    pub fn on_failure_ref(&self) -> Option<&SinkRef> {
+        self.spec.lambda.as_ref()?.on_failure.as_ref().map(|on_failure| &on_failure.sink_ref)
+    }
+
+    /// ARN and field of what exists already, and how its ARN is made from its name.
+    fn existing(&self) -> Option<(&'static str, String, ArnOf)> {
+        let spec = &self.spec;
+        let queue = spec.sqs.as_ref().and_then(|sqs| sqs.existing.as_ref()).map(|queue| &queue.arn);
+        let group = spec.log_group.as_ref().and_then(|logs| logs.existing.as_ref()).map(|group| &group.arn);
+        match (queue, &spec.lambda, group) {
+            (Some(arn), ..) => Some(("spec.sqs.existing.arn", arn.clone(), names::queue_arn)),
+            (_, Some(lambda), _) => Some(("spec.lambda.existing.arn", lambda.existing.arn.clone(), names::function_arn)),
+            (.., Some(arn)) => Some(("spec.logGroup.existing.arn", arn.trim_end_matches(":*").to_owned(), names::log_group_arn)),
+            _ => None,
+        }
+    }
+
+    /// Whether a reference, made from this namespace, means the sink.
+    fn refers(&self, from: Option<&str>, reference: &SinkRef) -> bool {
+        Some(&reference.name) == self.metadata.name.as_ref()
+            && reference.namespace.as_deref().or(from) == self.metadata.namespace.as_deref()
+    }
+}
+
+type ArnOf = fn(&str, &str, &str, &str) -> String;
+
+/// A function that works a queue off is of the queue's account and region.
+fn in_place(field: &str, arn: &str, place: &Identity) -> Result<(), Halt> {
+    let fits = names::Arn::parse(arn).is_some_and(|a| {
+        (a.partition, a.region, a.account_id) == (place.partition.as_str(), place.region.as_str(), place.account_id.as_str())
+    });
+    if fits {
+        return Ok(());
+    }
+    Err(Halt::invalid(
+        Reason::InvalidSpec,
+        format!(
+            "{field}: {arn} is not in partition {}, region {} and account {}, which accountRef and region say. Correct one or the other",
+            place.partition, place.region, place.account_id
+        ),
+    ))
 }
 
 impl Managed for EventSink {
@@ -91,79 +222,85 @@ impl Managed for EventSink {
     fn place(&self, view: &View) -> Result<Identity, Halt> {
         let account = self.account(view)?;
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
-        let sqs = sqs_of(self)?;
-        if let Some(existing) = &sqs.existing {
-            view.permit_arn(&account, namespace, "spec.sqs.existing.arn", &existing.arn)?;
-            return existing_place(&account, self.spec.region.as_ref(), &existing.arn);
+        let region = self.spec.region.as_ref();
+        if let Some((field, arn, arn_of)) = self.existing() {
+            view.permit_arn(&account, namespace, field, &arn)?;
+            let parsed = names::Arn::parse(&arn).ok_or_else(|| Halt::invalid(Reason::InvalidSpec, format!("{field}: {arn} is no ARN")))?;
+            let name = parsed.resource.trim_start_matches("function:").trim_start_matches("log-group:").to_owned();
+            let place = super::view::identity(&account, region, name, arn_of);
+            in_place(field, &arn, &place)?;
+            return Ok(place);
         }
-        let managed = sqs.managed.clone().unwrap_or_default();
+        let name = self.metadata.name.as_deref().unwrap_or_default();
+        if type_of(self)? == Type::LogGroup {
+            let managed = self.spec.log_group.as_ref().and_then(|logs| logs.managed.as_ref());
+            let name = managed
+                .and_then(|managed| managed.name.clone())
+                .unwrap_or_else(|| format!("{}{}", logs::PREFIX, names::default_name(namespace, name, 500, names::log_group_character)));
+            return Ok(super::view::identity(&account, region, name, names::log_group_arn));
+        }
+        let managed = self.spec.sqs.as_ref().and_then(|sqs| sqs.managed.clone()).unwrap_or_default();
         let suffix = if managed.fifo.is_some() { ".fifo" } else { "" };
         let name = managed.name.unwrap_or_else(|| {
             // Room for `-dlq` and `.fifo` within SQS's 80 characters.
-            let base = names::default_name(namespace, self.metadata.name.as_deref().unwrap_or_default(), 71, names::queue_character);
+            let base = names::default_name(namespace, name, 71, names::queue_character);
             format!("{base}{suffix}")
         });
-        Ok(super::view::identity(&account, self.spec.region.as_ref(), name, names::queue_arn))
+        Ok(super::view::identity(&account, region, name, names::queue_arn))
     }
 
     fn desired(&self, view: &View, place: &Identity) -> Result<DesiredSink, Halt> {
         let account = self.account(view)?;
-        let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
-        let wanted = grants::wanted(self, view);
-        let before = self.current().map_or(&[][..], |status| &status.grants);
-        let spec = sqs_of(self)?;
-        if spec.managed.is_some() && wanted.is_empty() {
-            self.wait_for_first_rule(view)?;
+        if let Some(role) = &self.spec.role_arn {
+            view.permit_role(&account, self.metadata.namespace.as_deref().unwrap_or_default(), "spec.roleArn", role)?;
         }
-        let queue = |name: String, spec: &crate::api::ManagedQueue, attributes| DesiredQueue {
-            arn: names::queue_arn(&place.partition, &place.region, &place.account_id, &name),
-            name,
-            attributes,
-            tags: ownership::tags(&account.spec.default_tags, spec.tags.as_ref(), &owner),
+        let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
+        let mut halt = None;
+        let target = match type_of(self)? {
+            Type::Sqs => Desired::Sqs(self.sqs(view, &account, place, &owner)?),
+            Type::Lambda => {
+                let before = self.current().and_then(|status| status.on_failure_arn.clone());
+                let on_failure = self.on_failure(view, place).unwrap_or_else(|why| {
+                    halt = Some(why);
+                    before
+                });
+                Desired::Lambda(DesiredLambda {
+                    function: lambda::function_of(&place.arn),
+                    grants: self.grants(view, place, &owner),
+                    on_failure,
+                })
+            }
+            Type::LogGroup => Desired::LogGroup(self.logs(view, &account, place, &owner)),
         };
-        let managed = spec.managed.as_ref();
-        let dead_letter = managed
-            .filter(|managed| managed.dead_letter.is_some())
-            .map(|managed| queue(sqs::dead_letter_name(&place.name), managed, sqs::dead_letter_attributes(managed)));
-        let managed = managed
-            .map(|managed| queue(place.name.clone(), managed, sqs::attributes(managed, dead_letter.as_ref().map(|d| d.arn.as_str()))));
-        let sqs = DesiredSqs {
-            managed,
-            dead_letter,
-            arn: place.arn.clone(),
-            name: place.name.clone(),
-            sid: ownership::sid(&owner),
-            sources: grants::held(&wanted, before, view.now, &view.settings),
-            forgotten: !view.settings.grant_grace.is_zero()
-                && before.is_empty()
-                && self.current().is_none_or(|status| status.common.applied.is_none()),
-            wanted,
-        };
-        Ok(DesiredSink { sqs, external: self.spec.permissions == Permissions::External })
+        Ok(DesiredSink { target, external: self.spec.permissions == Permissions::External, role_arn: self.spec.role_arn.clone(), halt })
     }
 
     fn in_use(&self, view: &View) -> Vec<String> {
-        let (namespace, name) = (self.metadata.namespace.as_deref(), self.metadata.name.as_deref().unwrap_or_default());
         let mut users = Vec::new();
-        let is_me = |from: Option<&str>, r: &crate::api::SinkRef| r.name == name && r.namespace.as_deref().or(from) == namespace;
         // Whom the sink never consented to cannot hold it up.
+        let namespace = self.metadata.namespace.as_deref();
         let consents = |from: Option<&str>| from == namespace || matches(&self.spec.allowed_namespaces, from.unwrap_or_default());
         let arn = self.current().and_then(|status| status.common.identity.as_ref()).map(|identity| &identity.arn);
-        let sends = |rule: &crate::api::EventRule| {
-            rule.status.as_ref().is_some_and(|s| s.targets.iter().any(|t| t.arn.is_some() && t.arn.as_ref() == arn))
-        };
+        let sends =
+            |rule: &EventRule| rule.status.as_ref().is_some_and(|s| s.targets.iter().any(|t| t.arn.is_some() && t.arn.as_ref() == arn));
         view.each_rule(|rule| {
             let from = rule.metadata.namespace.as_deref();
             let refers =
-                |t: &crate::api::Target| is_me(from, &t.sink_ref) || t.dead_letter.as_ref().is_some_and(|d| is_me(from, &d.sink_ref));
+                |t: &Target| self.refers(from, &t.sink_ref) || t.dead_letter.as_ref().is_some_and(|d| self.refers(from, &d.sink_ref));
             if rule.spec.targets.iter().any(refers) && (consents(from) || sends(rule)) {
                 users.push(format!("EventRule {}", key_of(rule)));
             }
         });
         view.each_bus(|bus| {
             let from = bus.metadata.namespace.as_deref();
-            if bus.spec.dead_letter.as_ref().is_some_and(|d| is_me(from, &d.sink_ref)) && consents(from) {
+            if bus.spec.dead_letter.as_ref().is_some_and(|d| self.refers(from, &d.sink_ref)) && consents(from) {
                 users.push(format!("EventBus {}", key_of(bus)));
+            }
+        });
+        view.each_sink(|sink| {
+            let from = sink.metadata.namespace.as_deref();
+            if sink.on_failure_ref().is_some_and(|reference| self.refers(from, reference)) && consents(from) {
+                users.push(format!("EventSink {}", key_of(sink)));
             }
         });
         users
@@ -173,7 +310,7 @@ impl Managed for EventSink {
         if desired.is_some_and(|d| d.external) {
             return Ok(vec![]);
         }
-        sqs::plan(desired.map(|d| &d.sqs), observed.map(|o| &o.sqs), context)
+        sinks::plan(desired.map(|d| &d.target), observed, context)
     }
 
     fn look_again(status: &EventSinkStatus, now: Timestamp, settings: &Settings) -> Option<Duration> {
@@ -181,44 +318,60 @@ impl Managed for EventSink {
     }
 
     fn tags(desired: &DesiredSink) -> Option<&Tags> {
-        desired.sqs.managed.as_ref().map(|queue| &queue.tags)
+        desired.target.tags()
+    }
+
+    fn waiting(desired: &DesiredSink, observed: Option<&ObservedSink>, _: &Identity) -> Option<Halt> {
+        desired.halt.clone().or_else(|| desired.target.waiting(observed).filter(|_| !desired.external))
     }
 
     fn report(&self, status: &mut EventSinkStatus, report: &Report<'_, Self>) {
-        status.type_ = Some("sqs".into());
-        let Some(desired) = report.desired.filter(|_| report.complete()) else { return };
-        let sqs = &desired.sqs;
-        let dead_letter = (sqs.dead_letter.is_some() || self.had_dead_letter(&sqs.arn)).then(|| sqs::dead_letter_name(&sqs.arn));
-        let queues = [Some(sqs.arn.clone()), dead_letter];
-        status.common.resources = queues.into_iter().flatten().map(|arn| ResourceStatus { type_: "AWS::SQS::Queue".into(), arn }).collect();
+        status.type_ = type_of(self).ok().map(|type_| <&str>::from(type_).to_owned());
+        let last = report.observed.and_then(Observed::logs).and_then(|logs| logs.group.as_ref()).and_then(|group| group.last_event);
+        if let Some(last) = last.and_then(|ms| Timestamp::from_second(ms / 1_000).ok()) {
+            status.last_event_time = Some(Time(last));
+        }
+        let Some(desired) = report.desired else { return };
+        let target = &desired.target;
         if desired.external {
-            status.grants.clear();
-            let statement = grants::sqs_statement(&sqs.sid, &sqs.arn, &sqs.sources);
-            status.required_statement = (!sqs.sources.is_empty()).then(|| statement.to_string());
+            if report.complete() {
+                status.common.resources = resources(self, target, None);
+                status.grants.clear();
+                let statements = target.required_statements();
+                status.required_statement = match statements.as_slice() {
+                    [] => None,
+                    [one] => Some(one.to_string()),
+                    many => Some(serde_json::json!(many).to_string()),
+                };
+            }
             return;
         }
-        status.required_statement = None;
-        let sources = sqs::sources_in_policy(sqs, report.observed.map(|o| &o.sqs));
+        if report.complete() {
+            status.required_statement = None;
+            if let Desired::Lambda(lambda) = target {
+                status.on_failure_arn.clone_from(&lambda.on_failure);
+            }
+        }
+        // What failed or waits besides the permission does not keep the rules waiting.
+        if !report.complete() && !target.permitted(report.observed, report.applied) {
+            return;
+        }
+        status.common.resources = resources(self, target, report.observed);
+        let sources = target.sources_in_policy(report.observed);
         // Whoever is in the policy but not wanted any more is what `held` kept for its grace period.
         let before = std::mem::take(&mut status.grants);
-        let born = report.applied.iter().any(|step| matches!(step, Step::Sqs(SqsStep::CreateQueue { name, .. }) if *name == sqs.name));
-        status.grants = grants::rows(&sources, &sqs.wanted, &before, born, report.now, report.settings);
+        let settle = if target.born(report.applied) { Duration::ZERO } else { target.settle(report.settings) };
+        status.grants = grants::rows(&sources, &target.grants().wanted, &before, settle, report.now);
     }
 }
 
-/// An existing queue must be of the account and region that the object says.
-fn existing_place(account: &AwsAccount, region: Option<&String>, arn: &str) -> Result<Identity, Halt> {
-    let field = "spec.sqs.existing.arn";
-    let parsed = names::Arn::parse(arn).ok_or_else(|| Halt::invalid(Reason::InvalidSpec, format!("{field}: {arn} is no ARN")))?;
-    let place = super::view::identity(account, region, parsed.resource.to_owned(), names::queue_arn);
-    if place.arn != arn {
-        return Err(Halt::invalid(
-            Reason::InvalidSpec,
-            format!(
-                "{field}: {arn} is not in partition {}, region {} and account {}, which accountRef and region say. Correct one or the other",
-                place.partition, place.region, place.account_id
-            ),
-        ));
+fn resources(sink: &EventSink, target: &Desired, observed: Option<&Observed>) -> Vec<ResourceStatus> {
+    let mut resources = target.resources(observed);
+    if let Desired::Sqs(sqs) = target
+        && sqs.dead_letter.is_none()
+        && sink.had_dead_letter(&sqs.grants.arn)
+    {
+        resources.push(("AWS::SQS::Queue", sqs::dead_letter_name(&sqs.grants.arn)));
     }
-    Ok(place)
+    resources.into_iter().map(|(type_, arn)| ResourceStatus { type_: type_.into(), arn }).collect()
 }

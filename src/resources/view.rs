@@ -12,16 +12,18 @@ use wildmatch::WildMatch;
 
 use super::key_of;
 use crate::{
-    api::{AccountRef, AwsAccount, EventBus, EventRule, EventSink, Identity, SinkRef},
+    api::{AccountRef, AwsAccount, BenchlingSubscription, EventBus, EventRule, EventSink, Identity, SinkRef},
     runtime::halt::{Halt, Reason},
 };
 
 /// What the operator was started with, as far as the pure phases need it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub installation_id: String,
-    /// How long a permission that was added to an existing policy may take to work.
+    /// How long a permission that was added to the policy of an existing queue may take to work.
     pub policy_settle: Duration,
+    /// The same for functions and log groups.
+    pub permission_settle: Duration,
     /// How long a permission outlives its rule: EventBridge retries deliveries for up to 24 hours.
     pub grant_grace: Duration,
     /// How long a new sink waits for its first rule, so that the queue is born with its policy.
@@ -34,6 +36,7 @@ pub type Guarded<K> = DeserializeGuard<K>;
 #[derive(Clone)]
 pub struct View {
     pub accounts: Store<Guarded<AwsAccount>>,
+    pub subscriptions: Store<Guarded<BenchlingSubscription>>,
     pub buses: Store<Guarded<EventBus>>,
     pub rules: Store<Guarded<EventRule>>,
     pub sinks: Store<Guarded<EventSink>>,
@@ -59,6 +62,14 @@ impl View {
         readable(&self.buses, &ObjectRef::new(name).within(namespace))
     }
 
+    pub fn subscription(&self, namespace: &str, name: &str) -> Option<BenchlingSubscription> {
+        readable(&self.subscriptions, &ObjectRef::new(name).within(namespace))
+    }
+
+    pub fn rule(&self, namespace: &str, name: &str) -> Option<EventRule> {
+        readable(&self.rules, &ObjectRef::new(name).within(namespace))
+    }
+
     pub fn sink(&self, namespace: &str, name: &str) -> Option<EventSink> {
         readable(&self.sinks, &ObjectRef::new(name).within(namespace))
     }
@@ -70,6 +81,10 @@ impl View {
 
     pub fn each_bus(&self, mut f: impl FnMut(&EventBus)) {
         self.buses.state().iter().filter_map(|guarded| guarded.0.as_ref().ok()).for_each(&mut f);
+    }
+
+    pub fn each_subscription(&self, mut f: impl FnMut(&BenchlingSubscription)) {
+        self.subscriptions.state().iter().filter_map(|guarded| guarded.0.as_ref().ok()).for_each(&mut f);
     }
 
     pub fn each_sink(&self, mut f: impl FnMut(&EventSink)) {
@@ -110,6 +125,20 @@ impl View {
             Reason::ArnNotPermitted,
             format!(
                 "{field}: AwsAccount {:?} does not let namespace {namespace:?} name {arn}. Its owner can add the ARN, or a pattern, to spec.grants[].arns",
+                account.metadata.name.as_deref().unwrap_or_default()
+            ),
+        ))
+    }
+
+    /// Refuses a role that the account's grants do not let the namespace hand to AWS.
+    pub fn permit_role(&self, account: &AwsAccount, namespace: &str, field: &str, role: &str) -> Result<(), Halt> {
+        if account.spec.grants.iter().any(|grant| matches(&grant.namespaces, namespace) && matches(&grant.roles, role)) {
+            return Ok(());
+        }
+        Err(Halt::blocked(
+            Reason::ArnNotPermitted,
+            format!(
+                "{field}: AwsAccount {:?} does not let namespace {namespace:?} hand role {role} to AWS. Its owner can add the ARN, or a pattern, to spec.grants[].roles",
                 account.metadata.name.as_deref().unwrap_or_default()
             ),
         ))

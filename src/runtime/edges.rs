@@ -4,14 +4,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::{
-    api::{AwsAccount, EventBus, EventRule, EventSink, SinkRef},
-    resources::{Managed, View, matches},
+    api::{AwsAccount, BenchlingSubscription, EventBus, EventRule, EventSink, SinkRef},
+    resources::{Managed, View, key_of, matches, owner_of},
 };
 
 /// An object to look at again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Wake {
     Account(ObjectRef<AwsAccount>),
+    Subscription(ObjectRef<BenchlingSubscription>),
     Bus(ObjectRef<EventBus>),
     Rule(ObjectRef<EventRule>),
     Sink(ObjectRef<EventSink>),
@@ -48,6 +49,20 @@ fn outward<K: Managed>(object: &K, more: impl std::fmt::Debug) -> String {
     format!("{:?} {} {ready:?} {more:?}", meta.generation, deleting(meta))
 }
 
+/// The subscription that made the object.
+fn owner<K: Managed>(child: &K) -> Option<Wake> {
+    let owner = owner_of(child)?;
+    Some(Wake::Subscription(ObjectRef::new(&owner).within(child.meta().namespace.as_deref().unwrap_or_default())))
+}
+
+/// What the subscription that made the object tells of it.
+fn told<K: Managed>(child: &K) -> Option<String> {
+    owner_of(child)?;
+    let conditions = child.current().map(|status| &K::common(status).conditions)?;
+    let ready = conditions.iter().find(|condition| condition.type_ == "Ready")?;
+    Some(format!("{} {} {}", ready.status, ready.reason, ready.message))
+}
+
 /// Accounts that are being deleted wait for the last object that uses them.
 fn deleting_accounts(view: &View) -> impl Iterator<Item = Wake> {
     let accounts = view.accounts.state();
@@ -80,6 +95,11 @@ impl Edges for AwsAccount {
                 wakes.push(Wake::Bus(reference(&bus.metadata)));
             }
         });
+        view.each_subscription(|subscription| {
+            if named(subscription.spec.account_ref.as_ref()) {
+                wakes.push(Wake::Subscription(reference(&subscription.metadata)));
+            }
+        });
         view.each_sink(|sink| {
             if named(sink.spec.account_ref.as_ref()) {
                 wakes.push(Wake::Sink(reference(&sink.metadata)));
@@ -104,12 +124,38 @@ fn sinks_of(rule: &EventRule) -> impl Iterator<Item = &SinkRef> {
     rule.spec.targets.iter().flat_map(|target| std::iter::once(&target.sink_ref).chain(target.dead_letter.as_ref().map(|d| &d.sink_ref)))
 }
 
+impl Edges for BenchlingSubscription {
+    fn wakes(&self, view: &View) -> Vec<Wake> {
+        let mut wakes = Vec::new();
+        // The event types that it includes are what its rules are checked against.
+        view.each_rule(|rule| {
+            if rule.bus_key() == key_of(self) {
+                wakes.push(Wake::Rule(reference(&rule.metadata)));
+            }
+        });
+        wakes.extend(deleting_accounts(view));
+        wakes
+    }
+
+    fn outward(&self) -> String {
+        format!("{:?} {}", self.metadata.generation, deleting(&self.metadata))
+    }
+}
+
 impl Edges for EventBus {
     fn wakes(&self, view: &View) -> Vec<Wake> {
         let mut wakes: Vec<_> = self.spec.dead_letter.iter().map(|d| sink_of(&self.metadata, &d.sink_ref)).collect();
+        wakes.extend(owner(self));
+        if self.spec.event_source_name.is_some() {
+            // Whoever waits for the same source may have it once this one is gone.
+            view.each_bus(|other| {
+                if other.spec.event_source_name == self.spec.event_source_name && other.metadata.uid != self.metadata.uid {
+                    wakes.push(Wake::Bus(reference(&other.metadata)));
+                }
+            });
+        }
         view.each_rule(|rule| {
-            let namespace = rule.spec.bus_ref.namespace.as_ref().or(rule.metadata.namespace.as_ref());
-            if Some(&rule.spec.bus_ref.name) == self.metadata.name.as_ref() && namespace == self.metadata.namespace.as_ref() {
+            if rule.bus_key() == key_of(self) {
                 wakes.push(Wake::Rule(reference(&rule.metadata)));
                 // Their sinks cannot know the rules' ARNs before the bus is known.
                 wakes.extend(sinks_of(rule).map(|sink| sink_of(&rule.metadata, sink)));
@@ -120,16 +166,22 @@ impl Edges for EventBus {
     }
 
     fn outward(&self) -> String {
-        outward(self, ())
+        let status = self.status.as_ref();
+        let there = status.is_some_and(|status| !status.common.resources.is_empty());
+        outward(self, (there, told(self), owner_of(self).and_then(|_| status?.event_source.as_ref())))
     }
 }
 
 impl Edges for EventRule {
     fn wakes(&self, view: &View) -> Vec<Wake> {
         let mut wakes: Vec<_> = sinks_of(self).map(|sink| sink_of(&self.metadata, sink)).collect();
+        wakes.extend(owner(self));
         let namespace = self.spec.bus_ref.namespace.as_deref().or(self.metadata.namespace.as_deref()).unwrap_or_default();
         if view.bus(namespace, &self.spec.bus_ref.name).is_some_and(|bus| deleting(&bus.metadata)) {
             wakes.push(Wake::Bus(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
+        }
+        if view.subscription(namespace, &self.spec.bus_ref.name).is_some_and(|subscription| deleting(&subscription.metadata)) {
+            wakes.push(Wake::Subscription(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
         }
         wakes.extend(deleting_accounts(view));
         wakes
@@ -137,14 +189,21 @@ impl Edges for EventRule {
 
     fn outward(&self) -> String {
         // Sinks and buses care for what a rule wants, not for how far it has come.
-        format!("{:?} {}", self.metadata.generation, deleting(&self.metadata))
+        format!("{:?} {} {:?}", self.metadata.generation, deleting(&self.metadata), told(self))
     }
 }
 
 impl Edges for EventSink {
     fn wakes(&self, view: &View) -> Vec<Wake> {
         let me = sink_of(&self.metadata, &SinkRef { name: self.metadata.name.clone().unwrap_or_default(), namespace: None });
-        let mut wakes = Vec::new();
+        let mut wakes: Vec<_> = owner(self).into_iter().collect();
+        // A failure destination waits for its queue, and a queue that is being deleted for who sends there.
+        wakes.extend(self.on_failure_ref().map(|sink| sink_of(&self.metadata, sink)));
+        view.each_sink(|sink| {
+            if sink.on_failure_ref().is_some_and(|named| sink_of(&sink.metadata, named) == me) {
+                wakes.push(Wake::Sink(reference(&sink.metadata)));
+            }
+        });
         view.each_rule(|rule| {
             if sinks_of(rule).any(|sink| sink_of(&rule.metadata, sink) == me) {
                 wakes.push(Wake::Rule(reference(&rule.metadata)));
@@ -160,6 +219,9 @@ impl Edges for EventSink {
     }
 
     fn outward(&self) -> String {
-        outward(self, self.status.as_ref().map(|status| &status.grants))
+        let status = self.status.as_ref();
+        let there = status.is_some_and(|status| !status.common.resources.is_empty());
+        let last_event = owner_of(self).and_then(|_| status?.last_event_time.as_ref());
+        outward(self, (there, status.map(|status| &status.grants), told(self), last_event))
     }
 }

@@ -26,6 +26,20 @@ pub enum Reason {
     SinkNotReady,
     ReferenceNotPermitted,
     SecretNotFound,
+    /// The partner has not made the event source yet.
+    SourceNotFound,
+    /// No bus took the event source in time, and AWS deleted it.
+    SourceExpired,
+    /// The partner deleted the event source.
+    SourceDeleted,
+    /// The event source is in another region or account.
+    SourceElsewhere,
+    /// Another object stands for the event source already.
+    SourceTaken,
+    /// The queue, function or log group that the sink names does not exist.
+    TargetNotFound,
+    /// The resource policy has no room for another statement.
+    PolicyFull,
     /// A new permission is there, and AWS may take this long to honour it.
     PermissionSettling,
     /// Something still needs the object that is to be deleted.
@@ -46,6 +60,14 @@ pub enum Reason {
     Conflict,
 }
 
+impl Reason {
+    /// The reason that is spelt like this.
+    pub fn named(word: &str) -> Option<Self> {
+        use strum::IntoEnumIterator;
+        Self::iter().find(|reason| <&str>::from(*reason) == word)
+    }
+}
+
 /// What kind of stop it is. One match gives the retry, one the conditions, and the name is the metric's label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 pub enum Class {
@@ -53,6 +75,8 @@ pub enum Class {
     Blocked,
     /// Waits for a moment that is known.
     Until(Timestamp),
+    /// Waits for something in AWS that somebody else makes; looked for at short intervals, by one list for all who wait.
+    Polled,
     /// Our own check says no: waits for a change of the object.
     Invalid,
     /// AWS says no: again within five minutes, for rights and quotas change without telling us.
@@ -111,7 +135,8 @@ impl Halt {
         let exponential =
             |first_ms: u64, cap: Duration| Duration::from_millis(first_ms.saturating_mul(1 << failures.saturating_sub(1).min(16))).min(cap);
         match self.class {
-            Class::Blocked | Class::Invalid => LOOK_AGAIN,
+            // `Polled` is cut short by the next tick of the poll.
+            Class::Blocked | Class::Polled | Class::Invalid => LOOK_AGAIN,
             Class::Until(when) => {
                 Duration::try_from(when.duration_since(now)).unwrap_or_default().clamp(Duration::from_millis(50), LOOK_AGAIN)
             }
@@ -156,9 +181,16 @@ mod tests {
     #[test]
     fn nothing_waits_longer_than_five_minutes() {
         let far = Timestamp::UNIX_EPOCH + k8s_openapi::jiff::SignedDuration::from_hours(9);
-        for class in
-            [Class::Blocked, Class::Until(far), Class::Invalid, Class::Refused, Class::Throttled, Class::Transient, Class::Conflict]
-        {
+        for class in [
+            Class::Blocked,
+            Class::Polled,
+            Class::Until(far),
+            Class::Invalid,
+            Class::Refused,
+            Class::Throttled,
+            Class::Transient,
+            Class::Conflict,
+        ] {
             let halt = Halt::new(class, Reason::Unavailable, "");
             assert!(halt.retry(40, Timestamp::UNIX_EPOCH) <= LOOK_AGAIN, "{class:?}");
         }

@@ -16,6 +16,9 @@ pub struct Remembered {
     pub written: Option<String>,
     /// In how long the object asked to be looked at again.
     pub look_again: Option<Duration>,
+    /// The object waits for something in AWS that is polled for, and was looked at closely up to this moment; until the next sweep only
+    /// the shared list is looked at.
+    pub polling_until: Option<Instant>,
     /// When this process saw the object first.
     pub first_seen: Instant,
     /// The object is gone, and so shall be what is remembered of it.
@@ -28,15 +31,25 @@ pub struct Sweeps {
     pub started: Instant,
     pub quick: Duration,
     pub full: Duration,
+    /// Between two looks of those who wait for something in AWS.
+    pub poll: Duration,
 }
 
 impl Sweeps {
     /// How long until the next tick, with a jitter that stays within the age that a shared list may have.
     pub fn next(&self, now: Instant) -> Duration {
-        let quick = self.quick.max(Duration::from_millis(100));
-        let past = now.duration_since(self.started).as_millis() % quick.as_millis();
-        let wait = quick.saturating_sub(Duration::from_millis(u64::try_from(past).unwrap_or_default()));
-        wait + quick.mul_f64(fastrand::f64() / 20.0)
+        self.tick(now, self.quick) + self.quick.mul_f64(fastrand::f64() / 20.0)
+    }
+
+    /// In how long those who wait look again: all at the same ticks too.
+    pub fn next_poll(&self, now: Instant) -> Duration {
+        self.tick(now, self.poll) + Duration::from_millis(fastrand::u64(0..50))
+    }
+
+    fn tick(&self, now: Instant, every: Duration) -> Duration {
+        let every = every.max(Duration::from_millis(100));
+        let past = now.duration_since(self.started).as_millis() % every.as_millis();
+        every.saturating_sub(Duration::from_millis(u64::try_from(past).unwrap_or_default()))
     }
 
     /// How old a shared list may be in a quick sweep.
@@ -60,6 +73,7 @@ impl Memory {
             full_at: Instant::now() + sweeps.full.mul_f64(fastrand::f64()),
             written: None,
             look_again: None,
+            polling_until: None,
             first_seen: Instant::now(),
             gone: false,
         };

@@ -1,4 +1,4 @@
-//! Metrics, with labels of bounded number only: kinds, calls, outcomes; never names.
+//! Metrics, with labels of bounded number: kinds, calls, outcomes; names only of buses that have a partner event source.
 
 use std::sync::Mutex;
 
@@ -7,6 +7,8 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
+
+use crate::api::{EventSourceStatus, SourceState};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallLabels {
@@ -37,6 +39,20 @@ struct Kind {
     kind: &'static str,
 }
 
+/// One series per object that has an event source: as many as somebody made, and no more.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    namespace: String,
+    name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceStateLabels {
+    namespace: String,
+    name: String,
+    state: &'static str,
+}
+
 #[derive(Debug)]
 pub struct Metrics {
     registry: Mutex<Registry>,
@@ -44,6 +60,8 @@ pub struct Metrics {
     passes: Family<KindLabels, Counter>,
     steps: Family<StepLabels, Counter>,
     objects: Family<ObjectLabels, Gauge>,
+    expirations: Family<SourceLabels, Gauge>,
+    sources: Family<SourceStateLabels, Gauge>,
     seconds: Family<Kind, Histogram, fn() -> Histogram>,
 }
 
@@ -60,8 +78,15 @@ impl Default for Metrics {
         registry.register("reconciles", "Passes by kind and outcome", passes.clone());
         registry.register("steps", "AWS writes that took effect, by kind and step", steps.clone());
         registry.register("objects", "Objects by kind and readiness", objects.clone());
+        let (expirations, sources) = (Family::default(), Family::default());
+        registry.register(
+            "event_source_expiration_timestamp_seconds",
+            "When a Pending partner event source expires, as Unix time, by EventBus",
+            expirations.clone(),
+        );
+        registry.register("event_source_state", "1 for the state of a partner event source, by EventBus", sources.clone());
         registry.register("reconcile_seconds", "Duration of a pass", seconds.clone());
-        Self { registry: Mutex::new(registry), calls, passes, steps, objects, seconds }
+        Self { registry: Mutex::new(registry), calls, passes, steps, objects, expirations, sources, seconds }
     }
 }
 
@@ -82,6 +107,19 @@ impl Metrics {
     pub fn objects(&self, kind: &'static str, ready: usize, not_ready: usize) {
         for (label, count) in [("true", ready), ("false", not_ready)] {
             self.objects.get_or_create(&ObjectLabels { kind, ready: label }).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Namespace, name and event source of each bus that has one; what is not named any more goes.
+    pub fn event_sources<'a>(&self, buses: impl Iterator<Item = (&'a str, &'a str, &'a EventSourceStatus)>) {
+        self.expirations.clear();
+        self.sources.clear();
+        for (namespace, name, source) in buses {
+            let (namespace, name) = (namespace.to_owned(), name.to_owned());
+            if let Some(at) = source.expiration_time.as_ref().filter(|_| source.state == SourceState::Pending) {
+                self.expirations.get_or_create(&SourceLabels { namespace: namespace.clone(), name: name.clone() }).set(at.0.as_second());
+            }
+            self.sources.get_or_create(&SourceStateLabels { namespace, name, state: source.state.into() }).set(1);
         }
     }
 

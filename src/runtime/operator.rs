@@ -25,10 +25,10 @@ use super::{
     watch::{self, Queues},
 };
 use crate::{
-    api::{AwsAccount, EventBus, EventRule, EventSink},
+    api::{AwsAccount, BenchlingSubscription, EventBus, EventRule, EventSink},
     aws::{AwsOptions, Sessions},
     observe::Observe,
-    resources::{Guarded, Settings, View},
+    resources::{Guarded, Managed, Settings, View},
 };
 
 #[derive(Clone)]
@@ -40,8 +40,10 @@ pub struct Options {
     /// Part of every owner tag; `None`: the uid of the `kube-system` namespace.
     pub installation_id: Option<String>,
     pub policy_settle: Duration,
+    pub permission_settle: Duration,
     pub grant_grace: Duration,
     pub first_rule: Duration,
+    pub source_poll: Duration,
     pub sweep: Duration,
     pub full_sweep: Duration,
     pub concurrency: u16,
@@ -56,8 +58,10 @@ impl Default for Options {
             watch_namespaces: vec![],
             installation_id: None,
             policy_settle: Duration::from_mins(1),
+            permission_settle: Duration::from_secs(10),
             grant_grace: Duration::from_hours(24),
             first_rule: Duration::from_secs(2),
+            source_poll: Duration::from_secs(5),
             sweep: Duration::from_mins(5),
             full_sweep: Duration::from_hours(1),
             concurrency: 64,
@@ -136,9 +140,39 @@ impl Start {
 
 async fn all_listed(view: View) {
     let _ = view.accounts.wait_until_ready().await;
+    let _ = view.subscriptions.wait_until_ready().await;
     let _ = view.buses.wait_until_ready().await;
     let _ = view.rules.wait_until_ready().await;
     let _ = view.sinks.wait_until_ready().await;
+}
+
+type Stores = (
+    Store<Guarded<AwsAccount>>,
+    Store<Guarded<BenchlingSubscription>>,
+    Store<Guarded<EventBus>>,
+    Store<Guarded<EventRule>>,
+    Store<Guarded<EventSink>>,
+);
+
+/// What the metrics tell of the stores, read when they are asked for.
+fn refresh(metrics: Arc<Metrics>, stores: Stores) -> impl Fn() + Clone + Send + Sync + 'static {
+    move || {
+        for (kind, (ready, not)) in [
+            (AwsAccount::KIND, watch::count(&stores.0)),
+            (BenchlingSubscription::KIND, watch::count(&stores.1)),
+            (EventBus::KIND, watch::count(&stores.2)),
+            (EventRule::KIND, watch::count(&stores.3)),
+            (EventSink::KIND, watch::count(&stores.4)),
+        ] {
+            metrics.objects(kind, ready, not);
+        }
+        let buses = stores.2.state();
+        metrics.event_sources(buses.iter().filter_map(|bus| {
+            let bus = bus.0.as_ref().ok()?;
+            let meta = &bus.metadata;
+            Some((meta.namespace.as_deref()?, meta.name.as_deref()?, bus.status.as_ref()?.event_source.as_ref()?))
+        }));
+    }
 }
 
 /// Runs until `stop`; passes that are under way are finished. Dropping the future stops at once, as a crash does.
@@ -151,22 +185,11 @@ pub async fn run(
     let health = Arc::new(Health::default());
     let metrics = Arc::new(Metrics::default());
     let stop = stop.boxed().shared();
-    let (accounts, buses, rules, sinks) =
-        (Part::<AwsAccount>::new(), Part::<EventBus>::new(), Part::<EventRule>::new(), Part::<EventSink>::new());
+    let (accounts, subscriptions, buses) = (Part::<AwsAccount>::new(), Part::<BenchlingSubscription>::new(), Part::<EventBus>::new());
+    let (rules, sinks) = (Part::<EventRule>::new(), Part::<EventSink>::new());
     let mut tasks = JoinSet::new();
-    let refresh = {
-        let (metrics, stores) = (metrics.clone(), (accounts.store.clone(), buses.store.clone(), rules.store.clone(), sinks.store.clone()));
-        move || {
-            for (kind, (ready, not)) in [
-                ("AwsAccount", watch::count(&stores.0)),
-                ("EventBus", watch::count(&stores.1)),
-                ("EventRule", watch::count(&stores.2)),
-                ("EventSink", watch::count(&stores.3)),
-            ] {
-                metrics.objects(kind, ready, not);
-            }
-        }
-    };
+    let stores = (accounts.store.clone(), subscriptions.store.clone(), buses.store.clone(), rules.store.clone(), sinks.store.clone());
+    let refresh = refresh(metrics.clone(), stores);
     if let Some(listener) = listener {
         let (app, stop) = (router(health.clone(), metrics.clone(), refresh), stop.clone());
         tasks.spawn(async move {
@@ -184,11 +207,13 @@ pub async fn run(
     let settings = Settings {
         installation_id,
         policy_settle: options.policy_settle,
+        permission_settle: options.permission_settle,
         grant_grace: options.grant_grace,
         first_rule: options.first_rule,
     };
     let view = View {
         accounts: accounts.store.clone(),
+        subscriptions: subscriptions.store.clone(),
         buses: buses.store.clone(),
         rules: rules.store.clone(),
         sinks: sinks.store.clone(),
@@ -198,7 +223,13 @@ pub async fn run(
     let (recorder, events) = Recorder::new(std::env::var("POD_NAME").unwrap_or_else(|_| "tributary".into()));
     tasks.spawn(events::write(client.clone(), events));
     let start = Start {
-        queues: Queues { accounts: accounts.own.clone(), buses: buses.own.clone(), rules: rules.own.clone(), sinks: sinks.own.clone() },
+        queues: Queues {
+            accounts: accounts.own.clone(),
+            subscriptions: subscriptions.own.clone(),
+            buses: buses.own.clone(),
+            rules: rules.own.clone(),
+            sinks: sinks.own.clone(),
+        },
         listed: all_listed(view.clone()).boxed().shared(),
         context: Arc::new(Context {
             view,
@@ -207,7 +238,12 @@ pub async fn run(
             recorder,
             metrics,
             memory: Memory::default(),
-            sweeps: Sweeps { started: std::time::Instant::now(), quick: options.sweep, full: options.full_sweep },
+            sweeps: Sweeps {
+                started: std::time::Instant::now(),
+                quick: options.sweep,
+                full: options.full_sweep,
+                poll: options.source_poll,
+            },
             probe: options.probe.clone(),
             client: client.clone(),
         }),
@@ -217,6 +253,7 @@ pub async fn run(
         stop,
     };
     start.part(accounts, &mut tasks);
+    start.part(subscriptions, &mut tasks);
     start.part(buses, &mut tasks);
     start.part(rules, &mut tasks);
     start.part(sinks, &mut tasks);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
 
 use super::{
     conditions::{Verdict, conditions},
@@ -42,9 +42,12 @@ fn digest<D: serde::Serialize>(desired: &D) -> String {
     short_hash(&serde_json::to_string(desired).unwrap_or_default(), 16)
 }
 
+fn says<K: Resource>(object: &K, annotation: &str) -> bool {
+    object.annotations().get(annotation).is_some_and(|value| value == "true")
+}
+
 impl<K: Observe> Pass<'_, K> {
     pub(super) async fn run(&mut self) -> Result<(), Halt> {
-        let says = |object: &K, name: &str| object.annotations().get(name).is_some_and(|value| value == "true");
         if says(&self.object, annotation::PAUSED) {
             return self.publish(&Verdict::Paused).await;
         }
@@ -65,6 +68,7 @@ impl<K: Observe> Pass<'_, K> {
         self.remembered.look_again = K::look_again(&self.status, Timestamp::now(), &self.context.view.settings);
         let published = self.publish(&verdict).await;
         self.tell(outcome.as_ref().err());
+        self.warn();
         if let Some(step) = self.applied.last() {
             self.context.probe.at(K::KIND, &self.key, Point::Status, step).await?;
         }
@@ -110,7 +114,7 @@ impl<K: Observe> Pass<'_, K> {
         let common = K::common(&self.status);
         let mut depth =
             if common.applied.as_ref() != Some(&digest) || common.last_handled_reconcile_at != asked { Depth::Owner } else { self.sweep() };
-        let mut cloud = self.context.cloud(&view, &place)?;
+        let mut cloud = self.context.cloud(&view, &place, self.tick(asked.as_ref()))?;
         if asked != K::common(&self.status).last_handled_reconcile_at {
             // "Now" means now, not as some list had it.
             cloud.quick_age = Duration::ZERO;
@@ -128,7 +132,7 @@ impl<K: Observe> Pass<'_, K> {
         self.common().identity = Some(place.clone());
         self.common().plan = if manage { vec![] } else { steps.iter().map(ToString::to_string).collect() };
         let outcome = if manage { self.apply(&cloud, steps).await } else { Ok(()) };
-        let halt = outcome.err().or_else(|| K::waiting(&desired));
+        let halt = outcome.err().or_else(|| K::waiting(&desired, observed.as_ref(), &place));
         if halt.is_none() && (manage || planned == 0) {
             let tag_keys = K::tags(&desired).map(|tags| tags.keys().cloned().collect()).unwrap_or_default();
             let common = self.common();
@@ -161,8 +165,21 @@ impl<K: Observe> Pass<'_, K> {
     ) -> Result<Vec<Step>, Halt> {
         let owner = ownership::owner(&view.settings.installation_id, K::KIND, &self.key);
         let adopt = self.object.annotations().get(annotation::ADOPT).map(String::as_str);
-        let context = PlanContext { identity: place, owner: &owner, adopt, tag_keys: &K::common(&self.status).tag_keys, retain };
+        let tag_keys = &K::common(&self.status).tag_keys;
+        let orphan = says(&self.object, annotation::ORPHAN);
+        let context = PlanContext { identity: place, owner: &owner, adopt, tag_keys, retain, orphan };
         K::plan(desired, observed, &context)
+    }
+
+    /// Whether this pass is no more than the next look of an object that waits: nothing was asked, and the last close look is not long ago.
+    fn tick(&mut self, asked: Option<&String>) -> bool {
+        let (now, common) = (Instant::now(), K::common(&self.written));
+        let news = asked != common.last_handled_reconcile_at.as_ref() || common.observed_generation != self.object.meta().generation;
+        if !news && self.remembered.polling_until.is_some_and(|until| now < until) {
+            return true;
+        }
+        self.remembered.polling_until = Some(now + self.context.sweeps.quick);
+        false
     }
 
     /// Whether this pass is one of the full sweeps.
@@ -208,7 +225,7 @@ impl<K: Observe> Pass<'_, K> {
         }
         // Observe may have been said while nobody looked: it holds for the deletion too.
         let leave = orphan || self.object.management() == ManagementPolicy::Observe;
-        let outcome = if leave { Ok(()) } else { self.remove().await };
+        let outcome = if leave && !self.object.composed() { Ok(()) } else { self.remove().await };
         self.tell(outcome.as_ref().err());
         if let Err(halt) = outcome {
             self.publish(&Verdict::Deleting(Some(halt.clone()))).await?;
@@ -241,7 +258,7 @@ impl<K: Observe> Pass<'_, K> {
         if retain && !self.object.leaves_traces() {
             return Ok(());
         }
-        let cloud = self.context.cloud(&view, &place)?;
+        let cloud = self.context.cloud(&view, &place, false)?;
         let observed = self.object.observe(&cloud, &place, None, Depth::Delete).await?;
         match self.plan(&view, &place, None, observed.as_ref(), retain) {
             Ok(steps) => self.apply(&cloud, steps).await,
@@ -283,6 +300,15 @@ impl<K: Observe> Pass<'_, K> {
         Ok(())
     }
 
+    /// Warning Events of what the conditions do not say.
+    fn warn(&self) {
+        let nothing = K::Status::default();
+        let Some(place) = &K::common(&self.status).identity else { return };
+        for tiding in self.object.tidings(self.object.current().unwrap_or(&nothing), &self.status, place) {
+            self.context.recorder.tell(&self.object, true, tiding.reason, "Warn", &tiding.message);
+        }
+    }
+
     /// One Event for the steps of the pass, one when the reason of a stop is new.
     fn tell(&self, halt: Option<&Halt>) {
         let recorder = &self.context.recorder;
@@ -293,7 +319,7 @@ impl<K: Observe> Pass<'_, K> {
         let Some(halt) = halt else { return };
         let known = self.object.current().and_then(|status| K::common(status).condition("Ready").map(|c| c.reason.clone()));
         if known.as_deref() != Some(&halt.reason.to_string()) {
-            let passing = matches!(halt.class, Class::Blocked | Class::Until(_) | Class::Conflict);
+            let passing = matches!(halt.class, Class::Blocked | Class::Polled | Class::Until(_) | Class::Conflict);
             recorder.tell(&self.object, !passing, &halt.reason.to_string(), "Reconcile", &halt.message);
         }
         tracing::info!(%halt, "stopped");

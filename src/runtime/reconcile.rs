@@ -44,7 +44,7 @@ impl Context {
         View { now: Timestamp::now(), ..self.view.clone() }
     }
 
-    pub(super) fn cloud(&self, view: &View, identity: &Identity) -> Result<Cloud<'_>, Halt> {
+    pub(super) fn cloud(&self, view: &View, identity: &Identity, tick: bool) -> Result<Cloud<'_>, Halt> {
         let account = view.account(&identity.account).ok_or_else(|| {
             Halt::blocked(
                 Reason::AccountNotFound,
@@ -65,6 +65,9 @@ impl Context {
             ));
         }
         Ok(Cloud {
+            client: &self.client,
+            view: view.clone(),
+            tick,
             sessions: &self.sessions,
             secrets: &self.secrets,
             account,
@@ -96,20 +99,23 @@ pub async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<Context
         }
         Err(halt) => {
             // Waiting for something is no failure: it must not make the first real one wait long.
-            let failed = !matches!(halt.class, Class::Blocked | Class::Until(_) | Class::Invalid);
+            let failed = !matches!(halt.class, Class::Blocked | Class::Polled | Class::Until(_) | Class::Invalid);
             remembered.failures = if failed { remembered.failures.saturating_add(1) } else { 0 };
             // What was not said in the first moments is said right after them.
             let unsaid = FIRST_MOMENTS.saturating_sub(remembered.first_seen.elapsed());
             let wait = halt.retry(remembered.failures, Timestamp::now());
             let wait = if unsaid.is_zero() || failed { wait } else { wait.min(unsaid + Duration::from_millis(10)) };
-            let jitter = if matches!(halt.class, Class::Until(_)) {
-                Duration::from_millis(fastrand::u64(0..100))
-            } else {
-                wait.mul_f64(fastrand::f64() / 4.0)
+            let wait = match halt.class {
+                Class::Until(_) => wait + Duration::from_millis(fastrand::u64(0..100)),
+                Class::Polled => wait.min(context.sweeps.next_poll(Instant::now())),
+                _ => wait + wait.mul_f64(fastrand::f64() / 4.0),
             };
-            (wait + jitter).min(context.sweeps.quick.max(Duration::from_secs(1)))
+            wait.min(context.sweeps.quick.max(Duration::from_secs(1)))
         }
     };
+    if !outcome.as_ref().is_err_and(|halt| halt.class == Class::Polled) {
+        remembered.polling_until = None;
+    }
     context.memory.keep(&key, remembered);
     Ok(Action::requeue(wait))
 }

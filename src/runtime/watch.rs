@@ -22,6 +22,7 @@ use crate::resources::{Guarded, Managed, View, matches};
 #[derive(Clone)]
 pub struct Queues {
     pub accounts: UnboundedSender<ObjectRef<Guarded<crate::api::AwsAccount>>>,
+    pub subscriptions: UnboundedSender<ObjectRef<Guarded<crate::api::BenchlingSubscription>>>,
     pub buses: UnboundedSender<ObjectRef<Guarded<crate::api::EventBus>>>,
     pub rules: UnboundedSender<ObjectRef<Guarded<crate::api::EventRule>>>,
     pub sinks: UnboundedSender<ObjectRef<Guarded<crate::api::EventSink>>>,
@@ -41,6 +42,7 @@ impl Queues {
     pub fn wake(&self, wake: Wake) {
         let _ = match wake {
             Wake::Account(object) => self.accounts.unbounded_send(guarded(&object)).is_ok(),
+            Wake::Subscription(object) => self.subscriptions.unbounded_send(guarded(&object)).is_ok(),
             Wake::Bus(object) => self.buses.unbounded_send(guarded(&object)).is_ok(),
             Wake::Rule(object) => self.rules.unbounded_send(guarded(&object)).is_ok(),
             Wake::Sink(object) => self.sinks.unbounded_send(guarded(&object)).is_ok(),

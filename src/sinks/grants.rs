@@ -9,13 +9,42 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
     jiff::{SignedDuration, Timestamp},
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 use wildmatch::WildMatch;
 
 use crate::{
-    api::{DeadLetter, EventSink, GrantStatus, SinkRef},
+    api::{DeadLetter, EventSink, GrantStatus, SinkRef, Target},
     resources::{Managed, Settings, View, matches},
 };
+
+/// What a target's resource policy shall let in.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Grants {
+    /// ARN of the target.
+    pub arn: String,
+    /// Our mark in the policy: the `Sid` of our statement, or how the `Sid`s of all our statements begin.
+    pub sid: String,
+    /// ARNs of the rules and buses that send here now.
+    pub wanted: BTreeSet<String>,
+    /// ARNs that the policy must let in: those, and those that are within their grace period.
+    pub sources: BTreeSet<String>,
+    /// Status knows of no grant, as after a rebuild of the cluster: what our statement lets in then gets its grace period too.
+    #[serde(skip)]
+    pub forgotten: bool,
+}
+
+impl Grants {
+    /// What the policy shall let in, where it lets `granted` in now and the rules `live` still send though no object stands for them.
+    pub fn to_hold(&self, granted: &BTreeSet<String>, live: &BTreeSet<String>) -> BTreeSet<String> {
+        let mut sources = self.sources.clone();
+        sources.extend(live.iter().cloned());
+        if self.forgotten {
+            sources.extend(granted.iter().cloned());
+        }
+        sources
+    }
+}
 
 /// Whether a granted ARN, or pattern, speaks of this ARN.
 pub fn covers(granted: &str, arn: &str) -> bool {
@@ -33,7 +62,9 @@ pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
     let consents = |from: &str| from == namespace || matches(&sink.spec.allowed_namespaces, from);
     view.each_rule(|rule| {
         let from = rule.metadata.namespace.as_deref();
-        let refers = rule.spec.targets.iter().any(|t| is_me(from, &t.sink_ref) || is_dead_letter(from, t.dead_letter.as_ref()));
+        // With a role, only dead letters need a statement: those come from the service itself.
+        let sends = |t: &Target| sink.spec.role_arn.is_none() && is_me(from, &t.sink_ref);
+        let refers = rule.spec.targets.iter().any(|t| sends(t) || is_dead_letter(from, t.dead_letter.as_ref()));
         if refers
             && consents(from.unwrap_or_default())
             && let Some(arn) = arn_of(rule, view)
@@ -84,11 +115,10 @@ pub fn rows(
     sources: &BTreeSet<String>,
     wanted: &BTreeSet<String>,
     before: &[GrantStatus],
-    at_once: bool,
+    settle: Duration,
     now: Timestamp,
-    settings: &Settings,
 ) -> Vec<GrantStatus> {
-    let settle = if at_once { SignedDuration::ZERO } else { SignedDuration::try_from(settings.policy_settle).unwrap_or_default() };
+    let settle = SignedDuration::try_from(settle).unwrap_or_default();
     let usable = if settle.is_zero() { now } else { whole_second(now.checked_add(settle).unwrap_or(now)) };
     sources
         .iter()
@@ -121,11 +151,11 @@ pub fn sqs_statement(sid: &str, queue_arn: &str, sources: &BTreeSet<String>) -> 
     })
 }
 
-/// Makes the sources fit: where they take more than this many bytes, the buses with most rules are granted as a whole (`rule/BUS/*`).
-pub fn collapse(sources: &BTreeSet<String>, bytes: usize) -> BTreeSet<String> {
-    let size = |set: &BTreeSet<String>| set.iter().map(|arn| arn.len() + 3).sum::<usize>();
+/// Makes the sources fit: where they take more than this many bytes, at `size` each, the buses with most rules are granted as a whole
+/// (`rule/BUS/*`).
+pub fn collapse(sources: &BTreeSet<String>, bytes: usize, size: impl Fn(&str) -> usize) -> BTreeSet<String> {
     let mut result = sources.clone();
-    while size(&result) > bytes {
+    while result.iter().map(|arn| size(arn)).sum::<usize>() > bytes {
         let mut by_bus: BTreeMap<String, usize> = BTreeMap::new();
         for pattern in result.iter().filter(|arn| !arn.ends_with('*')).filter_map(|arn| bus_wide(arn)) {
             *by_bus.entry(pattern).or_default() += 1;
@@ -135,6 +165,11 @@ pub fn collapse(sources: &BTreeSet<String>, bytes: usize) -> BTreeSet<String> {
         result.insert(pattern);
     }
     result
+}
+
+/// Bytes that an ARN takes in a JSON list.
+pub fn in_a_list(arn: &str) -> usize {
+    arn.len() + 3
 }
 
 /// `arn:…:rule/BUS/RULE` to `arn:…:rule/BUS/*`; a rule of the default bus to `arn:…:rule/*`, which covers other buses too.
@@ -156,14 +191,14 @@ mod tests {
 
     #[test]
     fn few_rules_are_named_one_by_one() {
-        assert_eq!(collapse(&rules(10, "a"), 6_000), rules(10, "a"));
+        assert_eq!(collapse(&rules(10, "a"), 6_000, in_a_list), rules(10, "a"));
     }
 
     #[test]
     fn many_rules_collapse_into_their_bus_the_largest_first() {
         let mut all = rules(250, "big");
         all.extend(rules(3, "small"));
-        let collapsed = collapse(&all, 6_000);
+        let collapsed = collapse(&all, 6_000, in_a_list);
         assert!(collapsed.contains("arn:aws:events:eu-west-1:111122223333:rule/big/*"));
         assert_eq!(collapsed.len(), 4, "the small bus keeps its three: {collapsed:?}");
         assert!(all.iter().all(|arn| collapsed.iter().any(|granted| covers(granted, arn))));
@@ -171,17 +206,13 @@ mod tests {
 
     #[test]
     fn a_grant_outlives_its_rule_by_the_grace_period() {
-        let settings = Settings {
-            installation_id: "i".into(),
-            policy_settle: std::time::Duration::from_mins(1),
-            grant_grace: std::time::Duration::from_hours(24),
-            first_rule: std::time::Duration::ZERO,
-        };
+        let minute = Duration::from_mins(1);
+        let settings = Settings { grant_grace: Duration::from_hours(24), policy_settle: minute, ..Settings::default() };
         let (now, none) = (Timestamp::UNIX_EPOCH, BTreeSet::new());
         let (one, later) = (rules(1, "a"), now + SignedDuration::from_hours(23));
-        let granted = rows(&one, &one, &[], false, now, &settings);
+        let granted = rows(&one, &one, &[], minute, now);
         assert_eq!(granted[0].usable_after.0, now + SignedDuration::from_secs(60));
-        let released = rows(&held(&none, &granted, now, &settings), &none, &granted, false, now, &settings);
+        let released = rows(&held(&none, &granted, now, &settings), &none, &granted, minute, now);
         assert_eq!(released[0].released_at.as_ref().map(|t| t.0), Some(now));
         assert_eq!(held(&none, &released, later, &settings), one);
         assert!(held(&none, &released, later + SignedDuration::from_hours(1), &settings).is_empty());

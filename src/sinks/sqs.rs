@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::grants;
+use super::{
+    grants::{self, Grants},
+    policy::{canonical, our_statement, single_source, statements_of},
+    triggers::{self, DesiredTrigger, ObservedTrigger},
+};
 use crate::{
     api::{ManagedQueue, Tags},
     resources::{PlanContext, ownership},
@@ -15,6 +19,7 @@ use crate::{
 
 /// AWS's limit for a queue's policy is 8,192 bytes; this much is left for the frame of our statement.
 const POLICY_BYTES: usize = 8_192;
+const POLICY_STATEMENTS: usize = 20;
 const FRAME_BYTES: usize = 700;
 const FOURTEEN_DAYS: i32 = 1_209_600;
 
@@ -31,16 +36,9 @@ pub struct DesiredSqs {
     /// The queue to make; `None` for an existing one.
     pub managed: Option<DesiredQueue>,
     pub dead_letter: Option<DesiredQueue>,
-    pub arn: String,
     pub name: String,
-    pub sid: String,
-    /// ARNs of the rules and buses that send here now.
-    pub wanted: BTreeSet<String>,
-    /// ARNs that the policy must let in: those, and those that are within their grace period.
-    pub sources: BTreeSet<String>,
-    /// Status knows of no grant, as after a rebuild of the cluster: what our statement lets in then gets its grace period too.
-    #[serde(skip)]
-    pub forgotten: bool,
+    pub grants: Grants,
+    pub triggers: Vec<DesiredTrigger>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,6 +55,8 @@ pub struct ObservedSqs {
     pub dead_letter: Option<ObservedQueue>,
     /// Rules that no object here stands for any more, and that still send to the queue, such as retained ones.
     pub live: BTreeSet<String>,
+    /// Event source mappings of the queue, whoever made them.
+    pub triggers: Vec<ObservedTrigger>,
 }
 
 /// The name of the managed dead-letter queue.
@@ -124,60 +124,25 @@ pub fn is_fifo(name: &str) -> bool {
 
 /// The sources as they stand in the policy, next to what others have there.
 pub fn sources_in_policy(want: &DesiredSqs, observed: Option<&ObservedSqs>) -> BTreeSet<String> {
+    let queue = observed.and_then(|o| o.queue.as_ref());
     // Statements only: an empty frame around none of them must not count, or the same sources would fit before the write and not after.
-    let foreign = observed.and_then(|o| o.queue.as_ref()).map_or(0, |queue| {
-        let others = statements(queue).into_iter().filter(|s| s.get("Sid").and_then(Value::as_str) != Some(&want.sid));
+    let foreign = queue.map_or(0, |queue| {
+        let others = statements(queue).into_iter().filter(|s| s.get("Sid").and_then(Value::as_str) != Some(&want.grants.sid));
         others.map(|statement| statement.to_string().len() + 1).sum()
     });
-    let mut sources = want.sources.clone();
-    sources.extend(observed.iter().flat_map(|o| o.live.iter().cloned()));
-    if want.forgotten
-        && let Some(queue) = observed.and_then(|o| o.queue.as_ref())
-    {
-        sources.extend(granted(queue, &want.sid));
-    }
-    grants::collapse(&sources, POLICY_BYTES.saturating_sub(FRAME_BYTES + want.arn.len() + foreign))
-}
-
-fn policy(queue: &ObservedQueue) -> Option<Value> {
-    serde_json::from_str(queue.attributes.get("Policy")?).ok()
+    let granted = queue.map(|queue| granted(queue, &want.grants.sid)).unwrap_or_default();
+    let live = observed.map(|o| o.live.clone()).unwrap_or_default();
+    let room = POLICY_BYTES.saturating_sub(FRAME_BYTES + want.grants.arn.len() + foreign);
+    grants::collapse(&want.grants.to_hold(&granted, &live), room, grants::in_a_list)
 }
 
 fn statements(queue: &ObservedQueue) -> Vec<Value> {
-    match policy(queue).and_then(|mut policy| policy.get_mut("Statement").map(Value::take)) {
-        Some(Value::Array(statements)) => statements,
-        Some(single) => vec![single],
-        None => vec![],
-    }
-}
-
-fn our_statement(queue: &ObservedQueue, sid: &str) -> Option<Value> {
-    statements(queue).into_iter().find(|statement| statement.get("Sid").and_then(Value::as_str) == Some(sid))
+    statements_of(queue.attributes.get("Policy").map(String::as_str).unwrap_or_default())
 }
 
 /// The sources that our statement lets in.
 pub fn granted(queue: &ObservedQueue, sid: &str) -> BTreeSet<String> {
-    let found =
-        our_statement(queue, sid).and_then(|mut statement| statement.pointer_mut("/Condition/ArnLike/aws:SourceArn").map(Value::take));
-    match found {
-        Some(Value::String(one)) => BTreeSet::from([one]),
-        Some(many) => serde_json::from_value(many).unwrap_or_default(),
-        None => BTreeSet::new(),
-    }
-}
-
-/// One spelling for what AWS may give back in several: a list of one is the same as its element, and lists have no order.
-fn canonical(value: &Value) -> Value {
-    match value {
-        Value::Array(items) if items.len() == 1 => canonical(&items[0]),
-        Value::Array(items) => {
-            let mut items: Vec<_> = items.iter().map(canonical).collect();
-            items.sort_by_key(Value::to_string);
-            Value::Array(items)
-        }
-        Value::Object(map) => Value::Object(map.iter().map(|(k, v)| (k.clone(), canonical(v))).collect()),
-        other => other.clone(),
-    }
+    our_statement(&statements(queue), sid).map(|statement| single_source(statement, "ArnLike", "aws:SourceArn")).unwrap_or_default()
 }
 
 /// Whether AWS holds the attribute: JSON is compared as JSON, and `maxReceiveCount` may come back as text or number.
@@ -195,42 +160,58 @@ fn holds(have: &QueueAttributes, name: &str, want: &str) -> bool {
 }
 
 pub fn plan(desired: Option<&DesiredSqs>, observed: Option<&ObservedSqs>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
-    let mut steps = Vec::new();
     let nothing = ObservedSqs::default();
     let have = observed.unwrap_or(&nothing);
     let Some(want) = desired else {
         return remove(have, context);
     };
-    let statement = |sources: &BTreeSet<String>| grants::sqs_statement(&want.sid, &want.arn, sources);
-    let sources = sources_in_policy(want, observed);
+    let mut steps = Vec::new();
     if let Some(dead_letter) = &want.dead_letter {
         steps.extend(queue_steps(dead_letter, have.dead_letter.as_ref(), None, context)?);
     }
     if let Some(queue) = &want.managed {
+        let sources = sources_in_policy(want, observed);
         // A queue is born with its policy: one call, and no wait until AWS honours it.
-        let policy = (!sources.is_empty()).then(|| json!({"Version": "2012-10-17", "Statement": [statement(&sources)]}).to_string());
+        let statement = grants::sqs_statement(&want.grants.sid, &want.grants.arn, &sources);
+        let policy = (!sources.is_empty()).then(|| json!({"Version": "2012-10-17", "Statement": [statement]}).to_string());
         steps.extend(queue_steps(queue, have.queue.as_ref(), policy, context)?);
     } else if have.queue.is_none() {
         return Err(Halt::new(
             Class::Refused,
-            Reason::Rejected,
+            Reason::TargetNotFound,
             format!(
                 "spec.sqs.existing.arn: AWS has no queue {}. Create it, correct the ARN, or let the operator make one with spec.sqs.managed",
-                want.arn
+                want.grants.arn
             ),
         ));
     }
-    if let Some(queue) = &have.queue {
-        let present = our_statement(queue, &want.sid);
-        if sources.is_empty() {
-            if present.is_some() {
-                steps.push(SqsStep::RemoveStatement { name: want.name.clone(), sid: want.sid.clone() }.into());
-            }
-        } else if present.as_ref().map(canonical) != Some(canonical(&statement(&sources))) {
-            steps.push(SqsStep::PutStatement { name: want.name.clone(), statement: statement(&sources) }.into());
-        }
-    }
+    steps.extend(policy_step(want, observed)?);
+    // Last, so that a function that is refused does not keep events from the queue.
+    steps.extend(triggers::plan(&want.grants.arn, &want.triggers, &have.triggers, context)?);
     Ok(steps)
+}
+
+/// What puts our statement in order, where the queue is there already.
+pub fn policy_step(want: &DesiredSqs, observed: Option<&ObservedSqs>) -> Result<Option<Step>, Halt> {
+    let Some(queue) = observed.and_then(|o| o.queue.as_ref()) else { return Ok(None) };
+    let (sid, all, sources) = (&want.grants.sid, statements(queue), sources_in_policy(want, observed));
+    let present = our_statement(&all, sid);
+    if sources.is_empty() {
+        return Ok(present.map(|_| SqsStep::RemoveStatement { name: want.name.clone(), sid: sid.clone() }.into()));
+    }
+    let statement = grants::sqs_statement(sid, &want.grants.arn, &sources);
+    if present.map(canonical) == Some(canonical(&statement)) {
+        return Ok(None);
+    }
+    let others = all.iter().filter(|other| other.get("Sid").and_then(Value::as_str) != Some(sid));
+    let (count, bytes) = others.fold((1, statement.to_string().len() + 60), |(n, bytes), s| (n + 1, bytes + s.to_string().len() + 1));
+    if bytes > POLICY_BYTES || count > POLICY_STATEMENTS {
+        return Err(super::policy::full(
+            &format!("queue {}", want.name),
+            &format!("it would have {bytes} bytes and {count} statements; SQS allows {POLICY_BYTES} and {POLICY_STATEMENTS}"),
+        ));
+    }
+    Ok(Some(SqsStep::PutStatement { name: want.name.clone(), statement }.into()))
 }
 
 fn queue_steps(
@@ -282,9 +263,11 @@ fn queue_steps(
 fn remove(have: &ObservedSqs, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
     let mut steps = Vec::new();
     let sid = ownership::sid(context.owner);
+    // A trigger can be made again, so it goes whatever becomes of the queue.
+    steps.extend(triggers::plan("", &[], &have.triggers, context)?);
     if let Some(queue) = &have.queue {
         if context.retain {
-            if our_statement(queue, &sid).is_some() {
+            if our_statement(&statements(queue), &sid).is_some() {
                 steps.push(SqsStep::RemoveStatement { name: queue.name.clone(), sid }.into());
             }
             return Ok(steps);
@@ -312,7 +295,6 @@ mod tests {
         let have = QueueAttributes::from([("RedrivePolicy".into(), r#"{"maxReceiveCount":"5","deadLetterTargetArn":"a"}"#.into())]);
         assert!(holds(&have, "RedrivePolicy", r#"{"deadLetterTargetArn":"a","maxReceiveCount":5}"#));
         assert!(!holds(&have, "RedrivePolicy", r#"{"deadLetterTargetArn":"a","maxReceiveCount":6}"#));
-        assert_eq!(canonical(&json!({"Service": ["x"], "A": ["b", "a"]})), canonical(&json!({"Service": "x", "A": ["a", "b"]})));
     }
 
     #[test]

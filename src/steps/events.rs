@@ -46,6 +46,8 @@ pub struct TargetSettings {
 pub enum EventsStep {
     CreateEventBus {
         name: String,
+        /// The partner event source that the bus takes; it has the bus's name.
+        source: Option<String>,
         settings: BusSettings,
         tags: Tags,
     },
@@ -54,6 +56,10 @@ pub enum EventsStep {
         settings: BusSettings,
     },
     DeleteEventBus {
+        name: String,
+    },
+    /// Of a partner event source that was deactivated, or made again while its bus was still there.
+    ActivateEventSource {
         name: String,
     },
     /// Tags only when the rule is new: AWS ignores them on an existing one.
@@ -91,7 +97,10 @@ impl fmt::Display for EventsStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name: &str = self.into();
         match self {
-            Self::CreateEventBus { name: bus, .. } | Self::UpdateEventBus { name: bus, .. } | Self::DeleteEventBus { name: bus } => {
+            Self::CreateEventBus { name: bus, .. }
+            | Self::UpdateEventBus { name: bus, .. }
+            | Self::DeleteEventBus { name: bus }
+            | Self::ActivateEventSource { name: bus } => {
                 write!(f, "{name} {bus}")
             }
             Self::PutRule { bus, name: rule, settings, .. } => {

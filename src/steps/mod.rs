@@ -1,12 +1,18 @@
-//! Steps: one AWS write each, as data. The same value is the log line, the Kubernetes Event, the line of `status.plan`,
+//! Steps: one write each, to AWS or of a child object, as data. The same value is the log line, the Kubernetes Event, the line of `status.plan`,
 //! the point at which a crash is tested, and the entry in the list of IAM actions. Pure: no I/O, no SDK.
 
+mod child;
 mod events;
+mod lambda;
+mod logs;
 mod sqs;
 
 use std::fmt;
 
+pub use child::*;
 pub use events::*;
+pub use lambda::*;
+pub use logs::*;
 use serde::Serialize;
 pub use sqs::*;
 use strum::VariantNames;
@@ -15,6 +21,9 @@ use strum::VariantNames;
 pub enum Step {
     Events(EventsStep),
     Sqs(SqsStep),
+    Lambda(LambdaStep),
+    Logs(LogsStep),
+    Child(ChildStep),
 }
 
 impl Step {
@@ -23,6 +32,9 @@ impl Step {
         match self {
             Self::Events(step) => format!("events:{}", <&str>::from(step)),
             Self::Sqs(step) => format!("sqs:{}", step.call()),
+            Self::Lambda(step) => format!("lambda:{}", step.call()),
+            Self::Logs(step) => format!("logs:{}", step.call()),
+            Self::Child(step) => format!("kubernetes:{}", <&str>::from(step)),
         }
     }
 
@@ -31,12 +43,16 @@ impl Step {
         match self {
             Self::Events(step) => step.into(),
             Self::Sqs(step) => step.into(),
+            Self::Lambda(step) => step.into(),
+            Self::Logs(step) => step.into(),
+            Self::Child(step) => step.into(),
         }
     }
 
     /// Every name that `name` can give: what a test of all steps has to cover.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        EventsStep::VARIANTS.iter().chain(SqsStep::VARIANTS).copied()
+        let all = [EventsStep::VARIANTS, SqsStep::VARIANTS, LambdaStep::VARIANTS, LogsStep::VARIANTS, ChildStep::VARIANTS];
+        all.into_iter().flatten().copied()
     }
 }
 
@@ -45,21 +61,24 @@ impl fmt::Display for Step {
         match self {
             Self::Events(step) => step.fmt(f),
             Self::Sqs(step) => step.fmt(f),
+            Self::Lambda(step) => step.fmt(f),
+            Self::Logs(step) => step.fmt(f),
+            Self::Child(step) => step.fmt(f),
         }
     }
 }
 
-impl From<EventsStep> for Step {
-    fn from(step: EventsStep) -> Self {
-        Self::Events(step)
-    }
+macro_rules! step_from {
+    ($($variant:ident($step:ty)),*) => {
+        $(impl From<$step> for Step {
+            fn from(step: $step) -> Self {
+                Self::$variant(step)
+            }
+        })*
+    };
 }
 
-impl From<SqsStep> for Step {
-    fn from(step: SqsStep) -> Self {
-        Self::Sqs(step)
-    }
-}
+step_from!(Events(EventsStep), Sqs(SqsStep), Lambda(LambdaStep), Logs(LogsStep), Child(ChildStep));
 
 /// `a, b, c`: for messages.
 fn list<'a>(names: impl IntoIterator<Item = &'a String>) -> String {

@@ -3,10 +3,12 @@
 
   aws.py put-events [FILE...]            entries as JSON (one, a list, or {"Entries": [...]}); no FILE: from stdin
   aws.py receive QUEUE [--wait S] [--max N] [--keep]     one JSON line a message; QUEUE is a name or a URL
+  aws.py partner create NAME | delete NAME | put NAME [FILE...] | list      play the partner towards --account; files as for put-events,
+                                         or whole events as a target gets them
   aws.py fire RULE                       fire a schedule rule of the default bus once
   aws.py journal [--since N] [--match GLOB] [--json]     every AWS call that was made
   aws.py deliveries                      what EventBridge delivered, or why not
-  aws.py call SERVICE OPERATION [JSON]   any operation of a JSON service (events, sqs, logs)
+  aws.py call SERVICE OPERATION [JSON]   any operation of a JSON service (events, sqs, logs), or one of lambda that rest.py lists
 
 Common: --endpoint URL (default: from bed.json), --bed FILE, --account 12 digits, --region NAME.
 """
@@ -24,7 +26,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import rest
+
 DEFAULT_ACCOUNT, DEFAULT_REGION = "111122223333", "us-east-1"
+PARTNER_ACCOUNT = "999900001111"        # whose calls a partner's are: not the customer's
 TARGETS = {"events": ("AWSEvents", "1.1"), "sqs": ("AmazonSQS", "1.0"), "logs": ("Logs_20140328", "1.1")}
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))     # the bed is on loopback
 
@@ -51,7 +56,7 @@ class Client:
         self.endpoint, self.account, self.region = endpoint.rstrip("/"), account, region
         self.access_key, self.secret, self.token = access_key or account, secret, token
 
-    def _signed(self, service, body, headers):
+    def _signed(self, service, body, headers, method="POST", target="/"):
         """Signature Version 4 over host, date and token; the bed reads the scope and does not verify the rest."""
         now = datetime.datetime.now(datetime.timezone.utc)
         day, stamp = now.strftime("%Y%m%d"), now.strftime("%Y%m%dT%H%M%SZ")
@@ -59,7 +64,8 @@ class Client:
         if self.token:
             headers["x-amz-security-token"] = self.token
         names = ";".join(sorted(headers))
-        canonical = "\n".join(["POST", "/", "", *(f"{k}:{headers[k]}" for k in sorted(headers)), "", names, hashlib.sha256(body).hexdigest()])
+        path, _, query = target.partition("?")
+        canonical = "\n".join([method, path, query, *(f"{k}:{headers[k]}" for k in sorted(headers)), "", names, hashlib.sha256(body).hexdigest()])
         scope = f"{day}/{self.region}/{service}/aws4_request"
         text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
         key = f"AWS4{self.secret}".encode()
@@ -71,7 +77,11 @@ class Client:
         return headers
 
     def raw(self, service, operation, parameters=None, timeout=40):
-        """(status, headers, body) of one call; query protocol for services that TARGETS does not know."""
+        """(status, headers, body) of one call; REST for Lambda, query protocol for services that TARGETS does not know."""
+        if service == "lambda":
+            method, target, body = rest.request(operation, parameters or {})
+            headers = {"content-type": "application/json"}
+            return request(self.endpoint + target, method, body or None, self._signed(service, body, headers, method, target), timeout)
         if service in TARGETS:
             prefix, version = TARGETS[service]
             body = json.dumps(parameters or {}).encode()
@@ -85,7 +95,7 @@ class Client:
     def call(self, service, operation, parameters=None, timeout=40):
         """The parsed answer of a JSON service; raises AwsError."""
         status, headers, body = self.raw(service, operation, parameters, timeout)
-        if service not in TARGETS:
+        if service not in TARGETS and service != "lambda":
             text = body.decode()
             if status >= 400:
                 raise AwsError(status, _between(text, "Code"), _between(text, "Message"))
@@ -115,22 +125,46 @@ def post_json(url, value):
     return json.loads(body)
 
 
-def put_events(client, files):
+def read_entries(files):
+    """Entries of PutEvents, however they were written down."""
     entries = []
     for text in [pathlib.Path(f).read_text() for f in files] or [sys.stdin.read()]:
         value = json.loads(text)
         value = value.get("Entries", value) if isinstance(value, dict) else value
         for entry in value if isinstance(value, list) else [value]:
+            if "detail-type" in entry:                          # an event as it is delivered
+                entry = {"Source": entry.get("source"), "DetailType": entry["detail-type"], "Detail": entry.get("detail"),
+                         "Resources": entry.get("resources", [])}
             if not isinstance(entry.get("Detail"), str):        # kinder to write by hand
                 entry = {**entry, "Detail": json.dumps(entry.get("Detail", {}))}
             entries.append(entry)
+    return entries
+
+
+def put_events(client, entries, operation="PutEvents"):
     failed = 0
     for start in range(0, len(entries), 10):
-        answer = client.call("events", "PutEvents", {"Entries": entries[start:start + 10]})
+        answer = client.call("events", operation, {"Entries": entries[start:start + 10]})
         failed += answer["FailedEntryCount"]
         for entry in answer["Entries"]:
             print(json.dumps(entry))
     return 1 if failed else 0
+
+
+def partner(client, verb, name, files):
+    """A partner's calls come from its own account and name the customer's; `list` is what the customer sees."""
+    theirs = Client(client.endpoint, PARTNER_ACCOUNT, client.region)
+    if verb == "put":
+        return put_events(theirs, [{**entry, "Source": name} for entry in read_entries(files)], "PutPartnerEvents")
+    if verb == "list":
+        answer = client.call("events", "ListEventSources", {"NamePrefix": name} if name else {})
+        for row in answer["EventSources"]:
+            print(json.dumps(row))
+    else:
+        answer = theirs.call("events", f"{verb.title()}PartnerEventSource", {"Name": name, "Account": client.account})
+        if answer:
+            print(json.dumps(answer))
+    return 0
 
 
 def receive(client, queue, wait, most, keep):
@@ -182,6 +216,10 @@ def main():
     common.add_argument("--region", default=os.environ.get("AWS_REGION", DEFAULT_REGION))
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("put-events", parents=[common]).add_argument("files", nargs="*")
+    play = verbs.add_parser("partner", parents=[common])
+    play.add_argument("what", choices=("create", "delete", "put", "list"))
+    play.add_argument("name", nargs="?")
+    play.add_argument("files", nargs="*")
     get = verbs.add_parser("receive", parents=[common])
     get.add_argument("queue")
     get.add_argument("--wait", type=float, default=5)
@@ -194,7 +232,7 @@ def main():
     show.add_argument("--json", action="store_true")
     verbs.add_parser("deliveries", parents=[common])
     any_call = verbs.add_parser("call", parents=[common])
-    any_call.add_argument("service", choices=sorted(TARGETS))
+    any_call.add_argument("service", choices=sorted([*TARGETS, "lambda"]))
     any_call.add_argument("operation")
     any_call.add_argument("parameters", nargs="?", default="{}")
     chosen = parser.parse_args()
@@ -207,7 +245,11 @@ def main():
     client = Client(endpoint, chosen.account or DEFAULT_ACCOUNT, chosen.region)
     try:
         if chosen.verb == "put-events":
-            return put_events(client, chosen.files)
+            return put_events(client, read_entries(chosen.files))
+        if chosen.verb == "partner":
+            if not chosen.name and chosen.what != "list":
+                parser.error(f"partner {chosen.what} needs the NAME of a source, as aws.partner/benchling.com/acme/events")
+            return partner(client, chosen.what, chosen.name, chosen.files)
         if chosen.verb == "receive":
             return receive(client, chosen.queue, chosen.wait, chosen.max, chosen.keep)
         if chosen.verb == "fire":

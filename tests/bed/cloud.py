@@ -34,6 +34,7 @@ class Cloud:
     def wait(self, seconds=60):
         self.parts.wait("aws-standin", lambda: answers(f"{self.emulator}/_emu/settings"), seconds)
         # MiniStack loads half of itself on its first call: have that behind us, and out of the journal.
-        for service, operation in (("events", "ListRules"), ("sqs", "ListQueues"), ("sts", "GetCallerIdentity")):
+        for service, operation in (("events", "ListRules"), ("sqs", "ListQueues"), ("sts", "GetCallerIdentity"), ("lambda", "ListFunctions"),
+                                   ("logs", "DescribeLogGroups")):
             Client(self.emulator, "000000000000").call(service, operation)
         self.parts.wait("aws-proxy", lambda: answers(f"{self.url}/_faults?account=*"), seconds)

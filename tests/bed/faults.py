@@ -4,12 +4,16 @@ import json
 import random
 import uuid
 
+import rest
 import wire
 
 KINDS = ("throttle", "error", "latency", "hang", "reset", "applied_reset", "garbage", "failed_entry", "page_size")
 FIELDS = {"match", "kind", "times", "p", "ms", "status", "code", "message", "after"}
 # Operations that can fail in part with HTTP 200, and where their entries stand.
 PARTIAL = {"events.PutTargets": "Targets", "events.RemoveTargets": "Ids", "events.PutEvents": "Entries"}
+
+# Lists that do not say so in their name.
+LISTS = {"logs.DescribeLogGroups", "logs.DescribeLogStreams", "logs.DescribeResourcePolicies"}
 
 
 class Rule:
@@ -28,7 +32,7 @@ class Rule:
             return False
         if self.kind == "failed_entry" and call.name not in PARTIAL:
             return False
-        if self.kind == "page_size" and not (call.op.startswith("List") and isinstance(call.request, dict)):
+        if self.kind == "page_size" and not ((call.op.startswith("List") or call.name in LISTS) and isinstance(call.request, dict)):
             return False
         self.seen += 1
         if self.seen <= self.after or (self.times is not None and self.injected >= self.times):
@@ -68,6 +72,8 @@ class Faults:
 
 
 def throttled(call, spec):
+    if call.service == "lambda":
+        return failed(call, spec.get("status", 429), spec.get("code", "TooManyRequestsException"), spec.get("message", "Rate exceeded"))
     code = {"query": "Throttling"}.get(call.protocol, "RequestThrottled" if call.service == "sqs" else "ThrottlingException")
     return failed(call, spec.get("status", 400), spec.get("code", code), spec.get("message", "Rate exceeded"))
 
@@ -81,18 +87,22 @@ def failed(call, status, code, message):
                 f"<RequestId>{request_id}</RequestId></ErrorResponse>")
         return wire.answer(status, text.encode(), "text/xml", (f"x-amzn-requestid: {request_id}",))
     extra = [f"x-amzn-requestid: {request_id}", f"x-amzn-errortype: {code}"]
+    if call.protocol == "rest":         # the code stands in the header only
+        kind = {"Sender": "User", "Receiver": "Service"}[side]
+        return wire.answer(status, json.dumps({"Type": kind, "message": message}).encode(), "application/json", extra)
     if call.service == "sqs":
         extra.append(f"x-amzn-query-error: {code};{side}")
     return wire.answer(status, json.dumps({"__type": code, "message": message}).encode(), call.content_type, extra)
 
 
 def error(call, spec):
-    return failed(call, int(spec.get("status", 500)), spec.get("code", "InternalException"), spec.get("message", "injected by the test bed"))
+    code = "ServiceException" if call.service == "lambda" else "InternalException"
+    return failed(call, int(spec.get("status", 500)), spec.get("code", code), spec.get("message", "injected by the test bed"))
 
 
 def garbage(call):
     body = b"<GetCallerIdentityResponse><GetCaller" if call.protocol == "query" else b'{"Rules": [{"Name": "tru'
-    return wire.answer(200, body, "text/xml" if call.protocol == "query" else call.content_type)
+    return wire.answer(200, body, {"query": "text/xml", "rest": "application/json"}.get(call.protocol, call.content_type))
 
 
 def failed_entries(call, spec):
@@ -109,5 +119,7 @@ def failed_entries(call, spec):
 
 
 def one_per_page(call, message):
-    key = "MaxResults" if call.service in ("sqs", "lambda") else "Limit"
+    if call.protocol == "rest":
+        return message.with_body(message.body, rest.with_query(message.first[1], MaxItems=1))
+    key = {"sqs": "MaxResults", "logs": "limit"}.get(call.service, "Limit")
     return message.with_body(json.dumps({**call.request, key: 1}).encode())

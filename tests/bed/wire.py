@@ -3,6 +3,8 @@ import json
 import re
 import urllib.parse
 
+import rest
+
 CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 # What must never be kept, wherever it stands in a body.
 SECRETS = frozenset({"SecretAccessKey", "SessionToken", "Password", "ApiKeyValue", "ClientSecret", "WebIdentityToken", "SecretString"})
@@ -22,10 +24,11 @@ class Message:
                 self.headers[name.strip().lower()] = value.strip()
         self.body, self.raw = body, head + body
 
-    def with_body(self, body):
-        """The same message with another body; content-length follows, and a chunked one becomes plain."""
+    def with_body(self, body, target=None):
+        """The same message with another body (and path and query); content-length follows, and a chunked one becomes plain."""
         kept = "".join(f"{k}: {v}\r\n" for k, v in self.headers.items() if k not in ("content-length", "transfer-encoding"))
-        return Message((" ".join(self.first) + f"\r\n{kept}content-length: {len(body)}\r\n\r\n").encode("latin-1"), body)
+        first = [self.first[0], target or self.first[1], *self.first[2:]]
+        return Message((" ".join(first) + f"\r\n{kept}content-length: {len(body)}\r\n\r\n").encode("latin-1"), body)
 
 
 async def read(stream, bodyless=False):
@@ -72,6 +75,11 @@ class Call:
         else:
             self.protocol, self.op = "rest", f"{message.first[0]} {message.first[1].partition('?')[0]}"
             self.request = parse_json(message.body)
+            known = self.service == "lambda" and rest.recognise(*message.first[:2], self.request)
+            if known:
+                self.op, self.request = known
+                if "x-amz-invocation-type" in message.headers:
+                    self.request["InvocationType"] = message.headers["x-amz-invocation-type"]
         if self.service is None:            # AssumeRoleWithWebIdentity is not signed
             self.service = "sts" if self.protocol == "query" and self.op.startswith("AssumeRole") else "unsigned"
 

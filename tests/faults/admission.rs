@@ -58,12 +58,16 @@ fn rule() -> Value {
 
 #[tokio::test]
 async fn admission_knows_what_a_rule_may_say() {
-    let one = Some("set exactly one of eventPattern and schedule");
+    let one = Some("set exactly one of eventPattern, benchling and schedule");
     let rows = vec![
         ("a pattern", json!({}), None),
         ("a schedule", json!({"eventPattern": null, "schedule": "rate(5 minutes)"}), None),
         ("both", json!({"schedule": "rate(5 minutes)"}), one),
         ("neither", json!({"eventPattern": null}), one),
+        ("a shorthand", json!({"eventPattern": null, "benchling": {"eventTypes": ["v2.entity.registered"], "schemas": {"names": ["P"]}}}), None),
+        ("every event", json!({"eventPattern": null, "benchling": {}}), None),
+        ("a pattern and a shorthand", json!({"benchling": {}}), one),
+        ("a bus of a subscription", json!({"busRef": {"kind": "BenchlingSubscription"}}), None),
         ("a pattern that is a text", json!({"eventPattern": "{}"}), Some("spec.eventPattern")),
         ("no expression", json!({"eventPattern": null, "schedule": "every day"}), Some("spec.schedule")),
         ("no bus", json!({"busRef": null}), Some("spec.busRef: Required")),

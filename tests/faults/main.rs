@@ -5,6 +5,7 @@
 mod harness;
 
 mod admission;
+mod admission_benchling;
 mod admission_sink;
 mod isolation;
 mod peers;

@@ -50,7 +50,7 @@ async fn a_bad_placeholder_names_the_target_and_the_field() {
 async fn an_existing_queue_that_is_missing_is_found_once_it_is_made() {
     let world = World::start("missing").await;
     world.apply("EventSink", "q", existing(&world, "late")).await;
-    told(&world, "EventSink", "q", "Rejected", true, &["spec.sqs.existing.arn", ":late", "Create it"]).await;
+    told(&world, "EventSink", "q", "TargetNotFound", true, &["spec.sqs.existing.arn", ":late", "Create it"]).await;
     world.aws.sqs("CreateQueue", json!({"QueueName": "late"})).await;
     world.ready("EventSink", "q").await;
 }
@@ -109,8 +109,8 @@ const NOT_CAUSED: [&str; 4] = ["InSync", "Applying", "Deleting", "Conflict"];
 
 #[test]
 fn every_reason_that_a_user_can_cause_is_reached_here() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults");
-    let files = std::fs::read_dir(folder).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    let folders = [concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults"), concat!(env!("CARGO_MANIFEST_DIR"), "/tests/partner")];
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()).map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
     let text: String = files.map(|file| file.lines().filter(|line| !line.contains("NOT_CAUSED")).collect::<Vec<_>>().join("\n")).collect();
     let missing: Vec<_> = Reason::iter()
         .map(|reason| reason.to_string())

@@ -41,8 +41,8 @@ impl Call {
 pub struct Aws {
     pub account: String,
     pub endpoint: String,
-    emulator: String,
-    http: reqwest::Client,
+    pub(super) emulator: String,
+    pub(super) http: reqwest::Client,
 }
 
 impl Aws {
@@ -98,6 +98,7 @@ impl Aws {
         let (target, version) = match service {
             "events" => ("AWSEvents", "1.1"),
             "sqs" => ("AmazonSQS", "1.0"),
+            "logs" => ("Logs_20140328", "1.1"),
             other => panic!("no service {other}"),
         };
         let credential = format!("{}/20260101/{REGION}/{service}/aws4_request", self.account);
@@ -214,7 +215,7 @@ impl Aws {
         tags.iter().map(|tag| (tag["Key"].as_str().unwrap().to_owned(), tag["Value"].as_str().unwrap().to_owned())).collect()
     }
 
-    /// Everything that the account holds of buses, rules, targets, queues and their tags: for comparing whole states.
+    /// Everything that the account holds of what the operator works with: for comparing whole states.
     pub async fn contents(&self) -> BTreeMap<String, Value> {
         let mut all = BTreeMap::new();
         let without_times = |value: &Value| {
@@ -243,6 +244,9 @@ impl Aws {
             let tags = self.sqs("ListQueueTags", json!({"QueueUrl": url})).await;
             all.insert(format!("queue {name}"), json!([attributes, policy, tags["Tags"]]));
         }
+        self.add_sources(&mut all).await;
+        self.add_logs(&mut all).await;
+        self.add_functions(&mut all).await;
         all
     }
 

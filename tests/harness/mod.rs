@@ -3,6 +3,7 @@
 
 mod aws;
 mod bed;
+mod services;
 mod world;
 
 pub use aws::{Aws, Call, REGION, until};

@@ -22,6 +22,8 @@ pub fn options() -> Options {
         operator_namespace: OPERATOR_NAMESPACE.into(),
         installation_id: Some("e2e".into()),
         policy_settle: Duration::ZERO,
+        permission_settle: Duration::ZERO,
+        source_poll: Duration::from_secs(1),
         grant_grace: Duration::ZERO,
         first_rule: Duration::from_millis(300),
         sweep: Duration::from_hours(1),
@@ -83,7 +85,7 @@ impl World {
             "endpoint": self.aws.endpoint,
             "credentials": {"secretRef": {"name": format!("keys-{}", self.namespace)}},
             "defaultTags": {"team": "e2e"},
-            "grants": [{"namespaces": [self.namespace, format!("{}-*", self.namespace)], "arns": [format!("arn:aws:sqs:{REGION}:{}:*", self.aws.account)]}],
+            "grants": [{"namespaces": [self.namespace, format!("{}-*", self.namespace)], "arns": [format!("arn:aws:*:{REGION}:{}:*", self.aws.account)], "roles": [format!("arn:aws:iam::{}:role/*", self.aws.account)]}],
         })
     }
 
@@ -173,7 +175,7 @@ impl World {
 
     /// The same, for what admission may refuse.
     pub async fn attempt(&self, kind: &str, name: &str, mut spec: Value) -> Result<DynamicObject, kube::Error> {
-        if matches!(kind, "EventBus" | "EventSink") && spec.get("accountRef").is_none() {
+        if matches!(kind, "EventBus" | "EventSink" | "BenchlingSubscription") && spec.get("accountRef").is_none() {
             spec["accountRef"] = json!({"name": self.account});
         }
         self.try_apply(Some(&self.namespace), "tributary.dev/v1alpha1", kind, name, &mut json!({"spec": spec})).await

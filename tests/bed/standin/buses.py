@@ -33,6 +33,13 @@ def need(reference):
     return bus
 
 
+def changeable(bus):
+    """A bus that AWS made for itself is not its customer's to change."""
+    if bus and bus.get("ManagedBy"):
+        raise Refused("OperationDisabledException", f"Event bus {bus['Name']} is managed by {bus['ManagedBy']}.")
+    return bus
+
+
 def _options_ok(data, wrong):
     if data.get("Description") is not None:
         wrong.text(data["Description"], "description", longest=512)
@@ -71,7 +78,7 @@ def create(data):
 
 @handler
 def update(data):
-    bus = need(data.get("Name"))
+    bus = changeable(need(data.get("Name")))
     _options_ok(data, Constraints())
     for key in OPTIONS:
         if key in data:
@@ -81,7 +88,7 @@ def update(data):
 
 
 def _row(bus):
-    row = present(bus, "Arn", "CreationTime", "Description", "LastModifiedTime", "Name")        # S2
+    row = present(bus, "Arn", "CreationTime", "Description", "LastModifiedTime", "ManagedBy", "Name")       # S2
     policy = eb._event_bus_policies.get(bus["Name"])
     if policy:
         row["Policy"] = json.dumps(policy)
@@ -105,6 +112,7 @@ def delete(data):
     name = name_of(data.get("Name"))
     if name == "default":
         raise invalid("Cannot delete event bus default.")                                       # E3
+    changeable(eb._event_buses.get(name))
     if any(rule["EventBusName"] == name for rule in eb._rules.values()):
         raise invalid(f"Event bus {name} can't be deleted since it has rules.")
     bus = eb._event_buses.pop(name, None)

@@ -13,12 +13,13 @@ from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import cloudwatch_logs, eventbridge as eb, lambda_svc, sns, sqs, stepfunctions
 
 import grants
+import invokes
 from grants import Undeliverable
 from targets import PLACEHOLDER
 
 _LITERAL = re.compile(r'"(?:\\.|[^"\\])*"')
 RECORD = deque(maxlen=50000)
-_original = {name: getattr(eb, name) for name in ("_dispatch_to_sns", "_dispatch_to_lambda", "_dispatch_to_stepfunctions",
+_original = {name: getattr(eb, name) for name in ("_dispatch_to_sns", "_dispatch_to_stepfunctions",
                                                   "_dispatch_to_api_destination", "_dispatch_event", "_archive_event")}
 
 
@@ -93,7 +94,7 @@ def _send(target, spec, payload, view):
     elif spec.service == "lambda":
         if not lambda_svc._get_func_record_for_ref(arn)[0]:
             raise Undeliverable("NO_RESOURCE", f"Function {arn} does not exist.")
-        _original["_dispatch_to_lambda"](arn, payload)
+        invokes.send(arn, payload)
     elif spec.service == "states":
         if stepfunctions._resolve_state_machine_arn(arn) is None:
             raise Undeliverable("NO_RESOURCE", f"State machine {arn} does not exist.")

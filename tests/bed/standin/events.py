@@ -7,8 +7,9 @@ from ministack.services import eventbridge as eb
 
 import delivery
 from answers import Constraints, handler, invalid
-from partner import SOURCES
+from partner import SOURCES, find
 
+BUS = r"(arn:aws[\w-]*:events:[a-z]+-[a-z]+-[\w-]+:[0-9]{12}:event-bus\/)?[\.\-_A-Za-z0-9]+"
 TOTAL = 1 << 20         # 1 MB since 2026-01 (P3)
 REQUIRED = ("Source", "DetailType", "Detail")
 JAVA = ("time", "source", "resources", "detailType", "detail", "eventBusName", "traceHeader", "kmsKeyIdentifier", "internalMetadata")
@@ -45,10 +46,8 @@ def put(data, allow_aws_source=False):
     if len(entries) > 10:
         wrong.add(_echo(entries), "entries", "Member must have length less than or equal to 10")
     for i, entry in enumerate(entries, 1):
-        bus = entry.get("EventBusName")
-        if bus and "/" in bus and not bus.startswith("arn:"):       # so a partner's bus cannot be addressed
-            wrong.add(bus, f"entries.{i}.member.eventBusName", r"Member must satisfy regular expression pattern: "
-                      r"(arn:aws[\w-]*:events:[a-z]+-[a-z]+-[\w-]+:[0-9]{12}:event-bus\/)?[\.\-_A-Za-z0-9]+")
+        if entry.get("EventBusName"):       # no slash in it: a partner's bus cannot be addressed
+            wrong.text(entry["EventBusName"], f"entries.{i}.member.eventBusName", pattern=BUS)
     wrong.check()
     if sum(len(str(e.get(k) or "").encode()) for e in entries for k in REQUIRED) > TOTAL:
         raise invalid("Total size of the entries in the request is over the limit.")            # P3
@@ -78,17 +77,30 @@ def _publish(event_id, entry, bus):
     eb._archive_event(event, view)
 
 
+def publish_for_lambda(bus_arn, record, outcome, resources):
+    """Lambda's destination on a bus (D16)."""
+    _publish(new_uuid(), {"Source": "lambda", "DetailType": f"Lambda Function Invocation Result - {outcome}", "Detail": json.dumps(record),
+                          "Resources": resources}, bus_arn.split(":event-bus/")[-1])
+
+
 @handler
 def put_partner(data):
     answers = []
     for entry in data.get("Entries") or []:
+        refusal = _refusal(entry, allow_aws_source=True)
+        if refusal:
+            answers.append(dict(zip(("ErrorCode", "ErrorMessage"), refusal)))
+            continue
         event_id = new_uuid()
         answers.append({"EventId": event_id})
-        for (account, region, name), source in list(SOURCES.items()):
-            if name == entry.get("Source") and region == get_region() and source["State"] == "ACTIVE":
-                with request_scope(account, region):
+        for account, region, name in list(SOURCES):
+            if name != entry["Source"] or region != get_region():
+                continue
+            with request_scope(account, region):
+                source = find(account, region, name)
+                if source and source["State"] == "ACTIVE" and name in eb._event_buses:     # else dropped
                     _publish(event_id, entry, name)
-    return {"FailedEntryCount": 0, "Entries": answers}
+    return {"FailedEntryCount": sum("ErrorCode" in a for a in answers), "Entries": answers}
 
 
 def fire(account, region, name):

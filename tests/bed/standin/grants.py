@@ -4,8 +4,10 @@ import time
 
 from ministack.core import iam_evaluator as evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudwatch_logs, eventbridge as eb, iam, lambda_svc, sns, sqs
+from ministack.services import eventbridge as eb, iam, sns, sqs
 
+import logpolicies
+import permissions
 from answers import as_policy
 
 SERVICE = "events.amazonaws.com"
@@ -60,6 +62,16 @@ def queue_policy(queue):
     return current
 
 
+def role_may(role_arn, action, resource):
+    """Whether a function's execution role may do this, by its own policies."""
+    if ":role/" not in role_arn or role_arn.split(":")[4] != get_account_id():
+        return False
+    name = role_arn.rsplit("/", 1)[-1]
+    session = f"arn:aws:sts::{get_account_id()}:assumed-role/{name}/lambda"
+    policies = evaluator._gather_role_policies(name, get_account_id())
+    return evaluator.evaluate(_context(session, action, resource, None), policies).decision == "Allow"
+
+
 def check_role(role_arn, action, resource, source):
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     role = iam._roles.get_scoped(account, None, name)
@@ -82,8 +94,7 @@ def _policy_of(arn, service):
     if service == "sns":
         topic = sns._topic_by_arn_any_scope(arn)
         return topic and topic["attributes"].get("Policy")
-    found = lambda_svc.function_policy_for_arn(arn)
-    return found and found[0]
+    return permissions.policy_now(arn)
 
 
 def check(target, spec, source):
@@ -118,7 +129,9 @@ def check_bus(arn, bus, session, owner_scope):
 
 
 def _check_logs(arn, source):
-    documents = [p["policyDocument"] for p in cloudwatch_logs._resource_policies.values()]
+    """All policies together, so that a Deny in one wins over an Allow in another."""
+    documents = map(as_policy, logpolicies.documents_now(arn.split(":log-group:")[1].removesuffix(":*")))
+    together = {"Version": "2012-10-17", "Statement": [s for d in documents if d for s in _statements(d)]}
     for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
-        if not any(allows(d, action, arn, source) for d in documents):
+        if not allows(together, action, arn, source):
             raise _denied(f"No log resource policy allows {SERVICE} {action} on {arn}.")

@@ -20,11 +20,12 @@ def credential_problem(headers, query):
     if not key or re.fullmatch(r"\d{12}", key):
         return None
     session = sts._sessions.get(key)
-    service = (re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", headers.get("authorization", "")) or [None, ""])[1]
-    old = service in ("sts", "iam", "sns") or "x-amz-target" not in headers
+    service = _service(headers)
+    old = service in ("sts", "iam", "sns") or ("x-amz-target" not in headers and service != "lambda")
+    status = 403 if service == "lambda" else 400
     if session and time.time() > session.get("Expiration", float("inf")):
         return (403, "ExpiredToken", "The security token included in the request is expired") if old else \
-            (400, "ExpiredTokenException", "The security token included in the request is expired")
+            (status, "ExpiredTokenException", "The security token included in the request is expired")
     if session:
         token = headers.get("x-amz-security-token")
         if token == session.get("SessionToken"):
@@ -32,12 +33,16 @@ def credential_problem(headers, query):
     elif evaluator.find_iam_access_key_account(key):
         return None
     text = "The security token included in the request is invalid."
-    return (403, "InvalidClientTokenId", text) if old or service == "sqs" else (400, "UnrecognizedClientException", text)
+    return (403, "InvalidClientTokenId", text) if old or service == "sqs" else (status, "UnrecognizedClientException", text)
+
+
+def _service(headers):
+    return (re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", headers.get("authorization", "")) or [None, ""])[1]
 
 
 def problem_answer(headers, problem):
     status, code, text = problem
-    if "x-amz-target" in headers:
+    if "x-amz-target" in headers or _service(headers) == "lambda":
         return error_response_json(code, text, status)
     return iam._error(status, code, text, ns="sts")
 

@@ -1,7 +1,7 @@
 """Strict stand-in for AWS: MiniStack, a third party's emulator, made to refuse what AWS refuses. This file joins the parts.
 
 usage: main.py --port PORT        (binds 127.0.0.1 only)
-Control: GET /_emu/deliveries, GET and POST /_emu/settings, POST /_emu/fire; see ../README.md.
+Control: GET /_emu/deliveries, GET /_emu/invocations, GET and POST /_emu/settings, POST /_emu/fire, POST /_emu/partner; see ../README.md.
 """
 import argparse
 import json
@@ -25,34 +25,43 @@ def configure(port):
 
 def install():
     """Put the strict handlers in MiniStack's places. A name that is gone there means another version: fail loudly."""
-    from ministack.services import eventbridge, sqs, sts
+    from ministack.services import cloudwatch_logs, eventbridge, lambda_svc, sqs, sts
 
     import archives
     import buses
     import delivery
     import events
     import identity
+    import invokes
+    import lambdas
+    import loggroups
+    import mappings
     import partner
+    import permissions
     import queues
     import rules
     import targets
-    for part in (buses, rules, targets, partner, events, delivery, archives):
-        for name, function in part.HANDLERS.items():
-            if not callable(getattr(eventbridge, name, None)):
-                raise SystemExit(f"this MiniStack has no eventbridge.{name}: the pinned version is in requirements.txt")
-            setattr(eventbridge, name, function)
+    for service, parts in ((eventbridge, (buses, rules, targets, partner, events, delivery, archives)),
+                           (lambda_svc, (lambdas, permissions, invokes, mappings))):
+        for name, function in (pair for part in parts for pair in part.HANDLERS.items()):
+            if not callable(getattr(service, name, None)):
+                raise SystemExit(f"this MiniStack has no {service.__name__}.{name}: the pinned version is in requirements.txt")
+            setattr(service, name, function)
     for action, function in queues.HANDLERS.items():
         if action not in sqs._HANDLERS:
             raise SystemExit(f"this MiniStack has no sqs.{action}: the pinned version is in requirements.txt")
         sqs._HANDLERS[action] = function
     queues.install()
-    sts.handle_request = identity.handle_request
+    sts.handle_request, lambda_svc.handle_request = identity.handle_request, lambdas.handle_request
+    cloudwatch_logs.handle_request = loggroups.handle_request
 
 
 def control(method, path, query, body):
     """(status, value) of a control request, or None when it is not one."""
     import delivery
     import events
+    import invokes
+    import partner
     import settings
     if not path.startswith("/_emu/"):
         return None
@@ -60,12 +69,16 @@ def control(method, path, query, body):
         wish = json.loads(body) if body else {}
         if (method, path) == ("GET", "/_emu/deliveries"):
             return 200, delivery.read(query.get("account"), float(query.get("since", 0)))
+        if (method, path) == ("GET", "/_emu/invocations"):
+            return 200, invokes.read(query.get("account"), float(query.get("since", 0)))
         if (method, path) == ("GET", "/_emu/settings"):
             return 200, settings.report(query.get("account", "*"))
         if (method, path) == ("POST", "/_emu/settings"):
             return 200, settings.change(wish)
         if (method, path) == ("POST", "/_emu/fire"):
             return 200, events.fire(wish["account"], wish.get("region", "us-east-1"), wish["rule"])
+        if (method, path) == ("POST", "/_emu/partner"):
+            return 200, partner.control(wish)
     except (ValueError, KeyError, TypeError, AttributeError) as wrong:
         return 400, {"error": f"{type(wrong).__name__}: {wrong}"}
     return 404, {"error": f"no {method} {path} here"}

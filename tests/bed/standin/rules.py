@@ -7,7 +7,7 @@ from ministack.services import eventbridge as eb
 
 import settings
 from answers import TOO_MANY, Constraints, Refused, handler, invalid, not_found, page, present
-from buses import lagging, name_of, need as need_bus
+from buses import changeable as changeable_bus, lagging, name_of, need as need_bus
 
 NAME = r"[\.\-_A-Za-z0-9]+"
 STATES = ("ENABLED", "DISABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
@@ -167,9 +167,15 @@ def _tagged(data):
     return arn
 
 
+def _tag_changeable(data):
+    arn = _tagged(data)
+    changeable_bus(eb._event_buses.get(arn.partition(":event-bus/")[2]))
+    return arn
+
+
 @handler
 def tag(data):
-    arn = _tagged(data)
+    arn = _tag_changeable(data)
     tags = {**(eb._tags.get(arn) or {}), **{t["Key"]: t["Value"] for t in data.get("Tags") or []}}
     if len(tags) > 50:
         raise Refused("LimitExceededException", TOO_MANY)
@@ -178,7 +184,7 @@ def tag(data):
 
 @handler
 def untag(data):
-    tags = eb._tags.get(_tagged(data)) or {}
+    tags = eb._tags.get(_tag_changeable(data)) or {}
     for key in data.get("TagKeys") or []:
         tags.pop(key, None)                                                                     # I3
 

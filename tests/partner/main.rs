@@ -1,0 +1,9 @@
+//! End-to-end tests of partner event sources, Benchling subscriptions, and the sinks that their events go to.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod flow;
+mod lifecycle;
+mod stage;
