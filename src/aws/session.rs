@@ -203,9 +203,9 @@ impl Sessions {
             Arc::new(Shared {
                 events: Pace::new(options.quota, options.sweep_quota, options.in_flight),
                 sqs: Pace::new(0, 0, options.in_flight),
-                // Lambda allows 15 control-plane calls a second; Logs 5 and more, by call (their quotas pages).
+                // Lambda allows 15 control-plane calls a second; Logs 10 of those that are made here (their quotas pages).
                 lambda: Pace::new(options.quota.min(10), options.sweep_quota, options.in_flight),
-                logs: Pace::new(options.quota.min(5), options.sweep_quota, options.in_flight),
+                logs: Pace::new(options.quota.min(10), options.sweep_quota, options.in_flight),
                 rules: RuleLists::default(),
                 sources: cache::Shared::default(),
                 log_policies: cache::Shared::default(),

@@ -108,7 +108,7 @@ impl Managed for EventBus {
             let known = rule.metadata.namespace == self.metadata.namespace
                 || matches(&self.spec.allowed_namespaces, from)
                 || rule.status.as_ref().is_some_and(|status| status.common.identity.is_some());
-            if known && rule.bus_key() == key_of(self) {
+            if known && rule.means(self) {
                 users.push(format!("EventRule {}", key_of(rule)));
             }
         });

@@ -144,17 +144,17 @@ pub fn tidings(before: Option<&EventSourceStatus>, now: Option<&EventSourceStatu
 pub fn only_one(bus: &EventBus, place: &Identity, view: &View) -> Result<(), Halt> {
     let age = |bus: &EventBus| (bus.metadata.creation_timestamp.as_ref().map(|t| t.0), key_of(bus));
     let mine = age(bus);
-    let mut taken = None;
+    let mut oldest = None;
     view.each_bus(|other| {
         let same = other.metadata.uid != bus.metadata.uid && other.spec.event_source_name == bus.spec.event_source_name;
         // Only what really stands for it in AWS or may come to: an object that may not use the account cannot keep others out.
         if same && age(other) < mine && other.place(view).is_ok_and(|there| there.arn == place.arn) {
-            taken = Some(key_of(other));
+            oldest = oldest.take().into_iter().chain([age(other)]).min();
         }
     });
-    match taken {
+    match oldest {
         None => Ok(()),
-        Some(other) => Err(Halt::blocked(
+        Some((_, other)) => Err(Halt::blocked(
             Reason::SourceTaken,
             format!(
                 "EventBus {other} already stands for event source {} in this account and region, and a source has one bus. Let rules refer to that one (its allowedNamespaces say who may), and delete this object",

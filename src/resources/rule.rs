@@ -57,6 +57,12 @@ impl EventRule {
         format!("{namespace}/{}", self.spec.bus_ref.name)
     }
 
+    /// Whether the rule means this bus: by its own name, or as the bus of its subscription.
+    pub fn means(&self, bus: &EventBus) -> bool {
+        let by_name = self.spec.bus_ref.kind == BusKind::EventBus;
+        self.bus_key() == key_of(bus) && (by_name || owner_of(bus).as_ref() == Some(&self.spec.bus_ref.name))
+    }
+
     /// The bus that the rule refers to, if the bus's side consents.
     fn bus(&self, view: &View) -> Result<EventBus, Halt> {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();

@@ -299,7 +299,9 @@ impl Managed for EventSink {
         });
         view.each_sink(|sink| {
             let from = sink.metadata.namespace.as_deref();
-            if sink.on_failure_ref().is_some_and(|reference| self.refers(from, reference)) && consents(from) {
+            let status = sink.status.as_ref();
+            let sends = status.is_some_and(|status| status.on_failure_arn.is_some() && status.on_failure_arn.as_ref() == arn);
+            if sends || (sink.on_failure_ref().is_some_and(|reference| self.refers(from, reference)) && consents(from)) {
                 users.push(format!("EventSink {}", key_of(sink)));
             }
         });

@@ -66,8 +66,10 @@ pub struct ObservedSubscription {
     pub sink: Option<EventSink>,
 }
 
-/// Annotations that hold for the children too.
+/// Annotations that hold for the children too. Which of them a child has from here is written on it, so that one that is taken away
+/// here goes there as well, and one that was put on the child itself stays.
 const PASSED_ON: [&str; 3] = [annotation::ADOPT, annotation::ORPHAN, annotation::RECONCILE_AT];
+const LIST: &str = "tributary.dev/passed-on";
 
 impl BenchlingSubscription {
     pub fn source_name(&self) -> String {
@@ -87,13 +89,17 @@ impl BenchlingSubscription {
     }
 
     fn child<S: Serialize>(&self, kind: &'static str, name: String, spec: &S) -> Child {
-        let annotations = self.metadata.annotations.iter().flatten().filter(|(key, _)| PASSED_ON.contains(&key.as_str()));
+        let passed: Vec<_> = PASSED_ON.into_iter().filter_map(|key| Some((key, self.metadata.annotations.as_ref()?.get(key)?))).collect();
+        let mut annotations: BTreeMap<_, _> = passed.iter().map(|(key, value)| ((*key).to_owned(), (*value).clone())).collect();
+        if !passed.is_empty() {
+            annotations.insert(LIST.into(), passed.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(","));
+        }
         Child {
             kind,
             namespace: self.metadata.namespace.clone().unwrap_or_default(),
             name,
             spec: serde_json::to_value(spec).unwrap_or_default(),
-            annotations: annotations.map(|(key, value)| (key.clone(), value.clone())).collect(),
+            annotations,
             owner: json!({
                 "apiVersion": Self::api_version(&()), "kind": Self::KIND, "name": self.metadata.name, "uid": self.metadata.uid,
                 "controller": true, "blockOwnerDeletion": false,
@@ -183,8 +189,9 @@ impl BenchlingSubscription {
 
     fn seen<K: Managed>(&self, object: &K, spec: &impl Serialize) -> ObservedChild {
         let mut child = self.child(K::KIND, object.meta().name.clone().unwrap_or_default(), spec);
-        let annotations = object.meta().annotations.iter().flatten().filter(|(key, _)| PASSED_ON.contains(&key.as_str()));
-        child.annotations = annotations.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let all = object.meta().annotations.clone().unwrap_or_default();
+        let list = all.get(LIST).cloned().unwrap_or_default();
+        child.annotations = all.into_iter().filter(|(key, _)| key == LIST || list.split(',').any(|passed| passed == key)).collect();
         let uid = controller(object).map(|owner| owner.uid.clone());
         child.owner["uid"] = json!(uid);
         ObservedChild { child, ours: self.owns(object) }

@@ -28,12 +28,19 @@ fn api(client: &Client, kind: &str, namespace: &str) -> Result<Api<DynamicObject
 pub async fn apply(client: &Client, step: &ChildStep) -> Result<(), Halt> {
     match step {
         ChildStep::ApplyChild { kind, namespace, name, manifest } => {
-            let params = PatchParams::apply(MANAGER).force();
-            api(client, kind, namespace)?
-                .patch(name, &params, &Patch::Apply(manifest))
-                .await
-                .map_err(|error| refused(error, kind, name))?;
-            Ok(())
+            let (api, params) = (api(client, kind, namespace)?, PatchParams::apply(MANAGER).force());
+            let made = api.patch(name, &params, &Patch::Apply(manifest)).await.map_err(|error| refused(error, kind, name))?;
+            if made.data["spec"] == manifest["spec"] {
+                return Ok(());
+            }
+            // Server-side apply leaves what others added; a child is what its owner says and nothing else.
+            let exact = json!([
+                {"op": "test", "path": "/metadata/resourceVersion", "value": made.metadata.resource_version},
+                {"op": "replace", "path": "/spec", "value": manifest["spec"]},
+            ]);
+            let exact = serde_json::from_value(exact).map_err(|error| Halt::transient(error.to_string()))?;
+            let answer = api.patch(name, &PatchParams::default(), &Patch::Json::<()>(exact)).await;
+            answer.map(drop).map_err(|error| refused(error, kind, name))
         }
         ChildStep::DeleteChild { kind, namespace, name, orphan } => {
             let api = api(client, kind, namespace)?;

@@ -49,10 +49,13 @@ fn outward<K: Managed>(object: &K, more: impl std::fmt::Debug) -> String {
     format!("{:?} {} {ready:?} {more:?}", meta.generation, deleting(meta))
 }
 
-/// The subscription that made the object.
-fn owner<K: Managed>(child: &K) -> Option<Wake> {
-    let owner = owner_of(child)?;
-    Some(Wake::Subscription(ObjectRef::new(&owner).within(child.meta().namespace.as_deref().unwrap_or_default())))
+/// The subscription that made the object, or that waits for its name to become free.
+fn owner<K: Managed>(child: &K, view: &View) -> Option<Wake> {
+    let (namespace, name) = (child.meta().namespace.as_deref().unwrap_or_default(), child.meta().name.as_deref().unwrap_or_default());
+    let needs = |name: &str| view.subscription(namespace, name).map(|_| name.to_owned());
+    let owner =
+        owner_of(child).or_else(|| needs(name.strip_suffix("-monitoring").filter(|_| K::KIND != EventBus::KIND).unwrap_or(name)))?;
+    Some(Wake::Subscription(ObjectRef::new(&owner).within(namespace)))
 }
 
 /// What the subscription that made the object tells of it.
@@ -145,7 +148,7 @@ impl Edges for BenchlingSubscription {
 impl Edges for EventBus {
     fn wakes(&self, view: &View) -> Vec<Wake> {
         let mut wakes: Vec<_> = self.spec.dead_letter.iter().map(|d| sink_of(&self.metadata, &d.sink_ref)).collect();
-        wakes.extend(owner(self));
+        wakes.extend(owner(self, view));
         if self.spec.event_source_name.is_some() {
             // Whoever waits for the same source may have it once this one is gone.
             view.each_bus(|other| {
@@ -175,7 +178,7 @@ impl Edges for EventBus {
 impl Edges for EventRule {
     fn wakes(&self, view: &View) -> Vec<Wake> {
         let mut wakes: Vec<_> = sinks_of(self).map(|sink| sink_of(&self.metadata, sink)).collect();
-        wakes.extend(owner(self));
+        wakes.extend(owner(self, view));
         let namespace = self.spec.bus_ref.namespace.as_deref().or(self.metadata.namespace.as_deref()).unwrap_or_default();
         if view.bus(namespace, &self.spec.bus_ref.name).is_some_and(|bus| deleting(&bus.metadata)) {
             wakes.push(Wake::Bus(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
@@ -196,11 +199,14 @@ impl Edges for EventRule {
 impl Edges for EventSink {
     fn wakes(&self, view: &View) -> Vec<Wake> {
         let me = sink_of(&self.metadata, &SinkRef { name: self.metadata.name.clone().unwrap_or_default(), namespace: None });
-        let mut wakes: Vec<_> = owner(self).into_iter().collect();
+        let mut wakes: Vec<_> = owner(self, view).into_iter().collect();
         // A failure destination waits for its queue, and a queue that is being deleted for who sends there.
         wakes.extend(self.on_failure_ref().map(|sink| sink_of(&self.metadata, sink)));
+        let set = self.status.as_ref().and_then(|status| status.on_failure_arn.as_ref());
         view.each_sink(|sink| {
-            if sink.on_failure_ref().is_some_and(|named| sink_of(&sink.metadata, named) == me) {
+            let place = sink.status.as_ref().and_then(|status| status.common.identity.as_ref());
+            let takes_ours = set.is_some() && place.map(|place| &place.arn) == set;
+            if takes_ours || sink.on_failure_ref().is_some_and(|named| sink_of(&sink.metadata, named) == me) {
                 wakes.push(Wake::Sink(reference(&sink.metadata)));
             }
         });
@@ -222,6 +228,6 @@ impl Edges for EventSink {
         let status = self.status.as_ref();
         let there = status.is_some_and(|status| !status.common.resources.is_empty());
         let last_event = owner_of(self).and_then(|_| status?.last_event_time.as_ref());
-        outward(self, (there, status.map(|status| &status.grants), told(self), last_event))
+        outward(self, (there, status.map(|status| (&status.grants, &status.on_failure_arn)), told(self), last_event))
     }
 }

@@ -17,7 +17,13 @@ pub enum Phase {
 }
 
 /// In the order in which they are deleted, which is not the order in which they may go.
-const OBJECTS: [(&str, &str); 7] = [
+const OBJECTS: [(&str, &str); 13] = [
+    ("BenchlingSubscription", "lims"),
+    ("EventSink", "function"),
+    ("EventSink", "fed"),
+    ("EventSink", "logs-a"),
+    ("EventSink", "logs-b"),
+    ("EventRule", "all"),
     ("EventBus", "bus"),
     ("EventSink", "dead"),
     ("EventSink", "work"),
@@ -43,7 +49,57 @@ impl Scenario {
             let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
             world.aws.sqs("CreateQueue", json!({"QueueName": name, "Attributes": {"Policy": policy}})).await;
         }
-        Self { world }
+        // Functions of somebody else, one with a statement of theirs; a log resource policy of theirs; what a tenant admin subscribed to.
+        for name in ["f", "g"] {
+            world.aws.make_function(name).await;
+        }
+        let body = json!({"StatementId": "theirs", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"});
+        world.aws.lambda("POST", "functions/f/policy", Some(body)).await.unwrap();
+        let theirs = json!({"Version": "2012-10-17", "Statement": [
+            {"Sid": "Theirs", "Effect": "Allow", "Principal": {"Service": "es.amazonaws.com"}, "Action": "logs:PutLogEvents", "Resource": "*"}]});
+        world.aws.logs("PutResourcePolicy", json!({"policyName": "theirs", "policyDocument": theirs.to_string()})).await;
+        let scenario = Self { world };
+        scenario.world.aws.make_source(&scenario.source()).await;
+        scenario
+    }
+
+    fn source(&self) -> String {
+        format!("aws.partner/benchling.com/acme-{}/app", self.world.aws.account)
+    }
+
+    /// The Benchling path: a partner's bus, a function, a queue that feeds functions, two log groups.
+    async fn prepare_benchling(&self, new: bool) {
+        let world = &self.world;
+        let pick = |before: Value, after: Value| if new { after } else { before };
+        let spec = json!({"tenant": format!("acme-{}", world.aws.account), "appName": "app", "deletionPolicy": "Delete",
+            "bus": {"description": pick(json!("old"), json!("new"))}, "monitoring": {"logGroup": {"retentionDays": 7}}});
+        world.apply("BenchlingSubscription", "lims", spec).await;
+        let on_failure = pick(json!({"sinkRef": {"name": "dead"}}), Value::Null);
+        let function = json!({"lambda": {"existing": {"arn": world.aws.function_arn("f")}, "onFailure": on_failure}});
+        world.apply("EventSink", "function", function).await;
+        let trigger = |name: &str, batch: i32| json!({"functionArn": world.aws.function_arn(name), "batchSize": batch});
+        let triggers = pick(json!([trigger("f", 5)]), json!([trigger("f", 7), trigger("g", 1)]));
+        world.apply("EventSink", "fed", json!({"deletionPolicy": "Delete", "sqs": {"managed": {}, "triggers": triggers}})).await;
+        let key = format!("arn:aws:kms:{REGION}:{}:key/k", world.aws.account);
+        let a = pick(json!({"retentionDays": 7, "kmsKeyArn": key, "tags": {"a": "1", "b": "1"}}), json!({"tags": {"a": "2"}}));
+        world.apply("EventSink", "logs-a", json!({"deletionPolicy": "Delete", "logGroup": {"managed": a}})).await;
+        let b = pick(json!({}), json!({"retentionDays": 7, "kmsKeyArn": key}));
+        world.apply("EventSink", "logs-b", json!({"logGroup": {"managed": b}})).await;
+        let to = |name: &str| json!({"name": name, "sinkRef": {"name": name}});
+        let targets = pick(json!([to("function"), to("fed"), to("logs-a"), to("logs-b")]), json!([to("fed"), to("logs-a"), to("logs-b")]));
+        let bus = json!({"kind": "BenchlingSubscription", "name": "lims"});
+        world.apply("EventRule", "all", json!({"busRef": bus, "benchling": {}, "targets": targets})).await;
+    }
+
+    /// What others do while no operator runs: they deactivate the source, and take a tag away.
+    async fn meddle(&self) {
+        let aws = &self.world.aws;
+        aws.events("DeactivateEventSource", json!({"Name": self.source()})).await;
+        let queue = format!("arn:aws:sqs:{REGION}:{}:{}-fed", aws.account, self.world.namespace);
+        for mapping in aws.mappings(&queue).await {
+            let arn = mapping["EventSourceMappingArn"].as_str().unwrap().replace(':', "%3A");
+            aws.lambda("DELETE", &format!("tags/{arn}?tagKeys=team"), None).await.unwrap();
+        }
     }
 
     /// Makes the phase's changes in Kubernetes, while no operator runs.
@@ -56,6 +112,10 @@ impl Scenario {
             return;
         }
         let new = phase == Phase::Update;
+        if new {
+            self.meddle().await;
+        }
+        self.prepare_benchling(new).await;
         let pick = |before: Value, after: Value| if new { after } else { before };
         let existing = |name: &str| json!({"sqs": {"existing": {"arn": format!("arn:aws:sqs:{REGION}:{}:{name}", world.aws.account)}}});
         let tags = pick(json!({"a": "1", "b": "1"}), json!({"a": "2"}));
@@ -100,6 +160,9 @@ impl Scenario {
                 .until("the released grant is withdrawn", || async { (self.world.aws.sids("theirs-1").await == ["theirs"]).then_some(()) })
                 .await;
             self.world.ready("EventSink", "old").await;
+            let left = || async { (self.world.aws.function_policy("f").await.len() == 1).then_some(()) };
+            self.world.aws.until("the function's statement is withdrawn", left).await;
+            self.world.ready("EventSink", "function").await;
         }
     }
 
@@ -133,12 +196,14 @@ impl Scenario {
         let _ = api.patch(&self.world.account, &PatchParams::default(), &patch).await;
     }
 
-    /// No bus and no queue was made twice.
+    /// Nothing was made twice.
     pub async fn nothing_made_twice(&self) {
         let mut made = BTreeSet::new();
         for call in self.world.aws.journal(0).await.0.into_iter().filter(|call| call.op.starts_with("Create") && call.error.is_none()) {
-            let name = call.request["Name"].as_str().or(call.request["QueueName"].as_str()).unwrap_or_default().to_owned();
-            assert!(made.insert(name.clone()), "{} {name} was made twice", call.op);
+            let names = ["Name", "QueueName", "logGroupName", "EventSourceArn", "FunctionName"]
+                .map(|key| call.request[key].as_str().unwrap_or_default());
+            let what = format!("{} {}", call.op, names.join(" ").trim());
+            assert!(made.insert(what.clone()), "{what} was made twice");
         }
     }
 }

@@ -64,7 +64,11 @@ async fn admission_knows_what_a_rule_may_say() {
         ("a schedule", json!({"eventPattern": null, "schedule": "rate(5 minutes)"}), None),
         ("both", json!({"schedule": "rate(5 minutes)"}), one),
         ("neither", json!({"eventPattern": null}), one),
-        ("a shorthand", json!({"eventPattern": null, "benchling": {"eventTypes": ["v2.entity.registered"], "schemas": {"names": ["P"]}}}), None),
+        (
+            "a shorthand",
+            json!({"eventPattern": null, "benchling": {"eventTypes": ["v2.entity.registered"], "schemas": {"names": ["P"]}}}),
+            None,
+        ),
         ("every event", json!({"eventPattern": null, "benchling": {}}), None),
         ("a pattern and a shorthand", json!({"benchling": {}}), one),
         ("a bus of a subscription", json!({"busRef": {"kind": "BenchlingSubscription"}}), None),

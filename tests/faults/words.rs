@@ -57,7 +57,15 @@ async fn a_sink_of_another_region_is_out_of_reach() {
     world.apply("EventSink", "q", with(queue(), json!({"region": "eu-central-1"}))).await;
     world.apply("EventSink", "near", queue()).await;
     world.apply("EventRule", "r", rule("bus", &["q"])).await;
-    told(&world, "EventRule", "r", "InvalidSpec", false, &["spec.targets[0].sinkRef", "eu-central-1", "within one account and region only"]).await;
+    told(
+        &world,
+        "EventRule",
+        "r",
+        "InvalidSpec",
+        false,
+        &["spec.targets[0].sinkRef", "eu-central-1", "within one account and region only"],
+    )
+    .await;
     world.apply("EventRule", "r", rule("bus", &["near"])).await;
     world.ready("EventRule", "r").await;
 }

@@ -110,7 +110,10 @@ const NOT_CAUSED: [&str; 4] = ["InSync", "Applying", "Deleting", "Conflict"];
 #[test]
 fn every_reason_that_a_user_can_cause_is_reached_here() {
     let folders = [concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults"), concat!(env!("CARGO_MANIFEST_DIR"), "/tests/partner")];
-    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()).map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    let files = folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
+        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
     let text: String = files.map(|file| file.lines().filter(|line| !line.contains("NOT_CAUSED")).collect::<Vec<_>>().join("\n")).collect();
     let missing: Vec<_> = Reason::iter()
         .map(|reason| reason.to_string())

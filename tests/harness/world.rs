@@ -199,6 +199,12 @@ impl World {
         self.wait(kind, name, "gone", |object| object.is_none().then_some(())).await;
     }
 
+    /// Waits until the object is gone, or another one has its name.
+    pub async fn gone_or_new(&self, kind: &str, name: &str) {
+        let new = |object: Option<&DynamicObject>| object.is_none_or(|object| object.metadata.deletion_timestamp.is_none()).then_some(());
+        self.wait(kind, name, "gone or new", new).await;
+    }
+
     /// Waits until the object's status speaks of its present spec and the check gives something.
     pub async fn wait<T: Debug>(&self, kind: &str, name: &str, what: &str, check: impl Fn(Option<&DynamicObject>) -> Option<T>) -> T {
         let api = self.api(kind);

@@ -40,7 +40,8 @@ async fn no_source_waits_cheaply_and_says_what_the_tenant_admin_must_do() {
     let world = World::with("none", Options { sweep: std::time::Duration::from_hours(1), ..sweeping() }).await;
     let types = json!({"eventTypes": ["v2.entity.registered", "v2.request.created"]});
     world.apply("BenchlingSubscription", "lims", subscription(&world, types)).await;
-    let parts = ["tenant admin", "event-subscriptions", "Region eu-west-1", "sequence-integrations", "v2.request.created", &world.aws.account];
+    let parts =
+        ["tenant admin", "event-subscriptions", "Region eu-west-1", "sequence-integrations", "v2.request.created", &world.aws.account];
     told(&world, "BenchlingSubscription", "lims", "SourceNotFound", &parts).await;
     says(&world, "Missing").await;
     let stalled = condition(&world.get("BenchlingSubscription", "lims").await.unwrap(), "Stalled").unwrap().0;
@@ -159,7 +160,8 @@ async fn a_bus_deleted_by_hand_returns_the_source_to_pending_and_is_made_again()
     let world = active("bus-gone").await;
     take_bus_away(&world).await;
     ready(&world, &[("BenchlingSubscription", "lims")]).await;
-    let rule_is_back = || async { Some(world.aws.targets(&source(&world), &format!("{}-r", world.namespace)).await).filter(|t| !t.is_empty()) };
+    let rule_is_back =
+        || async { Some(world.aws.targets(&source(&world), &format!("{}-r", world.namespace)).await).filter(|t| !t.is_empty()) };
     world.aws.until("the rule is back with its target", rule_is_back).await;
     arrives(&world, "remade").await;
 }
@@ -172,7 +174,8 @@ async fn a_bus_deleted_by_hand_may_delete_the_source_too_which_benchling_then_ma
     told(&world, "BenchlingSubscription", "lims", "SourceDeleted", &["Resubscribe"]).await;
     world.aws.make_source(&source(&world)).await;
     ready(&world, &[("BenchlingSubscription", "lims")]).await;
-    let rule_is_back = || async { Some(world.aws.targets(&source(&world), &format!("{}-r", world.namespace)).await).filter(|t| !t.is_empty()) };
+    let rule_is_back =
+        || async { Some(world.aws.targets(&source(&world), &format!("{}-r", world.namespace)).await).filter(|t| !t.is_empty()) };
     world.aws.until("the rule is back with its target", rule_is_back).await;
     arrives(&world, "remade").await;
 }
@@ -227,6 +230,13 @@ async fn a_bus_that_exists_is_taken_over_on_the_users_word_only() {
     ready(&world, &[("BenchlingSubscription", "lims")]).await;
     let described = world.aws.events("DescribeEventBus", json!({"Name": source(&world)})).await;
     assert_eq!(described["Description"], "ours");
+    // The word is passed on to the child, and taken back there too.
+    world.annotate("BenchlingSubscription", "lims", "tributary.dev/adopt", None).await;
+    let without = |bus: Option<&DynamicObject>| {
+        let annotations = bus?.metadata.annotations.clone().unwrap_or_default();
+        (!annotations.contains_key("tributary.dev/adopt")).then_some(())
+    };
+    world.wait("EventBus", "lims", "without the word", without).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

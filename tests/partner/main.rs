@@ -5,5 +5,9 @@
 mod harness;
 
 mod flow;
+mod functions;
 mod lifecycle;
+mod logs;
 mod stage;
+mod subscription;
+mod tenants;

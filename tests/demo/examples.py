@@ -1,0 +1,122 @@
+"""Demo, the examples as data: what arrives where, and what must not. Each folder of `examples/` is here; `check` sees to that."""
+import dataclasses
+import json
+from collections.abc import Callable
+
+from play import ACCOUNT, payload
+from sinks import Function, LogGroup, Queue, Worked
+
+PLATFORM = ["account", "benchling-tenants/accounts"]      # what the platform team applies first
+
+
+def event(event_type, **more):
+    """A maker of events of this type."""
+    return lambda mark: {"detail-type": event_type, "detail": payload(event_type, mark, **more)}
+
+
+@dataclasses.dataclass
+class Example:
+    folder: str
+    namespace: str
+    wanted: Callable        # makes an event that the rule picks
+    unwanted: Callable      # makes one that it does not
+    sinks: list             # get only what is wanted
+    monitoring: list = dataclasses.field(default_factory=list)      # get every event
+    account: str = ACCOUNT
+    dead_letter: Queue | None = None        # takes what a sink refused
+    external: str | None = None             # sink whose owner keeps its policy
+
+    def everywhere(self):
+        return [*self.sinks, *self.monitoring]
+
+    def publish(self, world, made):
+        """Sends it, and completes it with what it is given on the way."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass
+class Partner(Example):
+    """Of a subscription `lims` in the namespace."""
+    tenant: str = "acme"
+    app: str = ""
+
+    @property
+    def source(self):
+        return f"aws.partner/benchling.com/{self.tenant}/{self.app}"
+
+    def publish(self, world, made):
+        world.benchling.send(self.source, made["detail-type"], made["detail"])
+
+
+@dataclasses.dataclass
+class Custom(Example):
+    bus: str = ""
+    source: str = ""
+
+    def publish(self, world, made):
+        if "schedule" in made:
+            return world.cloud.fire(made["schedule"])
+        answer = world.cloud.events("PutEvents", Entries=[{"EventBusName": self.bus, "Source": self.source, "DetailType": made["detail-type"],
+                                                           "Detail": json.dumps(made["detail"])}])
+        assert answer["FailedEntryCount"] == 0, answer
+        made["id"] = answer["Entries"][0]["EventId"]
+
+
+def status(value):
+    return lambda mark: {"detail-type": "service_status", "detail": {"service": "myapp service", "status": value, "run": mark}}
+
+
+def customer(passed):
+    return lambda mark: {"detail-type": "New account approved",
+                         "detail": {"customerName": mark, "customerAddress": "123 Any Street", "checksPassed": passed}}
+
+
+def task(made):
+    detail = made["detail"]
+    return f"{detail['id']} {detail['eventType']} of task {detail['workflowTask']['id']}"
+
+
+def request(made):
+    detail = made["detail"]
+    return f"{detail['id']} request {detail['request']['id']} of schema {detail['schema']['name']}"
+
+
+def tenant(environment, name, account):
+    return Partner("benchling-tenants", f"benchling-{environment}", event("v2.entity.registered", schema="Plasmid"), event("v2.entry.created"),
+                   [Queue(f"benchling-{environment}-registered", account)],
+                   [LogGroup(f"/aws/events/benchling-{environment}-lims-monitoring", account)],
+                   account=account, tenant=name, app="lims")
+
+
+def table():
+    return [
+        Partner("benchling-entity-to-sqs", "integrations-entities", event("v2.entity.registered", schema="Plasmid", name="pUC19"),
+                event("v2.request.created", schema="Validated Request"), [Queue("integrations-entities-registered")],
+                [LogGroup("/aws/events/integrations-entities-lims-monitoring")], app="sequence-integrations"),
+        Partner("benchling-request-to-lambda", "integrations-requests", event("v2.request.created", schema="Validated Request"),
+                event("v2.request.created", schema="Vector Production Request"), [Function("handle-request", request)],
+                dead_letter=Queue("integrations-requests-undeliverable"), app="request-handler"),
+        Partner("benchling-catch-all-to-logs", "integrations-catch-all", event("v2.entry.updated.reviewRecord", updates=["reviewRecord"]),
+                event("v2.workflowOutput.created", schema="Yield"), [], [LogGroup("/aws/events/benchling/acme")], app="catch-all"),
+        Partner("benchling-field-update", "integrations-runs",
+                event("v2.assayRun.updated.fields", schema="Assay", updates=["fields.Operator", "fields.my_field"]),
+                event("v2.assayRun.updated.fields", schema="Assay", updates=["fields.Operator"]), [Queue("integrations-runs-updated")],
+                app="run-updates"),
+        Partner("benchling-queue-to-lambda", "integrations-tasks", event("v2.workflowTask.updated.status", schema="Miniprep", updates=["status"]),
+                event("v2.workflowTask.updated.assignee", schema="Miniprep", updates=["assignee"]),
+                [Worked("integrations-tasks-work", "work-off", task)], app="task-worker"),
+        tenant("dev", "acme-dev", "111122223333"),
+        tenant("test", "acme-test", "222233334444"),
+        tenant("prod", "acme", "333344445555"),
+        Custom("custom-bus-to-sqs", "orders", status("restored"), status("down"), [Queue("orders-work")], bus="orders-myapp",
+               source="com.mycompany.myapp"),
+        Custom("existing-queue", "integrations-audit", status("down"), lambda mark: {**status("down")(mark), "detail-type": "heartbeat"},
+               [Queue("audit")], external="audit", bus="integrations-audit-myapp", source="com.mycompany.myapp"),
+        Custom("schedule-to-sqs", "integrations-schedule", lambda mark: {"schedule": "integrations-schedule-sync"}, status("down"),
+               [Queue("integrations-schedule-work", body=lambda found: found, shape=lambda made: {"task": "sync", "full": False})],
+               bus="default", source="com.mycompany.myapp"),
+        Custom("transform-and-dead-letter", "integrations-kyc", customer(True), customer(False),
+               [Queue("integrations-kyc-accounts.fifo", body=lambda found: found, shape=lambda made: {
+                   "event": made["id"], "customer": made["detail"]["customerName"], "address": made["detail"]["customerAddress"]})],
+               dead_letter=Queue("integrations-kyc-undeliverable"), bus="integrations-kyc-central", source="com.aws.kyc"),
+    ]
