@@ -14,7 +14,7 @@ build:
 	@echo "build: the operator (cold: about 4 minutes, with the tests')"
 	@cargo build --locked
 
-demo: build ## a control plane, an AWS stand-in and the operator; apply the example, publish events, read them from the queue
+demo: build ## a control plane, an AWS stand-in and the operator; Benchling events from a partner source into a queue, a function, a log group
 	@TRIBUTARY=$(TRIBUTARY) python3 tests/demo/demo.py up
 
 demo-down: ## end what demo started

@@ -41,8 +41,9 @@ pub struct Cloud<'a> {
     pub tick: bool,
 }
 
-/// Half the time between two looks of those who wait: each look makes one list, whoever comes first.
-const SOURCE_AGE: Duration = Duration::from_millis(2_500);
+/// Those who wait look at the same moment, so a list this young is of the same look. An older one, which somebody else happened to ask for
+/// just before a source appeared, would cost a whole round.
+const SOURCE_AGE: Duration = Duration::from_millis(500);
 
 impl Cloud<'_> {
     pub async fn session(&self, depth: Depth) -> Result<Session, Halt> {

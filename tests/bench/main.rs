@@ -7,6 +7,7 @@ mod figures;
 mod floor;
 mod objects;
 mod operator;
+mod partner;
 mod phases;
 mod ready;
 mod settings;
@@ -30,8 +31,14 @@ async fn bench() -> Result<()> {
     let settings = Settings::from_env()?;
     let cluster = Cluster::prepare().await?;
     let mut report = Report::new(&settings);
-    phases::without_bucket(&cluster, &settings, &mut report).await?;
-    phases::with_bucket(&cluster, &settings, &mut report).await?;
+    if settings.rules > 0 {
+        phases::without_bucket(&cluster, &settings, &mut report).await?;
+    }
+    if settings.rules > 0 {
+        phases::with_bucket(&cluster, &settings, &mut report).await?;
+    }
+    partner::waiting(&cluster, &settings, &mut report).await?;
+    partner::sinks(&cluster, &settings, &mut report).await?;
     println!("{}", report.table());
     let path = settings.json.clone();
     std::fs::write(&path, format!("{:#}\n", report.json()))?;

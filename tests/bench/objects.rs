@@ -8,7 +8,7 @@ use kube::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tributary::api::{AwsAccount, EventBus, EventRule, EventSink};
+use tributary::api::{AwsAccount, BenchlingSubscription, EventBus, EventRule, EventSink};
 
 use crate::{
     Result,
@@ -28,7 +28,7 @@ fn account(endpoint: &str) -> Value {
             "accountId": ACCOUNT, "region": REGION, "endpoint": endpoint,
             "credentials": {"secretRef": {"name": "bench-keys"}},
             "defaultTags": {"team": "integrations"},
-            "grants": [{"namespaces": [NAMESPACE]}],
+            "grants": [{"namespaces": [NAMESPACE], "arns": [format!("arn:aws:lambda:{REGION}:{ACCOUNT}:*")]}],
         },
     })
 }
@@ -75,14 +75,14 @@ where
     stream::iter(objects.map(create)).buffer_unordered(AT_ONCE).try_collect().await
 }
 
-/// Writes everything into the API server; no operator runs meanwhile.
-pub async fn create(client: &Client, rules: usize, endpoint: &str) -> Result<()> {
-    let typed = |kind: &str, version: &str, mut object: Value| {
-        object["kind"] = json!(kind);
-        object["apiVersion"] = json!(version);
-        object
-    };
-    let ours = |kind: &'static str| move |object: Value| typed(kind, "tributary.dev/v1alpha1", object);
+fn typed(kind: &str, version: &str, mut object: Value) -> Value {
+    object["kind"] = json!(kind);
+    object["apiVersion"] = json!(version);
+    object
+}
+
+/// The namespace, the account and its keys.
+pub async fn prepare(client: &Client, endpoint: &str) -> Result<()> {
     let namespaces = Api::<Namespace>::all(client.clone());
     if namespaces.get_opt(NAMESPACE).await?.is_none() {
         create_all(namespaces, std::iter::once(json!({"metadata": {"name": NAMESPACE}}))).await?;
@@ -92,11 +92,45 @@ pub async fn create(client: &Client, rules: usize, endpoint: &str) -> Result<()>
         });
         create_all(Api::<Secret>::namespaced(client.clone(), OPERATOR_NAMESPACE), std::iter::once(keys)).await?;
     }
+    let account = typed("AwsAccount", "tributary.dev/v1alpha1", account(endpoint));
+    create_all(Api::<AwsAccount>::all(client.clone()), std::iter::once(account)).await
+}
+
+/// Objects of one of our kinds, in the namespace.
+pub async fn create_kind(client: &Client, kind: &str, objects: impl Iterator<Item = Value>) -> Result<()> {
+    let objects = objects.map(|object| typed(kind, "tributary.dev/v1alpha1", object));
     let api = || client.clone();
-    create_all(Api::<AwsAccount>::all(api()), std::iter::once(account(endpoint)).map(ours("AwsAccount"))).await?;
-    create_all(Api::<EventBus>::namespaced(api(), NAMESPACE), (0..BUSES).map(bus).map(ours("EventBus"))).await?;
-    create_all(Api::<EventSink>::namespaced(api(), NAMESPACE), (0..BUSES).map(sink).map(ours("EventSink"))).await?;
-    create_all(Api::<EventRule>::namespaced(api(), NAMESPACE), (0..rules).map(rule).map(ours("EventRule"))).await
+    match kind {
+        "BenchlingSubscription" => create_all(Api::<BenchlingSubscription>::namespaced(api(), NAMESPACE), objects).await,
+        "EventBus" => create_all(Api::<EventBus>::namespaced(api(), NAMESPACE), objects).await,
+        "EventSink" => create_all(Api::<EventSink>::namespaced(api(), NAMESPACE), objects).await,
+        _ => create_all(Api::<EventRule>::namespaced(api(), NAMESPACE), objects).await,
+    }
+}
+
+/// Writes everything into the API server; no operator runs meanwhile.
+pub async fn create(client: &Client, rules: usize, endpoint: &str) -> Result<()> {
+    prepare(client, endpoint).await?;
+    create_kind(client, "EventBus", (0..BUSES).map(bus)).await?;
+    create_kind(client, "EventSink", (0..BUSES).map(sink)).await?;
+    create_kind(client, "EventRule", (0..rules).map(rule)).await
+}
+
+/// Deletes the subscriptions, then the account, and waits until they are gone.
+pub async fn delete_subscriptions(client: &Client) -> Result<()> {
+    clear(Api::<BenchlingSubscription>::namespaced(client.clone(), NAMESPACE)).await?;
+    clear(Api::<AwsAccount>::all(client.clone())).await
+}
+
+async fn clear<K>(api: Api<K>) -> Result<()>
+where
+    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
+{
+    delete_all(api.clone()).await?;
+    while !api.list_metadata(&ListParams::default()).await?.items.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    Ok(())
 }
 
 async fn delete_all<K>(api: Api<K>) -> Result<()>

@@ -6,7 +6,7 @@ use crate::Result;
 
 #[derive(Clone)]
 pub struct Settings {
-    /// `BENCH_RULES`: rules, each with one target, on four buses.
+    /// `BENCH_RULES`: rules, each with one target, on four buses; 0 leaves those phases out.
     pub rules: usize,
     /// `BENCH_THROTTLED_RULES`: the same where the stand-in throttles.
     pub throttled_rules: usize,

@@ -17,7 +17,7 @@ use std::{
 
 use futures::{FutureExt, StreamExt, stream};
 use probes::{Crasher, Recorder, Site};
-use scenario::{Phase, Scenario, neutral};
+use scenario::{Phase, Scenario, Story, neutral};
 use serde_json::{Value, json};
 use tributary::{
     runtime::{operator::Options, probe::Point},
@@ -37,8 +37,8 @@ struct Reference {
     sites: BTreeMap<Phase, BTreeSet<Site>>,
 }
 
-async fn reference() -> Reference {
-    let mut scenario = Scenario::new("calm").await;
+async fn reference(story: Story) -> Reference {
+    let mut scenario = Scenario::new("calm", story).await;
     let (mut contents, mut sites) = (BTreeMap::new(), BTreeMap::new());
     for phase in [Phase::Create, Phase::Update, Phase::Delete] {
         let recorder = Arc::new(Recorder::default());
@@ -53,8 +53,8 @@ async fn reference() -> Reference {
 }
 
 /// One crash, or one lost reply, and everything that must hold afterwards.
-async fn crash_once(phase: Phase, site: Site, reference: &Reference) {
-    let mut scenario = Scenario::new("crash").await;
+async fn crash_once(story: Story, phase: Phase, site: Site, reference: &Reference) {
+    let mut scenario = Scenario::new("crash", story).await;
     for earlier in [Phase::Create, Phase::Update].into_iter().filter(|earlier| *earlier < phase) {
         scenario.pass(earlier).await;
     }
@@ -93,21 +93,27 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_crash_and_every_lost_reply_converges() {
-    let reference = reference().await;
-    let made: BTreeSet<_> = reference.sites.values().flatten().map(|site| site.step).collect();
+    let stories = [Story::Queues, Story::Benchling];
+    let (queues, benchling) = futures::join!(reference(Story::Queues), reference(Story::Benchling));
+    let references = BTreeMap::from([(Story::Queues, queues), (Story::Benchling, benchling)]);
+    let made: BTreeSet<_> = references.values().flat_map(|r| r.sites.values().flatten()).map(|site| site.step).collect();
     let missing: Vec<_> = Step::names().filter(|name| !made.contains(name)).collect();
     assert!(missing.is_empty(), "no scenario makes these steps, so no crash in them is tested: {missing:?}");
 
     // CRASH_ONLY=text runs only the schedules whose description has the text.
     let only = std::env::var("CRASH_ONLY").unwrap_or_default();
-    let all = reference.sites.iter().flat_map(|(phase, sites)| sites.iter().map(|site| (*phase, site.clone())));
-    let schedules: Vec<_> = all.filter(|(phase, site)| format!("{phase:?} {site:?}").contains(&only)).collect();
+    let of = |story: Story| {
+        let phases = references[&story].sites.iter();
+        phases.flat_map(move |(phase, sites)| sites.iter().map(move |site| (story, *phase, site.clone())))
+    };
+    let all = stories.into_iter().flat_map(of);
+    let schedules: Vec<_> = all.filter(|(story, phase, site)| format!("{story:?} {phase:?} {site:?}").contains(&only)).collect();
     println!("{} crashes and lost replies, {AT_ONCE} at a time", schedules.len());
-    let reference = &reference;
+    let references = &references;
     let results: Vec<_> = stream::iter(schedules)
-        .map(|(phase, site)| async move {
+        .map(|(story, phase, site)| async move {
             let started = Instant::now();
-            let outcome = AssertUnwindSafe(crash_once(phase, site.clone(), reference)).catch_unwind().await;
+            let outcome = AssertUnwindSafe(crash_once(story, phase, site.clone(), &references[&story])).catch_unwind().await;
             let outcome = outcome.map_err(|panic| text_of(panic.as_ref()));
             (phase, site, outcome, started.elapsed().as_secs_f64())
         })

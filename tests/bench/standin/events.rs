@@ -1,6 +1,6 @@
 //! Benchmark, part 1b: `EventBridge` of the stand-in: buses, rules, targets, tags.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use serde_json::{Map, Value, json};
 
@@ -26,6 +26,8 @@ pub struct Events {
     buses: BTreeMap<String, Bus>,
     /// By ARN.
     tags: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Partner event sources, and when a bus took each.
+    sources: BTreeMap<String, Option<Instant>>,
 }
 
 type Answer = Result<Value, Refusal>;
@@ -62,11 +64,24 @@ const RULE_FIELDS: [&str; 5] = ["EventPattern", "ScheduleExpression", "State", "
 
 impl Events {
     pub fn new() -> Self {
-        Self { buses: BTreeMap::from([("default".to_owned(), Bus::default())]), tags: BTreeMap::new() }
+        Self { buses: BTreeMap::from([("default".to_owned(), Bus::default())]), tags: BTreeMap::new(), sources: BTreeMap::new() }
+    }
+
+    pub fn appear(&mut self, source: &str) {
+        self.sources.insert(source.to_owned(), None);
+    }
+
+    pub fn taken(&self, source: &str) -> Option<Instant> {
+        self.sources.get(source).copied().flatten()
     }
 
     pub fn call(&mut self, op: &str, request: &Value) -> Answer {
         match op {
+            "ListEventSources" => {
+                let state = |taken: &Option<Instant>| if taken.is_some() { "ACTIVE" } else { "PENDING" };
+                let rows = self.sources.iter().map(|(name, taken)| json!({"Name": name, "State": state(taken)}));
+                Ok(json!({"EventSources": rows.collect::<Vec<_>>()}))
+            }
             "CreateEventBus" => self.create_bus(request),
             "DescribeEventBus" => self.describe_bus(request),
             "UpdateEventBus" => {
@@ -154,6 +169,9 @@ impl Events {
     }
 
     fn create_bus(&mut self, request: &Value) -> Answer {
+        if let Some(source) = request["EventSourceName"].as_str() {
+            *self.sources.get_mut(source).ok_or_else(|| missing("Event source", source))? = Some(Instant::now());
+        }
         let name = text(request, "Name");
         if self.buses.contains_key(name) {
             return Err(Refusal::new("ResourceAlreadyExistsException", format!("Event bus {name} already exists.")));

@@ -9,13 +9,16 @@ use std::{
 pub enum Service {
     Events,
     Sqs,
+    Lambda,
+    Logs,
     Sts,
 }
 
 impl Service {
     pub fn content_type(self) -> &'static str {
         match self {
-            Self::Events => "application/x-amz-json-1.1",
+            Self::Events | Self::Logs => "application/x-amz-json-1.1",
+            Self::Lambda => "application/json",
             Self::Sqs => "application/x-amz-json-1.0",
             Self::Sts => "text/xml",
         }

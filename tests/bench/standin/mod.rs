@@ -2,7 +2,9 @@
 //! It judges nothing but what the figures need; the strict one is `tests/bed`.
 
 mod events;
+mod lambda;
 mod log;
+mod logs;
 mod sqs;
 
 use std::{
@@ -57,6 +59,8 @@ struct Shared {
     calls: Mutex<Vec<Call>>,
     events: Mutex<events::Events>,
     sqs: Mutex<sqs::Queues>,
+    lambda: Mutex<lambda::Functions>,
+    logs: Mutex<logs::Logs>,
     /// When the calls of the last second were let in.
     admitted: Mutex<VecDeque<Instant>>,
     in_flight: AtomicUsize,
@@ -81,6 +85,8 @@ impl StandIn {
             calls: Mutex::default(),
             events: Mutex::new(events::Events::new()),
             sqs: Mutex::new(sqs::Queues::new(&url)),
+            lambda: Mutex::default(),
+            logs: Mutex::default(),
             admitted: Mutex::default(),
             in_flight: AtomicUsize::new(0),
         });
@@ -96,6 +102,16 @@ impl StandIn {
         let mut calls = lock(&self.shared.calls).clone();
         calls.sort_by_key(|call| call.at);
         Log(calls)
+    }
+
+    /// A partner makes this event source.
+    pub fn appear(&self, source: &str) {
+        lock(&self.shared.events).appear(source);
+    }
+
+    /// When a bus took the source.
+    pub fn taken(&self, source: &str) -> Option<Instant> {
+        lock(&self.shared.events).taken(source)
     }
 
     /// Everything that is there, as the requests that would make it.
@@ -125,11 +141,13 @@ impl Shared {
         false
     }
 
-    fn perform(&self, service: Service, op: &str, body: &[u8]) -> std::result::Result<Value, Refusal> {
+    fn perform(&self, service: Service, op: &str, path: &str, body: &[u8]) -> std::result::Result<Value, Refusal> {
         let request: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
         match service {
             Service::Events => lock(&self.events).call(op, &request),
             Service::Sqs => lock(&self.sqs).call(op, &request),
+            Service::Logs => lock(&self.logs).call(op, &request),
+            Service::Lambda => lock(&self.lambda).call(op, path, &request),
             Service::Sts => Ok(Value::Null),
         }
     }
@@ -139,15 +157,19 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let at = Instant::now();
     let in_flight = shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
     let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let (method, path) = (request.method().as_str().to_owned(), request.uri().path().to_owned());
     let body = to_bytes(request.into_body(), LARGEST_BODY).await.unwrap_or_default();
     let (service, op) = match target.split_once('.') {
         Some(("AWSEvents", op)) => (Service::Events, op),
         Some(("AmazonSQS", op)) => (Service::Sqs, op),
+        Some(("Logs_20140328", op)) => (Service::Logs, op),
+        None if path.starts_with("/2015-03-31/") => (Service::Lambda, lambda::operation(&method, &path)),
         _ => (Service::Sts, "GetCallerIdentity"),
     };
     let throttled = shared.throttled(service, at);
     tokio::time::sleep_until((at + shared.options.latency).into()).await;
-    let result = if throttled { Err(Refusal::new("ThrottlingException", "Rate exceeded")) } else { shared.perform(service, op, &body) };
+    let result =
+        if throttled { Err(Refusal::new("ThrottlingException", "Rate exceeded")) } else { shared.perform(service, op, &path, &body) };
     shared.in_flight.fetch_sub(1, Ordering::Relaxed);
     let refused = result.as_ref().err().map(|refusal| refusal.code);
     lock(&shared.calls).push(Call { service, op: op.to_owned(), at, in_flight, refused });
@@ -159,7 +181,8 @@ fn respond(service: Service, result: std::result::Result<Value, Refusal>) -> Res
         Ok(_) if service == Service::Sts => (StatusCode::OK, "text/xml", caller_identity()),
         Ok(answer) => (StatusCode::OK, service.content_type(), answer.to_string()),
         Err(Refusal { code, message }) => {
-            (StatusCode::BAD_REQUEST, service.content_type(), json!({"__type": code, "message": message}).to_string())
+            let status = if service == Service::Lambda { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
+            (status, service.content_type(), json!({"__type": code, "message": message}).to_string())
         }
     };
     let mut response = Response::new(Body::from(body));
