@@ -134,6 +134,7 @@ impl Model {
         Ok(())
     }
 
+    #[allow(clippy::unnecessary_wraps)] // As `converges` wants it.
     fn observed_lambda(&self) -> Option<ObservedSink> {
         Some(Observed::Lambda(ObservedLambda {
             policy: Some(self.function.clone()),
@@ -143,6 +144,7 @@ impl Model {
         }))
     }
 
+    #[allow(clippy::unnecessary_wraps)] // As `converges` wants it.
     fn observed_logs(&self) -> Option<ObservedSink> {
         Some(Observed::LogGroup(ObservedLogs { group: self.group.clone(), policy: self.log_policy.clone(), ..ObservedLogs::default() }))
     }

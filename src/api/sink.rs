@@ -98,6 +98,9 @@ pub struct EventSinkStatus {
     /// The failure destination that the operator gave to the function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure_arn: Option<String>,
+    /// Functions that the queue's triggers feed, or may feed since a write that is under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<String>,
     /// When the last event reached a managed log group, as CloudWatch Logs tells; it may lag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_event_time: Option<Time>,

@@ -49,7 +49,7 @@ impl Session {
             .lambda
             .create_event_source_mapping()
             .event_source_arn(queue_arn)
-            .function_name(whole(function))
+            .function_name(function.whole())
             .enabled(settings.enabled)
             .batch_size(settings.batch_size)
             .maximum_batching_window_in_seconds(settings.maximum_batching_window_seconds)
@@ -79,13 +79,6 @@ impl Session {
 
     pub(super) async fn delete_mapping(&self, uuid: &str) -> Result<(), Halt> {
         ignore_not_found(send!(self, "lambda:DeleteEventSourceMapping", self.lambda.delete_event_source_mapping().uuid(uuid)))
-    }
-}
-
-fn whole(function: &FunctionRef) -> String {
-    match &function.qualifier {
-        Some(qualifier) => format!("{}:{qualifier}", function.arn),
-        None => function.arn.clone(),
     }
 }
 

@@ -80,6 +80,8 @@ pub trait Managed:
 
     /// Four cases: create `(Some, None)`, update or in sync `(Some, Some)`, delete `(None, Some)`, nothing `(None, None)`.
     fn plan(desired: Option<&Self::Desired>, observed: Option<&Self::Observed>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt>;
+    /// Writes down, before the first write to AWS, what may come to exist: what to take away again is known from status, even after a crash.
+    fn announce(&self, _status: &mut Self::Status, _desired: &Self::Desired) {}
     /// In how long to look again although nothing changes, sooner than the next sweep.
     fn look_again(_status: &Self::Status, _now: Timestamp, _settings: &Settings) -> Option<Duration> {
         None

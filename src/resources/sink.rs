@@ -56,7 +56,7 @@ impl EventSink {
     }
 
     pub fn had_triggers(&self) -> bool {
-        self.knows(|resource| resource.type_ == "AWS::Lambda::EventSourceMapping")
+        self.current().is_some_and(|status| !status.triggers.is_empty())
     }
 
     /// A new sink that no rule names yet waits a moment, for rules that are applied together with it.
@@ -315,6 +315,26 @@ impl Managed for EventSink {
         sinks::plan(desired.map(|d| &d.target), observed, context)
     }
 
+    fn announce(&self, status: &mut EventSinkStatus, desired: &DesiredSink) {
+        match &desired.target {
+            Desired::Sqs(sqs) => {
+                for function in sqs.triggers.iter().map(|trigger| trigger.function.whole()) {
+                    if !status.triggers.contains(&function) {
+                        status.triggers.push(function);
+                    }
+                }
+                if let Some(queue) = &sqs.dead_letter
+                    && !status.common.resources.iter().any(|resource| resource.arn == queue.arn)
+                {
+                    status.common.resources.push(ResourceStatus { type_: "AWS::SQS::Queue".into(), arn: queue.arn.clone() });
+                }
+            }
+            // One that was there before is still ours to take away.
+            Desired::Lambda(lambda) if lambda.on_failure.is_some() => status.on_failure_arn.clone_from(&lambda.on_failure),
+            Desired::Lambda(_) | Desired::LogGroup(_) => {}
+        }
+    }
+
     fn look_again(status: &EventSinkStatus, now: Timestamp, settings: &Settings) -> Option<Duration> {
         status.grants.iter().filter_map(|grant| grants::look_again(grant, now, settings)).min()
     }
@@ -350,8 +370,10 @@ impl Managed for EventSink {
         }
         if report.complete() {
             status.required_statement = None;
-            if let Desired::Lambda(lambda) = target {
-                status.on_failure_arn.clone_from(&lambda.on_failure);
+            match target {
+                Desired::Lambda(lambda) => status.on_failure_arn.clone_from(&lambda.on_failure),
+                Desired::Sqs(sqs) => status.triggers = sqs.triggers.iter().map(|trigger| trigger.function.whole()).collect(),
+                Desired::LogGroup(_) => {}
             }
         }
         // What failed or waits besides the permission does not keep the rules waiting.

@@ -133,3 +133,26 @@ impl Metrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_source_is_told_of_until_its_bus_is_gone() {
+        let (metrics, at) = (Metrics::default(), Time(Timestamp::UNIX_EPOCH));
+        let mut source = EventSourceStatus { state: SourceState::Pending, expiration_time: Some(at), ..EventSourceStatus::default() };
+        metrics.event_sources([("prod", "lims", &source)].into_iter());
+        let text = metrics.text();
+        assert!(text.contains(r#"tributary_event_source_expiration_timestamp_seconds{namespace="prod",name="lims"} 0"#), "{text}");
+        assert!(text.contains(r#"tributary_event_source_state{namespace="prod",name="lims",state="Pending"} 1"#), "{text}");
+        source.state = SourceState::Active;
+        metrics.event_sources([("prod", "lims", &source)].into_iter());
+        let text = metrics.text();
+        assert!(text.contains(r#"state="Active"} 1"#) && !text.contains("Pending") && !text.contains("timestamp_seconds{"), "{text}");
+        metrics.event_sources(std::iter::empty());
+        assert!(!metrics.text().contains("lims"));
+    }
+}

@@ -131,6 +131,11 @@ impl<K: Observe> Pass<'_, K> {
         let planned = steps.len();
         self.common().identity = Some(place.clone());
         self.common().plan = if manage { vec![] } else { steps.iter().map(ToString::to_string).collect() };
+        if manage && planned > 0 {
+            let mut status = self.status.clone();
+            self.object.announce(&mut status, &desired);
+            self.status = status;
+        }
         let outcome = if manage { self.apply(&cloud, steps).await } else { Ok(()) };
         let halt = outcome.err().or_else(|| K::waiting(&desired, observed.as_ref(), &place));
         if halt.is_none() && (manage || planned == 0) {

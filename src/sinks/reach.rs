@@ -56,7 +56,10 @@ fn not_ready(field: &str, sink: &EventSink, what: &str) -> Halt {
 
 /// Whether AWS has it, as far as its status knows.
 pub fn exists(sink: &EventSink) -> bool {
-    sink.status.as_ref().is_some_and(|status| status.common.is_ready() || !status.common.resources.is_empty())
+    sink.status.as_ref().is_some_and(|status| {
+        let arn = status.common.identity.as_ref().map(|identity| &identity.arn);
+        status.common.is_ready() || status.common.resources.iter().any(|resource| Some(&resource.arn) == arn)
+    })
 }
 
 fn within_reach<'a>(field: &str, sink: &'a EventSink, place: &Identity) -> Result<&'a Identity, Halt> {

@@ -14,6 +14,16 @@ pub struct FunctionRef {
     pub qualifier: Option<String>,
 }
 
+impl FunctionRef {
+    /// The ARN with the qualifier.
+    pub fn whole(&self) -> String {
+        match &self.qualifier {
+            Some(qualifier) => format!("{}:{qualifier}", self.arn),
+            None => self.arn.clone(),
+        }
+    }
+}
+
 impl fmt::Display for FunctionRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.arn.rsplit(':').next().unwrap_or_default();

@@ -12,7 +12,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     panic::AssertUnwindSafe,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures::{FutureExt, StreamExt, stream};
@@ -52,8 +52,20 @@ async fn reference(story: Story) -> Reference {
     Reference { contents, sites }
 }
 
-/// One crash, or one lost reply, and everything that must hold afterwards.
-async fn crash_once(story: Story, phase: Phase, site: Site, reference: &Reference) {
+/// Whether the operator came to the site. A child may be applied once more where the store lags behind, so a second or third step of a name
+/// is not made in every run: then all settles without it.
+async fn reaches(crasher: &Crasher, scenario: &Scenario, phase: Phase) -> bool {
+    let came = tokio::select! {
+        biased;
+        () = crasher.reached() => true,
+        () = scenario.settle(phase) => false,
+    };
+    // The last status is read by others before the operator comes to the point behind it.
+    came || tokio::time::timeout(Duration::from_secs(3), crasher.reached()).await.is_ok()
+}
+
+/// One crash, or one lost reply, and everything that must hold afterwards. `false`: the step was not made in this run.
+async fn crash_once(story: Story, phase: Phase, site: Site, reference: &Reference) -> bool {
     let mut scenario = Scenario::new("crash", story).await;
     for earlier in [Phase::Create, Phase::Update].into_iter().filter(|earlier| *earlier < phase) {
         scenario.pass(earlier).await;
@@ -61,7 +73,10 @@ async fn crash_once(story: Story, phase: Phase, site: Site, reference: &Referenc
     let crasher = Arc::new(Crasher::new(site.clone()));
     scenario.prepare(phase).await;
     scenario.world.run(Options { probe: crasher.clone(), ..options() }).await;
-    crasher.reached().await;
+    if !reaches(&crasher, &scenario, phase).await {
+        scenario.world.stop().await;
+        return false;
+    }
     if site.point != Point::Effect {
         scenario.world.crash().await;
         scenario.world.run(options()).await;
@@ -79,6 +94,7 @@ async fn crash_once(story: Story, phase: Phase, site: Site, reference: &Referenc
     }
     scenario.world.stop().await;
     scenario.end().await;
+    true
 }
 
 fn assert_same(have: &Contents, want: &Contents, what: &str) {
@@ -123,7 +139,7 @@ async fn every_crash_and_every_lost_reply_converges() {
     let rows: Vec<_> = results
         .iter()
         .map(|(phase, site, outcome, seconds)| {
-            let outcome = outcome.as_ref().map_or_else(String::as_str, |()| "converged");
+            let outcome = outcome.as_ref().map_or_else(String::as_str, |came| if *came { "converged" } else { "not made in this run" });
             json!({"phase": phase, "kind": site.kind, "step": site.step, "nth": site.nth, "point": <&str>::from(site.point), "outcome": outcome, "seconds": seconds})
         })
         .collect();
@@ -134,5 +150,9 @@ async fn every_crash_and_every_lost_reply_converges() {
         .iter()
         .filter_map(|(phase, site, outcome, _)| outcome.as_ref().err().map(|why| format!("{phase:?} {site:?}: {why}")))
         .collect();
+    let missed: Vec<_> =
+        results.iter().filter(|(_, _, outcome, _)| *outcome == Ok(false)).map(|(phase, site, ..)| format!("{phase:?} {site:?}")).collect();
+    println!("{} converged, {} not made in this run: {missed:?}", results.len() - failed.len() - missed.len(), missed.len());
     assert!(failed.is_empty(), "{} of {} did not converge:\n{}", failed.len(), results.len(), failed.join("\n\n"));
+    assert!(missed.len() * 20 <= results.len(), "{} of {} sites were not reached: the scenario is not steady", missed.len(), results.len());
 }

@@ -234,6 +234,39 @@ async fn a_queue_feeds_its_function_with_batch_settings_and_a_foreign_mapping_st
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_made_and_never_confirmed_is_taken_away_when_it_leaves_the_spec() {
+    let world = lims("unconfirmed").await;
+    let arn = world.aws.make_function("f").await;
+    world.apply("EventSink", "failed", json!({"sqs": {"managed": {}}})).await;
+    ready(&world, &[("EventSink", "failed")]).await;
+    // Both take effect, and the operator is never told.
+    let lost = |call: &str| json!({"match": call, "kind": "applied_reset"});
+    let reads = json!({"match": "lambda.ListEventSourceMappings", "kind": "error", "after": 1});
+    let config = json!({"match": "lambda.GetFunctionEventInvokeConfig", "kind": "error", "after": 1});
+    let create = lost("lambda.CreateEventSourceMapping");
+    world.aws.faults(json!([create, lost("lambda.PutFunctionEventInvokeConfig"), reads, config])).await;
+    world.apply("EventSink", "q", json!({"sqs": {"managed": {}, "triggers": [{"functionArn": arn}]}})).await;
+    world.apply("EventSink", "f", json!({"lambda": {"existing": {"arn": arn}, "onFailure": {"sinkRef": {"name": "failed"}}}})).await;
+    let queue = format!("arn:aws:sqs:{REGION}:{}:{}-q", world.aws.account, world.namespace);
+    let destination = || async {
+        let config = world.aws.lambda("GET", "functions/f/event-invoke-config", None).await.unwrap_or_default();
+        config["DestinationConfig"]["OnFailure"]["Destination"].as_str().map(str::to_owned)
+    };
+    world
+        .aws
+        .until("both are there", || async { (!world.aws.mappings(&queue).await.is_empty()).then_some(()).and(destination().await) })
+        .await;
+    world.halted("EventSink", "q", "Unavailable").await;
+    world.halted("EventSink", "f", "Unavailable").await;
+    world.apply("EventSink", "q", json!({"sqs": {"managed": {}}})).await;
+    world.apply("EventSink", "f", json!({"lambda": {"existing": {"arn": arn}}})).await;
+    world.aws.faults(json!([])).await;
+    ready(&world, &[("EventSink", "q"), ("EventSink", "f")]).await;
+    world.aws.until("the mapping is gone", || async { world.aws.mappings(&queue).await.is_empty().then_some(()) }).await;
+    assert_eq!(destination().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_takes_the_place_of_the_statement() {
     let world = lims("fn-role").await;
     let arn = world.aws.make_function("f").await;
