@@ -2,6 +2,7 @@
 
 mod account;
 mod bus;
+mod destination;
 pub mod names;
 pub mod ownership;
 pub mod partner;

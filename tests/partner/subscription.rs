@@ -87,14 +87,17 @@ async fn deletion_waits_for_rules_takes_the_children_along_and_keeps_the_bus() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_orphaned_subscription_touches_nothing_in_aws() {
-    let world = World::with("orphan", sweeping()).await;
+    let mut world = World::with("orphan", sweeping()).await;
     world.aws.make_source(&source(&world)).await;
     let spec = json!({"monitoring": {"logGroup": {}}, "deletionPolicy": "Delete"});
     world.apply("BenchlingSubscription", "lims", subscription(&world, spec)).await;
     ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "lims-monitoring")]).await;
     let (before, mark) = (world.aws.contents().await, world.aws.mark().await);
+    // Word and deletion come while nobody looks, so that the children were not told before.
+    world.stop().await;
     world.annotate("BenchlingSubscription", "lims", "tributary.dev/orphan", Some("true")).await;
     world.delete("BenchlingSubscription", "lims").await;
+    world.run(sweeping()).await;
     world.gone("BenchlingSubscription", "lims").await;
     assert_eq!(world.aws.contents().await, before);
     assert!(world.aws.writes(mark).await.is_empty());
