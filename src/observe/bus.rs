@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Cloud, Observe};
+use super::{Attention, Cloud, Observe};
 use crate::{
     api::{EventBus, EventSourceStatus, Identity, SourceState},
     resources::{Depth, DesiredBus, ObservedBus, View, matches, names::DEFAULT_BUS, partner::ObservedSource},
@@ -27,7 +27,9 @@ impl Observe for EventBus {
         if source.as_ref().is_some_and(|source| source.unchanged) {
             return Ok(Some(ObservedBus { bus: None, source }));
         }
-        let mut bus = session.bus(&identity.name).await?;
+        // No source and no bus that anybody knows of: such a one would be of an earlier life, which a close look finds.
+        let nothing = source.as_ref().is_some_and(|source| source.state == SourceState::Missing && !source.has_bus);
+        let mut bus = if nothing && cloud.attention != Attention::Close { None } else { session.bus(&identity.name).await? };
         if let Some(source) = &mut source {
             source.has_bus = bus.is_some();
             if source.state == SourceState::Missing {
@@ -55,7 +57,7 @@ impl EventBus {
         let before = status.and_then(|status| status.event_source.clone());
         let mut source = listed.unwrap_or_else(|| ObservedSource { name: name.to_owned(), ..ObservedSource::default() });
         source.has_bus = status.is_some_and(|status| !status.common.resources.is_empty());
-        source.unchanged = cloud.tick && before.as_ref().is_some_and(|before| same(before, &source));
+        source.unchanged = cloud.attention == Attention::Tick && before.as_ref().is_some_and(|before| same(before, &source));
         let over = before.as_ref().and_then(|before| before.expiration_time.as_ref()).is_some_and(|at| at.0 <= Timestamp::now());
         source.expired = over && source.state == SourceState::Missing;
         source.before = before;

@@ -37,8 +37,19 @@ pub struct Cloud<'a> {
     pub region: String,
     /// How old a shared list may be in a quick sweep.
     pub quick_age: Duration,
-    /// Nothing happened but that a waiting object's next look is due.
-    pub tick: bool,
+    /// How much of what was seen before may be taken for granted.
+    pub attention: Attention,
+}
+
+/// What a pass is for, where an object waits for something in AWS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attention {
+    /// The next look is due, and nothing else happened: what everybody waits for is looked at, by one list for all.
+    Tick,
+    /// A sweep: what many share is looked at, too.
+    Sweep,
+    /// The first look, a changed spec, a user's wish, a full sweep: everything.
+    Close,
 }
 
 /// Those who wait look at the same moment, so a list this young is of the same look. An older one, which somebody else happened to ask for

@@ -16,8 +16,7 @@ pub struct Remembered {
     pub written: Option<String>,
     /// In how long the object asked to be looked at again.
     pub look_again: Option<Duration>,
-    /// The object waits for something in AWS that is polled for, and was looked at closely up to this moment; until the next sweep only
-    /// the shared list is looked at.
+    /// The object waits for something in AWS that is polled for; until this moment, the next sweep, only that is looked at.
     pub polling_until: Option<Instant>,
     /// When this process saw the object first.
     pub first_seen: Instant,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{CommonStatus, DeletionPolicy, FINALIZER, Identity, ManagementPolicy, annotation},
-    observe::{Cloud, Observe},
+    observe::{Attention, Cloud, Observe},
     resources::{Depth, PlanContext, Report, View, names::short_hash, ownership},
     steps::Step,
 };
@@ -114,7 +114,7 @@ impl<K: Observe> Pass<'_, K> {
         let common = K::common(&self.status);
         let mut depth =
             if common.applied.as_ref() != Some(&digest) || common.last_handled_reconcile_at != asked { Depth::Owner } else { self.sweep() };
-        let mut cloud = self.context.cloud(&view, &place, self.tick(asked.as_ref()))?;
+        let mut cloud = self.context.cloud(&view, &place, self.attention(asked.as_ref()))?;
         if asked != K::common(&self.status).last_handled_reconcile_at {
             // "Now" means now, not as some list had it.
             cloud.quick_age = Duration::ZERO;
@@ -176,15 +176,22 @@ impl<K: Observe> Pass<'_, K> {
         K::plan(desired, observed, &context)
     }
 
-    /// Whether this pass is no more than the next look of an object that waits: nothing was asked, and the last close look is not long ago.
-    fn tick(&mut self, asked: Option<&String>) -> bool {
-        let (now, common) = (Instant::now(), K::common(&self.written));
+    /// How closely to look, for an object that waits for something in AWS.
+    fn attention(&mut self, asked: Option<&String>) -> Attention {
+        let (now, common, sweeps) = (Instant::now(), K::common(&self.written), self.context.sweeps);
         let news = asked != common.last_handled_reconcile_at.as_ref() || common.observed_generation != self.object.meta().generation;
-        if !news && self.remembered.polling_until.is_some_and(|until| now < until) {
-            return true;
+        let until = self.remembered.polling_until.filter(|_| !news);
+        if until.is_some_and(|until| now < until) {
+            return Attention::Tick;
         }
-        self.remembered.polling_until = Some(now + self.context.sweeps.quick);
-        false
+        self.remembered.polling_until = Some(now + sweeps.quick);
+        if until.is_some() && now < self.remembered.full_at {
+            return Attention::Sweep;
+        }
+        if until.is_some() {
+            self.remembered.full_at = now + sweeps.full;
+        }
+        Attention::Close
     }
 
     /// Whether this pass is one of the full sweeps.
@@ -263,7 +270,7 @@ impl<K: Observe> Pass<'_, K> {
         if retain && !self.object.leaves_traces() {
             return Ok(());
         }
-        let cloud = self.context.cloud(&view, &place, false)?;
+        let cloud = self.context.cloud(&view, &place, Attention::Close)?;
         let observed = self.object.observe(&cloud, &place, None, Depth::Delete).await?;
         match self.plan(&view, &place, None, observed.as_ref(), retain) {
             Ok(steps) => self.apply(&cloud, steps).await,

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     api::{Identity, annotation},
     aws::Sessions,
-    observe::{Cloud, Observe},
+    observe::{Attention, Cloud, Observe},
     resources::{Guarded, View, key_of},
 };
 
@@ -44,7 +44,7 @@ impl Context {
         View { now: Timestamp::now(), ..self.view.clone() }
     }
 
-    pub(super) fn cloud(&self, view: &View, identity: &Identity, tick: bool) -> Result<Cloud<'_>, Halt> {
+    pub(super) fn cloud(&self, view: &View, identity: &Identity, attention: Attention) -> Result<Cloud<'_>, Halt> {
         let account = view.account(&identity.account).ok_or_else(|| {
             Halt::blocked(
                 Reason::AccountNotFound,
@@ -67,7 +67,7 @@ impl Context {
         Ok(Cloud {
             client: &self.client,
             view: view.clone(),
-            tick,
+            attention,
             sessions: &self.sessions,
             secrets: &self.secrets,
             account,
