@@ -48,7 +48,7 @@ pub enum Attention {
     Tick,
     /// A sweep: what many share is looked at, too.
     Sweep,
-    /// The first look, a changed spec, a user's wish, a full sweep: everything.
+    /// The first look, a changed spec, a user's wish: everything.
     Close,
 }
 

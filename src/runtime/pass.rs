@@ -185,13 +185,7 @@ impl<K: Observe> Pass<'_, K> {
             return Attention::Tick;
         }
         self.remembered.polling_until = Some(now + sweeps.quick);
-        if until.is_some() && now < self.remembered.full_at {
-            return Attention::Sweep;
-        }
-        if until.is_some() {
-            self.remembered.full_at = now + sweeps.full;
-        }
-        Attention::Close
+        if until.is_some() { Attention::Sweep } else { Attention::Close }
     }
 
     /// Whether this pass is one of the full sweeps.
