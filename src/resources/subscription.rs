@@ -231,7 +231,7 @@ impl BenchlingSubscription {
             format!("AWS Account ID {}, Region {}, App Name {}, Event Types: {types}", place.account_id, place.region, spec.app_name);
         Some(match reason {
             Reason::SourceNotFound => format!(
-                "waiting for Benchling: there is no event source {} yet. A tenant admin with the Developer Platform capability opens {page}, presses + and enters {enter}. The bus is made within seconds of that; until then Benchling's events are lost. If the console shows another name in its column Subscription, set spec.eventSourceName to it",
+                "waiting for Benchling: there is no event source {} yet. A tenant admin with the Developer Platform capability opens {page}, presses + and enters {enter}. The bus is made within seconds of that; until then Benchling's events are lost. If the console shows another name in its column Subscription, make this object anew with spec.eventSourceName set to it",
                 place.name
             ),
             Reason::SourceExpired => format!(
