@@ -167,6 +167,9 @@ pub struct EventSourceStatus {
     /// When AWS deletes the source unless a bus takes it; AWS tells it only while the source is `Pending`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration_time: Option<Time>,
+    /// While it is `Missing`: where else a source of this name is, of the places that the namespace may use. Looked for at each sweep.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
     /// At how many days before expiry the last warning was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warned_days: Option<u8>,

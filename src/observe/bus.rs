@@ -60,6 +60,10 @@ impl EventBus {
         source.unchanged = cloud.attention == Attention::Tick && before.as_ref().is_some_and(|before| same(before, &source));
         let over = before.as_ref().and_then(|before| before.expiration_time.as_ref()).is_some_and(|at| at.0 <= Timestamp::now());
         source.expired = over && source.state == SourceState::Missing;
+        if source.unchanged {
+            // What the last sweep found holds until the next one.
+            source.elsewhere = before.as_ref().map(|before| before.elsewhere.clone()).unwrap_or_default();
+        }
         source.before = before;
         Ok(source)
     }

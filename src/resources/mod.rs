@@ -132,6 +132,8 @@ pub struct Report<'a, K: Managed> {
     /// Steps that took effect in this pass.
     pub applied: &'a [Step],
     pub halt: Option<&'a Halt>,
+    /// Steps that were planned and not made, for the object is only observed.
+    pub left: usize,
     pub now: Timestamp,
     pub settings: &'a Settings,
 }
@@ -139,7 +141,7 @@ pub struct Report<'a, K: Managed> {
 impl<K: Managed> Report<'_, K> {
     /// Everything that was desired now is in AWS.
     pub fn complete(&self) -> bool {
-        self.halt.is_none()
+        self.halt.is_none() && self.left == 0
     }
 }
 

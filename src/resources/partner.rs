@@ -115,7 +115,8 @@ impl ObservedSource {
         };
         let warned = before.filter(|b| state == SourceState::Pending && b.expiration_time == expiration_time).and_then(|b| b.warned_days);
         let due = expiration_time.as_ref().filter(|_| state == SourceState::Pending).and_then(|at| due(at.0, now));
-        EventSourceStatus { name: self.name.clone(), state, expiration_time, warned_days: due.or(warned) }
+        let elsewhere = if self.state == SourceState::Missing { self.elsewhere.clone() } else { vec![] };
+        EventSourceStatus { name: self.name.clone(), state, expiration_time, elsewhere, warned_days: due.or(warned) }
     }
 }
 

@@ -270,7 +270,7 @@ impl Managed for EventRule {
         let Some(desired) = report.desired else { return };
         status.event_pattern = desired.settings.pattern.as_ref().map(ToString::to_string);
         status.warnings.clone_from(&desired.warnings);
-        let settled = report.complete() || report.halt == desired.halt.as_ref();
+        let settled = report.left == 0 && report.halt == desired.halt.as_ref() || report.complete();
         let before = std::mem::take(&mut status.targets);
         status.targets = self
             .spec
@@ -375,8 +375,15 @@ mod tests {
         let settings = Settings::default();
         let halt = Halt::new(Class::Refused, Reason::TargetRejected, "refused").of(vec!["bad".into()]);
         let now = Timestamp::UNIX_EPOCH;
-        let report =
-            Report { desired: Some(&desired), observed: None, applied: &[], halt: Some(&halt), now, settings: &Arc::new(settings) };
+        let report = Report {
+            desired: Some(&desired),
+            observed: None,
+            applied: &[],
+            halt: Some(&halt),
+            left: 0,
+            now,
+            settings: &Arc::new(settings),
+        };
         let mut status = EventRuleStatus::default();
         rule.report(&mut status, &report);
         assert_eq!(status.targets_ready.as_deref(), Some("1/2"));

@@ -150,6 +150,7 @@ impl<K: Observe> Pass<'_, K> {
             observed: observed.as_ref(),
             applied: &self.applied,
             halt: halt.as_ref(),
+            left: if manage { 0 } else { planned },
             // After the writes: a permission settles from its write on, however long the pass took until then.
             now: Timestamp::now(),
             settings: &view.settings,

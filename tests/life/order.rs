@@ -140,3 +140,21 @@ async fn a_permission_outlives_its_rule_by_the_grace_period() {
     let gap = calls[2].start - calls[1].end.unwrap();
     assert!(gap >= 2.0, "status keeps whole seconds, so the grace is at least 3 - 1: {gap} s");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_only_observed_and_is_not_there_serves_no_rule() {
+    let world = World::start("observed-sink").await;
+    world.apply("EventBus", "b", json!({})).await;
+    world.apply("EventBus", "seen", json!({"managementPolicy": "Observe"})).await;
+    world.apply("EventSink", "q", with(managed(), json!({"managementPolicy": "Observe"}))).await;
+    world.apply("EventRule", "r", rule("b", &["q"])).await;
+    world.apply("EventRule", "s", rule("seen", &[])).await;
+    world.halted("EventSink", "q", "Drifted").await;
+    world.halted("EventBus", "seen", "Drifted").await;
+    world.halted("EventRule", "r", "SinkNotReady").await;
+    world.halted("EventRule", "s", "BusNotReady").await;
+    let sink = world.get("EventSink", "q").await.unwrap();
+    assert!(sink.data["status"]["grants"].is_null() && sink.data["status"]["resources"].is_null(), "{:#}", sink.data["status"]);
+    let writes = world.aws.writes(0).await;
+    assert!(!writes.iter().any(|op| op == "PutTargets" || op == "PutRule"), "{writes:?}");
+}

@@ -285,6 +285,12 @@ async fn a_source_in_another_region_or_account_is_found_out() {
     world.aws.partner("CreatePartnerEventSource", json!({"Name": source(&world), "Account": other.account})).await.unwrap();
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
     told(&world, "BenchlingSubscription", "lims", "SourceElsewhere", &[&other.account, REGION, &name, "anew"]).await;
+    // It goes on saying so between sweeps, without a word more.
+    let version = async || world.get("BenchlingSubscription", "lims").await.unwrap().metadata.resource_version.unwrap();
+    let (before, mark) = (version().await, world.aws.mark().await);
+    let looks = || async { (world.aws.calls(mark).await.len() >= 8).then_some(()) };
+    world.aws.until("some looks and sweeps", looks).await;
+    assert_eq!(version().await, before, "the reason flaps");
     world.aws.make_source(&source(&world)).await;
     ready(&world, &[("BenchlingSubscription", "lims")]).await;
 }
