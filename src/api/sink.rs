@@ -33,6 +33,7 @@ use super::{AccountRef, CommonStatus, DeletionPolicy, GrantStatus, LambdaSink, L
     validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("accountRef is immutable"),
     validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("region is immutable"),
     validation = Rule::new("self.permissions != 'External' || !(has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed))").message("permissions: External is for what exists; the policy of what is managed is kept by the operator"),
+    validation = Rule::new("self.permissions != 'External' || !(has(self.lambda) && has(self.lambda.onFailure))").message("permissions: External asks Lambda nothing, so onFailure cannot be kept: leave it out, and let who owns the function set it"),
     validation = Rule::new("!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || (has(self.sqs) && has(self.sqs.managed)) || (has(self.logGroup) && has(self.logGroup.managed))").message("deletionPolicy: Delete is for what is managed; what exists is never deleted"),
     validation = Rule::new("!has(self.roleArn) || !has(self.logGroup)").message("EventBridge takes no role for a log group: leave roleArn out; the operator keeps a log resource policy instead")
 )]

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountRef, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, LogGroupClass, ManagementPolicy, Tags};
+use super::{AccountRef, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ManagedLogGroup, ManagementPolicy, Tags};
 
 /// What a tenant admin subscribes to in Benchling's console. The object waits for the partner event source that Benchling then makes, and
 /// an `EventBus` of the same name takes it at once. Rules name the subscription, or that bus, in `busRef`.
@@ -103,30 +103,11 @@ pub struct SubscriptionBus {
     pub allowed_namespaces: Vec<String>,
 }
 
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Monitoring {
-    /// The log group that takes every event.
-    pub log_group: MonitoringLogGroup,
-}
-
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct MonitoringLogGroup {
-    /// Left out: `/aws/events/<namespace>-<name>-monitoring`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512), regex(pattern = r"^[.\-_/#A-Za-z0-9]+$"))]
-    pub name: Option<String>,
-    /// How long events are kept; one of the numbers of days that CloudWatch Logs takes. Left out: for ever.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new(super::RETENTION_RULE).message(super::RETENTION_MESSAGE))]
-    pub retention_days: Option<i32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub class: Option<LogGroupClass>,
-    /// ARN of the customer key that encrypts the log group.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256), regex(pattern = r"^arn:aws[a-z-]*:kms:.+$"))]
-    pub kms_key_arn: Option<String>,
+    /// The log group that takes every event, called `/aws/events/<namespace>-<name>-monitoring` unless it has a name here.
+    pub log_group: ManagedLogGroup,
 }
 
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]

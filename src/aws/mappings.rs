@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     api::Tags,
-    runtime::halt::Halt,
+    runtime::halt::{Class, Halt, Reason},
     sinks::{lambda::function_of, triggers::ObservedTrigger},
     steps::{FunctionRef, MappingSettings},
 };
@@ -56,7 +56,18 @@ impl Session {
             .set_scaling_config(settings.maximum_concurrency.map(scaling))
             .set_function_response_types(settings.report_batch_item_failures.then(|| vec![FunctionResponseType::ReportBatchItemFailures]))
             .set_tags(Some(tags.clone().into_iter().collect()));
-        send!(self, "lambda:CreateEventSourceMapping", request).map(drop).map_err(Halt::from)
+        match send!(self, "lambda:CreateEventSourceMapping", request) {
+            Err(error) if error.is_not_found() => Err(Halt::new(
+                Class::Refused,
+                Reason::TargetNotFound,
+                format!(
+                    "spec.sqs.triggers: AWS has no function {}: {}. Deploy it, or correct the ARN; a version or an alias must exist too",
+                    function.whole(),
+                    error.message
+                ),
+            )),
+            answer => answer.map(drop).map_err(Halt::from),
+        }
     }
 
     pub(super) async fn update_mapping(&self, uuid: &str, settings: &MappingSettings) -> Result<(), Halt> {

@@ -35,7 +35,7 @@ pub struct Run {
     #[arg(long, env = "TRIBUTARY_WATCH_NAMESPACES", value_delimiter = ',')]
     watch_namespaces: Vec<String>,
     /// Part of the owner tag of everything in AWS; left out, the uid of namespace kube-system. Set it to be able to rebuild a cluster.
-    #[arg(long, env = "TRIBUTARY_INSTALLATION_ID")]
+    #[arg(long, env = "TRIBUTARY_INSTALLATION_ID", value_parser = installation_id)]
     installation_id: Option<String>,
     /// Seconds between quick sweeps, which list rules and look at buses and queues.
     #[arg(long, env = "TRIBUTARY_SWEEP_SECONDS", default_value_t = 300.0)]
@@ -81,6 +81,11 @@ pub struct Run {
     /// Filter of the logs, such as `info` or `tributary=debug`.
     #[arg(long, env = "TRIBUTARY_LOG", default_value = "info,kube_runtime=warn")]
     log: String,
+}
+
+/// A part of the owner tag's value, which is read up to its first slash.
+fn installation_id(text: &str) -> Result<String, String> {
+    if text.contains('/') { Err("no slash may be in it: it is the first part of the owner tag".into()) } else { Ok(text.to_owned()) }
 }
 
 impl Run {
@@ -138,4 +143,15 @@ fn terminated() -> Result<impl Future<Output = ()> + Send + 'static, Error> {
         }
         tracing::info!("asked to stop; finishing what is under way");
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_installation_id_is_the_first_part_of_an_owner() {
+        assert_eq!(installation_id("prod-eu"), Ok("prod-eu".into()));
+        assert!(installation_id("prod/eu").is_err());
+    }
 }

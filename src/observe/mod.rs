@@ -70,7 +70,8 @@ impl Cloud<'_> {
 
     /// How old the list of event sources may be.
     pub fn source_age(&self, depth: Depth) -> Duration {
-        self.list_age(depth).min(SOURCE_AGE)
+        let age = self.list_age(depth);
+        if self.attention == Attention::Tick { age.min(SOURCE_AGE) } else { age }
     }
 
     /// The only way from a plan to AWS, and to child objects.

@@ -1,6 +1,7 @@
 //! `EventBus` in AWS: the default bus is only used; a custom bus is made, changed and, once empty, deleted; a partner's bus takes its
 //! event source (`partner.rs`). Pure.
 
+use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
@@ -21,6 +22,9 @@ pub struct DesiredBus {
     pub source: Option<String>,
     pub settings: BusSettings,
     pub tags: Tags,
+    /// Why the dead letter of a partner's bus cannot be set yet: the source does not wait for it, for it expires. What AWS holds stays.
+    #[serde(skip)]
+    pub dead_letter_waits: Option<Halt>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,6 +46,16 @@ pub struct BusInAws {
     pub tags: Option<Tags>,
     /// Rules that AWS has on the bus, whoever made them; read at [`super::Depth::Delete`].
     pub rules: Vec<String>,
+}
+
+impl EventBus {
+    /// ARN of the queue that takes what the bus could not encrypt or decrypt.
+    fn dead_letter(&self, namespace: &str, place: &Identity, view: &View) -> Result<Option<String>, Halt> {
+        let Some(dead_letter) = &self.spec.dead_letter else { return Ok(None) };
+        let field = "spec.deadLetter.sinkRef";
+        let sink = view.sink_for(namespace, field, &dead_letter.sink_ref)?;
+        reach::dead_letter(field, &sink, place, &place.arn, view).map(Some)
+    }
 }
 
 impl Managed for EventBus {
@@ -83,13 +97,10 @@ impl Managed for EventBus {
         if self.spec.event_source_name.is_some() {
             partner::only_one(self, place, view)?;
         }
-        let dead_letter_arn = match &self.spec.dead_letter {
-            None => None,
-            Some(dead_letter) => {
-                let field = "spec.deadLetter.sinkRef";
-                let sink = view.sink_for(namespace, field, &dead_letter.sink_ref)?;
-                Some(reach::dead_letter(field, &sink, place, &place.arn, view)?)
-            }
+        let (dead_letter_arn, dead_letter_waits) = match self.dead_letter(namespace, place, view) {
+            Ok(arn) => (arn, None),
+            Err(why) if self.spec.event_source_name.is_some() => (None, Some(why)),
+            Err(why) => return Err(why),
         };
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
         Ok(DesiredBus {
@@ -97,6 +108,7 @@ impl Managed for EventBus {
             source: self.spec.event_source_name.clone(),
             settings: BusSettings { description: self.spec.description.clone(), kms_key_id: self.spec.kms_key_id.clone(), dead_letter_arn },
             tags: ownership::tags(&account.spec.default_tags, self.spec.tags.as_ref(), &owner),
+            dead_letter_waits,
         })
     }
 
@@ -139,8 +151,12 @@ impl Managed for EventBus {
                 if let Some(tags) = &have.tags {
                     steps.extend(ownership::tag_steps(&have.arn, &want.tags, tags, context));
                 }
-                if want.settings != have.settings {
-                    steps.push(EventsStep::UpdateEventBus { name: want.name.clone(), settings: want.settings.clone() }.into());
+                let mut settings = want.settings.clone();
+                if want.dead_letter_waits.is_some() {
+                    settings.dead_letter_arn.clone_from(&have.settings.dead_letter_arn);
+                }
+                if settings != have.settings {
+                    steps.push(EventsStep::UpdateEventBus { name: want.name.clone(), settings }.into());
                 }
                 if source.is_some_and(ObservedSource::waits_for_activation) {
                     steps.push(EventsStep::ActivateEventSource { name: want.name.clone() }.into());
@@ -165,12 +181,16 @@ impl Managed for EventBus {
     }
 
     fn waiting(desired: &DesiredBus, observed: Option<&ObservedBus>, place: &Identity) -> Option<Halt> {
-        desired.source.as_ref()?;
-        observed.and_then(|observed| observed.source.as_ref()).and_then(|source| source.halt(place))
+        let source = observed.and_then(|observed| observed.source.as_ref()).and_then(|source| source.halt(place));
+        source.or_else(|| desired.dead_letter_waits.clone())
     }
 
     fn tags(desired: &DesiredBus) -> Option<&Tags> {
         Some(&desired.tags)
+    }
+
+    fn seen(&self, status: &mut EventBusStatus, observed: Option<&ObservedBus>, now: Timestamp) {
+        status.event_source = observed.and_then(|o| o.source.as_ref()).map(|source| source.status(&[], now));
     }
 
     fn report(&self, status: &mut EventBusStatus, report: &Report<'_, Self>) {
@@ -187,8 +207,8 @@ impl Managed for EventBus {
         }
     }
 
-    fn tidings(&self, before: &EventBusStatus, now: &EventBusStatus, place: &Identity) -> Vec<Tiding> {
-        partner::tidings(before.event_source.as_ref(), now.event_source.as_ref(), place)
+    fn tidings(&self, before: &EventBusStatus, now: &EventBusStatus) -> Vec<Tiding> {
+        partner::tidings(before.event_source.as_ref(), now.event_source.as_ref())
     }
 }
 

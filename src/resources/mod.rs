@@ -81,6 +81,8 @@ pub trait Managed:
 
     /// Four cases: create `(Some, None)`, update or in sync `(Some, Some)`, delete `(None, Some)`, nothing `(None, None)`.
     fn plan(desired: Option<&Self::Desired>, observed: Option<&Self::Observed>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt>;
+    /// Takes into status what AWS was seen to hold, whatever comes of the pass: a refusal must not keep it from being told.
+    fn seen(&self, _status: &mut Self::Status, _observed: Option<&Self::Observed>, _now: Timestamp) {}
     /// Writes down, before the first write to AWS, what may come to exist: what to take away again is known from status, even after a crash.
     fn announce(&self, _status: &mut Self::Status, _desired: &Self::Desired) {}
     /// In how long to look again although nothing changes, sooner than the next sweep.
@@ -96,7 +98,7 @@ pub trait Managed:
         None
     }
     /// What is worth a Warning Event besides the conditions, and was not said before.
-    fn tidings(&self, _before: &Self::Status, _now: &Self::Status, _place: &Identity) -> Vec<Tiding> {
+    fn tidings(&self, _before: &Self::Status, _now: &Self::Status) -> Vec<Tiding> {
         vec![]
     }
     /// Fills in what the kind says of itself, besides the common part.

@@ -45,7 +45,7 @@ pub fn check(what: &str, tags: &Tags, context: &PlanContext<'_>) -> Result<(), H
             Class::Refused,
             Reason::NotOwned,
             format!(
-                "{what} exists and no object of this installation made it. To take it over, annotate this object with {}=true; or choose another name",
+                "{what} exists and no object of this installation made it. To take it over, annotate this object, or the BenchlingSubscription that it is a child of, with {}=true; or choose another name, where it is not that of a partner's source",
                 annotation::ADOPT
             ),
         )),

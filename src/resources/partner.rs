@@ -126,7 +126,7 @@ fn due(expires: Timestamp, now: Timestamp) -> Option<u8> {
 }
 
 /// A Warning Event at 7, 3 and 1 days before a source expires.
-pub fn tidings(before: Option<&EventSourceStatus>, now: Option<&EventSourceStatus>, place: &Identity) -> Vec<Tiding> {
+pub fn tidings(before: Option<&EventSourceStatus>, now: Option<&EventSourceStatus>) -> Vec<Tiding> {
     let Some((source, days)) = now.and_then(|now| Some((now, now.warned_days?))) else { return vec![] };
     if before.is_some_and(|before| before.warned_days == Some(days) && before.expiration_time == source.expiration_time) {
         return vec![];
@@ -135,8 +135,8 @@ pub fn tidings(before: Option<&EventSourceStatus>, now: Option<&EventSourceStatu
     vec![Tiding {
         reason: "SourceExpiring",
         message: format!(
-            "event source {} in region {} of account {} is Pending and expires at {at}, in less than {days} days; what the partner sends until then is lost. See the conditions for what keeps it from being taken",
-            source.name, place.region, place.account_id
+            "event source {} is Pending and expires at {at}, in less than {days} days; what the partner sends until then is lost. See the conditions for what keeps it from being taken",
+            source.name
         ),
     }]
 }

@@ -294,7 +294,7 @@ impl Managed for EventRule {
         status.targets_ready = Some(format!("{}/{}", status.targets.iter().filter(|t| t.ready).count(), status.targets.len()));
     }
 
-    fn tidings(&self, before: &EventRuleStatus, now: &EventRuleStatus, _: &Identity) -> Vec<Tiding> {
+    fn tidings(&self, before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<Tiding> {
         super::new_warnings(&before.warnings, &now.warnings)
     }
 }

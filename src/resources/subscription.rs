@@ -11,8 +11,8 @@ use super::{Managed, PlanContext, Report, Tiding, View, key_of, matches, names, 
 use crate::{
     api::{
         BenchlingSubscription, BenchlingSubscriptionStatus, BusKind, BusRef, CommonStatus, DeletionPolicy, EventBus, EventBusSpec,
-        EventRule, EventRuleSpec, EventSink, EventSinkSpec, Identity, LogGroupSink, ManagedLogGroup, ManagementPolicy, Monitoring,
-        ResourceStatus, SinkRef, Target, annotation,
+        EventRule, EventRuleSpec, EventSink, EventSinkSpec, Identity, LogGroupSink, ManagementPolicy, Monitoring, ResourceStatus, SinkRef,
+        Target, annotation,
     },
     benchling,
     runtime::halt::{Class, Halt, Reason},
@@ -133,18 +133,10 @@ impl BenchlingSubscription {
     }
 
     fn monitoring_sink(&self, monitoring: &Monitoring) -> EventSinkSpec {
-        let group = monitoring.log_group.clone();
-        let managed = ManagedLogGroup {
-            name: group.name,
-            retention_days: group.retention_days,
-            class: group.class,
-            kms_key_arn: group.kms_key_arn,
-            tags: None,
-        };
         EventSinkSpec {
             account_ref: self.spec.account_ref.clone(),
             region: self.spec.region.clone(),
-            log_group: Some(LogGroupSink { managed: Some(managed), existing: None }),
+            log_group: Some(LogGroupSink { managed: Some(monitoring.log_group.clone()), existing: None }),
             management_policy: self.spec.management_policy,
             ..EventSinkSpec::default()
         }
@@ -363,8 +355,8 @@ impl Managed for BenchlingSubscription {
         status.common.resources = resources;
     }
 
-    fn tidings(&self, before: &BenchlingSubscriptionStatus, now: &BenchlingSubscriptionStatus, place: &Identity) -> Vec<Tiding> {
-        let mut tidings = partner::tidings(before.event_source.as_ref(), now.event_source.as_ref(), place);
+    fn tidings(&self, before: &BenchlingSubscriptionStatus, now: &BenchlingSubscriptionStatus) -> Vec<Tiding> {
+        let mut tidings = partner::tidings(before.event_source.as_ref(), now.event_source.as_ref());
         tidings.extend(super::new_warnings(&before.warnings, &now.warnings));
         tidings
     }

@@ -2,7 +2,7 @@
 
 use kube::{
     Api, Client, CustomResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams},
+    api::{DeleteParams, DynamicObject, Patch, PatchParams},
 };
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn api(client: &Client, kind: &str, namespace: &str) -> Result<Api<DynamicObject
         EventSink::KIND => EventSink::api_resource(),
         other => return Err(Halt::invalid(Reason::InvalidSpec, format!("{other} is no kind of child object"))),
     };
-    Ok(Api::namespaced_with(client.clone(), namespace, &ApiResource { ..resource }))
+    Ok(Api::namespaced_with(client.clone(), namespace, &resource))
 }
 
 pub async fn apply(client: &Client, step: &ChildStep) -> Result<(), Halt> {

@@ -121,6 +121,7 @@ impl<K: Observe> Pass<'_, K> {
         }
         let (observed, steps) = loop {
             let observed = self.object.observe(&cloud, &place, Some(&desired), depth).await?;
+            self.object.seen(&mut self.status, observed.as_ref(), Timestamp::now());
             let steps = self.plan(&view, &place, Some(&desired), observed.as_ref(), false)?;
             if steps.is_empty() || depth >= Depth::Owner {
                 break (observed, steps);
@@ -132,9 +133,7 @@ impl<K: Observe> Pass<'_, K> {
         self.common().identity = Some(place.clone());
         self.common().plan = if manage { vec![] } else { steps.iter().map(ToString::to_string).collect() };
         if manage && planned > 0 {
-            let mut status = self.status.clone();
-            self.object.announce(&mut status, &desired);
-            self.status = status;
+            self.object.announce(&mut self.status, &desired);
         }
         let outcome = if manage { self.apply(&cloud, steps).await } else { Ok(()) };
         let halt = outcome.err().or_else(|| K::waiting(&desired, observed.as_ref(), &place));
@@ -310,8 +309,7 @@ impl<K: Observe> Pass<'_, K> {
     /// Warning Events of what the conditions do not say.
     fn warn(&self) {
         let nothing = K::Status::default();
-        let Some(place) = &K::common(&self.status).identity else { return };
-        for tiding in self.object.tidings(self.object.current().unwrap_or(&nothing), &self.status, place) {
+        for tiding in self.object.tidings(self.object.current().unwrap_or(&nothing), &self.status) {
             self.context.recorder.tell(&self.object, true, tiding.reason, "Warn", &tiding.message);
         }
     }

@@ -81,6 +81,11 @@ async fn admission_knows_what_functions_and_log_groups_may_say() {
         ("a function and a queue", json!({"sqs": {"managed": {}}}), Some("set exactly one destination")),
         ("a role", role.clone(), None),
         ("permissions kept elsewhere", json!({"permissions": "External"}), None),
+        (
+            "and a failure destination",
+            json!({"permissions": "External", "lambda": {"onFailure": {"sinkRef": {"name": "q"}}}}),
+            Some("onFailure cannot be kept"),
+        ),
         ("deleting it", json!({"deletionPolicy": "Delete"}), Some("what exists is never deleted")),
     ];
     table("EventSink", lambda(FUNCTION), false, rows).await;

@@ -95,26 +95,25 @@ impl Aws {
 
     /// A call behind the operator's back; it is not in the journal.
     pub async fn call(&self, service: &str, op: &str, body: Value) -> Result<Value, String> {
+        self.call_as(&self.account, service, op, body).await
+    }
+
+    pub(super) async fn call_as(&self, account: &str, service: &str, op: &str, body: Value) -> Result<Value, String> {
         let (target, version) = match service {
             "events" => ("AWSEvents", "1.1"),
             "sqs" => ("AmazonSQS", "1.0"),
             "logs" => ("Logs_20140328", "1.1"),
             other => panic!("no service {other}"),
         };
-        let credential = format!("{}/20260101/{REGION}/{service}/aws4_request", self.account);
-        let answer = self
+        let request = self
             .http
             .post(&self.emulator)
-            .header("authorization", format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"))
+            .header("authorization", authorization(account, REGION, service))
             .header("x-amz-date", "20260101T000000Z")
             .header("x-amz-target", format!("{target}.{op}"))
             .header("content-type", format!("application/x-amz-json-{version}"))
-            .body(body.to_string())
-            .send()
-            .await
-            .unwrap();
-        let (ok, text) = (answer.status().is_success(), answer.text().await.unwrap());
-        if ok { Ok(serde_json::from_str(&text).unwrap_or(Value::Null)) } else { Err(text) }
+            .body(body.to_string());
+        answer(request).await
     }
 
     pub async fn events(&self, op: &str, body: Value) -> Value {
@@ -135,11 +134,10 @@ impl Aws {
             })
         };
         let form: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
-        let credential = format!("{}/20260101/us-east-1/{service}/aws4_request", self.account);
         let answer = self
             .http
             .post(&self.emulator)
-            .header("authorization", format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"))
+            .header("authorization", authorization(&self.account, "us-east-1", service))
             .header("x-amz-date", "20260101T000000Z")
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form.join("&"))
@@ -254,6 +252,18 @@ impl Aws {
     pub async fn until<T, F: Future<Output = Option<T>>>(&self, what: &str, mut look: impl FnMut() -> F) -> T {
         until(what, &mut look).await
     }
+}
+
+/// What the stand-in reads of a signature: whose it is, and for which service.
+pub(super) fn authorization(account: &str, region: &str, service: &str) -> String {
+    format!("AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0")
+}
+
+/// The answer's JSON, or the error's text.
+pub(super) async fn answer(request: reqwest::RequestBuilder) -> Result<Value, String> {
+    let answer = request.send().await.unwrap();
+    let (ok, text) = (answer.status().is_success(), answer.text().await.unwrap());
+    if ok { Ok(serde_json::from_str(&text).unwrap_or(Value::Null)) } else { Err(text) }
 }
 
 /// Looks again and again until the closure gives something, at most 30 seconds.

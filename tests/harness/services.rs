@@ -4,30 +4,23 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::aws::{Aws, REGION};
+use super::aws::{Aws, REGION, answer, authorization};
 
 pub const PARTNER: &str = "999900001111";
 
 impl Aws {
-    fn signed(&self, account: &str, service: &str) -> String {
-        let _ = self;
-        format!("AWS4-HMAC-SHA256 Credential={account}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0")
-    }
-
     /// A call of Lambda's REST API behind the operator's back; `path` begins after the date.
     pub async fn lambda(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, String> {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
         let mut request = self
             .http
             .request(method, format!("{}/2015-03-31/{path}", self.emulator))
-            .header("authorization", self.signed(&self.account, "lambda"))
+            .header("authorization", authorization(&self.account, REGION, "lambda"))
             .header("x-amz-date", "20260101T000000Z");
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
-        let answer = request.send().await.unwrap();
-        let (ok, text) = (answer.status().is_success(), answer.text().await.unwrap());
-        if ok { Ok(serde_json::from_str(&text).unwrap_or(Value::Null)) } else { Err(text) }
+        answer(request).await
     }
 
     pub async fn logs(&self, op: &str, body: Value) -> Value {
@@ -102,19 +95,7 @@ impl Aws {
 
     /// What the partner does, in an account of its own.
     pub async fn partner(&self, op: &str, body: Value) -> Result<Value, String> {
-        let answer = self
-            .http
-            .post(&self.emulator)
-            .header("authorization", self.signed(PARTNER, "events"))
-            .header("x-amz-date", "20260101T000000Z")
-            .header("x-amz-target", format!("AWSEvents.{op}"))
-            .header("content-type", "application/x-amz-json-1.1")
-            .body(body.to_string())
-            .send()
-            .await
-            .unwrap();
-        let (ok, text) = (answer.status().is_success(), answer.text().await.unwrap());
-        if ok { Ok(serde_json::from_str(&text).unwrap_or(Value::Null)) } else { Err(text) }
+        self.call_as(PARTNER, "events", op, body).await
     }
 
     pub async fn make_source(&self, name: &str) {

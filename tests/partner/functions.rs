@@ -267,6 +267,15 @@ async fn what_was_made_and_never_confirmed_is_taken_away_when_it_leaves_the_spec
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trigger_of_a_function_that_does_not_exist_is_named_and_made_once_it_is_deployed() {
+    let world = lims("trigger-missing").await;
+    world.apply("EventSink", "q", json!({"sqs": {"managed": {}, "triggers": [{"functionArn": world.aws.function_arn("late")}]}})).await;
+    told(&world, "EventSink", "q", "TargetNotFound", &["spec.sqs.triggers", "function:late", "Deploy it"]).await;
+    world.aws.make_function("late").await;
+    ready(&world, &[("EventSink", "q")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_takes_the_place_of_the_statement() {
     let world = lims("fn-role").await;
     let arn = world.aws.make_function("f").await;

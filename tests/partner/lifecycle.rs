@@ -144,7 +144,9 @@ async fn a_deactivated_source_is_activated_again() {
     let is_active = || async { world.aws.source_state(&source(&world)).await.filter(|state| state == "ACTIVE") };
     world.aws.until("it is active again", is_active).await;
     arrives(&world, "back").await;
-    assert!(!notes(&world, "EventBus", "lims", "Applied").await.iter().all(|note| !note.contains("ActivateEventSource")));
+    let said =
+        || async { notes(&world, "EventBus", "lims", "Applied").await.into_iter().find(|note| note.contains("ActivateEventSource")) };
+    world.aws.until("an Event says so", said).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -234,6 +236,13 @@ async fn a_bus_that_exists_is_taken_over_on_the_users_word_only() {
     told(&world, "BenchlingSubscription", "lims", "NotOwned", &["exists", "tributary.dev/adopt"]).await;
     let described = world.aws.events("DescribeEventBus", json!({"Name": source(&world)})).await;
     assert_eq!(described["Description"], Value::Null);
+    says(&world, "Active").await;
+    // What happens to the source is told although the bus is somebody else's.
+    world.aws.events("DeactivateEventSource", json!({"Name": source(&world)})).await;
+    says(&world, "Pending").await;
+    world.aws.bend_source(&source(&world), json!({"expiresIn": 86_000})).await;
+    let warned = || async { Some(notes(&world, "EventBus", "lims", "SourceExpiring").await).filter(|notes| !notes.is_empty()) };
+    world.aws.until("a warning", warned).await;
     world.annotate("BenchlingSubscription", "lims", "tributary.dev/adopt", Some("true")).await;
     ready(&world, &[("BenchlingSubscription", "lims")]).await;
     let described = world.aws.events("DescribeEventBus", json!({"Name": source(&world)})).await;
@@ -265,4 +274,22 @@ async fn a_region_without_partners_says_so() {
     world.aws.make_source(&source(&world)).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
     told(&world, "EventBus", "lims", "Rejected", &["OperationDisabledException", "use another one"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_that_is_not_there_does_not_keep_the_source_waiting() {
+    let world = World::with("dead-letter", sweeping()).await;
+    world.aws.make_source(&source(&world)).await;
+    let spec = json!({"bus": {"deadLetter": {"sinkRef": {"name": "late"}}}});
+    world.apply("BenchlingSubscription", "lims", subscription(&world, spec)).await;
+    told(&world, "EventBus", "lims", "SinkNotFound", &["spec.deadLetter.sinkRef", "/late"]).await;
+    says(&world, "Active").await;
+    let dead_letter = async || {
+        let bus = world.aws.events("DescribeEventBus", json!({"Name": source(&world)})).await;
+        bus["DeadLetterConfig"]["Arn"].as_str().map(str::to_owned)
+    };
+    assert_eq!(dead_letter().await, None);
+    world.apply("EventSink", "late", json!({"sqs": {"managed": {}}})).await;
+    ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    assert!(dead_letter().await.is_some_and(|arn| arn.ends_with("-late")));
 }

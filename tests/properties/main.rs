@@ -159,7 +159,7 @@ proptest! {
             bus: have.map(|(settings, tags)| bus(settings, tags)),
             ..Model::default()
         };
-        let desired = DesiredBus { name: "b".into(), source: None, settings: want.0, tags: want.1 };
+        let desired = DesiredBus { name: "b".into(), source: None, settings: want.0, tags: want.1, dead_letter_waits: None };
         converges::<EventBus>(Some(&desired), &mut model, Model::observed_bus, 1)?;
         converges::<EventBus>(None, &mut model, Model::observed_bus, 1)?;
         prop_assert!(model.bus.is_none());
@@ -173,7 +173,7 @@ proptest! {
     ) {
         let mut model = Model { bus: have.map(|(settings, tags)| bus(settings, tags)), source: Some(state), ..Model::default() };
         let had_bus = model.bus.is_some();
-        let desired = DesiredBus { name: "b".into(), source: Some("b".into()), settings: want.0, tags: want.1 };
+        let desired = DesiredBus { name: "b".into(), source: Some("b".into()), settings: want.0, tags: want.1, dead_letter_waits: None };
         converges::<EventBus>(Some(&desired), &mut model, Model::observed_bus, 1)?;
         let observed = model.observed_bus();
         let waits = EventBus::waiting(&desired, observed.as_ref(), &Identity::default()).is_some();
