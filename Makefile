@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 BED := python3 tests/bed/bed.py
 TRIBUTARY := $(CARGO_TARGET_DIR)/debug/tributary
 
-.PHONY: help demo demo-down test test-bed test-rust generate lint mutants bench build
+.PHONY: help demo demo-down test test-bed generate lint mutants soak bench build
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ lint: ## rustfmt, clippy, helm lint; cargo-deny where it is installed
 
 mutants: ## apply each patch of tests/mutants/ and see its test go red
 	@tests/mutants/run.py
+
+soak: ## the reliability programme in its whole form (hours); writes docs/reliability.md and .json. ROWS="crash leader" for some of it
+	@tests/soak.sh $(ROWS)
 
 bench: ## the operator beside the raw floor, with its aims (optimised build: 14 minutes the first time)
 	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run --no-aws -- cargo bench --locked --bench rules

@@ -7,6 +7,8 @@ trap 'rm -rf "$log"' EXIT
 passed=0 failed=0
 # End-to-end tests wait more than they compute.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
+# Where the rows of the reliability report go, in their short form.
+export TRIBUTARY_REPORT=$log/rows
 cargo_target() { echo "${CARGO_TARGET_DIR:-target}"; }
 part() { # NAME COMMAND...
 	local name=$1 start=$SECONDS
@@ -34,6 +36,7 @@ for target in life faults partner crash; do
 	part "end to end: $target" python3 tests/bed/bed.py run -- cargo test --locked --test "$target"
 done
 part "demo and examples" env TRIBUTARY="$(cargo_target)/debug/tributary" TRIBUTARY_DEMO_STATE="$log/demo" python3 tests/demo/demo.py check
+if [ -d "$TRIBUTARY_REPORT" ]; then echo; python3 tests/reliability.py show "$TRIBUTARY_REPORT"; fi
 echo
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

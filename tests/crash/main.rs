@@ -24,7 +24,7 @@ use tributary::{
     steps::Step,
 };
 
-use crate::harness::options;
+use crate::harness::{Row, options};
 
 /// Worlds at the same time: two cores, one API server.
 const AT_ONCE: usize = 8;
@@ -109,6 +109,10 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_crash_and_every_lost_reply_converges() {
+    let mut row = Row::new(
+        "C1-in-process",
+        "every step of every kind, crashed before the call, after its effect, after its reply, after status: converges to the same AWS contents, nothing twice, nothing left after deletion",
+    );
     let stories = [Story::Queues, Story::Benchling];
     let (queues, benchling) = futures::join!(reference(Story::Queues), reference(Story::Benchling));
     let references = BTreeMap::from([(Story::Queues, queues), (Story::Benchling, benchling)]);
@@ -146,13 +150,16 @@ async fn every_crash_and_every_lost_reply_converges() {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("crashes.json");
     std::fs::write(&path, serde_json::to_string_pretty(&json!({"n": rows.len(), "rows": rows})).unwrap()).unwrap();
     println!("report: {}", path.display());
-    let failed: Vec<_> = results
-        .iter()
-        .filter_map(|(phase, site, outcome, _)| outcome.as_ref().err().map(|why| format!("{phase:?} {site:?}: {why}")))
-        .collect();
     let missed: Vec<_> =
         results.iter().filter(|(_, _, outcome, _)| *outcome == Ok(false)).map(|(phase, site, ..)| format!("{phase:?} {site:?}")).collect();
-    println!("{} converged, {} not made in this run: {missed:?}", results.len() - failed.len() - missed.len(), missed.len());
-    assert!(failed.is_empty(), "{} of {} did not converge:\n{}", failed.len(), results.len(), failed.join("\n\n"));
+    println!("not made in this run: {missed:?}");
+    for (phase, site, outcome, _) in &results {
+        if *outcome != Ok(false) {
+            row.trial(outcome.as_ref().map(|_| ()).map_err(|why| format!("{phase:?} {site:?}: {why}")));
+        }
+    }
+    row.figure("slowest, s", results.iter().map(|(.., seconds)| *seconds).fold(0.0, f64::max).round());
+    row.figure("sites not made in this run", missed.len());
+    row.end();
     assert!(missed.len() * 20 <= results.len(), "{} of {} sites were not reached: the scenario is not steady", missed.len(), results.len());
 }

@@ -3,9 +3,11 @@
 
 mod aws;
 mod bed;
+mod report;
 mod services;
 mod world;
 
 pub use aws::{Aws, Call, REGION, until};
 pub use bed::{Bed, OPERATOR_NAMESPACE};
+pub use report::{Row, form, seed, whole};
 pub use world::{World, condition, options};

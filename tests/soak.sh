@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The reliability programme in its whole form, one test target after the other; then the report in docs/. Red rows do not stop the others.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export TRIBUTARY_FORM=whole TRIBUTARY_REPORT=${TRIBUTARY_REPORT:-$PWD/target/reliability} RUST_TEST_THREADS=${RUST_TEST_THREADS:-1}
+mkdir -p "$TRIBUTARY_REPORT"
+red=()
+for target in ${*:-crash}; do
+	echo "== soak: $target, $(date -u +%H:%M)"
+	python3 tests/bed/bed.py run -- cargo test --locked --test "$target" -- --nocapture || red+=("$target")
+done
+python3 tests/reliability.py write "$TRIBUTARY_REPORT"
+[ ${#red[@]} = 0 ] || { echo "red: ${red[*]}"; exit 1; }
