@@ -61,9 +61,15 @@ impl Row {
         folder.join(format!("{id}.json"))
     }
 
+    /// The tree that was tested; the tests run in it.
+    fn commit() -> String {
+        let told = std::process::Command::new("git").args(["describe", "--always", "--dirty", "--exclude=*"]).output();
+        told.ok().and_then(|told| String::from_utf8(told.stdout).ok()).map(|text| text.trim().to_owned()).unwrap_or_default()
+    }
+
     /// Writes the row.
     pub fn write(&self) {
-        let row = json!({"id": self.id, "what": self.what, "form": form("short", "whole"), "seed": seed(), "n": self.trials,
+        let row = json!({"id": self.id, "what": self.what, "form": form("short", "whole"), "seed": seed(), "commit": Self::commit(), "n": self.trials,
                          "failed": self.failures.len(), "failures": self.failures, "seconds": self.started.elapsed().as_secs_f64().round(),
                          "figures": self.figures});
         std::fs::write(Self::path(self.id), serde_json::to_string_pretty(&row).unwrap()).unwrap();
