@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 BED := python3 tests/bed/bed.py
 TRIBUTARY := $(CARGO_TARGET_DIR)/debug/tributary
 
-.PHONY: help demo demo-down test test-bed generate lint mutants soak bench build
+.PHONY: help demo demo-down test test-bed generate lint mutants soak bench scale build
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,3 +40,6 @@ soak: ## the reliability programme in its whole form (hours); writes docs/reliab
 
 bench: ## the operator beside the raw floor, with its aims (optimised build: 14 minutes the first time)
 	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run --no-aws -- cargo bench --locked --bench rules
+
+scale: ## what 100, 1,000 and 10,000 rules cost, each per object (half an hour)
+	@BENCH_SCALE=100,1000,10000 CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run --no-aws -- cargo bench --locked --bench rules
