@@ -13,7 +13,7 @@ use crate::{
     harness::{Aws, Bed, Replica, Row, World},
     reference::{Reference, all, references},
     scenario::{Phase, Scenario, Story},
-    trial::{dice, end, holds_now, number, reaches, run, sample},
+    trial::{Then, end, holds_now, made, number, reaches, run, sample},
 };
 
 /// What the programme asks: converged within this time after the restart.
@@ -94,7 +94,7 @@ async fn sigkill(mut replica: Replica) {
 }
 
 /// One kill, and everything that must hold afterwards; seconds from the restart until all had converged.
-async fn kill_once(story: Story, phase: Phase, kill: Kill, reference: &Reference) -> Option<f64> {
+async fn kill_once(story: Story, phase: Phase, kill: Kill, then: Then, reference: &Reference) -> Option<f64> {
     let mut scenario = Scenario::before("kill", story, phase).await;
     scenario.world.patience = BAR;
     let (aws, since) = (scenario.world.aws.clone(), scenario.world.aws.mark().await);
@@ -107,12 +107,13 @@ async fn kill_once(story: Story, phase: Phase, kill: Kill, reference: &Reference
     if !came {
         return None;
     }
+    then.happen(&scenario).await;
     let (started, second) = (Instant::now(), start(&scenario.world, "second", "10"));
-    let settled = tokio::time::timeout(BAR, scenario.settle(phase)).await;
+    let settled = tokio::time::timeout(BAR, scenario.settle(if then == Then::Deletion { Phase::Delete } else { phase })).await;
     let seconds = started.elapsed().as_secs_f64();
     assert!(settled.is_ok(), "not converged {BAR:?} after the restart");
-    holds_now(&scenario, phase, reference).await;
-    if phase != Phase::Delete {
+    holds_now(&scenario, phase, then, reference).await;
+    if phase != Phase::Delete && then == Then::Nothing {
         scenario.steady().await;
         sigkill(second).await;
         scenario.prepare(Phase::Delete).await;
@@ -131,10 +132,13 @@ async fn a_killed_binary_converges_when_started_again() {
         "the real binary, killed with SIGKILL before an AWS write, after its effect, after its answer: a fresh process converges within 90 s to the same AWS contents, nothing twice, then silent, nothing left after deletion",
     );
     let references = references().await;
-    let kills = all(references, |passed| kills(&passed.aws));
-    let chosen = sample(kills, number("CRASH_KILLS", 12, 72), |(story, phase, _)| (*story, *phase), &mut dice());
-    let done = run(chosen, async |(story, phase, kill)| kill_once(story, phase, kill, &references[&story]).await).await;
+    let kills = all(references, |passed| kills(&passed.aws))
+        .flat_map(|(story, phase, kill)| Then::after(phase).iter().map(move |then| (story, phase, kill.clone(), *then)));
+    let chosen = sample(kills, number("CRASH_KILLS", 12, 72), |(story, phase, _, then)| (*story, *phase, *then));
+    let chosen = chosen.into_iter().map(|(trial, _)| trial);
+    let done = run(chosen, async |(story, phase, kill, then)| kill_once(story, phase, kill, then, &references[&story]).await).await;
     let slowest = done.iter().filter_map(|done| done.outcome.as_ref().ok().copied().flatten()).fold(0.0, f64::max);
     row.figure("slowest from the restart until converged, s", (slowest * 10.0).round() / 10.0);
-    end(row, "kills.json", &done, |(.., kill)| kill.nth > 1);
+    row.figure("of these with every object deleted before the restart", made(&done, |(.., then)| *then == Then::Deletion));
+    end(row, "kills.json", &done, |(.., kill, _)| kill.nth > 1);
 }

@@ -13,7 +13,7 @@ use crate::{
     probes::{Crasher, Site},
     reference::{Reference, all, references},
     scenario::{Phase, Scenario, Story},
-    trial::{end, holds, reaches, run},
+    trial::{Then, end, holds, reaches, run},
 };
 
 /// One crash, or one lost reply, and everything that must hold afterwards.
@@ -29,7 +29,7 @@ async fn crash_once(story: Story, phase: Phase, site: Site, reference: &Referenc
         scenario.world.crash().await;
         scenario.world.run(options()).await;
     }
-    holds(scenario, phase, reference).await;
+    holds(scenario, phase, Then::Nothing, reference).await;
     Some(())
 }
 
