@@ -12,12 +12,9 @@ use crate::{
     contents::{assert_same, contents},
     harness::{Aws, Bed, Replica, Row, World},
     reference::{Reference, all, references},
-    scenario::{Phase, Scenario, Story},
+    scenario::{BAR, Phase, Scenario, Story},
     trial::{Then, end, holds_now, made, number, reaches, run, sample},
 };
-
-/// What the programme asks: converged within this time after the restart.
-const BAR: Duration = Duration::from_secs(90);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Moment {
@@ -95,8 +92,7 @@ async fn sigkill(mut replica: Replica) {
 
 /// One kill, and everything that must hold afterwards; seconds from the restart until all had converged.
 async fn kill_once(story: Story, phase: Phase, kill: Kill, then: Then, reference: &Reference) -> Option<f64> {
-    let mut scenario = Scenario::before("kill", story, phase).await;
-    scenario.world.patience = BAR;
+    let scenario = Scenario::before("kill", story, phase).await;
     let (aws, since) = (scenario.world.aws.clone(), scenario.world.aws.mark().await);
     kill.prepare(&aws).await;
     // So patient that it stands there until it is killed.

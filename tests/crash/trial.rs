@@ -139,7 +139,7 @@ pub async fn reaches(reached: impl Future<Output = ()>, scenario: &Scenario, pha
         () = scenario.settle(phase) => false,
     };
     // The last status is read by others before the operator comes to the point behind it.
-    came || tokio::time::timeout(std::time::Duration::from_secs(3), reached).await.is_ok()
+    came || tokio::time::timeout(std::time::Duration::from_secs(10), reached).await.is_ok()
 }
 
 /// Everything that must hold after the last crash, with an operator running that nothing happens to any more.
