@@ -9,7 +9,6 @@ mod double;
 mod gate;
 mod kills;
 mod probes;
-mod process;
 mod reference;
 mod scenario;
 mod single;

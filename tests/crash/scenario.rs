@@ -1,6 +1,6 @@
 //! The scenario: objects of every kind that together make every step there is, through create, update and delete.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -62,6 +62,9 @@ fn made_something(call: &Call) -> bool {
     call.op.starts_with("Create") && call.status.is_some_and(|status| status < 300)
 }
 
+/// What the programme asks: converged within this time after the restart.
+pub const BAR: Duration = Duration::from_secs(90);
+
 pub struct Scenario {
     pub world: World,
     story: Story,
@@ -69,7 +72,8 @@ pub struct Scenario {
 
 impl Scenario {
     pub async fn new(name: &str, story: Story) -> Self {
-        let world = World::empty(name).await;
+        let mut world = World::empty(name).await;
+        world.patience = BAR;
         world.aws.settings(json!({"queueDeletedSeconds": 0})).await;
         let scenario = Self { world, story };
         match story {

@@ -1,13 +1,20 @@
 //! What trials have in common: which are run, how many at a time, what must hold after the last crash, and how it is told.
 
-use std::{collections::BTreeMap, fmt::Debug, panic::AssertUnwindSafe, path::Path, time::Instant};
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    hash::{DefaultHasher, Hash, Hasher},
+    panic::AssertUnwindSafe,
+    path::Path,
+    time::Instant,
+};
 
 use futures::{FutureExt, StreamExt, stream};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::{
-    contents::{assert_same, contents},
+    contents::{assert_same, contents, without_retained},
     harness::{Row, form, seed},
     reference::Reference,
     scenario::{Phase, Scenario},
@@ -29,23 +36,48 @@ pub fn number(variable: &str, short: usize, whole: usize) -> usize {
     std::env::var(variable).ok().map_or_else(|| form(short, whole), |text| text.parse().unwrap())
 }
 
-/// `n` of them, the same for the same seed, as evenly from all groups as they go; small groups are gone through again.
-pub fn sample<T: Clone, G: Ord>(all: impl Iterator<Item = T>, n: usize, group: impl Fn(&T) -> G, dice: &mut fastrand::Rng) -> Vec<T> {
+/// What comes between the crash and the next start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Then {
+    Nothing,
+    /// Users delete every object, finished or not: what was made must be found again by what was written down of it.
+    Deletion,
+}
+
+impl Then {
+    /// What can come after a crash in this phase.
+    pub fn after(phase: Phase) -> &'static [Self] {
+        if phase == Phase::Delete { &[Self::Nothing] } else { &[Self::Nothing, Self::Deletion] }
+    }
+
+    /// Lets it happen.
+    pub async fn happen(self, scenario: &Scenario) {
+        if self == Self::Deletion {
+            scenario.prepare(Phase::Delete).await;
+        }
+    }
+}
+
+/// A number for this value, the same for the same seed, whatever others there are: runs do not make quite the same sites.
+fn lot(value: &impl Debug) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    format!("{} {value:?}", seed()).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// `n` of them with a seed for each, as evenly from all groups as they go; none twice before all were drawn.
+pub fn sample<T: Clone + Debug, G: Ord + Debug>(all: impl Iterator<Item = T>, n: usize, group: impl Fn(&T) -> G) -> Vec<(T, u64)> {
     let mut groups = BTreeMap::<G, Vec<T>>::new();
     for item in all {
         groups.entry(group(&item)).or_default().push(item);
     }
-    let mut groups: Vec<_> = groups.into_values().collect();
-    for group in &mut groups {
-        dice.shuffle(group);
+    let mut order = vec![];
+    for (name, mut items) in groups {
+        items.sort_by_key(lot);
+        order.extend(items.into_iter().enumerate().map(|(rank, item)| (rank, lot(&name), item)));
     }
-    dice.shuffle(&mut groups);
-    (0..n).map(|i| (&groups[i % groups.len()], i / groups.len())).map(|(group, i)| group[i % group.len()].clone()).collect()
-}
-
-/// Of everything random in a row.
-pub fn dice() -> fastrand::Rng {
-    fastrand::Rng::with_seed(seed())
+    order.sort_by_key(|(rank, group, _)| (*rank, *group));
+    (0..n).map(|i| (&order[i % order.len()].2, i / order.len())).map(|drawn| (drawn.0.clone(), lot(&drawn))).collect()
 }
 
 /// Runs the trials. `CRASH_ONLY=text` runs only those whose description has the text.
@@ -70,8 +102,14 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
     panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
 }
 
-/// Puts the trials into the row, and ends it. Each trial is written down in a file of its own too.
-pub fn end<T: Debug, O: Debug>(mut row: Row, file: &str, all: &[Done<T, O>]) {
+/// How many of the trials that were made are such.
+pub fn made<T, O>(all: &[Done<T, O>], such: impl Fn(&T) -> bool) -> usize {
+    all.iter().filter(|done| !matches!(done.outcome, Ok(None)) && such(&done.what)).count()
+}
+
+/// Puts the trials into the row, and ends it. Each trial is written down in a file of its own too. `again`: the site is not the first of its
+/// name in the phase, and need not be made in every run.
+pub fn end<T: Debug, O: Debug>(mut row: Row, file: &str, all: &[Done<T, O>], again: impl Fn(&T) -> bool) {
     let told = all
         .iter()
         .map(|done| json!({"what": format!("{:?}", done.what), "outcome": format!("{:?}", done.outcome), "seconds": done.seconds}));
@@ -86,7 +124,9 @@ pub fn end<T: Debug, O: Debug>(mut row: Row, file: &str, all: &[Done<T, O>]) {
     row.figure("slowest trial, s", all.iter().map(|done| done.seconds).fold(0.0, f64::max).round());
     row.figure("sites not made in this run", missed.len());
     row.end();
-    assert!(missed.len() <= all.len() / 20 + 1, "{} of {} sites were not reached: the scenario is not steady", missed.len(), all.len());
+    let firsts = all.iter().filter(|done| !again(&done.what)).count();
+    let missed: Vec<_> = missed.into_iter().filter(|what| !again(what)).collect();
+    assert!(missed.len() <= firsts / 20 + 1, "{} of {firsts} sites were not reached: the scenario is not steady: {missed:?}", missed.len());
 }
 
 /// Whether the operator came to the site. A child may be applied once more where the store lags behind, so a second or third step of a name
@@ -99,13 +139,13 @@ pub async fn reaches(reached: impl Future<Output = ()>, scenario: &Scenario, pha
         () = scenario.settle(phase) => false,
     };
     // The last status is read by others before the operator comes to the point behind it.
-    came || tokio::time::timeout(std::time::Duration::from_secs(3), reached).await.is_ok()
+    came || tokio::time::timeout(std::time::Duration::from_secs(10), reached).await.is_ok()
 }
 
 /// Everything that must hold after the last crash, with an operator running that nothing happens to any more.
-pub async fn holds(mut scenario: Scenario, phase: Phase, reference: &Reference) {
-    holds_now(&scenario, phase, reference).await;
-    if phase != Phase::Delete {
+pub async fn holds(mut scenario: Scenario, phase: Phase, then: Then, reference: &Reference) {
+    holds_now(&scenario, phase, then, reference).await;
+    if phase != Phase::Delete && then == Then::Nothing {
         scenario.steady().await;
         scenario.world.stop().await;
         scenario.pass(Phase::Delete).await;
@@ -115,10 +155,16 @@ pub async fn holds(mut scenario: Scenario, phase: Phase, reference: &Reference) 
     scenario.end().await;
 }
 
-/// The part of it that holds of the phase itself.
-pub async fn holds_now(scenario: &Scenario, phase: Phase, reference: &Reference) {
-    scenario.settle(phase).await;
-    let have = contents(&scenario.world).await;
-    assert_same(&have, &reference.of(phase).contents, "there is something else than without the crash");
+/// The part of it that holds of the phase itself, or of the deletion that came in between.
+pub async fn holds_now(scenario: &Scenario, phase: Phase, then: Then, reference: &Reference) {
+    let deletion = &reference.of(Phase::Delete).contents;
+    if then == Then::Deletion {
+        scenario.settle(Phase::Delete).await;
+        let (have, want) = (without_retained(contents(&scenario.world).await, deletion), without_retained(deletion.clone(), deletion));
+        assert_same(&have, &want, "something else is left after deletion than without the crash");
+    } else {
+        scenario.settle(phase).await;
+        assert_same(&contents(&scenario.world).await, &reference.of(phase).contents, "there is something else than without the crash");
+    }
     scenario.nothing_made_twice().await;
 }

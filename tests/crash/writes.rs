@@ -1,17 +1,18 @@
 //! Crashes around writes to Kubernetes: before each is sent, and after the API server did it and before the operator heard of it.
-//! Which writes there are is recorded in a run without faults.
+//! Which writes there are is recorded in a run without faults. In half of the trials all objects
+//! are deleted before the operator starts again.
 
 use std::collections::BTreeSet;
 
 use crate::{
     gate::{Gate, Write},
-    harness::{Row, options, whole},
+    harness::{Row, options},
     reference::{Reference, all, references},
     scenario::{Phase, Scenario, Story},
-    trial::{dice, end, holds, number, reaches, run, sample},
+    trial::{Then, end, holds, made, number, reaches, run, sample},
 };
 
-async fn crash_at(story: Story, phase: Phase, write: Write, reference: &Reference) -> Option<()> {
+async fn crash_at(story: Story, phase: Phase, write: Write, then: Then, reference: &Reference) -> Option<()> {
     let mut scenario = Scenario::before("writes", story, phase).await;
     let gate = Gate::stop_at(&scenario.world, write);
     let client = gate.client().await;
@@ -21,8 +22,9 @@ async fn crash_at(story: Story, phase: Phase, write: Write, reference: &Referenc
         return None;
     }
     scenario.world.crash().await;
+    then.happen(&scenario).await;
     scenario.world.run(options()).await;
-    holds(scenario, phase, reference).await;
+    holds(scenario, phase, then, reference).await;
     Some(())
 }
 
@@ -43,13 +45,14 @@ async fn a_crash_around_any_write_to_kubernetes_converges() {
     for class in ["Event", "status", "metadata", "child applied", "child deleted"] {
         assert!(classes.contains(class), "no scenario makes a write of this sort: {class}");
     }
-    let number = number("CRASH_WRITES", 24, writes().count());
-    let chosen = if whole() && number == writes().count() {
-        writes().collect()
-    } else {
-        sample(writes(), number, |(.., write)| (write.class, write.moment), &mut dice())
-    };
+    let trials: Vec<_> = writes()
+        .flat_map(|(story, phase, write)| Then::after(phase).iter().map(move |then| (story, phase, write.clone(), *then)))
+        .collect();
+    let number = number("CRASH_WRITES", 24, trials.len());
+    let chosen = sample(trials.into_iter(), number, |(.., write, then)| (write.class, write.moment, *then));
     row.figure("writes around which there can be a crash", writes().count() / 2);
-    let done = run(chosen, async |(story, phase, write)| crash_at(story, phase, write, &references[&story]).await).await;
-    end(row, "crashes-around-writes.json", &done);
+    let chosen = chosen.into_iter().map(|(trial, _)| trial);
+    let done = run(chosen, async |(story, phase, write, then)| crash_at(story, phase, write, then, &references[&story]).await).await;
+    row.figure("of these with every object deleted before the restart", made(&done, |(.., then)| *then == Then::Deletion));
+    end(row, "crashes-around-writes.json", &done, |(.., write, _)| write.nth > 1);
 }
