@@ -9,9 +9,9 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use tokio::{sync::Mutex, task::JoinHandle};
 
-use super::crowd::{is_ready, told};
+use super::crowd::{is_ready, patience, told};
 use crate::harness::{Aws, Bed, OPERATOR_NAMESPACE, World};
 
 const IN_TIME: Duration = Duration::from_secs(30);
@@ -43,24 +43,37 @@ impl Canaries {
         world.ready("EventBus", "aviary").await;
         Self::fly(
             world,
+            Arc::default(),
             "EventRule",
             "elsewhere",
             json!({"busRef": {"name": "aviary"}, "eventPattern": {"source": ["canary"]}, "targets": []}),
         )
     }
 
-    /// A queue in the account of the storm.
-    pub fn queue_here(world: &World) -> Self {
-        Self::fly(world, "EventSink", "here", json!({"sqs": {"managed": {}}, "deletionPolicy": "Delete"}))
+    /// A queue in the account of the storm. Whoever holds the lock finds none there.
+    pub fn queue_here(world: &World, none_there: Arc<Mutex<()>>) -> Self {
+        Self::fly(world, none_there, "EventSink", "here", json!({"sqs": {"managed": {}}, "deletionPolicy": "Delete"}))
     }
 
-    fn fly(world: &World, kind: &'static str, name: &'static str, spec: Value) -> Self {
+    fn fly(world: &World, none_there: Arc<Mutex<()>>, kind: &'static str, name: &'static str, spec: Value) -> Self {
         let (stop, world) = (Arc::new(AtomicBool::new(false)), world.handle());
         let stopped = stop.clone();
         let task = tokio::spawn(async move {
             let mut flights = vec![];
             while flights.is_empty() || !stopped.load(Ordering::Relaxed) {
-                flights.push(flight(&world, kind, &format!("canary-{name}-{}", flights.len()), &spec).await);
+                let name = format!("canary-{name}-{}", flights.len());
+                let flying = none_there.lock().await;
+                flights.push(flight(&world, kind, &name, &spec).await);
+                world.delete(kind, &name).await;
+                let gone = async {
+                    while world.api(kind).get_opt(&name).await.ok().is_none_or(|object| object.is_some()) {
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                    }
+                };
+                if tokio::time::timeout(patience(), gone).await.is_err() {
+                    flights.push(Err(format!("{name} does not go")));
+                }
+                drop(flying);
                 // Not a wait for anything: one every few seconds is what is asked.
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
@@ -83,11 +96,9 @@ async fn flight(world: &World, kind: &'static str, name: &str, spec: &Value) -> 
         let object = world.api(kind).get_opt(name).await.ok().flatten();
         let took = start.elapsed();
         if object.as_ref().is_some_and(is_ready) {
-            world.delete(kind, name).await;
             return Ok(took.as_secs_f64());
         }
         if took > IN_TIME {
-            world.delete(kind, name).await;
             return Err(format!("{name} not Ready within 30 s: {}", object.as_ref().map_or_else(|| "missing".into(), told)));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -1,9 +1,9 @@
 //! One storm from beginning to end: the crowd's life under faults, judged against the same life without.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use tributary::runtime::operator::Options;
 
 use super::{
@@ -61,6 +61,8 @@ pub struct Storm {
     pub crowd: Crowd,
     before: BTreeMap<String, Value>,
     canaries: Vec<(&'static str, Canaries)>,
+    /// Held while the account is looked at as a whole, or a canary of this account would go while it is read.
+    no_canary_here: Arc<Mutex<()>>,
 }
 
 impl Storm {
@@ -72,12 +74,12 @@ impl Storm {
         let before = contents(&world).await;
         world.run(options).await;
         let elsewhere = Canaries::elsewhere(&world).await;
-        Self { row, world, crowd, before, canaries: vec![("another account", elsewhere)] }
+        Self { row, world, crowd, before, canaries: vec![("another account", elsewhere)], no_canary_here: Arc::default() }
     }
 
     /// Canaries in the account of the storm, too.
     pub fn canaries_here(&mut self) {
-        self.canaries.push(("the same account", Canaries::queue_here(&self.world)));
+        self.canaries.push(("the same account", Canaries::queue_here(&self.world, self.no_canary_here.clone())));
     }
 
     pub async fn fault(&self, rules: Value) {
@@ -116,10 +118,10 @@ impl Storm {
         self.crowd.gone(&self.world).await;
     }
 
-    /// AWS holds what it holds without faults; canaries come and go meanwhile.
+    /// AWS holds what it holds without faults.
     async fn compare(&mut self, phase: &str, should: &BTreeMap<String, Value>) {
-        let mut is = contents(&self.world).await;
-        is.retain(|key, _| !key.contains("-canary-"));
+        let _none = self.no_canary_here.lock().await;
+        let is = contents(&self.world).await;
         self.row.trial(none(phase, differences(&is, should)));
     }
 
@@ -142,14 +144,8 @@ impl Storm {
         for key in self.crowd.keys() {
             self.row.trial(self.crowd.failed.remove(&key).map_or(Ok(()), Err));
         }
-        // Canaries that are still going are waited for, and then nothing is left but what was there before.
-        let last = || async {
-            let left = differences(&contents(&self.world).await, &self.before);
-            left.is_empty().then_some(())
-        };
-        let empty =
-            futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(crate::harness::until("nothing of ours in AWS", last))).await;
-        let left = if empty.is_ok() { vec![] } else { differences(&contents(&self.world).await, &self.before) };
+        // Objects go only after what was theirs has gone.
+        let left = differences(&contents(&self.world).await, &self.before);
         self.row.trial(none("left over, or foreign and gone", left));
         let reference = reference().await;
         let mut effects = journal::effects(&self.world, &calls);
