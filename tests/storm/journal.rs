@@ -11,7 +11,7 @@ fn took_effect(call: &Call) -> bool {
     call.status == Some(200) && !matches!(call.fault.as_deref(), Some("garbage" | "failed_entry" | "throttle" | "error" | "hang" | "reset"))
 }
 
-/// Calls that took effect, by operation and what it was done to; calls whose reply was lost do not count.
+/// Calls that took effect, by operation and what it was done to.
 pub type Effects = BTreeMap<String, usize>;
 
 /// Writes that make or replace one named thing. Statements of a policy are merged, several in one write, and so are left out: what the policies
@@ -25,10 +25,12 @@ fn thing(world: &World, call: &Call) -> String {
     format!("{} {}", call.op, names.join("/")).replace(&world.namespace, "NAMESPACE")
 }
 
-pub fn effects(world: &World, calls: &[Call]) -> Effects {
+/// `told`: only those whose reply was not lost.
+pub fn effects(world: &World, calls: &[Call], told: bool) -> Effects {
     let mut all = Effects::new();
-    for call in
-        calls.iter().filter(|call| MAKES.contains(&call.op.as_str()) && took_effect(call) && call.fault.as_deref() != Some("applied_reset"))
+    for call in calls
+        .iter()
+        .filter(|call| MAKES.contains(&call.op.as_str()) && took_effect(call) && !(told && call.fault.as_deref() == Some("applied_reset")))
     {
         *all.entry(thing(world, call)).or_default() += 1;
     }

@@ -55,6 +55,7 @@ async fn f5_reads_that_lag_conclude_nothing() {
         "a bus or rule is found by reads and dependants only 10 s after it was made (short form: 4 s), and one reply in ten is lost: all Ready, nothing doubled or left; canaries: a queue of the same account, a rule of another",
     );
     let mut storm = Storm::start(row, with_quota()).await;
+    storm.lagging = true;
     storm.world.aws.settings(json!({"readLagSeconds": form(4, 10)})).await;
     storm.fault(json!([{"match": "events.*", "kind": "applied_reset", "p": 0.1}])).await;
     storm.canaries_here();

@@ -50,7 +50,7 @@ async fn reference() -> &'static Reference {
         assert!(crowd.failed.is_empty(), "without faults: {:?}", crowd.failed);
         let calls = world.aws.journal(0).await.0;
         world.stop().await;
-        Reference { made, changed, effects: journal::effects(&world, &calls), calls: journal::count(&calls) }
+        Reference { made, changed, effects: journal::effects(&world, &calls, false), calls: journal::count(&calls) }
     };
     REFERENCE.get_or_init(make).await
 }
@@ -60,6 +60,8 @@ pub struct Storm {
     pub world: World,
     pub crowd: Crowd,
     before: BTreeMap<String, Value>,
+    /// Reads lag behind writes: what was made while the reply was lost may be made again.
+    pub lagging: bool,
     canaries: Vec<(&'static str, Canaries)>,
     /// Held while the account is looked at as a whole, or a canary of this account would go while it is read.
     no_canary_here: Arc<Mutex<()>>,
@@ -74,7 +76,7 @@ impl Storm {
         let before = contents(&world).await;
         world.run(options).await;
         let elsewhere = Canaries::elsewhere(&world).await;
-        Self { row, world, crowd, before, canaries: vec![("another account", elsewhere)], no_canary_here: Arc::default() }
+        Self { row, world, crowd, before, lagging: false, canaries: vec![("another account", elsewhere)], no_canary_here: Arc::default() }
     }
 
     /// Canaries in the account of the storm, too.
@@ -148,7 +150,7 @@ impl Storm {
         let left = differences(&contents(&self.world).await, &self.before);
         self.row.trial(none("left over, or foreign and gone", left));
         let reference = reference().await;
-        let mut effects = journal::effects(&self.world, &calls);
+        let mut effects = journal::effects(&self.world, &calls, self.lagging);
         effects.retain(|thing, _| !thing.contains("-canary-"));
         self.row.trial(none("doubled", journal::doubled(&effects, &reference.effects)));
         let (count, most) = (journal::count(&calls), journal::busiest_second(&calls));
