@@ -101,6 +101,6 @@ async fn flight(world: &World, kind: &'static str, name: &str, spec: &Value) -> 
         if took > IN_TIME {
             return Err(format!("{name} not Ready within 30 s: {}", object.as_ref().map_or_else(|| "missing".into(), told)));
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }

@@ -140,7 +140,7 @@ impl Crowd {
                 }
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            tokio::time::sleep(Duration::from_millis(700)).await;
         }
     }
 }

@@ -37,7 +37,7 @@ async fn reference() -> &'static Reference {
     static REFERENCE: OnceCell<Reference> = OnceCell::const_new();
     let make = || async {
         let mut world = World::empty(NAME).await;
-        let mut crowd = Crowd::of(&world, form(40, 200)).await;
+        let mut crowd = Crowd::of(&world, form(20, 200)).await;
         world.run(with_quota()).await;
         crowd.apply(&world, 1).await;
         crowd.ready(&world, "made").await;
@@ -72,7 +72,7 @@ impl Storm {
     pub async fn start(row: Row, options: Options) -> Self {
         reference().await;
         let mut world = World::empty(NAME).await;
-        let crowd = Crowd::of(&world, form(40, 200)).await;
+        let crowd = Crowd::of(&world, form(20, 200)).await;
         let before = contents(&world).await;
         world.run(options).await;
         let elsewhere = Canaries::elsewhere(&world).await;
