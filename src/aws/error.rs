@@ -45,6 +45,21 @@ impl AwsError {
         matches!(self.class().0, Class::Refused | Class::Throttled)
     }
 
+    /// It had no effect, and may pass within a moment: "too fast" of any call, a server's error of a read. A write whose outcome is not known
+    /// is looked at before it is made again, and a time limit was long enough to wait.
+    pub fn may_go_again(&self) -> bool {
+        match self.class().0 {
+            Class::Throttled => true,
+            Class::Transient => self.status >= 500 && self.is_read(),
+            _ => false,
+        }
+    }
+
+    fn is_read(&self) -> bool {
+        let operation = self.call.split_once(':').map_or("", |(_, operation)| operation);
+        ["Get", "List", "Describe"].iter().any(|prefix| operation.starts_with(prefix))
+    }
+
     /// What the metric is labelled with.
     pub fn outcome(&self) -> &'static str {
         self.class().0.into()

@@ -15,9 +15,10 @@ use crate::{
 
 /// Sends one request at this session's pace.
 macro_rules! send {
-    ($self:expr, $call:literal, $request:expr) => {
-        $self.call(&$self.shared.events, $call, $self.priority, Box::pin($request.send())).await
-    };
+    ($self:expr, $call:literal, $request:expr) => {{
+        let request = $request;
+        $self.call(&$self.shared.events, $call, $self.priority, || Box::pin(request.clone().send())).await
+    }};
 }
 
 impl Session {
@@ -68,7 +69,7 @@ impl Session {
                 // A page serves up to 100 rules, and somebody always waits for it: it is no sweep call.
                 let request = self.events.list_rules().event_bus_name(bus).limit(100).set_next_token(next);
                 let request = request.set_name_prefix(prefix.map(str::to_owned));
-                let page = self.call(&self.shared.events, "events:ListRules", Priority::Change, Box::pin(request.send())).await;
+                let page = self.call(&self.shared.events, "events:ListRules", Priority::Change, || Box::pin(request.clone().send())).await;
                 let page = match page {
                     Err(error) if error.is_not_found() => return Ok(vec![]),
                     page => page?,

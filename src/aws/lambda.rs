@@ -13,9 +13,10 @@ use crate::{
 
 /// Sends one request at this session's pace.
 macro_rules! send {
-    ($self:expr, $call:literal, $request:expr) => {
-        $self.call(&$self.shared.lambda, $call, $self.priority, Box::pin($request.send())).await
-    };
+    ($self:expr, $call:literal, $request:expr) => {{
+        let request = $request;
+        $self.call(&$self.shared.lambda, $call, $self.priority, || Box::pin(request.clone().send())).await
+    }};
 }
 pub(super) use send;
 

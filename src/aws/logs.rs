@@ -20,9 +20,10 @@ use crate::{
 pub type LogPolicies = BTreeMap<String, String>;
 
 macro_rules! send {
-    ($self:expr, $call:literal, $request:expr) => {
-        $self.call(&$self.shared.logs, $call, $self.priority, Box::pin($request.send())).await
-    };
+    ($self:expr, $call:literal, $request:expr) => {{
+        let request = $request;
+        $self.call(&$self.shared.logs, $call, $self.priority, || Box::pin(request.clone().send())).await
+    }};
 }
 
 impl Session {

@@ -90,8 +90,33 @@ impl Session {
         Self { priority, ..self.clone() }
     }
 
-    /// One call: takes its place in the pace, is counted, and its error gets its class.
-    pub(super) async fn call<T, E>(
+    /// One call: takes its place in the pace, is counted, and its error gets its class. What certainly changed nothing and may pass at once
+    /// is sent again, a few times and each time in its place: a pass that began anew would ask again for all that it knew already.
+    pub(super) async fn call<T, E, F>(
+        &self,
+        pace: &Pace,
+        call: &'static str,
+        priority: Priority,
+        request: impl Fn() -> F,
+    ) -> Result<T, AwsError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        let mut wait = AGAIN_AFTER;
+        for _ in 1..TRIES {
+            match self.once(pace, call, priority, request()).await {
+                Err(error) if error.may_go_again() => {
+                    tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64())).await;
+                    wait *= 2;
+                }
+                answer => return answer,
+            }
+        }
+        self.once(pace, call, priority, request()).await
+    }
+
+    async fn once<T, E>(
         &self,
         pace: &Pace,
         call: &'static str,
@@ -112,6 +137,11 @@ impl Session {
         answer
     }
 }
+
+/// How often a call is sent before its pass stops, and how long after the first time it is sent again. More would hide from the user what
+/// goes on, and hold a place among the workers.
+const TRIES: u32 = 4;
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 type Cell = Arc<Mutex<Option<Result<Session, (Halt, Instant)>>>>;
 

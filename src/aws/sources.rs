@@ -20,7 +20,8 @@ impl Session {
         let (mut sources, mut next) = (Sources::new(), None);
         loop {
             let request = self.events.list_event_sources().limit(100).set_next_token(next);
-            let page = self.call(&self.shared.events, "events:ListEventSources", Priority::Change, Box::pin(request.send())).await?;
+            let page =
+                self.call(&self.shared.events, "events:ListEventSources", Priority::Change, || Box::pin(request.clone().send())).await?;
             for source in page.event_sources.unwrap_or_default() {
                 let name = source.name.unwrap_or_default();
                 let state = match source.state {

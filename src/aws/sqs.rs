@@ -15,9 +15,10 @@ use crate::{
 };
 
 macro_rules! send {
-    ($self:expr, $call:literal, $request:expr) => {
-        $self.call(&$self.shared.sqs, $call, $self.priority, Box::pin($request.send())).await
-    };
+    ($self:expr, $call:literal, $request:expr) => {{
+        let request = $request;
+        $self.call(&$self.shared.sqs, $call, $self.priority, || Box::pin(request.clone().send())).await
+    }};
 }
 
 impl Session {

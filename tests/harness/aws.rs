@@ -94,7 +94,7 @@ impl Aws {
 
     /// Replaces the faults of this account.
     pub async fn faults(&self, rules: Value) {
-        let body = json!({"account": self.account, "rules": rules}).to_string();
+        let body = json!({"account": self.account, "rules": rules, "seed": super::seed()}).to_string();
         let answer = self.http.post(format!("{}/_faults", self.endpoint)).body(body).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
