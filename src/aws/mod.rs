@@ -5,6 +5,7 @@
 mod cache;
 mod error;
 mod events;
+mod http;
 mod lambda;
 mod logs;
 mod mappings;

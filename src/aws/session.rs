@@ -7,18 +7,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, sts::AssumeRoleProvider};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, sts::AssumeRoleProvider};
 use aws_credential_types::Credentials;
-use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_runtime_api::client::{http::SharedHttpClient, orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-use super::{AwsError, CaBundle, Priority, cache, logs::LogPolicies, pace::Pace, policy::Policies, rules::RuleLists, sources::Sources};
+use super::{
+    AwsError, CaBundle, Priority, cache, http, logs::LogPolicies, pace::Pace, policy::Policies, rules::RuleLists, sources::Sources,
+};
 use crate::{
     api::AwsAccount,
     resources::CallerIdentity,
     runtime::{
+        fence::Fence,
         halt::{Halt, Reason},
         metrics::Metrics,
     },
@@ -35,11 +38,13 @@ pub struct AwsOptions {
     pub timeout: Duration,
     /// Trusted besides the system's certificate authorities.
     pub ca_bundle: Option<CaBundle>,
+    /// Told to AWS as the app's name in the user agent, so that AWS's trail says which replica called.
+    pub app_name: Option<String>,
 }
 
 impl Default for AwsOptions {
     fn default() -> Self {
-        Self { quota: 40, sweep_quota: 5, in_flight: 32, timeout: Duration::from_secs(10), ca_bundle: None }
+        Self { quota: 40, sweep_quota: 5, in_flight: 32, timeout: Duration::from_secs(10), ca_bundle: None, app_name: None }
     }
 }
 
@@ -131,11 +136,15 @@ pub struct Sessions {
     cells: Mutex<HashMap<Key, Cell>>,
     shared: Mutex<HashMap<(String, String), Arc<Shared>>>,
     metrics: Arc<Metrics>,
+    /// Of all services, behind the fence of the present term.
+    http: SharedHttpClient,
 }
 
 impl Sessions {
-    pub fn new(options: AwsOptions, metrics: Arc<Metrics>) -> Self {
-        Self { options, base: tokio::sync::OnceCell::new(), cells: Mutex::default(), shared: Mutex::default(), metrics }
+    /// An error is one of the CA bundle.
+    pub fn new(options: AwsOptions, metrics: Arc<Metrics>, fence: Fence) -> Result<Self, String> {
+        let http = http::client(options.ca_bundle.as_ref(), fence)?;
+        Ok(Self { http, options, base: tokio::sync::OnceCell::new(), cells: Mutex::default(), shared: Mutex::default(), metrics })
     }
 
     /// The session of an account in a region. `keys` are those of the account's Secret, if it names one.
@@ -232,12 +241,11 @@ impl Sessions {
                     .region(region)
                     .retry_config(retry.clone())
                     .timeout_config(timeout.clone());
-                match self.options.ca_bundle.as_ref().map(CaBundle::http_client).transpose() {
-                    Ok(Some(client)) => loader = loader.http_client(client),
-                    Ok(None) => {}
-                    Err(error) => tracing::error!(error, "the CA bundle is not used"),
+                // A name that AWS does not take as an app's is not worth failing for.
+                if let Some(name) = self.options.app_name.clone().and_then(|name| AppName::new(name).ok()) {
+                    loader = loader.app_name(name);
                 }
-                loader.load().await
+                loader.http_client(self.http.clone()).load().await
             })
             .await;
         let mut builder = base.to_builder().region(Region::new(region.to_owned()));

@@ -2,11 +2,7 @@
 
 use std::path::Path;
 
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
-};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_http_client::tls::TrustStore;
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -35,11 +31,9 @@ impl CaBundle {
         Ok(Self(pem))
     }
 
-    /// A client for all AWS services that trusts these and the system's.
-    pub(super) fn http_client(&self) -> Result<SharedHttpClient, String> {
-        let trust = TrustStore::default().with_pem_certificate(self.0.clone());
-        let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| error.to_string())?;
-        Ok(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build_https())
+    /// These and the system's.
+    pub(super) fn trust_store(&self) -> TrustStore {
+        TrustStore::default().with_pem_certificate(self.0.clone())
     }
 }
 

@@ -36,7 +36,7 @@ pub fn files() -> Result<Vec<(String, String)>, Error> {
     Ok(files)
 }
 
-/// What the operator may do in the cluster: no more than it does. Secrets are a Role in its own namespace, in the chart.
+/// What the operator may do in the cluster: no more than it does. Secrets and the lease are a Role in its own namespace, in the chart.
 fn rules() -> serde_json::Value {
     let plurals: Vec<_> = api::crds().into_iter().map(|crd| crd.spec.names.plural).collect();
     let statuses: Vec<_> = plurals.iter().map(|plural| format!("{plural}/status")).collect();

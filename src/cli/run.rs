@@ -13,7 +13,10 @@ use tracing_subscriber::EnvFilter;
 use super::Error;
 use crate::{
     aws::{AwsOptions, CaBundle},
-    runtime::operator::{self, Options},
+    runtime::{
+        lease::LeaseOptions,
+        operator::{self, Options},
+    },
 };
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -76,6 +79,18 @@ pub struct Run {
     /// Objects of a kind that are worked on at the same time.
     #[arg(long, env = "TRIBUTARY_CONCURRENCY", default_value_t = 64)]
     concurrency: u16,
+    /// Agree with other replicas by a Lease on who works; `false` only where there can be no second one.
+    #[arg(long, env = "TRIBUTARY_LEADER_ELECT", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    leader_elect: bool,
+    /// Name of the Lease, in the namespace of `--namespace`. All replicas of an installation have the same, and no others.
+    #[arg(long, env = "TRIBUTARY_LEASE_NAME", default_value = "tributary")]
+    lease_name: String,
+    /// Seconds that a leader is waited for that went without giving the lease back. It stops by itself after two thirds of them.
+    #[arg(long, env = "TRIBUTARY_LEASE_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    lease_seconds: u64,
+    /// This replica's name: in the Lease, in Events, and in the user agent of its AWS calls, which `CloudTrail` records.
+    #[arg(long, env = "POD_NAME", default_value = "tributary")]
+    replica: String,
     #[arg(long, env = "TRIBUTARY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     log_format: LogFormat,
     /// Filter of the logs, such as `info` or `tributary=debug`.
@@ -112,7 +127,14 @@ impl Run {
                     Some(path) => Some(CaBundle::read(path).map_err(|error| format!("--aws-ca-bundle {error}"))?),
                     None => None,
                 },
+                app_name: None,
             },
+            lease: self.leader_elect.then(|| LeaseOptions {
+                name: self.lease_name.clone(),
+                namespace: self.namespace.clone(),
+                duration: Duration::from_secs(self.lease_seconds),
+            }),
+            replica: self.replica.clone(),
             ..Options::default()
         })
     }

@@ -13,9 +13,15 @@ use super::metrics::Metrics;
 #[derive(Debug, Default)]
 pub struct Health {
     parts: Mutex<BTreeMap<String, Option<String>>>,
+    role: Mutex<String>,
 }
 
 impl Health {
+    /// Whether this replica leads, and who does if not. A standby is ready: it takes over at once.
+    pub fn role(&self, role: impl Into<String>) {
+        *self.role.lock().unwrap_or_else(PoisonError::into_inner) = role.into();
+    }
+
     pub fn waiting(&self, part: &str, what: impl Into<String>) {
         self.parts().insert(part.to_owned(), Some(what.into()));
     }
@@ -47,7 +53,7 @@ pub fn router(health: Arc<Health>, metrics: Arc<Metrics>, refresh: impl Fn() + C
 async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, String) {
     let missing = health.missing();
     if missing.is_empty() {
-        return (StatusCode::OK, "ok\n".into());
+        return (StatusCode::OK, format!("ok\n{}\n", health.role.lock().unwrap_or_else(PoisonError::into_inner)));
     }
     (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for\n{}\n", missing.join("\n")))
 }

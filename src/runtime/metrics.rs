@@ -63,6 +63,8 @@ pub struct Metrics {
     expirations: Family<SourceLabels, Gauge>,
     sources: Family<SourceStateLabels, Gauge>,
     seconds: Family<Kind, Histogram, fn() -> Histogram>,
+    leader: Gauge,
+    lost: Counter,
 }
 
 fn histogram() -> Histogram {
@@ -86,7 +88,10 @@ impl Default for Metrics {
         );
         registry.register("event_source_state", "1 for the state of a partner event source, by EventBus", sources.clone());
         registry.register("reconcile_seconds", "Duration of a pass", seconds.clone());
-        Self { registry: Mutex::new(registry), calls, passes, steps, objects, expirations, sources, seconds }
+        let (leader, lost) = (Gauge::default(), Counter::default());
+        registry.register("leader", "1 while this replica leads", leader.clone());
+        registry.register("leases_lost", "Terms that ended because the lease was not renewed in time or taken", lost.clone());
+        Self { registry: Mutex::new(registry), calls, passes, steps, objects, expirations, sources, seconds, leader, lost }
     }
 }
 
@@ -102,6 +107,25 @@ impl Metrics {
 
     pub fn step(&self, kind: &'static str, step: &'static str) {
         self.steps.get_or_create(&StepLabels { kind, step }).inc();
+    }
+
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
+    }
+
+    pub fn lease_lost(&self) {
+        self.lost.inc();
+    }
+
+    /// Whether to tell of objects: only the leader does, so that a sum over the replicas is right.
+    pub fn tells_of_objects(&self) -> bool {
+        let leads = self.leader.get() == 1;
+        if !leads {
+            self.objects.clear();
+            self.expirations.clear();
+            self.sources.clear();
+        }
+        leads
     }
 
     pub fn objects(&self, kind: &'static str, ready: usize, not_ready: usize) {

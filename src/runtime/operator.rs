@@ -1,32 +1,30 @@
-//! Starts the parts and joins them: one watch and one controller per kind. The one place where kinds are listed.
+//! Starts what runs in every replica: one watch per kind, health and metrics. The terms, in which a replica leads, are in `term.rs`.
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{Future, FutureExt, StreamExt, channel::mpsc, future::Either};
+use futures::{
+    Future, FutureExt,
+    future::{Either, select},
+};
 use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
 use kube::{
     Api, Client,
-    runtime::{
-        Controller, controller,
-        reflector::{self, ObjectRef, Store},
-    },
+    runtime::reflector::{self, Store, store::Writer},
 };
 use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{
     edges::Edges,
-    events::{self, Recorder},
     health::{Health, router},
-    memory::{Memory, Sweeps},
+    lease::LeaseOptions,
     metrics::Metrics,
     probe::{NoProbe, Probe},
-    reconcile::{Context, reconcile},
-    secrets::Secrets,
-    watch::{self, Queues},
+    term::Terms,
+    watch::{self, Queue, Queues},
 };
 use crate::{
     api::{AwsAccount, BenchlingSubscription, EventBus, EventRule, EventSink},
-    aws::{AwsOptions, Sessions},
+    aws::AwsOptions,
     observe::Observe,
     resources::{Guarded, Managed, Settings, View},
 };
@@ -48,6 +46,10 @@ pub struct Options {
     pub full_sweep: Duration,
     pub concurrency: u16,
     pub aws: AwsOptions,
+    /// By which the replicas agree on who leads; `None`: this is the only one.
+    pub lease: Option<LeaseOptions>,
+    /// The replica's name: in the lease, in Events, and in the user agent of its AWS calls.
+    pub replica: String,
     pub probe: Arc<dyn Probe>,
 }
 
@@ -66,79 +68,14 @@ impl Default for Options {
             full_sweep: Duration::from_hours(1),
             concurrency: 64,
             aws: AwsOptions::default(),
+            lease: None,
+            replica: "tributary".into(),
             probe: Arc::new(NoProbe),
         }
     }
 }
 
-/// One kind's store and queue, until its watch and controller are started.
-struct Part<K: Edges> {
-    store: Store<Guarded<K>>,
-    writer: reflector::store::Writer<Guarded<K>>,
-    own: mpsc::UnboundedSender<ObjectRef<Guarded<K>>>,
-    queue: mpsc::UnboundedReceiver<ObjectRef<Guarded<K>>>,
-}
-
-impl<K: Edges> Part<K> {
-    fn new() -> Self {
-        let (store, writer) = reflector::store();
-        let (own, queue) = mpsc::unbounded();
-        Self { store, writer, own, queue }
-    }
-}
-
-/// What the parts are started with.
-struct Start {
-    client: Client,
-    options: Options,
-    health: Arc<Health>,
-    queues: Queues,
-    context: Arc<Context>,
-    stop: Signal,
-    /// No pass before every kind is listed: a missing reference would look like a deleted one. One future for all who wait: a
-    /// store wakes only the last of several that wait for it.
-    listed: Signal,
-}
-
-type Signal = futures::future::Shared<futures::future::BoxFuture<'static, ()>>;
-
-impl Start {
-    fn part<K: Edges + Observe>(&self, part: Part<K>, tasks: &mut JoinSet<()>)
-    where
-        Guarded<K>: serde::de::DeserializeOwned,
-    {
-        let Part { store, writer, own, queue } = part;
-        let view = self.context.view.clone();
-        let watch = watch::run::<K>(
-            self.client.clone(),
-            self.options.watch_namespaces.clone(),
-            writer,
-            store.clone(),
-            own,
-            self.queues.clone(),
-            view,
-            self.health.clone(),
-        );
-        let stop = self.stop.clone();
-        tasks.spawn(async move { drop(futures::future::select(std::pin::pin!(watch), stop).await) });
-        let (context, stop, listed) = (self.context.clone(), self.stop.clone(), self.listed.clone());
-        let config = controller::Config::default().concurrency(self.options.concurrency);
-        tasks.spawn(async move {
-            if let Either::Right(_) = futures::future::select(listed, stop.clone()).await {
-                return;
-            }
-            Controller::<Guarded<K>>::for_stream(futures::stream::pending(), store)
-                .with_config(config)
-                .reconcile_on(queue)
-                .graceful_shutdown_on(stop)
-                .run(reconcile::<K>, |_, never, _| match *never {}, context)
-                .for_each(|_| async {})
-                .await;
-        });
-    }
-}
-
-async fn all_listed(view: View) {
+async fn all_listed(view: &View) {
     let _ = view.accounts.wait_until_ready().await;
     let _ = view.subscriptions.wait_until_ready().await;
     let _ = view.buses.wait_until_ready().await;
@@ -154,9 +91,26 @@ type Stores = (
     Store<Guarded<EventSink>>,
 );
 
+type Writers = (
+    Writer<Guarded<AwsAccount>>,
+    Writer<Guarded<BenchlingSubscription>>,
+    Writer<Guarded<EventBus>>,
+    Writer<Guarded<EventRule>>,
+    Writer<Guarded<EventSink>>,
+);
+
+fn stores() -> (Stores, Writers) {
+    let (accounts, subscriptions, buses) = (reflector::store(), reflector::store(), reflector::store());
+    let (rules, sinks) = (reflector::store(), reflector::store());
+    ((accounts.0, subscriptions.0, buses.0, rules.0, sinks.0), (accounts.1, subscriptions.1, buses.1, rules.1, sinks.1))
+}
+
 /// What the metrics tell of the stores, read when they are asked for.
 fn refresh(metrics: Arc<Metrics>, stores: Stores) -> impl Fn() + Clone + Send + Sync + 'static {
     move || {
+        if !metrics.tells_of_objects() {
+            return;
+        }
         for (kind, (ready, not)) in [
             (AwsAccount::KIND, watch::count(&stores.0)),
             (BenchlingSubscription::KIND, watch::count(&stores.1)),
@@ -175,23 +129,62 @@ fn refresh(metrics: Arc<Metrics>, stores: Stores) -> impl Fn() + Clone + Send + 
     }
 }
 
-/// Runs until `stop`; passes that are under way are finished. Dropping the future stops at once, as a crash does.
+/// What the watches are started with: they run in every replica, whoever leads.
+struct Watches<'a> {
+    client: &'a Client,
+    options: &'a Options,
+    view: &'a View,
+    queues: &'a Queues,
+    health: &'a Arc<Health>,
+    stop: &'a Signal,
+    tasks: &'a mut JoinSet<()>,
+}
+
+impl Watches<'_> {
+    fn start<K: Edges + Observe>(&mut self, writer: Writer<Guarded<K>>, store: &Store<Guarded<K>>, own: &Queue<K>)
+    where
+        Guarded<K>: serde::de::DeserializeOwned,
+    {
+        let watch = watch::run::<K>(
+            self.client.clone(),
+            self.options.watch_namespaces.clone(),
+            writer,
+            store.clone(),
+            own.clone(),
+            self.queues.clone(),
+            self.view.clone(),
+            self.health.clone(),
+        );
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move { drop(select(std::pin::pin!(watch), stop).await) });
+    }
+}
+
+/// What ends the operator before it is told to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Kubernetes(#[from] kube::Error),
+    #[error("the CA bundle cannot be used: {0}")]
+    CaBundle(String),
+}
+
+pub(super) type Signal = futures::future::Shared<futures::future::BoxFuture<'static, ()>>;
+
+/// Runs until `stop`; passes that are under way are finished, and the lease is given back. Dropping the future stops at once, as a crash does.
 pub async fn run(
     client: Client,
     options: Options,
     listener: Option<TcpListener>,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), kube::Error> {
-    let health = Arc::new(Health::default());
-    let metrics = Arc::new(Metrics::default());
-    let stop = stop.boxed().shared();
-    let (accounts, subscriptions, buses) = (Part::<AwsAccount>::new(), Part::<BenchlingSubscription>::new(), Part::<EventBus>::new());
-    let (rules, sinks) = (Part::<EventRule>::new(), Part::<EventSink>::new());
+) -> Result<(), Error> {
+    let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
+    let stop: Signal = stop.boxed().shared();
+    let (stores, writers) = stores();
     let mut tasks = JoinSet::new();
-    let stores = (accounts.store.clone(), subscriptions.store.clone(), buses.store.clone(), rules.store.clone(), sinks.store.clone());
-    let refresh = refresh(metrics.clone(), stores);
     if let Some(listener) = listener {
-        let (app, stop) = (router(health.clone(), metrics.clone(), refresh), stop.clone());
+        let app = router(health.clone(), metrics.clone(), refresh(metrics.clone(), stores.clone()));
+        let stop = stop.clone();
         tasks.spawn(async move {
             if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stop).await {
                 tracing::error!(%error, "health and metrics are not served");
@@ -212,54 +205,29 @@ pub async fn run(
         first_rule: options.first_rule,
     };
     let view = View {
-        accounts: accounts.store.clone(),
-        subscriptions: subscriptions.store.clone(),
-        buses: buses.store.clone(),
-        rules: rules.store.clone(),
-        sinks: sinks.store.clone(),
+        accounts: stores.0,
+        subscriptions: stores.1,
+        buses: stores.2,
+        rules: stores.3,
+        sinks: stores.4,
         settings: Arc::new(settings),
         now: Timestamp::now(),
     };
-    let (recorder, events) = Recorder::new(std::env::var("POD_NAME").unwrap_or_else(|_| "tributary".into()));
-    tasks.spawn(events::write(client.clone(), events));
-    let start = Start {
-        queues: Queues {
-            accounts: accounts.own.clone(),
-            subscriptions: subscriptions.own.clone(),
-            buses: buses.own.clone(),
-            rules: rules.own.clone(),
-            sinks: sinks.own.clone(),
-        },
-        listed: all_listed(view.clone()).boxed().shared(),
-        context: Arc::new(Context {
-            view,
-            sessions: Sessions::new(options.aws.clone(), metrics.clone()),
-            secrets: Secrets::new(client.clone(), &options.operator_namespace),
-            recorder,
-            metrics,
-            memory: Memory::default(),
-            sweeps: Sweeps {
-                started: std::time::Instant::now(),
-                quick: options.sweep,
-                full: options.full_sweep,
-                poll: options.source_poll,
-            },
-            probe: options.probe.clone(),
-            client: client.clone(),
-        }),
-        client,
-        options,
-        health,
-        stop,
-    };
-    start.part(accounts, &mut tasks);
-    start.part(subscriptions, &mut tasks);
-    start.part(buses, &mut tasks);
-    start.part(rules, &mut tasks);
-    start.part(sinks, &mut tasks);
-    // The parts hold what they need; with the last of them the recorder goes, and so ends the writing of Events.
-    drop(start);
+    let queues = Queues::default();
+    let mut watches =
+        Watches { client: &client, options: &options, view: &view, queues: &queues, health: &health, stop: &stop, tasks: &mut tasks };
+    watches.start(writers.0, &view.accounts, &queues.accounts);
+    watches.start(writers.1, &view.subscriptions, &queues.subscriptions);
+    watches.start(writers.2, &view.buses, &queues.buses);
+    watches.start(writers.3, &view.rules, &queues.rules);
+    watches.start(writers.4, &view.sinks, &queues.sinks);
     tracing::info!("operator started");
+    // No pass before every kind is listed: a missing reference would look like a deleted one. Nor does a replica lead that cannot see.
+    let listed = matches!(select(std::pin::pin!(all_listed(&view)), stop.clone()).await, Either::Left(_));
+    if listed {
+        let terms = Terms { client, options, view, queues, metrics, stop };
+        terms.run(&health).await?;
+    }
     while tasks.join_next().await.is_some() {}
     tracing::info!("operator stopped");
     Ok(())

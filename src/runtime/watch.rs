@@ -1,8 +1,14 @@
 //! One watch per kind: fills the store, and wakes whoever has to look because of a change.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use futures::{StreamExt, channel::mpsc::UnboundedSender};
+use futures::{
+    StreamExt,
+    channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
+};
 use kube::{
     Api, Client, Resource, ResourceExt,
     runtime::{
@@ -18,14 +24,51 @@ use super::{
 };
 use crate::resources::{Guarded, Managed, View, matches};
 
+/// Where those of a kind go who have to look: to the controller of this replica while it leads, else nowhere.
+pub struct Queue<K: Edges>(Arc<Mutex<Option<Sender<K>>>>);
+
+type Sender<K> = UnboundedSender<ObjectRef<Guarded<K>>>;
+
+impl<K: Edges> Clone for Queue<K> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<K: Edges> Default for Queue<K> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<K: Edges> Queue<K> {
+    /// For a new term: from now on all who have to look come here, and first of all everyone in the store.
+    pub fn open(&self, store: &Store<Guarded<K>>) -> UnboundedReceiver<ObjectRef<Guarded<K>>> {
+        let (sender, receiver) = unbounded();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        for object in store.state() {
+            self.send(ObjectRef::from_obj(object.as_ref()));
+        }
+        receiver
+    }
+
+    fn send(&self, object: ObjectRef<Guarded<K>>) {
+        let mut sender = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A closed queue is that of a term that has ended.
+        if sender.as_ref().is_some_and(|sender| sender.unbounded_send(object).is_err()) {
+            *sender = None;
+        }
+    }
+}
+
 /// Queues of the controllers, by kind.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Queues {
-    pub accounts: UnboundedSender<ObjectRef<Guarded<crate::api::AwsAccount>>>,
-    pub subscriptions: UnboundedSender<ObjectRef<Guarded<crate::api::BenchlingSubscription>>>,
-    pub buses: UnboundedSender<ObjectRef<Guarded<crate::api::EventBus>>>,
-    pub rules: UnboundedSender<ObjectRef<Guarded<crate::api::EventRule>>>,
-    pub sinks: UnboundedSender<ObjectRef<Guarded<crate::api::EventSink>>>,
+    pub accounts: Queue<crate::api::AwsAccount>,
+    pub subscriptions: Queue<crate::api::BenchlingSubscription>,
+    pub buses: Queue<crate::api::EventBus>,
+    pub rules: Queue<crate::api::EventRule>,
+    pub sinks: Queue<crate::api::EventSink>,
 }
 
 /// The same object, seen through the guard.
@@ -38,15 +81,14 @@ fn guarded<K: Resource<DynamicType = ()>>(reference: &ObjectRef<K>) -> ObjectRef
 }
 
 impl Queues {
-    /// A closed queue means that we are stopping.
     pub fn wake(&self, wake: Wake) {
-        let _ = match wake {
-            Wake::Account(object) => self.accounts.unbounded_send(guarded(&object)).is_ok(),
-            Wake::Subscription(object) => self.subscriptions.unbounded_send(guarded(&object)).is_ok(),
-            Wake::Bus(object) => self.buses.unbounded_send(guarded(&object)).is_ok(),
-            Wake::Rule(object) => self.rules.unbounded_send(guarded(&object)).is_ok(),
-            Wake::Sink(object) => self.sinks.unbounded_send(guarded(&object)).is_ok(),
-        };
+        match wake {
+            Wake::Account(object) => self.accounts.send(guarded(&object)),
+            Wake::Subscription(object) => self.subscriptions.send(guarded(&object)),
+            Wake::Bus(object) => self.buses.send(guarded(&object)),
+            Wake::Rule(object) => self.rules.send(guarded(&object)),
+            Wake::Sink(object) => self.sinks.send(guarded(&object)),
+        }
     }
 }
 
@@ -57,7 +99,7 @@ fn trigger<K: Resource>(object: &K) -> String {
 }
 
 struct Watch<K: Edges> {
-    own: UnboundedSender<ObjectRef<Guarded<K>>>,
+    own: Queue<K>,
     queues: Queues,
     view: View,
     seen: HashMap<ObjectRef<Guarded<K>>, (String, String)>,
@@ -73,7 +115,7 @@ pub async fn run<K: Edges>(
     namespaces: Vec<String>,
     mut writer: Writer<Guarded<K>>,
     store: Store<Guarded<K>>,
-    own: UnboundedSender<ObjectRef<Guarded<K>>>,
+    own: Queue<K>,
     queues: Queues,
     view: View,
     health: Arc<Health>,
@@ -145,7 +187,7 @@ impl<K: Edges> Watch<K> {
         let now = (trigger(object), object.0.as_ref().map_or_else(ToString::to_string, Edges::outward));
         let before = self.seen.insert(reference.clone(), now.clone());
         if before.as_ref().is_none_or(|before| before.0 != now.0) {
-            let _ = self.own.unbounded_send(reference);
+            self.own.send(reference);
         }
         let changed = before.is_none_or(|before| before.1 != now.1);
         if changed && wake_others {

@@ -72,6 +72,7 @@ fn terminator(folder: &Path, upstream: &str) -> (Part, String) {
 fn operator(world: &World, bundle: Option<&Path>) -> Part {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));
     command.args(["run", "--listen", "127.0.0.1:0", "--installation-id", "e2e", "--watch-namespaces", &world.namespace]);
+    command.args(["--leader-elect", "false"]);
     command.env("KUBECONFIG", &Bed::get().kubeconfig).env_remove("AWS_CA_BUNDLE").stderr(Stdio::null());
     if let Some(bundle) = bundle {
         command.env("AWS_CA_BUNDLE", bundle);

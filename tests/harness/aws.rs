@@ -24,6 +24,8 @@ pub struct Call {
     pub end: Option<f64>,
     #[serde(default)]
     pub access_key: Option<String>,
+    #[serde(default)]
+    pub user_agent: Option<String>,
     pub request: Value,
     pub status: Option<u16>,
     pub error: Option<String>,
@@ -34,6 +36,11 @@ pub struct Call {
 impl Call {
     pub fn is_write(&self) -> bool {
         self.service != "sts" && !["Get", "List", "Describe", "Test"].iter().any(|prefix| self.op.starts_with(prefix))
+    }
+
+    /// The replica that made it.
+    pub fn replica(&self) -> Option<&str> {
+        self.user_agent.as_deref()?.split(' ').find_map(|word| word.strip_prefix("app/"))
     }
 }
 
@@ -249,8 +256,8 @@ impl Aws {
     }
 
     /// Looks again and again until the closure gives something, at most 30 seconds.
-    pub async fn until<T, F: Future<Output = Option<T>>>(&self, what: &str, mut look: impl FnMut() -> F) -> T {
-        until(what, &mut look).await
+    pub async fn until<T, F: Future<Output = Option<T>>>(&self, what: &str, look: impl FnMut() -> F) -> T {
+        until(what, look).await
     }
 }
 
@@ -267,7 +274,7 @@ pub(super) async fn answer(request: reqwest::RequestBuilder) -> Result<Value, St
 }
 
 /// Looks again and again until the closure gives something, at most 30 seconds.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: &mut impl FnMut() -> F) -> T {
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
     let mut tick = tokio::time::interval(Duration::from_millis(50));
     let search = async {
         loop {

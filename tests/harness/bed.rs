@@ -10,6 +10,14 @@ use serde_json::Value;
 
 pub const OPERATOR_NAMESPACE: &str = "tributary-system";
 
+const LEASES: &str = r#"
+{"apiVersion": "v1", "kind": "List", "items": [
+  {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "e2e-leases", "namespace": "tributary-system"},
+   "rules": [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "update", "create"]}]},
+  {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "e2e-leases", "namespace": "tributary-system"},
+   "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "e2e-leases"},
+   "subjects": [{"kind": "ServiceAccount", "name": "tributary", "namespace": "tributary-system"}]}]}"#;
+
 #[derive(Clone, Debug)]
 pub struct Bed {
     pub kubeconfig: String,
@@ -37,6 +45,10 @@ impl Bed {
             };
             let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/tributary");
             tool("helm", &["upgrade", "--install", "tributary", chart.to_str().unwrap(), "-n", OPERATOR_NAMESPACE, "--create-namespace"]);
+            // Tests have a lease each; the chart's role knows only that of the release.
+            let leases = format!("{}/e2e-leases.yaml", env!("CARGO_TARGET_TMPDIR"));
+            std::fs::write(&leases, LEASES).unwrap();
+            tool("kubectl", &["apply", "-f", &leases]);
             let token = tool("kubectl", &["create", "token", "tributary", "-n", OPERATOR_NAMESPACE, "--duration", "4h"]);
             Bed { aws: text("aws"), emulator: text("emulator"), kubeconfig, token }
         })

@@ -3,11 +3,13 @@
 
 mod aws;
 mod bed;
+mod replica;
 mod report;
 mod services;
 mod world;
 
 pub use aws::{Aws, Call, REGION, until};
 pub use bed::{Bed, OPERATOR_NAMESPACE};
+pub use replica::Replica;
 pub use report::{Row, form, seed, whole};
 pub use world::{World, condition, options};

@@ -102,6 +102,17 @@ impl World {
         Self { namespace, account: self.account.clone(), aws: self.aws.clone(), client: self.client.clone(), running: None }
     }
 
+    /// The same world, for another task; it has no operator of its own.
+    pub fn handle(&self) -> Self {
+        Self {
+            namespace: self.namespace.clone(),
+            account: self.account.clone(),
+            aws: self.aws.clone(),
+            client: self.client.clone(),
+            running: None,
+        }
+    }
+
     /// Starts the operator; it sees this world only.
     pub async fn run(&mut self, options: Options) {
         assert!(self.running.is_none(), "it runs already");

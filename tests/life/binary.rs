@@ -1,66 +1,15 @@
 //! The real binary as a child process: its own identity, assumed roles, health, metrics, logs, and how it stops.
 
-use std::{
-    fs,
-    net::TcpListener,
-    path::PathBuf,
-    process::{Child, Command, ExitStatus},
-};
-
 use serde_json::{Value, json};
 
 use crate::{
     common::{named, trio, with},
-    harness::{Aws, Bed, World},
+    harness::{Aws, Bed, Replica, World},
 };
 
-/// Ended when dropped.
-struct Tributary {
-    child: Child,
-    address: String,
-    files: PathBuf,
-}
-
-impl Tributary {
-    /// With this account's keys as the pod's own identity.
-    fn start(world: &World, keys: &str, kubeconfig: &Value) -> Self {
-        let files = std::env::temp_dir().join(format!("tributary-{}-{}", std::process::id(), world.namespace));
-        fs::create_dir_all(&files).unwrap();
-        fs::write(files.join("kubeconfig"), kubeconfig.to_string()).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
-            .args(["run", "--listen", &address, "--installation-id", "e2e", "--policy-settle-seconds", "0", "--log", "debug"])
-            .args(["--watch-namespaces", &world.namespace])
-            .env("KUBECONFIG", files.join("kubeconfig"))
-            .envs([("AWS_ACCESS_KEY_ID", keys), ("AWS_SECRET_ACCESS_KEY", "canary-7Qm2"), ("AWS_EC2_METADATA_DISABLED", "true")])
-            .stderr(fs::File::create(files.join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        Self { child, address, files }
-    }
-
-    /// Status and text; `None` while nobody listens.
-    async fn get(&self, path: &str) -> Option<(u16, String)> {
-        let answer = reqwest::get(format!("http://{}{path}", self.address)).await.ok()?;
-        Some((answer.status().as_u16(), answer.text().await.unwrap()))
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.files.join("log")).unwrap()
-    }
-
-    /// SIGTERM, as a rollout sends it.
-    async fn terminate(&mut self, aws: &Aws) -> ExitStatus {
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
-        let child = std::sync::Mutex::new(&mut self.child);
-        aws.until("it stopped", || async { child.lock().unwrap().try_wait().unwrap() }).await
-    }
-}
-
-impl Drop for Tributary {
-    fn drop(&mut self) {
-        let _ = (self.child.kill(), self.child.wait(), fs::remove_dir_all(&self.files));
-    }
+/// With this account's keys as the pod's own identity.
+fn start(world: &World, keys: &str, kubeconfig: &Value) -> Replica {
+    Replica::start(world, "alone", kubeconfig, keys, &[])
 }
 
 fn own_identity(world: &World, credentials: Option<Value>) -> Value {
@@ -73,13 +22,17 @@ fn own_identity(world: &World, credentials: Option<Value>) -> Value {
 async fn it_works_as_itself_tells_how_it_is_and_stops_when_asked() {
     let world = World::empty("binary").await;
     world.apply_account(own_identity(&world, None)).await;
-    let mut tributary = Tributary::start(&world, &world.aws.account, &Bed::get().operator_kubeconfig());
+    let mut tributary = start(&world, &world.aws.account, &Bed::get().operator_kubeconfig());
     world.aws.until("ready", || async { tributary.get("/readyz").await.filter(|(status, _)| *status == 200) }).await;
     assert_eq!(tributary.get("/healthz").await.unwrap().0, 200);
     trio(&world).await;
+    let (_, ready) = tributary.get("/readyz").await.unwrap();
+    assert!(ready.contains("leading"), "{ready}");
     let (status, metrics) = tributary.get("/metrics").await.unwrap();
     assert!(status == 200 && metrics.contains("PutTargets") && metrics.trim_end().ends_with("# EOF"), "{metrics}");
-    assert!(tributary.terminate(&world.aws).await.success());
+    // As a rollout does.
+    tributary.signal("TERM");
+    assert!(tributary.ended().await.success());
     let log = tributary.log();
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect();
     assert!(lines.iter().any(|line| line["message"] == "operator stopped"), "{log}");
@@ -94,7 +47,7 @@ async fn until_it_is_ready_it_names_what_it_waits_for() {
     let world = World::empty("waiting").await;
     let mut kubeconfig = Bed::get().operator_kubeconfig();
     kubeconfig["clusters"][0]["cluster"]["server"] = json!("https://127.0.0.1:1");
-    let tributary = Tributary::start(&world, &world.aws.account, &kubeconfig);
+    let tributary = start(&world, &world.aws.account, &kubeconfig);
     let said = || async { tributary.get("/readyz").await.filter(|(_, text)| text.contains("the first list of objects: ")) };
     let (status, text) = world.aws.until("an answer", said).await;
     assert_eq!(status, 503);
@@ -115,7 +68,7 @@ async fn a_role_is_assumed_with_its_external_id() {
     world.aws.query("iam", &create).await;
     let arn = format!("arn:aws:iam::{}:role/op", world.aws.account);
     world.apply_account(own_identity(&world, Some(json!({"assumeRole": {"roleArn": arn, "externalId": "wrong"}})))).await;
-    let _tributary = Tributary::start(&world, &base.account, &Bed::get().operator_kubeconfig());
+    let _tributary = start(&world, &base.account, &Bed::get().operator_kubeconfig());
     let account = world.account.as_str();
     let message = world.halted("AwsAccount", account, "AccessDenied").await;
     assert!(message.contains("sts:AssumeRole"), "{message}");
