@@ -103,7 +103,8 @@ class Cluster:
             f"--advertise-address={self.node or '127.0.0.1'}",
             # Loopback is no valid endpoint address, and nobody in this cluster needs the endpoint.
             "--endpoint-reconciler-type=none", f"--secure-port={port}", f"--service-cluster-ip-range={SERVICES}",
-            *(["--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction"] if self.node else ["--authorization-mode=RBAC"]),
+            *(["--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--kubelet-preferred-address-types=InternalIP"]
+              if self.node else ["--authorization-mode=RBAC"]),
             f"--token-auth-file={tokens}", f"--cert-dir={pki}",
             f"--tls-cert-file={pki / 'server.crt'}", f"--tls-private-key-file={pki / 'server.key'}",
             f"--service-account-key-file={pki / 'sa.pub'}", f"--service-account-signing-key-file={pki / 'sa.key'}",

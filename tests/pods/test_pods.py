@@ -22,7 +22,7 @@ BROKEN = {
     "seccomp": (lambda pod: pod["securityContext"].pop("seccompProfile"), "seccompProfile"),
     "escalation": (lambda pod: pod["containers"][0]["securityContext"].pop("allowPrivilegeEscalation"), "allowPrivilegeEscalation"),
     "capabilities": (lambda pod: pod["containers"][0]["securityContext"].pop("capabilities"), "capabilities"),
-    "privileged": (lambda pod: pod["containers"][0]["securityContext"].update(privileged=True), "privileged"),
+    "added capability": (lambda pod: pod["containers"][0]["securityContext"]["capabilities"].update(add=["NET_ADMIN"]), "NET_ADMIN"),
     "host path": (lambda pod: pod.update(volumes=[{"name": "root", "hostPath": {"path": "/"}}]), "volume types"),
     "host network": (lambda pod: pod.update(hostNetwork=True), "host namespaces"),
 }
