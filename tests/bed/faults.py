@@ -7,7 +7,7 @@ import uuid
 import rest
 import wire
 
-KINDS = ("throttle", "error", "latency", "hang", "reset", "applied_reset", "garbage", "failed_entry", "page_size")
+KINDS = ("throttle", "error", "latency", "hang", "reset", "applied_reset", "applied_hang", "garbage", "failed_entry", "page_size")
 FIELDS = {"match", "kind", "times", "p", "ms", "status", "code", "message", "after"}
 # Operations that can fail in part with HTTP 200, and where their entries stand.
 PARTIAL = {"events.PutTargets": "Targets", "events.RemoveTargets": "Ids", "events.PutEvents": "Entries"}

@@ -104,12 +104,7 @@ class Proxy:
             note()
             return self._reset(writer)
         if kind == "hang":
-            entry = note()
-            entry["end"] = None
-            while await reader.read(1 << 16):      # nothing more is answered on this connection
-                pass
-            entry["end"] = time.time()
-            return False
+            return await self._hang(note(), reader)
         if kind == "latency":
             await asyncio.sleep(spec.get("ms", 500) / 1000)
         if kind == "page_size":
@@ -119,11 +114,22 @@ class Proxy:
         except LOST:
             note(faked=(None, "UpstreamLost"))
             return self._reset(writer)
-        note(message=reply)
+        entry = note(message=reply)
         if kind == "applied_reset":
             return self._reset(writer)
+        if kind == "applied_hang":
+            return await self._hang(entry, reader)
         writer.write(reply.raw)
         return True
+
+    @staticmethod
+    async def _hang(entry, reader):
+        """Nothing more is answered on this connection; the call ends when the caller goes."""
+        entry["end"] = None
+        while await reader.read(1 << 16):
+            pass
+        entry["end"] = time.time()
+        return False
 
     @staticmethod
     def _reset(writer):

@@ -69,6 +69,15 @@ class Faults(BedTest):
         call, = self.journal("events.CreateEventBus")
         self.assertEqual((call["status"], call["fault"], list(call["response"])), (200, "applied_reset", ["EventBusArn"]))
 
+    def test_applied_hang(self):
+        self.faults({"match": "events.CreateEventBus", "kind": "applied_hang", "times": 1})
+        with self.assertRaises((TimeoutError, socket.timeout)):
+            self.me.call("events", "CreateEventBus", {"Name": "b"}, timeout=0.3)
+        self.assertEqual(self.names(), ["b", "default"], "it took effect, the answer never came")
+        call, = self.journal("events.CreateEventBus")
+        self.assertEqual((call["status"], call["fault"]), (200, "applied_hang"))
+        until(lambda: self.journal("events.CreateEventBus")[0]["end"])
+
     def test_garbage(self):
         self.faults({"match": "*", "kind": "garbage"})
         status, _, body = self.me.raw("events", "ListRules")

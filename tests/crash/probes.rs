@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use futures::future::BoxFuture;
@@ -74,26 +77,52 @@ impl Probe for Recorder {
     }
 }
 
+enum At {
+    Site(Site),
+    /// The nth point, of whatever step, lost replies left out.
+    Nth(usize),
+}
+
 pub struct Crasher {
-    site: Site,
+    at: At,
     counter: Counter,
+    passed: AtomicUsize,
     reached: Notify,
 }
 
 impl Crasher {
-    pub fn new(site: Site) -> Self {
-        Self { site, counter: Counter::default(), reached: Notify::new() }
+    pub fn site(site: Site) -> Self {
+        Self::new(At::Site(site))
     }
 
-    /// Waits until the operator stands at the site.
+    pub fn nth(n: usize) -> Self {
+        Self::new(At::Nth(n))
+    }
+
+    fn new(at: At) -> Self {
+        Self { at, counter: Counter::default(), passed: AtomicUsize::new(0), reached: Notify::new() }
+    }
+
+    /// Waits until the operator stands there.
     pub async fn reached(&self) {
         self.reached.notified().await;
+    }
+
+    /// How many points went by, lost replies left out.
+    pub fn passed(&self) -> usize {
+        self.passed.load(Ordering::Relaxed)
     }
 }
 
 impl Probe for Crasher {
     fn at<'a>(&'a self, kind: &'static str, _: &'a str, point: Point, step: &'a Step) -> BoxFuture<'a, Result<(), Halt>> {
-        let here = self.counter.next(kind, step.name(), point) == self.site;
+        let site = self.counter.next(kind, step.name(), point);
+        let crash = point != Point::Effect;
+        let passed = if crash { self.passed.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
+        let here = match &self.at {
+            At::Site(wanted) => *wanted == site,
+            At::Nth(n) => *n == passed,
+        };
         Box::pin(async move {
             if !here {
                 return Ok(());

@@ -1,23 +1,30 @@
 //! The scenario: objects of every kind that together make every step there is, through create, update and delete.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use kube::api::{DeleteParams, Patch, PatchParams};
-use serde::Serialize;
 use serde_json::{Value, json};
 use tributary::api::annotation;
 
-use crate::harness::{REGION, World, options};
+use crate::harness::{Call, REGION, World, options, until_within};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     Create,
     Update,
     Delete,
 }
 
+impl Phase {
+    pub const ALL: [Self; 3] = [Self::Create, Self::Update, Self::Delete];
+
+    pub fn next(self) -> Option<Self> {
+        Self::ALL.into_iter().find(|next| *next > self)
+    }
+}
+
 /// Two scenarios, for a crash in the one has nothing to do with the other, and half a world is made in half the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Story {
     /// Buses, rules, queues and their policies.
     Queues,
@@ -49,6 +56,10 @@ impl Story {
             ],
         }
     }
+}
+
+fn made_something(call: &Call) -> bool {
+    call.op.starts_with("Create") && call.status.is_some_and(|status| status < 300)
 }
 
 pub struct Scenario {
@@ -199,14 +210,24 @@ impl Scenario {
             let (world, aws) = (&self.world, &self.world.aws);
             if self.story == Story::Queues {
                 let left = || async { (aws.sids("theirs-1").await == ["theirs"]).then_some(()) };
-                aws.until("the released grant is withdrawn", left).await;
+                until_within(world.patience, "the released grant is withdrawn", &mut { left }).await;
                 world.ready("EventSink", "old").await;
             } else {
                 let left = || async { (aws.function_policy("f").await.len() == 1).then_some(()) };
-                aws.until("the function's statement is withdrawn", left).await;
+                until_within(world.patience, "the function's statement is withdrawn", &mut { left }).await;
                 world.ready("EventSink", "function").await;
             }
         }
+    }
+
+    /// A world in which the phases before this one went well, and this one's changes are made.
+    pub async fn before(name: &str, story: Story, phase: Phase) -> Self {
+        let mut scenario = Self::new(name, story).await;
+        for earlier in Phase::ALL.into_iter().filter(|earlier| *earlier < phase) {
+            scenario.pass(earlier).await;
+        }
+        scenario.prepare(phase).await;
+        scenario
     }
 
     /// The whole phase, with an operator that nothing happens to.
@@ -242,38 +263,11 @@ impl Scenario {
     /// Nothing was made twice.
     pub async fn nothing_made_twice(&self) {
         let mut made = BTreeSet::new();
-        for call in self.world.aws.journal(0).await.0.into_iter().filter(|call| call.op.starts_with("Create") && call.error.is_none()) {
+        for call in self.world.aws.journal(0).await.0.into_iter().filter(made_something) {
             let names = ["Name", "QueueName", "logGroupName", "EventSourceArn", "FunctionName"]
                 .map(|key| call.request[key].as_str().unwrap_or_default());
             let what = format!("{} {}", call.op, names.join(" ").trim());
             assert!(made.insert(what.clone()), "{what} was made twice");
         }
-    }
-}
-
-/// The contents with what differs from world to world taken out.
-pub fn neutral(world: &World, contents: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
-    let text = serde_json::to_string(contents).unwrap().replace(&world.namespace, "NS").replace(&world.aws.account, "ACCOUNT");
-    let mut contents: BTreeMap<String, Value> = serde_json::from_str(&text).unwrap();
-    contents.values_mut().for_each(hide_sids);
-    contents
-}
-
-/// Sids carry a hash of the owner, which carries the namespace; targets have no order.
-fn hide_sids(value: &mut Value) {
-    match value {
-        Value::Object(object) => {
-            if let Some(sid) =
-                object.get_mut("Sid").filter(|sid| sid.as_str().is_some_and(|sid| sid.to_lowercase().starts_with("tributary")))
-            {
-                *sid = json!("OURS");
-            }
-            object.values_mut().for_each(hide_sids);
-        }
-        Value::Array(items) => {
-            items.iter_mut().for_each(hide_sids);
-            items.sort_by_key(Value::to_string);
-        }
-        _ => {}
     }
 }

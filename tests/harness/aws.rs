@@ -34,6 +34,11 @@ pub struct Call {
 }
 
 impl Call {
+    /// As faults match it, such as `events.PutRule`.
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.service, self.op)
+    }
+
     pub fn is_write(&self) -> bool {
         self.service != "sts" && !["Get", "List", "Describe", "Test"].iter().any(|prefix| self.op.starts_with(prefix))
     }
@@ -274,7 +279,11 @@ pub(super) async fn answer(request: reqwest::RequestBuilder) -> Result<Value, St
 }
 
 /// Looks again and again until the closure gives something, at most 30 seconds.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl FnMut() -> F) -> T {
+    until_within(Duration::from_secs(30), what, look).await
+}
+
+pub async fn until_within<T, F: Future<Output = Option<T>>>(limit: Duration, what: &str, mut look: impl FnMut() -> F) -> T {
     let mut tick = tokio::time::interval(Duration::from_millis(50));
     let search = async {
         loop {
@@ -284,5 +293,5 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl 
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), search).await.unwrap_or_else(|_| panic!("not within 30 s: {what}"))
+    tokio::time::timeout(limit, search).await.unwrap_or_else(|_| panic!("not within {limit:?}: {what}"))
 }

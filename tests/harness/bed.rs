@@ -66,9 +66,14 @@ impl Bed {
 
     /// What the operator may do.
     pub async fn operator(&self) -> Client {
+        Client::try_from(self.operator_config().await).unwrap()
+    }
+
+    /// The same, for a client that is made in another way.
+    pub async fn operator_config(&self) -> Config {
         let mut config = self.config().await;
         config.auth_info = kube::config::AuthInfo { token: Some(self.token.clone().into()), ..Default::default() };
-        Client::try_from(config).unwrap()
+        config
     }
 
     /// A kubeconfig with the operator's rights, for the real binary as a child process.

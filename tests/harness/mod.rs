@@ -8,7 +8,7 @@ mod report;
 mod services;
 mod world;
 
-pub use aws::{Aws, Call, REGION, until};
+pub use aws::{Aws, Call, REGION, until, until_within};
 pub use bed::{Bed, OPERATOR_NAMESPACE};
 pub use replica::Replica;
 pub use report::{Row, form, seed, whole};

@@ -5,11 +5,12 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command, ExitStatus},
+    time::Duration,
 };
 
 use serde_json::Value;
 
-use super::{aws::until, world::World};
+use super::{aws::until_within, world::World};
 
 /// Ended when dropped.
 pub struct Replica {
@@ -57,7 +58,7 @@ impl Replica {
     /// Waits until the process has ended.
     pub async fn ended(&mut self) -> ExitStatus {
         let child = std::sync::Mutex::new(&mut self.child);
-        until("it ended", || async { child.lock().unwrap().try_wait().unwrap() }).await
+        until_within(Duration::from_secs(90), "it ended", || async { child.lock().unwrap().try_wait().unwrap() }).await
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use tributary::runtime::operator::{self, Options};
 
 use super::{
-    aws::{Aws, REGION, until},
+    aws::{Aws, REGION, until_within},
     bed::{Bed, OPERATOR_NAMESPACE},
 };
 
@@ -44,6 +44,8 @@ pub struct World {
     pub account: String,
     pub aws: Aws,
     pub client: Client,
+    /// How long one condition may be waited for.
+    pub patience: Duration,
     running: Option<Running>,
 }
 
@@ -56,7 +58,8 @@ impl World {
         let bed = Bed::get();
         let (aws, client) = (Aws::new(bed), bed.admin().await);
         let namespace = format!("{name}-{}", &aws.account[5..]);
-        let world = Self { account: format!("acct-{namespace}"), namespace, aws, client, running: None };
+        let account = format!("acct-{namespace}");
+        let world = Self { account, namespace, aws, client, patience: Duration::from_secs(29), running: None };
         world.apply_in(None, "v1", "Namespace", &world.namespace, json!({})).await;
         world.secret(&world.aws.account.clone()).await;
         world.apply_account(world.account_spec()).await;
@@ -99,26 +102,27 @@ impl World {
     pub async fn neighbour(&self, suffix: &str) -> Self {
         let namespace = format!("{}-{suffix}", self.namespace);
         self.apply_in(None, "v1", "Namespace", &namespace, json!({})).await;
-        Self { namespace, account: self.account.clone(), aws: self.aws.clone(), client: self.client.clone(), running: None }
+        let mut world = self.handle();
+        world.namespace = namespace;
+        world
     }
 
     /// The same world, for another task; it has no operator of its own.
     pub fn handle(&self) -> Self {
-        Self {
-            namespace: self.namespace.clone(),
-            account: self.account.clone(),
-            aws: self.aws.clone(),
-            client: self.client.clone(),
-            running: None,
-        }
+        let (namespace, account, aws, client) = (self.namespace.clone(), self.account.clone(), self.aws.clone(), self.client.clone());
+        Self { namespace, account, aws, client, patience: self.patience, running: None }
     }
 
     /// Starts the operator; it sees this world only.
     pub async fn run(&mut self, options: Options) {
+        self.run_as(Bed::get().operator().await, options);
+    }
+
+    /// The same with this client of the API server.
+    pub fn run_as(&mut self, client: Client, options: Options) {
         assert!(self.running.is_none(), "it runs already");
         let namespaces = vec![self.namespace.clone(), format!("{}-*", self.namespace)];
         let options = Options { watch_namespaces: namespaces, ..options };
-        let client = Bed::get().operator().await;
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             operator::run(client, options, None, async { drop(stopped.await) }).await.expect("the operator runs");
@@ -226,9 +230,10 @@ impl World {
             *last.lock().unwrap() = object.as_ref().map_or(Value::Null, |object| object.data["status"].clone());
             check(object.as_ref())
         };
-        tokio::time::timeout(Duration::from_secs(29), until(what, &mut look))
+        let limit = self.patience;
+        tokio::time::timeout(limit, until_within(limit * 2, what, &mut look))
             .await
-            .unwrap_or_else(|_| panic!("{kind} {name} not {what} within 29 s: {:#}", last.lock().unwrap()))
+            .unwrap_or_else(|_| panic!("{kind} {name} not {what} within {limit:?}: {:#}", last.lock().unwrap()))
     }
 
     /// Waits until the object is Ready for its present generation.

@@ -4,8 +4,8 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream};
 
-use super::stage::{Leader, Stage, now, text_of};
-use crate::harness::{Row, form, seed, until};
+use super::stage::{Leader, PATIENCE, Stage, now, text_of};
+use crate::harness::{Row, form, seed, until_within, whole};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
@@ -42,7 +42,7 @@ async fn befall(stage: &Stage, fate: Fate, old: &Leader) -> Result<Takeover, Str
     if matches!(fate, Fate::Stopped | Fate::CutOff) {
         let (replica, words) = (stage.replica(&old.name), format!("standing by; {}_", new.name));
         let said = || async { replica.get("/readyz").await.filter(|(_, text)| text.contains(&words)).map(drop) };
-        until("the old leader stands by", said).await;
+        until_within(PATIENCE, "the old leader stands by", said).await;
     }
     Ok(Takeover { after: new.since - at, apart: stage.judge(old, &new).await? })
 }
@@ -68,7 +68,7 @@ async fn row(id: &'static str, what: &'static str, fate: Fate, bar: f64, trials:
     let mut row = Row::new(id, what);
     let outcomes: Vec<_> = stream::iter(0..trials)
         .map(|n| async move { AssertUnwindSafe(trial(fate, n)).catch_unwind().await.unwrap_or_else(|panic| Err(text_of(panic.as_ref()))) })
-        .buffer_unordered(4)
+        .buffer_unordered(8)
         .collect()
         .await;
     let (mut slowest, mut closest) = (0.0_f64, f64::MAX);
@@ -76,7 +76,15 @@ async fn row(id: &'static str, what: &'static str, fate: Fate, bar: f64, trials:
         row.trial(match outcome {
             Ok(takeover) => {
                 (slowest, closest) = (slowest.max(takeover.after), closest.min(takeover.apart));
-                let late = crate::harness::whole() && takeover.after > bar;
+                // A lease that was given back is not waited for; that much must hold on any machine.
+                let bar = if whole() {
+                    bar
+                } else if fate == Fate::Ended {
+                    12.0
+                } else {
+                    f64::MAX
+                };
+                let late = takeover.after > bar;
                 if late { Err(format!("taken over after {:.1} s, the bar is {bar} s", takeover.after)) } else { Ok(()) }
             }
             Err(why) => Err(why),
@@ -91,7 +99,7 @@ async fn row(id: &'static str, what: &'static str, fate: Fate, bar: f64, trials:
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_is_told_to_end_gives_the_lease_back() {
     let what = "SIGTERM to the leader under load, 2 or 3 replicas: the next leads within 3 s, no call of the old one after that, nothing left behind";
-    row("L1-ended", what, Fate::Ended, 3.0, form(4, 50)).await;
+    row("L1-ended", what, Fate::Ended, 3.0, form(3, 50)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -101,7 +109,7 @@ async fn a_leader_that_is_killed_is_followed() {
         "SIGKILL to the leader under load: the next leads within 20 s, nothing doubled or left behind",
         Fate::Killed,
         20.0,
-        form(4, 50),
+        form(3, 50),
     )
     .await;
 }
@@ -109,11 +117,11 @@ async fn a_leader_that_is_killed_is_followed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_was_stopped_past_its_lease_writes_nothing_when_it_wakes() {
     let what = "SIGSTOP to the leader under load, SIGCONT once the next one writes: no AWS call of the old one after the lease is lost";
-    row("L1-stopped", what, Fate::Stopped, 20.0, form(4, 50)).await;
+    row("L1-stopped", what, Fate::Stopped, 20.0, form(3, 50)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_is_cut_off_stops_before_the_next_one_starts() {
     let what = "leader cut off from the API server under load, AWS in reach: it stops by itself before the next one leads, and stands by when mended";
-    row("L1-cut-off", what, Fate::CutOff, 20.0, form(4, 50)).await;
+    row("L1-cut-off", what, Fate::CutOff, 20.0, form(3, 50)).await;
 }

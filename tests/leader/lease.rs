@@ -3,8 +3,8 @@
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
-use super::stage::{Leader, Stage};
-use crate::harness::until;
+use super::stage::{Leader, PATIENCE, Stage};
+use crate::harness::until_within;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_that_somebody_touches_or_deletes_stays_with_its_leader() {
@@ -19,11 +19,11 @@ async fn a_lease_that_somebody_touches_or_deletes_stays_with_its_leader() {
         let lease = leases.get(&name).await.unwrap();
         (lease.metadata.resource_version != touched.metadata.resource_version).then_some(lease)
     };
-    let lease = until("a renewal of the touched lease", renewed).await;
+    let lease = until_within(PATIENCE, "a renewal of the touched lease", renewed).await;
     assert_eq!(lease.metadata.annotations.unwrap()["touched"], "by hand");
     leases.delete(&name, &DeleteParams::default()).await.unwrap();
     let made = || async { leases.get_opt(&name).await.unwrap() };
-    let again = until("the lease is there again", made).await;
+    let again = until_within(PATIENCE, "the lease is there again", made).await;
     assert_ne!(again.metadata.uid, touched.metadata.uid);
     assert_eq!(stage.leader().await.unwrap(), leader, "the leader made it again; nobody else took the place of one that still writes");
     drop(load);
@@ -42,7 +42,7 @@ async fn a_leader_whose_lease_somebody_else_holds_steps_down_and_may_lead_again(
     leases.patch(&stage.world.namespace, &PatchParams::default(), &Patch::Merge(rival)).await.unwrap();
     let stands_by =
         || async { stage.replica(&old.name).get("/readyz").await.filter(|(_, text)| text.contains("standing by; rival_1")).map(drop) };
-    until("it stands by", stands_by).await;
+    until_within(PATIENCE, "it stands by", stands_by).await;
     let (mark, metrics) = (stage.world.aws.mark().await, stage.replica(&old.name).get("/metrics").await.unwrap().1);
     for line in ["tributary_leader 0", "tributary_leases_lost_total 1"] {
         assert!(metrics.contains(line), "{metrics}");

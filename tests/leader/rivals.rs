@@ -71,9 +71,9 @@ async fn the_times_that_others_write_decide_nothing() {
         "L1-skewed",
         "a rival holds the lease and writes times up to an hour off: no call while it renews, taken over no sooner than a lease after its last renewal",
     );
-    let outcomes: Vec<_> = stream::iter(0..form(4, 50))
+    let outcomes: Vec<_> = stream::iter(0..form(3, 50))
         .map(|n| async move { AssertUnwindSafe(trial(n)).catch_unwind().await.unwrap_or_else(|panic| Err(text_of(panic.as_ref()))) })
-        .buffer_unordered(4)
+        .buffer_unordered(8)
         .collect()
         .await;
     let slowest = outcomes.iter().flatten().copied().fold(0.0, f64::max);

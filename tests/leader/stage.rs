@@ -5,10 +5,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use serde_json::json;
-use tokio::task::JoinHandle;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::JoinHandle,
+};
 
 use super::link::Link;
-use crate::harness::{Bed, OPERATOR_NAMESPACE, Replica, World, until};
+use crate::harness::{Bed, OPERATOR_NAMESPACE, Replica, World, until_within};
 
 pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
@@ -18,10 +21,17 @@ pub fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
     panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
 }
 
+/// Far more than anything takes, for a machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Worlds at the same time, over all tests of this process: each has two or three processes, and there are two cores.
+static WORLDS: Semaphore = Semaphore::const_new(6);
+
 pub struct Stage {
     pub world: World,
     pub replicas: Vec<Replica>,
     links: Vec<Link>,
+    _place: SemaphorePermit<'static>,
 }
 
 /// Who holds the lease, and since when, by the clock that all here share.
@@ -50,7 +60,10 @@ impl Drop for Load {
 impl Stage {
     /// No replica yet.
     pub async fn empty(name: &str) -> Self {
-        Self { world: World::empty(name).await, replicas: vec![], links: vec![] }
+        let place = WORLDS.acquire().await.unwrap();
+        let mut world = World::empty(name).await;
+        world.patience = PATIENCE;
+        Self { world, replicas: vec![], links: vec![], _place: place }
     }
 
     /// Replicas with the product's own lease of 15 seconds; one of them leads.
@@ -59,16 +72,17 @@ impl Stage {
         for n in 0..replicas {
             stage.join(&format!("r{n}")).await;
         }
-        until("a leader", || stage.leader()).await;
+        until_within(PATIENCE, "a leader", || stage.leader()).await;
         stage
     }
 
+    /// One more replica. Its sweeps need no word from the API server: it would call AWS on and on, however cut off it is.
     pub async fn join(&mut self, name: &str) {
         let mut kubeconfig = Bed::get().operator_kubeconfig();
         let server = kubeconfig["clusters"][0]["cluster"]["server"].as_str().unwrap().to_owned();
         let link = Link::to(server.rsplit(':').next().unwrap().parse().unwrap()).await;
         kubeconfig["clusters"][0]["cluster"]["server"] = json!(format!("https://127.0.0.1:{}", link.port));
-        self.replicas.push(Replica::start(&self.world, name, &kubeconfig, &self.world.aws.account, &[]));
+        self.replicas.push(Replica::start(&self.world, name, &kubeconfig, &self.world.aws.account, &["--sweep-seconds", "1"]));
         self.links.push(link);
     }
 
@@ -92,17 +106,17 @@ impl Stage {
         Some(Leader { name: holder.split('_').next()?.to_owned(), since: since as f64 / 1e9 })
     }
 
-    /// Waits until another one leads, for twice the lease and more: a machine may be busy.
+    /// Waits until another one leads.
     pub async fn next_leader(&self, before: &Leader) -> Result<Leader, String> {
         let next = async {
             loop {
                 if let Some(leader) = self.leader().await.filter(|leader| leader.since > before.since && leader.name != before.name) {
                     return leader;
                 }
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
-        tokio::time::timeout(Duration::from_mins(1), next).await.map_err(|_| "nobody took over within 60 s".to_owned())
+        tokio::time::timeout(PATIENCE, next).await.map_err(|_| format!("nobody took over within {PATIENCE:?}"))
     }
 
     /// A bus, a queue and rules, then changes to the rules without end; AWS takes its time, so that something is always under way.
@@ -121,29 +135,41 @@ impl Stage {
         }))
     }
 
-    /// Waits until this replica has written since then: the load has reached it.
+    /// Waits until this replica has written since it leads: the load has reached it. Looks seldom, for the journal is not free.
     pub async fn writes_of(&self, leader: &Leader) {
-        let wrote = || async {
-            let calls = self.world.aws.journal(0).await.0;
-            calls.iter().any(|call| call.is_write() && call.start > leader.since && call.replica() == Some(&leader.name)).then_some(())
+        let mut since = 0;
+        let look = async {
+            loop {
+                let (calls, next) = self.world.aws.journal(since).await;
+                if calls.iter().any(|call| call.is_write() && call.start > leader.since && call.replica() == Some(&leader.name)) {
+                    return;
+                }
+                since = next;
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
         };
-        until("a write of the leader", wrote).await;
+        tokio::time::timeout(PATIENCE, look)
+            .await
+            .unwrap_or_else(|_| panic!("{} leads, and wrote nothing within {PATIENCE:?}", leader.name));
     }
 
-    /// No call of the old leader began after the new one took the lease. Gives the seconds from its last call to then.
+    /// Two terms, one after the other: no call of the old leader began after the new one took the lease, nobody else ever called, and no two
+    /// called by turns. Gives the seconds from the old one's last call to the new one's lease.
     pub async fn judge(&self, old: &Leader, new: &Leader) -> Result<f64, String> {
-        let calls = self.world.aws.journal(0).await.0;
-        let of_old: Vec<_> = calls.iter().filter(|call| call.replica() == Some(&old.name)).collect();
-        let last = of_old.iter().map(|call| call.start).fold(0.0, f64::max);
-        if of_old.is_empty() {
-            return Err(format!("the journal has no call of {}: the judge is blind", old.name));
+        let mut calls = self.world.aws.journal(0).await.0;
+        calls.sort_by(|a, b| a.start.total_cmp(&b.start));
+        let mut terms: Vec<_> = calls.iter().map(|call| call.replica().unwrap_or("nobody")).collect();
+        terms.dedup();
+        let last = calls.iter().filter(|call| call.replica() == Some(&old.name)).map(|call| call.start).fold(0.0, f64::max);
+        if last < new.since && terms == [old.name.as_str(), &new.name] {
+            return Ok(new.since - last);
         }
-        let late: Vec<_> = of_old
-            .iter()
-            .filter(|call| call.start >= new.since)
-            .map(|call| format!("{} {:.3} s late", call.op, call.start - new.since))
-            .collect();
-        if late.is_empty() { Ok(new.since - last) } else { Err(format!("{} called after {} led: {}", old.name, new.name, late.join(", "))) }
+        Err(format!(
+            "{} led, then {}; these called, one after the other: {terms:?}; the last call of the first came {:.3} s after the lease of the second",
+            old.name,
+            new.name,
+            last - new.since
+        ))
     }
 
     /// All that was asked for is there, once; and all goes when it is deleted.

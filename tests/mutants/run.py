@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`make mutants`: applies each patch to a copy of the tree and sees the test that it names go red.
 
-A patch begins with `# invariant: ...` and `# test: TARGET::PATH` (TARGET is life, faults, partner, crash, or lib for a unit test). A mutant is
+A patch begins with `# invariant: ...` and `# test: TARGET::PATH` (TARGET is a test target, or lib for a unit test). A mutant is
 caught when the named test ran and failed; one that does not compile or does not apply is an error of the patch, one whose test stays
 green is a hole in the tests. All named tests must be green without a patch first. `run.py NAME...` takes only patches with that text.
 """

@@ -1,0 +1,51 @@
+//! What AWS and the namespace hold, for comparing one run with another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::api::ListParams;
+use serde_json::{Value, json};
+
+use crate::harness::World;
+
+pub type Contents = BTreeMap<String, Value>;
+
+/// Everything that AWS holds, and every object of ours with its spec and finalizers; what differs from world to world is taken out.
+pub async fn contents(world: &World) -> Contents {
+    let mut all = world.aws.contents().await;
+    for kind in ["BenchlingSubscription", "EventBus", "EventRule", "EventSink"] {
+        for object in world.api(kind).list(&ListParams::default()).await.unwrap() {
+            all.insert(format!("{kind} {}", object.metadata.name.unwrap()), json!([object.data["spec"], object.metadata.finalizers]));
+        }
+    }
+    let text = serde_json::to_string(&all).unwrap().replace(&world.namespace, "NS").replace(&world.aws.account, "ACCOUNT");
+    let mut all: Contents = serde_json::from_str(&text).unwrap();
+    for value in all.values_mut() {
+        hide_sids(value);
+    }
+    all
+}
+
+/// Sids carry a hash of the owner, which carries the namespace; targets have no order.
+fn hide_sids(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if let Some(sid) =
+                object.get_mut("Sid").filter(|sid| sid.as_str().is_some_and(|sid| sid.to_lowercase().starts_with("tributary")))
+            {
+                *sid = json!("OURS");
+            }
+            object.values_mut().for_each(hide_sids);
+        }
+        Value::Array(items) => {
+            items.iter_mut().for_each(hide_sids);
+            items.sort_by_key(Value::to_string);
+        }
+        _ => {}
+    }
+}
+
+pub fn assert_same(have: &Contents, want: &Contents, what: &str) {
+    let names: BTreeSet<_> = have.keys().chain(want.keys()).filter(|name| have.get(*name) != want.get(*name)).collect();
+    let differences: Vec<_> = names.iter().map(|name| format!("{name}: have {:?}, want {:?}", have.get(*name), want.get(*name))).collect();
+    assert!(differences.is_empty(), "{what}: {}", differences.join("; "));
+}

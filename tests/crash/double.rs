@@ -1,0 +1,84 @@
+//! Double crashes: the operator crashes at a step, starts again, and crashes again in the midst of the recovery.
+
+use std::sync::Arc;
+
+use tributary::runtime::{operator::Options, probe::Point};
+
+use crate::{
+    harness::{Row, options},
+    probes::{Crasher, Site},
+    reference::{Reference, all, references},
+    scenario::{Phase, Scenario, Story},
+    trial::{Done, dice, end, holds, holds_now, number, reaches, run, sample},
+};
+
+/// Where the second crash fell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Second {
+    Recovery,
+    /// The recovery had too few steps left: among the first steps of the next phase's work, or in the midst of it.
+    NextPhase,
+    /// The recovery of a deletion had too few steps left, and nothing comes after it. All else was checked.
+    Nowhere,
+}
+
+async fn crash_twice(story: Story, phase: Phase, site: Site, mut dice: fastrand::Rng, reference: &Reference) -> Option<Second> {
+    let mut scenario = Scenario::before("double", story, phase).await;
+    let first = Arc::new(Crasher::site(site));
+    scenario.world.run(Options { probe: first.clone(), ..options() }).await;
+    if !reaches(first.reached(), &scenario, phase).await {
+        scenario.world.stop().await;
+        return None;
+    }
+    scenario.world.crash().await;
+    // As many points as the recovery has if it only does what is left.
+    let left = reference.of(phase).points().saturating_sub(first.passed()).max(1);
+    let second = Arc::new(Crasher::nth(dice.usize(1..=left)));
+    scenario.world.run(Options { probe: second.clone(), ..options() }).await;
+    if reaches(second.reached(), &scenario, phase).await {
+        scenario.world.crash().await;
+        scenario.world.run(options()).await;
+        holds(scenario, phase, reference).await;
+        return Some(Second::Recovery);
+    }
+    let Some(next) = phase.next() else {
+        holds(scenario, phase, reference).await;
+        return Some(Second::Nowhere);
+    };
+    holds_now(&scenario, phase, reference).await;
+    scenario.world.stop().await;
+    scenario.prepare(next).await;
+    // Half of the points: a bound that every run comes to.
+    let second = Arc::new(Crasher::nth(dice.usize(1..=reference.of(next).points() / 2)));
+    scenario.world.run(Options { probe: second.clone(), ..options() }).await;
+    assert!(reaches(second.reached(), &scenario, next).await, "half of the steps of {next:?} were not made");
+    scenario.world.crash().await;
+    scenario.world.run(options()).await;
+    holds(scenario, next, reference).await;
+    Some(Second::NextPhase)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_in_the_recovery_from_a_crash_converges() {
+    let mut row = Row::new(
+        "C3-double",
+        "crashed at a step of any kind, started again, crashed again at a random step of the recovery: what holds after one crash holds after two",
+    );
+    let (references, mut dice) = (references().await, dice());
+    let sites = all(references, |passed| passed.sites.iter().filter(|site| site.point != Point::Effect).cloned());
+    let sites = sample(sites, number("CRASH_DOUBLES", 20, 300), |(story, phase, _)| (*story, *phase), &mut dice);
+    let drawn: Vec<_> = sites.into_iter().map(|site| (site, dice.u64(..))).collect();
+    let done = run(drawn, async |((story, phase, site), dice)| {
+        crash_twice(story, phase, site, fastrand::Rng::with_seed(dice), &references[&story]).await
+    })
+    .await;
+    let fell = |second: Second| done.iter().filter(|done| done.outcome == Ok(Some(second))).count();
+    let (recovery, next, nowhere) = (fell(Second::Recovery), fell(Second::NextPhase), fell(Second::Nowhere));
+    row.figure("second crash in the recovery", recovery);
+    row.figure("second crash in the next phase", next);
+    row.figure("one crash only, in no count", nowhere);
+    let all = done.len();
+    let twice: Vec<Done<_, _>> = done.into_iter().filter(|done| done.outcome != Ok(Some(Second::Nowhere))).collect();
+    end(row, "double-crashes.json", &twice);
+    assert!(recovery * 2 > all, "{recovery} of {all} second crashes fell into the recovery: not what the row says");
+}

@@ -1,0 +1,50 @@
+//! Crashes at every step of every kind, at every point of the step, through create, update and delete. Which steps there are is
+//! recorded in a run without faults, not kept in a list; a step that no scenario makes turns the test red.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use tributary::{
+    runtime::{operator::Options, probe::Point},
+    steps::Step,
+};
+
+use crate::{
+    harness::{Row, options},
+    probes::{Crasher, Site},
+    reference::{Reference, all, references},
+    scenario::{Phase, Scenario, Story},
+    trial::{end, holds, reaches, run},
+};
+
+/// One crash, or one lost reply, and everything that must hold afterwards.
+async fn crash_once(story: Story, phase: Phase, site: Site, reference: &Reference) -> Option<()> {
+    let mut scenario = Scenario::before("crash", story, phase).await;
+    let crasher = Arc::new(Crasher::site(site.clone()));
+    scenario.world.run(Options { probe: crasher.clone(), ..options() }).await;
+    if !reaches(crasher.reached(), &scenario, phase).await {
+        scenario.world.stop().await;
+        return None;
+    }
+    if site.point != Point::Effect {
+        scenario.world.crash().await;
+        scenario.world.run(options()).await;
+    }
+    holds(scenario, phase, reference).await;
+    Some(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_crash_and_every_lost_reply_converges() {
+    let row = Row::new(
+        "C1-in-process",
+        "every step of every kind, crashed before the call, after its effect, after its reply, after status: converges to the same AWS contents, nothing twice, nothing left after deletion",
+    );
+    let references = references().await;
+    let sites = all(references, |passed| passed.sites.iter().cloned());
+    let made: BTreeSet<_> = sites.map(|(.., site)| site.step).collect();
+    let missing: Vec<_> = Step::names().filter(|name| !made.contains(name)).collect();
+    assert!(missing.is_empty(), "no scenario makes these steps, so no crash in them is tested: {missing:?}");
+    let sites = all(references, |passed| passed.sites.iter().cloned());
+    let done = run(sites, async |(story, phase, site)| crash_once(story, phase, site, &references[&story]).await).await;
+    end(row, "crashes.json", &done);
+}
