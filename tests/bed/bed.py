@@ -163,8 +163,11 @@ def run(state, aws, command, node=None):
 def run_with_node(folder, aws, command):
     """The same in namespaces of its own. All that needs the network is fetched before we go in there."""
     sandbox.check()
-    acquire.node(say)
-    runtime.runtime(say)
+    try:
+        acquire.node(say)
+        runtime.runtime(say)
+    except AcquireError as error:
+        raise sandbox.Unable(str(error)) from error
     if aws:
         acquire.python(say)
     inside = ["run", "--inside", folder, *([] if aws else ["--no-aws"]), "--", *command]

@@ -142,6 +142,9 @@ class Stage:
     def pods(self):
         return self.get("pods", SYSTEM, "-l", f"app.kubernetes.io/instance={RELEASE}")
 
+    def pod(self, holder):
+        return next(pod for pod in self.pods() if pod["metadata"]["name"] == holder.rpartition("_")[0])
+
     def process(self, pod):
         """Pid of the pod's only container, among ours: the node's processes are in the same namespace as we."""
         container = pod["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2]
@@ -151,12 +154,13 @@ class Stage:
                 return int(words[1])
         raise AssertionError(f"no running container of {pod['metadata']['name']}")
 
-    def leader(self):
-        """The pod that holds the lease; None while there is none."""
-        held = [lease["spec"].get("holderIdentity") or "" for lease in self.get("leases.coordination.k8s.io") if lease["metadata"]["name"] == RELEASE]
-        return next((pod for pod in self.pods() if held and held[0].startswith(pod["metadata"]["name"])), None)
+    def holder(self):
+        """Who leads, as the lease names it: the pod and a number of its process; None while nobody does."""
+        held = [lease["spec"].get("holderIdentity") for lease in self.get("leases.coordination.k8s.io") if lease["metadata"]["name"] == RELEASE]
+        return held[0] if held else None
 
     def audit(self):
         """What the operator's ServiceAccount did, one line of the audit log each."""
         user = f"system:serviceaccount:{SYSTEM}:{RELEASE}"
-        return [line for line in map(json.loads, open(self.bed["audit"])) if line["user"]["username"] == user]
+        lines = map(json.loads, pathlib.Path(self.bed["audit"]).read_text().splitlines())
+        return [line for line in lines if line["user"]["username"] == user]
