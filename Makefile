@@ -11,7 +11,7 @@ HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 IMAGE := ghcr.io/tributary-dev/tributary:$(VERSION)
 ARCHIVE := tributary-$(VERSION).oci.tar
 
-.PHONY: help demo demo-down test test-bed test-pods image generate lint mutants soak bench build
+.PHONY: help demo demo-down test test-bed test-pods image generate lint mutants soak bench scale build
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -56,3 +56,6 @@ soak: ## the reliability programme in its whole form (hours); writes docs/reliab
 
 bench: ## the operator beside the raw floor, with its aims (optimised build: 14 minutes the first time)
 	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run --no-aws -- cargo bench --locked --bench rules
+
+scale: ## what 100, 1,000 and 10,000 rules cost, each per object (half an hour)
+	@BENCH_SCALE=100,1000,10000 CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run --no-aws -- cargo bench --locked --bench rules

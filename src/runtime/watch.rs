@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -98,11 +99,24 @@ fn trigger<K: Resource>(object: &K) -> String {
     format!("{:?} {:?} {:?} {:?}", meta.uid, meta.generation, meta.deletion_timestamp, meta.annotations)
 }
 
+/// Only whether a text is another one is asked, of every object there is: its hash takes a hundredth of the memory.
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What nobody reads and each object in memory would carry along.
+fn slim<K: Resource>(object: &mut Guarded<K>) {
+    object.managed_fields_mut().clear();
+    object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
+}
+
 struct Watch<K: Edges> {
     own: Queue<K>,
     queues: Queues,
     view: View,
-    seen: HashMap<ObjectRef<Guarded<K>>, (String, String)>,
+    seen: HashMap<ObjectRef<Guarded<K>>, (u64, u64)>,
 }
 
 /// The API server ends a watch after this many seconds: a connection that died silently is noticed by then.
@@ -125,7 +139,7 @@ pub async fn run<K: Edges>(
     let part = format!("{} watch", K::KIND);
     health.waiting(&part, "the first list of objects");
     let config = watcher::Config::default().timeout(WATCH_SECONDS);
-    let stream = watcher(Api::<Guarded<K>>::all(client), config).default_backoff().modify(|object| object.managed_fields_mut().clear());
+    let stream = watcher(Api::<Guarded<K>>::all(client), config).default_backoff().modify(slim);
     let mut stream = std::pin::pin!(stream);
     let here = |namespace: Option<&String>| namespace.is_none_or(|namespace| matches(&namespaces, namespace));
     let watched = |object: &Guarded<K>| {
@@ -184,8 +198,8 @@ impl<K: Edges> Watch<K> {
     /// Returns whether others see a change.
     fn seen(&mut self, object: &Guarded<K>, wake_others: bool) -> bool {
         let reference = ObjectRef::from_obj(object);
-        let now = (trigger(object), object.0.as_ref().map_or_else(ToString::to_string, Edges::outward));
-        let before = self.seen.insert(reference.clone(), now.clone());
+        let now = (hash(&trigger(object)), hash(&object.0.as_ref().map_or_else(ToString::to_string, Edges::outward)));
+        let before = self.seen.insert(reference.clone(), now);
         if before.as_ref().is_none_or(|before| before.0 != now.0) {
             self.own.send(reference);
         }

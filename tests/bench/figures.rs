@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::settings::Settings;
 
 struct Figure {
-    name: &'static str,
+    name: String,
     value: f64,
     unit: &'static str,
     /// At most this much.
@@ -54,8 +54,8 @@ impl Report {
         Self { about, figures: vec![], details: Map::new() }
     }
 
-    pub fn figure(&mut self, name: &'static str, value: f64, unit: &'static str, aim: Option<f64>) {
-        self.figures.push(Figure { name, value, unit, aim });
+    pub fn figure(&mut self, name: impl Into<String>, value: f64, unit: &'static str, aim: Option<f64>) {
+        self.figures.push(Figure { name: name.into(), value, unit, aim });
     }
 
     pub fn detail(&mut self, name: &str, value: Value) {

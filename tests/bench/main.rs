@@ -10,6 +10,7 @@ mod operator;
 mod partner;
 mod phases;
 mod ready;
+mod scale;
 mod settings;
 mod standin;
 
@@ -31,14 +32,16 @@ async fn bench() -> Result<()> {
     let settings = Settings::from_env()?;
     let cluster = Cluster::prepare().await?;
     let mut report = Report::new(&settings);
-    if settings.rules > 0 {
-        phases::without_bucket(&cluster, &settings, &mut report).await?;
+    if settings.scale.is_empty() {
+        if settings.rules > 0 {
+            phases::without_bucket(&cluster, &settings, &mut report).await?;
+            phases::with_bucket(&cluster, &settings, &mut report).await?;
+        }
+        partner::waiting(&cluster, &settings, &mut report).await?;
+        partner::sinks(&cluster, &settings, &mut report).await?;
+    } else {
+        scale::run(&cluster, &settings, &mut report).await?;
     }
-    if settings.rules > 0 {
-        phases::with_bucket(&cluster, &settings, &mut report).await?;
-    }
-    partner::waiting(&cluster, &settings, &mut report).await?;
-    partner::sinks(&cluster, &settings, &mut report).await?;
     println!("{}", report.table());
     let path = settings.json.clone();
     std::fs::write(&path, format!("{:#}\n", report.json()))?;

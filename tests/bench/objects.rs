@@ -16,8 +16,11 @@ use crate::{
     standin::{ACCOUNT, REGION},
 };
 
-/// Buses, and sinks: the rules of a bus all send to the sink of its number.
-pub const BUSES: usize = 4;
+/// Buses, and as many sinks: the rules of a bus all send to the sink of its number. At most 250 rules a bus, for AWS takes 300.
+pub fn buses(rules: usize) -> usize {
+    rules.div_ceil(250).max(4)
+}
+
 pub const NAMESPACE: &str = "bench";
 const AT_ONCE: usize = 16;
 
@@ -44,18 +47,18 @@ fn sink(n: usize) -> Value {
     })
 }
 
-fn rule(n: usize) -> Value {
+fn rule(n: usize, buses: usize) -> Value {
     json!({
         "metadata": {"name": format!("rule-{n:04}")},
         "spec": {
-            "busRef": {"name": format!("bus-{}", n % BUSES)},
+            "busRef": {"name": format!("bus-{}", n % buses)},
             "description": format!("Services of shard {n} are back"),
             "eventPattern": {
                 "source": ["com.mycompany.myapp"],
                 "detail-type": ["service_status"],
                 "detail": {"status": ["restored"], "shard": [n]},
             },
-            "targets": [{"name": "queue", "sinkRef": {"name": format!("work-{}", n % BUSES)}}],
+            "targets": [{"name": "queue", "sinkRef": {"name": format!("work-{}", n % buses)}}],
         },
     })
 }
@@ -111,9 +114,10 @@ pub async fn create_kind(client: &Client, kind: &str, objects: impl Iterator<Ite
 /// Writes everything into the API server; no operator runs meanwhile.
 pub async fn create(client: &Client, rules: usize, endpoint: &str) -> Result<()> {
     prepare(client, endpoint).await?;
-    create_kind(client, "EventBus", (0..BUSES).map(bus)).await?;
-    create_kind(client, "EventSink", (0..BUSES).map(sink)).await?;
-    create_kind(client, "EventRule", (0..rules).map(rule)).await
+    let buses = buses(rules);
+    create_kind(client, "EventBus", (0..buses).map(bus)).await?;
+    create_kind(client, "EventSink", (0..buses).map(sink)).await?;
+    create_kind(client, "EventRule", (0..rules).map(|n| rule(n, buses))).await
 }
 
 /// Deletes the subscriptions, then the account, and waits until they are gone.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::{Result, objects::NAMESPACE, say, standin::ACCOUNT};
 
-const PATIENCE: Duration = Duration::from_mins(4);
+const PATIENCE: Duration = Duration::from_mins(20);
 
 #[derive(Clone, Debug, Deserialize)]
 struct Seen {

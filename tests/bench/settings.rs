@@ -10,6 +10,8 @@ pub struct Settings {
     pub rules: usize,
     /// `BENCH_THROTTLED_RULES`: the same where the stand-in throttles.
     pub throttled_rules: usize,
+    /// `BENCH_SCALE`, such as `100,1000,10000`: only what these numbers of rules cost, one after the other.
+    pub scale: Vec<usize>,
     /// `BENCH_IN_FLIGHT`: AWS calls in flight, the operator's and the floor's. 10 is what the strongest peer was measured with.
     pub in_flight: usize,
     /// `BENCH_LATENCY_MS`: of each AWS call.
@@ -31,8 +33,11 @@ impl Settings {
     pub fn from_env() -> Result<Self> {
         let rules = number("BENCH_RULES", 1_000)?;
         let latency = number("BENCH_LATENCY_MS", 30)?;
+        let scale = std::env::var("BENCH_SCALE").unwrap_or_default();
+        let scale = scale.split(',').filter(|text| !text.is_empty()).map(str::parse).collect::<std::result::Result<_, _>>()?;
         Ok(Self {
             rules,
+            scale,
             throttled_rules: number("BENCH_THROTTLED_RULES", rules.min(300))?,
             in_flight: number("BENCH_IN_FLIGHT", 10)?,
             latency: Duration::from_millis(u64::try_from(latency)?),

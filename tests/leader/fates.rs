@@ -99,7 +99,7 @@ async fn row(id: &'static str, what: &'static str, fate: Fate, bar: f64, trials:
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_is_told_to_end_gives_the_lease_back() {
     let what = "SIGTERM to the leader under load, 2 or 3 replicas: the next leads within 3 s, no call of the old one after that, nothing left behind";
-    row("L1-ended", what, Fate::Ended, 3.0, form(3, 50)).await;
+    row("L1-ended", what, Fate::Ended, 3.0, form(3, std::env::var("LEADER_TRIALS").map_or(50, |n| n.parse().unwrap()))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,7 +109,7 @@ async fn a_leader_that_is_killed_is_followed() {
         "SIGKILL to the leader under load: the next leads within 20 s, nothing doubled or left behind",
         Fate::Killed,
         20.0,
-        form(3, 50),
+        form(3, std::env::var("LEADER_TRIALS").map_or(50, |n| n.parse().unwrap())),
     )
     .await;
 }
@@ -117,11 +117,11 @@ async fn a_leader_that_is_killed_is_followed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_was_stopped_past_its_lease_writes_nothing_when_it_wakes() {
     let what = "SIGSTOP to the leader under load, SIGCONT once the next one writes: no AWS call of the old one after the lease is lost";
-    row("L1-stopped", what, Fate::Stopped, 20.0, form(3, 50)).await;
+    row("L1-stopped", what, Fate::Stopped, 20.0, form(3, std::env::var("LEADER_TRIALS").map_or(50, |n| n.parse().unwrap()))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_is_cut_off_stops_before_the_next_one_starts() {
     let what = "leader cut off from the API server under load, AWS in reach: it stops by itself before the next one leads, and stands by when mended";
-    row("L1-cut-off", what, Fate::CutOff, 20.0, form(3, 50)).await;
+    row("L1-cut-off", what, Fate::CutOff, 20.0, form(3, std::env::var("LEADER_TRIALS").map_or(50, |n| n.parse().unwrap()))).await;
 }
