@@ -23,7 +23,7 @@ use crate::{
 /// Long enough that none happens.
 const NEVER: &str = "1000000";
 /// Between two sweeps, where sweeps are measured.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_mins(1);
 
 /// What one number of objects costs.
 struct Cost {
