@@ -83,36 +83,37 @@ def is_ready(pod):
 
 
 class Logs:
-    """All that the pods say from now on, though they are gone at the end."""
-    def __init__(self, scratch):
-        self.folder = pathlib.Path(scratch) / "pod-logs"
-        self.folder.mkdir(exist_ok=True)
-        self._followers = {}
+    """All that the containers say, though they are gone at the end: their files on the node are kept open. `kubectl logs --follow` would add
+    words of its own when a container goes."""
+    def __init__(self):
+        self._files = {}
 
     def follow(self, pods):
-        for name in {pod["metadata"]["name"] for pod in pods} - set(self._followers):
-            with open(self.folder / name, "w") as out:
-                self._followers[name] = subprocess.Popen(["kubectl", "logs", "--follow", "-n", SYSTEM, name], stdout=out, stderr=subprocess.DEVNULL,
-                                                         stdin=subprocess.DEVNULL)
+        for pod in pods:
+            name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+            for path in pathlib.Path(f"/var/log/pods/{SYSTEM}_{name}_{uid}").glob("*/*.log"):
+                if path not in self._files:
+                    self._files[path] = (name, open(path))
+
+    def lines(self):
+        """(pod, line), without what the runtime puts before each: time, stream, F for a whole line."""
+        for name, file in self._files.values():
+            file.seek(0)
+            yield from ((name, line.split(" ", 3)[3]) for line in file.read().split("\n")[:-1])
 
     def bad(self):
         """Lines that are errors, warnings of anything but the machine's slowness, or no JSON (a panic)."""
         found = []
-        for file in sorted(self.folder.iterdir()):
-            for line in file.read_text().splitlines():
-                try:
-                    told = json.loads(line)
-                    fine = told["level"] in ("INFO", "DEBUG", "TRACE") or told["level"] == "WARN" and told["message"].startswith(SLOW)
-                except (ValueError, KeyError):
-                    fine = False
-                if not fine:
-                    found.append(f"{file.name}: {line}")
+        for name, line in self.lines():
+            try:
+                told = json.loads(line)
+                fine = told["level"] in ("INFO", "DEBUG", "TRACE") or told["level"] == "WARN" and told["message"].startswith(SLOW)
+            except (ValueError, KeyError, TypeError):
+                fine = False
+            if not fine:
+                found.append(f"{name}: {line}")
         return found
 
-    def lines(self):
-        return sum(len(file.read_text().splitlines()) for file in self.folder.iterdir())
-
     def end(self):
-        for follower in self._followers.values():
-            follower.kill()
-            follower.wait()
+        for _, file in self._files.values():
+            file.close()
