@@ -5,7 +5,13 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 BED := python3 tests/bed/bed.py
 TRIBUTARY := $(CARGO_TARGET_DIR)/debug/tributary
 
-.PHONY: help demo demo-down test test-bed generate lint mutants soak bench scale build
+# The image of a release is linked statically: it holds the operator and the certificates that this machine trusts, and nothing else.
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+IMAGE := ghcr.io/tributary-dev/tributary:$(VERSION)
+ARCHIVE := tributary-$(VERSION).oci.tar
+
+.PHONY: help demo demo-down test test-bed test-pods image generate lint mutants soak bench scale build
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,6 +31,16 @@ test: ## all tests
 
 test-bed: ## the tests of the bed itself
 	@python3 -m unittest discover -s tests/bed
+
+test-pods: build ## the chart with its image in real pods, on a node in namespaces of its own; needs root. TRIBUTARY_IMAGE=FILE: an archive of `make image`
+	@$(BED) run --node -- python3 -m unittest discover -v -s tests/pods
+
+image: ## the image as an OCI archive, without Docker (optimised build: 14 minutes the first time)
+	@RUSTFLAGS='-C target-feature=+crt-static' CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-static cargo build --locked --release --target $(HOST)
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) python3 tests/bed/image.py $(CARGO_TARGET_DIR)-static/$(HOST)/release/tributary $(ARCHIVE) --name $(IMAGE) \
+		--label org.opencontainers.image.title=tributary --label org.opencontainers.image.licenses=Apache-2.0 \
+		--label org.opencontainers.image.source=https://github.com/tributary-dev/tributary \
+		--label org.opencontainers.image.version=$(VERSION) --label org.opencontainers.image.revision=$$(git rev-parse HEAD)
 
 generate: ## CRDs, RBAC rules, the chart's copies and the API reference, from the Rust types
 	@cargo run --locked --quiet -- generate .

@@ -20,7 +20,9 @@ REQUIREMENTS = HERE / "requirements.txt"
 KUBERNETES = "v1.34.4"
 # kubectl is for the demo and for people; helm comes with the Go build only, prebuilt sets lack it.
 REQUIRED = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
-APPLETS = REQUIRED + ("helm",)
+# Of a node (bed.py run --node), and in our own build only as well.
+NODE = ("kube-scheduler", "kubelet")
+APPLETS = REQUIRED + ("helm",) + NODE
 
 
 class AcquireError(Exception):
@@ -34,7 +36,7 @@ def cache_dir():
     return path
 
 
-def _digest(*files):
+def digest(*files):
     total = hashlib.sha256()
     for file in files:
         total.update(file.read_bytes())
@@ -42,7 +44,7 @@ def _digest(*files):
 
 
 @contextlib.contextmanager
-def _lock(name, say):
+def lock(name, say):
     """One builder at a time; the others wait and then find the work done."""
     with open(cache_dir() / f"{name}.lock", "w") as handle:
         try:
@@ -67,6 +69,14 @@ def binaries(say):
     return _build(say)
 
 
+def node(say):
+    """The same with a node's parts."""
+    found = binaries(say)
+    if missing := [name for name in NODE if not os.access(found / name, os.X_OK)]:
+        raise AcquireError(f"{found} lacks {', '.join(missing)}: a node needs our own build (unset KUBEBUILDER_ASSETS)")
+    return found
+
+
 def _prebuilt():
     """KUBEBUILDER_ASSETS, then what setup-envtest has installed. Both lack the controller-manager unless someone
     added it, and without that there is no garbage collection and no ServiceAccount: then we build.
@@ -84,20 +94,20 @@ def _prebuilt():
 
 
 def _build(say):
-    target = cache_dir() / f"controlplane-{_digest(SOURCE / 'go.mod', SOURCE / 'go.sum', SOURCE / 'main.go')}"
+    target = cache_dir() / f"controlplane-{digest(SOURCE / 'go.mod', SOURCE / 'go.sum', SOURCE / 'main.go')}"
     if _complete(target):
         return target
     if not shutil.which("go"):
         raise AcquireError("no control plane: install Go 1.25 or later, or point KUBEBUILDER_ASSETS at a directory with "
                            + ", ".join(REQUIRED))
-    with _lock("controlplane", say):
+    with lock("controlplane", say):
         if _complete(target):
             return target
         target.mkdir(parents=True, exist_ok=True)
         binary, fresh = target / "controlplane", target / f"controlplane.{os.getpid()}.tmp"
         if not binary.exists():
-            say("control plane: building Kubernetes from the Go module proxy, once: about 6 minutes on two cores "
-                "(140 MB, then cached)")
+            say("control plane: building Kubernetes from the Go module proxy, once: about 7 minutes on two cores "
+                "(170 MB, then cached)")
             began = time.monotonic()
             major, minor, _ = KUBERNETES.lstrip("v").split(".")
             # Without these a client sees version v0.0.0, and helm and kubectl refuse to work with it.
@@ -119,11 +129,11 @@ def _build(say):
 
 def python(say):
     """The interpreter of a virtual environment with the pinned requirements."""
-    target = cache_dir() / f"venv-{_digest(REQUIREMENTS)}"
+    target = cache_dir() / f"venv-{digest(REQUIREMENTS)}"
     interpreter, done_mark = target / "bin" / "python", target / ".complete"
     if done_mark.exists():
         return interpreter
-    with _lock("venv", say):
+    with lock("venv", say):
         if done_mark.exists():
             return interpreter
         say("AWS emulator: installing MiniStack from PyPI, once: about 20 seconds (then cached)")

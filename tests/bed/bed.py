@@ -4,9 +4,11 @@
   bed.py up [--state DIR] [--no-aws]                   start, wait until ready, write DIR/bed.json (default DIR: .bed)
   bed.py down [--state DIR]                            end what `up` started, remove DIR
   bed.py run [--state DIR] [--no-aws] -- COMMAND...    up in a fresh directory, run COMMAND, always down; its exit code
+  bed.py run --node [--no-aws] -- COMMAND...           the same with a node that runs pods, all in namespaces of its own; 69 where that cannot be
   bed.py prepare                                       only fetch and build, into the cache
 """
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -18,13 +20,18 @@ import tempfile
 import time
 
 import acquire
+import runtime
+import sandbox
 from acquire import AcquireError
 from cloud import Cloud
 from cluster import Cluster
+from node import Node
 from parts import PartError, Parts, die_with, start_time
 
 REPOSITORY = acquire.HERE.parent.parent
 TEMPORARY = "tributary-bed-run-"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+UNABLE = os.EX_UNAVAILABLE
 ATTEMPTS = 3        # a port that we found free may be taken when the part binds it
 
 
@@ -38,8 +45,8 @@ def say(text):
     print(f"bed: {text}", file=sys.stderr, flush=True)
 
 
-def up(state, aws=True, tied=False):
-    """Start everything; on any failure nothing is left behind."""
+def up(state, aws=True, tied=False, node=None):
+    """Start everything; on any failure nothing is left behind. `node`: a Node, only in namespaces of our own."""
     if (state / Parts.MARK).exists():
         old = Parts(state)
         if (state / "bed.json").exists() and old.table and all(old.alive(name) for name in old.table):
@@ -56,7 +63,7 @@ def up(state, aws=True, tied=False):
         parts = Parts(state, tied)
         parts.save()
         try:
-            return _start(state, parts, binaries, interpreter, began)
+            return _start(state, parts, binaries, interpreter, began, node)
         except PartError as error:
             parts.stop()
             shutil.rmtree(state)
@@ -69,22 +76,27 @@ def up(state, aws=True, tied=False):
             raise
 
 
-def _start(state, parts, binaries, interpreter, began):
+def _start(state, parts, binaries, interpreter, began, node=None):
     say("starting etcd, kube-apiserver, kube-controller-manager" + (", AWS stand-in, journal proxy" if interpreter else "")
         + ": about 10 seconds")
-    cluster = Cluster(state, binaries, parts)
-    cloud = Cloud(parts, interpreter) if interpreter else None
+    cluster = Cluster(state, binaries, parts, sandbox.NODE if node else None)
+    cloud = Cloud(parts, interpreter, *([sandbox.NODE] if node else [])) if interpreter else None
     cluster.start()
+    if node:
+        node.start(binaries, parts, cluster)
     if cloud:
         cloud.start()
         cloud.wait()
         say(f"AWS stand-in ready after {time.monotonic() - began:.1f} s: {cloud.url}")
     cluster.wait()
     say(f"control plane ready after {time.monotonic() - began:.1f} s: {cluster.url}")
+    if node:
+        node.wait()
+        say(f"node ready after {time.monotonic() - began:.1f} s")
     description = {
         "kubeconfig": str(cluster.kubeconfig), "apiserver": cluster.url, "bin": str(binaries),
         "aws": cloud.url if cloud else None, "emulator": cloud.emulator if cloud else None,
-        "audit": str(cluster.audit), "logs": str(parts.logs), "parts": parts.table}
+        "audit": str(cluster.audit), "logs": str(parts.logs), "parts": parts.table, "ctr": node.ctr if node else None}
     fresh = state / ".bed.json"
     fresh.write_text(json.dumps(description, indent=1) + "\n")
     fresh.rename(state / "bed.json")
@@ -106,6 +118,8 @@ def _sweep():
         except (OSError, ValueError):
             continue
         if start_time(owner["pid"]) != owner["started"] and state.stat().st_uid == os.getuid():
+            with contextlib.suppress(OSError):
+                sandbox.clear(state.name)
             shutil.rmtree(state, ignore_errors=True)
 
 
@@ -113,26 +127,66 @@ def _raise_on_signal(number, _frame):
     raise Interrupted(number)
 
 
-def run(state, aws, command):
-    """up, COMMAND, down. The parts are tied to this process, so even SIGKILL leaves none of them behind."""
-    temporary = None
-    if state is None:
-        _sweep()
-        temporary = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY))
-        (temporary / "owner.json").write_text(json.dumps({"pid": os.getpid(), "started": start_time(os.getpid())}))
-        state = temporary / "bed"
+@contextlib.contextmanager
+def _temporary():
+    """A directory that the next run removes if we are killed before we can."""
+    _sweep()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY))
+    (folder / "owner.json").write_text(json.dumps({"pid": os.getpid(), "started": start_time(os.getpid())}))
     try:
-        up(state, aws, tied=True)
+        yield folder
+    finally:
+        _deaf()
+        sandbox.clear(folder.name)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _deaf():
+    """A second Ctrl-C must not stop the clearing up."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def run(state, aws, command, node=None):
+    """up, COMMAND, down. The parts are tied to this process, so even SIGKILL leaves none of them behind."""
+    try:
+        up(state, aws, tied=True, node=node)
         about = json.loads((state / "bed.json").read_text())
         env = {**os.environ, "TRIBUTARY_BED": str(state / "bed.json"), "KUBECONFIG": about["kubeconfig"],
                "PATH": f"{about['bin']}{os.pathsep}{os.environ.get('PATH', '')}"}
         return _command(command, env)
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)       # a second Ctrl-C must not stop the clearing up
+        _deaf()
         down(state)
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def run_with_node(folder, aws, command):
+    """The same in namespaces of its own. All that needs the network is fetched before we go in there."""
+    sandbox.check()
+    try:
+        acquire.node(say)
+        runtime.runtime(say)
+    except AcquireError as error:
+        raise sandbox.Unable(str(error)) from error
+    if aws:
+        acquire.python(say)
+    inside = ["run", "--inside", folder, *([] if aws else ["--no-aws"]), "--", *command]
+    child = sandbox.enter([sys.executable, __file__, *inside])
+    try:
+        return child.wait()
+    finally:
+        child.kill()
+        child.wait()
+
+
+def _inside(folder, aws, command):
+    """Process 1 of the namespaces: when it ends, so does everything in there."""
+    scratch = folder / "node"
+    sandbox.furnish(scratch)
+    try:
+        return run(folder / "bed", aws, command, Node(scratch, runtime.runtime(say), folder.name))
+    except PartError as error:
+        raise sandbox.Unable(f"no node came up: {error}") from error
 
 
 def _command(command, env):
@@ -167,6 +221,8 @@ def main():
     parser.add_argument("verb", choices=("up", "down", "run", "prepare"))
     parser.add_argument("--state", type=lambda text: pathlib.Path(text).resolve())
     parser.add_argument("--no-aws", action="store_true")
+    parser.add_argument("--node", action="store_true")
+    parser.add_argument("--inside", type=pathlib.Path, help=argparse.SUPPRESS)
     ours, command = sys.argv[1:], []
     if "--" in ours:
         cut = ours.index("--")
@@ -174,12 +230,20 @@ def main():
     chosen = parser.parse_args(ours)
     if (chosen.verb == "run") != bool(command):
         parser.error("run, and only run, takes -- COMMAND...")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if chosen.node and (chosen.verb != "run" or chosen.state):
+        parser.error("--node is for run, without --state")
+    for number in SIGNALS:
         signal.signal(number, _raise_on_signal)
     default = REPOSITORY / ".bed"
     try:
         if chosen.verb == "run":
-            return run(chosen.state, not chosen.no_aws, command)
+            aws = not chosen.no_aws
+            if chosen.inside:
+                return _inside(chosen.inside, aws, command)
+            if chosen.state:
+                return run(chosen.state, aws, command)
+            with _temporary() as folder:
+                return run_with_node(folder, aws, command) if chosen.node else run(folder / "bed", aws, command)
         if chosen.verb == "up":
             up(chosen.state or default, not chosen.no_aws)
             say(f"up: {chosen.state or default}/bed.json")
@@ -190,6 +254,9 @@ def main():
             acquire.python(say)
             say("prepared")
         return 0
+    except sandbox.Unable as error:
+        say(f"no pods on this machine: {error}")
+        return UNABLE
     except (AcquireError, PartError, FileNotFoundError) as error:
         say(str(error))
         return 1

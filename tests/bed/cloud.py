@@ -19,17 +19,19 @@ def answers(url):
 
 
 class Cloud:
-    def __init__(self, parts, interpreter):
-        self.parts, self.python = parts, interpreter
+    def __init__(self, parts, interpreter, host="127.0.0.1"):
+        """`host`: where the proxy listens; what pods can reach, when there are any."""
+        self.parts, self.python, self.host = parts, interpreter, host
 
     def start(self):
         emulator, front = free_port(), free_port()
-        self.emulator, self.url = f"http://127.0.0.1:{emulator}", f"http://127.0.0.1:{front}"
+        self.emulator, self.url = f"http://127.0.0.1:{emulator}", f"http://{self.host}:{front}"
         temporary = self.parts.state / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
         self.parts.start("aws-standin", [self.python, HERE / "standin" / "main.py", "--port", emulator], gentle=True,
                          env={"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(temporary)})
-        self.parts.start("aws-proxy", [sys.executable, HERE / "proxy.py", "--port", front, "--upstream", f"127.0.0.1:{emulator}"])
+        self.parts.start("aws-proxy", [sys.executable, HERE / "proxy.py", "--host", self.host, "--port", front, "--upstream",
+                                       f"127.0.0.1:{emulator}"])
 
     def wait(self, seconds=60):
         self.parts.wait("aws-standin", lambda: answers(f"{self.emulator}/_emu/settings"), seconds)

@@ -1,6 +1,6 @@
 """Test bed, step 3a: a Kubernetes control plane on loopback: etcd, kube-apiserver with RBAC, kube-controller-manager.
 
-No nodes: nothing runs as a pod here, but everything that the API server decides (validation, CEL, RBAC, tokens) and the
+Without a node (node.py) nothing runs as a pod, but everything that the API server decides (validation, CEL, RBAC, tokens) and the
 controllers do (garbage collection, namespaces, ServiceAccounts) is real.
 """
 import json
@@ -13,6 +13,8 @@ import urllib.request
 from parts import free_port
 
 SERVICES = "10.96.0.0/24"
+# user: its group. The last two are there for a node, if there is one.
+USERS = {"bed-admin": "system:masters", "system:kube-controller-manager": "", "system:kube-scheduler": "", "system:node:bed": "system:nodes"}
 # Who read a Secret, and everything that ServiceAccounts did; the controllers' own chatter is left out.
 AUDIT_POLICY = """apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -62,7 +64,7 @@ def _certificates(pki):
     _openssl("pkey", "-in", "sa.key", "-pubout", "-out", "sa.pub", cwd=pki)
 
 
-def _kubeconfig(path, server, ca, user, token):
+def kubeconfig(path, server, ca, user, token):
     # JSON is YAML; written whole and private, for it holds a token that may do everything.
     path.touch(mode=0o600)
     path.write_text(json.dumps({
@@ -73,16 +75,18 @@ def _kubeconfig(path, server, ca, user, token):
 
 
 class Cluster:
-    def __init__(self, state, binaries, parts):
-        self.state, self.bin, self.parts = state, binaries, parts
+    def __init__(self, state, binaries, parts, node=None):
+        """`node`: the address that a node has and that is not loopback; only in a network namespace of our own."""
+        self.state, self.bin, self.parts, self.node = state, binaries, parts, node
         self.kubeconfig, self.audit = state / "kubeconfig", state / "audit.log"
-        self._admin, self._manager = secrets.token_hex(24), secrets.token_hex(24)
+        self.tokens = {user: secrets.token_hex(24) for user in USERS}
 
     def start(self):
         """Start all three at once; they wait for each other better than we could order them."""
         pki = self.state / "pki"
         _certificates(pki)
-        client, peer, port = free_port(), free_port(), free_port()
+        # With a node: the port of the Service `kubernetes`, whose address is the namespace's own.
+        client, peer, port = free_port(), free_port(), 443 if self.node else free_port()
         self.url = f"https://127.0.0.1:{port}"
         etcd = f"http://127.0.0.1:{client}"
         self.parts.start("etcd", [
@@ -91,21 +95,24 @@ class Cluster:
             "--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}", "--initial-cluster", f"bed=http://127.0.0.1:{peer}"])
         tokens, policy = self.state / "tokens.csv", self.state / "audit-policy.yaml"
         tokens.touch(mode=0o600)
-        tokens.write_text(f"{self._admin},bed-admin,bed-admin,system:masters\n{self._manager},system:kube-controller-manager,kcm,\n")
+        tokens.write_text("".join(f"{self.tokens[user]},{user},{user},{group}\n" for user, group in USERS.items()))
         policy.write_text(AUDIT_POLICY)
         self.audit.touch()
         self.parts.start("kube-apiserver", [
-            self.bin / "kube-apiserver", f"--etcd-servers={etcd}", "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1",
+            self.bin / "kube-apiserver", f"--etcd-servers={etcd}", f"--bind-address={'0.0.0.0' if self.node else '127.0.0.1'}",
+            f"--advertise-address={self.node or '127.0.0.1'}",
             # Loopback is no valid endpoint address, and nobody in this cluster needs the endpoint.
             "--endpoint-reconciler-type=none", f"--secure-port={port}", f"--service-cluster-ip-range={SERVICES}",
-            "--authorization-mode=RBAC", f"--token-auth-file={tokens}", f"--cert-dir={pki}",
+            *(["--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--kubelet-preferred-address-types=InternalIP"]
+              if self.node else ["--authorization-mode=RBAC"]),
+            f"--token-auth-file={tokens}", f"--cert-dir={pki}",
             f"--tls-cert-file={pki / 'server.crt'}", f"--tls-private-key-file={pki / 'server.key'}",
             f"--service-account-key-file={pki / 'sa.pub'}", f"--service-account-signing-key-file={pki / 'sa.key'}",
             "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
             f"--audit-policy-file={policy}", f"--audit-log-path={self.audit}", "--audit-log-maxsize=2000",
             "--max-requests-inflight=3000", "--max-mutating-requests-inflight=1500", "--profiling=false"])
-        _kubeconfig(self.kubeconfig, self.url, pki / "ca.crt", "bed-admin", self._admin)
-        _kubeconfig(self.state / "kcm.kubeconfig", self.url, pki / "ca.crt", "kcm", self._manager)
+        kubeconfig(self.kubeconfig, self.url, pki / "ca.crt", "bed-admin", self.tokens["bed-admin"])
+        kubeconfig(self.state / "kcm.kubeconfig", self.url, pki / "ca.crt", "kcm", self.tokens["system:kube-controller-manager"])
         self._start_manager()
 
     def _start_manager(self):
@@ -119,17 +126,18 @@ class Cluster:
 
     def wait(self, seconds=90):
         self.parts.wait("etcd", lambda: True, 1)
-        self.parts.wait("kube-apiserver", lambda: self._get("/readyz"), seconds)
+        self.parts.wait("kube-apiserver", lambda: self.get("/readyz"), seconds)
         # The manager gives up when the API server takes longer than its ten seconds: then start it once more.
-        self.parts.wait("kube-controller-manager", lambda: self._get("/api/v1/namespaces/default/serviceaccounts/default"), seconds,
+        self.parts.wait("kube-controller-manager", lambda: self.get("/api/v1/namespaces/default/serviceaccounts/default"), seconds,
                         restart=self._start_manager)
 
-    def _get(self, path):
+    def get(self, path):
+        """What the API server says, None when it does not or not with 200."""
         context = ssl.create_default_context(cafile=self.state / "pki" / "ca.crt")
-        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self._admin}"})
+        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self.tokens['bed-admin']}"})
         try:
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
             with opener.open(request, timeout=5) as answer:
-                return answer.status == 200
+                return answer.read() if answer.status == 200 else None
         except (urllib.error.URLError, OSError):
-            return False
+            return None

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Journal proxy, part 4: stands in front of the AWS stand-in, writes down every call and injects faults. Stdlib only.
 
-usage: proxy.py --port PORT --upstream HOST:PORT
+usage: proxy.py --port PORT --upstream HOST:PORT [--host ADDRESS]
 It knows nothing of how the stand-in works, and so is a witness that the stand-in cannot fool. It never sends a request
 twice: a call the stand-in dropped is a broken connection for the caller too. The control interface is in README.md.
 """
@@ -163,10 +163,10 @@ class Proxy:
         return wire.answer(status, json.dumps(value, default=str).encode())
 
 
-async def serve(port, upstream):
+async def serve(listen, port, upstream):
     host, _, upstream_port = upstream.rpartition(":")
     proxy = Proxy(Upstream(host, int(upstream_port)))
-    server = await asyncio.start_server(proxy.client, "127.0.0.1", port, limit=LIMIT, backlog=1024)
+    server = await asyncio.start_server(proxy.client, listen, port, limit=LIMIT, backlog=1024)
     async with server:
         await server.serve_forever()
 
@@ -175,8 +175,9 @@ if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--port", type=int, required=True)
     arguments.add_argument("--upstream", required=True)
+    arguments.add_argument("--host", default="127.0.0.1")
     chosen = arguments.parse_args()
     try:
-        asyncio.run(serve(chosen.port, chosen.upstream))
+        asyncio.run(serve(chosen.host, chosen.port, chosen.upstream))
     except KeyboardInterrupt:
         pass

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`make mutants`: applies each patch to a copy of the tree and sees the test that it names go red.
 
-A patch begins with `# invariant: ...` and `# test: TARGET::PATH` (TARGET is a test target, or lib for a unit test). A mutant is
+A patch begins with `# invariant: ...` and `# test: TARGET::PATH` (TARGET is a test target, lib for a unit test, or pods). A mutant is
 caught when the named test ran and failed; one that does not compile or does not apply is an error of the patch, one whose test stays
 green is a hole in the tests. All named tests must be green without a patch first. `run.py NAME...` takes only patches with that text.
 """
@@ -33,6 +33,15 @@ def copy_tree(to):
             shutil.copy2(ROOT / name, to / name)
 
 
+def run_pods(tree, test, env):
+    """The same for tests/pods: one installation's life, so everything before the named test runs too. Needs what real pods need."""
+    built = subprocess.run(["cargo", "build", "--locked", "--quiet"], cwd=tree, capture_output=True, text=True, env=env)
+    command = [sys.executable, "tests/bed/bed.py", "run", "--node", "--", sys.executable, "-m", "unittest", "discover", "-v", "-f", "-s", "tests/pods"]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, env=env) if built.returncode == 0 else built
+    text = done.stdout + done.stderr
+    return re.search(rf"^{test} \(", text, re.M) is not None, re.search(rf"^(FAIL|ERROR): {test} ", text, re.M) is None, text
+
+
 def run_test(tree, target, test):
     """Whether the test ran, whether it passed, and what it said."""
     cargo = ["cargo", "test", "--locked", "--quiet", *(["--lib"] if target == "lib" else ["--test", target]), "--", "--exact", test]
@@ -40,8 +49,11 @@ def run_test(tree, target, test):
         cargo = cargo[:-2] + [test]
     # A target folder of its own: the same artifact names in the shared one would be mutants for everybody else.
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "tributary/target-mutants"
+    env = {**os.environ, "RUST_BACKTRACE": "0", "CARGO_TARGET_DIR": str(cache)}
+    if target == "pods":
+        return run_pods(tree, test, env)
     bed = [] if target == "lib" else [sys.executable, "tests/bed/bed.py", "run", "--"]
-    done = subprocess.run([*bed, *cargo], cwd=tree, capture_output=True, text=True, env={**os.environ, "RUST_BACKTRACE": "0", "CARGO_TARGET_DIR": str(cache)})
+    done = subprocess.run([*bed, *cargo], cwd=tree, capture_output=True, text=True, env=env)
     text = done.stdout + done.stderr
     ran = re.search(r"^running ([1-9]\d*) tests?$", text, re.M) is not None
     return ran, done.returncode == 0, text

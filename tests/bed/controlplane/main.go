@@ -1,10 +1,11 @@
 // Command controlplane is one binary that acts, by the name it is called with, as etcd, kube-apiserver,
-// kube-controller-manager, kubectl or helm: a whole Kubernetes control plane from one link step.
+// kube-controller-manager, kubectl or helm, and for a node kube-scheduler or kubelet: a whole Kubernetes from one link step.
 //
 // It is built only where no prebuilt binaries can be had (see tests/bed/acquire.py), and cached by go.sum.
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -21,6 +22,8 @@ import (
 	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
 func main() {
@@ -35,6 +38,10 @@ func main() {
 		os.Exit(cli.Run(apiserver.NewAPIServerCommand()))
 	case "kube-controller-manager":
 		os.Exit(cli.Run(controllers.NewControllerManagerCommand()))
+	case "kube-scheduler":
+		os.Exit(cli.Run(scheduler.NewSchedulerCommand()))
+	case "kubelet":
+		os.Exit(cli.Run(kubelet.NewKubeletCommand(context.Background())))
 	case "kubectl":
 		if err := cli.RunNoErrOutput(kubectlcmd.NewDefaultKubectlCommand()); err != nil {
 			kubectlutil.CheckErr(err)
@@ -42,7 +49,7 @@ func main() {
 	case "helm":
 		os.Exit(helm())
 	default:
-		fmt.Fprintf(os.Stderr, "controlplane: call me as etcd, kube-apiserver, kube-controller-manager, kubectl or helm (not %q)\n", name)
+		fmt.Fprintf(os.Stderr, "controlplane: call me as etcd, kube-apiserver, kube-controller-manager, kubectl, helm, kube-scheduler or kubelet (not %q)\n", name)
 		os.Exit(2)
 	}
 }

@@ -1,0 +1,119 @@
+"""Real pods, what goes on during an upgrade: objects are made all the time, and every change of the pods is written down."""
+import json
+import pathlib
+import subprocess
+import threading
+
+from stage import RELEASE, SYSTEM, until
+
+# What the operator warns of when the API server answers late; it goes on by itself.
+SLOW = ("the lease could not be read or taken", "the lease was not renewed", "not leading any more", "watch failed")
+
+
+class Load:
+    """Makes pairs in an account, one after the other, until it is told to stop."""
+    def __init__(self, account, prefix):
+        self.account, self.prefix, self.names, self.error = account, prefix, [], None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        try:
+            while not self._stop.is_set():
+                name = f"{self.prefix}-{len(self.names)}"
+                self.account.stage.apply(*self.account.pair(name))
+                self.names.append(name)
+        except Exception as error:          # in a thread of its own: told when it ends
+            self.error = error
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+        if self.error:
+            raise self.error
+
+    def reached(self, count):
+        until(lambda: self.error or len(self.names) >= count, f"{count} pairs are made")
+
+
+class Watch:
+    """The release's pods as a watch tells of them: no state of the API server is missed, however short."""
+    def __init__(self, scratch):
+        self.file = pathlib.Path(scratch) / "pods.watch"
+        self._pods, self._read, self.counts = {}, 0, []
+        command = ["kubectl", "get", "pods", "-n", SYSTEM, "-l", f"app.kubernetes.io/instance={RELEASE}", "--watch", "--output-watch-events", "-o", "json"]
+        self._out = open(self.file, "w")
+        self._process = subprocess.Popen(command, stdout=self._out, stdin=subprocess.DEVNULL)
+
+    def read(self):
+        """How many pods were ready and not told to stop, after each change since the start."""
+        text, decoder = self.file.read_text(), json.JSONDecoder()
+        while rest := text[self._read:].lstrip():
+            start = len(text) - len(rest)
+            try:
+                event, length = decoder.raw_decode(rest)
+            except ValueError:      # half a line so far
+                break
+            self._read = start + length
+            pod = event["object"]
+            if event["type"] == "DELETED":
+                self._pods.pop(pod["metadata"]["name"], None)
+            else:
+                self._pods[pod["metadata"]["name"]] = pod
+            self.counts.append(sum(is_ready(pod) for pod in self._pods.values()))
+        return self.counts
+
+    def names(self):
+        self.read()
+        return set(self._pods)
+
+    def end(self):
+        self._process.kill()
+        self._process.wait()
+        self._out.close()
+
+
+def is_ready(pod):
+    conditions = pod.get("status", {}).get("conditions", [])
+    return "deletionTimestamp" not in pod["metadata"] and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+class Logs:
+    """All that the containers say, though they are gone at the end: their files on the node are kept open. `kubectl logs --follow` would add
+    words of its own when a container goes."""
+    def __init__(self):
+        self._files = {}
+
+    def follow(self, pods):
+        for pod in pods:
+            name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+            for path in pathlib.Path(f"/var/log/pods/{SYSTEM}_{name}_{uid}").glob("*/*.log"):
+                if path not in self._files:
+                    self._files[path] = (name, open(path))
+
+    def lines(self):
+        """(pod, line), without what the runtime puts before each: time, stream, F for a whole line."""
+        for name, file in self._files.values():
+            file.seek(0)
+            yield from ((name, line.split(" ", 3)[3]) for line in file.read().split("\n")[:-1])
+
+    def bad(self):
+        """Lines that are errors, warnings of anything but the machine's slowness, or no JSON (a panic)."""
+        found = []
+        for name, line in self.lines():
+            try:
+                told = json.loads(line)
+                fine = told["level"] in ("INFO", "DEBUG", "TRACE") or told["level"] == "WARN" and told["message"].startswith(SLOW)
+            except (ValueError, KeyError, TypeError):
+                fine = False
+            if not fine:
+                found.append(f"{name}: {line}")
+        return found
+
+    def end(self):
+        for _, file in self._files.values():
+            file.close()
