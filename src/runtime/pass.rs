@@ -56,7 +56,7 @@ impl<K: Observe> Pass<'_, K> {
         }
         let outcome = self.converge().await;
         if let Err(halt) = &outcome
-            && self.waits_for_its_neighbours(halt)
+            && (self.remembered.doubtful || self.waits_for_its_neighbours(halt))
         {
             return outcome.map(drop);
         }
@@ -198,13 +198,16 @@ impl<K: Observe> Pass<'_, K> {
         Depth::Full
     }
 
-    /// Makes the steps, one after the other. Before the first, status says where the object lives and that writes are under way.
+    /// Makes the steps, one after the other. Before the first, status says where the object lives and that writes are under way; the API
+    /// server takes that only if the object is still the one that was decided from, so that AWS is never written to from an old copy.
     async fn apply(&mut self, cloud: &Cloud<'_>, steps: Vec<Step>) -> Result<(), Halt> {
         if steps.is_empty() {
             return Ok(());
         }
         self.common().applied = None;
-        self.publish(&Verdict::Applying).await?;
+        let certain = self.publish(&Verdict::Applying).await;
+        self.remembered.doubtful = certain.as_ref().is_err_and(|halt| halt.class == Class::Conflict);
+        certain?;
         for step in steps {
             let (probe, key) = (&self.context.probe, &self.key);
             probe.at(K::KIND, key, Point::Before, &step).await?;
@@ -288,17 +291,22 @@ impl<K: Observe> Pass<'_, K> {
         Ok(())
     }
 
-    /// Writes the status, if it says anything new.
+    /// Writes the status, if it says anything new; before writes to AWS always, for the API server's word that the object is current.
     async fn publish(&mut self, verdict: &Verdict) -> Result<(), Halt> {
         let (generation, now) = (self.object.meta().generation, Timestamp::now());
         let before = K::common(&self.written).conditions.clone();
         let common = self.common();
         common.observed_generation = generation;
         common.conditions = conditions(verdict, &before, generation, now);
-        if self.status == self.written {
+        let applying = matches!(verdict, Verdict::Applying);
+        if self.status == self.written && !applying {
             return Ok(());
         }
-        let version = self.handle.write_status(&self.status).await?;
+        let current = self.object.meta().resource_version.as_deref().filter(|_| applying);
+        let version = self.handle.write_status(&self.status, current).await?;
+        if version.is_none() && applying {
+            return Err(Halt::new(Class::Conflict, Reason::Conflict, "the object is gone"));
+        }
         // The finalizer's write has it as a precondition.
         self.object.meta_mut().resource_version.clone_from(&version);
         self.remembered.written = version;

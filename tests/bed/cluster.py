@@ -125,11 +125,18 @@ class Cluster:
                         restart=self._start_manager)
 
     def _get(self, path):
-        context = ssl.create_default_context(cafile=self.state / "pki" / "ca.crt")
-        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self._admin}"})
-        try:
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
-            with opener.open(request, timeout=5) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, OSError):
-            return False
+        return get(self.kubeconfig, path)
+
+
+def get(kubeconfig, path):
+    """Whether the API server answers 200 to this, asked with the rights of the kubeconfig."""
+    config = json.loads(kubeconfig.read_text())
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    context = ssl.create_default_context(cafile=cluster["certificate-authority"])
+    request = urllib.request.Request(cluster["server"] + path, headers={"Authorization": f"Bearer {user['token']}"})
+    try:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+        with opener.open(request, timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False

@@ -44,19 +44,24 @@ pub struct World {
     pub account: String,
     pub aws: Aws,
     pub client: Client,
+    bed: Bed,
     running: Option<Running>,
 }
 
 impl World {
     /// A namespace and an account, and no operator yet.
     pub async fn empty(name: &str) -> Self {
+        Self::empty_in(Bed::get(), name).await
+    }
+
+    /// The same in a bed of the test's own.
+    pub async fn empty_in(bed: &Bed, name: &str) -> Self {
         if let Ok(filter) = std::env::var("TEST_LOG") {
             let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).try_init();
         }
-        let bed = Bed::get();
         let (aws, client) = (Aws::new(bed), bed.admin().await);
         let namespace = format!("{name}-{}", &aws.account[5..]);
-        let world = Self { account: format!("acct-{namespace}"), namespace, aws, client, running: None };
+        let world = Self { account: format!("acct-{namespace}"), namespace, aws, client, bed: bed.clone(), running: None };
         world.apply_in(None, "v1", "Namespace", &world.namespace, json!({})).await;
         world.secret(&world.aws.account.clone()).await;
         world.apply_account(world.account_spec()).await;
@@ -99,7 +104,9 @@ impl World {
     pub async fn neighbour(&self, suffix: &str) -> Self {
         let namespace = format!("{}-{suffix}", self.namespace);
         self.apply_in(None, "v1", "Namespace", &namespace, json!({})).await;
-        Self { namespace, account: self.account.clone(), aws: self.aws.clone(), client: self.client.clone(), running: None }
+        let mut neighbour = self.handle();
+        neighbour.namespace = namespace;
+        neighbour
     }
 
     /// The same world, for another task; it has no operator of its own.
@@ -109,16 +116,21 @@ impl World {
             account: self.account.clone(),
             aws: self.aws.clone(),
             client: self.client.clone(),
+            bed: self.bed.clone(),
             running: None,
         }
     }
 
     /// Starts the operator; it sees this world only.
     pub async fn run(&mut self, options: Options) {
+        self.run_through(self.bed.operator().await, options);
+    }
+
+    /// The same by way of this client, such as that of an `ApiProxy`.
+    pub fn run_through(&mut self, client: Client, options: Options) {
         assert!(self.running.is_none(), "it runs already");
         let namespaces = vec![self.namespace.clone(), format!("{}-*", self.namespace)];
         let options = Options { watch_namespaces: namespaces, ..options };
-        let client = Bed::get().operator().await;
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             operator::run(client, options, None, async { drop(stopped.await) }).await.expect("the operator runs");
