@@ -44,12 +44,15 @@ impl Handle {
     /// Writes the status as a whole and returns the new resourceVersion. The uid is a precondition: an object made anew under the
     /// same name is not written to. `version`: so is the resourceVersion, where the object must be the one that was decided from.
     pub async fn write_status<S: Serialize + Sync>(&self, status: &S, version: Option<&str>) -> Result<Option<String>, Halt> {
-        let patch = json!({
+        let mut patch = json!({
             "apiVersion": self.kind.api_version,
             "kind": self.kind.kind,
-            "metadata": {"name": self.name, "namespace": self.namespace, "uid": self.uid, "resourceVersion": version},
+            "metadata": {"name": self.name, "namespace": self.namespace, "uid": self.uid},
             "status": status,
         });
+        if let Some(version) = version {
+            patch["metadata"]["resourceVersion"] = version.into();
+        }
         let answer = self.api.patch_status(&self.name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(patch)).await;
         Self::version(answer)
     }
