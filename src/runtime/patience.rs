@@ -66,13 +66,13 @@ impl Backoff {
     /// Without a failure for so long, the next one is the first.
     const CALM: Duration = Duration::from_mins(1);
 
-    pub fn next(&mut self) -> Duration {
+    pub fn wait(&mut self) -> Duration {
         if self.last.is_some_and(|last| last.elapsed() > Self::CALM) {
             self.failures = 0;
         }
-        let wait = Duration::from_millis(500 << self.failures.min(10)).min(Self::CAP);
+        let longer = Duration::from_millis(500 << self.failures.min(10)).min(Self::CAP);
         (self.failures, self.last) = (self.failures.saturating_add(1), Some(Instant::now()));
-        wait.mul_f64(0.8 + 0.4 * fastrand::f64())
+        longer.mul_f64(0.8 + 0.4 * fastrand::f64())
     }
 }
 
@@ -83,11 +83,11 @@ mod tests {
     #[test]
     fn an_outage_of_any_length_is_looked_at_again_within_twelve_seconds() {
         let mut backoff = Backoff::default();
-        assert!(backoff.next() < Duration::from_secs(1));
+        assert!(backoff.wait() < Duration::from_secs(1));
         for _ in 0..100 {
-            assert!(backoff.next() <= Duration::from_secs(12));
+            assert!(backoff.wait() <= Duration::from_secs(12));
         }
-        assert!(backoff.next() >= Duration::from_secs(8));
+        assert!(backoff.wait() >= Duration::from_secs(8));
     }
 
     #[tokio::test(start_paused = true)]

@@ -144,7 +144,7 @@ pub async fn run<K: Edges>(
                     if !listed {
                         health.waiting(&part, format!("the first list of objects: {error}"));
                     }
-                    tokio::time::sleep(backoff.next()).await;
+                    tokio::time::sleep(backoff.wait()).await;
                     if !resumes(&error) {
                         break;
                     }

@@ -30,7 +30,7 @@ async fn kill(own: &OwnBed, world: &World, n: usize, away: Duration) -> Result<f
     tokio::task::block_in_place(|| own.restart(&["kube-apiserver"]));
     let back = Instant::now();
     // Every other time nothing is changed afterwards: what came in the last moment must not need a push.
-    let text = if n % 2 == 0 { &before } else { &after };
+    let text = if n.is_multiple_of(2) { &before } else { &after };
     if n % 2 == 1 {
         insist(world, &after).await;
     }

@@ -105,7 +105,10 @@ async fn wipe(own: &OwnBed, world: &mut World, about: &Path) -> Result<(), Strin
     let contents = world.aws.contents().await;
     tokio::task::block_in_place(|| at_rest(own, |data| fs::remove_dir_all(data).unwrap()));
     alive_anew(world).await;
-    let bed = { let about = about.to_owned(); tokio::task::spawn_blocking(move || Bed::install(&about)).await.unwrap() };
+    let bed = {
+        let about = about.to_owned();
+        tokio::task::spawn_blocking(move || Bed::install(&about)).await.unwrap()
+    };
     let mark = world.aws.mark().await;
     world.apply_in(None, "v1", "Namespace", &world.namespace, json!({})).await;
     world.secret(&world.aws.account.clone()).await;
