@@ -153,7 +153,8 @@ async fn run<K: Observe>(object: &K, context: &Context, mut remembered: Remember
         }
     }
     let written = object.current().cloned().unwrap_or_default();
-    let mut pass = Pass { key: key_of(&object), context, handle, status: written.clone(), written, object, remembered, applied: vec![] };
+    let key = key_of(&object);
+    let mut pass = Pass { key, context, handle, status: written.clone(), written, object, remembered, applied: vec![], confirmed: false };
     let outcome = pass.run().await;
     (outcome, pass.remembered)
 }
