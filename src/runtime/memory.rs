@@ -14,6 +14,8 @@ pub struct Remembered {
     pub full_at: Instant,
     /// `metadata.resourceVersion` of our last write to the object.
     pub written: Option<String>,
+    /// The copy in the store was seen to be old: the next pass reads the object itself.
+    pub doubtful: bool,
     /// In how long the object asked to be looked at again.
     pub look_again: Option<Duration>,
     /// The object waits for something in AWS that is polled for; until this moment, the next sweep, only that is looked at.
@@ -71,6 +73,7 @@ impl Memory {
             failures: 0,
             full_at: Instant::now() + sweeps.full.mul_f64(fastrand::f64()),
             written: None,
+            doubtful: false,
             look_again: None,
             polling_until: None,
             first_seen: Instant::now(),

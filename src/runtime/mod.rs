@@ -12,6 +12,7 @@ pub mod memory;
 pub mod metrics;
 pub mod operator;
 mod pass;
+pub mod patience;
 pub mod probe;
 pub mod reconcile;
 pub mod secrets;

@@ -18,6 +18,7 @@ use super::{
     health::{Health, router},
     lease::LeaseOptions,
     metrics::Metrics,
+    patience::Patience,
     probe::{NoProbe, Probe},
     term::Terms,
     watch::{self, Queue, Queues},
@@ -45,6 +46,7 @@ pub struct Options {
     pub sweep: Duration,
     pub full_sweep: Duration,
     pub concurrency: u16,
+    pub patience: Patience,
     pub aws: AwsOptions,
     /// By which the replicas agree on who leads; `None`: this is the only one.
     pub lease: Option<LeaseOptions>,
@@ -67,6 +69,7 @@ impl Default for Options {
             sweep: Duration::from_mins(5),
             full_sweep: Duration::from_hours(1),
             concurrency: 64,
+            patience: Patience::default(),
             aws: AwsOptions::default(),
             lease: None,
             replica: "tributary".into(),
@@ -147,6 +150,7 @@ impl Watches<'_> {
     {
         let watch = watch::run::<K>(
             self.client.clone(),
+            self.options.patience,
             self.options.watch_namespaces.clone(),
             writer,
             store.clone(),
@@ -180,6 +184,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
     let stop: Signal = stop.boxed().shared();
+    let client = options.patience.client(&client);
     let (stores, writers) = stores();
     let mut tasks = JoinSet::new();
     if let Some(listener) = listener {

@@ -32,6 +32,8 @@ pub(super) struct Pass<'a, K: Observe> {
     pub(super) status: K::Status,
     pub(super) remembered: Remembered,
     pub(super) applied: Vec<Step>,
+    /// A write of this pass went through on condition that the object is the one that was decided from.
+    pub(super) confirmed: bool,
 }
 
 /// How long a new object that waits for another one is given before it says so.
@@ -56,7 +58,7 @@ impl<K: Observe> Pass<'_, K> {
         }
         let outcome = self.converge().await;
         if let Err(halt) = &outcome
-            && self.waits_for_its_neighbours(halt)
+            && (self.remembered.doubtful || self.waits_for_its_neighbours(halt))
         {
             return outcome.map(drop);
         }
@@ -67,6 +69,9 @@ impl<K: Observe> Pass<'_, K> {
         };
         self.remembered.look_again = K::look_again(&self.status, Timestamp::now(), &self.context.view.settings);
         let published = self.publish(&verdict).await;
+        if self.remembered.doubtful {
+            return published;
+        }
         self.tell(outcome.as_ref().err());
         self.warn();
         if let Some(step) = self.applied.last() {
@@ -198,7 +203,8 @@ impl<K: Observe> Pass<'_, K> {
         Depth::Full
     }
 
-    /// Makes the steps, one after the other. Before the first, status says where the object lives and that writes are under way.
+    /// Makes the steps, one after the other. Before the first, status says where the object lives and that writes are under way; the API
+    /// server takes that only if the object is still the one that was decided from, so that AWS is never written to from an old copy.
     async fn apply(&mut self, cloud: &Cloud<'_>, steps: Vec<Step>) -> Result<(), Halt> {
         if steps.is_empty() {
             return Ok(());
@@ -278,6 +284,7 @@ impl<K: Observe> Pass<'_, K> {
 
     async fn finalizer(&mut self, present: bool) -> Result<(), Halt> {
         let version = self.handle.set_finalizer(&self.object, present).await?;
+        self.confirmed = true;
         let finalizers = self.object.meta_mut().finalizers.get_or_insert_default();
         finalizers.retain(|name| name != FINALIZER);
         if present {
@@ -288,17 +295,26 @@ impl<K: Observe> Pass<'_, K> {
         Ok(())
     }
 
-    /// Writes the status, if it says anything new.
+    /// Writes the status, if it says anything new; before writes to AWS always, for the API server's word that the object is current. A
+    /// pass from an old copy ends here with a conflict: the uid alone is no condition, for the API server ignores it in a status.
     async fn publish(&mut self, verdict: &Verdict) -> Result<(), Halt> {
         let (generation, now) = (self.object.meta().generation, Timestamp::now());
         let before = K::common(&self.written).conditions.clone();
         let common = self.common();
         common.observed_generation = generation;
         common.conditions = conditions(verdict, &before, generation, now);
-        if self.status == self.written {
+        let applying = matches!(verdict, Verdict::Applying);
+        if self.status == self.written && !applying {
             return Ok(());
         }
-        let version = self.handle.write_status(&self.status).await?;
+        let current = self.object.meta().resource_version.as_deref().filter(|_| applying || !self.confirmed);
+        let written = self.handle.write_status(&self.status, current).await;
+        self.remembered.doubtful = written.as_ref().is_err_and(|halt| halt.class == Class::Conflict);
+        let version = written?;
+        if version.is_none() && applying {
+            return Err(Halt::new(Class::Conflict, Reason::Conflict, "the object is gone"));
+        }
+        self.confirmed = true;
         // The finalizer's write has it as a precondition.
         self.object.meta_mut().resource_version.clone_from(&version);
         self.remembered.written = version;

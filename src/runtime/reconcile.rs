@@ -135,20 +135,26 @@ async fn unreadable_object<K: Observe>(object: &Guarded<K>, error: &str, context
     Err(halt)
 }
 
-async fn run<K: Observe>(object: &K, context: &Context, remembered: Remembered) -> (Result<(), Halt>, Remembered) {
+async fn run<K: Observe>(object: &K, context: &Context, mut remembered: Remembered) -> (Result<(), Halt>, Remembered) {
     let handle = Handle::new(&context.client, object);
     let mut object = object.clone();
     // The store may lag behind our own writes; what we wrote ourselves we do not decide from an older copy.
     let behind = |written: &str| version_of(&object).zip(written.parse::<u64>().ok()).is_some_and(|(have, written)| have < written);
-    if remembered.written.as_deref().is_some_and(behind) || object.meta().deletion_timestamp.is_some() {
+    if remembered.doubtful || remembered.written.as_deref().is_some_and(behind) || object.meta().deletion_timestamp.is_some() {
         match handle.fresh::<K>().await {
-            Ok(Some(fresh)) => object = fresh,
+            Ok(Some(fresh)) => {
+                remembered.doubtful = false;
+                // After a restore of etcd versions are lower than they were: what is now is the measure.
+                remembered.written = remembered.written.and(fresh.meta().resource_version.clone());
+                object = fresh;
+            }
             Ok(None) => return (Ok(()), Remembered { gone: true, ..remembered }),
             Err(halt) => return (Err(halt), remembered),
         }
     }
     let written = object.current().cloned().unwrap_or_default();
-    let mut pass = Pass { key: key_of(&object), context, handle, status: written.clone(), written, object, remembered, applied: vec![] };
+    let key = key_of(&object);
+    let mut pass = Pass { key, context, handle, status: written.clone(), written, object, remembered, applied: vec![], confirmed: false };
     let outcome = pass.run().await;
     (outcome, pass.remembered)
 }

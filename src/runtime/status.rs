@@ -41,15 +41,18 @@ impl Handle {
         object.try_parse().map(Some).map_err(|error| Halt::transient(format!("the object could not be read: {error}")))
     }
 
-    /// Writes the status as a whole and returns the new resourceVersion. The uid is a precondition: an object made anew under the
-    /// same name is not written to.
-    pub async fn write_status<S: Serialize + Sync>(&self, status: &S) -> Result<Option<String>, Halt> {
-        let patch = json!({
+    /// Writes the status as a whole and returns the new resourceVersion. `version`: that of the object that was decided from, as a
+    /// precondition; an object that was made anew under the same name has another one.
+    pub async fn write_status<S: Serialize + Sync>(&self, status: &S, version: Option<&str>) -> Result<Option<String>, Halt> {
+        let mut patch = json!({
             "apiVersion": self.kind.api_version,
             "kind": self.kind.kind,
             "metadata": {"name": self.name, "namespace": self.namespace, "uid": self.uid},
             "status": status,
         });
+        if let Some(version) = version {
+            patch["metadata"]["resourceVersion"] = version.into();
+        }
         let answer = self.api.patch_status(&self.name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(patch)).await;
         Self::version(answer)
     }
@@ -60,14 +63,19 @@ impl Handle {
         generation: Option<i64>,
         conditions: impl FnOnce(&[Condition]) -> Vec<Condition>,
     ) -> Result<(), Halt> {
-        let Some(object) = self.api.get_opt(&self.name).await? else { return Ok(()) };
+        let Some(object) = self.api.get_opt(&self.name).await?.filter(|object| object.metadata.uid.as_deref() == Some(&self.uid)) else {
+            return Ok(());
+        };
         let before: Vec<Condition> =
             object.data.pointer("/status/conditions").and_then(|all| serde_json::from_value(all.clone()).ok()).unwrap_or_default();
         let after = conditions(&before);
         if after == before {
             return Ok(());
         }
-        let patch = json!({"metadata": {"uid": self.uid}, "status": {"observedGeneration": generation, "conditions": after}});
+        let patch = json!({
+            "metadata": {"resourceVersion": object.metadata.resource_version},
+            "status": {"observedGeneration": generation, "conditions": after},
+        });
         let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
         Self::version(self.api.patch_status(&self.name, &params, &Patch::Merge(patch)).await).map(drop)
     }

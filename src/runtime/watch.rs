@@ -9,6 +9,7 @@ use std::{
 use futures::{
     StreamExt,
     channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
+    future::{Either, select},
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -22,6 +23,7 @@ use kube::{
 use super::{
     edges::{Edges, Wake},
     health::Health,
+    patience::{Backoff, Patience},
 };
 use crate::resources::{Guarded, Managed, View, matches};
 
@@ -119,13 +121,11 @@ struct Watch<K: Edges> {
     seen: HashMap<ObjectRef<Guarded<K>>, (u64, u64)>,
 }
 
-/// The API server ends a watch after this many seconds: a connection that died silently is noticed by then.
-const WATCH_SECONDS: u32 = 200;
-
-/// Runs until the stream ends, which it does not: errors are waited out with backoff.
+/// Runs for ever: errors are waited out, and everything is listed anew now and then.
 #[allow(clippy::too_many_arguments)]
 pub async fn run<K: Edges>(
     client: Client,
+    patience: Patience,
     namespaces: Vec<String>,
     mut writer: Writer<Guarded<K>>,
     store: Store<Guarded<K>>,
@@ -138,9 +138,6 @@ pub async fn run<K: Edges>(
 {
     let part = format!("{} watch", K::KIND);
     health.waiting(&part, "the first list of objects");
-    let config = watcher::Config::default().timeout(WATCH_SECONDS);
-    let stream = watcher(Api::<Guarded<K>>::all(client), config).default_backoff().modify(slim);
-    let mut stream = std::pin::pin!(stream);
     let here = |namespace: Option<&String>| namespace.is_none_or(|namespace| matches(&namespaces, namespace));
     let watched = |object: &Guarded<K>| {
         namespaces.is_empty()
@@ -148,50 +145,67 @@ pub async fn run<K: Edges>(
     };
     let mut watch = Watch { own, queues, view, seen: HashMap::new() };
     let mut listed = false;
-    while let Some(event) = stream.next().await {
-        match event {
-            Err(error) => {
-                tracing::warn!(kind = K::KIND, %error, "watch failed, it is taken up again");
-                if !listed {
-                    health.waiting(&part, format!("the first list of objects: {error}"));
-                }
-            }
-            Ok(watcher::Event::InitDone) => {
-                let before = store.state();
-                writer.apply_watcher_event(&watcher::Event::InitDone);
-                let now = store.state();
-                for object in &now {
-                    watch.seen(object, listed);
-                }
-                for object in before.iter().filter(|object| store.get(&ObjectRef::from_obj(object.as_ref())).is_none()) {
-                    watch.gone(object);
-                }
-                listed = true;
-                health.up(&part);
-            }
-            // What was in the store is followed to its end: an account whose grants are taken away must not stay there with the old ones.
-            Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object) | watcher::Event::Delete(object))
-                if !watched(&object) && store.get(&ObjectRef::from_obj(&object)).is_none() => {}
-            Ok(event) => {
-                let previous = match &event {
-                    watcher::Event::Apply(object) | watcher::Event::Delete(object) => store.get(&ObjectRef::from_obj(object)),
-                    _ => None,
-                };
-                writer.apply_watcher_event(&event);
-                match &event {
-                    watcher::Event::Apply(object) => {
-                        if watch.seen(object, true)
-                            && let Some(previous) = previous
-                        {
-                            watch.wake(&previous);
-                        }
+    let mut backoff = Backoff::default();
+    let config = watcher::Config::default().timeout(u32::try_from(patience.watch.as_secs()).unwrap_or(u32::MAX).max(1));
+    loop {
+        let stream = watcher(Api::<Guarded<K>>::all(client.clone()), config.clone()).modify(slim);
+        let mut stream = std::pin::pin!(stream);
+        let mut anew = std::pin::pin!(tokio::time::sleep(patience.list.mul_f64(0.9 + 0.1 * fastrand::f64())));
+        while let Either::Left((Some(event), _)) = select(stream.next(), anew.as_mut()).await {
+            match event {
+                Err(error) => {
+                    tracing::warn!(kind = K::KIND, %error, "watch failed, it is taken up again");
+                    if !listed {
+                        health.waiting(&part, format!("the first list of objects: {error}"));
                     }
-                    watcher::Event::Delete(object) => watch.gone(object),
-                    _ => {}
+                    tokio::time::sleep(backoff.wait()).await;
+                    if !resumes(&error) {
+                        break;
+                    }
+                }
+                Ok(watcher::Event::InitDone) => {
+                    let before = store.state();
+                    writer.apply_watcher_event(&watcher::Event::InitDone);
+                    let now = store.state();
+                    for object in &now {
+                        watch.seen(object, listed);
+                    }
+                    for object in before.iter().filter(|object| store.get(&ObjectRef::from_obj(object.as_ref())).is_none()) {
+                        watch.gone(object);
+                    }
+                    listed = true;
+                    health.up(&part);
+                }
+                // What was in the store is followed to its end: an account whose grants are taken away must not stay there with the old ones.
+                Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object) | watcher::Event::Delete(object))
+                    if !watched(&object) && store.get(&ObjectRef::from_obj(&object)).is_none() => {}
+                Ok(event) => {
+                    let previous = match &event {
+                        watcher::Event::Apply(object) | watcher::Event::Delete(object) => store.get(&ObjectRef::from_obj(object)),
+                        _ => None,
+                    };
+                    writer.apply_watcher_event(&event);
+                    match &event {
+                        watcher::Event::Apply(object) => {
+                            if watch.seen(object, true)
+                                && let Some(previous) = previous
+                            {
+                                watch.wake(&previous);
+                            }
+                        }
+                        watcher::Event::Delete(object) => watch.gone(object),
+                        _ => {}
+                    }
                 }
             }
         }
     }
+}
+
+/// Whether the watch may go on from the last resourceVersion that it saw, as after a connection that broke. Not where the API server
+/// would not take it up again: that version may be gone (410), or belong to a future that a restore of etcd has undone.
+fn resumes(error: &watcher::Error) -> bool {
+    !matches!(error, watcher::Error::WatchStartFailed(_) | watcher::Error::WatchError(_))
 }
 
 impl<K: Edges> Watch<K> {

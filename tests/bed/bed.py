@@ -6,6 +6,8 @@
   bed.py run [--state DIR] [--no-aws] -- COMMAND...    up in a fresh directory, run COMMAND, always down; its exit code
   bed.py run --node [--no-aws] -- COMMAND...           the same with a node that runs pods, all in namespaces of its own; 69 where that cannot be
   bed.py prepare                                       only fetch and build, into the cache
+  bed.py kill PART... [--state DIR]                    SIGKILL parts of the control plane, as a crash does
+  bed.py start PART... [--state DIR]                   start them again as they were; wait for the API server if it is among them
 """
 import argparse
 import contextlib
@@ -24,7 +26,7 @@ import runtime
 import sandbox
 from acquire import AcquireError
 from cloud import Cloud
-from cluster import Cluster
+from cluster import Cluster, get
 from node import Node
 from parts import PartError, Parts, die_with, start_time
 
@@ -108,6 +110,15 @@ def down(state):
         return
     Parts(state).stop()
     shutil.rmtree(state)
+
+
+def start(state, names):
+    """Start killed parts again. They are in the table, so that whoever ends the bed ends them too."""
+    parts = Parts(state)
+    for name in names:
+        parts.again(name)
+    if "kube-apiserver" in names:
+        parts.wait("kube-apiserver", lambda: get(state / "kubeconfig", "/readyz"), 60, restart=lambda: parts.again("kube-apiserver"))
 
 
 def _sweep():
@@ -218,7 +229,8 @@ def _quiet(call, *arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verb", choices=("up", "down", "run", "prepare"))
+    parser.add_argument("verb", choices=("up", "down", "run", "prepare", "kill", "start"))
+    parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument("--state", type=lambda text: pathlib.Path(text).resolve())
     parser.add_argument("--no-aws", action="store_true")
     parser.add_argument("--node", action="store_true")
@@ -232,6 +244,8 @@ def main():
         parser.error("run, and only run, takes -- COMMAND...")
     if chosen.node and (chosen.verb != "run" or chosen.state):
         parser.error("--node is for run, without --state")
+    if (chosen.verb in ("kill", "start")) != bool(chosen.parts):
+        parser.error("kill and start, and only they, take PART...")
     for number in SIGNALS:
         signal.signal(number, _raise_on_signal)
     default = REPOSITORY / ".bed"
@@ -247,6 +261,11 @@ def main():
         if chosen.verb == "up":
             up(chosen.state or default, not chosen.no_aws)
             say(f"up: {chosen.state or default}/bed.json")
+        elif chosen.verb == "kill":
+            for name in chosen.parts:
+                Parts(chosen.state or default).kill(name)
+        elif chosen.verb == "start":
+            start(chosen.state or default, chosen.parts)
         elif chosen.verb == "down":
             down(chosen.state or default)
         else:

@@ -132,12 +132,18 @@ class Cluster:
                         restart=self._start_manager)
 
     def get(self, path):
-        """What the API server says, None when it does not or not with 200."""
-        context = ssl.create_default_context(cafile=self.state / "pki" / "ca.crt")
-        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self.tokens['bed-admin']}"})
-        try:
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
-            with opener.open(request, timeout=5) as answer:
-                return answer.read() if answer.status == 200 else None
-        except (urllib.error.URLError, OSError):
-            return None
+        return get(self.kubeconfig, path)
+
+
+def get(path_of_kubeconfig, path):
+    """What the API server says to this, asked with the rights of the kubeconfig; None when it does not answer, or not with 200."""
+    config = json.loads(path_of_kubeconfig.read_text())
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    context = ssl.create_default_context(cafile=cluster["certificate-authority"])
+    request = urllib.request.Request(cluster["server"] + path, headers={"Authorization": f"Bearer {user['token']}"})
+    try:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+        with opener.open(request, timeout=5) as answer:
+            return answer.read() if answer.status == 200 else None
+    except (urllib.error.URLError, OSError):
+        return None

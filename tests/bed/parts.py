@@ -76,9 +76,24 @@ class Parts:
                                      env={**os.environ, **(env or {})}, start_new_session=True,
                                      preexec_fn=die_with(os.getpid()) if self.tied else None)
         self._children[name] = child
-        self.table[name] = {"pid": child.pid, "started": start_time(child.pid), "gentle": gentle}
+        self.table[name] = {"pid": child.pid, "started": start_time(child.pid), "gentle": gentle,
+                            "command": [str(c) for c in command]}
         self.save()
         return child
+
+    def kill(self, name):
+        """SIGKILL, as a crash; returns when it is gone. It stays in the table, from which `again` starts it."""
+        part = self.table[name]
+        if self.alive(name):
+            _signal_group(part["pid"], signal.SIGKILL)
+            while start_time(part["pid"]) == part["started"]:
+                self._reap()
+                time.sleep(0.01)
+
+    def again(self, name):
+        """Start it with the command that it was started with. For parts without an environment or directory of their own."""
+        if not self.alive(name):
+            self.start(name, self.table[name]["command"], gentle=self.table[name]["gentle"])
 
     def alive(self, name):
         part = self.table[name]

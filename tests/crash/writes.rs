@@ -16,7 +16,7 @@ async fn crash_at(story: Story, phase: Phase, write: Write, then: Then, referenc
     let mut scenario = Scenario::before("writes", story, phase).await;
     let gate = Gate::stop_at(&scenario.world, write);
     let client = gate.client().await;
-    scenario.world.run_as(client, options());
+    scenario.world.run_through(client, options());
     if !reaches(gate.reached(), &scenario, phase).await {
         scenario.world.stop().await;
         return None;

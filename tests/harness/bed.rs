@@ -35,23 +35,28 @@ impl Bed {
         static BED: OnceLock<Bed> = OnceLock::new();
         BED.get_or_init(|| {
             let path = std::env::var("TRIBUTARY_BED").expect("run me by `tests/bed/bed.py run -- cargo test --test e2e`");
-            let bed: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-            let text = |key: &str| bed[key].as_str().unwrap_or_else(|| panic!("bed.json has no {key}")).to_owned();
-            let (kubeconfig, bin) = (text("kubeconfig"), text("bin"));
-            let tool = |name: &str, arguments: &[&str]| {
-                let output = Command::new(Path::new(&bin).join(name)).args(arguments).env("KUBECONFIG", &kubeconfig).output().unwrap();
-                assert!(output.status.success(), "{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-                String::from_utf8(output.stdout).unwrap().trim().to_owned()
-            };
-            let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/tributary");
-            tool("helm", &["upgrade", "--install", "tributary", chart.to_str().unwrap(), "-n", OPERATOR_NAMESPACE, "--create-namespace"]);
-            // Tests have a lease each; the chart's role knows only that of the release.
-            let leases = format!("{}/e2e-leases.yaml", env!("CARGO_TARGET_TMPDIR"));
-            std::fs::write(&leases, LEASES).unwrap();
-            tool("kubectl", &["apply", "-f", &leases]);
-            let token = tool("kubectl", &["create", "token", "tributary", "-n", OPERATOR_NAMESPACE, "--duration", "4h"]);
-            Bed { aws: text("aws"), emulator: text("emulator"), kubeconfig, token }
+            Self::install(Path::new(&path))
         })
+    }
+
+    /// Installs the chart in the bed that this `bed.json` describes.
+    pub fn install(path: &Path) -> Self {
+        let bed: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let text = |key: &str| bed[key].as_str().unwrap_or_else(|| panic!("bed.json has no {key}")).to_owned();
+        let (kubeconfig, bin) = (text("kubeconfig"), text("bin"));
+        let tool = |name: &str, arguments: &[&str]| {
+            let output = Command::new(Path::new(&bin).join(name)).args(arguments).env("KUBECONFIG", &kubeconfig).output().unwrap();
+            assert!(output.status.success(), "{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        };
+        let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/tributary");
+        tool("helm", &["upgrade", "--install", "tributary", chart.to_str().unwrap(), "-n", OPERATOR_NAMESPACE, "--create-namespace"]);
+        // Tests have a lease each; the chart's role knows only that of the release.
+        let leases = path.with_file_name("e2e-leases.yaml");
+        std::fs::write(&leases, LEASES).unwrap();
+        tool("kubectl", &["apply", "-f", leases.to_str().unwrap()]);
+        let token = tool("kubectl", &["create", "token", "tributary", "-n", OPERATOR_NAMESPACE, "--duration", "4h"]);
+        Bed { aws: text("aws"), emulator: text("emulator"), kubeconfig, token }
     }
 
     async fn config(&self) -> Config {

@@ -1,15 +1,21 @@
 //! What tests are made of: the bed, an AWS account, a world of objects, an operator that can be stopped, crashed and started again.
 #![allow(dead_code, unused_imports)]
 
+mod apiproxy;
+mod apiwatch;
 mod aws;
 mod bed;
+mod ownbed;
 mod replica;
 mod report;
 mod services;
 mod world;
 
+pub use apiproxy::{ApiProxy, Fault};
+pub use apiwatch::Mangle;
 pub use aws::{Aws, Call, REGION, until, until_within};
 pub use bed::{Bed, OPERATOR_NAMESPACE};
+pub use ownbed::OwnBed;
 pub use replica::Replica;
 pub use report::{Row, form, seed, whole};
 pub use world::{World, condition, options};

@@ -46,20 +46,26 @@ pub struct World {
     pub client: Client,
     /// How long one condition may be waited for.
     pub patience: Duration,
+    bed: Bed,
     running: Option<Running>,
 }
 
 impl World {
     /// A namespace and an account, and no operator yet.
     pub async fn empty(name: &str) -> Self {
+        Self::empty_in(Bed::get(), name).await
+    }
+
+    /// The same in a bed of the test's own.
+    pub async fn empty_in(bed: &Bed, name: &str) -> Self {
         if let Ok(filter) = std::env::var("TEST_LOG") {
             let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).try_init();
         }
-        let bed = Bed::get();
         let (aws, client) = (Aws::new(bed), bed.admin().await);
         let namespace = format!("{name}-{}", &aws.account[5..]);
         let account = format!("acct-{namespace}");
-        let world = Self { account, namespace, aws, client, patience: Duration::from_secs(29), running: None };
+        let patience = Duration::from_secs(29);
+        let world = Self { account, namespace, aws, client, patience, bed: bed.clone(), running: None };
         world.apply_in(None, "v1", "Namespace", &world.namespace, json!({})).await;
         world.secret(&world.aws.account.clone()).await;
         world.apply_account(world.account_spec()).await;
@@ -110,16 +116,16 @@ impl World {
     /// The same world, for another task; it has no operator of its own.
     pub fn handle(&self) -> Self {
         let (namespace, account, aws, client) = (self.namespace.clone(), self.account.clone(), self.aws.clone(), self.client.clone());
-        Self { namespace, account, aws, client, patience: self.patience, running: None }
+        Self { namespace, account, aws, client, patience: self.patience, bed: self.bed.clone(), running: None }
     }
 
     /// Starts the operator; it sees this world only.
     pub async fn run(&mut self, options: Options) {
-        self.run_as(Bed::get().operator().await, options);
+        self.run_through(self.bed.operator().await, options);
     }
 
-    /// The same with this client of the API server.
-    pub fn run_as(&mut self, client: Client, options: Options) {
+    /// The same by way of this client, such as that of an `ApiProxy`.
+    pub fn run_through(&mut self, client: Client, options: Options) {
         assert!(self.running.is_none(), "it runs already");
         let namespaces = vec![self.namespace.clone(), format!("{}-*", self.namespace)];
         let options = Options { watch_namespaces: namespaces, ..options };

@@ -17,13 +17,13 @@ use crate::harness::{Row, condition, form};
 
 /// What is tried within so long, at 5 s, 10 s, 20 s... after each other: the first tries come soon, for rights arrive late in AWS.
 fn tries_within(time: Duration) -> usize {
-    (0..).take_while(|n| Duration::from_secs(5 * ((1 << n) - 1)) <= time).count()
+    (0..16).take_while(|n| Duration::from_secs(5 * ((1 << n) - 1)) <= time).count()
 }
 
 impl Storm {
     /// Holds the refusal for as long, and judges reasons and tries of those whom `refused` names, by the write that stopped them.
     async fn hold(&mut self, since: u64, reason: &str, refused: impl Fn(&Key) -> Option<&'static str>) {
-        let (hold, started) = (form(Duration::from_secs(8), Duration::from_secs(60)), Instant::now());
+        let (hold, started) = (form(Duration::from_secs(8), Duration::from_mins(1)), Instant::now());
         let stopped = self.crowd.keys().into_iter().filter(|key| refused(key).is_some()).collect::<Vec<_>>();
         let mut told_at: BTreeMap<Key, f64> = BTreeMap::new();
         while started.elapsed() < hold || (told_at.len() < stopped.len() && started.elapsed() < super::crowd::patience()) {
