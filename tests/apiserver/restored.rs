@@ -50,6 +50,8 @@ async fn pass_time(world: &World) {
 
 /// The operator runs all along: it has seen a future that is undone.
 async fn restore(own: &OwnBed, world: &World, n: usize) -> Result<(), String> {
+    // A name of this trial: the backup knows nothing of it.
+    let later = format!("later{n}");
     let kept = own.etcd().with_file_name(format!("backup-{n}"));
     world.apply("EventRule", "r", rule(&format!("kept {n}"))).await;
     world.ready("EventRule", "r").await;
@@ -57,9 +59,9 @@ async fn restore(own: &OwnBed, world: &World, n: usize) -> Result<(), String> {
     alive(world).await;
     pass_time(world).await;
     world.apply("EventRule", "r", rule(&format!("undone {n}"))).await;
-    world.apply("EventRule", "later", rule(&format!("later {n}"))).await;
+    world.apply("EventRule", &later, rule(&format!("later {n}"))).await;
     visible(world, "r", &format!("undone {n}"), BAR).await?;
-    world.ready("EventRule", "later").await;
+    world.ready("EventRule", &later).await;
     tokio::task::block_in_place(|| {
         at_rest(own, |data| {
             fs::remove_dir_all(data).unwrap();
@@ -79,18 +81,21 @@ async fn restore(own: &OwnBed, world: &World, n: usize) -> Result<(), String> {
     world.delete("EventRule", "new").await;
     world.gone("EventRule", "new").await;
     // Nobody knows of the rule that was made after the backup: it stays as it is in AWS, and nothing is done to it.
-    let touched = world.aws.journal(mark).await.0.into_iter().find(|call| call.is_write() && call.request.to_string().contains("-later\""));
+    let name = format!("-{later}\"");
+    let touched = world.aws.journal(mark).await.0.into_iter().find(|call| call.is_write() && call.request.to_string().contains(&name));
     if let Some(call) = touched {
         return Err(format!("{} for an object that is not there: {}", call.op, call.request));
     }
-    if description(world, "new").await.is_some() || description(world, "later").await.as_deref() != Some(&format!("later {n}")) {
+    if description(world, "new").await.is_some() || description(world, &later).await.as_deref() != Some(&format!("later {n}")) {
         return Err("a deleted rule stays, or one that nobody deleted is gone".into());
     }
     // It is taken back without a write when its manifest is applied again.
     let mark = world.aws.mark().await;
-    world.apply("EventRule", "later", rule(&format!("later {n}"))).await;
-    world.ready("EventRule", "later").await;
+    world.apply("EventRule", &later, rule(&format!("later {n}"))).await;
+    world.ready("EventRule", &later).await;
     let writes = world.aws.writes(mark).await;
+    world.delete("EventRule", &later).await;
+    world.gone("EventRule", &later).await;
     if writes.is_empty() { Ok(()) } else { Err(format!("writes for a rule that is there already: {writes:?}")) }
 }
 
@@ -98,8 +103,6 @@ async fn restore(own: &OwnBed, world: &World, n: usize) -> Result<(), String> {
 async fn wipe(own: &OwnBed, world: &mut World, about: &Path) -> Result<(), String> {
     world.apply("EventRule", "r", rule("first")).await;
     visible(world, "r", "first", BAR).await?;
-    world.delete("EventRule", "later").await;
-    world.gone("EventRule", "later").await;
     world.ready("EventRule", "r").await;
     world.stop().await;
     let contents = world.aws.contents().await;
