@@ -5,9 +5,11 @@ cd "$(dirname "$0")/.."
 export TRIBUTARY_FORM=whole TRIBUTARY_REPORT=${TRIBUTARY_REPORT:-$PWD/target/reliability} RUST_TEST_THREADS=${RUST_TEST_THREADS:-1}
 mkdir -p "$TRIBUTARY_REPORT"
 red=()
-for target in ${*:-leader crash storm apiserver}; do
+for target in ${*:-leader crash storm apiserver pods}; do
 	echo "== soak: $target, $(date -u +%H:%M)"
-	python3 tests/bed/bed.py run -- cargo test --locked --test "$target" -- --nocapture || red+=("$target")
+	command=(run -- cargo test --locked --test "$target" -- --nocapture)
+	[ "$target" != pods ] || command=(run --node -- python3 -m unittest discover -v -s tests/pods)
+	python3 tests/bed/bed.py "${command[@]}" || red+=("$target")
 done
 python3 tests/reliability.py write "$TRIBUTARY_REPORT"
 [ ${#red[@]} = 0 ] || { echo "red: ${red[*]}"; exit 1; }
