@@ -13,6 +13,8 @@ pub struct AwsError {
     pub code: String,
     pub message: String,
     pub status: u16,
+    /// The connection broke: no answer, and no time limit that was waited out either.
+    pub broken: bool,
 }
 
 impl AwsError {
@@ -32,7 +34,8 @@ impl AwsError {
             },
         };
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-        Self { call, code, message: shorten(&message), status }
+        let broken = matches!(error, SdkError::DispatchFailure(failure) if failure.is_io());
+        Self { call, code, message: shorten(&message), status, broken }
     }
 
     /// The thing that was asked for does not exist.
@@ -45,12 +48,12 @@ impl AwsError {
         matches!(self.class().0, Class::Refused | Class::Throttled)
     }
 
-    /// It had no effect, and may pass within a moment: "too fast" of any call, a server's error of a read. A write whose outcome is not known
+    /// It had no effect, and may pass within a moment: "too fast" of any call, a server's error or a broken connection of a read. A write whose outcome is not known
     /// is looked at before it is made again, and a time limit was long enough to wait.
     pub fn may_go_again(&self) -> bool {
         match self.class().0 {
             Class::Throttled => true,
-            Class::Transient => self.status >= 500 && self.is_read(),
+            Class::Transient => (self.status >= 500 || self.broken) && self.is_read(),
             _ => false,
         }
     }
@@ -173,7 +176,7 @@ mod tests {
     use super::*;
 
     fn halt(code: &str, status: u16) -> Halt {
-        AwsError { call: "events:PutRule", code: code.into(), message: "m".into(), status }.into()
+        AwsError { call: "events:PutRule", code: code.into(), message: "m".into(), status, broken: false }.into()
     }
 
     #[test]
