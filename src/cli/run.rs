@@ -8,7 +8,8 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::Error;
 use crate::{
@@ -93,9 +94,14 @@ pub struct Run {
     replica: String,
     #[arg(long, env = "TRIBUTARY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     log_format: LogFormat,
-    /// Filter of the logs, such as `info` or `tributary=debug`.
+    /// Filter of the logs, such as `info` or `tributary=debug`. Trace is of the operator's own code only: the SDK's tells of session tokens.
     #[arg(long, env = "TRIBUTARY_LOG", default_value = "info,kube_runtime=warn")]
     log: String,
+}
+
+/// At trace the SDK writes whole requests with their session tokens: whatever `--log` says, only our own code is heard there.
+fn tellable(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::DEBUG || metadata.target().starts_with("tributary")
 }
 
 /// A part of the owner tag's value, which is read up to its first slash.
@@ -142,9 +148,10 @@ impl Run {
     pub async fn run(&self) -> Result<(), Error> {
         let filter = EnvFilter::try_new(&self.log)?;
         let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let tellable = filter_fn(tellable);
         match self.log_format {
-            LogFormat::Json => logs.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
-            LogFormat::Text => logs.init(),
+            LogFormat::Json => logs.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().with(tellable).init(),
+            LogFormat::Text => logs.finish().with(tellable).init(),
         }
         let options = self.options()?;
         let client = Client::try_default().await?;

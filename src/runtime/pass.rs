@@ -174,11 +174,24 @@ impl<K: Observe> Pass<'_, K> {
         retain: bool,
     ) -> Result<Vec<Step>, Halt> {
         let owner = ownership::owner(&view.settings.installation_id, K::KIND, &self.key);
-        let adopt = self.object.annotations().get(annotation::ADOPT).map(String::as_str);
+        let asked = self.object.annotations().get(annotation::ADOPT).map(String::as_str);
+        // What exists is named by taking it over as well as by its ARN: either needs the grant of the account's owner.
+        let refused = asked.and_then(|_| self.permit_adoption(view, place).err());
+        let adopt = asked.filter(|_| refused.is_none());
         let tag_keys = &K::common(&self.status).tag_keys;
         let orphan = says(&self.object, annotation::ORPHAN);
         let context = PlanContext { identity: place, owner: &owner, adopt, tag_keys, retain, orphan };
-        K::plan(desired, observed, &context)
+        K::plan(desired, observed, &context).map_err(|halt| match refused {
+            // A deletion goes on without what is not ours.
+            Some(refused) if halt.reason == Reason::NotOwned && desired.is_some() => refused,
+            _ => halt,
+        })
+    }
+
+    fn permit_adoption(&self, view: &View, place: &Identity) -> Result<(), Halt> {
+        let Some(account) = view.account(&place.account) else { return Ok(()) };
+        let namespace = self.object.meta().namespace.as_deref().unwrap_or_default();
+        view.permit_arn(&account, namespace, &format!("annotation {}", annotation::ADOPT), &place.arn)
     }
 
     /// How closely to look, for an object that waits for something in AWS.

@@ -29,7 +29,8 @@ impl Replica {
         fs::write(files.join("kubeconfig"), kubeconfig.to_string()).unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
-            .args(["run", "--listen", &address, "--installation-id", "e2e", "--policy-settle-seconds", "0", "--log", "debug"])
+            .args(["run", "--listen", &address, "--installation-id", "e2e", "--policy-settle-seconds", "0"])
+            .env("TRIBUTARY_LOG", "debug")
             .args(["--watch-namespaces", &world.namespace, "--lease-name", &world.namespace, "--replica", name])
             .args(flags)
             .env("KUBECONFIG", files.join("kubeconfig"))
