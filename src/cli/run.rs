@@ -3,7 +3,7 @@
 use std::{future::Future, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
-use kube::Client;
+use kube::{Client, config::KubeconfigError};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -104,6 +104,17 @@ fn tellable(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= Level::DEBUG || metadata.target().starts_with("tributary")
 }
 
+/// What is wrong with the kubeconfig, without its text: a parser quotes the line that it cannot read, and a token may stand there.
+fn without_its_text(error: kube::Error) -> Error {
+    let source = std::error::Error::source(&error).and_then(std::error::Error::source);
+    match source.and_then(<dyn std::error::Error>::downcast_ref) {
+        Some(KubeconfigError::Parse(_)) => {
+            "no ServiceAccount of a pod was found, and the kubeconfig ($KUBECONFIG, or ~/.kube/config) is no YAML of a Config. `kubectl config view` says where".into()
+        }
+        _ => error.into(),
+    }
+}
+
 /// A part of the owner tag's value, which is read up to its first slash.
 fn installation_id(text: &str) -> Result<String, String> {
     if text.contains('/') { Err("no slash may be in it: it is the first part of the owner tag".into()) } else { Ok(text.to_owned()) }
@@ -154,7 +165,7 @@ impl Run {
             LogFormat::Text => logs.finish().with(tellable).init(),
         }
         let options = self.options()?;
-        let client = Client::try_default().await?;
+        let client = Client::try_default().await.map_err(without_its_text)?;
         let listener = TcpListener::bind(self.listen).await.map_err(|error| format!("--listen {}: {error}", self.listen))?;
         let stop = terminated()?;
         operator::run(client, options, Some(listener), stop).await?;

@@ -250,6 +250,8 @@ async fn no_field_reaches_what_is_another_tenants() {
     b.aws.make_function("a-f").await;
     b.aws.logs("CreateLogGroup", json!({"logGroupName": "/theirs"})).await;
     b.aws.sqs("CreateQueue", json!({"QueueName": "nobodys"})).await;
+    // There, so that nobody has to look for it in the other accounts that B may use.
+    b.aws.make_source(SOURCE).await;
     b.run(options()).await;
     b.apply("EventBus", "b", json!({})).await;
     b.apply("EventSink", "q", json!({"sqs": {"managed": {}}})).await;
@@ -310,6 +312,8 @@ async fn no_field_reaches_what_is_another_tenants() {
     let forged = json!({"status": {"identity": {"account": name, "accountId": private.account, "partition": "aws", "region": REGION, "name": "x", "arn": format!("arn:aws:events:{REGION}:{}:event-bus/x", private.account)}}});
     let merge = kube::api::Patch::Merge(forged);
     a.api("EventBus").patch_status("own", &kube::api::PatchParams::default(), &merge).await.unwrap();
+    // A status alone wakes nobody.
+    a.annotate("EventBus", "own", "tributary.dev/reconcile-at", Some("now")).await;
     row.trial(told(&a, "EventBus", "own", "IdentityChanged", "Nothing is written").await);
     let lost = b.wait("AwsAccount", &decoy, "told", |o| condition(o?, "Ready").filter(|c| c.0 == "False").map(|c| c.1)).await;
     row.trial(if lost == "SecretNotFound" { Ok(()) } else { Err(format!("a Secret of another namespace: {lost}")) });
