@@ -1,6 +1,10 @@
 //! One storm from beginning to end: the crowd's life under faults, judged against the same life without.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, OnceCell};
@@ -8,7 +12,7 @@ use tributary::runtime::operator::Options;
 
 use super::{
     canary::Canaries,
-    crowd::{Crowd, contents, differences},
+    crowd::{Crowd, contents, differences, patience},
     journal::{self, Effects},
 };
 use crate::harness::{Call, Row, World, form, options};
@@ -41,10 +45,10 @@ async fn reference() -> &'static Reference {
         world.run(with_quota()).await;
         crowd.apply(&world, 1).await;
         crowd.ready(&world, "made").await;
-        let made = contents(&world).await;
+        let made = settled(&world).await;
         crowd.apply(&world, 2).await;
         crowd.ready(&world, "changed").await;
-        let changed = contents(&world).await;
+        let changed = settled(&world).await;
         crowd.delete(&world).await;
         crowd.gone(&world).await;
         assert!(crowd.failed.is_empty(), "without faults: {:?}", crowd.failed);
@@ -53,6 +57,18 @@ async fn reference() -> &'static Reference {
         Reference { made, changed, effects: journal::effects(&world, &calls, false), calls: journal::count(&calls) }
     };
     REFERENCE.get_or_init(make).await
+}
+
+/// The contents once they no longer change: a sink takes back what a rule no longer needs after the rule is Ready.
+async fn settled(world: &World) -> BTreeMap<String, Value> {
+    let (mut last, mut same) = (contents(world).await, 0);
+    while same < 5 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let now = contents(world).await;
+        same = if now == last { same + 1 } else { 0 };
+        last = now;
+    }
+    last
 }
 
 pub struct Storm {
@@ -123,8 +139,15 @@ impl Storm {
     /// AWS holds what it holds without faults.
     async fn compare(&mut self, phase: &str, should: &BTreeMap<String, Value>) {
         let _none = self.no_canary_here.lock().await;
-        let is = contents(&self.world).await;
-        self.row.trial(none(phase, differences(&is, should)));
+        let deadline = Instant::now() + patience();
+        let found = loop {
+            let found = differences(&contents(&self.world).await, should);
+            if found.is_empty() || Instant::now() > deadline {
+                break found;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        };
+        self.row.trial(none(phase, found));
     }
 
     pub async fn calls(&self) -> Vec<Call> {
