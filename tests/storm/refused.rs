@@ -46,6 +46,10 @@ impl Storm {
         }
         let calls = self.world.aws.journal(since).await.0;
         let objects = all(&self.world).await;
+        // A sink that changes wakes the rules that send to it, and they try at once: what comes after that they do by themselves.
+        let of_sinks =
+            calls.iter().filter(|call| call.is_write() && call.service != "events" && !call.request.to_string().contains("-canary-"));
+        let woken = of_sinks.map(|call| call.end.unwrap_or(call.start)).fold(0.0, f64::max) + 3.0;
         let (mut slowest, mut most): (f64, usize) = (0.0, 0);
         for key in stopped {
             let op = refused(&key).unwrap();
@@ -60,7 +64,8 @@ impl Storm {
                 (Some(told), Some(first)) => {
                     let count = mine.map_or(0, |(_, times)| times.len());
                     (slowest, most) = (slowest.max(told - first), most.max(count));
-                    too_soon(mine.map_or(&[], |(_, times)| times)).map_or(Ok(()), Err)
+                    let by_itself: Vec<_> = mine.into_iter().flat_map(|(_, times)| times).copied().filter(|time| *time > woken).collect();
+                    too_soon(&by_itself).map_or(Ok(()), Err)
                 }
                 (None, _) => Err(format!("no {reason}: {}", objects.get(&key).map_or_else(|| "missing".into(), told))),
                 (_, None) => Err(format!("{op} was never tried")),
@@ -88,6 +93,7 @@ async fn f6_denied_access_is_told_and_not_hammered() {
     storm.fault(json!([denied])).await;
     let mark = storm.world.aws.mark().await;
     // Version 3 moves no permission: a sink that changes would wake its rules, and they may try again then.
+    storm.versions_more = 1;
     storm.crowd.apply_only(&storm.world, 3, |key| key.0 == "EventRule").await;
     storm.hold(mark, "AccessDenied", |key| (key.0 == "EventRule").then_some("PutRule")).await;
     storm.fault(json!([])).await;
