@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 export TRIBUTARY_FORM=whole TRIBUTARY_REPORT=${TRIBUTARY_REPORT:-$PWD/target/reliability} RUST_TEST_THREADS=${RUST_TEST_THREADS:-1}
 mkdir -p "$TRIBUTARY_REPORT"
 red=()
-for target in ${*:-leader crash}; do
+for target in ${*:-leader crash hostile}; do
 	echo "== soak: $target, $(date -u +%H:%M)"
 	python3 tests/bed/bed.py run -- cargo test --locked --test "$target" -- --nocapture || red+=("$target")
 done

@@ -1,0 +1,1 @@
+//! Objects that go past the schema.
