@@ -32,7 +32,7 @@ part "tests of the bed" python3 -m unittest discover -s tests/bed
 part "unit tests" cargo test --locked --lib --bins
 part "generated files" cargo test --locked --test generated
 part "properties of the plans" cargo test --locked --test properties
-for target in life faults partner leader crash hostile; do
+for target in life faults partner leader crash; do
 	part "end to end: $target" python3 tests/bed/bed.py run -- cargo test --locked --test "$target"
 done
 part "demo and examples" env TRIBUTARY="$(cargo_target)/debug/tributary" TRIBUTARY_DEMO_STATE="$log/demo" python3 tests/demo/demo.py check

@@ -81,7 +81,7 @@ impl Seed {
             }
             "bus" => json!({"accountRef": account, "region": REGION, "description": "a bus", "deadLetter": dead_letter, "tags": tags,
                 "allowedNamespaces": ["x-*"], "deletionPolicy": "Delete", "managementPolicy": "Manage"}),
-            "pattern" => json!({"busRef": {"kind": "EventBus", "name": "bus"}, "description": "a rule", "state": "ENABLED", "tags": tags,
+            "pattern" => json!({"busRef": {"kind": "EventBus", "name": "bus"}, "description": "a rule", "state": "Enabled", "tags": tags,
                 "eventPattern": {"source": ["a"], "detail": {"n": [{"numeric": [">", 1]}]}}, "targets": [target], "deletionPolicy": "Delete"}),
             "benchling" => json!({"busRef": {"kind": "BenchlingSubscription", "name": "lims"}, "deletionPolicy": "Delete",
                 "benchling": {"eventTypes": ["v2.entity.registered"], "schemas": {"ids": ["ts_1"], "names": ["Plasmid"]}}, "targets": [target]}),
