@@ -101,7 +101,11 @@ pub fn suggestion(type_: &str) -> Option<String> {
     let wanted = type_.trim().to_lowercase();
     let rest = unversioned(&wanted);
     let resource = rest.split('.').next().unwrap_or_default();
-    let near = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &wanted);
+    // Texts of different lengths are at least so far apart, and measuring a very long one takes seconds.
+    let length = wanted.chars().count();
+    let near = |known: &str| {
+        if known.len().abs_diff(length) > NEAR { usize::MAX } else { strsim::damerau_levenshtein(&known.to_lowercase(), &wanted) }
+    };
     let nearest = |known: Vec<&'static str>| known.into_iter().min_by_key(|known| near(known)).filter(|known| near(known) <= NEAR);
     let having = |fits: &dyn Fn(&str) -> bool| on_eventbridge().filter(|known| fits(unversioned(&known.to_lowercase()))).collect();
 

@@ -3,6 +3,7 @@
 mod account;
 mod bus;
 mod destination;
+mod guarded;
 pub mod names;
 pub mod ownership;
 pub mod partner;
@@ -15,13 +16,14 @@ use std::{fmt, time::Duration};
 
 pub use account::{CallerIdentity, DesiredAccount};
 pub use bus::{BusInAws, DesiredBus, ObservedBus};
+pub use guarded::{Guarded, Outline};
 use k8s_openapi::jiff::Timestamp;
 use kube::CustomResourceExt;
 pub use rule::{DesiredRule, ObservedRule};
 use serde::{Serialize, de::DeserializeOwned};
 pub use sink::{DesiredSink, ObservedSink};
 pub use subscription::{DesiredSubscription, ObservedSubscription, owner_of};
-pub use view::{Guarded, Settings, View, matches};
+pub use view::{Settings, View, matches};
 
 use crate::{
     api::{CommonStatus, DeletionPolicy, Identity, ManagementPolicy, Tags},

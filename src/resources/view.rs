@@ -5,12 +5,11 @@ use std::{sync::Arc, time::Duration};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Resource,
-    core::DeserializeGuard,
     runtime::reflector::{ObjectRef, Store},
 };
 use wildmatch::WildMatch;
 
-use super::key_of;
+use super::{Guarded, key_of};
 use crate::{
     api::{AccountRef, AwsAccount, BenchlingSubscription, EventBus, EventRule, EventSink, Identity, SinkRef},
     runtime::halt::{Halt, Reason},
@@ -29,8 +28,6 @@ pub struct Settings {
     /// How long a new sink waits for its first rule, so that the queue is born with its policy.
     pub first_rule: Duration,
 }
-
-pub type Guarded<K> = DeserializeGuard<K>;
 
 /// The stores of all kinds. Objects that could not be read are not in them, as far as anyone who asks here can tell.
 #[derive(Clone)]

@@ -9,13 +9,18 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::halt::Halt;
-use crate::{api::FINALIZER, resources::Managed};
+use crate::{
+    api::FINALIZER,
+    resources::{Managed, Outline},
+};
 
 const MANAGER: &str = "tributary";
 
 /// One object, by name, whatever its kind: so that even an object that cannot be read gets a condition.
 pub struct Handle {
-    api: Api<DynamicObject>,
+    /// Reads no spec: some cannot be read.
+    api: Api<Outline>,
+    whole: Api<DynamicObject>,
     name: String,
     namespace: Option<String>,
     uid: String,
@@ -25,16 +30,18 @@ pub struct Handle {
 impl Handle {
     pub fn new<K: Resource<DynamicType = ()>>(client: &Client, object: &K) -> Self {
         let (kind, meta) = (ApiResource::erase::<K>(&()), object.meta().clone());
-        let api = match &meta.namespace {
-            Some(namespace) => Api::namespaced_with(client.clone(), namespace, &kind),
-            None => Api::all_with(client.clone(), &kind),
+        let (api, whole) = match &meta.namespace {
+            Some(namespace) => {
+                (Api::namespaced_with(client.clone(), namespace, &kind), Api::namespaced_with(client.clone(), namespace, &kind))
+            }
+            None => (Api::all_with(client.clone(), &kind), Api::all_with(client.clone(), &kind)),
         };
-        Self { api, name: meta.name.unwrap_or_default(), namespace: meta.namespace, uid: meta.uid.unwrap_or_default(), kind }
+        Self { api, whole, name: meta.name.unwrap_or_default(), namespace: meta.namespace, uid: meta.uid.unwrap_or_default(), kind }
     }
 
     /// The object as the API server has it now; `None` when it is gone, or another one has its name.
     pub async fn fresh<K: Managed>(&self) -> Result<Option<K>, Halt> {
-        let Some(object) = self.api.get_opt(&self.name).await? else { return Ok(None) };
+        let Some(object) = self.whole.get_opt(&self.name).await? else { return Ok(None) };
         if object.metadata.uid.as_deref() != Some(&self.uid) {
             return Ok(None);
         }
@@ -67,7 +74,7 @@ impl Handle {
             return Ok(());
         };
         let before: Vec<Condition> =
-            object.data.pointer("/status/conditions").and_then(|all| serde_json::from_value(all.clone()).ok()).unwrap_or_default();
+            object.status.as_ref().and_then(|status| serde_json::from_value(status["conditions"].clone()).ok()).unwrap_or_default();
         let after = conditions(&before);
         if after == before {
             return Ok(());
@@ -93,7 +100,7 @@ impl Handle {
     }
 
     /// `None`: the object is gone, which is as good.
-    fn version(answer: Result<DynamicObject, kube::Error>) -> Result<Option<String>, Halt> {
+    fn version(answer: Result<Outline, kube::Error>) -> Result<Option<String>, Halt> {
         match answer {
             Ok(object) => Ok(object.metadata.resource_version),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
