@@ -28,7 +28,7 @@ pub struct Crowd {
 
 /// How long a phase may take. It ends as soon as all are where they should be; a busy machine takes longer, so nothing is judged by it.
 pub fn patience() -> Duration {
-    form(Duration::from_secs(150), Duration::from_secs(900))
+    form(Duration::from_secs(150), Duration::from_mins(15))
 }
 
 pub fn is_ready(object: &DynamicObject) -> bool {
@@ -110,9 +110,8 @@ impl Crowd {
 
     /// Waits until all are Ready for their present spec; who is not in time has failed.
     pub async fn ready(&mut self, world: &World, phase: &str) {
-        let why = |object: Option<&DynamicObject>| {
-            object.filter(|o| is_ready(o)).is_none().then(|| object.map_or_else(|| "missing".into(), told))
-        };
+        let why =
+            |object: Option<&DynamicObject>| object.is_none_or(|o| !is_ready(o)).then(|| object.map_or_else(|| "missing".into(), told));
         self.settle(world, phase, why).await;
     }
 

@@ -57,7 +57,7 @@ async fn f4_an_account_that_hangs_holds_up_no_other() {
     options.aws.timeout = form(Duration::from_secs(4), Duration::from_secs(10));
     let mut storm = Storm::start(row, options).await;
     let hang = json!([{"match": "*", "kind": "hang"}]);
-    let hole = form(Duration::from_secs(10), Duration::from_secs(120));
+    let hole = form(Duration::from_secs(10), Duration::from_mins(2));
     storm.fault(hang.clone()).await;
     storm.crowd.apply(&storm.world, 1).await;
     // How long the fault lasts is what is tested; nothing is expected to happen meanwhile.

@@ -30,7 +30,7 @@ fn too_soon(tries: &[f64]) -> Option<String> {
 impl Storm {
     /// Holds the refusal for as long, and judges reasons and tries of those whom `refused` names, by the write that stopped them.
     async fn hold(&mut self, since: u64, reason: &str, refused: impl Fn(&Key) -> Option<&'static str>) {
-        let (hold, started) = (form(Duration::from_secs(8), Duration::from_secs(60)), Instant::now());
+        let (hold, started) = (form(Duration::from_secs(8), Duration::from_mins(1)), Instant::now());
         let stopped = self.crowd.keys().into_iter().filter(|key| refused(key).is_some()).collect::<Vec<_>>();
         let mut told_at: BTreeMap<Key, f64> = BTreeMap::new();
         while started.elapsed() < hold || (told_at.len() < stopped.len() && started.elapsed() < super::crowd::patience()) {

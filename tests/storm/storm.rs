@@ -173,7 +173,9 @@ impl Storm {
             let slowest = flights.iter().filter_map(|flight| flight.as_ref().ok()).copied().fold(0.0, f64::max);
             self.row.figure(&format!("canaries in {place}"), flights.len());
             self.row.figure(&format!("slowest canary in {place}, s"), (slowest * 10.0).round() / 10.0);
-            flights.into_iter().for_each(|flight| self.row.trial(flight.map(drop)));
+            for flight in flights {
+                self.row.trial(flight.map(drop));
+            }
         }
         self.fault(json!([])).await;
         self.world.aws.settings(json!({"readLagSeconds": 0, "ruleLimit": 300})).await;
