@@ -110,7 +110,8 @@ impl Crowd {
 
     /// Waits until all are Ready for their present spec; who is not in time has failed.
     pub async fn ready(&mut self, world: &World, phase: &str) {
-        let why = |object: Option<&DynamicObject>| (!object.is_some_and(is_ready)).then(|| object.map_or_else(|| "missing".into(), told));
+        let why =
+            |object: Option<&DynamicObject>| object.is_none_or(|o| !is_ready(o)).then(|| object.map_or_else(|| "missing".into(), told));
         self.settle(world, phase, why).await;
     }
 
