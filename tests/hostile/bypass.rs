@@ -84,7 +84,7 @@ async fn another_identity(lane: &World) -> Result<(), String> {
 async fn metadata(lane: &World) -> Result<(), String> {
     lane.apply("EventSink", "m", json!({"sqs": {"managed": {}}, "deletionPolicy": "Delete"})).await;
     lane.ready("EventSink", "m").await;
-    for value in ["", "TRUE", "\n", "{}", "\u{202e}\u{1f9ec}", "*", &"x".repeat(100_000)] {
+    for value in ["", "TRUE", "\n", "{}", "\u{202e}\u{1f9ec}", "*", &"x".repeat(50_000)] {
         let words = ["paused", "orphan", "adopt", "reconcile-at"].map(|word| (format!("tributary.dev/{word}"), json!(value)));
         let annotations = Value::Object(words.into_iter().collect());
         patch(lane, "EventSink", "m", json!({"metadata": {"annotations": annotations}})).await;

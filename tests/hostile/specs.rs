@@ -1,6 +1,9 @@
 //! Rows A1-specs and A1-transitions: mutated specs of every kind and sink variant, there and back.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use futures::future::join_all;
 
@@ -42,6 +45,11 @@ async fn afresh(subject: &mut Subject<'_>, outcome: &mut Result<End, String>) {
     }
 }
 
+/// `HOSTILE_MINUTES`: no new trial after so long.
+fn minutes() -> Duration {
+    std::env::var("HOSTILE_MINUTES").map_or(Duration::MAX, |text| Duration::from_mins(text.parse().unwrap()))
+}
+
 /// So many cases of one seed.
 async fn specs(lane: World, of: &Seed, n: usize, seed: u64) -> Vec<Outcome> {
     let mut subject = match subject(&lane, of).await {
@@ -51,9 +59,18 @@ async fn specs(lane: World, of: &Seed, n: usize, seed: u64) -> Vec<Outcome> {
     let mut random = fastrand::Rng::with_seed(seed);
     let all = spread(cases(of.kind, &subject.seed, &subject.name, &lane.aws.account), &mut random);
     let mut outcomes = Vec::new();
+    // A busy machine tries fewer; the row says how many.
+    let limit = Instant::now() + form(Duration::from_secs(45), Duration::from_hours(1)).min(minutes());
     for case in all.iter().take(n) {
+        if Instant::now() > limit {
+            break;
+        }
+        let started = Instant::now();
         let mut outcome = subject.trial(case).await;
         afresh(&mut subject, &mut outcome).await;
+        if started.elapsed() > Duration::from_secs(20) || outcome.is_err() {
+            println!("{:.0} s: {} {}: {}: {outcome:?}", started.elapsed().as_secs_f64(), of.variant, case.path, case.what);
+        }
         outcomes.push((format!("{} {}: {}", of.variant, case.path, case.what), outcome));
     }
     outcomes
