@@ -44,7 +44,8 @@ impl Operator {
         let output = File::create(&path)?;
         let started = Instant::now();
         let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
-            .args(["run", "--listen", "127.0.0.1:0", "--policy-settle-seconds", "0", "--log", log])
+            .args(["run", "--policy-settle-seconds", "0", "--log", log])
+            .args(if flags.iter().any(|flag| flag == "--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] })
             .args(flags)
             .env_clear()
             .env("KUBECONFIG", &cluster.operator_kubeconfig)

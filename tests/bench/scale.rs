@@ -76,6 +76,7 @@ async fn measure(cluster: &Cluster, settings: &Settings, rules: usize) -> Result
     say("scale: the operator, until all is Ready");
     let watch = Rules::shall(&cluster.admin, false).await?;
     let (mut operator, _) = start(cluster, settings, "scale-create", NEVER)?;
+    operator.usage()?;
     watch.wait().await?;
     let (ready_seconds, made) = (operator.started.elapsed().as_secs_f64(), operator.usage()?);
     let calls = standin.log().of(Service::Events).len();
