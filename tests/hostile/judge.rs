@@ -158,7 +158,9 @@ fn immutable(message: &str) -> bool {
 fn refused(case: &Case, error: &kube::Error) -> Result<End, String> {
     let kube::Error::Api(status) = error else { return Err(format!("no answer of the API server: {error}")) };
     let named = case.fields.iter().any(|field| status.message.contains(field.as_str())) || case.fields.is_empty();
-    if !(400..500).contains(&status.code) || !status.message.contains("spec") || !named {
+    // Server-side apply answers a wrong type with 500, and a word on where.
+    let client_error = (400..500).contains(&status.code) || status.message.contains("failed to create typed patch object");
+    if !client_error || !status.message.contains("spec") || !named {
         return Err(format!("refused without a word on where: {} {}", status.code, status.message));
     }
     Ok(End::Refused)
