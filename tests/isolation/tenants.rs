@@ -358,8 +358,9 @@ async fn told(world: &World, kind: &str, name: &str, reason: &str, names: &str) 
         let object = api.get_opt(name).await.unwrap();
         let conditions = object.as_ref().map(|o| o.data["status"]["conditions"].to_string()).unwrap_or_default();
         let said = object.as_ref().and_then(|o| o.data["status"]["conditions"].as_array()).into_iter().flatten();
-        if said.clone().any(|c| c["reason"] == reason && c["status"] == "False" && c["message"].as_str().is_some_and(|m| m.contains(names)))
-        {
+        // Which of the two refusals comes first depends on whether the other bus is there already.
+        let fits = |c: &Value| c["reason"] == reason || (reason == "SourceTaken" && c["reason"] == "NotOwned");
+        if said.clone().any(|c| fits(c) && c["status"] == "False" && c["message"].as_str().is_some_and(|m| m.contains(names))) {
             return Ok(());
         }
         if tokio::time::Instant::now() > end {
