@@ -48,14 +48,6 @@ impl Fence {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::Closed;
     }
 
-    /// When it closes by itself, unless it is extended.
-    pub fn deadline(&self) -> Option<Instant> {
-        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            State::Until(deadline) => Some(deadline),
-            State::Open | State::Closed => None,
-        }
-    }
-
     pub fn check(&self) -> Result<(), Closed> {
         match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             State::Open => Ok(()),

@@ -77,9 +77,8 @@ impl Terms {
             };
             self.metrics.lease_lost();
             tracing::warn!(%lost, lease = lease.name, "not leading any more; whatever was under way is dropped");
-            if let Lost::Taken(holder) = lost {
-                health.role(format!("standing by; {holder} holds lease {}/{}", lease.namespace, lease.name));
-            }
+            let holder = if let Lost::Taken(holder) = &lost { holder } else { "it is not known who" };
+            health.role(format!("standing by; {holder} holds lease {}/{}", lease.namespace, lease.name));
         }
     }
 
