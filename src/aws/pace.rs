@@ -37,10 +37,24 @@ struct State {
     /// Calls a second; `None`: no limit.
     rate: Option<f64>,
     limit: f64,
+    window: Window,
 }
 
-/// After throttling the rate halves, and comes back by this much of the limit with each call that passes.
-const RECOVERY: f64 = 0.01;
+/// What came of the calls since `since`: at least [`WINDOW`] of them decides the next rate.
+#[derive(Debug)]
+struct Window {
+    since: Instant,
+    calls: f64,
+    throttled: f64,
+}
+
+const WINDOW: Duration = Duration::from_secs(1);
+/// What comes back a second, as a share of the limit: when nothing was throttled, and when something was. The second is not zero, or AWS
+/// that throttles a constant share whatever the rate would bring it down to [`SLOWEST`] for good.
+const RECOVERY: f64 = 0.1;
+const RECOVERY_THROTTLED: f64 = 0.05;
+/// No window takes more than half of the rate.
+const KEPT: f64 = 0.5;
 const SLOWEST: f64 = 1.0;
 /// How much of being late is made up for: less than one place more in a second at the usual rates.
 const LATE: Duration = Duration::from_millis(40);
@@ -51,7 +65,7 @@ impl Pace {
         let now = Instant::now();
         let gap = if sweep_rate == 0 || rate == 0 { Duration::ZERO } else { Duration::from_secs(1) / sweep_rate };
         Self {
-            state: Mutex::new(State { rate: (rate > 0).then_some(f64::from(rate)), limit: f64::from(rate) }),
+            state: Mutex::new(State::new(rate, now)),
             in_flight: Semaphore::new(in_flight),
             sweeps: tokio::sync::Mutex::new(now),
             sweep_gap: gap,
@@ -89,7 +103,7 @@ impl Pace {
 
     /// Calls how it went, so that the rate follows what AWS bears.
     pub fn outcome(&self, throttled: bool) {
-        self.state().adapt(throttled);
+        self.state().adapt(throttled, Instant::now());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -98,16 +112,38 @@ impl Pace {
 }
 
 impl State {
+    fn new(rate: u32, now: Instant) -> Self {
+        let limit = f64::from(rate);
+        Self { rate: (rate > 0).then_some(limit), limit, window: Window::new(now) }
+    }
+
     /// The time between two calls. They are evenly spaced: a burst after a rest would be throttled by the others' share.
     fn gap(&self) -> Option<Duration> {
         self.rate.map(|rate| Duration::from_secs_f64(1.0 / rate))
     }
 
-    fn adapt(&mut self, throttled: bool) {
-        let limit = self.limit;
-        if let Some(rate) = &mut self.rate {
-            *rate = if throttled { (*rate / 2.0).max(SLOWEST) } else { (*rate + limit * RECOVERY).min(limit) };
+    /// The rate falls by the share that was throttled: if AWS bears a part of the rate, that part is what is left. Once a window and not
+    /// once a call, or ten refusals of one moment would count as ten reasons.
+    fn adapt(&mut self, throttled: bool, now: Instant) {
+        self.window.calls += 1.0;
+        self.window.throttled += if throttled { 1.0 } else { 0.0 };
+        let lasted = now.duration_since(self.window.since);
+        if lasted < WINDOW {
+            return;
         }
+        let share = self.window.throttled / self.window.calls;
+        let recovery = if self.window.throttled > 0.0 { RECOVERY_THROTTLED } else { RECOVERY };
+        if let Some(rate) = &mut self.rate {
+            let kept = *rate * (1.0 - share).max(KEPT);
+            *rate = (kept + self.limit * recovery * lasted.as_secs_f64()).clamp(SLOWEST.min(self.limit), self.limit);
+        }
+        self.window = Window::new(now);
+    }
+}
+
+impl Window {
+    fn new(since: Instant) -> Self {
+        Self { since, calls: 0.0, throttled: 0.0 }
     }
 }
 
@@ -115,8 +151,20 @@ impl State {
 mod tests {
     use super::*;
 
-    fn state(rate: f64) -> State {
-        State { rate: Some(rate), limit: rate }
+    /// Calls one after the other for `time`, each refused if `refuses` says so of the time since the start and the calls before; how many
+    /// passed and how many did not, in the second half.
+    async fn drive(pace: &Pace, time: Duration, mut refuses: impl FnMut(Duration, u32) -> bool) -> (u32, u32) {
+        let (start, mut calls, mut passed, mut refused) = (Instant::now(), 0, 0, 0);
+        while start.elapsed() < time {
+            drop(pace.enter(Priority::Change).await);
+            let throttled = refuses(start.elapsed(), calls);
+            pace.outcome(throttled);
+            calls += 1;
+            if start.elapsed() > time / 2 {
+                *(if throttled { &mut refused } else { &mut passed }) += 1;
+            }
+        }
+        (passed, refused)
     }
 
     #[tokio::test(start_paused = true)]
@@ -134,14 +182,32 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn throttling_halves_the_rate_and_success_brings_it_back() {
-        let mut state = state(40.0);
-        state.adapt(true);
-        assert_eq!(state.rate, Some(20.0));
-        (0..20).for_each(|_| state.adapt(true));
-        assert_eq!(state.rate, Some(SLOWEST));
-        (0..200).for_each(|_| state.adapt(false));
-        assert_eq!(state.rate, Some(40.0));
+    async fn a_constant_share_of_throttling_leaves_a_pace_that_gets_work_done() {
+        let pace = Pace::new(40, 5, 10);
+        let (passed, _) = drive(&pace, Duration::from_mins(4), |_, call| call * 7 % 10 < 3).await;
+        assert!(passed > 4 * 120, "{passed} passed in two minutes of 30 % throttled");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rate_settles_at_what_aws_bears() {
+        let (pace, mut second, mut used) = (Pace::new(40, 5, 10), 0, 0);
+        let (passed, refused) = drive(&pace, Duration::from_mins(4), |at, _| {
+            used = if at.as_secs() == second { used + 1 } else { 1 };
+            second = at.as_secs();
+            used > 20
+        })
+        .await;
+        assert!(passed > 18 * 120, "{passed} passed in two minutes that bore 20 a second");
+        assert!(refused < passed / 5, "{refused} refused beside {passed}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_all_is_throttled_one_call_a_second_asks_and_the_rate_is_back_soon_after() {
+        let pace = Pace::new(40, 5, 10);
+        let (passed, refused) = drive(&pace, Duration::from_mins(2), |_, _| true).await;
+        assert!(passed == 0 && refused < 60 * 5, "{refused} refused in a minute");
+        let (passed, _) = drive(&pace, Duration::from_mins(1), |_, _| false).await;
+        assert!(passed > 39 * 30, "{passed} in the second half minute");
     }
 
     #[tokio::test(start_paused = true)]
