@@ -11,9 +11,12 @@ mod bus;
 mod common;
 mod lambda;
 mod logs;
+mod role;
 mod rule;
 mod sink;
+mod sns;
 mod sqs;
+mod state_machine;
 mod subscription;
 
 pub use account::*;
@@ -22,9 +25,12 @@ pub use bus::*;
 pub use common::*;
 pub use lambda::*;
 pub use logs::*;
+pub use role::*;
 pub use rule::*;
 pub use sink::*;
+pub use sns::*;
 pub use sqs::*;
+pub use state_machine::*;
 pub use subscription::*;
 
 pub const GROUP: &str = "tributary.dev";

@@ -5,7 +5,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountRef, CommonStatus, DeletionPolicy, GrantStatus, LambdaSink, LogGroupSink, ManagementPolicy, SqsSink};
+use super::{
+    AccountRef, ApiDestinationSink, ArnSink, CommonStatus, DeletionPolicy, EcsTaskSink, EventBusSink, FirehoseSink, GrantStatus,
+    InvocationRole, KinesisSink, LambdaSink, LogGroupSink, ManagementPolicy, SnsSink, SqsSink, StateMachineSink,
+};
 
 /// A destination for rules, and for events that could not be delivered.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -28,14 +31,20 @@ use super::{AccountRef, CommonStatus, DeletionPolicy, GrantStatus, LambdaSink, L
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("[has(self.sqs), has(self.lambda), has(self.logGroup)].filter(x, x).size() == 1").message("set exactly one destination: sqs, lambda or logGroup"),
-    validation = Rule::new("has(self.sqs) == has(oldSelf.sqs) && has(self.lambda) == has(oldSelf.lambda)").message("the type of destination is immutable: make another EventSink"),
+    validation = Rule::new("[has(self.sqs), has(self.lambda), has(self.logGroup), has(self.sns), has(self.stateMachine), has(self.eventBus), has(self.apiDestination), has(self.kinesis), has(self.firehose), has(self.ecsTask), has(self.arn)].filter(x, x).size() == 1").message("set exactly one destination: sqs, lambda, logGroup, sns, stateMachine, eventBus, apiDestination, kinesis, firehose, ecsTask or arn"),
+    validation = Rule::new("has(self.sqs) == has(oldSelf.sqs) && has(self.lambda) == has(oldSelf.lambda) && has(self.logGroup) == has(oldSelf.logGroup) && has(self.sns) == has(oldSelf.sns) && has(self.stateMachine) == has(oldSelf.stateMachine) && has(self.eventBus) == has(oldSelf.eventBus) && has(self.apiDestination) == has(oldSelf.apiDestination) && has(self.kinesis) == has(oldSelf.kinesis) && has(self.firehose) == has(oldSelf.firehose) && has(self.ecsTask) == has(oldSelf.ecsTask)").message("the type of destination is immutable: make another EventSink"),
     validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("accountRef is immutable"),
     validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("region is immutable"),
-    validation = Rule::new("self.permissions != 'External' || !(has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed))").message("permissions: External is for what exists; the policy of what is managed is kept by the operator"),
+    validation = Rule::new("self.permissions != 'External' || !(has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed))").message("permissions: External is for what exists; the policy of what is managed is kept by the operator"),
     validation = Rule::new("self.permissions != 'External' || !(has(self.lambda) && has(self.lambda.onFailure))").message("permissions: External asks Lambda nothing, so onFailure cannot be kept: leave it out, and let who owns the function set it"),
-    validation = Rule::new("!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || (has(self.sqs) && has(self.sqs.managed)) || (has(self.logGroup) && has(self.logGroup.managed))").message("deletionPolicy: Delete is for what is managed; what exists is never deleted"),
-    validation = Rule::new("!has(self.roleArn) || !has(self.logGroup)").message("EventBridge takes no role for a log group: leave roleArn out; the operator keeps a log resource policy instead")
+    validation = Rule::new("!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed)").message("deletionPolicy: Delete is for what is managed; what exists is never deleted"),
+    validation = Rule::new("!has(self.roleArn) || !has(self.logGroup)").message("EventBridge takes no role for a log group: leave roleArn out; the operator keeps a log resource policy instead"),
+    validation = Rule::new("!has(self.invocationRole) || !(has(self.sqs) || has(self.lambda) || has(self.logGroup))").message("invocationRole is for destinations that EventBridge reaches through a role; for this one the operator keeps a statement in the target's policy"),
+    validation = Rule::new("!has(self.invocationRole) || !has(self.roleArn)").message("set roleArn for a role that exists, or invocationRole for one that the operator makes, not both"),
+    validation = Rule::new("has(self.sqs) || has(self.lambda) || has(self.logGroup) || has(self.roleArn) == has(oldSelf.roleArn)").message("a role that the operator makes cannot become one that exists, nor the other way round: make another EventSink"),
+    validation = Rule::new("!has(self.sns) || has(self.invocationRole) == has(oldSelf.invocationRole)").message("whether a topic is reached by its policy or by a role is immutable: make another EventSink"),
+    validation = Rule::new("self.permissions != 'External' || has(self.sqs) || has(self.lambda) || has(self.logGroup) || has(self.sns) || has(self.roleArn)").message("permissions: External needs roleArn for this destination, which EventBridge reaches through a role only"),
+    validation = Rule::new("!has(self.arn) || has(self.roleArn) || (has(self.arn.actions) && self.arn.actions.size() > 0)").message("arn.actions says what the role may do with the target, such as batch:SubmitJob; or name a role that exists in roleArn")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct EventSinkSpec {
@@ -54,6 +63,34 @@ pub struct EventSinkSpec {
     /// A log group of Amazon CloudWatch Logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_group: Option<LogGroupSink>,
+    /// An Amazon SNS topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sns: Option<SnsSink>,
+    /// A state machine of AWS Step Functions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_machine: Option<StateMachineSink>,
+    /// Another event bus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_bus: Option<EventBusSink>,
+    /// An API destination of EventBridge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_destination: Option<ApiDestinationSink>,
+    /// An Amazon Kinesis data stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kinesis: Option<KinesisSink>,
+    /// An Amazon Data Firehose stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firehose: Option<FirehoseSink>,
+    /// An Amazon ECS task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ecs_task: Option<EcsTaskSink>,
+    /// Any other target that takes a role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<ArnSink>,
+    /// Options of the role that the operator makes for EventBridge, where delivery needs one and `roleArn` names none. With `sns` it makes
+    /// the operator use a role in place of the topic's policy, which cannot be narrowed to a rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invocation_role: Option<InvocationRole>,
     /// A role that EventBridge assumes to deliver; no statement is then kept in the target's policy. Must be allowed by a grant of the
     /// `AwsAccount` (`roles`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,6 +133,12 @@ pub struct EventSinkStatus {
     /// With `permissions: External`: the statement that the target's policy must have, ready to paste.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required_statement: Option<String>,
+    /// The role that the operator made for EventBridge, or may have made since a write that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invocation_role_arn: Option<String>,
+    /// The role that the operator made for a managed state machine, in the same way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_role_arn: Option<String>,
     /// The failure destination that the operator gave to the function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure_arn: Option<String>,

@@ -40,7 +40,17 @@ impl AwsError {
 
     /// The thing that was asked for does not exist.
     pub fn is_not_found(&self) -> bool {
-        matches!(self.code.as_str(), "ResourceNotFoundException" | "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue")
+        matches!(
+            self.code.as_str(),
+            "ResourceNotFoundException"
+                | "QueueDoesNotExist"
+                | "AWS.SimpleQueueService.NonExistentQueue"
+                // SNS, Step Functions, IAM (recorded facts N1, F5, M7).
+                | "NotFound"
+                | "NotFoundException"
+                | "StateMachineDoesNotExist"
+                | "NoSuchEntity"
+        )
     }
 
     /// AWS says no, or too fast: the call had no effect, and the rest is as it was.
@@ -76,6 +86,7 @@ impl AwsError {
             | "RequestThrottled"
             | "TooManyRequestsException"
             | "RequestLimitExceeded"
+            | "ThrottledException"
             | "SlowDown" => (Throttled, Reason::Throttled),
             "AccessDeniedException"
             | "AccessDenied"
@@ -87,17 +98,27 @@ impl AwsError {
             | "InvalidSignatureException"
             | "AuthFailure"
             | "AccessDeniedByAuthorization"
+            | "AuthorizationError"
             | "KMS.AccessDeniedException" => (Refused, Reason::AccessDenied),
             "PolicyLengthExceededException" => (Refused, Reason::PolicyFull),
-            "LimitExceededException" | "OverLimit" => (Refused, Reason::QuotaExceeded),
+            "LimitExceededException" | "OverLimit" | "LimitExceeded" | "TopicLimitExceeded" | "StateMachineLimitExceeded" => {
+                (Refused, Reason::QuotaExceeded)
+            }
             // Reads lag behind writes: what was just made may not be found yet, by us or by what hangs on it.
             "ConcurrentModificationException"
             | "OperationAbortedException"
             | "ResourceAlreadyExistsException"
             | "ResourceConflictException"
             | "PreconditionFailedException"
+            | "EntityAlreadyExists"
+            | "DeleteConflict"
+            | "ConcurrentModification"
+            | "ConcurrentAccess"
+            | "StateMachineAlreadyExists"
             | "ResourceInUseException" => (Conflict, Reason::Conflict),
-            "QueueDeletedRecently" | "AWS.SimpleQueueService.QueueDeletedRecently" => (Transient, Reason::NameNotFreeYet),
+            "QueueDeletedRecently" | "AWS.SimpleQueueService.QueueDeletedRecently" | "StateMachineDeleting" => {
+                (Transient, Reason::NameNotFreeYet)
+            }
             _ if self.status >= 500 || self.status == 0 || self.code.is_empty() || self.is_not_found() => (Transient, Reason::Unavailable),
             _ if self.status == 429 => (Throttled, Reason::Throttled),
             _ => (Refused, Reason::Rejected),
@@ -116,6 +137,9 @@ impl AwsError {
             Reason::Throttled => {
                 "It is tried again by itself; if it stays, lower --quota, for the limit is shared with others in the account".into()
             }
+            Reason::NameNotFreeYet if self.code == "StateMachineDeleting" => {
+                "AWS deletes a state machine once its executions have ended; it is tried again by itself".into()
+            }
             Reason::NameNotFreeYet => "SQS frees a deleted queue's name after 60 seconds; it is tried again by itself".into(),
             Reason::Unavailable if self.message.contains("certificate") => {
                 "If the endpoint's certificate is of a private authority, give its PEM file to --aws-ca-bundle (AWS_CA_BUNDLE)".into()
@@ -128,6 +152,8 @@ impl AwsError {
             _ if self.message.contains("visibility timeout") => {
                 "Raise spec.sqs.managed.visibilityTimeoutSeconds, best to six times the function's timeout".into()
             }
+            _ if self.code == "InvalidDefinition" => "Correct spec.stateMachine.managed.definition".into(),
+            _ if self.code == "InvalidLoggingConfiguration" => "Correct spec.stateMachine.managed.logging".into(),
             _ if self.code == "InvalidEventPatternException" => "Correct spec.eventPattern".into(),
             _ if self.message.contains("ScheduleExpression") => "Correct spec.schedule".into(),
             _ if self.message.contains("InputTemplate") || self.message.contains("InputPath") => {

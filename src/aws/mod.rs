@@ -6,6 +6,7 @@ mod cache;
 mod error;
 mod events;
 mod http;
+mod iam;
 mod lambda;
 mod logs;
 mod mappings;
@@ -13,8 +14,10 @@ mod pace;
 mod policy;
 mod rules;
 mod session;
+mod sns;
 mod sources;
 mod sqs;
+mod states;
 mod trust;
 
 pub use error::AwsError;

@@ -154,17 +154,17 @@ mod tests {
     /// Calls one after the other for `time`, each refused if `refuses` says so of the time since the start and the calls before; how many
     /// passed and how many did not, in the second half.
     async fn drive(pace: &Pace, time: Duration, mut refuses: impl FnMut(Duration, u32) -> bool) -> (u32, u32) {
-        let (start, mut calls, mut passed, mut refused) = (Instant::now(), 0, 0, 0);
+        let (start, mut calls, mut passed, mut throttled) = (Instant::now(), 0, 0, 0);
         while start.elapsed() < time {
             drop(pace.enter(Priority::Change).await);
-            let throttled = refuses(start.elapsed(), calls);
-            pace.outcome(throttled);
+            let no = refuses(start.elapsed(), calls);
+            pace.outcome(no);
             calls += 1;
             if start.elapsed() > time / 2 {
-                *(if throttled { &mut refused } else { &mut passed }) += 1;
+                *(if no { &mut throttled } else { &mut passed }) += 1;
             }
         }
-        (passed, refused)
+        (passed, throttled)
     }
 
     #[tokio::test(start_paused = true)]

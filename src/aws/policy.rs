@@ -74,7 +74,9 @@ fn parse(what: &str, policy: &str) -> Result<Value, Halt> {
 fn merge(what: &str, policy: &str, instead_of: &[String], ours: &[Value]) -> Result<String, Halt> {
     let mut document = parse(what, policy)?;
     let mut all = statements_of(policy);
-    all.retain(|other| !sid_of(other).is_some_and(|sid| instead_of.iter().any(|own| own == sid)));
+    // What another pass put there meanwhile under the same `Sid`, such as the wide statement of log groups, is put once.
+    let replaced = |sid: &str| instead_of.iter().any(|own| own == sid) || ours.iter().any(|statement| sid_of(statement) == Some(sid));
+    all.retain(|other| !sid_of(other).is_some_and(replaced));
     all.extend(ours.iter().cloned());
     if all.is_empty() {
         return Ok(String::new());
@@ -98,6 +100,7 @@ mod tests {
         assert!(with.contains("2008-10-17") && with.contains("theirs"));
         let without = merge("q", &with, &own, &[])?;
         assert_eq!(statements_of(&without), statements_of(foreign));
+        assert_eq!(statements_of(&merge("q", &with, &[], &ours)?).len(), 2, "the same `Sid` stands there once");
         assert_eq!(merge("q", &merge("q", "", &own, &ours)?, &own, &[])?, "");
         assert!(merge("q", "no JSON", &own, &ours).is_err());
         Ok(())

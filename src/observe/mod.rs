@@ -82,6 +82,9 @@ impl Cloud<'_> {
             Step::Sqs(step) => session().await?.apply_sqs(step).await,
             Step::Lambda(step) => session().await?.apply_lambda(step).await,
             Step::Logs(step) => session().await?.apply_logs(step).await,
+            Step::Sns(step) => session().await?.apply_sns(step).await,
+            Step::States(step) => session().await?.apply_states(step).await,
+            Step::Iam(step) => session().await?.apply_iam(step).await,
             Step::Child(step) => children::apply(self.client, step).await,
         }
     }

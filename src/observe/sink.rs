@@ -9,11 +9,15 @@ use crate::{
     resources::{Depth, DesiredSink, ObservedSink, names},
     runtime::halt::Halt,
     sinks::{
-        Observed, Type,
+        Desired, Observed, Type,
+        by_role::ObservedByRole,
         grants::Grants,
         lambda::{self, ObservedLambda},
         logs::{self, ObservedLogs},
+        role::{self, ObservedRole},
+        sns::ObservedSns,
         sqs::{self, ObservedSqs},
+        state_machine::ObservedStateMachine,
         type_of,
     },
 };
@@ -30,11 +34,24 @@ impl Observe for EventSink {
             return Ok(None);
         }
         let session = cloud.session(depth).await?;
-        let look = Look { sink: self, cloud, session, identity, grants: desired.map(|desired| desired.target.grants()), depth };
+        let look = Look {
+            sink: self,
+            cloud,
+            session,
+            identity,
+            target: desired.map(|desired| &desired.target),
+            grants: desired.map(|desired| desired.target.grants()),
+            depth,
+        };
         match type_of(self)? {
             Type::Sqs => look.sqs().await,
             Type::Lambda => look.lambda().await,
             Type::LogGroup => look.logs().await,
+            Type::Sns => look.topic().await.map(|sns| Some(Observed::Sns(sns))),
+            Type::StateMachine if self.spec.state_machine.as_ref().is_some_and(|machine| machine.managed.is_some()) => {
+                look.state_machine().await.map(|machine| Some(Observed::StateMachine(Box::new(machine))))
+            }
+            _ => look.by_role().await.map(|by| Some(Observed::ByRole(by))),
         }
     }
 }
@@ -45,7 +62,8 @@ struct Look<'a> {
     cloud: &'a Cloud<'a>,
     session: Session,
     identity: &'a Identity,
-    /// `None` when the sink is being deleted.
+    /// `None` when the sink is being deleted; so are its grants.
+    target: Option<&'a Desired>,
     grants: Option<&'a Grants>,
     depth: Depth,
 }
@@ -104,6 +122,33 @@ impl Look<'_> {
         let granted = self.grants.map(|grants| logs::granted(&observed, &grants.sid)).unwrap_or_default();
         observed.live = self.still_sending(&granted).await?;
         Ok(Some(Observed::LogGroup(observed)))
+    }
+
+    async fn topic(&self) -> Result<ObservedSns, Halt> {
+        let managed = self.sink.spec.sns.as_ref().is_some_and(|sns| sns.managed.is_some());
+        let topic = self.session.topic(&self.identity.arn, managed && self.depth >= Depth::Owner).await?;
+        Ok(ObservedSns { topic, by: self.by_role().await? })
+    }
+
+    async fn state_machine(&self) -> Result<ObservedStateMachine, Halt> {
+        let machine = self.session.state_machine(&self.identity.arn, self.depth >= Depth::Owner).await?;
+        let wanted = self.target.and_then(|target| target.execution_role());
+        let known = self.sink.status.as_ref().and_then(|status| status.execution_role_arn.as_ref());
+        Ok(ObservedStateMachine { machine, execution_role: self.role(wanted.or(known)).await?, by: self.by_role().await? })
+    }
+
+    async fn by_role(&self) -> Result<ObservedByRole, Halt> {
+        let wanted = self.target.and_then(|target| target.by_role()).and_then(|by| by.role.as_ref()).map(|role| &role.arn);
+        let known = self.sink.status.as_ref().and_then(|status| status.invocation_role_arn.as_ref());
+        let role = self.role(wanted.or(known)).await?;
+        let granted = role.as_ref().map(role::granted).unwrap_or_default();
+        Ok(ObservedByRole { live: self.still_sending(&granted).await?, role })
+    }
+
+    /// One of our roles. The quick look takes what `GetRole` tells: who may assume it.
+    async fn role(&self, arn: Option<&String>) -> Result<Option<ObservedRole>, Halt> {
+        let Some(name) = arn.and_then(|arn| arn.rsplit('/').next()) else { return Ok(None) };
+        self.session.role(name, self.depth >= Depth::Full).await
     }
 
     /// Of the rules that are about to lose their permission, those that AWS still has with this target or dead letter: a rule that was

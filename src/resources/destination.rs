@@ -4,7 +4,7 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::{Managed, View, key_of, names, ownership};
 use crate::{
-    api::{AwsAccount, EventSink, Identity, ManagedQueue, ResourceStatus, SinkRef, Tags},
+    api::{AwsAccount, BusRef, EventSink, Identity, ManagedQueue, ResourceStatus, SinkRef, Tags},
     runtime::halt::{Class, Halt, Reason},
     sinks::{
         grants::{self, Grants},
@@ -126,6 +126,22 @@ impl EventSink {
     /// The queue that takes what the function failed to work off.
     pub fn on_failure_ref(&self) -> Option<&SinkRef> {
         self.spec.lambda.as_ref()?.on_failure.as_ref().map(|on_failure| &on_failure.sink_ref)
+    }
+
+    /// Every sink that this one needs: failure destination, log group, what a workflow sends to.
+    pub fn sink_refs(&self) -> impl Iterator<Item = &SinkRef> {
+        let machine = self.spec.state_machine.as_ref().and_then(|machine| machine.managed.as_ref());
+        let logging = machine.and_then(|machine| machine.logging.as_ref()).map(|logging| &logging.sink_ref);
+        let substitutions = machine.into_iter().flat_map(|machine| machine.substitutions.values());
+        let substitutions = substitutions.filter_map(|substitution| substitution.sink_ref.as_ref());
+        self.on_failure_ref().into_iter().chain(logging).chain(substitutions)
+    }
+
+    /// Every bus that this sink's workflow sends to.
+    pub fn bus_refs(&self) -> impl Iterator<Item = &BusRef> {
+        let machine = self.spec.state_machine.as_ref().and_then(|machine| machine.managed.as_ref());
+        let substitutions = machine.into_iter().flat_map(|machine| machine.substitutions.values());
+        substitutions.filter_map(|substitution| substitution.bus_ref.as_ref())
     }
 
     /// ARN and field of what exists already, and how its ARN is made from its name.

@@ -7,6 +7,7 @@ mod guarded;
 pub mod names;
 pub mod ownership;
 pub mod partner;
+mod role;
 mod rule;
 mod sink;
 mod subscription;

@@ -59,6 +59,14 @@ pub fn queue_arn(partition: &str, region: &str, account_id: &str, queue: &str) -
     format!("arn:{partition}:sqs:{region}:{account_id}:{queue}")
 }
 
+pub fn topic_arn(partition: &str, region: &str, account_id: &str, topic: &str) -> String {
+    format!("arn:{partition}:sns:{region}:{account_id}:{topic}")
+}
+
+pub fn state_machine_arn(partition: &str, region: &str, account_id: &str, machine: &str) -> String {
+    format!("arn:{partition}:states:{region}:{account_id}:stateMachine:{machine}")
+}
+
 /// Characters of log group names (API reference, `CreateLogGroup`).
 pub fn log_group_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '#')

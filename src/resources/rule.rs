@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Managed, PlanContext, Report, Tiding, View, key_of, matches, names, ownership, subscription::owner_of, view::not_permitted};
+use super::{Managed, PlanContext, Report, Tiding, View, key_of, names, ownership, subscription::owner_of};
 use crate::{
     api::{
         BusKind, CommonStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, ResourceStatus, RuleState,
@@ -65,32 +65,7 @@ impl EventRule {
 
     /// The bus that the rule refers to, if the bus's side consents.
     fn bus(&self, view: &View) -> Result<EventBus, Halt> {
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
-        let there = self.spec.bus_ref.namespace.as_deref().unwrap_or(namespace);
-        let name = &self.spec.bus_ref.name;
-        let by_subscription = self.spec.bus_ref.kind == BusKind::BenchlingSubscription;
-        if by_subscription && view.subscription(there, name).is_none() {
-            return Err(Halt::blocked(
-                Reason::BusNotFound,
-                format!("spec.busRef: there is no BenchlingSubscription {there}/{name}. Create it, or correct the reference"),
-            ));
-        }
-        let bus = view.bus(there, name).filter(|bus| !by_subscription || owner_of(bus).as_ref() == Some(name));
-        let bus = bus.ok_or_else(|| {
-            if by_subscription {
-                let message = format!("spec.busRef: BenchlingSubscription {there}/{name} has no bus yet; see its conditions");
-                return Halt::blocked(Reason::BusNotReady, message);
-            }
-            Halt::blocked(
-                Reason::BusNotFound,
-                format!("spec.busRef: there is no EventBus {there}/{name}. Create it, or correct the reference"),
-            )
-        })?;
-        if there != namespace && !matches(&bus.spec.allowed_namespaces, namespace) {
-            let kind = <&str>::from(self.spec.bus_ref.kind);
-            return Err(not_permitted("spec.busRef", kind, &key_of(&bus), namespace));
-        }
-        Ok(bus)
+        view.bus_for(self.metadata.namespace.as_deref().unwrap_or_default(), "spec.busRef", &self.spec.bus_ref)
     }
 
     /// The pattern in EventBridge's words, and what is odd about it.
@@ -115,6 +90,15 @@ impl EventRule {
         settings.input = target.input.clone().map(serde_json::Value::Object);
         settings.input_path.clone_from(&target.input_path);
         settings.transformer = target.input_transformer.as_ref().map(|t| (t.input_paths_map.clone(), t.input_template.clone()));
+        let changed = settings.input.is_some() || settings.input_path.is_some() || settings.transformer.is_some();
+        if changed && !reach::takes_changed_events(&sink, place) {
+            return Err(Halt::blocked(
+                Reason::InvalidSpec,
+                format!(
+                    "spec.targets[{index}]: AWS passes events on to a bus of another account or Region as they are. Leave input, inputPath and inputTransformer out, and change the event there"
+                ),
+            ));
+        }
         settings.maximum_event_age_seconds = target.retry.and_then(|retry| retry.maximum_event_age_seconds);
         settings.maximum_retry_attempts = target.retry.and_then(|retry| retry.maximum_retry_attempts);
         if let Some(dead_letter) = &target.dead_letter {

@@ -72,6 +72,9 @@ impl Managed for EventSink {
             in_place(field, &arn, &place)?;
             return Ok(place);
         }
+        if let Some(place) = self.place_by_role(view, &account)? {
+            return Ok(place);
+        }
         let name = self.metadata.name.as_deref().unwrap_or_default();
         if type_of(self)? == Type::LogGroup {
             let managed = self.spec.log_group.as_ref().and_then(|logs| logs.managed.as_ref());
@@ -97,6 +100,10 @@ impl Managed for EventSink {
         }
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
         let mut halt = None;
+        let external = self.spec.permissions == Permissions::External;
+        if let Some(target) = self.desired_by_role(view, &account, place, &owner)? {
+            return Ok(DesiredSink { target, external, role_arn: self.spec.role_arn.clone(), halt });
+        }
         let target = match type_of(self)? {
             Type::Sqs => Desired::Sqs(self.sqs(view, &account, place, &owner)?),
             Type::Lambda => {
@@ -111,9 +118,9 @@ impl Managed for EventSink {
                     on_failure,
                 })
             }
-            Type::LogGroup => Desired::LogGroup(self.logs(view, &account, place, &owner)),
+            _ => Desired::LogGroup(self.logs(view, &account, place, &owner)),
         };
-        Ok(DesiredSink { target, external: self.spec.permissions == Permissions::External, role_arn: self.spec.role_arn.clone(), halt })
+        Ok(DesiredSink { target, external, role_arn: self.spec.role_arn.clone(), halt })
     }
 
     fn in_use(&self, view: &View) -> Vec<String> {
@@ -142,7 +149,7 @@ impl Managed for EventSink {
             let from = sink.metadata.namespace.as_deref();
             let status = sink.status.as_ref();
             let sends = status.is_some_and(|status| status.on_failure_arn.is_some() && status.on_failure_arn.as_ref() == arn);
-            if sends || (sink.on_failure_ref().is_some_and(|reference| self.refers(from, reference)) && consents(from)) {
+            if sends || (sink.sink_refs().any(|reference| self.refers(from, reference)) && consents(from)) {
                 users.push(format!("EventSink {}", key_of(sink)));
             }
         });
@@ -173,6 +180,11 @@ impl Managed for EventSink {
             // One that was there before is still ours to take away.
             Desired::Lambda(lambda) if lambda.on_failure.is_some() => status.on_failure_arn.clone_from(&lambda.on_failure),
             Desired::Lambda(_) | Desired::LogGroup(_) => {}
+            Desired::Sns(_) | Desired::StateMachine(_) | Desired::ByRole(_) => {
+                let role = desired.target.by_role().and_then(|by| by.role.as_ref()).map(|role| role.arn.clone());
+                status.invocation_role_arn = role.or_else(|| status.invocation_role_arn.take());
+                status.execution_role_arn = desired.target.execution_role().cloned().or_else(|| status.execution_role_arn.take());
+            }
         }
     }
 
@@ -214,14 +226,23 @@ impl Managed for EventSink {
             match target {
                 Desired::Lambda(lambda) => status.on_failure_arn.clone_from(&lambda.on_failure),
                 Desired::Sqs(sqs) => status.triggers = sqs.triggers.iter().map(|trigger| trigger.function.whole()).collect(),
-                Desired::LogGroup(_) => {}
+                Desired::StateMachine(_) => status.execution_role_arn = target.execution_role().cloned(),
+                Desired::LogGroup(_) | Desired::Sns(_) | Desired::ByRole(_) => {}
             }
         }
         // What failed or waits besides the permission does not keep the rules waiting.
-        if !report.complete() && !target.permitted(report.observed, report.applied) {
+        let (identity, owner) = (
+            status.common.identity.clone().unwrap_or_default(),
+            ownership::owner(&report.settings.installation_id, Self::KIND, &key_of(self)),
+        );
+        let context = PlanContext { identity: &identity, owner: &owner, adopt: None, tag_keys: &[], retain: true, orphan: false };
+        if !report.complete() && !target.permitted(report.observed, report.applied, &context) {
             return;
         }
         status.common.resources = resources(self, target, report.observed);
+        if let Some(role) = target.by_role().and_then(|by| by.role.as_ref()) {
+            status.invocation_role_arn = Some(role.arn.clone());
+        }
         let sources = target.sources_in_policy(report.observed);
         // Whoever is in the policy but not wanted any more is what `held` kept for its grace period.
         let before = std::mem::take(&mut status.grants);

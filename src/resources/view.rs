@@ -9,9 +9,9 @@ use kube::{
 };
 use wildmatch::WildMatch;
 
-use super::{Guarded, key_of};
+use super::{Guarded, key_of, owner_of};
 use crate::{
-    api::{AccountRef, AwsAccount, BenchlingSubscription, EventBus, EventRule, EventSink, Identity, SinkRef},
+    api::{AccountRef, AwsAccount, BenchlingSubscription, BusKind, BusRef, EventBus, EventRule, EventSink, Identity, SinkRef},
     runtime::halt::{Halt, Reason},
 };
 
@@ -141,6 +141,30 @@ impl View {
         ))
     }
 
+    /// The bus that an object of the namespace refers to, by its own name or as that of a subscription, if the bus's side consents.
+    pub fn bus_for(&self, namespace: &str, field: &str, reference: &BusRef) -> Result<EventBus, Halt> {
+        let (there, name) = (reference.namespace.as_deref().unwrap_or(namespace), &reference.name);
+        let by_subscription = reference.kind == BusKind::BenchlingSubscription;
+        if by_subscription && self.subscription(there, name).is_none() {
+            return Err(Halt::blocked(
+                Reason::BusNotFound,
+                format!("{field}: there is no BenchlingSubscription {there}/{name}. Create it, or correct the reference"),
+            ));
+        }
+        let bus = self.bus(there, name).filter(|bus| !by_subscription || owner_of(bus).as_ref() == Some(name));
+        let bus = bus.ok_or_else(|| {
+            if by_subscription {
+                let message = format!("{field}: BenchlingSubscription {there}/{name} has no bus yet; see its conditions");
+                return Halt::blocked(Reason::BusNotReady, message);
+            }
+            Halt::blocked(Reason::BusNotFound, format!("{field}: there is no EventBus {there}/{name}. Create it, or correct the reference"))
+        })?;
+        if there != namespace && !matches(&bus.spec.allowed_namespaces, namespace) {
+            return Err(not_permitted(field, <&str>::from(reference.kind), &key_of(&bus), namespace));
+        }
+        Ok(bus)
+    }
+
     /// The sink that an object of the namespace refers to, if the sink's side consents.
     pub fn sink_for(&self, namespace: &str, field: &str, reference: &SinkRef) -> Result<EventSink, Halt> {
         let there = reference.namespace.as_deref().unwrap_or(namespace);
@@ -157,7 +181,7 @@ impl View {
     }
 }
 
-pub fn not_permitted(field: &str, kind: &str, key: &str, namespace: &str) -> Halt {
+fn not_permitted(field: &str, kind: &str, key: &str, namespace: &str) -> Halt {
     Halt::blocked(
         Reason::ReferenceNotPermitted,
         format!(

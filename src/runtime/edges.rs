@@ -164,6 +164,16 @@ impl Edges for EventBus {
                 wakes.extend(sinks_of(rule).map(|sink| sink_of(&rule.metadata, sink)));
             }
         });
+        // A workflow that sends here has to know the bus's ARN.
+        view.each_sink(|sink| {
+            let means = |reference: &crate::api::BusRef| {
+                let there = reference.namespace.as_ref().or(sink.metadata.namespace.as_ref());
+                there == self.metadata.namespace.as_ref() && Some(&reference.name) == self.metadata.name.as_ref()
+            };
+            if sink.bus_refs().any(means) {
+                wakes.push(Wake::Sink(reference(&sink.metadata)));
+            }
+        });
         wakes.extend(deleting_accounts(view));
         wakes
     }
@@ -200,13 +210,13 @@ impl Edges for EventSink {
     fn wakes(&self, view: &View) -> Vec<Wake> {
         let me = sink_of(&self.metadata, &SinkRef { name: self.metadata.name.clone().unwrap_or_default(), namespace: None });
         let mut wakes: Vec<_> = owner(self, view).into_iter().collect();
-        // A failure destination waits for its queue, and a queue that is being deleted for who sends there.
-        wakes.extend(self.on_failure_ref().map(|sink| sink_of(&self.metadata, sink)));
+        // A sink waits for those that it needs, and one that is being deleted for who sends there.
+        wakes.extend(self.sink_refs().map(|sink| sink_of(&self.metadata, sink)));
         let set = self.status.as_ref().and_then(|status| status.on_failure_arn.as_ref());
         view.each_sink(|sink| {
             let place = sink.status.as_ref().and_then(|status| status.common.identity.as_ref());
             let takes_ours = set.is_some() && place.map(|place| &place.arn) == set;
-            if takes_ours || sink.on_failure_ref().is_some_and(|named| sink_of(&sink.metadata, named) == me) {
+            if takes_ours || sink.sink_refs().any(|named| sink_of(&sink.metadata, named) == me) {
                 wakes.push(Wake::Sink(reference(&sink.metadata)));
             }
         });
@@ -228,6 +238,9 @@ impl Edges for EventSink {
         let status = self.status.as_ref();
         let there = status.is_some_and(|status| !status.common.resources.is_empty());
         let last_event = owner_of(self).and_then(|_| status?.last_event_time.as_ref());
-        outward(self, (there, status.map(|status| (&status.grants, &status.on_failure_arn)), told(self), last_event))
+        outward(
+            self,
+            (there, status.map(|status| (&status.grants, &status.on_failure_arn, &status.invocation_role_arn)), told(self), last_event),
+        )
     }
 }

@@ -2,21 +2,29 @@
 //!
 //! To add a type: a file here, a field in `api::EventSinkSpec`, and an arm in each `match` below. `docs/adding-a-sink.md` walks through it.
 
+pub mod asl;
+pub mod by_role;
 pub mod grants;
 pub mod lambda;
 pub mod logs;
 pub mod policy;
 pub mod reach;
+pub mod role;
+pub mod sns;
 pub mod sqs;
+pub mod state_machine;
 pub mod triggers;
 
 use std::{collections::BTreeSet, time::Duration};
 
+use by_role::{DesiredByRole, ObservedByRole};
 use lambda::{DesiredLambda, ObservedLambda};
 use logs::{DesiredLogs, ObservedLogs};
 use serde::Serialize;
 use serde_json::Value;
+use sns::{DesiredSns, ObservedSns};
 use sqs::{DesiredSqs, ObservedSqs};
+use state_machine::{DesiredStateMachine, ObservedStateMachine};
 
 use crate::{
     api::{EventSink, Tags},
@@ -35,6 +43,29 @@ pub enum Type {
     Lambda,
     #[strum(to_string = "logGroup")]
     LogGroup,
+    #[strum(to_string = "sns")]
+    Sns,
+    #[strum(to_string = "stateMachine")]
+    StateMachine,
+    #[strum(to_string = "eventBus")]
+    EventBus,
+    #[strum(to_string = "apiDestination")]
+    ApiDestination,
+    #[strum(to_string = "kinesis")]
+    Kinesis,
+    #[strum(to_string = "firehose")]
+    Firehose,
+    #[strum(to_string = "ecsTask")]
+    EcsTask,
+    #[strum(to_string = "arn")]
+    Arn,
+}
+
+impl Type {
+    /// Whether EventBridge gets in by a role and never by the target's own policy.
+    pub fn needs_role(self) -> bool {
+        !matches!(self, Self::Sqs | Self::Lambda | Self::LogGroup | Self::Sns)
+    }
 }
 
 /// What AWS should hold of a sink.
@@ -43,6 +74,9 @@ pub enum Desired {
     Sqs(DesiredSqs),
     Lambda(DesiredLambda),
     LogGroup(DesiredLogs),
+    Sns(DesiredSns),
+    StateMachine(Box<DesiredStateMachine>),
+    ByRole(DesiredByRole),
 }
 
 /// What AWS holds of a sink.
@@ -51,16 +85,32 @@ pub enum Observed {
     Sqs(ObservedSqs),
     Lambda(ObservedLambda),
     LogGroup(ObservedLogs),
+    Sns(ObservedSns),
+    StateMachine(Box<ObservedStateMachine>),
+    ByRole(ObservedByRole),
 }
 
 pub fn type_of(sink: &EventSink) -> Result<Type, Halt> {
     let spec = &sink.spec;
-    match (&spec.sqs, &spec.lambda, &spec.log_group) {
-        (Some(_), None, None) => Ok(Type::Sqs),
-        (None, Some(_), None) => Ok(Type::Lambda),
-        (None, None, Some(_)) => Ok(Type::LogGroup),
-        _ => Err(Halt::invalid(Reason::InvalidSpec, "spec: set exactly one destination: sqs, lambda or logGroup")),
+    let all = [
+        (Type::Sqs, spec.sqs.is_some()),
+        (Type::Lambda, spec.lambda.is_some()),
+        (Type::LogGroup, spec.log_group.is_some()),
+        (Type::Sns, spec.sns.is_some()),
+        (Type::StateMachine, spec.state_machine.is_some()),
+        (Type::EventBus, spec.event_bus.is_some()),
+        (Type::ApiDestination, spec.api_destination.is_some()),
+        (Type::Kinesis, spec.kinesis.is_some()),
+        (Type::Firehose, spec.firehose.is_some()),
+        (Type::EcsTask, spec.ecs_task.is_some()),
+        (Type::Arn, spec.arn.is_some()),
+    ];
+    let mut set = all.iter().filter(|(_, set)| *set).map(|(type_, _)| *type_);
+    if let (Some(type_), None) = (set.next(), set.next()) {
+        return Ok(type_);
     }
+    let names = all.map(|(type_, _)| <&str>::from(type_)).join(", ");
+    Err(Halt::invalid(Reason::InvalidSpec, format!("spec: set exactly one destination of: {names}")))
 }
 
 impl Desired {
@@ -69,7 +119,26 @@ impl Desired {
             Self::Sqs(sqs) => &sqs.grants,
             Self::Lambda(lambda) => &lambda.grants,
             Self::LogGroup(logs) => &logs.grants,
+            Self::Sns(sns) => &sns.by.grants,
+            Self::StateMachine(machine) => &machine.by.grants,
+            Self::ByRole(by) => &by.grants,
         }
+    }
+
+    /// The part of it that has to do with the role by which EventBridge gets in.
+    pub fn by_role(&self) -> Option<&DesiredByRole> {
+        match self {
+            Self::Sns(sns) => Some(&sns.by),
+            Self::StateMachine(machine) => Some(&machine.by),
+            Self::ByRole(by) => Some(by),
+            Self::Sqs(_) | Self::Lambda(_) | Self::LogGroup(_) => None,
+        }
+    }
+
+    /// ARN of the role that a managed state machine works as, if it is ours.
+    pub fn execution_role(&self) -> Option<&String> {
+        let Self::StateMachine(machine) = self else { return None };
+        machine.execution_role.as_ref().map(|role| &role.arn)
     }
 
     pub fn tags(&self) -> Option<&Tags> {
@@ -77,6 +146,9 @@ impl Desired {
             Self::Sqs(sqs) => sqs.managed.as_ref().map(|queue| &queue.tags),
             Self::Lambda(_) => None,
             Self::LogGroup(logs) => logs.managed.as_ref().map(|group| &group.tags),
+            Self::Sns(sns) => sns.managed.as_ref().map(|topic| &topic.tags).or_else(|| sns.by.role.as_ref().map(|role| &role.tags)),
+            Self::StateMachine(machine) => Some(&machine.tags),
+            Self::ByRole(by) => by.role.as_ref().map(|role| &role.tags),
         }
     }
 
@@ -95,7 +167,20 @@ impl Desired {
             }
             Self::Lambda(lambda) => vec![("AWS::Lambda::Function", lambda.grants.arn.clone())],
             Self::LogGroup(logs) => vec![("AWS::Logs::LogGroup", logs.grants.arn.clone())],
+            Self::Sns(DesiredSns { by, .. }) | Self::ByRole(by) => {
+                vec![(by.resource_type, by.grants.arn.clone())].into_iter().chain(self.roles(observed)).collect()
+            }
+            Self::StateMachine(machine) => {
+                vec![(machine.by.resource_type, machine.by.grants.arn.clone())].into_iter().chain(self.roles(observed)).collect()
+            }
         }
+    }
+
+    /// Our roles, those that are there once all is applied.
+    fn roles(&self, observed: Option<&Observed>) -> Vec<(&'static str, String)> {
+        let used =
+            self.by_role().filter(|_| !self.sources_in_policy(observed).is_empty()).and_then(|by| by.role.as_ref()).map(|role| &role.arn);
+        [self.execution_role(), used].into_iter().flatten().map(|arn| ("AWS::IAM::Role", arn.clone())).collect()
     }
 
     /// The sources that the policy lets in once all is applied.
@@ -104,11 +189,14 @@ impl Desired {
             (Self::Sqs(want), observed) => sqs::sources_in_policy(want, observed.and_then(Observed::sqs)),
             (Self::Lambda(want), observed) => lambda::sources_in_policy(want, observed.and_then(Observed::lambda)),
             (Self::LogGroup(want), observed) => logs::sources_in_policy(want, observed.and_then(Observed::logs)),
+            (Self::Sns(want), observed) => sns::sources_in_policy(want, observed.and_then(Observed::sns)),
+            (Self::StateMachine(want), observed) => by_role::sources_in_policy(&want.by, observed.and_then(Observed::by_role)),
+            (Self::ByRole(want), observed) => by_role::sources_in_policy(want, observed.and_then(Observed::by_role)),
         }
     }
 
     /// Whether every step that the permission needs took effect.
-    pub fn permitted(&self, observed: Option<&Observed>, applied: &[Step]) -> bool {
+    pub fn permitted(&self, observed: Option<&Observed>, applied: &[Step], context: &PlanContext<'_>) -> bool {
         let steps = match self {
             Self::Sqs(want) => match observed.and_then(Observed::sqs).filter(|have| have.queue.is_some()) {
                 Some(have) => sqs::policy_step(want, Some(have)).map(|step| step.into_iter().collect()),
@@ -119,6 +207,16 @@ impl Desired {
                 let nothing = ObservedLogs::default();
                 logs::policy_step(want, observed.and_then(Observed::logs).unwrap_or(&nothing)).map(|step| step.into_iter().collect())
             }
+            Self::Sns(want) => {
+                let nothing = ObservedSns::default();
+                sns::permission_steps(want, observed.and_then(Observed::sns).unwrap_or(&nothing), context)
+            }
+            // What EventBridge shall start must be there as well.
+            Self::StateMachine(want) => match observed {
+                Some(Observed::StateMachine(have)) if have.machine.is_some() => by_role::plan(Some(&want.by), Some(&have.by), context),
+                _ => plan(Some(self), observed, context),
+            },
+            Self::ByRole(want) => by_role::plan(Some(want), observed.and_then(Observed::by_role), context),
         };
         steps.is_ok_and(|steps: Vec<Step>| steps.iter().all(|step| applied.contains(step)))
     }
@@ -133,7 +231,7 @@ impl Desired {
     pub fn settle(&self, settings: &Settings) -> Duration {
         match self {
             Self::Sqs(_) => settings.policy_settle,
-            Self::Lambda(_) | Self::LogGroup(_) => settings.permission_settle,
+            Self::Lambda(_) | Self::LogGroup(_) | Self::Sns(_) | Self::StateMachine(_) | Self::ByRole(_) => settings.permission_settle,
         }
     }
 
@@ -147,6 +245,8 @@ impl Desired {
             Self::Sqs(_) => vec![grants::sqs_statement(&grants.sid, &grants.arn, &grants.sources)],
             Self::Lambda(_) => grants.sources.iter().map(|source| lambda::statement(&grants.sid, &grants.arn, source)).collect(),
             Self::LogGroup(_) => logs::statements(&grants.sid, &grants.arn, &grants.sources),
+            Self::Sns(_) => vec![sns::statement(&grants.sid, &grants.arn)],
+            Self::StateMachine(_) | Self::ByRole(_) => vec![],
         }
     }
 
@@ -168,6 +268,23 @@ impl Observed {
     pub fn logs(&self) -> Option<&ObservedLogs> {
         if let Self::LogGroup(logs) = self { Some(logs) } else { None }
     }
+
+    pub fn sns(&self) -> Option<&ObservedSns> {
+        if let Self::Sns(sns) = self { Some(sns) } else { None }
+    }
+
+    pub fn state_machine(&self) -> Option<&ObservedStateMachine> {
+        if let Self::StateMachine(machine) = self { Some(machine) } else { None }
+    }
+
+    pub fn by_role(&self) -> Option<&ObservedByRole> {
+        match self {
+            Self::Sns(sns) => Some(&sns.by),
+            Self::StateMachine(machine) => Some(&machine.by),
+            Self::ByRole(by) => Some(by),
+            Self::Sqs(_) | Self::Lambda(_) | Self::LogGroup(_) => None,
+        }
+    }
 }
 
 /// Create, update, or nothing to do with `desired`; delete without it.
@@ -176,9 +293,15 @@ pub fn plan(desired: Option<&Desired>, observed: Option<&Observed>, context: &Pl
         (Some(Desired::Sqs(want)), have) => sqs::plan(Some(want), have.and_then(Observed::sqs), context),
         (Some(Desired::Lambda(want)), have) => lambda::plan(Some(want), have.and_then(Observed::lambda), context),
         (Some(Desired::LogGroup(want)), have) => logs::plan(Some(want), have.and_then(Observed::logs), context),
+        (Some(Desired::Sns(want)), have) => sns::plan(Some(want), have.and_then(Observed::sns), context),
+        (Some(Desired::StateMachine(want)), have) => state_machine::plan(Some(want), have.and_then(Observed::state_machine), context),
+        (Some(Desired::ByRole(want)), have) => by_role::plan(Some(want), have.and_then(Observed::by_role), context),
         (None, Some(Observed::Sqs(have))) => sqs::plan(None, Some(have), context),
         (None, Some(Observed::Lambda(have))) => lambda::plan(None, Some(have), context),
         (None, Some(Observed::LogGroup(have))) => logs::plan(None, Some(have), context),
+        (None, Some(Observed::Sns(have))) => sns::plan(None, Some(have), context),
+        (None, Some(Observed::StateMachine(have))) => state_machine::plan(None, Some(have), context),
+        (None, Some(Observed::ByRole(have))) => by_role::plan(None, Some(have), context),
         (None, None) => Ok(vec![]),
     }
 }

@@ -3,9 +3,9 @@
 use super::{Type, grants, sqs, type_of};
 use crate::{
     api::{EventSink, Identity, Permissions},
-    resources::{View, key_of},
+    resources::{View, key_of, names},
     runtime::halt::{Class, Halt, Reason},
-    steps::TargetSettings,
+    steps::{HttpSettings, TargetSettings, TaskSettings},
 };
 
 /// The target that a rule puts for this sink, once EventBridge may deliver to it. `source` is the ARN of the rule.
@@ -26,7 +26,43 @@ pub fn target(field: &str, sink: &EventSink, place: &Identity, source: &str, vie
             ),
         ));
     }
-    Ok(TargetSettings { arn: identity.arn.clone(), role_arn: sink.spec.role_arn.clone(), message_group_id, ..TargetSettings::default() })
+    let role_arn = role(sink);
+    if type_of(sink)?.needs_role() && role_arn.is_none() {
+        return Err(not_ready(field, sink, "has no role yet"));
+    }
+    Ok(TargetSettings {
+        arn: identity.arn.clone(),
+        role_arn,
+        message_group_id,
+        partition_key_path: sink.spec.kinesis.as_ref().and_then(|stream| stream.partition_key_path.clone()),
+        http: sink.spec.api_destination.as_ref().and_then(|api| api.http.as_ref()).map(|http| HttpSettings {
+            headers: http.headers.clone(),
+            query: http.query.clone(),
+            path: http.path.clone(),
+        }),
+        task: sink.spec.ecs_task.as_ref().map(|task| TaskSettings {
+            definition_arn: task.task_definition_arn.clone(),
+            count: task.task_count.unwrap_or(1),
+            launch_type: task.launch_type.map(|launch_type| <&str>::from(launch_type).to_owned()),
+            subnets: task.network.iter().flat_map(|network| network.subnets.iter().cloned()).collect(),
+            security_groups: task.network.iter().flat_map(|network| network.security_groups.iter().cloned()).collect(),
+            assign_public_ip: task.network.as_ref().is_some_and(|network| network.assign_public_ip),
+        }),
+        ..TargetSettings::default()
+    })
+}
+
+/// The role by which EventBridge gets in: the one that the spec names, or ours where the destination is reached by one.
+fn role(sink: &EventSink) -> Option<String> {
+    let ours = || sink.status.as_ref().and_then(|status| status.invocation_role_arn.clone());
+    sink.spec.role_arn.clone().or_else(ours)
+}
+
+/// Whether an event may be changed on its way there: not on the way to a bus of another account or Region (API reference, `Target`).
+pub fn takes_changed_events(sink: &EventSink, place: &Identity) -> bool {
+    let Some(bus) = &sink.spec.event_bus else { return true };
+    names::Arn::parse(&bus.existing.arn)
+        .is_some_and(|arn| (arn.account_id, arn.region) == (place.account_id.as_str(), place.region.as_str()))
 }
 
 /// The ARN of the queue that takes what could not be delivered. `source` is the ARN of the rule or bus. A dead letter comes from the service

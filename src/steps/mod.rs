@@ -3,18 +3,24 @@
 
 mod child;
 mod events;
+mod iam;
 mod lambda;
 mod logs;
+mod sns;
 mod sqs;
+mod states;
 
 use std::fmt;
 
 pub use child::*;
 pub use events::*;
+pub use iam::*;
 pub use lambda::*;
 pub use logs::*;
 use serde::Serialize;
+pub use sns::*;
 pub use sqs::*;
+pub use states::*;
 use strum::VariantNames;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -23,6 +29,9 @@ pub enum Step {
     Sqs(SqsStep),
     Lambda(LambdaStep),
     Logs(LogsStep),
+    Sns(SnsStep),
+    States(StatesStep),
+    Iam(IamStep),
     Child(ChildStep),
 }
 
@@ -34,6 +43,9 @@ impl Step {
             Self::Sqs(step) => format!("sqs:{}", step.call()),
             Self::Lambda(step) => format!("lambda:{}", step.call()),
             Self::Logs(step) => format!("logs:{}", step.call()),
+            Self::Sns(step) => format!("sns:{}", step.call()),
+            Self::States(step) => format!("states:{}", step.call()),
+            Self::Iam(step) => format!("iam:{}", <&str>::from(step)),
             Self::Child(step) => format!("kubernetes:{}", <&str>::from(step)),
         }
     }
@@ -45,13 +57,25 @@ impl Step {
             Self::Sqs(step) => step.into(),
             Self::Lambda(step) => step.into(),
             Self::Logs(step) => step.into(),
+            Self::Sns(step) => step.into(),
+            Self::States(step) => step.into(),
+            Self::Iam(step) => step.into(),
             Self::Child(step) => step.into(),
         }
     }
 
     /// Every name that `name` can give: what a test of all steps has to cover.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        let all = [EventsStep::VARIANTS, SqsStep::VARIANTS, LambdaStep::VARIANTS, LogsStep::VARIANTS, ChildStep::VARIANTS];
+        let all = [
+            EventsStep::VARIANTS,
+            SqsStep::VARIANTS,
+            LambdaStep::VARIANTS,
+            LogsStep::VARIANTS,
+            SnsStep::VARIANTS,
+            StatesStep::VARIANTS,
+            IamStep::VARIANTS,
+            ChildStep::VARIANTS,
+        ];
         all.into_iter().flatten().copied()
     }
 }
@@ -63,6 +87,9 @@ impl fmt::Display for Step {
             Self::Sqs(step) => step.fmt(f),
             Self::Lambda(step) => step.fmt(f),
             Self::Logs(step) => step.fmt(f),
+            Self::Sns(step) => step.fmt(f),
+            Self::States(step) => step.fmt(f),
+            Self::Iam(step) => step.fmt(f),
             Self::Child(step) => step.fmt(f),
         }
     }
@@ -78,7 +105,16 @@ macro_rules! step_from {
     };
 }
 
-step_from!(Events(EventsStep), Sqs(SqsStep), Lambda(LambdaStep), Logs(LogsStep), Child(ChildStep));
+step_from!(
+    Events(EventsStep),
+    Sqs(SqsStep),
+    Lambda(LambdaStep),
+    Logs(LogsStep),
+    Sns(SnsStep),
+    States(StatesStep),
+    Iam(IamStep),
+    Child(ChildStep)
+);
 
 /// `a, b, c`: for messages.
 fn list<'a>(names: impl IntoIterator<Item = &'a String>) -> String {

@@ -30,7 +30,8 @@ import rest
 
 DEFAULT_ACCOUNT, DEFAULT_REGION = "111122223333", "us-east-1"
 PARTNER_ACCOUNT = "999900001111"        # whose calls a partner's are: not the customer's
-TARGETS = {"events": ("AWSEvents", "1.1"), "sqs": ("AmazonSQS", "1.0"), "logs": ("Logs_20140328", "1.1")}
+TARGETS = {"events": ("AWSEvents", "1.1"), "sqs": ("AmazonSQS", "1.0"), "logs": ("Logs_20140328", "1.1"), "states": ("AWSStepFunctions", "1.0"),
+           "kinesis": ("Kinesis_20131202", "1.1"), "firehose": ("Firehose_20150804", "1.1"), "ecs": ("AmazonEC2ContainerServiceV20141113", "1.1")}
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))     # the bed is on loopback
 
 

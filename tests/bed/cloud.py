@@ -37,6 +37,6 @@ class Cloud:
         self.parts.wait("aws-standin", lambda: answers(f"{self.emulator}/_emu/settings"), seconds)
         # MiniStack loads half of itself on its first call: have that behind us, and out of the journal.
         for service, operation in (("events", "ListRules"), ("sqs", "ListQueues"), ("sts", "GetCallerIdentity"), ("lambda", "ListFunctions"),
-                                   ("logs", "DescribeLogGroups")):
+                                   ("logs", "DescribeLogGroups"), ("iam", "ListRoles"), ("sns", "ListTopics"), ("states", "ListStateMachines")):
             Client(self.emulator, "000000000000").call(service, operation)
         self.parts.wait("aws-proxy", lambda: answers(f"{self.url}/_faults?account=*"), seconds)

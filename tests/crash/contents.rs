@@ -17,7 +17,12 @@ pub async fn contents(world: &World) -> Contents {
             all.insert(format!("{kind} {}", object.metadata.name.unwrap()), json!([object.data["spec"], object.metadata.finalizers]));
         }
     }
-    let text = serde_json::to_string(&all).unwrap().replace(&world.namespace, "NS").replace(&world.aws.account, "ACCOUNT");
+    let mut text = serde_json::to_string(&all).unwrap();
+    // A role's name ends in a hash of its owner, which has the namespace in it.
+    for name in world.aws.roles().await.into_keys() {
+        text = text.replace(&name, name.rsplit_once('-').map_or(name.as_str(), |(head, _)| head));
+    }
+    let text = text.replace(&world.namespace, "NS").replace(&world.aws.account, "ACCOUNT");
     let mut all: Contents = serde_json::from_str(&text).unwrap();
     for value in all.values_mut() {
         hide_sids(value);

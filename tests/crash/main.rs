@@ -10,6 +10,7 @@ mod gate;
 mod kills;
 mod probes;
 mod reference;
+mod roles;
 mod scenario;
 mod single;
 mod trial;

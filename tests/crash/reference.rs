@@ -66,8 +66,9 @@ impl Reference {
 pub async fn references() -> &'static BTreeMap<Story, Reference> {
     static ALL: OnceCell<BTreeMap<Story, Reference>> = OnceCell::const_new();
     ALL.get_or_init(|| async {
-        let (queues, benchling) = futures::join!(Reference::new(Story::Queues), Reference::new(Story::Benchling));
-        BTreeMap::from([(Story::Queues, queues), (Story::Benchling, benchling)])
+        let (queues, benchling, roles) =
+            futures::join!(Reference::new(Story::Queues), Reference::new(Story::Benchling), Reference::new(Story::Roles));
+        BTreeMap::from([(Story::Queues, queues), (Story::Benchling, benchling), (Story::Roles, roles)])
     })
     .await
 }

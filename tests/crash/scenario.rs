@@ -6,7 +6,10 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tributary::api::annotation;
 
-use crate::harness::{Call, REGION, World, options, until_within};
+use crate::{
+    harness::{Call, REGION, World, options, until_within},
+    roles,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -30,6 +33,8 @@ pub enum Story {
     Queues,
     /// A subscription with its children, a function, a queue that feeds functions, log groups.
     Benchling,
+    /// Topics, state machines, and the roles by which they and others are reached.
+    Roles,
 }
 
 impl Story {
@@ -54,6 +59,7 @@ impl Story {
                 ("EventSink", "logs-b"),
                 ("EventRule", "all"),
             ],
+            Self::Roles => roles::OBJECTS,
         }
     }
 }
@@ -79,6 +85,7 @@ impl Scenario {
         match story {
             Story::Queues => scenario.others_queues().await,
             Story::Benchling => scenario.others_functions().await,
+            Story::Roles => scenario.others_topic().await,
         }
         scenario
     }
@@ -167,6 +174,7 @@ impl Scenario {
                 self.prepare_benchling(new).await;
             }
             Story::Queues => self.prepare_queues(new).await,
+            Story::Roles => self.prepare_roles(new).await,
         }
     }
 
@@ -212,14 +220,18 @@ impl Scenario {
         if phase == Phase::Update {
             // The grant of a target that is gone goes a moment after the rule is Ready.
             let (world, aws) = (&self.world, &self.world.aws);
-            if self.story == Story::Queues {
-                let left = || async { (aws.sids("theirs-1").await == ["theirs"]).then_some(()) };
-                until_within(world.patience, "the released grant is withdrawn", &mut { left }).await;
-                world.ready("EventSink", "old").await;
-            } else {
-                let left = || async { (aws.function_policy("f").await.len() == 1).then_some(()) };
-                until_within(world.patience, "the function's statement is withdrawn", &mut { left }).await;
-                world.ready("EventSink", "function").await;
+            match self.story {
+                Story::Queues => {
+                    let left = || async { (aws.sids("theirs-1").await == ["theirs"]).then_some(()) };
+                    until_within(world.patience, "the released grant is withdrawn", &mut { left }).await;
+                    world.ready("EventSink", "old").await;
+                }
+                Story::Benchling => {
+                    let left = || async { (aws.function_policy("f").await.len() == 1).then_some(()) };
+                    until_within(world.patience, "the function's statement is withdrawn", &mut { left }).await;
+                    world.ready("EventSink", "function").await;
+                }
+                Story::Roles => self.roles_settled().await,
             }
         }
     }
@@ -268,7 +280,7 @@ impl Scenario {
     pub async fn nothing_made_twice(&self) {
         let mut made = BTreeSet::new();
         for call in self.world.aws.journal(0).await.0.into_iter().filter(made_something) {
-            let names = ["Name", "QueueName", "logGroupName", "EventSourceArn", "FunctionName"]
+            let names = ["Name", "name", "QueueName", "logGroupName", "EventSourceArn", "FunctionName", "RoleName"]
                 .map(|key| call.request[key].as_str().unwrap_or_default());
             let what = format!("{} {}", call.op, names.join(" ").trim());
             assert!(made.insert(what.clone()), "{what} was made twice");

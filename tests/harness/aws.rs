@@ -115,6 +115,10 @@ impl Aws {
             "events" => ("AWSEvents", "1.1"),
             "sqs" => ("AmazonSQS", "1.0"),
             "logs" => ("Logs_20140328", "1.1"),
+            "states" => ("AWSStepFunctions", "1.0"),
+            "kinesis" => ("Kinesis_20131202", "1.1"),
+            "firehose" => ("Firehose_20150804", "1.1"),
+            "ecs" => ("AmazonEC2ContainerServiceV20141113", "1.1"),
             other => panic!("no service {other}"),
         };
         let request = self
@@ -138,6 +142,10 @@ impl Aws {
 
     /// A call of a query service, such as `iam`, behind the operator's back.
     pub async fn query(&self, service: &str, parameters: &[(&str, &str)]) -> String {
+        self.try_query(service, parameters).await.unwrap_or_else(|error| panic!("{parameters:?}: {error}"))
+    }
+
+    pub async fn try_query(&self, service: &str, parameters: &[(&str, &str)]) -> Result<String, String> {
         use std::fmt::Write;
         let encode = |text: &str| {
             text.bytes().fold(String::new(), |mut encoded, byte| {
@@ -149,7 +157,7 @@ impl Aws {
         let answer = self
             .http
             .post(&self.emulator)
-            .header("authorization", authorization(&self.account, "us-east-1", service))
+            .header("authorization", authorization(&self.account, if service == "sns" { REGION } else { "us-east-1" }, service))
             .header("x-amz-date", "20260101T000000Z")
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form.join("&"))
@@ -157,8 +165,7 @@ impl Aws {
             .await
             .unwrap();
         let (ok, text) = (answer.status().is_success(), answer.text().await.unwrap());
-        assert!(ok, "{parameters:?}: {text}");
-        text
+        if ok { Ok(text) } else { Err(text) }
     }
 
     /// Fires a schedule of the default bus once.
@@ -257,6 +264,9 @@ impl Aws {
         self.add_sources(&mut all).await;
         self.add_logs(&mut all).await;
         self.add_functions(&mut all).await;
+        self.add_roles(&mut all).await;
+        self.add_topics(&mut all).await;
+        self.add_machines(&mut all).await;
         all
     }
 

@@ -5,6 +5,7 @@ mod apiproxy;
 mod apiwatch;
 mod aws;
 mod bed;
+mod identities;
 mod ownbed;
 mod replica;
 mod report;

@@ -34,6 +34,7 @@ pub struct Model {
     pub set_on_failure: Option<String>,
     pub group: Option<ObservedLogGroup>,
     pub log_policy: Vec<Value>,
+    pub by_role: super::by_role::ByRole,
 }
 
 impl Model {
@@ -43,6 +44,9 @@ impl Model {
             Step::Sqs(step) => self.sqs(step),
             Step::Lambda(step) => self.lambda(step),
             Step::Logs(step) => self.logs(step),
+            Step::Sns(step) => self.by_role.sns(step),
+            Step::States(step) => self.by_role.states(step),
+            Step::Iam(step) => self.by_role.iam(step),
             Step::Child(step) => Err(format!("{step} is no step of AWS")),
         }
     }

@@ -179,13 +179,32 @@ pub async fn contents(world: &World) -> BTreeMap<String, Value> {
     }
     let (namespace, account) = (&world.namespace, &world.aws.account);
     let neutral = |text: &str| text.replace(namespace, "NAMESPACE").replace(account, "ACCOUNT");
-    let all = world.aws.contents().await.into_iter();
-    all.map(|(key, value)| {
-        let mut value = serde_json::from_str(&neutral(&value.to_string())).unwrap();
-        plain(&mut value);
-        (neutral(&key), value)
-    })
-    .collect()
+    let mut all = world.aws.contents().await;
+    let groups: Vec<_> = all.keys().filter_map(|key| key.strip_prefix("log group ")).map(|group| world.aws.log_group_arn(group)).collect();
+    for (_, statements) in all.iter_mut().filter(|(key, _)| key.starts_with("log policy tributary-")) {
+        *statements = let_in(statements, &groups);
+    }
+    all.into_iter()
+        .map(|(key, value)| {
+            let mut value = serde_json::from_str(&neutral(&value.to_string())).unwrap();
+            plain(&mut value);
+            (neutral(&key), value)
+        })
+        .collect()
+}
+
+/// What our log policy comes to: which groups may be written to by whom. A nearly full one gets one statement for all groups, and which of the
+/// single ones it stands in for depends on who came first.
+fn let_in(statements: &Value, groups: &[String]) -> Value {
+    let rows = statements.as_array().unwrap();
+    let sids: BTreeSet<_> = rows.iter().map(|row| row["Sid"].to_string()).collect();
+    assert_eq!(sids.len(), rows.len(), "a Sid stands there twice: {statements}");
+    let may = |group: &String| {
+        let speaks = |row: &&Value| row["Resource"].as_str().is_some_and(|r| wildmatch::WildMatch::new(r).matches(&format!("{group}:*")));
+        let actions = rows.iter().filter(speaks).map(|row| row["Action"].to_string()).collect::<String>();
+        actions.contains("logs:CreateLogStream") && actions.contains("logs:PutLogEvents")
+    };
+    json!(groups.iter().filter(|group| may(group)).collect::<Vec<_>>())
 }
 
 /// What differs, in a line each.

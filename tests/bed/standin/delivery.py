@@ -2,6 +2,7 @@
 
 MiniStack would deliver to anything; here every delivery passes grants.check first. GET /_emu/deliveries shows all of them.
 """
+import base64
 import json
 import re
 import time
@@ -10,10 +11,11 @@ from collections import deque
 
 from ministack.core.arn import parse_arn
 from ministack.core.responses import get_account_id, get_region, request_scope
-from ministack.services import cloudwatch_logs, eventbridge as eb, lambda_svc, sns, sqs, stepfunctions
+from ministack.services import cloudwatch_logs, ecs, eventbridge as eb, firehose, kinesis, lambda_svc, sns, sqs, stepfunctions
 
 import grants
 import invokes
+import workflows
 from grants import Undeliverable
 from targets import PLACEHOLDER
 
@@ -35,7 +37,7 @@ def invoke(target, event, rule, view=None):
             _to_bus(target, spec, event, rule, session)
         else:
             with request_scope(spec.account_id, spec.region):
-                _send(target, spec, payload, view)
+                _send(target, spec, payload, view, event)
     except Undeliverable as no:
         entry.update(outcome="FAILED", code=no.code, message=str(no))
         entry["deadLetter"] = _dead_letter(target, rule, json.dumps(envelope(view)), no)
@@ -83,7 +85,7 @@ def _follow(path, value):
     return value
 
 
-def _send(target, spec, payload, view):
+def _send(target, spec, payload, view, event):
     arn = target["Arn"]
     if spec.service == "sqs":
         send_to_queue(arn, payload, group=(target.get("SqsParameters") or {}).get("MessageGroupId"))
@@ -98,7 +100,7 @@ def _send(target, spec, payload, view):
     elif spec.service == "states":
         if stepfunctions._resolve_state_machine_arn(arn) is None:
             raise Undeliverable("NO_RESOURCE", f"State machine {arn} does not exist.")
-        _original["_dispatch_to_stepfunctions"](arn, payload)
+        workflows.start_for_event(arn, payload, event["EventId"])
     elif spec.service == "logs":
         group, stream = arn.split(":log-group:")[1].removesuffix(":*"), str(uuid.uuid4())
         if group not in cloudwatch_logs._log_groups:
@@ -106,11 +108,40 @@ def _send(target, spec, payload, view):
         cloudwatch_logs._create_log_stream({"logGroupName": group, "logStreamName": stream})
         cloudwatch_logs._put_log_events({"logGroupName": group, "logStreamName": stream,
                                          "logEvents": [{"timestamp": int(time.time() * 1000), "message": payload}]})
+    elif spec.service in STREAMS:
+        STREAMS[spec.service](target, payload, view)
     elif spec.service == "events":
         http = eb._resolve_http_parameters(target.get("HttpParameters") or {}, view.event_with_detail())
         _original["_dispatch_to_api_destination"](spec, payload, {**target, "HttpParameters": http})
     else:
         raise Undeliverable("NO_RESOURCE", f"Delivery to {spec.service} is not modelled here.")
+
+
+def _to_kinesis(target, payload, view):
+    name = target["Arn"].rsplit("/", 1)[1]
+    if name not in kinesis._streams:
+        raise Undeliverable("NO_RESOURCE", f"Stream {name} does not exist.")
+    path = (target.get("KinesisParameters") or {}).get("PartitionKeyPath")
+    event = envelope(view)
+    key = str(_follow(path, event)) if path else event["id"]
+    kinesis._put_record({"StreamName": name, "PartitionKey": key, "Data": base64.b64encode(payload.encode()).decode()})
+
+
+def _to_firehose(target, payload, _view):
+    name = target["Arn"].rsplit("/", 1)[1]
+    if name not in firehose._streams:
+        raise Undeliverable("NO_RESOURCE", f"Delivery stream {name} does not exist.")
+    firehose._put_record({"DeliveryStreamName": name, "Record": {"Data": base64.b64encode(payload.encode()).decode()}})
+
+
+def _to_ecs(target, payload, _view):
+    """Containers cannot run here: the cluster has to exist, and the call stands in the record of deliveries."""
+    name = target["Arn"].rsplit("/", 1)[1]
+    if name not in ecs._clusters:
+        raise Undeliverable("NO_RESOURCE", f"Cluster {name} does not exist.")
+
+
+STREAMS = {"kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs}
 
 
 def send_to_queue(arn, body, group=None, attributes=None):

@@ -28,14 +28,14 @@ def _denied(message):
     return Undeliverable("NO_PERMISSIONS", message)
 
 
-def _context(principal, action, resource, source):
-    known = {"aws:sourcearn": source, "aws:sourceaccount": get_account_id()} if source else {}
+def _context(principal, action, resource, source, **more):
+    known = {"aws:sourcearn": source, "aws:sourceaccount": get_account_id(), **more} if source else dict(more)
     return evaluator.EvalContext(principal_arn=principal, principal_type="AssumedRole", principal_account=get_account_id(), action=action,
                                  resource_arn=resource, region=get_region(), service_context=known)
 
 
-def allows(policy, action, resource, source, principal="aws-service"):
-    """Whether a resource policy lets EventBridge (or, given one, a role) act for the rule `source`."""
+def allows(policy, action, resource, source, principal="aws-service", service=SERVICE):
+    """Whether a resource policy lets EventBridge (or another service, or, given one, a role) act for the rule `source`."""
     document = as_policy(policy)
     if not document:
         return False
@@ -45,7 +45,7 @@ def allows(policy, action, resource, source, principal="aws-service"):
         if isinstance(who, str) and who != "*":         # an account or ARN without its {"AWS": ...}
             statement["Principal"] = {"AWS": who}
     context = _context(principal, action, resource, source)
-    return evaluator.evaluate_resource_policy(document, context, service=SERVICE if principal == "aws-service" else None).decision == "Allow"
+    return evaluator.evaluate_resource_policy(document, context, service=service if principal == "aws-service" else None).decision == "Allow"
 
 
 def _statements(document):
@@ -72,7 +72,7 @@ def role_may(role_arn, action, resource):
     return evaluator.evaluate(_context(session, action, resource, None), policies).decision == "Allow"
 
 
-def check_role(role_arn, action, resource, source):
+def check_role(role_arn, action, resource, source, **more):
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     role = iam._roles.get_scoped(account, None, name)
     if role is None or account != get_account_id():
@@ -82,7 +82,7 @@ def check_role(role_arn, action, resource, source):
     if not allows(trust, "sts:AssumeRole", "*", source):
         raise _denied(f"{SERVICE} may not assume {role_arn} for {source}.")
     session = f"arn:aws:sts::{account}:assumed-role/{name}/events"
-    if evaluator.evaluate(_context(session, action, resource, source), evaluator._gather_role_policies(name, account)).decision != "Allow":
+    if evaluator.evaluate(_context(session, action, resource, source, **more), evaluator._gather_role_policies(name, account)).decision != "Allow":
         raise _denied(f"{role_arn} is not allowed {action} on {resource}.")
     return session
 
@@ -110,7 +110,7 @@ def check(target, spec, source):
     away = spec.account_id != get_account_id()
     if spec.region != get_region() and service != "events":
         raise Undeliverable("NO_RESOURCE", f"{arn} is in another Region.")
-    session = check_role(role, action, arn, source) if role else None
+    session = (_check_task(role, target, source) if service == "ecs" else check_role(role, action, arn, source)) if role else None
     if service in BY_POLICY and (away or not role):
         # A topic policy with conditions never matches for EventBridge: it is called without source keys.
         told = None if service == "sns" else source
@@ -119,6 +119,12 @@ def check(target, spec, source):
     elif not role:
         raise _denied(f"Target {arn} needs a RoleArn.")
     return session
+
+
+def _check_task(role, target, source):
+    """ecs:RunTask is granted on the task definition, narrowed to the cluster by a condition."""
+    definition = (target.get("EcsParameters") or {}).get("TaskDefinitionArn") or ""
+    return check_role(role, "ecs:RunTask", definition, source, **{"ecs:cluster": target["Arn"]})
 
 
 def check_bus(arn, bus, session, owner_scope):

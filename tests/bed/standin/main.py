@@ -25,7 +25,7 @@ def configure(port):
 
 def install():
     """Put the strict handlers in MiniStack's places. A name that is gone there means another version: fail loudly."""
-    from ministack.services import cloudwatch_logs, eventbridge, lambda_svc, sqs, sts
+    from ministack.services import cloudwatch_logs, eventbridge, lambda_svc, sqs, stepfunctions, sts
 
     import archives
     import buses
@@ -41,8 +41,10 @@ def install():
     import queues
     import rules
     import targets
+    import workflows
     for service, parts in ((eventbridge, (buses, rules, targets, partner, events, delivery, archives)),
-                           (lambda_svc, (lambdas, permissions, invokes, mappings))):
+                           (lambda_svc, (lambdas, permissions, invokes, mappings)),
+                           (stepfunctions, (workflows,))):
         for name, function in (pair for part in parts for pair in part.HANDLERS.items()):
             if not callable(getattr(service, name, None)):
                 raise SystemExit(f"this MiniStack has no {service.__name__}.{name}: the pinned version is in requirements.txt")
@@ -52,6 +54,7 @@ def install():
             raise SystemExit(f"this MiniStack has no sqs.{action}: the pinned version is in requirements.txt")
         sqs._HANDLERS[action] = function
     queues.install()
+    workflows.install()
     sts.handle_request, lambda_svc.handle_request = identity.handle_request, lambdas.handle_request
     cloudwatch_logs.handle_request = loggroups.handle_request
 

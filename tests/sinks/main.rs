@@ -1,0 +1,18 @@
+//! The sinks that EventBridge reaches by a role, and topics, end to end: what is made in IAM, SNS and Step Functions, and what arrives.
+//!
+//! Run by `tests/bed/bed.py run -- cargo test --test sinks`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+#[allow(dead_code)]
+#[path = "../life/common.rs"]
+mod common;
+
+mod admission;
+mod roles;
+mod scenarios;
+mod targets;
+mod topics;
+mod workflows;
