@@ -11,6 +11,7 @@ mod logs;
 mod mappings;
 mod pace;
 mod policy;
+mod publish;
 mod rules;
 mod session;
 mod sources;
@@ -19,5 +20,6 @@ mod trust;
 
 pub use error::AwsError;
 pub use pace::Priority;
+pub use publish::{Answer, BusState, Entry, PublishOptions, Publisher};
 pub use session::{AwsOptions, Session, Sessions, StaticKeys};
 pub use trust::CaBundle;

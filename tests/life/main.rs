@@ -14,6 +14,7 @@ mod common;
 mod identity;
 mod order;
 mod policies;
+mod put_events;
 mod silence;
 mod sqs;
 mod words;
