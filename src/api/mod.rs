@@ -6,6 +6,7 @@
 #![allow(clippy::duplicated_attributes)]
 
 mod account;
+mod archive;
 mod benchling_shorthand;
 mod bus;
 mod common;
@@ -17,6 +18,7 @@ mod sqs;
 mod subscription;
 
 pub use account::*;
+pub use archive::*;
 pub use benchling_shorthand::*;
 pub use bus::*;
 pub use common::*;

@@ -2,6 +2,7 @@
 //!
 //! Adapters take and give the words of `steps/` and `resources/`; no type of the SDK leaves this folder.
 
+mod archives;
 mod cache;
 mod error;
 mod events;

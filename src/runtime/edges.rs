@@ -171,7 +171,9 @@ impl Edges for EventBus {
     fn outward(&self) -> String {
         let status = self.status.as_ref();
         let there = status.is_some_and(|status| !status.common.resources.is_empty());
-        outward(self, (there, told(self), owner_of(self).and_then(|_| status?.event_source.as_ref())))
+        // Replays wait for an archive; how much it holds concerns nobody.
+        let archives: Vec<_> = status.iter().flat_map(|status| &status.archives).map(|row| (&row.name, &row.arn)).collect();
+        outward(self, (there, archives, told(self), owner_of(self).and_then(|_| status?.event_source.as_ref())))
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::list;
+use super::{ArchiveSettings, list};
 use crate::api::Tags;
 
 /// What `UpdateEventBus` can change. `None`: AWS holds none.
@@ -62,6 +62,18 @@ pub enum EventsStep {
     ActivateEventSource {
         name: String,
     },
+    CreateArchive {
+        name: String,
+        bus_arn: String,
+        settings: ArchiveSettings,
+    },
+    UpdateArchive {
+        name: String,
+        settings: ArchiveSettings,
+    },
+    DeleteArchive {
+        name: String,
+    },
     /// Tags only when the rule is new: AWS ignores them on an existing one.
     PutRule {
         bus: String,
@@ -103,6 +115,8 @@ impl fmt::Display for EventsStep {
             | Self::ActivateEventSource { name: bus } => {
                 write!(f, "{name} {bus}")
             }
+            Self::CreateArchive { name: archive, bus_arn, .. } => write!(f, "{name} {archive} of {bus_arn}"),
+            Self::UpdateArchive { name: archive, .. } | Self::DeleteArchive { name: archive } => write!(f, "{name} {archive}"),
             Self::PutRule { bus, name: rule, settings, .. } => {
                 write!(f, "{name} {bus}/{rule} ({})", if settings.enabled { "enabled" } else { "disabled" })
             }

@@ -17,7 +17,13 @@ pub async fn contents(world: &World) -> Contents {
             all.insert(format!("{kind} {}", object.metadata.name.unwrap()), json!([object.data["spec"], object.metadata.finalizers]));
         }
     }
-    let text = serde_json::to_string(&all).unwrap().replace(&world.namespace, "NS").replace(&world.aws.account, "ACCOUNT");
+    let mut text = serde_json::to_string(&all).unwrap();
+    // Names of archives end in a hash of the owner, which carries the namespace.
+    for archive in world.aws.archives().await {
+        let name = archive["ArchiveName"].as_str().unwrap();
+        text = text.replace(name, &format!("{}HASH", &name[..name.len() - 8]));
+    }
+    let text = text.replace(&world.namespace, "NS").replace(&world.aws.account, "ACCOUNT");
     let mut all: Contents = serde_json::from_str(&text).unwrap();
     for value in all.values_mut() {
         hide_sids(value);

@@ -175,13 +175,11 @@ impl Scenario {
         let pick = |before: Value, after: Value| if new { after } else { before };
         let existing = |name: &str| json!({"sqs": {"existing": {"arn": format!("arn:aws:sqs:{REGION}:{}:{name}", world.aws.account)}}});
         let tags = pick(json!({"a": "1", "b": "1"}), json!({"a": "2"}));
-        world
-            .apply(
-                "EventBus",
-                "bus",
-                json!({"description": pick(json!("old"), json!("new")), "deadLetter": {"sinkRef": {"name": "dead"}}, "tags": tags}),
-            )
-            .await;
+        let archive = |name: &str, days: i32| json!({"name": name, "retentionDays": days, "deletionPolicy": "Delete"});
+        let archives = pick(json!([archive("kept", 1), archive("gone", 1)]), json!([archive("kept", 2)]));
+        let description = pick(json!("old"), json!("new"));
+        let bus = json!({"description": description, "deadLetter": {"sinkRef": {"name": "dead"}}, "tags": tags, "archives": archives});
+        world.apply("EventBus", "bus", bus).await;
         world.apply("EventSink", "dead", json!({"deletionPolicy": "Delete", "sqs": {"managed": {}}})).await;
         let queue = json!({"visibilityTimeoutSeconds": pick(json!(30), json!(60)), "deadLetter": {"maxReceiveCount": 5}, "tags": tags});
         world.apply("EventSink", "work", json!({"deletionPolicy": "Delete", "sqs": {"managed": queue}})).await;
@@ -268,7 +266,7 @@ impl Scenario {
     pub async fn nothing_made_twice(&self) {
         let mut made = BTreeSet::new();
         for call in self.world.aws.journal(0).await.0.into_iter().filter(made_something) {
-            let names = ["Name", "QueueName", "logGroupName", "EventSourceArn", "FunctionName"]
+            let names = ["Name", "ArchiveName", "QueueName", "logGroupName", "EventSourceArn", "FunctionName"]
                 .map(|key| call.request[key].as_str().unwrap_or_default());
             let what = format!("{} {}", call.op, names.join(" ").trim());
             assert!(made.insert(what.clone()), "{what} was made twice");

@@ -7,6 +7,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod archives;
 mod backbone;
 mod binary;
 mod boundaries;
