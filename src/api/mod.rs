@@ -12,6 +12,7 @@ mod bus;
 mod common;
 mod lambda;
 mod logs;
+mod replay;
 mod rule;
 mod sink;
 mod sqs;
@@ -24,6 +25,7 @@ pub use bus::*;
 pub use common::*;
 pub use lambda::*;
 pub use logs::*;
+pub use replay::*;
 pub use rule::*;
 pub use sink::*;
 pub use sqs::*;
@@ -53,5 +55,5 @@ pub const OWNER_TAG: &str = "tributary.dev/owner";
 /// Every CRD of the group, in the order in which they are listed to users.
 pub fn crds() -> Vec<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition> {
     use kube::CustomResourceExt;
-    vec![AwsAccount::crd(), BenchlingSubscription::crd(), EventBus::crd(), EventRule::crd(), EventSink::crd()]
+    vec![AwsAccount::crd(), BenchlingSubscription::crd(), EventBus::crd(), EventRule::crd(), EventSink::crd(), EventReplay::crd()]
 }

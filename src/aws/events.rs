@@ -153,6 +153,8 @@ impl Session {
             EventsStep::CreateArchive { .. } | EventsStep::UpdateArchive { .. } | EventsStep::DeleteArchive { .. } => {
                 self.apply_archive(step).await?;
             }
+            EventsStep::StartReplay { name, settings } => self.start_replay(name, settings).await?,
+            EventsStep::CancelReplay { name } => self.cancel_replay(name).await?,
             EventsStep::PutRule { bus, name, settings, tags } => self.put_rule(bus, name, settings, tags.as_ref()).await?,
             EventsStep::DeleteRule { bus, name } => {
                 let answer = send!(self, "events:DeleteRule", events.delete_rule().event_bus_name(bus).name(name));
@@ -263,7 +265,7 @@ fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, Halt> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build().map_err(unbuilt)).collect()
 }
 
-fn unbuilt(error: impl std::fmt::Display) -> Halt {
+pub(super) fn unbuilt(error: impl std::fmt::Display) -> Halt {
     Halt::invalid(Reason::InvalidSpec, format!("the request could not be built: {error}"))
 }
 

@@ -13,6 +13,7 @@ mod mappings;
 mod pace;
 mod policy;
 mod publish;
+mod replays;
 mod rules;
 mod session;
 mod sources;

@@ -138,6 +138,13 @@ impl Managed for EventBus {
                 users.push(format!("EventRule {}", key_of(rule)));
             }
         });
+        view.each_replay(|replay| {
+            let from = replay.metadata.namespace.as_deref().unwrap_or_default();
+            let known = replay.metadata.namespace == self.metadata.namespace || matches(&self.spec.allowed_namespaces, from);
+            if known && replay.holds(self) {
+                users.push(format!("EventReplay {}", key_of(replay)));
+            }
+        });
         users
     }
 

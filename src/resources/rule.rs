@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::{Managed, PlanContext, Report, Tiding, View, key_of, matches, names, ownership, subscription::owner_of, view::not_permitted};
 use crate::{
     api::{
-        BusKind, CommonStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, ResourceStatus, RuleState,
-        Tags, Target, TargetStatus,
+        BusKind, BusRef, CommonStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, ResourceStatus,
+        RuleState, Tags, Target, TargetStatus,
     },
     benchling,
     runtime::halt::{Halt, Reason},
@@ -63,34 +63,8 @@ impl EventRule {
         self.bus_key() == key_of(bus) && (by_name || owner_of(bus).as_ref() == Some(&self.spec.bus_ref.name))
     }
 
-    /// The bus that the rule refers to, if the bus's side consents.
     fn bus(&self, view: &View) -> Result<EventBus, Halt> {
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
-        let there = self.spec.bus_ref.namespace.as_deref().unwrap_or(namespace);
-        let name = &self.spec.bus_ref.name;
-        let by_subscription = self.spec.bus_ref.kind == BusKind::BenchlingSubscription;
-        if by_subscription && view.subscription(there, name).is_none() {
-            return Err(Halt::blocked(
-                Reason::BusNotFound,
-                format!("spec.busRef: there is no BenchlingSubscription {there}/{name}. Create it, or correct the reference"),
-            ));
-        }
-        let bus = view.bus(there, name).filter(|bus| !by_subscription || owner_of(bus).as_ref() == Some(name));
-        let bus = bus.ok_or_else(|| {
-            if by_subscription {
-                let message = format!("spec.busRef: BenchlingSubscription {there}/{name} has no bus yet; see its conditions");
-                return Halt::blocked(Reason::BusNotReady, message);
-            }
-            Halt::blocked(
-                Reason::BusNotFound,
-                format!("spec.busRef: there is no EventBus {there}/{name}. Create it, or correct the reference"),
-            )
-        })?;
-        if there != namespace && !matches(&bus.spec.allowed_namespaces, namespace) {
-            let kind = <&str>::from(self.spec.bus_ref.kind);
-            return Err(not_permitted("spec.busRef", kind, &key_of(&bus), namespace));
-        }
-        Ok(bus)
+        bus_for(view, self.metadata.namespace.as_deref().unwrap_or_default(), &self.spec.bus_ref)
     }
 
     /// The pattern in EventBridge's words, and what is odd about it.
@@ -124,6 +98,32 @@ impl EventRule {
         }
         Ok(settings)
     }
+}
+
+/// The bus that an object of the namespace refers to, if the bus's side consents.
+pub(super) fn bus_for(view: &View, namespace: &str, reference: &BusRef) -> Result<EventBus, Halt> {
+    let there = reference.namespace.as_deref().unwrap_or(namespace);
+    let name = &reference.name;
+    let by_subscription = reference.kind == BusKind::BenchlingSubscription;
+    if by_subscription && view.subscription(there, name).is_none() {
+        return Err(Halt::blocked(
+            Reason::BusNotFound,
+            format!("spec.busRef: there is no BenchlingSubscription {there}/{name}. Create it, or correct the reference"),
+        ));
+    }
+    let bus = view.bus(there, name).filter(|bus| !by_subscription || owner_of(bus).as_ref() == Some(name));
+    let bus = bus.ok_or_else(|| {
+        if by_subscription {
+            let message = format!("spec.busRef: BenchlingSubscription {there}/{name} has no bus yet; see its conditions");
+            return Halt::blocked(Reason::BusNotReady, message);
+        }
+        Halt::blocked(Reason::BusNotFound, format!("spec.busRef: there is no EventBus {there}/{name}. Create it, or correct the reference"))
+    })?;
+    if there != namespace && !matches(&bus.spec.allowed_namespaces, namespace) {
+        let kind = <&str>::from(reference.kind);
+        return Err(not_permitted("spec.busRef", kind, &key_of(&bus), namespace));
+    }
+    Ok(bus)
 }
 
 impl Managed for EventRule {

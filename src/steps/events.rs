@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ArchiveSettings, list};
+use super::{ArchiveSettings, ReplaySettings, list};
 use crate::api::Tags;
 
 /// What `UpdateEventBus` can change. `None`: AWS holds none.
@@ -74,6 +74,14 @@ pub enum EventsStep {
     DeleteArchive {
         name: String,
     },
+    /// AWS replays under one name once, and remembers it for 90 days.
+    StartReplay {
+        name: String,
+        settings: ReplaySettings,
+    },
+    CancelReplay {
+        name: String,
+    },
     /// Tags only when the rule is new: AWS ignores them on an existing one.
     PutRule {
         bus: String,
@@ -117,6 +125,11 @@ impl fmt::Display for EventsStep {
             }
             Self::CreateArchive { name: archive, bus_arn, .. } => write!(f, "{name} {archive} of {bus_arn}"),
             Self::UpdateArchive { name: archive, .. } | Self::DeleteArchive { name: archive } => write!(f, "{name} {archive}"),
+            Self::StartReplay { name: replay, settings: ReplaySettings { archive_arn, start, end, rules, .. } } => {
+                let whom = if rules.is_empty() { "all rules".to_owned() } else { list(rules) };
+                write!(f, "{name} {replay}: {archive_arn} from {start} to {end}, to {whom}")
+            }
+            Self::CancelReplay { name: replay } => write!(f, "{name} {replay}"),
             Self::PutRule { bus, name: rule, settings, .. } => {
                 write!(f, "{name} {bus}/{rule} ({})", if settings.enabled { "enabled" } else { "disabled" })
             }

@@ -12,7 +12,7 @@ pub type Contents = BTreeMap<String, Value>;
 /// Everything that AWS holds, and every object of ours with its spec and finalizers; what differs from world to world is taken out.
 pub async fn contents(world: &World) -> Contents {
     let mut all = world.aws.contents().await;
-    for kind in ["BenchlingSubscription", "EventBus", "EventRule", "EventSink"] {
+    for kind in ["BenchlingSubscription", "EventBus", "EventRule", "EventSink", "EventReplay"] {
         for object in world.api(kind).list(&ListParams::default()).await.unwrap() {
             all.insert(format!("{kind} {}", object.metadata.name.unwrap()), json!([object.data["spec"], object.metadata.finalizers]));
         }

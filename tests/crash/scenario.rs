@@ -44,6 +44,7 @@ impl Story {
                 ("EventSink", "kept"),
                 ("EventRule", "rule"),
                 ("EventRule", "other"),
+                ("EventReplay", "again"),
             ],
             Self::Benchling => &[
                 ("BenchlingSubscription", "lims"),
@@ -59,7 +60,7 @@ impl Story {
 }
 
 fn made_something(call: &Call) -> bool {
-    call.op.starts_with("Create") && call.status.is_some_and(|status| status < 300)
+    (call.op.starts_with("Create") || call.op == "StartReplay") && call.status.is_some_and(|status| status < 300)
 }
 
 /// What the programme asks: converged within this time after the restart.
@@ -74,7 +75,7 @@ impl Scenario {
     pub async fn new(name: &str, story: Story) -> Self {
         let mut world = World::empty(name).await;
         world.patience = BAR;
-        world.aws.settings(json!({"queueDeletedSeconds": 0})).await;
+        world.aws.settings(json!({"queueDeletedSeconds": 0, "replaySeconds": 3600})).await;
         let scenario = Self { world, story };
         match story {
             Story::Queues => scenario.others_queues().await,
@@ -194,6 +195,10 @@ impl Scenario {
         world
             .apply("EventRule", "rule", json!({"busRef": {"name": "bus"}, "eventPattern": pattern, "tags": tags, "targets": targets}))
             .await;
+        // It goes on until its object is deleted.
+        let replay = json!({"busRef": {"name": "bus"}, "archive": "kept", "rules": ["other"],
+            "startTime": "2026-01-01T00:00:00Z", "endTime": "2026-01-02T00:00:00Z"});
+        world.apply("EventReplay", "again", replay).await;
         let targets = json!([{"name": "kept", "sinkRef": {"name": "kept"}}]);
         world.apply("EventRule", "other", json!({"busRef": {"name": "bus"}, "eventPattern": {"source": ["c"]}, "targets": targets})).await;
     }
@@ -203,6 +208,8 @@ impl Scenario {
         for &(kind, name) in self.story.objects() {
             if phase == Phase::Delete {
                 self.world.gone(kind, name).await;
+            } else if kind == "EventReplay" {
+                self.world.halted(kind, name, "Replaying").await;
             } else {
                 self.world.ready(kind, name).await;
             }
@@ -243,10 +250,12 @@ impl Scenario {
     /// A close look at every object finds nothing to write.
     pub async fn steady(&self) {
         let since = self.world.aws.mark().await;
-        for &(kind, name) in self.story.objects() {
+        // A replay that is under way is looked at anyway.
+        let objects = || self.story.objects().iter().filter(|(kind, _)| *kind != "EventReplay");
+        for &(kind, name) in objects() {
             self.world.annotate(kind, name, annotation::RECONCILE_AT, Some("now")).await;
         }
-        for &(kind, name) in self.story.objects() {
+        for &(kind, name) in objects() {
             let looked = |object: &kube::api::DynamicObject| object.data["status"]["lastHandledReconcileAt"] == "now";
             self.world.wait(kind, name, "looked at", |object| object.is_some_and(looked).then_some(())).await;
         }
@@ -266,7 +275,7 @@ impl Scenario {
     pub async fn nothing_made_twice(&self) {
         let mut made = BTreeSet::new();
         for call in self.world.aws.journal(0).await.0.into_iter().filter(made_something) {
-            let names = ["Name", "ArchiveName", "QueueName", "logGroupName", "EventSourceArn", "FunctionName"]
+            let names = ["Name", "ArchiveName", "ReplayName", "QueueName", "logGroupName", "EventSourceArn", "FunctionName"]
                 .map(|key| call.request[key].as_str().unwrap_or_default());
             let what = format!("{} {}", call.op, names.join(" ").trim());
             assert!(made.insert(what.clone()), "{what} was made twice");

@@ -16,6 +16,7 @@ mod identity;
 mod order;
 mod policies;
 mod put_events;
+mod replays;
 mod silence;
 mod sqs;
 mod words;

@@ -205,6 +205,7 @@ impl Model {
                 let targets = self.rule.as_mut().and_then(|rule| rule.targets.as_mut()).ok_or("no rule")?;
                 targets.retain(|t| !ids.contains(&t.id));
             }
+            EventsStep::StartReplay { .. } | EventsStep::CancelReplay { .. } => return Err("replays are in no model".into()),
             EventsStep::TagResource { tags: new, .. } => self.tags().ok_or("nothing to tag")?.extend(new),
             EventsStep::UntagResource { keys, .. } => self.tags().ok_or("nothing to untag")?.retain(|key, _| !keys.contains(key)),
         }

@@ -39,9 +39,10 @@ def install():
     import partner
     import permissions
     import queues
+    import replays
     import rules
     import targets
-    for service, parts in ((eventbridge, (buses, rules, targets, partner, events, delivery, archives)),
+    for service, parts in ((eventbridge, (buses, rules, targets, partner, events, delivery, archives, replays)),
                            (lambda_svc, (lambdas, permissions, invokes, mappings))):
         for name, function in (pair for part in parts for pair in part.HANDLERS.items()):
             if not callable(getattr(service, name, None)):
