@@ -80,7 +80,8 @@ impl EventReplay {
             common.and_then(|common| common.identity.as_ref()).map(|identity| identity.arn.clone()).ok_or_else(|| {
                 let message =
                     format!("{field}: EventRule {namespace}/{name} is not ready; see its conditions. The replay begins when it is");
-                Halt::blocked(Reason::RuleNotReady, message)
+                // A rule tells nobody how far it has come, for a thousand of them would wake their sinks for nothing: so it is looked at.
+                Halt::new(Class::Polled, Reason::RuleNotReady, message)
             })
         };
         self.spec.rules.iter().enumerate().map(arn).collect()

@@ -207,9 +207,8 @@ impl Edges for EventRule {
     }
 
     fn outward(&self) -> String {
-        // Sinks and buses care for what a rule wants, not for how far it has come. Replays do.
-        let ready = self.status.as_ref().is_some_and(|status| status.common.is_ready());
-        format!("{:?} {} {:?} {ready}", self.metadata.generation, deleting(&self.metadata), told(self))
+        // Sinks and buses care for what a rule wants, not for how far it has come.
+        format!("{:?} {} {:?}", self.metadata.generation, deleting(&self.metadata), told(self))
     }
 }
 
