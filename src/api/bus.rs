@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountRef, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ManagementPolicy, Tags};
+use super::{AccountRef, Archive, ArchiveStatus, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ManagementPolicy, Tags};
 
 /// An event bus. `name: default` stands for the bus that every account has: it is only ever used, never made, changed or deleted.
 /// With `eventSourceName` it is a partner's bus: it waits for the partner event source, and takes it before it can expire.
@@ -66,11 +66,16 @@ pub struct EventBusSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,
+    /// Keep the bus's events, to be replayed with an `EventReplay`. Other archives of the bus are left alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub archives: Vec<Archive>,
     /// Namespaces, besides its own, whose rules may use the bus; `*` stands for any text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub allowed_namespaces: Vec<String>,
-    /// Left out: `Delete`, once the bus has no rules; for a partner's bus `Retain`, for the source may go with it.
+    /// Left out: `Delete`, once the bus has no rules; `Retain` for a partner's bus, for the source may go with it, and for a bus with an
+    /// archive that is retained, for AWS deletes no bus before its archives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
     #[serde(default)]
@@ -85,4 +90,8 @@ pub struct EventBusStatus {
     /// The partner event source of a partner's bus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_source: Option<EventSourceStatus>,
+    /// The archives of spec, and those that left it and are not dealt with yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["awsName"]))]
+    pub archives: Vec<ArchiveStatus>,
 }

@@ -6,11 +6,13 @@
 #![allow(clippy::duplicated_attributes)]
 
 mod account;
+mod archive;
 mod benchling_shorthand;
 mod bus;
 mod common;
 mod lambda;
 mod logs;
+mod replay;
 mod role;
 mod rule;
 mod sink;
@@ -20,11 +22,13 @@ mod state_machine;
 mod subscription;
 
 pub use account::*;
+pub use archive::*;
 pub use benchling_shorthand::*;
 pub use bus::*;
 pub use common::*;
 pub use lambda::*;
 pub use logs::*;
+pub use replay::*;
 pub use role::*;
 pub use rule::*;
 pub use sink::*;
@@ -57,5 +61,5 @@ pub const OWNER_TAG: &str = "tributary.dev/owner";
 /// Every CRD of the group, in the order in which they are listed to users.
 pub fn crds() -> Vec<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition> {
     use kube::CustomResourceExt;
-    vec![AwsAccount::crd(), BenchlingSubscription::crd(), EventBus::crd(), EventRule::crd(), EventSink::crd()]
+    vec![AwsAccount::crd(), BenchlingSubscription::crd(), EventBus::crd(), EventRule::crd(), EventSink::crd(), EventReplay::crd()]
 }

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountRef, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ManagedLogGroup, ManagementPolicy, Tags};
+use super::{AccountRef, Archive, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ManagedLogGroup, ManagementPolicy, Tags};
 
 /// What a tenant admin subscribes to in Benchling's console. The object waits for the partner event source that Benchling then makes, and
 /// an `EventBus` of the same name takes it at once. Rules name the subscription, or that bus, in `busRef`.
@@ -97,6 +97,10 @@ pub struct SubscriptionBus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,
+    /// Keep the bus's events, to be replayed with an `EventReplay`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub archives: Vec<Archive>,
     /// Namespaces, besides its own, whose rules may use the bus; `*` stands for any text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]

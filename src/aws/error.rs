@@ -164,6 +164,13 @@ impl AwsError {
     }
 }
 
+impl std::fmt::Display for AwsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let code = if self.code.is_empty() { String::new() } else { format!("{}: ", self.code) };
+        write!(f, "{}: {code}{}", self.call, self.message.trim_end_matches('.'))
+    }
+}
+
 impl From<AwsError> for Halt {
     fn from(error: AwsError) -> Self {
         let (class, reason) = error.class();

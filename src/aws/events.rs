@@ -24,6 +24,8 @@ macro_rules! send {
     }};
 }
 
+pub(super) use send;
+
 impl Session {
     pub async fn bus(&self, name: &str) -> Result<Option<BusInAws>, Halt> {
         match send!(self, "events:DescribeEventBus", self.events.describe_event_bus().name(name)) {
@@ -151,6 +153,11 @@ impl Session {
             EventsStep::DeleteEventBus { name } => {
                 send!(self, "events:DeleteEventBus", events.delete_event_bus().name(name))?;
             }
+            EventsStep::CreateArchive { .. } | EventsStep::UpdateArchive { .. } | EventsStep::DeleteArchive { .. } => {
+                self.apply_archive(step).await?;
+            }
+            EventsStep::StartReplay { name, settings } => self.start_replay(name, settings).await?,
+            EventsStep::CancelReplay { name } => self.cancel_replay(name).await?,
             EventsStep::PutRule { bus, name, settings, tags } => self.put_rule(bus, name, settings, tags.as_ref()).await?,
             EventsStep::DeleteRule { bus, name } => {
                 let answer = send!(self, "events:DeleteRule", events.delete_rule().event_bus_name(bus).name(name));
@@ -223,7 +230,7 @@ impl Session {
     }
 }
 
-fn ignore_not_found<T>(answer: Result<T, AwsError>) -> Result<Option<T>, Halt> {
+pub(super) fn ignore_not_found<T>(answer: Result<T, AwsError>) -> Result<Option<T>, Halt> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if error.is_not_found() => Ok(None),
@@ -261,7 +268,7 @@ fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, Halt> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build().map_err(unbuilt)).collect()
 }
 
-fn unbuilt(error: impl std::fmt::Display) -> Halt {
+pub(super) fn unbuilt(error: impl std::fmt::Display) -> Halt {
     Halt::invalid(Reason::InvalidSpec, format!("the request could not be built: {error}"))
 }
 
@@ -354,11 +361,7 @@ fn observed_rule(bus: &str, rule: sdk::Rule) -> ObservedRule {
         arn: rule.arn.unwrap_or_default(),
         settings: RuleSettings {
             description: rule.description.filter(|text| !text.is_empty()),
-            // A pattern that is no JSON cannot be ours, and differs from whatever we want.
-            pattern: rule
-                .event_pattern
-                .filter(|text| !text.is_empty())
-                .map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))),
+            pattern: rule.event_pattern.filter(|text| !text.is_empty()).map(|text| parsed(&text)),
             schedule: rule.schedule_expression.filter(|text| !text.is_empty()),
             enabled: rule.state != Some(RuleState::Disabled),
         },
@@ -366,6 +369,11 @@ fn observed_rule(bus: &str, rule: sdk::Rule) -> ObservedRule {
         targets: None,
         tags: None,
     }
+}
+
+/// A pattern that is no JSON cannot be ours, and differs from whatever we want.
+pub(super) fn parsed(pattern: &str) -> serde_json::Value {
+    serde_json::from_str(pattern).unwrap_or_else(|_| pattern.into())
 }
 
 fn observed_target(target: sdk::Target) -> TargetSettings {

@@ -2,6 +2,7 @@
 //!
 //! Adapters take and give the words of `steps/` and `resources/`; no type of the SDK leaves this folder.
 
+mod archives;
 mod cache;
 mod error;
 mod events;
@@ -12,6 +13,8 @@ mod logs;
 mod mappings;
 mod pace;
 mod policy;
+mod publish;
+mod replays;
 mod rules;
 mod session;
 mod sns;
@@ -22,5 +25,6 @@ mod trust;
 
 pub use error::AwsError;
 pub use pace::Priority;
+pub use publish::{Answer, BusState, Entry, PublishOptions, Publisher};
 pub use session::{AwsOptions, Session, Sessions, StaticKeys};
 pub use trust::CaBundle;

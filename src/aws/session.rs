@@ -15,7 +15,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use super::{
-    AwsError, CaBundle, Priority, cache, http, logs::LogPolicies, pace::Pace, policy::Policies, rules::RuleLists, sources::Sources,
+    AwsError, CaBundle, Priority, cache, http, logs::LogPolicies, pace::Pace, policy::Policies, replays::Replays, rules::RuleLists,
+    sources::Sources,
 };
 use crate::{
     api::AwsAccount,
@@ -69,6 +70,7 @@ pub(super) struct Shared {
     pub iam: Pace,
     pub rules: RuleLists,
     pub sources: cache::Shared<Sources>,
+    pub replays: cache::Shared<Replays>,
     pub log_policies: cache::Shared<LogPolicies>,
     pub queue_urls: Mutex<HashMap<String, String>>,
     pub policies: Policies,
@@ -261,6 +263,7 @@ impl Sessions {
                 iam: Pace::new(options.quota.min(10), options.sweep_quota, options.in_flight),
                 rules: RuleLists::default(),
                 sources: cache::Shared::default(),
+                replays: cache::Shared::default(),
                 log_policies: cache::Shared::default(),
                 queue_urls: Mutex::default(),
                 policies: Policies::default(),

@@ -1,6 +1,7 @@
-//! The command line: `run`, and what is generated from the types.
+//! The command line: `run`, `put-events`, and what is generated from the types.
 
 pub mod generate;
+mod put_events;
 mod run;
 
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ pub struct Cli {
 enum Command {
     /// Run the operator.
     Run(Box<run::Run>),
+    /// Put events from files on a bus, and say what became of each.
+    PutEvents(Box<put_events::PutEvents>),
     /// Print the CustomResourceDefinitions as YAML.
     Crds,
     /// Write everything that comes from the types into a checkout: crds/, the chart's copies, docs/reference.md.
@@ -32,6 +35,7 @@ impl Cli {
     pub async fn run(self) -> Result<(), Error> {
         match self.command {
             Command::Run(run) => run.run().await,
+            Command::PutEvents(put) => put.run().await,
             Command::Crds => {
                 for (_, text) in generate::crds()? {
                     print!("---\n{text}");

@@ -7,7 +7,13 @@ use k8s_openapi::jiff::Timestamp;
 use super::{Attention, Cloud, Observe};
 use crate::{
     api::{EventBus, EventSourceStatus, Identity, SourceState},
-    resources::{Depth, DesiredBus, ObservedBus, View, matches, names::DEFAULT_BUS, partner::ObservedSource},
+    resources::{
+        Depth, DesiredBus, ObservedBus, View,
+        archives::{self, ObservedArchive},
+        matches,
+        names::DEFAULT_BUS,
+        partner::ObservedSource,
+    },
     runtime::halt::Halt,
 };
 
@@ -25,7 +31,7 @@ impl Observe for EventBus {
             _ => None,
         };
         if source.as_ref().is_some_and(|source| source.unchanged) {
-            return Ok(Some(ObservedBus { bus: None, source }));
+            return Ok(Some(ObservedBus { bus: None, source, archives: None }));
         }
         // No source and no bus that anybody knows of: such a one would be of an earlier life, which a close look finds.
         let nothing = source.as_ref().is_some_and(|source| source.state == SourceState::Missing && !source.has_bus);
@@ -44,11 +50,21 @@ impl Observe for EventBus {
                 bus.rules = session.rule_names(&identity.name).await?;
             }
         }
-        Ok((bus.is_some() || source.is_some()).then_some(ObservedBus { bus, source }))
+        let archives = if depth >= Depth::Full && bus.is_some() { Some(self.archives(cloud, identity, depth).await?) } else { None };
+        Ok((bus.is_some() || source.is_some()).then_some(ObservedBus { bus, source, archives }))
     }
 }
 
 impl EventBus {
+    /// Of the archives that may be ours, those that are there. A list would tell neither pattern nor description (recorded fact S14).
+    async fn archives(&self, cloud: &Cloud<'_>, identity: &Identity, depth: Depth) -> Result<Vec<ObservedArchive>, Halt> {
+        let (session, mut there) = (cloud.session(depth).await?, Vec::new());
+        for (name, retained) in archives::known(self, &cloud.view.settings.installation_id, identity) {
+            there.extend(session.archive(&name, retained).await?);
+        }
+        Ok(there)
+    }
+
     /// The source as one list for the whole account and region has it. In a tick of waiting nothing else is asked while it stays the same.
     async fn source(&self, cloud: &Cloud<'_>, name: &str, depth: Depth) -> Result<ObservedSource, Halt> {
         let session = cloud.session(depth).await?;

@@ -2,6 +2,7 @@
 
 mod account;
 mod bus;
+mod replay;
 mod rule;
 mod sink;
 mod subscription;

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::{Managed, PlanContext, Report, View, key_of, matches};
 use crate::{
     api::{
-        AccountRef, AwsAccount, AwsAccountStatus, BenchlingSubscription, CommonStatus, DeletionPolicy, EventBus, EventRule, EventSink,
-        Identity, ManagementPolicy,
+        AccountRef, AwsAccount, AwsAccountStatus, BenchlingSubscription, CommonStatus, DeletionPolicy, EventBus, EventReplay,
+        EventReplayStatus, EventRule, EventSink, Identity, ManagementPolicy,
     },
     runtime::halt::{Class, Halt, Reason},
     steps::Step,
@@ -91,6 +91,11 @@ impl Managed for AwsAccount {
         view.each_rule(|o| {
             if let Some(identity) = pinned(o) {
                 add(EventRule::KIND, key_of(o), None, Some(identity));
+            }
+        });
+        view.each_replay(|o| {
+            if let Some(identity) = pinned(o).filter(|_| !o.status.as_ref().is_some_and(EventReplayStatus::finished)) {
+                add(EventReplay::KIND, key_of(o), None, Some(identity));
             }
         });
         users

@@ -5,7 +5,9 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Managed, PlanContext, Report, Tiding, View, key_of, matches, names, ownership,
+    Managed, PlanContext, Report, Tiding, View,
+    archives::{self, DesiredArchive, ObservedArchive},
+    key_of, matches, names, ownership,
     partner::{self, ObservedSource},
 };
 use crate::{
@@ -22,6 +24,8 @@ pub struct DesiredBus {
     pub source: Option<String>,
     pub settings: BusSettings,
     pub tags: Tags,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub archives: Vec<DesiredArchive>,
     /// Why the dead letter of a partner's bus cannot be set yet: the source does not wait for it, for it expires. What AWS holds stays.
     #[serde(skip)]
     pub dead_letter_waits: Option<Halt>,
@@ -33,6 +37,8 @@ pub struct ObservedBus {
     pub bus: Option<BusInAws>,
     /// Of a partner's bus only.
     pub source: Option<ObservedSource>,
+    /// Those of the archives that may be ours which are there; read from [`super::Depth::Full`] on.
+    pub archives: Option<Vec<ObservedArchive>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -78,8 +84,15 @@ impl Managed for EventBus {
         self.spec.management_policy
     }
     fn deletion(&self) -> DeletionPolicy {
-        let partner = self.spec.event_source_name.is_some();
-        self.spec.deletion_policy.unwrap_or(if partner { DeletionPolicy::Retain } else { DeletionPolicy::Delete })
+        let retained = self.spec.event_source_name.is_some() || self.spec.archives.iter().any(crate::api::Archive::retained);
+        self.spec.deletion_policy.unwrap_or(if retained { DeletionPolicy::Retain } else { DeletionPolicy::Delete })
+    }
+
+    /// An archive may go although its bus stays.
+    fn leaves_traces(&self) -> bool {
+        let rows = self.status.iter().flat_map(|status| &status.archives);
+        self.spec.archives.iter().any(|archive| !archive.retained())
+            || rows.into_iter().any(|row| row.deletion_policy == DeletionPolicy::Delete)
     }
 
     fn place(&self, view: &View) -> Result<Identity, Halt> {
@@ -108,6 +121,7 @@ impl Managed for EventBus {
             source: self.spec.event_source_name.clone(),
             settings: BusSettings { description: self.spec.description.clone(), kms_key_id: self.spec.kms_key_id.clone(), dead_letter_arn },
             tags: ownership::tags(&account.spec.default_tags, self.spec.tags.as_ref(), &owner),
+            archives: archives::desired(self, &view.settings.installation_id, place),
             dead_letter_waits,
         })
     }
@@ -124,12 +138,23 @@ impl Managed for EventBus {
                 users.push(format!("EventRule {}", key_of(rule)));
             }
         });
+        view.each_replay(|replay| {
+            let from = replay.metadata.namespace.as_deref().unwrap_or_default();
+            let known = replay.metadata.namespace == self.metadata.namespace || matches(&self.spec.allowed_namespaces, from);
+            if known && replay.holds(self) {
+                users.push(format!("EventReplay {}", key_of(replay)));
+            }
+        });
         users
     }
 
     fn plan(desired: Option<&DesiredBus>, observed: Option<&ObservedBus>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+        let kept = observed.and_then(|observed| observed.archives.as_deref());
         if context.identity.name == names::DEFAULT_BUS {
-            return Ok(vec![]);
+            // Of the bus that everybody has, only the archives are ours.
+            return Ok(
+                kept.map_or_else(Vec::new, |kept| archives::steps(desired.map_or(&[], |want| &want.archives), kept, &context.identity.arn))
+            );
         }
         let have = observed.and_then(|observed| observed.bus.as_ref());
         let source = observed.and_then(|observed| observed.source.as_ref());
@@ -144,6 +169,7 @@ impl Managed for EventBus {
                     let (name, source) = (want.name.clone(), want.source.clone());
                     steps
                         .push(EventsStep::CreateEventBus { name, source, settings: want.settings.clone(), tags: want.tags.clone() }.into());
+                    steps.extend(archives::steps(&want.archives, kept.unwrap_or_default(), &context.identity.arn));
                 }
             }
             (Some(want), Some(have)) => {
@@ -161,16 +187,24 @@ impl Managed for EventBus {
                 if source.is_some_and(ObservedSource::waits_for_activation) {
                     steps.push(EventsStep::ActivateEventSource { name: want.name.clone() }.into());
                 }
+                if let Some(kept) = kept {
+                    steps.extend(archives::steps(&want.archives, kept, &context.identity.arn));
+                }
             }
             (None, Some(have)) => {
                 check_owner(have, context)?;
-                if !have.rules.is_empty() {
+                let mut left = have.clone();
+                steps.extend(archives::removal(kept.unwrap_or_default(), &mut left, context)?);
+                if context.retain {
+                    return Ok(steps);
+                }
+                if !left.rules.is_empty() {
                     return Err(Halt::blocked(
                         Reason::InUse,
                         format!(
                             "event bus {} still has rules in AWS that no object here stands for: {}. Delete them, or keep the bus with deletionPolicy: Retain",
-                            have.name,
-                            have.rules.join(", ")
+                            left.name,
+                            left.rules.join(", ")
                         ),
                     ));
                 }
@@ -182,7 +216,8 @@ impl Managed for EventBus {
 
     fn waiting(desired: &DesiredBus, observed: Option<&ObservedBus>, place: &Identity) -> Option<Halt> {
         let source = observed.and_then(|observed| observed.source.as_ref()).and_then(|source| source.halt(place));
-        source.or_else(|| desired.dead_letter_waits.clone())
+        let kept = observed.and_then(|observed| observed.archives.as_deref());
+        source.or_else(|| desired.dead_letter_waits.clone()).or_else(|| archives::waiting(kept?))
     }
 
     fn tags(desired: &DesiredBus) -> Option<&Tags> {
@@ -193,6 +228,10 @@ impl Managed for EventBus {
         status.event_source = observed.and_then(|o| o.source.as_ref()).map(|source| source.status(&[], now));
     }
 
+    fn announce(&self, status: &mut EventBusStatus, desired: &DesiredBus) {
+        status.archives = archives::announced(&status.archives, &desired.archives);
+    }
+
     fn report(&self, status: &mut EventBusStatus, report: &Report<'_, Self>) {
         let (observed, now) = (report.observed, report.now);
         status.event_source = observed.and_then(|o| o.source.as_ref()).map(|source| source.status(report.applied, now));
@@ -200,7 +239,12 @@ impl Managed for EventBus {
         if let Some(identity) = &status.common.identity
             && there
         {
+            if let Some(desired) = report.desired {
+                let kept = observed.and_then(|observed| observed.archives.as_deref());
+                status.archives = archives::rows(&status.archives, &desired.archives, kept, report.applied, report.complete(), identity);
+            }
             status.common.resources = vec![ResourceStatus { type_: "AWS::Events::EventBus".into(), arn: identity.arn.clone() }];
+            status.common.resources.extend(archives::resources(&status.archives));
         } else if observed.and_then(|o| o.source.as_ref()).is_some_and(|source| !source.unchanged) {
             // A partner's bus that is gone: its rules must not go on as if it were there.
             status.common.resources.clear();

@@ -1,12 +1,14 @@
 //! What each kind means in AWS: place, desired, observed, plan, status. One file per kind. Pure: reads only the `View`.
 
 mod account;
+pub mod archives;
 mod bus;
 mod destination;
 mod guarded;
 pub mod names;
 pub mod ownership;
 pub mod partner;
+mod replay;
 mod role;
 mod rule;
 mod sink;
@@ -20,6 +22,7 @@ pub use bus::{BusInAws, DesiredBus, ObservedBus};
 pub use guarded::{Guarded, Outline};
 use k8s_openapi::jiff::Timestamp;
 use kube::CustomResourceExt;
+pub use replay::{DesiredReplay, ObservedReplay};
 pub use rule::{DesiredRule, ObservedRule};
 use serde::{Serialize, de::DeserializeOwned};
 pub use sink::{DesiredSink, ObservedSink};
@@ -90,6 +93,10 @@ pub trait Managed:
     fn announce(&self, _status: &mut Self::Status, _desired: &Self::Desired) {}
     /// In how long to look again although nothing changes, sooner than the next sweep.
     fn look_again(_status: &Self::Status, _now: Timestamp, _settings: &Settings) -> Option<Duration> {
+        None
+    }
+    /// What has to be waited for after these writes of a deletion, before the object may go.
+    fn leaving(_applied: &[Step]) -> Option<Halt> {
         None
     }
     /// The tags that the desired state has, for kinds that AWS can tag.

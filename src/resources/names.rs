@@ -55,6 +55,10 @@ pub fn bus_arn(partition: &str, region: &str, account_id: &str, bus: &str) -> St
     format!("arn:{partition}:events:{region}:{account_id}:event-bus/{bus}")
 }
 
+pub fn replay_arn(partition: &str, region: &str, account_id: &str, replay: &str) -> String {
+    format!("arn:{partition}:events:{region}:{account_id}:replay/{replay}")
+}
+
 pub fn queue_arn(partition: &str, region: &str, account_id: &str, queue: &str) -> String {
     format!("arn:{partition}:sqs:{region}:{account_id}:{queue}")
 }

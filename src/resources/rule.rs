@@ -63,7 +63,6 @@ impl EventRule {
         self.bus_key() == key_of(bus) && (by_name || owner_of(bus).as_ref() == Some(&self.spec.bus_ref.name))
     }
 
-    /// The bus that the rule refers to, if the bus's side consents.
     fn bus(&self, view: &View) -> Result<EventBus, Halt> {
         view.bus_for(self.metadata.namespace.as_deref().unwrap_or_default(), "spec.busRef", &self.spec.bus_ref)
     }

@@ -119,6 +119,7 @@ impl BenchlingSubscription {
             kms_key_id: bus.kms_key_id,
             dead_letter: bus.dead_letter,
             tags: bus.tags,
+            archives: bus.archives,
             allowed_namespaces: bus.allowed_namespaces,
             deletion_policy: Some(self.deletion()),
             management_policy: spec.management_policy,

@@ -11,7 +11,7 @@ use wildmatch::WildMatch;
 
 use super::{Guarded, key_of, owner_of};
 use crate::{
-    api::{AccountRef, AwsAccount, BenchlingSubscription, BusKind, BusRef, EventBus, EventRule, EventSink, Identity, SinkRef},
+    api::{AccountRef, AwsAccount, BenchlingSubscription, BusKind, BusRef, EventBus, EventReplay, EventRule, EventSink, Identity, SinkRef},
     runtime::halt::{Halt, Reason},
 };
 
@@ -37,6 +37,7 @@ pub struct View {
     pub buses: Store<Guarded<EventBus>>,
     pub rules: Store<Guarded<EventRule>>,
     pub sinks: Store<Guarded<EventSink>>,
+    pub replays: Store<Guarded<EventReplay>>,
     pub settings: Arc<Settings>,
     pub now: Timestamp,
 }
@@ -86,6 +87,10 @@ impl View {
 
     pub fn each_sink(&self, mut f: impl FnMut(&EventSink)) {
         self.sinks.state().iter().filter_map(|guarded| guarded.0.as_ref().ok()).for_each(&mut f);
+    }
+
+    pub fn each_replay(&self, mut f: impl FnMut(&EventReplay)) {
+        self.replays.state().iter().filter_map(|guarded| guarded.0.as_ref().ok()).for_each(&mut f);
     }
 
     /// The account that an object of the namespace may use.

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::{
-    api::{AwsAccount, BenchlingSubscription, EventBus, EventRule, EventSink, SinkRef},
+    api::{AwsAccount, BenchlingSubscription, EventBus, EventReplay, EventReplayStatus, EventRule, EventSink, SinkRef},
     resources::{Managed, View, key_of, matches, owner_of},
 };
 
@@ -16,6 +16,7 @@ pub enum Wake {
     Bus(ObjectRef<EventBus>),
     Rule(ObjectRef<EventRule>),
     Sink(ObjectRef<EventSink>),
+    Replay(ObjectRef<EventReplay>),
 }
 
 fn reference<K: kube::Resource<DynamicType = ()>>(meta: &ObjectMeta) -> ObjectRef<K> {
@@ -110,6 +111,7 @@ impl Edges for AwsAccount {
         });
         // A rule's account is that of its bus, which may not be known yet.
         view.each_rule(|rule| wakes.push(Wake::Rule(reference(&rule.metadata))));
+        view.each_replay(|replay| wakes.push(Wake::Replay(reference(&replay.metadata))));
         wakes
     }
 
@@ -174,6 +176,11 @@ impl Edges for EventBus {
                 wakes.push(Wake::Sink(reference(&sink.metadata)));
             }
         });
+        view.each_replay(|replay| {
+            if replay.bus_key() == key_of(self) {
+                wakes.push(Wake::Replay(reference(&replay.metadata)));
+            }
+        });
         wakes.extend(deleting_accounts(view));
         wakes
     }
@@ -181,7 +188,9 @@ impl Edges for EventBus {
     fn outward(&self) -> String {
         let status = self.status.as_ref();
         let there = status.is_some_and(|status| !status.common.resources.is_empty());
-        outward(self, (there, told(self), owner_of(self).and_then(|_| status?.event_source.as_ref())))
+        // Replays wait for an archive; how much it holds concerns nobody.
+        let archives: Vec<_> = status.iter().flat_map(|status| &status.archives).map(|row| (&row.name, &row.arn)).collect();
+        outward(self, (there, archives, told(self), owner_of(self).and_then(|_| status?.event_source.as_ref())))
     }
 }
 
@@ -196,6 +205,13 @@ impl Edges for EventRule {
         if view.subscription(namespace, &self.spec.bus_ref.name).is_some_and(|subscription| deleting(&subscription.metadata)) {
             wakes.push(Wake::Subscription(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
         }
+        let name = self.metadata.name.as_deref().unwrap_or_default();
+        view.each_replay(|replay| {
+            let waits = replay.metadata.namespace == self.metadata.namespace && replay.spec.rules.iter().any(|rule| rule == name);
+            if waits && !replay.status.as_ref().is_some_and(EventReplayStatus::started) {
+                wakes.push(Wake::Replay(reference(&replay.metadata)));
+            }
+        });
         wakes.extend(deleting_accounts(view));
         wakes
     }
@@ -203,6 +219,22 @@ impl Edges for EventRule {
     fn outward(&self) -> String {
         // Sinks and buses care for what a rule wants, not for how far it has come.
         format!("{:?} {} {:?}", self.metadata.generation, deleting(&self.metadata), told(self))
+    }
+}
+
+impl Edges for EventReplay {
+    fn wakes(&self, view: &View) -> Vec<Wake> {
+        let mut wakes: Vec<_> = deleting_accounts(view).collect();
+        let namespace = self.spec.bus_ref.namespace.as_deref().or(self.metadata.namespace.as_deref()).unwrap_or_default();
+        if view.bus(namespace, &self.spec.bus_ref.name).is_some_and(|bus| deleting(&bus.metadata)) {
+            wakes.push(Wake::Bus(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
+        }
+        wakes
+    }
+
+    fn outward(&self) -> String {
+        // Who waits for its end waits for nothing else of it.
+        format!("{} {}", deleting(&self.metadata), self.status.as_ref().is_some_and(EventReplayStatus::finished))
     }
 }
 

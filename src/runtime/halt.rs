@@ -26,6 +26,18 @@ pub enum Reason {
     SinkNotReady,
     ReferenceNotPermitted,
     SecretNotFound,
+    ArchiveNotFound,
+    ArchiveNotReady,
+    RuleNotFound,
+    RuleNotReady,
+    /// A replay waits for the end of its own window.
+    ReplayNotDue,
+    /// AWS runs as many replays as it does at once.
+    ReplayQueued,
+    /// A replay is under way.
+    Replaying,
+    ReplayFailed,
+    ReplayCancelled,
     /// The partner has not made the event source yet.
     SourceNotFound,
     /// No bus took the event source in time, and AWS deleted it.

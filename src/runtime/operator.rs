@@ -24,7 +24,7 @@ use super::{
     watch::{self, Queue, Queues},
 };
 use crate::{
-    api::{AwsAccount, BenchlingSubscription, EventBus, EventRule, EventSink},
+    api::{AwsAccount, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink},
     aws::AwsOptions,
     observe::Observe,
     resources::{Guarded, Managed, Settings, View},
@@ -84,6 +84,7 @@ async fn all_listed(view: &View) {
     let _ = view.buses.wait_until_ready().await;
     let _ = view.rules.wait_until_ready().await;
     let _ = view.sinks.wait_until_ready().await;
+    let _ = view.replays.wait_until_ready().await;
 }
 
 type Stores = (
@@ -92,6 +93,7 @@ type Stores = (
     Store<Guarded<EventBus>>,
     Store<Guarded<EventRule>>,
     Store<Guarded<EventSink>>,
+    Store<Guarded<EventReplay>>,
 );
 
 type Writers = (
@@ -100,12 +102,14 @@ type Writers = (
     Writer<Guarded<EventBus>>,
     Writer<Guarded<EventRule>>,
     Writer<Guarded<EventSink>>,
+    Writer<Guarded<EventReplay>>,
 );
 
 fn stores() -> (Stores, Writers) {
     let (accounts, subscriptions, buses) = (reflector::store(), reflector::store(), reflector::store());
-    let (rules, sinks) = (reflector::store(), reflector::store());
-    ((accounts.0, subscriptions.0, buses.0, rules.0, sinks.0), (accounts.1, subscriptions.1, buses.1, rules.1, sinks.1))
+    let (rules, sinks, replays) = (reflector::store(), reflector::store(), reflector::store());
+    let writers = (accounts.1, subscriptions.1, buses.1, rules.1, sinks.1, replays.1);
+    ((accounts.0, subscriptions.0, buses.0, rules.0, sinks.0, replays.0), writers)
 }
 
 /// What the metrics tell of the stores, read when they are asked for.
@@ -120,6 +124,7 @@ fn refresh(metrics: Arc<Metrics>, stores: Stores) -> impl Fn() + Clone + Send + 
             (EventBus::KIND, watch::count(&stores.2)),
             (EventRule::KIND, watch::count(&stores.3)),
             (EventSink::KIND, watch::count(&stores.4)),
+            (EventReplay::KIND, watch::count(&stores.5)),
         ] {
             metrics.objects(kind, ready, not);
         }
@@ -215,6 +220,7 @@ pub async fn run(
         buses: stores.2,
         rules: stores.3,
         sinks: stores.4,
+        replays: stores.5,
         settings: Arc::new(settings),
         now: Timestamp::now(),
     };
@@ -226,6 +232,7 @@ pub async fn run(
     watches.start(writers.2, &view.buses, &queues.buses);
     watches.start(writers.3, &view.rules, &queues.rules);
     watches.start(writers.4, &view.sinks, &queues.sinks);
+    watches.start(writers.5, &view.replays, &queues.replays);
     tracing::info!("operator started");
     // No pass before every kind is listed: a missing reference would look like a deleted one. Nor does a replica lead that cannot see.
     let listed = matches!(select(std::pin::pin!(all_listed(&view)), stop.clone()).await, Either::Left(_));

@@ -286,7 +286,10 @@ impl<K: Observe> Pass<'_, K> {
         let cloud = self.context.cloud(&view, &place, Attention::Close)?;
         let observed = self.object.observe(&cloud, &place, None, Depth::Delete).await?;
         match self.plan(&view, &place, None, observed.as_ref(), retain) {
-            Ok(steps) => self.apply(&cloud, steps).await,
+            Ok(steps) => {
+                self.apply(&cloud, steps).await?;
+                K::leaving(&self.applied).map_or(Ok(()), Err)
+            }
             Err(halt) if halt.reason == Reason::NotOwned => {
                 self.context.recorder.tell(&self.object, true, "LeftAlone", "Delete", &halt.message);
                 Ok(())

@@ -111,6 +111,7 @@ impl Terms {
         self.control(&self.view.buses, &self.queues.buses, &context, &mut tasks);
         self.control(&self.view.rules, &self.queues.rules, &context, &mut tasks);
         self.control(&self.view.sinks, &self.queues.sinks, &context, &mut tasks);
+        self.control(&self.view.replays, &self.queues.replays, &context, &mut tasks);
         // The controllers hold what they need; with the last of them the recorder goes, and so ends the writing of Events.
         drop(context);
         while tasks.join_next().await.is_some() {}

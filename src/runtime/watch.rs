@@ -72,6 +72,7 @@ pub struct Queues {
     pub buses: Queue<crate::api::EventBus>,
     pub rules: Queue<crate::api::EventRule>,
     pub sinks: Queue<crate::api::EventSink>,
+    pub replays: Queue<crate::api::EventReplay>,
 }
 
 /// The same object, seen through the guard.
@@ -91,6 +92,7 @@ impl Queues {
             Wake::Bus(object) => self.buses.send(guarded(&object)),
             Wake::Rule(object) => self.rules.send(guarded(&object)),
             Wake::Sink(object) => self.sinks.send(guarded(&object)),
+            Wake::Replay(object) => self.replays.send(guarded(&object)),
         }
     }
 }

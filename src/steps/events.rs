@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::list;
+use super::{ArchiveSettings, ReplaySettings, list};
 use crate::api::Tags;
 
 /// What `UpdateEventBus` can change. `None`: AWS holds none.
@@ -90,6 +90,26 @@ pub enum EventsStep {
     ActivateEventSource {
         name: String,
     },
+    CreateArchive {
+        name: String,
+        bus_arn: String,
+        settings: ArchiveSettings,
+    },
+    UpdateArchive {
+        name: String,
+        settings: ArchiveSettings,
+    },
+    DeleteArchive {
+        name: String,
+    },
+    /// AWS replays under one name once, and remembers it for 90 days.
+    StartReplay {
+        name: String,
+        settings: ReplaySettings,
+    },
+    CancelReplay {
+        name: String,
+    },
     /// Tags only when the rule is new: AWS ignores them on an existing one.
     PutRule {
         bus: String,
@@ -131,6 +151,13 @@ impl fmt::Display for EventsStep {
             | Self::ActivateEventSource { name: bus } => {
                 write!(f, "{name} {bus}")
             }
+            Self::CreateArchive { name: archive, bus_arn, .. } => write!(f, "{name} {archive} of {bus_arn}"),
+            Self::UpdateArchive { name: archive, .. } | Self::DeleteArchive { name: archive } => write!(f, "{name} {archive}"),
+            Self::StartReplay { name: replay, settings: ReplaySettings { archive_arn, start, end, rules, .. } } => {
+                let whom = if rules.is_empty() { "all rules".to_owned() } else { list(rules) };
+                write!(f, "{name} {replay}: {archive_arn} from {start} to {end}, to {whom}")
+            }
+            Self::CancelReplay { name: replay } => write!(f, "{name} {replay}"),
             Self::PutRule { bus, name: rule, settings, .. } => {
                 write!(f, "{name} {bus}/{rule} ({})", if settings.enabled { "enabled" } else { "disabled" })
             }

@@ -1,6 +1,7 @@
 //! Steps: one write each, to AWS or of a child object, as data. The same value is the log line, the Kubernetes Event, the line of `status.plan`,
 //! the point at which a crash is tested, and the entry in the list of IAM actions. Pure: no I/O, no SDK.
 
+mod archives;
 mod child;
 mod events;
 mod iam;
@@ -12,6 +13,7 @@ mod states;
 
 use std::fmt;
 
+pub use archives::*;
 pub use child::*;
 pub use events::*;
 pub use iam::*;

@@ -299,6 +299,31 @@ class Archives(BedTest):
         self.events("DeleteArchive", ArchiveName="a")
         self.assertEqual(self.events("DeleteEventBus", Name="bus"), {}, "fact S9")
 
+    def test_replays(self):
+        bus, now = self.bus(), int(time.time())
+        self.events("CreateArchive", ArchiveName="a", EventSourceArn=bus)
+        self.send("bus")
+        archive = self.arn("events", "archive/a")
+
+        def start(name):
+            return self.events("StartReplay", ReplayName=name, EventSourceArn=archive, EventStartTime=now - 60, EventEndTime=now + 60, Destination={"Arn": bus})
+
+        made = start("r")
+        self.assertEqual((set(made), made["State"]), ({"ReplayArn", "ReplayStartTime", "State"}, "STARTING"), "fact S15")
+        self.refused("E25", EXISTS, "Replay r already exists.", lambda: start("r"))
+        until = time.monotonic() + 10
+        while self.events("DescribeReplay", ReplayName="r")["State"] != "COMPLETED" and time.monotonic() < until:
+            time.sleep(0.05)
+        have = self.events("DescribeReplay", ReplayName="r")
+        self.assertEqual(set(have), {"ReplayName", "ReplayArn", "State", "EventSourceArn", "Destination", "EventStartTime", "EventEndTime",
+                                     "EventLastReplayedTime", "ReplayStartTime", "ReplayEndTime"}, "fact S16")
+        self.assertEqual(self.events("DescribeArchive", ArchiveName="a")["EventCount"], 1, "what is replayed is not archived again")
+        self.assertRaisesRegex(Exception, "IllegalStatus", lambda: self.events("CancelReplay", ReplayName="r"))
+        for n in range(10):
+            start(f"many{n}")
+        self.refused("E26", "LimitExceededException", "The requested resource exceeds the maximum number allowed.", lambda: start("eleventh"))
+        self.assertEqual(self.events("CancelReplay", ReplayName="many0")["State"], "CANCELLING", "fact S15")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -12,7 +12,7 @@ pub type Contents = BTreeMap<String, Value>;
 /// Everything that AWS holds, and every object of ours with its spec and finalizers; what differs from world to world is taken out.
 pub async fn contents(world: &World) -> Contents {
     let mut all = world.aws.contents().await;
-    for kind in ["BenchlingSubscription", "EventBus", "EventRule", "EventSink"] {
+    for kind in ["BenchlingSubscription", "EventBus", "EventRule", "EventSink", "EventReplay"] {
         for object in world.api(kind).list(&ListParams::default()).await.unwrap() {
             all.insert(format!("{kind} {}", object.metadata.name.unwrap()), json!([object.data["spec"], object.metadata.finalizers]));
         }
@@ -21,6 +21,11 @@ pub async fn contents(world: &World) -> Contents {
     // A role's name ends in a hash of its owner, which has the namespace in it.
     for name in world.aws.roles().await.into_keys() {
         text = text.replace(&name, name.rsplit_once('-').map_or(name.as_str(), |(head, _)| head));
+    }
+    // Names of archives end in a hash of the owner, which carries the namespace.
+    for archive in world.aws.archives().await {
+        let name = archive["ArchiveName"].as_str().unwrap();
+        text = text.replace(name, &format!("{}HASH", &name[..name.len() - 8]));
     }
     let text = text.replace(&world.namespace, "NS").replace(&world.aws.account, "ACCOUNT");
     let mut all: Contents = serde_json::from_str(&text).unwrap();

@@ -63,9 +63,9 @@ impl Scenario {
         let stream = json!({"kinesis": {"existing": {"arn": arn("kinesis", "stream/s")}}, "invocationRole": role});
         world.apply("EventSink", "stream", stream).await;
         let to = |name: &str| json!({"name": name, "sinkRef": {"name": name}});
-        let rule = |targets: Value| json!({"busRef": {"name": "bus"}, "eventPattern": {"source": ["a"]}, "targets": targets});
-        world.apply("EventRule", "rule", rule(json!([to("topic"), to("machine"), to("stream")]))).await;
-        world.apply("EventRule", "other", rule(pick(json!([to("theirs"), to("stream")]), json!([to("machine")])))).await;
+        let sends = |targets: Value| json!({"busRef": {"name": "bus"}, "eventPattern": {"source": ["a"]}, "targets": targets});
+        world.apply("EventRule", "rule", sends(json!([to("topic"), to("machine"), to("stream")]))).await;
+        world.apply("EventRule", "other", sends(pick(json!([to("theirs"), to("stream")]), json!([to("machine")])))).await;
     }
 
     /// The statement and the place in the trust that nobody needs any more go a moment after the rule is Ready.

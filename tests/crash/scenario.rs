@@ -49,6 +49,7 @@ impl Story {
                 ("EventSink", "kept"),
                 ("EventRule", "rule"),
                 ("EventRule", "other"),
+                ("EventReplay", "again"),
             ],
             Self::Benchling => &[
                 ("BenchlingSubscription", "lims"),
@@ -65,7 +66,7 @@ impl Story {
 }
 
 fn made_something(call: &Call) -> bool {
-    call.op.starts_with("Create") && call.status.is_some_and(|status| status < 300)
+    (call.op.starts_with("Create") || call.op == "StartReplay") && call.status.is_some_and(|status| status < 300)
 }
 
 /// What the programme asks: converged within this time after the restart.
@@ -80,7 +81,7 @@ impl Scenario {
     pub async fn new(name: &str, story: Story) -> Self {
         let mut world = World::empty(name).await;
         world.patience = BAR;
-        world.aws.settings(json!({"queueDeletedSeconds": 0})).await;
+        world.aws.settings(json!({"queueDeletedSeconds": 0, "replaySeconds": 3600})).await;
         let scenario = Self { world, story };
         match story {
             Story::Queues => scenario.others_queues().await,
@@ -183,13 +184,11 @@ impl Scenario {
         let pick = |before: Value, after: Value| if new { after } else { before };
         let existing = |name: &str| json!({"sqs": {"existing": {"arn": format!("arn:aws:sqs:{REGION}:{}:{name}", world.aws.account)}}});
         let tags = pick(json!({"a": "1", "b": "1"}), json!({"a": "2"}));
-        world
-            .apply(
-                "EventBus",
-                "bus",
-                json!({"description": pick(json!("old"), json!("new")), "deadLetter": {"sinkRef": {"name": "dead"}}, "tags": tags}),
-            )
-            .await;
+        let archive = |name: &str, days: i32| json!({"name": name, "retentionDays": days, "deletionPolicy": "Delete"});
+        let archives = pick(json!([archive("kept", 1), archive("gone", 1)]), json!([archive("kept", 2)]));
+        let description = pick(json!("old"), json!("new"));
+        let bus = json!({"description": description, "deadLetter": {"sinkRef": {"name": "dead"}}, "tags": tags, "archives": archives});
+        world.apply("EventBus", "bus", bus).await;
         world.apply("EventSink", "dead", json!({"deletionPolicy": "Delete", "sqs": {"managed": {}}})).await;
         let queue = json!({"visibilityTimeoutSeconds": pick(json!(30), json!(60)), "deadLetter": {"maxReceiveCount": 5}, "tags": tags});
         world.apply("EventSink", "work", json!({"deletionPolicy": "Delete", "sqs": {"managed": queue}})).await;
@@ -204,6 +203,10 @@ impl Scenario {
         world
             .apply("EventRule", "rule", json!({"busRef": {"name": "bus"}, "eventPattern": pattern, "tags": tags, "targets": targets}))
             .await;
+        // It goes on until its object is deleted.
+        let replay = json!({"busRef": {"name": "bus"}, "archive": "kept", "rules": ["other"],
+            "startTime": "2026-01-01T00:00:00Z", "endTime": "2026-01-02T00:00:00Z"});
+        world.apply("EventReplay", "again", replay).await;
         let targets = json!([{"name": "kept", "sinkRef": {"name": "kept"}}]);
         world.apply("EventRule", "other", json!({"busRef": {"name": "bus"}, "eventPattern": {"source": ["c"]}, "targets": targets})).await;
     }
@@ -213,6 +216,8 @@ impl Scenario {
         for &(kind, name) in self.story.objects() {
             if phase == Phase::Delete {
                 self.world.gone(kind, name).await;
+            } else if kind == "EventReplay" {
+                self.world.halted(kind, name, "Replaying").await;
             } else {
                 self.world.ready(kind, name).await;
             }
@@ -257,10 +262,12 @@ impl Scenario {
     /// A close look at every object finds nothing to write.
     pub async fn steady(&self) {
         let since = self.world.aws.mark().await;
-        for &(kind, name) in self.story.objects() {
+        // A replay that is under way is looked at anyway.
+        let objects = || self.story.objects().iter().filter(|(kind, _)| *kind != "EventReplay");
+        for &(kind, name) in objects() {
             self.world.annotate(kind, name, annotation::RECONCILE_AT, Some("now")).await;
         }
-        for &(kind, name) in self.story.objects() {
+        for &(kind, name) in objects() {
             let looked = |object: &kube::api::DynamicObject| object.data["status"]["lastHandledReconcileAt"] == "now";
             self.world.wait(kind, name, "looked at", |object| object.is_some_and(looked).then_some(())).await;
         }
@@ -280,8 +287,9 @@ impl Scenario {
     pub async fn nothing_made_twice(&self) {
         let mut made = BTreeSet::new();
         for call in self.world.aws.journal(0).await.0.into_iter().filter(made_something) {
-            let names = ["Name", "name", "QueueName", "logGroupName", "EventSourceArn", "FunctionName", "RoleName"]
-                .map(|key| call.request[key].as_str().unwrap_or_default());
+            let names =
+                ["Name", "name", "ArchiveName", "ReplayName", "QueueName", "logGroupName", "EventSourceArn", "FunctionName", "RoleName"]
+                    .map(|key| call.request[key].as_str().unwrap_or_default());
             let what = format!("{} {}", call.op, names.join(" ").trim());
             assert!(made.insert(what.clone()), "{what} was made twice");
         }

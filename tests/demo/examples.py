@@ -66,6 +66,10 @@ def status(value):
     return lambda mark: {"detail-type": "service_status", "detail": {"service": "myapp service", "status": value, "run": mark}}
 
 
+def payment(kind):
+    return lambda mark: {"detail-type": kind, "detail": {"payment": mark}}
+
+
 def customer(passed):
     return lambda mark: {"detail-type": "New account approved",
                          "detail": {"customerName": mark, "customerAddress": "123 Any Street", "checksPassed": passed}}
@@ -110,6 +114,8 @@ def table():
         tenant("prod", "acme", "333344445555"),
         Custom("custom-bus-to-sqs", "orders", status("restored"), status("down"), [Queue("orders-work")], bus="orders-myapp",
                source="com.mycompany.myapp"),
+        Custom("archive-and-replay", "integrations-payments", payment("payment_settled"), payment("payment_refused"), [Queue("integrations-payments-ledger")],
+               bus="integrations-payments-central", source="com.mycompany.payments"),
         Custom("existing-queue", "integrations-audit", status("down"), lambda mark: {**status("down")(mark), "detail-type": "heartbeat"},
                [Queue("audit")], external="audit", bus="integrations-audit-myapp", source="com.mycompany.myapp"),
         Custom("schedule-to-sqs", "integrations-schedule", lambda mark: {"schedule": "integrations-schedule-sync"}, status("down"),

@@ -189,6 +189,10 @@ impl Aws {
         assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
     }
 
+    pub async fn archives(&self) -> Vec<Value> {
+        self.events("ListArchives", json!({})).await["Archives"].as_array().cloned().unwrap_or_default()
+    }
+
     pub async fn queue_url(&self, queue: &str) -> Option<String> {
         let answer = self.call("sqs", "GetQueueUrl", json!({"QueueName": queue})).await.ok()?;
         answer["QueueUrl"].as_str().map(str::to_owned)
@@ -260,6 +264,12 @@ impl Aws {
             let policy: Value = attributes.remove("Policy").map(|text| serde_json::from_str(&text).unwrap()).unwrap_or_default();
             let tags = self.sqs("ListQueueTags", json!({"QueueUrl": url})).await;
             all.insert(format!("queue {name}"), json!([attributes, policy, tags["Tags"]]));
+        }
+        for archive in self.archives().await {
+            let name = archive["ArchiveName"].as_str().unwrap();
+            let mut described = without_times(&self.events("DescribeArchive", json!({"ArchiveName": name})).await);
+            described.as_object_mut().unwrap().retain(|key, _| !matches!(key.as_str(), "EventCount" | "SizeBytes"));
+            all.insert(format!("archive {name}"), described);
         }
         self.add_sources(&mut all).await;
         self.add_logs(&mut all).await;

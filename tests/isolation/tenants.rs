@@ -38,6 +38,10 @@ fn attempts(b: &World, private: &str) -> Vec<Attempt> {
         }
         json!({"busRef": bus, "eventPattern": {"source": ["a"]}, "targets": [target]})
     };
+    let replay = |bus: Value, archive: &str| {
+        let (start, end) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+        json!({"busRef": bus, "archive": archive, "startTime": start, "endTime": end, "rules": ["r"]})
+    };
     let own = json!({"name": "own"});
     let mine = json!({"name": "mine"});
     let mut all = vec![
@@ -73,10 +77,20 @@ fn attempts(b: &World, private: &str) -> Vec<Attempt> {
         attempt(
             &["EventRule.targets.deadLetter.sinkRef.namespace"],
             "EventRule",
-            rule(own, mine, far.clone()),
+            rule(own.clone(), mine, far.clone()),
             "ReferenceNotPermitted",
             "deadLetter.sinkRef",
         ),
+        attempt(&["EventReplay.busRef.name"], "EventReplay", replay(json!({"name": "b"}), "own"), "BusNotFound", "spec.busRef"),
+        attempt(
+            &["EventReplay.busRef.namespace"],
+            "EventReplay",
+            replay(json!({"name": "b", "namespace": there}), "own"),
+            "ReferenceNotPermitted",
+            "spec.allowedNamespaces",
+        ),
+        attempt(&["EventReplay.archive"], "EventReplay", replay(own.clone(), "theirs"), "ArchiveNotFound", "spec.archive"),
+        attempt(&["EventReplay.rules"], "EventReplay", replay(own, "own"), "RuleNotFound", "spec.rules[0]"),
         attempt(&["EventBus.name"], "EventBus", json!({"name": named("b")}), "NotOwned", there),
         attempt(
             &["EventBus.accountRef.name"],
@@ -263,7 +277,7 @@ async fn no_field_reaches_what_is_another_tenants() {
     )
     .await;
     b.ready("EventRule", "r").await;
-    a.apply("EventBus", "own", json!({})).await;
+    a.apply("EventBus", "own", json!({"archives": [{"name": "own", "deletionPolicy": "Delete"}]})).await;
     a.apply("EventSink", "mine", json!({"sqs": {"managed": {}}})).await;
     for (kind, name) in [("EventBus", "own"), ("EventSink", "mine")] {
         a.ready(kind, name).await;
@@ -282,7 +296,7 @@ async fn no_field_reaches_what_is_another_tenants() {
     }
     for (i, attempt) in all.iter().enumerate() {
         let mut spec = attempt.spec.clone();
-        if attempt.kind != "EventRule" && spec.get("accountRef").is_none() {
+        if !matches!(attempt.kind, "EventRule" | "EventReplay") && spec.get("accountRef").is_none() {
             spec["accountRef"] = json!({"name": a.account});
         }
         let body = json!({"metadata": {"annotations": attempt.annotations}, "spec": spec});

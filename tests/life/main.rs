@@ -7,6 +7,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod archives;
 mod backbone;
 mod binary;
 mod boundaries;
@@ -14,6 +15,8 @@ mod common;
 mod identity;
 mod order;
 mod policies;
+mod put_events;
+mod replays;
 mod silence;
 mod sqs;
 mod words;

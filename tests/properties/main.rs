@@ -10,8 +10,8 @@ use model::Model;
 use proptest::{collection, option, prelude::*, sample::subsequence};
 use serde_json::json;
 use tributary::{
-    api::{EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags},
-    resources::{BusInAws, DesiredBus, DesiredRule, DesiredSink, Managed, ObservedRule, PlanContext},
+    api::{DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags},
+    resources::{BusInAws, DesiredBus, DesiredRule, DesiredSink, Managed, ObservedRule, PlanContext, archives::DesiredArchive},
     sinks::{
         Desired,
         grants::Grants,
@@ -20,7 +20,7 @@ use tributary::{
         sqs::{DesiredQueue, DesiredSqs},
         triggers::DesiredTrigger,
     },
-    steps::{BusSettings, MappingSettings, RuleSettings, TargetSettings},
+    steps::{ArchiveSettings, BusSettings, MappingSettings, RuleSettings, TargetSettings},
 };
 
 const OWNER: &str = "i/Kind/ns/name";
@@ -68,6 +68,21 @@ fn bus_settings() -> impl Strategy<Value = BusSettings> {
         description,
         kms_key_id,
         dead_letter_arn,
+    })
+}
+
+fn archives() -> impl Strategy<Value = Vec<DesiredArchive>> {
+    let settings = (option::of("[xy]"), 0..3, option::of("[xy]"));
+    (subsequence(vec!["a", "b", "c"], 0..=3), settings).prop_map(|(names, (description, retention_days, source))| {
+        let pattern = source.map(|source| json!({"source": [source]}));
+        let settings = ArchiveSettings { description, retention_days, pattern };
+        let one = |name: &str| DesiredArchive {
+            name: name.into(),
+            aws_name: name.into(),
+            settings: settings.clone(),
+            deletion_policy: DeletionPolicy::Delete,
+        };
+        names.into_iter().map(one).collect()
     })
 }
 
@@ -155,15 +170,20 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(192) })]
 
     #[test]
-    fn a_bus_converges_and_is_deleted(have in option::of((bus_settings(), tags())), want in (bus_settings(), tags())) {
-        let mut model = Model {
-            bus: have.map(|(settings, tags)| bus(settings, tags)),
-            ..Model::default()
-        };
-        let desired = DesiredBus { name: "b".into(), source: None, settings: want.0, tags: want.1, dead_letter_waits: None };
+    fn a_bus_converges_and_is_deleted(
+        have in option::of((bus_settings(), tags(), archives())),
+        want in (bus_settings(), tags(), archives()),
+    ) {
+        let mut model = Model::default();
+        if let Some((settings, tags, archives)) = have {
+            model.bus = Some(bus(settings, tags));
+            model.archives = archives.into_iter().map(|archive| model::archive(archive.aws_name, archive.settings)).collect();
+        }
+        let desired =
+            DesiredBus { name: "b".into(), source: None, settings: want.0, tags: want.1, archives: want.2, dead_letter_waits: None };
         converges::<EventBus>(Some(&desired), &mut model, Model::observed_bus, 1)?;
         converges::<EventBus>(None, &mut model, Model::observed_bus, 1)?;
-        prop_assert!(model.bus.is_none());
+        prop_assert!(model.bus.is_none() && model.archives.is_empty());
     }
 
     #[test]
@@ -174,7 +194,7 @@ proptest! {
     ) {
         let mut model = Model { bus: have.map(|(settings, tags)| bus(settings, tags)), source: Some(state), ..Model::default() };
         let had_bus = model.bus.is_some();
-        let desired = DesiredBus { name: "b".into(), source: Some("b".into()), settings: want.0, tags: want.1, dead_letter_waits: None };
+        let desired = DesiredBus { name: "b".into(), source: Some("b".into()), settings: want.0, tags: want.1, archives: vec![], dead_letter_waits: None };
         converges::<EventBus>(Some(&desired), &mut model, Model::observed_bus, 1)?;
         let observed = model.observed_bus();
         let waits = EventBus::waiting(&desired, observed.as_ref(), &Identity::default()).is_some();

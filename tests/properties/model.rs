@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tributary::{
     api::{SourceState, Tags},
-    resources::{BusInAws, ObservedBus, ObservedRule, ObservedSink, partner::ObservedSource},
+    resources::{BusInAws, ObservedBus, ObservedRule, ObservedSink, archives::ObservedArchive, partner::ObservedSource},
     sinks::{
         Observed,
         lambda::{ObservedLambda, statement},
@@ -14,7 +14,7 @@ use tributary::{
         sqs::{ObservedQueue, ObservedSqs},
         triggers::ObservedTrigger,
     },
-    steps::{EventsStep, InvokeSettings, LambdaStep, LogsStep, SqsStep, Step},
+    steps::{ArchiveSettings, EventsStep, InvokeSettings, LambdaStep, LogsStep, SqsStep, Step},
 };
 
 use super::{FUNCTION_ARN, GROUP_ARN};
@@ -25,6 +25,7 @@ pub struct Model {
     pub bus: Option<BusInAws>,
     /// State of the partner event source, where there is one.
     pub source: Option<SourceState>,
+    pub archives: Vec<ObservedArchive>,
     pub rule: Option<ObservedRule>,
     pub queues: BTreeMap<String, ObservedQueue>,
     pub mappings: Vec<ObservedTrigger>,
@@ -35,6 +36,11 @@ pub struct Model {
     pub group: Option<ObservedLogGroup>,
     pub log_policy: Vec<Value>,
     pub by_role: super::by_role::ByRole,
+}
+
+pub fn archive(aws_name: String, settings: ArchiveSettings) -> ObservedArchive {
+    let (arn, state) = (aws_name.clone(), "ENABLED".into());
+    ObservedArchive { aws_name, arn, state, state_reason: None, settings, event_count: 0, size_bytes: 0, retained: false }
 }
 
 impl Model {
@@ -141,7 +147,7 @@ impl Model {
     pub fn observed_bus(&self) -> Option<ObservedBus> {
         let has_bus = self.bus.is_some();
         let source = self.source.map(|state| ObservedSource { name: "b".into(), state, has_bus, ..ObservedSource::default() });
-        (has_bus || source.is_some()).then(|| ObservedBus { bus: self.bus.clone(), source })
+        (has_bus || source.is_some()).then(|| ObservedBus { bus: self.bus.clone(), source, archives: Some(self.archives.clone()) })
     }
 
     fn events(&mut self, step: &EventsStep) -> Result<(), String> {
@@ -157,7 +163,18 @@ impl Model {
                 }
             }
             EventsStep::UpdateEventBus { settings, .. } => self.bus.as_mut().ok_or("no bus")?.settings = settings,
+            EventsStep::DeleteEventBus { .. } if !self.archives.is_empty() => return Err("the bus has archives".into()),
             EventsStep::DeleteEventBus { .. } => drop(self.bus.take().ok_or("no bus")?),
+            EventsStep::CreateArchive { name, settings, .. } => {
+                if self.bus.is_none() || self.archives.iter().any(|archive| archive.aws_name == name) {
+                    return Err("no bus, or the archive exists".into());
+                }
+                self.archives.push(archive(name, settings));
+            }
+            EventsStep::UpdateArchive { name, settings } => {
+                self.archives.iter_mut().find(|archive| archive.aws_name == name).ok_or("no archive")?.settings = settings;
+            }
+            EventsStep::DeleteArchive { name } => self.archives.retain(|archive| archive.aws_name != name),
             EventsStep::ActivateEventSource { .. } => {
                 if self.bus.is_none() || self.source != Some(SourceState::Pending) {
                     return Err("InvalidStateException".into());
@@ -192,6 +209,7 @@ impl Model {
                 let targets = self.rule.as_mut().and_then(|rule| rule.targets.as_mut()).ok_or("no rule")?;
                 targets.retain(|t| !ids.contains(&t.id));
             }
+            EventsStep::StartReplay { .. } | EventsStep::CancelReplay { .. } => return Err("replays are in no model".into()),
             EventsStep::TagResource { tags: new, .. } => self.tags().ok_or("nothing to tag")?.extend(new),
             EventsStep::UntagResource { keys, .. } => self.tags().ok_or("nothing to untag")?.retain(|key, _| !keys.contains(key)),
         }

@@ -1,4 +1,4 @@
-"""Strict stand-in: archives of a bus, each with the managed rule that AWS makes for it, and the refusals of StartReplay."""
+"""Strict stand-in: archives of a bus, each with the managed rule that AWS makes for it."""
 from ministack.services import eventbridge as eb
 
 from answers import Constraints, Refused, handler, invalid, not_found, page, present
@@ -6,7 +6,6 @@ from buses import need as need_bus
 from rules import NAME
 
 MANAGER = "prod.vhs.events.aws.internal"
-_start_replay = eb._start_replay
 
 
 def _need(name):
@@ -90,27 +89,5 @@ def delete(data):
     eb._rules.pop(_managed_rule(archive)[0], None)
 
 
-def start_replay(data):
-    """MiniStack replays; this refuses first what AWS refuses."""
-    refusal = _check_replay(data)
-    return refusal if refusal[0] != 200 else _start_replay(data)
-
-
-@handler
-def _check_replay(data):
-    begin, end = (eb._coerce_timestamp(data.get(k) or 0) for k in ("EventStartTime", "EventEndTime"))
-    if end <= begin:                                                                            # E21
-        raise invalid("Parameter EventEndTime is not valid. Reason: EventStartTime must be before EventEndTime.")
-    name, goal = (data.get("EventSourceArn") or "").rpartition("/")[2], (data.get("Destination") or {}).get("Arn") or ""
-    archive = eb._archives.get(name)
-    if archive is None:                                                                         # E22
-        raise invalid(f"Parameter EventSourceArn is not valid. Reason: Archive {name} does not exist.")
-    need_bus(goal)                                                                              # E23
-    if goal != archive["EventSourceArn"]:                                                       # E24
-        raise invalid("Parameter Destination.Arn is not valid. Reason: Cross event bus replay is not permitted.")
-    if data.get("ReplayName") in eb._replays:                                                   # E25
-        raise Refused("ResourceAlreadyExistsException", f"Replay {data['ReplayName']} already exists.")
-
-
 HANDLERS = {"_create_archive": create, "_update_archive": update, "_describe_archive": describe, "_list_archives": list_archives,
-            "_delete_archive": delete, "_start_replay": start_replay}
+            "_delete_archive": delete}

@@ -39,10 +39,11 @@ def install():
     import partner
     import permissions
     import queues
+    import replays
     import rules
     import targets
     import workflows
-    for service, parts in ((eventbridge, (buses, rules, targets, partner, events, delivery, archives)),
+    for service, parts in ((eventbridge, (buses, rules, targets, partner, events, delivery, archives, replays)),
                            (lambda_svc, (lambdas, permissions, invokes, mappings)),
                            (stepfunctions, (workflows,))):
         for name, function in (pair for part in parts for pair in part.HANDLERS.items()):

@@ -13,6 +13,10 @@ DEFAULTS = {
     "partnerExpirySeconds": 1209600.0,      # how long a partner source may be PENDING
     "busDeletionDeletesSource": 0,  # 1: a source is DELETED when its bus is, not PENDING
     "recreatedNeedsNewBus": 0,      # 1: a source that its partner made again takes only a bus made after it
+    "replaySeconds": 0.5,           # how long a replay takes
+    "cancelSeconds": 0.3,           # how long the cancelling of one takes
+    "replayFails": 0,               # 1: a replay ends as FAILED
+    "replayLimit": 10,              # replays an account and Region has at once
     "partnersDisabled": 0,          # 1: no bus can be made for a source; 2: no other call about sources works either
 }
 _set = {}

@@ -1,0 +1,114 @@
+//! What `put-events` says: how far it is on stderr, and on stdout what became of each entry.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use super::input::Item;
+use crate::aws::Answer;
+
+/// Numbers of the whole run.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    pub entries: usize,
+    /// Handed to AWS at least once.
+    pub sent: usize,
+    pub accepted: usize,
+    pub failed: usize,
+}
+
+pub fn summary(answers: &[Answer], sent: usize) -> Summary {
+    let accepted = answers.iter().filter(|answer| answer.is_ok()).count();
+    Summary { entries: answers.len(), sent, accepted, failed: answers.len() - accepted }
+}
+
+/// A table of what failed, and the numbers.
+pub fn text(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &Summary) -> io::Result<()> {
+    let failed = items.iter().zip(answers).filter_map(|(item, answer)| Some((item, answer.as_ref().err()?)));
+    let rows: Vec<_> =
+        failed.map(|(item, (code, message))| [item.file.clone(), item.index.to_string(), code.clone(), message.clone()]).collect();
+    if !rows.is_empty() {
+        let head = ["FILE", "INDEX", "CODE", "MESSAGE"];
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).chain([head[column].len()]).max().unwrap_or(0);
+        let (file, index, code) = (width(0), width(1), width(2));
+        for [a, b, c, d] in std::iter::once(&head.map(str::to_owned)).chain(&rows) {
+            writeln!(out, "{a:file$}  {b:>index$}  {c:code$}  {d}")?;
+        }
+    }
+    writeln!(out, "{} entries: {} sent, {} accepted, {} failed", summary.entries, summary.sent, summary.accepted, summary.failed)
+}
+
+/// One JSON document with each entry's `EventId` or error.
+pub fn json(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &Summary) -> io::Result<()> {
+    let entries: Vec<Value> = items
+        .iter()
+        .zip(answers)
+        .map(|(item, answer)| match answer {
+            Ok(id) => json!({"file": item.file, "index": item.index, "eventId": id}),
+            Err((code, message)) => json!({"file": item.file, "index": item.index, "errorCode": code, "errorMessage": message}),
+        })
+        .collect();
+    let Summary { entries: all, sent, accepted, failed } = summary;
+    let document = json!({"summary": {"entries": all, "sent": sent, "accepted": accepted, "failed": failed}, "entries": entries});
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    writeln!(out)
+}
+
+/// Says how far it is once that takes more than a moment: in place on a terminal, else as a line every few seconds.
+pub struct Progress {
+    started: Instant,
+    last: Instant,
+    terminal: bool,
+    shown: bool,
+}
+
+impl Progress {
+    pub fn new() -> Self {
+        let now = Instant::now();
+        Self { started: now, last: now, terminal: io::stderr().is_terminal(), shown: false }
+    }
+
+    pub fn at(&mut self, done: usize, of: usize) {
+        let every = if self.terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
+        if self.last.elapsed() < every || self.started.elapsed() < Duration::from_secs(1) {
+            return;
+        }
+        (self.last, self.shown) = (Instant::now(), true);
+        let text = format!("{done} of {of} entries, {} s", self.started.elapsed().as_secs());
+        // Nobody may be there to read it; that is no reason to stop.
+        let _ = if self.terminal { write!(io::stderr(), "\r{text}\x1b[K") } else { writeln!(io::stderr(), "{text}") };
+    }
+
+    pub fn end(&self) {
+        if self.terminal && self.shown {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_named_and_counted() {
+        let item = |index| Item { file: "f.json".into(), index, entry: Err((String::new(), String::new())) };
+        let (items, answers) = ([item(0), item(1)], [Ok("id".to_owned()), Err(("MalformedDetail".into(), "Detail is malformed.".into()))]);
+        let summary = summary(&answers, 2);
+        assert_eq!(summary, Summary { entries: 2, sent: 2, accepted: 1, failed: 1 });
+        let mut out = Vec::new();
+        assert!(text(&mut out, &items, &answers, &summary).is_ok());
+        let said = String::from_utf8_lossy(&out).into_owned();
+        assert!(said.contains("f.json      1  MalformedDetail  Detail is malformed.") && said.contains("1 accepted, 1 failed"), "{said}");
+        let mut out = Vec::new();
+        assert!(json(&mut out, &items, &answers, &summary).is_ok());
+        let said: Value = serde_json::from_slice(&out).unwrap_or_default();
+        assert_eq!(
+            (said["entries"][0]["eventId"].as_str(), said["entries"][1]["errorCode"].as_str()),
+            (Some("id"), Some("MalformedDetail"))
+        );
+    }
+}
