@@ -17,6 +17,8 @@ pub struct AwsError {
     pub broken: bool,
 }
 
+const NO_ANSWER: &str = "no answer within the time limit";
+
 impl AwsError {
     pub fn new<E>(call: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
@@ -27,7 +29,7 @@ impl AwsError {
         let message = match service.and_then(ProvideErrorMetadata::message) {
             Some(message) => message.to_owned(),
             None => match error {
-                SdkError::TimeoutError(_) => "no answer within the time limit".into(),
+                SdkError::TimeoutError(_) => NO_ANSWER.into(),
                 SdkError::ServiceError(_) => format!("{code} without a message"),
                 // The causes (connection refused, no credentials, ...), never a request's or an answer's contents.
                 other => causes(other),
@@ -36,6 +38,17 @@ impl AwsError {
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         let broken = matches!(error, SdkError::DispatchFailure(failure) if failure.is_io());
         Self { call, code, message: shorten(&message), status, broken }
+    }
+
+    /// The call was not made, for the account has not answered for a while.
+    pub fn not_asked(call: &'static str) -> Self {
+        let message = "AWS has not answered in this account and Region for a while, so this was not asked".into();
+        Self { call, code: String::new(), message, status: 0, broken: false }
+    }
+
+    /// No answer within the time limit.
+    pub fn is_silence(&self) -> bool {
+        self.message == NO_ANSWER
     }
 
     /// The thing that was asked for does not exist.

@@ -3,6 +3,7 @@
 //! Adapters take and give the words of `steps/` and `resources/`; no type of the SDK leaves this folder.
 
 mod archives;
+mod breaker;
 mod cache;
 mod error;
 mod events;

@@ -11,7 +11,7 @@ use crate::{
     sinks::{
         Desired, Observed, Type,
         by_role::ObservedByRole,
-        grants::Grants,
+        grants::{self, Grants},
         lambda::{self, ObservedLambda},
         logs::{self, ObservedLogs},
         role::{self, ObservedRole},
@@ -112,7 +112,10 @@ impl Look<'_> {
         let mut others = false;
         view.each_sink(|other| {
             let there = other.status.as_ref().and_then(|status| status.common.identity.as_ref());
+            // Those that go at the same moment, and that nobody sends to, do not keep it for each other.
+            let needs = other.metadata.deletion_timestamp.is_none() || !grants::wanted(other, view).is_empty();
             others |= other.spec.log_group.is_some()
+                && needs
                 && other.spec.permissions == Permissions::Managed
                 && there.is_some_and(|there| {
                     (&there.account_id, &there.region) == (&identity.account_id, &identity.region) && there.arn != identity.arn
