@@ -7,6 +7,7 @@ pub mod api;
 pub mod aws;
 pub mod benchling;
 pub mod cli;
+pub mod delivery;
 pub mod observe;
 pub mod resources;
 pub mod runtime;

@@ -25,6 +25,7 @@ use super::{BenchlingShorthand, CommonStatus, DeadLetter, DeletionPolicy, Manage
     printcolumn(name = "Bus", type_ = "string", json_path = ".status.identity.bus"),
     printcolumn(name = "State", type_ = "string", json_path = ".spec.state"),
     printcolumn(name = "Targets", type_ = "string", json_path = ".status.targetsReady"),
+    printcolumn(name = "Deliverable", type_ = "string", json_path = ".status.conditions[?(@.type==\"Deliverable\")].status"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
@@ -179,6 +180,21 @@ pub struct TargetStatus {
     /// Why not, and what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Whether EventBridge may deliver to it, as AWS holds policies, roles and keys now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliverable: Option<Deliverable>,
+    /// What is missing, ready to paste where it is a statement; or the right that the operator lacks to look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliverable_message: Option<String>,
+}
+
+/// Whether an event that the rule matches reaches a target.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+pub enum Deliverable {
+    Yes,
+    No,
+    /// The operator may not look, or it hangs on something that only AWS knows.
+    Unknown,
 }
 
 pub(super) fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

@@ -115,7 +115,8 @@ pub enum Permissions {
     /// The operator keeps its own statements in the target's resource policy.
     #[default]
     Managed,
-    /// Someone else keeps the policy. No call is made to the target's service; `status.requiredStatement` says what is needed.
+    /// Someone else keeps the policy. Nothing is written to the target's service; `status.requiredStatement` says what is needed, and the
+    /// rules' condition `Deliverable` whether it is there, where the operator may look.
     External,
 }
 

@@ -30,7 +30,7 @@ impl Session {
             answer => answer?.role,
         };
         let Some(role) = role else { return Ok(None) };
-        let policy = if policy { Some(self.role_policy(name).await?) } else { None };
+        let policy = if policy { Some(self.inline_policy(name, POLICY).await?) } else { None };
         Ok(Some(ObservedRole {
             name: name.to_owned(),
             trust: parse(role.assume_role_policy_document.as_deref().unwrap_or_default()),
@@ -40,8 +40,9 @@ impl Session {
         }))
     }
 
-    async fn role_policy(&self, name: &str) -> Result<Option<Value>, Halt> {
-        let request = self.iam.get_role_policy().role_name(name).policy_name(POLICY);
+    /// An inline policy of the role.
+    pub(super) async fn inline_policy(&self, role: &str, policy: &str) -> Result<Option<Value>, Halt> {
+        let request = self.iam.get_role_policy().role_name(role).policy_name(policy);
         match send!(self, "iam:GetRolePolicy", request) {
             Err(error) if error.is_not_found() => Ok(None),
             answer => Ok(Some(parse(&answer?.policy_document))),
@@ -107,7 +108,7 @@ fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, Halt> {
 }
 
 /// A document that is no JSON cannot be ours, and differs from whatever we want.
-fn parse(document: &str) -> Value {
+pub(super) fn parse(document: &str) -> Value {
     let text = percent_decode_str(document).decode_utf8_lossy();
     serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.into_owned()))
 }

@@ -78,6 +78,12 @@ impl Session {
         Ok(policies.get(policy).map(|document| statements_of(document)).unwrap_or_default())
     }
 
+    /// Statements of all account policies: a denial in one counts against a permission in another.
+    pub async fn log_policies(&self, age: Duration) -> Result<Vec<Value>, Halt> {
+        let policies = self.shared.log_policies.read(age, || self.list_log_policies()).await?;
+        Ok(policies.values().flat_map(|document| statements_of(document)).collect())
+    }
+
     async fn list_log_policies(&self) -> Result<LogPolicies, Halt> {
         let (mut policies, mut next) = (LogPolicies::new(), None);
         loop {

@@ -7,6 +7,7 @@ mod breaker;
 mod cache;
 mod error;
 mod events;
+mod facts;
 mod http;
 mod iam;
 mod lambda;

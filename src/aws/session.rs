@@ -15,8 +15,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use super::{
-    AwsError, CaBundle, Priority, breaker::Breaker, cache, http, logs::LogPolicies, pace::Pace, policy::Policies, replays::Replays,
-    rules::RuleLists, sources::Sources,
+    AwsError, CaBundle, Priority, breaker::Breaker, cache, facts::FactCache, http, logs::LogPolicies, pace::Pace, policy::Policies,
+    replays::Replays, rules::RuleLists, sources::Sources,
 };
 use crate::{
     api::AwsAccount,
@@ -68,6 +68,7 @@ pub(super) struct Shared {
     pub sns: Pace,
     pub states: Pace,
     pub iam: Pace,
+    pub kms: Pace,
     pub rules: RuleLists,
     pub sources: cache::Shared<Sources>,
     pub replays: cache::Shared<Replays>,
@@ -75,6 +76,7 @@ pub(super) struct Shared {
     pub queue_urls: Mutex<HashMap<String, String>>,
     pub policies: Policies,
     pub breaker: Breaker,
+    pub facts: FactCache,
 }
 
 #[derive(Clone)]
@@ -87,6 +89,7 @@ pub struct Session {
     pub(super) sns: aws_sdk_sns::Client,
     pub(super) states: aws_sdk_sfn::Client,
     pub(super) iam: aws_sdk_iam::Client,
+    pub(super) kms: aws_sdk_kms::Client,
     pub(super) priority: Priority,
     pub(super) metrics: Arc<Metrics>,
     pub caller: CallerIdentity,
@@ -244,6 +247,7 @@ impl Sessions {
             sns: aws_sdk_sns::Client::new(&config),
             states: aws_sdk_sfn::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
+            kms: aws_sdk_kms::Client::new(&config),
             priority: Priority::Change,
             metrics: self.metrics.clone(),
             caller,
@@ -265,6 +269,7 @@ impl Sessions {
                 sns: Pace::new(options.quota.min(20), options.sweep_quota, options.in_flight),
                 states: Pace::new(options.quota.min(10), options.sweep_quota, options.in_flight),
                 iam: Pace::new(options.quota.min(10), options.sweep_quota, options.in_flight),
+                kms: Pace::new(options.quota.min(20), options.sweep_quota, options.in_flight),
                 rules: RuleLists::default(),
                 sources: cache::Shared::default(),
                 replays: cache::Shared::default(),
@@ -272,6 +277,7 @@ impl Sessions {
                 queue_urls: Mutex::default(),
                 policies: Policies::default(),
                 breaker: Breaker::default(),
+                facts: FactCache::default(),
             })
         });
         entry.clone()

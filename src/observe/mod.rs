@@ -2,6 +2,7 @@
 
 mod account;
 mod bus;
+mod delivery;
 mod replay;
 mod rule;
 mod sink;
@@ -38,6 +39,8 @@ pub struct Cloud<'a> {
     pub region: String,
     /// How old a shared list may be in a quick sweep.
     pub quick_age: Duration,
+    /// How old may be what proves delivery: one read of each policy a sweep, however many rules ask.
+    pub fact_age: Duration,
     /// How much of what was seen before may be taken for granted.
     pub attention: Attention,
 }
@@ -77,16 +80,22 @@ impl Cloud<'_> {
 
     /// The only way from a plan to AWS, and to child objects.
     pub async fn apply(&self, step: &Step) -> Result<(), Halt> {
-        let session = || self.session(Depth::Owner);
-        match step {
-            Step::Events(step) => session().await?.apply_events(step).await,
-            Step::Sqs(step) => session().await?.apply_sqs(step).await,
-            Step::Lambda(step) => session().await?.apply_lambda(step).await,
-            Step::Logs(step) => session().await?.apply_logs(step).await,
-            Step::Sns(step) => session().await?.apply_sns(step).await,
-            Step::States(step) => session().await?.apply_states(step).await,
-            Step::Iam(step) => session().await?.apply_iam(step).await,
-            Step::Child(step) => children::apply(self.client, step).await,
+        if let Step::Child(step) = step {
+            return children::apply(self.client, step).await;
         }
+        let session = self.session(Depth::Owner).await?;
+        let answer = match step {
+            Step::Events(step) => session.apply_events(step).await,
+            Step::Sqs(step) => session.apply_sqs(step).await,
+            Step::Lambda(step) => session.apply_lambda(step).await,
+            Step::Logs(step) => session.apply_logs(step).await,
+            Step::Sns(step) => session.apply_sns(step).await,
+            Step::States(step) => session.apply_states(step).await,
+            Step::Iam(step) => session.apply_iam(step).await,
+            Step::Child(_) => Ok(()),
+        };
+        // Whether or not it took effect as far as we know.
+        session.forget_facts(step, &self.account.spec.partition.to_string(), &self.region).await;
+        answer
     }
 }

@@ -1,6 +1,7 @@
-//! Reads a rule: from the page that lists its bus's rules, and only where it is there, its targets and tags.
+//! Reads a rule: from the page that lists its bus's rules, and only where it is there, its targets and tags, and what its
+//! delivery hangs on.
 
-use super::{Cloud, Observe};
+use super::{Cloud, Observe, delivery};
 use crate::{
     api::{EventRule, Identity},
     resources::{Depth, DesiredRule, ObservedRule, names::DEFAULT_BUS},
@@ -12,7 +13,7 @@ impl Observe for EventRule {
         &self,
         cloud: &Cloud<'_>,
         identity: &Identity,
-        _: Option<&DesiredRule>,
+        desired: Option<&DesiredRule>,
         depth: Depth,
     ) -> Result<Option<ObservedRule>, Halt> {
         let session = cloud.session(depth).await?;
@@ -26,6 +27,9 @@ impl Observe for EventRule {
         }
         if depth >= Depth::Owner {
             rule.tags = Some(session.event_tags(&identity.arn).await?);
+        }
+        if let Some(desired) = desired {
+            rule.verdicts = delivery::verdicts(&session, &identity.arn, &desired.targets, cloud.fact_age).await?;
         }
         Ok(Some(rule))
     }

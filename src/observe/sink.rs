@@ -1,4 +1,4 @@
-//! Reads a sink: its target, and the policy that lets EventBridge in. With `permissions: External` nothing is asked.
+//! Reads a sink: its target, and the policy that lets EventBridge in. With `permissions: External` nothing is asked for the sink itself.
 
 use std::collections::BTreeSet;
 

@@ -3,6 +3,7 @@
 mod account;
 pub mod archives;
 mod bus;
+mod deliverable;
 mod destination;
 mod guarded;
 pub mod names;

@@ -1,20 +1,28 @@
 //! `EventRule` in AWS: a rule and its targets. Targets whose sink is not there yet wait; the others do not wait for them. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Managed, PlanContext, Report, Tiding, View, key_of, names, ownership, subscription::owner_of};
+use super::{Managed, PlanContext, Report, Settings, Tiding, View, deliverable, key_of, names, ownership, subscription::owner_of};
 use crate::{
     api::{
         BusKind, CommonStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, ResourceStatus, RuleState,
         Tags, Target, TargetStatus,
     },
     benchling,
+    delivery::Verdict,
     runtime::halt::{Halt, Reason},
     sinks::reach,
     steps::{EventsStep, RuleSettings, Step, TargetSettings},
 };
+
+/// How soon a rule that was just put is looked at for its verdict.
+const FIRST_VERDICT: Duration = Duration::from_secs(1);
 
 /// AWS's limit, fixed.
 const TARGETS_PER_RULE: usize = 5;
@@ -34,6 +42,9 @@ pub struct DesiredRule {
     /// What is odd about the pattern.
     #[serde(skip)]
     pub warnings: Vec<String>,
+    /// Why the bus gets no events, if it is a partner's.
+    #[serde(skip)]
+    pub source_problem: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +59,8 @@ pub struct ObservedRule {
     pub targets: Option<Vec<TargetSettings>>,
     /// Read from [`super::Depth::Owner`] on.
     pub tags: Option<Tags>,
+    /// Whether events reach the targets, by their names.
+    pub verdicts: Vec<(String, Verdict)>,
 }
 
 impl EventRule {
@@ -191,6 +204,7 @@ impl Managed for EventRule {
             waiting,
             halt,
             warnings,
+            source_problem: source_problem(&bus),
         })
     }
 
@@ -271,15 +285,30 @@ impl Managed for EventRule {
                     arn: put.map(|t| t.arn.clone()).or_else(|| old.and_then(|t| t.arn.clone())),
                     ready: put.is_some() && (settled || old.is_some_and(|t| t.ready && failed.is_none())),
                     message: desired.waiting.get(&target.name).cloned().or(failed),
+                    deliverable: old.and_then(|t| t.deliverable),
+                    deliverable_message: old.and_then(|t| t.deliverable_message.clone()),
                 }
             })
             .collect();
+        deliverable::tell(self, status, report);
         status.targets_ready = Some(format!("{}/{}", status.targets.iter().filter(|t| t.ready).count(), status.targets.len()));
+    }
+
+    /// What was just put has no verdict yet: the next pass tells, and needs nothing but what is known by then.
+    fn look_again(status: &EventRuleStatus, _: Timestamp, _: &Settings) -> Option<Duration> {
+        status.targets.iter().any(|target| target.ready && target.deliverable.is_none()).then_some(FIRST_VERDICT)
     }
 
     fn tidings(&self, before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<Tiding> {
         super::new_warnings(&before.warnings, &now.warnings)
     }
+}
+
+/// What the bus says of its partner's event source, while no events come from there.
+fn source_problem(bus: &EventBus) -> Option<String> {
+    bus.spec.event_source_name.as_ref()?;
+    let ready = bus.status.as_ref()?.common.condition("Ready").filter(|condition| condition.status == "False")?;
+    ready.reason.starts_with("Source").then(|| format!("EventBus {}: {}", key_of(bus), ready.message))
 }
 
 fn check_owner(have: &ObservedRule, context: &PlanContext<'_>) -> Result<(), Halt> {
@@ -330,11 +359,10 @@ fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
 mod tests {
     use std::sync::Arc;
 
-    use k8s_openapi::jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
-    use crate::{resources::Settings, runtime::halt::Class};
+    use crate::runtime::halt::Class;
 
     /// `HTTP 200` with failed entries: the target that AWS named is not in place, the others are.
     #[test]
@@ -354,6 +382,7 @@ mod tests {
             waiting: BTreeMap::new(),
             halt: None,
             warnings: vec![],
+            source_problem: None,
         };
         let settings = Settings::default();
         let halt = Halt::new(Class::Refused, Reason::TargetRejected, "refused").of(vec!["bad".into()]);

@@ -7,6 +7,9 @@ use k8s_openapi::{
 
 use super::halt::{Halt, Reason};
 
+/// The conditions that every kind has.
+pub const COMMON: [&str; 3] = ["Ready", "Reconciling", "Stalled"];
+
 /// What a pass has to say of the object.
 #[derive(Clone, Debug)]
 pub enum Verdict {

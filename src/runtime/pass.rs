@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
 use super::{
-    conditions::{Verdict, conditions},
+    conditions::{COMMON, Verdict, conditions},
     halt::{Class, Halt, Reason},
     memory::Remembered,
     probe::Point,
@@ -123,6 +123,7 @@ impl<K: Observe> Pass<'_, K> {
         if asked != K::common(&self.status).last_handled_reconcile_at {
             // "Now" means now, not as some list had it.
             cloud.quick_age = Duration::ZERO;
+            cloud.fact_age = Duration::ZERO;
         }
         let (observed, steps) = loop {
             let observed = self.object.observe(&cloud, &place, Some(&desired), depth).await?;
@@ -318,7 +319,9 @@ impl<K: Observe> Pass<'_, K> {
         let before = K::common(&self.written).conditions.clone();
         let common = self.common();
         common.observed_generation = generation;
-        common.conditions = conditions(verdict, &before, generation, now);
+        // What a kind tells of itself besides stays, and goes with nothing but its own word.
+        let own = std::mem::take(&mut common.conditions).into_iter().filter(|condition| !COMMON.contains(&condition.type_.as_str()));
+        common.conditions = conditions(verdict, &before, generation, now).into_iter().chain(own).collect();
         let applying = matches!(verdict, Verdict::Applying);
         if self.status == self.written && !applying {
             return Ok(());

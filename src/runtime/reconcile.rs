@@ -73,6 +73,7 @@ impl Context {
             account,
             region: identity.region.clone(),
             quick_age: self.sweeps.list_age(),
+            fact_age: self.sweeps.quick,
         })
     }
 }

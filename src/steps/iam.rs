@@ -51,6 +51,23 @@ pub enum IamStep {
     },
 }
 
+impl IamStep {
+    /// Name of the role.
+    pub fn role(&self) -> &str {
+        match self {
+            Self::CreateRole { name, .. }
+            | Self::UpdateAssumeRolePolicy { name, .. }
+            | Self::PutRolePolicy { name, .. }
+            | Self::DeleteRolePolicy { name }
+            | Self::PutRolePermissionsBoundary { name, .. }
+            | Self::DeleteRolePermissionsBoundary { name }
+            | Self::TagRole { name, .. }
+            | Self::UntagRole { name, .. }
+            | Self::DeleteRole { name } => name,
+        }
+    }
+}
+
 impl fmt::Display for IamStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let call: &str = self.into();

@@ -101,6 +101,14 @@ pub enum LambdaStep {
 }
 
 impl LambdaStep {
+    /// The function whose policy the step changes.
+    pub fn permission_of(&self) -> Option<&FunctionRef> {
+        match self {
+            Self::AddPermission { function, .. } | Self::RemovePermission { function, .. } => Some(function),
+            _ => None,
+        }
+    }
+
     /// The API call, which is also the IAM action.
     pub fn call(&self) -> &'static str {
         match self {

@@ -47,6 +47,19 @@ pub enum SnsStep {
 }
 
 impl SnsStep {
+    /// ARN of the topic; `arn_of` makes it from a name.
+    pub fn topic(&self, arn_of: impl FnOnce(&str) -> String) -> String {
+        match self {
+            Self::CreateTopic { name, .. } => arn_of(name),
+            Self::SetTopicAttribute { arn, .. }
+            | Self::PutTopicStatement { arn, .. }
+            | Self::RemoveTopicStatement { arn, .. }
+            | Self::TagTopic { arn, .. }
+            | Self::UntagTopic { arn, .. }
+            | Self::DeleteTopic { arn } => arn.clone(),
+        }
+    }
+
     /// The API call, which is also the IAM action.
     pub fn call(&self) -> &'static str {
         match self {

@@ -46,6 +46,19 @@ pub enum SqsStep {
 }
 
 impl SqsStep {
+    /// Name of the queue.
+    pub fn queue(&self) -> &str {
+        match self {
+            Self::CreateQueue { name, .. }
+            | Self::SetQueueAttributes { name, .. }
+            | Self::PutStatement { name, .. }
+            | Self::RemoveStatement { name, .. }
+            | Self::TagQueue { name, .. }
+            | Self::UntagQueue { name, .. }
+            | Self::DeleteQueue { name } => name,
+        }
+    }
+
     /// The API call, which is also the IAM action.
     pub fn call(&self) -> &'static str {
         match self {

@@ -117,6 +117,7 @@ impl Aws {
             "logs" => ("Logs_20140328", "1.1"),
             "states" => ("AWSStepFunctions", "1.0"),
             "kinesis" => ("Kinesis_20131202", "1.1"),
+            "kms" => ("TrentService", "1.1"),
             "firehose" => ("Firehose_20150804", "1.1"),
             "ecs" => ("AmazonEC2ContainerServiceV20141113", "1.1"),
             other => panic!("no service {other}"),

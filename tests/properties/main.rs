@@ -213,11 +213,11 @@ proptest! {
         waiting in option::of(Just("w")),
     ) {
         let named = |settings, targets, tags| ObservedRule {
-            bus: "b".into(), name: "r".into(), arn: "r".into(), settings, managed_by: None, targets: Some(targets), tags: Some(tags),
+            bus: "b".into(), name: "r".into(), arn: "r".into(), settings, managed_by: None, targets: Some(targets), tags: Some(tags), verdicts: vec![],
         };
         let mut model = Model { rule: have.map(|(settings, targets, tags)| named(settings, targets, tags)), ..Model::default() };
         let waiting: BTreeMap<_, _> = waiting.filter(|_| want.1.len() < 5).map(|id: &str| (id.to_owned(), String::new())).into_iter().collect();
-        let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, waiting, halt: None, warnings: vec![] };
+        let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, waiting, halt: None, warnings: vec![], source_problem: None };
         converges::<EventRule>(Some(&desired), &mut model, |model| model.rule.clone(), 1)?;
         converges::<EventRule>(None, &mut model, |model| model.rule.clone(), 1)?;
         prop_assert!(model.rule.is_none());

@@ -186,7 +186,8 @@ impl Model {
                     rule.settings = settings;
                 } else {
                     let arn = name.clone();
-                    self.rule = Some(ObservedRule { bus, name, arn, settings, managed_by: None, targets: Some(vec![]), tags });
+                    self.rule =
+                        Some(ObservedRule { bus, name, arn, settings, managed_by: None, targets: Some(vec![]), tags, verdicts: vec![] });
                 }
             }
             EventsStep::DeleteRule { .. } => {

@@ -11,6 +11,7 @@ mod harness;
 mod common;
 
 mod admission;
+mod deliverable;
 mod roles;
 mod scenarios;
 mod targets;

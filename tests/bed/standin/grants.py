@@ -4,7 +4,7 @@ import time
 
 from ministack.core import iam_evaluator as evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import eventbridge as eb, iam, sns, sqs
+from ministack.services import eventbridge as eb, iam, kms, sns, sqs
 
 import logpolicies
 import permissions
@@ -29,9 +29,11 @@ def _denied(message):
 
 
 def _context(principal, action, resource, source, **more):
-    known = {"aws:sourcearn": source, "aws:sourceaccount": get_account_id(), **more} if source else dict(more)
+    known = dict(more)
+    if source:
+        known.update({"aws:sourcearn": source, "aws:sourceaccount": get_account_id()})
     return evaluator.EvalContext(principal_arn=principal, principal_type="AssumedRole", principal_account=get_account_id(), action=action,
-                                 resource_arn=resource, region=get_region(), service_context=known)
+                                 resource_arn=resource, region=get_region(), service_context=known, secure_transport=True)
 
 
 def allows(policy, action, resource, source, principal="aws-service", service=SERVICE):
@@ -82,7 +84,8 @@ def check_role(role_arn, action, resource, source, **more):
     if not allows(trust, "sts:AssumeRole", "*", source):
         raise _denied(f"{SERVICE} may not assume {role_arn} for {source}.")
     session = f"arn:aws:sts::{account}:assumed-role/{name}/events"
-    if evaluator.evaluate(_context(session, action, resource, source, **more), evaluator._gather_role_policies(name, account)).decision != "Allow":
+    if evaluator.evaluate(_context(session, action, resource, source, **more), evaluator._gather_role_policies(name, account),
+                          *evaluator._permissions_boundary(iam._roles, name, account)).decision != "Allow":
         raise _denied(f"{role_arn} is not allowed {action} on {resource}.")
     return session
 
@@ -95,6 +98,30 @@ def _policy_of(arn, service):
         topic = sns._topic_by_arn_any_scope(arn)
         return topic and topic["attributes"].get("Policy")
     return permissions.policy_now(arn)
+
+
+def check_key(name):
+    """A customer's key has to let EventBridge use it; AWS's own never do."""
+    if not name:
+        return
+    if name.startswith("alias/aws/"):
+        raise _denied(f"{SERVICE} may not use the key {name}, which AWS keeps.")
+    key = kms._resolve_key(name)
+    if key is None or key.get("KeyState", "Enabled") != "Enabled":
+        raise _denied(f"The key {name} is not there or not enabled.")
+    for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+        if not allows(key.get("Policy"), action, key["Arn"], None):
+            raise _denied(f"The policy of key {name} does not allow {SERVICE} {action}.")
+
+
+def _key_of(arn, service):
+    if service == "sqs":
+        queue = sqs._queue_by_arn(arn)
+        return queue and queue["attributes"].get("KmsMasterKeyId")
+    if service == "sns":
+        topic = sns._topic_by_arn_any_scope(arn)
+        return topic and topic["attributes"].get("KmsMasterKeyId")
+    return None
 
 
 def check(target, spec, source):
@@ -118,6 +145,7 @@ def check(target, spec, source):
             raise _denied(f"The resource policy of {arn} does not allow {session or SERVICE} {action} for {source}.")
     elif not role:
         raise _denied(f"Target {arn} needs a RoleArn.")
+    check_key(_key_of(arn, service))
     return session
 
 

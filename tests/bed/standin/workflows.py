@@ -64,7 +64,14 @@ def create(data):
     existing = sfn._state_machines.get(machine)
     if existing and existing["definition"] != data["definition"]:                               # F2: text is compared
         return error_response_json("StateMachineAlreadyExists", f"State Machine Already Exists: '{machine}'", 400)
-    return _create(data)
+    return _traced(_create(data), machine, data)
+
+
+def _traced(answer, machine, data):
+    """MiniStack forgets what tracing is set to."""
+    if answer[0] < 300 and "tracingConfiguration" in data:
+        sfn._state_machines[machine]["tracingConfiguration"] = data["tracingConfiguration"]
+    return answer
 
 
 def update(data):
@@ -79,7 +86,7 @@ def update(data):
         return error_response_json("InvalidLoggingConfiguration", problem, 400)
     if data.get("roleArn") and not _assumable(data["roleArn"], machine):
         return _not_assumable(data["roleArn"])
-    return _update(data)
+    return _traced(_update(data), machine, data)
 
 
 def describe(data):

@@ -1,0 +1,190 @@
+//! What delivery hangs on, read for proof of it: target policies, roles, keys. One cached read for each, whoever asks; a refusal to let us look
+//! is an answer too.
+
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+
+use aws_sdk_kms::types::{KeyManagerType, KeyState};
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::{Session, cache};
+use crate::{
+    delivery::{KeyFacts, RoleFacts, Seen, TargetFacts},
+    resources::names::Arn,
+    runtime::halt::{Halt, Reason},
+    sinks::{lambda::function_of, policy::statements_of},
+    steps::Step,
+};
+
+/// Answers by what was asked for.
+#[derive(Debug)]
+pub(super) struct Cells<T>(Mutex<HashMap<String, Arc<cache::Shared<Seen<T>>>>>);
+
+impl<T> Default for Cells<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Cells<T> {
+    async fn read<F>(&self, key: &str, age: Duration, fetch: impl FnOnce() -> F) -> Result<Seen<T>, Halt>
+    where
+        F: Future<Output = Result<Option<T>, Halt>>,
+    {
+        let cell = self.0.lock().await.entry(key.to_owned()).or_default().clone();
+        let seen = cell.read(age, || async {
+            match fetch().await {
+                Ok(found) => Ok(found.map_or(Seen::Missing, Seen::Is)),
+                Err(halt) if halt.reason == Reason::AccessDenied => Ok(Seen::Unseen(right(&halt))),
+                Err(halt) => Err(halt),
+            }
+        });
+        seen.await.map(|seen| (*seen).clone())
+    }
+
+    async fn forget(&self, key: &str) {
+        self.0.lock().await.remove(key);
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct FactCache {
+    targets: Cells<TargetFacts>,
+    roles: Cells<RoleFacts>,
+    keys: Cells<KeyFacts>,
+}
+
+/// The right that was missing: the call, with which a refusal's message begins.
+fn right(halt: &Halt) -> String {
+    halt.message.split(": ").next().unwrap_or_default().to_owned()
+}
+
+macro_rules! send {
+    ($self:expr, $service:ident, $call:literal, $request:expr) => {{
+        let request = $request;
+        $self.call(&$self.shared.$service, $call, $self.priority, || Box::pin(request.clone().send())).await
+    }};
+}
+
+impl Session {
+    /// What the target's own service tells, no older than `age`; `None` for targets that are not looked at.
+    pub async fn target_facts(&self, arn: &str, age: Duration) -> Result<Option<Seen<TargetFacts>>, Halt> {
+        let Some(parsed) = Arn::parse(arn).filter(|parsed| parsed.account_id == self.caller.account_id) else { return Ok(None) };
+        let (service, resource) = (parsed.service, parsed.resource);
+        if !matches!(service, "sqs" | "sns" | "lambda" | "logs" | "states" | "events") || resource.starts_with("api-destination/") {
+            return Ok(None);
+        }
+        self.shared.facts.targets.read(arn, age, || self.read_target(arn, service, resource, age)).await.map(Some)
+    }
+
+    async fn read_target(&self, arn: &str, service: &str, resource: &str, age: Duration) -> Result<Option<TargetFacts>, Halt> {
+        let found = |policy, key| Some(TargetFacts { policy, key });
+        Ok(match service {
+            "sqs" => self.queue(resource, false).await?.and_then(|mut queue| {
+                let policy = statements_of(queue.attributes.get("Policy").map(String::as_str).unwrap_or_default());
+                found(policy, queue.attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()))
+            }),
+            "sns" => self.topic(arn, false).await?.and_then(|mut topic| {
+                let policy = statements_of(topic.attributes.get("Policy").map(String::as_str).unwrap_or_default());
+                found(policy, topic.attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()))
+            }),
+            "lambda" => self.function_policy(&function_of(arn)).await?.and_then(|policy| found(policy, None)),
+            "logs" => {
+                let name = resource.trim_start_matches("log-group:").trim_end_matches(":*");
+                let group = self.log_group(name, arn, false, false).await?;
+                let policies = self.log_policies(age).await?;
+                group.and_then(|_| found(policies, None))
+            }
+            "states" => self.state_machine(arn, false).await?.and_then(|_| found(vec![], None)),
+            _ => self.bus(resource.trim_start_matches("event-bus/")).await?.and_then(|_| found(vec![], None)),
+        })
+    }
+
+    /// Who may assume the role, and what it may, no older than `age`.
+    pub async fn role_facts(&self, arn: &str, age: Duration) -> Result<Seen<RoleFacts>, Halt> {
+        let name = arn.rsplit('/').next().unwrap_or_default();
+        self.shared.facts.roles.read(name, age, || self.read_role(name)).await
+    }
+
+    async fn read_role(&self, name: &str) -> Result<Option<RoleFacts>, Halt> {
+        let Some(role) = self.role(name, false).await? else { return Ok(None) };
+        let mut rights = Vec::new();
+        for policy in self.inline_policies(name).await? {
+            rights.extend(statements_of(&policy.to_string()));
+        }
+        let attached = send!(self, iam, "iam:ListAttachedRolePolicies", self.iam.list_attached_role_policies().role_name(name))?;
+        for policy in attached.attached_policies.unwrap_or_default().into_iter().filter_map(|policy| policy.policy_arn) {
+            rights.extend(self.managed_policy(&policy).await?);
+        }
+        let boundary = match &role.boundary {
+            Some(arn) => Some(self.managed_policy(arn).await?),
+            None => None,
+        };
+        Ok(Some(RoleFacts { trust: statements_of(&role.trust.to_string()), rights, boundary }))
+    }
+
+    async fn inline_policies(&self, role: &str) -> Result<Vec<Value>, Halt> {
+        let names = send!(self, iam, "iam:ListRolePolicies", self.iam.list_role_policies().role_name(role))?.policy_names;
+        let mut policies = Vec::new();
+        for name in names {
+            policies.extend(self.inline_policy(role, &name).await?);
+        }
+        Ok(policies)
+    }
+
+    async fn managed_policy(&self, arn: &str) -> Result<Vec<Value>, Halt> {
+        let policy = send!(self, iam, "iam:GetPolicy", self.iam.get_policy().policy_arn(arn))?.policy;
+        let version = policy.and_then(|policy| policy.default_version_id).unwrap_or_else(|| "v1".into());
+        let request = self.iam.get_policy_version().policy_arn(arn).version_id(version);
+        let document = send!(self, iam, "iam:GetPolicyVersion", request)?.policy_version.and_then(|version| version.document);
+        Ok(statements_of(&super::iam::parse(document.as_deref().unwrap_or_default()).to_string()))
+    }
+
+    /// The key and its policy, no older than `age`; `key` is an id, an ARN or an alias.
+    pub async fn key_facts(&self, key: &str, age: Duration) -> Result<Seen<KeyFacts>, Halt> {
+        self.shared.facts.keys.read(key, age, || self.read_key(key)).await
+    }
+
+    async fn read_key(&self, key: &str) -> Result<Option<KeyFacts>, Halt> {
+        if key.starts_with("alias/aws/") || key.contains(":alias/aws/") {
+            return Ok(Some(KeyFacts { managed_by_aws: true, enabled: true, policy: vec![] }));
+        }
+        let described = match send!(self, kms, "kms:DescribeKey", self.kms.describe_key().key_id(key)) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            answer => answer?.key_metadata,
+        };
+        let Some(found) = described else { return Ok(None) };
+        let managed_by_aws = found.key_manager == Some(KeyManagerType::Aws);
+        let enabled = found.key_state.is_none_or(|state| state == KeyState::Enabled);
+        let policy = if managed_by_aws {
+            vec![]
+        } else {
+            let request = self.kms.get_key_policy().key_id(found.key_id).policy_name("default");
+            statements_of(&send!(self, kms, "kms:GetKeyPolicy", request)?.policy.unwrap_or_default())
+        };
+        Ok(Some(KeyFacts { managed_by_aws, enabled, policy }))
+    }
+
+    /// After a write of ours the next who asks sees it.
+    pub async fn forget_facts(&self, step: &Step, partition: &str, region: &str) {
+        let account = &self.caller.account_id;
+        let facts = &self.shared.facts;
+        match step {
+            Step::Sqs(step) => facts.targets.forget(&crate::resources::names::queue_arn(partition, region, account, step.queue())).await,
+            Step::Sns(step) => {
+                let arn = |name: &str| crate::resources::names::topic_arn(partition, region, account, name);
+                facts.targets.forget(&step.topic(arn)).await;
+            }
+            Step::Lambda(step) => {
+                if let Some(function) = step.permission_of() {
+                    facts.targets.forget(&function.whole()).await;
+                }
+            }
+            // One document serves all groups.
+            Step::Logs(_) => facts.targets.0.lock().await.retain(|arn, _| !arn.contains(":log-group:")),
+            Step::States(_) => facts.targets.0.lock().await.retain(|arn, _| !arn.contains(":stateMachine:")),
+            Step::Iam(step) => facts.roles.forget(step.role()).await,
+            Step::Events(_) | Step::Child(_) => {}
+        }
+    }
+}
