@@ -81,16 +81,6 @@ fn attempts(b: &World, private: &str) -> Vec<Attempt> {
             "ReferenceNotPermitted",
             "deadLetter.sinkRef",
         ),
-        attempt(&["EventReplay.busRef.name"], "EventReplay", replay(json!({"name": "b"}), "own"), "BusNotFound", "spec.busRef"),
-        attempt(
-            &["EventReplay.busRef.namespace"],
-            "EventReplay",
-            replay(json!({"name": "b", "namespace": there}), "own"),
-            "ReferenceNotPermitted",
-            "spec.allowedNamespaces",
-        ),
-        attempt(&["EventReplay.archive"], "EventReplay", replay(own.clone(), "theirs"), "ArchiveNotFound", "spec.archive"),
-        attempt(&["EventReplay.rules"], "EventReplay", replay(own, "own"), "RuleNotFound", "spec.rules[0]"),
         attempt(&["EventBus.name"], "EventBus", json!({"name": named("b")}), "NotOwned", there),
         attempt(
             &["EventBus.accountRef.name"],
@@ -199,6 +189,16 @@ fn attempts(b: &World, private: &str) -> Vec<Attempt> {
             "SourceTaken",
             there,
         ),
+        attempt(&["EventReplay.busRef.name"], "EventReplay", replay(json!({"name": "b"}), "own"), "BusNotFound", "spec.busRef"),
+        attempt(
+            &["EventReplay.busRef.namespace"],
+            "EventReplay",
+            replay(json!({"name": "b", "namespace": there}), "own"),
+            "ReferenceNotPermitted",
+            "spec.allowedNamespaces",
+        ),
+        attempt(&["EventReplay.archive"], "EventReplay", replay(own.clone(), "theirs"), "ArchiveNotFound", "spec.archive"),
+        attempt(&["EventReplay.rules"], "EventReplay", replay(own, "own"), "RuleNotFound", "spec.rules[0]"),
     ];
     let mut forged = |kind: &'static str, spec: Value, word: String, reason, names: &str| {
         let annotations = json!({"tributary.dev/adopt": word});

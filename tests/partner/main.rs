@@ -4,6 +4,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod archives;
 mod flow;
 mod functions;
 mod lifecycle;
