@@ -31,7 +31,7 @@ pub fn tell(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, 
     let old = status.common.conditions.iter().find(|condition| condition.type_ == TYPE);
     let kept = old.map(|condition| condition.reason.clone());
     let problem = report.desired.and_then(|desired| desired.source_problem.clone());
-    let Some((word, reason, message)) = summary(rule, status, problem, refused, kept) else { return };
+    let (word, reason, message) = summary(rule, status, problem, refused, kept);
     let since = old.filter(|condition| condition.status == word).map_or(Time(report.now), |old| old.last_transition_time.clone());
     let condition = Condition {
         type_: TYPE.into(),
@@ -45,15 +45,15 @@ pub fn tell(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, 
     status.common.conditions.push(condition);
 }
 
-/// Status, reason and message; `None` while nothing is known yet.
+/// Status, reason and message.
 fn summary(
     rule: &EventRule,
     status: &EventRuleStatus,
     problem: Option<String>,
     refused: Option<&'static str>,
     kept: Option<String>,
-) -> Option<(&'static str, String, String)> {
-    let said = |word, reason: &str, message: String| Some((word, reason.to_owned(), message));
+) -> (&'static str, String, String) {
+    let said = |word, reason: &str, message: String| (word, reason.to_owned(), message);
     if rule.spec.state == RuleState::Disabled {
         return said("False", "RuleDisabled", "spec.state is Disabled: AWS sends none of its events. Set it to Enabled".into());
     }
@@ -81,7 +81,7 @@ fn summary(
         return said("Unknown", "CannotTell", unknown.join("; "));
     }
     if status.targets.iter().any(|target| target.deliverable.is_none()) {
-        return None;
+        return said("Unknown", "NotEvaluated", "what was just put is evaluated in a moment".into());
     }
     said("True", "Deliverable", "EventBridge may deliver to every target, as AWS holds policies, roles and keys now".into())
 }

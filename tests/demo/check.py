@@ -5,13 +5,14 @@ import traceback
 
 from boundaries import boundaries, failing_function, only_dev
 from checks import Checks, equal
-from examples import PLATFORM
+from examples import PLATFORM, approved
 from held import SETTINGS
 from play import REGION, Cloud
+from sinks import LogGroup
 from stage import ROOT, condition
 from world import KINDS, World
 
-SOON = ("--sweep-seconds", "2", "--full-sweep-seconds", "4", "--source-poll-seconds", "1", "--policy-settle-seconds", "0",
+SOON = ("--sweep-seconds", "4", "--full-sweep-seconds", "8", "--source-poll-seconds", "1", "--policy-settle-seconds", "0",
         "--permission-settle-seconds", "0")
 
 
@@ -38,6 +39,8 @@ def apply(world):
         world.stage.accounts(f"examples/{folder}")
     world.cloud.make_function("handle-request", "benchling-request-to-lambda")
     world.cloud.make_function("work-off", "benchling-queue-to-lambda")
+    world.cloud.make_function("say-hello", "stepfunctions-put-events")
+    world.cloud.make_function("handle-upload", "s3-object-to-lambda")
     world.cloud.call("sqs", "CreateQueue", {"QueueName": "audit"})
     for folder in world.folders:
         world.checks.that(f"{folder}: applies", lambda f=folder: world.stage.quietly("apply", "-k", f"examples/{f}"), 0)
@@ -69,6 +72,9 @@ def ready(world, example):
     for obj in objects:
         equal((obj["kind"], obj["metadata"]["name"], *condition(obj)[:2]), (obj["kind"], obj["metadata"]["name"], "True", "InSync"))
         equal(obj["status"].get("warnings", []), [])
+        if obj["kind"] == "EventRule":      # no false alarm; a queue whose owner has not permitted it yet is one to say
+            told = next((c for c in obj["status"]["conditions"] if c["type"] == "Deliverable"), {})
+            equal((told.get("status"), told.get("reason")), ("False", "PermissionMissing") if example.external and not example.permitted else ("True", "Deliverable"))
 
 
 def hold(world):
@@ -88,6 +94,20 @@ def deliver(world):
     for example in filter(lambda e: e.monitoring, world.partners()):
         world.checks.that(f"{example.namespace}: status tells of the last event", lambda e=example: last_event(world, e))
     boundaries(world)
+    denied(world)
+
+
+def denied(world):
+    """The customer whom the workflow denies: told to customer service, and not to the account service."""
+    example = next(e for e in world.examples if e.folder == "kyc")
+    one = world.send(example, lambda mark: {"detail-type": "New account requested", "detail": {
+        "customerName": mark, "customerAddress": "100 Main Street", "flagged": True}})
+    log = LogGroup("/aws/events/integrations-identity-denied", shape=lambda made: {**approved(made), "checksPassed": False})
+    log.at(world.stage.bed)
+    world.checks.arrives(f"{example.namespace}: the workflow was asked", example.sinks[0], [one])
+    world.checks.arrives(f"{example.namespace}: a denied customer in {log}", log, [one])
+    for sink in example.follow:
+        world.checks.that(f"{example.namespace}: and not in {sink}", lambda s=sink: equal(s.read(), []), 0)
 
 
 def last_event(world, example):
@@ -103,12 +123,15 @@ def exactly(world):
         for sink in example.everywhere():
             expected = [other, one] if sink in example.monitoring else [one]
             world.checks.arrives(f"{example.namespace}: {len(expected)} of 2 events in {sink}", sink, expected)
+        for sink in example.follow:
+            world.checks.arrives(f"{example.namespace}: what came of it in {sink}", sink, [one])
 
 
 def owner_permits(world, example):
     """The owner of an existing queue pastes the statement that status asks for."""
     sink = next(o for o in world.stage.objects("eventsink", example.namespace) if o["metadata"]["name"] == example.external)
     statement = json.loads(sink["status"]["requiredStatement"])
+    example.permitted = True
     example.sinks[0].cloud.set_policy(example.sinks[0].name, json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
 
 

@@ -3,8 +3,8 @@ import dataclasses
 import json
 from collections.abc import Callable
 
-from play import ACCOUNT, payload
-from sinks import Function, LogGroup, Queue, Worked
+from play import ACCOUNT, REGION, payload
+from sinks import Function, LogGroup, Machine, Queue, Topic, Worked
 
 PLATFORM = ["account", "benchling-tenants/accounts"]      # what the platform team applies first
 
@@ -25,6 +25,8 @@ class Example:
     account: str = ACCOUNT
     dead_letter: Queue | None = None        # takes what a sink refused
     external: str | None = None             # sink whose owner keeps its policy
+    permitted: bool = False                 # whether he has given the permission
+    follow: list = dataclasses.field(default_factory=list)          # get what comes of what is wanted, by a workflow
 
     def everywhere(self):
         return [*self.sinks, *self.monitoring]
@@ -60,6 +62,56 @@ class Custom(Example):
                                                            "Detail": json.dumps(made["detail"])}])
         assert answer["FailedEntryCount"] == 0, answer
         made["id"] = answer["Entries"][0]["EventId"]
+
+
+@dataclasses.dataclass
+class Workflow(Custom):
+    """What is wanted is published by a state machine."""
+    machine: str = ""
+
+    def publish(self, world, made):
+        for sink in self.sinks:
+            if isinstance(sink, Topic):
+                sink.subscribe()
+        if "run" not in made["detail"]:
+            return super().publish(world, made)
+        arn = f"arn:aws:states:{REGION}:{self.account}:stateMachine:{self.machine}"
+        world.cloud.call("states", "StartExecution", {"stateMachineArn": arn, "input": json.dumps({"run": made["detail"]["run"]})})
+
+
+@dataclasses.dataclass
+class Service(Custom):
+    """An AWS service's own event, on the default bus."""
+    bus: str = "default"
+
+    def publish(self, world, made):
+        world.cloud.emit(self.source, made["detail-type"], made["detail"])
+
+
+def hello(mark):
+    return {"detail-type": "MyDetailType", "detail": {"Message": "Hello from Step Functions!", "run": mark}}
+
+
+def upload(bucket):
+    return lambda mark: {"detail-type": "AWS API Call via CloudTrail", "detail": {
+        "eventSource": "s3.amazonaws.com", "eventName": "PutObject", "requestParameters": {"bucketName": bucket, "key": mark}}}
+
+
+def uploaded(made):
+    request = made["detail"]["requestParameters"]
+    return f"evt_{request['key']} uploaded to {request['bucketName']}"
+
+
+def snapshot(kind):
+    return lambda mark: {"detail-type": kind, "detail": {"EventCategories": ["creation"], "SourceIdentifier": f"rds:{mark}"}}
+
+
+def account_asked(kind, **more):
+    return lambda mark: {"detail-type": kind, "detail": {"customerName": mark, "customerAddress": "123 Any Street", **more}}
+
+
+def approved(made):
+    return {"customerName": made["detail"]["customerName"], "customerAddress": made["detail"]["customerAddress"], "checksPassed": True}
 
 
 def status(value):
@@ -114,6 +166,21 @@ def table():
         tenant("prod", "acme", "333344445555"),
         Custom("custom-bus-to-sqs", "orders", status("restored"), status("down"), [Queue("orders-work")], bus="orders-myapp",
                source="com.mycompany.myapp"),
+        Custom("custom-bus-to-logs", "integrations-debug", status("restored"), status("down"), [], [LogGroup("/aws/events/integrations-debug-log")],
+               bus="integrations-debug-myapp", source="com.mycompany.myapp"),
+        Workflow("stepfunctions-put-events", "integrations-workflow", hello, payment("payment_settled"),
+                 [Function("say-hello", lambda made: f"evt_{made['detail']['run']} {made['detail']['Message']}"), Topic("integrations-workflow-announcements"),
+                  Queue("integrations-workflow-work")],
+                 bus="integrations-workflow-events", source="MySource", machine="integrations-workflow-workflow"),
+        Custom("kyc", "integrations-identity", account_asked("New account requested"), account_asked("Account closed"),
+               [Machine("integrations-identity-kyc", "integrations-identity-central", "integrations-identity-new-account")],
+               bus="integrations-identity-central", source="com.aws.accounts",
+               follow=[LogGroup("/aws/events/integrations-identity-approved", shape=approved),
+                       LogGroup("/aws/events/integrations-identity-opened", shape=approved)]),
+        Service("s3-object-to-lambda", "integrations-uploads", upload("integrations-uploads-111122223333"), upload("another-bucket"),
+                [Function("handle-upload", uploaded), LogGroup("/aws/events/integrations-uploads-log")], source="aws.s3"),
+        Service("rds-snapshots-to-logs", "integrations-snapshots", snapshot("RDS DB Snapshot Event"), snapshot("RDS DB Instance Event"),
+                [LogGroup("/aws/events/integrations-snapshots-log")], source="aws.rds"),
         Custom("archive-and-replay", "integrations-payments", payment("payment_settled"), payment("payment_refused"), [Queue("integrations-payments-ledger")],
                bus="integrations-payments-central", source="com.mycompany.payments"),
         Custom("existing-queue", "integrations-audit", status("down"), lambda mark: {**status("down")(mark), "detail-type": "heartbeat"},

@@ -105,6 +105,12 @@ class Cloud:
         answer = aws.post_json(f"{self.bed['emulator']}/_emu/fire", {"account": self.account, "region": REGION, "rule": rule})
         assert answer["fired"], answer
 
+    def emit(self, source, detail_type, detail):
+        """An event that an AWS service publishes on the default bus, which PutEvents may not."""
+        answer = aws.post_json(f"{self.bed['emulator']}/_emu/emit", {"account": self.account, "region": REGION, "entry": {
+            "Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}})
+        assert answer["FailedEntryCount"] == 0, answer
+
     def make_function(self, name, folder):
         """The function of an example, with the role that its README makes; it really runs."""
         if any(f["FunctionName"] == name for f in self.call("lambda", "ListFunctions")["Functions"]):

@@ -86,8 +86,8 @@ class Function(Sink):
 class LogGroup(Sink):
     what = "log group"
 
-    def __init__(self, name, account=ACCOUNT):
-        super().__init__(name, account)
+    def __init__(self, name, account=ACCOUNT, shape=lambda event: event["detail"]):
+        super().__init__(name, account, shape=shape)
         self.known = set()
 
     @property
@@ -107,7 +107,9 @@ class LogGroup(Sink):
         return bool(self.cloud.log_group(self.name))
 
     def granted(self):
-        return any(self.arn in p["policyDocument"] for p in self.cloud.log_policies())
+        # Many groups below /aws/events/ share one statement.
+        names = (self.arn, "log-group:/aws/events/*:*")
+        return any(name in p["policyDocument"] for p in self.cloud.log_policies() for name in names)
 
     def revoke(self):
         for policy in self.cloud.log_policies():
@@ -121,3 +123,67 @@ class Log(LogGroup):
 
     def read(self):
         return [line for message in self.fresh() for line in message.splitlines() if line.startswith("evt_")]
+
+
+class Topic(Sink):
+    """A topic, as a queue of its owner's sees it."""
+    what = "topic"
+
+    @property
+    def arn(self):
+        return f"arn:aws:sns:{REGION}:{self.account}:{self.name}"
+
+    def subscribe(self):
+        """Once it is there; again changes nothing."""
+        inbox = f"{self.name}-inbox"
+        self.cloud.call("sqs", "CreateQueue", {"QueueName": inbox})
+        self.cloud.call("sns", "Subscribe", {"TopicArn": self.arn, "Protocol": "sqs", "Endpoint": f"arn:aws:sqs:{REGION}:{self.account}:{inbox}"})
+
+    def read(self):
+        return [self.body(json.loads(body["Message"])) for body, _ in self.cloud.receive(f"{self.name}-inbox")]
+
+    def exists(self):
+        return self.arn in self.cloud.call("sns", "ListTopics", {})
+
+    def granted(self):
+        return "events.amazonaws.com" in self.cloud.call("sns", "GetTopicAttributes", {"TopicArn": self.arn})
+
+    def revoke(self):
+        theirs = {"Sid": "owner", "Effect": "Allow", "Principal": {"AWS": self.account}, "Action": "sns:Publish", "Resource": self.arn}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [theirs]})
+        self.cloud.call("sns", "SetTopicAttributes", {"TopicArn": self.arn, "AttributeName": "Policy", "AttributeValue": policy})
+
+
+class Machine(Sink):
+    """A state machine that a rule starts: what its executions were given."""
+    what = "state machine"
+
+    def __init__(self, name, bus, rule):
+        super().__init__(name, body=lambda found: found)
+        self.bus, self.rule, self.known = bus, rule, set()
+
+    @property
+    def arn(self):
+        return f"arn:aws:states:{REGION}:{self.account}:stateMachine:{self.name}"
+
+    def read(self):
+        found = []
+        for row in self.cloud.call("states", "ListExecutions", {"stateMachineArn": self.arn})["executions"]:
+            if row["executionArn"] not in self.known:
+                self.known.add(row["executionArn"])
+                found.append(json.loads(self.cloud.call("states", "DescribeExecution", {"executionArn": row["executionArn"]})["input"]))
+        return found
+
+    def exists(self):
+        return any(row["stateMachineArn"] == self.arn for row in self.cloud.call("states", "ListStateMachines")["stateMachines"])
+
+    def role(self):
+        targets = self.cloud.events("ListTargetsByRule", Rule=self.rule, EventBusName=self.bus)["Targets"]
+        return next(target["RoleArn"] for target in targets if target["Arn"] == self.arn).rsplit("/", 1)[1]
+
+    def granted(self):
+        return "events.amazonaws.com" in self.cloud.call("iam", "GetRole", {"RoleName": self.role()})
+
+    def revoke(self):
+        nobody = json.dumps({"Version": "2012-10-17", "Statement": []})
+        self.cloud.call("iam", "UpdateAssumeRolePolicy", {"RoleName": self.role(), "PolicyDocument": nobody})

@@ -1,7 +1,7 @@
 """Strict stand-in for AWS: MiniStack, a third party's emulator, made to refuse what AWS refuses. This file joins the parts.
 
 usage: main.py --port PORT        (binds 127.0.0.1 only)
-Control: GET /_emu/deliveries, GET /_emu/invocations, GET and POST /_emu/settings, POST /_emu/fire, POST /_emu/partner; see ../README.md.
+Control: GET /_emu/deliveries, GET /_emu/invocations, GET and POST /_emu/settings, POST /_emu/fire, POST /_emu/emit, POST /_emu/partner; see ../README.md.
 """
 import argparse
 import json
@@ -81,6 +81,8 @@ def control(method, path, query, body):
             return 200, settings.change(wish)
         if (method, path) == ("POST", "/_emu/fire"):
             return 200, events.fire(wish["account"], wish.get("region", "us-east-1"), wish["rule"])
+        if (method, path) == ("POST", "/_emu/emit"):
+            return 200, events.emit(wish["account"], wish.get("region", "us-east-1"), wish["entry"])
         if (method, path) == ("POST", "/_emu/partner"):
             return 200, partner.control(wish)
     except (ValueError, KeyError, TypeError, AttributeError) as wrong:
