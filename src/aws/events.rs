@@ -215,7 +215,6 @@ impl Session {
             managed_by: None,
             targets: None,
             tags: None,
-            verdicts: vec![],
         };
         self.wrote_rule(bus, name, answer.as_ref().err(), Some(rule)).await;
         answer.map(drop).map_err(Halt::from)
@@ -369,7 +368,6 @@ fn observed_rule(bus: &str, rule: sdk::Rule) -> ObservedRule {
         managed_by: rule.managed_by.filter(|text| !text.is_empty()),
         targets: None,
         tags: None,
-        verdicts: vec![],
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{Cloud, Observe, delivery};
 use crate::{
     api::{EventRule, Identity},
-    resources::{Depth, DesiredRule, ObservedRule, names::DEFAULT_BUS},
+    resources::{Depth, DesiredRule, SeenRule, names::DEFAULT_BUS},
     runtime::halt::Halt,
 };
 
@@ -15,22 +15,24 @@ impl Observe for EventRule {
         identity: &Identity,
         desired: Option<&DesiredRule>,
         depth: Depth,
-    ) -> Result<Option<ObservedRule>, Halt> {
+    ) -> Result<Option<SeenRule>, Halt> {
         let session = cloud.session(depth).await?;
         let bus = identity.bus.as_deref().unwrap_or(DEFAULT_BUS);
         let listed = session.rule(bus, &identity.name, cloud.list_age(depth)).await?;
         // Nothing more is done for a rule that is said to be gone: be sure of it.
         let found = if listed.is_none() && depth >= Depth::Delete { session.rule_by_name(bus, &identity.name).await? } else { listed };
-        let Some(mut rule) = found else { return Ok(None) };
-        if depth >= Depth::Full {
-            rule.targets = Some(session.targets(bus, &identity.name).await?);
-        }
-        if depth >= Depth::Owner {
-            rule.tags = Some(session.event_tags(&identity.arn).await?);
+        let mut seen = SeenRule { rule: found, ..SeenRule::default() };
+        if let Some(rule) = &mut seen.rule {
+            if depth >= Depth::Full {
+                rule.targets = Some(session.targets(bus, &identity.name).await?);
+            }
+            if depth >= Depth::Owner {
+                rule.tags = Some(session.event_tags(&identity.arn).await?);
+            }
         }
         if let Some(desired) = desired {
-            rule.verdicts = delivery::verdicts(&session, &identity.arn, &desired.targets, cloud.fact_age).await?;
+            seen.verdicts = delivery::verdicts(&session, &identity.arn, &desired.targets, cloud.fact_age).await?;
         }
-        Ok(Some(rule))
+        Ok((seen != SeenRule::default()).then_some(seen))
     }
 }

@@ -1,14 +1,10 @@
 //! `EventRule` in AWS: a rule and its targets. Targets whose sink is not there yet wait; the others do not wait for them. Pure.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Managed, PlanContext, Report, Settings, Tiding, View, deliverable, key_of, names, ownership, subscription::owner_of};
+use super::{Managed, PlanContext, Report, Tiding, View, deliverable, key_of, names, ownership, subscription::owner_of};
 use crate::{
     api::{
         BusKind, CommonStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, ResourceStatus, RuleState,
@@ -20,9 +16,6 @@ use crate::{
     sinks::reach,
     steps::{EventsStep, RuleSettings, Step, TargetSettings},
 };
-
-/// How soon a rule that was just put is looked at for its verdict.
-const FIRST_VERDICT: Duration = Duration::from_secs(1);
 
 /// AWS's limit, fixed.
 const TARGETS_PER_RULE: usize = 5;
@@ -59,7 +52,12 @@ pub struct ObservedRule {
     pub targets: Option<Vec<TargetSettings>>,
     /// Read from [`super::Depth::Owner`] on.
     pub tags: Option<Tags>,
-    /// Whether events reach the targets, by their names.
+}
+
+/// What was seen of a rule: itself, and whether events reach its targets, by their names. The second is known before the first exists.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SeenRule {
+    pub rule: Option<ObservedRule>,
     pub verdicts: Vec<(String, Verdict)>,
 }
 
@@ -125,7 +123,7 @@ impl EventRule {
 impl Managed for EventRule {
     type Status = EventRuleStatus;
     type Desired = DesiredRule;
-    type Observed = ObservedRule;
+    type Observed = SeenRule;
 
     const KIND: &'static str = "EventRule";
 
@@ -212,7 +210,8 @@ impl Managed for EventRule {
         vec![]
     }
 
-    fn plan(desired: Option<&DesiredRule>, observed: Option<&ObservedRule>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+    fn plan(desired: Option<&DesiredRule>, observed: Option<&SeenRule>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+        let observed = observed.and_then(|seen| seen.rule.as_ref());
         let mut steps: Vec<Step> = Vec::new();
         match (desired, observed) {
             (None, None) => {}
@@ -250,7 +249,7 @@ impl Managed for EventRule {
         Ok(steps)
     }
 
-    fn waiting(desired: &DesiredRule, _: Option<&ObservedRule>, _: &Identity) -> Option<Halt> {
+    fn waiting(desired: &DesiredRule, _: Option<&SeenRule>, _: &Identity) -> Option<Halt> {
         desired.halt.clone()
     }
 
@@ -260,7 +259,7 @@ impl Managed for EventRule {
 
     fn report(&self, status: &mut EventRuleStatus, report: &Report<'_, Self>) {
         if let Some(identity) = &status.common.identity
-            && (report.complete() || report.observed.is_some() || !report.applied.is_empty())
+            && (report.complete() || report.observed.is_some_and(|seen| seen.rule.is_some()) || !report.applied.is_empty())
         {
             status.common.resources = vec![ResourceStatus { type_: "AWS::Events::Rule".into(), arn: identity.arn.clone() }];
         }
@@ -292,11 +291,6 @@ impl Managed for EventRule {
             .collect();
         deliverable::tell(self, status, report);
         status.targets_ready = Some(format!("{}/{}", status.targets.iter().filter(|t| t.ready).count(), status.targets.len()));
-    }
-
-    /// What was just put has no verdict yet: the next pass tells, and needs nothing but what is known by then.
-    fn look_again(status: &EventRuleStatus, _: Timestamp, _: &Settings) -> Option<Duration> {
-        status.targets.iter().any(|target| target.ready && target.deliverable.is_none()).then_some(FIRST_VERDICT)
     }
 
     fn tidings(&self, before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<Tiding> {
@@ -359,10 +353,11 @@ fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
 mod tests {
     use std::sync::Arc;
 
+    use k8s_openapi::jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
-    use crate::runtime::halt::Class;
+    use crate::{resources::Settings, runtime::halt::Class};
 
     /// `HTTP 200` with failed entries: the target that AWS named is not in place, the others are.
     #[test]

@@ -11,7 +11,7 @@ use proptest::{collection, option, prelude::*, sample::subsequence};
 use serde_json::json;
 use tributary::{
     api::{DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags},
-    resources::{BusInAws, DesiredBus, DesiredRule, DesiredSink, Managed, ObservedRule, PlanContext, archives::DesiredArchive},
+    resources::{BusInAws, DesiredBus, DesiredRule, DesiredSink, Managed, ObservedRule, PlanContext, SeenRule, archives::DesiredArchive},
     sinks::{
         Desired,
         grants::Grants,
@@ -213,13 +213,13 @@ proptest! {
         waiting in option::of(Just("w")),
     ) {
         let named = |settings, targets, tags| ObservedRule {
-            bus: "b".into(), name: "r".into(), arn: "r".into(), settings, managed_by: None, targets: Some(targets), tags: Some(tags), verdicts: vec![],
+            bus: "b".into(), name: "r".into(), arn: "r".into(), settings, managed_by: None, targets: Some(targets), tags: Some(tags),
         };
         let mut model = Model { rule: have.map(|(settings, targets, tags)| named(settings, targets, tags)), ..Model::default() };
         let waiting: BTreeMap<_, _> = waiting.filter(|_| want.1.len() < 5).map(|id: &str| (id.to_owned(), String::new())).into_iter().collect();
         let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, waiting, halt: None, warnings: vec![], source_problem: None };
-        converges::<EventRule>(Some(&desired), &mut model, |model| model.rule.clone(), 1)?;
-        converges::<EventRule>(None, &mut model, |model| model.rule.clone(), 1)?;
+        converges::<EventRule>(Some(&desired), &mut model, seen_rule, 1)?;
+        converges::<EventRule>(None, &mut model, seen_rule, 1)?;
         prop_assert!(model.rule.is_none());
     }
 
@@ -257,6 +257,10 @@ proptest! {
         prop_assert_eq!(model.log_policy, vec![foreign]);
         prop_assert!(model.group.is_none());
     }
+}
+
+fn seen_rule(model: &Model) -> Option<SeenRule> {
+    model.rule.clone().map(|rule| SeenRule { rule: Some(rule), ..SeenRule::default() })
 }
 
 fn bus(settings: BusSettings, tags: Tags) -> BusInAws {

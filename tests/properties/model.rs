@@ -186,8 +186,7 @@ impl Model {
                     rule.settings = settings;
                 } else {
                     let arn = name.clone();
-                    self.rule =
-                        Some(ObservedRule { bus, name, arn, settings, managed_by: None, targets: Some(vec![]), tags, verdicts: vec![] });
+                    self.rule = Some(ObservedRule { bus, name, arn, settings, managed_by: None, targets: Some(vec![]), tags });
                 }
             }
             EventsStep::DeleteRule { .. } => {
