@@ -39,6 +39,17 @@ const PLAIN: &[&str] = &[
     "deduplicationScope",
     "throughputLimit",
     "redriveAllow",
+    "displayName",
+    "partitionKeyPath",
+    "headers",
+    "query",
+    // Of an API destination's URL, and of a role in IAM: its name has the owner's hash, and its tags say whose it is.
+    "path",
+    // What a role may do with the one ARN that the account lets the namespace name.
+    "actions",
+    // A network's parts have no owner among tenants; AWS lets only those in who run the task.
+    "subnets",
+    "securityGroups",
 ];
 
 /// Paths of all texts of a schema, without what is chosen from a list.

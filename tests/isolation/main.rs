@@ -6,4 +6,5 @@ mod harness;
 
 mod canaries;
 mod fields;
+mod roles;
 mod tenants;

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::fields::references;
+use super::{fields::references, roles};
 use crate::harness::{Aws, Bed, OPERATOR_NAMESPACE, REGION, Row, World, condition, options};
 
 const API: &str = "tributary.dev/v1alpha1";
 const SOURCE: &str = "aws.partner/benchling.com/acme/b";
 
 /// An object of A's: the fields by which it reaches for B's, kind, spec, the reason it must get and what the message must name.
-struct Attempt {
+pub struct Attempt {
     fields: &'static [&'static str],
     kind: &'static str,
     spec: Value,
@@ -20,7 +20,7 @@ struct Attempt {
     names: String,
 }
 
-fn attempt(fields: &'static [&'static str], kind: &'static str, spec: Value, reason: &'static str, names: &str) -> Attempt {
+pub fn attempt(fields: &'static [&'static str], kind: &'static str, spec: Value, reason: &'static str, names: &str) -> Attempt {
     Attempt { fields, kind, spec, annotations: json!({}), reason, names: names.into() }
 }
 
@@ -261,6 +261,8 @@ async fn no_field_reaches_what_is_another_tenants() {
     lost["credentials"]["secretRef"]["name"] = json!(decoy);
     b.apply_in(None, API, "AwsAccount", &decoy, json!({"spec": lost})).await;
     b.aws.make_function("theirs").await;
+    b.aws.make_topic("theirs").await;
+    b.aws.make_machine("theirs").await;
     b.aws.make_function("a-f").await;
     b.aws.logs("CreateLogGroup", json!({"logGroupName": "/theirs"})).await;
     b.aws.sqs("CreateQueue", json!({"QueueName": "nobodys"})).await;
@@ -288,7 +290,8 @@ async fn no_field_reaches_what_is_another_tenants() {
     let before = theirs(b.aws.contents().await);
     assert!(before.len() > 4, "{before:?}");
 
-    let all = attempts(&b, &name);
+    let mut all = attempts(&b, &name);
+    all.extend(roles::attempts(&b));
     let tried: BTreeSet<String> = all.iter().flat_map(|attempt| attempt.fields).chain(ELSEWHERE).map(ToString::to_string).collect();
     let known = references();
     for path in known.difference(&tried) {
