@@ -1,4 +1,4 @@
-//! A breaker for accounts that do not answer: what waits for them would take the places of all others.
+//! A breaker for a service of an account that does not answer: what waits for it would take the places of all others.
 //!
 //! A call that is never answered holds its object's pass for the whole time limit, and passes are few. After several in a row only a few
 //! calls go on asking; the others are told at once, and their objects come back by their own backoff.

@@ -42,7 +42,7 @@ impl AwsError {
 
     /// The call was not made, for the account has not answered for a while.
     pub fn not_asked(call: &'static str) -> Self {
-        let message = "AWS has not answered in this account and Region for a while, so this was not asked".into();
+        let message = "this service has not answered in this account and Region for a while, so it was not asked".into();
         Self { call, code: String::new(), message, status: 0, broken: false }
     }
 

@@ -16,6 +16,9 @@ use crate::{
     steps::Step,
 };
 
+/// How long a look may take; a service that is not reached from here, such as IAM from a closed network, takes longer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Answers by what was asked for.
 #[derive(Debug)]
 pub(super) struct Cells<T>(Mutex<HashMap<String, Arc<cache::Shared<Seen<T>>>>>);
@@ -27,19 +30,20 @@ impl<T> Default for Cells<T> {
 }
 
 impl<T: Clone> Cells<T> {
-    async fn read<F>(&self, key: &str, age: Duration, fetch: impl FnOnce() -> F) -> Result<Seen<T>, Halt>
+    /// Never fails: proof is a service to the user, and must not keep a rule from being written. Whoever asks waits a little at most.
+    async fn read<F>(&self, key: &str, age: Duration, fetch: impl FnOnce() -> F) -> Seen<T>
     where
         F: Future<Output = Result<Option<T>, Halt>>,
     {
         let cell = self.0.lock().await.entry(key.to_owned()).or_default().clone();
         let seen = cell.read(age, || async {
-            match fetch().await {
-                Ok(found) => Ok(found.map_or(Seen::Missing, Seen::Is)),
-                Err(halt) if halt.reason == Reason::AccessDenied => Ok(Seen::Unseen(right(&halt))),
-                Err(halt) => Err(halt),
-            }
+            Ok(match tokio::time::timeout(PATIENCE, fetch()).await {
+                Ok(Ok(found)) => found.map_or(Seen::Missing, Seen::Is),
+                Ok(Err(halt)) if halt.reason == Reason::AccessDenied => Seen::Unseen(right(&halt)),
+                Ok(Err(_)) | Err(_) => Seen::Later,
+            })
         });
-        seen.await.map(|seen| (*seen).clone())
+        seen.await.map_or(Seen::Later, |seen: Arc<Seen<T>>| (*seen).clone())
     }
 
     async fn forget(&self, key: &str) {
@@ -68,13 +72,13 @@ macro_rules! send {
 
 impl Session {
     /// What the target's own service tells, no older than `age`; `None` for targets that are not looked at.
-    pub async fn target_facts(&self, arn: &str, age: Duration) -> Result<Option<Seen<TargetFacts>>, Halt> {
-        let Some(parsed) = Arn::parse(arn).filter(|parsed| parsed.account_id == self.caller.account_id) else { return Ok(None) };
+    pub async fn target_facts(&self, arn: &str, age: Duration) -> Option<Seen<TargetFacts>> {
+        let parsed = Arn::parse(arn).filter(|parsed| parsed.account_id == self.caller.account_id)?;
         let (service, resource) = (parsed.service, parsed.resource);
         if !matches!(service, "sqs" | "sns" | "lambda" | "logs" | "states" | "events") || resource.starts_with("api-destination/") {
-            return Ok(None);
+            return None;
         }
-        self.shared.facts.targets.read(arn, age, || self.read_target(arn, service, resource, age)).await.map(Some)
+        Some(self.shared.facts.targets.read(arn, age, || self.read_target(arn, service, resource, age)).await)
     }
 
     async fn read_target(&self, arn: &str, service: &str, resource: &str, age: Duration) -> Result<Option<TargetFacts>, Halt> {
@@ -101,7 +105,7 @@ impl Session {
     }
 
     /// Who may assume the role, and what it may, no older than `age`.
-    pub async fn role_facts(&self, arn: &str, age: Duration) -> Result<Seen<RoleFacts>, Halt> {
+    pub async fn role_facts(&self, arn: &str, age: Duration) -> Seen<RoleFacts> {
         let name = arn.rsplit('/').next().unwrap_or_default();
         self.shared.facts.roles.read(name, age, || self.read_role(name)).await
     }
@@ -141,7 +145,7 @@ impl Session {
     }
 
     /// The key and its policy, no older than `age`; `key` is an id, an ARN or an alias.
-    pub async fn key_facts(&self, key: &str, age: Duration) -> Result<Seen<KeyFacts>, Halt> {
+    pub async fn key_facts(&self, key: &str, age: Duration) -> Seen<KeyFacts> {
         self.shared.facts.keys.read(key, age, || self.read_key(key)).await
     }
 

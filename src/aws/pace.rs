@@ -13,6 +13,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use super::breaker::Breaker;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
     /// Somebody changed something and waits.
@@ -30,6 +32,8 @@ pub struct Pace {
     sweep_gap: Duration,
     /// When the next call may go. Whoever holds the lock is next; the others stand in line.
     next: tokio::sync::Mutex<Instant>,
+    /// Of this service alone: one that cannot be reached does not close the others.
+    pub breaker: Breaker,
 }
 
 #[derive(Debug)]
@@ -70,6 +74,7 @@ impl Pace {
             sweeps: tokio::sync::Mutex::new(now),
             sweep_gap: gap,
             next: tokio::sync::Mutex::new(now),
+            breaker: Breaker::default(),
         }
     }
 

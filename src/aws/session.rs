@@ -15,8 +15,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use super::{
-    AwsError, CaBundle, Priority, breaker::Breaker, cache, facts::FactCache, http, logs::LogPolicies, pace::Pace, policy::Policies,
-    replays::Replays, rules::RuleLists, sources::Sources,
+    AwsError, CaBundle, Priority, cache, facts::FactCache, http, logs::LogPolicies, pace::Pace, policy::Policies, replays::Replays,
+    rules::RuleLists, sources::Sources,
 };
 use crate::{
     api::AwsAccount,
@@ -75,7 +75,6 @@ pub(super) struct Shared {
     pub log_policies: cache::Shared<LogPolicies>,
     pub queue_urls: Mutex<HashMap<String, String>>,
     pub policies: Policies,
-    pub breaker: Breaker,
     pub facts: FactCache,
 }
 
@@ -139,10 +138,9 @@ impl Session {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let _in_flight = pace.enter(priority).await;
-        let breaker = &self.shared.breaker;
-        let Some(_asking) = breaker.enter() else { return Err(AwsError::not_asked(call)) };
+        let Some(_asking) = pace.breaker.enter() else { return Err(AwsError::not_asked(call)) };
         let answer = request.await.map_err(|error| AwsError::new(call, &error));
-        breaker.outcome(!answer.as_ref().is_err_and(AwsError::is_silence));
+        pace.breaker.outcome(!answer.as_ref().is_err_and(AwsError::is_silence));
         let outcome = answer.as_ref().map_or_else(AwsError::outcome, |_| "ok");
         pace.outcome(outcome == "Throttled");
         self.metrics.aws_call(call, outcome);
@@ -276,7 +274,6 @@ impl Sessions {
                 log_policies: cache::Shared::default(),
                 queue_urls: Mutex::default(),
                 policies: Policies::default(),
-                breaker: Breaker::default(),
                 facts: FactCache::default(),
             })
         });

@@ -37,6 +37,8 @@ pub enum Seen<T> {
     Missing,
     /// AWS did not let us look: the right that is missing.
     Unseen(String),
+    /// There was no answer, or one that passes: what was known before holds until the next look.
+    Later,
 }
 
 /// The target itself: what its own service tells.
@@ -80,8 +82,15 @@ pub struct Facts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Yes,
-    No { reason: &'static str, message: String },
-    Unknown { message: String },
+    No {
+        reason: &'static str,
+        message: String,
+    },
+    Unknown {
+        message: String,
+    },
+    /// Could not be told this time.
+    Later,
 }
 
 impl Verdict {
@@ -104,6 +113,7 @@ impl Verdict {
             match verdict {
                 Self::Yes => {}
                 Self::No { .. } => return verdict,
+                Self::Later => unknown = Some(Self::Later),
                 Self::Unknown { .. } => unknown = unknown.or(Some(verdict)),
             }
         }
@@ -120,6 +130,7 @@ pub fn verdict(target: &TargetSettings, source: &str, facts: &Facts) -> Verdict 
         Some(Seen::Missing) => Verdict::no("TargetNotFound", format!("AWS has no {}. Make it, or send to another one", target.arn)),
         // For a target that only a role reaches it is enough that the role may.
         Some(Seen::Unseen(right)) if target.role_arn.is_none() => Verdict::unseen(&target.arn, right),
+        Some(Seen::Later) => Verdict::Later,
         _ => Verdict::Yes,
     };
     let entry = match (&target.role_arn, arn.service) {
@@ -214,6 +225,7 @@ fn by_role(target: &TargetSettings, role: &str, source: &str, account: &str, fac
         Some(Seen::Is(seen)) => seen,
         Some(Seen::Missing) => return Verdict::no("RoleNotFound", format!("AWS has no role {role}. Make it, or name another one")),
         Some(Seen::Unseen(right)) => return Verdict::unseen(&format!("role {role}"), right),
+        Some(Seen::Later) => return Verdict::Later,
         None => return Verdict::Yes,
     };
     let told = [("aws:sourcearn", source), ("aws:sourceaccount", account), ("ecs:cluster", target.arn.as_str())];
@@ -272,6 +284,7 @@ fn key(what: &str, key: Option<&Seen<KeyFacts>>, account: &str) -> Verdict {
         None => return Verdict::Yes,
         Some(Seen::Missing) => return Verdict::no("KeyNotUsable", format!("the key of {what} does not exist")),
         Some(Seen::Unseen(right)) => return Verdict::unseen(&format!("the key of {what}"), right),
+        Some(Seen::Later) => return Verdict::Later,
         Some(Seen::Is(seen)) => seen,
     };
     if seen.managed_by_aws {
@@ -312,6 +325,7 @@ fn dead_letter(queue: &str, source: &str, account: &str, facts: &Facts) -> Verdi
     let exists = match &facts.dead_letter {
         Some(Seen::Missing) => Verdict::no(reason, format!("AWS has no dead-letter queue {queue}")),
         Some(Seen::Unseen(right)) => Verdict::unseen(&format!("dead-letter queue {queue}"), right),
+        Some(Seen::Later) => Verdict::Later,
         _ => Verdict::Yes,
     };
     let found =

@@ -31,7 +31,7 @@ impl Observe for EventRule {
             }
         }
         if let Some(desired) = desired {
-            seen.verdicts = delivery::verdicts(&session, &identity.arn, &desired.targets, cloud.fact_age).await?;
+            seen.verdicts = delivery::verdicts(&session, &identity.arn, &desired.targets, cloud.fact_age).await;
         }
         Ok((seen != SeenRule::default()).then_some(seen))
     }

@@ -23,6 +23,7 @@ pub fn tell(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, 
                 (Deliverable::No, Some(message.clone()))
             }
             Verdict::Unknown { message } => (Deliverable::Unknown, Some(message.clone())),
+            Verdict::Later => continue,
         };
         target.deliverable = Some(deliverable);
         target.deliverable_message = message;

@@ -15,20 +15,17 @@ pub fn attempts(b: &World) -> Vec<Attempt> {
     let existing = |fields: &'static [&'static str], field: &str, arn: &str| {
         attempt(fields, "EventSink", json!({field: {"existing": {"arn": arn}}}), "ArnNotPermitted", "spec.grants[].arns")
     };
-    let ecs = |definition: &str, roles: Value| {
-        json!({"ecsTask": {"clusterArn": arn("ecs", "cluster/theirs"), "taskDefinitionArn": definition, "passRoleArns": roles}})
-    };
+    let ecs = |definition: &str, roles: Value| json!({"ecsTask": {"clusterArn": arn("ecs", "cluster/theirs"), "taskDefinitionArn": definition, "passRoleArns": roles}});
     let publish = json!({"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": {"TopicArn": "${Topic}", "Message": "x"}, "End": true});
-    let workflow = |substitution: Value| {
-        json!({"stateMachine": {"managed": {"definition": {"StartAt": "a", "States": {"a": publish}}, "substitutions": {"Topic": substitution}}}})
-    };
+    let workflow = |substitution: Value| json!({"stateMachine": {"managed": {"definition": {"StartAt": "a", "States": {"a": publish}}, "substitutions": {"Topic": substitution}}}});
     let pass = json!({"StartAt": "a", "States": {"a": {"Type": "Pass", "End": true}}});
     let machine = |more: Value| {
         let mut managed = json!({"definition": pass});
         managed.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         json!({"stateMachine": {"managed": managed}})
     };
-    let sink = |fields: &'static [&'static str], spec: Value, reason: &'static str, names: &str| attempt(fields, "EventSink", spec, reason, names);
+    let sink =
+        |fields: &'static [&'static str], spec: Value, reason: &'static str, names: &str| attempt(fields, "EventSink", spec, reason, names);
     let own = json!({"sns": {"managed": {}}});
     let with = |more: Value| {
         let mut spec = own.clone();
@@ -77,9 +74,24 @@ pub fn attempts(b: &World) -> Vec<Attempt> {
             "ArnNotPermitted",
             "spec.grants[].arns",
         ),
-        sink(&["EventSink.stateMachine.managed.substitutions.sinkRef.name"], workflow(json!({"sinkRef": {"name": "q"}})), "SinkNotFound", "sinkRef"),
-        sink(&["EventSink.stateMachine.managed.substitutions.sinkRef.namespace"], workflow(json!({"sinkRef": far})), "ReferenceNotPermitted", "sinkRef"),
-        sink(&["EventSink.stateMachine.managed.substitutions.busRef.name"], workflow(json!({"busRef": {"name": "b"}})), "BusNotFound", "busRef"),
+        sink(
+            &["EventSink.stateMachine.managed.substitutions.sinkRef.name"],
+            workflow(json!({"sinkRef": {"name": "q"}})),
+            "SinkNotFound",
+            "sinkRef",
+        ),
+        sink(
+            &["EventSink.stateMachine.managed.substitutions.sinkRef.namespace"],
+            workflow(json!({"sinkRef": far})),
+            "ReferenceNotPermitted",
+            "sinkRef",
+        ),
+        sink(
+            &["EventSink.stateMachine.managed.substitutions.busRef.name"],
+            workflow(json!({"busRef": {"name": "b"}})),
+            "BusNotFound",
+            "busRef",
+        ),
         sink(
             &["EventSink.stateMachine.managed.substitutions.busRef.namespace"],
             workflow(json!({"busRef": {"name": "b", "namespace": there}})),

@@ -436,3 +436,23 @@ async fn a_grant_that_somebody_takes_away_is_noticed_by_a_sweep_at_one_read_for_
     let sweeps = usize::try_from(start.elapsed().as_secs()).unwrap() + 2;
     assert!(reads <= sweeps, "{reads} reads in {sweeps} sweeps of 20 rules");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_does_not_answer_keeps_no_rule_from_being_written() {
+    let world = World::empty("deliver-hang").await;
+    let (machine, role) = (world.aws.make_machine("m").await, world.aws.make_role("mine", "events.amazonaws.com").await);
+    world.aws.faults(json!([{"match": "iam.*", "kind": "hang"}])).await;
+    let mut world = world;
+    world.run(crate::harness::options()).await;
+    world.apply("EventBus", "b", json!({"name": "b"})).await;
+    world.apply("EventSink", "s", json!({"stateMachine": {"existing": {"arn": machine}}, "roleArn": role})).await;
+    let rule = json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["life"]}, "targets": [{"name": "t", "sinkRef": {"name": "s"}}]});
+    world.apply("EventRule", "r", rule).await;
+    world.ready("EventRule", "r").await;
+    assert_eq!(publish(&world, "x").await["outcome"], "DELIVERED");
+    let (status, reason, _) = condition(&world.get("EventRule", "r").await.unwrap(), "Deliverable").unwrap();
+    assert_eq!((status.as_str(), reason.as_str()), ("Unknown", "NotEvaluated"));
+    world.aws.faults(json!([])).await;
+    look(&world, "EventRule", "r").await;
+    assert_eq!(condition(&world.get("EventRule", "r").await.unwrap(), "Deliverable").unwrap().0, "True");
+}
