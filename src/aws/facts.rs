@@ -10,10 +10,10 @@ use tokio::sync::Mutex;
 use super::{Session, cache};
 use crate::{
     delivery::{KeyFacts, RoleFacts, Seen, TargetFacts},
-    resources::names::Arn,
+    resources::names::{self, Arn},
     runtime::halt::{Halt, Reason},
     sinks::{lambda::function_of, policy::statements_of},
-    steps::Step,
+    steps::{LogsStep, StatesStep, Step},
 };
 
 /// How long a look may take; a service that is not reached from here, such as IAM from a closed network, takes longer.
@@ -78,10 +78,24 @@ impl Session {
         if !matches!(service, "sqs" | "sns" | "lambda" | "logs" | "states" | "events") || resource.starts_with("api-destination/") {
             return None;
         }
-        Some(self.shared.facts.targets.read(arn, age, || self.read_target(arn, service, resource, age)).await)
+        let seen = self.shared.facts.targets.read(arn, age, || self.read_target(arn, service, resource)).await;
+        Some(if service == "logs" { self.with_log_policies(seen, age).await } else { seen })
     }
 
-    async fn read_target(&self, arn: &str, service: &str, resource: &str, age: Duration) -> Result<Option<TargetFacts>, Halt> {
+    /// All groups share the policies of the account, which are one list: a write to them says nothing new of the groups.
+    async fn with_log_policies(&self, seen: Seen<TargetFacts>, age: Duration) -> Seen<TargetFacts> {
+        let Seen::Is(mut facts) = seen else { return seen };
+        match tokio::time::timeout(PATIENCE, self.log_policies(age)).await {
+            Ok(Ok(policies)) => {
+                facts.policy = policies;
+                Seen::Is(facts)
+            }
+            Ok(Err(halt)) if halt.reason == Reason::AccessDenied => Seen::Unseen(right(&halt)),
+            Ok(Err(_)) | Err(_) => Seen::Later,
+        }
+    }
+
+    async fn read_target(&self, arn: &str, service: &str, resource: &str) -> Result<Option<TargetFacts>, Halt> {
         let found = |policy, key| Some(TargetFacts { policy, key });
         Ok(match service {
             "sqs" => self.queue(resource, false).await?.and_then(|mut queue| {
@@ -95,9 +109,7 @@ impl Session {
             "lambda" => self.function_policy(&function_of(arn)).await?.and_then(|policy| found(policy, None)),
             "logs" => {
                 let name = resource.trim_start_matches("log-group:").trim_end_matches(":*");
-                let group = self.log_group(name, arn, false, false).await?;
-                let policies = self.log_policies(age).await?;
-                group.and_then(|_| found(policies, None))
+                self.log_group(name, arn, false, false).await?.and_then(|_| found(vec![], None))
             }
             "states" => self.state_machine(arn, false).await?.and_then(|_| found(vec![], None)),
             _ => self.bus(resource.trim_start_matches("event-bus/")).await?.and_then(|_| found(vec![], None)),
@@ -174,9 +186,9 @@ impl Session {
         let account = &self.caller.account_id;
         let facts = &self.shared.facts;
         match step {
-            Step::Sqs(step) => facts.targets.forget(&crate::resources::names::queue_arn(partition, region, account, step.queue())).await,
+            Step::Sqs(step) => facts.targets.forget(&names::queue_arn(partition, region, account, step.queue())).await,
             Step::Sns(step) => {
-                let arn = |name: &str| crate::resources::names::topic_arn(partition, region, account, name);
+                let arn = |name: &str| names::topic_arn(partition, region, account, name);
                 facts.targets.forget(&step.topic(arn)).await;
             }
             Step::Lambda(step) => {
@@ -184,11 +196,15 @@ impl Session {
                     facts.targets.forget(&function.whole()).await;
                 }
             }
-            // One document serves all groups.
-            Step::Logs(_) => facts.targets.0.lock().await.retain(|arn, _| !arn.contains(":log-group:")),
-            Step::States(_) => facts.targets.0.lock().await.retain(|arn, _| !arn.contains(":stateMachine:")),
+            Step::Logs(LogsStep::CreateLogGroup { name, .. } | LogsStep::DeleteLogGroup { name }) => {
+                facts.targets.forget(&names::log_group_arn(partition, region, account, name)).await;
+            }
+            Step::States(StatesStep::CreateStateMachine { name, .. }) => {
+                facts.targets.forget(&names::state_machine_arn(partition, region, account, name)).await;
+            }
+            Step::States(StatesStep::DeleteStateMachine { arn }) => facts.targets.forget(arn).await,
             Step::Iam(step) => facts.roles.forget(step.role()).await,
-            Step::Events(_) | Step::Child(_) => {}
+            Step::Logs(_) | Step::States(_) | Step::Events(_) | Step::Child(_) => {}
         }
     }
 }

@@ -88,13 +88,30 @@ impl Subject<'_> {
         }
     }
 
+    /// What all that is being deleted beside it says.
+    async fn neighbours(&self) -> String {
+        let mut said = vec![];
+        for kind in ["EventBus", "EventRule", "EventSink"] {
+            let list = self.lane.api(kind).list(&kube::api::ListParams::default()).await.map(|list| list.items).unwrap_or_default();
+            let going = list.into_iter().filter(|object| object.metadata.deletion_timestamp.is_some());
+            said.extend(going.map(|object| {
+                format!("{kind} {}: {}", object.metadata.name.unwrap_or_default(), object.data["status"]["conditions"][0]["message"])
+            }));
+        }
+        said.join("; ")
+    }
+
     async fn delete(&self) -> Result<(), String> {
         let api = self.lane.api(self.kind);
         api.delete(&self.name, &DeleteParams::default()).await.map_err(|error| error.to_string())?;
         let started = Instant::now();
         while let Some(object) = api.get_opt(&self.name).await.map_err(|error| error.to_string())? {
             if started.elapsed() > END {
-                return Err(format!("not gone within {END:?}: {}", object.data["status"]["conditions"][0]));
+                return Err(format!(
+                    "not gone within {END:?}: {}; beside it {}",
+                    object.data["status"]["conditions"][0],
+                    self.neighbours().await
+                ));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

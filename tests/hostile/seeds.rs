@@ -9,7 +9,7 @@ pub struct Seed {
     pub variant: &'static str,
 }
 
-pub const SEEDS: [Seed; 11] = [
+pub const SEEDS: [Seed; 15] = [
     Seed { kind: "AwsAccount", variant: "account" },
     Seed { kind: "EventBus", variant: "bus" },
     Seed { kind: "EventRule", variant: "pattern" },
@@ -20,6 +20,10 @@ pub const SEEDS: [Seed; 11] = [
     Seed { kind: "EventSink", variant: "function" },
     Seed { kind: "EventSink", variant: "log-group" },
     Seed { kind: "EventSink", variant: "existing-log-group" },
+    Seed { kind: "EventSink", variant: "topic" },
+    Seed { kind: "EventSink", variant: "workflow" },
+    Seed { kind: "EventSink", variant: "task" },
+    Seed { kind: "EventSink", variant: "api" },
     Seed { kind: "BenchlingSubscription", variant: "subscription" },
 ];
 
@@ -44,6 +48,11 @@ impl Seed {
             "function" => {
                 dead_letters(lane).await;
                 aws.make_function("f").await;
+            }
+            "workflow" => {
+                lane.apply("EventBus", "bus", json!({})).await;
+                lane.apply("EventSink", "log", json!({"logGroup": {"managed": {}}, "deletionPolicy": "Delete"})).await;
+                lane.ready("EventSink", "log").await;
             }
             "existing-queue" => drop(aws.sqs("CreateQueue", json!({"QueueName": "theirs"})).await),
             "existing-log-group" => drop(aws.logs("CreateLogGroup", json!({"logGroupName": "/theirs"})).await),
@@ -100,6 +109,27 @@ impl Seed {
             "existing-queue" => sink(json!({"sqs": {"existing": {"arn": format!("arn:aws:sqs:{REGION}:{}:theirs", aws.account)}}}), false),
             "function" => sink(json!({"lambda": {"existing": {"arn": aws.function_arn("f")}, "onFailure": dead_letter}}), false),
             "log-group" => sink(json!({"logGroup": {"managed": {"retentionDays": 7, "class": "STANDARD", "tags": tags}}}), true),
+            "topic" => sink(json!({"sns": {"managed": {"displayName": "d", "tags": tags}}, "invocationRole": {"path": "/x/"}}), true),
+            "workflow" => {
+                let entry = json!({"Detail": {"a": 1}, "DetailType": "${Type}", "Source": "s", "EventBusName": "${Bus}"});
+                let task = json!({"Type": "Task", "Resource": "arn:aws:states:::events:putEvents", "Parameters": {"Entries": [entry]}, "End": true});
+                let machine = json!({"definition": {"StartAt": "a", "States": {"a": task}}, "type": "Standard", "tracing": true, "tags": tags,
+                    "substitutions": {"Bus": {"busRef": {"kind": "EventBus", "name": "bus"}}, "Type": {"value": "t"}},
+                    "logging": {"level": "All", "includeExecutionData": true, "sinkRef": {"name": "log"}}});
+                sink(json!({"stateMachine": {"managed": machine}}), true)
+            }
+            "task" => {
+                let arn = |what: &str| format!("arn:aws:ecs:{REGION}:{}:{what}", aws.account);
+                let task = json!({"clusterArn": arn("cluster/c"), "taskDefinitionArn": arn("task-definition/t:1"), "taskCount": 2, "launchType": "FARGATE",
+                    "passRoleArns": [format!("arn:aws:iam::{}:role/task", aws.account)],
+                    "network": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"], "assignPublicIp": true}});
+                sink(json!({"ecsTask": task}), false)
+            }
+            "api" => {
+                let arn = format!("arn:aws:events:{REGION}:{}:api-destination/d/1", aws.account);
+                let http = json!({"headers": {"x-a": "$.id"}, "query": {"b": "c"}, "path": ["$.id"]});
+                sink(json!({"apiDestination": {"existing": {"arn": arn}, "http": http}}), false)
+            }
             "existing-log-group" => sink(json!({"logGroup": {"existing": {"arn": aws.log_group_arn("/theirs")}}}), false),
             "subscription" => json!({"accountRef": account, "region": REGION, "tenant": tenant(lane), "appName": "app",
                 "eventTypes": ["v2.entity.registered"], "deletionPolicy": "Delete", "managementPolicy": "Manage",
