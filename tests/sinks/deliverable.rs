@@ -72,6 +72,7 @@ fn document(statements: &[Value]) -> String {
     json!({"Version": "2012-10-17", "Statement": statements}).to_string()
 }
 
+#[allow(clippy::needless_pass_by_value)] // A table reads better without a reference in each row.
 fn with(mut statement: Value, more: Value) -> Value {
     statement.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     statement
@@ -446,8 +447,8 @@ async fn a_service_that_does_not_answer_keeps_no_rule_from_being_written() {
     world.run(crate::harness::options()).await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "s", json!({"stateMachine": {"existing": {"arn": machine}}, "roleArn": role})).await;
-    let rule = json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["life"]}, "targets": [{"name": "t", "sinkRef": {"name": "s"}}]});
-    world.apply("EventRule", "r", rule).await;
+    let spec = json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["life"]}, "targets": [{"name": "t", "sinkRef": {"name": "s"}}]});
+    world.apply("EventRule", "r", spec).await;
     world.ready("EventRule", "r").await;
     assert_eq!(publish(&world, "x").await["outcome"], "DELIVERED");
     let (status, reason, _) = condition(&world.get("EventRule", "r").await.unwrap(), "Deliverable").unwrap();
