@@ -48,7 +48,7 @@ pub struct ManagedStateMachine {
     #[schemars(length(max = 80), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub name: Option<String>,
     /// The workflow in Amazon States Language, as YAML or JSON. `${Name}` stands for a value of `substitutions`.
-    #[schemars(schema_with = "any_object")]
+    #[schemars(schema_with = "super::rule::any_object")]
     pub definition: serde_json::Map<String, serde_json::Value>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 50))]
@@ -114,8 +114,4 @@ pub enum MachineLogLevel {
     #[default]
     Error,
     Fatal,
-}
-
-fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }

@@ -4,13 +4,11 @@ use aws_sdk_iam::types::Tag;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::{AwsError, Session};
-use crate::{
-    api::Tags,
-    runtime::halt::{Halt, Reason},
-    sinks::role::ObservedRole,
-    steps::IamStep,
+use super::{
+    Session,
+    events::{ignore_not_found, unbuilt},
 };
+use crate::{api::Tags, runtime::halt::Halt, sinks::role::ObservedRole, steps::IamStep};
 
 /// The inline policy of every role that is made here.
 const POLICY: &str = "tributary";
@@ -74,14 +72,14 @@ impl Session {
             }
             IamStep::DeleteRolePolicy { name } => {
                 let request = iam.delete_role_policy().role_name(name).policy_name(POLICY);
-                gone_is_fine(send!(self, "iam:DeleteRolePolicy", request))?;
+                ignore_not_found(send!(self, "iam:DeleteRolePolicy", request))?;
             }
             IamStep::PutRolePermissionsBoundary { name, boundary } => {
                 let request = iam.put_role_permissions_boundary().role_name(name).permissions_boundary(boundary);
                 send!(self, "iam:PutRolePermissionsBoundary", request)?;
             }
             IamStep::DeleteRolePermissionsBoundary { name } => {
-                gone_is_fine(send!(self, "iam:DeleteRolePermissionsBoundary", iam.delete_role_permissions_boundary().role_name(name)))?;
+                ignore_not_found(send!(self, "iam:DeleteRolePermissionsBoundary", iam.delete_role_permissions_boundary().role_name(name)))?;
             }
             IamStep::TagRole { name, tags } => {
                 send!(self, "iam:TagRole", iam.tag_role().role_name(name).set_tags(Some(sdk_tags(tags)?)))?;
@@ -89,21 +87,13 @@ impl Session {
             IamStep::UntagRole { name, keys } => {
                 send!(self, "iam:UntagRole", iam.untag_role().role_name(name).set_tag_keys(Some(keys.clone())))?;
             }
-            IamStep::DeleteRole { name } => gone_is_fine(send!(self, "iam:DeleteRole", iam.delete_role().role_name(name)))?,
+            IamStep::DeleteRole { name } => drop(ignore_not_found(send!(self, "iam:DeleteRole", iam.delete_role().role_name(name)))?),
         }
         Ok(())
     }
 }
 
-fn gone_is_fine<T>(answer: Result<T, AwsError>) -> Result<(), Halt> {
-    match answer {
-        Err(error) if error.is_not_found() => Ok(()),
-        answer => answer.map(drop).map_err(Halt::from),
-    }
-}
-
 fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, Halt> {
-    let unbuilt = |error| Halt::invalid(Reason::InvalidSpec, format!("the request could not be built: {error}"));
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build().map_err(unbuilt)).collect()
 }
 

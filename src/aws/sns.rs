@@ -5,14 +5,10 @@ use serde_json::Value;
 
 use super::{
     AwsError, Session,
+    events::unbuilt,
     policy::{self, Document},
 };
-use crate::{
-    api::Tags,
-    runtime::halt::{Halt, Reason},
-    sinks::sns::ObservedTopic,
-    steps::SnsStep,
-};
+use crate::{api::Tags, runtime::halt::Halt, sinks::sns::ObservedTopic, steps::SnsStep};
 
 macro_rules! send {
     ($self:expr, $call:literal, $request:expr) => {{
@@ -107,6 +103,5 @@ impl Document for TopicPolicy<'_> {
 }
 
 fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, Halt> {
-    let unbuilt = |error| Halt::invalid(Reason::InvalidSpec, format!("the request could not be built: {error}"));
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build().map_err(unbuilt)).collect()
 }

@@ -238,10 +238,7 @@ impl EventSink {
         let Some(reference) = &substitution.sink_ref else { return Ok(substitution.value.clone().unwrap_or_default()) };
         let field = format!("{field}.sinkRef");
         let sink = view.sink_for(self.namespace(), &field, reference)?;
-        let identity = sink.current().and_then(|status| status.common.identity.as_ref());
-        identity.map(|identity| identity.arn.clone()).ok_or_else(|| {
-            Halt::blocked(Reason::SinkNotReady, format!("{field}: EventSink {} is not ready; see its conditions", key_of(&sink)))
-        })
+        ready_arn(&field, &sink, sink.current().and_then(|status| status.common.identity.as_ref()))
     }
 
     fn bus_of(&self, reference: &BusRef, field: &str, view: &View) -> Result<String, Halt> {
@@ -258,9 +255,13 @@ impl EventSink {
         if type_of(&sink)? != Type::LogGroup {
             return Err(Halt::blocked(Reason::InvalidSpec, format!("{field}: EventSink {} is no log group", key_of(&sink))));
         }
-        let identity = sink.current().filter(|_| crate::sinks::reach::exists(&sink)).and_then(|status| status.common.identity.as_ref());
-        identity.map(|identity| identity.arn.clone()).ok_or_else(|| {
-            Halt::blocked(Reason::SinkNotReady, format!("{field}: EventSink {} is not ready; see its conditions", key_of(&sink)))
-        })
+        let there = sink.current().filter(|_| crate::sinks::reach::exists(&sink));
+        ready_arn(field, &sink, there.and_then(|status| status.common.identity.as_ref()))
     }
+}
+
+/// The ARN, or that the sink has none that could be used yet.
+fn ready_arn(field: &str, sink: &EventSink, identity: Option<&Identity>) -> Result<String, Halt> {
+    let why = || Halt::blocked(Reason::SinkNotReady, format!("{field}: EventSink {} is not ready; see its conditions", key_of(sink)));
+    identity.map(|identity| identity.arn.clone()).ok_or_else(why)
 }

@@ -275,6 +275,8 @@ impl Managed for EventRule {
             .map(|target| {
                 let old = before.iter().find(|t| t.name == target.name);
                 let put = desired.targets.iter().find(|t| t.id == target.name);
+                // A verdict is of one destination: another one under the same name has none yet.
+                let judged = old.filter(|old| put.is_none_or(|put| old.arn.as_ref() == Some(&put.arn)));
                 // Where AWS named the targets that it refused, the others are in place.
                 let spared = report.halt.is_some_and(|halt| !halt.entries.is_empty() && !halt.entries.contains(&target.name));
                 let settled = settled || spared;
@@ -284,8 +286,8 @@ impl Managed for EventRule {
                     arn: put.map(|t| t.arn.clone()).or_else(|| old.and_then(|t| t.arn.clone())),
                     ready: put.is_some() && (settled || old.is_some_and(|t| t.ready && failed.is_none())),
                     message: desired.waiting.get(&target.name).cloned().or(failed),
-                    deliverable: old.and_then(|t| t.deliverable),
-                    deliverable_message: old.and_then(|t| t.deliverable_message.clone()),
+                    deliverable: judged.and_then(|t| t.deliverable),
+                    deliverable_message: judged.and_then(|t| t.deliverable_message.clone()),
                 }
             })
             .collect();

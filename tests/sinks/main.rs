@@ -12,6 +12,7 @@ mod common;
 
 mod admission;
 mod deliverable;
+mod proof;
 mod roles;
 mod scenarios;
 mod targets;
