@@ -114,6 +114,10 @@ pub struct AccountGrant {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub roles: Vec<String>,
+    /// Ids of accounts and organisations that these namespaces may let put events on their buses; `*` stands for any text. None: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub principals: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]

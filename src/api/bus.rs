@@ -4,7 +4,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountRef, Archive, ArchiveStatus, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ManagementPolicy, Tags};
+use super::{
+    AccountRef, Archive, ArchiveStatus, BusGrant, BusLog, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ManagementPolicy,
+    Tags,
+};
 
 /// An event bus. `name: default` stands for the bus that every account has: it is only ever used, never made, changed or deleted.
 /// With `eventSourceName` it is a partner's bus: it waits for the partner event source, and takes it before it can expire.
@@ -35,7 +38,8 @@ use super::{AccountRef, Archive, ArchiveStatus, CommonStatus, DeadLetter, Deleti
     validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable"),
     validation = Rule::new("has(self.eventSourceName) == has(oldSelf.eventSourceName) && (!has(self.eventSourceName) || self.eventSourceName == oldSelf.eventSourceName)").message("eventSourceName is immutable"),
     validation = Rule::new("!(has(self.eventSourceName) && has(self.name))").message("a partner's bus has the name of its source: leave name out"),
-    validation = Rule::new("!has(self.name) || self.name != 'default' || !(has(self.description) || has(self.kmsKeyId) || has(self.deadLetter) || has(self.tags) || has(self.deletionPolicy))").message("the default bus is only used: it takes no description, kmsKeyId, deadLetter, tags or deletionPolicy")
+    validation = Rule::new("!has(self.name) || self.name != 'default' || !(has(self.description) || has(self.kmsKeyId) || has(self.deadLetter) || has(self.log) || has(self.tags) || has(self.deletionPolicy))").message("the default bus is only used: it takes no description, kmsKeyId, deadLetter, log, tags or deletionPolicy"),
+    validation = Rule::new("!(has(self.eventSourceName) && has(self.grants))").message("a partner's bus takes events of its partner only: leave grants out")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct EventBusSpec {
@@ -64,6 +68,12 @@ pub struct EventBusSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<DeadLetter>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<BusLog>,
+    /// Who else may put events on the bus, besides its own account. Other statements of the bus's policy are left alone; these go with the object.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 40), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub grants: Vec<BusGrant>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,
     /// Keep the bus's events, to be replayed with an `EventReplay`. Other archives of the bus are left alone.
@@ -90,6 +100,9 @@ pub struct EventBusStatus {
     /// The partner event source of a partner's bus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_source: Option<EventSourceStatus>,
+    /// `Sid`s of the statements that the object has, or may have, in the bus's policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<String>,
     /// The archives of spec, and those that left it and are not dealt with yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["awsName"]))]

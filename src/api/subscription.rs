@@ -5,7 +5,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountRef, Archive, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ManagedLogGroup, ManagementPolicy, Tags};
+use super::{
+    AccountRef, Archive, BusLog, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ManagedLogGroup, ManagementPolicy, Tags,
+};
 
 /// What a tenant admin subscribes to in Benchling's console. The object waits for the partner event source that Benchling then makes, and
 /// an `EventBus` of the same name takes it at once. Rules name the subscription, or that bus, in `busRef`.
@@ -94,6 +96,8 @@ pub struct SubscriptionBus {
     /// Takes events that the bus could not decrypt or encrypt; not those that a target refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<DeadLetter>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<BusLog>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,

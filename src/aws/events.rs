@@ -13,7 +13,8 @@ use crate::{
     api::Tags,
     resources::{BusInAws, ObservedRule, names::DEFAULT_BUS},
     runtime::halt::{Class, Halt, Reason},
-    steps::{BusSettings, EventsStep, HttpSettings, RuleSettings, TargetSettings, TaskSettings},
+    sinks::policy::statements_of,
+    steps::{BusSettings, EventsStep, HttpSettings, LogSettings, RuleSettings, TargetSettings, TaskSettings},
 };
 
 /// Sends one request at this session's pace.
@@ -38,7 +39,9 @@ impl Session {
                     description: bus.description.filter(|text| !text.is_empty()),
                     kms_key_id: bus.kms_key_identifier.filter(|text| !text.is_empty()),
                     dead_letter_arn: bus.dead_letter_config.and_then(|config| config.arn).filter(|text| !text.is_empty()),
+                    log: bus.log_config.as_ref().and_then(observed_log),
                 },
+                statements: statements_of(bus.policy.as_deref().unwrap_or_default()),
                 managed_by: bus.managed_by.filter(|text| !text.is_empty()),
                 tags: None,
                 rules: vec![],
@@ -116,6 +119,7 @@ impl Session {
                     .set_description(settings.description.clone())
                     .set_kms_key_identifier(settings.kms_key_id.clone())
                     .set_dead_letter_config(dead_letter(settings.dead_letter_arn.as_ref()))
+                    .set_log_config(settings.log.as_ref().map(sdk_log))
                     .set_tags(Some(sdk_tags(tags)?));
                 let answer = send!(self, "events:CreateEventBus", request);
                 self.shared.sources.forget().await;
@@ -147,11 +151,24 @@ impl Session {
                     .kms_key_identifier(settings.kms_key_id.clone().unwrap_or_default())
                     .dead_letter_config(
                         dead_letter(settings.dead_letter_arn.as_ref()).unwrap_or_else(|| sdk::DeadLetterConfig::builder().build()),
-                    );
+                    )
+                    .log_config(settings.log.as_ref().map_or_else(no_log, sdk_log));
                 send!(self, "events:UpdateEventBus", request)?;
             }
             EventsStep::DeleteEventBus { name } => {
                 send!(self, "events:DeleteEventBus", events.delete_event_bus().name(name))?;
+            }
+            EventsStep::PutPermission { bus, sid, principal, organization } => {
+                let member = |id: &String| {
+                    sdk::Condition::builder().r#type("StringEquals").key("aws:PrincipalOrgID").value(id).build().map_err(unbuilt)
+                };
+                let request = events.put_permission().event_bus_name(bus).statement_id(sid).action("events:PutEvents").principal(principal);
+                let request = request.set_condition(organization.as_ref().map(member).transpose()?);
+                send!(self, "events:PutPermission", request)?;
+            }
+            EventsStep::RemovePermission { bus, sid } => {
+                let request = events.remove_permission().event_bus_name(bus).statement_id(sid);
+                ignore_not_found(send!(self, "events:RemovePermission", request))?;
             }
             EventsStep::CreateArchive { .. } | EventsStep::UpdateArchive { .. } | EventsStep::DeleteArchive { .. } => {
                 self.apply_archive(step).await?;
@@ -262,6 +279,20 @@ fn failed_entries(
 
 fn dead_letter(arn: Option<&String>) -> Option<sdk::DeadLetterConfig> {
     arn.map(|arn| sdk::DeadLetterConfig::builder().arn(arn).build())
+}
+
+fn sdk_log(log: &LogSettings) -> sdk::LogConfig {
+    sdk::LogConfig::builder().level(log.level.as_str().into()).include_detail(log.detail.as_str().into()).build()
+}
+
+fn no_log() -> sdk::LogConfig {
+    sdk::LogConfig::builder().level(sdk::Level::Off).include_detail(sdk::IncludeDetail::None).build()
+}
+
+fn observed_log(log: &sdk::LogConfig) -> Option<LogSettings> {
+    let level = log.level.as_ref().filter(|level| **level != sdk::Level::Off)?;
+    let detail = log.include_detail.as_ref().unwrap_or(&sdk::IncludeDetail::None);
+    Some(LogSettings { level: level.as_str().to_owned(), detail: detail.as_str().to_owned() })
 }
 
 fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, Halt> {

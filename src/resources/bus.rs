@@ -3,18 +3,20 @@
 
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{
     Managed, PlanContext, Report, Tiding, View,
     archives::{self, DesiredArchive, ObservedArchive},
+    bus_policy::{self, DesiredGrant},
     key_of, matches, names, ownership,
     partner::{self, ObservedSource},
 };
 use crate::{
-    api::{CommonStatus, DeletionPolicy, EventBus, EventBusStatus, Identity, ManagementPolicy, ResourceStatus, Tags},
+    api::{BusLog, BusLogDetail, CommonStatus, DeletionPolicy, EventBus, EventBusStatus, Identity, ManagementPolicy, ResourceStatus, Tags},
     runtime::halt::{Halt, Reason},
     sinks::reach,
-    steps::{BusSettings, EventsStep, Step},
+    steps::{BusSettings, EventsStep, LogSettings, Step},
 };
 
 #[derive(Debug, Serialize)]
@@ -26,6 +28,8 @@ pub struct DesiredBus {
     pub tags: Tags,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub archives: Vec<DesiredArchive>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<DesiredGrant>,
     /// Why the dead letter of a partner's bus cannot be set yet: the source does not wait for it, for it expires. What AWS holds stays.
     #[serde(skip)]
     pub dead_letter_waits: Option<Halt>,
@@ -46,6 +50,8 @@ pub struct BusInAws {
     pub name: String,
     pub arn: String,
     pub settings: BusSettings,
+    /// Of its policy, whoever put them there.
+    pub statements: Vec<Value>,
     /// Set when an AWS service keeps the bus.
     pub managed_by: Option<String>,
     /// Read from [`super::Depth::Owner`] on.
@@ -88,8 +94,11 @@ impl Managed for EventBus {
         self.spec.deletion_policy.unwrap_or(if retained { DeletionPolicy::Retain } else { DeletionPolicy::Delete })
     }
 
-    /// An archive may go although its bus stays.
+    /// An archive may go although its bus stays, and so do grants.
     fn leaves_traces(&self) -> bool {
+        if !self.spec.grants.is_empty() || self.status.as_ref().is_some_and(|status| !status.grants.is_empty()) {
+            return true;
+        }
         let rows = self.status.iter().flat_map(|status| &status.archives);
         self.spec.archives.iter().any(|archive| !archive.retained())
             || rows.into_iter().any(|row| row.deletion_policy == DeletionPolicy::Delete)
@@ -119,9 +128,15 @@ impl Managed for EventBus {
         Ok(DesiredBus {
             name: place.name.clone(),
             source: self.spec.event_source_name.clone(),
-            settings: BusSettings { description: self.spec.description.clone(), kms_key_id: self.spec.kms_key_id.clone(), dead_letter_arn },
+            settings: BusSettings {
+                description: self.spec.description.clone(),
+                kms_key_id: self.spec.kms_key_id.clone(),
+                dead_letter_arn,
+                log: self.spec.log.as_ref().map(log),
+            },
             tags: ownership::tags(&account.spec.default_tags, self.spec.tags.as_ref(), &owner),
             archives: archives::desired(self, &view.settings.installation_id, place),
+            grants: bus_policy::desired(self, view, &account)?,
             dead_letter_waits,
         })
     }
@@ -150,13 +165,14 @@ impl Managed for EventBus {
 
     fn plan(desired: Option<&DesiredBus>, observed: Option<&ObservedBus>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
         let kept = observed.and_then(|observed| observed.archives.as_deref());
-        if context.identity.name == names::DEFAULT_BUS {
-            // Of the bus that everybody has, only the archives are ours.
-            return Ok(
-                kept.map_or_else(Vec::new, |kept| archives::steps(desired.map_or(&[], |want| &want.archives), kept, &context.identity.arn))
-            );
-        }
         let have = observed.and_then(|observed| observed.bus.as_ref());
+        if context.identity.name == names::DEFAULT_BUS {
+            // Of the bus that everybody has, only archives and grants are ours.
+            let (archives, grants) = desired.map_or((&[][..], &[][..]), |want| (&want.archives, &want.grants));
+            let mut steps = kept.map_or_else(Vec::new, |kept| archives::steps(archives, kept, &context.identity.arn));
+            steps.extend(have.map_or_else(Vec::new, |have| bus_policy::steps(grants, &have.statements, context)));
+            return Ok(steps);
+        }
         let source = observed.and_then(|observed| observed.source.as_ref());
         if source.is_some_and(|source| source.unchanged) {
             return Ok(vec![]);
@@ -169,6 +185,7 @@ impl Managed for EventBus {
                     let (name, source) = (want.name.clone(), want.source.clone());
                     steps
                         .push(EventsStep::CreateEventBus { name, source, settings: want.settings.clone(), tags: want.tags.clone() }.into());
+                    steps.extend(bus_policy::steps(&want.grants, &[], context));
                     steps.extend(archives::steps(&want.archives, kept.unwrap_or_default(), &context.identity.arn));
                 }
             }
@@ -184,6 +201,7 @@ impl Managed for EventBus {
                 if settings != have.settings {
                     steps.push(EventsStep::UpdateEventBus { name: want.name.clone(), settings }.into());
                 }
+                steps.extend(bus_policy::steps(&want.grants, &have.statements, context));
                 if source.is_some_and(ObservedSource::waits_for_activation) {
                     steps.push(EventsStep::ActivateEventSource { name: want.name.clone() }.into());
                 }
@@ -196,6 +214,7 @@ impl Managed for EventBus {
                 let mut left = have.clone();
                 steps.extend(archives::removal(kept.unwrap_or_default(), &mut left, context)?);
                 if context.retain {
+                    steps.extend(bus_policy::steps(&[], &have.statements, context));
                     return Ok(steps);
                 }
                 if !left.rules.is_empty() {
@@ -230,6 +249,8 @@ impl Managed for EventBus {
 
     fn announce(&self, status: &mut EventBusStatus, desired: &DesiredBus) {
         status.archives = archives::announced(&status.archives, &desired.archives);
+        let new = desired.grants.iter().map(|grant| grant.sid.clone()).filter(|sid| !status.grants.contains(sid)).collect::<Vec<_>>();
+        status.grants.extend(new);
     }
 
     fn report(&self, status: &mut EventBusStatus, report: &Report<'_, Self>) {
@@ -240,6 +261,9 @@ impl Managed for EventBus {
             && there
         {
             if let Some(desired) = report.desired {
+                if report.complete() {
+                    status.grants = desired.grants.iter().map(|grant| grant.sid.clone()).collect();
+                }
                 let kept = observed.and_then(|observed| observed.archives.as_deref());
                 status.archives = archives::rows(&status.archives, &desired.archives, kept, report.applied, report.complete(), identity);
             }
@@ -254,6 +278,12 @@ impl Managed for EventBus {
     fn tidings(&self, before: &EventBusStatus, now: &EventBusStatus) -> Vec<Tiding> {
         partner::tidings(before.event_source.as_ref(), now.event_source.as_ref())
     }
+}
+
+fn log(log: &BusLog) -> LogSettings {
+    let detail: &str = log.include_detail.unwrap_or(BusLogDetail::None).into();
+    let level: &str = log.level.into();
+    LogSettings { level: level.into(), detail: detail.into() }
 }
 
 fn created(applied: &[Step]) -> bool {

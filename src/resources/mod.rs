@@ -3,6 +3,7 @@
 mod account;
 pub mod archives;
 mod bus;
+pub mod bus_policy;
 mod deliverable;
 mod destination;
 mod guarded;

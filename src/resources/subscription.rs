@@ -118,6 +118,8 @@ impl BenchlingSubscription {
             description: bus.description,
             kms_key_id: bus.kms_key_id,
             dead_letter: bus.dead_letter,
+            log: bus.log,
+            grants: vec![],
             tags: bus.tags,
             archives: bus.archives,
             allowed_namespaces: bus.allowed_namespaces,

@@ -19,6 +19,7 @@ pub enum Reason {
     Deleting,
     AccountNotFound,
     AccountNotPermitted,
+    PrincipalNotPermitted,
     ArnNotPermitted,
     BusNotFound,
     BusNotReady,

@@ -14,6 +14,14 @@ pub struct BusSettings {
     pub description: Option<String>,
     pub kms_key_id: Option<String>,
     pub dead_letter_arn: Option<String>,
+    pub log: Option<LogSettings>,
+}
+
+/// Level and detail in AWS's words. No logging, AWS's default, is `None` in [`BusSettings`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LogSettings {
+    pub level: String,
+    pub detail: String,
 }
 
 /// What `PutRule` replaces as a whole.
@@ -90,6 +98,18 @@ pub enum EventsStep {
     ActivateEventSource {
         name: String,
     },
+    /// One statement of the bus's policy.
+    PutPermission {
+        bus: String,
+        sid: String,
+        /// An account id, or `*` with an organisation.
+        principal: String,
+        organization: Option<String>,
+    },
+    RemovePermission {
+        bus: String,
+        sid: String,
+    },
     CreateArchive {
         name: String,
         bus_arn: String,
@@ -151,6 +171,10 @@ impl fmt::Display for EventsStep {
             | Self::ActivateEventSource { name: bus } => {
                 write!(f, "{name} {bus}")
             }
+            Self::PutPermission { bus, sid, principal, organization } => {
+                write!(f, "{name} {bus}: {sid} lets {} in", organization.as_ref().unwrap_or(principal))
+            }
+            Self::RemovePermission { bus, sid } => write!(f, "{name} {bus}: {sid}"),
             Self::CreateArchive { name: archive, bus_arn, .. } => write!(f, "{name} {archive} of {bus_arn}"),
             Self::UpdateArchive { name: archive, .. } | Self::DeleteArchive { name: archive } => write!(f, "{name} {archive}"),
             Self::StartReplay { name: replay, settings: ReplaySettings { archive_arn, start, end, rules, .. } } => {

@@ -187,7 +187,10 @@ impl Scenario {
         let archive = |name: &str, days: i32| json!({"name": name, "retentionDays": days, "deletionPolicy": "Delete"});
         let archives = pick(json!([archive("kept", 1), archive("gone", 1)]), json!([archive("kept", 2)]));
         let description = pick(json!("old"), json!("new"));
-        let bus = json!({"description": description, "deadLetter": {"sinkRef": {"name": "dead"}}, "tags": tags, "archives": archives});
+        let grant = |name: &str| json!({"name": name, "accountId": "888877776666"});
+        let grants = pick(json!([grant("a"), grant("b")]), json!([grant("b"), grant("c")]));
+        let log = pick(json!({"level": "ERROR"}), Value::Null);
+        let bus = json!({"description": description, "log": log, "grants": grants, "deadLetter": {"sinkRef": {"name": "dead"}}, "tags": tags, "archives": archives});
         world.apply("EventBus", "bus", bus).await;
         world.apply("EventSink", "dead", json!({"deletionPolicy": "Delete", "sqs": {"managed": {}}})).await;
         let queue = json!({"visibilityTimeoutSeconds": pick(json!(30), json!(60)), "deadLetter": {"maxReceiveCount": 5}, "tags": tags});

@@ -95,7 +95,7 @@ impl World {
             "endpoint": self.aws.endpoint,
             "credentials": {"secretRef": {"name": format!("keys-{}", self.namespace)}},
             "defaultTags": {"team": "e2e"},
-            "grants": [{"namespaces": [self.namespace, format!("{}-*", self.namespace)], "arns": [format!("arn:aws:*:{REGION}:{}:*", self.aws.account)], "roles": [format!("arn:aws:iam::{}:role/*", self.aws.account)]}],
+            "grants": [{"namespaces": [self.namespace, format!("{}-*", self.namespace)], "arns": [format!("arn:aws:*:{REGION}:{}:*", self.aws.account)], "roles": [format!("arn:aws:iam::{}:role/*", self.aws.account)], "principals": ["888877776666"]}],
         })
     }
 

@@ -89,7 +89,8 @@ impl Seed {
                 spec["partition"] = json!("aws");
                 spec
             }
-            "bus" => json!({"accountRef": account, "region": REGION, "description": "a bus", "deadLetter": dead_letter, "tags": tags,
+            "bus" => json!({"accountRef": account, "region": REGION, "description": "a bus", "deadLetter": dead_letter,
+                "log": {"level": "INFO", "includeDetail": "FULL"}, "grants": [{"name": "a", "accountId": "888877776666"}], "tags": tags,
                 "allowedNamespaces": ["x-*"], "deletionPolicy": "Delete", "managementPolicy": "Manage"}),
             "pattern" => json!({"busRef": {"kind": "EventBus", "name": "bus"}, "description": "a rule", "state": "Enabled", "tags": tags,
                 "eventPattern": {"source": ["a"], "detail": {"n": [{"numeric": [">", 1]}]}}, "targets": [target], "deletionPolicy": "Delete"}),

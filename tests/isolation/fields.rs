@@ -29,6 +29,8 @@ const PLAIN: &[&str] = &[
     "allowedNamespaces",
     "targets.name",
     "archives.name",
+    // The end of a Sid that begins with the owner's hash.
+    "grants.name",
     "startTime",
     "endTime",
     "deletionPolicy",

@@ -103,6 +103,20 @@ fn attempts(b: &World, private: &str) -> Vec<Attempt> {
             "ReferenceNotPermitted",
             "spec.deadLetter.sinkRef",
         ),
+        attempt(
+            &["EventBus.grants.accountId"],
+            "EventBus",
+            json!({"grants": [{"name": "in", "accountId": "123456789012"}]}),
+            "PrincipalNotPermitted",
+            "spec.grants[].principals",
+        ),
+        attempt(
+            &["EventBus.grants.organizationId"],
+            "EventBus",
+            json!({"grants": [{"name": "in", "organizationId": "o-abcdefghij"}]}),
+            "PrincipalNotPermitted",
+            "spec.grants[].principals",
+        ),
         attempt(&["EventBus.eventSourceName"], "EventBus", json!({"eventSourceName": SOURCE}), "SourceTaken", there),
         attempt(
             &["EventSink.accountRef.name"],

@@ -11,6 +11,7 @@ mod archives;
 mod backbone;
 mod binary;
 mod boundaries;
+mod bus_policy;
 mod common;
 mod identity;
 mod order;

@@ -11,7 +11,10 @@ use proptest::{collection, option, prelude::*, sample::subsequence};
 use serde_json::json;
 use tributary::{
     api::{DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags},
-    resources::{BusInAws, DesiredBus, DesiredRule, DesiredSink, Managed, ObservedRule, PlanContext, SeenRule, archives::DesiredArchive},
+    resources::{
+        BusInAws, DesiredBus, DesiredRule, DesiredSink, Managed, ObservedRule, PlanContext, SeenRule, archives::DesiredArchive,
+        bus_policy::DesiredGrant,
+    },
     sinks::{
         Desired,
         grants::Grants,
@@ -20,7 +23,7 @@ use tributary::{
         sqs::{DesiredQueue, DesiredSqs},
         triggers::DesiredTrigger,
     },
-    steps::{ArchiveSettings, BusSettings, MappingSettings, RuleSettings, TargetSettings},
+    steps::{ArchiveSettings, BusSettings, EventsStep, LogSettings, MappingSettings, RuleSettings, Step, TargetSettings},
 };
 
 const OWNER: &str = "i/Kind/ns/name";
@@ -29,7 +32,7 @@ const FUNCTION_ARN: &str = "arn:aws:lambda:eu-west-1:111122223333:function:f";
 const GROUP_ARN: &str = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/events/g";
 
 fn with_context<R>(retain: bool, run: impl FnOnce(&PlanContext<'_>) -> R) -> R {
-    let identity = Identity { name: "b".into(), arn: GROUP_ARN.into(), ..Identity::default() };
+    let identity = model::identity();
     let tag_keys: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
     run(&PlanContext { identity: &identity, owner: OWNER, adopt: None, tag_keys: &tag_keys, retain, orphan: false })
 }
@@ -64,10 +67,17 @@ fn tags() -> impl Strategy<Value = Tags> {
 }
 
 fn bus_settings() -> impl Strategy<Value = BusSettings> {
-    (option::of("[xy]"), option::of("[xy]"), option::of("[xy]")).prop_map(|(description, kms_key_id, dead_letter_arn)| BusSettings {
-        description,
-        kms_key_id,
-        dead_letter_arn,
+    let log = option::of("[xy]").prop_map(|level| level.map(|level| LogSettings { level, detail: "NONE".into() }));
+    (option::of("[xy]"), option::of("[xy]"), option::of("[xy]"), log)
+        .prop_map(|(description, kms_key_id, dead_letter_arn, log)| BusSettings { description, kms_key_id, dead_letter_arn, log })
+}
+
+fn bus_grants() -> impl Strategy<Value = Vec<DesiredGrant>> {
+    let prefix = tributary::resources::ownership::sid(OWNER);
+    (subsequence(vec!["a", "b", "c"], 0..=3), "[12]", option::of("o-[xy]")).prop_map(move |(names, principal, organization)| {
+        let sid = |name: &str| format!("{prefix}-{name}");
+        let one = |name| DesiredGrant { sid: sid(name), principal: principal.clone(), organization: organization.clone() };
+        names.into_iter().map(one).collect()
     })
 }
 
@@ -171,17 +181,28 @@ proptest! {
 
     #[test]
     fn a_bus_converges_and_is_deleted(
-        have in option::of((bus_settings(), tags(), archives())),
-        want in (bus_settings(), tags(), archives()),
+        have in option::of((bus_settings(), tags(), archives(), bus_grants())),
+        want in (bus_settings(), tags(), archives(), bus_grants()),
     ) {
         let mut model = Model::default();
-        if let Some((settings, tags, archives)) = have {
-            model.bus = Some(bus(settings, tags));
+        let theirs = json!({"Sid": "tributary-theirs-a"});
+        if let Some((settings, tags, archives, grants)) = have {
+            let statements = grants.iter().map(|grant| grant.statement(&model::identity())).chain([theirs.clone()]).collect();
+            model.bus = Some(BusInAws { statements, ..bus(settings, tags) });
             model.archives = archives.into_iter().map(|archive| model::archive(archive.aws_name, archive.settings)).collect();
         }
+        let had_theirs = model.bus.is_some();
         let desired =
-            DesiredBus { name: "b".into(), source: None, settings: want.0, tags: want.1, archives: want.2, dead_letter_waits: None };
+            DesiredBus { name: "b".into(), source: None, settings: want.0, tags: want.1, archives: want.2, grants: want.3, dead_letter_waits: None };
         converges::<EventBus>(Some(&desired), &mut model, Model::observed_bus, 1)?;
+        let statements = &model.bus.as_ref().unwrap().statements;
+        prop_assert_eq!(statements.len(), desired.grants.len() + usize::from(had_theirs));
+        prop_assert_eq!(statements.contains(&theirs), had_theirs);
+        // A bus that stays loses our statements only.
+        let observed = model.observed_bus();
+        let left = with_context(true, |context| EventBus::plan(None, observed.as_ref(), context)).unwrap();
+        let withdrawn = left.iter().filter(|step| matches!(step, Step::Events(EventsStep::RemovePermission { .. }))).count();
+        prop_assert_eq!(withdrawn, desired.grants.len());
         converges::<EventBus>(None, &mut model, Model::observed_bus, 1)?;
         prop_assert!(model.bus.is_none() && model.archives.is_empty());
     }
@@ -194,7 +215,7 @@ proptest! {
     ) {
         let mut model = Model { bus: have.map(|(settings, tags)| bus(settings, tags)), source: Some(state), ..Model::default() };
         let had_bus = model.bus.is_some();
-        let desired = DesiredBus { name: "b".into(), source: Some("b".into()), settings: want.0, tags: want.1, archives: vec![], dead_letter_waits: None };
+        let desired = DesiredBus { name: "b".into(), source: Some("b".into()), settings: want.0, tags: want.1, archives: vec![], grants: vec![], dead_letter_waits: None };
         converges::<EventBus>(Some(&desired), &mut model, Model::observed_bus, 1)?;
         let observed = model.observed_bus();
         let waits = EventBus::waiting(&desired, observed.as_ref(), &Identity::default()).is_some();

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tributary::{
-    api::{SourceState, Tags},
-    resources::{BusInAws, ObservedBus, ObservedRule, ObservedSink, archives::ObservedArchive, partner::ObservedSource},
+    api::{Identity, SourceState, Tags},
+    resources::{
+        BusInAws, ObservedBus, ObservedRule, ObservedSink, archives::ObservedArchive, bus_policy::DesiredGrant, partner::ObservedSource,
+    },
     sinks::{
         Observed,
         lambda::{ObservedLambda, statement},
@@ -18,6 +20,11 @@ use tributary::{
 };
 
 use super::{FUNCTION_ARN, GROUP_ARN};
+
+/// Of whatever is planned.
+pub fn identity() -> Identity {
+    Identity { name: "b".into(), arn: GROUP_ARN.into(), ..Identity::default() }
+}
 
 /// A model of what AWS does with each step.
 #[derive(Clone, Debug, Default)]
@@ -165,6 +172,14 @@ impl Model {
             EventsStep::UpdateEventBus { settings, .. } => self.bus.as_mut().ok_or("no bus")?.settings = settings,
             EventsStep::DeleteEventBus { .. } if !self.archives.is_empty() => return Err("the bus has archives".into()),
             EventsStep::DeleteEventBus { .. } => drop(self.bus.take().ok_or("no bus")?),
+            EventsStep::PutPermission { sid, principal, organization, .. } => {
+                let bus = self.bus.as_mut().ok_or("no bus")?;
+                bus.statements.retain(|statement| statement["Sid"] != sid.as_str());
+                bus.statements.push(DesiredGrant { sid, principal, organization }.statement(&identity()));
+            }
+            EventsStep::RemovePermission { sid, .. } => {
+                self.bus.as_mut().ok_or("no bus")?.statements.retain(|statement| statement["Sid"] != sid.as_str());
+            }
             EventsStep::CreateArchive { name, settings, .. } => {
                 if self.bus.is_none() || self.archives.iter().any(|archive| archive.aws_name == name) {
                     return Err("no bus, or the archive exists".into());
