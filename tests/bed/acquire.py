@@ -136,7 +136,7 @@ def python(say):
     with lock("venv", say):
         if done_mark.exists():
             return interpreter
-        say("AWS emulator: installing MiniStack from PyPI, once: about 20 seconds (then cached)")
+        say("stand-ins: installing MiniStack and Benchling's SDK from PyPI, once: about 20 seconds (then cached)")
         shutil.rmtree(target, ignore_errors=True)
         for command in ([sys.executable, "-m", "venv", str(target)],
                         [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)]):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Test bed: one command that starts a real Kubernetes control plane and a strict AWS stand-in on loopback, and ends them.
+"""Test bed: one command that starts a real Kubernetes control plane and stand-ins for AWS and Benchling on loopback, and ends them.
 
   bed.py up [--state DIR] [--no-aws]                   start, wait until ready, write DIR/bed.json (default DIR: .bed)
   bed.py down [--state DIR]                            end what `up` started, remove DIR
@@ -98,6 +98,7 @@ def _start(state, parts, binaries, interpreter, began, node=None):
     description = {
         "kubeconfig": str(cluster.kubeconfig), "apiserver": cluster.url, "bin": str(binaries),
         "aws": cloud.url if cloud else None, "emulator": cloud.emulator if cloud else None,
+        "benchling": cloud.benchling if cloud else None, "python": str(interpreter) if interpreter else None,
         "audit": str(cluster.audit), "logs": str(parts.logs), "parts": parts.table, "ctr": node.ctr if node else None}
     fresh = state / ".bed.json"
     fresh.write_text(json.dumps(description, indent=1) + "\n")

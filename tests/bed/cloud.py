@@ -1,4 +1,4 @@
-"""Test bed, step 3b: the AWS stand-in and, in front of it, the proxy that keeps the journal and injects faults."""
+"""Test bed, step 3b: the AWS stand-in and, in front of it, the proxy that keeps the journal and injects faults; the stand-in for Benchling."""
 import sys
 import urllib.error
 import urllib.request
@@ -24,7 +24,8 @@ class Cloud:
         self.parts, self.python, self.host = parts, interpreter, host
 
     def start(self):
-        emulator, front = free_port(), free_port()
+        emulator, front, benchling = free_port(), free_port(), free_port()
+        self.benchling = f"http://127.0.0.1:{benchling}"
         self.emulator, self.url = f"http://127.0.0.1:{emulator}", f"http://{self.host}:{front}"
         temporary = self.parts.state / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
@@ -32,6 +33,7 @@ class Cloud:
                          env={"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(temporary)})
         self.parts.start("aws-proxy", [sys.executable, HERE / "proxy.py", "--host", self.host, "--port", front, "--upstream",
                                        f"127.0.0.1:{emulator}"])
+        self.parts.start("benchling", [self.python, HERE / "benchling" / "main.py", "--port", benchling], env={"PYTHONDONTWRITEBYTECODE": "1"})
 
     def wait(self, seconds=60):
         self.parts.wait("aws-standin", lambda: answers(f"{self.emulator}/_emu/settings"), seconds)
@@ -39,4 +41,5 @@ class Cloud:
         for service, operation in (("events", "ListRules"), ("sqs", "ListQueues"), ("sts", "GetCallerIdentity"), ("lambda", "ListFunctions"),
                                    ("logs", "DescribeLogGroups"), ("iam", "ListRoles"), ("sns", "ListTopics"), ("states", "ListStateMachines")):
             Client(self.emulator, "000000000000").call(service, operation)
+        self.parts.wait("benchling", lambda: answers(f"{self.benchling}/_emu/requests"), seconds)
         self.parts.wait("aws-proxy", lambda: answers(f"{self.url}/_faults?account=*"), seconds)
