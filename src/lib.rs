@@ -10,6 +10,7 @@ pub mod cli;
 pub mod delivery;
 pub mod observe;
 pub mod resources;
+pub mod rights;
 pub mod runtime;
 pub mod sinks;
 pub mod steps;

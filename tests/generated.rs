@@ -1,11 +1,11 @@
 //! Generated files in the checkout are what the types say. `make generate` writes them.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 #[test]
 fn nothing_has_drifted() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = tributary::cli::generate::files().expect("the types can be written");
+    let files = tributary::cli::generate::files(root).expect("the types can be written");
     assert!(files.len() > 8);
     let drifted: Vec<_> = files
         .iter()
@@ -24,4 +24,59 @@ fn every_reason_is_explained() {
         .filter(|reason| !text.lines().any(|line| line == format!("### {reason}")))
         .collect();
     assert!(missing.is_empty(), "docs/troubleshooting.md has no heading for {missing:?}");
+}
+
+/// All `"service:Call"` in the adapters of AWS.
+fn calls() -> BTreeSet<String> {
+    let mut calls = BTreeSet::new();
+    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws")).expect("the adapters") {
+        let text = std::fs::read_to_string(file.expect("a file").path()).expect("readable");
+        let texts = text.split("#[cfg(test)]").next().unwrap_or_default().split('"').skip(1).step_by(2);
+        calls.extend(texts.filter(|text| is_call(text)).map(str::to_owned));
+    }
+    calls
+}
+
+fn is_call(text: &str) -> bool {
+    let Some((service, call)) = text.split_once(':') else { return false };
+    let lower = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase());
+    lower(service)
+        && service != "aws"
+        && call.len() > 3
+        && call.starts_with(|c: char| c.is_ascii_uppercase())
+        && call.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
+#[test]
+fn each_call_is_among_the_rights_and_each_right_is_for_a_call() {
+    use tributary::rights::{Asked, actions};
+    // Whoever has keys may ask who he is; and what a plan writes about is not what it calls.
+    let free = ["sts:GetCallerIdentity", "lambda:InvokeFunction"].map(str::to_owned);
+    let mut calls = calls();
+    assert!(calls.len() > 80, "{calls:?}");
+    calls.retain(|call| !free.contains(call));
+    let granted: BTreeSet<String> = actions(Asked::ByCall).into_iter().map(str::to_owned).collect();
+    let difference: Vec<_> = calls.symmetric_difference(&granted).collect();
+    assert!(difference.is_empty(), "src/aws and src/rights/features.rs differ: {difference:?}");
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/iam.md")).expect("the page");
+    let told: BTreeSet<_> =
+        page.split("<!-- rights: ").skip(1).filter_map(|part| part.split_once(" -->")).flat_map(|(names, _)| names.split(", ")).collect();
+    let untold: Vec<_> =
+        tributary::rights::FEATURES.iter().filter(|feature| !told.contains(feature.name)).map(|feature| feature.name).collect();
+    assert!(untold.is_empty(), "docs/iam.md has no policy for {untold:?}");
+}
+
+/// After all the other tests: `TRIBUTARY_ACTIONS` names the file in which each journal wrote down what was called.
+#[test]
+#[ignore = "needs the calls of a whole run, see tests/run.sh"]
+fn each_right_was_used_and_nothing_else_was_called() {
+    use tributary::rights::{Asked, actions};
+    let file = std::env::var("TRIBUTARY_ACTIONS").expect("TRIBUTARY_ACTIONS names a file");
+    let text = std::fs::read_to_string(file).expect("calls were written down");
+    let made: BTreeSet<&str> = text.lines().filter(|call| !call.starts_with("sts:")).collect();
+    let granted = actions(Asked::ByCall);
+    let missing: Vec<_> = made.difference(&granted).collect();
+    assert!(missing.is_empty(), "called, and in no feature of src/rights/features.rs: {missing:?}");
+    let unexplained: Vec<_> = granted.difference(&made).collect();
+    assert!(unexplained.is_empty(), "granted, and nothing in all the tests needs it: {unexplained:?}");
 }

@@ -9,6 +9,8 @@ passed=0 failed=0
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
 # Where the rows of the reliability report go, in their short form.
 export TRIBUTARY_REPORT=$log/rows
+# Kinds of AWS calls that the operator made, of all parts together.
+export TRIBUTARY_ACTIONS=$log/actions
 cargo_target() { echo "${CARGO_TARGET_DIR:-target}"; }
 part() { # NAME COMMAND...
 	local name=$1 start=$SECONDS
@@ -48,6 +50,7 @@ for target in life faults partner sinks hostile leader crash apiserver isolation
 done
 part "real pods (cold: 10 s more)" real_pods
 part "demo and examples" env TRIBUTARY="$(cargo_target)/debug/tributary" TRIBUTARY_DEMO_STATE="$log/demo" python3 tests/demo/demo.py check
+part "rights: none missing, none unexplained" cargo test --locked --test generated -- --ignored
 if [ -d "$TRIBUTARY_REPORT" ]; then echo; python3 tests/reliability.py show "$TRIBUTARY_REPORT"; fi
 echo
 cat "$log/missing"

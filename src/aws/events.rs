@@ -152,7 +152,7 @@ impl Session {
                     .dead_letter_config(
                         dead_letter(settings.dead_letter_arn.as_ref()).unwrap_or_else(|| sdk::DeadLetterConfig::builder().build()),
                     )
-                    .log_config(settings.log.as_ref().map_or_else(no_log, sdk_log));
+                    .set_log_config(settings.log.as_ref().map(sdk_log));
                 send!(self, "events:UpdateEventBus", request)?;
             }
             EventsStep::DeleteEventBus { name } => {
@@ -285,14 +285,10 @@ fn sdk_log(log: &LogSettings) -> sdk::LogConfig {
     sdk::LogConfig::builder().level(log.level.as_str().into()).include_detail(log.detail.as_str().into()).build()
 }
 
-fn no_log() -> sdk::LogConfig {
-    sdk::LogConfig::builder().level(sdk::Level::Off).include_detail(sdk::IncludeDetail::None).build()
-}
-
 fn observed_log(log: &sdk::LogConfig) -> Option<LogSettings> {
-    let level = log.level.as_ref().filter(|level| **level != sdk::Level::Off)?;
+    let level = log.level.as_ref()?;
     let detail = log.include_detail.as_ref().unwrap_or(&sdk::IncludeDetail::None);
-    Some(LogSettings { level: level.as_str().to_owned(), detail: detail.as_str().to_owned() })
+    Some(LogSettings { level: level.as_str().to_owned(), detail: detail.as_str().to_owned() }).filter(|log| !log.is_off())
 }
 
 fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, Halt> {

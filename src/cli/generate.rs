@@ -9,7 +9,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use serde_json::json;
 
 use super::Error;
-use crate::api;
+use crate::{api, rights};
 
 /// File name and YAML text of each CRD.
 pub fn crds() -> Result<Vec<(String, String)>, Error> {
@@ -24,8 +24,8 @@ pub fn crds() -> Result<Vec<(String, String)>, Error> {
     Ok(files)
 }
 
-/// Path below the root and text of every generated file.
-pub fn files() -> Result<Vec<(String, String)>, Error> {
+/// Path below the root and text of every generated file. Of `docs/iam.md` only the policies are generated.
+pub fn files(root: &Path) -> Result<Vec<(String, String)>, Error> {
     let mut files = Vec::new();
     for (name, text) in crds()? {
         files.push((format!("crds/{name}"), text.clone()));
@@ -33,6 +33,7 @@ pub fn files() -> Result<Vec<(String, String)>, Error> {
     }
     files.push(("charts/tributary/files/clusterrole-rules.yaml".into(), serde_saphyr::to_string(&rules())?));
     files.push(("docs/reference.md".into(), reference()));
+    files.push(("docs/iam.md".into(), policies(&read(&root.join("docs/iam.md"))?)?));
     Ok(files)
 }
 
@@ -51,8 +52,33 @@ fn rules() -> serde_json::Value {
     ])
 }
 
+fn read(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// The text with the block after each `<!-- rights: feature, feature -->` written anew.
+fn policies(text: &str) -> Result<String, Error> {
+    const MARK: &str = "<!-- rights: ";
+    let mut parts = text.split(MARK);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (names, rest) = part.split_once(" -->\n").ok_or("docs/iam.md: a mark of rights without its end")?;
+        let after = match rest.strip_prefix("```json\n") {
+            Some(block) => block.split_once("\n```\n").ok_or("docs/iam.md: a block without its end")?.1,
+            None => rest,
+        };
+        let features = names.split(", ").map(|name| {
+            let found = rights::FEATURES.iter().find(|feature| feature.name == name);
+            found.ok_or_else(|| format!("docs/iam.md: there is no feature {name}"))
+        });
+        let document = rights::document(features.collect::<Result<Vec<_>, _>>()?, &rights::Place::default())?;
+        write!(out, "{MARK}{names} -->\n```json\n{document}\n```\n{after}")?;
+    }
+    Ok(out)
+}
+
 pub fn write(root: &Path) -> Result<(), Error> {
-    for (path, text) in files()? {
+    for (path, text) in files(root)? {
         let path = root.join(path);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;

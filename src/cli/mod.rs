@@ -1,6 +1,7 @@
-//! The command line: `run`, `put-events`, and what is generated from the types.
+//! The command line: `run`, `put-events`, `iam-policy`, and what is generated from the types.
 
 pub mod generate;
+mod iam_policy;
 mod put_events;
 mod run;
 
@@ -22,9 +23,11 @@ enum Command {
     Run(Box<run::Run>),
     /// Put events from files on a bus, and say what became of each.
     PutEvents(Box<put_events::PutEvents>),
+    /// Print the IAM policy that the operator needs for what you use.
+    IamPolicy(iam_policy::IamPolicy),
     /// Print the CustomResourceDefinitions as YAML.
     Crds,
-    /// Write everything that comes from the types into a checkout: crds/, the chart's copies, docs/reference.md.
+    /// Write everything that comes from the types into a checkout: crds/, the chart's copies, docs/reference.md, the policies in docs/iam.md.
     #[command(hide = true)]
     Generate { root: PathBuf },
 }
@@ -36,6 +39,7 @@ impl Cli {
         match self.command {
             Command::Run(run) => run.run().await,
             Command::PutEvents(put) => put.run().await,
+            Command::IamPolicy(policy) => policy.run(),
             Command::Crds => {
                 for (_, text) in generate::crds()? {
                     print!("---\n{text}");

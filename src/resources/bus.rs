@@ -199,6 +199,9 @@ impl Managed for EventBus {
                     settings.dead_letter_arn.clone_from(&have.settings.dead_letter_arn);
                 }
                 if settings != have.settings {
+                    if settings.log.is_none() && have.settings.log.is_some() {
+                        settings.log = Some(LogSettings::off());
+                    }
                     steps.push(EventsStep::UpdateEventBus { name: want.name.clone(), settings }.into());
                 }
                 steps.extend(bus_policy::steps(&want.grants, &have.statements, context));

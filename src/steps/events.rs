@@ -17,11 +17,22 @@ pub struct BusSettings {
     pub log: Option<LogSettings>,
 }
 
-/// Level and detail in AWS's words. No logging, AWS's default, is `None` in [`BusSettings`].
+/// Level and detail in AWS's words. No logging, AWS's default, is `None` in [`BusSettings`] that were read, and in those that are put
+/// stands for what is left as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogSettings {
     pub level: String,
     pub detail: String,
+}
+
+impl LogSettings {
+    pub fn off() -> Self {
+        Self { level: "OFF".into(), detail: "NONE".into() }
+    }
+
+    pub fn is_off(&self) -> bool {
+        self.level == "OFF"
+    }
 }
 
 /// What `PutRule` replaces as a whole.

@@ -111,9 +111,14 @@ impl LambdaStep {
 
     /// The API call, which is also the IAM action.
     pub fn call(&self) -> &'static str {
-        match self {
-            Self::TagEventSourceMapping { .. } => "TagResource",
-            step => step.into(),
+        Self::call_of(self.into())
+    }
+
+    /// The call that the variant of this name makes.
+    pub fn call_of(variant: &'static str) -> &'static str {
+        match variant {
+            "TagEventSourceMapping" => "TagResource",
+            call => call,
         }
     }
 }

@@ -57,11 +57,16 @@ pub enum LogsStep {
 impl LogsStep {
     /// The API call, which is also the IAM action.
     pub fn call(&self) -> &'static str {
-        match self {
-            Self::PutPolicyStatements { .. } | Self::RemovePolicyStatements { .. } => "PutResourcePolicy",
-            Self::TagLogGroup { .. } => "TagResource",
-            Self::UntagLogGroup { .. } => "UntagResource",
-            step => step.into(),
+        Self::call_of(self.into())
+    }
+
+    /// The call that the variant of this name makes.
+    pub fn call_of(variant: &'static str) -> &'static str {
+        match variant {
+            "PutPolicyStatements" | "RemovePolicyStatements" => "PutResourcePolicy",
+            "TagLogGroup" => "TagResource",
+            "UntagLogGroup" => "UntagResource",
+            call => call,
         }
     }
 }

@@ -11,7 +11,7 @@ mod sns;
 mod sqs;
 mod states;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 pub use archives::*;
 pub use child::*;
@@ -80,6 +80,25 @@ impl Step {
         ];
         all.into_iter().flatten().copied()
     }
+}
+
+/// The IAM actions of all steps that write to AWS: what the rights of the operator are held against.
+pub fn actions() -> BTreeSet<String> {
+    fn of(service: &str, variants: &[&'static str], call: fn(&'static str) -> &'static str) -> Vec<String> {
+        variants.iter().map(|variant| format!("{service}:{}", call(variant))).collect()
+    }
+    [
+        of("events", EventsStep::VARIANTS, |call| call),
+        of("sqs", SqsStep::VARIANTS, SqsStep::call_of),
+        of("lambda", LambdaStep::VARIANTS, LambdaStep::call_of),
+        of("logs", LogsStep::VARIANTS, LogsStep::call_of),
+        of("sns", SnsStep::VARIANTS, SnsStep::call_of),
+        of("states", StatesStep::VARIANTS, StatesStep::call_of),
+        of("iam", IamStep::VARIANTS, |call| call),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 impl fmt::Display for Step {

@@ -62,11 +62,16 @@ impl SnsStep {
 
     /// The API call, which is also the IAM action.
     pub fn call(&self) -> &'static str {
-        match self {
-            Self::SetTopicAttribute { .. } | Self::PutTopicStatement { .. } | Self::RemoveTopicStatement { .. } => "SetTopicAttributes",
-            Self::TagTopic { .. } => "TagResource",
-            Self::UntagTopic { .. } => "UntagResource",
-            step => step.into(),
+        Self::call_of(self.into())
+    }
+
+    /// The call that the variant of this name makes.
+    pub fn call_of(variant: &'static str) -> &'static str {
+        match variant {
+            "SetTopicAttribute" | "PutTopicStatement" | "RemoveTopicStatement" => "SetTopicAttributes",
+            "TagTopic" => "TagResource",
+            "UntagTopic" => "UntagResource",
+            call => call,
         }
     }
 }

@@ -61,9 +61,14 @@ impl SqsStep {
 
     /// The API call, which is also the IAM action.
     pub fn call(&self) -> &'static str {
-        match self {
-            Self::PutStatement { .. } | Self::RemoveStatement { .. } => "SetQueueAttributes",
-            step => step.into(),
+        Self::call_of(self.into())
+    }
+
+    /// The call that the variant of this name makes.
+    pub fn call_of(variant: &'static str) -> &'static str {
+        match variant {
+            "PutStatement" | "RemoveStatement" => "SetQueueAttributes",
+            call => call,
         }
     }
 }

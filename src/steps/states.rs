@@ -35,10 +35,15 @@ pub enum StatesStep {
 impl StatesStep {
     /// The API call, which is also the IAM action.
     pub fn call(&self) -> &'static str {
-        match self {
-            Self::TagStateMachine { .. } => "TagResource",
-            Self::UntagStateMachine { .. } => "UntagResource",
-            step => step.into(),
+        Self::call_of(self.into())
+    }
+
+    /// The call that the variant of this name makes.
+    pub fn call_of(variant: &'static str) -> &'static str {
+        match variant {
+            "TagStateMachine" => "TagResource",
+            "UntagStateMachine" => "UntagResource",
+            call => call,
         }
     }
 }

@@ -1,6 +1,7 @@
 """Journal proxy, part 3: the record of every AWS call, in the order in which they ended, readable per account."""
 import bisect
 import fnmatch
+import os
 import re
 
 import wire
@@ -13,6 +14,7 @@ _ROLE = re.compile(rb"<Arn>arn:[^:]+:sts::(\d{12}):assumed-role/")
 class Journal:
     def __init__(self):
         self._calls, self._per_account, self._roles, self._inflight, self._next = [], {}, {}, {}, 0
+        self._kinds = set()
 
     def account(self, call):
         """A 12-digit access key is the account. Temporary keys belong to the account of their role, learned from AssumeRole."""
@@ -47,7 +49,15 @@ class Journal:
         self._next += 1
         self._calls.append(entry)
         self._per_account.setdefault(account, []).append(entry)
+        self._note(f"{call.service}:{call.op}")
         return entry
+
+    def _note(self, kind):
+        """For the comparison of all calls of a whole run of the tests with the rights that are granted."""
+        if kind not in self._kinds and os.environ.get("TRIBUTARY_ACTIONS"):
+            self._kinds.add(kind)
+            with open(os.environ["TRIBUTARY_ACTIONS"], "a", encoding="utf-8") as file:
+                file.write(kind + "\n")
 
     def _learn(self, body):
         key, role = _ASSUMED.search(body), _ROLE.search(body)

@@ -108,6 +108,8 @@ async fn a_missing_account_a_missing_grant_and_a_missing_consent_each_say_whose_
     let closed = with(spec.clone(), json!({"grants": [{"namespaces": [format!("{}-*", world.namespace)]}]}));
     world.apply_in(None, API, "AwsAccount", &late, json!({"spec": closed})).await;
     told(&world, "EventBus", "a", "AccountNotPermitted", false, &["spec.grants[].namespaces", &world.namespace]).await;
+    world.apply("EventBus", "open", json!({"grants": [{"name": "in", "organizationId": "o-abcdefghij"}]})).await;
+    told(&world, "EventBus", "open", "PrincipalNotPermitted", false, &["spec.grants[0]", "o-abcdefghij", "spec.grants[].principals"]).await;
     world.apply("EventSink", "q", existing(&world, "q")).await;
     world.aws.sqs("CreateQueue", json!({"QueueName": "q"})).await;
     let no_arns = with(spec.clone(), json!({"grants": [{"namespaces": [world.namespace, far]}]}));

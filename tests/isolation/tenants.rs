@@ -377,8 +377,10 @@ async fn no_field_reaches_what_is_another_tenants() {
         let patch = kube::api::Patch::Merge(json!({"spec": {"allowedNamespaces": [a.namespace]}}));
         b.api(kind).patch(name, &kube::api::PatchParams::default(), &patch).await.unwrap();
     }
-    a.ready("EventRule", "try1").await;
-    a.ready("EventSink", "try12").await;
+    for field in ["EventRule.busRef.namespace", "EventSink.sqs.existing.arn"] {
+        let at = all.iter().position(|attempt| attempt.fields == [field]).unwrap();
+        a.ready(all[at].kind, &format!("try{at}")).await;
+    }
     row.end();
 }
 

@@ -16,7 +16,7 @@ use tributary::{
         sqs::{ObservedQueue, ObservedSqs},
         triggers::ObservedTrigger,
     },
-    steps::{ArchiveSettings, EventsStep, InvokeSettings, LambdaStep, LogsStep, SqsStep, Step},
+    steps::{ArchiveSettings, BusSettings, EventsStep, InvokeSettings, LambdaStep, LogsStep, SqsStep, Step},
 };
 
 use super::{FUNCTION_ARN, GROUP_ARN};
@@ -169,7 +169,11 @@ impl Model {
                     return Err("the bus exists".into());
                 }
             }
-            EventsStep::UpdateEventBus { settings, .. } => self.bus.as_mut().ok_or("no bus")?.settings = settings,
+            EventsStep::UpdateEventBus { settings, .. } => {
+                let have = &mut self.bus.as_mut().ok_or("no bus")?.settings;
+                let log = settings.log.clone().or_else(|| have.log.take()).filter(|log| !log.is_off());
+                *have = BusSettings { log, ..settings };
+            }
             EventsStep::DeleteEventBus { .. } if !self.archives.is_empty() => return Err("the bus has archives".into()),
             EventsStep::DeleteEventBus { .. } => drop(self.bus.take().ok_or("no bus")?),
             EventsStep::PutPermission { sid, principal, organization, .. } => {
