@@ -1,5 +1,7 @@
 //! Generated files in the checkout are what the types say. `make generate` writes them.
 
+#![allow(clippy::expect_used)]
+
 use std::{collections::BTreeSet, path::Path};
 
 #[test]

@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BenchlingShorthand, CommonStatus, DeadLetter, DeletionPolicy, ManagementPolicy, SinkRef, Tags};
+use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, SinkRef, Tags};
 
 /// A rule of a bus with its targets. Account and region are those of the bus.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -121,7 +121,19 @@ pub struct Target {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryPolicy>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dead_letter: Option<DeadLetter>,
+    pub dead_letter: Option<TargetDeadLetter>,
+}
+
+/// Where events go that could not be delivered: a standard queue, as an `EventSink` of type `sqs`.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetDeadLetter {
+    /// The sink whose queue takes them. Its policy is kept in the same way as that of a target.
+    pub sink_ref: SinkRef,
+    /// Look into the queue now and then, and tell the error codes of this target's events in status and as an Event. Messages stay
+    /// visible, and each look counts as a receive: not for a queue that has a dead-letter queue itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inspect: bool,
 }
 
 /// Takes values out of the event and puts them into a text.
@@ -186,6 +198,23 @@ pub struct TargetStatus {
     /// What is missing, ready to paste where it is a statement; or the right that the operator lacks to look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliverable_message: Option<String>,
+    /// What lies in its dead-letter queue, as of the last look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letters: Option<DeadLettersStatus>,
+}
+
+/// Events that could not be delivered and wait in a dead-letter queue.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeadLettersStatus {
+    /// Messages in the queue, about, and whoever sent them: a queue may be shared.
+    pub messages: i64,
+    /// With `inspect`: `ERROR_CODE`s of this target's events among some of them (at most ten), with their numbers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub error_codes: BTreeMap<String, i64>,
+    /// Why the codes cannot be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// Whether an event that the rule matches reaches a target.

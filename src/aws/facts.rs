@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::{Session, cache};
 use crate::{
-    delivery::{KeyFacts, RoleFacts, Seen, TargetFacts},
+    delivery::{KeyFacts, RoleFacts, Seen, TargetFacts, letters::Letter},
     resources::names::{self, Arn},
     runtime::halt::{Halt, Reason},
     sinks::{lambda::function_of, policy::statements_of},
@@ -56,6 +56,7 @@ pub struct FactCache {
     targets: Cells<TargetFacts>,
     roles: Cells<RoleFacts>,
     keys: Cells<KeyFacts>,
+    letters: Cells<Vec<Letter>>,
 }
 
 /// The right that was missing: the call, with which a refusal's message begins.
@@ -96,11 +97,12 @@ impl Session {
     }
 
     async fn read_target(&self, arn: &str, service: &str, resource: &str) -> Result<Option<TargetFacts>, Halt> {
-        let found = |policy, key| Some(TargetFacts { policy, key });
+        let found = |policy, key| Some(TargetFacts { policy, key, messages: None });
         Ok(match service {
-            "sqs" => self.queue(resource, false).await?.and_then(|mut queue| {
-                let policy = statements_of(queue.attributes.get("Policy").map(String::as_str).unwrap_or_default());
-                found(policy, queue.attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()))
+            "sqs" => self.queue_now(resource).await?.map(|(_, mut attributes)| TargetFacts {
+                policy: statements_of(attributes.get("Policy").map(String::as_str).unwrap_or_default()),
+                key: attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()),
+                messages: attributes.get("ApproximateNumberOfMessages").and_then(|count| count.parse().ok()),
             }),
             "sns" => self.topic(arn, false).await?.and_then(|mut topic| {
                 let policy = statements_of(topic.attributes.get("Policy").map(String::as_str).unwrap_or_default());
@@ -154,6 +156,12 @@ impl Session {
         let request = self.iam.get_policy_version().policy_arn(arn).version_id(version);
         let document = send!(self, iam, "iam:GetPolicyVersion", request)?.policy_version.and_then(|version| version.document);
         Ok(statements_of(&super::iam::parse(document.as_deref().unwrap_or_default()).to_string()))
+    }
+
+    /// Some of the messages in a dead-letter queue, no older than `age`.
+    pub async fn dead_letters(&self, queue_arn: &str, age: Duration) -> Seen<Vec<Letter>> {
+        let name = queue_arn.rsplit(':').next().unwrap_or_default();
+        self.shared.facts.letters.read(queue_arn, age, || self.letters(name)).await
     }
 
     /// The key and its policy, no older than `age`; `key` is an id, an ARN or an alias.

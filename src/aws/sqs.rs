@@ -1,6 +1,6 @@
 //! Adapter of SQS: reads into `Observed...`, one write per step.
 
-use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use serde_json::Value;
 
 use super::{
@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     api::Tags,
+    delivery::letters::Letter,
     runtime::halt::Halt,
     sinks::sqs::ObservedQueue,
     steps::{QueueAttributes, SqsStep},
@@ -21,28 +22,54 @@ macro_rules! send {
     }};
 }
 
+/// Attributes of a message that `EventBridge` could not deliver.
+const LETTER: [&str; 3] = ["RULE_ARN", "TARGET_ARN", "ERROR_CODE"];
+
+/// Counts of messages change all the time, and nothing that is planned hangs on them.
+fn steady(mut attributes: QueueAttributes) -> QueueAttributes {
+    attributes.retain(|name, _| !name.starts_with("Approximate"));
+    attributes
+}
+
 impl Session {
     /// The queue with all its attributes; with its tags if asked.
     pub async fn queue(&self, name: &str, tags: bool) -> Result<Option<ObservedQueue>, Halt> {
+        let Some((url, attributes)) = self.queue_now(name).await? else { return Ok(None) };
+        let tags = if tags { Some(self.queue_tags(&url).await?) } else { None };
+        Ok(Some(ObservedQueue { name: name.to_owned(), attributes: steady(attributes), tags }))
+    }
+
+    /// URL and attributes, counts of messages among them.
+    pub(super) async fn queue_now(&self, name: &str) -> Result<Option<(String, QueueAttributes)>, Halt> {
         let Some(url) = self.queue_url(name).await? else { return Ok(None) };
-        let attributes = match self.queue_attributes(&url).await {
+        match self.queue_attributes(&url).await {
             Err(error) if error.is_not_found() => {
                 self.shared.queue_urls.lock().await.remove(name);
-                return Ok(None);
+                Ok(None)
             }
-            attributes => attributes?,
+            attributes => Ok(Some((url, attributes?))),
+        }
+    }
+
+    /// Some of the messages in a queue, by their attributes only. They stay visible to others; each look counts as a receive.
+    pub(super) async fn letters(&self, name: &str) -> Result<Option<Vec<Letter>>, Halt> {
+        let Some(url) = self.queue_url(name).await? else { return Ok(None) };
+        let request = self.sqs.receive_message().queue_url(url).max_number_of_messages(10).visibility_timeout(0);
+        let request = LETTER.iter().fold(request, |request, name| request.message_attribute_names(*name));
+        let answer = send!(self, "sqs:ReceiveMessage", request)?;
+        let told = |message: Message| {
+            let mut attributes = message.message_attributes.unwrap_or_default();
+            let [rule_arn, target_arn, code] =
+                LETTER.map(|name| attributes.remove(name).and_then(|value| value.string_value).unwrap_or_default());
+            Letter { rule_arn, target_arn, code }
         };
-        let tags = if tags { Some(self.queue_tags(&url).await?) } else { None };
-        Ok(Some(ObservedQueue { name: name.to_owned(), attributes, tags }))
+        Ok(Some(answer.messages.unwrap_or_default().into_iter().map(told).collect()))
     }
 
     async fn queue_attributes(&self, url: &str) -> Result<QueueAttributes, AwsError> {
         let request = self.sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
         let answer = send!(self, "sqs:GetQueueAttributes", request)?;
-        let attributes = answer.attributes.unwrap_or_default();
-        // Counts of messages change all the time, and nothing of ours hangs on them.
-        let steady = attributes.into_iter().filter(|(name, _)| !name.as_str().starts_with("Approximate"));
-        Ok(steady.map(|(name, value)| (name.as_str().to_owned(), value)).collect())
+        Ok(answer.attributes.unwrap_or_default().into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect())
     }
 
     async fn queue_tags(&self, url: &str) -> Result<Tags, Halt> {

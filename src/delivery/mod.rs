@@ -3,6 +3,7 @@
 //! A rule and a target that are in place prove nothing: EventBridge drops events that it may not deliver, and tells nobody (EventBridge user
 //! guide, "Troubleshooting"). So the resource policy or the role, the key, the target's existence and the dead-letter queue are looked at.
 
+pub mod letters;
 pub mod policy;
 
 use std::collections::BTreeSet;
@@ -48,6 +49,8 @@ pub struct TargetFacts {
     pub policy: Vec<Value>,
     /// The key that it is encrypted with.
     pub key: Option<String>,
+    /// Of a queue: how many messages are in it, about.
+    pub messages: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -3,20 +3,37 @@
 use std::time::Duration;
 
 use crate::{
+    api::DeadLettersStatus,
     aws::Session,
-    delivery::{Facts, KeyFacts, Seen, TargetFacts, Verdict, verdict},
-    resources::names::Arn,
+    delivery::{Facts, KeyFacts, Seen, TargetFacts, letters, verdict},
+    resources::{Looked, names::Arn},
     steps::TargetSettings,
 };
 
-/// A verdict for each target, by its name.
-pub async fn verdicts(session: &Session, source: &str, targets: &[TargetSettings], age: Duration) -> Vec<(String, Verdict)> {
-    let mut verdicts = Vec::with_capacity(targets.len());
+/// Each target's verdict and what lies in its dead-letter queue, by the target's name. `inspected` are those whose queue may be looked into.
+pub async fn looks(session: &Session, source: &str, targets: &[TargetSettings], inspected: &[&str], age: Duration) -> Vec<Looked> {
+    let mut looks = Vec::with_capacity(targets.len());
     for target in targets {
         let facts = facts(session, source, target, age).await;
-        verdicts.push((target.id.clone(), verdict(target, source, &facts)));
+        let letters = letters(session, source, target, &facts, inspected.contains(&target.id.as_str()), age).await;
+        looks.push(Looked { target: target.id.clone(), verdict: verdict(target, source, &facts), dead_letters: letters });
     }
-    verdicts
+    looks
+}
+
+/// `None`: there is no queue, or it was not seen.
+async fn letters(
+    session: &Session,
+    source: &str,
+    target: &TargetSettings,
+    facts: &Facts,
+    inspect: bool,
+    age: Duration,
+) -> Option<DeadLettersStatus> {
+    let Some(Seen::Is(TargetFacts { messages: Some(messages), .. })) = facts.dead_letter else { return None };
+    let queue = target.dead_letter_arn.as_deref()?;
+    let seen = if inspect && messages > 0 { Some(session.dead_letters(queue, age).await) } else { None };
+    Some(letters::status(messages, seen.as_ref(), source, &target.arn))
 }
 
 async fn facts(session: &Session, source: &str, target: &TargetSettings, age: Duration) -> Facts {

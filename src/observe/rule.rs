@@ -3,7 +3,7 @@
 
 use super::{Cloud, Observe, delivery};
 use crate::{
-    api::{EventRule, Identity},
+    api::{EventRule, Identity, Target},
     resources::{Depth, DesiredRule, SeenRule, names::DEFAULT_BUS},
     runtime::halt::Halt,
 };
@@ -31,7 +31,9 @@ impl Observe for EventRule {
             }
         }
         if let Some(desired) = desired {
-            seen.verdicts = delivery::verdicts(&session, &identity.arn, &desired.targets, cloud.fact_age).await;
+            let inspects = |target: &&Target| target.dead_letter.as_ref().is_some_and(|queue| queue.inspect);
+            let inspected: Vec<_> = self.spec.targets.iter().filter(inspects).map(|target| target.name.as_str()).collect();
+            seen.looks = delivery::looks(&session, &identity.arn, &desired.targets, &inspected, cloud.fact_age).await;
         }
         Ok((seen != SeenRule::default()).then_some(seen))
     }

@@ -12,11 +12,14 @@ const TYPE: &str = "Deliverable";
 
 /// Takes the verdicts of this pass into status, where there are any; and says of the rule as a whole what follows.
 pub fn tell(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
-    let verdicts = report.observed.map(|observed| observed.verdicts.as_slice()).unwrap_or_default();
+    let looks = report.observed.map(|observed| observed.looks.as_slice()).unwrap_or_default();
     let mut refused = None;
-    for (name, verdict) in verdicts {
-        let Some(target) = status.targets.iter_mut().find(|target| target.name == *name) else { continue };
-        let (deliverable, message) = match verdict {
+    for look in looks {
+        let Some(target) = status.targets.iter_mut().find(|target| target.name == look.target) else { continue };
+        if look.dead_letters.is_some() {
+            target.dead_letters.clone_from(&look.dead_letters);
+        }
+        let (deliverable, message) = match &look.verdict {
             Verdict::Yes => (Deliverable::Yes, None),
             Verdict::No { reason, message } => {
                 refused.get_or_insert(*reason);

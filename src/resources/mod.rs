@@ -25,7 +25,7 @@ pub use guarded::{Guarded, Outline};
 use k8s_openapi::jiff::Timestamp;
 use kube::CustomResourceExt;
 pub use replay::{DesiredReplay, ObservedReplay};
-pub use rule::{DesiredRule, ObservedRule, SeenRule};
+pub use rule::{DesiredRule, Looked, ObservedRule, SeenRule};
 use serde::{Serialize, de::DeserializeOwned};
 pub use sink::{DesiredSink, ObservedSink};
 pub use subscription::{DesiredSubscription, ObservedSubscription, owner_of};

@@ -7,11 +7,11 @@ use serde::Serialize;
 use super::{Managed, PlanContext, Report, Tiding, View, deliverable, key_of, names, ownership, subscription::owner_of};
 use crate::{
     api::{
-        BusKind, CommonStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, ResourceStatus, RuleState,
-        Tags, Target, TargetStatus,
+        BusKind, CommonStatus, DeadLettersStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy,
+        ResourceStatus, RuleState, Tags, Target, TargetStatus,
     },
     benchling,
-    delivery::Verdict,
+    delivery::{Verdict, letters},
     runtime::halt::{Halt, Reason},
     sinks::reach,
     steps::{EventsStep, RuleSettings, Step, TargetSettings},
@@ -58,7 +58,16 @@ pub struct ObservedRule {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SeenRule {
     pub rule: Option<ObservedRule>,
-    pub verdicts: Vec<(String, Verdict)>,
+    pub looks: Vec<Looked>,
+}
+
+/// What delivery to one target looks like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Looked {
+    /// Its name.
+    pub target: String,
+    pub verdict: Verdict,
+    pub dead_letters: Option<DeadLettersStatus>,
 }
 
 impl EventRule {
@@ -288,6 +297,7 @@ impl Managed for EventRule {
                     message: desired.waiting.get(&target.name).cloned().or(failed),
                     deliverable: judged.and_then(|t| t.deliverable),
                     deliverable_message: judged.and_then(|t| t.deliverable_message.clone()),
+                    dead_letters: old.and_then(|t| t.dead_letters.clone()).filter(|_| target.dead_letter.is_some()),
                 }
             })
             .collect();
@@ -296,7 +306,13 @@ impl Managed for EventRule {
     }
 
     fn tidings(&self, before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<Tiding> {
-        super::new_warnings(&before.warnings, &now.warnings)
+        let mut tidings = super::new_warnings(&before.warnings, &now.warnings);
+        for target in &now.targets {
+            let old = before.targets.iter().find(|old| old.name == target.name).and_then(|old| old.dead_letters.as_ref());
+            let news = letters::news(&target.name, old, target.dead_letters.as_ref());
+            tidings.extend(news.map(|message| Tiding { reason: "DeadLettered", message }));
+        }
+        tidings
     }
 }
 

@@ -327,6 +327,11 @@ pub const FEATURES: &[Feature] = &[
         )],
     },
     Feature {
+        name: "dead-letter-inspection",
+        about: "`deadLetter.inspect` of a target: the error codes in its dead-letter queue",
+        statements: &[calls("DeadLetters", &["sqs:ReceiveMessage"], &["arn:{partition}:sqs:{region}:{account}:{prefix}*"])],
+    },
+    Feature {
         name: "keys",
         about: "`kmsKeyId` of a bus: EventBridge asks who sets it for these",
         statements: &[asked_by_aws(

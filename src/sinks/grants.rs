@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use wildmatch::WildMatch;
 
 use crate::{
-    api::{DeadLetter, EventSink, GrantStatus, SinkRef, Target},
+    api::{EventSink, GrantStatus, SinkRef, Target},
     resources::{Managed, Settings, View, matches},
 };
 
@@ -57,14 +57,13 @@ pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
     let mut sources = BTreeSet::new();
     let is_me =
         |from: Option<&str>, reference: &SinkRef| reference.name == name && reference.namespace.as_deref().or(from) == Some(namespace);
-    let is_dead_letter = |from: Option<&str>, dead_letter: Option<&DeadLetter>| dead_letter.is_some_and(|d| is_me(from, &d.sink_ref));
     // A reference that the sink does not consent to gives no grant.
     let consents = |from: &str| from == namespace || matches(&sink.spec.allowed_namespaces, from);
     view.each_rule(|rule| {
         let from = rule.metadata.namespace.as_deref();
         // With a role, only dead letters need a statement: those come from the service itself.
         let sends = |t: &Target| sink.spec.role_arn.is_none() && is_me(from, &t.sink_ref);
-        let refers = rule.spec.targets.iter().any(|t| sends(t) || is_dead_letter(from, t.dead_letter.as_ref()));
+        let refers = rule.spec.targets.iter().any(|t| sends(t) || t.dead_letter.as_ref().is_some_and(|queue| is_me(from, &queue.sink_ref)));
         if refers
             && consents(from.unwrap_or_default())
             && let Some(arn) = arn_of(rule, view)
@@ -74,7 +73,7 @@ pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
     });
     view.each_bus(|bus| {
         let from = bus.metadata.namespace.as_deref();
-        if is_dead_letter(from, bus.spec.dead_letter.as_ref())
+        if bus.spec.dead_letter.as_ref().is_some_and(|queue| is_me(from, &queue.sink_ref))
             && consents(from.unwrap_or_default())
             && let Some(arn) = arn_of(bus, view)
         {

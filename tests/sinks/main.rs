@@ -12,6 +12,7 @@ mod common;
 
 mod admission;
 mod deliverable;
+mod letters;
 mod proof;
 mod roles;
 mod scenarios;
