@@ -375,7 +375,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{resources::Settings, runtime::halt::Class};
+    use crate::{api::Deliverable, resources::Settings, runtime::halt::Class};
 
     /// `HTTP 200` with failed entries: the target that AWS named is not in place, the others are.
     #[test]
@@ -413,5 +413,12 @@ mod tests {
         rule.report(&mut status, &report);
         assert_eq!(status.targets_ready.as_deref(), Some("1/2"));
         assert_eq!(status.targets.iter().map(|t| (t.name.as_str(), t.ready)).collect::<Vec<_>>(), [("good", true), ("bad", false)]);
+        // A verdict is of one destination: another one under the same name has none yet.
+        for target in &mut status.targets {
+            target.deliverable = Some(Deliverable::Yes);
+        }
+        status.targets[1].arn = Some("another".into());
+        rule.report(&mut status, &report);
+        assert_eq!(status.targets.iter().map(|t| t.deliverable).collect::<Vec<_>>(), [Some(Deliverable::Yes), None]);
     }
 }

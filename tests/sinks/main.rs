@@ -14,6 +14,7 @@ mod admission;
 mod deliverable;
 mod letters;
 mod proof;
+mod revoked;
 mod roles;
 mod scenarios;
 mod targets;
