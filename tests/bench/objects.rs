@@ -31,7 +31,7 @@ fn account(endpoint: &str) -> Value {
             "accountId": ACCOUNT, "region": REGION, "endpoint": endpoint,
             "credentials": {"secretRef": {"name": "bench-keys"}},
             "defaultTags": {"team": "integrations"},
-            "grants": [{"namespaces": [NAMESPACE], "arns": [format!("arn:aws:lambda:{REGION}:{ACCOUNT}:*")]}],
+            "grants": [{"namespaces": [NAMESPACE], "arns": [format!("arn:aws:*:{REGION}:{ACCOUNT}:*")]}],
         },
     })
 }

@@ -66,6 +66,8 @@ pub async fn waiting(cluster: &Cluster, settings: &Settings, report: &mut Report
     operator.stop().await
 }
 
+const FULL_SWEEP: Duration = Duration::from_secs(10);
+
 /// The spec of the sink of this number.
 type SinkSpec = fn(usize) -> Value;
 
@@ -81,6 +83,19 @@ fn log_group(_: usize) -> Value {
     json!({"logGroup": {"managed": {}}, "deletionPolicy": "Delete"})
 }
 
+fn topic(_: usize) -> Value {
+    json!({"sns": {"managed": {}}, "deletionPolicy": "Delete"})
+}
+
+/// Reached by a role, as all others of those are.
+fn state_machine(n: usize) -> Value {
+    json!({"stateMachine": {"existing": {"arn": format!("arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:work-{n}")}}})
+}
+
+fn stream(n: usize) -> Value {
+    json!({"kinesis": {"existing": {"arn": format!("arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/stream-{n}")}}})
+}
+
 async fn with_sinks(client: &Client, url: &str, spec: SinkSpec) -> Result<()> {
     objects::prepare(client, url).await?;
     objects::create_kind(client, "EventBus", std::iter::once(json!({"metadata": {"name": "bus"}, "spec": {}}))).await?;
@@ -94,24 +109,93 @@ async fn with_sinks(client: &Client, url: &str, spec: SinkSpec) -> Result<()> {
 }
 
 pub async fn sinks(cluster: &Cluster, settings: &Settings, report: &mut Report) -> Result<()> {
-    let kinds: [(&str, SinkSpec, [&'static str; 2]); 3] = [
-        ("sqs", queue, ["EventBridge calls per rule, sink sqs", "  other services' calls per rule, sink sqs"]),
-        ("lambda", function, ["EventBridge calls per rule, sink lambda", "  other services' calls per rule, sink lambda"]),
-        ("logGroup", log_group, ["EventBridge calls per rule, sink logGroup", "  other services' calls per rule, sink logGroup"]),
+    let kinds: [(&str, SinkSpec, [&'static str; 3]); 6] = [
+        (
+            "sqs",
+            queue,
+            [
+                "EventBridge calls per rule, sink sqs",
+                "  other services' calls per rule, sink sqs",
+                "  other services' calls per sink and full sweep, sink sqs",
+            ],
+        ),
+        (
+            "lambda",
+            function,
+            [
+                "EventBridge calls per rule, sink lambda",
+                "  other services' calls per rule, sink lambda",
+                "  other services' calls per sink and full sweep, sink lambda",
+            ],
+        ),
+        (
+            "logGroup",
+            log_group,
+            [
+                "EventBridge calls per rule, sink logGroup",
+                "  other services' calls per rule, sink logGroup",
+                "  other services' calls per sink and full sweep, sink logGroup",
+            ],
+        ),
+        (
+            "sns",
+            topic,
+            [
+                "EventBridge calls per rule, sink sns",
+                "  other services' calls per rule, sink sns",
+                "  other services' calls per sink and full sweep, sink sns",
+            ],
+        ),
+        (
+            "stateMachine",
+            state_machine,
+            [
+                "EventBridge calls per rule, sink stateMachine",
+                "  other services' calls per rule, sink stateMachine",
+                "  other services' calls per sink and full sweep, sink stateMachine",
+            ],
+        ),
+        (
+            "kinesis",
+            stream,
+            [
+                "EventBridge calls per rule, sink kinesis",
+                "  other services' calls per rule, sink kinesis",
+                "  other services' calls per sink and full sweep, sink kinesis",
+            ],
+        ),
     ];
     for (name, spec, figures) in kinds {
         let standin = StandIn::start(Options { latency: settings.latency, throttle: None }).await?;
         say(&format!("sinks: {RULES} rules on {} sinks of type {name}", RULES / PER_SINK));
         with_sinks(&cluster.admin, &standin.url, spec).await?;
         let rules = Rules::shall(&cluster.admin, false).await?;
-        let flags = ["--quota", "0", "--permission-settle-seconds", "0", "--grant-grace-seconds", "0"].map(str::to_owned);
+        let flags = [
+            "--quota",
+            "0",
+            "--permission-settle-seconds",
+            "0",
+            "--grant-grace-seconds",
+            "0",
+            "--sweep-seconds",
+            "5",
+            "--full-sweep-seconds",
+            "10",
+        ];
+        let flags = flags.map(str::to_owned);
         let operator = Operator::start(cluster, &format!("sink-{name}"), &settings.log, &flags)?;
         rules.wait().await?;
         let calls: Log = standin.log().between(operator.started, Instant::now());
         let events = calls.of(Service::Events).len();
         report.figure(figures[0], count(events) / count(RULES), "", Some(2.1));
         report.figure(figures[1], count(calls.len() - events) / count(RULES), "", None);
-        report.detail(&format!("sink {name}"), json!(calls.by_operation()));
+        // Sinks and proof of delivery together; two whole full sweeps.
+        let from = Instant::now();
+        tokio::time::sleep(2 * FULL_SWEEP).await;
+        let swept = standin.log().between(from, Instant::now());
+        let others = swept.len() - swept.of(Service::Events).len();
+        report.figure(figures[2], count(others) / count(2 * (RULES / PER_SINK)), "", None);
+        report.detail(&format!("sink {name}"), json!({"create": calls.by_operation(), "two full sweeps": swept.by_operation()}));
         let gone = Rules::shall(&cluster.admin, true).await?;
         objects::delete(&cluster.admin).await?;
         gone.wait().await?;

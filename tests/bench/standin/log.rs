@@ -11,6 +11,9 @@ pub enum Service {
     Sqs,
     Lambda,
     Logs,
+    States,
+    Iam,
+    Sns,
     Sts,
 }
 
@@ -19,8 +22,17 @@ impl Service {
         match self {
             Self::Events | Self::Logs => "application/x-amz-json-1.1",
             Self::Lambda => "application/json",
-            Self::Sqs => "application/x-amz-json-1.0",
-            Self::Sts => "text/xml",
+            Self::Sqs | Self::States => "application/x-amz-json-1.0",
+            Self::Iam | Self::Sns | Self::Sts => "text/xml",
+        }
+    }
+
+    /// Services that speak forms are told apart by the version of their API.
+    pub fn of_version(version: Option<&str>) -> Self {
+        match version {
+            Some("2010-05-08") => Self::Iam,
+            Some("2010-03-31") => Self::Sns,
+            _ => Self::Sts,
         }
     }
 }

@@ -5,10 +5,11 @@ mod events;
 mod lambda;
 mod log;
 mod logs;
+mod query;
 mod sqs;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -61,6 +62,8 @@ struct Shared {
     sqs: Mutex<sqs::Queues>,
     lambda: Mutex<lambda::Functions>,
     logs: Mutex<logs::Logs>,
+    roles: Mutex<query::Roles>,
+    topics: Mutex<query::Topics>,
     /// When the calls of the last second were let in.
     admitted: Mutex<VecDeque<Instant>>,
     in_flight: AtomicUsize,
@@ -87,6 +90,8 @@ impl StandIn {
             sqs: Mutex::new(sqs::Queues::new(&url)),
             lambda: Mutex::default(),
             logs: Mutex::default(),
+            roles: Mutex::default(),
+            topics: Mutex::default(),
             admitted: Mutex::default(),
             in_flight: AtomicUsize::new(0),
         });
@@ -148,7 +153,14 @@ impl Shared {
             Service::Sqs => lock(&self.sqs).call(op, &request),
             Service::Logs => lock(&self.logs).call(op, &request),
             Service::Lambda => lock(&self.lambda).call(op, path, &request),
-            Service::Sts => Ok(Value::Null),
+            Service::Iam => lock(&self.roles).call(op, &query::form(body)).map(Value::String),
+            Service::Sns => lock(&self.topics).call(op, &query::form(body)).map(Value::String),
+            // An existing state machine is there, and nothing else is asked of it.
+            Service::States => Ok(
+                json!({"stateMachineArn": request["stateMachineArn"], "name": "m", "definition": "{}", "roleArn": "r", "type": "STANDARD",
+                "creationDate": 0, "status": "ACTIVE"}),
+            ),
+            Service::Sts => Ok(Value::String(caller_identity())),
         }
     }
 }
@@ -159,12 +171,14 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let (method, path) = (request.method().as_str().to_owned(), request.uri().path().to_owned());
     let body = to_bytes(request.into_body(), LARGEST_BODY).await.unwrap_or_default();
+    let form = if target.is_empty() { query::form(&body) } else { BTreeMap::new() };
     let (service, op) = match target.split_once('.') {
         Some(("AWSEvents", op)) => (Service::Events, op),
         Some(("AmazonSQS", op)) => (Service::Sqs, op),
         Some(("Logs_20140328", op)) => (Service::Logs, op),
+        Some(("AWSStepFunctions", op)) => (Service::States, op),
         None if path.starts_with("/2015-03-31/") => (Service::Lambda, lambda::operation(&method, &path)),
-        _ => (Service::Sts, "GetCallerIdentity"),
+        _ => (Service::of_version(form.get("Version").map(String::as_str)), form.get("Action").map(String::as_str).unwrap_or_default()),
     };
     let throttled = shared.throttled(service, at);
     tokio::time::sleep_until((at + shared.options.latency).into()).await;
@@ -178,7 +192,12 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 
 fn respond(service: Service, result: std::result::Result<Value, Refusal>) -> Response {
     let (status, kind, body) = match result {
-        Ok(_) if service == Service::Sts => (StatusCode::OK, "text/xml", caller_identity()),
+        Ok(Value::String(xml)) => (StatusCode::OK, service.content_type(), xml),
+        Err(Refusal { code, message }) if service.content_type() == "text/xml" => {
+            let body =
+                format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>");
+            (StatusCode::NOT_FOUND, "text/xml", body)
+        }
         Ok(answer) => (StatusCode::OK, service.content_type(), answer.to_string()),
         Err(Refusal { code, message }) => {
             let status = if service == Service::Lambda { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
