@@ -73,6 +73,26 @@ class Benchling(unittest.TestCase):
         status, page = self.token(tenant="nobody", basic=pair)
         self.assertEqual((status, page[:9]), (404, b"<!doctype"))
 
+    def test_list_events(self):
+        app = self.app()
+        bearer = {"authorization": "Bearer " + self.token(basic=(app["clientId"], app["clientSecret"]))[1]["access_token"]}
+
+        def listed(query):
+            status, _, answer = aws.request(f"{self.url}/{self.tenant}/api/v2/events?{query}", "GET", None, bearer)
+            return status, json.loads(answer)
+        ids = self.emu("events", tenant=self.tenant, count=5, **{"from": "2026-11-01T00:00:00Z"})["ids"]
+        self.emu("events", tenant=self.tenant, events=[{"id": "evt_x", "eventType": "v2.entry.created", "createdAt": "2026-10-31T00:00:00+00:00"}])
+        status, first = listed("pageSize=3&createdAt.gte=2026-11-01T00:00:01Z")
+        self.assertEqual((status, [e["id"] for e in first["events"]]), (200, ids[1:4]))
+        second = listed(f"pageSize=3&createdAt.gte=2026-11-01T00:00:01Z&nextToken={first['nextToken']}")[1]
+        self.assertEqual(([e["id"] for e in second["events"]], second["nextToken"]), (ids[4:], ""))
+        self.assertEqual([e["id"] for e in listed(f"startingAfter={ids[3]}")[1]["events"]], [ids[4], "evt_x"])
+        self.assertEqual([e["id"] for e in listed("eventTypes=v2.entry.created")[1]["events"]], ["evt_x"])
+        for wrong in ("pageSize=101", "createdAt.gte=yesterday", "startingAfter=nobody", "until=now"):
+            self.assertEqual(listed(wrong)[0], 400, wrong)
+        bearer["authorization"] = "Bearer no"
+        self.assertEqual(listed("")[0], 401)
+
     def test_the_sdk_accepts_what_is_good_and_nothing_else(self):
         app = self.app()
         good = [self.signed(app), self.signed(app, skewSeconds=-290), self.signed(app, channel="app_signals", message={"type": "v2.canvas.created"})]

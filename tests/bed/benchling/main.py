@@ -19,12 +19,13 @@ from hypercorn.config import Config
 import apps
 import faults
 import keys
+import listing
 import tokens
 import webhooks
 from http_ import Answer, Request, error
 
 # One line a part. Faults come first: they decide before anybody looks.
-PARTS = (faults, apps, tokens, keys, webhooks)
+PARTS = (faults, apps, tokens, keys, webhooks, listing)
 
 ROUTES = [(method, re.compile(pattern), handler) for part in PARTS for method, pattern, handler in part.ROUTES]
 BEFORE = [part.before for part in PARTS if hasattr(part, "before")]
