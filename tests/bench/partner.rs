@@ -189,7 +189,11 @@ pub async fn sinks(cluster: &Cluster, settings: &Settings, report: &mut Report) 
         let events = calls.of(Service::Events).len();
         report.figure(figures[0], count(events) / count(RULES), "", Some(2.1));
         report.figure(figures[1], count(calls.len() - events) / count(RULES), "", None);
-        // Sinks and proof of delivery together; two whole full sweeps.
+        operator.stop().await?;
+        // Sinks and proof of delivery together; two whole sweeps, each a full one.
+        let sweeps = ["--quota", "0", "--sweep-seconds", "10", "--full-sweep-seconds", "9"].map(str::to_owned);
+        let operator = Operator::start(cluster, &format!("sweep-{name}"), &settings.log, &sweeps)?;
+        tokio::time::sleep(FULL_SWEEP / 2).await;
         let from = Instant::now();
         tokio::time::sleep(2 * FULL_SWEEP).await;
         let swept = standin.log().between(from, Instant::now());
