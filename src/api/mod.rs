@@ -6,6 +6,7 @@
 #![allow(clippy::duplicated_attributes)]
 
 mod account;
+mod api_destination;
 mod archive;
 mod benchling_shorthand;
 mod bus;
@@ -23,6 +24,7 @@ mod state_machine;
 mod subscription;
 
 pub use account::*;
+pub use api_destination::*;
 pub use archive::*;
 pub use benchling_shorthand::*;
 pub use bus::*;

@@ -36,44 +36,6 @@ pub struct ExistingBus {
     pub arn: String,
 }
 
-/// An API destination of EventBridge: an HTTPS endpoint behind a connection.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ApiDestinationSink {
-    pub existing: ExistingApiDestination,
-    /// What is added to each request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub http: Option<HttpParameters>,
-}
-
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExistingApiDestination {
-    /// Must be allowed by a grant of the `AwsAccount`.
-    #[schemars(
-        length(max = 400),
-        regex(pattern = r"^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:api-destination/[.\-_A-Za-z0-9]+(/[A-Za-z0-9-]+)?$")
-    )]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("arn is immutable: make another EventSink"))]
-    pub arn: String,
-}
-
-/// Values may be JSON paths into the event, such as `$.detail.id`. No secrets: those belong into the connection.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct HttpParameters {
-    #[serde(default, skip_serializing_if = "super::Tags::is_empty")]
-    #[schemars(extend("maxProperties" = 100))]
-    pub headers: super::Tags,
-    #[serde(default, skip_serializing_if = "super::Tags::is_empty")]
-    #[schemars(extend("maxProperties" = 100))]
-    pub query: super::Tags,
-    /// One for each `*` in the URL of the API destination, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 20))]
-    pub path: Vec<String>,
-}
-
 /// A stream of Amazon Kinesis Data Streams.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]

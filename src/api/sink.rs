@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountRef, ApiDestinationSink, ArnSink, CommonStatus, DeletionPolicy, EcsTaskSink, EventBusSink, FirehoseSink, GrantStatus,
+    AccountRef, ApiDestinationSink, ArnSink, CommonStatus, ConnectionStatus, DeletionPolicy, EcsTaskSink, EventBusSink, FirehoseSink, GrantStatus,
     InvocationRole, KinesisSink, LambdaSink, LogGroupSink, ManagementPolicy, SnsSink, SqsSink, StateMachineSink,
 };
 
@@ -35,9 +35,9 @@ use super::{
     validation = Rule::new("has(self.sqs) == has(oldSelf.sqs) && has(self.lambda) == has(oldSelf.lambda) && has(self.logGroup) == has(oldSelf.logGroup) && has(self.sns) == has(oldSelf.sns) && has(self.stateMachine) == has(oldSelf.stateMachine) && has(self.eventBus) == has(oldSelf.eventBus) && has(self.apiDestination) == has(oldSelf.apiDestination) && has(self.kinesis) == has(oldSelf.kinesis) && has(self.firehose) == has(oldSelf.firehose) && has(self.ecsTask) == has(oldSelf.ecsTask)").message("the type of destination is immutable: make another EventSink"),
     validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("accountRef is immutable"),
     validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("region is immutable"),
-    validation = Rule::new("self.permissions != 'External' || !(has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed))").message("permissions: External is for what exists; the policy of what is managed is kept by the operator"),
+    validation = Rule::new("self.permissions != 'External' || !(has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed) || has(self.apiDestination) && has(self.apiDestination.managed))").message("permissions: External is for what exists; the policy of what is managed is kept by the operator"),
     validation = Rule::new("self.permissions != 'External' || !(has(self.lambda) && has(self.lambda.onFailure))").message("permissions: External asks Lambda nothing, so onFailure cannot be kept: leave it out, and let who owns the function set it"),
-    validation = Rule::new("!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed)").message("deletionPolicy: Delete is for what is managed; what exists is never deleted"),
+    validation = Rule::new("!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed) || has(self.apiDestination) && has(self.apiDestination.managed)").message("deletionPolicy: Delete is for what is managed; what exists is never deleted"),
     validation = Rule::new("!has(self.roleArn) || !has(self.logGroup)").message("EventBridge takes no role for a log group: leave roleArn out; the operator keeps a log resource policy instead"),
     validation = Rule::new("!has(self.invocationRole) || !(has(self.sqs) || has(self.lambda) || has(self.logGroup))").message("invocationRole is for destinations that EventBridge reaches through a role; for this one the operator keeps a statement in the target's policy"),
     validation = Rule::new("!has(self.invocationRole) || !has(self.roleArn)").message("set roleArn for a role that exists, or invocationRole for one that the operator makes, not both"),
@@ -103,7 +103,7 @@ pub struct EventSinkSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub allowed_namespaces: Vec<String>,
-    /// Left out: `Retain`, for queues and log groups hold data.
+    /// Left out: `Retain`, for queues and log groups hold data; `Delete` for a managed API destination, which can be made again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
     #[serde(default)]
@@ -140,6 +140,12 @@ pub struct EventSinkStatus {
     /// The role that the operator made for a managed state machine, in the same way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_role_arn: Option<String>,
+    /// ARN of the managed API destination, which AWS makes up: the target that rules put.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_destination_arn: Option<String>,
+    /// The connection of a managed API destination.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<ConnectionStatus>,
     /// The failure destination that the operator gave to the function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure_arn: Option<String>,

@@ -173,6 +173,14 @@ impl Session {
             EventsStep::CreateArchive { .. } | EventsStep::UpdateArchive { .. } | EventsStep::DeleteArchive { .. } => {
                 self.apply_archive(step).await?;
             }
+            EventsStep::DeleteConnection { .. }
+            | EventsStep::CreateApiDestination { .. }
+            | EventsStep::UpdateApiDestination { .. }
+            | EventsStep::DeleteApiDestination { .. } => self.apply_destination(step).await?,
+            // They need secret values, and come by another way.
+            EventsStep::CreateConnection { .. } | EventsStep::UpdateConnection { .. } => {
+                return Err(Halt::transient("a connection is written with its secret values only"));
+            }
             EventsStep::StartReplay { name, settings } => self.start_replay(name, settings).await?,
             EventsStep::CancelReplay { name } => self.cancel_replay(name).await?,
             EventsStep::PutRule { bus, name, settings, tags } => self.put_rule(bus, name, settings, tags.as_ref()).await?,

@@ -13,7 +13,7 @@ use crate::{
     resources::names::{self, Arn},
     runtime::halt::{Halt, Reason},
     sinks::{lambda::function_of, policy::statements_of},
-    steps::{LogsStep, StatesStep, Step},
+    steps::{EventsStep, LogsStep, StatesStep, Step},
 };
 
 /// How long a look may take; a service that is not reached from here, such as IAM from a closed network, takes longer.
@@ -46,6 +46,10 @@ impl<T: Clone> Cells<T> {
         seen.await.map_or(Seen::Later, |seen: Arc<Seen<T>>| (*seen).clone())
     }
 
+    async fn forget_of(&self, part: &str) {
+        self.0.lock().await.retain(|key, _| !key.contains(part));
+    }
+
     async fn forget(&self, key: &str) {
         self.0.lock().await.remove(key);
     }
@@ -76,7 +80,7 @@ impl Session {
     pub async fn target_facts(&self, arn: &str, age: Duration) -> Option<Seen<TargetFacts>> {
         let parsed = Arn::parse(arn).filter(|parsed| parsed.account_id == self.caller.account_id)?;
         let (service, resource) = (parsed.service, parsed.resource);
-        if !matches!(service, "sqs" | "sns" | "lambda" | "logs" | "states" | "events") || resource.starts_with("api-destination/") {
+        if !matches!(service, "sqs" | "sns" | "lambda" | "logs" | "states" | "events") {
             return None;
         }
         let seen = self.shared.facts.targets.read(arn, age, || self.read_target(arn, service, resource)).await;
@@ -97,7 +101,7 @@ impl Session {
     }
 
     async fn read_target(&self, arn: &str, service: &str, resource: &str) -> Result<Option<TargetFacts>, Halt> {
-        let found = |policy, key| Some(TargetFacts { policy, key, messages: None });
+        let found = |policy, key| Some(TargetFacts { policy, key, ..TargetFacts::default() });
         Ok(match service {
             "sqs" => self.queue_now(resource).await?.map(|(_, mut attributes)| TargetFacts {
                 policy: statements_of(attributes.get("Policy").map(String::as_str).unwrap_or_default()),
@@ -114,8 +118,23 @@ impl Session {
                 self.log_group(name, arn, false, false).await?.and_then(|_| found(vec![], None))
             }
             "states" => self.state_machine(arn, false).await?.and_then(|_| found(vec![], None)),
+            "events" if resource.starts_with("api-destination/") => self.read_destination(arn, resource).await?,
             _ => self.bus(resource.trim_start_matches("event-bus/")).await?.and_then(|_| found(vec![], None)),
         })
+    }
+
+    /// One that was made again has another ARN: the target then names nothing.
+    async fn read_destination(&self, arn: &str, resource: &str) -> Result<Option<TargetFacts>, Halt> {
+        let name = |resource: &str| resource.split('/').nth(1).unwrap_or_default().to_owned();
+        let Some(destination) = self.api_destination(&name(resource)).await?.filter(|found| found.arn.starts_with(arn)) else {
+            return Ok(None);
+        };
+        let connection = Arn::parse(&destination.connection_arn).map(|arn| name(arn.resource)).unwrap_or_default();
+        let unauthorized = match self.connection(&connection).await? {
+            Some(connection) => Some(connection.state).filter(|state| !matches!(state.as_str(), "AUTHORIZED" | "ACTIVE")),
+            None => Some("gone".to_owned()),
+        };
+        Ok(Some(TargetFacts { unauthorized, ..TargetFacts::default() }))
     }
 
     /// Who may assume the role, and what it may, no older than `age`.
@@ -212,6 +231,14 @@ impl Session {
             }
             Step::States(StatesStep::DeleteStateMachine { arn }) => facts.targets.forget(arn).await,
             Step::Iam(step) => facts.roles.forget(step.role()).await,
+            // An ARN that AWS made up is not told by the step.
+            Step::Events(
+                EventsStep::CreateConnection { .. }
+                | EventsStep::UpdateConnection { .. }
+                | EventsStep::CreateApiDestination { .. }
+                | EventsStep::UpdateApiDestination { .. }
+                | EventsStep::DeleteApiDestination { .. },
+            ) => facts.targets.forget_of(":api-destination/").await,
             Step::Logs(_) | Step::States(_) | Step::Events(_) | Step::Child(_) => {}
         }
     }

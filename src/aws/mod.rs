@@ -5,6 +5,7 @@
 mod archives;
 mod breaker;
 mod cache;
+mod connections;
 mod error;
 mod events;
 mod facts;

@@ -51,6 +51,8 @@ pub struct TargetFacts {
     pub key: Option<String>,
     /// Of a queue: how many messages are in it, about.
     pub messages: Option<u64>,
+    /// Of an API destination: the state of its connection, in AWS's word, if that is not authorised.
+    pub unauthorized: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -134,6 +136,10 @@ pub fn verdict(target: &TargetSettings, source: &str, facts: &Facts) -> Verdict 
         // For a target that only a role reaches it is enough that the role may.
         Some(Seen::Unseen(right)) if target.role_arn.is_none() => Verdict::unseen(&target.arn, right),
         Some(Seen::Later) => Verdict::Later,
+        Some(Seen::Is(TargetFacts { unauthorized: Some(state), .. })) => Verdict::no(
+            "ConnectionNotAuthorized",
+            format!("the connection of {} is {state}: no request is sent. See the sink's conditions, or the connection in AWS", target.arn),
+        ),
         _ => Verdict::Yes,
     };
     let entry = match (&target.role_arn, arn.service) {

@@ -85,7 +85,10 @@ impl Cloud<'_> {
         }
         let session = self.session(Depth::Owner).await?;
         let answer = match step {
-            Step::Events(step) => session.apply_events(step).await,
+            Step::Events(step) => match step.secrets() {
+                Some(refs) => session.apply_connection(step, &self.secrets.values_of(refs).await?).await,
+                None => session.apply_events(step).await,
+            },
             Step::Sqs(step) => session.apply_sqs(step).await,
             Step::Lambda(step) => session.apply_lambda(step).await,
             Step::Logs(step) => session.apply_logs(step).await,

@@ -7,9 +7,10 @@ use crate::{
     api::{EventSink, Identity, Permissions},
     aws::Session,
     resources::{Depth, DesiredSink, ObservedSink, names},
-    runtime::halt::Halt,
+    runtime::halt::{Halt, Reason},
     sinks::{
         Desired, Observed, Type,
+        api_destination::ObservedApiDestination,
         by_role::ObservedByRole,
         grants::{self, Grants},
         lambda::{self, ObservedLambda},
@@ -50,6 +51,9 @@ impl Observe for EventSink {
             Type::Sns => look.topic().await.map(|sns| Some(Observed::Sns(sns))),
             Type::StateMachine if self.spec.state_machine.as_ref().is_some_and(|machine| machine.managed.is_some()) => {
                 look.state_machine().await.map(|machine| Some(Observed::StateMachine(Box::new(machine))))
+            }
+            Type::ApiDestination if self.managed_api().is_some() => {
+                look.api_destination().await.map(|api| Some(Observed::ApiDestination(Box::new(api))))
             }
             _ => look.by_role().await.map(|by| Some(Observed::ByRole(by))),
         }
@@ -140,6 +144,20 @@ impl Look<'_> {
         Ok(ObservedStateMachine { machine, execution_role: self.role(wanted.or(known)).await?, by: self.by_role().await? })
     }
 
+    async fn api_destination(&self) -> Result<ObservedApiDestination, Halt> {
+        let (session, name) = (&self.session, &self.identity.name);
+        let (connection, destination) = (session.connection(name).await?, session.api_destination(name).await?);
+        let secrets = match self.target {
+            Some(Desired::ApiDestination(want)) => match self.cloud.secrets.version_of(&want.secrets).await {
+                // An API server that is away keeps nothing from being seen that is there.
+                Err(halt) if halt.reason == Reason::Unavailable => return Err(halt),
+                version => version,
+            },
+            _ => Ok(String::new()),
+        };
+        Ok(ObservedApiDestination { connection, destination, secrets, by: self.by_role().await? })
+    }
+
     async fn by_role(&self) -> Result<ObservedByRole, Halt> {
         let wanted = self.target.and_then(|target| target.by_role()).and_then(|by| by.role.as_ref()).map(|role| &role.arn);
         let known = self.sink.status.as_ref().and_then(|status| status.invocation_role_arn.as_ref());
@@ -166,7 +184,9 @@ impl Look<'_> {
                 continue;
             }
             let targets = self.session.targets(bus, rule).await?;
-            if targets.iter().any(|target| target.arn == *arn || target.dead_letter_arn.as_ref() == Some(arn)) {
+            // Behind the ARN of an API destination of ours there is an id that AWS made up.
+            let is_ours = |target: &str| target.strip_prefix(arn.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            if targets.iter().any(|target| is_ours(&target.arn) || target.dead_letter_arn.as_ref() == Some(arn)) {
                 live.insert(source.clone());
             }
         }

@@ -1,6 +1,7 @@
 //! What each kind means in AWS: place, desired, observed, plan, status. One file per kind. Pure: reads only the `View`.
 
 mod account;
+mod api_destination;
 pub mod archives;
 mod bus;
 pub mod bus_policy;

@@ -59,6 +59,11 @@ pub fn replay_arn(partition: &str, region: &str, account_id: &str, replay: &str)
     format!("arn:{partition}:events:{region}:{account_id}:replay/{replay}")
 }
 
+/// Without the id that AWS puts behind it, which is not known before the destination exists.
+pub fn api_destination_arn(partition: &str, region: &str, account_id: &str, destination: &str) -> String {
+    format!("arn:{partition}:events:{region}:{account_id}:api-destination/{destination}")
+}
+
 pub fn queue_arn(partition: &str, region: &str, account_id: &str, queue: &str) -> String {
     format!("arn:{partition}:sqs:{region}:{account_id}:{queue}")
 }

@@ -1,5 +1,7 @@
 //! Who owns what in AWS: the owner is installation + kind + namespace + name; the uid is not part of it. Pure.
 
+use serde::Serialize;
+
 use super::{PlanContext, names::short_hash};
 use crate::{
     api::{OWNER_TAG, Tags, annotation},
@@ -28,6 +30,41 @@ pub fn tags(defaults: &Tags, own: Option<&Tags>, owner: &str) -> Tags {
     tags.extend(own.into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())));
     tags.insert(OWNER_TAG.into(), owner.into());
     tags
+}
+
+/// What is written into the description of a thing that AWS cannot tag, behind the user's own text: who owns it, and of which version of
+/// its Secrets it was made. In one field with the values it cannot lag behind them, whatever crashes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Mark {
+    pub owner: Option<String>,
+    pub secrets: Option<String>,
+}
+
+impl Mark {
+    const BEGIN: &str = "[tributary.dev/owner=";
+    const SECRETS: &str = "; secrets=";
+
+    /// At most 512 characters with a text of 180: an owner has 256.
+    pub fn describe(&self, text: Option<&str>) -> String {
+        let Some(owner) = &self.owner else { return text.unwrap_or_default().to_owned() };
+        let secrets = self.secrets.as_ref().map(|version| format!("{}{version}", Self::SECRETS)).unwrap_or_default();
+        format!("{} {}{owner}{secrets}]", text.unwrap_or_default(), Self::BEGIN).trim_start().to_owned()
+    }
+
+    /// The text, and the mark behind it if there is one.
+    pub fn read(description: &str) -> (Option<String>, Self) {
+        let found = description.rsplit_once(Self::BEGIN).and_then(|(text, rest)| Some((text, rest.strip_suffix(']')?)));
+        let (text, mark) = found.map_or((description, Self::default()), |(text, rest)| {
+            let (owner, secrets) = rest.split_once(Self::SECRETS).map_or((rest, None), |(owner, version)| (owner, Some(version.to_owned())));
+            (text.trim_end(), Self { owner: Some(owner.to_owned()), secrets })
+        });
+        (Some(text.to_owned()).filter(|text| !text.is_empty()), mark)
+    }
+
+    /// As tags, which `check` knows how to judge.
+    pub fn tags(&self) -> Tags {
+        self.owner.iter().map(|owner| (OWNER_TAG.to_owned(), owner.clone())).collect()
+    }
 }
 
 pub fn is_ours(tags: &Tags, context: &PlanContext<'_>) -> bool {
@@ -100,6 +137,16 @@ mod tests {
         assert!(!allowed(Some("other"), None));
         assert!(!allowed(Some("other"), Some("true")), "`true` is not enough to take from another owner");
         assert!(allowed(Some("other"), Some("other")));
+    }
+
+    #[test]
+    fn a_mark_is_read_as_it_was_written_and_fits() {
+        let mark = |owner: &str, secrets: Option<&str>| Mark { owner: Some(owner.into()), secrets: secrets.map(Into::into) };
+        let long = owner("i", "EventSink", &"x".repeat(400));
+        for (text, mark) in [(None, mark("i/EventSink/a/b", Some("0f"))), (Some("mine"), mark(&long, None)), (Some("theirs"), Mark::default())] {
+            assert_eq!(Mark::read(&mark.describe(text)), (text.map(str::to_owned), mark));
+        }
+        assert!(mark(&long, Some("0123456789abcdef")).describe(Some(&"t".repeat(180))).len() <= 512);
     }
 
     #[test]

@@ -32,7 +32,10 @@ impl EventSink {
         None.or(machine.map(|machine| ("spec.stateMachine.existing.arn", machine.arn.as_str())))
             .or(spec.sns.as_ref().and_then(|sns| sns.existing.as_ref()).map(|topic| ("spec.sns.existing.arn", topic.arn.as_str())))
             .or(spec.event_bus.as_ref().map(|bus| ("spec.eventBus.existing.arn", bus.existing.arn.as_str())))
-            .or(spec.api_destination.as_ref().map(|api| ("spec.apiDestination.existing.arn", api.existing.arn.as_str())))
+            .or(spec.api_destination
+                .as_ref()
+                .and_then(|api| api.existing.as_ref())
+                .map(|api| ("spec.apiDestination.existing.arn", api.arn.as_str())))
             .or(spec.kinesis.as_ref().map(|stream| ("spec.kinesis.existing.arn", stream.existing.arn.as_str())))
             .or(spec.firehose.as_ref().map(|stream| ("spec.firehose.existing.arn", stream.existing.arn.as_str())))
             .or(spec.ecs_task.as_ref().map(|task| ("spec.ecsTask.clusterArn", task.cluster_arn.as_str())))
@@ -59,6 +62,10 @@ impl EventSink {
                 let own = self.spec.sns.as_ref().and_then(|sns| sns.managed.as_ref()).and_then(|topic| topic.name.clone());
                 let name = own.unwrap_or_else(|| names::default_name(self.namespace(), name, 256, names::queue_character));
                 Some(identity(account, region, name, names::topic_arn))
+            }
+            Type::ApiDestination => {
+                let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
+                Some(identity(account, region, self.api_name(&owner), names::api_destination_arn))
             }
             Type::StateMachine => {
                 let own = self.machine().and_then(|machine| machine.name.clone());
@@ -108,6 +115,10 @@ impl EventSink {
                     by,
                 }))
             }
+            (Type::ApiDestination, _) => match self.managed_api() {
+                Some(managed) => Desired::ApiDestination(Box::new(self.desired_api(managed, view, place, owner, by))),
+                None => Desired::ByRole(by),
+            },
             _ => Desired::ByRole(by),
         }))
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Managed, PlanContext, Report, Settings, View, destination::in_place, key_of, matches, names, ownership};
 use crate::{
     api::{
-        CommonStatus, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Identity, ManagementPolicy, Permissions, ResourceStatus, Tags,
+        CommonStatus, ConnectionStatus, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Identity, ManagementPolicy, Permissions, ResourceStatus, Tags,
         Target,
     },
     runtime::halt::{Halt, Reason},
@@ -53,7 +53,8 @@ impl Managed for EventSink {
         self.spec.management_policy
     }
     fn deletion(&self) -> DeletionPolicy {
-        self.spec.deletion_policy.unwrap_or(DeletionPolicy::Retain)
+        let default = if self.managed_api().is_some() { DeletionPolicy::Delete } else { DeletionPolicy::Retain };
+        self.spec.deletion_policy.unwrap_or(default)
     }
 
     fn leaves_traces(&self) -> bool {
@@ -128,7 +129,7 @@ impl Managed for EventSink {
         // Whom the sink never consented to cannot hold it up.
         let namespace = self.metadata.namespace.as_deref();
         let consents = |from: Option<&str>| from == namespace || matches(&self.spec.allowed_namespaces, from.unwrap_or_default());
-        let arn = self.current().and_then(|status| status.common.identity.as_ref()).map(|identity| &identity.arn);
+        let arn = sinks::reach::arn(self);
         let sends =
             |rule: &EventRule| rule.status.as_ref().is_some_and(|s| s.targets.iter().any(|t| t.arn.is_some() && t.arn.as_ref() == arn));
         view.each_rule(|rule| {
@@ -163,6 +164,16 @@ impl Managed for EventSink {
         sinks::plan(desired.map(|d| &d.target), observed, context)
     }
 
+    fn seen(&self, status: &mut EventSinkStatus, observed: Option<&ObservedSink>, _: Timestamp) {
+        let Some(api) = observed.and_then(Observed::api_destination) else { return };
+        status.api_destination_arn = api.destination.as_ref().map(|destination| destination.arn.clone());
+        status.connection = api.connection.as_ref().map(|connection| ConnectionStatus {
+            arn: connection.arn.clone(),
+            state: connection.state.clone(),
+            state_reason: connection.state_reason.clone(),
+        });
+    }
+
     fn announce(&self, status: &mut EventSinkStatus, desired: &DesiredSink) {
         match &desired.target {
             Desired::Sqs(sqs) => {
@@ -180,7 +191,7 @@ impl Managed for EventSink {
             // One that was there before is still ours to take away.
             Desired::Lambda(lambda) if lambda.on_failure.is_some() => status.on_failure_arn.clone_from(&lambda.on_failure),
             Desired::Lambda(_) | Desired::LogGroup(_) => {}
-            Desired::Sns(_) | Desired::StateMachine(_) | Desired::ByRole(_) => {
+            Desired::Sns(_) | Desired::StateMachine(_) | Desired::ApiDestination(_) | Desired::ByRole(_) => {
                 let role = desired.target.by_role().and_then(|by| by.role.as_ref()).map(|role| role.arn.clone());
                 status.invocation_role_arn = role.or_else(|| status.invocation_role_arn.take());
                 status.execution_role_arn = desired.target.execution_role().cloned().or_else(|| status.execution_role_arn.take());
@@ -227,7 +238,7 @@ impl Managed for EventSink {
                 Desired::Lambda(lambda) => status.on_failure_arn.clone_from(&lambda.on_failure),
                 Desired::Sqs(sqs) => status.triggers = sqs.triggers.iter().map(|trigger| trigger.function.whole()).collect(),
                 Desired::StateMachine(_) => status.execution_role_arn = target.execution_role().cloned(),
-                Desired::LogGroup(_) | Desired::Sns(_) | Desired::ByRole(_) => {}
+                Desired::LogGroup(_) | Desired::Sns(_) | Desired::ApiDestination(_) | Desired::ByRole(_) => {}
             }
         }
         // What failed or waits besides the permission does not keep the rules waiting.

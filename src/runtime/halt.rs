@@ -27,6 +27,12 @@ pub enum Reason {
     SinkNotReady,
     ReferenceNotPermitted,
     SecretNotFound,
+    /// The operator has no right to read the Secrets of the namespace.
+    SecretNotPermitted,
+    /// The Secret is of a type that is not sent anywhere, or its value is none that AWS takes.
+    SecretUnusable,
+    /// AWS has the connection, and it is not authorised (yet).
+    ConnectionNotAuthorized,
     ArchiveNotFound,
     ArchiveNotReady,
     RuleNotFound,

@@ -18,4 +18,5 @@ pub mod reconcile;
 pub mod secrets;
 pub mod status;
 mod term;
+mod user_secrets;
 pub mod watch;

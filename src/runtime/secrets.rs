@@ -1,4 +1,4 @@
-//! Secrets of AWS accounts: only those of the operator's own namespace, only by name, and only those that an `AwsAccount` names.
+//! Secrets of AWS accounts (those of sinks are in `user_secrets.rs`): only those of the operator's own namespace, only by name, and only those that an `AwsAccount` names.
 
 use std::{
     collections::HashMap,
@@ -17,6 +17,7 @@ use crate::{api::AwsAccount, aws::StaticKeys};
 const FRESH: Duration = Duration::from_secs(15);
 
 pub struct Secrets {
+    pub(super) client: Client,
     api: Api<Secret>,
     namespace: String,
     read: Mutex<HashMap<String, (Instant, Option<Secret>)>>,
@@ -24,7 +25,7 @@ pub struct Secrets {
 
 impl Secrets {
     pub fn new(client: Client, namespace: &str) -> Self {
-        Self { api: Api::namespaced(client, namespace), namespace: namespace.to_owned(), read: Mutex::default() }
+        Self { api: Api::namespaced(client.clone(), namespace), client, namespace: namespace.to_owned(), read: Mutex::default() }
     }
 
     /// The keys that the account's Secret holds; `None` when the account names no Secret.

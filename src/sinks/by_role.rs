@@ -50,6 +50,10 @@ pub fn rights(type_: Type, sink: &EventSink, arn: &str) -> Vec<Value> {
     match type_ {
         Type::StateMachine => allow(&["states:StartExecution"]),
         Type::EventBus => allow(&["events:PutEvents"]),
+        // AWS makes up the end of the ARN; the name is ours.
+        Type::ApiDestination if sink.managed_api().is_some() => {
+            vec![json!({"Effect": "Allow", "Action": ["events:InvokeApiDestination"], "Resource": format!("{arn}/*")})]
+        }
         Type::ApiDestination => allow(&["events:InvokeApiDestination"]),
         Type::Kinesis => allow(&["kinesis:PutRecord"]),
         Type::Firehose => allow(&["firehose:PutRecord", "firehose:PutRecordBatch"]),

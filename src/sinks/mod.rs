@@ -2,6 +2,7 @@
 //!
 //! To add a type: a file here, a field in `api::EventSinkSpec`, and an arm in each `match` below. `docs/adding-a-sink.md` walks through it.
 
+pub mod api_destination;
 pub mod asl;
 pub mod by_role;
 pub mod grants;
@@ -17,6 +18,7 @@ pub mod triggers;
 
 use std::{collections::BTreeSet, time::Duration};
 
+use api_destination::{DesiredApiDestination, ObservedApiDestination};
 use by_role::{DesiredByRole, ObservedByRole};
 use lambda::{DesiredLambda, ObservedLambda};
 use logs::{DesiredLogs, ObservedLogs};
@@ -76,6 +78,7 @@ pub enum Desired {
     LogGroup(DesiredLogs),
     Sns(DesiredSns),
     StateMachine(Box<DesiredStateMachine>),
+    ApiDestination(Box<DesiredApiDestination>),
     ByRole(DesiredByRole),
 }
 
@@ -87,6 +90,7 @@ pub enum Observed {
     LogGroup(ObservedLogs),
     Sns(ObservedSns),
     StateMachine(Box<ObservedStateMachine>),
+    ApiDestination(Box<ObservedApiDestination>),
     ByRole(ObservedByRole),
 }
 
@@ -121,6 +125,7 @@ impl Desired {
             Self::LogGroup(logs) => &logs.grants,
             Self::Sns(sns) => &sns.by.grants,
             Self::StateMachine(machine) => &machine.by.grants,
+            Self::ApiDestination(api) => &api.by.grants,
             Self::ByRole(by) => &by.grants,
         }
     }
@@ -130,6 +135,7 @@ impl Desired {
         match self {
             Self::Sns(sns) => Some(&sns.by),
             Self::StateMachine(machine) => Some(&machine.by),
+            Self::ApiDestination(api) => Some(&api.by),
             Self::ByRole(by) => Some(by),
             Self::Sqs(_) | Self::Lambda(_) | Self::LogGroup(_) => None,
         }
@@ -148,6 +154,7 @@ impl Desired {
             Self::LogGroup(logs) => logs.managed.as_ref().map(|group| &group.tags),
             Self::Sns(sns) => sns.managed.as_ref().map(|topic| &topic.tags).or_else(|| sns.by.role.as_ref().map(|role| &role.tags)),
             Self::StateMachine(machine) => Some(&machine.tags),
+            Self::ApiDestination(api) => api.by.role.as_ref().map(|role| &role.tags),
             Self::ByRole(by) => by.role.as_ref().map(|role| &role.tags),
         }
     }
@@ -170,6 +177,12 @@ impl Desired {
             Self::Sns(DesiredSns { by, .. }) | Self::ByRole(by) => {
                 vec![(by.resource_type, by.grants.arn.clone())].into_iter().chain(self.roles(observed)).collect()
             }
+            Self::ApiDestination(_) => {
+                let have = observed.and_then(Observed::api_destination);
+                let connection = have.and_then(|have| have.connection.as_ref()).map(|it| ("AWS::Events::Connection", it.arn.clone()));
+                let destination = have.and_then(|have| have.destination.as_ref()).map(|it| ("AWS::Events::ApiDestination", it.arn.clone()));
+                destination.into_iter().chain(connection).chain(self.roles(observed)).collect()
+            }
             Self::StateMachine(machine) => {
                 vec![(machine.by.resource_type, machine.by.grants.arn.clone())].into_iter().chain(self.roles(observed)).collect()
             }
@@ -191,6 +204,7 @@ impl Desired {
             (Self::LogGroup(want), observed) => logs::sources_in_policy(want, observed.and_then(Observed::logs)),
             (Self::Sns(want), observed) => sns::sources_in_policy(want, observed.and_then(Observed::sns)),
             (Self::StateMachine(want), observed) => by_role::sources_in_policy(&want.by, observed.and_then(Observed::by_role)),
+            (Self::ApiDestination(want), observed) => by_role::sources_in_policy(&want.by, observed.and_then(Observed::by_role)),
             (Self::ByRole(want), observed) => by_role::sources_in_policy(want, observed.and_then(Observed::by_role)),
         }
     }
@@ -216,6 +230,10 @@ impl Desired {
                 Some(Observed::StateMachine(have)) if have.machine.is_some() => by_role::plan(Some(&want.by), Some(&have.by), context),
                 _ => plan(Some(self), observed, context),
             },
+            Self::ApiDestination(want) => match observed.and_then(Observed::api_destination) {
+                Some(have) if have.destination.is_some() => by_role::plan(Some(&want.by), Some(&have.by), context),
+                _ => return false,
+            },
             Self::ByRole(want) => by_role::plan(Some(want), observed.and_then(Observed::by_role), context),
         };
         steps.is_ok_and(|steps: Vec<Step>| steps.iter().all(|step| applied.contains(step)))
@@ -231,7 +249,9 @@ impl Desired {
     pub fn settle(&self, settings: &Settings) -> Duration {
         match self {
             Self::Sqs(_) => settings.policy_settle,
-            Self::Lambda(_) | Self::LogGroup(_) | Self::Sns(_) | Self::StateMachine(_) | Self::ByRole(_) => settings.permission_settle,
+            Self::Lambda(_) | Self::LogGroup(_) | Self::Sns(_) | Self::StateMachine(_) | Self::ApiDestination(_) | Self::ByRole(_) => {
+                settings.permission_settle
+            },
         }
     }
 
@@ -246,11 +266,14 @@ impl Desired {
             Self::Lambda(_) => grants.sources.iter().map(|source| lambda::statement(&grants.sid, &grants.arn, source)).collect(),
             Self::LogGroup(_) => logs::statements(&grants.sid, &grants.arn, &grants.sources),
             Self::Sns(_) => vec![sns::statement(&grants.sid, &grants.arn)],
-            Self::StateMachine(_) | Self::ByRole(_) => vec![],
+            Self::StateMachine(_) | Self::ApiDestination(_) | Self::ByRole(_) => vec![],
         }
     }
 
     pub fn waiting(&self, observed: Option<&Observed>) -> Option<Halt> {
+        if let Self::ApiDestination(want) = self {
+            return api_destination::waiting(want, observed.and_then(Observed::api_destination));
+        }
         let Self::Sqs(want) = self else { return None };
         triggers::waiting(&want.triggers, observed.and_then(Observed::sqs).map(|have| have.triggers.as_slice()).unwrap_or_default())
     }
@@ -281,9 +304,14 @@ impl Observed {
         match self {
             Self::Sns(sns) => Some(&sns.by),
             Self::StateMachine(machine) => Some(&machine.by),
+            Self::ApiDestination(api) => Some(&api.by),
             Self::ByRole(by) => Some(by),
             Self::Sqs(_) | Self::Lambda(_) | Self::LogGroup(_) => None,
         }
+    }
+
+    pub fn api_destination(&self) -> Option<&ObservedApiDestination> {
+        if let Self::ApiDestination(api) = self { Some(api) } else { None }
     }
 }
 
@@ -295,12 +323,14 @@ pub fn plan(desired: Option<&Desired>, observed: Option<&Observed>, context: &Pl
         (Some(Desired::LogGroup(want)), have) => logs::plan(Some(want), have.and_then(Observed::logs), context),
         (Some(Desired::Sns(want)), have) => sns::plan(Some(want), have.and_then(Observed::sns), context),
         (Some(Desired::StateMachine(want)), have) => state_machine::plan(Some(want), have.and_then(Observed::state_machine), context),
+        (Some(Desired::ApiDestination(want)), have) => api_destination::plan(Some(want), have.and_then(Observed::api_destination), context),
         (Some(Desired::ByRole(want)), have) => by_role::plan(Some(want), have.and_then(Observed::by_role), context),
         (None, Some(Observed::Sqs(have))) => sqs::plan(None, Some(have), context),
         (None, Some(Observed::Lambda(have))) => lambda::plan(None, Some(have), context),
         (None, Some(Observed::LogGroup(have))) => logs::plan(None, Some(have), context),
         (None, Some(Observed::Sns(have))) => sns::plan(None, Some(have), context),
         (None, Some(Observed::StateMachine(have))) => state_machine::plan(None, Some(have), context),
+        (None, Some(Observed::ApiDestination(have))) => api_destination::plan(None, Some(have), context),
         (None, Some(Observed::ByRole(have))) => by_role::plan(None, Some(have), context),
         (None, None) => Ok(vec![]),
     }

@@ -10,14 +10,15 @@ use crate::{
 
 /// The target that a rule puts for this sink, once EventBridge may deliver to it. `source` is the ARN of the rule.
 pub fn target(field: &str, sink: &EventSink, place: &Identity, source: &str, view: &View) -> Result<TargetSettings, Halt> {
-    let identity = within_reach(field, sink, place)?;
+    within_reach(field, sink, place)?;
+    let arn = arn(sink).ok_or_else(|| not_ready(field, sink, "is not there yet"))?.clone();
     if sink.spec.role_arn.is_none() {
         permitted(field, sink, source, view)?;
     } else if !exists(sink) {
         return Err(not_ready(field, sink, "is not ready"));
     }
     let message_group_id = sink.spec.sqs.as_ref().and_then(|sqs| sqs.message_group_id.clone());
-    if type_of(sink)? == Type::Sqs && sqs::is_fifo(&identity.arn) && message_group_id.is_none() {
+    if type_of(sink)? == Type::Sqs && sqs::is_fifo(&arn) && message_group_id.is_none() {
         return Err(Halt::blocked(
             Reason::InvalidSpec,
             format!(
@@ -31,7 +32,7 @@ pub fn target(field: &str, sink: &EventSink, place: &Identity, source: &str, vie
         return Err(not_ready(field, sink, "has no role yet"));
     }
     Ok(TargetSettings {
-        arn: identity.arn.clone(),
+        arn,
         role_arn,
         message_group_id,
         partition_key_path: sink.spec.kinesis.as_ref().and_then(|stream| stream.partition_key_path.clone()),
@@ -50,6 +51,15 @@ pub fn target(field: &str, sink: &EventSink, place: &Identity, source: &str, vie
         }),
         ..TargetSettings::default()
     })
+}
+
+/// What a target or a dead letter names: known before the thing exists, but for an API destination of ours, whose ARN AWS makes up.
+pub fn arn(sink: &EventSink) -> Option<&String> {
+    let status = sink.status.as_ref()?;
+    if sink.managed_api().is_some() {
+        return status.api_destination_arn.as_ref();
+    }
+    status.common.identity.as_ref().map(|identity| &identity.arn)
 }
 
 /// The role by which EventBridge gets in: the one that the spec names, or ours where the destination is reached by one.
@@ -93,7 +103,7 @@ fn not_ready(field: &str, sink: &EventSink, what: &str) -> Halt {
 /// Whether AWS has it, as far as its status knows.
 pub fn exists(sink: &EventSink) -> bool {
     sink.status.as_ref().is_some_and(|status| {
-        let arn = status.common.identity.as_ref().map(|identity| &identity.arn);
+        let arn = arn(sink);
         status.common.is_ready() || status.common.resources.iter().any(|resource| Some(&resource.arn) == arn)
     })
 }

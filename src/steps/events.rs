@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ArchiveSettings, ReplaySettings, list};
-use crate::api::Tags;
+use super::{ArchiveSettings, ConnectionSettings, DestinationSettings, ReplaySettings, SecretRefs, list};
+use crate::{api::Tags, resources::ownership::Mark};
 
 /// What `UpdateEventBus` can change. `None`: AWS holds none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -133,6 +133,36 @@ pub enum EventsStep {
     DeleteArchive {
         name: String,
     },
+    /// With the values that the Secrets hold when it is made.
+    CreateConnection {
+        name: String,
+        settings: ConnectionSettings,
+        secrets: SecretRefs,
+        mark: Mark,
+    },
+    UpdateConnection {
+        name: String,
+        settings: ConnectionSettings,
+        secrets: SecretRefs,
+        mark: Mark,
+    },
+    DeleteConnection {
+        name: String,
+    },
+    /// Of the connection of the same name.
+    CreateApiDestination {
+        name: String,
+        settings: DestinationSettings,
+        mark: Mark,
+    },
+    UpdateApiDestination {
+        name: String,
+        settings: DestinationSettings,
+        mark: Mark,
+    },
+    DeleteApiDestination {
+        name: String,
+    },
     /// AWS replays under one name once, and remembers it for 90 days.
     StartReplay {
         name: String,
@@ -188,6 +218,13 @@ impl fmt::Display for EventsStep {
             Self::RemovePermission { bus, sid } => write!(f, "{name} {bus}: {sid}"),
             Self::CreateArchive { name: archive, bus_arn, .. } => write!(f, "{name} {archive} of {bus_arn}"),
             Self::UpdateArchive { name: archive, .. } | Self::DeleteArchive { name: archive } => write!(f, "{name} {archive}"),
+            Self::CreateConnection { name: connection, settings, .. } | Self::UpdateConnection { name: connection, settings, .. } => {
+                write!(f, "{name} {connection} ({})", settings.authorization.type_())
+            }
+            Self::CreateApiDestination { name: destination, settings, .. } | Self::UpdateApiDestination { name: destination, settings, .. } => {
+                write!(f, "{name} {destination}: {} {}", settings.method, settings.endpoint)
+            }
+            Self::DeleteConnection { name: thing } | Self::DeleteApiDestination { name: thing } => write!(f, "{name} {thing}"),
             Self::StartReplay { name: replay, settings: ReplaySettings { archive_arn, start, end, rules, .. } } => {
                 let whom = if rules.is_empty() { "all rules".to_owned() } else { list(rules) };
                 write!(f, "{name} {replay}: {archive_arn} from {start} to {end}, to {whom}")

@@ -3,6 +3,7 @@
 
 mod archives;
 mod child;
+mod connections;
 mod events;
 mod iam;
 mod lambda;
@@ -15,6 +16,7 @@ use std::{collections::BTreeSet, fmt};
 
 pub use archives::*;
 pub use child::*;
+pub use connections::*;
 pub use events::*;
 pub use iam::*;
 pub use lambda::*;
