@@ -107,6 +107,7 @@ impl Session {
                 policy: statements_of(attributes.get("Policy").map(String::as_str).unwrap_or_default()),
                 key: attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()),
                 messages: attributes.get("ApproximateNumberOfMessages").and_then(|count| count.parse().ok()),
+                ..TargetFacts::default()
             }),
             "sns" => self.topic(arn, false).await?.and_then(|mut topic| {
                 let policy = statements_of(topic.attributes.get("Policy").map(String::as_str).unwrap_or_default());

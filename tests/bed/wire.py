@@ -99,7 +99,9 @@ def parse_json(body):
 
 def without_secrets(value):
     if isinstance(value, dict):
-        return {k: "REDACTED" if k in SECRETS else without_secrets(v) for k, v in value.items()}
+        # A header, query or body parameter of a connection says by itself that it is one.
+        hidden = SECRETS | {"Value"} if value.get("IsValueSecret") else SECRETS
+        return {k: "REDACTED" if k in hidden else without_secrets(v) for k, v in value.items()}
     if isinstance(value, list):
         return [without_secrets(v) for v in value]
     return value

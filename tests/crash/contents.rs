@@ -27,6 +27,13 @@ pub async fn contents(world: &World) -> Contents {
         let name = archive["ArchiveName"].as_str().unwrap();
         text = text.replace(name, &format!("{}HASH", &name[..name.len() - 8]));
     }
+    // So do those of API destinations and their connections, and AWS makes up the end of the ARN.
+    for name in world.aws.api_destinations().await.into_iter().chain(world.aws.connections().await) {
+        if let Some(arn) = world.aws.api_destination(&name).await.and_then(|found| found["ApiDestinationArn"].as_str().map(str::to_owned)) {
+            text = text.replace(&arn, arn.rsplit_once('/').map_or(arn.as_str(), |(head, _)| head));
+        }
+        text = text.replace(&name, &format!("{}HASH", &name[..name.len() - 8]));
+    }
     let text = text.replace(&world.namespace, "NS").replace(&world.aws.account, "ACCOUNT");
     let mut all: Contents = serde_json::from_str(&text).unwrap();
     for value in all.values_mut() {

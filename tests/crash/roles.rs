@@ -1,4 +1,4 @@
-//! The story of roles: topics, a state machine, a stream, and the rules that send there.
+//! The story of roles: topics, a state machine, a stream, an API destination with its connection, and the rules that send there.
 
 use serde_json::{Value, json};
 
@@ -15,6 +15,7 @@ pub const OBJECTS: &[(&str, &str)] = &[
     ("EventSink", "machine"),
     ("EventSink", "plain"),
     ("EventSink", "stream"),
+    ("EventSink", "api"),
     ("EventRule", "rule"),
     ("EventRule", "other"),
 ];
@@ -25,7 +26,13 @@ impl Scenario {
     /// A topic of somebody else, whose policy has AWS's own statement.
     pub async fn others_topic(&self) {
         self.world.aws.make_topic("theirs").await;
+        self.world.permit_secrets().await;
+        self.login("first").await;
         self.tags("team").await;
+    }
+
+    async fn login(&self, password: &str) {
+        self.world.user_secret("login", json!({"password": password})).await;
     }
 
     /// The account's tags stand on everything that is made, roles and state machines among it; and a boundary may be named.
@@ -41,6 +48,7 @@ impl Scenario {
         let pick = |before: Value, after: Value| if new { after } else { before };
         if new {
             self.tags("squad").await;
+            self.login("second").await;
         }
         let arn = |service: &str, resource: &str| format!("arn:aws:{service}:{REGION}:{}:{resource}", world.aws.account);
         world.apply("EventBus", "bus", json!({})).await;
@@ -62,9 +70,12 @@ impl Scenario {
         let role = pick(json!({"permissionsBoundaryArn": BOUNDARY}), json!({}));
         let stream = json!({"kinesis": {"existing": {"arn": arn("kinesis", "stream/s")}}, "invocationRole": role});
         world.apply("EventSink", "stream", stream).await;
+        let login = json!({"basic": {"username": "ada", "passwordSecretRef": {"name": "login", "key": "password"}}});
+        let api = json!({"endpoint": pick(json!("https://example.com/old"), json!("https://example.com/new")), "connection": login});
+        world.apply("EventSink", "api", json!({"apiDestination": {"managed": api}})).await;
         let to = |name: &str| json!({"name": name, "sinkRef": {"name": name}});
         let sends = |targets: Value| json!({"busRef": {"name": "bus"}, "eventPattern": {"source": ["a"]}, "targets": targets});
-        world.apply("EventRule", "rule", sends(json!([to("topic"), to("machine"), to("stream")]))).await;
+        world.apply("EventRule", "rule", sends(json!([to("topic"), to("machine"), to("stream"), to("api")]))).await;
         world.apply("EventRule", "other", sends(pick(json!([to("theirs"), to("stream")]), json!([to("machine")])))).await;
     }
 

@@ -81,7 +81,7 @@ impl Scenario {
     pub async fn new(name: &str, story: Story) -> Self {
         let mut world = World::empty(name).await;
         world.patience = BAR;
-        world.aws.settings(json!({"queueDeletedSeconds": 0, "replaySeconds": 3600})).await;
+        world.aws.settings(json!({"queueDeletedSeconds": 0, "replaySeconds": 3600, "connectionDelaySeconds": 0})).await;
         let scenario = Self { world, story };
         match story {
             Story::Queues => scenario.others_queues().await,

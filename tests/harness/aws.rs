@@ -278,6 +278,7 @@ impl Aws {
         self.add_roles(&mut all).await;
         self.add_topics(&mut all).await;
         self.add_machines(&mut all).await;
+        self.add_destinations(&mut all).await;
         all
     }
 

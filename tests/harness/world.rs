@@ -88,6 +88,24 @@ impl World {
         self.apply_in(Some(OPERATOR_NAMESPACE), "v1", "Secret", &format!("keys-{}", self.namespace), data).await;
     }
 
+    /// Lets the operator read Secrets of this namespace, by the Role that the chart makes for `sinkSecrets.namespaces`.
+    pub async fn permit_secrets(&self) {
+        let api = "rbac.authorization.k8s.io/v1";
+        let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]);
+        let namespace = Some(self.namespace.as_str());
+        self.apply_in(namespace, api, "Role", "sink-secrets", json!({"rules": rules})).await;
+        let binding = json!({
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "sink-secrets"},
+            "subjects": [{"kind": "ServiceAccount", "name": "tributary", "namespace": OPERATOR_NAMESPACE}],
+        });
+        self.apply_in(namespace, api, "RoleBinding", "sink-secrets", binding).await;
+    }
+
+    /// A Secret of the user's, in the world's namespace.
+    pub async fn user_secret(&self, name: &str, data: Value) {
+        self.apply_in(Some(&self.namespace), "v1", "Secret", name, json!({"stringData": data})).await;
+    }
+
     pub fn account_spec(&self) -> Value {
         json!({
             "accountId": self.aws.account,

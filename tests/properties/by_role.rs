@@ -108,7 +108,7 @@ impl ByRole {
         Ok(())
     }
 
-    fn by_role(&self) -> ObservedByRole {
+    pub fn by_role(&self) -> ObservedByRole {
         ObservedByRole { role: self.roles.get("events").cloned(), ..ObservedByRole::default() }
     }
 }
@@ -130,7 +130,7 @@ fn observed_machine(model: &Model) -> Option<ObservedSink> {
     Some(Observed::StateMachine(Box::new(ObservedStateMachine { machine, execution_role, by: by_role.by_role() })))
 }
 
-fn role(name: &'static str) -> impl Strategy<Value = DesiredRole> {
+pub fn role(name: &'static str) -> impl Strategy<Value = DesiredRole> {
     (tags(), option::of("[xy]"), 0..3_usize).prop_map(move |(tags, boundary, rights)| DesiredRole {
         name: name.into(),
         path: "/tributary/".into(),

@@ -43,6 +43,7 @@ pub struct Model {
     pub group: Option<ObservedLogGroup>,
     pub log_policy: Vec<Value>,
     pub by_role: super::by_role::ByRole,
+    pub api: super::api_destination::Api,
 }
 
 pub fn archive(aws_name: String, settings: ArchiveSettings) -> ObservedArchive {
@@ -228,6 +229,12 @@ impl Model {
                 let targets = self.rule.as_mut().and_then(|rule| rule.targets.as_mut()).ok_or("no rule")?;
                 targets.retain(|t| !ids.contains(&t.id));
             }
+            EventsStep::CreateConnection { .. }
+            | EventsStep::UpdateConnection { .. }
+            | EventsStep::DeleteConnection { .. }
+            | EventsStep::CreateApiDestination { .. }
+            | EventsStep::UpdateApiDestination { .. }
+            | EventsStep::DeleteApiDestination { .. } => return self.api.apply(step),
             EventsStep::StartReplay { .. } | EventsStep::CancelReplay { .. } => return Err("replays are in no model".into()),
             EventsStep::TagResource { tags: new, .. } => self.tags().ok_or("nothing to tag")?.extend(new),
             EventsStep::UntagResource { keys, .. } => self.tags().ok_or("nothing to untag")?.retain(|key, _| !keys.contains(key)),

@@ -12,6 +12,7 @@ mod common;
 
 mod admission;
 mod deliverable;
+mod destinations;
 mod letters;
 mod proof;
 mod revoked;

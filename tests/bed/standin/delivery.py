@@ -13,6 +13,7 @@ from ministack.core.arn import parse_arn
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import cloudwatch_logs, ecs, eventbridge as eb, firehose, kinesis, lambda_svc, sns, sqs, stepfunctions
 
+import connections
 import grants
 import invokes
 import workflows
@@ -21,8 +22,7 @@ from targets import PLACEHOLDER
 
 _LITERAL = re.compile(r'"(?:\\.|[^"\\])*"')
 RECORD = deque(maxlen=50000)
-_original = {name: getattr(eb, name) for name in ("_dispatch_to_sns", "_dispatch_to_stepfunctions",
-                                                  "_dispatch_to_api_destination", "_dispatch_event", "_archive_event")}
+_original = {name: getattr(eb, name) for name in ("_dispatch_to_sns", "_dispatch_to_stepfunctions", "_dispatch_event", "_archive_event")}
 
 
 def invoke(target, event, rule, view=None):
@@ -112,7 +112,7 @@ def _send(target, spec, payload, view, event):
         STREAMS[spec.service](target, payload, view)
     elif spec.service == "events":
         http = eb._resolve_http_parameters(target.get("HttpParameters") or {}, view.event_with_detail())
-        _original["_dispatch_to_api_destination"](spec, payload, {**target, "HttpParameters": http})
+        connections.deliver(arn, payload, {**target, "HttpParameters": http})
     else:
         raise Undeliverable("NO_RESOURCE", f"Delivery to {spec.service} is not modelled here.")
 

@@ -1,7 +1,7 @@
 """Strict stand-in for AWS: MiniStack, a third party's emulator, made to refuse what AWS refuses. This file joins the parts.
 
 usage: main.py --port PORT        (binds 127.0.0.1 only)
-Control: GET /_emu/deliveries, GET /_emu/invocations, GET and POST /_emu/settings, POST /_emu/fire, POST /_emu/emit, POST /_emu/partner; see ../README.md.
+Control: GET /_emu/deliveries, GET /_emu/invocations, GET and POST /_emu/settings, POST /_emu/fire, POST /_emu/emit, POST /_emu/hosts, POST /_emu/partner; see ../README.md.
 """
 import argparse
 import json
@@ -29,6 +29,7 @@ def install():
 
     import archives
     import buses
+    import connections
     import delivery
     import events
     import identity
@@ -43,7 +44,7 @@ def install():
     import rules
     import targets
     import workflows
-    for service, parts in ((eventbridge, (buses, rules, targets, partner, events, delivery, archives, replays)),
+    for service, parts in ((eventbridge, (buses, rules, targets, partner, events, delivery, archives, replays, connections)),
                            (lambda_svc, (lambdas, permissions, invokes, mappings)),
                            (stepfunctions, (workflows,))):
         for name, function in (pair for part in parts for pair in part.HANDLERS.items()):
@@ -56,12 +57,14 @@ def install():
         sqs._HANDLERS[action] = function
     queues.install()
     workflows.install()
+    connections.install()
     sts.handle_request, lambda_svc.handle_request = identity.handle_request, lambdas.handle_request
     cloudwatch_logs.handle_request = loggroups.handle_request
 
 
 def control(method, path, query, body):
     """(status, value) of a control request, or None when it is not one."""
+    import connections
     import delivery
     import events
     import invokes
@@ -83,6 +86,8 @@ def control(method, path, query, body):
             return 200, events.fire(wish["account"], wish.get("region", "us-east-1"), wish["rule"])
         if (method, path) == ("POST", "/_emu/emit"):
             return 200, events.emit(wish["account"], wish.get("region", "us-east-1"), wish["entry"])
+        if (method, path) == ("POST", "/_emu/hosts"):
+            return 200, connections.tell_host(wish)
         if (method, path) == ("POST", "/_emu/partner"):
             return 200, partner.control(wish)
     except (ValueError, KeyError, TypeError, AttributeError) as wrong:
