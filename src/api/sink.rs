@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountRef, ApiDestinationSink, ArnSink, CommonStatus, ConnectionStatus, DeletionPolicy, EcsTaskSink, EventBusSink, FirehoseSink, GrantStatus,
-    InvocationRole, KinesisSink, LambdaSink, LogGroupSink, ManagementPolicy, SnsSink, SqsSink, StateMachineSink,
+    AccountRef, ApiDestinationSink, ArnSink, CommonStatus, ConnectionStatus, DeletionPolicy, EcsTaskSink, EventBusSink, FirehoseSink,
+    GrantStatus, InvocationRole, KinesisSink, LambdaSink, LogGroupSink, ManagementPolicy, SnsSink, SqsSink, StateMachineSink,
 };
 
 /// A destination for rules, and for events that could not be delivered.

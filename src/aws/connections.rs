@@ -126,7 +126,8 @@ impl Session {
     /// AWS makes the ARN up, and reads may lag behind the write.
     async fn connection_arn(&self, name: &str) -> Result<String, Halt> {
         let found = self.connection(name).await?.map(|connection| connection.arn);
-        let missing = || Halt::new(Class::Transient, Reason::Unavailable, format!("connection {name} is not found yet; it is looked for again"));
+        let missing =
+            || Halt::new(Class::Transient, Reason::Unavailable, format!("connection {name} is not found yet; it is looked for again"));
         found.ok_or_else(missing)
     }
 }

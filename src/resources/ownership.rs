@@ -55,7 +55,8 @@ impl Mark {
     pub fn read(description: &str) -> (Option<String>, Self) {
         let found = description.rsplit_once(Self::BEGIN).and_then(|(text, rest)| Some((text, rest.strip_suffix(']')?)));
         let (text, mark) = found.map_or((description, Self::default()), |(text, rest)| {
-            let (owner, secrets) = rest.split_once(Self::SECRETS).map_or((rest, None), |(owner, version)| (owner, Some(version.to_owned())));
+            let (owner, secrets) =
+                rest.split_once(Self::SECRETS).map_or((rest, None), |(owner, version)| (owner, Some(version.to_owned())));
             (text.trim_end(), Self { owner: Some(owner.to_owned()), secrets })
         });
         (Some(text.to_owned()).filter(|text| !text.is_empty()), mark)
@@ -143,7 +144,9 @@ mod tests {
     fn a_mark_is_read_as_it_was_written_and_fits() {
         let mark = |owner: &str, secrets: Option<&str>| Mark { owner: Some(owner.into()), secrets: secrets.map(Into::into) };
         let long = owner("i", "EventSink", &"x".repeat(400));
-        for (text, mark) in [(None, mark("i/EventSink/a/b", Some("0f"))), (Some("mine"), mark(&long, None)), (Some("theirs"), Mark::default())] {
+        for (text, mark) in
+            [(None, mark("i/EventSink/a/b", Some("0f"))), (Some("mine"), mark(&long, None)), (Some("theirs"), Mark::default())]
+        {
             assert_eq!(Mark::read(&mark.describe(text)), (text.map(str::to_owned), mark));
         }
         assert!(mark(&long, Some("0123456789abcdef")).describe(Some(&"t".repeat(180))).len() <= 512);

@@ -32,7 +32,8 @@ impl EventSink {
         None.or(machine.map(|machine| ("spec.stateMachine.existing.arn", machine.arn.as_str())))
             .or(spec.sns.as_ref().and_then(|sns| sns.existing.as_ref()).map(|topic| ("spec.sns.existing.arn", topic.arn.as_str())))
             .or(spec.event_bus.as_ref().map(|bus| ("spec.eventBus.existing.arn", bus.existing.arn.as_str())))
-            .or(spec.api_destination
+            .or(spec
+                .api_destination
                 .as_ref()
                 .and_then(|api| api.existing.as_ref())
                 .map(|api| ("spec.apiDestination.existing.arn", api.arn.as_str())))

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::{Managed, PlanContext, Report, Settings, View, destination::in_place, key_of, matches, names, ownership};
 use crate::{
     api::{
-        CommonStatus, ConnectionStatus, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Identity, ManagementPolicy, Permissions, ResourceStatus, Tags,
-        Target,
+        CommonStatus, ConnectionStatus, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Identity, ManagementPolicy, Permissions,
+        ResourceStatus, Tags, Target,
     },
     runtime::halt::{Halt, Reason},
     sinks::{

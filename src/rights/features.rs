@@ -242,6 +242,46 @@ pub const FEATURES: &[Feature] = &[
         )],
     },
     Feature {
+        name: "api-destinations",
+        about: "managed API destinations and their connections, whose values EventBridge keeps in a secret of the account",
+        statements: &[
+            calls(
+                "ApiDestinations",
+                &[
+                    "events:CreateConnection",
+                    "events:DescribeConnection",
+                    "events:UpdateConnection",
+                    "events:DeleteConnection",
+                    "events:CreateApiDestination",
+                    "events:DescribeApiDestination",
+                    "events:UpdateApiDestination",
+                    "events:DeleteApiDestination",
+                ],
+                &[
+                    "arn:{partition}:events:{region}:{account}:connection/{prefix}*",
+                    "arn:{partition}:events:{region}:{account}:api-destination/{prefix}*",
+                ],
+            ),
+            asked_by_aws(
+                "ConnectionSecrets",
+                &[
+                    "secretsmanager:CreateSecret",
+                    "secretsmanager:UpdateSecret",
+                    "secretsmanager:DeleteSecret",
+                    "secretsmanager:GetSecretValue",
+                    "secretsmanager:PutSecretValue",
+                ],
+                &["arn:{partition}:secretsmanager:{region}:{account}:secret:events!connection/{prefix}*"],
+            ),
+            asked_by_aws(
+                "ConnectionServiceRole",
+                &["iam:CreateServiceLinkedRole"],
+                &["arn:{partition}:iam::{account}:role/aws-service-role/apidestinations.events.amazonaws.com/*"],
+            )
+            .if_("StringEquals", "iam:AWSServiceName", &["apidestinations.events.amazonaws.com"]),
+        ],
+    },
+    Feature {
         name: "roles",
         about: "the roles that the operator makes, one for each sink that is reached by a role",
         statements: &[
@@ -314,6 +354,8 @@ pub const FEATURES: &[Feature] = &[
                 "logs:DescribeResourcePolicies",
                 "states:DescribeStateMachine",
                 "events:DescribeEventBus",
+                "events:DescribeApiDestination",
+                "events:DescribeConnection",
                 "iam:GetRole",
                 "iam:ListRolePolicies",
                 "iam:GetRolePolicy",

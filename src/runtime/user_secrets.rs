@@ -93,7 +93,9 @@ impl Place<'_> {
     fn value(&self, secret: &Secret, key: &str) -> Result<SecretString, Halt> {
         let type_ = secret.type_.as_deref().unwrap_or("Opaque");
         if !TYPES.contains(&type_) {
-            return Err(self.unusable(&format!("is of type {type_}; only {} are sent anywhere. Copy the value into one", TYPES.join(" and "))));
+            return Err(
+                self.unusable(&format!("is of type {type_}; only {} are sent anywhere. Copy the value into one", TYPES.join(" and ")))
+            );
         }
         let bytes = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| self.missing(&format!("has no key {key}")))?;
         let text = std::str::from_utf8(&bytes.0).map_err(|_| self.unusable(&format!("key {key} is no UTF-8 text. Correct it")))?;

@@ -155,7 +155,8 @@ pub fn waiting(want: &DesiredApiDestination, have: Option<&ObservedApiDestinatio
         return Some(halt.clone());
     }
     let until = want.look_again?;
-    let soon = |what: &str| Some(Halt::new(Class::Until(until), Reason::Applying, format!("{what} {} is looked at in a moment", want.name)));
+    let soon =
+        |what: &str| Some(Halt::new(Class::Until(until), Reason::Applying, format!("{what} {} is looked at in a moment", want.name)));
     let (Some(connection), Some(_)) = (&have.connection, &have.destination) else { return soon("API destination") };
     if connection.settings != want.connection || connection.mark.secrets.as_ref() != have.secrets.as_ref().ok() {
         return soon("connection");

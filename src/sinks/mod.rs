@@ -251,7 +251,7 @@ impl Desired {
             Self::Sqs(_) => settings.policy_settle,
             Self::Lambda(_) | Self::LogGroup(_) | Self::Sns(_) | Self::StateMachine(_) | Self::ApiDestination(_) | Self::ByRole(_) => {
                 settings.permission_settle
-            },
+            }
         }
     }
 

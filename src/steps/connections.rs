@@ -19,9 +19,18 @@ pub struct ConnectionSettings {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Authorization {
-    Basic { username: String },
-    ApiKey { name: String },
-    OauthClientCredentials { endpoint: String, method: String, client_id: String, http: HttpValues },
+    Basic {
+        username: String,
+    },
+    ApiKey {
+        name: String,
+    },
+    OauthClientCredentials {
+        endpoint: String,
+        method: String,
+        client_id: String,
+        http: HttpValues,
+    },
     /// None, or one that is not known here.
     Unknown,
 }

@@ -221,7 +221,8 @@ impl fmt::Display for EventsStep {
             Self::CreateConnection { name: connection, settings, .. } | Self::UpdateConnection { name: connection, settings, .. } => {
                 write!(f, "{name} {connection} ({})", settings.authorization.type_())
             }
-            Self::CreateApiDestination { name: destination, settings, .. } | Self::UpdateApiDestination { name: destination, settings, .. } => {
+            Self::CreateApiDestination { name: destination, settings, .. }
+            | Self::UpdateApiDestination { name: destination, settings, .. } => {
                 write!(f, "{name} {destination}: {} {}", settings.method, settings.endpoint)
             }
             Self::DeleteConnection { name: thing } | Self::DeleteApiDestination { name: thing } => write!(f, "{name} {thing}"),

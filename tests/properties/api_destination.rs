@@ -92,19 +92,24 @@ fn authorization() -> impl Strategy<Value = Authorization> {
 }
 
 fn desired() -> impl Strategy<Value = DesiredSink> {
-    let by = (grants(GROUP_ARN), super::by_role::role("events"))
-        .prop_map(|(grants, role)| DesiredByRole { resource_type: "t", grants, role: Some(role) });
-    (by, authorization(), option::of("[xy]"), option::of(1..3), "[xy]").prop_map(|(by, authorization, description, rate_limit, endpoint)| {
-        sink(Desired::ApiDestination(Box::new(DesiredApiDestination {
-            name: "d".into(),
-            settings: DestinationSettings { description: description.clone(), endpoint, method: "POST".into(), rate_limit },
-            connection: ConnectionSettings { description, authorization, invocation: HttpValues::default() },
-            secrets: SecretRefs { namespace: "ns".into(), slots: BTreeMap::new() },
-            owner: OWNER.into(),
-            by,
-            look_again: None,
-        })))
-    })
+    let by = (grants(GROUP_ARN), super::by_role::role("events")).prop_map(|(grants, role)| DesiredByRole {
+        resource_type: "t",
+        grants,
+        role: Some(role),
+    });
+    (by, authorization(), option::of("[xy]"), option::of(1..3), "[xy]").prop_map(
+        |(by, authorization, description, rate_limit, endpoint)| {
+            sink(Desired::ApiDestination(Box::new(DesiredApiDestination {
+                name: "d".into(),
+                settings: DestinationSettings { description: description.clone(), endpoint, method: "POST".into(), rate_limit },
+                connection: ConnectionSettings { description, authorization, invocation: HttpValues::default() },
+                secrets: SecretRefs { namespace: "ns".into(), slots: BTreeMap::new() },
+                owner: OWNER.into(),
+                by,
+                look_again: None,
+            })))
+        },
+    )
 }
 
 proptest! {

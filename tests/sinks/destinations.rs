@@ -186,14 +186,19 @@ async fn a_secret_that_may_not_be_read_is_missing_or_unfit_says_what_to_do() {
     let receiver = Receiver::start(&world.aws).await;
     applied(&world, &receiver, &basic()).await;
     let said = world.halted("EventSink", "api", "SecretNotPermitted").await;
-    assert!(said.contains("basic.passwordSecretRef") && said.contains("sinkSecrets.namespaces") && said.contains(&world.namespace), "{said}");
+    assert!(
+        said.contains("basic.passwordSecretRef") && said.contains("sinkSecrets.namespaces") && said.contains(&world.namespace),
+        "{said}"
+    );
     world.permit_secrets().await;
     world.annotate("EventSink", "api", "tributary.dev/reconcile-at", Some("permitted")).await;
     let said = world.halted("EventSink", "api", "SecretNotFound").await;
     assert!(said.contains(&format!("{}/login", world.namespace)), "{said}");
     world.user_secret("login", json!({"other": "x"})).await;
     world.annotate("EventSink", "api", "tributary.dev/reconcile-at", Some("made")).await;
-    let says = |text: &'static str| move |object: Option<&kube::api::DynamicObject>| condition(object?, "Ready").filter(|it| it.2.contains(text)).map(|_| ());
+    let says = |text: &'static str| {
+        move |object: Option<&kube::api::DynamicObject>| condition(object?, "Ready").filter(|it| it.2.contains(text)).map(|_| ())
+    };
     world.wait("EventSink", "api", "no key", says("has no key password")).await;
     world.user_secret("login", json!({"password": "in\u{1}fit"})).await;
     world.annotate("EventSink", "api", "tributary.dev/reconcile-at", Some("written")).await;
@@ -215,7 +220,13 @@ async fn a_secret_that_may_not_be_read_is_missing_or_unfit_says_what_to_do() {
     // What Helm keeps is nothing to send.
     let body = json!({"type": "helm.sh/release.v1", "stringData": {"password": "release-Vd9"}});
     world.apply_in(Some(&world.namespace), "v1", "Secret", "release", body).await;
-    patch(&world, "EventSink", "api", json!({"apiDestination": {"managed": {"connection": {"basic": {"passwordSecretRef": {"name": "release"}}}}}})).await;
+    patch(
+        &world,
+        "EventSink",
+        "api",
+        json!({"apiDestination": {"managed": {"connection": {"basic": {"passwordSecretRef": {"name": "release"}}}}}}),
+    )
+    .await;
     let said = world.halted("EventSink", "api", "SecretUnusable").await;
     assert!(said.contains("helm.sh/release.v1"), "{said}");
 }
