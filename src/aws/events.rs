@@ -189,15 +189,7 @@ impl Session {
                 self.wrote_rule(bus, name, answer.as_ref().err(), None).await;
                 ignore_not_found(answer)?;
             }
-            EventsStep::PutTargets { bus, rule, targets } => {
-                let targets = targets.iter().map(sdk_target).collect::<Result<Vec<_>, _>>()?;
-                let answer =
-                    send!(self, "events:PutTargets", events.put_targets().event_bus_name(bus).rule(rule).set_targets(Some(targets)))?;
-                // HTTP 200 is not success.
-                let failed = answer.failed_entries.unwrap_or_default();
-                let failed = failed.into_iter().map(|entry| (entry.target_id, entry.error_code, entry.error_message));
-                failed_entries("events:PutTargets", answer.failed_entry_count, failed)?;
-            }
+            EventsStep::PutTargets { bus, rule, targets } => self.put_targets(bus, rule, targets).await?,
             EventsStep::RemoveTargets { bus, rule, ids } => {
                 let request = events.remove_targets().event_bus_name(bus).rule(rule).set_ids(Some(ids.clone()));
                 if let Some(answer) = ignore_not_found(send!(self, "events:RemoveTargets", request))? {
@@ -216,6 +208,16 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    async fn put_targets(&self, bus: &str, rule: &str, targets: &[TargetSettings]) -> Result<(), Halt> {
+        let targets = targets.iter().map(sdk_target).collect::<Result<Vec<_>, _>>()?;
+        let request = self.events.put_targets().event_bus_name(bus).rule(rule).set_targets(Some(targets));
+        let answer = send!(self, "events:PutTargets", request)?;
+        // HTTP 200 is not success.
+        let failed = answer.failed_entries.unwrap_or_default();
+        let failed = failed.into_iter().map(|entry| (entry.target_id, entry.error_code, entry.error_message));
+        failed_entries("events:PutTargets", answer.failed_entry_count, failed)
     }
 
     async fn put_rule(&self, bus: &str, name: &str, settings: &RuleSettings, tags: Option<&Tags>) -> Result<(), Halt> {

@@ -141,7 +141,7 @@ impl<K: Observe> Pass<'_, K> {
         if manage && planned > 0 {
             self.object.announce(&mut self.status, &desired);
         }
-        let outcome = if manage { self.apply(&cloud, steps).await } else { Ok(()) };
+        let outcome = if manage { Box::pin(self.apply(&cloud, steps)).await } else { Ok(()) };
         let halt = outcome.err().or_else(|| K::waiting(&desired, observed.as_ref(), &place));
         if halt.is_none() && (manage || planned == 0) {
             let tag_keys = K::tags(&desired).map(|tags| tags.keys().cloned().collect()).unwrap_or_default();
@@ -288,7 +288,7 @@ impl<K: Observe> Pass<'_, K> {
         let observed = self.object.observe(&cloud, &place, None, Depth::Delete).await?;
         match self.plan(&view, &place, None, observed.as_ref(), retain) {
             Ok(steps) => {
-                self.apply(&cloud, steps).await?;
+                Box::pin(self.apply(&cloud, steps)).await?;
                 K::leaving(&self.applied).map_or(Ok(()), Err)
             }
             Err(halt) if halt.reason == Reason::NotOwned => {

@@ -1,6 +1,6 @@
 //! Secrets that sinks name: only those of the sink's own namespace, only by name, where the chart gave the right to. Nothing is kept of them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
@@ -46,12 +46,8 @@ impl Secrets {
             let Some(secret) = found.get(name) else { continue };
             values.insert(slot.clone(), place.value(secret, &reference.key)?);
             let meta = &secret.metadata;
-            version += &format!(
-                "{slot:?} {name}/{} {} {}\n",
-                reference.key,
-                meta.uid.as_deref().unwrap_or_default(),
-                meta.resource_version.as_deref().unwrap_or_default()
-            );
+            let (uid, written) = (meta.uid.as_deref().unwrap_or_default(), meta.resource_version.as_deref().unwrap_or_default());
+            let _ = writeln!(version, "{slot:?} {name}/{} {uid} {written}", reference.key);
         }
         Ok((short_hash(&version, 16), values))
     }

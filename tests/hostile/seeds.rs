@@ -9,7 +9,7 @@ pub struct Seed {
     pub variant: &'static str,
 }
 
-pub const SEEDS: [Seed; 15] = [
+pub const SEEDS: [Seed; 16] = [
     Seed { kind: "AwsAccount", variant: "account" },
     Seed { kind: "EventBus", variant: "bus" },
     Seed { kind: "EventRule", variant: "pattern" },
@@ -24,6 +24,7 @@ pub const SEEDS: [Seed; 15] = [
     Seed { kind: "EventSink", variant: "workflow" },
     Seed { kind: "EventSink", variant: "task" },
     Seed { kind: "EventSink", variant: "api" },
+    Seed { kind: "EventSink", variant: "managed-api" },
     Seed { kind: "BenchlingSubscription", variant: "subscription" },
 ];
 
@@ -53,6 +54,10 @@ impl Seed {
                 lane.apply("EventBus", "bus", json!({})).await;
                 lane.apply("EventSink", "log", json!({"logGroup": {"managed": {}}, "deletionPolicy": "Delete"})).await;
                 lane.ready("EventSink", "log").await;
+            }
+            "managed-api" => {
+                lane.permit_secrets().await;
+                lane.user_secret("login", json!({"k": "v"})).await;
             }
             "existing-queue" => drop(aws.sqs("CreateQueue", json!({"QueueName": "theirs"})).await),
             "existing-log-group" => drop(aws.logs("CreateLogGroup", json!({"logGroupName": "/theirs"})).await),
@@ -130,6 +135,14 @@ impl Seed {
                 let arn = format!("arn:aws:events:{REGION}:{}:api-destination/d/1", aws.account);
                 let http = json!({"headers": {"x-a": "$.id"}, "query": {"b": "c"}, "path": ["$.id"]});
                 sink(json!({"apiDestination": {"existing": {"arn": arn}, "http": http}}), false)
+            }
+            "managed-api" => {
+                let secret = json!({"name": "login", "key": "k"});
+                let values = json!({"a": {"value": "b"}, "c": {"secretRef": secret}});
+                let http = json!({"headers": values, "query": values, "body": values});
+                let managed = json!({"endpoint": "https://example.com/*", "method": "PUT", "rateLimitPerSecond": 7, "description": "d",
+                    "connection": {"apiKey": {"name": "x-k", "valueSecretRef": secret}, "invocationHttp": http}});
+                sink(json!({"apiDestination": {"managed": managed, "http": {"path": ["$.id"]}}}), true)
             }
             "existing-log-group" => sink(json!({"logGroup": {"existing": {"arn": aws.log_group_arn("/theirs")}}}), false),
             "subscription" => json!({"accountRef": account, "region": REGION, "tenant": tenant(lane), "appName": "app",

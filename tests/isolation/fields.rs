@@ -47,6 +47,15 @@ const PLAIN: &[&str] = &[
     "query",
     // Of an API destination's URL, and of a role in IAM: its name has the owner's hash, and its tags say whose it is.
     "path",
+    // Of a connection: whom the endpoint knows, where it gives tokens, values that everybody may read. `key` is of the Secret named beside it.
+    "username",
+    "apiKey.name",
+    "clientId",
+    "authorizationEndpoint",
+    "headers.value",
+    "query.value",
+    "body.value",
+    "key",
     // What a role may do with the one ARN that the account lets the namespace name.
     "actions",
     // A network's parts have no owner among tenants; AWS lets only those in who run the task.

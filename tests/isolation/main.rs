@@ -7,4 +7,5 @@ mod harness;
 mod canaries;
 mod fields;
 mod roles;
+mod secrets;
 mod tenants;

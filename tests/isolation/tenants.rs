@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{fields::references, roles};
+use super::{fields::references, roles, secrets};
 use crate::harness::{Aws, Bed, OPERATOR_NAMESPACE, REGION, Row, World, condition, options};
 
 const API: &str = "tributary.dev/v1alpha1";
@@ -274,6 +274,10 @@ async fn no_field_reaches_what_is_another_tenants() {
     let mut lost = closed.clone();
     lost["credentials"]["secretRef"]["name"] = json!(decoy);
     b.apply_in(None, API, "AwsAccount", &decoy, json!({"spec": lost})).await;
+    // The operator may read the Secrets of both; B's is of the name that A's sinks say.
+    b.permit_secrets().await;
+    a.permit_secrets().await;
+    b.user_secret("theirs", json!({"k": "v"})).await;
     b.aws.make_function("theirs").await;
     b.aws.make_topic("theirs").await;
     b.aws.make_machine("theirs").await;
@@ -306,6 +310,7 @@ async fn no_field_reaches_what_is_another_tenants() {
 
     let mut all = attempts(&b, &name);
     all.extend(roles::attempts(&b));
+    all.extend(secrets::attempts());
     let tried: BTreeSet<String> = all.iter().flat_map(|attempt| attempt.fields).chain(ELSEWHERE).map(ToString::to_string).collect();
     let known = references();
     for path in known.difference(&tried) {
@@ -361,7 +366,9 @@ async fn no_field_reaches_what_is_another_tenants() {
     let secrets: Vec<_> = audit.iter().filter(|line| line["objectRef"]["resource"] == "secrets").collect();
     assert!(!secrets.is_empty(), "the audit log tells of Secrets");
     for line in &secrets {
-        let one = line["objectRef"]["namespace"] == OPERATOR_NAMESPACE && line["verb"] == "get";
+        // A's sinks name only what is A's.
+        let there = &line["objectRef"]["namespace"];
+        let one = (*there == OPERATOR_NAMESPACE || *there == a.namespace.as_str()) && line["verb"] == "get";
         row.trial(if one { Ok(()) } else { Err(format!("a Secret was read elsewhere: {line}")) });
     }
     let forbidden = audit.iter().filter(|line| line["responseStatus"]["code"] == 403).count();
