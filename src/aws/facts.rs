@@ -9,9 +9,10 @@ use tokio::sync::Mutex;
 
 use super::{Session, cache};
 use crate::{
+    api::OWNER_TAG,
     delivery::{KeyFacts, RoleFacts, Seen, TargetFacts, letters::Letter},
     resources::names::{self, Arn},
-    runtime::halt::{Halt, Reason},
+    runtime::halt::{Class, Halt, Reason},
     sinks::{lambda::function_of, policy::statements_of},
     steps::{EventsStep, LogsStep, StatesStep, Step},
 };
@@ -55,10 +56,21 @@ impl<T: Clone> Cells<T> {
     }
 }
 
+/// How old the list of a role's policies may be, where the role is ours.
+const LISTED: Duration = Duration::from_hours(1);
+
+/// What a role's policies are called.
+#[derive(Clone, Debug)]
+struct Policies {
+    inline: Vec<String>,
+    attached: Vec<String>,
+}
+
 #[derive(Debug, Default)]
 pub struct FactCache {
     targets: Cells<TargetFacts>,
     roles: Cells<RoleFacts>,
+    role_lists: Cells<Policies>,
     keys: Cells<KeyFacts>,
     letters: Cells<Vec<Letter>>,
 }
@@ -141,18 +153,27 @@ impl Session {
     /// Who may assume the role, and what it may, no older than `age`.
     pub async fn role_facts(&self, arn: &str, age: Duration) -> Seen<RoleFacts> {
         let name = arn.rsplit('/').next().unwrap_or_default();
-        self.shared.facts.roles.read(name, age, || self.read_role(name)).await
+        self.shared.facts.roles.read(name, age, || self.read_role(name, age)).await
     }
 
-    async fn read_role(&self, name: &str) -> Result<Option<RoleFacts>, Halt> {
+    async fn read_role(&self, name: &str, age: Duration) -> Result<Option<RoleFacts>, Halt> {
         let Some(role) = self.role(name, false).await? else { return Ok(None) };
+        // IAM is asked at a slow pace, and what hangs on a role of ours stands in its trust and in its one policy, which are read each time.
+        let age = if age > Duration::ZERO && role.tags.contains_key(OWNER_TAG) { age.max(LISTED) } else { age };
+        let lists = self.shared.facts.role_lists.read(name, age, || self.policies_of(name)).await;
+        let policies = match lists {
+            Seen::Is(policies) => policies,
+            Seen::Missing => return Ok(None),
+            Seen::Unseen(right) => return Err(Halt::new(Class::Refused, Reason::AccessDenied, right)),
+            Seen::Later => return Err(Halt::transient("the role's policies were not listed")),
+        };
         let mut rights = Vec::new();
-        for policy in self.inline_policies(name).await? {
-            rights.extend(statements_of(&policy.to_string()));
+        for policy in &policies.inline {
+            let document = self.inline_policy(name, policy).await?;
+            rights.extend(document.iter().flat_map(|document| statements_of(&document.to_string())));
         }
-        let attached = send!(self, iam, "iam:ListAttachedRolePolicies", self.iam.list_attached_role_policies().role_name(name))?;
-        for policy in attached.attached_policies.unwrap_or_default().into_iter().filter_map(|policy| policy.policy_arn) {
-            rights.extend(self.managed_policy(&policy).await?);
+        for policy in &policies.attached {
+            rights.extend(self.managed_policy(policy).await?);
         }
         let boundary = match &role.boundary {
             Some(arn) => Some(self.managed_policy(arn).await?),
@@ -161,13 +182,11 @@ impl Session {
         Ok(Some(RoleFacts { trust: statements_of(&role.trust.to_string()), rights, boundary }))
     }
 
-    async fn inline_policies(&self, role: &str) -> Result<Vec<Value>, Halt> {
-        let names = send!(self, iam, "iam:ListRolePolicies", self.iam.list_role_policies().role_name(role))?.policy_names;
-        let mut policies = Vec::new();
-        for name in names {
-            policies.extend(self.inline_policy(role, &name).await?);
-        }
-        Ok(policies)
+    async fn policies_of(&self, role: &str) -> Result<Option<Policies>, Halt> {
+        let inline = send!(self, iam, "iam:ListRolePolicies", self.iam.list_role_policies().role_name(role))?.policy_names;
+        let attached = send!(self, iam, "iam:ListAttachedRolePolicies", self.iam.list_attached_role_policies().role_name(role))?;
+        let attached = attached.attached_policies.unwrap_or_default().into_iter().filter_map(|policy| policy.policy_arn).collect();
+        Ok(Some(Policies { inline, attached }))
     }
 
     async fn managed_policy(&self, arn: &str) -> Result<Vec<Value>, Halt> {
@@ -231,7 +250,10 @@ impl Session {
                 facts.targets.forget(&names::state_machine_arn(partition, region, account, name)).await;
             }
             Step::States(StatesStep::DeleteStateMachine { arn }) => facts.targets.forget(arn).await,
-            Step::Iam(step) => facts.roles.forget(step.role()).await,
+            Step::Iam(step) => {
+                facts.roles.forget(step.role()).await;
+                facts.role_lists.forget(step.role()).await;
+            }
             // An ARN that AWS made up is not told by the step.
             Step::Events(
                 EventsStep::CreateConnection { .. }

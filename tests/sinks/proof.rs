@@ -96,3 +96,36 @@ async fn a_service_that_does_not_answer_keeps_no_rule_from_being_written() {
     look(&world, "EventRule", "r").await;
     assert_eq!(condition(&world.get("EventRule", "r").await.unwrap(), "Deliverable").unwrap().0, "True");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_of_ours_costs_two_reads_a_sweep_for_proof_and_one_for_itself() {
+    let world = World::with("proof-role", sweeping()).await;
+    let machine = world.aws.make_machine("theirs").await;
+    world.apply("EventBus", "b", json!({"name": "b"})).await;
+    world.apply("EventSink", "s", json!({"stateMachine": {"existing": {"arn": machine}}})).await;
+    world
+        .apply(
+            "EventRule",
+            "r",
+            json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["x"]}, "targets": [{"name": "t", "sinkRef": {"name": "s"}}]}),
+        )
+        .await;
+    let says = async |status: &str| {
+        let said = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.0 == status).map(drop);
+        world.wait("EventRule", "r", status, said).await
+    };
+    says("True").await;
+    let mark = world.aws.mark().await;
+    let counted = async |op: &str| world.aws.journal(mark).await.0.iter().filter(|call| call.op == op).count();
+    let seen = || async { (counted("GetRolePolicy").await >= 4).then_some(()) };
+    world.aws.until("four sweeps", seen).await;
+    assert!(counted("ListRolePolicies").await <= 1 && counted("ListAttachedRolePolicies").await <= 1);
+    // What somebody takes away is noticed all the same.
+    let (name, _) = world.aws.roles().await.into_iter().find(|(name, _)| name.contains("proof-role")).unwrap();
+    world
+        .aws
+        .faults(json!([{"match": "iam.PutRolePolicy", "kind": "error", "status": 403, "code": "AccessDenied", "message": "no"}]))
+        .await;
+    world.aws.query("iam", &[("Action", "DeleteRolePolicy"), ("RoleName", &name), ("PolicyName", "tributary")]).await;
+    says("False").await;
+}
