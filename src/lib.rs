@@ -6,8 +6,10 @@
 pub mod api;
 pub mod aws;
 pub mod benchling;
+pub mod benchling_api;
 pub mod cli;
 pub mod delivery;
+pub mod gateway;
 pub mod observe;
 pub mod resources;
 pub mod rights;

@@ -7,6 +7,7 @@
 
 mod account;
 mod api_destination;
+mod app;
 mod archive;
 mod benchling_shorthand;
 mod bus;
@@ -25,6 +26,7 @@ mod subscription;
 
 pub use account::*;
 pub use api_destination::*;
+pub use app::*;
 pub use archive::*;
 pub use benchling_shorthand::*;
 pub use bus::*;
@@ -65,5 +67,13 @@ pub const OWNER_TAG: &str = "tributary.dev/owner";
 /// Every CRD of the group, in the order in which they are listed to users.
 pub fn crds() -> Vec<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition> {
     use kube::CustomResourceExt;
-    vec![AwsAccount::crd(), BenchlingSubscription::crd(), EventBus::crd(), EventRule::crd(), EventSink::crd(), EventReplay::crd()]
+    vec![
+        AwsAccount::crd(),
+        BenchlingSubscription::crd(),
+        BenchlingApp::crd(),
+        EventBus::crd(),
+        EventRule::crd(),
+        EventSink::crd(),
+        EventReplay::crd(),
+    ]
 }

@@ -31,6 +31,7 @@ use super::{BusRef, CommonStatus};
 )]
 #[x_kube(
     validation = Rule::new("self == oldSelf").message("spec is immutable: a replay runs once. Make another EventReplay"),
+    validation = Rule::new("self.busRef.kind != 'BenchlingApp'").message("busRef: an archive is of a bus: name the EventBus of the app"),
     validation = Rule::new("self.startTime < self.endTime").message("endTime must be after startTime")
 )]
 #[serde(rename_all = "camelCase")]

@@ -97,6 +97,8 @@ pub enum BusKind {
     #[default]
     EventBus,
     BenchlingSubscription,
+    /// The bus of a `BenchlingApp` of the same namespace, and of what is on it only the app's webhooks.
+    BenchlingApp,
 }
 
 /// One destination of a rule.

@@ -1,4 +1,5 @@
-//! Adapter of `PutEvents`, for the command line: the operator itself never publishes an event. One call each, nothing is tried again here.
+//! Adapter of `PutEvents`, for the command line and the gateway: the operator itself never publishes an event. One call each, nothing is tried
+//! again here.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::{DateTime, retry::RetryConfig, timeout::TimeoutConfig};
 use k8s_openapi::jiff::Timestamp;
 
-use super::{AwsError, CaBundle, http};
+use super::{AwsError, CaBundle, Session, http};
 use crate::{resources::names::Arn, runtime::fence::Fence};
 
 /// One event as `PutEvents` takes it.
@@ -108,14 +109,28 @@ impl Publisher {
 
     /// One call of at most ten entries; the answers are in their order.
     pub async fn put(&self, entries: &[&Entry]) -> Result<Vec<Answer>, AwsError> {
-        let request = self.events.put_events().set_entries(Some(entries.iter().map(|entry| sdk_entry(entry)).collect()));
-        let answer = request.send().await.map_err(|error| AwsError::new("events:PutEvents", &error))?;
-        let answers = answer.entries.unwrap_or_default().into_iter().map(|entry| match (entry.error_code, entry.event_id) {
-            (None, Some(id)) => Ok(id),
-            (code, _) => Err((code.unwrap_or_default(), entry.error_message.unwrap_or_default())),
-        });
-        Ok(answers.collect())
+        put(&self.events, entries).await
     }
+}
+
+impl Session {
+    /// One call of at most ten entries; the answers are in their order. Not within the pace of the control plane: `PutEvents` has a quota of its
+    /// own, of thousands a second.
+    pub async fn put(&self, entries: &[&Entry]) -> Result<Vec<Answer>, AwsError> {
+        let answer = put(&self.events, entries).await;
+        self.metrics.aws_call("events:PutEvents", answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
+        answer
+    }
+}
+
+async fn put(events: &aws_sdk_eventbridge::Client, entries: &[&Entry]) -> Result<Vec<Answer>, AwsError> {
+    let request = events.put_events().set_entries(Some(entries.iter().map(|entry| sdk_entry(entry)).collect()));
+    let answer = request.send().await.map_err(|error| AwsError::new("events:PutEvents", &error))?;
+    let answers = answer.entries.unwrap_or_default().into_iter().map(|entry| match (entry.error_code, entry.event_id) {
+        (None, Some(id)) => Ok(id),
+        (code, _) => Err((code.unwrap_or_default(), entry.error_message.unwrap_or_default())),
+    });
+    Ok(answers.collect())
 }
 
 fn sdk_entry(entry: &Entry) -> PutEventsRequestEntry {

@@ -41,11 +41,21 @@ pub struct AwsOptions {
     pub ca_bundle: Option<CaBundle>,
     /// Told to AWS as the app's name in the user agent, so that AWS's trail says which replica called.
     pub app_name: Option<String>,
+    /// What of the rights of an assumed role is taken, as an IAM policy; `None`: all of them.
+    pub session_policy: Option<String>,
 }
 
 impl Default for AwsOptions {
     fn default() -> Self {
-        Self { quota: 40, sweep_quota: 5, in_flight: 32, timeout: Duration::from_secs(10), ca_bundle: None, app_name: None }
+        Self {
+            quota: 40,
+            sweep_quota: 5,
+            in_flight: 32,
+            timeout: Duration::from_secs(10),
+            ca_bundle: None,
+            app_name: None,
+            session_policy: None,
+        }
     }
 }
 
@@ -316,6 +326,9 @@ impl Sessions {
             let config = builder.build();
             builder = config.to_builder();
             let mut provider = AssumeRoleProvider::builder(&role.role_arn).configure(&config).session_name("tributary");
+            if let Some(policy) = &self.options.session_policy {
+                provider = provider.policy(policy);
+            }
             if let Some(id) = &role.external_id {
                 provider = provider.external_id(id);
             }

@@ -5,11 +5,13 @@
 mod catalogue;
 mod lint;
 mod shorthand;
+mod webhook;
 
 use catalogue::is_on_eventbridge;
 pub use catalogue::{Standing, TYPES, carries_fields, resource_of, standing, suggestion};
 pub use lint::lint;
 pub use shorthand::{compile, warnings};
+pub use webhook::{compile_webhook, is_on_webhooks, of_source, webhook_warnings};
 
 /// What every event source of Benchling's begins with, and so every bus of one: `aws.partner/benchling.com/TENANT/APPNAME`.
 pub const SOURCE_PREFIX: &str = "aws.partner/benchling.com/";

@@ -1,7 +1,9 @@
-//! The command line: `run`, `put-events`, `iam-policy`, and what is generated from the types.
+//! The command line: `run`, `gateway`, `put-events`, `iam-policy`, and what is generated from the types.
 
+mod gateway;
 pub mod generate;
 mod iam_policy;
+mod logs;
 mod put_events;
 mod run;
 
@@ -21,6 +23,8 @@ pub struct Cli {
 enum Command {
     /// Run the operator.
     Run(Box<run::Run>),
+    /// Take webhooks of Benchling's apps, and put them on their buses.
+    Gateway(Box<gateway::Gateway>),
     /// Put events from files on a bus, and say what became of each.
     PutEvents(Box<put_events::PutEvents>),
     /// Print the IAM policy that the operator needs for what you use.
@@ -37,7 +41,8 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 impl Cli {
     pub async fn run(self) -> Result<(), Error> {
         match self.command {
-            Command::Run(run) => run.run().await,
+            Command::Run(run) => Box::pin(run.run()).await,
+            Command::Gateway(gateway) => Box::pin(gateway.run()).await,
             Command::PutEvents(put) => put.run().await,
             Command::IamPolicy(policy) => policy.run(),
             Command::Crds => {

@@ -1,17 +1,15 @@
-//! `tributary run`: flags, logs, signals, and the operator.
+//! `tributary run`: flags, and the operator.
 
-use std::{future::Future, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum};
-use kube::{Client, config::KubeconfigError};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::{
+    Error,
+    gateway::BenchlingUrls,
+    logs::{self, Logs},
 };
-use tracing::{Level, Metadata};
-use tracing_subscriber::{EnvFilter, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
-
-use super::Error;
 use crate::{
     aws::{AwsOptions, CaBundle},
     runtime::{
@@ -19,12 +17,6 @@ use crate::{
         operator::{self, Options},
     },
 };
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LogFormat {
-    Json,
-    Text,
-}
 
 /// Every flag can be set through the environment as well.
 #[derive(Args, Debug)]
@@ -92,27 +84,13 @@ pub struct Run {
     /// This replica's name: in the Lease, in Events, and in the user agent of its AWS calls, which `CloudTrail` records.
     #[arg(long, env = "POD_NAME", default_value = "tributary")]
     replica: String,
-    #[arg(long, env = "TRIBUTARY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
-    log_format: LogFormat,
-    /// Filter of the logs, such as `info` or `tributary=debug`. Trace is of the operator's own code only: the SDK's tells of session tokens.
-    #[arg(long, env = "TRIBUTARY_LOG", default_value = "info,kube_runtime=warn")]
-    log: String,
-}
-
-/// At trace the SDK writes whole requests with their session tokens: whatever `--log` says, only our own code is heard there.
-fn tellable(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= Level::DEBUG || metadata.target().starts_with("tributary")
-}
-
-/// What is wrong with the kubeconfig, without its text: a parser quotes the line that it cannot read, and a token may stand there.
-fn without_its_text(error: kube::Error) -> Error {
-    let source = std::error::Error::source(&error).and_then(std::error::Error::source);
-    match source.and_then(<dyn std::error::Error>::downcast_ref) {
-        Some(KubeconfigError::Parse(_)) => {
-            "no ServiceAccount of a pod was found, and the kubeconfig ($KUBECONFIG, or ~/.kube/config) is no YAML of a Config. `kubectl config view` says where".into()
-        }
-        _ => error.into(),
-    }
+    /// Where the gateway is reached from outside, such as `https://hooks.example.com`: what `BenchlingApp`s tell as the URL to enter.
+    #[arg(long, env = "TRIBUTARY_GATEWAY_URL")]
+    gateway_url: Option<String>,
+    #[command(flatten)]
+    benchling: BenchlingUrls,
+    #[command(flatten)]
+    logs: Logs,
 }
 
 /// A part of the owner tag's value, which is read up to its first slash.
@@ -145,6 +123,7 @@ impl Run {
                     None => None,
                 },
                 app_name: None,
+                session_policy: None,
             },
             lease: self.leader_elect.then(|| LeaseOptions {
                 name: self.lease_name.clone(),
@@ -152,37 +131,21 @@ impl Run {
                 duration: Duration::from_secs(self.lease_seconds),
             }),
             replica: self.replica.clone(),
+            benchling: self.benchling.urls(),
+            gateway_url: self.gateway_url.clone().filter(|url| !url.is_empty()),
             ..Options::default()
         })
     }
 
     pub async fn run(&self) -> Result<(), Error> {
-        let filter = EnvFilter::try_new(&self.log)?;
-        let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        let tellable = filter_fn(tellable);
-        match self.log_format {
-            LogFormat::Json => logs.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().with(tellable).init(),
-            LogFormat::Text => logs.finish().with(tellable).init(),
-        }
+        self.logs.init()?;
         let options = self.options()?;
-        let client = Client::try_default().await.map_err(without_its_text)?;
+        let client = logs::client().await?;
         let listener = TcpListener::bind(self.listen).await.map_err(|error| format!("--listen {}: {error}", self.listen))?;
-        let stop = terminated()?;
+        let stop = logs::terminated()?;
         operator::run(client, options, Some(listener), stop).await?;
         Ok(())
     }
-}
-
-/// Ends at SIGTERM or SIGINT.
-fn terminated() -> Result<impl Future<Output = ()> + Send + 'static, Error> {
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
-        }
-        tracing::info!("asked to stop; finishing what is under way");
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What AWS holds, for each kind: reads only, as closely as `Depth` says. Nothing here writes but `Cloud::apply`.
 
 mod account;
+mod app;
 mod bus;
 mod delivery;
 mod replay;
@@ -13,6 +14,7 @@ use std::{future::Future, time::Duration};
 use crate::{
     api::{AwsAccount, Identity},
     aws::{Priority, Session, Sessions},
+    benchling_api::Benchling,
     resources::{Depth, Managed, View},
     runtime::{children, halt::Halt, secrets::Secrets},
     steps::Step,
@@ -34,6 +36,7 @@ pub struct Cloud<'a> {
     pub client: &'a kube::Client,
     pub sessions: &'a Sessions,
     pub secrets: &'a Secrets,
+    pub benchling: &'a Benchling,
     pub view: View,
     pub account: AwsAccount,
     pub region: String,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Managed, PlanContext, Report, View, key_of, matches};
 use crate::{
     api::{
-        AccountRef, AwsAccount, AwsAccountStatus, BenchlingSubscription, CommonStatus, DeletionPolicy, EventBus, EventReplay,
+        AccountRef, AwsAccount, AwsAccountStatus, BenchlingApp, BenchlingSubscription, CommonStatus, DeletionPolicy, EventBus, EventReplay,
         EventReplayStatus, EventRule, EventSink, Identity, ManagementPolicy,
     },
     runtime::halt::{Class, Halt, Reason},
@@ -87,6 +87,11 @@ impl Managed for AwsAccount {
         };
         view.each_bus(|o| add(EventBus::KIND, key_of(o), o.spec.account_ref.as_ref(), pinned(o)));
         view.each_subscription(|o| add(BenchlingSubscription::KIND, key_of(o), o.spec.account_ref.as_ref(), pinned(o)));
+        view.each_app(|o| {
+            if let Some(identity) = pinned(o) {
+                add(BenchlingApp::KIND, key_of(o), None, Some(identity));
+            }
+        });
         view.each_sink(|o| add(EventSink::KIND, key_of(o), o.spec.account_ref.as_ref(), pinned(o)));
         view.each_rule(|o| {
             if let Some(identity) = pinned(o) {

@@ -153,6 +153,13 @@ impl Managed for EventBus {
                 users.push(format!("EventRule {}", key_of(rule)));
             }
         });
+        view.each_app(|app| {
+            let from = app.metadata.namespace.as_deref().unwrap_or_default();
+            let known = app.metadata.namespace == self.metadata.namespace || matches(&self.spec.allowed_namespaces, from);
+            if known && app.bus_key() == key_of(self) {
+                users.push(format!("BenchlingApp {}", key_of(app)));
+            }
+        });
         view.each_replay(|replay| {
             let from = replay.metadata.namespace.as_deref().unwrap_or_default();
             let known = replay.metadata.namespace == self.metadata.namespace || matches(&self.spec.allowed_namespaces, from);

@@ -2,6 +2,7 @@
 
 mod account;
 mod api_destination;
+mod app;
 pub mod archives;
 mod bus;
 pub mod bus_policy;
@@ -21,6 +22,7 @@ mod view;
 use std::{fmt, time::Duration};
 
 pub use account::{CallerIdentity, DesiredAccount};
+pub use app::{CREDENTIALS, DesiredApp, SeenCredentials, WEBHOOK_SOURCE};
 pub use bus::{BusInAws, DesiredBus, ObservedBus};
 pub use guarded::{Guarded, Outline};
 use k8s_openapi::jiff::Timestamp;

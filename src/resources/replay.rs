@@ -68,7 +68,7 @@ impl EventReplay {
                 let message = format!("{field}: there is no EventRule {namespace}/{name}. Create it, or make this object anew without it");
                 return Err(Halt::blocked(Reason::RuleNotFound, message));
             };
-            if !rule.means(bus) {
+            if !rule.means(bus) && rule.bus_key_in(view).as_ref() != Some(&key_of(bus)) {
                 let message = format!(
                     "{field}: EventRule {namespace}/{name} is of another bus than {}. Make this object anew without it",
                     key_of(bus)

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::{Managed, PlanContext, Report, Tiding, View, deliverable, key_of, names, ownership, subscription::owner_of};
 use crate::{
     api::{
-        BusKind, CommonStatus, DeadLettersStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy,
-        ResourceStatus, RuleState, Tags, Target, TargetStatus,
+        BenchlingApp, BusKind, CommonStatus, DeadLettersStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity,
+        ManagementPolicy, ResourceStatus, RuleState, Tags, Target, TargetStatus,
     },
     benchling,
     delivery::{Verdict, letters},
@@ -77,10 +77,30 @@ impl EventRule {
         format!("{namespace}/{}", self.spec.bus_ref.name)
     }
 
-    /// Whether the rule means this bus: by its own name, or as the bus of its subscription.
+    /// The same, where the rule names an app in place of its bus.
+    pub fn bus_key_in(&self, view: &View) -> Option<String> {
+        if self.spec.bus_ref.kind != BusKind::BenchlingApp {
+            return Some(self.bus_key());
+        }
+        self.app(view).map(|app| app.bus_key())
+    }
+
+    /// Whether the rule means this bus: by its own name, or as the bus of its subscription. A rule of an app holds up the app, which holds up
+    /// the bus.
     pub fn means(&self, bus: &EventBus) -> bool {
-        let by_name = self.spec.bus_ref.kind == BusKind::EventBus;
-        self.bus_key() == key_of(bus) && (by_name || owner_of(bus).as_ref() == Some(&self.spec.bus_ref.name))
+        let by = match self.spec.bus_ref.kind {
+            BusKind::EventBus => true,
+            BusKind::BenchlingSubscription => owner_of(bus).as_ref() == Some(&self.spec.bus_ref.name),
+            BusKind::BenchlingApp => false,
+        };
+        by && self.bus_key() == key_of(bus)
+    }
+
+    /// The app that the rule names in place of its bus.
+    fn app(&self, view: &View) -> Option<BenchlingApp> {
+        let key = self.app_key()?;
+        let (namespace, name) = key.split_once('/')?;
+        view.app(namespace, name)
     }
 
     fn bus(&self, view: &View) -> Result<EventBus, Halt> {
@@ -89,6 +109,15 @@ impl EventRule {
 
     /// The pattern in EventBridge's words, and what is odd about it.
     fn pattern(&self, bus: &EventBus, source: &str, view: &View) -> (Option<serde_json::Value>, Vec<String>) {
+        if let Some(app) = self.app(view) {
+            let prefix = app.source_prefix();
+            return match (&self.spec.benchling, &self.spec.event_pattern) {
+                (Some(shorthand), _) => {
+                    (Some(benchling::compile_webhook(shorthand, &prefix).into()), benchling::webhook_warnings(shorthand))
+                }
+                (None, pattern) => (pattern.clone().map(|pattern| benchling::of_source(pattern, &prefix).into()), vec![]),
+            };
+        }
         let namespace = bus.metadata.namespace.as_deref().unwrap_or_default();
         let subscription = owner_of(bus).and_then(|name| view.subscription(namespace, &name));
         let included = subscription.as_ref().map(|subscription| subscription.spec.event_types.as_slice());

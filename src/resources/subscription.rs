@@ -302,7 +302,8 @@ impl Managed for BenchlingSubscription {
             let known = rule.metadata.namespace == self.metadata.namespace
                 || matches(allowed, from)
                 || rule.status.as_ref().is_some_and(|status| status.common.identity.is_some());
-            if known && rule.bus_key() == key_of(self) && !self.owns(rule) {
+            let here = rule.spec.bus_ref.kind != BusKind::BenchlingApp && rule.bus_key() == key_of(self);
+            if known && here && !self.owns(rule) {
                 users.push(format!("EventRule {}", key_of(rule)));
             }
         });

@@ -11,7 +11,10 @@ use wildmatch::WildMatch;
 
 use super::{Guarded, key_of, owner_of};
 use crate::{
-    api::{AccountRef, AwsAccount, BenchlingSubscription, BusKind, BusRef, EventBus, EventReplay, EventRule, EventSink, Identity, SinkRef},
+    api::{
+        AccountRef, AwsAccount, BenchlingApp, BenchlingSubscription, BusKind, BusRef, EventBus, EventReplay, EventRule, EventSink,
+        Identity, SinkRef,
+    },
     runtime::halt::{Halt, Reason},
 };
 
@@ -27,6 +30,8 @@ pub struct Settings {
     pub grant_grace: Duration,
     /// How long a new sink waits for its first rule, so that the queue is born with its policy.
     pub first_rule: Duration,
+    /// Where the gateway is reached from outside, such as `https://hooks.example.com`.
+    pub gateway_url: Option<String>,
 }
 
 /// The stores of all kinds. Objects that could not be read are not in them, as far as anyone who asks here can tell.
@@ -34,6 +39,7 @@ pub struct Settings {
 pub struct View {
     pub accounts: Store<Guarded<AwsAccount>>,
     pub subscriptions: Store<Guarded<BenchlingSubscription>>,
+    pub apps: Store<Guarded<BenchlingApp>>,
     pub buses: Store<Guarded<EventBus>>,
     pub rules: Store<Guarded<EventRule>>,
     pub sinks: Store<Guarded<EventSink>>,
@@ -64,6 +70,10 @@ impl View {
         readable(&self.subscriptions, &ObjectRef::new(name).within(namespace))
     }
 
+    pub fn app(&self, namespace: &str, name: &str) -> Option<BenchlingApp> {
+        readable(&self.apps, &ObjectRef::new(name).within(namespace))
+    }
+
     pub fn rule(&self, namespace: &str, name: &str) -> Option<EventRule> {
         readable(&self.rules, &ObjectRef::new(name).within(namespace))
     }
@@ -79,6 +89,10 @@ impl View {
 
     pub fn each_bus(&self, mut f: impl FnMut(&EventBus)) {
         self.buses.state().iter().filter_map(|guarded| guarded.0.as_ref().ok()).for_each(&mut f);
+    }
+
+    pub fn each_app(&self, mut f: impl FnMut(&BenchlingApp)) {
+        self.apps.state().iter().filter_map(|guarded| guarded.0.as_ref().ok()).for_each(&mut f);
     }
 
     pub fn each_subscription(&self, mut f: impl FnMut(&BenchlingSubscription)) {
@@ -149,6 +163,9 @@ impl View {
     /// The bus that an object of the namespace refers to, by its own name or as that of a subscription, if the bus's side consents.
     pub fn bus_for(&self, namespace: &str, field: &str, reference: &BusRef) -> Result<EventBus, Halt> {
         let (there, name) = (reference.namespace.as_deref().unwrap_or(namespace), &reference.name);
+        if reference.kind == BusKind::BenchlingApp {
+            return self.bus_of_app(namespace, field, there, name);
+        }
         let by_subscription = reference.kind == BusKind::BenchlingSubscription;
         if by_subscription && self.subscription(there, name).is_none() {
             return Err(Halt::blocked(
@@ -168,6 +185,27 @@ impl View {
             return Err(not_permitted(field, <&str>::from(reference.kind), &key_of(&bus), namespace));
         }
         Ok(bus)
+    }
+
+    /// The bus of an app, if its side consents to whom refers to the app.
+    fn bus_of_app(&self, namespace: &str, field: &str, there: &str, name: &str) -> Result<EventBus, Halt> {
+        if there != namespace {
+            return Err(Halt::invalid(
+                Reason::InvalidSpec,
+                format!(
+                    "{field}: a BenchlingApp is named in its own namespace only. Name its EventBus, whose allowedNamespaces can consent"
+                ),
+            ));
+        }
+        let app = self.app(there, name).ok_or_else(|| {
+            Halt::blocked(
+                Reason::AppNotFound,
+                format!("{field}: there is no BenchlingApp {there}/{name}. Create it, or correct the reference"),
+            )
+        })?;
+        // Admission knows no other kind in an app's spec.
+        let bus = BusRef { kind: BusKind::EventBus, ..app.spec.bus_ref.clone() };
+        self.bus_for(namespace, &format!("{field}: BenchlingApp {there}/{name}: spec.busRef"), &bus)
     }
 
     /// The sink that an object of the namespace refers to, if the sink's side consents.

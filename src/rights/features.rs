@@ -384,7 +384,7 @@ pub const FEATURES: &[Feature] = &[
     },
     Feature {
         name: "put-events",
-        about: "`tributary put-events`: for those who send, not for the operator",
+        about: "`tributary put-events` and the gateway: for those who send, not for the operator",
         statements: &[calls("PutEvents", &["events:PutEvents"], &["arn:{partition}:events:{region}:{account}:event-bus/{prefix}*"])],
     },
 ];

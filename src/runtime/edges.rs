@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::{
-    api::{AwsAccount, BenchlingSubscription, EventBus, EventReplay, EventReplayStatus, EventRule, EventSink, SinkRef},
+    api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventReplayStatus, EventRule, EventSink, SinkRef},
     resources::{Managed, View, key_of, matches, owner_of},
 };
 
@@ -13,6 +13,7 @@ use crate::{
 pub enum Wake {
     Account(ObjectRef<AwsAccount>),
     Subscription(ObjectRef<BenchlingSubscription>),
+    App(ObjectRef<BenchlingApp>),
     Bus(ObjectRef<EventBus>),
     Rule(ObjectRef<EventRule>),
     Sink(ObjectRef<EventSink>),
@@ -99,6 +100,8 @@ impl Edges for AwsAccount {
                 wakes.push(Wake::Bus(reference(&bus.metadata)));
             }
         });
+        // An app's account is that of its bus.
+        view.each_app(|app| wakes.push(Wake::App(reference(&app.metadata))));
         view.each_subscription(|subscription| {
             if named(subscription.spec.account_ref.as_ref()) {
                 wakes.push(Wake::Subscription(reference(&subscription.metadata)));
@@ -147,6 +150,34 @@ impl Edges for BenchlingSubscription {
     }
 }
 
+impl Edges for BenchlingApp {
+    fn wakes(&self, view: &View) -> Vec<Wake> {
+        let mut wakes: Vec<_> = deleting_accounts(view).collect();
+        view.each_rule(|rule| {
+            if rule.app_key() == Some(key_of(self)) {
+                wakes.push(Wake::Rule(reference(&rule.metadata)));
+                wakes.extend(sinks_of(rule).map(|sink| sink_of(&rule.metadata, sink)));
+            }
+        });
+        // Who wants the same webhooks may have them once this one is gone.
+        view.each_app(|other| {
+            if other.spec.app_definition_id == self.spec.app_definition_id && key_of(other) != key_of(self) {
+                wakes.push(Wake::App(reference(&other.metadata)));
+            }
+        });
+        if let Some((namespace, name)) = self.bus_key().split_once('/')
+            && view.bus(namespace, name).is_some_and(|bus| deleting(&bus.metadata))
+        {
+            wakes.push(Wake::Bus(ObjectRef::new(name).within(namespace)));
+        }
+        wakes
+    }
+
+    fn outward(&self) -> String {
+        format!("{:?} {}", self.metadata.generation, deleting(&self.metadata))
+    }
+}
+
 impl Edges for EventBus {
     fn wakes(&self, view: &View) -> Vec<Wake> {
         let mut wakes: Vec<_> = self.spec.dead_letter.iter().map(|d| sink_of(&self.metadata, &d.sink_ref)).collect();
@@ -159,8 +190,13 @@ impl Edges for EventBus {
                 }
             });
         }
+        view.each_app(|app| {
+            if app.bus_key() == key_of(self) {
+                wakes.push(Wake::App(reference(&app.metadata)));
+            }
+        });
         view.each_rule(|rule| {
-            if rule.bus_key() == key_of(self) {
+            if rule.bus_key_in(view) == Some(key_of(self)) {
                 wakes.push(Wake::Rule(reference(&rule.metadata)));
                 // Their sinks cannot know the rules' ARNs before the bus is known.
                 wakes.extend(sinks_of(rule).map(|sink| sink_of(&rule.metadata, sink)));
@@ -204,6 +240,9 @@ impl Edges for EventRule {
         }
         if view.subscription(namespace, &self.spec.bus_ref.name).is_some_and(|subscription| deleting(&subscription.metadata)) {
             wakes.push(Wake::Subscription(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
+        }
+        if self.app_key().is_some() && view.app(namespace, &self.spec.bus_ref.name).is_some_and(|app| deleting(&app.metadata)) {
+            wakes.push(Wake::App(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
         }
         let name = self.metadata.name.as_deref().unwrap_or_default();
         view.each_replay(|replay| {

@@ -21,6 +21,9 @@ pub enum Reason {
     AccountNotPermitted,
     PrincipalNotPermitted,
     ArnNotPermitted,
+    AppNotFound,
+    /// An older app has the webhooks of the same definition, tenant and path.
+    AppTaken,
     BusNotFound,
     BusNotReady,
     SinkNotFound,
@@ -33,6 +36,10 @@ pub enum Reason {
     SecretUnusable,
     /// AWS has the connection, and it is not authorised (yet).
     ConnectionNotAuthorized,
+    /// Benchling does not take the client id and secret.
+    CredentialsRejected,
+    /// Benchling has no such tenant.
+    TenantNotFound,
     ArchiveNotFound,
     ArchiveNotReady,
     RuleNotFound,

@@ -24,8 +24,9 @@ use super::{
     watch::{self, Queue, Queues},
 };
 use crate::{
-    api::{AwsAccount, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink},
+    api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink},
     aws::AwsOptions,
+    benchling_api::Urls,
     observe::Observe,
     resources::{Guarded, Managed, Settings, View},
 };
@@ -48,6 +49,10 @@ pub struct Options {
     pub concurrency: u16,
     pub patience: Patience,
     pub aws: AwsOptions,
+    /// Where Benchling is.
+    pub benchling: Urls,
+    /// Where the gateway is reached from outside.
+    pub gateway_url: Option<String>,
     /// By which the replicas agree on who leads; `None`: this is the only one.
     pub lease: Option<LeaseOptions>,
     /// The replica's name: in the lease, in Events, and in the user agent of its AWS calls.
@@ -71,6 +76,8 @@ impl Default for Options {
             concurrency: 64,
             patience: Patience::default(),
             aws: AwsOptions::default(),
+            benchling: Urls::default(),
+            gateway_url: None,
             lease: None,
             replica: "tributary".into(),
             probe: Arc::new(NoProbe),
@@ -81,6 +88,7 @@ impl Default for Options {
 async fn all_listed(view: &View) {
     let _ = view.accounts.wait_until_ready().await;
     let _ = view.subscriptions.wait_until_ready().await;
+    let _ = view.apps.wait_until_ready().await;
     let _ = view.buses.wait_until_ready().await;
     let _ = view.rules.wait_until_ready().await;
     let _ = view.sinks.wait_until_ready().await;
@@ -94,6 +102,7 @@ type Stores = (
     Store<Guarded<EventRule>>,
     Store<Guarded<EventSink>>,
     Store<Guarded<EventReplay>>,
+    Store<Guarded<BenchlingApp>>,
 );
 
 type Writers = (
@@ -103,13 +112,14 @@ type Writers = (
     Writer<Guarded<EventRule>>,
     Writer<Guarded<EventSink>>,
     Writer<Guarded<EventReplay>>,
+    Writer<Guarded<BenchlingApp>>,
 );
 
 fn stores() -> (Stores, Writers) {
     let (accounts, subscriptions, buses) = (reflector::store(), reflector::store(), reflector::store());
-    let (rules, sinks, replays) = (reflector::store(), reflector::store(), reflector::store());
-    let writers = (accounts.1, subscriptions.1, buses.1, rules.1, sinks.1, replays.1);
-    ((accounts.0, subscriptions.0, buses.0, rules.0, sinks.0, replays.0), writers)
+    let (rules, sinks, replays, apps) = (reflector::store(), reflector::store(), reflector::store(), reflector::store());
+    let writers = (accounts.1, subscriptions.1, buses.1, rules.1, sinks.1, replays.1, apps.1);
+    ((accounts.0, subscriptions.0, buses.0, rules.0, sinks.0, replays.0, apps.0), writers)
 }
 
 /// What the metrics tell of the stores, read when they are asked for.
@@ -125,6 +135,7 @@ fn refresh(metrics: Arc<Metrics>, stores: Stores) -> impl Fn() + Clone + Send + 
             (EventRule::KIND, watch::count(&stores.3)),
             (EventSink::KIND, watch::count(&stores.4)),
             (EventReplay::KIND, watch::count(&stores.5)),
+            (BenchlingApp::KIND, watch::count(&stores.6)),
         ] {
             metrics.objects(kind, ready, not);
         }
@@ -213,6 +224,7 @@ pub async fn run(
         permission_settle: options.permission_settle,
         grant_grace: options.grant_grace,
         first_rule: options.first_rule,
+        gateway_url: options.gateway_url.clone(),
     };
     let view = View {
         accounts: stores.0,
@@ -221,6 +233,7 @@ pub async fn run(
         rules: stores.3,
         sinks: stores.4,
         replays: stores.5,
+        apps: stores.6,
         settings: Arc::new(settings),
         now: Timestamp::now(),
     };
@@ -233,6 +246,7 @@ pub async fn run(
     watches.start(writers.3, &view.rules, &queues.rules);
     watches.start(writers.4, &view.sinks, &queues.sinks);
     watches.start(writers.5, &view.replays, &queues.replays);
+    watches.start(writers.6, &view.apps, &queues.apps);
     tracing::info!("operator started");
     // No pass before every kind is listed: a missing reference would look like a deleted one. Nor does a replica lead that cannot see.
     let listed = matches!(select(std::pin::pin!(all_listed(&view)), stop.clone()).await, Either::Left(_));

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     api::{Identity, annotation},
     aws::Sessions,
+    benchling_api::Benchling,
     observe::{Attention, Cloud, Observe},
     resources::{Guarded, View, key_of},
 };
@@ -37,6 +38,7 @@ pub struct Context {
     pub memory: Memory,
     pub sweeps: Sweeps,
     pub probe: Arc<dyn Probe>,
+    pub benchling: Benchling,
 }
 
 impl Context {
@@ -70,6 +72,7 @@ impl Context {
             attention,
             sessions: &self.sessions,
             secrets: &self.secrets,
+            benchling: &self.benchling,
             account,
             region: identity.region.clone(),
             quick_age: self.sweeps.list_age(),

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     aws::{AwsOptions, Sessions},
+    benchling_api::Benchling,
     observe::Observe,
     resources::{Guarded, View},
 };
@@ -102,12 +103,14 @@ impl Terms {
                 poll: options.source_poll,
             },
             probe: options.probe.clone(),
+            benchling: Benchling::new(options.benchling.clone()),
             client: client.clone(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(events::write(client, events));
         self.control(&self.view.accounts, &self.queues.accounts, &context, &mut tasks);
         self.control(&self.view.subscriptions, &self.queues.subscriptions, &context, &mut tasks);
+        self.control(&self.view.apps, &self.queues.apps, &context, &mut tasks);
         self.control(&self.view.buses, &self.queues.buses, &context, &mut tasks);
         self.control(&self.view.rules, &self.queues.rules, &context, &mut tasks);
         self.control(&self.view.sinks, &self.queues.sinks, &context, &mut tasks);

@@ -69,6 +69,7 @@ impl<K: Edges> Queue<K> {
 pub struct Queues {
     pub accounts: Queue<crate::api::AwsAccount>,
     pub subscriptions: Queue<crate::api::BenchlingSubscription>,
+    pub apps: Queue<crate::api::BenchlingApp>,
     pub buses: Queue<crate::api::EventBus>,
     pub rules: Queue<crate::api::EventRule>,
     pub sinks: Queue<crate::api::EventSink>,
@@ -89,6 +90,7 @@ impl Queues {
         match wake {
             Wake::Account(object) => self.accounts.send(guarded(&object)),
             Wake::Subscription(object) => self.subscriptions.send(guarded(&object)),
+            Wake::App(object) => self.apps.send(guarded(&object)),
             Wake::Bus(object) => self.buses.send(guarded(&object)),
             Wake::Rule(object) => self.rules.send(guarded(&object)),
             Wake::Sink(object) => self.sinks.send(guarded(&object)),

@@ -16,7 +16,12 @@ const LEASES: &str = r#"
    "rules": [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "update", "create"]}]},
   {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "e2e-leases", "namespace": "tributary-system"},
    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "e2e-leases"},
-   "subjects": [{"kind": "ServiceAccount", "name": "tributary", "namespace": "tributary-system"}]}]}"#;
+   "subjects": [{"kind": "ServiceAccount", "name": "tributary", "namespace": "tributary-system"}]},
+  {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "e2e-gateway", "namespace": "tributary-system"},
+   "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]},
+  {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "e2e-gateway", "namespace": "tributary-system"},
+   "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "e2e-gateway"},
+   "subjects": [{"kind": "ServiceAccount", "name": "tributary-gateway", "namespace": "tributary-system"}]}]}"#;
 
 #[derive(Clone, Debug)]
 pub struct Bed {
@@ -25,8 +30,14 @@ pub struct Bed {
     pub aws: String,
     /// The stand-in itself, for what a test does behind the operator's back.
     pub emulator: String,
+    /// The stand-in for Benchling.
+    pub benchling: String,
+    /// The interpreter that has Benchling's SDK.
+    pub python: String,
     /// Token of the operator's ServiceAccount.
     token: String,
+    /// Token of the gateway's.
+    gateway_token: String,
 }
 
 impl Bed {
@@ -50,13 +61,28 @@ impl Bed {
             String::from_utf8(output.stdout).unwrap().trim().to_owned()
         };
         let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/tributary");
-        tool("helm", &["upgrade", "--install", "tributary", chart.to_str().unwrap(), "-n", OPERATOR_NAMESPACE, "--create-namespace"]);
-        // Tests have a lease each; the chart's role knows only that of the release.
+        tool(
+            "helm",
+            &[
+                "upgrade",
+                "--install",
+                "tributary",
+                chart.to_str().unwrap(),
+                "-n",
+                OPERATOR_NAMESPACE,
+                "--create-namespace",
+                "--set",
+                "gateway.enabled=true",
+            ],
+        );
+        // Tests have a lease each; the chart's role knows only that of the release. And keys of accounts, which the chart would name one by one.
         let leases = path.with_file_name("e2e-leases.yaml");
         std::fs::write(&leases, LEASES).unwrap();
         tool("kubectl", &["apply", "-f", leases.to_str().unwrap()]);
-        let token = tool("kubectl", &["create", "token", "tributary", "-n", OPERATOR_NAMESPACE, "--duration", "4h"]);
-        Bed { aws: text("aws"), emulator: text("emulator"), kubeconfig, token }
+        let token_of = |account: &str| tool("kubectl", &["create", "token", account, "-n", OPERATOR_NAMESPACE, "--duration", "4h"]);
+        let (token, gateway_token) = (token_of("tributary"), token_of("tributary-gateway"));
+        let python = text("python");
+        Bed { aws: text("aws"), emulator: text("emulator"), benchling: text("benchling"), kubeconfig, token, gateway_token, python }
     }
 
     async fn config(&self) -> Config {
@@ -81,10 +107,26 @@ impl Bed {
         config
     }
 
+    /// What the gateway may do.
+    pub async fn gateway(&self) -> Client {
+        let mut config = self.config().await;
+        config.auth_info = kube::config::AuthInfo { token: Some(self.gateway_token.clone().into()), ..Default::default() };
+        Client::try_from(config).unwrap()
+    }
+
     /// A kubeconfig with the operator's rights, for the real binary as a child process.
     pub fn operator_kubeconfig(&self) -> Value {
+        self.kubeconfig_with(&self.token)
+    }
+
+    /// The same with the gateway's.
+    pub fn gateway_kubeconfig(&self) -> Value {
+        self.kubeconfig_with(&self.gateway_token)
+    }
+
+    fn kubeconfig_with(&self, token: &str) -> Value {
         let mut config: Value = serde_json::to_value(Kubeconfig::read_from(&self.kubeconfig).unwrap()).unwrap();
-        config["users"][0]["user"] = serde_json::json!({"token": self.token});
+        config["users"][0]["user"] = serde_json::json!({"token": token});
         config
     }
 }

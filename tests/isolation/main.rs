@@ -4,6 +4,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod apps;
 mod canaries;
 mod fields;
 mod roles;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{fields::references, roles, secrets};
+use super::{apps, fields::references, roles, secrets};
 use crate::harness::{Aws, Bed, OPERATOR_NAMESPACE, REGION, Row, World, condition, options};
 
 const API: &str = "tributary.dev/v1alpha1";
@@ -229,6 +229,9 @@ fn attempts(b: &World, private: &str) -> Vec<Attempt> {
 
 /// Fields whose attempts stand in the test itself, for they are of children, or harmless by construction (a rule's name is its bus's).
 const ELSEWHERE: &[&str] = &[
+    // Whose webhooks they are: `webhooks_of_one_app_and_path_are_of_the_older_object` of target `gateway`.
+    "BenchlingApp.appDefinitionId",
+    "BenchlingApp.tenants",
     "BenchlingSubscription.bus.deadLetter.sinkRef.name",
     "BenchlingSubscription.bus.deadLetter.sinkRef.namespace",
     "BenchlingSubscription.monitoring.logGroup.name",
@@ -311,6 +314,7 @@ async fn no_field_reaches_what_is_another_tenants() {
     let mut all = attempts(&b, &name);
     all.extend(roles::attempts(&b));
     all.extend(secrets::attempts());
+    all.extend(apps::attempts(&b));
     let tried: BTreeSet<String> = all.iter().flat_map(|attempt| attempt.fields).chain(ELSEWHERE).map(ToString::to_string).collect();
     let known = references();
     for path in known.difference(&tried) {
@@ -318,7 +322,7 @@ async fn no_field_reaches_what_is_another_tenants() {
     }
     for (i, attempt) in all.iter().enumerate() {
         let mut spec = attempt.spec.clone();
-        if !matches!(attempt.kind, "EventRule" | "EventReplay") && spec.get("accountRef").is_none() {
+        if !matches!(attempt.kind, "EventRule" | "EventReplay" | "BenchlingApp") && spec.get("accountRef").is_none() {
             spec["accountRef"] = json!({"name": a.account});
         }
         let body = json!({"metadata": {"annotations": attempt.annotations}, "spec": spec});

@@ -28,6 +28,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end -}}
 
+{{- /* Not those of the operator, whose selector must not find the gateway's pods. */ -}}
+{{- define "tributary.gateway.selector" -}}
+app.kubernetes.io/name: {{ include "tributary.name" . | trunc 55 | trimSuffix "-" }}-gateway
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "tributary.gateway.labels" -}}
+{{ include "tributary.gateway.selector" . }}
+app.kubernetes.io/component: gateway
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end -}}
+
 {{- define "tributary.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "tributary.fullname" .) .Values.serviceAccount.name -}}

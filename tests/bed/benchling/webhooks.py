@@ -47,7 +47,7 @@ class Webhook:
         bad, stamp = self.wish.get("bad"), self.wish.get("timestamp") or str(int(time.time() + self.wish.get("skewSeconds", 0)))
         der = keys.sign(self.app["appDefinitionId"], f"{self.id}.{stamp}.".encode() + self.body, stranger=bad == "key")
         good = base64.b64encode(der).decode()
-        signature = {"raw": f"v1,{good}", "truncated": f"v1der,{good[:len(good) // 2]}",
+        signature = {"raw": f"v1,{good}", "truncated": f"v1der,{good[:len(good) // 8 * 4]}",
                      "noise": f"v1der v1,a,b  nonsense v1der,!!! v1der,{good} v2,x"}.get(bad, f"v1,{base64.b64encode(bytes(64)).decode()} v1der,{good}")
         headers = {"content-type": "application/json", "webhook-id": self.id, "webhook-timestamp": stamp, "webhook-signature": signature}
         if bad == "missing":

@@ -1,0 +1,127 @@
+//! `tributary gateway`: flags, and the gateway.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::{
+    Error,
+    logs::{self, Logs},
+};
+use crate::{
+    aws::{AwsOptions, CaBundle},
+    benchling_api::Urls,
+    gateway::{self, Limits, Options},
+};
+
+/// Where Benchling is: for the installation to say, never for an object.
+#[derive(Args, Debug)]
+pub struct BenchlingUrls {
+    /// URL of a tenant's API; `{tenant}` stands for its name.
+    #[arg(long, env = "TRIBUTARY_BENCHLING_URL", default_value_t = Urls::default().tenant, value_parser = holds_tenant)]
+    benchling_url: String,
+    /// URL of an app's key set; `{app_definition_id}` stands for the id of its definition.
+    #[arg(long, env = "TRIBUTARY_BENCHLING_KEYS_URL", default_value_t = Urls::default().keys, value_parser = holds_definition)]
+    benchling_keys_url: String,
+}
+
+impl BenchlingUrls {
+    pub fn urls(&self) -> Urls {
+        Urls { tenant: self.benchling_url.clone(), keys: self.benchling_keys_url.clone() }
+    }
+}
+
+fn holds(text: &str, part: &str) -> Result<String, String> {
+    if text.contains(part) { Ok(text.to_owned()) } else { Err(format!("it must have {part} in it")) }
+}
+
+fn holds_tenant(text: &str) -> Result<String, String> {
+    holds(text, "{tenant}")
+}
+
+fn holds_definition(text: &str) -> Result<String, String> {
+    holds(text, "{app_definition_id}")
+}
+
+/// Every flag can be set through the environment as well.
+#[derive(Args, Debug)]
+pub struct Gateway {
+    /// Address of the webhooks, and of /health and /ready: for Benchling, through an Ingress that ends TLS.
+    #[arg(long, env = "TRIBUTARY_GATEWAY_LISTEN", default_value = "0.0.0.0:8081")]
+    listen: SocketAddr,
+    /// Address of /healthz, /readyz and /metrics: for the cluster.
+    #[arg(long, env = "TRIBUTARY_LISTEN", default_value = "0.0.0.0:8080")]
+    admin_listen: SocketAddr,
+    /// Namespace of the Secrets that AwsAccounts name.
+    #[arg(long, env = "TRIBUTARY_NAMESPACE", default_value = "tributary-system")]
+    namespace: String,
+    /// Only apps and buses of these namespaces (`*` stands for any text); left out, all.
+    #[arg(long, env = "TRIBUTARY_WATCH_NAMESPACES", value_delimiter = ',')]
+    watch_namespaces: Vec<String>,
+    #[command(flatten)]
+    benchling: BenchlingUrls,
+    /// Open connections; more wait.
+    #[arg(long, env = "TRIBUTARY_GATEWAY_CONNECTIONS", default_value_t = 2_048, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    connections: u32,
+    /// Bytes of one body. A webhook is thin; an event of EventBridge has 1 MB.
+    #[arg(long, env = "TRIBUTARY_GATEWAY_BODY_BYTES", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(1_024..=393_216))]
+    body_bytes: u32,
+    /// Bytes of all bodies that are held at a time.
+    #[arg(long, env = "TRIBUTARY_GATEWAY_MEMORY_BYTES", default_value_t = 67_108_864, value_parser = clap::value_parser!(u32).range(1_048_576..))]
+    memory_bytes: u32,
+    /// Seconds between two writes of an app's status.
+    #[arg(long, env = "TRIBUTARY_GATEWAY_STATUS_SECONDS", default_value_t = 10.0)]
+    status_seconds: f64,
+    /// Seconds for which it serves on after it was told to stop, until nobody is sent here any more.
+    #[arg(long, env = "TRIBUTARY_GATEWAY_DRAIN_SECONDS", default_value_t = 5.0)]
+    drain_seconds: f64,
+    /// File of PEM certificates that AWS endpoints may be signed by, besides those that the system trusts.
+    #[arg(long, env = "AWS_CA_BUNDLE")]
+    aws_ca_bundle: Option<PathBuf>,
+    /// This replica's name: in the user agent of its AWS calls, which `CloudTrail` records.
+    #[arg(long, env = "POD_NAME", default_value = "tributary-gateway")]
+    replica: String,
+    #[command(flatten)]
+    logs: Logs,
+}
+
+/// Of an assumed role the gateway takes only this.
+const SESSION_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"events:PutEvents","Resource":"*"}]}"#;
+
+impl Gateway {
+    fn options(&self) -> Result<Options, Error> {
+        let seconds = |name: &str, value: f64| Duration::try_from_secs_f64(value).map_err(|error| format!("--{name}: {error}"));
+        let defaults = Options::default();
+        Ok(Options {
+            namespace: self.namespace.clone(),
+            watch_namespaces: self.watch_namespaces.clone(),
+            benchling: self.benchling.urls(),
+            limits: Limits { connections: self.connections as usize, body: self.body_bytes as usize, bodies: self.memory_bytes as usize },
+            status_every: seconds("status-seconds", self.status_seconds.max(0.1))?,
+            drain: seconds("drain-seconds", self.drain_seconds)?,
+            aws: AwsOptions {
+                ca_bundle: match self.aws_ca_bundle.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+                    Some(path) => Some(CaBundle::read(path).map_err(|error| format!("--aws-ca-bundle {error}"))?),
+                    None => None,
+                },
+                app_name: Some(self.replica.clone()),
+                session_policy: Some(SESSION_POLICY.into()),
+                ..defaults.aws
+            },
+            ..defaults
+        })
+    }
+
+    pub async fn run(&self) -> Result<(), Error> {
+        self.logs.init()?;
+        let options = self.options()?;
+        let client = logs::client().await?;
+        let bind = async |name: &str, address: SocketAddr| {
+            TcpListener::bind(address).await.map_err(|error| format!("--{name} {address}: {error}"))
+        };
+        let (public, admin) = (bind("listen", self.listen).await?, bind("admin-listen", self.admin_listen).await?);
+        gateway::run(client, options, public, admin, logs::terminated()?).await?;
+        Ok(())
+    }
+}

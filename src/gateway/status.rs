@@ -1,0 +1,76 @@
+//! Gateway: writes `status.webhooks` of each app, at most every few seconds and only where it says anything new. Replicas add up: each writes on
+//! condition that nobody wrote since it read.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
+
+use super::Gateway;
+use crate::{api::BenchlingApp, resources::key_of};
+
+const MANAGER: &str = "tributary-gateway";
+
+pub async fn write(client: Client, gateway: Gateway, every: Duration) {
+    loop {
+        // With jitter: replicas that write at the same moment stand in each other's way.
+        tokio::time::sleep(every.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
+        let _ = flush(&gateway, &client).await;
+    }
+}
+
+/// At the end: what was counted here nobody else knows. Another replica may write at the same moment, so it is tried a few times.
+pub async fn last(gateway: &Gateway, client: &Client) {
+    for _ in 0..10 {
+        if flush(gateway, client).await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100 + fastrand::u64(0..200))).await;
+    }
+}
+
+/// Whether all of it is written.
+async fn flush(gateway: &Gateway, client: &Client) -> bool {
+    let mut apps = Vec::new();
+    gateway.view.each_app(|app| apps.push(app.clone()));
+    stream::iter(apps)
+        .map(|app| async move { one(gateway, client, &app).await })
+        .buffer_unordered(8)
+        .fold(true, |all, written| async move { all && written })
+        .await
+}
+
+async fn one(gateway: &Gateway, client: &Client, app: &BenchlingApp) -> bool {
+    let key = key_of(app);
+    let before = app.status.as_ref().and_then(|status| status.webhooks.as_ref());
+    let halt =
+        gateway.routes().all().find(|route| route.key == key).and_then(|route| route.bus.as_ref().err().map(|halt| halt.message.clone()));
+    let (status, counted) = gateway.tally.status(&key, before, halt);
+    if before == Some(&status) {
+        return true;
+    }
+    let (Some(namespace), Some(name)) = (&app.metadata.namespace, &app.metadata.name) else { return true };
+    let patch = json!({"metadata": {"resourceVersion": app.metadata.resource_version}, "status": {"webhooks": {
+        "keys": status.keys, "keysFetchedAt": status.keys_fetched_at, "lastEventTime": status.last_event_time, "accepted": status.accepted,
+        "duplicates": status.duplicates, "refused": status.refused, "failed": status.failed, "unknownTypes": status.unknown_types,
+        "message": status.message,
+    }}});
+    let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+    match Api::<BenchlingApp>::namespaced(client.clone(), namespace).patch_status(name, &params, &Patch::Merge(patch)).await {
+        Ok(_) => {
+            gateway.tally.written(&key, &counted);
+            true
+        }
+        Err(kube::Error::Api(answer)) if answer.code == 404 => true,
+        // Somebody wrote in between: once more, from what is then.
+        Err(kube::Error::Api(answer)) if answer.code == 409 => false,
+        Err(error) => {
+            tracing::warn!(app = key, %error, "the status was not written");
+            false
+        }
+    }
+}

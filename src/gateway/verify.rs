@@ -1,0 +1,164 @@
+//! Gateway, first step: whether Benchling signed a webhook, and lately. Pure.
+//!
+//! As benchling-sdk 1.25.0 does it (`apps.helpers.webhook_helpers.verify`), and stricter where that accepts by accident: an entry of the
+//! signature header that is none is passed over where the SDK raises, base64 is read to the letter, and only P-256 keys verify.
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey};
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+/// How far the time of a webhook may be from ours, either way, in seconds.
+const TOLERANCE: f64 = 300.0;
+/// Signatures of one webhook that are tried. Benchling sends one or two; each costs some 0.1 ms.
+const MOST_SIGNATURES: usize = 8;
+/// An id is kept for a while, and a header may be long.
+const LONGEST_ID: usize = 256;
+
+/// The headers that are signed, as they came.
+#[derive(Clone, Copy, Debug)]
+pub struct Headers<'a> {
+    pub id: &'a str,
+    /// Unix seconds, in whatever text: the text is what is signed.
+    pub timestamp: &'a str,
+    pub signature: &'a str,
+}
+
+/// Why a webhook is refused. The name is the label of its metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::EnumIter, thiserror::Error)]
+#[strum(serialize_all = "snake_case")]
+pub enum Refused {
+    #[error("webhook-id, webhook-timestamp and webhook-signature must each be there once")]
+    MissingHeader,
+    #[error("webhook-timestamp is no time")]
+    BadTimestamp,
+    #[error("webhook-timestamp is more than 5 minutes from now")]
+    OutOfTime,
+    #[error("webhook-signature has no entry v<n>der,<base64>")]
+    NoSignature,
+    #[error("no key of the app verifies a signature")]
+    WrongSignature,
+}
+
+/// What of a webhook can be checked without keys: its id and time are as they should be, and there is something to verify.
+#[derive(Debug)]
+pub struct Candidate {
+    signed: Vec<u8>,
+    signatures: Vec<Vec<u8>>,
+}
+
+impl Candidate {
+    /// `now`: Unix seconds.
+    pub fn new(headers: Headers<'_>, body: &[u8], now: f64) -> Result<Self, Refused> {
+        if headers.id.is_empty() || headers.id.len() > LONGEST_ID {
+            return Err(Refused::MissingHeader);
+        }
+        let time: f64 = headers.timestamp.parse().map_err(|_| Refused::BadTimestamp)?;
+        if !time.is_finite() {
+            return Err(Refused::BadTimestamp);
+        }
+        if (now - time).abs() > TOLERANCE {
+            return Err(Refused::OutOfTime);
+        }
+        let signatures: Vec<_> = headers.signature.split(' ').filter_map(der).take(MOST_SIGNATURES).collect();
+        if signatures.is_empty() {
+            return Err(Refused::NoSignature);
+        }
+        let mut signed = Vec::with_capacity(headers.id.len() + headers.timestamp.len() + body.len() + 2);
+        for part in [headers.id.as_bytes(), b".", headers.timestamp.as_bytes(), b".", body] {
+            signed.extend_from_slice(part);
+        }
+        Ok(Self { signed, signatures })
+    }
+
+    /// Whether one of the keys made one of the signatures.
+    pub fn verify(&self, keys: &[Key]) -> Result<(), Refused> {
+        let good = keys.iter().any(|key| self.signatures.iter().any(|signature| key.0.verify_sig(&self.signed, signature).is_ok()));
+        if good { Ok(()) } else { Err(Refused::WrongSignature) }
+    }
+}
+
+/// `v1der,<base64>` to the signature's bytes. What is no such entry is passed over.
+fn der(entry: &str) -> Option<Vec<u8>> {
+    let (version, signature) = entry.split_once(',')?;
+    (version.contains("der") && !signature.contains(',')).then(|| BASE64_STANDARD.decode(signature).ok())?
+}
+
+/// A public key on P-256.
+#[derive(Clone, Debug)]
+pub struct Key(ParsedPublicKey);
+
+impl Key {
+    /// From the coordinates of a JWK, in base64url.
+    pub fn p256(x: &str, y: &str) -> Option<Self> {
+        let coordinate =
+            |text: &str| base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok().filter(|bytes| bytes.len() == 32);
+        let mut point = vec![4];
+        point.extend(coordinate(x)?);
+        point.extend(coordinate(y)?);
+        ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &point).ok().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &str = r#"{"version":"0","baseURL":"https://acme.benchling.com","tenantId":"ten_1","app":{"id":"app_1"},"appDefinition":{"id":"appdef_1","versionNumber":"0.0.1"},"channel":"events","message":{"type":"v2.entity.registered","id":"evt_1","resourceId":"bfi_1","createdAt":"2026-01-01T00:00:00+00:00","deprecated":false,"schema":{"id":"ts_1"}}}"#;
+    const GOOD: &str = "v1der,MEUCIGCcIV1xra69kU7Vcc7P/CsGCMSEseYav1d0k0NeYjleAiEAlYH9iqEYEPX9uCZZczBuW2RCxrO4nxnXR4vo+a+dvpE=";
+    const NOW: f64 = 1_767_225_600.0;
+
+    fn keys() -> Vec<Key> {
+        vec![Key::p256("THR4hJDNRvFGWDM7QskTpUTZ1TIcL8e4bW6EuOSYTXQ", "_V2JtfSaqweSFsqV_xZ_TlZSj_wpsRZV9iMoEqEkpnY").unwrap()]
+    }
+
+    fn judged(signature: &str, timestamp: &str, body: &str, now: f64) -> Result<(), Refused> {
+        Candidate::new(Headers { id: "msg_1", timestamp, signature }, body.as_bytes(), now)?.verify(&keys())
+    }
+
+    #[test]
+    fn the_vector_is_accepted_and_no_other_body() {
+        assert_eq!(judged(GOOD, "1767225600", BODY, NOW), Ok(()));
+        for index in [0, BODY.len() / 2, BODY.len() - 1] {
+            let mut body = BODY.as_bytes().to_vec();
+            body[index] ^= 1;
+            let candidate = Candidate::new(Headers { id: "msg_1", timestamp: "1767225600", signature: GOOD }, &body, NOW).unwrap();
+            assert_eq!(candidate.verify(&keys()), Err(Refused::WrongSignature));
+        }
+        assert_eq!(judged(GOOD, "1767225600", &format!("{BODY} "), NOW), Err(Refused::WrongSignature));
+        // The literal text is signed, not the time that it means.
+        assert_eq!(judged(GOOD, "1767225600.0", BODY, NOW), Err(Refused::WrongSignature));
+    }
+
+    #[test]
+    fn five_minutes_either_way_and_not_a_second_more() {
+        for (now, verdict) in [
+            (NOW + 300.0, Ok(())),
+            (NOW - 300.0, Ok(())),
+            (NOW + 300.1, Err(Refused::OutOfTime)),
+            (NOW + 301.0, Err(Refused::OutOfTime)),
+            (NOW - 301.0, Err(Refused::OutOfTime)),
+        ] {
+            assert_eq!(judged(GOOD, "1767225600", BODY, now), verdict, "{now}");
+        }
+        for bad in ["nan", "inf", "-inf", "", "soon", "1e400", "0x10"] {
+            assert_eq!(judged(GOOD, bad, BODY, NOW), Err(Refused::BadTimestamp), "{bad}");
+        }
+    }
+
+    #[test]
+    fn entries_that_are_none_are_passed_over() {
+        for noise in ["v1", "v1,", ",", "", "v1der,a,b", "v1der,!!!", "v1der", "v2,AAAA", "nonsense"] {
+            assert_eq!(judged(&format!("{noise} {GOOD}  {noise}"), "1767225600", BODY, NOW), Ok(()), "{noise}");
+            assert!(judged(noise, "1767225600", BODY, NOW).is_err(), "{noise}");
+        }
+        assert_eq!(judged(&GOOD.replace("v1der", "v1"), "1767225600", BODY, NOW), Err(Refused::NoSignature));
+        assert_eq!(judged(&GOOD[..40], "1767225600", BODY, NOW), Err(Refused::NoSignature));
+        let many = "v1der,AAAA ".repeat(MOST_SIGNATURES);
+        assert_eq!(judged(&format!("{many}{GOOD}"), "1767225600", BODY, NOW), Err(Refused::WrongSignature), "as many as are tried");
+    }
+
+    #[test]
+    fn a_point_that_is_not_on_the_curve_is_no_key() {
+        let zero = base64::prelude::BASE64_URL_SAFE_NO_PAD.encode([0; 32]);
+        assert!(Key::p256(&zero, &zero).is_none() && Key::p256("", "").is_none() && Key::p256("AAAA", "????").is_none());
+    }
+}

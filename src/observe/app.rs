@@ -1,0 +1,91 @@
+//! Reads whether an app's credentials work: its Secret, and a token from Benchling. AWS is not asked.
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use secrecy::SecretString;
+
+use super::{Cloud, Observe};
+use crate::{
+    api::{BenchlingApp, Identity},
+    benchling_api::{AppClient, NoToken},
+    resources::{Depth, DesiredApp, SeenCredentials},
+    runtime::halt::{Halt, Reason},
+};
+
+impl Observe for BenchlingApp {
+    async fn observe(
+        &self,
+        cloud: &Cloud<'_>,
+        _: &Identity,
+        desired: Option<&DesiredApp>,
+        _: Depth,
+    ) -> Result<Option<SeenCredentials>, Halt> {
+        if desired.is_none() {
+            return Ok(None);
+        }
+        let Some(credentials) = &self.spec.credentials else { return Ok(Some(SeenCredentials::None)) };
+        let (namespace, name) = (self.metadata.namespace.as_deref().unwrap_or_default(), &credentials.secret_ref.name);
+        let secret = match Api::<Secret>::namespaced(cloud.client.clone(), namespace).get_opt(name).await {
+            Ok(secret) => secret,
+            Err(kube::Error::Api(status)) if status.code == 403 => {
+                return Ok(Some(SeenCredentials::Unknown {
+                    reason: Reason::SecretNotPermitted,
+                    message: format!(
+                        "the operator may not read Secret {namespace}/{name}, so it is not known whether the credentials work; webhooks need none. To have them checked, add the namespace to the chart's value sinkSecrets.namespaces"
+                    ),
+                }));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let (client, version) = match read(secret.as_ref()) {
+            Ok(found) => found,
+            Err(what) => {
+                return Ok(Some(SeenCredentials::Fail {
+                    reason: Reason::SecretNotFound,
+                    message: format!(
+                        "spec.credentials.secretRef: Secret {namespace}/{name} {what}. It needs BENCHLING_CLIENT_ID and BENCHLING_CLIENT_SECRET, as Benchling's Developer Console shows them. Webhooks are taken meanwhile"
+                    ),
+                }));
+            }
+        };
+        for tenant in &self.spec.tenants {
+            let Err(why) = cloud.benchling.checks(tenant, &client, &version).await else { continue };
+            return Ok(Some(told(tenant, &format!("{namespace}/{name}"), why)));
+        }
+        Ok(Some(SeenCredentials::Work))
+    }
+}
+
+/// The client that the Secret holds, and what tells this content from the next; or what is the matter.
+pub fn read(secret: Option<&Secret>) -> Result<(AppClient, String), &'static str> {
+    let secret = secret.ok_or("does not exist")?;
+    let value = |key: &str| {
+        let bytes = secret.data.as_ref()?.get(key)?;
+        String::from_utf8(bytes.0.clone()).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    };
+    let (Some(id), Some(key)) = (value("BENCHLING_CLIENT_ID"), value("BENCHLING_CLIENT_SECRET")) else { return Err("lacks a key") };
+    let meta = &secret.metadata;
+    let version = format!("{}-{}", meta.uid.as_deref().unwrap_or_default(), meta.resource_version.as_deref().unwrap_or_default());
+    Ok((AppClient { id, secret: SecretString::from(key) }, version))
+}
+
+fn told(tenant: &str, secret: &str, why: NoToken) -> SeenCredentials {
+    match why {
+        NoToken::Rejected(said) => SeenCredentials::Fail {
+            reason: Reason::CredentialsRejected,
+            message: format!(
+                "Benchling does not take the client of Secret {secret} in tenant {tenant} ({said}). Copy client id and secret of the app from its page in the Developer Console, or make a new secret there; and see that the app is installed and active in that tenant. Webhooks are taken meanwhile"
+            ),
+        },
+        NoToken::NoTenant => SeenCredentials::Fail {
+            reason: Reason::TenantNotFound,
+            message: format!(
+                "spec.tenants: there is no tenant {tenant}: https://{tenant}.benchling.com has no API. Correct the name. Webhooks of the other tenants are taken meanwhile"
+            ),
+        },
+        NoToken::Unreachable(said) => SeenCredentials::Unknown {
+            reason: Reason::Unavailable,
+            message: format!("tenant {tenant} could not be asked for a token: {said}. It is asked again"),
+        },
+    }
+}
