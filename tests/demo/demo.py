@@ -27,6 +27,7 @@ def start(*flags):
         say("Install the chart: CRDs, a ServiceAccount and its rights (no node runs here, so the operator is started beside it)")
         stage.install()
         stage.start_operator(*flags)
+        stage.start_gateway()
     return stage
 
 

@@ -3,7 +3,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 
-from play import ACCOUNT, REGION, payload
+from play import ACCOUNT, REGION, aws, payload
 from sinks import Function, LogGroup, Machine, Queue, Topic, Worked
 
 PLATFORM = ["account", "benchling-tenants/accounts"]      # what the platform team applies first
@@ -62,6 +62,25 @@ class Custom(Example):
                                                            "Detail": json.dumps(made["detail"])}])
         assert answer["FailedEntryCount"] == 0, answer
         made["id"] = answer["Entries"][0]["EventId"]
+
+
+@dataclasses.dataclass
+class Webhook(Example):
+    """Of an app in Benchling, by way of the gateway. The thin message is what is compared."""
+    definition: str = ""
+
+    def publish(self, world, made):
+        emulator = f"{world.stage.bed['benchling']}/_emu"
+        aws.post_json(f"{emulator}/apps", {"tenant": "acme", "clientId": "demo", "appDefinitionId": self.definition})
+        wish = {"appDefinitionId": self.definition, "tenant": "acme", "message": made["detail"], "url": world.stage.webhooks, "attempts": 40, "everyMs": 250}
+        sent = aws.post_json(f"{emulator}/webhook", wish)["webhooks"][0]
+        assert sent["attempts"][-1]["status"] == 200, sent
+
+
+def thin(event_type):
+    return lambda mark: {"detail-type": event_type, "detail": {
+        "type": event_type, "id": f"evt_{mark}", "resourceId": f"bfi_{mark}", "createdAt": "2026-01-01T00:00:00+00:00", "deprecated": False,
+        "schema": {"id": "ts_plasmid"}}}
 
 
 @dataclasses.dataclass
@@ -164,6 +183,8 @@ def table():
         tenant("dev", "acme-dev", "111122223333"),
         tenant("test", "acme-test", "222233334444"),
         tenant("prod", "acme", "333344445555"),
+        Webhook("benchling-app-webhook", "integrations-webhooks", thin("v2.entity.registered"), thin("v2.entry.created"),
+                [Queue("integrations-webhooks-registered", body=lambda found: found["detail"]["message"])], definition="appdef_Fn1OZVKR"),
         Custom("custom-bus-to-sqs", "orders", status("restored"), status("down"), [Queue("orders-work")], bus="orders-myapp",
                source="com.mycompany.myapp"),
         Custom("custom-bus-to-logs", "integrations-debug", status("restored"), status("down"), [], [LogGroup("/aws/events/integrations-debug-log")],

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -74,12 +75,18 @@ class Stage:
 
     def install(self):
         """CRDs, a ServiceAccount and its rights; a kubeconfig with the ServiceAccount's token."""
-        self.run("helm", "upgrade", "--install", "tributary", "charts/tributary", "-n", SYSTEM, "--create-namespace", stdout=subprocess.DEVNULL)
-        token = self.quietly("create", "token", "tributary", "-n", SYSTEM, "--duration", "8h").strip()
-        config = STATE / "operator.kubeconfig"
+        self.run("helm", "upgrade", "--install", "tributary", "charts/tributary", "-n", SYSTEM, "--create-namespace",
+                 "--set", "gateway.enabled=true", "--set", "gateway.awsSecrets={aws-default}", stdout=subprocess.DEVNULL)
+        self.identity("operator", "tributary")
+        self.identity("gateway", "tributary-gateway")
+
+    def identity(self, name, account):
+        """A kubeconfig with the token of this ServiceAccount."""
+        token = self.quietly("create", "token", account, "-n", SYSTEM, "--duration", "8h").strip()
+        config = STATE / f"{name}.kubeconfig"
         config.write_text(pathlib.Path(self.bed["kubeconfig"]).read_text())
         config.chmod(0o600)
-        for words in (("set-credentials", "operator", f"--token={token}"), ("set-context", "--current", "--user=operator")):
+        for words in (("set-credentials", name, f"--token={token}"), ("set-context", "--current", f"--user={name}")):
             self.quietly("config", *words, "--kubeconfig", str(config))
 
     def start_operator(self, *flags):
@@ -90,6 +97,21 @@ class Stage:
             self.operator = subprocess.Popen([BINARY, "run", "--listen", "127.0.0.1:0", "--log-format", "text", *flags], env=env, stdout=log,
                                              stderr=log, start_new_session=True)
         (STATE / "operator.pid").write_text(str(self.operator.pid))
+
+    def start_gateway(self):
+        """Beside the operator, with its own rights. What is sent to `self.webhooks` is on a bus when it is answered."""
+        benchling, (public, admin) = self.bed["benchling"], (_free(), _free())
+        with open(STATE / "gateway.log", "a") as log:
+            gateway = subprocess.Popen([BINARY, "gateway", "--listen", public, "--admin-listen", admin, "--log-format", "text", "--drain-seconds", "0",
+                                        "--benchling-url", f"{benchling}/{{tenant}}", "--benchling-keys-url",
+                                        f"{benchling}/api/v1/apps/{{app_definition_id}}/jwks"],
+                                       env={**self.env, "KUBECONFIG": str(STATE / "gateway.kubeconfig")}, stdout=log, stderr=log, start_new_session=True)
+        (STATE / "gateway.pid").write_text(str(gateway.pid))
+        (STATE / "gateway.url").write_text(f"http://{public}/1/webhooks")
+
+    @property
+    def webhooks(self):
+        return (STATE / "gateway.url").read_text()
 
     def stop_operator(self):
         """The way a pod is stopped. Its exit code."""
@@ -104,17 +126,24 @@ def condition(obj, kind="Ready"):
     return (found[0]["status"], found[0]["reason"], found[0]["message"]) if found else ("Unknown", "", "")
 
 
-def operator_pid():
+def _free():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def operator_pid(name="operator"):
     """Of the operator that some demo started and that still runs; the number may be another process's by now."""
     try:
-        pid = int((STATE / "operator.pid").read_text())
+        pid = int((STATE / f"{name}.pid").read_text())
         return pid if pathlib.Path(BINARY).name.encode() in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() else None
     except (FileNotFoundError, ProcessLookupError):
         return None
 
 
 def end():
-    if pid := operator_pid():
-        os.kill(pid, signal.SIGTERM)
-    (STATE / "operator.pid").unlink(missing_ok=True)
+    for name in ("operator", "gateway"):
+        if pid := operator_pid(name):
+            os.kill(pid, signal.SIGTERM)
+        (STATE / f"{name}.pid").unlink(missing_ok=True)
     bed("down")

@@ -4,7 +4,7 @@ import secrets
 from examples import Partner, table
 from play import Benchling, Cloud
 
-KINDS = "benchlingsubscription,eventbus,eventsink,eventrule"
+KINDS = "benchlingsubscription,benchlingapp,eventbus,eventsink,eventrule"
 
 
 class World:
