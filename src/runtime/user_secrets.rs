@@ -78,7 +78,7 @@ impl Place<'_> {
                 Class::Refused,
                 Reason::SecretNotPermitted,
                 format!(
-                    "{}: the operator may not read Secrets of namespace {}. Whoever runs it can add the namespace to the chart's value sinkSecrets.namespaces",
+                    "{}: the operator may not read Secrets of namespace {}. Whoever runs it can add the namespace to the chart's value sinkSecrets.namespaces, or make a Role for this Secret",
                     self.field, self.namespace
                 ),
             ),

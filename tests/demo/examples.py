@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from play import ACCOUNT, REGION, aws, payload
-from sinks import Function, LogGroup, Machine, Queue, Topic, Worked
+from sinks import Function, LogGroup, Machine, Queue, Topic, Webhook, Worked
 
 PLATFORM = ["account", "benchling-tenants/accounts"]      # what the platform team applies first
 
@@ -137,6 +137,10 @@ def status(value):
     return lambda mark: {"detail-type": "service_status", "detail": {"service": "myapp service", "status": value, "run": mark}}
 
 
+def parcel(kind):
+    return lambda mark: {"detail-type": kind, "detail": {"parcel": mark}}
+
+
 def payment(kind):
     return lambda mark: {"detail-type": kind, "detail": {"payment": mark}}
 
@@ -206,6 +210,10 @@ def table():
                bus="integrations-payments-central", source="com.mycompany.payments"),
         Custom("existing-queue", "integrations-audit", status("down"), lambda mark: {**status("down")(mark), "detail-type": "heartbeat"},
                [Queue("audit")], external="audit", bus="integrations-audit-myapp", source="com.mycompany.myapp"),
+        Custom("webhook-out", "integrations-webhook", parcel("parcel_shipped"), parcel("parcel_packed"),
+               [Webhook("partner.example.com", "change-me", "integrations-webhook-shipping", "integrations-webhook-shipped",
+                        lambda found: f"/parcels/{found['detail']['parcel']}")],
+               bus="integrations-webhook-shipping", source="com.mycompany.shipping"),
         Custom("schedule-to-sqs", "integrations-schedule", lambda mark: {"schedule": "integrations-schedule-sync"}, status("down"),
                [Queue("integrations-schedule-work", body=lambda found: found, shape=lambda made: {"task": "sync", "full": False})],
                bus="default", source="com.mycompany.myapp"),

@@ -1,7 +1,10 @@
 """Demo, the sinks: what an owner of the account finds in each, and how its grant is taken away and looked for."""
+import base64
+import http.server
 import json
+import threading
 
-from play import ACCOUNT, REGION, Cloud
+from play import ACCOUNT, REGION, Cloud, aws
 
 
 class Sink:
@@ -152,6 +155,63 @@ class Topic(Sink):
         theirs = {"Sid": "owner", "Effect": "Allow", "Principal": {"AWS": self.account}, "Action": "sns:Publish", "Resource": self.arn}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [theirs]})
         self.cloud.call("sns", "SetTopicAttributes", {"TopicArn": self.arn, "AttributeName": "Policy", "AttributeValue": policy})
+
+
+class Webhook(Sink):
+    """An endpoint of somebody else's: what came in with the right password. `https://host` stands for a server here."""
+    what = "endpoint"
+
+    def __init__(self, host, password, bus, rule, path):
+        super().__init__(host, body=lambda found: found)
+        self.password, self.bus, self.rule, self.path, self.found, self.server = password, bus, rule, path, [], None
+
+    def at(self, bed):
+        super().at(bed)
+        if self.server is None:
+            self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
+            threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        aws.post_json(f"{bed['emulator']}/_emu/hosts", {"host": self.name, "port": self.server.server_port})
+
+    def handler(self):
+        sink = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                wanted = "Basic " + base64.b64encode(f"integrations:{sink.password}".encode()).decode()
+                good = self.headers["authorization"] == wanted and self.path == sink.path(body) and self.headers["x-event-id"] == body["id"]
+                if good:
+                    sink.found.append(body["detail"])
+                self.send_response(200 if good else 403)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+        return Handler
+
+    def read(self):
+        found, self.found = self.found, []
+        return found
+
+    def target(self):
+        return self.cloud.events("ListTargetsByRule", Rule=self.rule, EventBusName=self.bus)["Targets"][0]
+
+    @property
+    def arn(self):
+        return self.target()["Arn"]
+
+    def exists(self):
+        return bool(self.cloud.events("ListApiDestinations")["ApiDestinations"])
+
+    def role(self):
+        return self.target()["RoleArn"].rsplit("/", 1)[1]
+
+    def granted(self):
+        return "events.amazonaws.com" in self.cloud.call("iam", "GetRole", {"RoleName": self.role()})
+
+    def revoke(self):
+        nobody = json.dumps({"Version": "2012-10-17", "Statement": []})
+        self.cloud.call("iam", "UpdateAssumeRolePolicy", {"RoleName": self.role(), "PolicyDocument": nobody})
 
 
 class Machine(Sink):
