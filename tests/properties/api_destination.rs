@@ -116,13 +116,16 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(192) })]
 
     #[test]
-    fn a_destination_converges_with_its_connection_and_takes_new_secrets_once(before in desired(), want in desired(), lost in any::<bool>()) {
+    fn a_destination_converges_with_its_connection_and_takes_new_secrets_once(before in desired(), want in desired(), lost in 0..3) {
         let mut model = Model::default();
         converges::<EventSink>(Some(&before), &mut model, observed, 1)?;
         model.api.secrets = "changed".into();
-        if lost {
+        match (lost, &mut model.api.connection) {
             // By hand: AWS lets a connection go while a destination has it.
-            model.api.connection = None;
+            (1, gone) => *gone = None,
+            // Made again, and then a crash.
+            (2, Some(again)) => again.arn = "connection/again".into(),
+            _ => {}
         }
         converges::<EventSink>(Some(&want), &mut model, observed, 1)?;
         let (connection, destination) = (model.api.connection.clone().unwrap(), model.api.destination.clone().unwrap());
