@@ -9,7 +9,7 @@ pub struct Seed {
     pub variant: &'static str,
 }
 
-pub const SEEDS: [Seed; 16] = [
+pub const SEEDS: [Seed; 17] = [
     Seed { kind: "AwsAccount", variant: "account" },
     Seed { kind: "EventBus", variant: "bus" },
     Seed { kind: "EventRule", variant: "pattern" },
@@ -26,6 +26,7 @@ pub const SEEDS: [Seed; 16] = [
     Seed { kind: "EventSink", variant: "api" },
     Seed { kind: "EventSink", variant: "managed-api" },
     Seed { kind: "BenchlingSubscription", variant: "subscription" },
+    Seed { kind: "BenchlingApp", variant: "app" },
 ];
 
 impl Seed {
@@ -36,6 +37,10 @@ impl Seed {
             "bus" => dead_letters(lane).await,
             "pattern" => {
                 dead_letters(lane).await;
+                lane.apply("EventBus", "bus", json!({})).await;
+                lane.ready("EventBus", "bus").await;
+            }
+            "app" => {
                 lane.apply("EventBus", "bus", json!({})).await;
                 lane.ready("EventBus", "bus").await;
             }
@@ -93,6 +98,10 @@ impl Seed {
                 let mut spec = lane.account_spec();
                 spec["partition"] = json!("aws");
                 spec
+            }
+            "app" => {
+                json!({"tenants": [tenant(lane), "other"], "appDefinitionId": format!("appdef_{}", aws.account), "path": "/1/webhooks",
+                "busRef": {"kind": "EventBus", "name": "bus"}})
             }
             "bus" => json!({"accountRef": account, "region": REGION, "description": "a bus", "deadLetter": dead_letter,
                 "log": {"level": "INFO", "includeDetail": "FULL"}, "grants": [{"name": "a", "accountId": "888877776666"}], "tags": tags,
