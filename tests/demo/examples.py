@@ -65,7 +65,7 @@ class Custom(Example):
 
 
 @dataclasses.dataclass
-class Webhook(Example):
+class BenchlingApp(Example):
     """Of an app in Benchling, by way of the gateway. The thin message is what is compared."""
     definition: str = ""
 
@@ -187,7 +187,7 @@ def table():
         tenant("dev", "acme-dev", "111122223333"),
         tenant("test", "acme-test", "222233334444"),
         tenant("prod", "acme", "333344445555"),
-        Webhook("benchling-app-webhook", "integrations-webhooks", thin("v2.entity.registered"), thin("v2.entry.created"),
+        BenchlingApp("benchling-app-webhook", "integrations-webhooks", thin("v2.entity.registered"), thin("v2.entry.created"),
                 [Queue("integrations-webhooks-registered", body=lambda found: found["detail"]["message"])], definition="appdef_Fn1OZVKR"),
         Custom("custom-bus-to-sqs", "orders", status("restored"), status("down"), [Queue("orders-work")], bus="orders-myapp",
                source="com.mycompany.myapp"),
