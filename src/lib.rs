@@ -16,3 +16,4 @@ pub mod rights;
 pub mod runtime;
 pub mod sinks;
 pub mod steps;
+pub mod sync;

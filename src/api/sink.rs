@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountRef, ApiDestinationSink, ArnSink, CommonStatus, ConnectionStatus, DeletionPolicy, EcsTaskSink, EventBusSink, FirehoseSink,
-    GrantStatus, InvocationRole, KinesisSink, LambdaSink, LogGroupSink, ManagementPolicy, SnsSink, SqsSink, StateMachineSink,
+    GrantStatus, InvocationRole, KinesisSink, LambdaSink, LogGroupSink, ManagementPolicy, PostgresSink, SnsSink, SqsSink, StateMachineSink,
+    SyncStatus,
 };
 
 /// A destination for rules, and for events that could not be delivered.
@@ -31,17 +32,17 @@ use super::{
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("[has(self.sqs), has(self.lambda), has(self.logGroup), has(self.sns), has(self.stateMachine), has(self.eventBus), has(self.apiDestination), has(self.kinesis), has(self.firehose), has(self.ecsTask), has(self.arn)].filter(x, x).size() == 1").message("set exactly one destination: sqs, lambda, logGroup, sns, stateMachine, eventBus, apiDestination, kinesis, firehose, ecsTask or arn"),
-    validation = Rule::new("has(self.sqs) == has(oldSelf.sqs) && has(self.lambda) == has(oldSelf.lambda) && has(self.logGroup) == has(oldSelf.logGroup) && has(self.sns) == has(oldSelf.sns) && has(self.stateMachine) == has(oldSelf.stateMachine) && has(self.eventBus) == has(oldSelf.eventBus) && has(self.apiDestination) == has(oldSelf.apiDestination) && has(self.kinesis) == has(oldSelf.kinesis) && has(self.firehose) == has(oldSelf.firehose) && has(self.ecsTask) == has(oldSelf.ecsTask)").message("the type of destination is immutable: make another EventSink"),
+    validation = Rule::new("[has(self.sqs), has(self.lambda), has(self.logGroup), has(self.sns), has(self.stateMachine), has(self.eventBus), has(self.apiDestination), has(self.kinesis), has(self.firehose), has(self.ecsTask), has(self.arn), has(self.postgres)].filter(x, x).size() == 1").message("set exactly one destination: sqs, lambda, logGroup, sns, stateMachine, eventBus, apiDestination, kinesis, firehose, ecsTask, arn or postgres"),
+    validation = Rule::new("has(self.sqs) == has(oldSelf.sqs) && has(self.lambda) == has(oldSelf.lambda) && has(self.logGroup) == has(oldSelf.logGroup) && has(self.sns) == has(oldSelf.sns) && has(self.stateMachine) == has(oldSelf.stateMachine) && has(self.eventBus) == has(oldSelf.eventBus) && has(self.apiDestination) == has(oldSelf.apiDestination) && has(self.kinesis) == has(oldSelf.kinesis) && has(self.firehose) == has(oldSelf.firehose) && has(self.ecsTask) == has(oldSelf.ecsTask) && has(self.postgres) == has(oldSelf.postgres)").message("the type of destination is immutable: make another EventSink"),
     validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("accountRef is immutable"),
     validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("region is immutable"),
-    validation = Rule::new("self.permissions != 'External' || !(has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed) || has(self.apiDestination) && has(self.apiDestination.managed))").message("permissions: External is for what exists; the policy of what is managed is kept by the operator"),
+    validation = Rule::new("self.permissions != 'External' || !(has(self.postgres) || has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed) || has(self.apiDestination) && has(self.apiDestination.managed))").message("permissions: External is for what exists; the policy of what is managed is kept by the operator"),
     validation = Rule::new("self.permissions != 'External' || !(has(self.lambda) && has(self.lambda.onFailure))").message("permissions: External asks Lambda nothing, so onFailure cannot be kept: leave it out, and let who owns the function set it"),
-    validation = Rule::new("!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed) || has(self.apiDestination) && has(self.apiDestination.managed)").message("deletionPolicy: Delete is for what is managed; what exists is never deleted"),
+    validation = Rule::new("!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || has(self.postgres) || has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed) || has(self.apiDestination) && has(self.apiDestination.managed)").message("deletionPolicy: Delete is for what is managed; what exists is never deleted"),
     validation = Rule::new("!has(self.roleArn) || !has(self.logGroup)").message("EventBridge takes no role for a log group: leave roleArn out; the operator keeps a log resource policy instead"),
-    validation = Rule::new("!has(self.invocationRole) || !(has(self.sqs) || has(self.lambda) || has(self.logGroup))").message("invocationRole is for destinations that EventBridge reaches through a role; for this one the operator keeps a statement in the target's policy"),
+    validation = Rule::new("!has(self.invocationRole) || !(has(self.sqs) || has(self.postgres) || has(self.lambda) || has(self.logGroup))").message("invocationRole is for destinations that EventBridge reaches through a role; for this one the operator keeps a statement in the target's policy"),
     validation = Rule::new("!has(self.invocationRole) || !has(self.roleArn)").message("set roleArn for a role that exists, or invocationRole for one that the operator makes, not both"),
-    validation = Rule::new("has(self.sqs) || has(self.lambda) || has(self.logGroup) || has(self.roleArn) == has(oldSelf.roleArn)").message("a role that the operator makes cannot become one that exists, nor the other way round: make another EventSink"),
+    validation = Rule::new("has(self.sqs) || has(self.postgres) || has(self.lambda) || has(self.logGroup) || has(self.roleArn) == has(oldSelf.roleArn)").message("a role that the operator makes cannot become one that exists, nor the other way round: make another EventSink"),
     validation = Rule::new("!has(self.sns) || has(self.invocationRole) == has(oldSelf.invocationRole)").message("whether a topic is reached by its policy or by a role is immutable: make another EventSink"),
     validation = Rule::new("self.permissions != 'External' || has(self.sqs) || has(self.lambda) || has(self.logGroup) || has(self.sns) || has(self.roleArn)").message("permissions: External needs roleArn for this destination, which EventBridge reaches through a role only"),
     validation = Rule::new("!has(self.arn) || has(self.roleArn) || (has(self.arn.actions) && self.arn.actions.size() > 0)").message("arn.actions says what the role may do with the target, such as batch:SubmitJob; or name a role that exists in roleArn")
@@ -87,6 +88,9 @@ pub struct EventSinkSpec {
     /// Any other target that takes a role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<ArnSink>,
+    /// A table of PostgreSQL, into which `tributary sync` writes the entities that events speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres: Option<PostgresSink>,
     /// Options of the role that the operator makes for EventBridge, where delivery needs one and `roleArn` names none. With `sns` it makes
     /// the operator use a role in place of the topic's policy, which cannot be narrowed to a rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -155,4 +159,7 @@ pub struct EventSinkStatus {
     /// When the last event reached a managed log group, as CloudWatch Logs tells; it may lag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_event_time: Option<Time>,
+    /// Of `postgres`: what `tributary sync` tells. Its own field manager writes it, so the operator only reads it.
+    #[serde(default, skip_serializing)]
+    pub sync: Option<SyncStatus>,
 }

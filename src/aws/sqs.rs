@@ -77,7 +77,7 @@ impl Session {
         Ok(answer.tags.unwrap_or_default().into_iter().collect())
     }
 
-    async fn queue_url(&self, name: &str) -> Result<Option<String>, Halt> {
+    pub(super) async fn queue_url(&self, name: &str) -> Result<Option<String>, Halt> {
         if let Some(url) = self.shared.queue_urls.lock().await.get(name) {
             return Ok(Some(url.clone()));
         }

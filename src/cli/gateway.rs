@@ -36,7 +36,7 @@ fn holds(text: &str, part: &str) -> Result<String, String> {
     if text.contains(part) { Ok(text.to_owned()) } else { Err(format!("it must have {part} in it")) }
 }
 
-fn holds_tenant(text: &str) -> Result<String, String> {
+pub(super) fn holds_tenant(text: &str) -> Result<String, String> {
     holds(text, "{tenant}")
 }
 

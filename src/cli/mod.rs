@@ -1,4 +1,4 @@
-//! The command line: `run`, `gateway`, `put-events`, `iam-policy`, and what is generated from the types.
+//! The command line: `run`, `gateway`, `sync`, `put-events`, `iam-policy`, and what is generated from the types.
 
 mod gateway;
 pub mod generate;
@@ -6,6 +6,7 @@ mod iam_policy;
 mod logs;
 mod put_events;
 mod run;
+mod sync;
 
 use std::path::PathBuf;
 
@@ -25,6 +26,8 @@ enum Command {
     Run(Box<run::Run>),
     /// Take webhooks of Benchling's apps, and put them on their buses.
     Gateway(Box<gateway::Gateway>),
+    /// Work off the queues of `EventSink.postgres`: entities of Benchling into tables.
+    Sync(Box<sync::Sync>),
     /// Put events from files on a bus, and say what became of each.
     PutEvents(Box<put_events::PutEvents>),
     /// Print the IAM policy that the operator needs for what you use.
@@ -43,6 +46,7 @@ impl Cli {
         match self.command {
             Command::Run(run) => Box::pin(run.run()).await,
             Command::Gateway(gateway) => Box::pin(gateway.run()).await,
+            Command::Sync(sync) => Box::pin(sync.run()).await,
             Command::PutEvents(put) => put.run().await,
             Command::IamPolicy(policy) => policy.run(),
             Command::Crds => {

@@ -45,7 +45,7 @@ impl Observe for EventSink {
             depth,
         };
         match type_of(self)? {
-            Type::Sqs => look.sqs().await,
+            Type::Sqs | Type::Postgres => look.sqs().await,
             Type::Lambda => look.lambda().await,
             Type::LogGroup => look.logs().await,
             Type::Sns => look.topic().await.map(|sns| Some(Observed::Sns(sns))),
@@ -76,7 +76,8 @@ impl Look<'_> {
     async fn sqs(&self) -> Result<Option<Observed>, Halt> {
         let (session, identity) = (&self.session, self.identity);
         let spec = self.sink.spec.sqs.as_ref();
-        let managed = spec.and_then(|spec| spec.managed.as_ref());
+        let managed = self.sink.managed_queue();
+        let managed = managed.as_deref();
         let tags = managed.is_some() && self.depth >= Depth::Owner;
         let queue = session.queue(&identity.name, tags).await?;
         // One that left the spec is still ours to delete.

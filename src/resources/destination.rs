@@ -1,5 +1,7 @@
 //! What an `EventSink` wants of AWS, by type: built from its spec and the view. Pure.
 
+use std::borrow::Cow;
+
 use k8s_openapi::jiff::SignedDuration;
 
 use super::{Managed, View, key_of, names, ownership};
@@ -28,6 +30,12 @@ impl EventSink {
     pub fn had_dead_letter(&self, queue_arn: &str) -> bool {
         let arn = sqs::dead_letter_name(queue_arn);
         self.knows(|resource| resource.arn == arn)
+    }
+
+    /// The queue that the sink makes, whatever works it off.
+    pub fn managed_queue(&self) -> Option<Cow<'_, ManagedQueue>> {
+        let of_sqs = self.spec.sqs.as_ref().and_then(|sqs| sqs.managed.as_ref()).map(Cow::Borrowed);
+        of_sqs.or_else(|| Some(Cow::Owned(self.spec.postgres.as_ref()?.managed_queue())))
     }
 
     pub fn had_triggers(&self) -> bool {
@@ -65,7 +73,9 @@ impl EventSink {
     pub(super) fn sqs(&self, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> Result<DesiredSqs, Halt> {
         let spec = self.spec.sqs.as_ref();
         let grants = self.grants(view, place, owner);
-        if spec.is_some_and(|spec| spec.managed.is_some()) && grants.wanted.is_empty() {
+        let managed = self.managed_queue();
+        let managed = managed.as_deref();
+        if managed.is_some() && grants.wanted.is_empty() {
             self.wait_for_first_rule(view)?;
         }
         let tags = |own: Option<&Tags>| ownership::tags(&account.spec.default_tags, own, owner);
@@ -75,7 +85,6 @@ impl EventSink {
             attributes,
             tags: tags(spec.tags.as_ref()),
         };
-        let managed = spec.and_then(|spec| spec.managed.as_ref());
         let dead_letter = managed
             .filter(|managed| managed.dead_letter.is_some())
             .map(|managed| queue(sqs::dead_letter_name(&place.name), managed, sqs::dead_letter_attributes(managed)));

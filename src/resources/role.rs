@@ -90,7 +90,7 @@ impl EventSink {
         owner: &str,
     ) -> Result<Option<Desired>, Halt> {
         let type_ = type_of(self)?;
-        if matches!(type_, Type::Sqs | Type::Lambda | Type::LogGroup) {
+        if matches!(type_, Type::Sqs | Type::Postgres | Type::Lambda | Type::LogGroup) {
             return Ok(None);
         }
         let by = self.by_role(type_, view, account, place, owner)?;

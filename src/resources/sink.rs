@@ -84,7 +84,7 @@ impl Managed for EventSink {
                 .unwrap_or_else(|| format!("{}{}", logs::PREFIX, names::default_name(namespace, name, 500, names::log_group_character)));
             return Ok(super::view::identity(&account, region, name, names::log_group_arn));
         }
-        let managed = self.spec.sqs.as_ref().and_then(|sqs| sqs.managed.clone()).unwrap_or_default();
+        let managed = self.managed_queue().unwrap_or_default().into_owned();
         let suffix = if managed.fifo.is_some() { ".fifo" } else { "" };
         let name = managed.name.unwrap_or_else(|| {
             // Room for `-dlq` and `.fifo` within SQS's 80 characters.
@@ -106,7 +106,7 @@ impl Managed for EventSink {
             return Ok(DesiredSink { target, external, role_arn: self.spec.role_arn.clone(), halt });
         }
         let target = match type_of(self)? {
-            Type::Sqs => Desired::Sqs(self.sqs(view, &account, place, &owner)?),
+            Type::Sqs | Type::Postgres => Desired::Sqs(self.sqs(view, &account, place, &owner)?),
             Type::Lambda => {
                 let before = self.current().and_then(|status| status.on_failure_arn.clone());
                 let on_failure = self.on_failure(view, place).unwrap_or_else(|why| {

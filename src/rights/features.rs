@@ -374,6 +374,22 @@ pub const FEATURES: &[Feature] = &[
         statements: &[calls("DeadLetters", &["sqs:ReceiveMessage"], &["arn:{partition}:sqs:{region}:{account}:{prefix}*"])],
     },
     Feature {
+        name: "sync",
+        about: "`tributary sync`: the queues of sinks with a table (`postgres`), worked off",
+        statements: &[calls(
+            "SyncedQueues",
+            &[
+                "sqs:GetQueueUrl",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+                "sqs:ChangeMessageVisibility",
+                "sqs:DeleteMessage",
+                "sqs:SendMessage",
+            ],
+            &["arn:{partition}:sqs:{region}:{account}:{prefix}*"],
+        )],
+    },
+    Feature {
         name: "keys",
         about: "`kmsKeyId` of a bus: EventBridge asks who sets it for these",
         statements: &[asked_by_aws(

@@ -40,7 +40,7 @@ pub fn resource_type(type_: Type) -> &'static str {
         Type::Firehose => "AWS::KinesisFirehose::DeliveryStream",
         Type::EcsTask => "AWS::ECS::Cluster",
         Type::Sns => "AWS::SNS::Topic",
-        Type::Arn | Type::Sqs | Type::Lambda | Type::LogGroup => "target",
+        Type::Arn | Type::Sqs | Type::Postgres | Type::Lambda | Type::LogGroup => "target",
     }
 }
 
@@ -63,7 +63,7 @@ pub fn rights(type_: Type, sink: &EventSink, arn: &str) -> Vec<Value> {
             let actions: Vec<_> = sink.spec.arn.iter().flat_map(|arn| arn.actions.iter().map(String::as_str)).collect();
             allow(&actions)
         }
-        Type::Sqs | Type::Lambda | Type::LogGroup => vec![],
+        Type::Sqs | Type::Postgres | Type::Lambda | Type::LogGroup => vec![],
     }
 }
 

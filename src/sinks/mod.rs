@@ -61,12 +61,14 @@ pub enum Type {
     EcsTask,
     #[strum(to_string = "arn")]
     Arn,
+    #[strum(to_string = "postgres")]
+    Postgres,
 }
 
 impl Type {
     /// Whether EventBridge gets in by a role and never by the target's own policy.
     pub fn needs_role(self) -> bool {
-        !matches!(self, Self::Sqs | Self::Lambda | Self::LogGroup | Self::Sns)
+        !matches!(self, Self::Sqs | Self::Postgres | Self::Lambda | Self::LogGroup | Self::Sns)
     }
 }
 
@@ -108,6 +110,7 @@ pub fn type_of(sink: &EventSink) -> Result<Type, Halt> {
         (Type::Firehose, spec.firehose.is_some()),
         (Type::EcsTask, spec.ecs_task.is_some()),
         (Type::Arn, spec.arn.is_some()),
+        (Type::Postgres, spec.postgres.is_some()),
     ];
     let mut set = all.iter().filter(|(_, set)| *set).map(|(type_, _)| *type_);
     if let (Some(type_), None) = (set.next(), set.next()) {

@@ -49,7 +49,8 @@ class Journal:
         self._next += 1
         self._calls.append(entry)
         self._per_account.setdefault(account, []).append(entry)
-        self._note(f"{call.service}:{call.op}")
+        # IAM has one right for a call and for its batch.
+        self._note(f"{call.service}:{call.op.removesuffix('Batch') if call.service == 'sqs' else call.op}")
         return entry
 
     def _note(self, kind):

@@ -21,7 +21,12 @@ const LEASES: &str = r#"
    "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]},
   {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "e2e-gateway", "namespace": "tributary-system"},
    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "e2e-gateway"},
-   "subjects": [{"kind": "ServiceAccount", "name": "tributary-gateway", "namespace": "tributary-system"}]}]}"#;
+   "subjects": [{"kind": "ServiceAccount", "name": "tributary-gateway", "namespace": "tributary-system"}]},
+  {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "e2e-sync"},
+   "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]},
+  {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "e2e-sync"},
+   "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "e2e-sync"},
+   "subjects": [{"kind": "ServiceAccount", "name": "tributary-sync", "namespace": "tributary-system"}]}]}"#;
 
 #[derive(Clone, Debug)]
 pub struct Bed {
@@ -38,6 +43,8 @@ pub struct Bed {
     token: String,
     /// Token of the gateway's.
     gateway_token: String,
+    /// Token of sync's.
+    sync_token: String,
 }
 
 impl Bed {
@@ -72,7 +79,7 @@ impl Bed {
                 OPERATOR_NAMESPACE,
                 "--create-namespace",
                 "--set",
-                "gateway.enabled=true",
+                "gateway.enabled=true,sync.enabled=true",
             ],
         );
         // Tests have a lease each; the chart's role knows only that of the release. And keys of accounts, which the chart would name one by one.
@@ -80,9 +87,18 @@ impl Bed {
         std::fs::write(&leases, LEASES).unwrap();
         tool("kubectl", &["apply", "-f", leases.to_str().unwrap()]);
         let token_of = |account: &str| tool("kubectl", &["create", "token", account, "-n", OPERATOR_NAMESPACE, "--duration", "4h"]);
-        let (token, gateway_token) = (token_of("tributary"), token_of("tributary-gateway"));
+        let (token, gateway_token, sync_token) = (token_of("tributary"), token_of("tributary-gateway"), token_of("tributary-sync"));
         let python = text("python");
-        Bed { aws: text("aws"), emulator: text("emulator"), benchling: text("benchling"), kubeconfig, token, gateway_token, python }
+        Bed {
+            aws: text("aws"),
+            emulator: text("emulator"),
+            benchling: text("benchling"),
+            kubeconfig,
+            token,
+            gateway_token,
+            sync_token,
+            python,
+        }
     }
 
     async fn config(&self) -> Config {
@@ -122,6 +138,11 @@ impl Bed {
     /// The same with the gateway's.
     pub fn gateway_kubeconfig(&self) -> Value {
         self.kubeconfig_with(&self.gateway_token)
+    }
+
+    /// The same with sync's.
+    pub fn sync_kubeconfig(&self) -> Value {
+        self.kubeconfig_with(&self.sync_token)
     }
 
     fn kubeconfig_with(&self, token: &str) -> Value {

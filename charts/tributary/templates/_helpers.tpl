@@ -42,6 +42,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end -}}
 
+{{- /* Not those of the operator, whose selector must not find the pods of sync. */ -}}
+{{- define "tributary.sync.selector" -}}
+app.kubernetes.io/name: {{ include "tributary.name" . | trunc 58 | trimSuffix "-" }}-sync
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "tributary.sync.labels" -}}
+{{ include "tributary.sync.selector" . }}
+app.kubernetes.io/component: sync
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end -}}
+
 {{- define "tributary.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "tributary.fullname" .) .Values.serviceAccount.name -}}

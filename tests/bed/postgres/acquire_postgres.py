@@ -1,0 +1,108 @@
+"""PostgreSQL's programs: of this machine, or Debian's packages unpacked into the cache. Installs and starts nothing."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+from acquire import AcquireError, cache_dir, lock
+
+NEEDED = ("initdb", "postgres", "psql")
+SECONDS = 300
+
+
+class Programs:
+    def __init__(self, initdb, postgres, psql, env):
+        self.initdb, self.postgres, self.psql, self.env = initdb, postgres, psql, env
+
+
+def _found(folders, env):
+    """The first folder that has the server, and a psql from anywhere."""
+    for folder in folders:
+        # A link elsewhere, such as in /usr/local/bin, leads to where its neighbours are.
+        place = (folder / "postgres").resolve().parent
+        if all(os.access(place / name, os.X_OK) for name in ("initdb", "postgres")):
+            psql = place / "psql" if os.access(place / "psql", os.X_OK) else shutil.which("psql")
+            if psql:
+                return Programs(place / "initdb", place / "postgres", psql, env)
+    return None
+
+
+def _newest(folder):
+    return sorted(folder.glob("*/bin"), key=lambda path: int(re.sub(r"\D", "", path.parent.name) or 0), reverse=True)
+
+
+def programs(say):
+    chosen = os.environ.get("TRIBUTARY_POSTGRES_BIN")
+    on_path = [pathlib.Path(part) for part in os.environ.get("PATH", "").split(os.pathsep) if part]
+    machine = ([pathlib.Path(chosen)] if chosen else []) + on_path + _newest(pathlib.Path("/usr/lib/postgresql"))
+    if os.environ.get("TRIBUTARY_POSTGRES_FETCH") != "1" and (found := _found(machine, {})):
+        return found
+    root = _packages(say)
+    found = _found(_newest(root / "usr/lib/postgresql"), {"LD_LIBRARY_PATH": os.pathsep.join(map(str, _libraries(root)))})
+    if not found:
+        raise AcquireError("Debian's packages lack one of " + ", ".join(NEEDED))
+    return found
+
+
+def _libraries(root):
+    return [path for path in (root / "usr/lib").glob("*-linux-gnu*")] + [path for path in (root / "lib").glob("*-linux-gnu*")]
+
+
+def _packages(say):
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        raise AcquireError("no PostgreSQL on the PATH or in /usr/lib/postgresql, and no apt-get to fetch it with; or set TRIBUTARY_POSTGRES_BIN")
+    root = cache_dir() / "postgres-debian"
+    if _newest(root / "usr/lib/postgresql"):
+        return root
+    with lock("postgres-debian", say):
+        if _newest(root / "usr/lib/postgresql"):
+            return root
+        fresh = cache_dir() / f"postgres-debian.{os.getpid()}.tmp"
+        shutil.rmtree(fresh, ignore_errors=True)
+        debs = fresh / "debs"
+        debs.mkdir(parents=True)
+        say("downloading Debian's postgresql with apt-get, once: about 10 seconds (then cached)")
+        try:
+            names = _names() or (_run(["apt-get", "-qq", "update"]) and None) or _names()
+            if not names:
+                raise AcquireError("apt knows no package postgresql")
+            _run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names], debs)
+            for package in debs.glob("*.deb"):
+                _run(["dpkg-deb", "-x", str(package), str(fresh)])
+            shutil.rmtree(debs)
+            shutil.rmtree(root, ignore_errors=True)
+            fresh.rename(root)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return root
+
+
+def _names():
+    """Server and client, with the libraries that they are linked with. LLVM is for JIT, which is off."""
+    server = _depends("postgresql", r"postgresql-\d+$")
+    if not server:
+        return []
+    client = server[0].replace("postgresql-", "postgresql-client-")
+    needed = {server[0], client}
+    for package in (server[0], client):
+        needed.update(name for name in _depends(package, r"lib") if not name.startswith(("libllvm", "libc6", "libc-", "libgcc", "libstdc++")))
+    for package in [name for name in needed if name.startswith("lib")]:
+        needed.update(name for name in _depends(package, r"lib(icu|ldap|sasl|lz4|gssapi|krb5|k5crypto|keyutils|com-err)"))
+    return sorted(needed)
+
+
+def _depends(package, pattern):
+    done = subprocess.run(["apt-cache", "depends", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks", "--no-replaces",
+                           "--no-enhances", package], capture_output=True, text=True)
+    return [m[1] for m in re.finditer(r"^ *\|?Depends: (\S+)$", done.stdout, re.M) if re.match(pattern, m[1])]
+
+
+def _run(command, cwd=None):
+    try:
+        done = subprocess.run(command, cwd=cwd, timeout=SECONDS, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise AcquireError(str(error)) from error
+    if done.returncode:
+        raise AcquireError(f"failed: {' '.join(command)}\n{done.stdout[-2000:]}")
+    return True

@@ -1,0 +1,305 @@
+//! A world with an app in Benchling, a database, a bus, a rule and a sink of the table; an operator, and workers that can be stopped and killed.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Command},
+};
+
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::{
+    harness::{Bed, World, until},
+    postgres::Postgres,
+};
+
+/// The stand-in for Benchling, and one tenant of it.
+#[derive(Clone)]
+pub struct Benchling {
+    pub url: String,
+    pub tenant: String,
+    http: reqwest::Client,
+}
+
+impl Benchling {
+    pub async fn control(&self, control: &str, mut wish: Value) -> Value {
+        wish["tenant"] = json!(self.tenant);
+        let answer = self.http.post(format!("{}/_emu/{control}", self.url)).body(wish.to_string()).send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{control} {wish}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    pub async fn get(&self, control: &str, query: &str) -> Value {
+        let url = format!("{}/_emu/{control}?tenant={}&{query}", self.url, self.tenant);
+        self.http.get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Requests of the tenant's API whose path has this in it.
+    pub async fn requests(&self, path: &str) -> Vec<Value> {
+        self.get("requests", &format!("path=/{}/.*{path}", self.tenant)).await["requests"].as_array().unwrap().clone()
+    }
+
+    /// Entities as Benchling has them from now on.
+    pub async fn entities(&self, collection: &str, entities: Vec<Value>) {
+        self.control("entities", json!({"collection": collection, "entities": entities})).await;
+    }
+}
+
+pub struct Stage {
+    pub world: World,
+    pub benchling: Benchling,
+    pub postgres: Postgres,
+    /// Name of the test's own database.
+    pub database: String,
+    pub db: Client,
+    pub app: Value,
+    pub queue: String,
+}
+
+impl Stage {
+    /// The sink `table` is Ready, and nobody works it off yet.
+    pub async fn new(name: &str, more: Value) -> Self {
+        Self::on(Postgres::shared().await, name, more).await
+    }
+
+    pub async fn on(postgres: Postgres, name: &str, more: Value) -> Self {
+        let world = World::start(name).await;
+        let url = std::fs::read_to_string(std::env::var("TRIBUTARY_BED").unwrap()).unwrap();
+        let bed: Value = serde_json::from_str(&url).unwrap();
+        let tenant = format!("t{}", world.aws.account);
+        let benchling = Benchling { url: bed["benchling"].as_str().unwrap().into(), tenant, http: reqwest::Client::new() };
+        let app = benchling.control("apps", json!({})).await;
+        let database = world.namespace.replace('-', "_");
+        let db = postgres.make_database(&database).await;
+        let queue = format!("{}-table", world.namespace);
+        let stage = Self { world, benchling, postgres, database, db, app, queue };
+        stage.secrets(stage.app["clientSecret"].as_str().unwrap(), stage.postgres.text("password")).await;
+        let world = &stage.world;
+        world.apply("EventBus", "events", json!({})).await;
+        let tenants = json!([stage.benchling.tenant]);
+        let credentials = json!({"secretRef": {"name": "lims"}});
+        let spec = json!({"tenants": tenants, "appDefinitionId": stage.app["appDefinitionId"], "busRef": {"name": "events"}, "credentials": credentials});
+        world.apply("BenchlingApp", "lims", spec).await;
+        world.apply("EventSink", "table", stage.spec(more)).await;
+        let target = json!({"name": "table", "sinkRef": {"name": "table"}});
+        world
+            .apply(
+                "EventRule",
+                "entities",
+                json!({"busRef": {"name": "events"}, "eventPattern": {"detail-type": [{"prefix": "v"}]}, "targets": [target]}),
+            )
+            .await;
+        world.ready("EventSink", "table").await;
+        world.ready("EventRule", "entities").await;
+        stage
+    }
+
+    pub async fn secrets(&self, client: &str, password: &str) {
+        let namespace = Some(self.world.namespace.as_str());
+        let data = json!({"stringData": {"BENCHLING_CLIENT_ID": self.app["clientId"], "BENCHLING_CLIENT_SECRET": client}});
+        self.world.apply_in(namespace, "v1", "Secret", "lims", data).await;
+        let data = json!({"stringData": {"password": password, "ca.crt": self.postgres.text("ca")}});
+        self.world.apply_in(namespace, "v1", "Secret", "database", data).await;
+    }
+
+    /// The sink's spec, with parts of `postgres` replaced.
+    pub fn spec(&self, more: Value) -> Value {
+        let mut postgres = json!({
+            "appRef": {"name": "lims"},
+            "database": {"host": "localhost", "port": self.postgres.about["port"], "name": self.database, "user": "postgres",
+                "passwordSecretRef": {"name": "database"}, "tls": {"caSecretRef": {"name": "database"}}},
+            "schemas": [{"id": "ts_plasmid", "field": "Notes"}],
+            "queue": {"visibilityTimeoutSeconds": 5},
+        });
+        for (key, value) in more.as_object().unwrap() {
+            postgres[key] = value.clone();
+        }
+        json!({"postgres": postgres, "deletionPolicy": "Delete"})
+    }
+
+    /// A thin event of a webhook, as the gateway puts it on the bus.
+    pub fn thin(&self, entity: &str) -> Value {
+        json!({"baseURL": format!("https://{}.benchling.com", self.benchling.tenant), "app": {"id": self.app["appId"]}, "message": {
+            "type": "v2.entity.registered", "id": format!("evt_{entity}"), "resourceId": entity, "createdAt": "2026-01-01T00:00:00+00:00",
+            "schema": {"id": "ts_plasmid"}}})
+    }
+
+    /// A hydrated event, as Benchling puts it on a partner's bus.
+    pub fn hydrated(&self, entity: &Value) -> Value {
+        json!({"id": "evt_h", "createdAt": "2026-01-01T00:00:00.000001+00:00", "eventType": "v2.entity.registered", "schema": {"id": "ts_plasmid"},
+            "tenant": self.benchling.tenant, "entity": entity})
+    }
+
+    pub async fn put(&self, detail: &Value) {
+        self.put_all(std::slice::from_ref(detail)).await;
+    }
+
+    /// Puts them on the bus, ten a call.
+    pub async fn put_all(&self, details: &[Value]) {
+        let source = format!("benchling.webhook/{}/lims/{}", self.world.namespace, self.benchling.tenant);
+        let bus = format!("{}-events", self.world.namespace);
+        for chunk in details.chunks(10) {
+            let entries: Vec<_> = chunk
+                .iter()
+                .map(|detail| {
+                    let type_ = detail["message"]["type"].as_str().or(detail["eventType"].as_str()).unwrap_or("v2.entity.registered");
+                    json!({"EventBusName": bus, "Source": source, "DetailType": type_, "Detail": detail.to_string()})
+                })
+                .collect();
+            let answer = self.world.aws.events("PutEvents", json!({"Entries": entries})).await;
+            assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
+        }
+    }
+
+    /// A message of any body, past the bus.
+    pub async fn send(&self, body: &str) {
+        let url = self.world.aws.queue_url(&self.queue).await.unwrap();
+        self.world.aws.sqs("SendMessage", json!({"QueueUrl": url, "MessageBody": body})).await;
+    }
+
+    /// Entity, name, value, archived of each row; text where there is none is `-`.
+    pub async fn rows(&self) -> BTreeMap<String, (String, String, String)> {
+        let query =
+            "SELECT benchling_api_id, entity_name, coalesce(field_value, '-'), coalesce(archived_reason, '-') FROM synced_benchling_data";
+        let Ok(rows) = self.db.query(query, &[]).await else { return BTreeMap::new() };
+        let count = rows.len();
+        let all: BTreeMap<_, _> = rows.into_iter().map(|row| (row.get(0), (row.get(1), row.get(2), row.get(3)))).collect();
+        assert_eq!(all.len(), count, "an entity has two rows");
+        all
+    }
+
+    pub async fn row(&self, entity: &str) -> (String, String, String) {
+        until(&format!("a row of {entity}"), || async { self.rows().await.remove(entity) }).await
+    }
+
+    /// Visible and hidden messages of a queue.
+    pub async fn depth(&self, queue: &str) -> (u64, u64) {
+        let url = self.world.aws.queue_url(queue).await.unwrap();
+        let answer = self.world.aws.sqs("GetQueueAttributes", json!({"QueueUrl": url, "AttributeNames": ["All"]})).await;
+        let number = |name: &str| answer["Attributes"][name].as_str().unwrap_or("0").parse().unwrap();
+        (number("ApproximateNumberOfMessages"), number("ApproximateNumberOfMessagesNotVisible"))
+    }
+
+    /// Waits until nothing is in the queue.
+    pub async fn drained(&self) {
+        until("the queue is empty", || async { (self.depth(&self.queue).await == (0, 0)).then_some(()) }).await;
+    }
+
+    /// Reasons of the messages in the dead-letter queue, and their bodies; takes them out.
+    pub async fn dead(&self, count: usize) -> Vec<(String, String, String)> {
+        let url = self.world.aws.queue_url(&format!("{}-dlq", self.queue)).await.unwrap();
+        let mut all = Vec::new();
+        until(&format!("{count} dead letters"), || {
+            let (url, aws) = (url.clone(), self.world.aws.clone());
+            async move {
+                let wish = json!({"QueueUrl": url, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"], "VisibilityTimeout": 600});
+                aws.sqs("ReceiveMessage", wish).await["Messages"].as_array().cloned()
+            }
+        })
+        .await
+        .into_iter()
+        .for_each(|message| all.push(message));
+        while all.len() < count {
+            let wish = json!({"QueueUrl": url, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"], "VisibilityTimeout": 600, "WaitTimeSeconds": 5});
+            let more = self.world.aws.sqs("ReceiveMessage", wish).await["Messages"].as_array().cloned().unwrap_or_default();
+            assert!(!more.is_empty(), "only {} of {count} dead letters came", all.len());
+            all.extend(more);
+        }
+        let text = |message: &Value, name: &str| message["MessageAttributes"][name]["StringValue"].as_str().unwrap_or_default().to_owned();
+        let read = |message: Value| {
+            (text(&message, "TributaryReason"), text(&message, "TributaryMessage"), message["Body"].as_str().unwrap().to_owned())
+        };
+        all.into_iter().map(read).collect()
+    }
+
+    /// Waits until `status.sync` says so.
+    pub async fn told(&self, what: &str, check: impl Fn(&Value) -> bool) -> Value {
+        self.world
+            .wait("EventSink", "table", what, |object| {
+                let status = object?.data["status"]["sync"].clone();
+                check(&status).then_some(status)
+            })
+            .await
+    }
+
+    /// Waits for this reason of `Syncing`, and answers its message.
+    pub async fn syncing(&self, reason: &str) -> String {
+        let status = self.told(&format!("Syncing: {reason}"), |status| status["conditions"][0]["reason"] == reason).await;
+        status["conditions"][0]["message"].as_str().unwrap().to_owned()
+    }
+
+    pub fn worker(&self) -> Worker {
+        Worker::start(self, &[])
+    }
+}
+
+/// The real binary. Killed when dropped.
+pub struct Worker {
+    child: Child,
+    files: PathBuf,
+}
+
+impl Worker {
+    pub fn start(stage: &Stage, flags: &[&str]) -> Self {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let files = std::env::temp_dir().join(format!("tributary-sync-{}-{number}", std::process::id()));
+        fs::create_dir_all(&files).unwrap();
+        fs::write(files.join("kubeconfig"), Bed::get().sync_kubeconfig().to_string()).unwrap();
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
+            .args([
+                "sync",
+                "--listen",
+                &address,
+                "--watch-namespaces",
+                &stage.world.namespace,
+                "--report-seconds",
+                "1",
+                "--log-format",
+                "text",
+            ])
+            .args(["--benchling-url", &format!("{}/{{tenant}}", stage.benchling.url)])
+            .args(flags)
+            .env("KUBECONFIG", files.join("kubeconfig"))
+            .env("TRIBUTARY_LOG", "info,tributary=debug")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stderr(fs::File::create(files.join("log")).unwrap())
+            .spawn()
+            .unwrap();
+        Self { child, files }
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.files.join("log")).unwrap()
+    }
+
+    /// As a crash does.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// As a rollout does.
+    pub async fn stop(mut self) {
+        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        let child = std::sync::Mutex::new(&mut self.child);
+        let status = until("the worker ended", || async { child.lock().unwrap().try_wait().unwrap() }).await;
+        assert!(status.success());
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            eprintln!("--- the worker's log ends\n{}", &log[log.len().saturating_sub(6_000)..]);
+        }
+        let _ = (self.child.kill(), self.child.wait(), fs::remove_dir_all(&self.files));
+    }
+}
