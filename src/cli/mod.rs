@@ -1,5 +1,7 @@
-//! The command line: `run`, `gateway`, `sync`, `put-events`, `iam-policy`, and what is generated from the types.
+//! The command line: `run`, `gateway`, `sync`, `put-events`, `backfill`, `iam-policy`, and what is generated from the types.
 
+mod aws_flags;
+mod backfill;
 mod gateway;
 pub mod generate;
 mod iam_policy;
@@ -30,6 +32,8 @@ enum Command {
     Sync(Box<sync::Sync>),
     /// Put events from files on a bus, and say what became of each.
     PutEvents(Box<put_events::PutEvents>),
+    /// Put on a bus what Benchling sent in a window of time, as its list of events has it.
+    Backfill(Box<backfill::Backfill>),
     /// Print the IAM policy that the operator needs for what you use.
     IamPolicy(iam_policy::IamPolicy),
     /// Print the CustomResourceDefinitions as YAML.
@@ -48,6 +52,7 @@ impl Cli {
             Command::Gateway(gateway) => Box::pin(gateway.run()).await,
             Command::Sync(sync) => Box::pin(sync.run()).await,
             Command::PutEvents(put) => put.run().await,
+            Command::Backfill(backfill) => Box::pin(backfill.run()).await,
             Command::IamPolicy(policy) => policy.run(),
             Command::Crds => {
                 for (_, text) in generate::crds()? {

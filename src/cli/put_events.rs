@@ -1,14 +1,13 @@
 //! `tributary put-events`: flags, and the way from files to AWS: read all, look for the buses, send in batches, report.
 
-mod batch;
+pub(super) mod batch;
 mod input;
 mod report;
-mod send;
+pub(super) mod send;
 
 use std::{
     collections::BTreeMap,
     io::{Write, stdout},
-    path::PathBuf,
     time::Duration,
 };
 
@@ -16,8 +15,8 @@ use clap::{Args, ValueEnum};
 use tokio::time::{Instant, sleep_until};
 
 use self::{input::Item, report::Progress};
-use super::Error;
-use crate::aws::{Answer, BusState, CaBundle, Entry, PublishOptions, Publisher};
+use super::{Error, aws_flags::AwsFlags};
+use crate::aws::{Answer, BusState, Entry, Publisher};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Output {
@@ -34,18 +33,8 @@ pub struct PutEvents {
     /// Name or ARN of the bus, for entries that name none in `EventBusName`.
     #[arg(long, default_value = "default", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     bus: String,
-    /// AWS Region; left out, as the environment or the profile says.
-    #[arg(long)]
-    region: Option<String>,
-    /// Endpoint instead of AWS's own.
-    #[arg(long)]
-    endpoint_url: Option<String>,
-    /// Profile of the AWS configuration files.
-    #[arg(long)]
-    profile: Option<String>,
-    /// File of PEM certificates that the endpoint may be signed by, besides those that the system trusts.
-    #[arg(long, env = "AWS_CA_BUNDLE")]
-    aws_ca_bundle: Option<PathBuf>,
+    #[command(flatten)]
+    aws: AwsFlags,
     /// Entries a second at most; left out, as fast as AWS takes them.
     #[arg(long, value_parser = rate)]
     rate: Option<f64>,
@@ -79,16 +68,7 @@ impl PutEvents {
         if self.dry_run {
             return self.dry(&items);
         }
-        let options = PublishOptions {
-            region: self.region.clone(),
-            endpoint_url: self.endpoint_url.clone(),
-            profile: self.profile.clone(),
-            ca_bundle: match self.aws_ca_bundle.as_deref().filter(|path| !path.as_os_str().is_empty()) {
-                Some(path) => Some(CaBundle::read(path).map_err(|error| format!("--aws-ca-bundle {error}"))?),
-                None => None,
-            },
-        };
-        let publisher = Publisher::new(options).await?;
+        let publisher = Publisher::new(self.aws.options()?).await?;
         look_for_buses(&publisher, &mut items).await?;
         let (answers, sent) = self.send(&publisher, &items).await;
         self.report(&items, &answers, sent)

@@ -124,6 +124,20 @@ impl Reader {
         }
     }
 
+    /// A page of the tenant's events (List Events of the v2 API), as JSON.
+    pub async fn list_events(&self, parameters: &[(&str, &str)]) -> Result<Value, Trouble> {
+        let encoded = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let query: Vec<_> = parameters.iter().map(|(key, value)| format!("{key}={}", encoded(value))).collect();
+        let (status, body) = self.send(reqwest::Method::GET, &format!("/api/v2/events?{}", query.join("&")), None).await?;
+        match status {
+            200 => Ok(body),
+            other => Err(Trouble::new(
+                TroubleReason::BenchlingUnavailable,
+                format!("List Events of tenant {} answered {other} ({})", self.tenant, said(&body)),
+            )),
+        }
+    }
+
     /// Writes a run into the app's activity log (`app-sessions`), with one line per message. Best effort: the sync does not hang on it.
     pub async fn tell(&self, app: &str, name: &str, lines: &[String]) -> Result<(), Trouble> {
         let session = json!({"appId": app, "name": name, "timeoutSeconds": 60});

@@ -9,6 +9,7 @@ mod harness;
 
 mod archives;
 mod backbone;
+mod backfill;
 mod binary;
 mod boundaries;
 mod bus_policy;

@@ -1,0 +1,99 @@
+//! What `backfill` says: how far it is on stderr, and on stdout what it came to.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use k8s_openapi::jiff::Timestamp;
+use serde_json::json;
+
+use super::{
+    checkpoint::Checkpoint,
+    run::{Ended, Watcher},
+    window::Counts,
+};
+
+/// Keeps the checkpoint, and shows progress once that takes more than a moment.
+pub struct Eyes {
+    file: Option<PathBuf>,
+    stop: Arc<AtomicBool>,
+    started: Instant,
+    last: Instant,
+    terminal: bool,
+    shown: bool,
+}
+
+impl Eyes {
+    pub fn new(file: Option<PathBuf>, stop: Arc<AtomicBool>) -> Self {
+        let now = Instant::now();
+        Self { file, stop, started: now, last: now, terminal: io::stderr().is_terminal(), shown: false }
+    }
+
+    pub fn end(&mut self) {
+        if self.shown && self.terminal {
+            eprintln!();
+        }
+    }
+}
+
+impl Watcher for Eyes {
+    fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), String> {
+        self.file.as_ref().map_or(Ok(()), |file| checkpoint.save(file))
+    }
+
+    fn at(&mut self, counts: &Counts, position: Option<Timestamp>) {
+        let every = if self.terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
+        if self.last.elapsed() < every || self.started.elapsed() < Duration::from_secs(1) {
+            return;
+        }
+        (self.last, self.shown) = (Instant::now(), true);
+        let at = position.map(|at| format!(", at {at}")).unwrap_or_default();
+        let text = format!("{} listed, {} sent, {} s{at}", counts.listed, counts.sent, self.started.elapsed().as_secs());
+        if self.terminal { eprint!("\r{text:70}") } else { eprintln!("{text}") }
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+pub fn text(out: &mut impl Write, checkpoint: &Checkpoint, ended: &Ended, dry: bool) -> io::Result<()> {
+    let Counts { listed, sent, already_seen, after_the_window, unreadable, by_type } = &checkpoint.counts;
+    let width = by_type.keys().map(String::len).max().unwrap_or(0).max(4);
+    if !by_type.is_empty() {
+        writeln!(out, "{:width$}  EVENTS", "TYPE")?;
+        for (type_, count) in by_type {
+            writeln!(out, "{type_:width$}  {count:>6}")?;
+        }
+    }
+    if let Ended::Refused(refused) = ended {
+        for (id, code, message) in refused {
+            writeln!(out, "{id}: {code}: {message}")?;
+        }
+    }
+    let (word, run) = (if dry { "would be sent (dry run)" } else { "sent" }, &checkpoint.run);
+    writeln!(
+        out,
+        "{} to {}: {listed} events listed: {sent} {word}, {already_seen} already seen, {after_the_window} after the window, {unreadable} unreadable",
+        run.from, run.until
+    )
+}
+
+pub fn json(out: &mut impl Write, checkpoint: &Checkpoint, ended: &Ended, dry: bool) -> io::Result<()> {
+    let refused = match ended {
+        Ended::Refused(refused) => {
+            refused.iter().map(|(id, code, message)| json!({"id": id, "errorCode": code, "errorMessage": message})).collect()
+        }
+        _ => vec![],
+    };
+    let document =
+        json!({"run": checkpoint.run, "counts": checkpoint.counts, "complete": checkpoint.complete, "dryRun": dry, "refused": refused});
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    writeln!(out)
+}
