@@ -19,7 +19,7 @@ const FRESH: Duration = Duration::from_secs(15);
 pub struct Secrets {
     pub(super) client: Client,
     api: Api<Secret>,
-    namespace: String,
+    pub(super) namespace: String,
     read: Mutex<HashMap<String, (Instant, Option<Secret>)>>,
 }
 

@@ -32,6 +32,12 @@ impl Secrets {
     }
 
     async fn read(&self, refs: &SecretRefs) -> Result<(String, BTreeMap<Slot, SecretString>), Halt> {
+        // There the operator may read, for its own sake: the keys of accounts are there, and no sink is to send them anywhere.
+        if refs.namespace == self.namespace
+            && let Some((field, reference)) = refs.slots.values().next()
+        {
+            return Err(Place { field, namespace: &refs.namespace, name: &reference.name }.own_namespace());
+        }
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &refs.namespace);
         let mut found: BTreeMap<&str, Secret> = BTreeMap::new();
         let mut values = BTreeMap::new();
@@ -70,6 +76,14 @@ impl Place<'_> {
     fn unusable(&self, what: &str) -> Halt {
         let message = format!("{}: Secret {}/{} {what}", self.field, self.namespace, self.name);
         Halt::new(Class::Refused, Reason::SecretUnusable, message)
+    }
+
+    fn own_namespace(&self) -> Halt {
+        let message = format!(
+            "{}: Secrets of the operator's own namespace {} are not sent anywhere. Make the sink and its Secret in another namespace",
+            self.field, self.namespace
+        );
+        Halt::new(Class::Refused, Reason::SecretNotPermitted, message)
     }
 
     fn error(&self, error: kube::Error) -> Halt {

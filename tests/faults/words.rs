@@ -73,6 +73,9 @@ async fn a_sink_of_another_region_is_out_of_reach() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dangling_reference_waits_for_what_it_names() {
     let world = World::start("words").await;
+    let of_app = with(rule("bus", &["q"]), json!({"busRef": {"kind": "BenchlingApp", "name": "app"}}));
+    world.apply("EventRule", "of-app", of_app).await;
+    told(&world, "EventRule", "of-app", "AppNotFound", false, &["spec.busRef", "/app"]).await;
     world.apply("EventRule", "r", rule("bus", &["q"])).await;
     told(&world, "EventRule", "r", "BusNotFound", false, &["spec.busRef", "/bus", "Create it, or correct"]).await;
     world.apply("EventBus", "bus", json!({})).await;

@@ -16,9 +16,8 @@ impl List for Reader {
         parameters.extend(query.starting_after.as_deref().map(|id| ("startingAfter", id)));
         parameters.extend(query.next_token.as_deref().map(|token| ("nextToken", token)));
         let mut body = self.list_events(&parameters).await.map_err(|trouble| trouble.message)?;
-        let events = match body.get_mut("events").map(Value::take) {
-            Some(Value::Array(events)) => events,
-            _ => return Err("the answer to List Events has no list of events. Check that the tenant's name is right".into()),
+        let Some(Value::Array(events)) = body.get_mut("events").map(Value::take) else {
+            return Err("the answer to List Events has no list of events. Check that the tenant's name is right".into());
         };
         let next_token = body.get("nextToken").and_then(Value::as_str).filter(|token| !token.is_empty()).map(str::to_owned);
         Ok(Page { events, next_token })
