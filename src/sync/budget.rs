@@ -134,7 +134,7 @@ mod tests {
         budget.answered(start + first, 429, FINE, 1.0);
         assert_eq!(budget.wait(start + first), Duration::from_secs(2));
         // Of 100, a quarter is left after two refusals, although the headers speak of plenty: the tenant's limit is not in them.
-        let later = start + Duration::from_secs(60);
+        let later = start + Duration::from_mins(1);
         let sent = (0..100).filter(|_| budget.wait(later).is_zero()).count();
         assert_eq!(sent, 25);
         let mut at = later;

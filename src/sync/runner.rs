@@ -79,7 +79,9 @@ impl Runner {
                 Some(Ok(watcher::Event::Delete(sink))) => end(workers.remove(&key_of(&sink))),
                 Some(Ok(watcher::Event::InitDone)) => {
                     let gone: Vec<_> = workers.keys().filter(|key| !listed.contains(*key)).cloned().collect();
-                    gone.iter().for_each(|key| end(workers.remove(key)));
+                    for key in gone {
+                        end(workers.remove(&key));
+                    }
                     self.health.up(WATCH);
                 }
             }
@@ -109,7 +111,7 @@ impl Runner {
             if let Some(before) = before {
                 before.end().await;
             }
-            worker.run().await;
+            Box::pin(worker.run()).await;
         });
         workers.insert(key, Running { print, stop, task });
     }

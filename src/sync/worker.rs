@@ -74,9 +74,9 @@ impl Worker {
         let mut wait = Duration::from_millis(500);
         while !*self.stop.borrow() {
             let began = Instant::now();
-            let Err(trouble) = self.session(&mut state).await else { break };
+            let Err(trouble) = Box::pin(self.session(&mut state)).await else { break };
             tracing::warn!(sink = %key_of(&self.sink), reason = %trouble.reason, "{}", trouble.message);
-            let again = began.elapsed() < Duration::from_secs(60);
+            let again = began.elapsed() < Duration::from_mins(1);
             wait = if again { (wait * 2).min(self.habits.backoff) } else { Duration::from_secs(1) };
             state.report(Some(&trouble), true).await;
             let pause = wait.mul_f64(0.7 + 0.3 * fastrand::f64());
@@ -90,7 +90,7 @@ impl Worker {
 
     /// From a fresh look at everything until there is trouble, or the end.
     async fn session(&mut self, state: &mut State) -> Result<(), Trouble> {
-        let (job, address) = self.shared.resolve(&self.sink).await?;
+        let (job, address) = Box::pin(self.shared.resolve(&self.sink)).await?;
         state.job = Some(job.clone());
         let connected = state.keep(Database::open(&address, &job.table)).await?;
         let mut database = connected;
@@ -171,7 +171,8 @@ impl State {
 
     async fn report(&mut self, trouble: Option<&Trouble>, now: bool) {
         let due = self.reported.is_none_or(|at| at.elapsed() >= self.every);
-        if !due && !(now && self.said.as_ref() != trouble) {
+        let news = now && self.said.as_ref() != trouble;
+        if !due && !news {
             return;
         }
         let depths = match &self.job {

@@ -107,7 +107,7 @@ impl Stage {
     }
 
     /// The sink's spec, with parts of `postgres` replaced.
-    pub fn spec(&self, more: Value) -> Value {
+    pub fn spec(&self, mut more: Value) -> Value {
         let mut postgres = json!({
             "appRef": {"name": "lims"},
             "database": {"host": "localhost", "port": self.postgres.about["port"], "name": self.database, "user": "postgres",
@@ -115,8 +115,8 @@ impl Stage {
             "schemas": [{"id": "ts_plasmid", "field": "Notes"}],
             "queue": {"visibilityTimeoutSeconds": 5},
         });
-        for (key, value) in more.as_object().unwrap() {
-            postgres[key] = value.clone();
+        for (key, value) in more.as_object_mut().unwrap() {
+            postgres[key] = value.take();
         }
         json!({"postgres": postgres, "deletionPolicy": "Delete"})
     }
