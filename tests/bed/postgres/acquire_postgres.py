@@ -3,7 +3,9 @@ import os
 import pathlib
 import re
 import shutil
+import stat
 import subprocess
+import tempfile
 
 from acquire import AcquireError, cache_dir, lock
 
@@ -38,11 +40,28 @@ def programs(say):
     machine = ([pathlib.Path(chosen)] if chosen else []) + on_path + _newest(pathlib.Path("/usr/lib/postgresql"))
     if os.environ.get("TRIBUTARY_POSTGRES_FETCH") != "1" and (found := _found(machine, {})):
         return found
-    root = _packages(say)
+    root = _public(_packages(say), say)
     found = _found(_newest(root / "usr/lib/postgresql"), {"LD_LIBRARY_PATH": os.pathsep.join(map(str, _libraries(root)))})
     if not found:
         raise AcquireError("Debian's packages lack one of " + ", ".join(NEEDED))
     return found
+
+
+def _public(root, say):
+    """Root runs the server as `nobody`, who may not go into root's home: then a copy of the programs, where everybody may go."""
+    if os.getuid() != 0 or all(folder.stat().st_mode & 0o001 for folder in (root, *root.parents)):
+        return root
+    copy = pathlib.Path(tempfile.gettempdir()) / f"tributary-postgres-{_newest(root / 'usr/lib/postgresql')[0].parent.name}-programs"
+    with lock("postgres-copy", say):
+        if not copy.exists():
+            fresh = pathlib.Path(tempfile.mkdtemp(prefix="tributary-postgres-copy-"))
+            shutil.copytree(root, fresh, symlinks=True, dirs_exist_ok=True)
+            fresh.chmod(0o755)
+            fresh.rename(copy)
+        about = copy.lstat()
+        if not stat.S_ISDIR(about.st_mode) or about.st_uid != 0 or about.st_mode & 0o022:
+            raise AcquireError(f"{copy} is not ours: remove it, or set TRIBUTARY_POSTGRES_BIN")
+    return copy
 
 
 def _libraries(root):
