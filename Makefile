@@ -11,7 +11,7 @@ HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 IMAGE := ghcr.io/tributary-dev/tributary:$(VERSION)
 ARCHIVE := tributary-$(VERSION).oci.tar
 
-.PHONY: help demo demo-down test test-bed test-pods image generate lint mutants soak bench scale build
+.PHONY: help demo demo-webhook demo-down test test-bed test-pods image generate lint mutants soak bench scale build
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ build:
 
 demo: build ## a control plane, an AWS stand-in and the operator; Benchling events from a partner source into a queue, a function, a log group
 	@TRIBUTARY=$(TRIBUTARY) python3 tests/demo/demo.py up
+
+demo-webhook: build ## a signed webhook of a Benchling App in, a row in a real PostgreSQL out; ends by itself
+	@TRIBUTARY=$(TRIBUTARY) TRIBUTARY_DEMO_STATE=$$(mktemp -d) python3 tests/demo/demo.py webhook
 
 demo-down: ## end what demo started
 	@python3 tests/demo/demo.py down

@@ -50,6 +50,7 @@ for target in life faults partner sinks gateway sync hostile leader crash apiser
 done
 part "real pods (cold: 10 s more)" real_pods
 part "demo and examples" env TRIBUTARY="$(cargo_target)/debug/tributary" TRIBUTARY_DEMO_STATE="$log/demo" python3 tests/demo/demo.py check
+part "a signed webhook becomes a row" env TRIBUTARY="$(cargo_target)/debug/tributary" TRIBUTARY_DEMO_STATE="$log/webhook" python3 tests/demo/demo.py webhook
 part "rights: none missing, none unexplained" cargo test --locked --test generated -- --ignored
 if [ -d "$TRIBUTARY_REPORT" ]; then echo; python3 tests/reliability.py show "$TRIBUTARY_REPORT"; fi
 echo

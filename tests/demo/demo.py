@@ -2,6 +2,7 @@
 """`make demo`: a control plane, an AWS stand-in and the operator; Benchling's events in a queue, a Lambda function and a log group.
 
 `demo.py up` leaves all running, to play with; `demo.py down` ends it; `demo.py check` tests every example, from `kubectl apply -k` on.
+`demo.py webhook`: from a signed webhook of a Benchling App to a row in PostgreSQL; ends by itself.
 """
 import json
 import secrets
@@ -9,6 +10,7 @@ import sys
 import time
 
 import check
+import table
 from stage import ROOT, STATE, Stage, bed, condition, end, operator_pid, until
 from world import KINDS, World
 
@@ -120,10 +122,19 @@ def main():
             sys.exit(f"demo: {error}. See {STATE}/operator.log and `kubectl get tributary -A`")
     if action == "down":
         return end()
-    if action != "check":
+    if action not in ("check", "webhook"):
         sys.exit(__doc__)
     if (STATE / "bed.json").exists():
         sys.exit(f"demo: something is up in {STATE}; `demo.py down` ends it, TRIBUTARY_DEMO_STATE names another place")
+    if action == "webhook":
+        try:
+            stage = start()
+            stage.accounts("examples/account")
+            return table.run(stage, say)
+        except TimeoutError as error:
+            sys.exit(f"demo: {error}. See {STATE}/*.log")
+        finally:
+            end()
     try:
         good = check.run(start(*check.SOON)).end()
     finally:

@@ -189,6 +189,9 @@ def table():
         tenant("prod", "acme", "333344445555"),
         BenchlingApp("benchling-app-webhook", "integrations-webhooks", thin("v2.entity.registered"), thin("v2.entry.created"),
                 [Queue("integrations-webhooks-registered", body=lambda found: found["detail"]["message"])], definition="appdef_Fn1OZVKR"),
+        # Up to the queue; from there to the row is `demo.py webhook`.
+        BenchlingApp("benchling-app-postgres", "integrations-table", thin("v2.entity.registered"), thin("v2.entry.created"),
+                [Queue("integrations-table-entities", body=lambda found: found["detail"]["message"])], definition="appdef_T4bl3Syn"),
         Custom("custom-bus-to-sqs", "orders", status("restored"), status("down"), [Queue("orders-work")], bus="orders-myapp",
                source="com.mycompany.myapp"),
         Custom("custom-bus-to-logs", "integrations-debug", status("restored"), status("down"), [], [LogGroup("/aws/events/integrations-debug-log")],

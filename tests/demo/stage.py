@@ -80,6 +80,16 @@ class Stage:
         self.identity("operator", "tributary")
         self.identity("gateway", "tributary-gateway")
 
+    def start_sync(self, namespace):
+        """Beside the operator, with its own rights, which are Secrets of this namespace among others."""
+        self.run("helm", "upgrade", "tributary", "charts/tributary", "-n", SYSTEM, "--reuse-values", "--set", "sync.enabled=true",
+                 "--set", f"sync.secretNamespaces={{{namespace}}}", "--set", "sync.awsSecrets={aws-default}", stdout=subprocess.DEVNULL)
+        self.identity("sync", "tributary-sync")
+        with open(STATE / "sync.log", "a") as log:
+            sync = subprocess.Popen([BINARY, "sync", "--listen", _free(), "--log-format", "text", "--benchling-url", f"{self.bed['benchling']}/{{tenant}}"],
+                                    env={**self.env, "KUBECONFIG": str(STATE / "sync.kubeconfig")}, stdout=log, stderr=log, start_new_session=True)
+        (STATE / "sync.pid").write_text(str(sync.pid))
+
     def identity(self, name, account):
         """A kubeconfig with the token of this ServiceAccount."""
         token = self.quietly("create", "token", account, "-n", SYSTEM, "--duration", "8h").strip()
@@ -142,7 +152,7 @@ def operator_pid(name="operator"):
 
 
 def end():
-    for name in ("operator", "gateway"):
+    for name in ("operator", "gateway", "sync"):
         if pid := operator_pid(name):
             os.kill(pid, signal.SIGTERM)
         (STATE / f"{name}.pid").unlink(missing_ok=True)

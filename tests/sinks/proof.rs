@@ -112,7 +112,7 @@ async fn a_role_of_ours_costs_two_reads_a_sweep_for_proof_and_one_for_itself() {
         .await;
     let says = async |status: &str| {
         let said = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.0 == status).map(drop);
-        world.wait("EventRule", "r", status, said).await
+        world.wait("EventRule", "r", status, said).await;
     };
     says("True").await;
     let mark = world.aws.mark().await;

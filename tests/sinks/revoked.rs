@@ -133,8 +133,8 @@ async fn a_grant_of_somebody_else_is_named_and_left_to_them() {
     for (target, action) in
         [("queue", "sqs:SendMessage"), ("topic", "sns:Publish"), ("function", "lambda:InvokeFunction"), ("stream", "kinesis:PutRecord")]
     {
-        let (word, message) = &said[target];
-        assert!(word == "No" && message.contains(action), "{target}: {word}: {message}");
+        let (verdict, message) = &said[target];
+        assert!(verdict == "No" && message.contains(action), "{target}: {verdict}: {message}");
         assert!(target == "stream" || target == "topic" || message.contains(&source), "{target}: {message}");
     }
     assert_eq!(said["group"].0, "Yes");

@@ -136,7 +136,7 @@ def main():
             if not server.sql(text, "postgres"):
                 sys.exit(f"postgres: failed: {text}")
         print(json.dumps({"host": "localhost", "port": port, "user": USER, "password": PASSWORD, "database": DATABASE,
-                          "ca": (folder / "ca.crt").read_text(), "psql": str(server.programs.psql)}), flush=True)
+                          "ca": (folder / "ca.crt").read_text(), "psql": str(server.programs.psql), "env": server.programs.env}), flush=True)
         for line in sys.stdin:
             verb = line.strip()
             if verb == "kill":
