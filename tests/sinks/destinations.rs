@@ -324,3 +324,20 @@ async fn no_value_of_a_secret_comes_out() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_secret_of_the_operators_own_namespace_is_sent() {
+    // An operator that lives in the namespace of the sink, and may read Secrets there for its own sake.
+    let mut world = World::empty("api-own").await;
+    let receiver = Receiver::start(&world.aws).await;
+    world.permit_secrets().await;
+    let keys = json!({"stringData": {"AWS_ACCESS_KEY_ID": world.aws.account, "AWS_SECRET_ACCESS_KEY": "canary-7Qm2"}});
+    world.apply_in(Some(&world.namespace), "v1", "Secret", &format!("keys-{}", world.namespace), keys).await;
+    world.user_secret("login", json!({"password": "first-Kq7"})).await;
+    let own = tributary::runtime::operator::Options { operator_namespace: world.namespace.clone(), ..crate::harness::options() };
+    world.run(own).await;
+    applied(&world, &receiver, &basic()).await;
+    let said = world.halted("EventSink", "api", "SecretNotPermitted").await;
+    assert!(said.contains("operator's own namespace") && said.contains("another namespace"), "{said}");
+    assert!(!world.aws.calls(0).await.contains(&"events:CreateConnection".to_owned()));
+}
