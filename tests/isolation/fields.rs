@@ -56,6 +56,22 @@ const PLAIN: &[&str] = &[
     "query.value",
     "body.value",
     "key",
+    // Of a database and of Benchling, which ask for a password or a token that the namespace has; what is in the table is the database's to guard.
+    "database.host",
+    "database.name",
+    "database.user",
+    "activityLog.appId",
+    "schemas.id",
+    "schemas.field",
+    "table.name",
+    "table.schema",
+    "columns.id",
+    "columns.name",
+    "columns.value",
+    "columns.schemaId",
+    "columns.syncedAt",
+    "columns.modifiedAt",
+    "columns.archivedReason",
     // What a role may do with the one ARN that the account lets the namespace name.
     "actions",
     // A network's parts have no owner among tenants; AWS lets only those in who run the task.

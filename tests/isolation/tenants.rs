@@ -126,6 +126,14 @@ fn attempts(b: &World, private: &str) -> Vec<Attempt> {
             "spec.grants[].namespaces",
         ),
         attempt(
+            &["EventSink.postgres.queue.name"],
+            "EventSink",
+            json!({"postgres": {"appRef": {"name": "app"}, "database": {"host": "h", "name": "d", "user": "u", "passwordSecretRef": {"name": "s"}},
+                "queue": {"name": named("q")}}}),
+            "NotOwned",
+            there,
+        ),
+        attempt(
             &["EventSink.sqs.existing.arn"],
             "EventSink",
             json!({"sqs": {"existing": {"arn": arn("sqs", &named("q"))}}}),
@@ -232,6 +240,11 @@ const ELSEWHERE: &[&str] = &[
     // Whose webhooks they are: `webhooks_of_one_app_and_path_are_of_the_older_object` of target `gateway`.
     "BenchlingApp.appDefinitionId",
     "BenchlingApp.tenants",
+    // Read by sync: `what_is_another_namespaces_is_out_of_reach` and `what_the_app_lacks_is_told` of target `sync`.
+    "EventSink.postgres.appRef.name",
+    "EventSink.postgres.database.passwordSecretRef.name",
+    "EventSink.postgres.database.tls.caSecretRef.name",
+    "EventSink.postgres.tenant",
     "BenchlingSubscription.bus.deadLetter.sinkRef.name",
     "BenchlingSubscription.bus.deadLetter.sinkRef.namespace",
     "BenchlingSubscription.monitoring.logGroup.name",

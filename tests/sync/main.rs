@@ -1,6 +1,6 @@
 //! Entities of Benchling into real PostgreSQL: the operator makes the queue, the real binary of the worker works it off, the database is the judge.
 //!
-//! Run by `tests/bed/bed.py run -- cargo test --test sync`. With `TRIBUTARY_WHOLE=1` the burst has 10,000 events.
+//! Run by `tests/bed/bed.py run -- cargo test --test sync`. With `TRIBUTARY_FORM=whole` the burst has 10,000 events.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 #[path = "../harness/mod.rs"]

@@ -128,6 +128,29 @@ async fn refusals_as_too_many_slow_it_down_and_lose_nothing() {
     drop(worker);
 }
 
+/// A sink names an app and Secrets of its own namespace only: those of the same name next door are not found.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_another_namespaces_is_out_of_reach() {
+    let stage = Stage::new("theirs", json!({"appRef": {"name": "theirs"}})).await;
+    let near = stage.world.neighbour("near").await;
+    let app = json!({"tenants": [stage.benchling.tenant], "appDefinitionId": "appdef_near", "busRef": {"name": "events"}});
+    near.apply("BenchlingApp", "theirs", app).await;
+    let data = json!({"stringData": {"password": stage.postgres.text("password"), "ca.crt": stage.postgres.text("ca")}});
+    near.apply_in(Some(&near.namespace), "v1", "Secret", "theirs", data).await;
+    let worker = stage.worker();
+    let own = format!("{}/theirs", stage.world.namespace);
+    assert!(stage.syncing("AppNotFound").await.contains(&own));
+    for place in ["/database/passwordSecretRef", "/database/tls/caSecretRef"] {
+        let mut spec = stage.spec(json!({}));
+        *spec["postgres"].pointer_mut(place).unwrap() = json!({"name": "theirs"});
+        stage.world.apply("EventSink", "table", stage.spec(json!({}))).await;
+        stage.syncing("Syncing").await;
+        stage.world.apply("EventSink", "table", spec).await;
+        assert!(stage.syncing("SecretNotFound").await.contains(&own), "{place}");
+    }
+    tokio::time::timeout(Duration::from_secs(20), worker.stop()).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_app_lacks_is_told() {
     let stage = Stage::new("lacks", json!({"appRef": {"name": "nobody"}})).await;
