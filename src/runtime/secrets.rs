@@ -19,11 +19,17 @@ const FRESH: Duration = Duration::from_secs(15);
 pub struct Secrets {
     pub(super) client: Client,
     api: Api<Secret>,
-    pub(super) namespace: String,
+    namespace: String,
     read: Mutex<HashMap<String, (Instant, Option<Secret>)>>,
 }
 
 impl Secrets {
+    /// Whether it is the operator's own namespace. There it may read for its own sake: the keys of accounts are there, and no object of a
+    /// user's is to have them sent anywhere.
+    pub fn is_own(&self, namespace: &str) -> bool {
+        self.namespace == namespace
+    }
+
     pub fn new(client: Client, namespace: &str) -> Self {
         Self { api: Api::namespaced(client.clone(), namespace), client, namespace: namespace.to_owned(), read: Mutex::default() }
     }

@@ -32,8 +32,7 @@ impl Secrets {
     }
 
     async fn read(&self, refs: &SecretRefs) -> Result<(String, BTreeMap<Slot, SecretString>), Halt> {
-        // There the operator may read, for its own sake: the keys of accounts are there, and no sink is to send them anywhere.
-        if refs.namespace == self.namespace
+        if self.is_own(&refs.namespace)
             && let Some((field, reference)) = refs.slots.values().next()
         {
             return Err(Place { field, namespace: &refs.namespace, name: &reference.name }.own_namespace());

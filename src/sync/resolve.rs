@@ -185,6 +185,11 @@ impl Shared {
 
     async fn secret(&self, namespace: &str, name: &str) -> Result<Secret, Trouble> {
         let trouble = |what: String| Trouble::new(TroubleReason::SecretNotFound, what);
+        if self.secrets.is_own(namespace) {
+            return Err(trouble(format!(
+                "Secret {namespace}/{name} is of the operator's own namespace, of which nothing is sent anywhere. Make the sink and its Secrets in another namespace"
+            )));
+        }
         match Api::<Secret>::namespaced(self.client.clone(), namespace).get_opt(name).await {
             Ok(Some(secret)) => Ok(secret),
             Ok(None) => Err(trouble(format!("Secret {namespace}/{name} does not exist. Create it, or correct the reference"))),

@@ -61,17 +61,42 @@ async fn a_wrong_password_of_the_database() {
     recovers(&stage, "DatabaseRefused", async |_| stage.secrets(client, stage.postgres.text("password")).await).await;
 }
 
+/// A worker that is killed while the database takes nothing leaves its messages to the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_deleted_only_after_the_commit() {
+    let stage = Stage::new("commit", json!({})).await;
+    full(&stage).await;
+    stage.benchling.entities("custom-entities", vec![json!({"id": "bfi_1"})]).await;
+    let mark = stage.world.aws.mark().await;
+    stage.put(&stage.thin("bfi_1")).await;
+    let worker = stage.worker();
+    stage.syncing("DatabaseFull").await;
+    worker.kill();
+    let deleted = stage.world.aws.calls(mark).await.into_iter().filter(|call| call.starts_with("sqs:DeleteMessage")).count();
+    assert_eq!(deleted, 0, "nothing was committed");
+    stage.db.batch_execute("DROP TRIGGER full_disk ON synced_benchling_data").await.unwrap();
+    let worker = stage.worker();
+    stage.row("bfi_1").await;
+    stage.drained().await;
+    drop(worker);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk() {
     let stage = Stage::new("full", json!({})).await;
+    full(&stage).await;
+    recovers(&stage, "DatabaseFull", async |_| stage.db.batch_execute("DROP TRIGGER full_disk ON synced_benchling_data").await.unwrap())
+        .await;
+}
+
+/// The table, on a disk that is full.
+async fn full(stage: &Stage) {
     // PostgreSQL's own word for it, without filling the machine's disk.
     let table = "CREATE TABLE synced_benchling_data (synced_entity_id SERIAL PRIMARY KEY, entity_name TEXT, benchling_api_id TEXT, field_value TEXT,
         synced_datetime TIMESTAMPTZ);
         CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
         CREATE TRIGGER full_disk BEFORE INSERT ON synced_benchling_data FOR EACH ROW EXECUTE FUNCTION full_disk()";
     stage.db.batch_execute(table).await.unwrap();
-    recovers(&stage, "DatabaseFull", async |_| stage.db.batch_execute("DROP TRIGGER full_disk ON synced_benchling_data").await.unwrap())
-        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
