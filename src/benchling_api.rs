@@ -8,6 +8,7 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use k8s_openapi::api::core::v1::Secret;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -55,6 +56,21 @@ pub struct AppClient {
     pub secret: SecretString,
 }
 
+impl AppClient {
+    /// The client that a Secret holds, and what tells this content from the next; or what is the matter.
+    pub fn of_secret(secret: &Secret) -> Result<(Self, String), &'static str> {
+        let value = |key: &str| {
+            let bytes = secret.data.as_ref()?.get(key)?;
+            String::from_utf8(bytes.0.clone()).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        };
+        let id = value("BENCHLING_CLIENT_ID").ok_or("has no BENCHLING_CLIENT_ID")?;
+        let key = value("BENCHLING_CLIENT_SECRET").ok_or("has no BENCHLING_CLIENT_SECRET")?;
+        let meta = &secret.metadata;
+        let version = format!("{}-{}", meta.uid.as_deref().unwrap_or_default(), meta.resource_version.as_deref().unwrap_or_default());
+        Ok((Self { id, secret: SecretString::from(key) }, version))
+    }
+}
+
 /// Why there is no token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoToken {
@@ -84,14 +100,8 @@ pub struct Benchling {
 
 impl Benchling {
     pub fn new(urls: Urls) -> Self {
-        let builder = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .connect_timeout(Duration::from_secs(3))
-            // A redirect would take credentials to where nobody said.
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")));
         // The builder fails only where TLS cannot be set up at all; then every call says so.
-        let http = builder.build().unwrap_or_default();
+        let http = http(TIMEOUT).unwrap_or_default();
         Self { http, urls: Arc::new(urls), known: Arc::default() }
     }
 
@@ -118,7 +128,7 @@ impl Benchling {
             .header("authorization", format!("Basic {pair}"))
             .header("content-type", "application/x-www-form-urlencoded")
             .body("grant_type=client_credentials");
-        let (status, body) = read(request).await.map_err(NoToken::Unreachable)?;
+        let (status, _, body) = read(request, LARGEST).await.map_err(NoToken::Unreachable)?;
         if body.trim_ascii_start().starts_with(b"<") {
             return Err(NoToken::NoTenant);
         }
@@ -146,7 +156,7 @@ impl Benchling {
 
     /// The key set of an app definition as text, or what to tell.
     pub async fn key_set(&self, definition: &str) -> Result<Vec<u8>, String> {
-        let (status, body) = read(self.http.get(self.urls.of_keys(definition)).timeout(Duration::from_secs(3))).await?;
+        let (status, _, body) = read(self.http.get(self.urls.of_keys(definition)).timeout(Duration::from_secs(3)), LARGEST).await?;
         match status {
             200 => Ok(body),
             404 => Err(format!("Benchling knows no app definition {definition} (404): correct spec.appDefinitionId")),
@@ -169,21 +179,31 @@ fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretStr
     String::deserialize(deserializer).map(SecretString::from)
 }
 
-/// Status and body; an error says why there is no answer, without the URL.
-async fn read(request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), String> {
+/// A client that follows no redirect: one would take credentials to where nobody said. An error is one of TLS in this process.
+pub fn http(timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .timeout(timeout)
+        .connect_timeout(Duration::from_secs(3))
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// Sends it, and reads an answer of at most so many bytes. An error says why there is no answer, without URL and headers.
+pub async fn read(request: reqwest::RequestBuilder, largest: usize) -> Result<(u16, reqwest::header::HeaderMap, Vec<u8>), String> {
     let said = |error: reqwest::Error| {
         if error.is_timeout() { "no answer within the time limit".to_owned() } else { causes(&error.without_url()) }
     };
     let mut answer = request.send().await.map_err(said)?;
-    let status = answer.status().as_u16();
+    let (status, headers) = (answer.status().as_u16(), std::mem::take(answer.headers_mut()));
     let mut body = Vec::new();
     while let Some(part) = answer.chunk().await.map_err(said)? {
         body.extend_from_slice(&part);
-        if body.len() > LARGEST {
-            return Err(format!("the answer is larger than {LARGEST} bytes"));
+        if body.len() > largest {
+            return Err(format!("the answer is larger than {largest} bytes"));
         }
     }
-    Ok((status, body))
+    Ok((status, headers, body))
 }
 
 /// The innermost cause, such as `Connection refused`.

@@ -17,7 +17,21 @@ use crate::{
     steps::{Authorization, ConnectionSettings, DestinationSettings, EventsStep, HttpValue, HttpValues, Part, Slot},
 };
 
-type Values = BTreeMap<Slot, SecretString>;
+/// Values of Secrets, by where they go.
+pub type Values = BTreeMap<Slot, SecretString>;
+
+/// The SDK has a builder of its own for each of the two calls, with the same fields.
+macro_rules! destination {
+    ($request:expr, $name:expr, $settings:expr, $mark:expr, $connection_arn:expr) => {
+        $request
+            .name($name)
+            .description($mark.describe($settings.description.as_deref()))
+            .connection_arn($connection_arn)
+            .invocation_endpoint(&$settings.endpoint)
+            .http_method($settings.method.as_str().into())
+            .set_invocation_rate_limit_per_second($settings.rate_limit)
+    };
+}
 
 impl Session {
     pub async fn connection(&self, name: &str) -> Result<Option<ObservedConnection>, Halt> {
@@ -60,7 +74,7 @@ impl Session {
     }
 
     /// The writes of a connection that need secret values.
-    pub async fn apply_connection(&self, step: &EventsStep, values: &Values) -> Result<(), Halt> {
+    pub(super) async fn apply_connection(&self, step: &EventsStep, values: &Values) -> Result<(), Halt> {
         let events = &self.events;
         let error = match step {
             EventsStep::CreateConnection { name, settings, mark, .. } => {
@@ -94,25 +108,11 @@ impl Session {
                 ignore_not_found(send!(self, "events:DeleteConnection", events.delete_connection().name(name)))?;
             }
             EventsStep::CreateApiDestination { name, settings, mark } => {
-                let request = events
-                    .create_api_destination()
-                    .name(name)
-                    .description(mark.describe(settings.description.as_deref()))
-                    .connection_arn(self.connection_arn(name).await?)
-                    .invocation_endpoint(&settings.endpoint)
-                    .http_method(settings.method.as_str().into())
-                    .set_invocation_rate_limit_per_second(settings.rate_limit);
+                let request = destination!(events.create_api_destination(), name, settings, mark, self.connection_arn(name).await?);
                 send!(self, "events:CreateApiDestination", request)?;
             }
             EventsStep::UpdateApiDestination { name, settings, mark } => {
-                let request = events
-                    .update_api_destination()
-                    .name(name)
-                    .description(mark.describe(settings.description.as_deref()))
-                    .connection_arn(self.connection_arn(name).await?)
-                    .invocation_endpoint(&settings.endpoint)
-                    .http_method(settings.method.as_str().into())
-                    .set_invocation_rate_limit_per_second(settings.rate_limit);
+                let request = destination!(events.update_api_destination(), name, settings, mark, self.connection_arn(name).await?);
                 send!(self, "events:UpdateApiDestination", request)?;
             }
             EventsStep::DeleteApiDestination { name } => {

@@ -8,7 +8,7 @@ use std::{
 use aws_sdk_eventbridge::types::{self as sdk, RuleState, Tag};
 use futures::future::BoxFuture;
 
-use super::{AwsError, Priority, Session};
+use super::{AwsError, Priority, Session, connections::Values};
 use crate::{
     api::Tags,
     resources::{BusInAws, ObservedRule, names::DEFAULT_BUS},
@@ -107,8 +107,8 @@ impl Session {
         }
     }
 
-    /// The only writes to EventBridge.
-    pub async fn apply_events(&self, step: &EventsStep) -> Result<(), Halt> {
+    /// The only writes to EventBridge. `values`: the secret ones that the step names.
+    pub async fn apply_events(&self, step: &EventsStep, values: &Values) -> Result<(), Halt> {
         let events = &self.events;
         match step {
             EventsStep::CreateEventBus { name, source, settings, tags } => {
@@ -177,10 +177,7 @@ impl Session {
             | EventsStep::CreateApiDestination { .. }
             | EventsStep::UpdateApiDestination { .. }
             | EventsStep::DeleteApiDestination { .. } => self.apply_destination(step).await?,
-            // They need secret values, and come by another way.
-            EventsStep::CreateConnection { .. } | EventsStep::UpdateConnection { .. } => {
-                return Err(Halt::transient("a connection is written with its secret values only"));
-            }
+            EventsStep::CreateConnection { .. } | EventsStep::UpdateConnection { .. } => self.apply_connection(step, values).await?,
             EventsStep::StartReplay { name, settings } => self.start_replay(name, settings).await?,
             EventsStep::CancelReplay { name } => self.cancel_replay(name).await?,
             EventsStep::PutRule { bus, name, settings, tags } => self.put_rule(bus, name, settings, tags.as_ref()).await?,

@@ -29,7 +29,7 @@ mod trust;
 
 pub use error::AwsError;
 pub use pace::Priority;
-pub use publish::{Answer, BusState, Entry, PublishOptions, Publisher};
+pub use publish::{Answer, BusState, Entry, LARGEST_CALL, MOST_ENTRIES, PublishOptions, Publisher, may_pass};
 pub use receive::Depths;
 pub use session::{AwsOptions, Session, Sessions, StaticKeys};
 pub use trust::CaBundle;

@@ -26,6 +26,26 @@ pub struct Entry {
     pub trace_header: Option<String>,
 }
 
+/// Entries in one call (AWS API reference, `PutEvents`).
+pub const MOST_ENTRIES: usize = 10;
+/// Bytes in one call: 1 MB, since January 2026 (EventBridge user guide, "Calculating `PutEvents` event entry size").
+pub const LARGEST_CALL: usize = 1 << 20;
+/// What a time counts, however it is written (same page).
+const TIME: usize = 14;
+
+impl Entry {
+    /// Bytes that the entry counts: time, source, detail type, detail and each resource (same page). Bus and trace header count nothing.
+    pub fn size(&self) -> usize {
+        let resources: usize = self.resources.iter().map(String::len).sum();
+        self.time.map_or(0, |_| TIME) + self.source.len() + self.detail_type.len() + self.detail.len() + resources
+    }
+}
+
+/// Whether an entry that AWS refused with this code may be accepted a moment later.
+pub fn may_pass(code: &str) -> bool {
+    ["Throttl", "Internal", "Unavailable", "ServiceException"].iter().any(|part| code.contains(part))
+}
+
 /// Whose credentials are used, and where. What is left out is found as the AWS CLI finds it.
 #[derive(Clone, Debug, Default)]
 pub struct PublishOptions {

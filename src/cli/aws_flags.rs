@@ -1,6 +1,6 @@
 //! Flags that say as whom and where AWS is called; what is left out is found as the AWS CLI finds it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -29,10 +29,13 @@ impl AwsFlags {
             region: self.region.clone(),
             endpoint_url: self.endpoint_url.clone(),
             profile: self.profile.clone(),
-            ca_bundle: match self.aws_ca_bundle.as_deref().filter(|path| !path.as_os_str().is_empty()) {
-                Some(path) => Some(CaBundle::read(path).map_err(|error| format!("--aws-ca-bundle {error}"))?),
-                None => None,
-            },
+            ca_bundle: ca_bundle(self.aws_ca_bundle.as_deref())?,
         })
     }
+}
+
+/// What `--aws-ca-bundle` names; an empty variable names nothing.
+pub fn ca_bundle(path: Option<&Path>) -> Result<Option<CaBundle>, Error> {
+    let path = path.filter(|path| !path.as_os_str().is_empty());
+    Ok(path.map(CaBundle::read).transpose().map_err(|error| format!("--aws-ca-bundle {error}"))?)
 }

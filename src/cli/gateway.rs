@@ -7,10 +7,11 @@ use tokio::net::TcpListener;
 
 use super::{
     Error,
+    aws_flags::ca_bundle,
     logs::{self, Logs},
 };
 use crate::{
-    aws::{AwsOptions, CaBundle},
+    aws::AwsOptions,
     benchling_api::Urls,
     gateway::{self, Limits, Options},
 };
@@ -101,10 +102,7 @@ impl Gateway {
             status_every: seconds("status-seconds", self.status_seconds.max(0.1))?,
             drain: seconds("drain-seconds", self.drain_seconds)?,
             aws: AwsOptions {
-                ca_bundle: match self.aws_ca_bundle.as_deref().filter(|path| !path.as_os_str().is_empty()) {
-                    Some(path) => Some(CaBundle::read(path).map_err(|error| format!("--aws-ca-bundle {error}"))?),
-                    None => None,
-                },
+                ca_bundle: ca_bundle(self.aws_ca_bundle.as_deref())?,
                 app_name: Some(self.replica.clone()),
                 session_policy: Some(SESSION_POLICY.into()),
                 ..defaults.aws

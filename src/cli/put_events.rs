@@ -2,7 +2,7 @@
 
 pub(super) mod batch;
 mod input;
-mod report;
+pub(super) mod report;
 pub(super) mod send;
 
 use std::{
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::{input::Item, report::Progress};
 use super::{Error, aws_flags::AwsFlags};
-use crate::aws::{Answer, BusState, Entry, Publisher};
+use crate::aws::{Answer, BusState, Entry, MOST_ENTRIES, Publisher};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Output {
@@ -53,7 +53,7 @@ fn rate(text: &str) -> Result<f64, String> {
 /// How many entries go into one call, so that no second sees more than the rate.
 fn most(rate: Option<f64>) -> usize {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // From 1 to 10.
-    rate.map_or(batch::MOST, |rate| rate.clamp(1.0, 10.0) as usize)
+    rate.map_or(MOST_ENTRIES, |rate| rate.clamp(1.0, 10.0) as usize)
 }
 
 impl PutEvents {
@@ -75,7 +75,7 @@ impl PutEvents {
     }
 
     fn dry(&self, items: &[Item]) -> Result<(), Error> {
-        let good: Vec<_> = items.iter().filter_map(|item| item.entry.as_ref().ok()).map(|entry| (entry, batch::size(entry))).collect();
+        let good: Vec<_> = items.iter().filter_map(|item| item.entry.as_ref().ok()).map(|entry| (entry, entry.size())).collect();
         let (calls, bytes) = (batch::batches(&good, most(self.rate)).len(), good.iter().map(|(_, size)| size).sum::<usize>());
         let answers: Vec<Answer> = items.iter().map(|item| item.entry.as_ref().map(|_| String::new()).map_err(Clone::clone)).collect();
         let bad = answers.iter().filter(|answer| answer.is_err()).count();
@@ -111,7 +111,7 @@ impl PutEvents {
             })
             .collect();
         let good: Vec<_> = items.iter().enumerate().filter_map(|(index, item)| Some((index, item.entry.as_ref().ok()?))).collect();
-        let sized: Vec<_> = good.iter().map(|&(index, entry)| ((index, entry), batch::size(entry))).collect();
+        let sized: Vec<_> = good.iter().map(|&(index, entry)| ((index, entry), entry.size())).collect();
         let (mut progress, mut sent, mut next) = (Progress::new(), 0, Instant::now());
         let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
         for batch in batch::batches(&sized, most(self.rate)) {
@@ -130,7 +130,7 @@ impl PutEvents {
                 answers[*index] = answer;
             }
             sent += batch.len();
-            progress.at(sent, good.len());
+            progress.at(|| format!("{sent} of {} entries", good.len()));
         }
         progress.end();
         (answers, sent)

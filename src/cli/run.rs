@@ -7,11 +7,12 @@ use tokio::net::TcpListener;
 
 use super::{
     Error,
+    aws_flags::ca_bundle,
     gateway::BenchlingUrls,
     logs::{self, Logs},
 };
 use crate::{
-    aws::{AwsOptions, CaBundle},
+    aws::AwsOptions,
     runtime::{
         lease::LeaseOptions,
         operator::{self, Options},
@@ -118,10 +119,7 @@ impl Run {
                 sweep_quota: self.sweep_quota,
                 in_flight: self.aws_in_flight,
                 timeout: seconds("aws-timeout-seconds", self.aws_timeout_seconds)?,
-                ca_bundle: match self.aws_ca_bundle.as_deref().filter(|path| !path.as_os_str().is_empty()) {
-                    Some(path) => Some(CaBundle::read(path).map_err(|error| format!("--aws-ca-bundle {error}"))?),
-                    None => None,
-                },
+                ca_bundle: ca_bundle(self.aws_ca_bundle.as_deref())?,
                 app_name: None,
                 session_policy: None,
             },

@@ -7,11 +7,12 @@ use tokio::net::TcpListener;
 
 use super::{
     Error,
+    aws_flags::ca_bundle,
     gateway::holds_tenant,
     logs::{self, Logs},
 };
 use crate::{
-    aws::{AwsOptions, CaBundle, Sessions},
+    aws::{AwsOptions, Sessions},
     benchling_api::Urls,
     runtime::{
         fence::Fence,
@@ -68,10 +69,7 @@ const IN_FLIGHT: usize = 1024;
 impl Sync {
     pub async fn run(&self) -> Result<(), Error> {
         self.logs.init()?;
-        let ca_bundle = match self.aws_ca_bundle.as_deref().filter(|path| !path.as_os_str().is_empty()) {
-            Some(path) => Some(CaBundle::read(path).map_err(|error| format!("--aws-ca-bundle {error}"))?),
-            None => None,
-        };
+        let ca_bundle = ca_bundle(self.aws_ca_bundle.as_deref())?;
         let timeout = Duration::from_secs(self.aws_timeout_seconds.max(10));
         let app_name = Some(self.replica.clone());
         let options = AwsOptions { quota: 0, sweep_quota: 0, in_flight: IN_FLIGHT, timeout, ca_bundle, app_name, ..AwsOptions::default() };

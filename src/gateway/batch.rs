@@ -8,12 +8,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::aws::{Answer, AwsError, Entry};
+use crate::aws::{Answer, AwsError, Entry, LARGEST_CALL, MOST_ENTRIES, may_pass};
 
-/// Entries in one call (AWS API reference, `PutEvents`).
-const MOST: usize = 10;
-/// Bytes in one call: 1 MB; a body is far below (EventBridge user guide, "Calculating `PutEvents` event entry size").
-const LIMIT: usize = 1 << 20;
 /// How long the first event of a batch waits for more.
 const WINDOW: Duration = Duration::from_millis(4);
 /// Calls of one bus at a time. Behind these, events wait in the queue and batches fill up.
@@ -48,12 +44,6 @@ struct Waiting {
     reply: oneshot::Sender<Result<(), Failed>>,
 }
 
-impl Waiting {
-    fn size(&self) -> usize {
-        self.entry.source.len() + self.entry.detail_type.len() + self.entry.detail.len()
-    }
-}
-
 /// The way to one bus. It ends with the last who holds it, when all that wait have their answer.
 #[derive(Clone, Debug)]
 pub struct Lane(mpsc::Sender<Waiting>);
@@ -86,14 +76,14 @@ async fn run(put: Arc<impl Put>, mut queue: mpsc::Receiver<Waiting>) {
         };
         // Its place first: while all are taken, more events gather for the same batch.
         let Ok(place) = calls.clone().acquire_owned().await else { return };
-        let (closes, mut bytes, mut batch) = (Instant::now() + WINDOW, first.size(), vec![first]);
-        while batch.len() < MOST {
+        let (closes, mut bytes, mut batch) = (Instant::now() + WINDOW, first.entry.size(), vec![first]);
+        while batch.len() < MOST_ENTRIES {
             let Ok(Some(more)) = timeout_at(closes, queue.recv()).await else { break };
-            if bytes + more.size() > LIMIT {
+            if bytes + more.entry.size() > LARGEST_CALL {
                 next = Some(more);
                 break;
             }
-            bytes += more.size();
+            bytes += more.entry.size();
             batch.push(more);
         }
         let put = put.clone();
@@ -102,11 +92,6 @@ async fn run(put: Arc<impl Put>, mut queue: mpsc::Receiver<Waiting>) {
             drop(place);
         });
     }
-}
-
-/// Whether an entry with this code may be accepted a moment later.
-fn passes(code: &str) -> bool {
-    ["Throttl", "Internal", "Unavailable", "ServiceException"].iter().any(|part| code.contains(part))
 }
 
 async fn send(put: &impl Put, mut batch: Vec<Waiting>) {
@@ -161,7 +146,7 @@ fn late(waiting: Waiting, said: &str) -> Option<Waiting> {
 fn of_entry(answer: Answer) -> Result<(), Failed> {
     match answer {
         Ok(_) => Ok(()),
-        Err((code, message)) if passes(&code) => Err(Failed::Late(format!("{code}: {message}"))),
+        Err((code, message)) if may_pass(&code) => Err(Failed::Late(format!("{code}: {message}"))),
         Err((code, message)) => Err(Failed::Refused(format!("{code}: {message}"))),
     }
 }

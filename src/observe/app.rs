@@ -2,7 +2,6 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use secrecy::SecretString;
 
 use super::{Cloud, Observe};
 use crate::{
@@ -37,7 +36,7 @@ impl Observe for BenchlingApp {
             }
             Err(error) => return Err(error.into()),
         };
-        let (client, version) = match read(secret.as_ref()) {
+        let (client, version) = match secret.as_ref().ok_or("does not exist").and_then(AppClient::of_secret) {
             Ok(found) => found,
             Err(what) => {
                 return Ok(Some(SeenCredentials::Fail {
@@ -54,19 +53,6 @@ impl Observe for BenchlingApp {
         }
         Ok(Some(SeenCredentials::Work))
     }
-}
-
-/// The client that the Secret holds, and what tells this content from the next; or what is the matter.
-pub fn read(secret: Option<&Secret>) -> Result<(AppClient, String), &'static str> {
-    let secret = secret.ok_or("does not exist")?;
-    let value = |key: &str| {
-        let bytes = secret.data.as_ref()?.get(key)?;
-        String::from_utf8(bytes.0.clone()).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
-    };
-    let (Some(id), Some(key)) = (value("BENCHLING_CLIENT_ID"), value("BENCHLING_CLIENT_SECRET")) else { return Err("lacks a key") };
-    let meta = &secret.metadata;
-    let version = format!("{}-{}", meta.uid.as_deref().unwrap_or_default(), meta.resource_version.as_deref().unwrap_or_default());
-    Ok((AppClient { id, secret: SecretString::from(key) }, version))
 }
 
 fn told(tenant: &str, secret: &str, why: NoToken) -> SeenCredentials {

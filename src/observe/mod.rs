@@ -9,7 +9,7 @@ mod rule;
 mod sink;
 mod subscription;
 
-use std::{future::Future, time::Duration};
+use std::{collections::BTreeMap, future::Future, time::Duration};
 
 use crate::{
     api::{AwsAccount, Identity},
@@ -88,10 +88,13 @@ impl Cloud<'_> {
         }
         let session = self.session(Depth::Owner).await?;
         let answer = match step {
-            Step::Events(step) => match step.secrets() {
-                Some(refs) => session.apply_connection(step, &self.secrets.values_of(refs).await?).await,
-                None => session.apply_events(step).await,
-            },
+            Step::Events(step) => {
+                let values = match step.secrets() {
+                    Some(refs) => self.secrets.values_of(refs).await?,
+                    None => BTreeMap::new(),
+                };
+                session.apply_events(step, &values).await
+            }
             Step::Sqs(step) => session.apply_sqs(step).await,
             Step::Lambda(step) => session.apply_lambda(step).await,
             Step::Logs(step) => session.apply_logs(step).await,

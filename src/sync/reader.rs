@@ -14,7 +14,7 @@ use super::{
     kinds::Kind,
     poison::{Trouble, TroubleReason},
 };
-use crate::benchling_api::{AppClient, Benchling, NoToken, Urls};
+use crate::benchling_api::{self, AppClient, Benchling, NoToken, Urls, http};
 
 /// A bulk-get of the largest entities fits; what is larger is no answer of Benchling's.
 const LARGEST: usize = 64 * 1024 * 1024;
@@ -51,13 +51,7 @@ pub struct Reader {
 impl Reader {
     /// An error is one of TLS in this process.
     pub fn new(urls: Urls, tenant: String, client: AppClient, budget: u32) -> Result<Arc<Self>, String> {
-        let builder = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .connect_timeout(Duration::from_secs(5))
-            // A redirect would take the token to where nobody said.
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")));
-        let http = builder.build().map_err(|error| error.without_url().to_string())?;
+        let http = http(TIMEOUT).map_err(|error| error.without_url().to_string())?;
         let benchling = Benchling::new(urls.clone());
         Ok(Arc::new(Self { http, benchling, urls, tenant, client, token: Mutex::default(), budget: Mutex::new(Budget::new(budget)) }))
     }
@@ -214,36 +208,16 @@ struct Answer {
     body: Value,
 }
 
-/// An error says why there is no answer, without URL and headers.
 async fn read(request: reqwest::RequestBuilder) -> Result<Answer, String> {
-    let why = |error: reqwest::Error| {
-        if error.is_timeout() { "no answer within the time limit".to_owned() } else { innermost(&error.without_url()) }
-    };
-    let mut answer = request.send().await.map_err(why)?;
-    let status = answer.status().as_u16();
-    let number = |name: &str| answer.headers().get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|n| (0.0..1e9).contains(n));
+    let (status, headers, body) = benchling_api::read(request, LARGEST).await?;
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|n| (0.0..1e9).contains(n));
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let rate = RateHeaders {
         limit: number("x-rate-limit-limit").map(|n| n as u32),
         remaining: number("x-rate-limit-remaining").map(|n| n as u32),
         reset: number("x-rate-limit-reset").map(|n| n.ceil() as u64),
     };
-    let mut body = Vec::new();
-    while let Some(part) = answer.chunk().await.map_err(why)? {
-        body.extend_from_slice(&part);
-        if body.len() > LARGEST {
-            return Err("the answer is too large".into());
-        }
-    }
     Ok(Answer { status, rate, body: serde_json::from_slice(&body).unwrap_or_default() })
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut inner = error;
-    while let Some(source) = inner.source() {
-        inner = source;
-    }
-    inner.to_string()
 }
 
 /// What Benchling says of an error, cut short.

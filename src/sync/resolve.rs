@@ -3,11 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::{
-    Api, Client,
-    api::{ApiResource, DynamicObject},
-    core::GroupVersionKind,
-};
+use kube::{Api, Client};
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
@@ -21,7 +17,7 @@ use super::{
     work::{Job, queue_trouble},
 };
 use crate::{
-    api::{AwsAccount, EntityKind, EventSink, PostgresSecretRef, PostgresSink, PostgresTlsMode, annotation},
+    api::{AwsAccount, BenchlingApp, EntityKind, EventSink, PostgresSecretRef, PostgresSink, PostgresTlsMode, annotation},
     aws::Sessions,
     benchling_api::{AppClient, Urls},
     resources::{Guarded, key_of, matches, names},
@@ -91,17 +87,14 @@ impl Shared {
     /// Tenant and client of the app. All that is needed of a `BenchlingApp` is read here.
     async fn app(&self, namespace: &str, spec: &PostgresSink) -> Result<(String, (AppClient, String)), Trouble> {
         let name = &spec.app_ref.name;
-        let kind = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("tributary.dev", "v1alpha1", "BenchlingApp"), "benchlingapps");
-        let found = Api::<DynamicObject>::namespaced_with(self.client.clone(), namespace, &kind).get_opt(name).await;
-        let found = found.map_err(|error| Trouble::new(TroubleReason::AppNotFound, format!("BenchlingApp {namespace}/{name}: {error}")))?;
+        let missing = |what: String| Trouble::new(TroubleReason::AppNotFound, what);
+        let found = Api::<Guarded<BenchlingApp>>::namespaced(self.client.clone(), namespace).get_opt(name).await;
+        let found = found.map_err(|error| missing(format!("BenchlingApp {namespace}/{name}: {error}")))?;
         let app = found.ok_or_else(|| {
-            Trouble::new(
-                TroubleReason::AppNotFound,
-                format!("spec.postgres.appRef: there is no BenchlingApp {namespace}/{name}. Create it, or correct the reference"),
-            )
+            missing(format!("spec.postgres.appRef: there is no BenchlingApp {namespace}/{name}. Create it, or correct the reference"))
         })?;
-        let app = &app.data["spec"];
-        let tenants: Vec<&str> = app["tenants"].as_array().into_iter().flatten().filter_map(|tenant| tenant.as_str()).collect();
+        let app = app.0.map_err(|error| missing(format!("BenchlingApp {namespace}/{name} cannot be read: {error}")))?.spec;
+        let tenants: Vec<&str> = app.tenants.iter().map(String::as_str).collect();
         let tenant = match (&spec.tenant, tenants.as_slice()) {
             (Some(tenant), all) if all.contains(&tenant.as_str()) => tenant.clone(),
             (None, [only]) => (*only).to_owned(),
@@ -120,17 +113,17 @@ impl Shared {
                 ));
             }
         };
-        let secret = app["credentials"]["secretRef"]["name"].as_str().ok_or_else(|| {
+        let credentials = app.credentials.as_ref().ok_or_else(|| {
             Trouble::new(
                 TroubleReason::AppNotReady,
                 format!("BenchlingApp {namespace}/{name} has no spec.credentials, and entities are read as the app. Name the Secret of its client there"),
             )
         })?;
-        let read = self.secret(namespace, secret).await?;
-        let value = |key: &str| text_of(&read, key).ok_or_else(|| lacks(namespace, secret, key));
-        let id = value("BENCHLING_CLIENT_ID")?;
-        let client = AppClient { id, secret: SecretString::from(value("BENCHLING_CLIENT_SECRET")?) };
-        Ok((tenant, (client, version_of(&read))))
+        let secret = &credentials.secret_ref.name;
+        let client = AppClient::of_secret(&self.secret(namespace, secret).await?);
+        let client =
+            client.map_err(|what| Trouble::new(TroubleReason::SecretNotFound, format!("Secret {namespace}/{secret} {what}. Add it")))?;
+        Ok((tenant, client))
     }
 
     async fn reader(&self, tenant: &str, (client, version): (AppClient, String)) -> Result<Arc<Reader>, Trouble> {
@@ -204,11 +197,6 @@ impl Shared {
 fn text_of(secret: &Secret, key: &str) -> Option<String> {
     let bytes = secret.data.as_ref()?.get(key)?;
     String::from_utf8(bytes.0.clone()).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
-}
-
-fn version_of(secret: &Secret) -> String {
-    let meta = &secret.metadata;
-    format!("{}-{}", meta.uid.as_deref().unwrap_or_default(), meta.resource_version.as_deref().unwrap_or_default())
 }
 
 fn lacks(namespace: &str, name: &str, key: &str) -> Trouble {

@@ -49,7 +49,12 @@ async fn credentials_are_checked_and_webhooks_do_not_wait_for_them() {
 
     let_read_secrets(world).await;
     let look = |n: &'static str| async move { world.annotate("BenchlingApp", "lims", "tributary.dev/reconcile-at", Some(n)).await };
-    look("1").await;
+    // The API server takes a new Role into account a moment later; until then a look is refused, and waits for the next.
+    let told = || async {
+        world.annotate("BenchlingApp", "lims", "tributary.dev/reconcile-at", Some(&fastrand::u64(..).to_string())).await;
+        condition(&world.get("BenchlingApp", "lims").await?, "Ready").filter(|c| c.1 == "SecretNotFound").map(drop)
+    };
+    crate::harness::until("the Secret is looked for", told).await;
     let said = world.halted("BenchlingApp", "lims", "SecretNotFound").await;
     assert!(said.contains("BENCHLING_CLIENT_ID"), "{said}");
     secret(world, &app["clientId"], &json!("wrong-canary-7Qm2")).await;
@@ -78,6 +83,12 @@ async fn webhooks_of_one_app_and_path_are_of_the_older_object() {
     let neighbour = stage.world.neighbour("thief").await;
     neighbour.apply("EventBus", "events", json!({})).await;
     neighbour.ready("EventBus", "events").await;
+    // Kubernetes tells age by the second; of two of the same one, names decide.
+    let born = stage.world.get("BenchlingApp", "lims").await.unwrap().metadata.creation_timestamp.unwrap().0;
+    crate::harness::until("a later second", || async {
+        (k8s_openapi::jiff::Timestamp::now().as_second() > born.as_second()).then_some(())
+    })
+    .await;
     neighbour.apply("BenchlingApp", "mine", app_spec(&stage.benchling, &stage.app, json!({}))).await;
     let said = neighbour.halted("BenchlingApp", "mine", "AppTaken").await;
     assert!(said.contains(&format!("{}/lims", stage.world.namespace)), "{said}");

@@ -1,13 +1,12 @@
 //! What `backfill` says: how far it is on stderr, and on stdout what it came to.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
 };
 
 use k8s_openapi::jiff::Timestamp;
@@ -18,27 +17,22 @@ use super::{
     run::{Ended, Watcher},
     window::Counts,
 };
+use crate::cli::put_events::report::Progress;
 
-/// Keeps the checkpoint, and shows progress once that takes more than a moment.
+/// Keeps the checkpoint, and shows progress.
 pub struct Eyes {
     file: Option<PathBuf>,
     stop: Arc<AtomicBool>,
-    started: Instant,
-    last: Instant,
-    terminal: bool,
-    shown: bool,
+    progress: Progress,
 }
 
 impl Eyes {
     pub fn new(file: Option<PathBuf>, stop: Arc<AtomicBool>) -> Self {
-        let now = Instant::now();
-        Self { file, stop, started: now, last: now, terminal: io::stderr().is_terminal(), shown: false }
+        Self { file, stop, progress: Progress::new() }
     }
 
-    pub fn end(&mut self) {
-        if self.shown && self.terminal {
-            eprintln!();
-        }
+    pub fn end(&self) {
+        self.progress.end();
     }
 }
 
@@ -48,14 +42,10 @@ impl Watcher for Eyes {
     }
 
     fn at(&mut self, counts: &Counts, position: Option<Timestamp>) {
-        let every = if self.terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
-        if self.last.elapsed() < every || self.started.elapsed() < Duration::from_secs(1) {
-            return;
-        }
-        (self.last, self.shown) = (Instant::now(), true);
-        let at = position.map(|at| format!(", at {at}")).unwrap_or_default();
-        let text = format!("{} listed, {} sent, {} s{at}", counts.listed, counts.sent, self.started.elapsed().as_secs());
-        if self.terminal { eprint!("\r{text:70}") } else { eprintln!("{text}") }
+        self.progress.at(|| {
+            let at = position.map(|at| format!(", at {at}")).unwrap_or_default();
+            format!("{} listed, {} sent{at}", counts.listed, counts.sent)
+        });
     }
 
     fn interrupted(&mut self) -> bool {

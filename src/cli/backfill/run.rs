@@ -11,7 +11,7 @@ use super::{
     window::{Counts, Event, Sift},
 };
 use crate::{
-    aws::Entry,
+    aws::{Entry, MOST_ENTRIES},
     cli::put_events::{
         batch,
         send::{Put, send},
@@ -112,9 +112,9 @@ async fn send_all(
     watcher: &mut impl Watcher,
 ) -> Result<Option<Ended>, String> {
     let entries: Vec<Entry> = events.iter().map(|event| entry(run, event)).collect();
-    let sized: Vec<_> = entries.iter().enumerate().map(|(index, entry)| (index, batch::size(entry))).collect();
+    let sized: Vec<_> = entries.iter().enumerate().map(|(index, entry)| (index, entry.size())).collect();
     let before = checkpoint.counts.clone();
-    for call in batch::batches(&sized, batch::MOST) {
+    for call in batch::batches(&sized, MOST_ENTRIES) {
         if watcher.interrupted() {
             return Ok(Some(Ended::Interrupted));
         }

@@ -6,8 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Number, value::RawValue};
 
-use super::batch::{LIMIT, size};
-use crate::aws::Entry;
+use crate::aws::{Entry, LARGEST_CALL};
 
 /// One entry of the input, and where it stands.
 #[derive(Debug)]
@@ -110,12 +109,12 @@ fn entry(raw: &RawValue, bus: &str) -> Result<Entry, (String, String)> {
             ),
         ));
     }
-    let bytes = size(&entry);
-    if bytes > LIMIT {
+    let bytes = entry.size();
+    if bytes > LARGEST_CALL {
         return Err((
             "EntryTooLarge".into(),
             format!(
-                "it has {bytes} bytes, and EventBridge takes {LIMIT}. Put the large part elsewhere, such as into S3, and send where it is"
+                "it has {bytes} bytes, and EventBridge takes {LARGEST_CALL}. Put the large part elsewhere, such as into S3, and send where it is"
             ),
         ));
     }
@@ -238,7 +237,7 @@ mod tests {
 
     #[test]
     fn too_large_is_not_sent() {
-        let large = format!(r#"{{"Source": "a", "DetailType": "t", "Detail": {{"x": "{}"}}}}"#, "x".repeat(LIMIT));
+        let large = format!(r#"{{"Source": "a", "DetailType": "t", "Detail": {{"x": "{}"}}}}"#, "x".repeat(LARGEST_CALL));
         assert!(refused(&large).starts_with("EntryTooLarge"));
     }
 }

@@ -71,13 +71,14 @@ impl Progress {
         Self { started: now, last: now, terminal: io::stderr().is_terminal(), shown: false }
     }
 
-    pub fn at(&mut self, done: usize, of: usize) {
+    /// `text`: how far it is.
+    pub fn at(&mut self, text: impl FnOnce() -> String) {
         let every = if self.terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
         if self.last.elapsed() < every || self.started.elapsed() < Duration::from_secs(1) {
             return;
         }
         (self.last, self.shown) = (Instant::now(), true);
-        let text = format!("{done} of {of} entries, {} s", self.started.elapsed().as_secs());
+        let text = format!("{}, {} s", text(), self.started.elapsed().as_secs());
         // Nobody may be there to read it; that is no reason to stop.
         let _ = if self.terminal { write!(io::stderr(), "\r{text}\x1b[K") } else { writeln!(io::stderr(), "{text}") };
     }

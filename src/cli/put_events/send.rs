@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, future::Future, time::Duration};
 
-use crate::aws::{Answer, AwsError, Entry, Publisher};
+use crate::aws::{Answer, AwsError, Entry, Publisher, may_pass};
 
 /// The one call that is needed here; tests have their own.
 pub trait Put {
@@ -39,7 +39,7 @@ pub async fn send(put: &impl Put, batch: &[&Entry]) -> Vec<Answer> {
         match put.put(&entries).await {
             Ok(said) if said.len() == group.len() => {
                 for (index, answer) in group.into_iter().zip(said) {
-                    if answer.as_ref().is_err_and(|(code, _)| passes(code)) {
+                    if answer.as_ref().is_err_and(|(code, _)| may_pass(code)) {
                         again.push(index);
                     }
                     answers[index] = Some(answer);
@@ -71,11 +71,6 @@ pub async fn send(put: &impl Put, batch: &[&Entry]) -> Vec<Answer> {
         }
     }
     answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(("NotSent".into(), "it was not sent".into())))).collect()
-}
-
-/// Codes of an entry that AWS could not take at this moment.
-fn passes(code: &str) -> bool {
-    ["Throttl", "Internal", "Unavailable"].iter().any(|part| code.contains(part))
 }
 
 fn whole(error: &AwsError, entries: &[&Entry]) -> Whole {
