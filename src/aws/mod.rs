@@ -25,6 +25,7 @@ mod sns;
 mod sources;
 mod sqs;
 mod states;
+mod targets;
 mod trust;
 
 pub use error::AwsError;

@@ -15,6 +15,7 @@ pub mod partner;
 mod replay;
 mod role;
 mod rule;
+mod rule_status;
 mod sink;
 mod subscription;
 mod view;

@@ -24,6 +24,7 @@ import acquire_postgres  # noqa: E402
 from parts import die_with, free_port  # noqa: E402
 
 NOBODY = 65534
+PREFIX = "tributary-postgres-server-"
 SECONDS = 60
 USER, PASSWORD, DATABASE = "postgres", "canary-pg-8Kd1", "benchling"
 
@@ -123,11 +124,24 @@ class Server:
             self.process.wait(timeout=SECONDS)
 
 
+def sweep():
+    """Takes away what one that was killed left behind: its folder has its process id in its name."""
+    for folder in pathlib.Path(tempfile.gettempdir()).glob(f"{PREFIX}[0-9]*-*"):
+        owner = pathlib.Path("/proc") / folder.name.removeprefix(PREFIX).partition("-")[0] / "cmdline"
+        try:
+            alive = b"serve.py" in owner.read_bytes()
+        except OSError:
+            alive = False
+        if not alive:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int)
     port = parser.parse_args().port or free_port()
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="tributary-postgres-"))
+    sweep()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
     server = Server(folder, port)
     try:
         server.make()
