@@ -6,6 +6,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ExistingApiDestination;
+
 /// An API destination of EventBridge: an HTTPS endpoint behind a connection.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
 #[x_kube(
@@ -21,19 +23,6 @@ pub struct ApiDestinationSink {
     /// What is added to each request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpParameters>,
-}
-
-/// An API destination that somebody else made.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExistingApiDestination {
-    /// Must be allowed by a grant of the `AwsAccount`.
-    #[schemars(
-        length(max = 400),
-        regex(pattern = r"^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:api-destination/[.\-_A-Za-z0-9]+(/[A-Za-z0-9-]+)?$")
-    )]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("arn is immutable: make another EventSink"))]
-    pub arn: String,
 }
 
 /// Values may be JSON paths into the event, such as `$.detail.id`. No secrets: those belong into the connection.

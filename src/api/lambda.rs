@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SinkRef;
+use super::{ExistingFunction, SinkRef};
 
 /// A function that somebody else made and deploys.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
@@ -15,18 +15,6 @@ pub struct LambdaSink {
     /// a matter of the rule's `deadLetter`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<OnFailure>,
-}
-
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExistingFunction {
-    /// ARN of the function, of one of its versions (`:7`) or of an alias (`:live`). Must be allowed by a grant of the `AwsAccount`.
-    #[schemars(
-        length(max = 256),
-        regex(pattern = r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$")
-    )]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("arn is immutable: make another EventSink"))]
-    pub arn: String,
 }
 
 /// The failure destination of asynchronous invocations: a queue, as an `EventSink` of type `sqs`.

@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
+use super::{ExistingLogGroup, Tags};
 
 /// The numbers of days that CloudWatch Logs takes (API reference, `PutRetentionPolicy`).
 pub const RETENTION_RULE: &str =
@@ -23,16 +23,6 @@ pub struct LogGroupSink {
     pub managed: Option<ManagedLogGroup>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub existing: Option<ExistingLogGroup>,
-}
-
-/// A log group that somebody else made.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExistingLogGroup {
-    /// With or without `:*` at its end. Must be allowed by a grant of the `AwsAccount`.
-    #[schemars(length(max = 600), regex(pattern = r"^arn:aws[a-z-]*:logs:[a-z0-9-]+:[0-9]{12}:log-group:[.\-_/#A-Za-z0-9]+(:\*)?$"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("arn is immutable: make another EventSink"))]
-    pub arn: String,
 }
 
 /// A log group that the operator makes.

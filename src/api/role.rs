@@ -4,6 +4,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{ExistingBus, ExistingDeliveryStream, ExistingStream, ExistingTarget};
+
 /// The role that the operator makes for EventBridge to deliver with: trusted for the rules that send here and for no others, with the one
 /// right that delivery needs.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
@@ -27,15 +29,6 @@ pub struct EventBusSink {
     pub existing: ExistingBus,
 }
 
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExistingBus {
-    /// Must be allowed by a grant of the `AwsAccount`. The bus of another account must let this account in by its own policy.
-    #[schemars(length(max = 400), regex(pattern = r"^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[/.\-_A-Za-z0-9]+$"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("arn is immutable: make another EventSink"))]
-    pub arn: String,
-}
-
 /// A stream of Amazon Kinesis Data Streams.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -47,29 +40,11 @@ pub struct KinesisSink {
     pub partition_key_path: Option<String>,
 }
 
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExistingStream {
-    /// Must be allowed by a grant of the `AwsAccount`.
-    #[schemars(length(max = 256), regex(pattern = r"^arn:aws[a-z-]*:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[A-Za-z0-9_.-]+$"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("arn is immutable: make another EventSink"))]
-    pub arn: String,
-}
-
 /// A delivery stream of Amazon Data Firehose.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FirehoseSink {
     pub existing: ExistingDeliveryStream,
-}
-
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExistingDeliveryStream {
-    /// Must be allowed by a grant of the `AwsAccount`.
-    #[schemars(length(max = 256), regex(pattern = r"^arn:aws[a-z-]*:firehose:[a-z0-9-]+:[0-9]{12}:deliverystream/[A-Za-z0-9_.-]+$"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("arn is immutable: make another EventSink"))]
-    pub arn: String,
 }
 
 /// A task of Amazon ECS that is started for each event.
@@ -130,16 +105,4 @@ pub struct ArnSink {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), inner(length(max = 128), regex(pattern = r"^[a-z0-9-]+:[A-Z][A-Za-z0-9]+$")))]
     pub actions: Vec<String>,
-}
-
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExistingTarget {
-    /// Must be allowed by a grant of the `AwsAccount`.
-    #[schemars(length(max = 1600), regex(pattern = r"^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:.+$"))]
-    #[x_kube(
-        validation = Rule::new("self == oldSelf").message("arn is immutable: make another EventSink"),
-        validation = Rule::new("!self.matches('^arn:aws[a-z-]*:(sqs|sns|lambda|logs|states|kinesis|firehose|ecs):') && !self.contains(':event-bus/') && !self.contains(':api-destination/')").message("this destination has a field of its own in spec: use that instead of arn")
-    )]
-    pub arn: String,
 }

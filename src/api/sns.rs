@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
+use super::{ExistingTopic, Tags};
 
 /// A standard topic: made, or only referred to. EventBridge delivers to no FIFO topic (user guide, "Amazon EventBridge targets").
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
@@ -17,16 +17,6 @@ pub struct SnsSink {
     pub managed: Option<ManagedTopic>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub existing: Option<ExistingTopic>,
-}
-
-/// A topic that somebody else made.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExistingTopic {
-    /// Must be allowed by a grant of the `AwsAccount`.
-    #[schemars(length(max = 320), regex(pattern = r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("arn is immutable: make another EventSink"))]
-    pub arn: String,
 }
 
 /// A topic that the operator makes. Attributes left out keep AWS's defaults, and are then left alone.

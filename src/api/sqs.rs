@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Tags, Trigger};
+use super::{ExistingQueue, Tags, Trigger};
 
 /// A queue: made, or only referred to.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
@@ -27,16 +27,6 @@ pub struct SqsSink {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["functionArn"]))]
     pub triggers: Vec<Trigger>,
-}
-
-/// A queue that somebody else made.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExistingQueue {
-    /// Must be allowed by a grant of the `AwsAccount`.
-    #[schemars(length(max = 256), regex(pattern = r"^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?$"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("arn is immutable: make another EventSink"))]
-    pub arn: String,
 }
 
 /// A queue that the operator makes. Attributes left out keep AWS's defaults, and are then left alone.

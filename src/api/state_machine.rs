@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BusRef, SinkRef, Tags};
+use super::{BusRef, ExistingStateMachine, SinkRef, Tags};
 
 /// A state machine of AWS Step Functions: made, or only referred to.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
@@ -20,19 +20,6 @@ pub struct StateMachineSink {
     pub managed: Option<ManagedStateMachine>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub existing: Option<ExistingStateMachine>,
-}
-
-/// A state machine that somebody else made.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExistingStateMachine {
-    /// Must be allowed by a grant of the `AwsAccount`.
-    #[schemars(
-        length(max = 256),
-        regex(pattern = r"^arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$")
-    )]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("arn is immutable: make another EventSink"))]
-    pub arn: String,
 }
 
 /// A state machine that the operator makes.

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     aws::AwsOptions,
     runtime::{
+        arn_from::ArnKind,
         lease::LeaseOptions,
         operator::{self, Options},
     },
@@ -88,6 +89,10 @@ pub struct Run {
     /// Where the gateway is reached from outside, such as `https://hooks.example.com`: what `BenchlingApp`s tell as the URL to enter.
     #[arg(long, env = "TRIBUTARY_GATEWAY_URL")]
     gateway_url: Option<String>,
+    /// Kinds whose objects may tell the ARN of a sink (`existing.arnFrom`), such as `Queue=queues.sqs.services.k8s.aws`. It needs the right
+    /// to get them.
+    #[arg(long, env = "TRIBUTARY_ARN_FROM", value_delimiter = ',')]
+    arn_from: Vec<ArnKind>,
     #[command(flatten)]
     benchling: BenchlingUrls,
     #[command(flatten)]
@@ -129,6 +134,7 @@ impl Run {
                 duration: Duration::from_secs(self.lease_seconds),
             }),
             replica: self.replica.clone(),
+            arn_from: self.arn_from.clone(),
             benchling: self.benchling.urls(),
             gateway_url: self.gateway_url.clone().filter(|url| !url.is_empty()),
             ..Options::default()

@@ -231,6 +231,7 @@ pub async fn run(
         sinks: reflector::store().0,
         replays: reflector::store().0,
         settings: Arc::new(Settings::default()),
+        told_arn: None,
         now: Timestamp::now(),
     };
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));

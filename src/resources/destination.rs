@@ -153,16 +153,19 @@ impl EventSink {
         substitutions.filter_map(|substitution| substitution.bus_ref.as_ref())
     }
 
-    /// ARN and field of what exists already, and how its ARN is made from its name.
-    pub(super) fn existing(&self) -> Option<(&'static str, String, ArnOf)> {
-        let spec = &self.spec;
-        let queue = spec.sqs.as_ref().and_then(|sqs| sqs.existing.as_ref()).map(|queue| &queue.arn);
-        let group = spec.log_group.as_ref().and_then(|logs| logs.existing.as_ref()).map(|group| &group.arn);
-        match (queue, &spec.lambda, group) {
-            (Some(arn), ..) => Some(("spec.sqs.existing.arn", arn.clone(), names::queue_arn)),
-            (_, Some(lambda), _) => Some(("spec.lambda.existing.arn", lambda.existing.arn.clone(), names::function_arn)),
-            (.., Some(arn)) => Some(("spec.logGroup.existing.arn", arn.trim_end_matches(":*").to_owned(), names::log_group_arn)),
-            _ => None,
+    /// Field and ARN of what exists already, from the spec or as an object told it.
+    pub(super) fn existing<'a>(&'a self, view: &'a View) -> Result<Option<(String, &'a str)>, Halt> {
+        if let Some(task) = &self.spec.ecs_task {
+            return Ok(Some(("spec.ecsTask.clusterArn".into(), &task.cluster_arn)));
+        }
+        let Some(existing) = self.spec.existing() else { return Ok(None) };
+        if let Some(arn) = existing.arn {
+            return Ok(Some((format!("{}.arn", existing.field), arn)));
+        }
+        let field = format!("{}.arnFrom", existing.field);
+        match view.told_arn.as_deref() {
+            Some(arn) => Ok(Some((field, arn))),
+            None => Err(Halt::transient(format!("{field}: not read yet"))),
         }
     }
 
@@ -172,8 +175,6 @@ impl EventSink {
             && reference.namespace.as_deref().or(from) == self.metadata.namespace.as_deref()
     }
 }
-
-pub(super) type ArnOf = fn(&str, &str, &str, &str) -> String;
 
 /// A function that works a queue off is of the queue's account and region.
 pub(super) fn in_place(field: &str, arn: &str, place: &Identity) -> Result<(), Halt> {

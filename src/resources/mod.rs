@@ -36,7 +36,7 @@ pub use subscription::{DesiredSubscription, ObservedSubscription, owner_of};
 pub use view::{Settings, View, matches};
 
 use crate::{
-    api::{CommonStatus, DeletionPolicy, Identity, ManagementPolicy, Tags},
+    api::{CommonStatus, DeletionPolicy, Existing, Identity, ManagementPolicy, Tags},
     runtime::halt::Halt,
     steps::Step,
 };
@@ -84,6 +84,10 @@ pub trait Managed:
         false
     }
 
+    /// The field of another object that tells where this one lives in AWS, if one does.
+    fn arn_from(&self) -> Option<Existing<'_>> {
+        None
+    }
     /// Where the object lives in AWS: known before it exists.
     fn place(&self, view: &View) -> Result<Identity, Halt>;
     /// Resolves the references and says what AWS should hold.

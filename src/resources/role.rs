@@ -25,35 +25,17 @@ impl EventSink {
         self.metadata.namespace.as_deref().unwrap_or_default()
     }
 
-    /// Field and ARN of a target that exists and is reached by a role.
-    fn existing_by_role(&self) -> Option<(&'static str, &str)> {
-        let spec = &self.spec;
-        let machine = spec.state_machine.as_ref().and_then(|machine| machine.existing.as_ref());
-        None.or(machine.map(|machine| ("spec.stateMachine.existing.arn", machine.arn.as_str())))
-            .or(spec.sns.as_ref().and_then(|sns| sns.existing.as_ref()).map(|topic| ("spec.sns.existing.arn", topic.arn.as_str())))
-            .or(spec.event_bus.as_ref().map(|bus| ("spec.eventBus.existing.arn", bus.existing.arn.as_str())))
-            .or(spec
-                .api_destination
-                .as_ref()
-                .and_then(|api| api.existing.as_ref())
-                .map(|api| ("spec.apiDestination.existing.arn", api.arn.as_str())))
-            .or(spec.kinesis.as_ref().map(|stream| ("spec.kinesis.existing.arn", stream.existing.arn.as_str())))
-            .or(spec.firehose.as_ref().map(|stream| ("spec.firehose.existing.arn", stream.existing.arn.as_str())))
-            .or(spec.ecs_task.as_ref().map(|task| ("spec.ecsTask.clusterArn", task.cluster_arn.as_str())))
-            .or(spec.arn.as_ref().map(|arn| ("spec.arn.existing.arn", arn.existing.arn.as_str())))
-    }
-
     /// Where a topic, a state machine, or a target that exists lives; `None` for the other types.
     pub(super) fn place_by_role(&self, view: &View, account: &AwsAccount) -> Result<Option<Identity>, Halt> {
         let (type_, region) = (type_of(self)?, self.spec.region.as_ref());
-        if let Some((field, arn)) = self.existing_by_role() {
-            view.permit_arn(account, self.namespace(), field, arn)?;
+        if let Some((field, arn)) = self.existing(view)? {
+            view.permit_arn(account, self.namespace(), &field, arn)?;
             let name = names::Arn::parse(arn).map(|arn| arn.resource).unwrap_or_default();
             let name = name.split_once(['/', ':']).map_or(name, |(_, name)| name);
             let place = identity(account, region, name.to_owned(), |_, _, _, _| arn.to_owned());
             // Only events may leave the account and Region, and only to another bus.
             if type_ != Type::EventBus {
-                in_place(field, arn, &place)?;
+                in_place(&field, arn, &place)?;
             }
             return Ok(Some(place));
         }

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::{Managed, PlanContext, Report, Settings, View, destination::in_place, key_of, matches, names, ownership};
 use crate::{
     api::{
-        CommonStatus, ConnectionStatus, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Identity, ManagementPolicy, Permissions,
-        ResourceStatus, Tags, Target,
+        CommonStatus, ConnectionStatus, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Existing, Identity, ManagementPolicy,
+        Permissions, ResourceStatus, Tags, Target,
     },
     runtime::halt::{Halt, Reason},
     sinks::{
@@ -19,6 +19,9 @@ use crate::{
     },
     steps::Step,
 };
+
+/// How an ARN is made of partition, region, account and name.
+type ArnOf = fn(&str, &str, &str, &str) -> String;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct DesiredSink {
@@ -61,16 +64,30 @@ impl Managed for EventSink {
         self.spec.permissions == Permissions::Managed
     }
 
+    fn arn_from(&self) -> Option<Existing<'_>> {
+        self.spec.existing().filter(|existing| existing.arn_from.is_some())
+    }
+
     fn place(&self, view: &View) -> Result<Identity, Halt> {
         let account = self.account(view)?;
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let region = self.spec.region.as_ref();
-        if let Some((field, arn, arn_of)) = self.existing() {
-            view.permit_arn(&account, namespace, field, &arn)?;
-            let parsed = names::Arn::parse(&arn).ok_or_else(|| Halt::invalid(Reason::InvalidSpec, format!("{field}: {arn} is no ARN")))?;
+        let by_policy: Option<ArnOf> = match type_of(self)? {
+            Type::Sqs => Some(names::queue_arn),
+            Type::Lambda => Some(names::function_arn),
+            Type::LogGroup => Some(names::log_group_arn),
+            _ => None,
+        };
+        if let Some(arn_of) = by_policy
+            && let Some((field, arn)) = self.existing(view)?
+        {
+            // A log group's ARN comes with `:*` and without.
+            let arn = arn.trim_end_matches(":*");
+            view.permit_arn(&account, namespace, &field, arn)?;
+            let parsed = names::Arn::parse(arn).ok_or_else(|| Halt::invalid(Reason::InvalidSpec, format!("{field}: {arn} is no ARN")))?;
             let name = parsed.resource.trim_start_matches("function:").trim_start_matches("log-group:").to_owned();
             let place = super::view::identity(&account, region, name, arn_of);
-            in_place(field, &arn, &place)?;
+            in_place(&field, arn, &place)?;
             return Ok(place);
         }
         if let Some(place) = self.place_by_role(view, &account)? {

@@ -45,6 +45,8 @@ pub struct View {
     pub sinks: Store<Guarded<EventSink>>,
     pub replays: Store<Guarded<EventReplay>>,
     pub settings: Arc<Settings>,
+    /// What the object's `arnFrom` told in this pass.
+    pub told_arn: Option<String>,
     pub now: Timestamp,
 }
 

@@ -21,6 +21,14 @@ pub enum Reason {
     AccountNotPermitted,
     PrincipalNotPermitted,
     ArnNotPermitted,
+    /// The object that tells the ARN is not there.
+    ArnFromNotFound,
+    /// It is there, and does not tell an ARN yet.
+    ArnFromNotReady,
+    /// The operator does not read objects of this kind.
+    ArnFromNotPermitted,
+    /// What it tells is no ARN of this destination.
+    ArnFromUnusable,
     AppNotFound,
     /// An older app has the webhooks of the same definition, tenant and path.
     AppTaken,

@@ -1,5 +1,6 @@
 //! What runs the pure parts: the one reconcile loop, stores, wake-ups, conditions, events, backoff, metrics, health.
 
+pub mod arn_from;
 pub mod children;
 pub mod conditions;
 pub mod edges;

@@ -14,6 +14,7 @@ use kube::{
 use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{
+    arn_from::ArnKind,
     edges::Edges,
     health::{Health, router},
     lease::LeaseOptions,
@@ -53,6 +54,8 @@ pub struct Options {
     pub benchling: Urls,
     /// Where the gateway is reached from outside.
     pub gateway_url: Option<String>,
+    /// Kinds whose objects may tell the ARN of a sink.
+    pub arn_from: Vec<ArnKind>,
     /// By which the replicas agree on who leads; `None`: this is the only one.
     pub lease: Option<LeaseOptions>,
     /// The replica's name: in the lease, in Events, and in the user agent of its AWS calls.
@@ -78,6 +81,7 @@ impl Default for Options {
             aws: AwsOptions::default(),
             benchling: Urls::default(),
             gateway_url: None,
+            arn_from: vec![],
             lease: None,
             replica: "tributary".into(),
             probe: Arc::new(NoProbe),
@@ -235,6 +239,7 @@ pub async fn run(
         replays: stores.5,
         apps: stores.6,
         settings: Arc::new(settings),
+        told_arn: None,
         now: Timestamp::now(),
     };
     let queues = Queues::default();

@@ -96,7 +96,12 @@ impl<K: Observe> Pass<'_, K> {
 
     /// Resolve, desired, observe, plan, apply. Returns how many steps `Observe` would have made.
     async fn converge(&mut self) -> Result<usize, Halt> {
-        let view = self.context.view();
+        let mut view = self.context.view();
+        if let Some(existing) = self.object.arn_from() {
+            let meta = self.object.meta();
+            let (namespace, since) = (meta.namespace.as_deref().unwrap_or_default(), meta.creation_timestamp.as_ref().map(|time| time.0));
+            view.told_arn = self.context.arn_sources.read(namespace, &existing, since).await?;
+        }
         let place = self.object.place(&view)?;
         if let Some(pinned) = &K::common(&self.status).identity
             && *pinned != place

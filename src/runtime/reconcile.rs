@@ -9,6 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Client, Resource, runtime::controller::Action};
 
 use super::{
+    arn_from::ArnSources,
     conditions::{Verdict, conditions},
     events::Recorder,
     halt::{Class, Halt, Reason},
@@ -33,6 +34,7 @@ pub struct Context {
     pub view: View,
     pub sessions: Sessions,
     pub secrets: Secrets,
+    pub arn_sources: ArnSources,
     pub recorder: Recorder,
     pub metrics: Arc<Metrics>,
     pub memory: Memory,

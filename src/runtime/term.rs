@@ -14,6 +14,7 @@ use kube::{
 use tokio::task::JoinSet;
 
 use super::{
+    arn_from::ArnSources,
     edges::Edges,
     events::{self, Recorder},
     fence::Fence,
@@ -93,6 +94,7 @@ impl Terms {
             view: self.view.clone(),
             sessions: Sessions::new(aws, self.metrics.clone(), fence.clone()).map_err(Error::CaBundle)?,
             secrets: Secrets::new(client.clone(), &options.operator_namespace),
+            arn_sources: ArnSources { client: client.clone(), kinds: options.arn_from.clone() },
             recorder,
             metrics: self.metrics.clone(),
             memory: Memory::default(),

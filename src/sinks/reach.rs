@@ -70,8 +70,11 @@ fn role(sink: &EventSink) -> Option<String> {
 
 /// Whether an event may be changed on its way there: not on the way to a bus of another account or Region (API reference, `Target`).
 pub fn takes_changed_events(sink: &EventSink, place: &Identity) -> bool {
-    let Some(bus) = &sink.spec.event_bus else { return true };
-    names::Arn::parse(&bus.existing.arn)
+    if sink.spec.event_bus.is_none() {
+        return true;
+    }
+    arn(sink)
+        .and_then(|arn| names::Arn::parse(arn))
         .is_some_and(|arn| (arn.account_id, arn.region) == (place.account_id.as_str(), place.region.as_str()))
 }
 

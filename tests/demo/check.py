@@ -41,7 +41,8 @@ def apply(world):
     world.cloud.make_function("work-off", "benchling-queue-to-lambda")
     world.cloud.make_function("say-hello", "stepfunctions-put-events")
     world.cloud.make_function("handle-upload", "s3-object-to-lambda")
-    world.cloud.call("sqs", "CreateQueue", {"QueueName": "audit"})
+    for name in ("audit", "returns"):
+        world.cloud.call("sqs", "CreateQueue", {"QueueName": name})
     for folder in world.folders:
         world.checks.that(f"{folder}: applies", lambda f=folder: world.stage.quietly("apply", "-k", f"examples/{f}"), 0)
     for example in world.partners():

@@ -213,6 +213,8 @@ def table():
                bus="integrations-payments-central", source="com.mycompany.payments"),
         Custom("existing-queue", "integrations-audit", status("down"), lambda mark: {**status("down")(mark), "detail-type": "heartbeat"},
                [Queue("audit")], external="audit", bus="integrations-audit-myapp", source="com.mycompany.myapp"),
+        Custom("arn-from-config-map", "integrations-returns", parcel("parcel_returned"), parcel("parcel_shipped"), [Queue("returns")],
+               bus="integrations-returns-shop", source="com.mycompany.shop"),
         Custom("webhook-out", "integrations-webhook", parcel("parcel_shipped"), parcel("parcel_packed"),
                [Webhook("partner.example.com", "change-me", "integrations-webhook-shipping", "integrations-webhook-shipped",
                         lambda found: f"/parcels/{found['detail']['parcel']}")],

@@ -76,6 +76,7 @@ class Stage:
     def install(self):
         """CRDs, a ServiceAccount and its rights; a kubeconfig with the ServiceAccount's token."""
         self.run("helm", "upgrade", "--install", "tributary", "charts/tributary", "-n", SYSTEM, "--create-namespace",
+                 "--set-json", 'arnFrom.allowed=[{"kind": "ConfigMap", "resource": "configmaps", "apiGroup": ""}]',
                  "--set", "gateway.enabled=true", "--set", "gateway.awsSecrets={aws-default}", stdout=subprocess.DEVNULL)
         self.identity("operator", "tributary")
         self.identity("gateway", "tributary-gateway")
@@ -104,7 +105,8 @@ class Stage:
             raise SystemExit(f"demo: there is no {BINARY}; `make build` makes it, TRIBUTARY names another one")
         env = {**self.env, "KUBECONFIG": str(STATE / "operator.kubeconfig")}
         with open(STATE / "operator.log", "a") as log:
-            self.operator = subprocess.Popen([BINARY, "run", "--listen", "127.0.0.1:0", "--log-format", "text", *flags], env=env, stdout=log,
+            self.operator = subprocess.Popen([BINARY, "run", "--listen", "127.0.0.1:0", "--log-format", "text",
+                                              "--arn-from", "ConfigMap=configmaps", *flags], env=env, stdout=log,
                                              stderr=log, start_new_session=True)
         (STATE / "operator.pid").write_text(str(self.operator.pid))
 

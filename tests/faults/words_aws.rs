@@ -110,11 +110,12 @@ const NOT_CAUSED: [&str; 4] = ["InSync", "Applying", "Deleting", "Conflict"];
 #[test]
 fn every_reason_that_a_user_can_cause_is_reached_here() {
     let folders = ["faults", "partner", "gateway"].map(|folder| format!("{}/tests/{folder}", env!("CARGO_MANIFEST_DIR")));
-    // What replays and API destinations say stands beside what they do.
+    // What replays, API destinations and told ARNs say stands beside what they do.
     let replays = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/life/replays.rs").into();
     let destinations = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sinks/destinations.rs").into();
+    let told = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sinks/arn_from.rs").into();
     let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()).map(|file| file.unwrap().path());
-    let files = files.chain([replays, destinations]).map(|file: std::path::PathBuf| std::fs::read_to_string(file).unwrap());
+    let files = files.chain([replays, destinations, told]).map(|file: std::path::PathBuf| std::fs::read_to_string(file).unwrap());
     let text: String = files.map(|file| file.lines().filter(|line| !line.contains("NOT_CAUSED")).collect::<Vec<_>>().join("\n")).collect();
     let missing: Vec<_> = Reason::iter()
         .map(|reason| reason.to_string())

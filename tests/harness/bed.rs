@@ -10,6 +10,9 @@ use serde_json::Value;
 
 pub const OPERATOR_NAMESPACE: &str = "tributary-system";
 
+/// What the chart lets the operator read for `existing.arnFrom`.
+const ARN_FROM: &str = r#"[{"kind": "Queue", "resource": "queues", "apiGroup": "sqs.services.k8s.aws"}, {"kind": "ConfigMap", "resource": "configmaps", "apiGroup": ""}]"#;
+
 const LEASES: &str = r#"
 {"apiVersion": "v1", "kind": "List", "items": [
   {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "e2e-leases", "namespace": "tributary-system"},
@@ -80,6 +83,8 @@ impl Bed {
                 "--create-namespace",
                 "--set",
                 "gateway.enabled=true,sync.enabled=true",
+                "--set-json",
+                &format!("arnFrom.allowed={ARN_FROM}"),
             ],
         );
         // Tests have a lease each; the chart's role knows only that of the release. And keys of accounts, which the chart would name one by one.

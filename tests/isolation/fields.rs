@@ -13,6 +13,9 @@ const PLAIN: &[&str] = &[
     "endpoint",
     "description",
     "kind",
+    // Of an object of the sink's own namespace, by its `name`.
+    "arnFrom.apiVersion",
+    "arnFrom.fieldPath",
     "schedule",
     "inputPath",
     "inputTemplate",

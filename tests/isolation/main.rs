@@ -10,3 +10,4 @@ mod fields;
 mod roles;
 mod secrets;
 mod tenants;
+mod told;

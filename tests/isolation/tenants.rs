@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{apps, fields::references, roles, secrets};
+use super::{apps, fields::references, roles, secrets, told};
 use crate::harness::{Aws, Bed, OPERATOR_NAMESPACE, REGION, Row, World, condition, options};
 
 const API: &str = "tributary.dev/v1alpha1";
@@ -294,6 +294,7 @@ async fn no_field_reaches_what_is_another_tenants() {
     b.permit_secrets().await;
     a.permit_secrets().await;
     b.user_secret("theirs", json!({"k": "v"})).await;
+    told::prepare(&a, &b).await;
     b.aws.make_function("theirs").await;
     b.aws.make_topic("theirs").await;
     b.aws.make_machine("theirs").await;
@@ -328,6 +329,7 @@ async fn no_field_reaches_what_is_another_tenants() {
     all.extend(roles::attempts(&b));
     all.extend(secrets::attempts());
     all.extend(apps::attempts(&b));
+    all.extend(told::attempts());
     let tried: BTreeSet<String> = all.iter().flat_map(|attempt| attempt.fields).chain(ELSEWHERE).map(ToString::to_string).collect();
     let known = references();
     for path in known.difference(&tried) {

@@ -301,7 +301,8 @@ async fn no_value_of_a_secret_comes_out() {
     connection["invocationHttp"] = json!({"headers": {"x-hidden": {"secretRef": secret("more", "hidden")}}});
     // AWS's refusal repeats what was sent.
     let text = format!("1 validation error detected: Value '{password}' at 'password', '{hidden}' at 'value' failed");
-    let fault = json!([{"match": "events.CreateConnection", "kind": "error", "status": 400, "code": "ValidationException", "message": text}]);
+    let fault =
+        json!([{"match": "events.CreateConnection", "kind": "error", "status": 400, "code": "ValidationException", "message": text}]);
     world.aws.faults(fault).await;
     applied(&world, &receiver, &connection).await;
     let said = world.halted("EventSink", "api", "Rejected").await;

@@ -11,6 +11,7 @@ mod harness;
 mod common;
 
 mod admission;
+mod arn_from;
 mod deliverable;
 mod destinations;
 mod letters;

@@ -71,3 +71,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
 {{- end -}}
 {{- end -}}
+
+{{/* Kinds that may tell an ARN, as the operator's flag has them: Queue=queues.sqs.services.k8s.aws,ConfigMap=configmaps */}}
+{{- define "tributary.arnFrom" -}}
+{{- $kinds := list -}}
+{{- range . -}}
+{{- $kinds = append $kinds (printf "%s=%s" .kind (list .resource .apiGroup | compact | join ".")) -}}
+{{- end -}}
+{{- join "," $kinds -}}
+{{- end -}}
