@@ -132,8 +132,9 @@ impl Reader {
         }
     }
 
-    /// Writes a run into the app's activity log (`app-sessions`), with one line per message. Best effort: the sync does not hang on it.
-    pub async fn tell(&self, app: &str, name: &str, lines: &[String]) -> Result<(), Trouble> {
+    /// Writes a run into the app's activity log (`app-sessions`): what failed, and what was done. Best effort: the sync does not hang on it.
+    /// The words are those of `AppSessionUpdateStatus` and `AppSessionMessageStyle` of the v2 API.
+    pub async fn tell(&self, app: &str, name: &str, failed: &[String], done: &[String]) -> Result<(), Trouble> {
         let session = json!({"appId": app, "name": name, "timeoutSeconds": 60});
         let (status, body) = self.send(reqwest::Method::POST, "/api/v2/app-sessions", Some(session)).await?;
         let id = body
@@ -143,8 +144,14 @@ impl Reader {
         let Some(id) = id.filter(|_| status < 300) else {
             return Err(Trouble::new(TroubleReason::BenchlingUnavailable, format!("the activity log answered {status} ({})", said(&body))));
         };
-        let messages: Vec<_> = lines.iter().map(|line| json!({"content": line, "style": "SUCCESS"})).collect();
-        let end = json!({"status": "SUCCEEDED", "messages": messages});
+        let status = match (failed, done) {
+            ([], _) => "SUCCEEDED",
+            (_, []) => "FAILED",
+            _ => "COMPLETED_WITH_WARNINGS",
+        };
+        let styled = |lines: &[String], style| lines.iter().map(|line| json!({"content": line, "style": style})).collect::<Vec<_>>();
+        let messages = [styled(failed, "ERROR"), styled(done, "SUCCESS")].concat();
+        let end = json!({"status": status, "messages": messages});
         self.send(reqwest::Method::PATCH, &format!("/api/v2/app-sessions/{id}"), Some(end)).await.map(drop)
     }
 

@@ -36,6 +36,9 @@ pub struct Job {
     pub activity: Option<Option<String>>,
 }
 
+/// Lines of a run in the activity log: as many as people read.
+const LINES: usize = 20;
+
 /// Messages in hand. Those that were dealt with are taken out.
 #[derive(Debug, Default)]
 pub struct Hand(pub Vec<Message>);
@@ -66,6 +69,8 @@ struct Read {
     skipped: Vec<(Kind, String)>,
     poison: Vec<(Kind, String, Poison)>,
     missing: Vec<(Kind, String, String)>,
+    /// What was buried, as the activity log tells it.
+    failed: Vec<String>,
 }
 
 impl Job {
@@ -76,14 +81,15 @@ impl Job {
         let mut done = sorted.skipped.clone();
         self.delete(hand, &done).await?;
         tally.skipped(done.len());
+        let mut failed = Vec::new();
         for (index, poison) in &sorted.poison {
-            self.bury(&hand.0[*index], poison, tally).await;
+            failed.extend(self.bury(&hand.0[*index], poison, tally).await);
             done.push(*index);
         }
         hand.take(&done);
         let sorted = batch::sort(&hand.0, &self.scope);
         let read_at = Timestamp::now();
-        let read = self.read(&sorted).await?;
+        let read = Read { failed, ..self.read(&sorted).await? };
         let rows: Vec<Row> = read.rows.iter().map(|(_, row)| row.clone()).collect();
         let (written, refused) = write(database, &rows, &read_at.to_string(), &self.table).await?;
         // Committed. From here on nothing is lost, whatever happens.
@@ -129,7 +135,7 @@ impl Job {
         &self,
         hand: &mut Hand,
         sorted: &Sorted,
-        read: Read,
+        mut read: Read,
         written: &[String],
         refused: &[(String, Poison)],
         tally: &Tally,
@@ -155,21 +161,23 @@ impl Job {
             let kind = read.rows.iter().find(|(_, row)| row.id == *id)?.0;
             Some((kind, id.clone(), poison.clone()))
         });
+        let mut failed = Vec::new();
         for (kind, id, poison) in read.poison.iter().cloned().chain(of_rows) {
             for index in sorted.of(kind, &id) {
-                self.bury(&hand.0[index], &poison, tally).await;
+                failed.extend(self.bury(&hand.0[index], &poison, tally).await);
                 done.push(index);
             }
         }
         for (kind, id, said) in &read.missing {
             for index in sorted.of(*kind, id) {
-                self.missing(&hand.0[index], id, said, tally).await;
+                failed.extend(self.missing(&hand.0[index], id, said, tally).await);
                 done.push(index);
             }
         }
+        read.failed.append(&mut failed);
         let app = self.activity.as_ref().and_then(|app| app.clone().or_else(|| app_of(sorted)));
         hand.take(&done);
-        if !written.is_empty()
+        if !(written.is_empty() && read.failed.is_empty())
             && let Some(app) = app
         {
             self.tell(&app, &read, written).await;
@@ -178,23 +186,24 @@ impl Job {
     }
 
     /// An entity that Benchling does not show: it may not be there yet, or the app may be let in later. In the end its message is buried.
-    async fn missing(&self, message: &Message, id: &str, said: &str, tally: &Tally) {
+    async fn missing(&self, message: &Message, id: &str, said: &str, tally: &Tally) -> Option<String> {
         if message.receives >= self.attempts {
             let text = format!(
                 "Benchling does not show {id} to the app ({said}), {} times. If it exists, add the app to its organisation, team or project, and move the message back",
                 message.receives
             );
-            self.bury(message, &Poison::new(PoisonReason::EntityNotFound, text), tally).await;
-            return;
+            return self.bury(message, &Poison::new(PoisonReason::EntityNotFound, text), tally).await;
         }
         let later = Duration::from_secs(5 << message.receives.min(7));
         if let Err(error) = self.session.hide_messages(&self.queue, &[&message.receipt], later).await {
             tracing::debug!(sink = %self.key, %error, "a message comes again sooner than it should");
         }
+        None
     }
 
-    /// To the dead-letter queue with its reason, and only then off the queue. Where that fails the message stays, and comes again.
-    async fn bury(&self, message: &Message, poison: &Poison, tally: &Tally) {
+    /// To the dead-letter queue with its reason, and only then off the queue. Where that fails the message stays, and comes again. Gives
+    /// what people are told.
+    async fn bury(&self, message: &Message, poison: &Poison, tally: &Tally) -> Option<String> {
         let attributes = BTreeMap::from([
             ("TributaryReason", poison.reason.to_string()),
             ("TributaryMessage", poison.message.clone()),
@@ -202,13 +211,14 @@ impl Job {
         ]);
         if let Err(error) = self.session.send_message(&self.dead_letter, &message.body, &attributes).await {
             tracing::warn!(sink = %self.key, reason = %poison.reason, %error, "a message could not be put into the dead-letter queue; it comes again");
-            return;
+            return None;
         }
         tally.failed(poison);
         tracing::warn!(sink = %self.key, message = %message.id, reason = %poison.reason, "{}", poison.message);
         if let Err(error) = self.session.delete_messages(&self.queue, &[&message.receipt]).await {
             tracing::warn!(sink = %self.key, %error, "a message that is in the dead-letter queue could not be deleted; it will be there twice");
         }
+        Some(format!("{}: {}", poison.reason, poison.message))
     }
 
     async fn delete(&self, hand: &Hand, done: &[usize]) -> Result<(), Trouble> {
@@ -218,10 +228,14 @@ impl Job {
     }
 
     async fn tell(&self, app: &str, read: &Read, written: &[String]) {
-        let rows = read.rows.iter().filter(|(_, row)| written.contains(&row.id));
-        let lines: Vec<String> = rows.take(20).map(|(_, row)| format!("Synced {} into {}", row.id, self.table.name)).collect();
-        let name = format!("Sync of {} entities", written.len());
-        if let Err(trouble) = self.reader.tell(app, &name, &lines).await {
+        let failed = &read.failed[..read.failed.len().min(LINES / 2)];
+        let rows = read.rows.iter().filter(|(_, row)| written.contains(&row.id)).take(LINES - failed.len());
+        let done: Vec<String> = rows.map(|(_, row)| format!("Synced {} into {}", row.id, self.table.name)).collect();
+        let name = match read.failed.len() {
+            0 => format!("Sync of {} entities", written.len()),
+            failures => format!("Sync of {} entities, {failures} failed", written.len()),
+        };
+        if let Err(trouble) = self.reader.tell(app, &name, failed, &done).await {
             tracing::warn!(sink = %self.key, %trouble, "the run is not in the app's activity log");
         }
     }

@@ -6,7 +6,7 @@ use crate::stage::Stage;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn poison_leaves_with_its_reason_and_holds_up_nobody() {
-    let stage = Stage::new("poison", json!({"attempts": 1})).await;
+    let stage = Stage::new("poison", json!({"attempts": 1, "activityLog": {}})).await;
     stage.benchling.entities("custom-entities", vec![json!({"id": "bfi_1"}), json!({"id": "bfi_field", "fields": {}})]).await;
     // All of them before anybody works, so that they come in one batch with the good one.
     stage.send("{ no JSON").await;
@@ -36,6 +36,18 @@ async fn poison_leaves_with_its_reason_and_holds_up_nobody() {
     let status = stage.told("six failures", |status| status["failures"].as_object().is_some_and(|all| all.len() == 6)).await;
     assert_eq!(status["conditions"][0]["status"], "True", "{status}");
     assert_eq!(stage.rows().await.len(), 1);
+    // People who look into Benchling find them too.
+    let session = crate::harness::until("the run stands in the activity log, closed", || async {
+        let sessions = stage.benchling.get("sessions", "").await["sessions"].as_array().cloned().unwrap_or_default();
+        sessions.into_iter().find(|session| session["status"] == "COMPLETED_WITH_WARNINGS")
+    })
+    .await;
+    let of = |style: &str| -> Vec<_> {
+        let lines = session["messages"].as_array().unwrap().iter().filter(|line| line["style"] == style);
+        lines.map(|line| line["content"].to_string()).collect()
+    };
+    let told = of("ERROR").join("\n");
+    assert!(reasons.iter().all(|reason| told.contains(reason)) && of("SUCCESS").len() == 1, "{session}");
     drop(worker);
 }
 
