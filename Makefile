@@ -57,8 +57,9 @@ mutants: ## apply each patch of tests/mutants/ and see its test go red
 soak: ## the reliability programme in its whole form (hours); writes docs/reliability.md and .json. ROWS="crash leader" for some of it
 	@tests/soak.sh $(ROWS)
 
-bench: ## the operator beside the raw floor, with its aims (optimised build: 14 minutes the first time)
+bench: ## operator, gateway and sync beside a raw floor and a Flask app, with their aims (optimised build: 14 minutes the first time)
 	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run --no-aws -- cargo bench --locked --bench rules
+	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run -- cargo bench --locked --bench burst
 
 scale: ## what 100, 1,000 and 10,000 rules cost, each per object (half an hour)
 	@BENCH_SCALE=100,1000,10000 CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run --no-aws -- cargo bench --locked --bench rules

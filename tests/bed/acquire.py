@@ -128,18 +128,23 @@ def _build(say):
 
 
 def python(say):
-    """The interpreter of a virtual environment with the pinned requirements."""
-    target = cache_dir() / f"venv-{digest(REQUIREMENTS)}"
+    """The interpreter that the stand-ins run in."""
+    return venv(say, "stand-ins: installing MiniStack and Benchling's SDK", REQUIREMENTS)
+
+
+def venv(say, what, requirements, *constraints):
+    """The interpreter of a virtual environment with the pinned requirements; `constraints`: files that those name."""
+    target = cache_dir() / f"venv-{digest(requirements, *constraints)}"
     interpreter, done_mark = target / "bin" / "python", target / ".complete"
     if done_mark.exists():
         return interpreter
     with lock("venv", say):
         if done_mark.exists():
             return interpreter
-        say("stand-ins: installing MiniStack and Benchling's SDK from PyPI, once: about 20 seconds (then cached)")
+        say(f"{what} from PyPI, once: about 20 seconds (then cached)")
         shutil.rmtree(target, ignore_errors=True)
         for command in ([sys.executable, "-m", "venv", str(target)],
-                        [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)]):
+                        [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)]):
             done = subprocess.run(command)
             if done.returncode:
                 raise AcquireError(f"failed: {' '.join(command)}")

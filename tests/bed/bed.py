@@ -30,6 +30,9 @@ from cluster import Cluster, get
 from node import Node
 from parts import PartError, Parts, die_with, start_time
 
+sys.path.append(str(acquire.HERE / "postgres"))
+import acquire_postgres  # noqa: E402
+
 REPOSITORY = acquire.HERE.parent.parent
 TEMPORARY = "tributary-bed-run-"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -178,6 +181,8 @@ def run_with_node(folder, aws, command):
     try:
         acquire.node(say)
         runtime.runtime(say)
+        if aws:
+            acquire_postgres.programs(say)
     except AcquireError as error:
         raise sandbox.Unable(str(error)) from error
     if aws:

@@ -20,12 +20,12 @@ def answers(url):
 
 class Cloud:
     def __init__(self, parts, interpreter, host="127.0.0.1"):
-        """`host`: where the proxy listens; what pods can reach, when there are any."""
+        """`host`: where the proxy and Benchling listen; what pods can reach, when there are any."""
         self.parts, self.python, self.host = parts, interpreter, host
 
     def start(self):
         emulator, front, benchling = free_port(), free_port(), free_port()
-        self.benchling = f"http://127.0.0.1:{benchling}"
+        self.benchling = f"http://{self.host}:{benchling}"
         self.emulator, self.url = f"http://127.0.0.1:{emulator}", f"http://{self.host}:{front}"
         temporary = self.parts.state / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,8 @@ class Cloud:
                          env={"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(temporary)})
         self.parts.start("aws-proxy", [sys.executable, HERE / "proxy.py", "--host", self.host, "--port", front, "--upstream",
                                        f"127.0.0.1:{emulator}"])
-        self.parts.start("benchling", [self.python, HERE / "benchling" / "main.py", "--port", benchling], env={"PYTHONDONTWRITEBYTECODE": "1"})
+        self.parts.start("benchling", [self.python, HERE / "benchling" / "main.py", "--host", self.host, "--port", benchling],
+                         env={"PYTHONDONTWRITEBYTECODE": "1"})
 
     def wait(self, seconds=60):
         self.parts.wait("aws-standin", lambda: answers(f"{self.emulator}/_emu/settings"), seconds)

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use crate::{Result, audit::Audit, operator, say};
 
 pub const OPERATOR_NAMESPACE: &str = "tributary-system";
+/// The Secret with the account's keys, which the gateway may read too.
+pub const KEYS: &str = "bench-keys";
 const OPERATOR: &str = "system:serviceaccount:tributary-system:tributary";
 
 pub struct Cluster {
@@ -22,6 +24,8 @@ pub struct Cluster {
     pub admin: Client,
     /// Kubeconfig of the operator: the rights that the chart gives it, no others.
     pub operator_kubeconfig: PathBuf,
+    /// The same of the gateway.
+    pub gateway_kubeconfig: PathBuf,
     pub audit: Audit,
     /// The API server and etcd.
     pids: Vec<u32>,
@@ -45,20 +49,27 @@ impl Cluster {
         };
         say("installing the chart, for its CRDs, ServiceAccount and rights");
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/tributary");
-        tool("helm", &["upgrade", "--install", "tributary", chart, "-n", OPERATOR_NAMESPACE, "--create-namespace"])?;
-        let token = tool("kubectl", &["create", "token", "tributary", "-n", OPERATOR_NAMESPACE, "--duration", "4h"])?;
+        let values = format!("gateway.enabled=true,gateway.awsSecrets={{{KEYS}}}");
+        tool("helm", &["upgrade", "--install", "tributary", chart, "-n", OPERATOR_NAMESPACE, "--create-namespace", "--set", &values])?;
+        let token = |account: &str| tool("kubectl", &["create", "token", account, "-n", OPERATOR_NAMESPACE, "--duration", "4h"]);
+        let tokens = (token("tributary")?, token("tributary-gateway")?);
         tool("kubectl", &["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"])?;
         let directory = Path::new(&path).parent().ok_or("TRIBUTARY_BED names no file")?;
-        let operator_kubeconfig = directory.join("operator.kubeconfig");
         let mut config: Value = serde_json::from_str(&std::fs::read_to_string(kubeconfig)?)?;
-        config["users"][0]["user"] = json!({"token": token});
-        // It holds a token, and goes with the bed.
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&operator_kubeconfig)?;
-        file.write_all(config.to_string().as_bytes())?;
+        let mut written = |name: &str, token: &str| -> Result<PathBuf> {
+            let path = directory.join(name);
+            config["users"][0]["user"] = json!({"token": token});
+            // It holds a token, and goes with the bed.
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            file.write_all(config.to_string().as_bytes())?;
+            Ok(path)
+        };
+        let operator_kubeconfig = written("operator.kubeconfig", &tokens.0)?;
+        let gateway_kubeconfig = written("gateway.kubeconfig", &tokens.1)?;
         let audit = Audit::new(PathBuf::from(field(&bed, "audit")?), OPERATOR);
         let pid = |part: &str| bed["parts"][part]["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
         let pids = ["kube-apiserver", "etcd"].into_iter().filter_map(pid).collect();
-        Ok(Self { admin: Client::try_default().await?, operator_kubeconfig, audit, pids })
+        Ok(Self { admin: Client::try_default().await?, operator_kubeconfig, gateway_kubeconfig, audit, pids })
     }
 
     /// Processor time of the control plane so far: it shares the machine with the operator here, as it would not elsewhere.

@@ -5,8 +5,6 @@ use std::process::Command;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::settings::Settings;
-
 struct Figure {
     name: String,
     value: f64,
@@ -16,6 +14,8 @@ struct Figure {
 }
 
 pub struct Report {
+    /// Before the machine and the build: what was measured with.
+    title: String,
     about: Value,
     figures: Vec<Figure>,
     details: Map<String, Value>,
@@ -38,20 +38,20 @@ pub fn rounded(value: f64) -> f64 {
 }
 
 impl Report {
-    pub fn new(settings: &Settings) -> Self {
-        let about = json!({
+    /// `more`: what else the JSON is to say about the run.
+    pub fn new(title: String, more: &Value) -> Self {
+        let mut about = json!({
             "time": Timestamp::now().to_string(),
             "commit": ask("git", &["rev-parse", "--short", "HEAD"]),
             "cores": std::thread::available_parallelism().map_or(0, usize::from),
             "loadAverage": ask("cut", &["-d ", "-f1", "/proc/loadavg"]),
             "kernel": ask("uname", &["-sr"]),
             "build": if cfg!(debug_assertions) { "debug" } else { "optimised" },
-            "rules": settings.rules,
-            "throttledRules": settings.throttled_rules,
-            "inFlight": settings.in_flight,
-            "latencyMs": u64::try_from(settings.latency.as_millis()).unwrap_or(u64::MAX),
         });
-        Self { about, figures: vec![], details: Map::new() }
+        for (key, value) in more.as_object().into_iter().flatten() {
+            about[key] = value.clone();
+        }
+        Self { title, about, figures: vec![], details: Map::new() }
     }
 
     pub fn figure(&mut self, name: impl Into<String>, value: f64, unit: &'static str, aim: Option<f64>) {
@@ -67,10 +67,8 @@ impl Report {
         let about = &self.about;
         let mut lines = vec![
             format!(
-                "{} rules with a target each, {} ms latency, {} AWS calls in flight, {} build, {} cores, load {}, commit {}",
-                about["rules"],
-                about["latencyMs"],
-                about["inFlight"],
+                "{}, {} build, {} cores, load {}, commit {}",
+                self.title,
                 about["build"].as_str().unwrap_or_default(),
                 about["cores"],
                 about["loadAverage"].as_str().unwrap_or_default(),

@@ -5,14 +5,19 @@ mod audit;
 mod cluster;
 mod figures;
 mod floor;
+mod gateway;
+mod load;
 mod objects;
 mod operator;
 mod partner;
+mod peer;
 mod phases;
 mod ready;
 mod scale;
 mod settings;
+mod slow;
 mod standin;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -31,14 +36,19 @@ fn say(text: &str) {
 async fn bench() -> Result<()> {
     let settings = Settings::from_env()?;
     let cluster = Cluster::prepare().await?;
-    let mut report = Report::new(&settings);
+    let mut report = Report::new(settings.title(), &settings.json());
     if settings.scale.is_empty() {
-        if settings.rules > 0 {
+        if settings.rules > 0 && settings.has("rules") {
             phases::without_bucket(&cluster, &settings, &mut report).await?;
             phases::with_bucket(&cluster, &settings, &mut report).await?;
         }
-        partner::waiting(&cluster, &settings, &mut report).await?;
-        partner::sinks(&cluster, &settings, &mut report).await?;
+        if settings.has("partner") {
+            partner::waiting(&cluster, &settings, &mut report).await?;
+            partner::sinks(&cluster, &settings, &mut report).await?;
+        }
+        if settings.has("gateway") {
+            gateway::run(&cluster, &settings, &mut report).await?;
+        }
     } else {
         scale::run(&cluster, &settings, &mut report).await?;
     }

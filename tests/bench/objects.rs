@@ -8,11 +8,11 @@ use kube::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tributary::api::{AwsAccount, BenchlingSubscription, EventBus, EventRule, EventSink};
+use tributary::api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRule, EventSink};
 
 use crate::{
     Result,
-    cluster::OPERATOR_NAMESPACE,
+    cluster::{KEYS, OPERATOR_NAMESPACE},
     standin::{ACCOUNT, REGION},
 };
 
@@ -29,7 +29,7 @@ fn account(endpoint: &str) -> Value {
         "metadata": {"name": "default"},
         "spec": {
             "accountId": ACCOUNT, "region": REGION, "endpoint": endpoint,
-            "credentials": {"secretRef": {"name": "bench-keys"}},
+            "credentials": {"secretRef": {"name": KEYS}},
             "defaultTags": {"team": "integrations"},
             "grants": [{"namespaces": [NAMESPACE], "arns": [format!("arn:aws:*:{REGION}:{ACCOUNT}:*")]}],
         },
@@ -90,7 +90,7 @@ pub async fn prepare(client: &Client, endpoint: &str) -> Result<()> {
     if namespaces.get_opt(NAMESPACE).await?.is_none() {
         create_all(namespaces, std::iter::once(json!({"metadata": {"name": NAMESPACE}}))).await?;
         let keys = json!({
-            "metadata": {"name": "bench-keys"},
+            "metadata": {"name": KEYS},
             "stringData": {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "not-a-secret"},
         });
         create_all(Api::<Secret>::namespaced(client.clone(), OPERATOR_NAMESPACE), std::iter::once(keys)).await?;
@@ -104,6 +104,7 @@ pub async fn create_kind(client: &Client, kind: &str, objects: impl Iterator<Ite
     let objects = objects.map(|object| typed(kind, "tributary.dev/v1alpha1", object));
     let api = || client.clone();
     match kind {
+        "BenchlingApp" => create_all(Api::<BenchlingApp>::namespaced(api(), NAMESPACE), objects).await,
         "BenchlingSubscription" => create_all(Api::<BenchlingSubscription>::namespaced(api(), NAMESPACE), objects).await,
         "EventBus" => create_all(Api::<EventBus>::namespaced(api(), NAMESPACE), objects).await,
         "EventSink" => create_all(Api::<EventSink>::namespaced(api(), NAMESPACE), objects).await,

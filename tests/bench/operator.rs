@@ -1,8 +1,8 @@
-//! Benchmark, part 2e: the operator as a process of its own, with what it uses. Ended by its pid, whatever happens here.
+//! Benchmark, part 2e: the operator, or another part of Tributary, as a process of its own, with what it uses. Ended by its pid, whatever happens here.
 
 use std::{
     fs::File,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -38,29 +38,30 @@ pub fn cpu(pid: u32) -> Result<Duration> {
 }
 
 impl Operator {
-    /// Starts it. Its environment is empty, as in a pod, so that nothing of this machine's settings reaches it.
+    /// Starts the operator.
     pub fn start(cluster: &Cluster, name: &str, log: &str, flags: &[String]) -> Result<Self> {
-        let path = scratch().join(format!("operator-{name}.log"));
-        let output = File::create(&path)?;
-        let started = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));
+        command
             .args(["run", "--policy-settle-seconds", "0", "--log", log])
             .args(if flags.iter().any(|flag| flag == "--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] })
-            .args(flags)
-            .env_clear()
-            .env("KUBECONFIG", &cluster.operator_kubeconfig)
-            // As in the chart.
-            .env("MALLOC_ARENA_MAX", "2")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(output)
-            .spawn()?;
-        Ok(Self { child, started, log: path })
+            .args(flags);
+        // As in the chart.
+        command.env_clear().env("MALLOC_ARENA_MAX", "2");
+        Self::spawn(command, &cluster.operator_kubeconfig, &format!("operator-{name}"))
+    }
+
+    /// Starts what the command says. Its environment was cleared, as in a pod, so that nothing of this machine's settings reaches it.
+    pub fn spawn(mut command: Command, kubeconfig: &Path, name: &str) -> Result<Self> {
+        let path = scratch().join(format!("{name}.log"));
+        let output = File::create(&path)?;
+        let started = Instant::now();
+        command.env("KUBECONFIG", kubeconfig).stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
+        Ok(Self { child: command.spawn()?, started, log: path })
     }
 
     pub fn usage(&mut self) -> Result<Usage> {
         if let Some(status) = self.child.try_wait()? {
-            return Err(format!("the operator ended by itself ({status}): see {}", self.log.display()).into());
+            return Err(format!("it ended by itself ({status}): see {}", self.log.display()).into());
         }
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let mib = |name: &str| -> Result<f64> {
@@ -81,7 +82,7 @@ impl Operator {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Err("the operator did not stop within 10 s of SIGTERM".into())
+        Err(format!("it did not stop within 10 s of SIGTERM: see {}", self.log.display()).into())
     }
 }
 

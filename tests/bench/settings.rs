@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use serde_json::{Value, json};
+
 use crate::Result;
 
 #[derive(Clone)]
@@ -16,6 +18,10 @@ pub struct Settings {
     pub in_flight: usize,
     /// `BENCH_LATENCY_MS`: of each AWS call.
     pub latency: Duration,
+    /// `BENCH_WEBHOOKS_SECONDS`: how long webhooks are sent to the gateway, and before to the Flask app.
+    pub webhooks: Duration,
+    /// `BENCH_PARTS`: of `rules`, `partner` and `gateway`, which are measured; left out, all.
+    pub parts: Vec<String>,
     /// `BENCH_LOG`: the operator's `--log`.
     pub log: String,
     /// `TRIBUTARY_BENCH_JSON`: file for the figures.
@@ -35,15 +41,36 @@ impl Settings {
         let latency = number("BENCH_LATENCY_MS", 30)?;
         let scale = std::env::var("BENCH_SCALE").unwrap_or_default();
         let scale = scale.split(',').filter(|text| !text.is_empty()).map(str::parse).collect::<std::result::Result<_, _>>()?;
+        let parts = std::env::var("BENCH_PARTS").unwrap_or_else(|_| "rules,partner,gateway".into()).split(',').map(str::to_owned).collect();
         Ok(Self {
             rules,
+            parts,
             scale,
             throttled_rules: number("BENCH_THROTTLED_RULES", rules.min(300))?,
             in_flight: number("BENCH_IN_FLIGHT", 10)?,
             latency: Duration::from_millis(u64::try_from(latency)?),
+            webhooks: Duration::from_secs(u64::try_from(number("BENCH_WEBHOOKS_SECONDS", 10)?.max(1))?),
             log: std::env::var("BENCH_LOG").unwrap_or_else(|_| "info,kube_runtime=warn".into()),
             json: std::env::var_os("TRIBUTARY_BENCH_JSON").map_or_else(|| scratch().join("bench-rules.json"), PathBuf::from),
         })
+    }
+
+    pub fn has(&self, part: &str) -> bool {
+        self.parts.iter().any(|wanted| wanted == part)
+    }
+
+    pub fn title(&self) -> String {
+        format!(
+            "{} rules with a target each, {} ms latency, {} AWS calls in flight",
+            self.rules,
+            self.latency.as_millis(),
+            self.in_flight
+        )
+    }
+
+    pub fn json(&self) -> Value {
+        json!({"rules": self.rules, "throttledRules": self.throttled_rules, "inFlight": self.in_flight,
+               "latencyMs": u64::try_from(self.latency.as_millis()).unwrap_or(u64::MAX)})
     }
 }
 

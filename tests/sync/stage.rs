@@ -239,7 +239,7 @@ impl Stage {
 
 /// The real binary. Killed when dropped.
 pub struct Worker {
-    child: Child,
+    pub child: Child,
     files: PathBuf,
 }
 

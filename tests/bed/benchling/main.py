@@ -1,6 +1,6 @@
 """Stand-in for Benchling: tenants, apps, tokens, key sets, signed webhooks. This file joins the parts and serves them.
 
-usage: main.py --port PORT        (binds 127.0.0.1 only)
+usage: main.py --port PORT [--host ADDRESS]        (127.0.0.1; a node's address where pods are to reach it)
 A tenant is the first word of the path: `/acme/api/v2/token` stands for `https://acme.benchling.com/api/v2/token`. Key sets are at the root, as at
 `https://apps.benchling.com`. Controls are below `/_emu/`; see README.md. A part is a module with
   ROUTES   [(method, pattern, handler)]; groups of the pattern are the handler's keywords, after the request
@@ -82,6 +82,7 @@ async def app(scope, receive, send):
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--port", type=int, required=True)
-    config = Config()
-    config.bind, config.loglevel, config.backlog = [f"127.0.0.1:{arguments.parse_args().port}"], "WARNING", 1024
+    arguments.add_argument("--host", default="127.0.0.1")
+    chosen, config = arguments.parse_args(), Config()
+    config.bind, config.loglevel, config.backlog = [f"{chosen.host}:{chosen.port}"], "WARNING", 1024
     asyncio.run(serve(app, config))

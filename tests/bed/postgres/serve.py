@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A real PostgreSQL for tests and the demo: a cluster of its own, on loopback with TLS by an authority that it makes, until standard input ends.
 
-usage: serve.py [--port PORT]
+usage: serve.py [--port PORT] [--host ADDRESS]        (127.0.0.1; a node's address where pods are to reach it)
 First line of standard output: JSON {"host", "port", "user", "password", "database", "ca", "psql"}, once it answers. Then commands, one a line on
 standard input, each answered by a line: `kill` (SIGKILL of all its processes, as a crash), `start` (again, on the same data), `stop` (fast shutdown).
 Its data lie in memory-like haste (no fsync) in a temporary directory, which goes with it. PostgreSQL refuses to run as root: then it is `nobody`.
@@ -23,7 +23,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 import acquire_postgres  # noqa: E402
 from parts import die_with, free_port  # noqa: E402
 
-NOBODY = 65534
+NOBODY, LOOPBACK = 65534, "127.0.0.1"
 PREFIX = "tributary-postgres-server-"
 SECONDS = 60
 USER, PASSWORD, DATABASE = "postgres", "canary-pg-8Kd1", "benchling"
@@ -34,9 +34,9 @@ def say(text):
 
 
 class Server:
-    def __init__(self, folder, port):
+    def __init__(self, folder, port, host):
         self.programs = acquire_postgres.programs(say)
-        self.data, self.port, self.process = folder / "data", port, None
+        self.data, self.port, self.host, self.process = folder / "data", port, host, None
         self.owner = NOBODY if os.getuid() == 0 else None
         self.env = {**os.environ, "LC_ALL": "C.UTF-8", "HOME": str(folder), **self.programs.env}
         self.folder = folder
@@ -70,10 +70,12 @@ class Server:
         self.run(self.programs.initdb, "-D", self.data, "-U", USER, "--pwfile", secret, "--auth-host=scram-sha-256", "--auth-local=scram-sha-256",
                  "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8")
         (self.data / "pg_hba.conf").write_text(
-            "local all all scram-sha-256\nhostssl all all 127.0.0.1/32 scram-sha-256\nhostssl all all ::1/128 scram-sha-256\nhostnossl all plain 127.0.0.1/32 scram-sha-256\n")
+            "local all all scram-sha-256\nhostssl all all 127.0.0.1/32 scram-sha-256\nhostssl all all ::1/128 scram-sha-256\nhostnossl all plain 127.0.0.1/32 scram-sha-256\n"
+            # Pods have addresses of their own.
+            + ("hostssl all all 0.0.0.0/0 scram-sha-256\n" if self.host != LOOPBACK else ""))
 
     def authority(self):
-        """An authority, and a certificate of it for localhost."""
+        """An authority, and a certificate of it for localhost, and for the address if that is another one."""
         def openssl(*arguments):
             done = subprocess.run(["openssl", *arguments], cwd=self.folder, capture_output=True, text=True)
             if done.returncode:
@@ -82,7 +84,7 @@ class Server:
                 "-keyout", "ca.key", "-out", "ca.crt")
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-keyout", "server.key", "-out",
                 "server.csr")
-        (self.folder / "san").write_text("subjectAltName=DNS:localhost\n")
+        (self.folder / "san").write_text("subjectAltName=DNS:localhost" + (f",IP:{self.host}" if self.host != LOOPBACK else "") + "\n")
         openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "san", "-out",
                 "server.crt")
         (self.folder / "server.key").chmod(0o600)
@@ -90,7 +92,7 @@ class Server:
     def start(self):
         log = open(self.folder / "log", "ab")
         self.process = subprocess.Popen(
-            [str(self.programs.postgres), "-D", str(self.data), "-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-c",
+            [str(self.programs.postgres), "-D", str(self.data), "-p", str(self.port), "-c", f"listen_addresses={self.host}", "-c",
              f"unix_socket_directories={self.folder}", "-c", "ssl=on", "-c", f"ssl_cert_file={self.folder}/server.crt", "-c",
              f"ssl_key_file={self.folder}/server.key", "-c", "fsync=off", "-c", "jit=off", "-c", "shared_buffers=16MB", "-c", "max_connections=50",
              "-c", "restart_after_crash=on"],
@@ -139,17 +141,19 @@ def sweep():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int)
-    port = parser.parse_args().port or free_port()
+    parser.add_argument("--host", default=LOOPBACK)
+    chosen = parser.parse_args()
+    port = chosen.port or free_port()
     sweep()
     folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
-    server = Server(folder, port)
+    server = Server(folder, port, chosen.host)
     try:
         server.make()
         server.start()
         for text in (f"CREATE DATABASE {DATABASE}", f"CREATE ROLE plain LOGIN PASSWORD '{PASSWORD}'"):
             if not server.sql(text, "postgres"):
                 sys.exit(f"postgres: failed: {text}")
-        print(json.dumps({"host": "localhost", "port": port, "user": USER, "password": PASSWORD, "database": DATABASE,
+        print(json.dumps({"host": "localhost" if chosen.host == LOOPBACK else chosen.host, "port": port, "user": USER, "password": PASSWORD, "database": DATABASE,
                           "ca": (folder / "ca.crt").read_text(), "psql": str(server.programs.psql), "env": server.programs.env}), flush=True)
         for line in sys.stdin:
             verb = line.strip()

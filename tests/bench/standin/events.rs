@@ -28,6 +28,8 @@ pub struct Events {
     tags: BTreeMap<String, BTreeMap<String, Value>>,
     /// Partner event sources, and when a bus took each.
     sources: BTreeMap<String, Option<Instant>>,
+    /// `Detail` of each event that was put, in order.
+    put: Vec<String>,
 }
 
 type Answer = Result<Value, Refusal>;
@@ -64,7 +66,7 @@ const RULE_FIELDS: [&str; 5] = ["EventPattern", "ScheduleExpression", "State", "
 
 impl Events {
     pub fn new() -> Self {
-        Self { buses: BTreeMap::from([("default".to_owned(), Bus::default())]), tags: BTreeMap::new(), sources: BTreeMap::new() }
+        Self { buses: BTreeMap::from([("default".to_owned(), Bus::default())]), tags: BTreeMap::new(), sources: BTreeMap::new(), put: vec![] }
     }
 
     pub fn appear(&mut self, source: &str) {
@@ -75,8 +77,20 @@ impl Events {
         self.sources.get(source).copied().flatten()
     }
 
+    pub fn put(&self) -> &[String] {
+        &self.put
+    }
+
     pub fn call(&mut self, op: &str, request: &Value) -> Answer {
         match op {
+            "PutEvents" => {
+                let mut entries = vec![];
+                for entry in request["Entries"].as_array().into_iter().flatten() {
+                    self.put.push(text(entry, "Detail").to_owned());
+                    entries.push(json!({"EventId": self.put.len().to_string()}));
+                }
+                Ok(json!({"FailedEntryCount": 0, "Entries": entries}))
+            }
             "ListEventSources" => {
                 let state = |taken: &Option<Instant>| if taken.is_some() { "ACTIVE" } else { "PENDING" };
                 let rows = self.sources.iter().map(|(name, taken)| json!({"Name": name, "State": state(taken)}));

@@ -114,6 +114,11 @@ impl StandIn {
         lock(&self.shared.events).appear(source);
     }
 
+    /// `Detail` of each event that was put on a bus.
+    pub fn put(&self) -> Vec<String> {
+        lock(&self.shared.events).put().to_vec()
+    }
+
     /// When a bus took the source.
     pub fn taken(&self, source: &str) -> Option<Instant> {
         lock(&self.shared.events).taken(source)
