@@ -19,6 +19,9 @@ CHART = ROOT / "charts/tributary"
 KINDS = "eventbuses,eventrules,eventsinks"
 # The shortest settings that are no lie: what is waited for by the clock proves nothing here, and sweeps must not fall into a test.
 VALUES = ["policySettleSeconds=0", "permissionSettleSeconds=0", "sweepSeconds=3600", "fullSweepSeconds=31536000"]
+# Of /proc/PID/status: user and groups 65532, no capability, none to be gained, seccomp on.
+PROCESS = {"Uid": "65532 65532 65532 65532", "Gid": "65532 65532 65532 65532", "CapEff": "0" * 16, "CapPrm": "0" * 16, "CapBnd": "0" * 16,
+           "NoNewPrivs": "1", "Seccomp": "2"}
 SECONDS = 180               # far more than anything takes on a busy machine
 
 
@@ -87,6 +90,17 @@ def is_write(call):
     return call["service"] != "sts" and not call["op"].startswith(("Get", "List", "Describe", "Test"))
 
 
+def selector(part=""):
+    """Labels of a part's pods."""
+    return f"app.kubernetes.io/name=tributary{part},app.kubernetes.io/instance={RELEASE}"
+
+
+def process_status(pid):
+    """/proc/PID/status as a dictionary, blanks made one."""
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {key: " ".join(value.split()) for key, value in (line.split(":", 1) for line in lines if ":" in line)}
+
+
 def condition(obj, kind="Ready"):
     found = [c for c in obj.get("status", {}).get("conditions", []) if c["type"] == kind]
     return (found[0]["status"], found[0].get("reason"), found[0].get("message")) if found else ("Unknown", None, None)
@@ -113,7 +127,11 @@ class Stage:
         self.kubectl("apply", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
     def import_image(self):
-        """The image under the name that the chart gives it by itself. TRIBUTARY_IMAGE: an archive of `make image`, else the debug build."""
+        """The image under the name that the chart gives it by itself, once. TRIBUTARY_IMAGE: an archive of `make image`, else the debug build."""
+        done = self.scratch / "image.imported"
+        if done.exists():
+            return
+        done.touch()
         archive = os.environ.get("TRIBUTARY_IMAGE")
         if not archive:
             binary = os.environ.get("TRIBUTARY") or f"{os.environ.get('CARGO_TARGET_DIR', ROOT / 'target')}/debug/tributary"
@@ -128,6 +146,12 @@ class Stage:
     def values(*more):
         return [word for value in (*VALUES, *more) for word in ("--set", value)]
 
+    def prepare(self):
+        """The namespace, which enforces the level `restricted`, and the image."""
+        labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
+        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM, "labels": labels}})
+        self.import_image()
+
     def template(self, *more):
         """The chart's manifests, as YAML. A helm of our own build does not know by itself for which version."""
         return self.run("helm", "template", RELEASE, str(CHART), "-n", SYSTEM, "--kube-version", KUBERNETES, *self.values(), *more).stdout
@@ -140,8 +164,9 @@ class Stage:
         """Ends when all that the chart made is ready."""
         return self.run("helm", verb, RELEASE, str(CHART), "-n", SYSTEM, "--wait", "--timeout", f"{SECONDS}s", *more)
 
-    def pods(self):
-        return self.get("pods", SYSTEM, "-l", f"app.kubernetes.io/instance={RELEASE}")
+    def pods(self, part=""):
+        """Of the operator; with "-gateway" or "-sync" of those."""
+        return self.get("pods", SYSTEM, "-l", selector(part))
 
     def pod(self, holder):
         return next(pod for pod in self.pods() if pod["metadata"]["name"] == holder.rpartition("_")[0])

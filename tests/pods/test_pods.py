@@ -12,7 +12,7 @@ import time
 import unittest
 
 from report import Row, form
-from stage import SYSTEM, Account, Stage, until
+from stage import PROCESS, SYSTEM, Account, Stage, process_status, until
 from traffic import Load, Logs, Watch, is_ready
 
 SETTLED, OBJECTS = 8, 17            # pairs that nobody touches; with their bus
@@ -27,18 +27,13 @@ BROKEN = {
     "host path": (lambda pod: pod.update(volumes=[{"name": "root", "hostPath": {"path": "/"}}]), "volume types"),
     "host network": (lambda pod: pod.update(hostNetwork=True), "host namespaces"),
 }
-# Of /proc/PID/status: user and groups 65532, no capability, none to be gained, seccomp on.
-PROCESS = {"Uid": "65532 65532 65532 65532", "Gid": "65532 65532 65532 65532", "CapEff": "0" * 16, "CapPrm": "0" * 16, "CapBnd": "0" * 16,
-           "NoNewPrivs": "1", "Seccomp": "2"}
 
 
 class Pods(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = Stage()
-        labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
-        cls.stage.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM, "labels": labels}})
-        cls.stage.import_image()
+        cls.stage.prepare()
         cls.logs = Logs()
         cls.addClassCleanup(cls.logs.end)
 
@@ -83,8 +78,8 @@ class Pods(unittest.TestCase):
         self.logs.follow(pods)
         for pod in pods:
             pid, name = self.stage.process(pod), pod["metadata"]["name"]
-            status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
-            self.row.trial(*(f"{name}: {key} is {status[key].split()}" for key, wanted in PROCESS.items() if " ".join(status[key].split()) != wanted))
+            status = process_status(pid)
+            self.row.trial(*(f"{name}: {key} is {status[key]}" for key, wanted in PROCESS.items() if status[key] != wanted))
             mounts = [line.split() for line in pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
             root = [m[5].split(",")[0] for m in mounts if m[4] == "/"]
             self.row.trial(f"{name}: / is mounted {root}" if root != ["ro"] else None)

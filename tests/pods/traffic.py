@@ -4,7 +4,7 @@ import pathlib
 import subprocess
 import threading
 
-from stage import RELEASE, SYSTEM, until
+from stage import SYSTEM, selector, until
 
 # What the operator warns of when the API server answers late; it goes on by itself.
 SLOW = ("the lease could not be read or taken", "the lease was not renewed", "not leading any more", "watch failed")
@@ -40,17 +40,19 @@ class Load:
         until(lambda: self.error or len(self.names) >= count, f"{count} pairs are made")
 
 
-class Watch:
-    """The release's pods as a watch tells of them: no state of the API server is missed, however short."""
-    def __init__(self, scratch):
-        self.file = pathlib.Path(scratch) / "pods.watch"
-        self._pods, self._read, self.counts = {}, 0, []
-        command = ["kubectl", "get", "pods", "-n", SYSTEM, "-l", f"app.kubernetes.io/instance={RELEASE}", "--watch", "--output-watch-events", "-o", "json"]
+class Watched:
+    """Objects as a watch tells of them: no state of the API server is missed, however short."""
+    def __init__(self, scratch, kind, labels):
+        self.file = pathlib.Path(scratch) / f"{kind}.watch"
+        self.objects, self._read = {}, 0
+        command = ["kubectl", "get", kind, "-n", SYSTEM, "-l", labels, "--watch", "--output-watch-events", "-o", "json"]
         self._out = open(self.file, "w")
         self._process = subprocess.Popen(command, stdout=self._out, stdin=subprocess.DEVNULL)
 
-    def read(self):
-        """How many pods were ready and not told to stop, after each change since the start."""
+    def changed(self):
+        """After each change."""
+
+    def update(self):
         text, decoder = self.file.read_text(), json.JSONDecoder()
         while rest := text[self._read:].lstrip():
             start = len(text) - len(rest)
@@ -59,22 +61,36 @@ class Watch:
             except ValueError:      # half a line so far
                 break
             self._read = start + length
-            pod = event["object"]
+            obj = event["object"]
             if event["type"] == "DELETED":
-                self._pods.pop(pod["metadata"]["name"], None)
+                self.objects.pop(obj["metadata"]["name"], None)
             else:
-                self._pods[pod["metadata"]["name"]] = pod
-            self.counts.append(sum(is_ready(pod) for pod in self._pods.values()))
-        return self.counts
-
-    def names(self):
-        self.read()
-        return set(self._pods)
+                self.objects[obj["metadata"]["name"]] = obj
+            self.changed()
 
     def end(self):
         self._process.kill()
         self._process.wait()
         self._out.close()
+
+
+class Watch(Watched):
+    """The operator's pods."""
+    def __init__(self, scratch):
+        self.counts = []
+        super().__init__(scratch, "pods", selector())
+
+    def changed(self):
+        self.counts.append(sum(is_ready(pod) for pod in self.objects.values()))
+
+    def read(self):
+        """How many pods were ready and not told to stop, after each change since the start."""
+        self.update()
+        return self.counts
+
+    def names(self):
+        self.update()
+        return set(self.objects)
 
 
 def is_ready(pod):
