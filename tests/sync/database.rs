@@ -1,4 +1,4 @@
-//! The table: made, given what it lacks, or left alone with the SQL that is missing; names of the user's.
+//! The table: made, given what it lacks, or left alone with the SQL that is missing; names of the user's. The server, if it is the one that is named.
 
 use serde_json::json;
 
@@ -54,4 +54,23 @@ async fn admission_refuses_what_is_no_name() {
         let error = stage.world.attempt("EventSink", "bad", stage.spec(more.clone())).await.expect_err(&more.to_string());
         assert!(error.to_string().contains(said), "{more}: {error}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_certificate_is_for_another_name_is_not_talked_to() {
+    let stage = Stage::new("host", json!({})).await;
+    stage.benchling.entities("custom-entities", vec![json!({"id": "bfi_1", "name": "P1"})]).await;
+    // The same server, and an authority that is trusted; but the certificate is for `localhost` alone.
+    let mut spec = stage.spec(json!({}));
+    spec["postgres"]["database"]["host"] = json!("127.0.0.1");
+    stage.world.apply("EventSink", "table", spec).await;
+    let worker = stage.worker();
+    stage.put(&stage.thin("bfi_1")).await;
+    let message = stage.syncing("DatabaseTlsFailed").await;
+    assert!(message.contains("127.0.0.1:") && message.contains("its host as the certificate does"), "{message}");
+    assert!(stage.rows().await.is_empty());
+    assert_eq!(stage.depth(&stage.queue).await.0, 1, "nobody took the message");
+    stage.world.apply("EventSink", "table", stage.spec(json!({}))).await;
+    assert_eq!(stage.row("bfi_1").await.0, "P1");
+    drop(worker);
 }

@@ -16,12 +16,16 @@ async fn events_of_both_channels_become_rows() {
     let worker = stage.worker();
     stage.put(&stage.thin("bfi_1")).await;
     stage.put(&stage.thin("bfi_1")).await;
-    // The kind of a hydrated sequence is told by its object; nothing is fetched from the place that it names.
-    let entity = json!({"id": "seq_1", "apiURL": "http://127.0.0.1:1/api/v2/dna-sequences/seq_1", "webURL": "http://127.0.0.1:1/"});
+    // The kind of a hydrated sequence is told by its object. Whoever fetches something from the place that it names comes here.
+    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", elsewhere.local_addr().unwrap());
+    let entity = json!({"id": "seq_1", "apiURL": format!("{url}/api/v2/dna-sequences/seq_1"), "webURL": format!("{url}/")});
     stage.put(&stage.hydrated(&entity)).await;
     assert_eq!(stage.row("bfi_1").await, ("P1".into(), "notes of bfi_1".into(), "-".into()));
     assert_eq!(stage.row("seq_1").await.0, "S1");
     stage.drained().await;
+    elsewhere.set_nonblocking(true).unwrap();
+    assert_eq!(elsewhere.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nothing is ever fetched from a URL of an event");
     let status = stage.told("two rows", |status| status["synced"] == 2).await;
     assert_eq!(status["conditions"][0]["reason"], "Syncing");
     assert!(status["lagSeconds"].is_i64() && status["lastSyncedTime"].is_string(), "{status}");
