@@ -60,12 +60,7 @@ impl Settings {
     }
 
     pub fn title(&self) -> String {
-        format!(
-            "{} rules with a target each, {} ms latency, {} AWS calls in flight",
-            self.rules,
-            self.latency.as_millis(),
-            self.in_flight
-        )
+        format!("{} rules with a target each, {} ms latency, {} AWS calls in flight", self.rules, self.latency.as_millis(), self.in_flight)
     }
 
     pub fn json(&self) -> Value {

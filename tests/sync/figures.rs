@@ -110,7 +110,10 @@ async fn waiting(report: &mut Report) {
     eprintln!("bench: burst: {events} events of as many entities, put on the bus");
     let stage = prepared("waiting", events).await;
     put(&stage, events).await;
-    harness::until_within(PATIENCE, "all are in the queue", || async { (stage.depth(&stage.queue).await.0 == events as u64).then_some(()) }).await;
+    harness::until_within(PATIENCE, "all are in the queue", || async {
+        (stage.depth(&stage.queue).await.0 == events as u64).then_some(())
+    })
+    .await;
 
     eprintln!("bench: burst: one worker, until the queue is empty");
     let (mark, began) = (stage.world.aws.mark().await, Instant::now());
@@ -126,7 +129,12 @@ async fn waiting(report: &mut Report) {
     report.figure("peak RSS of the worker", peak, "MiB", None);
     let calls = calls(&stage, mark).await;
     let of_sqs = ["ReceiveMessage", "DeleteMessageBatch"].map(|op| calls.get(op).copied().unwrap_or_default());
-    report.figure("SQS calls per row, to receive and to delete", count(of_sqs.iter().sum()) / all, "", Some(rounded(0.2 + count(FEW) / all)));
+    report.figure(
+        "SQS calls per row, to receive and to delete",
+        count(of_sqs.iter().sum()) / all,
+        "",
+        Some(rounded(0.2 + count(FEW) / all)),
+    );
     report.detail("aws", json!(calls));
     report.detail("burst", json!({"events": events, "wallSeconds": rounded(wall.as_secs_f64()), "cpuSeconds": rounded(cpu.as_secs_f64())}));
 }

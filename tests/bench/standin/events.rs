@@ -66,7 +66,12 @@ const RULE_FIELDS: [&str; 5] = ["EventPattern", "ScheduleExpression", "State", "
 
 impl Events {
     pub fn new() -> Self {
-        Self { buses: BTreeMap::from([("default".to_owned(), Bus::default())]), tags: BTreeMap::new(), sources: BTreeMap::new(), put: vec![] }
+        Self {
+            buses: BTreeMap::from([("default".to_owned(), Bus::default())]),
+            tags: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            put: vec![],
+        }
     }
 
     pub fn appear(&mut self, source: &str) {
