@@ -28,9 +28,22 @@ pub struct Counts {
     pub after_the_window: u64,
     /// Without an id or a type: nothing that could be sent.
     pub unreadable: u64,
+    /// Those that AWS will never take, and that were passed over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u64,
     /// Of those sent, by type.
     pub by_type: BTreeMap<String, u64>,
 }
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Types that are counted one by one. Benchling has about a hundred; more are no types of its, and what is kept must not grow with them.
+const MOST_TYPES: usize = 200;
+/// What all further types are counted as.
+pub const OTHER_TYPES: &str = "(other)";
 
 #[derive(Debug, Default)]
 pub struct Sift {
@@ -86,7 +99,13 @@ impl Sift {
 
     pub fn sent(&mut self, event: &Event) {
         self.counts.sent += 1;
-        *self.counts.by_type.entry(event.type_.clone()).or_default() += 1;
+        let known = self.counts.by_type.len() < MOST_TYPES || self.counts.by_type.contains_key(&event.type_);
+        let type_ = if known { event.type_.as_str() } else { OTHER_TYPES };
+        *self.counts.by_type.entry(type_.to_owned()).or_default() += 1;
+    }
+
+    pub fn refused(&mut self) {
+        self.counts.refused += 1;
     }
 }
 
@@ -127,6 +146,15 @@ mod tests {
         let page =
             sift.page(vec![event("a", "2026-11-01T00:00:00Z"), event("b", "2026-11-01T00:00:00Z"), event("b", "2026-11-01T00:00:00Z")]);
         assert_eq!((ids(&page), sift.counts.already_seen), (vec!["b"], 2));
+    }
+
+    #[test]
+    fn types_without_end_are_counted_together() {
+        let mut sift = sift(&[]);
+        for n in 0..MOST_TYPES + 7 {
+            sift.sent(&Event { id: "e".into(), type_: format!("t{n}"), created_at: None, detail: json!({}) });
+        }
+        assert_eq!((sift.counts.by_type.len(), sift.counts.by_type[OTHER_TYPES]), (MOST_TYPES + 1, 7));
     }
 
     #[test]
