@@ -94,11 +94,12 @@ pub fn reached(status: &mut BenchlingBackfillStatus, backfill: &BenchlingBackfil
         return;
     }
     status.state = Some(BackfillState::Failed);
-    let first = status.refused.first().map(|event| format!("{}: {}: {}", event.id, event.code, event.message)).unwrap_or_default();
+    let first = status.refused.first().map(|event| format!("{}: {}: {}", event.id, event.code, event.message.trim_end_matches('.')));
     let message = format!(
-        "{}. EventBridge does not take {}, such as {first}. See status.refused; everything else was sent. A backfill is not begun again",
+        "{}. EventBridge does not take {} of them, such as {}. See status.refused; everything else was sent. A backfill is not begun again",
         summary(backfill, status),
-        status.counts.refused
+        status.counts.refused,
+        first.unwrap_or_default()
     );
     say(status, backfill, &Verdict::Halted(Halt::invalid(Reason::EventsRefused, message)), now);
 }
