@@ -83,6 +83,9 @@ pub struct BenchlingBackfillStatus {
     /// Absent until it was begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<BackfillState>,
+    /// The tenant whose events are listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     #[serde(default)]
     pub counts: BackfillCounts,
     /// The latest `createdAt` of what is through.

@@ -76,6 +76,7 @@ pub trait Watcher {
 }
 
 /// Without `put` it is a dry run.
+#[allow(clippy::implicit_hasher)] // Nobody has another.
 pub async fn run(
     list: &impl List,
     put: Option<&impl Put>,
@@ -134,7 +135,7 @@ async fn send_all(
             return Ok(Some(Ended::Interrupted));
         }
         let these: Vec<&Entry> = call.iter().map(|index| &entries[*index]).collect();
-        let mut refused = Vec::new();
+        let (mut refused, before_it) = (Vec::new(), checkpoint.sent_beyond.len());
         for (index, answer) in call.iter().zip(send(put, &these).await) {
             match answer {
                 Ok(_) => {
@@ -152,10 +153,12 @@ async fn send_all(
                 }
             }
         }
-        // The page is listed again when the run goes on: what of it was counted as listed is counted then.
-        let Counts { sent, refused: passed, by_type, .. } = sift.counts.clone();
-        checkpoint.counts = Counts { sent, refused: passed, by_type, ..before.clone() };
-        watcher.save(checkpoint).await.map_err(Broken::Checkpoint)?;
+        if checkpoint.sent_beyond.len() > before_it {
+            // The page is listed again when the run goes on: what of it was counted as listed is counted then.
+            let Counts { sent, refused: passed, by_type, .. } = sift.counts.clone();
+            checkpoint.counts = Counts { sent, refused: passed, by_type, ..before.clone() };
+            watcher.save(checkpoint).await.map_err(Broken::Checkpoint)?;
+        }
         if !refused.is_empty() {
             return Ok(Some(Ended::Refused(refused)));
         }
@@ -295,6 +298,15 @@ mod tests {
         assert_eq!(run(&fake, Some(&fake), HashSet::new(), &mut saved, &mut eyes).await.unwrap(), Ended::Complete);
         assert_eq!(*fake.put.lock().unwrap(), ["a", "b", "c", "d"]);
         assert_eq!(saved.counts.by_type, BTreeMap::from([("t".to_owned(), 4)]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_of_which_nothing_was_taken_is_no_progress() {
+        let fake = Fake::new(&["a"], 2);
+        fake.refuses.lock().unwrap().push("a".into());
+        let (mut checkpoint, mut eyes) = (checkpoint(), Eyes::default());
+        let ended = run(&fake, Some(&fake), HashSet::new(), &mut checkpoint, &mut eyes).await.unwrap();
+        assert!(matches!(ended, Ended::Refused(_)) && eyes.saved.is_none());
     }
 
     #[tokio::test(start_paused = true)]

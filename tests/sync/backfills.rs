@@ -53,7 +53,9 @@ impl Rig {
     async fn rule(&self, world: &World, rule: &str, queue: &str, bus: Value) {
         world.apply("EventSink", queue, json!({"sqs": {"managed": {}}})).await;
         let targets = json!([{"name": "queue", "sinkRef": {"name": queue}}]);
-        world.apply("EventRule", rule, json!({"busRef": bus, "benchling": {"eventTypes": ["v2.entity.registered"]}, "targets": targets})).await;
+        world
+            .apply("EventRule", rule, json!({"busRef": bus, "benchling": {"eventTypes": ["v2.entity.registered"]}, "targets": targets}))
+            .await;
         world.ready("EventRule", rule).await;
     }
 
@@ -61,7 +63,7 @@ impl Rig {
         (self.start + SignedDuration::from_secs(seconds)).to_string()
     }
 
-    fn spec(&self, more: Value) -> Value {
+    fn spec(&self, more: &Value) -> Value {
         let mut spec = json!({"appRef": {"name": "lims"}, "startTime": self.at(0), "endTime": self.at(3600), "eventsPerSecond": 1000});
         spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         spec
@@ -69,7 +71,7 @@ impl Rig {
 
     /// Made once: the spec cannot be changed.
     async fn backfill(&self, name: &str, more: Value) {
-        self.world.apply(KIND, name, self.spec(more)).await;
+        self.world.apply(KIND, name, self.spec(&more)).await;
     }
 
     fn worker(&self) -> Worker {
@@ -128,7 +130,10 @@ async fn the_events_of_a_window_come_by_the_rules_of_the_app_once() {
     let status = rig.completed("once").await;
     let counts = &status["counts"];
     assert_eq!((&counts["listed"], &counts["sent"], &counts["afterTheWindow"]), (&json!(230), &json!(200), &json!(30)), "{status}");
-    assert_eq!((&status["state"], &status["percent"], &counts["byType"]["v2.entity.registered"]), (&json!("Completed"), &json!(100), &json!(200)));
+    assert_eq!(
+        (&status["state"], &status["percent"], &counts["byType"]["v2.entity.registered"]),
+        (&json!("Completed"), &json!(100), &json!(200))
+    );
     assert!(status["claim"].is_null() && status["checkpoint"].is_null() && status["completedAt"].is_string(), "{status}");
     let (delivered, one) = rig.delivered("q", 200).await;
     assert_eq!((delivered.len(), delivered.values().max()), (200, Some(&1)));
@@ -153,7 +158,10 @@ async fn a_dry_run_counts_by_type_and_sends_nothing() {
     rig.backfill("dry", json!({"dryRun": true})).await;
     let status = rig.completed("dry").await;
     let counts = &status["counts"];
-    assert_eq!((&counts["listed"], &counts["sent"], &counts["wouldBeSent"], &counts["unreadable"]), (&json!(128), &json!(0), &json!(127), &json!(1)));
+    assert_eq!(
+        (&counts["listed"], &counts["sent"], &counts["wouldBeSent"], &counts["unreadable"]),
+        (&json!(128), &json!(0), &json!(127), &json!(1))
+    );
     assert_eq!(counts["byType"], json!({"v2.entity.registered": 120, "v2.request.created": 7}));
     // Only some types.
     rig.backfill("requests", json!({"dryRun": true, "eventTypes": ["v2.request.created"]})).await;
@@ -195,7 +203,11 @@ async fn an_answer_that_got_lost_is_one_call_again_and_bad_events_hold_up_nothin
     let worker = rig.worker();
     let message = rig.world.halted(KIND, "lost", "EventsRefused").await;
     let status = rig.status("lost").await;
-    assert_eq!((&status["state"], &status["counts"]["sent"], &status["counts"]["refused"]), (&json!("Failed"), &json!(110), &json!(10)), "{status}");
+    assert_eq!(
+        (&status["state"], &status["counts"]["sent"], &status["counts"]["refused"]),
+        (&json!("Failed"), &json!(110), &json!(10)),
+        "{status}"
+    );
     let refused = status["refused"][0]["id"].as_str().unwrap();
     assert!(message.contains(refused) && message.contains("MalformedDetail") && message.contains("not begun again"), "{message}");
     let (delivered, _) = rig.delivered("q", 110).await;
@@ -210,7 +222,8 @@ async fn of_two_replicas_one_works_at_it_and_the_other_takes_over() {
     let (first, second) = (rig.worker(), rig.worker());
     rig.backfill("shared", json!({"eventsPerSecond": 100})).await;
     rig.completed("shared").await;
-    let at_work = |worker: &Worker, name: &str| worker.log().lines().filter(|line| line.contains("works at it") && line.contains(name)).count();
+    let at_work =
+        |worker: &Worker, name: &str| worker.log().lines().filter(|line| line.contains("works at it") && line.contains(name)).count();
     assert_eq!(at_work(&first, "shared") + at_work(&second, "shared"), 1, "one of them, and once");
     let (delivered, _) = rig.delivered("q", 300).await;
     assert_eq!((delivered.len(), delivered.values().max()), (300, Some(&1)));
@@ -251,9 +264,13 @@ async fn what_stands_in_its_way_is_told_and_once_it_is_remedied_all_arrive() {
 
     rig.backfill("tenant", json!({"tenant": "other"})).await;
     assert!(rig.world.halted(KIND, "tenant", "AppNotReady").await.contains("spec.tenant"));
+    rig.world.delete(KIND, "tenant").await;
 
     // AWS takes one call, and then nothing any more.
-    let (mark, denied) = (rig.calls(0).await, json!({"match": "events.PutEvents", "kind": "error", "status": 400, "code": "AccessDeniedException", "message": "no"}));
+    let (mark, denied) = (
+        rig.calls(0).await,
+        json!({"match": "events.PutEvents", "kind": "error", "status": 400, "code": "AccessDeniedException", "message": "no"}),
+    );
     rig.delivered("q", 30).await;
     let mut later = denied.clone();
     later["after"] = json!(1);
@@ -268,6 +285,15 @@ async fn what_stands_in_its_way_is_told_and_once_it_is_remedied_all_arrive() {
     let (delivered, _) = rig.delivered("q", 30).await;
     assert_eq!((delivered.len(), delivered.values().max()), (30, Some(&1)));
 
+    // Of a call that AWS refuses there is nothing to keep.
+    rig.world.aws.faults(json!([denied])).await;
+    rig.backfill("first", json!({})).await;
+    rig.world.halted(KIND, "first", "AccessDenied").await;
+    assert_eq!(rig.status("first").await["counts"]["listed"], 0);
+    assert!(rig.status("first").await["checkpoint"].is_null());
+    rig.world.aws.faults(json!([])).await;
+    rig.completed("first").await;
+
     // The account's owner withdraws the namespace.
     let mut spec = rig.world.account_spec();
     spec["grants"][0]["namespaces"] = json!([format!("{}-*", rig.world.namespace)]);
@@ -278,7 +304,7 @@ async fn what_stands_in_its_way_is_told_and_once_it_is_remedied_all_arrive() {
     rig.completed("grant").await;
 
     let mut all = worker.log();
-    for name in ["client", "app", "tenant", "denied", "grant"] {
+    for name in ["client", "app", "denied", "first", "grant"] {
         all += &rig.status(name).await.to_string();
     }
     for secret in [rig.app["clientSecret"].as_str().unwrap(), wrong, "canary-7Qm2"] {
@@ -307,9 +333,11 @@ async fn another_namespaces_bus_needs_its_consent_and_a_partners_takes_nobodys_e
     rig.backfill("theirs", theirs).await;
     assert!(rig.world.halted(KIND, "theirs", "ReferenceNotPermitted").await.contains("spec.allowedNamespaces"));
     // An app's Secret is of the app's namespace: that of the same name next door is not found.
-    near.user_secret("theirs", json!({"BENCHLING_CLIENT_ID": rig.app["clientId"], "BENCHLING_CLIENT_SECRET": rig.app["clientSecret"]})).await;
+    near.user_secret("theirs", json!({"BENCHLING_CLIENT_ID": rig.app["clientId"], "BENCHLING_CLIENT_SECRET": rig.app["clientSecret"]}))
+        .await;
     let credentials = json!({"secretRef": {"name": "theirs"}});
-    let app = json!({"tenants": [rig.benchling.tenant], "appDefinitionId": "appdef_2", "busRef": {"name": "events"}, "credentials": credentials});
+    let app =
+        json!({"tenants": [rig.benchling.tenant], "appDefinitionId": "appdef_2", "busRef": {"name": "events"}, "credentials": credentials});
     rig.world.apply("BenchlingApp", "other", app).await;
     rig.backfill("secret", json!({"appRef": {"name": "other"}})).await;
     let own = format!("{}/theirs does not exist", rig.world.namespace);
@@ -367,7 +395,7 @@ async fn it_waits_for_the_end_of_its_window_and_is_not_changed() {
         ("e", json!({"eventTypes": ["a,b"]}), "eventTypes"),
         ("f", json!({"eventsPerSecond": 0}), "eventsPerSecond"),
     ] {
-        let error = rig.world.attempt(KIND, name, rig.spec(more)).await.unwrap_err().to_string();
+        let error = rig.world.attempt(KIND, name, rig.spec(&more)).await.unwrap_err().to_string();
         assert!(error.contains(word), "{name}: {error}");
     }
     worker.stop().await;

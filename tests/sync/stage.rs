@@ -266,17 +266,7 @@ impl Worker {
         fs::write(files.join("kubeconfig"), Bed::get().sync_kubeconfig().to_string()).unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
-            .args([
-                "sync",
-                "--listen",
-                &address,
-                "--watch-namespaces",
-                &world.namespace,
-                "--report-seconds",
-                "1",
-                "--log-format",
-                "text",
-            ])
+            .args(["sync", "--listen", &address, "--watch-namespaces", &world.namespace, "--report-seconds", "1", "--log-format", "text"])
             .args(["--benchling-url", &format!("{}/{{tenant}}", benchling.url)])
             .args(flags)
             .env("KUBECONFIG", files.join("kubeconfig"))

@@ -11,8 +11,9 @@ use kube::{
 use serde_json::json;
 use tokio::sync::Mutex;
 
+use super::resolve::Way;
 use crate::{
-    api::{BackfillClaim, BackfillState, BenchlingBackfill, BenchlingBackfillStatus, Identity},
+    api::{BackfillClaim, BackfillState, BenchlingBackfill, BenchlingBackfillStatus},
     resources::Guarded,
     runtime::conditions::Verdict,
     sync::report::MANAGER,
@@ -49,7 +50,7 @@ impl Held {
         backfill: &BenchlingBackfill,
         holder: &str,
         lasts: Duration,
-        place: &Identity,
+        way: &Way,
     ) -> Result<Self, Lost> {
         let status = backfill.status.clone().unwrap_or_default();
         let inner = Inner { version: backfill.resource_version().unwrap_or_default(), status, renewed: Instant::now() };
@@ -57,7 +58,8 @@ impl Held {
         let held = Self { api, name, uid, holder: holder.to_owned(), lasts, inner: Mutex::new(inner) };
         held.write(|status| {
             status.claim = Some(BackfillClaim { holder: held.holder.clone(), renewed_at: MicroTime(Timestamp::now()) });
-            status.common.identity = Some(place.clone());
+            status.common.identity = Some(way.place.clone());
+            status.tenant = Some(way.tenant.clone());
             // One that goes on after trouble still says what that was, until it gets on.
             if status.state.replace(BackfillState::Running).is_none() {
                 super::status::say(status, backfill, &Verdict::Halted(super::status::under_way()), Timestamp::now());
@@ -104,9 +106,13 @@ impl Held {
                     return Ok(());
                 }
                 Err(kube::Error::Api(answer)) if answer.code == 404 => return Err(Lost),
-                Err(kube::Error::Api(answer)) if answer.code == 409 => inner.version = self.still_mine().await?.unwrap_or(inner.version.clone()),
+                Err(kube::Error::Api(answer)) if answer.code == 409 => {
+                    if let Some(version) = self.still_mine().await? {
+                        inner.version = version;
+                    }
+                }
                 Err(error) => {
-                    tracing::debug!(backfill = %self.name, %error, "the status could not be written; it is tried again");
+                    tracing::warn!(backfill = %self.name, %error, "the status could not be written; it is tried again");
                     tokio::time::sleep(AGAIN_AFTER).await;
                 }
             }

@@ -77,6 +77,15 @@ impl Shared {
         let keys = self.secrets.keys_of(&account).await?;
         let session = self.sessions.open(&account, &place.region, keys).await?;
         let (tenant, client) = self.client_of(&app, "spec", backfill.spec.tenant.as_ref()).await.map_err(halted)?;
+        let begun = backfill.status.as_ref().and_then(|status| status.tenant.as_ref());
+        if let Some(begun) = begun.filter(|begun| **begun != tenant) {
+            return Err(Halt::invalid(
+                Reason::IdentityChanged,
+                format!(
+                    "the backfill was begun in tenant {begun}, and its BenchlingApp now means {tenant}. Undo that, or make another BenchlingBackfill"
+                ),
+            ));
+        }
         let reader = self.reader(&tenant, client).await.map_err(halted)?;
         // So that a wrong client is known before it is begun.
         reader.token().await.map_err(halted)?;

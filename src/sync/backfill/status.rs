@@ -71,7 +71,13 @@ fn counts(counts: &Counts, dry: bool) -> BackfillCounts {
 }
 
 /// Puts what a run has reached into the status; with its end, the end.
-pub fn reached(status: &mut BenchlingBackfillStatus, backfill: &BenchlingBackfill, checkpoint: &Checkpoint, refused: &[Refused], now: Timestamp) {
+pub fn reached(
+    status: &mut BenchlingBackfillStatus,
+    backfill: &BenchlingBackfill,
+    checkpoint: &Checkpoint,
+    refused: &[Refused],
+    now: Timestamp,
+) {
     let spec = &backfill.spec;
     status.counts = counts(&checkpoint.counts, spec.dry_run);
     status.position = checkpoint.position.map(time);
@@ -157,10 +163,13 @@ mod tests {
 
     use super::*;
 
-    fn backfill(more: serde_json::Value) -> BenchlingBackfill {
+    fn backfill(more: &serde_json::Value) -> BenchlingBackfill {
         let mut spec = json!({"appRef": {"name": "a"}, "startTime": "2026-11-01T00:00:00Z", "endTime": "2026-11-02T00:00:00Z"});
         spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        serde_json::from_value(json!({"apiVersion": "tributary.dev/v1alpha1", "kind": "BenchlingBackfill", "metadata": {"name": "b"}, "spec": spec})).unwrap()
+        serde_json::from_value(
+            json!({"apiVersion": "tributary.dev/v1alpha1", "kind": "BenchlingBackfill", "metadata": {"name": "b"}, "spec": spec}),
+        )
+        .unwrap()
     }
 
     fn run() -> Run {
@@ -178,7 +187,7 @@ mod tests {
     #[test]
     fn a_run_goes_on_from_the_status_as_from_its_checkpoint() {
         for dry in [false, true] {
-            let (object, mut status) = (backfill(json!({"dryRun": dry})), BenchlingBackfillStatus::default());
+            let (object, mut status) = (backfill(&json!({"dryRun": dry})), BenchlingBackfillStatus::default());
             assert_eq!(checkpoint(&status, run()), Checkpoint::new(run()), "nothing was begun");
             reached(&mut status, &object, &half(), &[], Timestamp::UNIX_EPOCH);
             assert_eq!(checkpoint(&status, run()), half());
@@ -191,7 +200,7 @@ mod tests {
         let end = |refused: u64, told: &[Refused]| {
             let mut status = BenchlingBackfillStatus::default();
             let counts = Counts { refused, ..half().counts };
-            reached(&mut status, &backfill(json!({})), &Checkpoint { complete: true, counts, ..half() }, told, Timestamp::UNIX_EPOCH);
+            reached(&mut status, &backfill(&json!({})), &Checkpoint { complete: true, counts, ..half() }, told, Timestamp::UNIX_EPOCH);
             assert!(status.finished() && status.checkpoint.is_none() && status.claim.is_none() && status.percent == Some(100));
             let ready = status.common.condition("Ready").unwrap().clone();
             (ready.status, ready.reason, ready.message)

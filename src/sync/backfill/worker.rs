@@ -103,7 +103,7 @@ impl Worker {
             self.tell(&backfill, &Verdict::Halted(halt)).await;
             return Next::After(Duration::try_from(wait).unwrap_or_default().min(Duration::from_mins(5)) + Duration::from_millis(10));
         }
-        let way = match self.shared.way(&backfill).await {
+        let way = match Box::pin(self.shared.way(&backfill)).await {
             Ok(way) => way,
             Err(halt) => {
                 tracing::warn!(backfill = %self.key, reason = %halt.reason, "{}", halt.message);
@@ -111,7 +111,7 @@ impl Worker {
                 return Next::After(self.backoff());
             }
         };
-        let taken = Held::take(self.api.clone(), &backfill, &self.shared.holder, self.habits.claim, &way.place).await;
+        let taken = Held::take(self.api.clone(), &backfill, &self.shared.holder, self.habits.claim, &way).await;
         match taken {
             Ok(held) => self.work(&backfill, &held, &way).await,
             Err(_) => Next::After(self.poll()),
@@ -213,11 +213,15 @@ fn refusal(refused: &[Refused]) -> Halt {
     let Some((id, code, message)) = refused.first() else { return Halt::transient("AWS took some events and not others") };
     let these = format!("{} events are not sent yet, such as {id}", refused.len());
     match code.as_str() {
-        "NoAnswer" => Halt::transient(format!("AWS did not answer events:PutEvents ({message}): {these}. They are sent again by themselves")),
+        "NoAnswer" => {
+            Halt::transient(format!("AWS did not answer events:PutEvents ({message}): {these}. They are sent again by themselves"))
+        }
         "AccessDeniedException" | "NotAuthorizedForSourceException" | "NotAuthorizedForDetailTypeException" => Halt::new(
             Class::Refused,
             Reason::AccessDenied,
-            format!("AWS refused events:PutEvents ({message}): {these}. Give sync's identity that right on the bus (docs/iam.md, Backfills)"),
+            format!(
+                "AWS refused events:PutEvents ({message}): {these}. Give sync's identity that right on the bus (docs/iam.md, Backfills)"
+            ),
         ),
         _ => {
             let error = AwsError { call: "events:PutEvents", code: code.clone(), message: message.clone(), status: 400, broken: false };
