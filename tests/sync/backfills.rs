@@ -7,7 +7,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{World, condition},
+    harness::{World, condition, until},
     stage::{Benchling, Worker},
 };
 
@@ -243,6 +243,25 @@ async fn of_two_replicas_one_works_at_it_and_the_other_takes_over() {
     rig.world.halted(KIND, "handed", "Backfilling").await;
     other.stop().await;
     assert!(rig.status("handed").await["claim"].is_null());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_was_frozen_and_followed_sends_no_more() {
+    let rig = Rig::new("backfills-frozen", 200).await;
+    let frozen = rig.worker();
+    rig.backfill("followed", json!({"eventsPerSecond": 100})).await;
+    rig.some_calls(4).await;
+    frozen.signal("STOP");
+    let next = rig.worker();
+    until("it is taken over", || async { next.log().contains("works at it").then_some(()) }).await;
+    frozen.signal("CONT");
+    until("it sees that it was followed", || async { frozen.log().contains("works at it no more").then_some(()) }).await;
+    rig.completed("followed").await;
+    let (delivered, _) = rig.delivered("q", 200).await;
+    let twice: usize = delivered.values().map(|count| count - 1).sum();
+    assert!(delivered.len() == 200 && twice <= 10, "{} events, {twice} again", delivered.len());
+    frozen.stop().await;
+    next.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

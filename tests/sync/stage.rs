@@ -282,6 +282,11 @@ impl Worker {
         fs::read_to_string(self.files.join("log")).unwrap()
     }
 
+    /// Such as STOP and CONT.
+    pub fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status().unwrap().success());
+    }
+
     /// As a crash does.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
@@ -290,7 +295,7 @@ impl Worker {
 
     /// As a rollout does.
     pub async fn stop(mut self) {
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        self.signal("TERM");
         let child = std::sync::Mutex::new(&mut self.child);
         let status = until("the worker ended", || async { child.lock().unwrap().try_wait().unwrap() }).await;
         assert!(status.success());

@@ -165,7 +165,10 @@ impl Worker {
             self.failures = 0;
         }
         match why {
-            Why::Lost => Next::After(self.poll()),
+            Why::Lost => {
+                tracing::info!(backfill = %self.key, "works at it no more: another replica does, or it was deleted");
+                Next::After(self.poll())
+            }
             Why::Told => {
                 let _ = held.write(|status| status.claim = None).await;
                 Next::End
