@@ -104,6 +104,7 @@ fn view(bus: Option<Guarded<EventBus>>, account: Option<Guarded<AwsAccount>>) ->
         rules: store(None),
         sinks: store(None),
         replays: store(None),
+        told_arn: None,
         settings: std::sync::Arc::default(),
         now: k8s_openapi::jiff::Timestamp::now(),
     }
