@@ -75,7 +75,7 @@ impl Rig {
     }
 
     fn worker(&self) -> Worker {
-        Worker::start(&self.world, &self.benchling, &["--backfill-claim-seconds", "2"])
+        Worker::start(&self.world, &self.benchling, &["--backfill-claim-seconds", "4"])
     }
 
     async fn completed(&self, name: &str) -> Value {
