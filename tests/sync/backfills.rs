@@ -220,7 +220,8 @@ async fn an_answer_that_got_lost_is_one_call_again_and_bad_events_hold_up_nothin
 async fn of_two_replicas_one_works_at_it_and_the_other_takes_over() {
     let rig = Rig::new("backfills-two", 300).await;
     let (first, second) = (rig.worker(), rig.worker());
-    rig.backfill("shared", json!({"eventsPerSecond": 100})).await;
+    // Slow enough that the other one, if it would, could take it between two writes.
+    rig.backfill("shared", json!({"eventsPerSecond": 40})).await;
     rig.completed("shared").await;
     let at_work =
         |worker: &Worker, name: &str| worker.log().lines().filter(|line| line.contains("works at it") && line.contains(name)).count();
