@@ -5,12 +5,14 @@
 
 pub mod api;
 pub mod aws;
+pub mod backfill;
 pub mod benchling;
 pub mod benchling_api;
 pub mod cli;
 pub mod delivery;
 pub mod gateway;
 pub mod observe;
+pub mod publish;
 pub mod resources;
 pub mod rights;
 pub mod runtime;

@@ -9,6 +9,7 @@ mod account;
 mod api_destination;
 mod app;
 mod archive;
+mod backfill;
 mod benchling_shorthand;
 mod bus;
 mod bus_policy;
@@ -30,6 +31,7 @@ pub use account::*;
 pub use api_destination::*;
 pub use app::*;
 pub use archive::*;
+pub use backfill::*;
 pub use benchling_shorthand::*;
 pub use bus::*;
 pub use bus_policy::*;
@@ -75,6 +77,7 @@ pub fn crds() -> Vec<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensi
         AwsAccount::crd(),
         BenchlingSubscription::crd(),
         BenchlingApp::crd(),
+        BenchlingBackfill::crd(),
         EventBus::crd(),
         EventRule::crd(),
         EventSink::crd(),

@@ -1,4 +1,4 @@
-//! Adapter of `PutEvents`, for the command line and the gateway: the operator itself never publishes an event. One call each, nothing is tried
+//! Adapter of `PutEvents`, for the command line, the gateway and sync: the operator itself never publishes an event. One call each, nothing is tried
 //! again here.
 
 use std::time::Duration;

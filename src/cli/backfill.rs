@@ -1,10 +1,7 @@
 //! `tributary backfill`: flags, and the way from Benchling's list of events to a bus: list, skip, send, keep a checkpoint, report.
 
-mod checkpoint;
-mod list;
+mod file;
 mod report;
-mod run;
-mod window;
 
 use std::{
     collections::HashSet,
@@ -17,23 +14,21 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::Timestamp;
 use secrecy::SecretString;
 
-use self::{
-    checkpoint::{Checkpoint, Run},
-    report::Eyes,
-    run::Ended,
-};
+use self::report::Eyes;
 use super::{Error, aws_flags::AwsFlags};
 use crate::{
     aws::{BusState, Publisher},
+    backfill::{
+        KEPT,
+        checkpoint::{Checkpoint, Run},
+        run::{self, Ended},
+    },
     benchling_api::{AppClient, Urls},
     sync::reader::Reader,
 };
-
-/// How long Benchling keeps events (List Events of its v2 API).
-const KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Output {
@@ -120,9 +115,10 @@ impl Backfill {
             from: self.from,
             until,
             event_types: self.event_types.clone(),
+            object: None,
         };
         let mut checkpoint = match &self.checkpoint {
-            Some(path) => Checkpoint::open(path, run, self.until.is_some())?,
+            Some(path) => file::open(path, run, self.until.is_some())?,
             None => Checkpoint::new(run),
         };
         let seen = self.seen()?;
@@ -134,7 +130,7 @@ impl Backfill {
         let mut eyes = Eyes::new(self.checkpoint.clone().filter(|_| !self.dry_run), stop);
         let ended = run::run(&*list, publisher.as_ref(), seen, &mut checkpoint, &mut eyes).await;
         eyes.end();
-        let ended = ended.map_err(|error| self.goes_on(&error))?;
+        let ended = ended.map_err(|error| self.goes_on(&error.to_string()))?;
         let mut out = stdout().lock();
         match self.output {
             Output::Text => report::text(&mut out, &checkpoint, &ended, self.dry_run)?,

@@ -39,7 +39,9 @@ pub fn files(root: &Path) -> Result<Vec<(String, String)>, Error> {
 
 /// What the operator may do in the cluster: no more than it does. Secrets and the lease are a Role in its own namespace, in the chart.
 fn rules() -> serde_json::Value {
-    let plurals: Vec<_> = api::crds().into_iter().map(|crd| crd.spec.names.plural).collect();
+    // A backfill is no business of the operator's: sync works it off.
+    let plurals = api::crds().into_iter().map(|crd| crd.spec.names.plural).filter(|plural| plural != "benchlingbackfills");
+    let plurals: Vec<_> = plurals.collect();
     let statuses: Vec<_> = plurals.iter().map(|plural| format!("{plural}/status")).collect();
     json!([
         // `patch` is for the finalizer, and for the child objects that the operator makes itself; nobody else's spec is ever written.

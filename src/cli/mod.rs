@@ -28,7 +28,7 @@ enum Command {
     Run(Box<run::Run>),
     /// Take webhooks of Benchling's apps, and put them on their buses.
     Gateway(Box<gateway::Gateway>),
-    /// Work off the queues of `EventSink.postgres`: entities of Benchling into tables.
+    /// Work off the queues of `EventSink.postgres` (entities of Benchling into tables), and `BenchlingBackfill`s.
     Sync(Box<sync::Sync>),
     /// Put events from files on a bus, and say what became of each.
     PutEvents(Box<put_events::PutEvents>),

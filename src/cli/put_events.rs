@@ -1,9 +1,7 @@
 //! `tributary put-events`: flags, and the way from files to AWS: read all, look for the buses, send in batches, report.
 
-pub(super) mod batch;
 mod input;
 pub(super) mod report;
-pub(super) mod send;
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +14,10 @@ use tokio::time::{Instant, sleep_until};
 
 use self::{input::Item, report::Progress};
 use super::{Error, aws_flags::AwsFlags};
-use crate::aws::{Answer, BusState, Entry, MOST_ENTRIES, Publisher};
+use crate::{
+    aws::{Answer, BusState, Entry, MOST_ENTRIES, Publisher},
+    publish::{batch, send},
+};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Output {

@@ -1,4 +1,4 @@
-//! `tributary sync`: flags, and the workers of `EventSink.postgres`.
+//! `tributary sync`: flags, and the workers of `EventSink.postgres` and `BenchlingBackfill`.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -32,7 +32,7 @@ pub struct Sync {
     /// Namespace of the Secrets that AwsAccounts name.
     #[arg(long, env = "TRIBUTARY_NAMESPACE", default_value = "tributary-system")]
     namespace: String,
-    /// Only sinks of these namespaces (`*` stands for any text); left out, all.
+    /// Only objects of these namespaces (`*` stands for any text); left out, all.
     #[arg(long, env = "TRIBUTARY_WATCH_NAMESPACES", value_delimiter = ',')]
     watch_namespaces: Vec<String>,
     /// Where the API of a Benchling tenant is; `{tenant}` stands for its name.
@@ -50,6 +50,9 @@ pub struct Sync {
     /// Seconds between two writes of a sink's status that says the same but for its counts.
     #[arg(long, env = "TRIBUTARY_SYNC_REPORT_SECONDS", default_value_t = 5)]
     report_seconds: u64,
+    /// Seconds for which a backfill is another replica's after that one was last heard of.
+    #[arg(long, env = "TRIBUTARY_BACKFILL_CLAIM_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(2..=600))]
+    backfill_claim_seconds: u64,
     /// Seconds after which an AWS call is given up.
     #[arg(long, env = "TRIBUTARY_AWS_TIMEOUT_SECONDS", default_value_t = 15)]
     aws_timeout_seconds: u64,
@@ -77,11 +80,17 @@ impl Sync {
         let client = Patience::default().client(&client);
         let listener = TcpListener::bind(self.listen).await.map_err(|error| format!("--listen {}: {error}", self.listen))?;
         let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
-        health.role("works queues off");
+        health.role("works queues and backfills off");
         let sessions = Sessions::new(options, metrics.clone(), Fence::open())?;
         let urls = Urls { tenant: self.benchling_url.clone(), ..Urls::default() };
-        let shared = Shared::new(client, sessions, &self.namespace, urls, self.benchling_budget, self.database_hosts.clone());
-        let habits = Habits { batch: usize::from(self.batch), report: Duration::from_secs(self.report_seconds), ..Habits::default() };
+        let mut shared = Shared::new(client, sessions, &self.namespace, urls, self.benchling_budget, self.database_hosts.clone());
+        shared.holder = format!("{}-{}", self.replica, shared.holder);
+        let habits = Habits {
+            batch: usize::from(self.batch),
+            report: Duration::from_secs(self.report_seconds),
+            claim: Duration::from_secs(self.backfill_claim_seconds),
+            ..Habits::default()
+        };
         let runner = Runner { shared: Arc::new(shared), namespaces: self.watch_namespaces.clone(), habits, health: health.clone() };
         let stop = logs::terminated()?;
         let serving = tokio::spawn(async move { axum::serve(listener, router(health, metrics, || {})).await });

@@ -81,18 +81,11 @@ impl BenchlingApp {
         rival
     }
 
-    /// Whether the bus can be put on, as far as Kubernetes knows. `PutEvents` takes an event for a bus that is not there and drops it without a
-    /// word (recorded fact P6), so nothing is put before the operator has seen the bus.
+    /// Whether the bus can be put on, as far as Kubernetes knows.
     pub fn takes(&self, view: &View) -> Result<Identity, Halt> {
         let place = self.place(view)?;
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
-        let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?;
-        if bus.status.as_ref().is_none_or(|status| status.common.resources.is_empty()) || bus.metadata.deletion_timestamp.is_some() {
-            return Err(Halt::blocked(
-                Reason::BusNotReady,
-                format!("spec.busRef: EventBus {} is not ready; see its conditions", key_of(&bus)),
-            ));
-        }
+        view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.takes_events("spec.busRef")?;
         if let Some(other) = self.rival(view) {
             return Err(Halt::blocked(
                 Reason::AppTaken,
@@ -133,12 +126,7 @@ impl Managed for BenchlingApp {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?;
         // Admission forbids it; an object may be older than the rule.
-        if bus.spec.event_source_name.is_some() {
-            return Err(Halt::invalid(
-                Reason::InvalidSpec,
-                format!("spec.busRef: EventBus {} is a partner's: only the partner puts events on it. Name another one", key_of(&bus)),
-            ));
-        }
+        bus.is_no_partners("spec.busRef")?;
         let there = bus.place(view)?;
         view.account_for(namespace, Some(&AccountRef { name: there.account.clone(), ..Default::default() }))?;
         Ok(there)

@@ -68,6 +68,26 @@ impl EventBus {
         let sink = view.sink_for(namespace, field, &dead_letter.sink_ref)?;
         reach::dead_letter(field, &sink, place, &place.arn, view).map(Some)
     }
+
+    /// Whether events can be put on it, as far as Kubernetes knows. `PutEvents` takes an event for a bus that is not there and drops it without a
+    /// word (recorded fact P6), so nothing is put before the operator has seen the bus.
+    pub fn takes_events(&self, field: &str) -> Result<(), Halt> {
+        if self.status.as_ref().is_some_and(|status| !status.common.resources.is_empty()) && self.metadata.deletion_timestamp.is_none() {
+            return Ok(());
+        }
+        Err(Halt::blocked(Reason::BusNotReady, format!("{field}: EventBus {} is not ready; see its conditions", key_of(self))))
+    }
+
+    /// Refuses a partner's bus to those who would put events on it.
+    pub fn is_no_partners(&self, field: &str) -> Result<(), Halt> {
+        if self.spec.event_source_name.is_none() {
+            return Ok(());
+        }
+        Err(Halt::invalid(
+            Reason::InvalidSpec,
+            format!("{field}: EventBus {} is a partner's: only the partner puts events on it. Name another one", key_of(self)),
+        ))
+    }
 }
 
 impl Managed for EventBus {

@@ -390,6 +390,11 @@ pub const FEATURES: &[Feature] = &[
         )],
     },
     Feature {
+        name: "backfill",
+        about: "`tributary sync`: `BenchlingBackfill`s, whose events it puts on their buses",
+        statements: &[calls("BackfilledBuses", &["events:PutEvents"], &["arn:{partition}:events:{region}:{account}:event-bus/{prefix}*"])],
+    },
+    Feature {
         name: "keys",
         about: "`kmsKeyId` of a bus: EventBridge asks who sets it for these",
         statements: &[asked_by_aws(

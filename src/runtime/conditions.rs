@@ -19,6 +19,8 @@ pub enum Verdict {
     /// `managementPolicy: Observe` and something to do.
     Drifted(usize),
     Paused,
+    /// A one-shot object has done what it is for, and what that came to.
+    Completed(String),
     /// Being deleted, and not done.
     Deleting(Option<Halt>),
     Halted(Halt),
@@ -60,6 +62,7 @@ fn summary(verdict: &Verdict) -> (bool, Reason, String) {
             format!("managementPolicy is Observe: {steps} AWS writes would be made, see status.plan; set it to Manage to have them made"),
         ),
         Verdict::Paused => (false, Reason::Paused, "the annotation tributary.dev/paused is set; remove it to go on".into()),
+        Verdict::Completed(what) => (true, Reason::BackfillCompleted, what.clone()),
         Verdict::Deleting(None) => (false, Reason::Deleting, "being deleted".into()),
         Verdict::Deleting(Some(halt)) | Verdict::Halted(halt) => (false, halt.reason, halt.message.clone()),
     }
@@ -85,6 +88,7 @@ mod tests {
         };
         let halted = |class| Verdict::Halted(Halt::new(class, Reason::Unavailable, "m"));
         assert_eq!(of(&Verdict::InSync), ["True", "False", "False"]);
+        assert_eq!(of(&Verdict::Completed("m".into())), ["True", "False", "False"]);
         assert_eq!(of(&Verdict::Applying), ["False", "True", "False"]);
         assert_eq!(of(&halted(Class::Blocked)), ["False", "True", "False"]);
         assert_eq!(of(&halted(Class::Transient)), ["False", "True", "False"]);

@@ -60,6 +60,23 @@ pub enum Reason {
     Replaying,
     ReplayFailed,
     ReplayCancelled,
+    /// A backfill waits for the end of its own window.
+    BackfillNotDue,
+    /// A backfill is under way.
+    Backfilling,
+    /// All of a backfill's window is through.
+    BackfillCompleted,
+    /// All of a backfill's window is through but for events that EventBridge does not take.
+    EventsRefused,
+    /// The app lacks what is needed to read Benchling as it.
+    AppNotReady,
+    /// Benchling shows the app nothing of what is asked for.
+    AppNotPermitted,
+    /// Benchling refuses requests as too many.
+    RateLimited,
+    BenchlingUnavailable,
+    /// Benchling does not take the request.
+    BenchlingRefused,
     /// The partner has not made the event source yet.
     SourceNotFound,
     /// No bus took the event source in time, and AWS deleted it.

@@ -56,6 +56,8 @@ pub enum TroubleReason {
     AppNotPermitted,
     RateLimited,
     BenchlingUnavailable,
+    /// Benchling does not take the request, such as for an event type that it does not know.
+    BenchlingRefused,
     DatabaseNotPermitted,
     DatabaseUnavailable,
     DatabaseNotFound,

@@ -125,9 +125,25 @@ impl Reader {
         let (status, body) = self.send(reqwest::Method::GET, &format!("/api/v2/events?{}", query.join("&")), None).await?;
         match status {
             200 => Ok(body),
+            400 | 404 => Err(Trouble::new(
+                TroubleReason::BenchlingRefused,
+                format!(
+                    "List Events of tenant {} answered {status} ({}). Correct the event types; if it speaks of startingAfter, Benchling has forgotten the event where it was to go on: begin anew from the position that was reached",
+                    self.tenant,
+                    said(&body)
+                ),
+            )),
+            403 => Err(Trouble::new(
+                TroubleReason::AppNotPermitted,
+                format!(
+                    "the app may not list events in tenant {} ({}). Add it to an organisation, team or project in Benchling",
+                    self.tenant,
+                    said(&body)
+                ),
+            )),
             other => Err(Trouble::new(
                 TroubleReason::BenchlingUnavailable,
-                format!("List Events of tenant {} answered {other} ({})", self.tenant, said(&body)),
+                format!("List Events of tenant {} answered {other} ({}). It is asked again by itself", self.tenant, said(&body)),
             )),
         }
     }

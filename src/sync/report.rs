@@ -22,7 +22,7 @@ use crate::{
     resources::Guarded,
 };
 
-const MANAGER: &str = "tributary-sync";
+pub(super) const MANAGER: &str = "tributary-sync";
 /// The condition that says whether messages are worked off.
 pub const SYNCING: &str = "Syncing";
 

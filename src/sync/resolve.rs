@@ -35,6 +35,8 @@ pub struct Shared {
     pub budget: u32,
     /// Hosts of databases that may be connected to; `*` stands for any text.
     pub databases: Vec<String>,
+    /// Names this process, and no other that ever was, in claims.
+    pub holder: String,
     readers: Mutex<HashMap<String, Arc<Reader>>>,
 }
 
@@ -44,7 +46,8 @@ const HIDDEN: Duration = Duration::from_mins(1);
 impl Shared {
     pub fn new(client: Client, sessions: Sessions, namespace: &str, urls: Urls, budget: u32, databases: Vec<String>) -> Self {
         let secrets = Secrets::new(client.clone(), namespace);
-        Self { client, sessions, secrets, urls, budget, databases, readers: Mutex::default() }
+        let holder = format!("{:016x}", fastrand::u64(..));
+        Self { client, sessions, secrets, urls, budget, databases, holder, readers: Mutex::default() }
     }
 
     pub async fn resolve(&self, sink: &EventSink) -> Result<(Job, Address), Trouble> {
@@ -56,14 +59,15 @@ impl Shared {
         let halted = |halt: Halt| queue_trouble(&halt);
         let keys = self.secrets.keys_of(&account).await.map_err(halted)?;
         let session = self.sessions.open(&account, &identity.region, keys).await.map_err(halted)?;
-        let (tenant, app) = self.app(&namespace, spec).await?;
+        let app = self.app(&namespace, "spec.postgres", &spec.app_ref.name).await?;
+        let (tenant, client) = self.client_of(&app, "spec.postgres", spec.tenant.as_ref()).await?;
         let address = self.address(&namespace, spec).await?;
         let visible = spec.queue.visibility_timeout_seconds.and_then(|seconds| u64::try_from(seconds).ok());
         let job = Job {
             key: key_of(sink),
             scope: scope(spec, &tenant),
             table: table(spec),
-            reader: self.reader(&tenant, app).await?,
+            reader: self.reader(&tenant, client).await?,
             queue: session.queue_to_read(queue).await.map_err(halted)?,
             dead_letter: session.queue_to_read(&dead_letter_name(queue)).await.map_err(halted)?,
             session,
@@ -84,40 +88,42 @@ impl Shared {
         Err(not_ready(&format!("AwsAccount {name} does not let namespace {namespace} use it any more")))
     }
 
-    /// Tenant and client of the app. All that is needed of a `BenchlingApp` is read here.
-    async fn app(&self, namespace: &str, spec: &PostgresSink) -> Result<(String, (AppClient, String)), Trouble> {
-        let name = &spec.app_ref.name;
+    /// The app that an object of the namespace names at `field`.
+    pub(super) async fn app(&self, namespace: &str, field: &str, name: &str) -> Result<BenchlingApp, Trouble> {
         let missing = |what: String| Trouble::new(TroubleReason::AppNotFound, what);
         let found = Api::<Guarded<BenchlingApp>>::namespaced(self.client.clone(), namespace).get_opt(name).await;
         let found = found.map_err(|error| missing(format!("BenchlingApp {namespace}/{name}: {error}")))?;
         let app = found.ok_or_else(|| {
-            missing(format!("spec.postgres.appRef: there is no BenchlingApp {namespace}/{name}. Create it, or correct the reference"))
+            missing(format!("{field}.appRef: there is no BenchlingApp {namespace}/{name}. Create it, or correct the reference"))
         })?;
-        let app = app.0.map_err(|error| missing(format!("BenchlingApp {namespace}/{name} cannot be read: {error}")))?.spec;
-        let tenants: Vec<&str> = app.tenants.iter().map(String::as_str).collect();
-        let tenant = match (&spec.tenant, tenants.as_slice()) {
-            (Some(tenant), all) if all.contains(&tenant.as_str()) => tenant.clone(),
-            (None, [only]) => (*only).to_owned(),
+        app.0.map_err(|error| missing(format!("BenchlingApp {namespace}/{name} cannot be read: {error}")))
+    }
+
+    /// Tenant and client of the app, for an object of its namespace.
+    pub(super) async fn client_of(
+        &self,
+        app: &BenchlingApp,
+        field: &str,
+        tenant: Option<&String>,
+    ) -> Result<(String, (AppClient, String)), Trouble> {
+        let (key, namespace) = (key_of(app), app.metadata.namespace.as_deref().unwrap_or_default());
+        let not_ready = |what: String| Trouble::new(TroubleReason::AppNotReady, what);
+        let tenant = match (tenant, app.spec.tenants.as_slice()) {
+            (Some(tenant), all) if all.contains(tenant) => tenant.clone(),
+            (None, [only]) => only.clone(),
             (Some(tenant), _) => {
-                return Err(Trouble::new(
-                    TroubleReason::AppNotReady,
-                    format!(
-                        "spec.postgres.tenant: {tenant} is none of the tenants of BenchlingApp {namespace}/{name}. Correct one or the other"
-                    ),
-                ));
+                return Err(not_ready(format!(
+                    "{field}.tenant: {tenant} is none of the tenants of BenchlingApp {key}. Correct one or the other"
+                )));
             }
             (None, _) => {
-                return Err(Trouble::new(
-                    TroubleReason::AppNotReady,
-                    format!("BenchlingApp {namespace}/{name} has several tenants: say in spec.postgres.tenant which one is synced"),
-                ));
+                return Err(not_ready(format!("BenchlingApp {key} has several tenants: say in {field}.tenant which one is meant")));
             }
         };
-        let credentials = app.credentials.as_ref().ok_or_else(|| {
-            Trouble::new(
-                TroubleReason::AppNotReady,
-                format!("BenchlingApp {namespace}/{name} has no spec.credentials, and entities are read as the app. Name the Secret of its client there"),
-            )
+        let credentials = app.spec.credentials.as_ref().ok_or_else(|| {
+            not_ready(format!(
+                "BenchlingApp {key} has no spec.credentials, and Benchling is read as the app. Name the Secret of its client there"
+            ))
         })?;
         let secret = &credentials.secret_ref.name;
         let client = AppClient::of_secret(&self.secret(namespace, secret).await?);
@@ -126,7 +132,7 @@ impl Shared {
         Ok((tenant, client))
     }
 
-    async fn reader(&self, tenant: &str, (client, version): (AppClient, String)) -> Result<Arc<Reader>, Trouble> {
+    pub(super) async fn reader(&self, tenant: &str, (client, version): (AppClient, String)) -> Result<Arc<Reader>, Trouble> {
         let key = format!("{tenant}/{}/{version}", client.id);
         let mut readers = self.readers.lock().await;
         if let Some(reader) = readers.get(&key) {
@@ -180,7 +186,7 @@ impl Shared {
         let trouble = |what: String| Trouble::new(TroubleReason::SecretNotFound, what);
         if self.secrets.is_own(namespace) {
             return Err(trouble(format!(
-                "Secret {namespace}/{name} is of the operator's own namespace, of which nothing is sent anywhere. Make the sink and its Secrets in another namespace"
+                "Secret {namespace}/{name} is of the operator's own namespace, of which nothing is sent anywhere. Make the object and its Secrets in another namespace"
             )));
         }
         match Api::<Secret>::namespaced(self.client.clone(), namespace).get_opt(name).await {

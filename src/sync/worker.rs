@@ -28,11 +28,19 @@ pub struct Habits {
     pub report: Duration,
     /// The longest wait after trouble.
     pub backoff: Duration,
+    /// How long a backfill is another replica's after that one was last heard of.
+    pub claim: Duration,
 }
 
 impl Default for Habits {
     fn default() -> Self {
-        Self { batch: 100, wait: Duration::from_secs(5), report: Duration::from_secs(5), backoff: Duration::from_secs(30) }
+        Self {
+            batch: 100,
+            wait: Duration::from_secs(5),
+            report: Duration::from_secs(5),
+            backoff: Duration::from_secs(30),
+            claim: Duration::from_secs(30),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     harness::{seed, whole},
     postgres::Postgres,
-    stage::{Stage, Worker},
+    stage::Stage,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,7 +28,7 @@ async fn every_newest_version_is_in_the_table_exactly_once() {
     let (first, second) = order.split_at(events / 2);
     let details = |part: &[usize]| part.iter().map(|n| stage.thin(&id(*n))).collect::<Vec<_>>();
     stage.put_all(&details(first)).await;
-    let mut workers = vec![Worker::start(&stage, &[]), Worker::start(&stage, &[])];
+    let mut workers = vec![stage.worker(), stage.worker()];
     // A newer version of all, told by the second half only.
     stage.benchling.entities("custom-entities", (0..entities).map(|n| version(n, 2)).collect()).await;
     stage.put_all(&details(second)).await;
@@ -43,7 +43,7 @@ async fn every_newest_version_is_in_the_table_exactly_once() {
             stage.postgres.tell("kill").await;
             stage.postgres.tell("start").await;
         }
-        workers.push(Worker::start(&stage, &[]));
+        workers.push(stage.worker());
     }
     let db = stage.postgres.connect(&stage.database).await;
     let deadline = Duration::from_secs(if whole() { 900 } else { 120 });

@@ -25,8 +25,24 @@ pub struct Benchling {
 }
 
 impl Benchling {
+    /// The world's own tenant.
+    pub fn of(world: &World) -> Self {
+        let tenant = format!("t{}", world.aws.account);
+        Self { url: Bed::get().benchling.clone(), tenant, http: reqwest::Client::new() }
+    }
+
     pub async fn control(&self, control: &str, mut wish: Value) -> Value {
         wish["tenant"] = json!(self.tenant);
+        self.ask(control, &wish).await
+    }
+
+    /// A fault of a path of the tenant's API.
+    pub async fn fault(&self, path: &str, mut wish: Value) {
+        wish["path"] = json!(format!("^/{}{path}", self.tenant));
+        self.ask("faults", &wish).await;
+    }
+
+    async fn ask(&self, control: &str, wish: &Value) -> Value {
         let answer = self.http.post(format!("{}/_emu/{control}", self.url)).body(wish.to_string()).send().await.unwrap();
         let (status, text) = (answer.status(), answer.text().await.unwrap());
         assert!(status.is_success(), "{control} {wish}: {text}");
@@ -68,10 +84,7 @@ impl Stage {
 
     pub async fn on(postgres: Postgres, name: &str, more: Value) -> Self {
         let world = World::start(name).await;
-        let url = std::fs::read_to_string(std::env::var("TRIBUTARY_BED").unwrap()).unwrap();
-        let bed: Value = serde_json::from_str(&url).unwrap();
-        let tenant = format!("t{}", world.aws.account);
-        let benchling = Benchling { url: bed["benchling"].as_str().unwrap().into(), tenant, http: reqwest::Client::new() };
+        let benchling = Benchling::of(&world);
         let app = benchling.control("apps", json!({})).await;
         let database = world.namespace.replace('-', "_");
         let db = postgres.make_database(&database).await;
@@ -233,7 +246,7 @@ impl Stage {
     }
 
     pub fn worker(&self) -> Worker {
-        Worker::start(self, &[])
+        Worker::start(&self.world, &self.benchling, &[])
     }
 }
 
@@ -244,7 +257,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn start(stage: &Stage, flags: &[&str]) -> Self {
+    pub fn start(world: &World, benchling: &Benchling, flags: &[&str]) -> Self {
         use std::sync::atomic::{AtomicUsize, Ordering};
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -253,18 +266,8 @@ impl Worker {
         fs::write(files.join("kubeconfig"), Bed::get().sync_kubeconfig().to_string()).unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
-            .args([
-                "sync",
-                "--listen",
-                &address,
-                "--watch-namespaces",
-                &stage.world.namespace,
-                "--report-seconds",
-                "1",
-                "--log-format",
-                "text",
-            ])
-            .args(["--benchling-url", &format!("{}/{{tenant}}", stage.benchling.url)])
+            .args(["sync", "--listen", &address, "--watch-namespaces", &world.namespace, "--report-seconds", "1", "--log-format", "text"])
+            .args(["--benchling-url", &format!("{}/{{tenant}}", benchling.url)])
             .args(flags)
             .env("KUBECONFIG", files.join("kubeconfig"))
             .env("TRIBUTARY_LOG", "info,tributary=debug")
@@ -279,6 +282,11 @@ impl Worker {
         fs::read_to_string(self.files.join("log")).unwrap()
     }
 
+    /// Such as STOP and CONT.
+    pub fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status().unwrap().success());
+    }
+
     /// As a crash does.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
@@ -287,7 +295,7 @@ impl Worker {
 
     /// As a rollout does.
     pub async fn stop(mut self) {
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        self.signal("TERM");
         let child = std::sync::Mutex::new(&mut self.child);
         let status = until("the worker ended", || async { child.lock().unwrap().try_wait().unwrap() }).await;
         assert!(status.success());

@@ -9,15 +9,17 @@ use std::{
     },
 };
 
-use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
-use super::{
-    checkpoint::Checkpoint,
-    run::{Ended, Watcher},
-    window::Counts,
+use super::file;
+use crate::{
+    backfill::{
+        checkpoint::Checkpoint,
+        run::{Ended, Watcher},
+        window::Counts,
+    },
+    cli::put_events::report::Progress,
 };
-use crate::cli::put_events::report::Progress;
 
 /// Keeps the checkpoint, and shows progress.
 pub struct Eyes {
@@ -37,24 +39,22 @@ impl Eyes {
 }
 
 impl Watcher for Eyes {
-    fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), String> {
-        self.file.as_ref().map_or(Ok(()), |file| checkpoint.save(file))
-    }
-
-    fn at(&mut self, counts: &Counts, position: Option<Timestamp>) {
+    async fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), String> {
+        let (counts, position) = (&checkpoint.counts, checkpoint.position);
         self.progress.at(|| {
             let at = position.map(|at| format!(", at {at}")).unwrap_or_default();
             format!("{} listed, {} sent{at}", counts.listed, counts.sent)
         });
+        self.file.as_ref().map_or(Ok(()), |path| file::save(checkpoint, path))
     }
 
-    fn interrupted(&mut self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    async fn go_on(&mut self, _: usize) -> bool {
+        !self.stop.load(Ordering::Relaxed)
     }
 }
 
 pub fn text(out: &mut impl Write, checkpoint: &Checkpoint, ended: &Ended, dry: bool) -> io::Result<()> {
-    let Counts { listed, sent, already_seen, after_the_window, unreadable, by_type } = &checkpoint.counts;
+    let Counts { listed, sent, already_seen, after_the_window, unreadable, by_type, .. } = &checkpoint.counts;
     let width = by_type.keys().map(String::len).max().unwrap_or(0).max(4);
     if !by_type.is_empty() {
         writeln!(out, "{:width$}  EVENTS", "TYPE")?;

@@ -56,7 +56,7 @@ def listed(request, tenant):
     except ValueError as wrong:
         return error(400, str(wrong))
     types = [text for text in query.get("eventTypes", "").split(",") if text]
-    fits = [event for event in every[start:] if (since is None or _time(event["createdAt"]) >= since) and (not types or event["eventType"] in types)]
+    fits = [event for event in every[start:] if (since is None or _time(event["createdAt"]) >= since) and (not types or event.get("eventType") in types)]
     more = len(fits) > size or query.get("poll") == "true"
     page = fits[:size]
     return {"events": page, "nextToken": f"next_{page[-1]['id']}" if more and page else ""}

@@ -2,15 +2,21 @@
 
 use std::{collections::VecDeque, future::Future, time::Duration};
 
-use crate::aws::{Answer, AwsError, Entry, Publisher, may_pass};
+use crate::aws::{Answer, AwsError, Entry, Publisher, Session, may_pass};
 
 /// The one call that is needed here; tests have their own.
 pub trait Put {
-    fn put(&self, entries: &[&Entry]) -> impl Future<Output = Result<Vec<Answer>, AwsError>>;
+    fn put(&self, entries: &[&Entry]) -> impl Future<Output = Result<Vec<Answer>, AwsError>> + Send;
 }
 
 impl Put for Publisher {
-    fn put(&self, entries: &[&Entry]) -> impl Future<Output = Result<Vec<Answer>, AwsError>> {
+    fn put(&self, entries: &[&Entry]) -> impl Future<Output = Result<Vec<Answer>, AwsError>> + Send {
+        self.put(entries)
+    }
+}
+
+impl Put for Session {
+    fn put(&self, entries: &[&Entry]) -> impl Future<Output = Result<Vec<Answer>, AwsError>> + Send {
         self.put(entries)
     }
 }

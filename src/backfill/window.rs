@@ -3,7 +3,7 @@
 //! Benchling lists events in the order in which it processed them, so `createdAt` may run backwards a little; it keeps them for two weeks, knows
 //! no end of a window, and lists some twice where windows overlap (List Events of Benchling's v2 API).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
@@ -28,14 +28,31 @@ pub struct Counts {
     pub after_the_window: u64,
     /// Without an id or a type: nothing that could be sent.
     pub unreadable: u64,
+    /// Those that AWS will never take, and that were passed over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u64,
     /// Of those sent, by type.
     pub by_type: BTreeMap<String, u64>,
 }
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Types that are counted one by one. Benchling has about a hundred; more are no types of its, and what is kept must not grow with them.
+const MOST_TYPES: usize = 200;
+/// Ids of listed events that are remembered: what is listed twice is so within a short time, and two weeks of a large tenant's are millions.
+const MOST_REMEMBERED: usize = 100_000;
+/// What all further types are counted as.
+pub const OTHER_TYPES: &str = "(other)";
 
 #[derive(Debug, Default)]
 pub struct Sift {
     until: Option<Timestamp>,
     seen: HashSet<String>,
+    /// Those of `seen` that this run listed, the oldest first.
+    listed: VecDeque<String>,
     /// Sent by this very run before it was interrupted, and counted then.
     sent_before: HashSet<String>,
     pub counts: Counts,
@@ -52,7 +69,7 @@ pub struct Sifted {
 
 impl Sift {
     pub fn new(until: Timestamp, seen: HashSet<String>, sent_before: &[String], counts: Counts) -> Self {
-        Self { until: Some(until), seen, sent_before: sent_before.iter().cloned().collect(), counts }
+        Self { until: Some(until), seen, listed: VecDeque::new(), sent_before: sent_before.iter().cloned().collect(), counts }
     }
 
     pub fn page(&mut self, page: Vec<Value>) -> Sifted {
@@ -76,6 +93,7 @@ impl Sift {
             if self.sent_before.contains(&id) {
                 self.seen.insert(id);
             } else if self.seen.insert(id.clone()) {
+                self.remember(id.clone());
                 sifted.events.push(Event { id, type_, created_at, detail });
             } else {
                 self.counts.already_seen += 1;
@@ -84,9 +102,24 @@ impl Sift {
         sifted
     }
 
+    fn remember(&mut self, id: String) {
+        self.listed.push_back(id);
+        if self.listed.len() > MOST_REMEMBERED
+            && let Some(oldest) = self.listed.pop_front()
+        {
+            self.seen.remove(&oldest);
+        }
+    }
+
     pub fn sent(&mut self, event: &Event) {
         self.counts.sent += 1;
-        *self.counts.by_type.entry(event.type_.clone()).or_default() += 1;
+        let known = self.counts.by_type.len() < MOST_TYPES || self.counts.by_type.contains_key(&event.type_);
+        let type_ = if known { event.type_.as_str() } else { OTHER_TYPES };
+        *self.counts.by_type.entry(type_.to_owned()).or_default() += 1;
+    }
+
+    pub fn refused(&mut self) {
+        self.counts.refused += 1;
     }
 }
 
@@ -127,6 +160,26 @@ mod tests {
         let page =
             sift.page(vec![event("a", "2026-11-01T00:00:00Z"), event("b", "2026-11-01T00:00:00Z"), event("b", "2026-11-01T00:00:00Z")]);
         assert_eq!((ids(&page), sift.counts.already_seen), (vec!["b"], 2));
+    }
+
+    #[test]
+    fn types_without_end_are_counted_together() {
+        let mut sift = sift(&[]);
+        for n in 0..MOST_TYPES + 7 {
+            sift.sent(&Event { id: "e".into(), type_: format!("t{n}"), created_at: None, detail: json!({}) });
+        }
+        assert_eq!((sift.counts.by_type.len(), sift.counts.by_type[OTHER_TYPES]), (MOST_TYPES + 1, 7));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_the_user_names_is_kept() {
+        let mut sift = sift(&["a"]);
+        let at = "2026-11-01T00:00:00Z";
+        for n in 0..=MOST_REMEMBERED {
+            sift.page(vec![event(&format!("e{n}"), at)]);
+        }
+        assert_eq!(sift.seen.len(), MOST_REMEMBERED + 1);
+        assert_eq!(ids(&sift.page(vec![event("a", at), event("e1", at), event("e0", at)])), ["e0"]);
     }
 
     #[test]

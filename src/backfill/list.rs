@@ -3,10 +3,13 @@
 use serde_json::Value;
 
 use super::run::{List, Page, Query};
-use crate::sync::reader::Reader;
+use crate::sync::{
+    poison::{Trouble, TroubleReason},
+    reader::Reader,
+};
 
 impl List for Reader {
-    async fn page(&self, query: &Query) -> Result<Page, String> {
+    async fn page(&self, query: &Query) -> Result<Page, Trouble> {
         let from = query.from.to_string();
         let types = query.event_types.join(",");
         let mut parameters = vec![("pageSize", "100"), ("createdAt.gte", from.as_str())];
@@ -15,9 +18,10 @@ impl List for Reader {
         }
         parameters.extend(query.starting_after.as_deref().map(|id| ("startingAfter", id)));
         parameters.extend(query.next_token.as_deref().map(|token| ("nextToken", token)));
-        let mut body = self.list_events(&parameters).await.map_err(|trouble| trouble.message)?;
+        let mut body = self.list_events(&parameters).await?;
         let Some(Value::Array(events)) = body.get_mut("events").map(Value::take) else {
-            return Err("the answer to List Events has no list of events. Check that the tenant's name is right".into());
+            let message = "the answer to List Events has no list of events. Check that the tenant's name is right";
+            return Err(Trouble::new(TroubleReason::BenchlingUnavailable, message));
         };
         let next_token = body.get("nextToken").and_then(Value::as_str).filter(|token| !token.is_empty()).map(str::to_owned);
         Ok(Page { events, next_token })

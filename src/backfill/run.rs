@@ -4,7 +4,7 @@
 use std::{collections::HashSet, future::Future};
 
 use k8s_openapi::jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     checkpoint::{Checkpoint, Run},
@@ -12,10 +12,11 @@ use super::{
 };
 use crate::{
     aws::{Entry, MOST_ENTRIES},
-    cli::put_events::{
+    publish::{
         batch,
         send::{Put, send},
     },
+    sync::poison::Trouble,
 };
 
 /// What one request for a page asks.
@@ -35,7 +36,7 @@ pub struct Page {
 
 /// Benchling's list of events; tests have their own.
 pub trait List {
-    fn page(&self, query: &Query) -> impl Future<Output = Result<Page, String>>;
+    fn page(&self, query: &Query) -> impl Future<Output = Result<Page, Trouble>> + Send;
 }
 
 /// An event that AWS did not take: its id, AWS's code and message.
@@ -50,22 +51,39 @@ pub enum Ended {
     Refused(Vec<Refused>),
 }
 
-/// Told now and then.
+/// What it broke off at. Whoever begins again with the checkpoint goes on there.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    #[error("{}", .0.message)]
+    List(Trouble),
+    /// The checkpoint could not be kept.
+    #[error("{0}")]
+    Checkpoint(String),
+}
+
+/// Keeps the checkpoint, and says whether to go on.
 pub trait Watcher {
-    /// Kept after each page and each call that went through. Not in a dry run.
-    fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), String>;
-    fn at(&mut self, counts: &Counts, position: Option<Timestamp>);
-    fn interrupted(&mut self) -> bool;
+    /// After each page and each call that went through. Of a dry run too: what is kept then is only how far the counting came.
+    fn save(&mut self, checkpoint: &Checkpoint) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// Asked before each call, of so many events, and after each page, with none. It may wait; `false` ends the run here.
+    fn go_on(&mut self, events: usize) -> impl Future<Output = bool> + Send;
+
+    /// Whether the run goes on without this event, which AWS does not take.
+    fn passes_over(&mut self, _: &Refused) -> bool {
+        false
+    }
 }
 
 /// Without `put` it is a dry run.
+#[allow(clippy::implicit_hasher)] // Nobody has another.
 pub async fn run(
     list: &impl List,
     put: Option<&impl Put>,
     seen: HashSet<String>,
     checkpoint: &mut Checkpoint,
     watcher: &mut impl Watcher,
-) -> Result<Ended, String> {
+) -> Result<Ended, Broken> {
     if checkpoint.complete {
         return Ok(Ended::Complete);
     }
@@ -74,7 +92,7 @@ pub async fn run(
     let starting_after = checkpoint.starting_after.clone();
     let mut query = Query { from: run.from, event_types: run.event_types.clone(), starting_after, next_token: None };
     loop {
-        let page = list.page(&query).await?;
+        let page = list.page(&query).await.map_err(Broken::List)?;
         let sifted = sift.page(page.events);
         let position = sifted.events.iter().filter_map(|event| event.created_at).max();
         if let Some(put) = put {
@@ -87,15 +105,13 @@ pub async fn run(
         checkpoint.counts = sift.counts.clone();
         checkpoint.starting_after = sifted.last.or(checkpoint.starting_after.take());
         checkpoint.sent_beyond.clear();
+        checkpoint.position = position.or(checkpoint.position);
         checkpoint.complete = sifted.over || page.next_token.is_none();
-        if put.is_some() {
-            watcher.save(checkpoint)?;
-        }
-        watcher.at(&sift.counts, position);
+        watcher.save(checkpoint).await.map_err(Broken::Checkpoint)?;
         if checkpoint.complete {
             return Ok(Ended::Complete);
         }
-        if watcher.interrupted() {
+        if !watcher.go_on(0).await {
             return Ok(Ended::Interrupted);
         }
         query.next_token = page.next_token;
@@ -110,28 +126,39 @@ async fn send_all(
     sift: &mut Sift,
     checkpoint: &mut Checkpoint,
     watcher: &mut impl Watcher,
-) -> Result<Option<Ended>, String> {
+) -> Result<Option<Ended>, Broken> {
     let entries: Vec<Entry> = events.iter().map(|event| entry(run, event)).collect();
     let sized: Vec<_> = entries.iter().enumerate().map(|(index, entry)| (index, entry.size())).collect();
     let before = checkpoint.counts.clone();
     for call in batch::batches(&sized, MOST_ENTRIES) {
-        if watcher.interrupted() {
+        if !watcher.go_on(call.len()).await {
             return Ok(Some(Ended::Interrupted));
         }
         let these: Vec<&Entry> = call.iter().map(|index| &entries[*index]).collect();
-        let mut refused = Vec::new();
+        let (mut refused, before_it) = (Vec::new(), checkpoint.sent_beyond.len());
         for (index, answer) in call.iter().zip(send(put, &these).await) {
             match answer {
                 Ok(_) => {
                     checkpoint.sent_beyond.push(events[*index].id.clone());
                     sift.sent(&events[*index]);
                 }
-                Err((code, message)) => refused.push((events[*index].id.clone(), code, message)),
+                Err((code, message)) => {
+                    let this = (events[*index].id.clone(), code, message);
+                    if watcher.passes_over(&this) {
+                        checkpoint.sent_beyond.push(this.0);
+                        sift.refused();
+                    } else {
+                        refused.push(this);
+                    }
+                }
             }
         }
-        // The page is listed again when the run goes on: what of it was counted as listed is counted then.
-        checkpoint.counts = Counts { sent: sift.counts.sent, by_type: sift.counts.by_type.clone(), ..before.clone() };
-        watcher.save(checkpoint)?;
+        if checkpoint.sent_beyond.len() > before_it {
+            // The page is listed again when the run goes on: what of it was counted as listed is counted then.
+            let Counts { sent, refused: passed, by_type, .. } = sift.counts.clone();
+            checkpoint.counts = Counts { sent, refused: passed, by_type, ..before.clone() };
+            watcher.save(checkpoint).await.map_err(Broken::Checkpoint)?;
+        }
         if !refused.is_empty() {
             return Ok(Some(Ended::Refused(refused)));
         }
@@ -141,11 +168,17 @@ async fn send_all(
 
 /// The event as it would have come from Benchling, but for its source, which AWS keeps for partners.
 fn entry(run: &Run, event: &Event) -> Entry {
+    let mut detail = event.detail.clone();
+    if let (Some(object), Some(fields)) = (&run.object, detail.as_object_mut()) {
+        // Beside what Benchling says, never in its place.
+        fields.entry("tenant").or_insert_with(|| json!(run.tenant));
+        fields.entry("backfill").or_insert_with(|| json!({"name": object}));
+    }
     Entry {
         bus: run.bus.clone(),
         source: run.source.clone(),
         detail_type: event.type_.clone(),
-        detail: event.detail.to_string(),
+        detail: detail.to_string(),
         time: event.created_at,
         resources: vec![],
         trace_header: None,
@@ -155,8 +188,6 @@ fn entry(run: &Run, event: &Event) -> Entry {
 #[cfg(test)]
 mod tests {
     use std::{collections::BTreeMap, sync::Mutex};
-
-    use serde_json::json;
 
     use super::*;
     use crate::aws::{Answer, AwsError};
@@ -180,7 +211,7 @@ mod tests {
     }
 
     impl List for Fake {
-        async fn page(&self, query: &Query) -> Result<Page, String> {
+        async fn page(&self, query: &Query) -> Result<Page, Trouble> {
             self.queries.lock().unwrap().push(query.clone());
             let after = query.next_token.as_ref().or(query.starting_after.as_ref());
             let start = after.map_or(0, |id| self.events.iter().position(|event| event["id"] == id.as_str()).unwrap() + 1);
@@ -212,24 +243,28 @@ mod tests {
         saved: Option<Checkpoint>,
         /// Interrupted at the n-th question.
         patience: Option<usize>,
+        /// Goes on without what is refused.
+        lenient: bool,
     }
 
     impl Watcher for Eyes {
-        fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), String> {
+        async fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), String> {
             self.saved = Some(checkpoint.clone());
             Ok(())
         }
-        fn at(&mut self, _: &Counts, _: Option<Timestamp>) {}
-        fn interrupted(&mut self) -> bool {
-            let Some(left) = &mut self.patience else { return false };
+        async fn go_on(&mut self, _: usize) -> bool {
+            let Some(left) = &mut self.patience else { return true };
             *left = left.saturating_sub(1);
-            *left == 0
+            *left > 0
+        }
+        fn passes_over(&mut self, _: &Refused) -> bool {
+            self.lenient
         }
     }
 
     fn checkpoint() -> Checkpoint {
         let [from, until] = ["2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"].map(|at| at.parse().unwrap());
-        Checkpoint::new(Run { tenant: "acme".into(), bus: "b".into(), source: "s".into(), from, until, event_types: vec![] })
+        Checkpoint::new(Run { tenant: "acme".into(), bus: "b".into(), source: "s".into(), from, until, event_types: vec![], object: None })
     }
 
     #[tokio::test(start_paused = true)]
@@ -266,12 +301,45 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_dry_run_sends_and_saves_nothing_and_counts_the_same() {
+    async fn a_call_of_which_nothing_was_taken_is_no_progress() {
+        let fake = Fake::new(&["a"], 2);
+        fake.refuses.lock().unwrap().push("a".into());
+        let (mut checkpoint, mut eyes) = (checkpoint(), Eyes::default());
+        let ended = run(&fake, Some(&fake), HashSet::new(), &mut checkpoint, &mut eyes).await.unwrap();
+        assert!(matches!(ended, Ended::Refused(_)) && eyes.saved.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_passed_over_holds_up_nothing_and_is_counted_once() {
+        let fake = Fake::new(&["a", "b", "c", "d"], 3);
+        fake.refuses.lock().unwrap().push("b".into());
+        // Killed after the call in which it was refused.
+        let (mut first, mut eyes) = (checkpoint(), Eyes { patience: Some(2), lenient: true, ..Eyes::default() });
+        run(&fake, Some(&fake), HashSet::new(), &mut first, &mut eyes).await.unwrap();
+        let mut next = eyes.saved.take().unwrap();
+        let mut rest = Eyes { lenient: true, ..Eyes::default() };
+        assert_eq!(run(&fake, Some(&fake), HashSet::new(), &mut next, &mut rest).await.unwrap(), Ended::Complete);
+        assert_eq!(*fake.put.lock().unwrap(), ["a", "c", "d"]);
+        assert_eq!((next.counts.sent, next.counts.refused, next.counts.listed), (3, 1, 4));
+    }
+
+    #[test]
+    fn an_objects_events_say_whose_they_are_and_hide_nothing() {
+        let event = |detail: Value| Event { id: "e".into(), type_: "t".into(), created_at: None, detail };
+        let run = Run { object: Some("n/o".into()), ..checkpoint().run };
+        let detail = |detail: Value| serde_json::from_str::<Value>(&entry(&run, &event(detail)).detail).unwrap();
+        assert_eq!(detail(json!({"id": "e"})), json!({"id": "e", "tenant": "acme", "backfill": {"name": "n/o"}}));
+        assert_eq!(detail(json!({"tenant": 1, "backfill": 2})), json!({"tenant": 1, "backfill": 2}));
+        assert_eq!(entry(&checkpoint().run, &event(json!({}))).detail, "{}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dry_run_sends_nothing_and_counts_the_same() {
         let fake = Fake::new(&["a", "b", "c"], 2);
         let (mut dry, mut eyes) = (checkpoint(), Eyes::default());
         let seen = HashSet::from(["b".to_owned()]);
         assert_eq!(run(&fake, None::<&Fake>, seen, &mut dry, &mut eyes).await.unwrap(), Ended::Complete);
-        assert!(fake.put.lock().unwrap().is_empty() && eyes.saved.is_none());
+        assert!(fake.put.lock().unwrap().is_empty());
         assert_eq!((dry.counts.sent, dry.counts.already_seen, dry.counts.listed), (2, 1, 3));
     }
 }
