@@ -19,5 +19,5 @@ pub mod reconcile;
 pub mod secrets;
 pub mod status;
 mod term;
-mod user_secrets;
+pub mod user_secrets;
 pub mod watch;

@@ -21,6 +21,13 @@ const LONGEST: usize = 512;
 /// Not tokens of ServiceAccounts, not what Helm keeps, not keys of nodes: what a person or a secret store wrote for a purpose like this.
 const TYPES: [&str; 2] = ["Opaque", "kubernetes.io/basic-auth"];
 
+/// Why nothing of it is sent anywhere, if that is so.
+pub fn kept_back(secret: &Secret) -> Option<String> {
+    let type_ = secret.type_.as_deref().unwrap_or("Opaque");
+    (!TYPES.contains(&type_))
+        .then(|| format!("is of type {type_}; only {} are sent anywhere. Copy the value into one", TYPES.join(" and ")))
+}
+
 impl Secrets {
     /// Tells one content of the Secrets from the next, and nothing of the content: uid and resourceVersion of each.
     pub async fn version_of(&self, refs: &SecretRefs) -> Result<String, Halt> {
@@ -100,11 +107,8 @@ impl Place<'_> {
     }
 
     fn value(&self, secret: &Secret, key: &str) -> Result<SecretString, Halt> {
-        let type_ = secret.type_.as_deref().unwrap_or("Opaque");
-        if !TYPES.contains(&type_) {
-            return Err(
-                self.unusable(&format!("is of type {type_}; only {} are sent anywhere. Copy the value into one", TYPES.join(" and ")))
-            );
+        if let Some(why) = kept_back(secret) {
+            return Err(self.unusable(&why));
         }
         let bytes = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| self.missing(&format!("has no key {key}")))?;
         let text = std::str::from_utf8(&bytes.0).map_err(|_| self.unusable(&format!("key {key} is no UTF-8 text. Correct it")))?;

@@ -51,6 +51,8 @@ pub enum TroubleReason {
     AppNotFound,
     AppNotReady,
     SecretNotFound,
+    /// The Secret is of a type that is not sent anywhere.
+    SecretUnusable,
     CredentialsRejected,
     TenantNotFound,
     AppNotPermitted,

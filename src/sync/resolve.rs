@@ -21,7 +21,7 @@ use crate::{
     aws::Sessions,
     benchling_api::{AppClient, Urls},
     resources::{Guarded, key_of, matches, names},
-    runtime::{halt::Halt, secrets::Secrets},
+    runtime::{halt::Halt, secrets::Secrets, user_secrets},
     sinks::sqs::dead_letter_name,
 };
 
@@ -126,7 +126,7 @@ impl Shared {
             ))
         })?;
         let secret = &credentials.secret_ref.name;
-        let client = AppClient::of_secret(&self.secret(namespace, secret).await?);
+        let client = AppClient::of_secret(&self.secret_to_send(namespace, secret).await?);
         let client =
             client.map_err(|what| Trouble::new(TroubleReason::SecretNotFound, format!("Secret {namespace}/{secret} {what}. Add it")))?;
         Ok((tenant, client))
@@ -156,12 +156,15 @@ impl Shared {
                 ),
             ));
         }
-        let password = self.value(namespace, &database.password_secret_ref, "password").await?;
+        let password = &database.password_secret_ref;
+        let key = password.key.as_deref().unwrap_or("password");
+        let secret = self.secret_to_send(namespace, &password.name).await?;
+        let password = text_of(&secret, key).ok_or_else(|| lacks(namespace, &password.name, key))?;
         let tls = match database.tls.mode {
             PostgresTlsMode::Disable => None,
             PostgresTlsMode::VerifyFull => Some(Trust {
                 ca: match &database.tls.ca_secret_ref {
-                    Some(reference) => Some(self.value(namespace, reference, "ca.crt").await?),
+                    Some(reference) => Some(self.certificates(namespace, reference).await?),
                     None => None,
                 },
             }),
@@ -176,10 +179,19 @@ impl Shared {
         })
     }
 
-    async fn value(&self, namespace: &str, reference: &PostgresSecretRef, default: &str) -> Result<String, Trouble> {
-        let key = reference.key.as_deref().unwrap_or(default);
+    /// They are sent to nobody, so the Secret's type does not matter.
+    async fn certificates(&self, namespace: &str, reference: &PostgresSecretRef) -> Result<String, Trouble> {
+        let key = reference.key.as_deref().unwrap_or("ca.crt");
         let secret = self.secret(namespace, &reference.name).await?;
         text_of(&secret, key).ok_or_else(|| lacks(namespace, &reference.name, key))
+    }
+
+    async fn secret_to_send(&self, namespace: &str, name: &str) -> Result<Secret, Trouble> {
+        let secret = self.secret(namespace, name).await?;
+        match user_secrets::kept_back(&secret) {
+            None => Ok(secret),
+            Some(why) => Err(Trouble::new(TroubleReason::SecretUnusable, format!("Secret {namespace}/{name} {why}"))),
+        }
     }
 
     async fn secret(&self, namespace: &str, name: &str) -> Result<Secret, Trouble> {

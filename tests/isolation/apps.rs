@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
+    attempts::{Attempt, attempt},
     harness::World,
-    tenants::{Attempt, attempt},
 };
 
 pub fn attempts(b: &World) -> Vec<Attempt> {

@@ -5,6 +5,7 @@
 mod harness;
 
 mod apps;
+mod attempts;
 mod canaries;
 mod fields;
 mod roles;

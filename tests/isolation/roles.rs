@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
+    attempts::{Attempt, attempt},
     harness::{REGION, World},
-    tenants::{Attempt, attempt},
 };
 
 /// `b` is the other tenant; what is called `theirs` there is its own.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::tenants::{Attempt, attempt};
+use crate::attempts::{Attempt, attempt};
 
 pub fn attempts() -> Vec<Attempt> {
     let theirs = json!({"name": "theirs", "key": "k"});

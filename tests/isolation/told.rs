@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::tenants::{Attempt, attempt};
+use super::attempts::{Attempt, attempt};
 use crate::harness::{REGION, World};
 
 type Way = (&'static [&'static str], &'static str, &'static str, &'static str);

@@ -187,6 +187,14 @@ async fn what_the_app_lacks_is_told() {
     spec["postgres"]["database"]["passwordSecretRef"] = json!({"name": "gone"});
     stage.world.apply("EventSink", "table", spec).await;
     assert!(stage.syncing("SecretNotFound").await.contains("gone"));
+    // What Helm keeps goes to no database, and to no Benchling.
+    let kept =
+        json!({"type": "helm.sh/release.v1", "stringData": {"password": "p", "BENCHLING_CLIENT_ID": "c", "BENCHLING_CLIENT_SECRET": "s"}});
+    stage.world.apply_in(Some(&stage.world.namespace), "v1", "Secret", "kept", kept).await;
+    let mut spec = stage.spec(json!({}));
+    spec["postgres"]["database"]["passwordSecretRef"] = json!({"name": "kept"});
+    stage.world.apply("EventSink", "table", spec).await;
+    assert!(stage.syncing("SecretUnusable").await.contains("helm.sh/release.v1"));
     stage.world.apply("EventSink", "table", stage.spec(json!({}))).await;
     stage.syncing("Syncing").await;
     // A paused sink is not worked off.

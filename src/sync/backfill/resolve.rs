@@ -129,6 +129,7 @@ pub fn halted(trouble: Trouble) -> Halt {
         T::AppNotReady => (Class::Blocked, Reason::AppNotReady),
         // Secrets are not watched.
         T::SecretNotFound => (Class::Transient, Reason::SecretNotFound),
+        T::SecretUnusable => (Class::Refused, Reason::SecretUnusable),
         T::CredentialsRejected => (Class::Refused, Reason::CredentialsRejected),
         T::TenantNotFound => (Class::Refused, Reason::TenantNotFound),
         T::AppNotPermitted => (Class::Refused, Reason::AppNotPermitted),
