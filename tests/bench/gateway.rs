@@ -36,13 +36,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const REQUEST: f64 = 64.0;
 const LIMIT: f64 = 256.0;
 
-/// The first and the last core that we may use.
+/// The first and the last core that we may use: for the gateway, and for all else.
 fn cores() -> Result<(usize, usize)> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or_default().trim().to_owned();
     let numbers = list.split([',', '-']).map(str::parse).collect::<std::result::Result<Vec<usize>, _>>()?;
     match numbers[..] {
-        [first, .., last] if first != last => Ok((first, last)),
+        [ours, .., theirs] if ours != theirs => Ok((ours, theirs)),
         _ => Err("the gateway's figures need two cores".into()),
     }
 }
@@ -229,12 +229,12 @@ pub async fn run(cluster: &Cluster, settings: &Settings, report: &mut Report) ->
     let standin = StandIn::start(Options { latency: Duration::ZERO, throttle: None }).await?;
     say("gateway: an app and its bus");
     prepare(cluster, settings, &standin).await?;
-    let (first, last) = cores()?;
-    pin(&last.to_string())?;
+    let (ours, theirs) = cores()?;
+    pin(&theirs.to_string())?;
     let benchling = Benchling::start().await?;
-    let mut gateway = Gateway::start(cluster, settings, &benchling, first).await?;
+    let mut gateway = Gateway::start(cluster, settings, &benchling, ours).await?;
     memory(&mut gateway, &benchling, report).await?;
-    beside_flask(&mut gateway, &benchling, settings, first, &standin, report).await?;
+    beside_flask(&mut gateway, &benchling, settings, ours, &standin, report).await?;
     gateway.process.stop().await?;
-    pin(&format!("{first}-{last}"))
+    pin(&format!("{ours}-{theirs}"))
 }

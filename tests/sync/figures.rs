@@ -19,7 +19,7 @@ use std::{
 
 use figures::{Report, count, rounded};
 use serde_json::{Value, json};
-use stage::{Stage, Worker};
+use stage::Stage;
 
 /// What one request to Benchling reads.
 const BATCH: usize = 50;
@@ -117,7 +117,7 @@ async fn waiting(report: &mut Report) {
 
     eprintln!("bench: burst: one worker, until the queue is empty");
     let (mark, began) = (stage.world.aws.mark().await, Instant::now());
-    let worker = Worker::start(&stage, &[]);
+    let worker = stage.worker();
     until_drained(&stage).await;
     let (wall, cpu, peak) = (began.elapsed(), cpu(worker.child.id()), peak_mib(worker.child.id()));
     worker.stop().await;
@@ -144,7 +144,7 @@ async fn arriving(report: &mut Report) {
     let events = events();
     eprintln!("bench: burst: {events} events more, while a worker runs");
     let stage = prepared("arriving", events).await;
-    let (worker, began) = (Worker::start(&stage, &[]), Instant::now());
+    let (worker, began) = (stage.worker(), Instant::now());
     stage.told("the worker is there", |status| status["conditions"][0]["status"] == "True").await;
     put(&stage, events).await;
     let put = began.elapsed();
