@@ -68,7 +68,7 @@ pub struct Gateway {
     /// Bytes of one body. A webhook is thin; an event of EventBridge has 1 MB.
     #[arg(long, env = "TRIBUTARY_GATEWAY_BODY_BYTES", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(1_024..=393_216))]
     body_bytes: u32,
-    /// Bytes of all bodies that are held at a time.
+    /// Bytes of all bodies that are held at a time, beyond the first 16 KiB of each: large ones never keep webhooks out, which are thin.
     #[arg(long, env = "TRIBUTARY_GATEWAY_MEMORY_BYTES", default_value_t = 67_108_864, value_parser = clap::value_parser!(u32).range(1_048_576..))]
     memory_bytes: u32,
     /// Seconds between two writes of an app's status.

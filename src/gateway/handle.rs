@@ -23,6 +23,9 @@ use super::{
 const ANSWER: Duration = Duration::from_millis(2_500);
 /// A body that has not come in full by then.
 const BODY: Duration = Duration::from_secs(5);
+/// So much of each body takes nothing of the memory that all bodies share: webhooks are thin, and large bodies, of whomever, must not keep them
+/// out. The number of connections bounds it.
+const THIN: usize = 16 * 1_024;
 
 type Answer = (StatusCode, Outcome, String);
 
@@ -189,7 +192,8 @@ where
         if whole.len() + data.len() > most {
             return Err(too_large());
         }
-        let more = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        let shared = |length: usize| length.saturating_sub(THIN);
+        let more = u32::try_from(shared(whole.len() + data.len()) - shared(whole.len())).unwrap_or(u32::MAX);
         budget.merge(gateway.bodies.clone().try_acquire_many_owned(more).map_err(|_| busy())?);
         whole.extend_from_slice(&data);
     }

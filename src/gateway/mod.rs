@@ -57,7 +57,7 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes of one body.
     pub body: usize,
-    /// Bytes of all bodies that are held at a time.
+    /// Bytes of all bodies that are held at a time, beyond the first 16 KiB of each.
     pub bodies: usize,
 }
 

@@ -137,12 +137,7 @@ async fn memory(gateway: &mut Gateway, benchling: &Benchling, report: &mut Repor
         drop(held);
         report.figure(format!("{name} (anonymous)"), memory, "MiB", Some(aim));
         report.figure("  open connections, at most", connections, "", None);
-        report.figure(
-            "  webhooks of others meanwhile that were not answered 200",
-            count(sent.others),
-            "",
-            matches!(kind, Kind::Slow).then_some(0.0),
-        );
+        report.figure("  webhooks of others meanwhile that were not answered 200", count(sent.others), "", Some(0.0));
         report.figure("  of all of theirs", count(sent.milliseconds.len()), "", None);
     }
     report.figure("  memory at rest before (anonymous)", idle, "MiB", None);

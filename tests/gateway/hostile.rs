@@ -96,6 +96,22 @@ async fn bodies_are_bounded_however_they_come() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_bodies_of_a_stranger_do_not_keep_webhooks_out() {
+    let stage = Stage::new("gw-full").await;
+    // Room for one large body.
+    let gateway = Running::start(&stage.world, &stage.benchling, |options| options.limits.bodies = 256 * 1_024).await;
+    let (large, thin) = (stage.one(json!({"message": {"x": "y".repeat(200_000)}})).await, stage.one(json!({})).await);
+    let (http, url) = (&stage.benchling.http, gateway.url(PATH));
+    let mut stranger = TcpStream::connect(gateway.public).await.unwrap();
+    stranger.write_all(format!("POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 262144\r\n\r\n").as_bytes()).await.unwrap();
+    stranger.write_all(&vec![b' '; 262_143]).await.unwrap();
+    crate::harness::until("there is no room", || async { (post(http, &url, &large).await.0 == 503).then_some(()) }).await;
+    assert_eq!(post(http, &url, &thin).await.0, 200);
+    drop(stranger);
+    crate::harness::until("there is room again", || async { (post(http, &url, &large).await.0 == 200).then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_senders_hold_up_nobody_and_are_let_go() {
     let stage = Stage::new("gw-slow").await;
     // More than the gateway takes at a time, which send a head's first letters and no more, or a head and no body.
