@@ -109,7 +109,7 @@ const NOT_CAUSED: [&str; 4] = ["InSync", "Applying", "Deleting", "Conflict"];
 
 #[test]
 fn every_reason_that_a_user_can_cause_is_reached_here() {
-    let folders = ["faults", "partner", "gateway"].map(|folder| format!("{}/tests/{folder}", env!("CARGO_MANIFEST_DIR")));
+    let folders = ["faults", "partner", "gateway", "sync"].map(|folder| format!("{}/tests/{folder}", env!("CARGO_MANIFEST_DIR")));
     // What replays, API destinations and told ARNs say stands beside what they do.
     let replays = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/life/replays.rs").into();
     let destinations = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sinks/destinations.rs").into();

@@ -372,6 +372,27 @@ async fn another_namespaces_bus_needs_its_consent_and_a_partners_takes_nobodys_e
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_benchling_says_is_told_and_it_goes_on_by_itself() {
+    let rig = Rig::new("backfills-said", 20).await;
+    let worker = rig.worker();
+    // A refusal as too many is asked again five times before it is told.
+    for (name, status, times, reason, says) in [
+        ("refused", 400, 2, "BenchlingRefused", "Correct the event types"),
+        ("broken", 500, 2, "BenchlingUnavailable", "answered 500"),
+        ("limited", 429, 5, "RateLimited", "All its apps share a limit"),
+    ] {
+        rig.benchling.fault("/api/v2/events", json!({"status": status, "times": times})).await;
+        rig.backfill(name, json!({})).await;
+        let said = rig.world.halted(KIND, name, reason).await;
+        assert!(said.contains(says) && said.contains(&rig.benchling.tenant), "{said}");
+        let object = rig.world.ready(KIND, name).await;
+        assert_eq!(condition(&object, "Ready").unwrap().1, "BackfillCompleted");
+        assert_eq!(object.data["status"]["counts"]["sent"], 20);
+    }
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pause_holds_it_and_a_deletion_stops_it() {
     let rig = Rig::new("backfills-stop", 600).await;
     let worker = rig.worker();
