@@ -1,7 +1,8 @@
 //! Entities of Benchling into real PostgreSQL: the operator makes the queue, the real binary of the worker works it off, the database is the judge.
 //! And backfills, which the same binary works off: there the queue behind a rule is.
 //!
-//! Run by `tests/bed/bed.py run -- cargo test --test sync`. With `TRIBUTARY_FORM=whole` the burst has 10,000 events.
+//! Run by `tests/bed/bed.py run -- cargo test --test sync`. With `TRIBUTARY_FORM=whole` the burst has 10,000 events; with `-- --ignored` come
+//! 10,000 webhooks over the whole path, gateways included.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 #[path = "../harness/mod.rs"]
@@ -10,6 +11,7 @@ mod harness;
 mod backfills;
 mod burst;
 mod database;
+mod path;
 mod poison;
 mod postgres;
 mod rows;
