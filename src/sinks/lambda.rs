@@ -123,7 +123,7 @@ pub fn policy_steps(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> 
             Class::Refused,
             Reason::TargetNotFound,
             format!(
-                "spec.lambda.existing.arn: AWS has no function {}. Deploy it, or make another EventSink with the right ARN; a version or an alias must exist too",
+                "spec.lambda.existing: AWS has no function {}. Deploy it, or make another EventSink with the right ARN; a version or an alias must exist too",
                 want.grants.arn
             ),
         ));

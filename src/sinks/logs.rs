@@ -146,7 +146,7 @@ pub fn plan(desired: Option<&DesiredLogs>, observed: Option<&ObservedLogs>, cont
                 Class::Refused,
                 Reason::TargetNotFound,
                 format!(
-                    "spec.logGroup.existing.arn: AWS has no log group {}. Create it, correct the ARN, or let the operator make one with spec.logGroup.managed",
+                    "spec.logGroup.existing: AWS has no log group {}. Create it, correct the ARN, or let the operator make one with spec.logGroup.managed",
                     want.name
                 ),
             ));

@@ -115,7 +115,7 @@ pub fn plan(desired: Option<&DesiredSns>, observed: Option<&ObservedSns>, contex
                 Class::Refused,
                 Reason::TargetNotFound,
                 format!(
-                    "spec.sns.existing.arn: AWS has no topic {}. Create it, correct the ARN, or let the operator make one with spec.sns.managed",
+                    "spec.sns.existing: AWS has no topic {}. Create it, correct the ARN, or let the operator make one with spec.sns.managed",
                     want.by.grants.arn
                 ),
             ));

@@ -180,7 +180,7 @@ pub fn plan(desired: Option<&DesiredSqs>, observed: Option<&ObservedSqs>, contex
             Class::Refused,
             Reason::TargetNotFound,
             format!(
-                "spec.sqs.existing.arn: AWS has no queue {}. Create it, correct the ARN, or let the operator make one with spec.sqs.managed",
+                "spec.sqs.existing: AWS has no queue {}. Create it, correct the ARN, or let the operator make one with spec.sqs.managed",
                 want.grants.arn
             ),
         ));

@@ -50,7 +50,7 @@ async fn a_bad_placeholder_names_the_target_and_the_field() {
 async fn an_existing_queue_that_is_missing_is_found_once_it_is_made() {
     let world = World::start("missing").await;
     world.apply("EventSink", "q", existing(&world, "late")).await;
-    told(&world, "EventSink", "q", "TargetNotFound", true, &["spec.sqs.existing.arn", ":late", "Create it"]).await;
+    told(&world, "EventSink", "q", "TargetNotFound", true, &["spec.sqs.existing: AWS", ":late", "Create it"]).await;
     world.aws.sqs("CreateQueue", json!({"QueueName": "late"})).await;
     world.ready("EventSink", "q").await;
 }

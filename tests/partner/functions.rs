@@ -84,7 +84,7 @@ async fn a_function_that_does_not_exist_is_named_and_found_once_it_is_deployed()
     let world = lims("fn-missing").await;
     world.apply("EventSink", "f", json!({"lambda": {"existing": {"arn": world.aws.function_arn("late")}}})).await;
     world.apply("EventRule", "r", requests(&["f"])).await;
-    told(&world, "EventSink", "f", "TargetNotFound", &["spec.lambda.existing.arn", "function:late", "Deploy it"]).await;
+    told(&world, "EventSink", "f", "TargetNotFound", &["spec.lambda.existing: AWS", "function:late", "Deploy it"]).await;
     world.halted("EventRule", "r", "SinkNotReady").await;
     world.aws.make_function("late").await;
     ready(&world, &[("EventSink", "f"), ("EventRule", "r")]).await;
