@@ -151,5 +151,5 @@ async fn a_group_that_somebody_else_made_is_not_taken_and_a_missing_one_is_named
     // A prefix of the name is another group.
     let sink = json!({"logGroup": {"existing": {"arn": world.aws.log_group_arn("/their")}}});
     world.apply("EventSink", "none", sink).await;
-    told(&world, "EventSink", "none", "TargetNotFound", &["spec.logGroup.existing.arn", "/their", "Create it"]).await;
+    told(&world, "EventSink", "none", "TargetNotFound", &["spec.logGroup.existing: AWS has no log group", "/their", "Create it"]).await;
 }
