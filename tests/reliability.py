@@ -2,7 +2,8 @@
 """The reliability report, of the rows that the tests wrote: a table to look at, or JSON and table in docs/.
 
   reliability.py show ROWS          print the table
-  reliability.py write ROWS         docs/reliability.json, and the table in docs/reliability.md; red rows are written too
+  reliability.py write ROWS         docs/reliability.json, and the table in docs/reliability.md; red rows are written too, rows that are not in
+                                    ROWS stay as they are, each with the commit that it is of
 
 ROWS is a folder of one JSON file a row (tests/harness/report.rs says what is in it).
 """
@@ -16,7 +17,11 @@ BEGIN, END = "<!-- table: begin (tests/reliability.py) -->", "<!-- table: end --
 
 def rows(folder):
     found = [json.loads(path.read_text()) for path in sorted(pathlib.Path(folder).glob("*.json"))]
-    return sorted(found, key=lambda row: row["id"])
+    return merged([], found)
+
+
+def merged(old, new):
+    return sorted({row["id"]: row for row in [*old, *new]}.values(), key=lambda row: row["id"])
 
 
 def bound(row):
@@ -41,11 +46,13 @@ def main():
     found = rows(sys.argv[2])
     if not found:
         sys.exit(f"no rows in {sys.argv[2]}")
-    lines = table(found)
     if sys.argv[1] == "show":
-        print("\n".join(lines))
+        print("\n".join(table(found)))
         return
-    (ROOT / "docs/reliability.json").write_text(json.dumps({"rows": found}, indent=1) + "\n")
+    kept = ROOT / "docs/reliability.json"
+    found = merged(json.loads(kept.read_text())["rows"] if kept.exists() else [], found)
+    lines = table(found)
+    kept.write_text(json.dumps({"rows": found}, indent=1) + "\n")
     page = ROOT / "docs/reliability.md"
     head, rest = page.read_text().split(BEGIN)
     told = f"{len(found)} rows, {sum(row['n'] for row in found)} trials, {sum(row['failed'] for row in found)} failed."

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 export TRIBUTARY_FORM=whole TRIBUTARY_REPORT=${TRIBUTARY_REPORT:-$PWD/target/reliability} RUST_TEST_THREADS=${RUST_TEST_THREADS:-1}
 mkdir -p "$TRIBUTARY_REPORT"
 red=()
-for target in ${*:-leader crash storm apiserver isolation hostile pods}; do
+for target in ${*:-sync leader crash storm apiserver isolation hostile pods}; do
 	echo "== soak: $target, $(date -u +%H:%M)"
 	command=(run -- cargo test --locked --test "$target" -- --nocapture)
 	[ "$target" != pods ] || command=(run --node -- python3 -m unittest discover -v -s tests/pods)

@@ -203,7 +203,7 @@ impl Reader {
             return Err(Trouble::new(
                 TroubleReason::RateLimited,
                 format!(
-                    "tenant {} refuses requests as too many (429). All its apps share a limit; sync slows down by itself. If it stays, lower --benchling-budget or ask who else calls",
+                    "tenant {} refuses requests as too many (429). All its apps share a limit; sync slows down by itself. If it stays, lower the budget (sync.benchlingBudget of the chart, --benchling-budget of a process), or ask who else calls",
                     self.tenant
                 ),
             ));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::stage::{PATH, Running, Stage, post, rule};
+use crate::stage::{PATH, Running, Stage, rule};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_webhook_is_on_the_bus_before_it_is_answered() {
@@ -137,7 +137,7 @@ async fn two_replicas_and_a_rollout_lose_nothing() {
             tokio::spawn(async move {
                 // Whoever does not take it, the other one does, as behind a Service.
                 for attempt in 0..20 {
-                    let (status, _) = post(&http, &urls[(index + attempt) % 2], &webhook).await;
+                    let (status, _) = webhook.post(&http, &urls[(index + attempt) % 2]).await;
                     if status == 200 {
                         return webhook.id;
                     }

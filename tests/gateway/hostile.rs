@@ -9,8 +9,8 @@ use tokio::{
 };
 
 use crate::{
-    harness::until,
-    stage::{PATH, Running, Stage, post},
+    harness::{Webhook, until},
+    stage::{PATH, Running, Stage},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,12 +44,10 @@ async fn nothing_is_put_that_benchling_did_not_sign_for_this_app() {
     }
     // Signed by Benchling, and for somebody else: the envelope chooses the app, and its keys verify.
     let other = stage.benchling.app(json!({})).await;
-    let theirs = stage.benchling.control("sign", json!({"appDefinitionId": other["appDefinitionId"]})).await;
-    let mut stolen = good.clone();
-    stolen.headers = serde_json::from_value(theirs["webhooks"][0]["headers"].clone()).unwrap();
+    let theirs = stage.benchling.sign(&other, json!({})).await.remove(0);
+    let stolen = Webhook { headers: theirs.headers.clone(), ..good.clone() };
     assert_eq!(stage.post(PATH, &stolen).await.0, 401);
     refused += 1;
-    let theirs = crate::stage::Webhook { body: theirs["webhooks"][0]["body"].as_str().unwrap().into(), ..stolen };
     assert_eq!(stage.post(PATH, &theirs).await.0, 404, "an app that nobody has here");
     for envelope in [json!({"baseURL": "https://other.benchling.com"}), json!({"baseURL": "https://evil.example"})] {
         assert_eq!(stage.post(PATH, &stage.one(json!({"envelope": envelope})).await).await.0, 404, "{envelope}");
@@ -105,10 +103,10 @@ async fn large_bodies_of_a_stranger_do_not_keep_webhooks_out() {
     let mut stranger = TcpStream::connect(gateway.public).await.unwrap();
     stranger.write_all(format!("POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 262144\r\n\r\n").as_bytes()).await.unwrap();
     stranger.write_all(&vec![b' '; 262_143]).await.unwrap();
-    crate::harness::until("there is no room", || async { (post(http, &url, &large).await.0 == 503).then_some(()) }).await;
-    assert_eq!(post(http, &url, &thin).await.0, 200);
+    crate::harness::until("there is no room", || async { (large.post(http, &url).await.0 == 503).then_some(()) }).await;
+    assert_eq!(thin.post(http, &url).await.0, 200);
     drop(stranger);
-    crate::harness::until("there is room again", || async { (post(http, &url, &large).await.0 == 200).then_some(()) }).await;
+    crate::harness::until("there is room again", || async { (large.post(http, &url).await.0 == 200).then_some(()) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -130,7 +128,7 @@ async fn slow_senders_hold_up_nobody_and_are_let_go() {
     // They are let go in turn, so a real one gets its answer in the end.
     let webhook = stage.one(json!({})).await;
     let (http, url) = (reqwest::Client::builder().timeout(Duration::from_secs(50)).build().unwrap(), gateway.url(PATH));
-    let (status, text) = tokio::time::timeout(Duration::from_mins(1), post(&http, &url, &webhook)).await.unwrap();
+    let (status, text) = tokio::time::timeout(Duration::from_mins(1), webhook.post(&http, &url)).await.unwrap();
     assert_eq!(status, 200, "{text}");
     for mut stream in slow {
         // Ended by the gateway, with 408 or without a word.
@@ -153,7 +151,7 @@ async fn five_hundred_connections_at_once_are_served() {
             let mut statuses = vec![];
             // Who is not served in time is told to come again, or let go, and does, as Benchling would.
             while statuses.last() != Some(&200) && statuses.len() < 100 {
-                statuses.push(post(&reqwest::Client::new(), &url, &webhook).await.0);
+                statuses.push(webhook.post(&reqwest::Client::new(), &url).await.0);
             }
             (webhook.id, statuses)
         })

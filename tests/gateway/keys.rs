@@ -52,9 +52,7 @@ async fn while_the_endpoint_is_down_the_known_keys_serve() {
         json!({"status": 200, "body": "{\"keys\": []}"}),
         json!({"status": 200, "body": "<html>"}),
     ] {
-        let mut wish = fault.clone();
-        wish["path"] = json!(path);
-        stage.benchling.control("faults", wish).await;
+        stage.benchling.fault(&path, fault.clone()).await;
         // One that no key verifies has them fetched, in vain; the others do not wait for that.
         let (bad, good) = (stage.one(json!({"bad": "key"})).await, stage.one(json!({})).await);
         let (refused, accepted) = tokio::join!(stage.post(PATH, &bad), stage.post(PATH, &good));
@@ -63,14 +61,14 @@ async fn while_the_endpoint_is_down_the_known_keys_serve() {
         stage.benchling.forget_fault(&path).await;
     }
     // A replica that starts now has none: it cannot say who is good, and has it sent again.
-    stage.benchling.control("faults", json!({"path": path, "status": 500})).await;
+    stage.benchling.fault(&path, json!({"status": 500})).await;
     let second = Running::start(&stage.world, &stage.benchling, |_| {}).await;
     let webhook = stage.one(json!({})).await;
     let url = second.url(PATH);
-    assert_eq!(crate::stage::post(&stage.benchling.http, &url, &webhook).await.0, 503);
+    assert_eq!(webhook.post(&stage.benchling.http, &url).await.0, 503);
     stage.told("no keys", |status| status["message"].as_str().is_some_and(|said| said.contains("the key endpoint answered 500"))).await;
     stage.benchling.forget_fault(&path).await;
-    until("it has keys", || async { (crate::stage::post(&stage.benchling.http, &url, &webhook).await.0 == 200).then_some(()) }).await;
+    until("it has keys", || async { (webhook.post(&stage.benchling.http, &url).await.0 == 200).then_some(()) }).await;
     second.stop().await;
 }
 

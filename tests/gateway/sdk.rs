@@ -8,8 +8,8 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    harness::Bed,
-    stage::{PATH, Stage, Webhook},
+    harness::{Bed, Webhook},
+    stage::{PATH, Stage},
 };
 
 /// accepted, refused or crashed: of each webhook.

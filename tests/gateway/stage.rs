@@ -1,62 +1,17 @@
 //! A world with an app in Benchling, its bus, a rule and a queue; an operator, and a gateway that can be stopped and started.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tributary::{
-    benchling_api::Urls,
     gateway::{self, Options},
     runtime::operator,
 };
 
-use crate::harness::{Bed, World, options};
+use crate::harness::{Bed, Benchling, Webhook, World, options};
 
 pub const PATH: &str = "/1/webhooks";
-
-/// The stand-in for Benchling, and one tenant of it.
-#[derive(Clone)]
-pub struct Benchling {
-    pub url: String,
-    pub tenant: String,
-    pub http: reqwest::Client,
-}
-
-impl Benchling {
-    pub fn new(bed: &Bed, tenant: String) -> Self {
-        Self { url: bed.benchling.clone(), tenant, http: reqwest::Client::new() }
-    }
-
-    pub fn urls(&self) -> Urls {
-        Urls { tenant: format!("{}/{{tenant}}", self.url), keys: format!("{}/api/v1/apps/{{app_definition_id}}/jwks", self.url) }
-    }
-
-    pub async fn control(&self, control: &str, wish: Value) -> Value {
-        let answer = self.http.post(format!("{}/_emu/{control}", self.url)).body(wish.to_string()).send().await.unwrap();
-        let (status, text) = (answer.status(), answer.text().await.unwrap());
-        assert!(status.is_success(), "{control} {wish}: {text}");
-        serde_json::from_str(&text).unwrap()
-    }
-
-    pub async fn app(&self, mut wish: Value) -> Value {
-        wish["tenant"] = json!(self.tenant);
-        self.control("apps", wish).await
-    }
-
-    pub async fn forget_fault(&self, path: &str) {
-        let answer = self.http.delete(format!("{}/_emu/faults?path={path}", self.url)).send().await.unwrap();
-        assert!(answer.status().is_success());
-    }
-}
-
-/// A signed webhook.
-#[derive(Clone, Debug)]
-pub struct Webhook {
-    pub id: String,
-    pub event: String,
-    pub headers: BTreeMap<String, String>,
-    pub body: String,
-}
 
 pub struct Running {
     pub public: SocketAddr,
@@ -116,7 +71,7 @@ impl Stage {
 
     pub async fn with(name: &str, installed: Value, spec: Value) -> Self {
         let mut world = World::empty(name).await;
-        let benchling = Benchling::new(Bed::get(), format!("t{}", world.aws.account));
+        let benchling = Benchling::of(&world);
         world
             .run(operator::Options { benchling: benchling.urls(), gateway_url: Some("https://hooks.example.com/".into()), ..options() })
             .await;
@@ -135,17 +90,8 @@ impl Stage {
         self.app["appDefinitionId"].as_str().unwrap().to_owned()
     }
 
-    pub async fn sign(&self, mut wish: Value) -> Vec<Webhook> {
-        wish["appDefinitionId"] = self.app["appDefinitionId"].clone();
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let made = self.benchling.control("sign", wish).await;
-        let read = |row: &Value| Webhook {
-            id: text(&row["id"]),
-            event: text(&row["eventId"]),
-            headers: serde_json::from_value(row["headers"].clone()).unwrap(),
-            body: text(&row["body"]),
-        };
-        made["webhooks"].as_array().unwrap().iter().map(read).collect()
+    pub async fn sign(&self, wish: Value) -> Vec<Webhook> {
+        self.benchling.sign(&self.app, wish).await
     }
 
     pub async fn one(&self, wish: Value) -> Webhook {
@@ -160,7 +106,7 @@ impl Stage {
     }
 
     pub async fn post(&self, path: &str, webhook: &Webhook) -> (u16, String) {
-        post(&self.benchling.http, &self.gateway.url(path), webhook).await
+        webhook.post(&self.benchling.http, &self.gateway.url(path)).await
     }
 
     /// `detail`s that were put on the bus, with what became of each.
@@ -198,17 +144,6 @@ impl Stage {
 
     pub async fn metrics(&self) -> String {
         reqwest::get(format!("http://{}/metrics", self.gateway.admin)).await.unwrap().text().await.unwrap()
-    }
-}
-
-pub async fn post(http: &reqwest::Client, url: &str, webhook: &Webhook) -> (u16, String) {
-    let mut request = http.post(url).body(webhook.body.clone());
-    for (name, value) in &webhook.headers {
-        request = request.header(name, value);
-    }
-    match request.send().await {
-        Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap_or_default()),
-        Err(error) => (0, error.to_string()),
     }
 }
 

@@ -9,7 +9,7 @@ pub struct Seed {
     pub variant: &'static str,
 }
 
-pub const SEEDS: [Seed; 17] = [
+pub const SEEDS: [Seed; 18] = [
     Seed { kind: "AwsAccount", variant: "account" },
     Seed { kind: "EventBus", variant: "bus" },
     Seed { kind: "EventRule", variant: "pattern" },
@@ -25,6 +25,7 @@ pub const SEEDS: [Seed; 17] = [
     Seed { kind: "EventSink", variant: "task" },
     Seed { kind: "EventSink", variant: "api" },
     Seed { kind: "EventSink", variant: "managed-api" },
+    Seed { kind: "EventSink", variant: "table" },
     Seed { kind: "BenchlingSubscription", variant: "subscription" },
     Seed { kind: "BenchlingApp", variant: "app" },
 ];
@@ -43,6 +44,12 @@ impl Seed {
             "app" => {
                 lane.apply("EventBus", "bus", json!({})).await;
                 lane.ready("EventBus", "bus").await;
+            }
+            "table" => {
+                lane.apply("EventBus", "bus", json!({})).await;
+                let app = json!({"tenants": [tenant(lane)], "appDefinitionId": format!("appdef_{}", lane.aws.account), "busRef": {"name": "bus"}});
+                lane.apply("BenchlingApp", "lims", app).await;
+                lane.ready("BenchlingApp", "lims").await;
             }
             "benchling" => {
                 dead_letters(lane).await;
@@ -152,6 +159,16 @@ impl Seed {
                 let managed = json!({"endpoint": "https://example.com/*", "method": "PUT", "rateLimitPerSecond": 7, "description": "d",
                     "connection": {"apiKey": {"name": "x-k", "valueSecretRef": secret}, "invocationHttp": http}});
                 sink(json!({"apiDestination": {"managed": managed, "http": {"path": ["$.id"]}}}), true)
+            }
+            "table" => {
+                let database = json!({"host": "db.example.com", "port": 5433, "name": "lims", "user": "sync", "passwordSecretRef": {"name": "db", "key": "p"},
+                    "tls": {"mode": "VerifyFull", "caSecretRef": {"name": "db", "key": "ca"}}});
+                let columns = json!({"id": "id", "name": "name", "value": "v", "schemaId": "schema", "modifiedAt": "m", "archivedReason": "a", "syncedAt": "s"});
+                let queue = json!({"visibilityTimeoutSeconds": 30, "messageRetentionSeconds": 60, "deadLetter": {"maxReceiveCount": 9}, "tags": tags});
+                let postgres = json!({"appRef": {"name": "lims"}, "tenant": tenant(lane), "database": database, "queue": queue, "attempts": 3,
+                    "schemas": [{"id": "ts_1", "kind": "DnaSequence", "field": "Notes"}], "activityLog": {"appId": "app_1"},
+                    "table": {"schema": "public", "name": "entities", "manage": true, "columns": columns}});
+                sink(json!({"postgres": postgres}), true)
             }
             "existing-log-group" => sink(json!({"logGroup": {"existing": {"arn": aws.log_group_arn("/theirs")}}}), false),
             "subscription" => json!({"accountRef": account, "region": REGION, "tenant": tenant(lane), "appName": "app",

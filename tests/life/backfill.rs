@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use crate::{
     common::{all_ready, named},
-    harness::{Bed, REGION, World},
+    harness::{Benchling, REGION, World},
 };
 
 struct Rig {
     world: World,
-    tenant: String,
+    benchling: Benchling,
     app: Value,
     checkpoint: PathBuf,
 }
@@ -24,12 +24,12 @@ impl Rig {
     /// A tenant with so many events of a second each, a bus, and a rule by the `benchling:` shorthand to a queue.
     async fn new(name: &str, events: usize) -> Self {
         let world = World::start(name).await;
-        let tenant = format!("t{}", world.aws.account);
+        let benchling = Benchling::of(&world);
         let checkpoint = std::env::temp_dir().join(format!("backfill-{}.json", world.namespace));
         let _ = std::fs::remove_file(&checkpoint);
-        let mut rig = Self { world, tenant, app: Value::Null, checkpoint };
-        rig.app = rig.control("apps", json!({"tenant": rig.tenant})).await;
-        rig.control("events", json!({"tenant": rig.tenant, "count": events, "from": "2026-11-20T00:00:00Z"})).await;
+        let app = benchling.app(json!({})).await;
+        benchling.control("events", json!({"count": events, "from": "2026-11-20T00:00:00Z"})).await;
+        let rig = Self { world, benchling, app, checkpoint };
         let world = &rig.world;
         world.apply("EventBus", "b", json!({})).await;
         world.apply("EventSink", "q", json!({"sqs": {"managed": {}}})).await;
@@ -40,17 +40,10 @@ impl Rig {
         rig
     }
 
-    async fn control(&self, what: &str, wish: Value) -> Value {
-        let url = format!("{}/_emu/{what}", Bed::get().benchling);
-        let answer = reqwest::Client::new().post(url).body(wish.to_string()).send().await.unwrap();
-        assert!(answer.status().is_success(), "{what}: {}", answer.status());
-        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
-    }
-
     fn spawn(&self, flags: &[&str], secret: &str) -> Child {
-        let url = format!("{}/{{tenant}}", Bed::get().benchling);
+        let url = self.benchling.urls().tenant;
         Command::new(env!("CARGO_BIN_EXE_tributary"))
-            .args(["backfill", "--tenant", &self.tenant, "--benchling-url", &url, "--region", REGION])
+            .args(["backfill", "--tenant", &self.benchling.tenant, "--benchling-url", &url, "--region", REGION])
             .args(["--endpoint-url", &self.world.aws.endpoint, "--from", "2026-11-20T00:00:00Z", "--output", "json"])
             .args(flags)
             .envs([
@@ -100,7 +93,7 @@ async fn the_events_of_a_window_arrive_once_though_it_is_refused_on_the_way() {
     assert_eq!((&dry["counts"]["sent"], &dry["counts"]["listed"], &dry["dryRun"]), (&json!(200), &json!(230), &json!(true)));
     assert!(rig.accepted().await.is_empty() && !rig.checkpoint.exists());
     // Benchling refuses two requests as too many, and AWS the seventh call for good.
-    rig.control("faults", json!({"path": format!("/{}/api/v2/events", rig.tenant), "status": 429, "times": 2})).await;
+    rig.benchling.own_fault("/api/v2/events", json!({"status": 429, "times": 2})).await;
     rig.world
         .aws
         .faults(json!([{"match": "events.PutEvents", "kind": "error", "status": 400, "code": "AccessDeniedException", "message": "no", "after": 6, "times": 1}]))
@@ -114,7 +107,7 @@ async fn the_events_of_a_window_arrive_once_though_it_is_refused_on_the_way() {
     let accepted = rig.accepted().await;
     assert_eq!((accepted.len(), accepted.values().max()), (200, Some(&1)));
     let received = rig.world.aws.receive(&named(&rig.world, "q")).await;
-    let source = format!("benchling.backfill/{}", rig.tenant);
+    let source = format!("benchling.backfill/{}", rig.benchling.tenant);
     assert!(
         received.iter().all(|event| event["source"] == source.as_str() && event["detail"]["schema"]["name"] == "Plasmid"),
         "{received:?}"

@@ -116,8 +116,8 @@ class Webhooks(unittest.TestCase):
         row.end(self)
 
 
-class Policies(unittest.TestCase):
-    """As the chart renders them; the bed enforces none."""
+class Rendered(unittest.TestCase):
+    """What the chart renders; the bed enforces no policy."""
     VALUES = {"networkPolicy": {"enabled": True, "egressPorts": [443, 6443, 8443], "databasePorts": [5432, 6432], "metricsFrom": [{"podSelector": {}}],
                                 "webhooksFrom": [{"namespaceSelector": {"matchLabels": {"name": "ingress"}}}]},
               "gateway": {"enabled": True}, "sync": {"enabled": True}, "crds": {"install": False}, "rbac": {"aggregateToDefaultRoles": False}}
@@ -133,6 +133,12 @@ class Policies(unittest.TestCase):
             parts[obj["metadata"]["name"].removeprefix(RELEASE)][obj["kind"]] = obj
             shown = shown[length:]
         return parts
+
+    def test_replicas_of_sync_share_the_budget(self):
+        for replicas, share in ((1, "200"), (3, "66"), (0, "200"), (100, "4")):
+            sync = self.rendered({**self.VALUES, "sync": {"enabled": True, "replicas": replicas, "benchlingBudget": 200}})["-sync"]["Deployment"]
+            environment = {entry["name"]: entry.get("value") for entry in sync["spec"]["template"]["spec"]["containers"][0]["env"]}
+            self.assertEqual(share, environment["TRIBUTARY_BENCHLING_BUDGET"], replicas)
 
     def test_each_part_reaches_what_it_needs_and_nothing_else(self):
         parts = self.rendered(self.VALUES)

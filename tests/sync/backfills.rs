@@ -7,8 +7,8 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{World, condition, until},
-    stage::{Benchling, Worker},
+    harness::{Benchling, Binary, World, condition, until},
+    stage::worker,
 };
 
 const KIND: &str = "BenchlingBackfill";
@@ -26,7 +26,7 @@ impl Rig {
     async fn new(name: &str, events: usize) -> Self {
         let world = World::start(name).await;
         let benchling = Benchling::of(&world);
-        let app = benchling.control("apps", json!({})).await;
+        let app = benchling.app(json!({})).await;
         let start = Timestamp::from_second(Timestamp::now().as_second() - 7200).unwrap();
         let rig = Self { world, benchling, app, start };
         rig.benchling.control("events", json!({"count": events, "from": start.to_string()})).await;
@@ -74,8 +74,8 @@ impl Rig {
         self.world.apply(KIND, name, self.spec(&more)).await;
     }
 
-    fn worker(&self) -> Worker {
-        Worker::start(&self.world, &self.benchling, &["--backfill-claim-seconds", "4"])
+    fn worker(&self) -> Binary {
+        worker(&self.world, &self.benchling, &["--backfill-claim-seconds", "4"])
     }
 
     async fn completed(&self, name: &str) -> Value {
@@ -124,7 +124,7 @@ impl Rig {
 async fn the_events_of_a_window_come_by_the_rules_of_the_app_once() {
     let rig = Rig::new("backfills", 230).await;
     // Benchling refuses two requests as too many.
-    rig.benchling.fault("/api/v2/events", json!({"status": 429, "times": 2})).await;
+    rig.benchling.own_fault("/api/v2/events", json!({"status": 429, "times": 2})).await;
     rig.backfill("once", json!({"endTime": rig.at(199)})).await;
     let worker = rig.worker();
     let status = rig.completed("once").await;
@@ -175,7 +175,7 @@ async fn a_killed_worker_loses_nothing_and_one_call_is_made_again_at_most() {
     let rig = Rig::new("backfills-kill", 300).await;
     rig.backfill("killed", json!({"eventsPerSecond": 100})).await;
     for calls in [3, 14] {
-        let worker = rig.worker();
+        let mut worker = rig.worker();
         rig.some_calls(calls).await;
         worker.kill();
         assert_eq!(rig.status("killed").await["state"], "Running", "it was killed on the way");
@@ -224,7 +224,7 @@ async fn of_two_replicas_one_works_at_it_and_the_other_takes_over() {
     rig.backfill("shared", json!({"eventsPerSecond": 40})).await;
     rig.completed("shared").await;
     let at_work =
-        |worker: &Worker, name: &str| worker.log().lines().filter(|line| line.contains("works at it") && line.contains(name)).count();
+        |worker: &Binary, name: &str| worker.log().lines().filter(|line| line.contains("works at it") && line.contains(name)).count();
     assert_eq!(at_work(&first, "shared") + at_work(&second, "shared"), 1, "one of them, and once");
     let (delivered, _) = rig.delivered("q", 300).await;
     assert_eq!((delivered.len(), delivered.values().max()), (300, Some(&1)));
@@ -232,7 +232,7 @@ async fn of_two_replicas_one_works_at_it_and_the_other_takes_over() {
     let mark = rig.calls(0).await;
     rig.backfill("orphaned", json!({"eventsPerSecond": 100})).await;
     rig.some_calls(mark + 5).await;
-    let (holder, other) = if at_work(&first, "orphaned") == 1 { (first, second) } else { (second, first) };
+    let (mut holder, other) = if at_work(&first, "orphaned") == 1 { (first, second) } else { (second, first) };
     assert_eq!(at_work(&other, "orphaned"), 0);
     holder.kill();
     rig.completed("orphaned").await;
@@ -381,7 +381,7 @@ async fn what_benchling_says_is_told_and_it_goes_on_by_itself() {
         ("broken", 500, 2, "BenchlingUnavailable", "answered 500"),
         ("limited", 429, 5, "RateLimited", "All its apps share a limit"),
     ] {
-        rig.benchling.fault("/api/v2/events", json!({"status": status, "times": times})).await;
+        rig.benchling.own_fault("/api/v2/events", json!({"status": status, "times": times})).await;
         rig.backfill(name, json!({})).await;
         let said = rig.world.halted(KIND, name, reason).await;
         assert!(said.contains(says) && said.contains(&rig.benchling.tenant), "{said}");

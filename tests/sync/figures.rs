@@ -119,7 +119,7 @@ async fn waiting(report: &mut Report) {
     let (mark, began) = (stage.world.aws.mark().await, Instant::now());
     let worker = stage.worker();
     until_drained(&stage).await;
-    let (wall, cpu, peak) = (began.elapsed(), cpu(worker.child.id()), peak_mib(worker.child.id()));
+    let (wall, cpu, peak) = (began.elapsed(), cpu(worker.id()), peak_mib(worker.id()));
     worker.stop().await;
 
     outcome(&stage, "waiting burst", events, report).await;

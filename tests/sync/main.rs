@@ -1,15 +1,13 @@
 //! Entities of Benchling into real PostgreSQL: the operator makes the queue, the real binary of the worker works it off, the database is the judge.
 //! And backfills, which the same binary works off: there the queue behind a rule is.
 //!
-//! Run by `tests/bed/bed.py run -- cargo test --test sync`. With `TRIBUTARY_FORM=whole` the burst has 10,000 events; with `-- --ignored` come
-//! 10,000 webhooks over the whole path, gateways included.
+//! Run by `tests/bed/bed.py run -- cargo test --test sync`. With `TRIBUTARY_FORM=whole` 10,000 webhooks go over the whole path.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 #[path = "../harness/mod.rs"]
 mod harness;
 
 mod backfills;
-mod burst;
 mod database;
 mod path;
 mod poison;

@@ -3,9 +3,6 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
-    net::TcpListener,
-    process::{Child, Command},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -13,137 +10,116 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Bed, seed, until_within},
+    harness::{Binary, Gateway, Row, form, http, seed, until_within},
     postgres::Postgres,
-    stage::{Stage, Worker},
+    stage::Stage,
 };
 
-const EVENTS: usize = 10_000;
-const ENTITIES: usize = EVENTS / 4;
-const KILLS: usize = 20;
 const SENDERS: usize = 16;
 const PATIENCE: Duration = Duration::from_mins(15);
-
-/// The real binary. Killed when dropped.
-struct Gateway {
-    child: Child,
-    url: String,
-    files: std::path::PathBuf,
-}
-
-impl Gateway {
-    async fn start(stage: &Stage, number: usize) -> Self {
-        let files = std::env::temp_dir().join(format!("tributary-path-{}-{number}", std::process::id()));
-        fs::create_dir_all(&files).unwrap();
-        fs::write(files.join("kubeconfig"), Bed::get().gateway_kubeconfig().to_string()).unwrap();
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let (public, admin, benchling) = (free(), free(), &stage.benchling.url);
-        let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
-            .args(["gateway", "--listen", &public, "--admin-listen", &admin, "--watch-namespaces", &stage.world.namespace])
-            .args(["--benchling-url", &format!("{benchling}/{{tenant}}")])
-            .args(["--benchling-keys-url", &format!("{benchling}/api/v1/apps/{{app_definition_id}}/jwks"), "--drain-seconds", "0"])
-            .env("KUBECONFIG", files.join("kubeconfig"))
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .stderr(fs::File::create(files.join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let gateway = Self { child, url: format!("http://{public}"), files };
-        let ready = format!("{}/ready", gateway.url);
-        until_within(Duration::from_secs(30), "the gateway is ready", || async {
-            reqwest::get(&ready).await.ok().filter(|answer| answer.status() == 200)
-        })
-        .await;
-        gateway
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = (self.child.kill(), self.child.wait());
-        let _ = fs::remove_dir_all(&self.files);
-    }
-}
 
 /// What the senders share.
 struct Burst {
     stage: Stage,
-    /// Webhooks that were not acknowledged yet: number and entity.
+    /// Webhooks that were not taken yet: number and entity. The last is the next.
     rest: Mutex<Vec<(usize, usize)>>,
-    urls: Mutex<Vec<String>>,
+    urls: Mutex<[String; 2]>,
     acknowledged: Mutex<BTreeSet<String>>,
+    /// Answered by something else than 2xx, or by nothing, and so sent again.
     again: Mutex<usize>,
 }
 
-/// As Benchling does: the same id with a new timestamp, until it is answered by 2xx. One in twenty comes once more after that.
-async fn sender(burst: Arc<Burst>, mut dice: fastrand::Rng) {
-    let http = reqwest::Client::new();
-    loop {
-        let Some((number, entity)) = burst.rest.lock().unwrap().pop() else { return };
-        let id = format!("wh_{number}");
-        let mut left = if dice.u8(..20) == 0 { 2 } else { 1 };
-        while left > 0 {
-            let wish = json!({"appDefinitionId": burst.stage.app["appDefinitionId"], "id": id, "message": {"resourceId": format!("bfi_{entity}")}});
-            let signed = burst.stage.benchling.control("sign", wish).await["webhooks"][0].clone();
-            let url = burst.urls.lock().unwrap().get(dice.usize(..2)).cloned().unwrap_or_default();
-            let mut request = http.post(format!("{url}/1/webhooks")).body(signed["body"].as_str().unwrap().to_owned());
-            for (name, value) in signed["headers"].as_object().unwrap() {
-                request = request.header(name, value.as_str().unwrap());
-            }
-            if request.send().await.is_ok_and(|answer| answer.status().is_success()) {
-                burst.acknowledged.lock().unwrap().insert(id.clone());
-                left -= 1;
-            } else {
-                *burst.again.lock().unwrap() += 1;
-                tokio::time::sleep(Duration::from_millis(dice.u64(50..200))).await;
+impl Burst {
+    fn left(&self) -> usize {
+        self.rest.lock().unwrap().len()
+    }
+
+    /// Sends them all, as Benchling does: the same id with a new timestamp, until it is answered by 2xx. One in twenty comes once more after that.
+    async fn send(self: &Arc<Self>, webhooks: Vec<(usize, usize)>) -> Vec<tokio::task::JoinHandle<()>> {
+        *self.rest.lock().unwrap() = webhooks;
+        (0..SENDERS as u64).map(|number| tokio::spawn(self.clone().sender(fastrand::Rng::with_seed(seed() + number)))).collect()
+    }
+
+    async fn sender(self: Arc<Self>, mut dice: fastrand::Rng) {
+        let (http, stage) = (http(), &self.stage);
+        loop {
+            let Some((number, entity)) = self.rest.lock().unwrap().pop() else { return };
+            let wish = json!({"id": format!("wh_{number}"), "message": {"resourceId": format!("bfi_{entity}")}});
+            let mut left = if dice.u8(..20) == 0 { 2 } else { 1 };
+            while left > 0 {
+                let webhook = stage.benchling.sign(&stage.app, wish.clone()).await.remove(0);
+                let url = format!("{}/1/webhooks", self.urls.lock().unwrap()[dice.usize(..2)]);
+                if (200..300).contains(&webhook.post(&http, &url).await.0) {
+                    self.acknowledged.lock().unwrap().insert(webhook.id);
+                    left -= 1;
+                } else {
+                    *self.again.lock().unwrap() += 1;
+                    tokio::time::sleep(Duration::from_millis(dice.u64(50..200))).await;
+                }
             }
         }
+    }
+
+    /// Ids of the webhooks whose event the bus took, each as often as it did.
+    async fn arrived(&self) -> Vec<String> {
+        let calls = self.stage.world.aws.journal(0).await.0.into_iter().filter(|call| call.op == "PutEvents" && call.status == Some(200));
+        let id = |entry: &Value| {
+            let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
+            detail["webhook"]["id"].as_str().unwrap().to_owned()
+        };
+        calls.flat_map(|call| call.request["Entries"].as_array().unwrap().iter().map(id).collect::<Vec<_>>()).collect()
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "10,000 webhooks over the whole path: three minutes; run it with --ignored"]
 async fn what_was_acknowledged_is_in_the_table_in_its_newest_version_once() {
+    let (webhooks, kills) = (form(600, 10_000), form(6, 20));
+    let entities = webhooks / 4;
     let mut dice = fastrand::Rng::with_seed(seed());
     let stage = Stage::on(Postgres::own().await, "path", json!({})).await;
     let version = |v: usize| -> Vec<Value> {
         let one = |n| json!({"id": format!("bfi_{n}"), "name": format!("v{v}"), "modifiedAt": format!("2026-01-01T00:00:00.{v:06}+00:00")});
-        (0..ENTITIES).map(one).collect()
+        (0..entities).map(one).collect()
     };
     stage.benchling.entities("custom-entities", version(1)).await;
+    // Requests enough for the work, with refusals: three for certain, and whenever the hidden limit is met.
     stage.benchling.control("limits", json!({"limit": 300, "windowSeconds": 2, "hidden": 8})).await;
-    let mut order: Vec<usize> = (0..EVENTS).map(|n| n % ENTITIES).collect();
+    stage.benchling.own_fault("/api/v2/custom-entities:bulk-get", json!({"status": 429, "times": 3, "after": 2})).await;
+    let mut order: Vec<usize> = (0..webhooks).map(|n| n % entities).collect();
     dice.shuffle(&mut order);
-    let mut gateways = [Gateway::start(&stage, 0).await, Gateway::start(&stage, 1).await];
-    let urls = Mutex::new(gateways.iter().map(|gateway| gateway.url.clone()).collect());
-    let rest = Mutex::new(order.into_iter().enumerate().collect());
-    let burst = Arc::new(Burst { stage, rest, urls, acknowledged: Mutex::default(), again: Mutex::default() });
+    let mut row = Row::new(
+        "W1-whole-path",
+        "SIGKILL of gateways and of workers in a burst of signed webhooks, in turn; keys rotate twice, the database crashes, webhooks come twice and \
+         in any order, Benchling answers 429: what was acknowledged is what the bus took, and each entity has one row, of its newest version",
+    );
+    let namespace = stage.world.namespace.clone();
+    let mut gateways = [Gateway::start(&namespace, &stage.benchling).await, Gateway::start(&namespace, &stage.benchling).await];
+    let mut workers: Vec<Binary> = vec![stage.worker(), stage.worker()];
+    let urls = Mutex::new([gateways[0].url.clone(), gateways[1].url.clone()]);
+    let burst = Arc::new(Burst { stage, rest: Mutex::default(), urls, acknowledged: Mutex::default(), again: Mutex::default() });
     let stage = &burst.stage;
-    let mut workers: Vec<Worker> = vec![stage.worker(), stage.worker()];
-    let senders: Vec<_> = (0..SENDERS).map(|n| tokio::spawn(sender(burst.clone(), fastrand::Rng::with_seed(seed() + n as u64)))).collect();
     let began = Instant::now();
-    for kill in 0..KILLS {
+    let senders = burst.send(order.into_iter().enumerate().collect()).await;
+    for kill in 0..kills {
         // Spread over the burst.
-        let left = EVENTS - EVENTS * (kill + 1) / (KILLS + 1);
-        until_within(PATIENCE, "more of the burst is through", || async { (burst.rest.lock().unwrap().len() <= left).then_some(()) }).await;
+        let left = webhooks - webhooks * (kill + 1) / (kills + 1);
+        until_within(PATIENCE, "more of the burst is through", || async { (burst.left() <= left).then_some(()) }).await;
         if kill % 2 == 0 {
             let victim = dice.usize(..2);
-            gateways[victim] = Gateway::start(stage, kill + 2).await;
+            gateways[victim].binary.kill();
+            gateways[victim] = Gateway::start(&namespace, &stage.benchling).await;
             burst.urls.lock().unwrap()[victim].clone_from(&gateways[victim].url);
         } else {
             workers.swap_remove(dice.usize(..2)).kill();
             workers.push(stage.worker());
         }
-        match kill {
-            5 | 15 => {
-                let wish = json!({"appDefinitionId": stage.app["appDefinitionId"], "action": "rotate"});
-                stage.benchling.control("keys", wish).await;
-            }
-            10 => {
-                stage.benchling.entities("custom-entities", version(2)).await;
-                stage.postgres.tell("kill").await;
-                stage.postgres.tell("start").await;
-            }
-            _ => {}
+        if kill == kills / 4 || kill == kills * 3 / 4 {
+            stage.benchling.control("keys", json!({"appDefinitionId": stage.app["appDefinitionId"], "action": "rotate"})).await;
+        }
+        if kill == kills / 2 {
+            stage.benchling.entities("custom-entities", version(2)).await;
+            stage.postgres.tell("kill").await;
+            stage.postgres.tell("start").await;
         }
     }
     for sender in senders {
@@ -151,30 +127,37 @@ async fn what_was_acknowledged_is_in_the_table_in_its_newest_version_once() {
     }
     let sent = began.elapsed();
     // Each entity is told of once more after its newest version: the last word on it.
-    *burst.rest.lock().unwrap() = (0..ENTITIES).map(|n| (EVENTS + n, n)).collect();
-    let last: Vec<_> = (0..SENDERS).map(|n| tokio::spawn(sender(burst.clone(), fastrand::Rng::with_seed(n as u64)))).collect();
-    for sender in last {
+    for sender in burst.send((0..entities).map(|n| (webhooks + n, n)).collect()).await {
         sender.await.unwrap();
     }
     until_within(PATIENCE, "the queue is empty", || async { (stage.depth(&stage.queue).await == (0, 0)).then_some(()) }).await;
-    let mut arrived = BTreeSet::new();
-    for call in stage.world.aws.journal(0).await.0.into_iter().filter(|call| call.op == "PutEvents" && call.status == Some(200)) {
-        for entry in call.request["Entries"].as_array().unwrap() {
-            let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
-            arrived.insert(detail["webhook"]["id"].as_str().unwrap().to_owned());
-        }
+    let (all, arrived, acknowledged) = (began.elapsed(), burst.arrived().await, burst.acknowledged.lock().unwrap().clone());
+    let on_the_bus: BTreeSet<String> = arrived.iter().cloned().collect();
+    for id in (0..webhooks + entities).map(|number| format!("wh_{number}")) {
+        row.trial(match (acknowledged.contains(&id), on_the_bus.contains(&id)) {
+            (true, true) => Ok(()),
+            (acknowledged, on_the_bus) => Err(format!("{id}: acknowledged: {acknowledged}, on the bus: {on_the_bus}")),
+        });
     }
-    let acknowledged = burst.acknowledged.lock().unwrap().clone();
-    assert_eq!(acknowledged.len(), EVENTS + ENTITIES, "each was acknowledged in the end");
-    assert!(acknowledged == arrived, "not on the bus: {:?}", acknowledged.difference(&arrived).collect::<Vec<_>>());
     let db = stage.postgres.connect(&stage.database).await;
     let rows = db.query("SELECT benchling_api_id, entity_name FROM synced_benchling_data", &[]).await.unwrap();
-    assert_eq!(rows.len(), ENTITIES, "each entity has one row");
-    assert!(rows.iter().all(|row| row.get::<_, String>(1) == "v2"), "an older version stands");
-    assert_eq!(stage.depth(&format!("{}-dlq", stage.queue)).await, (0, 0), "nothing was given up");
+    for n in 0..entities {
+        let id = format!("bfi_{n}");
+        let held: Vec<String> = rows.iter().filter(|row| row.get::<_, &str>(0) == id).map(|row| row.get(1)).collect();
+        row.trial(if held == ["v2"] { Ok(()) } else { Err(format!("{id}: rows of it: {held:?}")) });
+    }
+    let refused = stage.benchling.requests("bulk-get").await.iter().filter(|request| request["status"] == 429).count();
     let again = *burst.again.lock().unwrap();
-    eprintln!(
-        "path: {EVENTS} webhooks acknowledged in {sent:.0?}, {again} times sent again; all in the table after {:.0?}",
-        began.elapsed()
-    );
+    row.figure("webhooks", webhooks + entities);
+    row.figure("processes killed", kills);
+    row.figure("sent again", again);
+    row.figure("on the bus more than once", arrived.len() - on_the_bus.len());
+    row.figure("refused by Benchling", refused);
+    row.figure("acknowledged after, s", sent.as_secs());
+    row.figure("all in the table after, s", all.as_secs());
+    let dead = stage.depth(&format!("{}-dlq", stage.queue)).await;
+    row.write();
+    assert_eq!(dead, (0, 0), "nothing was given up");
+    assert!(again > 0 && refused >= 3, "what was to go wrong did not: {again} sent again, {refused} refused");
+    row.end();
 }

@@ -1,70 +1,16 @@
 //! A world with an app in Benchling, a database, a bus, a rule and a sink of the table; an operator, and workers that can be stopped and killed.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    net::TcpListener,
-    path::PathBuf,
-    process::{Child, Command},
-};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::{
-    harness::{Bed, World, until},
+    harness::{Bed, Benchling, Binary, World, free_address, until},
     postgres::Postgres,
 };
 
-/// The stand-in for Benchling, and one tenant of it.
-#[derive(Clone)]
-pub struct Benchling {
-    pub url: String,
-    pub tenant: String,
-    http: reqwest::Client,
-}
-
-impl Benchling {
-    /// The world's own tenant.
-    pub fn of(world: &World) -> Self {
-        let tenant = format!("t{}", world.aws.account);
-        Self { url: Bed::get().benchling.clone(), tenant, http: reqwest::Client::new() }
-    }
-
-    pub async fn control(&self, control: &str, mut wish: Value) -> Value {
-        wish["tenant"] = json!(self.tenant);
-        self.ask(control, &wish).await
-    }
-
-    /// A fault of a path of the tenant's API.
-    pub async fn fault(&self, path: &str, mut wish: Value) {
-        wish["path"] = json!(format!("^/{}{path}", self.tenant));
-        self.ask("faults", &wish).await;
-    }
-
-    async fn ask(&self, control: &str, wish: &Value) -> Value {
-        let answer = self.http.post(format!("{}/_emu/{control}", self.url)).body(wish.to_string()).send().await.unwrap();
-        let (status, text) = (answer.status(), answer.text().await.unwrap());
-        assert!(status.is_success(), "{control} {wish}: {text}");
-        serde_json::from_str(&text).unwrap()
-    }
-
-    pub async fn get(&self, control: &str, query: &str) -> Value {
-        let url = format!("{}/_emu/{control}?tenant={}&{query}", self.url, self.tenant);
-        self.http.get(url).send().await.unwrap().json().await.unwrap()
-    }
-
-    /// Requests of the tenant's API whose path has this in it.
-    pub async fn requests(&self, path: &str) -> Vec<Value> {
-        self.get("requests", &format!("path=/{}/.*{path}", self.tenant)).await["requests"].as_array().unwrap().clone()
-    }
-
-    /// Entities as Benchling has them from now on.
-    pub async fn entities(&self, collection: &str, entities: Vec<Value>) {
-        self.control("entities", json!({"collection": collection, "entities": entities})).await;
-    }
-}
-
+/// All but the worker, Ready.
 pub struct Stage {
     pub world: World,
     pub benchling: Benchling,
@@ -85,7 +31,7 @@ impl Stage {
     pub async fn on(postgres: Postgres, name: &str, more: Value) -> Self {
         let world = World::start(name).await;
         let benchling = Benchling::of(&world);
-        let app = benchling.control("apps", json!({})).await;
+        let app = benchling.app(json!({})).await;
         let database = world.namespace.replace('-', "_");
         let db = postgres.make_database(&database).await;
         let queue = format!("{}-table", world.namespace);
@@ -245,69 +191,18 @@ impl Stage {
         status["conditions"][0]["message"].as_str().unwrap().to_owned()
     }
 
-    pub fn worker(&self) -> Worker {
-        Worker::start(&self.world, &self.benchling, &[])
+    pub fn worker(&self) -> Binary {
+        worker(&self.world, &self.benchling, &[])
     }
 }
 
-/// The real binary. Killed when dropped.
-pub struct Worker {
-    pub child: Child,
-    files: PathBuf,
-}
-
-impl Worker {
-    pub fn start(world: &World, benchling: &Benchling, flags: &[&str]) -> Self {
-        use std::sync::atomic::{AtomicUsize, Ordering};
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let files = std::env::temp_dir().join(format!("tributary-sync-{}-{number}", std::process::id()));
-        fs::create_dir_all(&files).unwrap();
-        fs::write(files.join("kubeconfig"), Bed::get().sync_kubeconfig().to_string()).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
-            .args(["sync", "--listen", &address, "--watch-namespaces", &world.namespace, "--report-seconds", "1", "--log-format", "text"])
-            .args(["--benchling-url", &format!("{}/{{tenant}}", benchling.url)])
-            .args(flags)
-            .env("KUBECONFIG", files.join("kubeconfig"))
-            .env("TRIBUTARY_LOG", "info,tributary=debug")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .stderr(fs::File::create(files.join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        Self { child, files }
-    }
-
-    pub fn log(&self) -> String {
-        fs::read_to_string(self.files.join("log")).unwrap()
-    }
-
-    /// Such as STOP and CONT.
-    pub fn signal(&self, signal: &str) {
-        assert!(Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status().unwrap().success());
-    }
-
-    /// As a crash does.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// As a rollout does.
-    pub async fn stop(mut self) {
-        self.signal("TERM");
-        let child = std::sync::Mutex::new(&mut self.child);
-        let status = until("the worker ended", || async { child.lock().unwrap().try_wait().unwrap() }).await;
-        assert!(status.success());
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let log = self.log();
-            eprintln!("--- the worker's log ends\n{}", &log[log.len().saturating_sub(6_000)..]);
-        }
-        let _ = (self.child.kill(), self.child.wait(), fs::remove_dir_all(&self.files));
-    }
+/// The real binary of the worker, with the chart's rights.
+pub fn worker(world: &World, benchling: &Benchling, flags: &[&str]) -> Binary {
+    let (address, url) = (free_address(), benchling.urls().tenant);
+    let arguments: [&[&str]; 3] = [
+        &["sync", "--listen", &address, "--watch-namespaces", &world.namespace, "--report-seconds", "1"],
+        &["--log-format", "text", "--benchling-url", &url],
+        flags,
+    ];
+    Binary::start(&Bed::get().sync_kubeconfig(), &arguments, &[("TRIBUTARY_LOG", "info,tributary=debug")])
 }

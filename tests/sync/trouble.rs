@@ -45,10 +45,10 @@ async fn a_wrong_client_secret() {
 async fn an_app_that_was_added_nowhere() {
     let stage = Stage::new("nowhere", json!({})).await;
     let change = |permitted: bool| json!({"clientId": stage.app["clientId"], "permitted": permitted});
-    stage.benchling.control("apps", change(false)).await;
+    stage.benchling.app(change(false)).await;
     recovers(&stage, "AppNotPermitted", async |message| {
         assert!(message.contains("organisation"), "{message}");
-        stage.benchling.control("apps", change(true)).await;
+        stage.benchling.app(change(true)).await;
     })
     .await;
 }
@@ -69,7 +69,7 @@ async fn a_message_is_deleted_only_after_the_commit() {
     stage.benchling.entities("custom-entities", vec![json!({"id": "bfi_1"})]).await;
     let mark = stage.world.aws.mark().await;
     stage.put(&stage.thin("bfi_1")).await;
-    let worker = stage.worker();
+    let mut worker = stage.worker();
     stage.syncing("DatabaseFull").await;
     worker.kill();
     let deleted = stage.world.aws.calls(mark).await.into_iter().filter(|call| call.starts_with("sqs:DeleteMessage")).count();
