@@ -4,7 +4,7 @@
 use super::{Cloud, Observe, delivery};
 use crate::{
     api::{EventRule, Identity, Target},
-    resources::{Depth, DesiredRule, SeenRule, names::DEFAULT_BUS},
+    resources::{Depth, DesiredRule, Managed, SeenRule, names::DEFAULT_BUS},
     runtime::halt::Halt,
 };
 
@@ -19,8 +19,11 @@ impl Observe for EventRule {
         let session = cloud.session(depth).await?;
         let bus = identity.bus.as_deref().unwrap_or(DEFAULT_BUS);
         let listed = session.rule(bus, &identity.name, cloud.list_age(depth)).await?;
-        // Nothing more is done for a rule that is said to be gone: be sure of it.
-        let found = if listed.is_none() && depth >= Depth::Delete { session.rule_by_name(bus, &identity.name).await? } else { listed };
+        // A list of several pages misses a rule where another one is deleted meanwhile. Before a rule that was made is put anew, or given up as
+        // gone: be sure of it.
+        let made = self.current().is_some_and(|status| Self::common(status).identity.is_some());
+        let doubted = listed.is_none() && (depth >= Depth::Delete || (depth >= Depth::Owner && made));
+        let found = if doubted { session.rule_by_name(bus, &identity.name).await? } else { listed };
         let mut seen = SeenRule { rule: found, ..SeenRule::default() };
         if let Some(rule) = &mut seen.rule {
             if depth >= Depth::Full {

@@ -164,3 +164,24 @@ async fn a_disabled_rule_stays_disabled_when_something_else_changes() {
     assert_eq!(calls.iter().map(|call| call.op.as_str()).collect::<Vec<_>>(), ["PutRule"]);
     assert_eq!(world.aws.rule(&named(&world, "b"), &named(&world, "r")).await.unwrap()["State"], "DISABLED");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rule_that_a_list_of_pages_missed_is_not_put_anew() {
+    let world = World::start("missed").await;
+    trio(&world).await;
+    // Another's rule stands before ours in the list, and is deleted between its two pages: what comes next moves up, and is in neither.
+    let theirs = json!({"Name": "0-theirs", "EventBusName": named(&world, "b")});
+    world.aws.events("PutRule", with(theirs.clone(), json!({"EventPattern": r#"{"source": ["x"]}"#}))).await;
+    let mark = world.aws.mark().await;
+    let lists = async || world.aws.journal(mark).await.0.into_iter().filter(|call| call.op == "ListRules").collect::<Vec<_>>();
+    let slow = json!({"match": "events.ListRules", "kind": "latency", "ms": 3000, "after": 1, "times": 1});
+    world.aws.faults(json!([slow, {"match": "events.ListRules", "kind": "page_size"}])).await;
+    let between = async {
+        world.aws.until("the first page", async || (!lists().await.is_empty()).then_some(())).await;
+        world.aws.events("DeleteRule", theirs).await;
+    };
+    tokio::join!(look(&world, "EventRule", "r"), between);
+    assert_eq!(written(&world, mark).await.iter().map(|call| call.op.as_str()).collect::<Vec<_>>(), [""; 0]);
+    let asked: Vec<_> = lists().await.into_iter().filter_map(|call| call.request.get("NamePrefix").cloned()).collect();
+    assert_eq!(asked, [json!(named(&world, "r"))], "the list missed it, and it was asked for by name");
+}
