@@ -52,17 +52,19 @@ impl Aws {
         roles
     }
 
+    /// `None` also where it changes between the calls that read it, as one does that is being deleted.
     pub async fn role(&self, name: &str) -> Option<Role> {
         let role = self.try_query("iam", &[("Action", "GetRole"), ("RoleName", name)]).await.ok()?;
-        let policies = all(&self.query("iam", &[("Action", "ListRolePolicies"), ("RoleName", name)]).await, "member");
+        let policies = all(&self.try_query("iam", &[("Action", "ListRolePolicies"), ("RoleName", name)]).await.ok()?, "member");
         let policy = match policies.first() {
             Some(policy) => {
-                let answer = self.query("iam", &[("Action", "GetRolePolicy"), ("RoleName", name), ("PolicyName", policy)]).await;
+                let answer =
+                    self.try_query("iam", &[("Action", "GetRolePolicy"), ("RoleName", name), ("PolicyName", policy)]).await.ok()?;
                 document(&all(&answer, "PolicyDocument")[0])
             }
             None => Value::Null,
         };
-        let tags = self.query("iam", &[("Action", "ListRoleTags"), ("RoleName", name)]).await;
+        let tags = self.try_query("iam", &[("Action", "ListRoleTags"), ("RoleName", name)]).await.ok()?;
         Some(Role {
             path: all(&role, "Path").pop()?,
             trust: document(&all(&role, "AssumeRolePolicyDocument")[0]),

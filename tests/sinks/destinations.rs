@@ -1,6 +1,8 @@
 //! Managed API destinations: what is made, the requests that arrive with each kind of authorization, Secrets that change, are missing or not
 //! permitted, what is of somebody else.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -231,29 +233,57 @@ async fn a_secret_that_may_not_be_read_is_missing_or_unfit_says_what_to_do() {
     assert!(said.contains("helm.sh/release.v1"), "{said}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_somebody_else_made_under_the_name_is_left_alone() {
-    let mut world = World::start("api-foreign").await;
-    let receiver = Receiver::start(&world.aws).await;
+/// Connection and destination under the sink's name are somebody else's, and so is their password. What AWS held before the operator looked.
+async fn theirs(world: &mut World, receiver: &Receiver) -> BTreeMap<String, Value> {
     world.permit_secrets().await;
     world.user_secret("login", json!({"password": "mine-Lc6"})).await;
-    applied(&world, &receiver, &basic()).await;
-    all_ready(&world, &READY).await;
-    let called = name(&world).await;
+    applied(world, receiver, &basic()).await;
+    all_ready(world, &READY).await;
+    let called = name(world).await;
     world.stop().await;
     // The mark in the description is what says whose they are.
-    for op in ["UpdateConnection", "UpdateApiDestination"] {
-        let mut change = json!({"Name": called, "Description": "theirs"});
-        if op == "UpdateConnection" {
-            change["AuthorizationType"] = json!("BASIC");
-        }
-        world.aws.events(op, change).await;
-    }
+    let password = json!({"BasicAuthParameters": {"Username": "eve", "Password": "theirs-Ux8"}});
+    let connection = json!({"Name": called, "Description": "theirs", "AuthorizationType": "BASIC", "AuthParameters": password});
+    world.aws.events("UpdateConnection", connection).await;
+    world.aws.events("UpdateApiDestination", json!({"Name": called, "Description": "theirs", "HttpMethod": "PUT"})).await;
     let before = world.aws.contents().await;
     world.run(sweeping()).await;
     world.user_secret("login", json!({"password": "other-Ys2"})).await;
     let said = world.halted("EventSink", "api", "NotOwned").await;
     assert!(said.contains(&called), "{said}");
+    before
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_else_made_under_the_name_is_taken_over_by_the_users_word() {
+    let mut world = World::start("api-adopt").await;
+    let receiver = Receiver::start(&world.aws).await;
+    theirs(&mut world, &receiver).await;
+    let mark = world.aws.mark().await;
+    world.annotate("EventSink", "api", "tributary.dev/adopt", Some("true")).await;
+    all_ready(&world, &READY).await;
+    assert_eq!(world.aws.writes(mark).await, ["UpdateConnection", "UpdateApiDestination"]);
+    assert_eq!(publish(&world, "adopted").await["outcome"], "DELIVERED");
+    let got = receiver.event("adopted").await;
+    assert_eq!((got.method.as_str(), got.header("authorization")), ("POST", Some("Basic YWRhOm90aGVyLVlzMg==")), "ada:other-Ys2");
+    // Taken over for good: without the word it stays ours, and leaves with the sink.
+    world.annotate("EventSink", "api", "tributary.dev/adopt", None).await;
+    look(&world, "EventSink", "api").await;
+    world.ready("EventSink", "api").await;
+    world.delete("EventRule", "r").await;
+    world.gone("EventRule", "r").await;
+    world.delete("EventSink", "api").await;
+    world.gone("EventSink", "api").await;
+    let left = world.aws.contents().await;
+    assert!(!left.keys().any(|key| key.starts_with("connection ") || key.starts_with("API destination ")), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_else_made_under_the_name_is_left_alone() {
+    let mut world = World::start("api-foreign").await;
+    let receiver = Receiver::start(&world.aws).await;
+    let before = theirs(&mut world, &receiver).await;
+    let called = name(&world).await;
     world.delete("EventRule", "r").await;
     world.gone("EventRule", "r").await;
     world.delete("EventSink", "api").await;
