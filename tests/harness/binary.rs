@@ -116,7 +116,7 @@ impl Gateway {
         ];
         let binary = Binary::start(&Bed::get().gateway_kubeconfig(), &arguments, &[]);
         let (url, ready) = (format!("http://{public}"), format!("http://{public}/ready"));
-        until_within(Duration::from_secs(60), "the gateway is ready", || async {
+        until_within(Duration::from_mins(1), "the gateway is ready", || async {
             reqwest::get(&ready).await.ok().filter(|answer| answer.status() == 200)
         })
         .await;
