@@ -21,8 +21,8 @@ impl Observe for EventRule {
         let listed = session.rule(bus, &identity.name, cloud.list_age(depth)).await?;
         // A list of several pages misses a rule where another one is deleted meanwhile. Before a rule that was made is put anew, or given up as
         // gone: be sure of it.
-        let made = self.current().is_some_and(|status| Self::common(status).identity.is_some());
-        let doubted = listed.is_none() && (depth >= Depth::Delete || (depth >= Depth::Owner && made));
+        let anew = self.current().is_some_and(|status| Self::common(status).identity.is_some()) && desired.is_some_and(DesiredRule::is_put);
+        let doubted = listed.is_none() && (depth >= Depth::Delete || (depth >= Depth::Owner && anew));
         let found = if doubted { session.rule_by_name(bus, &identity.name).await? } else { listed };
         let mut seen = SeenRule { rule: found, ..SeenRule::default() };
         if let Some(rule) = &mut seen.rule {

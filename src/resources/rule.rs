@@ -40,6 +40,13 @@ pub struct DesiredRule {
     pub source_problem: Option<String>,
 }
 
+impl DesiredRule {
+    /// Whether a rule that is not there is made. One that has targets to wait for and none to send to would match events and drop them.
+    pub fn is_put(&self) -> bool {
+        !self.targets.is_empty() || self.waiting.is_empty()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservedRule {
     pub bus: String,
@@ -254,8 +261,7 @@ impl Managed for EventRule {
         match (desired, observed) {
             (None, None) => {}
             (Some(want), None) => {
-                // A rule that has targets to wait for and none to send to would match events and drop them.
-                if want.targets.is_empty() && !want.waiting.is_empty() {
+                if !want.is_put() {
                     return Ok(steps);
                 }
                 steps.push(put_rule(want, true));
