@@ -96,6 +96,8 @@ async fn what_was_acknowledged_is_in_the_table_in_its_newest_version_once() {
     let urls = Mutex::new([gateways[0].url.clone(), gateways[1].url.clone()]);
     let burst = Arc::new(Burst { stage, rest: Mutex::default(), urls, acknowledged: Mutex::default(), again: Mutex::default() });
     let stage = &burst.stage;
+    // Workers and database are killed under a batch that was received, not between two.
+    let in_hand = || until_within(PATIENCE, "a batch is in hand", || async { (stage.depth(&stage.queue).await.1 > 0).then_some(()) });
     let began = Instant::now();
     for part in 0..2 {
         stage.benchling.entities("custom-entities", version(part + 1)).await;
@@ -112,6 +114,7 @@ async fn what_was_acknowledged_is_in_the_table_in_its_newest_version_once() {
                 gateways[victim] = Gateway::start(&namespace, &stage.benchling).await;
                 burst.urls.lock().unwrap()[victim].clone_from(&gateways[victim].url);
             } else {
+                in_hand().await;
                 workers[victim].kill();
                 workers[victim] = stage.worker();
             }
@@ -119,6 +122,7 @@ async fn what_was_acknowledged_is_in_the_table_in_its_newest_version_once() {
                 stage.benchling.control("keys", json!({"appDefinitionId": stage.app["appDefinitionId"], "action": "rotate"})).await;
             }
             if kill == kills / 2 {
+                in_hand().await;
                 stage.postgres.tell("kill").await;
                 stage.postgres.tell("start").await;
             }
