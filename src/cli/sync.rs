@@ -5,22 +5,23 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{
-    Error,
-    aws_flags::ca_bundle,
-    gateway::holds_tenant,
-    logs::{self, Logs},
-};
+use tributary_aws::{AwsOptions, Sessions};
+use tributary_benchling::Urls;
+use tributary_core::fence::Fence;
+
 use crate::{
-    aws::{AwsOptions, Sessions},
-    benchling_api::Urls,
-    runtime::{
-        fence::Fence,
+    cli::{
+        Error,
+        aws_flags::ca_bundle,
+        gateway::holds_tenant,
+        logs::{self, Logs},
+    },
+    cluster::timeouts::Patience,
+    sync::{resolve::Shared, runner::Runner, worker::Habits},
+    telemetry::{
         health::{Health, router},
         metrics::Metrics,
-        patience::Patience,
     },
-    sync::{resolve::Shared, runner::Runner, worker::Habits},
 };
 
 /// Every flag can be set through the environment as well.

@@ -1,11 +1,13 @@
 //! Reads who the operator is in an account.
 
-use super::{Cloud, Observe};
-use crate::{
-    api::{AwsAccount, Identity},
-    resources::{CallerIdentity, Depth, DesiredAccount},
-    runtime::halt::Halt,
+use tributary_api::{AwsAccount, Identity};
+use tributary_core::{
+    error::Halt,
+    kinds::{CallerIdentity, DesiredAccount},
+    plan::Depth,
 };
+
+use crate::observe::{Cloud, Observe};
 
 impl Observe for AwsAccount {
     async fn observe(

@@ -11,14 +11,12 @@ mod subscription;
 
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
-use crate::{
-    api::{AwsAccount, Identity},
-    aws::{Priority, Session, Sessions},
-    benchling_api::Benchling,
-    resources::{Depth, Managed, View},
-    runtime::{children, halt::Halt, secrets::Secrets},
-    steps::Step,
-};
+use tributary_api::{AwsAccount, Identity};
+use tributary_aws::{Priority, Session, Sessions};
+use tributary_benchling::Benchling;
+use tributary_core::{error::Halt, managed::Managed, plan::Depth, steps::Step, view::View};
+
+use crate::cluster::{children, secrets::Secrets};
 
 /// A kind whose place in AWS can be read.
 pub trait Observe: Managed {

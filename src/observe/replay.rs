@@ -1,11 +1,13 @@
 //! Reads a replay: while it runs, from the list of all that run; what is over is not asked for again.
 
-use super::{Attention, Cloud, Observe};
-use crate::{
-    api::{EventReplay, EventReplayStatus, Identity},
-    resources::{Depth, DesiredReplay, ObservedReplay},
-    runtime::halt::Halt,
+use tributary_api::{EventReplay, EventReplayStatus, Identity};
+use tributary_core::{
+    error::Halt,
+    kinds::{DesiredReplay, ObservedReplay, ResolveReplay},
+    plan::Depth,
 };
+
+use crate::observe::{Attention, Cloud, Observe};
 
 impl Observe for EventReplay {
     async fn observe(

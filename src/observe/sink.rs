@@ -1,27 +1,31 @@
 //! Reads a sink: its target, and the policy that lets EventBridge in. With `permissions: External` nothing is asked for the sink itself.
 
-use std::collections::BTreeSet;
-
-use super::{Cloud, Observe};
-use crate::{
-    api::{EventSink, Identity, Permissions},
-    aws::Session,
-    resources::{Depth, DesiredSink, ObservedSink, names},
-    runtime::halt::{Halt, Reason},
-    sinks::{
+use tributary_api::{EventSink, Identity, Permissions};
+use tributary_aws::Session;
+use tributary_core::{
+    destinations::{
         Desired, Observed, Type,
         api_destination::ObservedApiDestination,
         by_role::ObservedByRole,
         grants::{self, Grants},
         lambda::{self, ObservedLambda},
         logs::{self, ObservedLogs},
+        resolve::ResolveSink,
         role::{self, ObservedRole},
         sns::ObservedSns,
         sqs::{self, ObservedSqs},
         state_machine::ObservedStateMachine,
         type_of,
     },
+    error::{Halt, Reason},
+    kinds::{DesiredSink, ObservedSink},
+    names,
+    plan::Depth,
 };
+
+use crate::observe::{Cloud, Observe};
+
+use std::collections::BTreeSet;
 
 impl Observe for EventSink {
     async fn observe(

@@ -1,11 +1,13 @@
 //! Reads a subscription: its child objects, from the stores. AWS is not asked.
 
-use super::{Cloud, Observe};
-use crate::{
-    api::{BenchlingSubscription, Identity},
-    resources::{Depth, DesiredSubscription, ObservedSubscription},
-    runtime::halt::Halt,
+use tributary_api::{BenchlingSubscription, Identity};
+use tributary_core::{
+    error::Halt,
+    kinds::{Compose, DesiredSubscription, ObservedSubscription},
+    plan::Depth,
 };
+
+use crate::observe::{Cloud, Observe};
 
 impl Observe for BenchlingSubscription {
     async fn observe(

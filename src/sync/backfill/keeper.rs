@@ -8,18 +8,21 @@ use std::{
 use k8s_openapi::jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{
-    held::{Held, Lost},
-    status,
-};
+use tributary_api::BenchlingBackfill;
+use tributary_core::error::Halt;
+
 use crate::{
-    api::BenchlingBackfill,
     backfill::{
         checkpoint::Checkpoint,
         run::{Refused, Watcher},
     },
-    runtime::halt::Halt,
-    sync::resolve::Shared,
+    sync::{
+        backfill::{
+            held::{Held, Lost},
+            status,
+        },
+        resolve::Shared,
+    },
 };
 
 /// How old may be what is known of app, bus and account when a call is made: a grant that is withdrawn stops it.

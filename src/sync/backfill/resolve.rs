@@ -1,25 +1,27 @@
 //! Sync: from a backfill to all that it needs: app, bus, account, client. The same checks as those of the gateway; an error says what is missing.
 
-use kube::{
-    Api, Resource,
-    runtime::{
-        reflector::{self, Store},
-        watcher::Event,
-    },
+use tributary_api::{AccountRef, AwsAccount, BenchlingApp, BenchlingBackfill, BusKind, BusRef, EventBus, Identity};
+use tributary_aws::Session;
+use tributary_core::{
+    error::{Class, Halt, Reason},
+    guarded::Guarded,
+    managed::Managed,
+    object::key_of,
+    objects::{Objects, fixed},
+    references::{AppReferences, BusReferences},
+    view::View,
 };
-use serde::de::DeserializeOwned;
 
 use crate::{
-    api::{AccountRef, AwsAccount, BenchlingApp, BenchlingBackfill, BusKind, BusRef, EventBus, Identity},
-    aws::Session,
-    resources::{Guarded, Managed, View, key_of},
-    runtime::halt::{Class, Halt, Reason},
+    cluster::error::api_error,
     sync::{
         poison::{Trouble, TroubleReason},
         reader::Reader,
         resolve::Shared,
     },
 };
+
+use kube::Api;
 
 /// Where the events of a backfill go, as of one moment.
 pub struct Target {
@@ -49,9 +51,9 @@ impl Shared {
         // Admission knows no other kind.
         let reference = BusRef { kind: BusKind::EventBus, ..reference };
         let there = reference.namespace.as_deref().unwrap_or(namespace);
-        let bus = Api::<Guarded<EventBus>>::namespaced(self.client.clone(), there).get_opt(&reference.name).await?;
+        let bus = Api::<Guarded<EventBus>>::namespaced(self.client.clone(), there).get_opt(&reference.name).await.map_err(api_error)?;
         let of_bus = bus.as_ref().and_then(|bus| bus.0.as_ref().ok()).and_then(|bus| bus.spec.account_ref.clone()).unwrap_or_default();
-        let account = Api::<Guarded<AwsAccount>>::all(self.client.clone()).get_opt(&of_bus.name).await?;
+        let account = Api::<Guarded<AwsAccount>>::all(self.client.clone()).get_opt(&of_bus.name).await.map_err(api_error)?;
         let view = view(bus, account);
         let bus = view.bus_for(namespace, &field, &reference)?;
         bus.is_no_partners(&field)?;
@@ -96,29 +98,12 @@ impl Shared {
 
 /// A view of nothing but these: what is asked of it is what the operator asks.
 fn view(bus: Option<Guarded<EventBus>>, account: Option<Guarded<AwsAccount>>) -> View {
-    View {
-        accounts: store(account),
-        buses: store(bus),
-        subscriptions: store(None),
-        apps: store(None),
-        rules: store(None),
-        sinks: store(None),
-        replays: store(None),
-        told_arn: None,
-        settings: std::sync::Arc::default(),
-        now: k8s_openapi::jiff::Timestamp::now(),
-    }
-}
-
-fn store<K>(object: Option<Guarded<K>>) -> Store<Guarded<K>>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + 'static,
-{
-    let (store, mut writer) = reflector::store();
-    if let Some(object) = object {
-        writer.apply_watcher_event(&Event::Apply(object));
-    }
-    store
+    let objects = Objects {
+        accounts: fixed(account.and_then(|account| account.0.ok())),
+        buses: fixed(bus.and_then(|bus| bus.0.ok())),
+        ..Objects::default()
+    };
+    View { objects, told_arn: None, settings: std::sync::Arc::default(), now: k8s_openapi::jiff::Timestamp::now() }
 }
 
 /// Trouble with Benchling or what belongs to it, as a backfill says it.

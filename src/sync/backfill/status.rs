@@ -5,18 +5,17 @@ use k8s_openapi::{
     jiff::{SignedDuration, Timestamp},
 };
 
-use crate::{
-    api::{BackfillCheckpoint, BackfillCounts, BackfillState, BenchlingBackfill, BenchlingBackfillStatus, RefusedEvent},
-    backfill::{
-        KEPT,
-        checkpoint::{Checkpoint, Run},
-        run::Refused,
-        window::Counts,
-    },
-    runtime::{
-        conditions::{Verdict, conditions},
-        halt::{Class, Halt, Reason},
-    },
+use tributary_api::{BackfillCheckpoint, BackfillCounts, BackfillState, BenchlingBackfill, BenchlingBackfillStatus, RefusedEvent};
+use tributary_core::{
+    conditions::{Verdict, conditions},
+    error::{Class, Halt, Reason},
+};
+
+use crate::backfill::{
+    KEPT,
+    checkpoint::{Checkpoint, Run},
+    run::Refused,
+    window::Counts,
 };
 
 /// Refused events that are told one by one.

@@ -11,25 +11,30 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 
-use super::{
-    held::{self, Held},
-    keeper::{Keeper, Why},
-    resolve::{Way, halted},
-    status,
+use tributary_api::{BackfillClaim, BenchlingBackfill, annotation};
+use tributary_aws::AwsError;
+use tributary_core::{
+    conditions::Verdict,
+    error::{Class, Halt, Reason},
+    guarded::Guarded,
+    object::key_of,
 };
+
 use crate::{
-    api::{BackfillClaim, BenchlingBackfill, annotation},
-    aws::AwsError,
     backfill::{
         checkpoint::Run,
         run::{Broken, Ended, Refused, run},
     },
-    resources::{Guarded, key_of},
-    runtime::{
-        conditions::Verdict,
-        halt::{Class, Halt, Reason},
+    sync::{
+        backfill::{
+            held::{self, Held},
+            keeper::{Keeper, Why},
+            resolve::{Way, halted},
+            status,
+        },
+        resolve::Shared,
+        worker::Habits,
     },
-    sync::{resolve::Shared, worker::Habits},
 };
 
 pub struct Worker {
@@ -88,7 +93,7 @@ impl Worker {
             }
         };
         // What the watch told may be of an earlier moment: only this says whether there is anything left to do.
-        let is_over = backfill.status.as_ref().is_some_and(crate::api::BenchlingBackfillStatus::finished);
+        let is_over = backfill.status.as_ref().is_some_and(tributary_api::BenchlingBackfillStatus::finished);
         if is_over || backfill.uid().as_deref() != Some(&self.uid) || backfill.metadata.deletion_timestamp.is_some() {
             return Next::End;
         }
