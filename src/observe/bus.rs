@@ -56,7 +56,7 @@ impl Observe for EventBus {
 }
 
 impl EventBus {
-    /// Of the archives that may be ours, those that are there. A list would tell neither pattern nor description (recorded fact S14).
+    /// Of the archives that may be ours, those that are there. A list would tell neither pattern nor description (docs/aws-facts.md, S14).
     async fn archives(&self, cloud: &Cloud<'_>, identity: &Identity, depth: Depth) -> Result<Vec<ObservedArchive>, Halt> {
         let (session, mut there) = (cloud.session(depth).await?, Vec::new());
         for (name, retained) in archives::known(self, &cloud.view.settings.installation_id, identity) {

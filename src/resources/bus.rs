@@ -70,7 +70,7 @@ impl EventBus {
     }
 
     /// Whether events can be put on it, as far as Kubernetes knows. `PutEvents` takes an event for a bus that is not there and drops it without a
-    /// word (recorded fact P6), so nothing is put before the operator has seen the bus.
+    /// word (docs/aws-facts.md, P6), so nothing is put before the operator has seen the bus.
     pub fn takes_events(&self, field: &str) -> Result<(), Halt> {
         if self.status.as_ref().is_some_and(|status| !status.common.resources.is_empty()) && self.metadata.deletion_timestamp.is_none() {
             return Ok(());
