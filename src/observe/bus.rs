@@ -57,7 +57,7 @@ impl Observe for EventBus {
     }
 }
 
-/// Of the archives that may be ours, those that are there. A list would tell neither pattern nor description (recorded fact S14).
+/// Of the archives that may be ours, those that are there. A list would tell neither pattern nor description (docs/aws-facts.md, S14).
 async fn archives_of(bus: &EventBus, cloud: &Cloud<'_>, identity: &Identity, depth: Depth) -> Result<Vec<ObservedArchive>, Halt> {
     let (session, mut there) = (cloud.session(depth).await?, Vec::new());
     for (name, retained) in archives::known(bus, &cloud.view.settings.installation_id, identity) {

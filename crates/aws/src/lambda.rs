@@ -1,5 +1,5 @@
-//! Adapter of Lambda's permissions and asynchronous settings: reads into `Observed...`, one call per step. A policy has a revision (recorded
-//! facts L5, L14), so a write of somebody else in between is noticed.
+//! Adapter of Lambda's permissions and asynchronous settings: reads into `Observed...`, one call per step. A policy has a revision
+//! (docs/aws-facts.md, L5, L14), so a write of somebody else in between is noticed.
 
 use aws_sdk_lambda::types::{DestinationConfig, OnFailure, OnSuccess};
 use serde_json::Value;
@@ -27,7 +27,7 @@ impl Session {
         if let Some((statements, _)) = self.policy_and_revision(function).await? {
             return Ok(Some(statements));
         }
-        // AWS gives the same answer for no policy and for no function (L6).
+        // AWS gives the same answer for no policy and for no function (docs/aws-facts.md, L6).
         let request = self.lambda.get_function_configuration().function_name(&function.arn).set_qualifier(function.qualifier.clone());
         match send!(self, "lambda:GetFunctionConfiguration", request) {
             Err(error) if error.is_not_found() => Ok(None),
@@ -93,7 +93,7 @@ impl Session {
 
     async fn add_permission(&self, function: &FunctionRef, sid: &str, source: &str) -> Result<(), Halt> {
         let (statements, revision) = self.policy_and_revision(function).await?.unwrap_or_default();
-        // A lost reply: it is there already, and AWS would refuse it (L7).
+        // A lost reply: it is there already, and AWS would refuse it (docs/aws-facts.md, L7).
         if our_statement(&statements, sid).is_some_and(|s| single_source(s, "ArnLike", "AWS:SourceArn").contains(source)) {
             return Ok(());
         }

@@ -29,7 +29,7 @@ macro_rules! send {
 }
 
 impl Session {
-    /// The log group of exactly this name (a prefix finds others too: recorded fact G5); with tags and the last event's time if asked.
+    /// The log group of exactly this name (a prefix finds others too: docs/aws-facts.md, G5); with tags and the last event's time if asked.
     pub async fn log_group(&self, name: &str, arn: &str, tags: bool, last_event: bool) -> Result<Option<ObservedLogGroup>, Halt> {
         let Some(group) = self.find_log_group(name).await? else { return Ok(None) };
         let mut observed = ObservedLogGroup {

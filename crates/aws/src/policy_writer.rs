@@ -70,7 +70,8 @@ fn parse(what: &str, policy: &str) -> Result<Value, Halt> {
     })
 }
 
-/// Other people's statements and the rest of the document stay as they are; without any statement the policy goes (`""`, recorded fact Q9).
+/// Other people's statements and the rest of the document stay as they are; without any statement the policy goes (`""`;
+/// docs/aws-facts.md, Q9).
 fn merge(what: &str, policy: &str, instead_of: &[String], ours: &[Value]) -> Result<String, Halt> {
     let mut document = parse(what, policy)?;
     let mut all = statements_of(policy);

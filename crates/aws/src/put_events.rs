@@ -21,7 +21,7 @@ pub struct Entry {
     pub detail_type: String,
     /// Text of a JSON object.
     pub detail: String,
-    /// AWS delivers it without its fraction of a second; left out, it is the time of receipt (recorded fact P9).
+    /// AWS delivers it without its fraction of a second; left out, it is the time of receipt (docs/aws-facts.md, P9).
     pub time: Option<Timestamp>,
     pub resources: Vec<String>,
     pub trace_header: Option<String>,
@@ -99,7 +99,7 @@ impl Publisher {
         Ok(Self { events: aws_sdk_eventbridge::Client::new(&config), sts: aws_sdk_sts::Client::new(&config), region })
     }
 
-    /// Looks for the bus: `PutEvents` takes an event for a bus that does not exist, and drops it without a word (recorded fact P6).
+    /// Looks for the bus: `PutEvents` takes an event for a bus that does not exist, and drops it without a word (docs/aws-facts.md, P6).
     /// An error is one by which nothing at all can be sent, such as an endpoint that does not answer.
     pub async fn bus(&self, bus: &str) -> Result<BusState, AwsError> {
         if let Some(arn) = Arn::parse(bus)

@@ -66,7 +66,7 @@ impl Session {
             SnsStep::UntagTopic { arn, keys } => {
                 send!(self, "sns:UntagResource", sns.untag_resource().resource_arn(arn).set_tag_keys(Some(keys.clone())))?;
             }
-            // Deleting a topic that is gone succeeds (recorded fact N4).
+            // Deleting a topic that is gone succeeds (docs/aws-facts.md, N4).
             SnsStep::DeleteTopic { arn } => drop(send!(self, "sns:DeleteTopic", sns.delete_topic().topic_arn(arn))?),
         }
         Ok(())
@@ -84,7 +84,7 @@ impl Session {
     }
 }
 
-/// A topic always has a policy: AWS's default one, if nobody has written another (recorded facts N12, N15).
+/// A topic always has a policy: AWS's default one, if nobody has written another (docs/aws-facts.md, N12, N15).
 struct TopicPolicy<'a> {
     session: &'a Session,
     arn: &'a str,

@@ -22,7 +22,8 @@ macro_rules! send {
 }
 
 impl Session {
-    /// The state machine; with its tags if asked. One that is on its way out is waited for: AWS deletes in its own time (recorded fact F4).
+    /// The state machine; with its tags if asked. One that is on its way out is waited for: AWS deletes in its own time
+    /// (docs/aws-facts.md, F4).
     pub async fn state_machine(&self, arn: &str, tags: bool) -> Result<Option<ObservedMachine>, Halt> {
         let found = match send!(self, "states:DescribeStateMachine", self.states.describe_state_machine().state_machine_arn(arn)) {
             Err(error) if error.is_not_found() => return Ok(None),
@@ -84,7 +85,7 @@ impl Session {
                     .tracing_configuration(TracingConfiguration::builder().enabled(settings.tracing).build());
                 send!(self, "states:UpdateStateMachine", request)?;
             }
-            // Deleting one that is gone succeeds (recorded fact F4).
+            // Deleting one that is gone succeeds (docs/aws-facts.md, F4).
             StatesStep::DeleteStateMachine { arn } => {
                 send!(self, "states:DeleteStateMachine", states.delete_state_machine().state_machine_arn(arn))?;
             }
@@ -99,7 +100,7 @@ impl Session {
     }
 }
 
-/// A level needs exactly one destination, and its ARN the `:*` (recorded facts F9, F11).
+/// A level needs exactly one destination, and its ARN the `:*` (docs/aws-facts.md, F9, F11).
 fn logging(settings: &MachineSettings) -> LoggingConfiguration {
     let group = settings.log_group_arn.as_ref().map(|arn| {
         let group = CloudWatchLogsLogGroup::builder().log_group_arn(format!("{arn}:*")).build();

@@ -39,7 +39,7 @@ pub fn queue_character(c: char) -> bool {
 
 pub const DEFAULT_BUS: &str = "default";
 
-/// A rule of the default bus has no bus in its ARN (recorded fact S3).
+/// A rule of the default bus has no bus in its ARN (docs/aws-facts.md, S3).
 pub fn rule_arn(partition: &str, region: &str, account_id: &str, bus: &str, rule: &str) -> String {
     let bus = if bus == DEFAULT_BUS { String::new() } else { format!("{bus}/") };
     format!("arn:{partition}:events:{region}:{account_id}:rule/{bus}{rule}")
@@ -81,7 +81,8 @@ pub fn log_group_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '#')
 }
 
-/// Without the `:*` that `DescribeLogGroups` puts behind it (recorded fact G4): what `EventBridge` takes as target (D9).
+/// Without the `:*` that `DescribeLogGroups` puts behind it (docs/aws-facts.md, G4): what `EventBridge` takes as target
+/// (docs/aws-facts.md, D9).
 pub fn log_group_arn(partition: &str, region: &str, account_id: &str, group: &str) -> String {
     format!("arn:{partition}:logs:{region}:{account_id}:log-group:{group}")
 }

@@ -15,7 +15,7 @@ pub const WEBHOOK_SOURCE: &str = "benchling.webhook/";
 /// Who may publish to an `EventBus`.
 pub trait BusReferences {
     /// Whether events can be put on it, as far as Kubernetes knows. `PutEvents` takes an event for a bus that is not there and drops it without a
-    /// word (recorded fact P6), so nothing is put before the operator has seen the bus.
+    /// word (docs/aws-facts.md, P6), so nothing is put before the operator has seen the bus.
     fn takes_events(&self, field: &str) -> Result<(), Halt>;
     /// Refuses a partner's bus to those who would put events on it.
     fn is_no_partners(&self, field: &str) -> Result<(), Halt>;

@@ -58,7 +58,7 @@ impl AwsError {
             "ResourceNotFoundException"
                 | "QueueDoesNotExist"
                 | "AWS.SimpleQueueService.NonExistentQueue"
-                // SNS, Step Functions, IAM (recorded facts N1, F5, M7).
+                // SNS, Step Functions, IAM (docs/aws-facts.md, N1, F5, M7).
                 | "NotFound"
                 | "NotFoundException"
                 | "StateMachineDoesNotExist"

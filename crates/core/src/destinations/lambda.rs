@@ -1,6 +1,6 @@
 //! The `lambda` sink: our statements in a function's policy, and the failure destination of its asynchronous invocations. Pure.
 //!
-//! A statement lets one rule in, or all rules of a bus (Lambda API reference, `AddPermission`; recorded facts L1 to L15).
+//! A statement lets one rule in, or all rules of a bus (Lambda API reference, `AddPermission`; docs/aws-facts.md, L1 to L15).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,7 +55,7 @@ fn statement_id(sid: &str, source: &str) -> String {
     format!("{sid}-{}", short_hash(source, 12))
 }
 
-/// The statement as AWS keeps it (L1, L2).
+/// The statement as AWS keeps it (docs/aws-facts.md, L1, L2).
 pub fn statement(sid: &str, function_arn: &str, source: &str) -> Value {
     json!({
         "Sid": statement_id(sid, source),
@@ -146,7 +146,7 @@ pub fn policy_steps(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> 
     for (sid, source) in &wanted {
         match present.get(sid) {
             Some(there) if there == *source => continue,
-            // AWS refuses a second statement of the same id, even the same one (L7).
+            // AWS refuses a second statement of the same id, even the same one (docs/aws-facts.md, L7).
             Some(_) => add.push(remove(sid)),
             None => {}
         }

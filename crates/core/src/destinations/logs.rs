@@ -1,9 +1,9 @@
 //! The `logGroup` sink: a log group, and our statements in the one log resource policy that the installation has per account and region. Pure.
 //!
 //! `EventBridge` needs `logs:CreateLogStream` and `logs:PutLogEvents` from a resource policy; a role is refused. AWS allows 10 such policies per
-//! account and Region, for all services together, and 5,120 characters each (user guide, "Using resource-based policies"; facts G9 to G12). So
-//! one policy serves all log groups of the installation. When it is nearly full, one statement for all of `/aws/events/*`, as the console
-//! makes it, stands in for those of the single groups.
+//! account and Region, for all services together, and 5,120 characters each (user guide, "Using resource-based policies"; docs/aws-facts.md,
+//! G9 to G12, PM4). So one policy serves all log groups of the installation. When it is nearly full, one statement for all of
+//! `/aws/events/*`, as the console makes it, stands in for those of the single groups.
 
 use std::collections::BTreeSet;
 

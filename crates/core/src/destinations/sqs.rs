@@ -243,7 +243,7 @@ fn queue_steps(
     if have.attributes.contains_key("RedrivePolicy") {
         wanted.entry("RedrivePolicy".into()).or_default();
     }
-    // Both kinds of encryption in one call are refused (recorded fact Q7): the key goes first, then SSE-SQS comes on.
+    // Both kinds of encryption in one call are refused (docs/aws-facts.md, Q7): the key goes first, then SSE-SQS comes on.
     if wanted.contains_key("SqsManagedSseEnabled") && have.attributes.contains_key("KmsMasterKeyId") {
         let attributes = QueueAttributes::from([("KmsMasterKeyId".to_owned(), String::new())]);
         steps.push(SqsStep::SetQueueAttributes { name: name.clone(), attributes }.into());

@@ -56,7 +56,7 @@ pub fn desired(bus: &EventBus, view: &View, account: &AwsAccount) -> Result<Vec<
 }
 
 impl DesiredGrant {
-    /// As AWS stores it (recorded fact I6).
+    /// As AWS stores it (docs/aws-facts.md, I6).
     pub fn statement(&self, bus: &Identity) -> Value {
         let principal =
             if self.principal == "*" { json!("*") } else { json!({"AWS": format!("arn:{}:iam::{}:root", bus.partition, self.principal)}) };
