@@ -16,7 +16,7 @@ use crate::{
         gateway::holds_tenant,
         logs::{self, Logs},
     },
-    cluster::timeouts::Patience,
+    cluster::timeouts::Timeouts,
     sync::{resolve::Shared, runner::Runner, worker::Habits},
     telemetry::{
         health::{Health, router},
@@ -78,7 +78,7 @@ impl Sync {
         let app_name = Some(self.replica.clone());
         let options = AwsOptions { quota: 0, sweep_quota: 0, in_flight: IN_FLIGHT, timeout, ca_bundle, app_name, ..AwsOptions::default() };
         let client = logs::client().await?;
-        let client = Patience::default().client(&client);
+        let client = Timeouts::default().client(&client);
         let listener = TcpListener::bind(self.listen).await.map_err(|error| format!("--listen {}: {error}", self.listen))?;
         let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
         health.role("works queues and backfills off");

@@ -1,7 +1,7 @@
 //! Resolve, the part that asks: an ARN that another object of the namespace tells. Only kinds that who runs the operator names are read.
 
 use tributary_api::{ArnFrom, Existing};
-use tributary_core::error::{Class, Halt, Reason};
+use tributary_core::error::{Reason, ReconcileError, RetryClass};
 
 use crate::cluster::error::api_error;
 
@@ -45,7 +45,7 @@ pub struct ArnSources {
 
 impl ArnSources {
     /// The ARN that the object tells now. `since` is when the one that asks was made: what just came is looked for more often.
-    pub async fn read(&self, namespace: &str, existing: &Existing<'_>, since: Option<Timestamp>) -> Result<Option<String>, Halt> {
+    pub async fn read(&self, namespace: &str, existing: &Existing<'_>, since: Option<Timestamp>) -> Result<Option<String>, ReconcileError> {
         let Some(from) = existing.arn_from else { return Ok(None) };
         let look = Look { field: existing.field, namespace, from, since };
         let (group, version) = from.group_version();
@@ -112,36 +112,36 @@ impl Look<'_> {
         format!("{}.arnFrom: {kind} {}/{name} ({api_version}): {what}", self.field, self.namespace)
     }
 
-    /// Nothing wakes us when it comes. A new object is looked after every second, an old one every minute.
-    fn again(&self) -> Class {
+    /// Nothing dependents us when it comes. A new object is looked after every second, an old one every minute.
+    fn again(&self) -> RetryClass {
         let age = self.since.map_or(Duration::MAX, |since| Duration::try_from(Timestamp::now().duration_since(since)).unwrap_or_default());
         let wait = (age / 4).clamp(Duration::from_secs(1), Duration::from_mins(1));
-        Class::Until(Timestamp::now() + k8s_openapi::jiff::SignedDuration::try_from(wait).unwrap_or_default())
+        RetryClass::Until(Timestamp::now() + k8s_openapi::jiff::SignedDuration::try_from(wait).unwrap_or_default())
     }
 
-    fn not_there(&self, what: &str) -> Halt {
+    fn not_there(&self, what: &str) -> ReconcileError {
         let message =
             self.says(&format!("{what}. Create it, or make another EventSink with the right reference; it is looked for again by itself"));
-        Halt::new(self.again(), Reason::ArnFromNotFound, message)
+        ReconcileError::new(self.again(), Reason::ArnFromNotFound, message)
     }
 
-    fn not_ready(&self) -> Halt {
+    fn not_ready(&self) -> ReconcileError {
         let message = self.says(&format!(
             "{} is empty or not there yet. See that object's own conditions; it is looked at again by itself",
             self.from.field_path
         ));
-        Halt::new(self.again(), Reason::ArnFromNotReady, message)
+        ReconcileError::new(self.again(), Reason::ArnFromNotReady, message)
     }
 
-    fn not_permitted(&self, next: &str) -> Halt {
+    fn not_permitted(&self, next: &str) -> ReconcileError {
         let message = self.says(&format!("the operator may not read it. Whoever runs it can {next}"));
-        Halt::new(Class::Refused, Reason::ArnFromNotPermitted, message)
+        ReconcileError::new(RetryClass::Refused, Reason::ArnFromNotPermitted, message)
     }
 
-    fn unfit(&self, what: &str) -> Halt {
+    fn unfit(&self, what: &str) -> ReconcileError {
         let message =
             self.says(&format!("{} {what}. Make another EventSink with the right fieldPath or destination", self.from.field_path));
-        Halt::new(Class::Refused, Reason::ArnFromUnusable, message)
+        ReconcileError::new(RetryClass::Refused, Reason::ArnFromUnusable, message)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tributary_api::{EventBus, EventRule, EventSink, annotation};
 use tributary_core::{
-    error::{Halt, Reason},
+    error::{Reason, ReconcileError},
     managed::Managed,
     steps::ChildStep,
 };
@@ -17,17 +17,17 @@ use serde_json::{Value, json};
 
 const MANAGER: &str = "tributary-children";
 
-fn api(client: &Client, kind: &str, namespace: &str) -> Result<Api<DynamicObject>, Halt> {
+fn api(client: &Client, kind: &str, namespace: &str) -> Result<Api<DynamicObject>, ReconcileError> {
     let resource = match kind {
         EventBus::KIND => EventBus::api_resource(),
         EventRule::KIND => EventRule::api_resource(),
         EventSink::KIND => EventSink::api_resource(),
-        other => return Err(Halt::invalid(Reason::InvalidSpec, format!("{other} is no kind of child object"))),
+        other => return Err(ReconcileError::invalid(Reason::InvalidSpec, format!("{other} is no kind of child object"))),
     };
     Ok(Api::namespaced_with(client.clone(), namespace, &resource))
 }
 
-pub async fn apply(client: &Client, step: &ChildStep) -> Result<(), Halt> {
+pub async fn apply(client: &Client, step: &ChildStep) -> Result<(), ReconcileError> {
     match step {
         ChildStep::ApplyChild { kind, namespace, name, manifest } => {
             let (api, params) = (api(client, kind, namespace)?, PatchParams::apply(MANAGER).force());
@@ -40,7 +40,7 @@ pub async fn apply(client: &Client, step: &ChildStep) -> Result<(), Halt> {
                 {"op": "test", "path": "/metadata/resourceVersion", "value": made.metadata.resource_version},
                 {"op": "replace", "path": "/spec", "value": manifest["spec"]},
             ]);
-            let exact = serde_json::from_value(exact).map_err(|error| Halt::transient(error.to_string()))?;
+            let exact = serde_json::from_value(exact).map_err(|error| ReconcileError::transient(error.to_string()))?;
             let answer = api.patch(name, &PatchParams::default(), &Patch::Json::<()>(exact)).await;
             answer.map(drop).map_err(|error| refused(error, kind, name))
         }
@@ -51,17 +51,18 @@ pub async fn apply(client: &Client, step: &ChildStep) -> Result<(), Halt> {
                 ignore_missing(api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await)?;
             }
             match api.delete(name, &DeleteParams::default()).await {
-                // It goes on with what its own finalizer has to do; its end wakes its owner.
-                Ok(answer) if answer.is_left() => {
-                    Err(Halt::blocked(Reason::Deleting, format!("{kind} {namespace}/{name} is being deleted; see its conditions")))
-                }
+                // It goes on with what its own finalizer has to do; its end dependents its owner.
+                Ok(answer) if answer.is_left() => Err(ReconcileError::blocked(
+                    Reason::Deleting,
+                    format!("{kind} {namespace}/{name} is being deleted; see its conditions"),
+                )),
                 answer => ignore_missing(answer.map(drop)),
             }
         }
     }
 }
 
-fn ignore_missing<T>(answer: Result<T, kube::Error>) -> Result<(), Halt> {
+fn ignore_missing<T>(answer: Result<T, kube::Error>) -> Result<(), ReconcileError> {
     match answer {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         answer => answer.map(drop).map_err(api_error),
@@ -69,9 +70,9 @@ fn ignore_missing<T>(answer: Result<T, kube::Error>) -> Result<(), Halt> {
 }
 
 /// What admission refuses in a child comes from the owner's spec.
-fn refused(error: kube::Error, kind: &str, name: &str) -> Halt {
+fn refused(error: kube::Error, kind: &str, name: &str) -> ReconcileError {
     match error {
-        kube::Error::Api(status) if status.code == 422 => Halt::invalid(
+        kube::Error::Api(status) if status.code == 422 => ReconcileError::invalid(
             Reason::InvalidSpec,
             format!("the spec makes a {kind} {name} that the API server refuses: {}. Correct the spec", status.message),
         ),

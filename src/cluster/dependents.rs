@@ -28,18 +28,18 @@ fn deleting(meta: &ObjectMeta) -> bool {
 }
 
 /// A kind others may refer to or hold up.
-pub trait Edges: Managed {
+pub trait Dependents: Managed {
     /// Whom a change of this object concerns.
-    fn wakes(&self, view: &View) -> Vec<Dependent>;
+    fn dependents(&self, view: &View) -> Vec<Dependent>;
     /// What others see of it: while this stays the same they need not look. Status texts and times are not in it.
-    fn outward(&self) -> String;
+    fn visible_state(&self) -> String;
     /// Whether an operator that watches only these namespaces has to do with it.
     fn concerns(&self, namespaces: &[String]) -> bool {
         matches(namespaces, self.meta().namespace.as_deref().unwrap_or_default())
     }
 }
 
-fn outward<K: Managed>(object: &K, more: impl std::fmt::Debug) -> String {
+fn visible_state<K: Managed>(object: &K, more: impl std::fmt::Debug) -> String {
     let meta = object.meta();
     let common = object.current().map(K::common);
     let ready = common.map(|common| (common.is_ready(), common.identity.as_ref()));
@@ -74,7 +74,7 @@ fn deleting_accounts(view: &View) -> impl Iterator<Item = Dependent> {
     waiting.into_iter()
 }
 
-impl Edges for AwsAccount {
+impl Dependents for AwsAccount {
     fn concerns(&self, namespaces: &[String]) -> bool {
         // Both sides may be patterns: `team-*` is watched and `team-a` granted, or the other way round.
         let overlap = |granted: &String, watched: &String| {
@@ -87,35 +87,35 @@ impl Edges for AwsAccount {
             .any(|granted| namespaces.iter().any(|watched| overlap(granted, watched)))
     }
 
-    fn wakes(&self, view: &View) -> Vec<Dependent> {
+    fn dependents(&self, view: &View) -> Vec<Dependent> {
         let me = self.metadata.name.as_deref().unwrap_or_default();
-        let mut wakes = Vec::new();
+        let mut dependents = Vec::new();
         let named = |r: Option<&tributary_api::AccountRef>| r.map_or("default", |r| r.name.as_str()) == me;
         view.each_bus(|bus| {
             if named(bus.spec.account_ref.as_ref()) {
-                wakes.push(Dependent::EventBus(reference(&bus.metadata)));
+                dependents.push(Dependent::EventBus(reference(&bus.metadata)));
             }
         });
         // An app's account is that of its bus.
-        view.each_app(|app| wakes.push(Dependent::BenchlingApp(reference(&app.metadata))));
+        view.each_app(|app| dependents.push(Dependent::BenchlingApp(reference(&app.metadata))));
         view.each_subscription(|subscription| {
             if named(subscription.spec.account_ref.as_ref()) {
-                wakes.push(Dependent::BenchlingSubscription(reference(&subscription.metadata)));
+                dependents.push(Dependent::BenchlingSubscription(reference(&subscription.metadata)));
             }
         });
         view.each_sink(|sink| {
             if named(sink.spec.account_ref.as_ref()) {
-                wakes.push(Dependent::EventSink(reference(&sink.metadata)));
+                dependents.push(Dependent::EventSink(reference(&sink.metadata)));
             }
         });
         // A rule's account is that of its bus, which may not be known yet.
-        view.each_rule(|rule| wakes.push(Dependent::EventRule(reference(&rule.metadata))));
-        view.each_replay(|replay| wakes.push(Dependent::EventReplay(reference(&replay.metadata))));
-        wakes
+        view.each_rule(|rule| dependents.push(Dependent::EventRule(reference(&rule.metadata))));
+        view.each_replay(|replay| dependents.push(Dependent::EventReplay(reference(&replay.metadata))));
+        dependents
     }
 
-    fn outward(&self) -> String {
-        outward(self, ())
+    fn visible_state(&self) -> String {
+        visible_state(self, ())
     }
 }
 
@@ -128,74 +128,74 @@ fn sinks_of(rule: &EventRule) -> impl Iterator<Item = &SinkRef> {
     rule.spec.targets.iter().flat_map(|target| std::iter::once(&target.sink_ref).chain(target.dead_letter.as_ref().map(|d| &d.sink_ref)))
 }
 
-impl Edges for BenchlingSubscription {
-    fn wakes(&self, view: &View) -> Vec<Dependent> {
-        let mut wakes = Vec::new();
+impl Dependents for BenchlingSubscription {
+    fn dependents(&self, view: &View) -> Vec<Dependent> {
+        let mut dependents = Vec::new();
         // The event types that it includes are what its rules are checked against.
         view.each_rule(|rule| {
             if rule.bus_key() == key_of(self) {
-                wakes.push(Dependent::EventRule(reference(&rule.metadata)));
+                dependents.push(Dependent::EventRule(reference(&rule.metadata)));
             }
         });
-        wakes.extend(deleting_accounts(view));
-        wakes
+        dependents.extend(deleting_accounts(view));
+        dependents
     }
 
-    fn outward(&self) -> String {
+    fn visible_state(&self) -> String {
         format!("{:?} {}", self.metadata.generation, deleting(&self.metadata))
     }
 }
 
-impl Edges for BenchlingApp {
-    fn wakes(&self, view: &View) -> Vec<Dependent> {
-        let mut wakes: Vec<_> = deleting_accounts(view).collect();
+impl Dependents for BenchlingApp {
+    fn dependents(&self, view: &View) -> Vec<Dependent> {
+        let mut dependents: Vec<_> = deleting_accounts(view).collect();
         view.each_rule(|rule| {
             if rule.app_key() == Some(key_of(self)) {
-                wakes.push(Dependent::EventRule(reference(&rule.metadata)));
-                wakes.extend(sinks_of(rule).map(|sink| sink_of(&rule.metadata, sink)));
+                dependents.push(Dependent::EventRule(reference(&rule.metadata)));
+                dependents.extend(sinks_of(rule).map(|sink| sink_of(&rule.metadata, sink)));
             }
         });
         // Who wants the same webhooks may have them once this one is gone.
         view.each_app(|other| {
             if other.spec.app_definition_id == self.spec.app_definition_id && key_of(other) != key_of(self) {
-                wakes.push(Dependent::BenchlingApp(reference(&other.metadata)));
+                dependents.push(Dependent::BenchlingApp(reference(&other.metadata)));
             }
         });
         if let Some((namespace, name)) = self.bus_key().split_once('/')
             && view.bus(namespace, name).is_some_and(|bus| deleting(&bus.metadata))
         {
-            wakes.push(Dependent::EventBus(ObjectRef::new(name).within(namespace)));
+            dependents.push(Dependent::EventBus(ObjectRef::new(name).within(namespace)));
         }
-        wakes
+        dependents
     }
 
-    fn outward(&self) -> String {
+    fn visible_state(&self) -> String {
         format!("{:?} {}", self.metadata.generation, deleting(&self.metadata))
     }
 }
 
-impl Edges for EventBus {
-    fn wakes(&self, view: &View) -> Vec<Dependent> {
-        let mut wakes: Vec<_> = self.spec.dead_letter.iter().map(|d| sink_of(&self.metadata, &d.sink_ref)).collect();
-        wakes.extend(owner(self, view));
+impl Dependents for EventBus {
+    fn dependents(&self, view: &View) -> Vec<Dependent> {
+        let mut dependents: Vec<_> = self.spec.dead_letter.iter().map(|d| sink_of(&self.metadata, &d.sink_ref)).collect();
+        dependents.extend(owner(self, view));
         if self.spec.event_source_name.is_some() {
             // Whoever waits for the same source may have it once this one is gone.
             view.each_bus(|other| {
                 if other.spec.event_source_name == self.spec.event_source_name && other.metadata.uid != self.metadata.uid {
-                    wakes.push(Dependent::EventBus(reference(&other.metadata)));
+                    dependents.push(Dependent::EventBus(reference(&other.metadata)));
                 }
             });
         }
         view.each_app(|app| {
             if app.bus_key() == key_of(self) {
-                wakes.push(Dependent::BenchlingApp(reference(&app.metadata)));
+                dependents.push(Dependent::BenchlingApp(reference(&app.metadata)));
             }
         });
         view.each_rule(|rule| {
             if rule.bus_key_in(view) == Some(key_of(self)) {
-                wakes.push(Dependent::EventRule(reference(&rule.metadata)));
+                dependents.push(Dependent::EventRule(reference(&rule.metadata)));
                 // Their sinks cannot know the rules' ARNs before the bus is known.
-                wakes.extend(sinks_of(rule).map(|sink| sink_of(&rule.metadata, sink)));
+                dependents.extend(sinks_of(rule).map(|sink| sink_of(&rule.metadata, sink)));
             }
         });
         // A workflow that sends here has to know the bus's ARN.
@@ -205,107 +205,107 @@ impl Edges for EventBus {
                 there == self.metadata.namespace.as_ref() && Some(&reference.name) == self.metadata.name.as_ref()
             };
             if sink.bus_refs().any(means) {
-                wakes.push(Dependent::EventSink(reference(&sink.metadata)));
+                dependents.push(Dependent::EventSink(reference(&sink.metadata)));
             }
         });
         view.each_replay(|replay| {
             if replay.bus_key() == key_of(self) {
-                wakes.push(Dependent::EventReplay(reference(&replay.metadata)));
+                dependents.push(Dependent::EventReplay(reference(&replay.metadata)));
             }
         });
-        wakes.extend(deleting_accounts(view));
-        wakes
+        dependents.extend(deleting_accounts(view));
+        dependents
     }
 
-    fn outward(&self) -> String {
+    fn visible_state(&self) -> String {
         let status = self.status.as_ref();
         let there = status.is_some_and(|status| !status.common.resources.is_empty());
         // Replays wait for an archive; how much it holds concerns nobody.
         let archives: Vec<_> = status.iter().flat_map(|status| &status.archives).map(|row| (&row.name, &row.arn)).collect();
-        outward(self, (there, archives, told(self), owner_of(self).and_then(|_| status?.event_source.as_ref())))
+        visible_state(self, (there, archives, told(self), owner_of(self).and_then(|_| status?.event_source.as_ref())))
     }
 }
 
-impl Edges for EventRule {
-    fn wakes(&self, view: &View) -> Vec<Dependent> {
-        let mut wakes: Vec<_> = sinks_of(self).map(|sink| sink_of(&self.metadata, sink)).collect();
-        wakes.extend(owner(self, view));
+impl Dependents for EventRule {
+    fn dependents(&self, view: &View) -> Vec<Dependent> {
+        let mut dependents: Vec<_> = sinks_of(self).map(|sink| sink_of(&self.metadata, sink)).collect();
+        dependents.extend(owner(self, view));
         let namespace = self.spec.bus_ref.namespace.as_deref().or(self.metadata.namespace.as_deref()).unwrap_or_default();
         if view.bus(namespace, &self.spec.bus_ref.name).is_some_and(|bus| deleting(&bus.metadata)) {
-            wakes.push(Dependent::EventBus(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
+            dependents.push(Dependent::EventBus(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
         }
         if view.subscription(namespace, &self.spec.bus_ref.name).is_some_and(|subscription| deleting(&subscription.metadata)) {
-            wakes.push(Dependent::BenchlingSubscription(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
+            dependents.push(Dependent::BenchlingSubscription(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
         }
         if self.app_key().is_some() && view.app(namespace, &self.spec.bus_ref.name).is_some_and(|app| deleting(&app.metadata)) {
-            wakes.push(Dependent::BenchlingApp(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
+            dependents.push(Dependent::BenchlingApp(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
         }
         let name = self.metadata.name.as_deref().unwrap_or_default();
         view.each_replay(|replay| {
             let waits = replay.metadata.namespace == self.metadata.namespace && replay.spec.rules.iter().any(|rule| rule == name);
             if waits && !replay.status.as_ref().is_some_and(EventReplayStatus::started) {
-                wakes.push(Dependent::EventReplay(reference(&replay.metadata)));
+                dependents.push(Dependent::EventReplay(reference(&replay.metadata)));
             }
         });
-        wakes.extend(deleting_accounts(view));
-        wakes
+        dependents.extend(deleting_accounts(view));
+        dependents
     }
 
-    fn outward(&self) -> String {
+    fn visible_state(&self) -> String {
         // Sinks and buses care for what a rule wants, not for how far it has come.
         format!("{:?} {} {:?}", self.metadata.generation, deleting(&self.metadata), told(self))
     }
 }
 
-impl Edges for EventReplay {
-    fn wakes(&self, view: &View) -> Vec<Dependent> {
-        let mut wakes: Vec<_> = deleting_accounts(view).collect();
+impl Dependents for EventReplay {
+    fn dependents(&self, view: &View) -> Vec<Dependent> {
+        let mut dependents: Vec<_> = deleting_accounts(view).collect();
         let namespace = self.spec.bus_ref.namespace.as_deref().or(self.metadata.namespace.as_deref()).unwrap_or_default();
         if view.bus(namespace, &self.spec.bus_ref.name).is_some_and(|bus| deleting(&bus.metadata)) {
-            wakes.push(Dependent::EventBus(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
+            dependents.push(Dependent::EventBus(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
         }
-        wakes
+        dependents
     }
 
-    fn outward(&self) -> String {
+    fn visible_state(&self) -> String {
         // Who waits for its end waits for nothing else of it.
         format!("{} {}", deleting(&self.metadata), self.status.as_ref().is_some_and(EventReplayStatus::finished))
     }
 }
 
-impl Edges for EventSink {
-    fn wakes(&self, view: &View) -> Vec<Dependent> {
+impl Dependents for EventSink {
+    fn dependents(&self, view: &View) -> Vec<Dependent> {
         let me = sink_of(&self.metadata, &SinkRef { name: self.metadata.name.clone().unwrap_or_default(), namespace: None });
-        let mut wakes: Vec<_> = owner(self, view).into_iter().collect();
+        let mut dependents: Vec<_> = owner(self, view).into_iter().collect();
         // A sink waits for those that it needs, and one that is being deleted for who sends there.
-        wakes.extend(self.sink_refs().map(|sink| sink_of(&self.metadata, sink)));
+        dependents.extend(self.sink_refs().map(|sink| sink_of(&self.metadata, sink)));
         let set = self.status.as_ref().and_then(|status| status.on_failure_arn.as_ref());
         view.each_sink(|sink| {
             let place = sink.status.as_ref().and_then(|status| status.common.identity.as_ref());
             let takes_ours = set.is_some() && place.map(|place| &place.arn) == set;
             if takes_ours || sink.sink_refs().any(|named| sink_of(&sink.metadata, named) == me) {
-                wakes.push(Dependent::EventSink(reference(&sink.metadata)));
+                dependents.push(Dependent::EventSink(reference(&sink.metadata)));
             }
         });
         view.each_rule(|rule| {
             if sinks_of(rule).any(|sink| sink_of(&rule.metadata, sink) == me) {
-                wakes.push(Dependent::EventRule(reference(&rule.metadata)));
+                dependents.push(Dependent::EventRule(reference(&rule.metadata)));
             }
         });
         view.each_bus(|bus| {
             if bus.spec.dead_letter.as_ref().is_some_and(|d| sink_of(&bus.metadata, &d.sink_ref) == me) {
-                wakes.push(Dependent::EventBus(reference(&bus.metadata)));
+                dependents.push(Dependent::EventBus(reference(&bus.metadata)));
             }
         });
-        wakes.extend(deleting_accounts(view));
-        wakes
+        dependents.extend(deleting_accounts(view));
+        dependents
     }
 
-    fn outward(&self) -> String {
+    fn visible_state(&self) -> String {
         let status = self.status.as_ref();
         let there = status.is_some_and(|status| !status.common.resources.is_empty());
         let last_event = owner_of(self).and_then(|_| status?.last_event_time.as_ref());
-        outward(
+        visible_state(
             self,
             (there, status.map(|status| (&status.grants, &status.on_failure_arn, &status.invocation_role_arn)), told(self), last_event),
         )

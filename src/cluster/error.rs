@@ -2,22 +2,22 @@
 
 use kube::Client;
 use tributary_core::{
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     fence::Fence,
 };
 
 /// The reconcile error that stands for an error of the Kubernetes API.
-pub fn api_error(error: kube::Error) -> Halt {
+pub fn api_error(error: kube::Error) -> ReconcileError {
     match &error {
         kube::Error::Api(status) if status.code == 409 => {
-            Halt::new(Class::Conflict, Reason::Conflict, format!("the object changed meanwhile: {}", status.message))
+            ReconcileError::new(RetryClass::Conflict, Reason::Conflict, format!("the object changed meanwhile: {}", status.message))
         }
-        kube::Error::Api(status) if status.code == 403 => Halt::new(
-            Class::Refused,
+        kube::Error::Api(status) if status.code == 403 => ReconcileError::new(
+            RetryClass::Refused,
             Reason::AccessDenied,
             format!("the Kubernetes API refused the operator: {}. Check its ClusterRole", status.message),
         ),
-        _ => Halt::transient(format!("Kubernetes API: {error}")),
+        _ => ReconcileError::transient(format!("Kubernetes API: {error}")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tributary_api::AwsAccount;
 use tributary_aws::StaticKeys;
-use tributary_core::error::{Class, Halt, Reason};
+use tributary_core::error::{Reason, ReconcileError, RetryClass};
 
 use crate::cluster::error::api_error;
 
@@ -38,15 +38,15 @@ impl Secrets {
     }
 
     /// The keys that the account's Secret holds; `None` when the account names no Secret.
-    pub async fn keys_of(&self, account: &AwsAccount) -> Result<Option<StaticKeys>, Halt> {
+    pub async fn keys_of(&self, account: &AwsAccount) -> Result<Option<StaticKeys>, ReconcileError> {
         let Some(reference) = account.spec.credentials.as_ref().and_then(|credentials| credentials.secret_ref.as_ref()) else {
             return Ok(None);
         };
         let name = &reference.name;
         let missing = |what: &str| {
-            // Secrets are read by name and not watched, so nothing wakes us when it comes.
-            Halt::new(
-                Class::Transient,
+            // Secrets are read by name and not watched, so nothing dependents us when it comes.
+            ReconcileError::new(
+                RetryClass::Transient,
                 Reason::SecretNotFound,
                 format!(
                     "AwsAccount {}: spec.credentials.secretRef: Secret {}/{name} {what}. It needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys",
@@ -75,7 +75,7 @@ impl Secrets {
         }))
     }
 
-    async fn get(&self, name: &str) -> Result<Option<Secret>, Halt> {
+    async fn get(&self, name: &str) -> Result<Option<Secret>, ReconcileError> {
         let mut read = self.read.lock().await;
         if let Some((at, secret)) = read.get(name)
             && at.elapsed() < if secret.is_some() { FRESH } else { Duration::from_secs(1) }

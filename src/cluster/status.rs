@@ -1,7 +1,7 @@
 //! Writes to an object in Kubernetes: its status and its finalizer. Never its spec.
 
 use tributary_api::FINALIZER;
-use tributary_core::{error::Halt, guarded::Outline, managed::Managed};
+use tributary_core::{error::ReconcileError, guarded::Outline, managed::Managed};
 
 use crate::cluster::error::api_error;
 
@@ -39,17 +39,17 @@ impl Handle {
     }
 
     /// The object as the API server has it now; `None` when it is gone, or another one has its name.
-    pub async fn fresh<K: Managed>(&self) -> Result<Option<K>, Halt> {
+    pub async fn fresh<K: Managed>(&self) -> Result<Option<K>, ReconcileError> {
         let Some(object) = self.whole.get_opt(&self.name).await.map_err(api_error)? else { return Ok(None) };
         if object.metadata.uid.as_deref() != Some(&self.uid) {
             return Ok(None);
         }
-        object.try_parse().map(Some).map_err(|error| Halt::transient(format!("the object could not be read: {error}")))
+        object.try_parse().map(Some).map_err(|error| ReconcileError::transient(format!("the object could not be read: {error}")))
     }
 
     /// Writes the status as a whole and returns the new resourceVersion. `version`: that of the object that was decided from, as a
     /// precondition; an object that was made anew under the same name has another one.
-    pub async fn write_status<S: Serialize + Sync>(&self, status: &S, version: Option<&str>) -> Result<Option<String>, Halt> {
+    pub async fn write_status<S: Serialize + Sync>(&self, status: &S, version: Option<&str>) -> Result<Option<String>, ReconcileError> {
         let mut patch = json!({
             "apiVersion": self.kind.api_version,
             "kind": self.kind.kind,
@@ -68,7 +68,7 @@ impl Handle {
         &self,
         generation: Option<i64>,
         conditions: impl FnOnce(&[Condition]) -> Vec<Condition>,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), ReconcileError> {
         let Some(object) =
             self.api.get_opt(&self.name).await.map_err(api_error)?.filter(|object| object.metadata.uid.as_deref() == Some(&self.uid))
         else {
@@ -89,7 +89,7 @@ impl Handle {
     }
 
     /// Puts our finalizer there or takes it away; the resourceVersion is a precondition, for a list is replaced as a whole.
-    pub async fn set_finalizer<K: Resource>(&self, object: &K, present: bool) -> Result<Option<String>, Halt> {
+    pub async fn set_finalizer<K: Resource>(&self, object: &K, present: bool) -> Result<Option<String>, ReconcileError> {
         let meta = object.meta();
         let mut finalizers: Vec<_> = meta.finalizers.iter().flatten().filter(|name| *name != FINALIZER).cloned().collect();
         if present {
@@ -101,7 +101,7 @@ impl Handle {
     }
 
     /// `None`: the object is gone, which is as good.
-    fn version(answer: Result<Outline, kube::Error>) -> Result<Option<String>, Halt> {
+    fn version(answer: Result<Outline, kube::Error>) -> Result<Option<String>, ReconcileError> {
         match answer {
             Ok(object) => Ok(object.metadata.resource_version),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),

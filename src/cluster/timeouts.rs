@@ -8,7 +8,7 @@ use kube::{Client, client::Body};
 
 /// How the API server is listened to.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct Timeouts {
     /// What is not answered in full by then is given up. Lists come in pages, so that each stays far below.
     pub answer: Duration,
     /// The API server ends a watch after this long; five seconds later one that died silently is given up. Load balancers cut idle
@@ -18,7 +18,7 @@ pub struct Patience {
     pub list: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self { answer: Duration::from_secs(30), watch: Duration::from_secs(200), list: Duration::from_mins(5) }
     }
@@ -28,7 +28,7 @@ impl Default for Patience {
 #[error("the API server did not answer within {} ms", .0.as_millis())]
 struct Unanswered(Duration);
 
-impl Patience {
+impl Timeouts {
     /// The same client, whose requests end in time. Of a watch only the beginning is meant.
     pub fn client(self, client: &Client) -> Client {
         let inner = client.clone();
@@ -93,7 +93,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_that_is_never_answered_fails() {
         let silent = tower::service_fn(|_: Request<Body>| std::future::pending::<Result<Response<Body>, tower::BoxError>>());
-        let client = Patience::default().client(&Client::new(silent, "default"));
+        let client = Timeouts::default().client(&Client::new(silent, "default"));
         let namespaces = kube::Api::<k8s_openapi::api::core::v1::Namespace>::all(client);
         let error = namespaces.get("x").await.unwrap_err().to_string();
         assert!(error.contains("did not answer within 30000 ms"), "{error}");

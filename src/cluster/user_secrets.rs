@@ -1,7 +1,7 @@
 //! Secrets that sinks name: only those of the sink's own namespace, only by name, where the chart gave the right to. Nothing is kept of them.
 
 use tributary_core::{
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     names::short_hash,
     steps::{SecretRefs, Slot},
 };
@@ -29,15 +29,15 @@ pub fn kept_back(secret: &Secret) -> Option<String> {
 
 impl Secrets {
     /// Tells one content of the Secrets from the next, and nothing of the content: uid and resourceVersion of each.
-    pub async fn version_of(&self, refs: &SecretRefs) -> Result<String, Halt> {
+    pub async fn version_of(&self, refs: &SecretRefs) -> Result<String, ReconcileError> {
         self.read(refs).await.map(|(version, _)| version)
     }
 
-    pub async fn values_of(&self, refs: &SecretRefs) -> Result<BTreeMap<Slot, SecretString>, Halt> {
+    pub async fn values_of(&self, refs: &SecretRefs) -> Result<BTreeMap<Slot, SecretString>, ReconcileError> {
         self.read(refs).await.map(|(_, values)| values)
     }
 
-    async fn read(&self, refs: &SecretRefs) -> Result<(String, BTreeMap<Slot, SecretString>), Halt> {
+    async fn read(&self, refs: &SecretRefs) -> Result<(String, BTreeMap<Slot, SecretString>), ReconcileError> {
         if self.is_own(&refs.namespace)
             && let Some((field, reference)) = refs.slots.values().next()
         {
@@ -72,29 +72,29 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Secrets are read by name and not watched, so nothing wakes us when one comes.
-    fn missing(&self, what: &str) -> Halt {
+    /// Secrets are read by name and not watched, so nothing dependents us when one comes.
+    fn missing(&self, what: &str) -> ReconcileError {
         let message = format!("{}: Secret {}/{} {what}. It is looked for again by itself", self.field, self.namespace, self.name);
-        Halt::new(Class::Transient, Reason::SecretNotFound, message)
+        ReconcileError::new(RetryClass::Transient, Reason::SecretNotFound, message)
     }
 
-    fn unusable(&self, what: &str) -> Halt {
+    fn unusable(&self, what: &str) -> ReconcileError {
         let message = format!("{}: Secret {}/{} {what}", self.field, self.namespace, self.name);
-        Halt::new(Class::Refused, Reason::SecretUnusable, message)
+        ReconcileError::new(RetryClass::Refused, Reason::SecretUnusable, message)
     }
 
-    fn own_namespace(&self) -> Halt {
+    fn own_namespace(&self) -> ReconcileError {
         let message = format!(
             "{}: Secrets of the operator's own namespace {} are not sent anywhere. Make the sink and its Secret in another namespace",
             self.field, self.namespace
         );
-        Halt::new(Class::Refused, Reason::SecretNotPermitted, message)
+        ReconcileError::new(RetryClass::Refused, Reason::SecretNotPermitted, message)
     }
 
-    fn error(&self, error: kube::Error) -> Halt {
+    fn error(&self, error: kube::Error) -> ReconcileError {
         match &error {
-            kube::Error::Api(status) if status.code == 403 => Halt::new(
-                Class::Refused,
+            kube::Error::Api(status) if status.code == 403 => ReconcileError::new(
+                RetryClass::Refused,
                 Reason::SecretNotPermitted,
                 format!(
                     "{}: the operator may not read Secrets of namespace {}. Whoever runs it can add the namespace to the chart's value sinkSecrets.namespaces, or make a Role for this Secret",
@@ -105,7 +105,7 @@ impl Place<'_> {
         }
     }
 
-    fn value(&self, secret: &Secret, key: &str) -> Result<SecretString, Halt> {
+    fn value(&self, secret: &Secret, key: &str) -> Result<SecretString, ReconcileError> {
         if let Some(why) = kept_back(secret) {
             return Err(self.unusable(&why));
         }

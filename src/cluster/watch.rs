@@ -1,14 +1,14 @@
-//! One watch per kind: fills the store, and wakes whoever has to look because of a change.
+//! One watch per kind: fills the store, and dependents whoever has to look because of a change.
 
 use tributary_api::matches;
 use tributary_core::{guarded::Guarded, view::View};
 
 use crate::{
     cluster::{
-        dependents::Edges,
+        dependents::Dependents,
         queue::Queue,
         stores::Queues,
-        timeouts::{Backoff, Patience},
+        timeouts::{Backoff, Timeouts},
     },
     telemetry::health::Health,
 };
@@ -51,7 +51,7 @@ fn slim<K: Resource>(object: &mut Guarded<K>) {
     object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
 }
 
-struct Watch<K: Edges> {
+struct Watch<K: Dependents> {
     own: Queue<K>,
     queues: Queues,
     view: View,
@@ -62,7 +62,7 @@ struct Watch<K: Edges> {
 #[derive(Clone)]
 pub struct WatchContext {
     pub client: Client,
-    pub patience: Patience,
+    pub patience: Timeouts,
     /// Only objects of these namespaces, and the accounts that they may use; empty: all. `*` stands for any text.
     pub namespaces: Vec<String>,
     pub queues: Queues,
@@ -71,7 +71,7 @@ pub struct WatchContext {
 }
 
 /// Watches a kind. Runs forever: errors are retried, and everything is listed again at intervals.
-pub async fn run<K: Edges>(context: WatchContext, mut writer: Writer<Guarded<K>>, store: Store<Guarded<K>>, own: Queue<K>)
+pub async fn run<K: Dependents>(context: WatchContext, mut writer: Writer<Guarded<K>>, store: Store<Guarded<K>>, own: Queue<K>)
 where
     Guarded<K>: serde::de::DeserializeOwned,
 {
@@ -148,11 +148,11 @@ fn resumes(error: &watcher::Error) -> bool {
     !matches!(error, watcher::Error::WatchStartFailed(_) | watcher::Error::WatchError(_))
 }
 
-impl<K: Edges> Watch<K> {
+impl<K: Dependents> Watch<K> {
     /// Returns whether others see a change.
     fn seen(&mut self, object: &Guarded<K>, wake_others: bool) -> bool {
         let reference = ObjectRef::from_obj(object);
-        let now = (hash(&trigger(object)), hash(&object.0.as_ref().map_or_else(ToString::to_string, Edges::outward)));
+        let now = (hash(&trigger(object)), hash(&object.0.as_ref().map_or_else(ToString::to_string, Dependents::visible_state)));
         let before = self.seen.insert(reference.clone(), now);
         if before.as_ref().is_none_or(|before| before.0 != now.0) {
             self.own.send(reference);
@@ -171,7 +171,7 @@ impl<K: Edges> Watch<K> {
 
     fn wake(&self, object: &Guarded<K>) {
         if let Ok(object) = &object.0 {
-            for wake in object.wakes(&self.view) {
+            for wake in object.dependents(&self.view) {
                 self.queues.trigger(wake);
             }
         }

@@ -144,7 +144,7 @@ impl Keys {
         self.cells().retain(|definition, _| wanted(definition));
     }
 
-    /// Only for definitions that an app names: each is remembered.
+    /// Only for definitions that an app names: each is state.
     pub async fn verify(&self, definition: &str, candidate: &Candidate) -> Result<(), Unverified> {
         let keys = self.keys(definition, false).await?;
         match candidate.verify(&keys) {

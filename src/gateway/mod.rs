@@ -30,14 +30,14 @@ use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 use tributary_api::{AwsAccount, BenchlingApp, EventBus};
 use tributary_aws::{Answer, AwsOptions, Entry, Sessions};
 use tributary_benchling::{Benchling, Urls};
-use tributary_core::{error::Halt, fence::Fence, managed::Managed, objects::Objects, settings::Settings, view::View};
+use tributary_core::{error::ReconcileError, fence::Fence, managed::Managed, objects::Objects, settings::Settings, view::View};
 
 use crate::{
     cluster::{
         queue::Queue,
         secrets::Secrets,
         stores::{Queues, lister, stores},
-        timeouts::Patience,
+        timeouts::Timeouts,
         watch::{self, WatchContext},
     },
     gateway::{
@@ -73,7 +73,7 @@ pub struct Options {
     pub namespace: String,
     /// Only apps of these namespaces; none: all.
     pub watch_namespaces: Vec<String>,
-    pub patience: Patience,
+    pub patience: Timeouts,
     pub aws: AwsOptions,
     pub benchling: Urls,
     pub limits: Limits,
@@ -88,7 +88,7 @@ impl Default for Options {
         Self {
             namespace: "tributary-system".into(),
             watch_namespaces: vec![],
-            patience: Patience::default(),
+            patience: Timeouts::default(),
             aws: AwsOptions { timeout: Duration::from_secs(2), ..AwsOptions::default() },
             benchling: Urls::default(),
             limits: Limits::default(),
@@ -188,8 +188,8 @@ struct ToBus {
 }
 
 impl ToBus {
-    async fn session(&self) -> Result<tributary_aws::Session, Halt> {
-        let gone = || Halt::transient(format!("AwsAccount {} is gone or of another account", self.account));
+    async fn session(&self) -> Result<tributary_aws::Session, ReconcileError> {
+        let gone = || ReconcileError::transient(format!("AwsAccount {} is gone or of another account", self.account));
         let account: AwsAccount =
             self.aws.view.account(&self.account).filter(|account| account.spec.account_id == self.account_id).ok_or_else(gone)?;
         let keys = self.aws.secrets.keys_of(&account).await?;
@@ -225,7 +225,7 @@ pub async fn run(
     // Only what it watches. The other kinds have no objects here.
     let objects =
         Objects { accounts: lister(&stores.accounts), apps: lister(&stores.apps), buses: lister(&stores.buses), ..Objects::default() };
-    let view = View { objects, settings: Arc::new(Settings::default()), told_arn: None, now: Timestamp::now() };
+    let view = View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, now: Timestamp::now() };
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
     for kind in [AwsAccount::KIND, EventBus::KIND, BenchlingApp::KIND] {
         // By the name that the watch gives it: not even at the first moment is the gateway ready.

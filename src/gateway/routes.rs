@@ -2,7 +2,7 @@
 
 use tributary_api::{AwsAccount, BenchlingApp, Identity};
 use tributary_aws::Entry;
-use tributary_core::{error::Halt, kinds::ResolveApp, object::key_of, references::AppReferences, view::View};
+use tributary_core::{error::ReconcileError, kinds::ResolveApp, object::key_of, references::AppReferences, view::View};
 
 use crate::gateway::envelope::Event;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ pub struct Route {
     path: String,
     source_prefix: String,
     /// Where its events go; or why they cannot now.
-    pub bus: Result<Bus, Halt>,
+    pub bus: Result<Bus, ReconcileError>,
 }
 
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use tributary_api::{AwsAccount, Identity};
 use tributary_core::{
-    error::Halt,
+    error::ReconcileError,
     kinds::{CallerIdentity, DesiredAccount},
     plan::Depth,
 };
@@ -16,7 +16,7 @@ impl Observe for AwsAccount {
         _: &Identity,
         _: Option<&DesiredAccount>,
         depth: Depth,
-    ) -> Result<Option<CallerIdentity>, Halt> {
+    ) -> Result<Option<CallerIdentity>, ReconcileError> {
         // A session is only ever opened once AWS has named the right account.
         Ok(Some(cloud.session(depth).await?.caller))
     }

@@ -3,7 +3,7 @@
 use tributary_api::{BenchlingApp, Identity};
 use tributary_benchling::{AppClient, NoToken};
 use tributary_core::{
-    error::{Halt, Reason},
+    error::{Reason, ReconcileError},
     kinds::{DesiredApp, SeenCredentials},
     plan::Depth,
 };
@@ -23,7 +23,7 @@ impl Observe for BenchlingApp {
         _: &Identity,
         desired: Option<&DesiredApp>,
         _: Depth,
-    ) -> Result<Option<SeenCredentials>, Halt> {
+    ) -> Result<Option<SeenCredentials>, ReconcileError> {
         if desired.is_none() {
             return Ok(None);
         }

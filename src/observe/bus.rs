@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use tributary_api::{EventBus, EventSourceStatus, Identity, SourceState};
 use tributary_core::{
-    error::Halt,
+    error::ReconcileError,
     kinds::{
         DesiredBus, ObservedBus,
         archives::{self, ObservedArchive},
@@ -17,7 +17,7 @@ use tributary_core::{
     view::View,
 };
 
-use crate::observe::{Attention, Cloud, Observe};
+use crate::observe::{Cloud, Observe, Trigger};
 
 impl Observe for EventBus {
     async fn observe(
@@ -26,7 +26,7 @@ impl Observe for EventBus {
         identity: &Identity,
         desired: Option<&DesiredBus>,
         depth: Depth,
-    ) -> Result<Option<ObservedBus>, Halt> {
+    ) -> Result<Option<ObservedBus>, ReconcileError> {
         let session = cloud.session(depth).await?;
         let mut source = match &self.spec.event_source_name {
             Some(name) if desired.is_some() => Some(source(self, cloud, name, depth).await?),
@@ -37,7 +37,7 @@ impl Observe for EventBus {
         }
         // No source and no bus that anybody knows of: such a one would be of an earlier life, which a close look finds.
         let nothing = source.as_ref().is_some_and(|source| source.state == SourceState::Missing && !source.has_bus);
-        let mut bus = if nothing && cloud.attention != Attention::Close { None } else { session.bus(&identity.name).await? };
+        let mut bus = if nothing && cloud.trigger != Trigger::Change { None } else { session.bus(&identity.name).await? };
         if let Some(source) = &mut source {
             source.has_bus = bus.is_some();
             if source.state == SourceState::Missing {
@@ -58,7 +58,7 @@ impl Observe for EventBus {
 }
 
 /// Of the archives that may be ours, those that are there. A list would tell neither pattern nor description (docs/aws-facts.md, S14).
-async fn archives_of(bus: &EventBus, cloud: &Cloud<'_>, identity: &Identity, depth: Depth) -> Result<Vec<ObservedArchive>, Halt> {
+async fn archives_of(bus: &EventBus, cloud: &Cloud<'_>, identity: &Identity, depth: Depth) -> Result<Vec<ObservedArchive>, ReconcileError> {
     let (session, mut there) = (cloud.session(depth).await?, Vec::new());
     for (name, retained) in archives::known(bus, &cloud.view.settings.installation_id, identity) {
         there.extend(session.archive(&name, retained).await?);
@@ -67,14 +67,14 @@ async fn archives_of(bus: &EventBus, cloud: &Cloud<'_>, identity: &Identity, dep
 }
 
 /// The source as one list for the whole account and region has it. In a tick of waiting nothing else is asked while it stays the same.
-async fn source(bus: &EventBus, cloud: &Cloud<'_>, name: &str, depth: Depth) -> Result<ObservedSource, Halt> {
+async fn source(bus: &EventBus, cloud: &Cloud<'_>, name: &str, depth: Depth) -> Result<ObservedSource, ReconcileError> {
     let session = cloud.session(depth).await?;
     let listed = session.event_source(name, cloud.source_age(depth)).await?;
     let status = bus.status.as_ref();
     let before = status.and_then(|status| status.event_source.clone());
     let mut source = listed.unwrap_or_else(|| ObservedSource { name: name.to_owned(), ..ObservedSource::default() });
     source.has_bus = status.is_some_and(|status| !status.common.resources.is_empty());
-    source.unchanged = cloud.attention == Attention::Tick && before.as_ref().is_some_and(|before| same(before, &source));
+    source.unchanged = cloud.trigger == Trigger::Poll && before.as_ref().is_some_and(|before| same(before, &source));
     let over = before.as_ref().and_then(|before| before.expiration_time.as_ref()).is_some_and(|at| at.0 <= Timestamp::now());
     source.expired = over && source.state == SourceState::Missing;
     if source.unchanged {

@@ -3,7 +3,7 @@
 
 use tributary_api::{EventRule, Identity, Target};
 use tributary_core::{
-    error::Halt,
+    error::ReconcileError,
     kinds::{DesiredRule, SeenRule},
     managed::Managed,
     names::DEFAULT_BUS,
@@ -19,7 +19,7 @@ impl Observe for EventRule {
         identity: &Identity,
         desired: Option<&DesiredRule>,
         depth: Depth,
-    ) -> Result<Option<SeenRule>, Halt> {
+    ) -> Result<Option<SeenRule>, ReconcileError> {
         let session = cloud.session(depth).await?;
         let bus = identity.bus.as_deref().unwrap_or(DEFAULT_BUS);
         let listed = session.rule(bus, &identity.name, cloud.list_age(depth)).await?;

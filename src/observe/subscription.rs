@@ -2,7 +2,7 @@
 
 use tributary_api::{BenchlingSubscription, Identity};
 use tributary_core::{
-    error::Halt,
+    error::ReconcileError,
     kinds::{Compose, DesiredSubscription, ObservedSubscription},
     plan::Depth,
 };
@@ -16,7 +16,7 @@ impl Observe for BenchlingSubscription {
         _: &Identity,
         _: Option<&DesiredSubscription>,
         _: Depth,
-    ) -> Result<Option<ObservedSubscription>, Halt> {
+    ) -> Result<Option<ObservedSubscription>, ReconcileError> {
         Ok(Some(self.observed(&cloud.view)))
     }
 }

@@ -8,17 +8,17 @@ use tributary_api::{Identity, annotation};
 use tributary_aws::Sessions;
 use tributary_benchling::Benchling;
 use tributary_core::{
-    error::{Halt, Reason},
+    error::{Reason, ReconcileError},
     view::View,
 };
 
 use crate::{
     cluster::{arn_from::ArnSources, secrets::Secrets},
-    observe::{Attention, Cloud},
+    observe::{Cloud, Trigger},
     operator::{
         events::Recorder,
         fault_points::Probe,
-        state::{Memory, Sweeps},
+        state::{ReconcileState, ResyncSchedule},
     },
     telemetry::metrics::Metrics,
 };
@@ -35,8 +35,8 @@ pub struct Context {
     pub arn_sources: ArnSources,
     pub recorder: Recorder,
     pub metrics: Arc<Metrics>,
-    pub memory: Memory,
-    pub sweeps: Sweeps,
+    pub memory: ReconcileState,
+    pub sweeps: ResyncSchedule,
     pub probe: Arc<dyn Probe>,
     pub benchling: Benchling,
 }
@@ -46,9 +46,9 @@ impl Context {
         View { now: Timestamp::now(), ..self.view.clone() }
     }
 
-    pub(super) fn cloud(&self, view: &View, identity: &Identity, attention: Attention) -> Result<Cloud<'_>, Halt> {
+    pub(super) fn cloud(&self, view: &View, identity: &Identity, trigger: Trigger) -> Result<Cloud<'_>, ReconcileError> {
         let account = view.account(&identity.account).ok_or_else(|| {
-            Halt::blocked(
+            ReconcileError::blocked(
                 Reason::AccountNotFound,
                 format!(
                     "AwsAccount {:?}, by which this object was made, is gone. Create it again; or, to let what is in AWS be, annotate this object with {}=true",
@@ -58,7 +58,7 @@ impl Context {
             )
         })?;
         if account.spec.account_id != identity.account_id {
-            return Err(Halt::invalid(
+            return Err(ReconcileError::invalid(
                 Reason::IdentityChanged,
                 format!(
                     "status.identity says account {}, and AwsAccount {} is now account {}. Nothing is written. Correct the AwsAccount, or make this object anew",
@@ -69,7 +69,7 @@ impl Context {
         Ok(Cloud {
             client: &self.client,
             view: view.clone(),
-            attention,
+            trigger,
             sessions: &self.sessions,
             secrets: &self.secrets,
             benchling: &self.benchling,

@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use tributary_core::{error::Halt, steps::Step};
+use tributary_core::{error::ReconcileError, steps::Step};
 
 /// Where in the life of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumIter, strum::IntoStaticStr)]
@@ -19,13 +19,13 @@ pub enum Point {
 
 pub trait Probe: Send + Sync {
     /// Called at each point. A future that never ends stands for a crash there.
-    fn at<'a>(&'a self, kind: &'static str, key: &'a str, point: Point, step: &'a Step) -> BoxFuture<'a, Result<(), Halt>>;
+    fn at<'a>(&'a self, kind: &'static str, key: &'a str, point: Point, step: &'a Step) -> BoxFuture<'a, Result<(), ReconcileError>>;
 }
 
 pub struct NoProbe;
 
 impl Probe for NoProbe {
-    fn at<'a>(&'a self, _: &'static str, _: &'a str, _: Point, _: &'a Step) -> BoxFuture<'a, Result<(), Halt>> {
+    fn at<'a>(&'a self, _: &'static str, _: &'a str, _: Point, _: &'a Step) -> BoxFuture<'a, Result<(), ReconcileError>> {
         Box::pin(async { Ok(()) })
     }
 }

@@ -1,4 +1,4 @@
-//! Terms: a replica that holds the lease runs one controller per kind, with a memory of its own, until it is told to stop or loses the lease.
+//! Leadership: a replica that holds the lease runs one controller per kind, with a memory of its own, until it is told to stop or loses the lease.
 //! A new term knows as little as a new process. The one place where controllers are listed.
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use tributary_core::{fence::Fence, for_each_kind, guarded::Guarded, view::View};
 use crate::{
     cluster::{
         arn_from::ArnSources,
-        dependents::Edges,
+        dependents::Dependents,
         error::fenced,
         queue::Queue,
         secrets::Secrets,
@@ -33,12 +33,12 @@ use crate::{
         lease::{Candidate, Lost},
         options::{Error, Options, Signal},
         reconcile::reconcile,
-        state::{Memory, Sweeps},
+        state::{ReconcileState, ResyncSchedule},
     },
     telemetry::{health::Health, metrics::Metrics},
 };
 
-pub(super) struct Terms {
+pub(super) struct Leadership {
     pub client: Client,
     pub options: Options,
     pub stores: Stores,
@@ -48,7 +48,7 @@ pub(super) struct Terms {
     pub stop: Signal,
 }
 
-impl Terms {
+impl Leadership {
     /// Leads whenever it is its turn, until it is told to stop.
     pub async fn run(&self, health: &Health) -> Result<(), Error> {
         let Some(lease) = &self.options.lease else {
@@ -102,8 +102,8 @@ impl Terms {
             arn_sources: ArnSources { client: client.clone(), kinds: options.arn_from.clone() },
             recorder,
             metrics: self.metrics.clone(),
-            memory: Memory::default(),
-            sweeps: Sweeps {
+            memory: ReconcileState::default(),
+            sweeps: ResyncSchedule {
                 started: std::time::Instant::now(),
                 quick: options.sweep,
                 full: options.full_sweep,
@@ -127,7 +127,7 @@ impl Terms {
         Ok(())
     }
 
-    fn control<K: Edges + Observe>(&self, store: &Store<Guarded<K>>, queue: &Queue<K>, context: &Arc<Context>, tasks: &mut JoinSet<()>)
+    fn control<K: Dependents + Observe>(&self, store: &Store<Guarded<K>>, queue: &Queue<K>, context: &Arc<Context>, tasks: &mut JoinSet<()>)
     where
         Guarded<K>: serde::de::DeserializeOwned,
     {

@@ -135,7 +135,7 @@ impl Candidate {
         let now = self.in_time(self.api.get_opt(&self.options.name)).await?;
         let before = self.seen.as_ref().and_then(|seen| seen.lease.as_ref());
         let version = |lease: Option<&Lease>| lease.and_then(|lease| lease.metadata.resource_version.clone());
-        // A deleted lease is remembered as it was: its time runs on.
+        // A deleted lease is state as it was: its time runs on.
         let changed = self.seen.is_none() || (now.is_some() && version(now.as_ref()) != version(before));
         let after = if changed { Duration::ZERO } else { self.seen.as_ref().map(|seen| seen.since.elapsed()).unwrap_or_default() };
         let turn = turn(&self.identity, now.as_ref(), before, after, self.options.duration);

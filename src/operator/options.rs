@@ -6,7 +6,7 @@ use tributary_aws::AwsOptions;
 use tributary_benchling::Urls;
 
 use crate::{
-    cluster::{arn_from::ArnKind, timeouts::Patience},
+    cluster::{arn_from::ArnKind, timeouts::Timeouts},
     operator::{
         fault_points::{NoProbe, Probe},
         lease::LeaseOptions,
@@ -29,7 +29,7 @@ pub struct Options {
     pub sweep: Duration,
     pub full_sweep: Duration,
     pub concurrency: u16,
-    pub patience: Patience,
+    pub patience: Timeouts,
     pub aws: AwsOptions,
     /// Where Benchling is.
     pub benchling: Urls,
@@ -58,7 +58,7 @@ impl Default for Options {
             sweep: Duration::from_mins(5),
             full_sweep: Duration::from_hours(1),
             concurrency: 64,
-            patience: Patience::default(),
+            patience: Timeouts::default(),
             aws: AwsOptions::default(),
             benchling: Urls::default(),
             gateway_url: None,

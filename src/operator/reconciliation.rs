@@ -7,8 +7,8 @@ use kube::{Resource, ResourceExt};
 
 use tributary_api::{CommonStatus, DeletionPolicy, FINALIZER, Identity, ManagementPolicy, annotation};
 use tributary_core::{
-    conditions::{COMMON, Verdict, conditions},
-    error::{Class, Halt, Reason},
+    conditions::{COMMON, Outcome, conditions},
+    error::{Reason, ReconcileError, RetryClass},
     managed::Report,
     names::short_hash,
     ownership,
@@ -19,11 +19,11 @@ use tributary_core::{
 
 use crate::{
     cluster::status::Handle,
-    observe::{Attention, Cloud, Observe},
+    observe::{Cloud, Observe, Trigger},
     operator::{
         context::{Context, FIRST_MOMENTS},
         fault_points::Point,
-        state::Remembered,
+        state::ObjectState,
     },
 };
 
@@ -37,7 +37,7 @@ pub(super) struct Pass<'a, K: Observe> {
     pub(super) written: K::Status,
     /// The status as it will be.
     pub(super) status: K::Status,
-    pub(super) remembered: Remembered,
+    pub(super) state: ObjectState,
     pub(super) applied: Vec<Step>,
     /// A write of this pass went through on condition that the object is the one that was decided from.
     pub(super) confirmed: bool,
@@ -53,27 +53,27 @@ fn says<K: Resource>(object: &K, annotation: &str) -> bool {
 }
 
 impl<K: Observe> Pass<'_, K> {
-    pub(super) async fn run(&mut self) -> Result<(), Halt> {
+    pub(super) async fn run(&mut self) -> Result<(), ReconcileError> {
         if says(&self.object, annotation::PAUSED) {
-            return self.publish(&Verdict::Paused).await;
+            return self.publish(&Outcome::Paused).await;
         }
         if self.object.meta().deletion_timestamp.is_some() {
             return self.clean_up(says(&self.object, annotation::ORPHAN)).await;
         }
         let outcome = self.converge().await;
         if let Err(halt) = &outcome
-            && (self.remembered.doubtful || self.waits_for_its_neighbours(halt))
+            && (self.state.doubtful || self.waits_for_its_neighbours(halt))
         {
             return outcome.map(drop);
         }
         let verdict = match &outcome {
-            Ok(0) => Verdict::InSync,
-            Ok(steps) => Verdict::Drifted(*steps),
-            Err(halt) => Verdict::Halted(halt.clone()),
+            Ok(0) => Outcome::InSync,
+            Ok(steps) => Outcome::Drifted(*steps),
+            Err(halt) => Outcome::Halted(halt.clone()),
         };
-        self.remembered.look_again = K::look_again(&self.status, Timestamp::now(), &self.context.view.settings);
+        self.state.requeue_after = K::requeue_after(&self.status, Timestamp::now(), &self.context.view.settings);
         let published = self.publish(&verdict).await;
-        if self.remembered.doubtful {
+        if self.state.doubtful {
             return published;
         }
         self.tell(outcome.as_ref().err());
@@ -85,9 +85,9 @@ impl<K: Observe> Pass<'_, K> {
     }
 
     /// What is applied together arrives one by one: in its first moments an object that waits for another says nothing yet.
-    fn waits_for_its_neighbours(&self, halt: &Halt) -> bool {
-        let new = K::common(&self.written).conditions.is_empty() && self.remembered.first_seen.elapsed() < FIRST_MOMENTS;
-        new && self.applied.is_empty() && matches!(halt.class, Class::Blocked | Class::Until(_))
+    fn waits_for_its_neighbours(&self, halt: &ReconcileError) -> bool {
+        let new = K::common(&self.written).conditions.is_empty() && self.state.first_seen.elapsed() < FIRST_MOMENTS;
+        new && self.applied.is_empty() && matches!(halt.class, RetryClass::Blocked | RetryClass::Until(_))
     }
 
     fn common(&mut self) -> &mut CommonStatus {
@@ -99,18 +99,18 @@ impl<K: Observe> Pass<'_, K> {
     }
 
     /// Resolve, desired, observe, plan, apply. Returns how many steps `Observe` would have made.
-    async fn converge(&mut self) -> Result<usize, Halt> {
+    async fn converge(&mut self) -> Result<usize, ReconcileError> {
         let mut view = self.context.view();
         if let Some(existing) = self.object.arn_from() {
             let meta = self.object.meta();
             let (namespace, since) = (meta.namespace.as_deref().unwrap_or_default(), meta.creation_timestamp.as_ref().map(|time| time.0));
-            view.told_arn = self.context.arn_sources.read(namespace, &existing, since).await?;
+            view.resolved_arn = self.context.arn_sources.read(namespace, &existing, since).await?;
         }
-        let place = self.object.place(&view)?;
+        let place = self.object.identity(&view)?;
         if let Some(pinned) = &K::common(&self.status).identity
             && *pinned != place
         {
-            return Err(Halt::invalid(
+            return Err(ReconcileError::invalid(
                 Reason::IdentityChanged,
                 format!(
                     "status.identity says {} in account {}, and the spec now means {} in account {}. Nothing is written. Undo the change, or make the object anew",
@@ -128,7 +128,7 @@ impl<K: Observe> Pass<'_, K> {
         let common = K::common(&self.status);
         let mut depth =
             if common.applied.as_ref() != Some(&digest) || common.last_handled_reconcile_at != asked { Depth::Owner } else { self.sweep() };
-        let mut cloud = self.context.cloud(&view, &place, self.attention(asked.as_ref()))?;
+        let mut cloud = self.context.cloud(&view, &place, self.trigger(asked.as_ref()))?;
         if asked != K::common(&self.status).last_handled_reconcile_at {
             // "Now" means now, not as some list had it.
             cloud.quick_age = Duration::ZERO;
@@ -182,7 +182,7 @@ impl<K: Observe> Pass<'_, K> {
         desired: Option<&K::Desired>,
         observed: Option<&K::Observed>,
         retain: bool,
-    ) -> Result<Vec<Step>, Halt> {
+    ) -> Result<Vec<Step>, ReconcileError> {
         let owner = ownership::owner(&view.settings.installation_id, K::KIND, &self.key);
         let asked = self.object.annotations().get(annotation::ADOPT).map(String::as_str);
         // What exists is named by taking it over as well as by its ARN: either needs the grant of the account's owner.
@@ -198,42 +198,42 @@ impl<K: Observe> Pass<'_, K> {
         })
     }
 
-    fn permit_adoption(&self, view: &View, place: &Identity) -> Result<(), Halt> {
+    fn permit_adoption(&self, view: &View, place: &Identity) -> Result<(), ReconcileError> {
         let Some(account) = view.account(&place.account) else { return Ok(()) };
         let namespace = self.object.meta().namespace.as_deref().unwrap_or_default();
         view.permit_arn(&account, namespace, &format!("annotation {}", annotation::ADOPT), &place.arn)
     }
 
     /// How closely to look, for an object that waits for something in AWS.
-    fn attention(&mut self, asked: Option<&String>) -> Attention {
+    fn trigger(&mut self, asked: Option<&String>) -> Trigger {
         let (now, common, sweeps) = (Instant::now(), K::common(&self.written), self.context.sweeps);
         let news = asked != common.last_handled_reconcile_at.as_ref() || common.observed_generation != self.object.meta().generation;
-        let until = self.remembered.polling_until.filter(|_| !news);
+        let until = self.state.polling_until.filter(|_| !news);
         if until.is_some_and(|until| now < until) {
-            return Attention::Tick;
+            return Trigger::Poll;
         }
-        self.remembered.polling_until = Some(now + sweeps.quick);
-        if until.is_some() { Attention::Sweep } else { Attention::Close }
+        self.state.polling_until = Some(now + sweeps.quick);
+        if until.is_some() { Trigger::Resync } else { Trigger::Change }
     }
 
     /// Whether this pass is one of the full sweeps.
     fn sweep(&mut self) -> Depth {
         let now = Instant::now();
-        if self.remembered.full_at > now {
+        if self.state.full_at > now {
             return Depth::Quick;
         }
-        self.remembered.full_at = now + self.context.sweeps.full;
+        self.state.full_at = now + self.context.sweeps.full;
         Depth::Full
     }
 
     /// Makes the steps, one after the other. Before the first, status says where the object lives and that writes are under way; the API
     /// server takes that only if the object is still the one that was decided from, so that AWS is never written to from an old copy.
-    async fn apply(&mut self, cloud: &Cloud<'_>, steps: Vec<Step>) -> Result<(), Halt> {
+    async fn apply(&mut self, cloud: &Cloud<'_>, steps: Vec<Step>) -> Result<(), ReconcileError> {
         if steps.is_empty() {
             return Ok(());
         }
         self.common().applied = None;
-        self.publish(&Verdict::Applying).await?;
+        self.publish(&Outcome::Applying).await?;
         for step in steps {
             let (probe, key) = (&self.context.probe, &self.key);
             probe.at(K::KIND, key, Point::Before, &step).await?;
@@ -254,7 +254,7 @@ impl<K: Observe> Pass<'_, K> {
     }
 
     /// Deletion runs the plan backwards; the finalizer goes after the last write is confirmed.
-    async fn clean_up(&mut self, orphan: bool) -> Result<(), Halt> {
+    async fn clean_up(&mut self, orphan: bool) -> Result<(), ReconcileError> {
         if self.is_new() {
             return Ok(());
         }
@@ -263,18 +263,18 @@ impl<K: Observe> Pass<'_, K> {
         let outcome = if leave && !self.object.composed() { Ok(()) } else { self.remove().await };
         self.tell(outcome.as_ref().err());
         if let Err(halt) = outcome {
-            self.publish(&Verdict::Deleting(Some(halt.clone()))).await?;
+            self.publish(&Outcome::Deleting(Some(halt.clone()))).await?;
             return Err(halt);
         }
         self.finalizer(false).await?;
         if let Some(step) = self.applied.last() {
             self.context.probe.at(K::KIND, &self.key, Point::Status, step).await?;
         }
-        self.remembered.gone = true;
+        self.state.gone = true;
         Ok(())
     }
 
-    async fn remove(&mut self) -> Result<(), Halt> {
+    async fn remove(&mut self) -> Result<(), ReconcileError> {
         let view = self.context.view();
         let mut users = self.object.in_use(&view);
         users.sort();
@@ -282,7 +282,7 @@ impl<K: Observe> Pass<'_, K> {
             // Sorted and without a count, so that the text changes only now and then while a thousand rules go.
             let shown = users.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
             let more = if users.len() > 5 { " and others" } else { "" };
-            return Err(Halt::blocked(
+            return Err(ReconcileError::blocked(
                 Reason::InUse,
                 format!("deletion waits for {shown}{more}. Delete them, or let them refer to another one"),
             ));
@@ -293,7 +293,7 @@ impl<K: Observe> Pass<'_, K> {
         if retain && !self.object.leaves_traces() {
             return Ok(());
         }
-        let cloud = self.context.cloud(&view, &place, Attention::Close)?;
+        let cloud = self.context.cloud(&view, &place, Trigger::Change)?;
         let observed = self.object.observe(&cloud, &place, None, Depth::Delete).await?;
         match self.plan(&view, &place, None, observed.as_ref(), retain) {
             Ok(steps) => {
@@ -308,7 +308,7 @@ impl<K: Observe> Pass<'_, K> {
         }
     }
 
-    async fn finalizer(&mut self, present: bool) -> Result<(), Halt> {
+    async fn finalizer(&mut self, present: bool) -> Result<(), ReconcileError> {
         let version = self.handle.set_finalizer(&self.object, present).await?;
         self.confirmed = true;
         let finalizers = self.object.meta_mut().finalizers.get_or_insert_default();
@@ -317,13 +317,13 @@ impl<K: Observe> Pass<'_, K> {
             finalizers.push(FINALIZER.into());
         }
         self.object.meta_mut().resource_version.clone_from(&version);
-        self.remembered.written = version;
+        self.state.written = version;
         Ok(())
     }
 
     /// Writes the status, if it says anything new; before writes to AWS always, for the API server's word that the object is current. A
     /// pass from an old copy ends here with a conflict: the uid alone is no condition, for the API server ignores it in a status.
-    async fn publish(&mut self, verdict: &Verdict) -> Result<(), Halt> {
+    async fn publish(&mut self, verdict: &Outcome) -> Result<(), ReconcileError> {
         let (generation, now) = (self.object.meta().generation, Timestamp::now());
         let before = K::common(&self.written).conditions.clone();
         let common = self.common();
@@ -331,21 +331,21 @@ impl<K: Observe> Pass<'_, K> {
         // What a kind tells of itself besides stays, and goes with nothing but its own word.
         let own = std::mem::take(&mut common.conditions).into_iter().filter(|condition| !COMMON.contains(&condition.type_.as_str()));
         common.conditions = conditions(verdict, &before, generation, now).into_iter().chain(own).collect();
-        let applying = matches!(verdict, Verdict::Applying);
+        let applying = matches!(verdict, Outcome::Applying);
         if self.status == self.written && !applying {
             return Ok(());
         }
         let current = self.object.meta().resource_version.as_deref().filter(|_| applying || !self.confirmed);
         let written = self.handle.write_status(&self.status, current).await;
-        self.remembered.doubtful = written.as_ref().is_err_and(|halt| halt.class == Class::Conflict);
+        self.state.doubtful = written.as_ref().is_err_and(|halt| halt.class == RetryClass::Conflict);
         let version = written?;
         if version.is_none() && applying {
-            return Err(Halt::new(Class::Conflict, Reason::Conflict, "the object is gone"));
+            return Err(ReconcileError::new(RetryClass::Conflict, Reason::Conflict, "the object is gone"));
         }
         self.confirmed = true;
         // The finalizer's write has it as a precondition.
         self.object.meta_mut().resource_version.clone_from(&version);
-        self.remembered.written = version;
+        self.state.written = version;
         self.written = self.status.clone();
         Ok(())
     }
@@ -353,13 +353,13 @@ impl<K: Observe> Pass<'_, K> {
     /// Warning Events of what the conditions do not say.
     fn warn(&self) {
         let nothing = K::Status::default();
-        for tiding in self.object.tidings(self.object.current().unwrap_or(&nothing), &self.status) {
+        for tiding in self.object.warning_events(self.object.current().unwrap_or(&nothing), &self.status) {
             self.context.recorder.tell(&self.object, true, tiding.reason, "Warn", &tiding.message);
         }
     }
 
     /// One Event for the steps of the pass, one when the reason of a stop is new.
-    fn tell(&self, halt: Option<&Halt>) {
+    fn tell(&self, halt: Option<&ReconcileError>) {
         let recorder = &self.context.recorder;
         if !self.applied.is_empty() {
             let steps: Vec<_> = self.applied.iter().map(ToString::to_string).collect();
@@ -368,7 +368,7 @@ impl<K: Observe> Pass<'_, K> {
         let Some(halt) = halt else { return };
         let known = self.object.current().and_then(|status| K::common(status).condition("Ready").map(|c| c.reason.clone()));
         if known.as_deref() != Some(&halt.reason.to_string()) {
-            let passing = matches!(halt.class, Class::Blocked | Class::Polled | Class::Until(_) | Class::Conflict);
+            let passing = matches!(halt.class, RetryClass::Blocked | RetryClass::Polled | RetryClass::Until(_) | RetryClass::Conflict);
             recorder.tell(&self.object, !passing, &halt.reason.to_string(), "Reconcile", &halt.message);
         }
         tracing::info!(%halt, "stopped");

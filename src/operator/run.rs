@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tributary_core::{for_each_kind, settings::Settings, view::View};
 
 use super::{
-    leadership::Terms,
+    leadership::Leadership,
     options::{Error, Options, Signal},
 };
 use crate::{
@@ -79,7 +79,7 @@ pub async fn run(
         first_rule: options.first_rule,
         gateway_url: options.gateway_url.clone(),
     };
-    let view = View { objects: stores.objects(), settings: Arc::new(settings), told_arn: None, now: Timestamp::now() };
+    let view = View { objects: stores.objects(), settings: Arc::new(settings), resolved_arn: None, now: Timestamp::now() };
     let queues = Queues::default();
     let context = WatchContext {
         client: client.clone(),
@@ -101,7 +101,7 @@ pub async fn run(
     // No pass before every kind is listed: a missing reference would look like a deleted one. Nor does a replica lead that cannot see.
     let listed = matches!(select(std::pin::pin!(stores.all_listed()), stop.clone()).await, Either::Left(_));
     if listed {
-        let terms = Terms { client, options, stores, view, queues, metrics, stop };
+        let terms = Leadership { client, options, stores, view, queues, metrics, stop };
         terms.run(&health).await?;
     }
     while tasks.join_next().await.is_some() {}

@@ -1,4 +1,4 @@
-//! What is remembered of each object between passes, and lost on restart without harm: failures, the next full sweep, our last write.
+//! What is state of each object between passes, and lost on restart without harm: failures, the next full sweep, our last write.
 
 use std::{
     collections::HashMap,
@@ -7,7 +7,7 @@ use std::{
 };
 
 #[derive(Clone, Debug)]
-pub struct Remembered {
+pub struct ObjectState {
     pub uid: String,
     pub failures: u32,
     /// When the object's targets and the like are looked at again although nothing changed.
@@ -17,18 +17,18 @@ pub struct Remembered {
     /// The copy in the store was seen to be old: the next pass reads the object itself.
     pub doubtful: bool,
     /// In how long the object asked to be looked at again.
-    pub look_again: Option<Duration>,
+    pub requeue_after: Option<Duration>,
     /// The object waits for something in AWS that is polled for; until this moment, the next sweep, only that is looked at.
     pub polling_until: Option<Instant>,
     /// When this process saw the object first.
     pub first_seen: Instant,
-    /// The object is gone, and so shall be what is remembered of it.
+    /// The object is gone, and so shall be what is state of it.
     pub gone: bool,
 }
 
 /// When sweeps happen. All objects sweep at the same ticks, so that one list serves many.
 #[derive(Clone, Copy, Debug)]
-pub struct Sweeps {
+pub struct ResyncSchedule {
     pub started: Instant,
     pub quick: Duration,
     pub full: Duration,
@@ -36,7 +36,7 @@ pub struct Sweeps {
     pub poll: Duration,
 }
 
-impl Sweeps {
+impl ResyncSchedule {
     /// How long until the next tick, with a jitter that stays within the age that a shared list may have.
     pub fn next(&self, now: Instant) -> Duration {
         self.tick(now, self.quick) + self.quick.mul_f64(fastrand::f64() / 20.0)
@@ -60,21 +60,21 @@ impl Sweeps {
 }
 
 #[derive(Debug, Default)]
-pub struct Memory {
-    objects: Mutex<HashMap<String, Remembered>>,
+pub struct ReconcileState {
+    objects: Mutex<HashMap<String, ObjectState>>,
 }
 
-impl Memory {
+impl ReconcileState {
     /// What is known of the object with this uid; one made again under the same name starts afresh.
-    pub fn recall(&self, key: &str, uid: &str, sweeps: &Sweeps) -> Remembered {
+    pub fn recall(&self, key: &str, uid: &str, sweeps: &ResyncSchedule) -> ObjectState {
         let mut objects = self.lock();
-        let fresh = || Remembered {
+        let fresh = || ObjectState {
             uid: uid.to_owned(),
             failures: 0,
             full_at: Instant::now() + sweeps.full.mul_f64(fastrand::f64()),
             written: None,
             doubtful: false,
-            look_again: None,
+            requeue_after: None,
             polling_until: None,
             first_seen: Instant::now(),
             gone: false,
@@ -86,15 +86,15 @@ impl Memory {
         entry.clone()
     }
 
-    pub fn keep(&self, key: &str, remembered: Remembered) {
-        if remembered.gone {
+    pub fn keep(&self, key: &str, state: ObjectState) {
+        if state.gone {
             self.lock().remove(key);
         } else {
-            self.lock().insert(key.to_owned(), remembered);
+            self.lock().insert(key.to_owned(), state);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, ObjectState>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,7 +5,7 @@ use tributary_api::{
 };
 use tributary_aws::Sessions;
 use tributary_benchling::{AppClient, Urls};
-use tributary_core::{destinations::sqs::dead_letter_name, error::Halt, guarded::Guarded, names, object::key_of};
+use tributary_core::{destinations::sqs::dead_letter_name, error::ReconcileError, guarded::Guarded, names, object::key_of};
 
 use crate::{
     cluster::{error::api_error, secrets::Secrets, user_secrets},
@@ -58,7 +58,7 @@ impl Shared {
         let identity = at_work(sink)?;
         let queue = &identity.name;
         let account = self.account(&identity.account, &namespace).await?;
-        let halted = |halt: Halt| queue_trouble(&halt);
+        let halted = |halt: ReconcileError| queue_trouble(&halt);
         let keys = self.secrets.keys_of(&account).await.map_err(halted)?;
         let session = self.sessions.open(&account, &identity.region, keys).await.map_err(halted)?;
         let app = self.app(&namespace, "spec.postgres", &spec.app_ref.name).await?;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use k8s_openapi::jiff::Timestamp;
 
 use tributary_aws::{Message, Session};
-use tributary_core::error::Halt;
+use tributary_core::error::ReconcileError;
 
 use crate::sync::{
     batch::{self, Sorted},
@@ -60,7 +60,7 @@ impl Hand {
 }
 
 /// What SQS said, as trouble of the sink.
-pub fn queue_trouble(halt: &Halt) -> Trouble {
+pub fn queue_trouble(halt: &ReconcileError) -> Trouble {
     Trouble::new(TroubleReason::QueueUnavailable, halt.message.clone())
 }
 

@@ -91,7 +91,7 @@ impl Default for Metrics {
         registry.register("reconcile_seconds", "Duration of a pass", seconds.clone());
         let (leader, lost) = (Gauge::default(), Counter::default());
         registry.register("leader", "1 while this replica leads", leader.clone());
-        registry.register("leases_lost", "Terms that ended because the lease was not renewed in time or taken", lost.clone());
+        registry.register("leases_lost", "Leadership that ended because the lease was not renewed in time or taken", lost.clone());
         Self { registry: Mutex::new(registry), calls, passes, steps, objects, expirations, sources, seconds, leader, lost }
     }
 }

@@ -9,9 +9,9 @@ use tokio::sync::Mutex;
 
 use tributary_api::OWNER_TAG;
 use tributary_core::{
-    delivery::{KeyFacts, RoleFacts, Seen, TargetFacts, letters::Letter},
+    delivery::{KeyFacts, RoleFacts, Seen, TargetFacts, letters::DeadLetter},
     destinations::lambda::function_of,
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     names::{self, Arn},
     policy_document::statements_of,
     steps::{EventsStep, LogsStep, StatesStep, Step},
@@ -36,7 +36,7 @@ impl<T: Clone> Cells<T> {
     /// Never fails: proof is a service to the user, and must not keep a rule from being written. Whoever asks waits a little at most.
     async fn read<F>(&self, key: &str, age: Duration, fetch: impl FnOnce() -> F) -> Seen<T>
     where
-        F: Future<Output = Result<Option<T>, Halt>>,
+        F: Future<Output = Result<Option<T>, ReconcileError>>,
     {
         let cell = self.0.lock().await.entry(key.to_owned()).or_default().clone();
         let seen = cell.read(age, || async {
@@ -74,11 +74,11 @@ pub struct FactCache {
     roles: Cells<RoleFacts>,
     role_lists: Cells<Policies>,
     keys: Cells<KeyFacts>,
-    letters: Cells<Vec<Letter>>,
+    letters: Cells<Vec<DeadLetter>>,
 }
 
 /// The right that was missing: the call, with which a refusal's message begins.
-fn right(halt: &Halt) -> String {
+fn right(halt: &ReconcileError) -> String {
     halt.message.split(": ").next().unwrap_or_default().to_owned()
 }
 
@@ -114,7 +114,7 @@ impl Session {
         }
     }
 
-    async fn read_target(&self, arn: &str, service: &str, resource: &str) -> Result<Option<TargetFacts>, Halt> {
+    async fn read_target(&self, arn: &str, service: &str, resource: &str) -> Result<Option<TargetFacts>, ReconcileError> {
         let found = |policy, key| Some(TargetFacts { policy, key, ..TargetFacts::default() });
         Ok(match service {
             "sqs" => self.queue_now(resource).await?.map(|(_, mut attributes)| TargetFacts {
@@ -139,7 +139,7 @@ impl Session {
     }
 
     /// One that was made again has another ARN: the target then names nothing.
-    async fn read_destination(&self, arn: &str, resource: &str) -> Result<Option<TargetFacts>, Halt> {
+    async fn read_destination(&self, arn: &str, resource: &str) -> Result<Option<TargetFacts>, ReconcileError> {
         let name = |resource: &str| resource.split('/').nth(1).unwrap_or_default().to_owned();
         let Some(destination) = self.api_destination(&name(resource)).await?.filter(|found| found.arn.starts_with(arn)) else {
             return Ok(None);
@@ -158,7 +158,7 @@ impl Session {
         self.shared.facts.roles.read(name, age, || self.read_role(name, age)).await
     }
 
-    async fn read_role(&self, name: &str, age: Duration) -> Result<Option<RoleFacts>, Halt> {
+    async fn read_role(&self, name: &str, age: Duration) -> Result<Option<RoleFacts>, ReconcileError> {
         let Some(role) = self.role(name, false).await? else { return Ok(None) };
         // IAM is asked at a slow pace, and what hangs on a role of ours stands in its trust and in its one policy, which are read each time.
         let age = if age > Duration::ZERO && role.tags.contains_key(OWNER_TAG) { age.max(LISTED) } else { age };
@@ -166,8 +166,8 @@ impl Session {
         let policies = match lists {
             Seen::Is(policies) => policies,
             Seen::Missing => return Ok(None),
-            Seen::Unseen(right) => return Err(Halt::new(Class::Refused, Reason::AccessDenied, right)),
-            Seen::Later => return Err(Halt::transient("the role's policies were not listed")),
+            Seen::Unseen(right) => return Err(ReconcileError::new(RetryClass::Refused, Reason::AccessDenied, right)),
+            Seen::Later => return Err(ReconcileError::transient("the role's policies were not listed")),
         };
         let mut rights = Vec::new();
         for policy in &policies.inline {
@@ -184,14 +184,14 @@ impl Session {
         Ok(Some(RoleFacts { trust: statements_of(&role.trust.to_string()), rights, boundary }))
     }
 
-    async fn policies_of(&self, role: &str) -> Result<Option<Policies>, Halt> {
+    async fn policies_of(&self, role: &str) -> Result<Option<Policies>, ReconcileError> {
         let inline = send!(self, iam, "iam:ListRolePolicies", self.iam.list_role_policies().role_name(role))?.policy_names;
         let attached = send!(self, iam, "iam:ListAttachedRolePolicies", self.iam.list_attached_role_policies().role_name(role))?;
         let attached = attached.attached_policies.unwrap_or_default().into_iter().filter_map(|policy| policy.policy_arn).collect();
         Ok(Some(Policies { inline, attached }))
     }
 
-    async fn managed_policy(&self, arn: &str) -> Result<Vec<Value>, Halt> {
+    async fn managed_policy(&self, arn: &str) -> Result<Vec<Value>, ReconcileError> {
         let policy = send!(self, iam, "iam:GetPolicy", self.iam.get_policy().policy_arn(arn))?.policy;
         let version = policy.and_then(|policy| policy.default_version_id).unwrap_or_else(|| "v1".into());
         let request = self.iam.get_policy_version().policy_arn(arn).version_id(version);
@@ -200,7 +200,7 @@ impl Session {
     }
 
     /// Some of the messages in a dead-letter queue, no older than `age`.
-    pub async fn dead_letters(&self, queue_arn: &str, age: Duration) -> Seen<Vec<Letter>> {
+    pub async fn dead_letters(&self, queue_arn: &str, age: Duration) -> Seen<Vec<DeadLetter>> {
         let name = queue_arn.rsplit(':').next().unwrap_or_default();
         self.shared.facts.letters.read(queue_arn, age, || self.letters(name)).await
     }
@@ -210,7 +210,7 @@ impl Session {
         self.shared.facts.keys.read(key, age, || self.read_key(key)).await
     }
 
-    async fn read_key(&self, key: &str) -> Result<Option<KeyFacts>, Halt> {
+    async fn read_key(&self, key: &str) -> Result<Option<KeyFacts>, ReconcileError> {
         if key.starts_with("alias/aws/") || key.contains(":alias/aws/") {
             return Ok(Some(KeyFacts { managed_by_aws: true, enabled: true, policy: vec![] }));
         }

@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use tributary_api::Tags;
-use tributary_core::{destinations::role::ObservedRole, error::Halt, steps::IamStep};
+use tributary_core::{destinations::role::ObservedRole, error::ReconcileError, steps::IamStep};
 
 use crate::{
     Session,
@@ -24,7 +24,7 @@ macro_rules! send {
 
 impl Session {
     /// The role with its tags; with its inline policy if asked.
-    pub async fn role(&self, name: &str, policy: bool) -> Result<Option<ObservedRole>, Halt> {
+    pub async fn role(&self, name: &str, policy: bool) -> Result<Option<ObservedRole>, ReconcileError> {
         let role = match send!(self, "iam:GetRole", self.iam.get_role().role_name(name)) {
             Err(error) if error.is_not_found() => return Ok(None),
             answer => answer?.role,
@@ -41,7 +41,7 @@ impl Session {
     }
 
     /// An inline policy of the role.
-    pub(crate) async fn inline_policy(&self, role: &str, policy: &str) -> Result<Option<Value>, Halt> {
+    pub(crate) async fn inline_policy(&self, role: &str, policy: &str) -> Result<Option<Value>, ReconcileError> {
         let request = self.iam.get_role_policy().role_name(role).policy_name(policy);
         match send!(self, "iam:GetRolePolicy", request) {
             Err(error) if error.is_not_found() => Ok(None),
@@ -50,7 +50,7 @@ impl Session {
     }
 
     /// The only writes to IAM.
-    pub async fn apply_iam(&self, step: &IamStep) -> Result<(), Halt> {
+    pub async fn apply_iam(&self, step: &IamStep) -> Result<(), ReconcileError> {
         let iam = &self.iam;
         match step {
             IamStep::CreateRole { name, path, trust, boundary, description, tags } => {
@@ -95,7 +95,7 @@ impl Session {
     }
 }
 
-fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, Halt> {
+fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, ReconcileError> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build().map_err(unbuilt)).collect()
 }
 

@@ -5,7 +5,7 @@ use aws_sdk_lambda::types::{DestinationConfig, OnFailure, OnSuccess};
 use serde_json::Value;
 
 use tributary_core::{
-    error::Halt,
+    error::ReconcileError,
     policy_document::{our_statement, single_source, statements_of},
     steps::{FunctionRef, InvokeSettings, LambdaStep},
 };
@@ -23,7 +23,7 @@ pub(crate) use send;
 
 impl Session {
     /// Statements of the function's policy; `None`: there is no such function, version or alias.
-    pub async fn function_policy(&self, function: &FunctionRef) -> Result<Option<Vec<Value>>, Halt> {
+    pub async fn function_policy(&self, function: &FunctionRef) -> Result<Option<Vec<Value>>, ReconcileError> {
         if let Some((statements, _)) = self.policy_and_revision(function).await? {
             return Ok(Some(statements));
         }
@@ -31,22 +31,22 @@ impl Session {
         let request = self.lambda.get_function_configuration().function_name(&function.arn).set_qualifier(function.qualifier.clone());
         match send!(self, "lambda:GetFunctionConfiguration", request) {
             Err(error) if error.is_not_found() => Ok(None),
-            answer => answer.map(|_| Some(vec![])).map_err(Halt::from),
+            answer => answer.map(|_| Some(vec![])).map_err(ReconcileError::from),
         }
     }
 
-    async fn policy_and_revision(&self, function: &FunctionRef) -> Result<Option<(Vec<Value>, Option<String>)>, Halt> {
+    async fn policy_and_revision(&self, function: &FunctionRef) -> Result<Option<(Vec<Value>, Option<String>)>, ReconcileError> {
         let request = self.lambda.get_policy().function_name(&function.arn).set_qualifier(function.qualifier.clone());
         match send!(self, "lambda:GetPolicy", request) {
             Err(error) if error.is_not_found() => Ok(None),
-            answer => {
-                answer.map(|answer| Some((statements_of(&answer.policy.unwrap_or_default()), answer.revision_id))).map_err(Halt::from)
-            }
+            answer => answer
+                .map(|answer| Some((statements_of(&answer.policy.unwrap_or_default()), answer.revision_id)))
+                .map_err(ReconcileError::from),
         }
     }
 
     /// What asynchronous invocations are set to; all empty where nobody has set anything.
-    pub async fn invoke_settings(&self, function: &FunctionRef) -> Result<InvokeSettings, Halt> {
+    pub async fn invoke_settings(&self, function: &FunctionRef) -> Result<InvokeSettings, ReconcileError> {
         let request = self.lambda.get_function_event_invoke_config().function_name(&function.arn).set_qualifier(function.qualifier.clone());
         let config = match send!(self, "lambda:GetFunctionEventInvokeConfig", request) {
             Err(error) if error.is_not_found() => return Ok(InvokeSettings::default()),
@@ -62,7 +62,7 @@ impl Session {
     }
 
     /// The only writes to Lambda.
-    pub async fn apply_lambda(&self, step: &LambdaStep) -> Result<(), Halt> {
+    pub async fn apply_lambda(&self, step: &LambdaStep) -> Result<(), ReconcileError> {
         match step {
             LambdaStep::AddPermission { function, sid, source } => {
                 self.shared.policies.write(&function.to_string(), self.add_permission(function, sid, source)).await
@@ -86,12 +86,12 @@ impl Session {
             LambdaStep::DeleteEventSourceMapping { uuid, .. } => self.delete_mapping(uuid).await,
             LambdaStep::TagEventSourceMapping { arn, tags } => {
                 let request = self.lambda.tag_resource().resource(arn).set_tags(Some(tags.clone().into_iter().collect()));
-                send!(self, "lambda:TagResource", request).map(drop).map_err(Halt::from)
+                send!(self, "lambda:TagResource", request).map(drop).map_err(ReconcileError::from)
             }
         }
     }
 
-    async fn add_permission(&self, function: &FunctionRef, sid: &str, source: &str) -> Result<(), Halt> {
+    async fn add_permission(&self, function: &FunctionRef, sid: &str, source: &str) -> Result<(), ReconcileError> {
         let (statements, revision) = self.policy_and_revision(function).await?.unwrap_or_default();
         // A lost reply: it is there already, and AWS would refuse it (docs/aws-facts.md, L7).
         if our_statement(&statements, sid).is_some_and(|s| single_source(s, "ArnLike", "AWS:SourceArn").contains(source)) {
@@ -107,16 +107,16 @@ impl Session {
             .principal("events.amazonaws.com")
             .source_arn(source)
             .set_revision_id(revision);
-        send!(self, "lambda:AddPermission", request).map(drop).map_err(Halt::from)
+        send!(self, "lambda:AddPermission", request).map(drop).map_err(ReconcileError::from)
     }
 
-    async fn remove_permission(&self, function: &FunctionRef, sid: &str) -> Result<(), Halt> {
+    async fn remove_permission(&self, function: &FunctionRef, sid: &str) -> Result<(), ReconcileError> {
         let request =
             self.lambda.remove_permission().function_name(&function.arn).set_qualifier(function.qualifier.clone()).statement_id(sid);
         ignore_not_found(send!(self, "lambda:RemovePermission", request))
     }
 
-    async fn put_invoke_settings(&self, function: &FunctionRef, settings: &InvokeSettings) -> Result<(), Halt> {
+    async fn put_invoke_settings(&self, function: &FunctionRef, settings: &InvokeSettings) -> Result<(), ReconcileError> {
         let destinations = DestinationConfig::builder()
             .set_on_failure(settings.on_failure.as_ref().map(|arn| OnFailure::builder().destination(arn).build()))
             .set_on_success(settings.on_success.as_ref().map(|arn| OnSuccess::builder().destination(arn).build()))
@@ -129,13 +129,13 @@ impl Session {
             .destination_config(destinations)
             .set_maximum_event_age_in_seconds(settings.maximum_event_age_seconds)
             .set_maximum_retry_attempts(settings.maximum_retry_attempts);
-        send!(self, "lambda:PutFunctionEventInvokeConfig", request).map(drop).map_err(Halt::from)
+        send!(self, "lambda:PutFunctionEventInvokeConfig", request).map(drop).map_err(ReconcileError::from)
     }
 }
 
-pub(crate) fn ignore_not_found<T>(answer: Result<T, AwsError>) -> Result<(), Halt> {
+pub(crate) fn ignore_not_found<T>(answer: Result<T, AwsError>) -> Result<(), ReconcileError> {
     match answer {
         Err(error) if error.is_not_found() => Ok(()),
-        answer => answer.map(drop).map_err(Halt::from),
+        answer => answer.map(drop).map_err(ReconcileError::from),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tributary_api::Tags;
 use tributary_core::{
     destinations::logs::ObservedLogGroup,
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     policy_document::statements_of,
     steps::LogsStep,
 };
@@ -30,7 +30,7 @@ macro_rules! send {
 
 impl Session {
     /// The log group of exactly this name (a prefix finds others too: docs/aws-facts.md, G5); with tags and the last event's time if asked.
-    pub async fn log_group(&self, name: &str, arn: &str, tags: bool, last_event: bool) -> Result<Option<ObservedLogGroup>, Halt> {
+    pub async fn log_group(&self, name: &str, arn: &str, tags: bool, last_event: bool) -> Result<Option<ObservedLogGroup>, ReconcileError> {
         let Some(group) = self.find_log_group(name).await? else { return Ok(None) };
         let mut observed = ObservedLogGroup {
             arn: arn.to_owned(),
@@ -50,7 +50,7 @@ impl Session {
         Ok(Some(observed))
     }
 
-    async fn find_log_group(&self, name: &str) -> Result<Option<LogGroup>, Halt> {
+    async fn find_log_group(&self, name: &str) -> Result<Option<LogGroup>, ReconcileError> {
         let mut next = None;
         loop {
             let request = self.logs.describe_log_groups().log_group_name_prefix(name).set_next_token(next);
@@ -75,18 +75,18 @@ impl Session {
     }
 
     /// Statements of the account policy of this name, as a list has it that may be this old.
-    pub async fn log_policy(&self, policy: &str, age: Duration) -> Result<Vec<Value>, Halt> {
+    pub async fn log_policy(&self, policy: &str, age: Duration) -> Result<Vec<Value>, ReconcileError> {
         let policies = self.shared.log_policies.read(age, || self.list_log_policies()).await?;
         Ok(policies.get(policy).map(|document| statements_of(document)).unwrap_or_default())
     }
 
     /// Statements of all account policies: a denial in one counts against a permission in another.
-    pub async fn log_policies(&self, age: Duration) -> Result<Vec<Value>, Halt> {
+    pub async fn log_policies(&self, age: Duration) -> Result<Vec<Value>, ReconcileError> {
         let policies = self.shared.log_policies.read(age, || self.list_log_policies()).await?;
         Ok(policies.values().flat_map(|document| statements_of(document)).collect())
     }
 
-    async fn list_log_policies(&self) -> Result<LogPolicies, Halt> {
+    async fn list_log_policies(&self) -> Result<LogPolicies, ReconcileError> {
         let (mut policies, mut next) = (LogPolicies::new(), None);
         loop {
             let page = send!(self, "logs:DescribeResourcePolicies", self.logs.describe_resource_policies().set_next_token(next))?;
@@ -100,7 +100,7 @@ impl Session {
     }
 
     /// The only writes to CloudWatch Logs.
-    pub async fn apply_logs(&self, step: &LogsStep) -> Result<(), Halt> {
+    pub async fn apply_logs(&self, step: &LogsStep) -> Result<(), ReconcileError> {
         let logs = &self.logs;
         match step {
             LogsStep::CreateLogGroup { name, class, kms_key_arn, tags } => {
@@ -142,7 +142,7 @@ impl Session {
         Ok(())
     }
 
-    async fn change_log_policy(&self, policy: &str, instead_of: &[String], statements: &[Value]) -> Result<(), Halt> {
+    async fn change_log_policy(&self, policy: &str, instead_of: &[String], statements: &[Value]) -> Result<(), ReconcileError> {
         let document = LogPolicy { session: self, name: policy };
         let changed = self.shared.policies.write(policy, policy_writer::change(&document, instead_of, statements)).await;
         self.shared.log_policies.forget().await;
@@ -150,10 +150,10 @@ impl Session {
     }
 
     /// AWS's word for "no more policies" says nothing of what to do.
-    async fn policies_full(&self, error: AwsError) -> Halt {
+    async fn policies_full(&self, error: AwsError) -> ReconcileError {
         let names = self.list_log_policies().await.map(|policies| policies.into_keys().collect::<Vec<_>>().join(", "));
-        Halt::new(
-            Class::Refused,
+        ReconcileError::new(
+            RetryClass::Refused,
             Reason::PolicyFull,
             format!(
                 "{}: {}: {} AWS allows 10 log resource policies per account and Region, for all services together; there are {}. Delete one that nobody needs, or merge two; or keep the statements yourself in one of them, with permissions: External",
@@ -176,23 +176,23 @@ impl Document for LogPolicy<'_> {
         format!("CloudWatch Logs named {}", self.name)
     }
 
-    async fn read(&self) -> Result<String, Halt> {
+    async fn read(&self) -> Result<String, ReconcileError> {
         Ok(self.session.list_log_policies().await?.remove(self.name).unwrap_or_default())
     }
 
-    async fn write(&self, document: &str) -> Result<(), Halt> {
+    async fn write(&self, document: &str) -> Result<(), ReconcileError> {
         let session = self.session;
         if document.is_empty() {
             let request = session.logs.delete_resource_policy().policy_name(self.name);
             return match send!(session, "logs:DeleteResourcePolicy", request) {
                 Err(error) if error.is_not_found() => Ok(()),
-                answer => answer.map(drop).map_err(Halt::from),
+                answer => answer.map(drop).map_err(ReconcileError::from),
             };
         }
         let request = session.logs.put_resource_policy().policy_name(self.name).policy_document(document);
         match send!(session, "logs:PutResourcePolicy", request) {
             Err(error) if error.code == "LimitExceededException" => Err(session.policies_full(error).await),
-            answer => answer.map(drop).map_err(Halt::from),
+            answer => answer.map(drop).map_err(ReconcileError::from),
         }
     }
 }

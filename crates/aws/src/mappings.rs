@@ -5,7 +5,7 @@ use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseTyp
 use tributary_api::Tags;
 use tributary_core::{
     destinations::{lambda::function_of, triggers::ObservedTrigger},
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     steps::{FunctionRef, MappingSettings},
 };
 
@@ -16,7 +16,7 @@ use crate::{
 
 impl Session {
     /// Mappings that work this queue off, whoever made them; with their tags if asked.
-    pub async fn mappings(&self, queue_arn: &str, tags: bool) -> Result<Vec<ObservedTrigger>, Halt> {
+    pub async fn mappings(&self, queue_arn: &str, tags: bool) -> Result<Vec<ObservedTrigger>, ReconcileError> {
         let (mut mappings, mut marker) = (Vec::new(), None);
         loop {
             let request = self.lambda.list_event_source_mappings().event_source_arn(queue_arn).set_marker(marker);
@@ -45,7 +45,7 @@ impl Session {
         function: &FunctionRef,
         settings: &MappingSettings,
         tags: &Tags,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), ReconcileError> {
         let request = self
             .lambda
             .create_event_source_mapping()
@@ -58,8 +58,8 @@ impl Session {
             .set_function_response_types(settings.report_batch_item_failures.then(|| vec![FunctionResponseType::ReportBatchItemFailures]))
             .set_tags(Some(tags.clone().into_iter().collect()));
         match send!(self, "lambda:CreateEventSourceMapping", request) {
-            Err(error) if error.is_not_found() => Err(Halt::new(
-                Class::Refused,
+            Err(error) if error.is_not_found() => Err(ReconcileError::new(
+                RetryClass::Refused,
                 Reason::TargetNotFound,
                 format!(
                     "spec.sqs.triggers: AWS has no function {}: {}. Deploy it, or correct the ARN; a version or an alias must exist too",
@@ -67,11 +67,11 @@ impl Session {
                     error.message
                 ),
             )),
-            answer => answer.map(drop).map_err(Halt::from),
+            answer => answer.map(drop).map_err(ReconcileError::from),
         }
     }
 
-    pub(crate) async fn update_mapping(&self, uuid: &str, settings: &MappingSettings) -> Result<(), Halt> {
+    pub(crate) async fn update_mapping(&self, uuid: &str, settings: &MappingSettings) -> Result<(), ReconcileError> {
         let request = self
             .lambda
             .update_event_source_mapping()
@@ -86,10 +86,10 @@ impl Session {
             } else {
                 vec![]
             }));
-        send!(self, "lambda:UpdateEventSourceMapping", request).map(drop).map_err(Halt::from)
+        send!(self, "lambda:UpdateEventSourceMapping", request).map(drop).map_err(ReconcileError::from)
     }
 
-    pub(crate) async fn delete_mapping(&self, uuid: &str) -> Result<(), Halt> {
+    pub(crate) async fn delete_mapping(&self, uuid: &str) -> Result<(), ReconcileError> {
         ignore_not_found(send!(self, "lambda:DeleteEventSourceMapping", self.lambda.delete_event_source_mapping().uuid(uuid)))
     }
 }

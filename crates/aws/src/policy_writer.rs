@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use tributary_core::{
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     policy_document::{canonical, sid_of, statements_of},
 };
 
@@ -17,7 +17,7 @@ pub struct Policies(Mutex<HashMap<String, Arc<Mutex<()>>>>);
 
 impl Policies {
     /// Waits until nobody else in the process writes this policy, then does the work.
-    pub async fn write<T>(&self, policy: &str, work: impl Future<Output = Result<T, Halt>>) -> Result<T, Halt> {
+    pub async fn write<T>(&self, policy: &str, work: impl Future<Output = Result<T, ReconcileError>>) -> Result<T, ReconcileError> {
         let lock = self.0.lock().await.entry(policy.to_owned()).or_default().clone();
         let _one_writer = lock.lock().await;
         work.await
@@ -28,14 +28,14 @@ impl Policies {
 pub trait Document: Sync {
     /// For messages, such as `queue orders`.
     fn what(&self) -> String;
-    fn read(&self) -> impl Future<Output = Result<String, Halt>> + Send;
+    fn read(&self) -> impl Future<Output = Result<String, ReconcileError>> + Send;
     /// Empty: no policy.
-    fn write(&self, document: &str) -> impl Future<Output = Result<(), Halt>> + Send;
+    fn write(&self, document: &str) -> impl Future<Output = Result<(), ReconcileError>> + Send;
 }
 
 /// Reads the document, puts our statements in place of those with these `Sid`s, writes it, and reads it back: another writer may have come in
 /// between.
-pub async fn change(document: &impl Document, instead_of: &[String], ours: &[Value]) -> Result<(), Halt> {
+pub async fn change(document: &impl Document, instead_of: &[String], ours: &[Value]) -> Result<(), ReconcileError> {
     let before = document.read().await?;
     let after = merge(&document.what(), &before, instead_of, ours)?;
     if same(&before, &after) {
@@ -45,8 +45,8 @@ pub async fn change(document: &impl Document, instead_of: &[String], ours: &[Val
     if same(&document.read().await?, &after) {
         return Ok(());
     }
-    Err(Halt::new(
-        Class::Conflict,
+    Err(ReconcileError::new(
+        RetryClass::Conflict,
         Reason::Conflict,
         format!("the policy of {} was written by somebody else in between; it is merged again", document.what()),
     ))
@@ -57,13 +57,13 @@ fn same(a: &str, b: &str) -> bool {
     canonical(a) == canonical(b)
 }
 
-fn parse(what: &str, policy: &str) -> Result<Value, Halt> {
+fn parse(what: &str, policy: &str) -> Result<Value, ReconcileError> {
     if policy.is_empty() {
         return Ok(json!({"Version": "2012-10-17", "Statement": []}));
     }
     serde_json::from_str(policy).map_err(|error| {
-        Halt::new(
-            Class::Refused,
+        ReconcileError::new(
+            RetryClass::Refused,
             Reason::Rejected,
             format!("the present policy of {what} is no JSON ({error}); it is left as it is. Correct it in AWS"),
         )
@@ -72,7 +72,7 @@ fn parse(what: &str, policy: &str) -> Result<Value, Halt> {
 
 /// Other people's statements and the rest of the document stay as they are; without any statement the policy goes (`""`;
 /// docs/aws-facts.md, Q9).
-fn merge(what: &str, policy: &str, instead_of: &[String], ours: &[Value]) -> Result<String, Halt> {
+fn merge(what: &str, policy: &str, instead_of: &[String], ours: &[Value]) -> Result<String, ReconcileError> {
     let mut document = parse(what, policy)?;
     let mut all = statements_of(policy);
     // What another pass put there meanwhile under the same `Sid`, such as the wide statement of log groups, is put once.
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_peoples_statements_survive_and_ours_leave() -> Result<(), Halt> {
+    fn other_peoples_statements_survive_and_ours_leave() -> Result<(), ReconcileError> {
         let foreign = r#"{"Version":"2008-10-17","Id":"x","Statement":{"Sid":"theirs","Effect":"Allow","Principal":"*"}}"#;
         let (own, ours) = (["ours".to_owned()], [json!({"Sid": "ours", "Effect": "Allow"})]);
         let with = merge("q", foreign, &own, &ours)?;

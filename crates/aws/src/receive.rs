@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::{
     QueueAttributeName,
 };
 
-use tributary_core::error::{Class, Halt, Reason};
+use tributary_core::error::{Reason, ReconcileError, RetryClass};
 
 use crate::{AwsError, Session};
 
@@ -43,9 +43,13 @@ macro_rules! send {
 
 impl Session {
     /// URL of a queue that must be there.
-    pub async fn queue_to_read(&self, name: &str) -> Result<String, Halt> {
+    pub async fn queue_to_read(&self, name: &str) -> Result<String, ReconcileError> {
         self.queue_url(name).await?.ok_or_else(|| {
-            Halt::new(Class::Refused, Reason::TargetNotFound, format!("queue {name} is not there; see the sink's conditions"))
+            ReconcileError::new(
+                RetryClass::Refused,
+                Reason::TargetNotFound,
+                format!("queue {name} is not there; see the sink's conditions"),
+            )
         })
     }
 

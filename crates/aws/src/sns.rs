@@ -4,7 +4,7 @@ use aws_sdk_sns::types::Tag;
 use serde_json::Value;
 
 use tributary_api::Tags;
-use tributary_core::{destinations::sns::ObservedTopic, error::Halt, steps::SnsStep};
+use tributary_core::{destinations::sns::ObservedTopic, error::ReconcileError, steps::SnsStep};
 
 use crate::{
     AwsError, Session,
@@ -21,7 +21,7 @@ macro_rules! send {
 
 impl Session {
     /// The topic with its attributes, its policy among them; with its tags if asked.
-    pub async fn topic(&self, arn: &str, tags: bool) -> Result<Option<ObservedTopic>, Halt> {
+    pub async fn topic(&self, arn: &str, tags: bool) -> Result<Option<ObservedTopic>, ReconcileError> {
         let attributes = match self.topic_attributes(arn).await {
             Err(error) if error.is_not_found() => return Ok(None),
             attributes => attributes?,
@@ -43,7 +43,7 @@ impl Session {
     }
 
     /// The only writes to SNS.
-    pub async fn apply_sns(&self, step: &SnsStep) -> Result<(), Halt> {
+    pub async fn apply_sns(&self, step: &SnsStep) -> Result<(), ReconcileError> {
         let sns = &self.sns;
         match step {
             SnsStep::CreateTopic { name, attributes, tags } => {
@@ -72,13 +72,13 @@ impl Session {
         Ok(())
     }
 
-    async fn set_topic_attribute(&self, arn: &str, name: &str, value: &str) -> Result<(), Halt> {
+    async fn set_topic_attribute(&self, arn: &str, name: &str, value: &str) -> Result<(), ReconcileError> {
         let request = self.sns.set_topic_attributes().topic_arn(arn).attribute_name(name).attribute_value(value);
         send!(self, "sns:SetTopicAttributes", request)?;
         Ok(())
     }
 
-    async fn change_topic_policy(&self, arn: &str, sid: &str, statement: Option<&Value>) -> Result<(), Halt> {
+    async fn change_topic_policy(&self, arn: &str, sid: &str, statement: Option<&Value>) -> Result<(), ReconcileError> {
         let (sids, statements) = ([sid.to_owned()], statement.cloned().into_iter().collect::<Vec<_>>());
         self.shared.policies.write(arn, policy_writer::change(&TopicPolicy { session: self, arn }, &sids, &statements)).await
     }
@@ -95,15 +95,15 @@ impl Document for TopicPolicy<'_> {
         format!("topic {}", self.arn)
     }
 
-    async fn read(&self) -> Result<String, Halt> {
+    async fn read(&self) -> Result<String, ReconcileError> {
         Ok(self.session.topic_attributes(self.arn).await?.remove("Policy").unwrap_or_default())
     }
 
-    async fn write(&self, document: &str) -> Result<(), Halt> {
+    async fn write(&self, document: &str) -> Result<(), ReconcileError> {
         self.session.set_topic_attribute(self.arn, "Policy", document).await
     }
 }
 
-fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, Halt> {
+fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, ReconcileError> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build().map_err(unbuilt)).collect()
 }

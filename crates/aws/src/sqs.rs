@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use tributary_api::Tags;
 use tributary_core::{
-    delivery::letters::Letter,
+    delivery::letters::DeadLetter,
     destinations::sqs::ObservedQueue,
-    error::Halt,
+    error::ReconcileError,
     steps::{QueueAttributes, SqsStep},
 };
 
@@ -34,14 +34,14 @@ fn steady(mut attributes: QueueAttributes) -> QueueAttributes {
 
 impl Session {
     /// The queue with all its attributes; with its tags if asked.
-    pub async fn queue(&self, name: &str, tags: bool) -> Result<Option<ObservedQueue>, Halt> {
+    pub async fn queue(&self, name: &str, tags: bool) -> Result<Option<ObservedQueue>, ReconcileError> {
         let Some((url, attributes)) = self.queue_now(name).await? else { return Ok(None) };
         let tags = if tags { Some(self.queue_tags(&url).await?) } else { None };
         Ok(Some(ObservedQueue { name: name.to_owned(), attributes: steady(attributes), tags }))
     }
 
     /// URL and attributes, counts of messages among them.
-    pub(crate) async fn queue_now(&self, name: &str) -> Result<Option<(String, QueueAttributes)>, Halt> {
+    pub(crate) async fn queue_now(&self, name: &str) -> Result<Option<(String, QueueAttributes)>, ReconcileError> {
         let Some(url) = self.queue_url(name).await? else { return Ok(None) };
         match self.queue_attributes(&url).await {
             Err(error) if error.is_not_found() => {
@@ -53,7 +53,7 @@ impl Session {
     }
 
     /// Some of the messages in a queue, by their attributes only. They stay visible to others; each look counts as a receive.
-    pub(crate) async fn letters(&self, name: &str) -> Result<Option<Vec<Letter>>, Halt> {
+    pub(crate) async fn letters(&self, name: &str) -> Result<Option<Vec<DeadLetter>>, ReconcileError> {
         let Some(url) = self.queue_url(name).await? else { return Ok(None) };
         let request = self.sqs.receive_message().queue_url(url).max_number_of_messages(10).visibility_timeout(0);
         let request = LETTER.iter().fold(request, |request, name| request.message_attribute_names(*name));
@@ -62,7 +62,7 @@ impl Session {
             let mut attributes = message.message_attributes.unwrap_or_default();
             let [rule_arn, target_arn, code] =
                 LETTER.map(|name| attributes.remove(name).and_then(|value| value.string_value).unwrap_or_default());
-            Letter { rule_arn, target_arn, code }
+            DeadLetter { rule_arn, target_arn, code }
         };
         Ok(Some(answer.messages.unwrap_or_default().into_iter().map(told).collect()))
     }
@@ -73,12 +73,12 @@ impl Session {
         Ok(answer.attributes.unwrap_or_default().into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect())
     }
 
-    async fn queue_tags(&self, url: &str) -> Result<Tags, Halt> {
+    async fn queue_tags(&self, url: &str) -> Result<Tags, ReconcileError> {
         let answer = send!(self, "sqs:ListQueueTags", self.sqs.list_queue_tags().queue_url(url))?;
         Ok(answer.tags.unwrap_or_default().into_iter().collect())
     }
 
-    pub(crate) async fn queue_url(&self, name: &str) -> Result<Option<String>, Halt> {
+    pub(crate) async fn queue_url(&self, name: &str) -> Result<Option<String>, ReconcileError> {
         if let Some(url) = self.shared.queue_urls.lock().await.get(name) {
             return Ok(Some(url.clone()));
         }
@@ -92,12 +92,14 @@ impl Session {
         Ok(url)
     }
 
-    async fn known_url(&self, name: &str) -> Result<String, Halt> {
-        self.queue_url(name).await?.ok_or_else(|| Halt::transient(format!("queue {name} is not there any more; it is looked at again")))
+    async fn known_url(&self, name: &str) -> Result<String, ReconcileError> {
+        self.queue_url(name)
+            .await?
+            .ok_or_else(|| ReconcileError::transient(format!("queue {name} is not there any more; it is looked at again")))
     }
 
     /// The only writes to SQS.
-    pub async fn apply_sqs(&self, step: &SqsStep) -> Result<(), Halt> {
+    pub async fn apply_sqs(&self, step: &SqsStep) -> Result<(), ReconcileError> {
         match step {
             SqsStep::CreateQueue { name, attributes, tags } => {
                 let request = self
@@ -141,13 +143,13 @@ impl Session {
         Ok(())
     }
 
-    async fn set_attributes(&self, url: &str, attributes: &QueueAttributes) -> Result<(), Halt> {
+    async fn set_attributes(&self, url: &str, attributes: &QueueAttributes) -> Result<(), ReconcileError> {
         let request = self.sqs.set_queue_attributes().queue_url(url).set_attributes(Some(sdk_attributes(attributes)));
         send!(self, "sqs:SetQueueAttributes", request)?;
         Ok(())
     }
 
-    async fn change_policy(&self, name: &str, sid: &str, statement: Option<&Value>) -> Result<(), Halt> {
+    async fn change_policy(&self, name: &str, sid: &str, statement: Option<&Value>) -> Result<(), ReconcileError> {
         let document = QueuePolicy { session: self, url: self.known_url(name).await?, name };
         let (sids, statements) = ([sid.to_owned()], statement.cloned().into_iter().collect::<Vec<_>>());
         self.shared.policies.write(name, policy_writer::change(&document, &sids, &statements)).await
@@ -165,11 +167,11 @@ impl Document for QueuePolicy<'_> {
         format!("queue {}", self.name)
     }
 
-    async fn read(&self) -> Result<String, Halt> {
+    async fn read(&self) -> Result<String, ReconcileError> {
         Ok(self.session.queue_attributes(&self.url).await?.remove("Policy").unwrap_or_default())
     }
 
-    async fn write(&self, document: &str) -> Result<(), Halt> {
+    async fn write(&self, document: &str) -> Result<(), ReconcileError> {
         self.session.set_attributes(&self.url, &QueueAttributes::from([("Policy".into(), document.to_owned())])).await
     }
 }

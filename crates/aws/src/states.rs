@@ -8,7 +8,7 @@ use serde_json::Value;
 use tributary_api::Tags;
 use tributary_core::{
     destinations::state_machine::ObservedMachine,
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     steps::{MachineSettings, StatesStep},
 };
 
@@ -24,14 +24,14 @@ macro_rules! send {
 impl Session {
     /// The state machine; with its tags if asked. One that is on its way out is waited for: AWS deletes in its own time
     /// (docs/aws-facts.md, F4).
-    pub async fn state_machine(&self, arn: &str, tags: bool) -> Result<Option<ObservedMachine>, Halt> {
+    pub async fn state_machine(&self, arn: &str, tags: bool) -> Result<Option<ObservedMachine>, ReconcileError> {
         let found = match send!(self, "states:DescribeStateMachine", self.states.describe_state_machine().state_machine_arn(arn)) {
             Err(error) if error.is_not_found() => return Ok(None),
             answer => answer?,
         };
         if found.status == Some(StateMachineStatus::Deleting) {
-            return Err(Halt::new(
-                Class::Transient,
+            return Err(ReconcileError::new(
+                RetryClass::Transient,
                 Reason::NameNotFreeYet,
                 format!("state machine {arn} is being deleted, which waits for its executions; it is looked at again"),
             ));
@@ -60,7 +60,7 @@ impl Session {
     }
 
     /// The only writes to Step Functions.
-    pub async fn apply_states(&self, step: &StatesStep) -> Result<(), Halt> {
+    pub async fn apply_states(&self, step: &StatesStep) -> Result<(), ReconcileError> {
         let states = &self.states;
         match step {
             StatesStep::CreateStateMachine { name, express, settings, tags } => {

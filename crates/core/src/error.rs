@@ -121,8 +121,8 @@ impl Reason {
 
 /// What kind of stop it is. One match gives the retry, one the conditions, and the name is the metric's label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
-pub enum Class {
-    /// Waits for another object, whose watch event wakes this one.
+pub enum RetryClass {
+    /// Waits for another object, whose watch event dependents this one.
     Blocked,
     /// Waits for a moment that is known.
     Until(Timestamp),
@@ -142,8 +142,8 @@ pub enum Class {
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{reason}: {message}")]
-pub struct Halt {
-    pub class: Class,
+pub struct ReconcileError {
+    pub class: RetryClass,
     pub reason: Reason,
     pub message: String,
     /// Which entries of a call were refused, where AWS took the others.
@@ -151,10 +151,10 @@ pub struct Halt {
 }
 
 /// A watch event may be missed; nothing waits longer than this without looking again.
-const LOOK_AGAIN: Duration = Duration::from_mins(5);
+const RECHECK_AFTER: Duration = Duration::from_mins(5);
 
-impl Halt {
-    pub fn new(class: Class, reason: Reason, message: impl Into<String>) -> Self {
+impl ReconcileError {
+    pub fn new(class: RetryClass, reason: Reason, message: impl Into<String>) -> Self {
         Self { class, reason, message: message.into(), entries: vec![] }
     }
 
@@ -165,20 +165,20 @@ impl Halt {
     }
 
     pub fn blocked(reason: Reason, message: impl Into<String>) -> Self {
-        Self::new(Class::Blocked, reason, message)
+        Self::new(RetryClass::Blocked, reason, message)
     }
 
     pub fn invalid(reason: Reason, message: impl Into<String>) -> Self {
-        Self::new(Class::Invalid, reason, message)
+        Self::new(RetryClass::Invalid, reason, message)
     }
 
     pub fn transient(message: impl Into<String>) -> Self {
-        Self::new(Class::Transient, Reason::Unavailable, message)
+        Self::new(RetryClass::Transient, Reason::Unavailable, message)
     }
 
     /// Whether only a change by somebody helps; otherwise it passes by itself.
     pub fn stalled(&self) -> bool {
-        matches!(self.class, Class::Invalid | Class::Refused)
+        matches!(self.class, RetryClass::Invalid | RetryClass::Refused)
     }
 
     /// When to try again after this many failures in a row, without jitter.
@@ -187,14 +187,14 @@ impl Halt {
             |first_ms: u64, cap: Duration| Duration::from_millis(first_ms.saturating_mul(1 << failures.saturating_sub(1).min(16))).min(cap);
         match self.class {
             // `Polled` is cut short by the next tick of the poll.
-            Class::Blocked | Class::Polled | Class::Invalid => LOOK_AGAIN,
-            Class::Until(when) => {
-                Duration::try_from(when.duration_since(now)).unwrap_or_default().clamp(Duration::from_millis(50), LOOK_AGAIN)
+            RetryClass::Blocked | RetryClass::Polled | RetryClass::Invalid => RECHECK_AFTER,
+            RetryClass::Until(when) => {
+                Duration::try_from(when.duration_since(now)).unwrap_or_default().clamp(Duration::from_millis(50), RECHECK_AFTER)
             }
-            Class::Refused => exponential(5_000, LOOK_AGAIN),
-            Class::Throttled => exponential(1_000, Duration::from_mins(1)),
-            Class::Transient => exponential(500, Duration::from_mins(1)),
-            Class::Conflict => exponential(100, Duration::from_secs(5)),
+            RetryClass::Refused => exponential(5_000, RECHECK_AFTER),
+            RetryClass::Throttled => exponential(1_000, Duration::from_mins(1)),
+            RetryClass::Transient => exponential(500, Duration::from_mins(1)),
+            RetryClass::Conflict => exponential(100, Duration::from_secs(5)),
         }
     }
 }
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_transient_error_backs_off_but_never_for_good() {
-        let halt = Halt::transient("x");
+        let halt = ReconcileError::transient("x");
         let at = |n| halt.retry(n, Timestamp::UNIX_EPOCH);
         assert_eq!(at(1), Duration::from_millis(500));
         assert_eq!(at(4), Duration::from_secs(4));
@@ -217,17 +217,17 @@ mod tests {
     fn nothing_waits_longer_than_five_minutes() {
         let far = Timestamp::UNIX_EPOCH + k8s_openapi::jiff::SignedDuration::from_hours(9);
         for class in [
-            Class::Blocked,
-            Class::Polled,
-            Class::Until(far),
-            Class::Invalid,
-            Class::Refused,
-            Class::Throttled,
-            Class::Transient,
-            Class::Conflict,
+            RetryClass::Blocked,
+            RetryClass::Polled,
+            RetryClass::Until(far),
+            RetryClass::Invalid,
+            RetryClass::Refused,
+            RetryClass::Throttled,
+            RetryClass::Transient,
+            RetryClass::Conflict,
         ] {
-            let halt = Halt::new(class, Reason::Unavailable, "");
-            assert!(halt.retry(40, Timestamp::UNIX_EPOCH) <= LOOK_AGAIN, "{class:?}");
+            let halt = ReconcileError::new(class, Reason::Unavailable, "");
+            assert!(halt.retry(40, Timestamp::UNIX_EPOCH) <= RECHECK_AFTER, "{class:?}");
         }
     }
 }

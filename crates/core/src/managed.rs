@@ -8,8 +8,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tributary_api::{CommonStatus, DeletionPolicy, Existing, Identity, ManagementPolicy, Tags};
 
 use crate::{
-    error::Halt,
-    plan::{PlanContext, Tiding},
+    error::ReconcileError,
+    plan::{PlanContext, WarningEvent},
     settings::Settings,
     steps::Step,
     view::View,
@@ -50,24 +50,28 @@ pub trait Managed:
         None
     }
     /// Where the object lives in AWS: known before it exists.
-    fn place(&self, view: &View) -> Result<Identity, Halt>;
+    fn identity(&self, view: &View) -> Result<Identity, ReconcileError>;
     /// Resolves the references and says what AWS should hold.
-    fn desired(&self, view: &View, place: &Identity) -> Result<Self::Desired, Halt>;
+    fn desired(&self, view: &View, place: &Identity) -> Result<Self::Desired, ReconcileError>;
     /// Who still needs the object, so that it may not go yet.
     fn in_use(&self, view: &View) -> Vec<String>;
 
     /// Four cases: create `(Some, None)`, update or in sync `(Some, Some)`, delete `(None, Some)`, nothing `(None, None)`.
-    fn plan(desired: Option<&Self::Desired>, observed: Option<&Self::Observed>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt>;
+    fn plan(
+        desired: Option<&Self::Desired>,
+        observed: Option<&Self::Observed>,
+        context: &PlanContext<'_>,
+    ) -> Result<Vec<Step>, ReconcileError>;
     /// Takes into status what AWS was seen to hold, whatever comes of the pass: a refusal must not keep it from being told.
     fn seen(&self, _status: &mut Self::Status, _observed: Option<&Self::Observed>, _now: Timestamp) {}
     /// Writes down, before the first write to AWS, what may come to exist: what to take away again is known from status, even after a crash.
     fn announce(&self, _status: &mut Self::Status, _desired: &Self::Desired) {}
     /// In how long to look again although nothing changes, sooner than the next sweep.
-    fn look_again(_status: &Self::Status, _now: Timestamp, _settings: &Settings) -> Option<Duration> {
+    fn requeue_after(_status: &Self::Status, _now: Timestamp, _settings: &Settings) -> Option<Duration> {
         None
     }
     /// What has to be waited for after these writes of a deletion, before the object may go.
-    fn leaving(_applied: &[Step]) -> Option<Halt> {
+    fn leaving(_applied: &[Step]) -> Option<ReconcileError> {
         None
     }
     /// The tags that the desired state has, for kinds that AWS can tag.
@@ -75,11 +79,11 @@ pub trait Managed:
         None
     }
     /// What has to be waited for, although all that could be applied was.
-    fn waiting(_desired: &Self::Desired, _observed: Option<&Self::Observed>, _place: &Identity) -> Option<Halt> {
+    fn waiting(_desired: &Self::Desired, _observed: Option<&Self::Observed>, _place: &Identity) -> Option<ReconcileError> {
         None
     }
     /// What is worth a Warning Event besides the conditions, and was not said before.
-    fn tidings(&self, _before: &Self::Status, _now: &Self::Status) -> Vec<Tiding> {
+    fn warning_events(&self, _before: &Self::Status, _now: &Self::Status) -> Vec<WarningEvent> {
         vec![]
     }
     /// Fills in what the kind says of itself, besides the common part.
@@ -92,7 +96,7 @@ pub struct Report<'a, K: Managed> {
     pub observed: Option<&'a K::Observed>,
     /// Steps that took effect in this pass.
     pub applied: &'a [Step],
-    pub halt: Option<&'a Halt>,
+    pub halt: Option<&'a ReconcileError>,
     /// Steps that were planned and not made, for the object is only observed.
     pub left: usize,
     pub now: Timestamp,

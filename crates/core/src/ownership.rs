@@ -5,7 +5,7 @@ use serde::Serialize;
 use tributary_api::{OWNER_TAG, Tags, annotation};
 
 use crate::{
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     names::short_hash,
     plan::PlanContext,
 };
@@ -74,22 +74,22 @@ pub fn is_ours(tags: &Tags, context: &PlanContext<'_>) -> bool {
 }
 
 /// Whether the object may write to something that exists and bears these tags.
-pub fn check(what: &str, tags: &Tags, context: &PlanContext<'_>) -> Result<(), Halt> {
+pub fn check(what: &str, tags: &Tags, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
     let present = tags.get(OWNER_TAG).map(String::as_str);
     match (present, context.adopt) {
         (Some(present), _) if present == context.owner => Ok(()),
         (None, Some("true")) => Ok(()),
         (Some(present), Some(word)) if word == present => Ok(()),
-        (None, _) => Err(Halt::new(
-            Class::Refused,
+        (None, _) => Err(ReconcileError::new(
+            RetryClass::Refused,
             Reason::NotOwned,
             format!(
                 "{what} exists and no object of this installation made it. To take it over, annotate this object, or the BenchlingSubscription that it is a child of, with {}=true; or choose another name, where it is not that of a partner's source",
                 annotation::ADOPT
             ),
         )),
-        (Some(present), _) => Err(Halt::new(
-            Class::Refused,
+        (Some(present), _) => Err(ReconcileError::new(
+            RetryClass::Refused,
             Reason::NotOwned,
             format!(
                 "{what} belongs to {present}. Choose another name; or, once that object no longer manages it, take it over with the annotation {}={present}",

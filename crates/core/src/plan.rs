@@ -32,13 +32,13 @@ pub struct PlanContext<'a> {
 
 /// Something to warn of, once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tiding {
+pub struct WarningEvent {
     pub reason: &'static str,
     pub message: String,
 }
 
 /// Those of the warnings that were not there before, as Warning Events.
-pub fn new_warnings(before: &[String], now: &[String]) -> Vec<Tiding> {
+pub fn new_warnings(before: &[String], now: &[String]) -> Vec<WarningEvent> {
     let new = now.iter().filter(|warning| !before.contains(warning));
-    new.map(|message| Tiding { reason: "SpecWarning", message: message.clone() }).collect()
+    new.map(|message| WarningEvent { reason: "SpecWarning", message: message.clone() }).collect()
 }

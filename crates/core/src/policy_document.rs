@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::error::{Class, Halt, Reason};
+use crate::error::{Reason, ReconcileError, RetryClass};
 
 /// The statements of a policy document; none where it is empty or no JSON.
 pub fn statements_of(policy: &str) -> Vec<Value> {
@@ -48,9 +48,9 @@ pub fn canonical(value: &Value) -> Value {
 }
 
 /// There is no room for our statement, even with whole buses let in.
-pub fn full(what: &str, why: &str) -> Halt {
-    Halt::new(
-        Class::Refused,
+pub fn full(what: &str, why: &str) -> ReconcileError {
+    ReconcileError::new(
+        RetryClass::Refused,
         Reason::PolicyFull,
         format!(
             "the resource policy of {what} has no room for the statement that lets EventBridge in: {why}. Remove statements that nobody needs, use another target, or keep the policy yourself with permissions: External"

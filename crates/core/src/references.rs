@@ -3,7 +3,7 @@
 use tributary_api::{BenchlingApp, BusKind, EventBus, EventReplay, EventReplayStatus, EventRule};
 
 use crate::{
-    error::{Halt, Reason},
+    error::{Reason, ReconcileError},
     names::short_hash,
     object::{key_of, owner_of},
     view::View,
@@ -16,24 +16,24 @@ pub const WEBHOOK_SOURCE: &str = "benchling.webhook/";
 pub trait BusReferences {
     /// Whether events can be put on it, as far as Kubernetes knows. `PutEvents` takes an event for a bus that is not there and drops it without a
     /// word (docs/aws-facts.md, P6), so nothing is put before the operator has seen the bus.
-    fn takes_events(&self, field: &str) -> Result<(), Halt>;
+    fn takes_events(&self, field: &str) -> Result<(), ReconcileError>;
     /// Refuses a partner's bus to those who would put events on it.
-    fn is_no_partners(&self, field: &str) -> Result<(), Halt>;
+    fn is_no_partners(&self, field: &str) -> Result<(), ReconcileError>;
 }
 
 impl BusReferences for EventBus {
-    fn takes_events(&self, field: &str) -> Result<(), Halt> {
+    fn takes_events(&self, field: &str) -> Result<(), ReconcileError> {
         if self.status.as_ref().is_some_and(|status| !status.common.resources.is_empty()) && self.metadata.deletion_timestamp.is_none() {
             return Ok(());
         }
-        Err(Halt::blocked(Reason::BusNotReady, format!("{field}: EventBus {} is not ready; see its conditions", key_of(self))))
+        Err(ReconcileError::blocked(Reason::BusNotReady, format!("{field}: EventBus {} is not ready; see its conditions", key_of(self))))
     }
 
-    fn is_no_partners(&self, field: &str) -> Result<(), Halt> {
+    fn is_no_partners(&self, field: &str) -> Result<(), ReconcileError> {
         if self.spec.event_source_name.is_none() {
             return Ok(());
         }
-        Err(Halt::invalid(
+        Err(ReconcileError::invalid(
             Reason::InvalidSpec,
             format!("{field}: EventBus {} is a partner's: only the partner puts events on it. Name another one", key_of(self)),
         ))

@@ -9,7 +9,7 @@ use tributary_api::{
 };
 
 use crate::{
-    error::{Halt, Reason},
+    error::{Reason, ReconcileError},
     object::{key_of, owner_of},
     objects::Objects,
     settings::Settings,
@@ -21,7 +21,7 @@ pub struct View {
     pub objects: Objects,
     pub settings: Arc<Settings>,
     /// The ARN that the object's `arnFrom` resolved to in this reconcile.
-    pub told_arn: Option<String>,
+    pub resolved_arn: Option<String>,
     pub now: Timestamp,
 }
 
@@ -76,11 +76,11 @@ impl View {
     }
 
     /// The account that an object of the namespace may use.
-    pub fn account_for(&self, namespace: &str, reference: Option<&AccountRef>) -> Result<AwsAccount, Halt> {
+    pub fn account_for(&self, namespace: &str, reference: Option<&AccountRef>) -> Result<AwsAccount, ReconcileError> {
         let default = AccountRef::default();
         let name = &reference.unwrap_or(&default).name;
         let account = self.account(name).ok_or_else(|| {
-            Halt::blocked(
+            ReconcileError::blocked(
                 Reason::AccountNotFound,
                 format!(
                     "{}: there is no AwsAccount {name:?}. Create it, or name another one",
@@ -91,7 +91,7 @@ impl View {
         if account.spec.allows_namespace(namespace) {
             return Ok(account);
         }
-        Err(Halt::blocked(
+        Err(ReconcileError::blocked(
             Reason::AccountNotPermitted,
             format!(
                 "AwsAccount {name:?} does not let namespace {namespace:?} use it. Its owner can add the namespace to spec.grants[].namespaces"
@@ -100,11 +100,11 @@ impl View {
     }
 
     /// Refuses an ARN that the account's grants do not let the namespace name.
-    pub fn permit_arn(&self, account: &AwsAccount, namespace: &str, field: &str, arn: &str) -> Result<(), Halt> {
+    pub fn permit_arn(&self, account: &AwsAccount, namespace: &str, field: &str, arn: &str) -> Result<(), ReconcileError> {
         if account.spec.allows_arn(namespace, arn) {
             return Ok(());
         }
-        Err(Halt::blocked(
+        Err(ReconcileError::blocked(
             Reason::ArnNotPermitted,
             format!(
                 "{field}: AwsAccount {:?} does not let namespace {namespace:?} name {arn}. Its owner can add the ARN, or a pattern, to spec.grants[].arns",
@@ -114,11 +114,11 @@ impl View {
     }
 
     /// Refuses a role that the account's grants do not let the namespace hand to AWS.
-    pub fn permit_role(&self, account: &AwsAccount, namespace: &str, field: &str, role: &str) -> Result<(), Halt> {
+    pub fn permit_role(&self, account: &AwsAccount, namespace: &str, field: &str, role: &str) -> Result<(), ReconcileError> {
         if account.spec.allows_role(namespace, role) {
             return Ok(());
         }
-        Err(Halt::blocked(
+        Err(ReconcileError::blocked(
             Reason::ArnNotPermitted,
             format!(
                 "{field}: AwsAccount {:?} does not let namespace {namespace:?} hand role {role} to AWS. Its owner can add the ARN, or a pattern, to spec.grants[].roles",
@@ -128,14 +128,14 @@ impl View {
     }
 
     /// The bus that an object of the namespace refers to, by its own name or as that of a subscription, if the bus's side consents.
-    pub fn bus_for(&self, namespace: &str, field: &str, reference: &BusRef) -> Result<EventBus, Halt> {
+    pub fn bus_for(&self, namespace: &str, field: &str, reference: &BusRef) -> Result<EventBus, ReconcileError> {
         let (there, name) = (reference.namespace.as_deref().unwrap_or(namespace), &reference.name);
         if reference.kind == BusKind::BenchlingApp {
             return self.bus_of_app(namespace, field, there, name);
         }
         let by_subscription = reference.kind == BusKind::BenchlingSubscription;
         if by_subscription && self.subscription(there, name).is_none() {
-            return Err(Halt::blocked(
+            return Err(ReconcileError::blocked(
                 Reason::BusNotFound,
                 format!("{field}: there is no BenchlingSubscription {there}/{name}. Create it, or correct the reference"),
             ));
@@ -144,9 +144,12 @@ impl View {
         let bus = bus.ok_or_else(|| {
             if by_subscription {
                 let message = format!("{field}: BenchlingSubscription {there}/{name} has no bus yet; see its conditions");
-                return Halt::blocked(Reason::BusNotReady, message);
+                return ReconcileError::blocked(Reason::BusNotReady, message);
             }
-            Halt::blocked(Reason::BusNotFound, format!("{field}: there is no EventBus {there}/{name}. Create it, or correct the reference"))
+            ReconcileError::blocked(
+                Reason::BusNotFound,
+                format!("{field}: there is no EventBus {there}/{name}. Create it, or correct the reference"),
+            )
         })?;
         if !consents(&bus.metadata, &bus.spec.allowed_namespaces, namespace) {
             return Err(not_permitted(field, <&str>::from(reference.kind), &key_of(&bus), namespace));
@@ -155,9 +158,9 @@ impl View {
     }
 
     /// The bus of an app, if its side consents to whom refers to the app.
-    fn bus_of_app(&self, namespace: &str, field: &str, there: &str, name: &str) -> Result<EventBus, Halt> {
+    fn bus_of_app(&self, namespace: &str, field: &str, there: &str, name: &str) -> Result<EventBus, ReconcileError> {
         if there != namespace {
-            return Err(Halt::invalid(
+            return Err(ReconcileError::invalid(
                 Reason::InvalidSpec,
                 format!(
                     "{field}: a BenchlingApp is named in its own namespace only. Name its EventBus, whose allowedNamespaces can consent"
@@ -165,7 +168,7 @@ impl View {
             ));
         }
         let app = self.app(there, name).ok_or_else(|| {
-            Halt::blocked(
+            ReconcileError::blocked(
                 Reason::AppNotFound,
                 format!("{field}: there is no BenchlingApp {there}/{name}. Create it, or correct the reference"),
             )
@@ -176,10 +179,10 @@ impl View {
     }
 
     /// The sink that an object of the namespace refers to, if the sink's side consents.
-    pub fn sink_for(&self, namespace: &str, field: &str, reference: &SinkRef) -> Result<EventSink, Halt> {
+    pub fn sink_for(&self, namespace: &str, field: &str, reference: &SinkRef) -> Result<EventSink, ReconcileError> {
         let there = reference.namespace.as_deref().unwrap_or(namespace);
         let sink = self.sink(there, &reference.name).ok_or_else(|| {
-            Halt::blocked(
+            ReconcileError::blocked(
                 Reason::SinkNotFound,
                 format!("{field}: there is no EventSink {there}/{}. Create it, or correct the reference", reference.name),
             )
@@ -191,8 +194,8 @@ impl View {
     }
 }
 
-fn not_permitted(field: &str, kind: &str, key: &str, namespace: &str) -> Halt {
-    Halt::blocked(
+fn not_permitted(field: &str, kind: &str, key: &str, namespace: &str) -> ReconcileError {
+    ReconcileError::blocked(
         Reason::ReferenceNotPermitted,
         format!(
             "{field}: {kind} {key} does not let namespace {namespace:?} refer to it. Its owner can add the namespace to spec.allowedNamespaces"

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use tributary_api::{BackfillClaim, BackfillState, BenchlingBackfill, BenchlingBackfillStatus};
-use tributary_core::{conditions::Verdict, guarded::Guarded};
+use tributary_core::{conditions::Outcome, guarded::Guarded};
 
 use crate::sync::{backfill::resolve::Way, report::MANAGER};
 
@@ -62,7 +62,7 @@ impl Held {
                 crate::sync::backfill::status::say(
                     status,
                     backfill,
-                    &Verdict::Halted(crate::sync::backfill::status::under_way()),
+                    &Outcome::Halted(crate::sync::backfill::status::under_way()),
                     Timestamp::now(),
                 );
             }

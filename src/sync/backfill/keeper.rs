@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use tokio::sync::watch;
 
 use tributary_api::BenchlingBackfill;
-use tributary_core::error::Halt;
+use tributary_core::error::ReconcileError;
 
 use crate::{
     backfill::{
@@ -36,7 +36,7 @@ const NEVER: [&str; 3] = ["MalformedDetail", "InvalidArgument", "ValidationExcep
 pub enum Why {
     Told,
     Lost,
-    Halted(Halt),
+    Halted(ReconcileError),
 }
 
 pub struct Keeper<'a> {

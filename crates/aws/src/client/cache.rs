@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{sync::Mutex, time::Instant};
 
-use tributary_core::error::Halt;
+use tributary_core::error::ReconcileError;
 
 #[derive(Debug)]
 pub struct Shared<T>(Mutex<Option<(Instant, Arc<T>)>>);
@@ -16,9 +16,9 @@ impl<T> Default for Shared<T> {
 }
 
 impl<T> Shared<T> {
-    pub async fn read<F>(&self, age: Duration, fetch: impl FnOnce() -> F) -> Result<Arc<T>, Halt>
+    pub async fn read<F>(&self, age: Duration, fetch: impl FnOnce() -> F) -> Result<Arc<T>, ReconcileError>
     where
-        F: Future<Output = Result<T, Halt>>,
+        F: Future<Output = Result<T, ReconcileError>>,
     {
         // Reckoned from before the wait: who waited for an answer that was asked for meanwhile takes it.
         let oldest = Instant::now().checked_sub(age);

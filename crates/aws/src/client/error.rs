@@ -3,7 +3,7 @@
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use tributary_core::error::{Class, Halt, Reason};
+use tributary_core::error::{Reason, ReconcileError, RetryClass};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct AwsError {
@@ -68,15 +68,15 @@ impl AwsError {
 
     /// AWS says no, or too fast: the call had no effect, and the rest is as it was.
     pub fn is_refusal(&self) -> bool {
-        matches!(self.class().0, Class::Refused | Class::Throttled)
+        matches!(self.class().0, RetryClass::Refused | RetryClass::Throttled)
     }
 
     /// It had no effect, and may pass within a moment: "too fast" of any call, a server's error or a broken connection of a read. A write whose outcome is not known
     /// is looked at before it is made again, and a time limit was long enough to wait.
     pub fn may_go_again(&self) -> bool {
         match self.class().0 {
-            Class::Throttled => true,
-            Class::Transient => (self.status >= 500 || self.broken) && self.is_read(),
+            RetryClass::Throttled => true,
+            RetryClass::Transient => (self.status >= 500 || self.broken) && self.is_read(),
             _ => false,
         }
     }
@@ -91,8 +91,8 @@ impl AwsError {
         self.class().0.into()
     }
 
-    fn class(&self) -> (Class, Reason) {
-        use Class::{Conflict, Refused, Throttled, Transient};
+    fn class(&self) -> (RetryClass, Reason) {
+        use RetryClass::{Conflict, Refused, Throttled, Transient};
         match self.code.as_str() {
             "ThrottlingException"
             | "Throttling"
@@ -184,12 +184,12 @@ impl std::fmt::Display for AwsError {
     }
 }
 
-impl From<AwsError> for Halt {
+impl From<AwsError> for ReconcileError {
     fn from(error: AwsError) -> Self {
         let (class, reason) = error.class();
         let code = if error.code.is_empty() { String::new() } else { format!("{}: ", error.code) };
         let message = format!("{}: {code}{}. {}", error.call, error.message.trim_end_matches('.'), error.next_step(reason));
-        Halt::new(class, reason, message)
+        ReconcileError::new(class, reason, message)
     }
 }
 
@@ -221,18 +221,18 @@ fn shorten(message: &str) -> String {
 mod tests {
     use super::*;
 
-    fn halt(code: &str, status: u16) -> Halt {
+    fn halt(code: &str, status: u16) -> ReconcileError {
         AwsError { call: "events:PutRule", code: code.into(), message: "m".into(), status, broken: false }.into()
     }
 
     #[test]
     fn throttling_and_outages_pass_and_refusals_are_tried_again() {
-        assert_eq!(halt("ThrottlingException", 400).class, Class::Throttled);
-        assert_eq!(halt("InternalException", 500).class, Class::Transient);
-        assert_eq!(halt("", 0).class, Class::Transient);
+        assert_eq!(halt("ThrottlingException", 400).class, RetryClass::Throttled);
+        assert_eq!(halt("InternalException", 500).class, RetryClass::Transient);
+        assert_eq!(halt("", 0).class, RetryClass::Transient);
         assert_eq!(halt("AccessDeniedException", 400).reason, Reason::AccessDenied);
         assert_eq!(halt("LimitExceededException", 400).reason, Reason::QuotaExceeded);
-        assert_eq!(halt("ValidationException", 400).class, Class::Refused);
+        assert_eq!(halt("ValidationException", 400).class, RetryClass::Refused);
         assert!(halt("AccessDeniedException", 400).message.contains("events:PutRule"));
     }
 

@@ -24,7 +24,7 @@ pub enum Priority {
 }
 
 #[derive(Debug)]
-pub struct Pace {
+pub struct RateLimiter {
     state: Mutex<State>,
     in_flight: Semaphore,
     /// One sweep call at a time asks for a place, so a change waits for one sweep call at most.
@@ -63,7 +63,7 @@ const SLOWEST: f64 = 1.0;
 /// How much of being late is made up for: less than one place more in a second at the usual rates.
 const LATE: Duration = Duration::from_millis(40);
 
-impl Pace {
+impl RateLimiter {
     /// `rate` and `sweep_rate` are calls a second, 0 for no limit.
     pub fn new(rate: u32, sweep_rate: u32, in_flight: usize) -> Self {
         let now = Instant::now();
@@ -158,7 +158,7 @@ mod tests {
 
     /// Calls one after the other for `time`, each refused if `refuses` says so of the time since the start and the calls before; how many
     /// passed and how many did not, in the second half.
-    async fn drive(pace: &Pace, time: Duration, mut refuses: impl FnMut(Duration, u32) -> bool) -> (u32, u32) {
+    async fn drive(pace: &RateLimiter, time: Duration, mut refuses: impl FnMut(Duration, u32) -> bool) -> (u32, u32) {
         let (start, mut calls, mut passed, mut throttled) = (Instant::now(), 0, 0, 0);
         while start.elapsed() < time {
             drop(pace.enter(Priority::Change).await);
@@ -174,7 +174,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_second_holds_more_calls_than_the_rate() {
-        let (pace, start) = (Pace::new(40, 5, 10), Instant::now());
+        let (pace, start) = (RateLimiter::new(40, 5, 10), Instant::now());
         let mut places = Vec::new();
         for _ in 0..200 {
             drop(pace.enter(Priority::Change).await);
@@ -188,14 +188,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_constant_share_of_throttling_leaves_a_pace_that_gets_work_done() {
-        let pace = Pace::new(40, 5, 10);
+        let pace = RateLimiter::new(40, 5, 10);
         let (passed, _) = drive(&pace, Duration::from_mins(4), |_, call| call * 7 % 10 < 3).await;
         assert!(passed > 4 * 120, "{passed} passed in two minutes of 30 % throttled");
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_rate_settles_at_what_aws_bears() {
-        let (pace, mut second, mut used) = (Pace::new(40, 5, 10), 0, 0);
+        let (pace, mut second, mut used) = (RateLimiter::new(40, 5, 10), 0, 0);
         let (passed, refused) = drive(&pace, Duration::from_mins(4), |at, _| {
             used = if at.as_secs() == second { used + 1 } else { 1 };
             second = at.as_secs();
@@ -208,7 +208,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn when_all_is_throttled_one_call_a_second_asks_and_the_rate_is_back_soon_after() {
-        let pace = Pace::new(40, 5, 10);
+        let pace = RateLimiter::new(40, 5, 10);
         let (passed, refused) = drive(&pace, Duration::from_mins(2), |_, _| true).await;
         assert!(passed == 0 && refused < 60 * 5, "{refused} refused in a minute");
         let (passed, _) = drive(&pace, Duration::from_mins(1), |_, _| false).await;
@@ -217,7 +217,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_change_waits_for_one_sweep_call_at_most() {
-        let pace = std::sync::Arc::new(Pace::new(40, 5, 10));
+        let pace = std::sync::Arc::new(RateLimiter::new(40, 5, 10));
         let sweeps: Vec<_> = (0..50)
             .map(|_| {
                 let pace = pace.clone();

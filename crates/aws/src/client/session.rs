@@ -16,14 +16,14 @@ use tokio::sync::Mutex;
 
 use tributary_api::AwsAccount;
 use tributary_core::{
-    error::{Halt, Reason},
+    error::{Reason, ReconcileError},
     fence::Fence,
     kinds::CallerIdentity,
 };
 
 use crate::{
     AwsError, CaBundle, CallObserver, Priority,
-    client::{cache, http, rate_limiter::Pace},
+    client::{cache, http, rate_limiter::RateLimiter},
     events::{replays::Replays, rule_lists::RuleLists, sources::Sources},
     facts::FactCache,
     logs::LogPolicies,
@@ -73,14 +73,14 @@ pub struct StaticKeys {
 /// What is shared by all who work in one account and region, whichever `AwsAccount` they come by.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub events: Pace,
-    pub sqs: Pace,
-    pub lambda: Pace,
-    pub logs: Pace,
-    pub sns: Pace,
-    pub states: Pace,
-    pub iam: Pace,
-    pub kms: Pace,
+    pub events: RateLimiter,
+    pub sqs: RateLimiter,
+    pub lambda: RateLimiter,
+    pub logs: RateLimiter,
+    pub sns: RateLimiter,
+    pub states: RateLimiter,
+    pub iam: RateLimiter,
+    pub kms: RateLimiter,
     pub rules: RuleLists,
     pub sources: cache::Shared<Sources>,
     pub replays: cache::Shared<Replays>,
@@ -117,7 +117,7 @@ impl Session {
     /// is sent again, a few times and each time in its place: a pass that began anew would ask again for all that it knew already.
     pub(crate) async fn call<T, E, F>(
         &self,
-        pace: &Pace,
+        pace: &RateLimiter,
         call: &'static str,
         priority: Priority,
         request: impl Fn() -> F,
@@ -141,7 +141,7 @@ impl Session {
 
     async fn once<T, E>(
         &self,
-        pace: &Pace,
+        pace: &RateLimiter,
         call: &'static str,
         priority: Priority,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
@@ -168,7 +168,7 @@ impl Session {
 const TRIES: u32 = 4;
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-type Cell = Arc<Mutex<Option<Result<Session, (Halt, Instant)>>>>;
+type Cell = Arc<Mutex<Option<Result<Session, (ReconcileError, Instant)>>>>;
 
 /// What a session was made from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -203,7 +203,7 @@ impl Sessions {
     }
 
     /// The session of an account in a region. `keys` are those of the account's Secret, if it names one.
-    pub async fn open(&self, account: &AwsAccount, region: &str, keys: Option<StaticKeys>) -> Result<Session, Halt> {
+    pub async fn open(&self, account: &AwsAccount, region: &str, keys: Option<StaticKeys>) -> Result<Session, ReconcileError> {
         let meta = &account.metadata;
         let version = keys.as_ref().map(|keys| keys.version.clone()).unwrap_or_default();
         let key = Key {
@@ -234,15 +234,15 @@ impl Sessions {
         opened
     }
 
-    async fn connect(&self, account: &AwsAccount, region: &str, keys: Option<StaticKeys>) -> Result<Session, Halt> {
+    async fn connect(&self, account: &AwsAccount, region: &str, keys: Option<StaticKeys>) -> Result<Session, ReconcileError> {
         let config = self.config(account, region, keys).await;
         let sts = aws_sdk_sts::Client::new(&config);
         let asked = sts.get_caller_identity().send().await.map_err(|error| AwsError::new("sts:GetCallerIdentity", &error));
         self.metrics.aws_call("sts:GetCallerIdentity", asked.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
         let answer = asked.map_err(|error| {
-            let mut halt = Halt::from(error);
+            let mut halt = ReconcileError::from(error);
             if halt.reason == Reason::Unavailable && halt.message.contains("credentials") {
-                halt = Halt::new(tributary_core::error::Class::Refused, Reason::AccessDenied, halt.message);
+                halt = ReconcileError::new(tributary_core::error::RetryClass::Refused, Reason::AccessDenied, halt.message);
             }
             halt
         })?;
@@ -269,17 +269,17 @@ impl Sessions {
         let mut shared = self.shared.lock().await;
         let entry = shared.entry((account_id.to_owned(), region.to_owned())).or_insert_with(|| {
             Arc::new(Shared {
-                events: Pace::new(options.quota, options.sweep_quota, options.in_flight),
-                sqs: Pace::new(0, 0, options.in_flight),
+                events: RateLimiter::new(options.quota, options.sweep_quota, options.in_flight),
+                sqs: RateLimiter::new(0, 0, options.in_flight),
                 // Lambda allows 15 control-plane calls a second; Logs 10 of those that are made here (their quotas pages).
-                lambda: Pace::new(options.quota.min(10), options.sweep_quota, options.in_flight),
-                logs: Pace::new(options.quota.min(10), options.sweep_quota, options.in_flight),
+                lambda: RateLimiter::new(options.quota.min(10), options.sweep_quota, options.in_flight),
+                logs: RateLimiter::new(options.quota.min(10), options.sweep_quota, options.in_flight),
                 // SNS allows 30 of most of these calls a second, Step Functions 1 to 20 of them after a burst (their quotas pages); IAM's
                 // limits are not published, and are those of the account, whichever Region asks.
-                sns: Pace::new(options.quota.min(20), options.sweep_quota, options.in_flight),
-                states: Pace::new(options.quota.min(10), options.sweep_quota, options.in_flight),
-                iam: Pace::new(options.quota.min(10), options.sweep_quota, options.in_flight),
-                kms: Pace::new(options.quota.min(20), options.sweep_quota, options.in_flight),
+                sns: RateLimiter::new(options.quota.min(20), options.sweep_quota, options.in_flight),
+                states: RateLimiter::new(options.quota.min(10), options.sweep_quota, options.in_flight),
+                iam: RateLimiter::new(options.quota.min(10), options.sweep_quota, options.in_flight),
+                kms: RateLimiter::new(options.quota.min(20), options.sweep_quota, options.in_flight),
                 rules: RuleLists::default(),
                 sources: cache::Shared::default(),
                 replays: cache::Shared::default(),

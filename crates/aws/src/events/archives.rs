@@ -1,7 +1,7 @@
 //! Adapter of EventBridge's archives: reads into `ObservedArchive`, one call per step.
 
 use tributary_core::{
-    error::Halt,
+    error::ReconcileError,
     kinds::archives::ObservedArchive,
     steps::{ArchiveSettings, EventsStep},
 };
@@ -9,7 +9,7 @@ use tributary_core::{
 use crate::{Session, events::buses::send};
 
 impl Session {
-    pub async fn archive(&self, name: &str, retained: bool) -> Result<Option<ObservedArchive>, Halt> {
+    pub async fn archive(&self, name: &str, retained: bool) -> Result<Option<ObservedArchive>, ReconcileError> {
         match send!(self, "events:DescribeArchive", self.events.describe_archive().archive_name(name)) {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
@@ -32,7 +32,7 @@ impl Session {
     }
 
     /// The writes to archives; anything else is none of its business.
-    pub(crate) async fn apply_archive(&self, step: &EventsStep) -> Result<(), Halt> {
+    pub(crate) async fn apply_archive(&self, step: &EventsStep) -> Result<(), ReconcileError> {
         match step {
             EventsStep::CreateArchive { name, bus_arn, settings } => {
                 let request = self

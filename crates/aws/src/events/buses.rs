@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 
 use tributary_api::Tags;
 use tributary_core::{
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     kinds::{BusInAws, ObservedRule},
     names::DEFAULT_BUS,
     policy_document::statements_of,
@@ -33,7 +33,7 @@ macro_rules! send {
 pub(crate) use send;
 
 impl Session {
-    pub async fn bus(&self, name: &str) -> Result<Option<BusInAws>, Halt> {
+    pub async fn bus(&self, name: &str) -> Result<Option<BusInAws>, ReconcileError> {
         match send!(self, "events:DescribeEventBus", self.events.describe_event_bus().name(name)) {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
@@ -55,27 +55,27 @@ impl Session {
     }
 
     /// Tags of a bus or rule.
-    pub async fn event_tags(&self, arn: &str) -> Result<Tags, Halt> {
+    pub async fn event_tags(&self, arn: &str) -> Result<Tags, ReconcileError> {
         let tags = send!(self, "events:ListTagsForResource", self.events.list_tags_for_resource().resource_arn(arn))?;
         Ok(tags.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect())
     }
 
     /// One rule, as the list of its bus has it; the list may be this old.
-    pub async fn rule(&self, bus: &str, name: &str, age: Duration) -> Result<Option<ObservedRule>, Halt> {
+    pub async fn rule(&self, bus: &str, name: &str, age: Duration) -> Result<Option<ObservedRule>, ReconcileError> {
         self.shared.rules.read(bus, age, || self.list_rules(bus, None), |rules| rules.get(name).cloned()).await
     }
 
     /// Names of all rules that the bus has.
-    pub async fn rule_names(&self, bus: &str) -> Result<Vec<String>, Halt> {
+    pub async fn rule_names(&self, bus: &str) -> Result<Vec<String>, ReconcileError> {
         self.shared.rules.read(bus, Duration::ZERO, || self.list_rules(bus, None), |rules| rules.keys().cloned().collect()).await
     }
 
     /// The same asked of AWS by name. A list of several pages may miss a rule while others are deleted: what is not in it may be there.
-    pub async fn rule_by_name(&self, bus: &str, name: &str) -> Result<Option<ObservedRule>, Halt> {
+    pub async fn rule_by_name(&self, bus: &str, name: &str) -> Result<Option<ObservedRule>, ReconcileError> {
         Ok(self.list_rules(bus, Some(name)).await?.into_iter().find(|rule| rule.name == name))
     }
 
-    fn list_rules<'a>(&'a self, bus: &'a str, prefix: Option<&'a str>) -> BoxFuture<'a, Result<Vec<ObservedRule>, Halt>> {
+    fn list_rules<'a>(&'a self, bus: &'a str, prefix: Option<&'a str>) -> BoxFuture<'a, Result<Vec<ObservedRule>, ReconcileError>> {
         Box::pin(async move {
             let (mut rules, mut next) = (Vec::new(), None);
             loop {
@@ -96,7 +96,7 @@ impl Session {
         })
     }
 
-    pub async fn targets(&self, bus: &str, rule: &str) -> Result<Vec<TargetSettings>, Halt> {
+    pub async fn targets(&self, bus: &str, rule: &str) -> Result<Vec<TargetSettings>, ReconcileError> {
         let (mut targets, mut next) = (Vec::new(), None);
         loop {
             let request = self.events.list_targets_by_rule().event_bus_name(bus).rule(rule).set_next_token(next);
@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// The only writes to EventBridge. `values`: the secret ones that the step names.
-    pub async fn apply_events(&self, step: &EventsStep, values: &Values) -> Result<(), Halt> {
+    pub async fn apply_events(&self, step: &EventsStep, values: &Values) -> Result<(), ReconcileError> {
         let events = &self.events;
         match step {
             EventsStep::CreateEventBus { name, source, settings, tags } => {
@@ -135,8 +135,8 @@ impl Session {
                 self.shared.sources.forget().await;
                 match answer {
                     Err(error) if error.code == "InvalidStateException" => {
-                        return Err(Halt::new(
-                            Class::Refused,
+                        return Err(ReconcileError::new(
+                            RetryClass::Refused,
                             Reason::Rejected,
                             format!(
                                 "{}: {}: {} The source is Pending, and AWS does not join it with its old bus. Delete the rules and the bus {name} in AWS; bus and rules are then made anew by themselves",
@@ -212,7 +212,7 @@ impl Session {
         Ok(())
     }
 
-    async fn put_targets(&self, bus: &str, rule: &str, targets: &[TargetSettings]) -> Result<(), Halt> {
+    async fn put_targets(&self, bus: &str, rule: &str, targets: &[TargetSettings]) -> Result<(), ReconcileError> {
         let targets = targets.iter().map(sdk_target).collect::<Result<Vec<_>, _>>()?;
         let request = self.events.put_targets().event_bus_name(bus).rule(rule).set_targets(Some(targets));
         let answer = send!(self, "events:PutTargets", request)?;
@@ -222,7 +222,7 @@ impl Session {
         failed_entries("events:PutTargets", answer.failed_entry_count, failed)
     }
 
-    async fn put_rule(&self, bus: &str, name: &str, settings: &RuleSettings, tags: Option<&Tags>) -> Result<(), Halt> {
+    async fn put_rule(&self, bus: &str, name: &str, settings: &RuleSettings, tags: Option<&Tags>) -> Result<(), ReconcileError> {
         let request = self
             .events
             .put_rule()
@@ -246,7 +246,7 @@ impl Session {
             tags: None,
         };
         self.wrote_rule(bus, name, answer.as_ref().err(), Some(rule)).await;
-        answer.map(drop).map_err(Halt::from)
+        answer.map(drop).map_err(ReconcileError::from)
     }
 
     async fn wrote_rule(&self, bus: &str, name: &str, error: Option<&AwsError>, rule: Option<ObservedRule>) {
@@ -259,7 +259,7 @@ impl Session {
     }
 }
 
-pub(crate) fn ignore_not_found<T>(answer: Result<T, AwsError>) -> Result<Option<T>, Halt> {
+pub(crate) fn ignore_not_found<T>(answer: Result<T, AwsError>) -> Result<Option<T>, ReconcileError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if error.is_not_found() => Ok(None),
@@ -271,7 +271,7 @@ fn failed_entries(
     call: &str,
     count: i32,
     entries: impl Iterator<Item = (Option<String>, Option<String>, Option<String>)>,
-) -> Result<(), Halt> {
+) -> Result<(), ReconcileError> {
     if count == 0 {
         return Ok(());
     }
@@ -279,9 +279,9 @@ fn failed_entries(
         entries.map(|(id, code, message)| (id.unwrap_or_default(), code.unwrap_or_default(), message.unwrap_or_default())).collect();
     let passing = entries.iter().any(|(_, code, _)| code.contains("Concurrent") || code.contains("Throttl") || code.contains("Internal"));
     let text: Vec<_> = entries.iter().map(|(id, code, message)| format!("target {id}: {code}: {message}")).collect();
-    let class = if passing { Class::Transient } else { Class::Refused };
+    let class = if passing { RetryClass::Transient } else { RetryClass::Refused };
     let text = if text.is_empty() { format!("{count} entries failed, and AWS does not say which") } else { text.join("; ") };
-    Err(Halt::new(
+    Err(ReconcileError::new(
         class,
         Reason::TargetRejected,
         format!("{call}: AWS answered 200 and refused {count}: {text}. Correct that target in spec.targets; it is tried again by itself"),
@@ -299,12 +299,12 @@ fn observed_log(log: &sdk::LogConfig) -> Option<LogSettings> {
     Some(LogSettings { level: level.as_str().to_owned(), detail: detail.as_str().to_owned() }).filter(|log| !log.is_off())
 }
 
-fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, Halt> {
+fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, ReconcileError> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build().map_err(unbuilt)).collect()
 }
 
-pub(crate) fn unbuilt(error: impl std::fmt::Display) -> Halt {
-    Halt::invalid(Reason::InvalidSpec, format!("the request could not be built: {error}"))
+pub(crate) fn unbuilt(error: impl std::fmt::Display) -> ReconcileError {
+    ReconcileError::invalid(Reason::InvalidSpec, format!("the request could not be built: {error}"))
 }
 
 fn observed_rule(bus: &str, rule: sdk::Rule) -> ObservedRule {

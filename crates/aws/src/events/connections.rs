@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use tributary_core::{
     destinations::api_destination::{ObservedConnection, ObservedDestination},
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     ownership::Mark,
     steps::{Authorization, ConnectionSettings, DestinationSettings, EventsStep, HttpValue, HttpValues, Part, Slot},
 };
@@ -35,7 +35,7 @@ macro_rules! destination {
 }
 
 impl Session {
-    pub async fn connection(&self, name: &str) -> Result<Option<ObservedConnection>, Halt> {
+    pub async fn connection(&self, name: &str) -> Result<Option<ObservedConnection>, ReconcileError> {
         let found = match send!(self, "events:DescribeConnection", self.events.describe_connection().name(name)) {
             Err(error) if error.is_not_found() => return Ok(None),
             answer => answer?,
@@ -55,7 +55,7 @@ impl Session {
         }))
     }
 
-    pub async fn api_destination(&self, name: &str) -> Result<Option<ObservedDestination>, Halt> {
+    pub async fn api_destination(&self, name: &str) -> Result<Option<ObservedDestination>, ReconcileError> {
         let found = match send!(self, "events:DescribeApiDestination", self.events.describe_api_destination().name(name)) {
             Err(error) if error.is_not_found() => return Ok(None),
             answer => answer?,
@@ -75,7 +75,7 @@ impl Session {
     }
 
     /// The writes of a connection that need secret values.
-    pub(crate) async fn apply_connection(&self, step: &EventsStep, values: &Values) -> Result<(), Halt> {
+    pub(crate) async fn apply_connection(&self, step: &EventsStep, values: &Values) -> Result<(), ReconcileError> {
         let events = &self.events;
         let error = match step {
             EventsStep::CreateConnection { name, settings, mark, .. } => {
@@ -102,7 +102,7 @@ impl Session {
     }
 
     /// The writes to API destinations, and the end of connections; anything else is none of its business.
-    pub(crate) async fn apply_destination(&self, step: &EventsStep) -> Result<(), Halt> {
+    pub(crate) async fn apply_destination(&self, step: &EventsStep) -> Result<(), ReconcileError> {
         let events = &self.events;
         match step {
             EventsStep::DeleteConnection { name } => {
@@ -125,10 +125,15 @@ impl Session {
     }
 
     /// AWS makes the ARN up, and reads may lag behind the write.
-    async fn connection_arn(&self, name: &str) -> Result<String, Halt> {
+    async fn connection_arn(&self, name: &str) -> Result<String, ReconcileError> {
         let found = self.connection(name).await?.map(|connection| connection.arn);
-        let missing =
-            || Halt::new(Class::Transient, Reason::Unavailable, format!("connection {name} is not found yet; it is looked for again"));
+        let missing = || {
+            ReconcileError::new(
+                RetryClass::Transient,
+                Reason::Unavailable,
+                format!("connection {name} is not found yet; it is looked for again"),
+            )
+        };
         found.ok_or_else(missing)
     }
 }
@@ -148,7 +153,7 @@ fn secret(values: &Values, slot: &Slot) -> Option<String> {
     values.get(slot).map(|value| value.expose_secret().to_owned())
 }
 
-fn for_create(settings: &ConnectionSettings, values: &Values) -> Result<sdk::CreateConnectionAuthRequestParameters, Halt> {
+fn for_create(settings: &ConnectionSettings, values: &Values) -> Result<sdk::CreateConnectionAuthRequestParameters, ReconcileError> {
     let parameters = sdk::CreateConnectionAuthRequestParameters::builder();
     let parameters = match &settings.authorization {
         Authorization::Basic { username } => parameters.basic_auth_parameters(

@@ -7,7 +7,7 @@ use aws_smithy_types::DateTime;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use tributary_core::{
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     kinds::ObservedReplay,
     steps::ReplaySettings,
 };
@@ -21,11 +21,11 @@ const PLACE: SignedDuration = SignedDuration::from_secs(30);
 
 impl Session {
     /// The replay of this name, if it is running, as a list has it that may be this old.
-    pub async fn running_replay(&self, name: &str, age: Duration) -> Result<Option<ObservedReplay>, Halt> {
+    pub async fn running_replay(&self, name: &str, age: Duration) -> Result<Option<ObservedReplay>, ReconcileError> {
         Ok(self.shared.replays.read(age, || self.list_replays()).await?.get(name).cloned())
     }
 
-    async fn list_replays(&self) -> Result<Replays, Halt> {
+    async fn list_replays(&self) -> Result<Replays, ReconcileError> {
         let (mut replays, mut next) = (Replays::new(), None);
         loop {
             // AWS remembers them for 90 days, and runs ten at once: without the state it would be pages of old ones.
@@ -50,7 +50,7 @@ impl Session {
         }
     }
 
-    pub async fn replay(&self, name: &str) -> Result<Option<ObservedReplay>, Halt> {
+    pub async fn replay(&self, name: &str) -> Result<Option<ObservedReplay>, ReconcileError> {
         match send!(self, "events:DescribeReplay", self.events.describe_replay().replay_name(name)) {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
@@ -65,7 +65,7 @@ impl Session {
         }
     }
 
-    pub(crate) async fn start_replay(&self, name: &str, settings: &ReplaySettings) -> Result<(), Halt> {
+    pub(crate) async fn start_replay(&self, name: &str, settings: &ReplaySettings) -> Result<(), ReconcileError> {
         let rules = (!settings.rules.is_empty()).then(|| settings.rules.clone());
         let destination =
             ReplayDestination::builder().arn(&settings.bus_arn).set_filter_arns(rules).build().map_err(crate::events::buses::unbuilt)?;
@@ -80,8 +80,8 @@ impl Session {
             .destination(destination);
         match send!(self, "events:StartReplay", request) {
             Ok(_) => Ok(()),
-            Err(error) if error.code == "LimitExceededException" => Err(Halt::new(
-                Class::Until(Timestamp::now() + PLACE),
+            Err(error) if error.code == "LimitExceededException" => Err(ReconcileError::new(
+                RetryClass::Until(Timestamp::now() + PLACE),
                 Reason::ReplayQueued,
                 format!(
                     "{error}. AWS runs ten replays at once in a Region; this one begins when there is a place, and is tried again every 30 seconds"
@@ -91,7 +91,7 @@ impl Session {
         }
     }
 
-    pub(crate) async fn cancel_replay(&self, name: &str) -> Result<(), Halt> {
+    pub(crate) async fn cancel_replay(&self, name: &str) -> Result<(), ReconcileError> {
         match send!(self, "events:CancelReplay", self.events.cancel_replay().replay_name(name)) {
             Ok(_) => Ok(()),
             // It ended meanwhile, which the next look tells.

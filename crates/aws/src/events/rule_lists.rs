@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{sync::Mutex, time::Instant};
 
-use tributary_core::{error::Halt, kinds::ObservedRule};
+use tributary_core::{error::ReconcileError, kinds::ObservedRule};
 
 type Rules = BTreeMap<String, ObservedRule>;
 
@@ -34,9 +34,15 @@ impl RuleLists {
     }
 
     /// Reads from the list of the bus; it is fetched anew when it is older than `age`. Whoever comes meanwhile waits for the same answer.
-    pub async fn read<R, F>(&self, bus: &str, age: Duration, fetch: impl FnOnce() -> F, read: impl FnOnce(&Rules) -> R) -> Result<R, Halt>
+    pub async fn read<R, F>(
+        &self,
+        bus: &str,
+        age: Duration,
+        fetch: impl FnOnce() -> F,
+        read: impl FnOnce(&Rules) -> R,
+    ) -> Result<R, ReconcileError>
     where
-        F: Future<Output = Result<Vec<ObservedRule>, Halt>>,
+        F: Future<Output = Result<Vec<ObservedRule>, ReconcileError>>,
     {
         // Reckoned from before the wait: who waited for a list that was asked for meanwhile takes it.
         let oldest = Instant::now().checked_sub(age);

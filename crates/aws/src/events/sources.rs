@@ -6,7 +6,7 @@ use aws_sdk_eventbridge::types::EventSourceState;
 use k8s_openapi::jiff::Timestamp;
 
 use tributary_api::SourceState;
-use tributary_core::{error::Halt, kinds::partner::ObservedSource};
+use tributary_core::{error::ReconcileError, kinds::partner::ObservedSource};
 
 use crate::{Priority, Session};
 
@@ -14,11 +14,11 @@ pub type Sources = BTreeMap<String, ObservedSource>;
 
 impl Session {
     /// The source of this name, as a list has it that may be this old.
-    pub async fn event_source(&self, name: &str, age: Duration) -> Result<Option<ObservedSource>, Halt> {
+    pub async fn event_source(&self, name: &str, age: Duration) -> Result<Option<ObservedSource>, ReconcileError> {
         Ok(self.shared.sources.read(age, || self.list_event_sources()).await?.get(name).cloned())
     }
 
-    async fn list_event_sources(&self) -> Result<Sources, Halt> {
+    async fn list_event_sources(&self) -> Result<Sources, ReconcileError> {
         let (mut sources, mut next) = (Sources::new(), None);
         loop {
             let request = self.events.list_event_sources().limit(100).set_next_token(next);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_eventbridge::types as sdk;
 
 use tributary_core::{
-    error::Halt,
+    error::ReconcileError,
     steps::{HttpSettings, TargetSettings, TaskSettings},
 };
 
@@ -15,7 +15,7 @@ pub(crate) fn dead_letter(arn: Option<&String>) -> Option<sdk::DeadLetterConfig>
     arn.map(|arn| sdk::DeadLetterConfig::builder().arn(arn).build())
 }
 
-pub(crate) fn sdk_target(target: &TargetSettings) -> Result<sdk::Target, Halt> {
+pub(crate) fn sdk_target(target: &TargetSettings) -> Result<sdk::Target, ReconcileError> {
     let transformer = target.transformer.as_ref().map(|(paths, template)| {
         let paths: Option<HashMap<_, _>> = (!paths.is_empty()).then(|| paths.clone().into_iter().collect());
         sdk::InputTransformer::builder().set_input_paths_map(paths).input_template(template).build().map_err(unbuilt)
@@ -54,7 +54,7 @@ fn sdk_http(http: &HttpSettings) -> sdk::HttpParameters {
         .build()
 }
 
-fn sdk_task(task: &TaskSettings) -> Result<sdk::EcsParameters, Halt> {
+fn sdk_task(task: &TaskSettings) -> Result<sdk::EcsParameters, ReconcileError> {
     let network = (!task.subnets.is_empty()).then(|| {
         let public = if task.assign_public_ip { sdk::AssignPublicIp::Enabled } else { sdk::AssignPublicIp::Disabled };
         sdk::AwsVpcConfiguration::builder()

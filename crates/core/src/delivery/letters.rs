@@ -10,7 +10,7 @@ use crate::delivery::Seen;
 
 /// One message, as far as it is told. Its body is never read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Letter {
+pub struct DeadLetter {
     pub rule_arn: String,
     pub target_arn: String,
     /// `ERROR_CODE`, such as `NO_PERMISSIONS`.
@@ -18,7 +18,7 @@ pub struct Letter {
 }
 
 /// What is told of a target's queue; `letters` is `None` where nobody asked for them.
-pub fn status(messages: u64, letters: Option<&Seen<Vec<Letter>>>, rule_arn: &str, target_arn: &str) -> DeadLettersStatus {
+pub fn status(messages: u64, letters: Option<&Seen<Vec<DeadLetter>>>, rule_arn: &str, target_arn: &str) -> DeadLettersStatus {
     let mut codes = BTreeMap::new();
     let mut message = None;
     match letters {
@@ -50,8 +50,8 @@ pub fn news(target: &str, before: Option<&DeadLettersStatus>, now: Option<&DeadL
 mod tests {
     use super::*;
 
-    fn letter(rule: &str, target: &str, code: &str) -> Letter {
-        Letter { rule_arn: rule.into(), target_arn: target.into(), code: code.into() }
+    fn letter(rule: &str, target: &str, code: &str) -> DeadLetter {
+        DeadLetter { rule_arn: rule.into(), target_arn: target.into(), code: code.into() }
     }
 
     #[test]

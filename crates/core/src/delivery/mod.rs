@@ -85,7 +85,7 @@ pub struct Facts {
 
 /// What came of it; the reasons are stable words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Deliverability {
     Yes,
     No {
         reason: &'static str,
@@ -98,7 +98,7 @@ pub enum Verdict {
     Later,
 }
 
-impl Verdict {
+impl Deliverability {
     fn no(reason: &'static str, message: impl Into<String>) -> Self {
         Self::No { reason, message: message.into() }
     }
@@ -127,34 +127,34 @@ impl Verdict {
 }
 
 /// Whether a rule's events reach the target. `source` is the rule's ARN.
-pub fn verdict(target: &TargetSettings, source: &str, facts: &Facts) -> Verdict {
-    let Some(arn) = Arn::parse(&target.arn) else { return Verdict::no("TargetNotFound", format!("{} is no ARN", target.arn)) };
+pub fn verdict(target: &TargetSettings, source: &str, facts: &Facts) -> Deliverability {
+    let Some(arn) = Arn::parse(&target.arn) else { return Deliverability::no("TargetNotFound", format!("{} is no ARN", target.arn)) };
     let account = source.split(':').nth(4).unwrap_or_default();
     let away = arn.account_id != account;
     let exists = match &facts.target {
-        Some(Seen::Missing) => Verdict::no("TargetNotFound", format!("AWS has no {}. Make it, or send to another one", target.arn)),
+        Some(Seen::Missing) => Deliverability::no("TargetNotFound", format!("AWS has no {}. Make it, or send to another one", target.arn)),
         // For a target that only a role reaches it is enough that the role may.
-        Some(Seen::Unseen(right)) if target.role_arn.is_none() => Verdict::unseen(&target.arn, right),
-        Some(Seen::Later) => Verdict::Later,
-        Some(Seen::Is(TargetFacts { unauthorized: Some(state), .. })) => Verdict::no(
+        Some(Seen::Unseen(right)) if target.role_arn.is_none() => Deliverability::unseen(&target.arn, right),
+        Some(Seen::Later) => Deliverability::Later,
+        Some(Seen::Is(TargetFacts { unauthorized: Some(state), .. })) => Deliverability::no(
             "ConnectionNotAuthorized",
             format!("the connection of {} is {state}: no request is sent. See the sink's conditions, or the connection in AWS", target.arn),
         ),
-        _ => Verdict::Yes,
+        _ => Deliverability::Yes,
     };
     let entry = match (&target.role_arn, arn.service) {
         (None, "sqs" | "sns" | "lambda" | "logs") => by_policy(target, source, account, facts),
-        (None, _) => Verdict::no("RoleMissing", format!("{} is reached through a role only, and the target names none", target.arn)),
+        (None, _) => Deliverability::no("RoleMissing", format!("{} is reached through a role only, and the target names none", target.arn)),
         (Some(role), _) => by_role(target, role, source, account, facts),
     };
     let receiver = if away && arn.service == "events" {
-        Verdict::Unknown { message: format!("the policy of {} is another account's; it has to let this account in", target.arn) }
+        Deliverability::Unknown { message: format!("the policy of {} is another account's; it has to let this account in", target.arn) }
     } else {
-        Verdict::Yes
+        Deliverability::Yes
     };
     let key = key(&target.arn, facts.key.as_ref(), account);
-    let dead_letter = target.dead_letter_arn.as_ref().map_or(Verdict::Yes, |queue| dead_letter(queue, source, account, facts));
-    Verdict::first([exists, entry, key, receiver, dead_letter])
+    let dead_letter = target.dead_letter_arn.as_ref().map_or(Deliverability::Yes, |queue| dead_letter(queue, source, account, facts));
+    Deliverability::first([exists, entry, key, receiver, dead_letter])
 }
 
 /// Action and resource of the call that delivery is.
@@ -191,8 +191,8 @@ fn statement(target: &TargetSettings, source: &str) -> Value {
     }
 }
 
-fn by_policy(target: &TargetSettings, source: &str, account: &str, facts: &Facts) -> Verdict {
-    let Some(Seen::Is(seen)) = &facts.target else { return Verdict::Yes };
+fn by_policy(target: &TargetSettings, source: &str, account: &str, facts: &Facts) -> Deliverability {
+    let Some(Seen::Is(seen)) = &facts.target else { return Deliverability::Yes };
     // A topic is not told for whom EventBridge publishes.
     let told = [("aws:sourcearn", source), ("aws:sourceaccount", account)];
     let context = context(if target.arn.contains(":sns:") { &[(ALL_KNOWN, "")] } else { &told });
@@ -205,7 +205,7 @@ fn by_policy(target: &TargetSettings, source: &str, account: &str, facts: &Facts
         match answers.iter().find(|answer| matches!(answer, Decision::Denied(_))).cloned().unwrap_or(best) {
             Decision::Allowed => {}
             Decision::Denied(sid) => {
-                return Verdict::no(
+                return Deliverability::no(
                     "ExplicitDeny",
                     format!(
                         "statement {sid} in the policy of {} denies {action} to EventBridge. Remove it, or except this rule: {source}",
@@ -213,9 +213,9 @@ fn by_policy(target: &TargetSettings, source: &str, account: &str, facts: &Facts
                     ),
                 );
             }
-            Decision::Unknown(why) => return Verdict::unclear(&format!("the policy of {}", target.arn), &why),
+            Decision::Unknown(why) => return Deliverability::unclear(&format!("the policy of {}", target.arn), &why),
             Decision::Silent => {
-                return Verdict::no(
+                return Deliverability::no(
                     "PermissionMissing",
                     format!(
                         "no statement in the policy of {} lets EventBridge do {action} for {source}. Add: {}",
@@ -226,25 +226,25 @@ fn by_policy(target: &TargetSettings, source: &str, account: &str, facts: &Facts
             }
         }
     }
-    Verdict::Yes
+    Deliverability::Yes
 }
 
-fn by_role(target: &TargetSettings, role: &str, source: &str, account: &str, facts: &Facts) -> Verdict {
+fn by_role(target: &TargetSettings, role: &str, source: &str, account: &str, facts: &Facts) -> Deliverability {
     let seen = match &facts.role {
         Some(Seen::Is(seen)) => seen,
-        Some(Seen::Missing) => return Verdict::no("RoleNotFound", format!("AWS has no role {role}. Make it, or name another one")),
-        Some(Seen::Unseen(right)) => return Verdict::unseen(&format!("role {role}"), right),
-        Some(Seen::Later) => return Verdict::Later,
-        None => return Verdict::Yes,
+        Some(Seen::Missing) => return Deliverability::no("RoleNotFound", format!("AWS has no role {role}. Make it, or name another one")),
+        Some(Seen::Unseen(right)) => return Deliverability::unseen(&format!("role {role}"), right),
+        Some(Seen::Later) => return Deliverability::Later,
+        None => return Deliverability::Yes,
     };
     let told = [("aws:sourcearn", source), ("aws:sourceaccount", account), ("ecs:cluster", target.arn.as_str())];
     let context = context(&told);
     let assume = Request { principal: Principal::Service(SERVICE), action: "sts:AssumeRole", resource: role, context: &context };
     match policy::on_resource(&seen.trust, &assume) {
         Decision::Allowed => {}
-        Decision::Unknown(why) => return Verdict::unclear(&format!("the trust policy of {role}"), &why),
+        Decision::Unknown(why) => return Deliverability::unclear(&format!("the trust policy of {role}"), &why),
         Decision::Denied(_) | Decision::Silent => {
-            return Verdict::no(
+            return Deliverability::no(
                 "RoleNotAssumable",
                 format!(
                     "the trust policy of {role} does not let {SERVICE} assume it for {source}. Let it: action sts:AssumeRole, and in a condition on aws:SourceArn this rule"
@@ -259,19 +259,19 @@ fn by_role(target: &TargetSettings, role: &str, source: &str, account: &str, fac
             match (policy::of_role(&seen.rights, &request), bounded) {
                 (Decision::Allowed, Decision::Allowed) => {}
                 (Decision::Denied(sid), _) => {
-                    return Verdict::no(
+                    return Deliverability::no(
                         "ExplicitDeny",
                         format!("statement {sid} in a policy of {role} denies {action} on {resource}. Remove it"),
                     );
                 }
                 (Decision::Silent, _) => {
-                    return Verdict::no(
+                    return Deliverability::no(
                         "RoleLacksRight",
                         format!("{role} may not do {action} on {resource}. Give it a policy that allows it"),
                     );
                 }
                 (Decision::Allowed, Decision::Silent | Decision::Denied(_)) => {
-                    return Verdict::no(
+                    return Deliverability::no(
                         "RoleLacksRight",
                         format!(
                             "the permissions boundary of {role} does not include {action} on {resource}. Widen it, or use another role"
@@ -279,25 +279,25 @@ fn by_role(target: &TargetSettings, role: &str, source: &str, account: &str, fac
                     );
                 }
                 (Decision::Unknown(why), _) | (_, Decision::Unknown(why)) => {
-                    return Verdict::unclear(&format!("the rights of {role}"), &why);
+                    return Deliverability::unclear(&format!("the rights of {role}"), &why);
                 }
             }
         }
     }
-    Verdict::Yes
+    Deliverability::Yes
 }
 
 /// A customer's key has to let EventBridge use it; AWS's own keys never do (SQS and SNS developer guides, "Key management").
-fn key(what: &str, key: Option<&Seen<KeyFacts>>, account: &str) -> Verdict {
+fn key(what: &str, key: Option<&Seen<KeyFacts>>, account: &str) -> Deliverability {
     let seen = match key {
-        None => return Verdict::Yes,
-        Some(Seen::Missing) => return Verdict::no("KeyNotUsable", format!("the key of {what} does not exist")),
-        Some(Seen::Unseen(right)) => return Verdict::unseen(&format!("the key of {what}"), right),
-        Some(Seen::Later) => return Verdict::Later,
+        None => return Deliverability::Yes,
+        Some(Seen::Missing) => return Deliverability::no("KeyNotUsable", format!("the key of {what} does not exist")),
+        Some(Seen::Unseen(right)) => return Deliverability::unseen(&format!("the key of {what}"), right),
+        Some(Seen::Later) => return Deliverability::Later,
         Some(Seen::Is(seen)) => seen,
     };
     if seen.managed_by_aws {
-        return Verdict::no(
+        return Deliverability::no(
             "KeyNotUsable",
             format!(
                 "{what} is encrypted with a key that AWS keeps, which EventBridge cannot use. Use a customer managed key, or SSE-SQS for a queue"
@@ -305,16 +305,16 @@ fn key(what: &str, key: Option<&Seen<KeyFacts>>, account: &str) -> Verdict {
         );
     }
     if !seen.enabled {
-        return Verdict::no("KeyNotUsable", format!("the key of {what} is disabled or about to be deleted. Enable it"));
+        return Deliverability::no("KeyNotUsable", format!("the key of {what} is disabled or about to be deleted. Enable it"));
     }
     let context = context(&[("aws:sourceaccount", account)]);
     for action in ["kms:Decrypt", "kms:GenerateDataKey"] {
         let request = Request { principal: Principal::Service(SERVICE), action, resource: "*", context: &context };
         match policy::on_resource(&seen.policy, &request) {
             Decision::Allowed => {}
-            Decision::Unknown(why) => return Verdict::unclear(&format!("the policy of the key of {what}"), &why),
+            Decision::Unknown(why) => return Deliverability::unclear(&format!("the policy of the key of {what}"), &why),
             Decision::Denied(_) | Decision::Silent => {
-                return Verdict::no(
+                return Deliverability::no(
                     "KeyNotUsable",
                     format!(
                         r#"the policy of the key of {what} does not let EventBridge do {action}. Add: {{"Effect":"Allow","Principal":{{"Service":"{SERVICE}"}},"Action":["kms:Decrypt","kms:GenerateDataKey"],"Resource":"*"}}"#
@@ -323,24 +323,27 @@ fn key(what: &str, key: Option<&Seen<KeyFacts>>, account: &str) -> Verdict {
             }
         }
     }
-    Verdict::Yes
+    Deliverability::Yes
 }
 
 /// The dead-letter queue is written to by EventBridge itself, whether or not the target has a role.
-fn dead_letter(queue: &str, source: &str, account: &str, facts: &Facts) -> Verdict {
+fn dead_letter(queue: &str, source: &str, account: &str, facts: &Facts) -> Deliverability {
     let reason = "DeadLetterNotReachable";
     let target = TargetSettings { arn: queue.to_owned(), ..TargetSettings::default() };
     let as_target = Facts { target: facts.dead_letter.clone(), ..Facts::default() };
     let exists = match &facts.dead_letter {
-        Some(Seen::Missing) => Verdict::no(reason, format!("AWS has no dead-letter queue {queue}")),
-        Some(Seen::Unseen(right)) => Verdict::unseen(&format!("dead-letter queue {queue}"), right),
-        Some(Seen::Later) => Verdict::Later,
-        _ => Verdict::Yes,
+        Some(Seen::Missing) => Deliverability::no(reason, format!("AWS has no dead-letter queue {queue}")),
+        Some(Seen::Unseen(right)) => Deliverability::unseen(&format!("dead-letter queue {queue}"), right),
+        Some(Seen::Later) => Deliverability::Later,
+        _ => Deliverability::Yes,
     };
-    let found =
-        Verdict::first([exists, by_policy(&target, source, account, &as_target), key(queue, facts.dead_letter_key.as_ref(), account)]);
+    let found = Deliverability::first([
+        exists,
+        by_policy(&target, source, account, &as_target),
+        key(queue, facts.dead_letter_key.as_ref(), account),
+    ]);
     match found {
-        Verdict::No { message, .. } => Verdict::no(reason, format!("what cannot be delivered is lost: {message}")),
+        Deliverability::No { message, .. } => Deliverability::no(reason, format!("what cannot be delivered is lost: {message}")),
         other => other,
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     destinations::by_role::{self, DesiredByRole, ObservedByRole},
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     ownership::{self, Mark},
     plan::PlanContext,
     steps::{ConnectionSettings, DestinationSettings, EventsStep, SecretRefs, Step},
@@ -25,7 +25,7 @@ pub struct DesiredApiDestination {
     pub by: DesiredByRole,
     /// When what was just written is looked at; `None`: the object is only observed, and nothing is written.
     #[serde(skip)]
-    pub look_again: Option<Timestamp>,
+    pub requeue_after: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +51,7 @@ pub struct ObservedApiDestination {
     pub connection: Option<ObservedConnection>,
     pub destination: Option<ObservedDestination>,
     /// The version of the Secrets now, or why they cannot be used; what else there is to do does not wait for them.
-    pub secrets: Result<String, Halt>,
+    pub secrets: Result<String, ReconcileError>,
     pub by: ObservedByRole,
 }
 
@@ -67,7 +67,7 @@ pub fn plan(
     desired: Option<&DesiredApiDestination>,
     observed: Option<&ObservedApiDestination>,
     context: &PlanContext<'_>,
-) -> Result<Vec<Step>, Halt> {
+) -> Result<Vec<Step>, ReconcileError> {
     let nothing = ObservedApiDestination::default();
     let have = observed.unwrap_or(&nothing);
     let Some(want) = desired else { return remove(have, context) };
@@ -76,16 +76,16 @@ pub fn plan(
     Ok(steps)
 }
 
-fn check(what: &str, mark: &Mark, context: &PlanContext<'_>) -> Result<(), Halt> {
+fn check(what: &str, mark: &Mark, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
     ownership::check(&format!("{what} {}", context.identity.name), &mark.tags(), context)
 }
 
-fn own_steps(want: &DesiredApiDestination, have: &ObservedApiDestination, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+fn own_steps(want: &DesiredApiDestination, have: &ObservedApiDestination, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     if let Some(connection) = &have.connection {
         check("connection", &connection.mark, context)?;
         if connection.state == DELETING {
-            return Err(Halt::new(
-                Class::Transient,
+            return Err(ReconcileError::new(
+                RetryClass::Transient,
                 Reason::NameNotFreeYet,
                 format!("connection {} is being deleted; it is made anew once AWS is done", want.name),
             ));
@@ -128,7 +128,7 @@ fn holds(want: &DesiredApiDestination, have: &ObservedDestination, connection: O
 }
 
 /// Deletion: the destination before its connection. What is not ours of them is left alone.
-fn remove(have: &ObservedApiDestination, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+fn remove(have: &ObservedApiDestination, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let mut steps = by_role::plan(None, Some(&have.by), context)?;
     if context.retain {
         return Ok(steps);
@@ -146,15 +146,16 @@ fn remove(have: &ObservedApiDestination, context: &PlanContext<'_>) -> Result<Ve
 }
 
 /// What AWS does behind its own answer: it makes up ARNs, and asks the authorization endpoint for a token.
-pub fn waiting(want: &DesiredApiDestination, have: Option<&ObservedApiDestination>) -> Option<Halt> {
+pub fn waiting(want: &DesiredApiDestination, have: Option<&ObservedApiDestination>) -> Option<ReconcileError> {
     let nothing = ObservedApiDestination::default();
     let have = have.unwrap_or(&nothing);
     if let Err(halt) = &have.secrets {
         return Some(halt.clone());
     }
-    let until = want.look_again?;
-    let soon =
-        |what: &str| Some(Halt::new(Class::Until(until), Reason::Applying, format!("{what} {} is looked at in a moment", want.name)));
+    let until = want.requeue_after?;
+    let soon = |what: &str| {
+        Some(ReconcileError::new(RetryClass::Until(until), Reason::Applying, format!("{what} {} is looked at in a moment", want.name)))
+    };
     let (Some(connection), Some(_)) = (&have.connection, &have.destination) else { return soon("API destination") };
     if connection.settings != want.connection || connection.mark.secrets.as_ref() != have.secrets.as_ref().ok() {
         return soon("connection");
@@ -163,20 +164,20 @@ pub fn waiting(want: &DesiredApiDestination, have: Option<&ObservedApiDestinatio
 }
 
 /// Why a connection in this state delivers nothing.
-fn unauthorized(name: &str, state: &str, reason: Option<&str>) -> Option<Halt> {
+fn unauthorized(name: &str, state: &str, reason: Option<&str>) -> Option<ReconcileError> {
     let why = reason.map(|reason| format!(": {}", reason.trim_end_matches('.'))).unwrap_or_default();
     let (class, next) = match state {
         "AUTHORIZED" | "ACTIVE" => return None,
         "CREATING" | "UPDATING" | "AUTHORIZING" => (
-            Class::Transient,
+            RetryClass::Transient,
             "It is looked at again by itself; if it stays, see whether AWS reaches spec.apiDestination.managed.connection.oauthClientCredentials.authorizationEndpoint",
         ),
         _ => (
-            Class::Refused,
+            RetryClass::Refused,
             "Correct spec.apiDestination.managed.connection, or the Secret that it names: any change of it, an annotation too, makes AWS try again",
         ),
     };
-    Some(Halt::new(class, Reason::ConnectionNotAuthorized, format!("connection {name} is {state}{why}. {next}")))
+    Some(ReconcileError::new(class, Reason::ConnectionNotAuthorized, format!("connection {name} is {state}{why}. {next}")))
 }
 
 #[cfg(test)]
@@ -188,10 +189,10 @@ mod tests {
         let class = |state| unauthorized("c", state, Some("because.")).map(|halt| halt.class);
         assert_eq!(class("AUTHORIZED"), None);
         for state in ["CREATING", "UPDATING", "AUTHORIZING"] {
-            assert_eq!(class(state), Some(Class::Transient), "{state}");
+            assert_eq!(class(state), Some(RetryClass::Transient), "{state}");
         }
         for state in ["DEAUTHORIZED", "DEAUTHORIZING", "DELETING", "FAILED_CONNECTIVITY"] {
-            assert_eq!(class(state), Some(Class::Refused), "{state}");
+            assert_eq!(class(state), Some(RetryClass::Refused), "{state}");
         }
         assert!(unauthorized("c", "DEAUTHORIZED", Some("because.")).is_some_and(|halt| halt.message.contains("DEAUTHORIZED: because. ")));
     }

@@ -15,7 +15,7 @@ use crate::{
         grants::Grants,
         role::{self, DesiredRole, ObservedRole},
     },
-    error::Halt,
+    error::ReconcileError,
     plan::PlanContext,
     steps::Step,
 };
@@ -96,7 +96,7 @@ pub fn sources_in_policy(want: &DesiredByRole, have: Option<&ObservedByRole>) ->
     want.role.as_ref().map(|_| role::sources_in_trust(&want.grants, have.role.as_ref(), &have.live)).unwrap_or_default()
 }
 
-pub fn plan(want: Option<&DesiredByRole>, have: Option<&ObservedByRole>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+pub fn plan(want: Option<&DesiredByRole>, have: Option<&ObservedByRole>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let nothing = ObservedByRole::default();
     let have = have.unwrap_or(&nothing);
     match (want, &have.role) {

@@ -85,7 +85,7 @@ pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
 /// What is pinned may be in AWS, and sends from there even while its references are gone.
 fn arn_of<K: Managed>(object: &K, view: &View) -> Option<String> {
     let pinned = object.current().and_then(|status| K::common(status).identity.clone());
-    pinned.or_else(|| object.place(view).ok()).map(|place| place.arn)
+    pinned.or_else(|| object.identity(view).ok()).map(|place| place.arn)
 }
 
 /// What is wanted, and what nobody wants any more but is still within its grace period.
@@ -100,7 +100,7 @@ pub fn held(wanted: &BTreeSet<String>, before: &[GrantStatus], now: Timestamp, s
 }
 
 /// When a released grant is to be looked at: at the end of its grace period; after that, while its rule still sends, less and less often.
-pub fn look_again(grant: &GrantStatus, now: Timestamp, settings: &Settings) -> Option<Duration> {
+pub fn requeue_after(grant: &GrantStatus, now: Timestamp, settings: &Settings) -> Option<Duration> {
     let since = Duration::try_from(now.duration_since(grant.released_at.as_ref()?.0)).unwrap_or_default();
     Some(match settings.grant_grace.checked_sub(since) {
         Some(left) if !left.is_zero() => left,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     destinations::grants::{self, Grants},
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     names::short_hash,
     ownership,
     plan::PlanContext,
@@ -100,7 +100,11 @@ fn room(have: &ObservedLambda, sid: &str) -> usize {
     POLICY_BYTES.saturating_sub(foreign.map(|statement| statement.to_string().len() + 1).sum())
 }
 
-pub fn plan(desired: Option<&DesiredLambda>, observed: Option<&ObservedLambda>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+pub fn plan(
+    desired: Option<&DesiredLambda>,
+    observed: Option<&ObservedLambda>,
+    context: &PlanContext<'_>,
+) -> Result<Vec<Step>, ReconcileError> {
     let nothing = ObservedLambda::default();
     let have = observed.unwrap_or(&nothing);
     let function = desired.map_or_else(|| function_of(&context.identity.arn), |want| want.function.clone());
@@ -116,11 +120,11 @@ pub fn plan(desired: Option<&DesiredLambda>, observed: Option<&ObservedLambda>, 
 }
 
 /// What puts our statements in order: new ones first, so that nobody is without one in between.
-pub fn policy_steps(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> Result<Vec<Step>, Halt> {
+pub fn policy_steps(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> Result<Vec<Step>, ReconcileError> {
     let function = &want.function;
     let Some(policy) = observed.and_then(|have| have.policy.as_deref()) else {
-        return Err(Halt::new(
-            Class::Refused,
+        return Err(ReconcileError::new(
+            RetryClass::Refused,
             Reason::TargetNotFound,
             format!(
                 "spec.lambda.existing: AWS has no function {}. Deploy it, or make another EventSink with the right ARN; a version or an alias must exist too",
@@ -176,15 +180,15 @@ fn invoke_step(
     want: Option<&String>,
     have: &ObservedLambda,
     context: &PlanContext<'_>,
-) -> Result<Option<Step>, Halt> {
+) -> Result<Option<Step>, ReconcileError> {
     let present = have.invoke.clone().unwrap_or_default();
     let is_ours = present.on_failure.is_some() && present.on_failure == have.on_failure_before;
     if present.on_failure.as_ref() == want || (want.is_none() && !is_ours) {
         return Ok(None);
     }
     if let Some(theirs) = present.on_failure.as_ref().filter(|_| !is_ours && context.adopt != Some("true")) {
-        return Err(Halt::new(
-            Class::Refused,
+        return Err(ReconcileError::new(
+            RetryClass::Refused,
             Reason::NotOwned,
             format!(
                 "spec.lambda.onFailure: function {function} has the failure destination {theirs} already, which somebody else set. Leave onFailure out; or, to replace it, annotate this object with {}=true",

@@ -14,7 +14,7 @@ use tributary_api::Tags;
 
 use crate::{
     destinations::grants::{self, Grants},
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     names::short_hash,
     ownership,
     plan::PlanContext,
@@ -136,7 +136,11 @@ pub fn widened(want: &DesiredLogs, observed: Option<&ObservedLogs>, applied: &[S
     written || observed.is_some_and(|have| is_wide(&have.policy, &want.grants.arn))
 }
 
-pub fn plan(desired: Option<&DesiredLogs>, observed: Option<&ObservedLogs>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+pub fn plan(
+    desired: Option<&DesiredLogs>,
+    observed: Option<&ObservedLogs>,
+    context: &PlanContext<'_>,
+) -> Result<Vec<Step>, ReconcileError> {
     let nothing = ObservedLogs::default();
     let have = observed.unwrap_or(&nothing);
     let Some(want) = desired else { return remove(have, context) };
@@ -145,8 +149,8 @@ pub fn plan(desired: Option<&DesiredLogs>, observed: Option<&ObservedLogs>, cont
         (Some(managed), group) => steps.extend(group_steps(want, managed, group.as_ref(), context)?),
         (None, Some(_)) => {}
         (None, None) => {
-            return Err(Halt::new(
-                Class::Refused,
+            return Err(ReconcileError::new(
+                RetryClass::Refused,
                 Reason::TargetNotFound,
                 format!(
                     "spec.logGroup.existing: AWS has no log group {}. Create it, correct the ARN, or let the operator make one with spec.logGroup.managed",
@@ -164,7 +168,7 @@ fn group_steps(
     managed: &DesiredLogGroup,
     have: Option<&ObservedLogGroup>,
     context: &PlanContext<'_>,
-) -> Result<Vec<Step>, Halt> {
+) -> Result<Vec<Step>, ReconcileError> {
     let name = || want.name.clone();
     let mut steps: Vec<Step> = Vec::new();
     let Some(have) = have else {
@@ -184,7 +188,7 @@ fn group_steps(
         }
     }
     if managed.class.is_some() && have.class.is_some() && managed.class != have.class {
-        return Err(Halt::invalid(
+        return Err(ReconcileError::invalid(
             Reason::InvalidSpec,
             format!(
                 "spec.logGroup.managed.class: log group {} exists with another class, which AWS cannot change. Choose another name",
@@ -208,7 +212,7 @@ fn group_steps(
 }
 
 /// What puts our statements in order.
-pub fn policy_step(want: &DesiredLogs, have: &ObservedLogs) -> Result<Option<Step>, Halt> {
+pub fn policy_step(want: &DesiredLogs, have: &ObservedLogs) -> Result<Option<Step>, ReconcileError> {
     let (sid, policy) = (&want.grants.sid, want.policy.clone());
     let own = sids(sid).to_vec();
     let present: Vec<_> = have.policy.iter().filter(|s| sid_of(s).is_some_and(|s| own.iter().any(|own| own == s))).collect();
@@ -260,7 +264,7 @@ fn leaving(have: &ObservedLogs, own: &[String], group_arn: &str) -> Vec<String> 
 }
 
 /// Deletion: the group if it is ours to delete, and our statements.
-fn remove(have: &ObservedLogs, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+fn remove(have: &ObservedLogs, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let mut steps: Vec<Step> = Vec::new();
     if let Some(group) = have.group.as_ref().filter(|_| !context.retain) {
         if let Some(tags) = &group.tags {

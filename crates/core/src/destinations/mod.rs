@@ -33,7 +33,7 @@ use state_machine::{DesiredStateMachine, ObservedStateMachine};
 use tributary_api::{EventSink, Tags};
 
 use crate::{
-    error::{Halt, Reason},
+    error::{Reason, ReconcileError},
     plan::PlanContext,
     settings::Settings,
     steps::{SqsStep, Step},
@@ -101,7 +101,7 @@ pub enum Observed {
     ByRole(ObservedByRole),
 }
 
-pub fn type_of(sink: &EventSink) -> Result<Type, Halt> {
+pub fn type_of(sink: &EventSink) -> Result<Type, ReconcileError> {
     let spec = &sink.spec;
     let all = [
         (Type::Sqs, spec.sqs.is_some()),
@@ -122,7 +122,7 @@ pub fn type_of(sink: &EventSink) -> Result<Type, Halt> {
         return Ok(type_);
     }
     let names = all.map(|(type_, _)| <&str>::from(type_)).join(", ");
-    Err(Halt::invalid(Reason::InvalidSpec, format!("spec: set exactly one destination of: {names}")))
+    Err(ReconcileError::invalid(Reason::InvalidSpec, format!("spec: set exactly one destination of: {names}")))
 }
 
 impl Desired {
@@ -278,7 +278,7 @@ impl Desired {
         }
     }
 
-    pub fn waiting(&self, observed: Option<&Observed>) -> Option<Halt> {
+    pub fn waiting(&self, observed: Option<&Observed>) -> Option<ReconcileError> {
         if let Self::ApiDestination(want) = self {
             return api_destination::waiting(want, observed.and_then(Observed::api_destination));
         }
@@ -324,7 +324,7 @@ impl Observed {
 }
 
 /// Create, update, or nothing to do with `desired`; delete without it.
-pub fn plan(desired: Option<&Desired>, observed: Option<&Observed>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+pub fn plan(desired: Option<&Desired>, observed: Option<&Observed>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     match (desired, observed) {
         (Some(Desired::Sqs(want)), have) => sqs::plan(Some(want), have.and_then(Observed::sqs), context),
         (Some(Desired::Lambda(want)), have) => lambda::plan(Some(want), have.and_then(Observed::lambda), context),

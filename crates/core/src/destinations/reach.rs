@@ -4,7 +4,7 @@ use tributary_api::{EventSink, Identity, Permissions};
 
 use crate::{
     destinations::{Type, grants, sqs, type_of},
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     names,
     object::key_of,
     steps::{HttpSettings, TargetSettings, TaskSettings},
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The target that a rule puts for this sink, once EventBridge may deliver to it. `source` is the ARN of the rule.
-pub fn target(field: &str, sink: &EventSink, place: &Identity, source: &str, view: &View) -> Result<TargetSettings, Halt> {
+pub fn target(field: &str, sink: &EventSink, place: &Identity, source: &str, view: &View) -> Result<TargetSettings, ReconcileError> {
     within_reach(field, sink, place)?;
     let arn = arn(sink).ok_or_else(|| not_ready(field, sink, "is not there yet"))?.clone();
     if sink.spec.role_arn.is_none() {
@@ -22,7 +22,7 @@ pub fn target(field: &str, sink: &EventSink, place: &Identity, source: &str, vie
     }
     let message_group_id = sink.spec.sqs.as_ref().and_then(|sqs| sqs.message_group_id.clone());
     if type_of(sink)? == Type::Sqs && sqs::is_fifo(&arn) && message_group_id.is_none() {
-        return Err(Halt::blocked(
+        return Err(ReconcileError::blocked(
             Reason::InvalidSpec,
             format!(
                 "{field}: EventSink {} is a FIFO queue, to which EventBridge cannot deliver without spec.sqs.messageGroupId. Set it there",
@@ -83,16 +83,16 @@ pub fn takes_changed_events(sink: &EventSink, place: &Identity) -> bool {
 
 /// The ARN of the queue that takes what could not be delivered. `source` is the ARN of the rule or bus. A dead letter comes from the service
 /// itself: it needs the queue's policy even where the target has a role.
-pub fn dead_letter(field: &str, sink: &EventSink, place: &Identity, source: &str, view: &View) -> Result<String, Halt> {
+pub fn dead_letter(field: &str, sink: &EventSink, place: &Identity, source: &str, view: &View) -> Result<String, ReconcileError> {
     let arn = standard_queue(field, sink, place)?;
     permitted(field, sink, source, view)?;
     Ok(arn)
 }
 
 /// The ARN of a standard queue in the same account and region that exists.
-pub fn standard_queue(field: &str, sink: &EventSink, place: &Identity) -> Result<String, Halt> {
+pub fn standard_queue(field: &str, sink: &EventSink, place: &Identity) -> Result<String, ReconcileError> {
     let identity = within_reach(field, sink, place)?;
-    let not_fit = |why: &str| Halt::blocked(Reason::InvalidSpec, format!("{field}: EventSink {} {why}", key_of(sink)));
+    let not_fit = |why: &str| ReconcileError::blocked(Reason::InvalidSpec, format!("{field}: EventSink {} {why}", key_of(sink)));
     if type_of(sink)? != Type::Sqs {
         return Err(not_fit("is no queue; AWS takes only a standard SQS queue here"));
     }
@@ -102,8 +102,8 @@ pub fn standard_queue(field: &str, sink: &EventSink, place: &Identity) -> Result
     Ok(identity.arn.clone())
 }
 
-fn not_ready(field: &str, sink: &EventSink, what: &str) -> Halt {
-    Halt::blocked(Reason::SinkNotReady, format!("{field}: EventSink {} {what}; see its conditions", key_of(sink)))
+fn not_ready(field: &str, sink: &EventSink, what: &str) -> ReconcileError {
+    ReconcileError::blocked(Reason::SinkNotReady, format!("{field}: EventSink {} {what}; see its conditions", key_of(sink)))
 }
 
 /// Whether AWS has it, as far as its status knows.
@@ -114,13 +114,13 @@ pub fn exists(sink: &EventSink) -> bool {
     })
 }
 
-fn within_reach<'a>(field: &str, sink: &'a EventSink, place: &Identity) -> Result<&'a Identity, Halt> {
+fn within_reach<'a>(field: &str, sink: &'a EventSink, place: &Identity) -> Result<&'a Identity, ReconcileError> {
     let identity = sink.status.as_ref().and_then(|status| status.common.identity.as_ref());
     let identity = identity.ok_or_else(|| not_ready(field, sink, "is not ready"))?;
     if (&identity.account_id, &identity.region) == (&place.account_id, &place.region) {
         return Ok(identity);
     }
-    Err(Halt::blocked(
+    Err(ReconcileError::blocked(
         Reason::InvalidSpec,
         format!(
             "{field}: EventSink {} is in account {} and region {}, and what refers to it in {} and {}. AWS delivers within one account and region only; use a sink there",
@@ -134,7 +134,7 @@ fn within_reach<'a>(field: &str, sink: &'a EventSink, place: &Identity) -> Resul
 }
 
 /// Whether the sink's policy lets `source` send, for long enough that AWS honours it.
-fn permitted(field: &str, sink: &EventSink, source: &str, view: &View) -> Result<(), Halt> {
+fn permitted(field: &str, sink: &EventSink, source: &str, view: &View) -> Result<(), ReconcileError> {
     let status = sink.status.as_ref().ok_or_else(|| not_ready(field, sink, "is not ready"))?;
     if sink.spec.permissions == Permissions::External {
         return if status.common.is_ready() { Ok(()) } else { Err(not_ready(field, sink, "is not ready")) };
@@ -145,8 +145,8 @@ fn permitted(field: &str, sink: &EventSink, source: &str, view: &View) -> Result
         .find(|grant| grants::covers(&grant.source, source))
         .ok_or_else(|| not_ready(field, sink, "does not let this rule send yet"))?;
     if grant.usable_after.0 > view.now {
-        return Err(Halt::new(
-            Class::Until(grant.usable_after.0),
+        return Err(ReconcileError::new(
+            RetryClass::Until(grant.usable_after.0),
             Reason::PermissionSettling,
             format!("{field}: EventSink {} has the permission, and AWS may take until {} to honour it", key_of(sink), grant.usable_after.0),
         ));

@@ -12,7 +12,7 @@ use crate::{
         sqs::{self, DesiredQueue, DesiredSqs},
         triggers,
     },
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     managed::Managed,
     names,
     object::key_of,
@@ -22,23 +22,23 @@ use crate::{
 
 /// What an `EventSink` refers to.
 pub trait ResolveSink {
-    fn account(&self, view: &View) -> Result<AwsAccount, Halt>;
+    fn account(&self, view: &View) -> Result<AwsAccount, ReconcileError>;
     /// Whether status knows of a resource that the sink made, in the spec now or not.
     fn knows(&self, check: impl Fn(&ResourceStatus) -> bool) -> bool;
     fn had_dead_letter(&self, queue_arn: &str) -> bool;
     /// A new sink that no rule names yet waits a moment, for rules that are applied together with it.
-    fn wait_for_first_rule(&self, view: &View) -> Result<(), Halt>;
+    fn wait_for_first_rule(&self, view: &View) -> Result<(), ReconcileError>;
     fn grants(&self, view: &View, place: &Identity, owner: &str) -> Grants;
-    fn sqs(&self, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> Result<DesiredSqs, Halt>;
+    fn sqs(&self, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> Result<DesiredSqs, ReconcileError>;
     /// The failure destination waits for its queue; the permission does not wait for it.
-    fn on_failure(&self, view: &View, place: &Identity) -> Result<Option<String>, Halt>;
+    fn on_failure(&self, view: &View, place: &Identity) -> Result<Option<String>, ReconcileError>;
     fn logs(&self, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> DesiredLogs;
     /// Field and ARN of what exists already, from the spec or as an object told it.
-    fn existing<'a>(&'a self, view: &'a View) -> Result<Option<(String, &'a str)>, Halt>;
+    fn existing<'a>(&'a self, view: &'a View) -> Result<Option<(String, &'a str)>, ReconcileError>;
 }
 
 impl ResolveSink for EventSink {
-    fn account(&self, view: &View) -> Result<AwsAccount, Halt> {
+    fn account(&self, view: &View) -> Result<AwsAccount, ReconcileError> {
         view.account_for(self.metadata.namespace.as_deref().unwrap_or_default(), self.spec.account_ref.as_ref())
     }
 
@@ -51,12 +51,12 @@ impl ResolveSink for EventSink {
         self.knows(|resource| resource.arn == arn)
     }
 
-    fn wait_for_first_rule(&self, view: &View) -> Result<(), Halt> {
+    fn wait_for_first_rule(&self, view: &View) -> Result<(), ReconcileError> {
         let created = self.metadata.creation_timestamp.as_ref().map(|t| t.0);
         let wait = SignedDuration::try_from(view.settings.first_rule).unwrap_or_default();
         match created.and_then(|created| created.checked_add(wait).ok()) {
-            Some(until) if until > view.now && self.current().is_none_or(|s| s.common.applied.is_none()) => Err(Halt::new(
-                Class::Until(until),
+            Some(until) if until > view.now && self.current().is_none_or(|s| s.common.applied.is_none()) => Err(ReconcileError::new(
+                RetryClass::Until(until),
                 Reason::Applying,
                 "waiting a moment for the first rule, so that the queue is created together with its policy",
             )),
@@ -78,7 +78,7 @@ impl ResolveSink for EventSink {
         }
     }
 
-    fn sqs(&self, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> Result<DesiredSqs, Halt> {
+    fn sqs(&self, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> Result<DesiredSqs, ReconcileError> {
         let spec = self.spec.sqs.as_ref();
         let grants = self.grants(view, place, owner);
         let managed = self.managed_queue();
@@ -113,7 +113,7 @@ impl ResolveSink for EventSink {
         })
     }
 
-    fn on_failure(&self, view: &View, place: &Identity) -> Result<Option<String>, Halt> {
+    fn on_failure(&self, view: &View, place: &Identity) -> Result<Option<String>, ReconcileError> {
         let Some(on_failure) = self.spec.lambda.as_ref().and_then(|lambda| lambda.on_failure.as_ref()) else { return Ok(None) };
         let field = "spec.lambda.onFailure.sinkRef";
         let sink = view.sink_for(self.metadata.namespace.as_deref().unwrap_or_default(), field, &on_failure.sink_ref)?;
@@ -121,7 +121,7 @@ impl ResolveSink for EventSink {
         if reach::exists(&sink) {
             return Ok(Some(arn));
         }
-        Err(Halt::blocked(Reason::SinkNotReady, format!("{field}: EventSink {} is not ready; see its conditions", key_of(&sink))))
+        Err(ReconcileError::blocked(Reason::SinkNotReady, format!("{field}: EventSink {} is not ready; see its conditions", key_of(&sink))))
     }
 
     fn logs(&self, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> DesiredLogs {
@@ -139,7 +139,7 @@ impl ResolveSink for EventSink {
         }
     }
 
-    fn existing<'a>(&'a self, view: &'a View) -> Result<Option<(String, &'a str)>, Halt> {
+    fn existing<'a>(&'a self, view: &'a View) -> Result<Option<(String, &'a str)>, ReconcileError> {
         if let Some(task) = &self.spec.ecs_task {
             return Ok(Some(("spec.ecsTask.clusterArn".into(), &task.cluster_arn)));
         }
@@ -148,22 +148,22 @@ impl ResolveSink for EventSink {
             return Ok(Some((format!("{}.arn", existing.field), arn)));
         }
         let field = format!("{}.arnFrom", existing.field);
-        match view.told_arn.as_deref() {
+        match view.resolved_arn.as_deref() {
             Some(arn) => Ok(Some((field, arn))),
-            None => Err(Halt::transient(format!("{field}: not read yet"))),
+            None => Err(ReconcileError::transient(format!("{field}: not read yet"))),
         }
     }
 }
 
 /// A function that works a queue off is of the queue's account and region.
-pub(crate) fn in_place(field: &str, arn: &str, place: &Identity) -> Result<(), Halt> {
+pub(crate) fn in_place(field: &str, arn: &str, place: &Identity) -> Result<(), ReconcileError> {
     let fits = names::Arn::parse(arn).is_some_and(|a| {
         (a.partition, a.region, a.account_id) == (place.partition.as_str(), place.region.as_str(), place.account_id.as_str())
     });
     if fits {
         return Ok(());
     }
-    Err(Halt::invalid(
+    Err(ReconcileError::invalid(
         Reason::InvalidSpec,
         format!(
             "{field}: {arn} is not in partition {}, region {} and account {}, which accountRef and region say. Correct one or the other",

@@ -18,7 +18,7 @@ use crate::{
 const LONGEST: usize = 64;
 const HASH: usize = 8;
 const FIELD: &str = "spec.apiDestination.managed.connection";
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(200);
+const RECHECK_AFTER: SignedDuration = SignedDuration::from_millis(200);
 
 /// What an `EventSink` with a managed API destination refers to.
 pub trait ResolveApi {
@@ -87,7 +87,7 @@ impl ResolveApi for EventSink {
             secrets: SecretRefs { namespace: self.metadata.namespace.clone().unwrap_or_default(), slots: refs.0 },
             owner: owner.to_owned(),
             by,
-            look_again: manage.then(|| view.now.checked_add(LOOK_AGAIN).unwrap_or(view.now)),
+            requeue_after: manage.then(|| view.now.checked_add(RECHECK_AFTER).unwrap_or(view.now)),
         }
     }
 }

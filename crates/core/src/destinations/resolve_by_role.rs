@@ -15,7 +15,7 @@ use crate::{
         state_machine::DesiredStateMachine,
         type_of,
     },
-    error::{Halt, Reason},
+    error::{Reason, ReconcileError},
     managed::Managed,
     names,
     object::key_of,
@@ -31,10 +31,17 @@ const ROLE_NAME: usize = 64;
 pub trait ResolveByRole {
     fn namespace(&self) -> &str;
     /// Where a topic, a state machine, or a target that exists lives; `None` for the other types.
-    fn place_by_role(&self, view: &View, account: &AwsAccount) -> Result<Option<Identity>, Halt>;
+    fn place_by_role(&self, view: &View, account: &AwsAccount) -> Result<Option<Identity>, ReconcileError>;
     /// What is wanted of a topic, a state machine, or a target that exists; `None` for the other types.
-    fn desired_by_role(&self, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> Result<Option<Desired>, Halt>;
-    fn by_role(&self, type_: Type, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> Result<DesiredByRole, Halt>;
+    fn desired_by_role(&self, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> Result<Option<Desired>, ReconcileError>;
+    fn by_role(
+        &self,
+        type_: Type,
+        view: &View,
+        account: &AwsAccount,
+        place: &Identity,
+        owner: &str,
+    ) -> Result<DesiredByRole, ReconcileError>;
     /// Roles are of the account and not of a Region, so the Region is part of what the name is hashed from.
     fn role(
         &self,
@@ -53,12 +60,12 @@ pub trait ResolveByRole {
         account: &AwsAccount,
         place: &Identity,
         owner: &str,
-    ) -> Result<(MachineSettings, Option<DesiredRole>), Halt>;
+    ) -> Result<(MachineSettings, Option<DesiredRole>), ReconcileError>;
     /// What a workflow may be given rights on: what this namespace has here, and what the account's grants let it name.
-    fn may_reach(&self, field: &str, arn: &str, view: &View, account: &AwsAccount) -> Result<(), Halt>;
-    fn value(&self, substitution: &Substitution, field: &str, view: &View) -> Result<String, Halt>;
-    fn bus_of(&self, reference: &BusRef, field: &str, view: &View) -> Result<String, Halt>;
-    fn log_group(&self, reference: &SinkRef, view: &View) -> Result<String, Halt>;
+    fn may_reach(&self, field: &str, arn: &str, view: &View, account: &AwsAccount) -> Result<(), ReconcileError>;
+    fn value(&self, substitution: &Substitution, field: &str, view: &View) -> Result<String, ReconcileError>;
+    fn bus_of(&self, reference: &BusRef, field: &str, view: &View) -> Result<String, ReconcileError>;
+    fn log_group(&self, reference: &SinkRef, view: &View) -> Result<String, ReconcileError>;
 }
 
 impl ResolveByRole for EventSink {
@@ -66,7 +73,7 @@ impl ResolveByRole for EventSink {
         self.metadata.namespace.as_deref().unwrap_or_default()
     }
 
-    fn place_by_role(&self, view: &View, account: &AwsAccount) -> Result<Option<Identity>, Halt> {
+    fn place_by_role(&self, view: &View, account: &AwsAccount) -> Result<Option<Identity>, ReconcileError> {
         let (type_, region) = (type_of(self)?, self.spec.region.as_ref());
         if let Some((field, arn)) = self.existing(view)? {
             view.permit_arn(account, self.namespace(), &field, arn)?;
@@ -99,7 +106,7 @@ impl ResolveByRole for EventSink {
         })
     }
 
-    fn desired_by_role(&self, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> Result<Option<Desired>, Halt> {
+    fn desired_by_role(&self, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> Result<Option<Desired>, ReconcileError> {
         let type_ = type_of(self)?;
         if matches!(type_, Type::Sqs | Type::Postgres | Type::Lambda | Type::LogGroup) {
             return Ok(None);
@@ -135,7 +142,14 @@ impl ResolveByRole for EventSink {
         }))
     }
 
-    fn by_role(&self, type_: Type, view: &View, account: &AwsAccount, place: &Identity, owner: &str) -> Result<DesiredByRole, Halt> {
+    fn by_role(
+        &self,
+        type_: Type,
+        view: &View,
+        account: &AwsAccount,
+        place: &Identity,
+        owner: &str,
+    ) -> Result<DesiredByRole, ReconcileError> {
         if let Some(task) = &self.spec.ecs_task {
             view.permit_arn(account, self.namespace(), "spec.ecsTask.taskDefinitionArn", &task.task_definition_arn)?;
             in_place("spec.ecsTask.taskDefinitionArn", &task.task_definition_arn, place)?;
@@ -188,7 +202,7 @@ impl ResolveByRole for EventSink {
         account: &AwsAccount,
         place: &Identity,
         owner: &str,
-    ) -> Result<(MachineSettings, Option<DesiredRole>), Halt> {
+    ) -> Result<(MachineSettings, Option<DesiredRole>), ReconcileError> {
         let mut values = BTreeMap::new();
         for (name, substitution) in &machine.substitutions {
             let field = format!("spec.stateMachine.managed.substitutions[{name}]");
@@ -197,7 +211,7 @@ impl ResolveByRole for EventSink {
         let field = "spec.stateMachine.managed";
         let (definition, missing) = asl::substitute(&machine.definition, &values);
         if !missing.is_empty() {
-            return Err(Halt::invalid(
+            return Err(ReconcileError::invalid(
                 Reason::InvalidSpec,
                 format!(
                     "{field}.definition speaks of ${{{}}}, which {field}.substitutions does not give. Add it there",
@@ -213,7 +227,7 @@ impl ResolveByRole for EventSink {
             let home = asl::Home { partition: &place.partition, region: &place.region, account_id: &place.account_id };
             let needs = asl::needs(&definition, home);
             if let Some(unknown) = needs.unknown.first() {
-                return Err(Halt::invalid(
+                return Err(ReconcileError::invalid(
                     Reason::InvalidSpec,
                     format!("{field}.definition: {unknown}. Name a role that has the rights in {field}.roleArn"),
                 ));
@@ -237,7 +251,7 @@ impl ResolveByRole for EventSink {
         Ok((settings, role))
     }
 
-    fn may_reach(&self, field: &str, arn: &str, view: &View, account: &AwsAccount) -> Result<(), Halt> {
+    fn may_reach(&self, field: &str, arn: &str, view: &View, account: &AwsAccount) -> Result<(), ReconcileError> {
         let mut ours = false;
         let namespace = self.metadata.namespace.as_ref();
         view.each_bus(|bus| {
@@ -251,7 +265,7 @@ impl ResolveByRole for EventSink {
         if ours { Ok(()) } else { view.permit_arn(account, self.namespace(), field, arn) }
     }
 
-    fn value(&self, substitution: &Substitution, field: &str, view: &View) -> Result<String, Halt> {
+    fn value(&self, substitution: &Substitution, field: &str, view: &View) -> Result<String, ReconcileError> {
         if let Some(reference) = &substitution.bus_ref {
             return self.bus_of(reference, &format!("{field}.busRef"), view);
         }
@@ -261,19 +275,19 @@ impl ResolveByRole for EventSink {
         ready_arn(&field, &sink, sink.current().and_then(|status| status.common.identity.as_ref()))
     }
 
-    fn bus_of(&self, reference: &BusRef, field: &str, view: &View) -> Result<String, Halt> {
+    fn bus_of(&self, reference: &BusRef, field: &str, view: &View) -> Result<String, ReconcileError> {
         let bus = view.bus_for(self.namespace(), field, reference)?;
         let identity = bus.current().and_then(|status| status.common.identity.as_ref());
         identity.map(|identity| identity.arn.clone()).ok_or_else(|| {
-            Halt::blocked(Reason::BusNotReady, format!("{field}: EventBus {} is not ready; see its conditions", key_of(&bus)))
+            ReconcileError::blocked(Reason::BusNotReady, format!("{field}: EventBus {} is not ready; see its conditions", key_of(&bus)))
         })
     }
 
-    fn log_group(&self, reference: &SinkRef, view: &View) -> Result<String, Halt> {
+    fn log_group(&self, reference: &SinkRef, view: &View) -> Result<String, ReconcileError> {
         let field = "spec.stateMachine.managed.logging.sinkRef";
         let sink = view.sink_for(self.namespace(), field, reference)?;
         if type_of(&sink)? != Type::LogGroup {
-            return Err(Halt::blocked(Reason::InvalidSpec, format!("{field}: EventSink {} is no log group", key_of(&sink))));
+            return Err(ReconcileError::blocked(Reason::InvalidSpec, format!("{field}: EventSink {} is no log group", key_of(&sink))));
         }
         let there = sink.current().filter(|_| crate::destinations::reach::exists(&sink));
         ready_arn(field, &sink, there.and_then(|status| status.common.identity.as_ref()))
@@ -281,7 +295,8 @@ impl ResolveByRole for EventSink {
 }
 
 /// The ARN, or that the sink has none that could be used yet.
-fn ready_arn(field: &str, sink: &EventSink, identity: Option<&Identity>) -> Result<String, Halt> {
-    let why = || Halt::blocked(Reason::SinkNotReady, format!("{field}: EventSink {} is not ready; see its conditions", key_of(sink)));
+fn ready_arn(field: &str, sink: &EventSink, identity: Option<&Identity>) -> Result<String, ReconcileError> {
+    let why =
+        || ReconcileError::blocked(Reason::SinkNotReady, format!("{field}: EventSink {} is not ready; see its conditions", key_of(sink)));
     identity.map(|identity| identity.arn.clone()).ok_or_else(why)
 }

@@ -13,7 +13,7 @@ use tributary_api::Tags;
 
 use crate::{
     destinations::grants::{self, Grants},
-    error::Halt,
+    error::ReconcileError,
     ownership,
     plan::PlanContext,
     policy_document::{canonical, single_source, statements_of},
@@ -91,7 +91,7 @@ pub fn for_rules(
     have: Option<&ObservedRole>,
     live: &BTreeSet<String>,
     context: &PlanContext<'_>,
-) -> Result<Vec<Step>, Halt> {
+) -> Result<Vec<Step>, ReconcileError> {
     let sources = sources_in_trust(grants, have, live);
     if sources.is_empty() {
         return have.map_or(Ok(vec![]), |have| remove(have, context));
@@ -99,7 +99,12 @@ pub fn for_rules(
     plan(want, &events_trust(&want.account_id, &sources), have, context)
 }
 
-pub fn plan(want: &DesiredRole, trust: &Value, have: Option<&ObservedRole>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+pub fn plan(
+    want: &DesiredRole,
+    trust: &Value,
+    have: Option<&ObservedRole>,
+    context: &PlanContext<'_>,
+) -> Result<Vec<Step>, ReconcileError> {
     let name = || want.name.clone();
     // AWS takes no policy without a statement.
     let policy = (!want.rights.is_empty()).then(|| document(&want.rights));
@@ -143,12 +148,12 @@ pub fn plan(want: &DesiredRole, trust: &Value, have: Option<&ObservedRole>, cont
     Ok(steps)
 }
 
-fn check(have: &ObservedRole, context: &PlanContext<'_>) -> Result<(), Halt> {
+fn check(have: &ObservedRole, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
     ownership::check(&format!("role {}", have.name), &have.tags, context)
 }
 
 /// A role holds nothing and can be made again: it goes whatever the deletion policy says.
-pub fn remove(have: &ObservedRole, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+pub fn remove(have: &ObservedRole, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     check(have, context)?;
     let policy = (have.policy != Some(None)).then(|| IamStep::DeleteRolePolicy { name: have.name.clone() }.into());
     Ok(policy.into_iter().chain([IamStep::DeleteRole { name: have.name.clone() }.into()]).collect())

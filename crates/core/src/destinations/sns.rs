@@ -12,7 +12,7 @@ use tributary_api::{ManagedTopic, Tags};
 
 use crate::{
     destinations::by_role::{self, DesiredByRole, ObservedByRole},
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     ownership,
     plan::PlanContext,
     policy_document::{canonical, full, our_statement, sid_of, statements_of},
@@ -75,7 +75,7 @@ pub fn sources_in_policy(want: &DesiredSns, have: Option<&ObservedSns>) -> BTree
 }
 
 /// What puts our statement in order, where there is a topic.
-pub fn policy_step(want: &DesiredSns, have: Option<&ObservedTopic>) -> Result<Option<Step>, Halt> {
+pub fn policy_step(want: &DesiredSns, have: Option<&ObservedTopic>) -> Result<Option<Step>, ReconcileError> {
     let (sid, arn) = (&want.by.grants.sid, &want.by.grants.arn);
     let present = have.map(statements).unwrap_or_default();
     let ours = our_statement(&present, sid);
@@ -96,13 +96,13 @@ pub fn policy_step(want: &DesiredSns, have: Option<&ObservedTopic>) -> Result<Op
 }
 
 /// The steps by which EventBridge gets in.
-pub fn permission_steps(want: &DesiredSns, have: &ObservedSns, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+pub fn permission_steps(want: &DesiredSns, have: &ObservedSns, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let mut steps = by_role::plan(Some(&want.by), Some(&have.by), context)?;
     steps.extend(policy_step(want, have.topic.as_ref())?);
     Ok(steps)
 }
 
-pub fn plan(desired: Option<&DesiredSns>, observed: Option<&ObservedSns>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+pub fn plan(desired: Option<&DesiredSns>, observed: Option<&ObservedSns>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let nothing = ObservedSns::default();
     let have = observed.unwrap_or(&nothing);
     let Some(want) = desired else { return remove(have, context) };
@@ -111,8 +111,8 @@ pub fn plan(desired: Option<&DesiredSns>, observed: Option<&ObservedSns>, contex
         (Some(topic), present) => steps.extend(topic_steps(&want.by.grants.arn, topic, present.as_ref(), context)?),
         (None, Some(_)) => {}
         (None, None) => {
-            return Err(Halt::new(
-                Class::Refused,
+            return Err(ReconcileError::new(
+                RetryClass::Refused,
                 Reason::TargetNotFound,
                 format!(
                     "spec.sns.existing: AWS has no topic {}. Create it, correct the ARN, or let the operator make one with spec.sns.managed",
@@ -125,7 +125,12 @@ pub fn plan(desired: Option<&DesiredSns>, observed: Option<&ObservedSns>, contex
     Ok(steps)
 }
 
-fn topic_steps(arn: &str, want: &DesiredTopic, have: Option<&ObservedTopic>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+fn topic_steps(
+    arn: &str,
+    want: &DesiredTopic,
+    have: Option<&ObservedTopic>,
+    context: &PlanContext<'_>,
+) -> Result<Vec<Step>, ReconcileError> {
     let Some(have) = have else {
         let (name, attributes, tags) = (want.name.clone(), want.attributes.clone(), want.tags.clone());
         return Ok(vec![SnsStep::CreateTopic { name, attributes, tags }.into()]);
@@ -149,7 +154,7 @@ fn topic_steps(arn: &str, want: &DesiredTopic, have: Option<&ObservedTopic>, con
 }
 
 /// Deletion: the topic if it is ours to delete, else our statement; and our role.
-fn remove(have: &ObservedSns, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+fn remove(have: &ObservedSns, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let (arn, sid) = (context.identity.arn.clone(), ownership::sid(context.owner));
     let mut steps: Vec<Step> = Vec::new();
     if let Some(topic) = &have.topic {

@@ -12,7 +12,7 @@ use crate::{
         grants::{self, Grants},
         triggers::{self, DesiredTrigger, ObservedTrigger},
     },
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     ownership,
     plan::PlanContext,
     policy_document::{canonical, our_statement, single_source, statements_of},
@@ -161,7 +161,7 @@ fn holds(have: &QueueAttributes, name: &str, want: &str) -> bool {
     parse(have).is_some() && parse(have) == parse(want)
 }
 
-pub fn plan(desired: Option<&DesiredSqs>, observed: Option<&ObservedSqs>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+pub fn plan(desired: Option<&DesiredSqs>, observed: Option<&ObservedSqs>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let nothing = ObservedSqs::default();
     let have = observed.unwrap_or(&nothing);
     let Some(want) = desired else {
@@ -178,8 +178,8 @@ pub fn plan(desired: Option<&DesiredSqs>, observed: Option<&ObservedSqs>, contex
         let policy = (!sources.is_empty()).then(|| json!({"Version": "2012-10-17", "Statement": [statement]}).to_string());
         steps.extend(queue_steps(queue, have.queue.as_ref(), policy, context)?);
     } else if have.queue.is_none() {
-        return Err(Halt::new(
-            Class::Refused,
+        return Err(ReconcileError::new(
+            RetryClass::Refused,
             Reason::TargetNotFound,
             format!(
                 "spec.sqs.existing: AWS has no queue {}. Create it, correct the ARN, or let the operator make one with spec.sqs.managed",
@@ -194,7 +194,7 @@ pub fn plan(desired: Option<&DesiredSqs>, observed: Option<&ObservedSqs>, contex
 }
 
 /// What puts our statement in order, where the queue is there already.
-pub fn policy_step(want: &DesiredSqs, observed: Option<&ObservedSqs>) -> Result<Option<Step>, Halt> {
+pub fn policy_step(want: &DesiredSqs, observed: Option<&ObservedSqs>) -> Result<Option<Step>, ReconcileError> {
     let Some(queue) = observed.and_then(|o| o.queue.as_ref()) else { return Ok(None) };
     let (sid, all, sources) = (&want.grants.sid, statements(queue), sources_in_policy(want, observed));
     let present = our_statement(&all, sid);
@@ -221,7 +221,7 @@ fn queue_steps(
     have: Option<&ObservedQueue>,
     policy: Option<String>,
     context: &PlanContext<'_>,
-) -> Result<Vec<Step>, Halt> {
+) -> Result<Vec<Step>, ReconcileError> {
     let name = &want.name;
     let Some(have) = have else {
         let mut attributes = want.attributes.clone();
@@ -250,7 +250,7 @@ fn queue_steps(
     }
     let attributes: QueueAttributes = wanted.into_iter().filter(|(key, value)| !holds(&have.attributes, key, value)).collect();
     if attributes.keys().any(|key| key == "FifoQueue") {
-        return Err(Halt::invalid(
+        return Err(ReconcileError::invalid(
             Reason::InvalidSpec,
             format!("spec.sqs.managed.fifo: queue {name} exists with another type, which AWS cannot change. Choose another name"),
         ));
@@ -262,7 +262,7 @@ fn queue_steps(
 }
 
 /// Deletion: the queues that are ours, or just our statement. What bears another owner's tag is left alone.
-fn remove(have: &ObservedSqs, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+fn remove(have: &ObservedSqs, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let mut steps = Vec::new();
     let sid = ownership::sid(context.owner);
     // A trigger can be made again, so it goes whatever becomes of the queue.
@@ -284,7 +284,7 @@ fn remove(have: &ObservedSqs, context: &PlanContext<'_>) -> Result<Vec<Step>, Ha
     Ok(steps)
 }
 
-fn check_owner(queue: &ObservedQueue, context: &PlanContext<'_>) -> Result<(), Halt> {
+fn check_owner(queue: &ObservedQueue, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
     queue.tags.as_ref().map_or(Ok(()), |tags| ownership::check(&format!("queue {}", queue.name), tags, context))
 }
 

@@ -9,7 +9,7 @@ use crate::{
         by_role::{self, DesiredByRole, ObservedByRole},
         role::{self, DesiredRole, ObservedRole},
     },
-    error::{Halt, Reason},
+    error::{Reason, ReconcileError},
     ownership,
     plan::PlanContext,
     steps::{MachineSettings, StatesStep, Step},
@@ -45,7 +45,7 @@ pub fn plan(
     desired: Option<&DesiredStateMachine>,
     observed: Option<&ObservedStateMachine>,
     context: &PlanContext<'_>,
-) -> Result<Vec<Step>, Halt> {
+) -> Result<Vec<Step>, ReconcileError> {
     let nothing = ObservedStateMachine::default();
     let have = observed.unwrap_or(&nothing);
     let Some(want) = desired else { return remove(have, context) };
@@ -63,7 +63,11 @@ pub fn plan(
     Ok(steps)
 }
 
-fn machine_steps(want: &DesiredStateMachine, have: Option<&ObservedMachine>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+fn machine_steps(
+    want: &DesiredStateMachine,
+    have: Option<&ObservedMachine>,
+    context: &PlanContext<'_>,
+) -> Result<Vec<Step>, ReconcileError> {
     let arn = || want.by.grants.arn.clone();
     let Some(have) = have else {
         let (name, settings, tags) = (want.name.clone(), want.settings.clone(), want.tags.clone());
@@ -81,7 +85,7 @@ fn machine_steps(want: &DesiredStateMachine, have: Option<&ObservedMachine>, con
         }
     }
     if want.express != have.express {
-        return Err(Halt::invalid(
+        return Err(ReconcileError::invalid(
             Reason::InvalidSpec,
             format!(
                 "spec.stateMachine.managed.type: state machine {} exists with another type, which AWS cannot change. Choose another name",
@@ -96,7 +100,7 @@ fn machine_steps(want: &DesiredStateMachine, have: Option<&ObservedMachine>, con
 }
 
 /// Deletion: the state machine if it is ours to delete, then the roles. One that is retained keeps the role that it works as.
-fn remove(have: &ObservedStateMachine, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+fn remove(have: &ObservedStateMachine, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let mut steps = by_role::plan(None, Some(&have.by), context)?;
     if context.retain {
         return Ok(steps);

@@ -9,7 +9,7 @@ use tributary_api::{Tags, Trigger};
 
 use crate::{
     destinations::lambda::function_of,
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     ownership,
     plan::PlanContext,
     steps::{FunctionRef, LambdaStep, MappingSettings, Step},
@@ -55,7 +55,12 @@ pub fn desired(trigger: &Trigger, tags: &Tags) -> DesiredTrigger {
     }
 }
 
-pub fn plan(queue_arn: &str, want: &[DesiredTrigger], have: &[ObservedTrigger], context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+pub fn plan(
+    queue_arn: &str,
+    want: &[DesiredTrigger],
+    have: &[ObservedTrigger],
+    context: &PlanContext<'_>,
+) -> Result<Vec<Step>, ReconcileError> {
     let mut steps = Vec::new();
     for trigger in want {
         let function = trigger.function.clone();
@@ -89,14 +94,14 @@ pub fn plan(queue_arn: &str, want: &[DesiredTrigger], have: &[ObservedTrigger], 
 }
 
 /// What is still on its way: AWS makes and changes mappings behind its own answer.
-pub fn waiting(want: &[DesiredTrigger], have: &[ObservedTrigger]) -> Option<Halt> {
+pub fn waiting(want: &[DesiredTrigger], have: &[ObservedTrigger]) -> Option<ReconcileError> {
     want.iter().find_map(|trigger| {
         let present = have.iter().find(|present| present.function == trigger.function);
         let state = present.map_or("Creating", |present| present.state.as_str());
         let as_wanted = present.is_some_and(|present| present.settings == trigger.settings);
         (state != "Enabled" || !as_wanted).then(|| {
-            Halt::new(
-                Class::Polled,
+            ReconcileError::new(
+                RetryClass::Polled,
                 Reason::Applying,
                 format!(
                     "spec.sqs.triggers: AWS says {state} of the event source mapping to function {}; it takes some seconds",

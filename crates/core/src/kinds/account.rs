@@ -8,7 +8,7 @@ use tributary_api::{
 };
 
 use crate::{
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     managed::{Managed, Report},
     object::key_of,
     plan::PlanContext,
@@ -31,12 +31,12 @@ pub struct CallerIdentity {
 
 impl CallerIdentity {
     /// No write is made with credentials of another account than the one that was named.
-    pub fn check(&self, account_id: &str) -> Result<(), Halt> {
+    pub fn check(&self, account_id: &str) -> Result<(), ReconcileError> {
         if self.account_id == account_id {
             return Ok(());
         }
-        Err(Halt::new(
-            Class::Refused,
+        Err(ReconcileError::new(
+            RetryClass::Refused,
             Reason::WrongAccount,
             format!(
                 "the credentials are of account {} ({}), but spec.accountId is {account_id}. Nothing is written with them; correct spec.credentials",
@@ -69,11 +69,11 @@ impl Managed for AwsAccount {
         DeletionPolicy::Retain
     }
 
-    fn place(&self, _: &View) -> Result<Identity, Halt> {
+    fn identity(&self, _: &View) -> Result<Identity, ReconcileError> {
         Ok(crate::view::identity(self, None, self.spec.account_id.clone(), |partition, _, id, _| format!("arn:{partition}:iam::{id}:root")))
     }
 
-    fn desired(&self, _: &View, _: &Identity) -> Result<DesiredAccount, Halt> {
+    fn desired(&self, _: &View, _: &Identity) -> Result<DesiredAccount, ReconcileError> {
         Ok(DesiredAccount { account_id: self.spec.account_id.clone() })
     }
 
@@ -110,7 +110,7 @@ impl Managed for AwsAccount {
         users
     }
 
-    fn plan(_: Option<&DesiredAccount>, _: Option<&CallerIdentity>, _: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+    fn plan(_: Option<&DesiredAccount>, _: Option<&CallerIdentity>, _: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
         Ok(vec![])
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tributary_api::{AccountRef, BenchlingApp, BenchlingAppStatus, CommonStatus, DeletionPolicy, EventRule, Identity, ManagementPolicy};
 
 use crate::{
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     managed::{Managed, Report},
     object::key_of,
     plan::PlanContext,
@@ -24,7 +24,7 @@ pub struct DesiredApp {
     pub definition: String,
     /// The other app that has these webhooks.
     #[serde(skip)]
-    pub halt: Option<Halt>,
+    pub halt: Option<ReconcileError>,
 }
 
 /// What came of asking Benchling for a token.
@@ -47,7 +47,7 @@ pub trait ResolveApp {
     /// The app that has the webhooks that this one wants.
     fn rival(&self, view: &View) -> Option<String>;
     /// Whether the bus can be put on, as far as Kubernetes knows.
-    fn takes(&self, view: &View) -> Result<Identity, Halt>;
+    fn takes(&self, view: &View) -> Result<Identity, ReconcileError>;
 }
 
 impl ResolveApp for BenchlingApp {
@@ -66,12 +66,12 @@ impl ResolveApp for BenchlingApp {
         rival
     }
 
-    fn takes(&self, view: &View) -> Result<Identity, Halt> {
-        let place = self.place(view)?;
+    fn takes(&self, view: &View) -> Result<Identity, ReconcileError> {
+        let place = self.identity(view)?;
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.takes_events("spec.busRef")?;
         if let Some(other) = self.rival(view) {
-            return Err(Halt::blocked(
+            return Err(ReconcileError::blocked(
                 Reason::AppTaken,
                 format!(
                     "BenchlingApp {other} is older and has the webhooks of {} at {} for one of spec.tenants. Give this one another spec.path, or delete one of them",
@@ -106,17 +106,17 @@ impl Managed for BenchlingApp {
         DeletionPolicy::Retain
     }
 
-    fn place(&self, view: &View) -> Result<Identity, Halt> {
+    fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?;
         // Admission forbids it; an object may be older than the rule.
         bus.is_no_partners("spec.busRef")?;
-        let there = bus.place(view)?;
+        let there = bus.identity(view)?;
         view.account_for(namespace, Some(&AccountRef { name: there.account.clone(), ..Default::default() }))?;
         Ok(there)
     }
 
-    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredApp, Halt> {
+    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredApp, ReconcileError> {
         Ok(DesiredApp { bus: place.arn.clone(), definition: self.spec.app_definition_id.clone(), halt: self.takes(view).err() })
     }
 
@@ -130,14 +130,14 @@ impl Managed for BenchlingApp {
         users
     }
 
-    fn plan(_: Option<&DesiredApp>, _: Option<&SeenCredentials>, _: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+    fn plan(_: Option<&DesiredApp>, _: Option<&SeenCredentials>, _: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
         Ok(vec![])
     }
 
-    fn waiting(desired: &DesiredApp, observed: Option<&SeenCredentials>, _: &Identity) -> Option<Halt> {
+    fn waiting(desired: &DesiredApp, observed: Option<&SeenCredentials>, _: &Identity) -> Option<ReconcileError> {
         let refused = match observed {
-            // Nothing wakes us when a Secret is put right.
-            Some(SeenCredentials::Fail { reason, message }) => Some(Halt::new(Class::Refused, *reason, message.clone())),
+            // Nothing dependents us when a Secret is put right.
+            Some(SeenCredentials::Fail { reason, message }) => Some(ReconcileError::new(RetryClass::Refused, *reason, message.clone())),
             _ => None,
         };
         desired.halt.clone().or(refused)

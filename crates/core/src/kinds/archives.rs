@@ -8,7 +8,7 @@ use serde::Serialize;
 use tributary_api::{ArchiveStatus, DeletionPolicy, EventBus, Identity, ResourceStatus};
 
 use crate::{
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     kinds::BusInAws,
     names::{events_character, short_hash},
     object::key_of,
@@ -103,7 +103,7 @@ pub fn steps(want: &[DesiredArchive], have: &[ObservedArchive], bus_arn: &str) -
 }
 
 /// Takes away the archives that may go, and says what keeps the bus from going after them: `bus` is what is left of it then.
-pub fn removal(have: &[ObservedArchive], bus: &mut BusInAws, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+pub fn removal(have: &[ObservedArchive], bus: &mut BusInAws, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let steps = steps(&[], have, "");
     let going: Vec<_> = have.iter().filter(|archive| !archive.retained).map(|archive| format!("{RULE}{}", archive.aws_name)).collect();
     bus.rules.retain(|rule| !going.contains(rule));
@@ -113,7 +113,7 @@ pub fn removal(have: &[ObservedArchive], bus: &mut BusInAws, context: &PlanConte
         return Ok(steps);
     }
     let names: Vec<_> = archives.iter().filter_map(|rule| rule.strip_prefix(RULE)).collect();
-    Err(Halt::blocked(
+    Err(ReconcileError::blocked(
         Reason::InUse,
         format!(
             "event bus {} still has archives, and AWS deletes no bus before them: {}. Set deletionPolicy: Delete on those of spec.archives, delete others in AWS, or keep bus and archives with deletionPolicy: Retain on this object",
@@ -124,14 +124,14 @@ pub fn removal(have: &[ObservedArchive], bus: &mut BusInAws, context: &PlanConte
 }
 
 /// What AWS says behind its own answer to `CreateArchive` and `UpdateArchive`.
-pub fn waiting(have: &[ObservedArchive]) -> Option<Halt> {
+pub fn waiting(have: &[ObservedArchive]) -> Option<ReconcileError> {
     let failed = have.iter().find(|archive| archive.state.ends_with("_FAILED"))?;
     let why = failed.state_reason.as_deref().unwrap_or("AWS gives no reason");
     let what = format!(
         "archive {} is {}: {why}. Correct it in spec.archives, or delete it in AWS; it is then made anew",
         failed.aws_name, failed.state
     );
-    Some(Halt::new(Class::Refused, Reason::Rejected, what))
+    Some(ReconcileError::new(RetryClass::Refused, Reason::Rejected, what))
 }
 
 /// Rows of status before the first write: all that may come to exist, besides what was there.

@@ -11,7 +11,7 @@ use tributary_api::{
 
 use crate::{
     destinations::reach,
-    error::{Halt, Reason},
+    error::{Reason, ReconcileError},
     kinds::{
         archives::{self, DesiredArchive, ObservedArchive},
         bus_policy::{self, DesiredGrant},
@@ -21,7 +21,7 @@ use crate::{
     names,
     object::key_of,
     ownership,
-    plan::{PlanContext, Tiding},
+    plan::{PlanContext, WarningEvent},
     references::{ReplayReferences, RuleReferences},
     steps::{self, BusSettings, EventsStep, LogSettings, Step},
     view::View,
@@ -40,7 +40,7 @@ pub struct DesiredBus {
     pub grants: Vec<DesiredGrant>,
     /// Why the dead letter of a partner's bus cannot be set yet: the source does not wait for it, for it expires. What AWS holds stays.
     #[serde(skip)]
-    pub dead_letter_waits: Option<Halt>,
+    pub dead_letter_waits: Option<ReconcileError>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,11 +71,11 @@ pub struct BusInAws {
 /// What an `EventBus` refers to, and who may publish to it.
 pub trait ResolveBus {
     /// ARN of the queue that takes what the bus could not encrypt or decrypt.
-    fn dead_letter(&self, namespace: &str, place: &Identity, view: &View) -> Result<Option<String>, Halt>;
+    fn dead_letter(&self, namespace: &str, place: &Identity, view: &View) -> Result<Option<String>, ReconcileError>;
 }
 
 impl ResolveBus for EventBus {
-    fn dead_letter(&self, namespace: &str, place: &Identity, view: &View) -> Result<Option<String>, Halt> {
+    fn dead_letter(&self, namespace: &str, place: &Identity, view: &View) -> Result<Option<String>, ReconcileError> {
         let Some(dead_letter) = &self.spec.dead_letter else { return Ok(None) };
         let field = "spec.deadLetter.sinkRef";
         let sink = view.sink_for(namespace, field, &dead_letter.sink_ref)?;
@@ -117,7 +117,7 @@ impl Managed for EventBus {
             || rows.into_iter().any(|row| row.deletion_policy == DeletionPolicy::Delete)
     }
 
-    fn place(&self, view: &View) -> Result<Identity, Halt> {
+    fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let account = view.account_for(namespace, self.spec.account_ref.as_ref())?;
         let name = self.spec.event_source_name.as_ref().or(self.spec.name.as_ref()).cloned().unwrap_or_else(|| {
@@ -126,7 +126,7 @@ impl Managed for EventBus {
         Ok(crate::view::identity(&account, self.spec.region.as_ref(), name, names::bus_arn))
     }
 
-    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredBus, Halt> {
+    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredBus, ReconcileError> {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let account = view.account_for(namespace, self.spec.account_ref.as_ref())?;
         if self.spec.event_source_name.is_some() {
@@ -183,7 +183,7 @@ impl Managed for EventBus {
         users
     }
 
-    fn plan(desired: Option<&DesiredBus>, observed: Option<&ObservedBus>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+    fn plan(desired: Option<&DesiredBus>, observed: Option<&ObservedBus>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
         let kept = observed.and_then(|observed| observed.archives.as_deref());
         let have = observed.and_then(|observed| observed.bus.as_ref());
         if context.identity.name == names::DEFAULT_BUS {
@@ -241,7 +241,7 @@ impl Managed for EventBus {
                     return Ok(steps);
                 }
                 if !left.rules.is_empty() {
-                    return Err(Halt::blocked(
+                    return Err(ReconcileError::blocked(
                         Reason::InUse,
                         format!(
                             "event bus {} still has rules in AWS that no object here stands for: {}. Delete them, or keep the bus with deletionPolicy: Retain",
@@ -256,7 +256,7 @@ impl Managed for EventBus {
         Ok(steps)
     }
 
-    fn waiting(desired: &DesiredBus, observed: Option<&ObservedBus>, place: &Identity) -> Option<Halt> {
+    fn waiting(desired: &DesiredBus, observed: Option<&ObservedBus>, place: &Identity) -> Option<ReconcileError> {
         let source = observed.and_then(|observed| observed.source.as_ref()).and_then(|source| source.halt(place));
         let kept = observed.and_then(|observed| observed.archives.as_deref());
         source.or_else(|| desired.dead_letter_waits.clone()).or_else(|| archives::waiting(kept?))
@@ -298,8 +298,8 @@ impl Managed for EventBus {
         }
     }
 
-    fn tidings(&self, before: &EventBusStatus, now: &EventBusStatus) -> Vec<Tiding> {
-        partner::tidings(before.event_source.as_ref(), now.event_source.as_ref())
+    fn warning_events(&self, before: &EventBusStatus, now: &EventBusStatus) -> Vec<WarningEvent> {
+        partner::warning_events(before.event_source.as_ref(), now.event_source.as_ref())
     }
 }
 
@@ -313,10 +313,10 @@ fn created(applied: &[Step]) -> bool {
     applied.iter().any(|step| matches!(step, Step::Events(EventsStep::CreateEventBus { .. })))
 }
 
-fn check_owner(have: &BusInAws, context: &PlanContext<'_>) -> Result<(), Halt> {
+fn check_owner(have: &BusInAws, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
     let what = format!("event bus {}", have.name);
     if let Some(service) = &have.managed_by {
-        return Err(Halt::invalid(
+        return Err(ReconcileError::invalid(
             Reason::NotOwned,
             format!(
                 "{what} is kept by {service}: an event source of EventBridge's new kind of bus has taken the partner event source, and gives it back when it is deleted. It is left alone"

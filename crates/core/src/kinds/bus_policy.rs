@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tributary_api::{AwsAccount, EventBus, Identity, matches};
 
 use crate::{
-    error::{Halt, Reason},
+    error::{Reason, ReconcileError},
     object::key_of,
     ownership,
     plan::PlanContext,
@@ -31,14 +31,14 @@ fn prefix(owner: &str) -> String {
 }
 
 /// The grants of spec, if the account lets the namespace make them.
-pub fn desired(bus: &EventBus, view: &View, account: &AwsAccount) -> Result<Vec<DesiredGrant>, Halt> {
+pub fn desired(bus: &EventBus, view: &View, account: &AwsAccount) -> Result<Vec<DesiredGrant>, ReconcileError> {
     let owner = ownership::owner(&view.settings.installation_id, <EventBus as crate::managed::Managed>::KIND, &key_of(bus));
     let namespace = bus.metadata.namespace.as_deref().unwrap_or_default();
     let mut grants = Vec::new();
     for (index, grant) in bus.spec.grants.iter().enumerate() {
         let Some(who) = grant.account_id.as_ref().or(grant.organization_id.as_ref()) else { continue };
         if !account.spec.grants.iter().any(|of| matches(&of.namespaces, namespace) && matches(&of.principals, who)) {
-            return Err(Halt::blocked(
+            return Err(ReconcileError::blocked(
                 Reason::PrincipalNotPermitted,
                 format!(
                     "spec.grants[{index}]: AwsAccount {:?} does not let namespace {namespace:?} let {who} in. Its owner can add it to spec.grants[].principals",

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use tributary_api::{Deliverable, EventRule, EventRuleStatus, RuleState};
 
-use crate::{delivery::Verdict, managed::Report};
+use crate::{delivery::Deliverability, managed::Report};
 
 const TYPE: &str = "Deliverable";
 
@@ -18,13 +18,13 @@ pub fn tell(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, 
             target.dead_letters.clone_from(&look.dead_letters);
         }
         let (deliverable, message) = match &look.verdict {
-            Verdict::Yes => (Deliverable::Yes, None),
-            Verdict::No { reason, message } => {
+            Deliverability::Yes => (Deliverable::Yes, None),
+            Deliverability::No { reason, message } => {
                 refused.get_or_insert(*reason);
                 (Deliverable::No, Some(message.clone()))
             }
-            Verdict::Unknown { message } => (Deliverable::Unknown, Some(message.clone())),
-            Verdict::Later => continue,
+            Deliverability::Unknown { message } => (Deliverable::Unknown, Some(message.clone())),
+            Deliverability::Later => continue,
         };
         target.deliverable = Some(deliverable);
         target.deliverable_message = message;

@@ -8,10 +8,10 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use tributary_api::{EventBus, EventSourceStatus, Identity, SourceState};
 
 use crate::{
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     managed::Managed as _,
     object::key_of,
-    plan::Tiding,
+    plan::WarningEvent,
     steps::{EventsStep, Step},
     view::View,
 };
@@ -49,11 +49,11 @@ impl ObservedSource {
     }
 
     /// What has to be waited for, if anything.
-    pub fn halt(&self, place: &Identity) -> Option<Halt> {
+    pub fn halt(&self, place: &Identity) -> Option<ReconcileError> {
         let name = &self.name;
-        let polled = |reason, message: String| Some(Halt::new(Class::Polled, reason, message));
+        let polled = |reason, message: String| Some(ReconcileError::new(RetryClass::Polled, reason, message));
         match self.state {
-            SourceState::Active if !self.has_bus => Some(Halt::transient(format!(
+            SourceState::Active if !self.has_bus => Some(ReconcileError::transient(format!(
                 "AWS says that event source {name} has a bus, and does not show the bus yet. It is looked at again"
             ))),
             SourceState::Active | SourceState::Pending => None,
@@ -107,7 +107,7 @@ impl ObservedSource {
         });
         let state = match self.state {
             _ if taken => SourceState::Active,
-            // What is gone is remembered as such until there is a source again.
+            // What is gone is state as such until there is a source again.
             SourceState::Missing if self.was_there() => SourceState::Deleted,
             state => state,
         };
@@ -130,13 +130,13 @@ fn due(expires: Timestamp, now: Timestamp) -> Option<u8> {
 }
 
 /// A Warning Event at 7, 3 and 1 days before a source expires.
-pub fn tidings(before: Option<&EventSourceStatus>, now: Option<&EventSourceStatus>) -> Vec<Tiding> {
+pub fn warning_events(before: Option<&EventSourceStatus>, now: Option<&EventSourceStatus>) -> Vec<WarningEvent> {
     let Some((source, days)) = now.and_then(|now| Some((now, now.warned_days?))) else { return vec![] };
     if before.is_some_and(|before| before.warned_days == Some(days) && before.expiration_time == source.expiration_time) {
         return vec![];
     }
     let at = source.expiration_time.as_ref().map(|at| at.0.to_string()).unwrap_or_default();
-    vec![Tiding {
+    vec![WarningEvent {
         reason: "SourceExpiring",
         message: format!(
             "event source {} is Pending and expires at {at}, in less than {days} days; what the partner sends until then is lost. See the conditions for what keeps it from being taken",
@@ -146,20 +146,20 @@ pub fn tidings(before: Option<&EventSourceStatus>, now: Option<&EventSourceStatu
 }
 
 /// One object per source: the oldest has it.
-pub fn only_one(bus: &EventBus, place: &Identity, view: &View) -> Result<(), Halt> {
+pub fn only_one(bus: &EventBus, place: &Identity, view: &View) -> Result<(), ReconcileError> {
     let age = |bus: &EventBus| (bus.metadata.creation_timestamp.as_ref().map(|t| t.0), key_of(bus));
     let mine = age(bus);
     let mut oldest = None;
     view.each_bus(|other| {
         let same = other.metadata.uid != bus.metadata.uid && other.spec.event_source_name == bus.spec.event_source_name;
         // Only what really stands for it in AWS or may come to: an object that may not use the account cannot keep others out.
-        if same && age(other) < mine && other.place(view).is_ok_and(|there| there.arn == place.arn) {
+        if same && age(other) < mine && other.identity(view).is_ok_and(|there| there.arn == place.arn) {
             oldest = oldest.take().into_iter().chain([age(other)]).min();
         }
     });
     match oldest {
         None => Ok(()),
-        Some((_, other)) => Err(Halt::blocked(
+        Some((_, other)) => Err(ReconcileError::blocked(
             Reason::SourceTaken,
             format!(
                 "EventBus {other} already stands for event source {} in this account and region, and a source has one bus. Let rules refer to that one (its allowedNamespaces say who may), and delete this object",

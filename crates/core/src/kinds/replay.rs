@@ -12,7 +12,7 @@ use tributary_api::{
 };
 
 use crate::{
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     kinds::archives,
     managed::{Managed, Report},
     names::{self, events_character, short_hash},
@@ -49,7 +49,7 @@ pub struct ObservedReplay {
 pub trait ResolveReplay {
     fn aws_name(&self, installation: &str) -> String;
     /// ARNs of the rules that the events go to.
-    fn rule_arns(&self, bus: &EventBus, view: &View) -> Result<Vec<String>, Halt>;
+    fn rule_arns(&self, bus: &EventBus, view: &View) -> Result<Vec<String>, ReconcileError>;
     fn percent(&self, observed: &ObservedReplay) -> i32;
 }
 
@@ -62,27 +62,27 @@ impl ResolveReplay for EventReplay {
         format!("{cut}-{}", short_hash(&format!("{owner}/{uid}"), HASH))
     }
 
-    fn rule_arns(&self, bus: &EventBus, view: &View) -> Result<Vec<String>, Halt> {
+    fn rule_arns(&self, bus: &EventBus, view: &View) -> Result<Vec<String>, ReconcileError> {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let arn = |(index, name): (usize, &String)| {
             let field = format!("spec.rules[{index}]");
             let Some(rule) = view.rule(namespace, name) else {
                 let message = format!("{field}: there is no EventRule {namespace}/{name}. Create it, or make this object anew without it");
-                return Err(Halt::blocked(Reason::RuleNotFound, message));
+                return Err(ReconcileError::blocked(Reason::RuleNotFound, message));
             };
             if !rule.means(bus) && rule.bus_key_in(view).as_ref() != Some(&key_of(bus)) {
                 let message = format!(
                     "{field}: EventRule {namespace}/{name} is of another bus than {}. Make this object anew without it",
                     key_of(bus)
                 );
-                return Err(Halt::invalid(Reason::InvalidSpec, message));
+                return Err(ReconcileError::invalid(Reason::InvalidSpec, message));
             }
             let common = rule.status.as_ref().map(|status| &status.common).filter(|common| common.is_ready());
             common.and_then(|common| common.identity.as_ref()).map(|identity| identity.arn.clone()).ok_or_else(|| {
                 let message =
                     format!("{field}: EventRule {namespace}/{name} is not ready; see its conditions. The replay begins when it is");
                 // A rule tells nobody how far it has come, for a thousand of them would wake their sinks for nothing: so it is looked at.
-                Halt::new(Class::Polled, Reason::RuleNotReady, message)
+                ReconcileError::new(RetryClass::Polled, Reason::RuleNotReady, message)
             })
         };
         self.spec.rules.iter().enumerate().map(arn).collect()
@@ -122,21 +122,21 @@ impl Managed for EventReplay {
         DeletionPolicy::Delete
     }
 
-    fn place(&self, view: &View) -> Result<Identity, Halt> {
+    fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         // Once begun it stays where it is, whatever becomes of the bus.
         let status = self.status.as_ref().filter(|status| status.started());
         if let Some(identity) = status.and_then(|status| status.common.identity.as_ref()) {
             return Ok(identity.clone());
         }
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
-        let there = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.place(view)?;
+        let there = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.identity(view)?;
         view.account_for(namespace, Some(&AccountRef { name: there.account.clone(), ..Default::default() }))?;
         let name = self.aws_name(&view.settings.installation_id);
         let arn = names::replay_arn(&there.partition, &there.region, &there.account_id, &name);
         Ok(Identity { name, arn, bus: Some(there.name.clone()), ..there })
     }
 
-    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredReplay, Halt> {
+    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredReplay, ReconcileError> {
         let name = place.name.clone();
         if self.status.as_ref().is_some_and(EventReplayStatus::started) {
             return Ok(DesiredReplay { name, settings: None });
@@ -144,7 +144,7 @@ impl Managed for EventReplay {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?;
         if bus.metadata.namespace.as_deref() != Some(namespace) && self.spec.rules.is_empty() {
-            return Err(Halt::invalid(
+            return Err(ReconcileError::invalid(
                 Reason::InvalidSpec,
                 format!(
                     "spec.rules: EventBus {} is of another namespace, whose rules would all get the events. Make this object anew with the names of your own rules",
@@ -158,7 +158,7 @@ impl Managed for EventReplay {
                 key_of(&bus),
                 self.spec.archive
             );
-            return Err(Halt::blocked(Reason::ArchiveNotFound, message));
+            return Err(ReconcileError::blocked(Reason::ArchiveNotFound, message));
         }
         let archive_arn = archives::of(&bus, &self.spec.archive).ok_or_else(|| {
             let message = format!(
@@ -166,13 +166,13 @@ impl Managed for EventReplay {
                 self.spec.archive,
                 key_of(&bus)
             );
-            Halt::blocked(Reason::ArchiveNotReady, message)
+            ReconcileError::blocked(Reason::ArchiveNotReady, message)
         })?;
         let rules = self.rule_arns(&bus, view)?;
         let (start, end) = (self.spec.start_time.0, self.spec.end_time.0);
         if end > view.now {
             let message = format!("spec.endTime is {end}: the replay begins then, for what is not archived yet would be left out");
-            return Err(Halt::new(Class::Until(end), Reason::ReplayNotDue, message));
+            return Err(ReconcileError::new(RetryClass::Until(end), Reason::ReplayNotDue, message));
         }
         let description = self.spec.description.clone();
         let bus_arn = names::bus_arn(&place.partition, &place.region, &place.account_id, place.bus.as_deref().unwrap_or_default());
@@ -183,7 +183,7 @@ impl Managed for EventReplay {
         vec![]
     }
 
-    fn plan(desired: Option<&DesiredReplay>, observed: Option<&ObservedReplay>, _: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+    fn plan(desired: Option<&DesiredReplay>, observed: Option<&ObservedReplay>, _: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
         Ok(match (desired, observed) {
             // What was begun and is not shown is never begun again: AWS may lag, or has forgotten it after 90 days.
             (Some(DesiredReplay { name, settings: Some(settings) }), None) => {
@@ -198,36 +198,42 @@ impl Managed for EventReplay {
         })
     }
 
-    fn leaving(applied: &[Step]) -> Option<Halt> {
+    fn leaving(applied: &[Step]) -> Option<ReconcileError> {
         applied.iter().find_map(|step| match step {
             Step::Events(EventsStep::CancelReplay { name }) => Some(cancelling(name)),
             _ => None,
         })
     }
 
-    fn waiting(desired: &DesiredReplay, observed: Option<&ObservedReplay>, _: &Identity) -> Option<Halt> {
+    fn waiting(desired: &DesiredReplay, observed: Option<&ObservedReplay>, _: &Identity) -> Option<ReconcileError> {
         let name = &desired.name;
         let Some(replay) = observed else {
             if desired.settings.is_some() {
-                return Some(Halt::new(Class::Polled, Reason::Replaying, format!("replay {name} was begun; see status.percent")));
+                return Some(ReconcileError::new(
+                    RetryClass::Polled,
+                    Reason::Replaying,
+                    format!("replay {name} was begun; see status.percent"),
+                ));
             }
             let message = format!("replay {name} was begun, and AWS does not show it. It is looked at again, and not begun a second time");
-            return Some(Halt::new(Class::Polled, Reason::Replaying, message));
+            return Some(ReconcileError::new(RetryClass::Polled, Reason::Replaying, message));
         };
         let why = replay.state_reason.as_ref().map(|why| format!(": {}", why.trim_end_matches('.'))).unwrap_or_default();
         match replay.state.as_str() {
             "COMPLETED" => None,
-            "FAILED" => Some(Halt::invalid(
+            "FAILED" => Some(ReconcileError::invalid(
                 Reason::ReplayFailed,
                 format!(
                     "replay {name} failed{why}. Some events may have been sent; status.eventLastReplayedTime says up to when. A replay is not begun again: make another EventReplay, with a startTime from there on"
                 ),
             )),
-            "CANCELLED" => Some(Halt::invalid(
+            "CANCELLED" => Some(ReconcileError::invalid(
                 Reason::ReplayCancelled,
                 format!("replay {name} was cancelled in AWS{why}. A replay is not begun again: make another EventReplay"),
             )),
-            state => Some(Halt::new(Class::Polled, Reason::Replaying, format!("replay {name} is {state}; see status.percent"))),
+            state => {
+                Some(ReconcileError::new(RetryClass::Polled, Reason::Replaying, format!("replay {name} is {state}; see status.percent")))
+            }
         }
     }
 
@@ -252,6 +258,10 @@ impl Managed for EventReplay {
     }
 }
 
-fn cancelling(name: &str) -> Halt {
-    Halt::new(Class::Polled, Reason::Deleting, format!("replay {name} is being cancelled; the object goes when AWS says that it is"))
+fn cancelling(name: &str) -> ReconcileError {
+    ReconcileError::new(
+        RetryClass::Polled,
+        Reason::Deleting,
+        format!("replay {name} is being cancelled; the object goes when AWS says that it is"),
+    )
 }

@@ -11,15 +11,15 @@ use tributary_api::{
 
 use crate::{
     benchling,
-    delivery::Verdict,
+    delivery::Deliverability,
     destinations::reach,
-    error::{Halt, Reason},
+    error::{Reason, ReconcileError},
     kinds::rule_status,
     managed::{Managed, Report},
     names,
     object::{key_of, owner_of},
     ownership,
-    plan::{PlanContext, Tiding},
+    plan::{PlanContext, WarningEvent},
     references::{AppReferences, RuleReferences},
     steps::{self, EventsStep, RuleSettings, Step, TargetSettings},
     view::View,
@@ -39,7 +39,7 @@ pub struct DesiredRule {
     pub waiting: BTreeMap<String, String>,
     /// The first of the reasons, for the rule as a whole.
     #[serde(skip)]
-    pub halt: Option<Halt>,
+    pub halt: Option<ReconcileError>,
     /// What is odd about the pattern.
     #[serde(skip)]
     pub warnings: Vec<String>,
@@ -81,20 +81,20 @@ pub struct SeenRule {
 pub struct Looked {
     /// Its name.
     pub target: String,
-    pub verdict: Verdict,
+    pub verdict: Deliverability,
     pub dead_letters: Option<DeadLettersStatus>,
 }
 
 /// What an `EventRule` refers to.
 pub trait ResolveRule {
-    fn bus(&self, view: &View) -> Result<EventBus, Halt>;
+    fn bus(&self, view: &View) -> Result<EventBus, ReconcileError>;
     /// The pattern in EventBridge's words, and what is odd about it.
     fn pattern(&self, bus: &EventBus, source: &str, view: &View) -> (Option<serde_json::Value>, Vec<String>);
-    fn target(&self, index: usize, target: &Target, place: &Identity, view: &View) -> Result<TargetSettings, Halt>;
+    fn target(&self, index: usize, target: &Target, place: &Identity, view: &View) -> Result<TargetSettings, ReconcileError>;
 }
 
 impl ResolveRule for EventRule {
-    fn bus(&self, view: &View) -> Result<EventBus, Halt> {
+    fn bus(&self, view: &View) -> Result<EventBus, ReconcileError> {
         view.bus_for(self.metadata.namespace.as_deref().unwrap_or_default(), "spec.busRef", &self.spec.bus_ref)
     }
 
@@ -119,7 +119,7 @@ impl ResolveRule for EventRule {
         }
     }
 
-    fn target(&self, index: usize, target: &Target, place: &Identity, view: &View) -> Result<TargetSettings, Halt> {
+    fn target(&self, index: usize, target: &Target, place: &Identity, view: &View) -> Result<TargetSettings, ReconcileError> {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let field = format!("spec.targets[{index}].sinkRef");
         let sink = view.sink_for(namespace, &field, &target.sink_ref)?;
@@ -130,7 +130,7 @@ impl ResolveRule for EventRule {
         settings.transformer = target.input_transformer.as_ref().map(|t| (t.input_paths_map.clone(), t.input_template.clone()));
         let changed = settings.input.is_some() || settings.input_path.is_some() || settings.transformer.is_some();
         if changed && !reach::takes_changed_events(&sink, place) {
-            return Err(Halt::blocked(
+            return Err(ReconcileError::blocked(
                 Reason::InvalidSpec,
                 format!(
                     "spec.targets[{index}]: AWS passes events on to a bus of another account or Region as they are. Leave input, inputPath and inputTransformer out, and change the event there"
@@ -171,9 +171,9 @@ impl Managed for EventRule {
         self.spec.deletion_policy.unwrap_or(DeletionPolicy::Delete)
     }
 
-    fn place(&self, view: &View) -> Result<Identity, Halt> {
+    fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         let bus = self.bus(view)?;
-        let there = bus.place(view)?;
+        let there = bus.identity(view)?;
         let (namespace, name) = (self.metadata.namespace.as_deref().unwrap_or_default(), self.metadata.name.as_deref().unwrap_or_default());
         view.account_for(namespace, Some(&tributary_api::AccountRef { name: there.account.clone(), ..Default::default() }))?;
         let name = self.spec.name.clone().unwrap_or_else(|| names::default_name(namespace, name, 64, names::events_character));
@@ -185,11 +185,11 @@ impl Managed for EventRule {
         })
     }
 
-    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredRule, Halt> {
+    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredRule, ReconcileError> {
         let bus = self.bus(view)?;
         let bus_name = place.bus.clone().unwrap_or_else(|| names::DEFAULT_BUS.into());
         if self.spec.schedule.is_some() && bus_name != names::DEFAULT_BUS {
-            return Err(Halt::invalid(
+            return Err(ReconcileError::invalid(
                 Reason::InvalidSpec,
                 format!(
                     "spec.schedule: AWS runs schedules only on the default bus, and spec.busRef is {bus_name}. Refer to an EventBus with name: default"
@@ -198,7 +198,7 @@ impl Managed for EventRule {
         }
         // Once it is there, a bus serves its rules whatever else is the matter with it.
         if !bus.status.as_ref().is_some_and(|status| status.common.is_ready() || !status.common.resources.is_empty()) {
-            return Err(Halt::blocked(
+            return Err(ReconcileError::blocked(
                 Reason::BusNotReady,
                 format!("spec.busRef: EventBus {} is not ready; see its conditions", key_of(&bus)),
             ));
@@ -238,7 +238,7 @@ impl Managed for EventRule {
         vec![]
     }
 
-    fn plan(desired: Option<&DesiredRule>, observed: Option<&SeenRule>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+    fn plan(desired: Option<&DesiredRule>, observed: Option<&SeenRule>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
         let observed = observed.and_then(|seen| seen.rule.as_ref());
         let mut steps: Vec<Step> = Vec::new();
         match (desired, observed) {
@@ -276,7 +276,7 @@ impl Managed for EventRule {
         Ok(steps)
     }
 
-    fn waiting(desired: &DesiredRule, _: Option<&SeenRule>, _: &Identity) -> Option<Halt> {
+    fn waiting(desired: &DesiredRule, _: Option<&SeenRule>, _: &Identity) -> Option<ReconcileError> {
         desired.halt.clone()
     }
 
@@ -288,8 +288,8 @@ impl Managed for EventRule {
         rule_status::report(self, status, report);
     }
 
-    fn tidings(&self, before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<Tiding> {
-        rule_status::tidings(before, now)
+    fn warning_events(&self, before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
+        rule_status::warning_events(before, now)
     }
 }
 
@@ -300,10 +300,10 @@ fn source_problem(bus: &EventBus) -> Option<String> {
     ready.reason.starts_with("Source").then(|| format!("EventBus {}: {}", key_of(bus), ready.message))
 }
 
-fn check_owner(have: &ObservedRule, context: &PlanContext<'_>) -> Result<(), Halt> {
+fn check_owner(have: &ObservedRule, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
     let what = format!("rule {} on bus {}", have.name, have.bus);
     if let Some(service) = &have.managed_by {
-        return Err(Halt::invalid(
+        return Err(ReconcileError::invalid(
             Reason::NotOwned,
             format!("{what} is kept by {service}, and can be changed by nobody else. Choose another name"),
         ));

@@ -2,7 +2,7 @@
 
 use tributary_api::{EventRule, EventRuleStatus, ResourceStatus, TargetStatus};
 
-use crate::{delivery::letters, kinds::deliverable, managed::Report, plan::Tiding};
+use crate::{delivery::letters, kinds::deliverable, managed::Report, plan::WarningEvent};
 
 pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
     if let Some(identity) = &status.common.identity
@@ -44,14 +44,14 @@ pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_
 }
 
 /// Warnings, and dead letters, that were not there before.
-pub fn tidings(before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<Tiding> {
-    let mut tidings = crate::plan::new_warnings(&before.warnings, &now.warnings);
+pub fn warning_events(before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
+    let mut warning_events = crate::plan::new_warnings(&before.warnings, &now.warnings);
     for target in &now.targets {
         let old = before.targets.iter().find(|old| old.name == target.name).and_then(|old| old.dead_letters.as_ref());
         let news = letters::news(&target.name, old, target.dead_letters.as_ref());
-        tidings.extend(news.map(|message| Tiding { reason: "DeadLettered", message }));
+        warning_events.extend(news.map(|message| WarningEvent { reason: "DeadLettered", message }));
     }
-    tidings
+    warning_events
 }
 
 #[cfg(test)]
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
     use crate::kinds::rule_status::report as report_of;
     use crate::{
-        error::{Class, Halt, Reason},
+        error::{Reason, ReconcileError, RetryClass},
         kinds::DesiredRule,
         settings::Settings,
         steps::{RuleSettings, TargetSettings},
@@ -94,7 +94,7 @@ mod tests {
             source_problem: None,
         };
         let settings = Settings::default();
-        let halt = Halt::new(Class::Refused, Reason::TargetRejected, "refused").of(vec!["bad".into()]);
+        let halt = ReconcileError::new(RetryClass::Refused, Reason::TargetRejected, "refused").of(vec!["bad".into()]);
         let now = Timestamp::UNIX_EPOCH;
         let report = Report {
             desired: Some(&desired),

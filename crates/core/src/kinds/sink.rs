@@ -19,7 +19,7 @@ use crate::{
         resolve_by_role::ResolveByRole,
         sqs, type_of,
     },
-    error::{Halt, Reason},
+    error::{Reason, ReconcileError},
     managed::{Managed, Report},
     names,
     object::key_of,
@@ -41,7 +41,7 @@ pub struct DesiredSink {
     pub role_arn: Option<String>,
     /// Why a part of the spec that the rest does not need cannot be had yet.
     #[serde(skip)]
-    pub halt: Option<Halt>,
+    pub halt: Option<ReconcileError>,
 }
 
 pub type ObservedSink = Observed;
@@ -78,7 +78,7 @@ impl Managed for EventSink {
         self.spec.existing().filter(|existing| existing.arn_from.is_some())
     }
 
-    fn place(&self, view: &View) -> Result<Identity, Halt> {
+    fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         let account = self.account(view)?;
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let region = self.spec.region.as_ref();
@@ -94,7 +94,8 @@ impl Managed for EventSink {
             // A log group's ARN comes with `:*` and without.
             let arn = arn.trim_end_matches(":*");
             view.permit_arn(&account, namespace, &field, arn)?;
-            let parsed = names::Arn::parse(arn).ok_or_else(|| Halt::invalid(Reason::InvalidSpec, format!("{field}: {arn} is no ARN")))?;
+            let parsed =
+                names::Arn::parse(arn).ok_or_else(|| ReconcileError::invalid(Reason::InvalidSpec, format!("{field}: {arn} is no ARN")))?;
             let name = parsed.resource.trim_start_matches("function:").trim_start_matches("log-group:").to_owned();
             let place = crate::view::identity(&account, region, name, arn_of);
             in_place(&field, arn, &place)?;
@@ -121,7 +122,7 @@ impl Managed for EventSink {
         Ok(crate::view::identity(&account, region, name, names::queue_arn))
     }
 
-    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredSink, Halt> {
+    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredSink, ReconcileError> {
         let account = self.account(view)?;
         if let Some(role) = &self.spec.role_arn {
             view.permit_role(&account, self.metadata.namespace.as_deref().unwrap_or_default(), "spec.roleArn", role)?;
@@ -185,7 +186,11 @@ impl Managed for EventSink {
         users
     }
 
-    fn plan(desired: Option<&DesiredSink>, observed: Option<&ObservedSink>, context: &PlanContext<'_>) -> Result<Vec<Step>, Halt> {
+    fn plan(
+        desired: Option<&DesiredSink>,
+        observed: Option<&ObservedSink>,
+        context: &PlanContext<'_>,
+    ) -> Result<Vec<Step>, ReconcileError> {
         if desired.is_some_and(|d| d.external) {
             return Ok(vec![]);
         }
@@ -227,15 +232,15 @@ impl Managed for EventSink {
         }
     }
 
-    fn look_again(status: &EventSinkStatus, now: Timestamp, settings: &Settings) -> Option<Duration> {
-        status.grants.iter().filter_map(|grant| grants::look_again(grant, now, settings)).min()
+    fn requeue_after(status: &EventSinkStatus, now: Timestamp, settings: &Settings) -> Option<Duration> {
+        status.grants.iter().filter_map(|grant| grants::requeue_after(grant, now, settings)).min()
     }
 
     fn tags(desired: &DesiredSink) -> Option<&Tags> {
         desired.target.tags()
     }
 
-    fn waiting(desired: &DesiredSink, observed: Option<&ObservedSink>, _: &Identity) -> Option<Halt> {
+    fn waiting(desired: &DesiredSink, observed: Option<&ObservedSink>, _: &Identity) -> Option<ReconcileError> {
         desired.halt.clone().or_else(|| desired.target.waiting(observed).filter(|_| !desired.external))
     }
 

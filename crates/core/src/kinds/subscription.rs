@@ -15,12 +15,12 @@ use tributary_api::{
 
 use crate::{
     benchling,
-    error::{Class, Halt, Reason},
+    error::{Reason, ReconcileError, RetryClass},
     kinds::partner,
     managed::{Managed, Report},
     names,
     object::{controller, key_of, owner_of},
-    plan::{PlanContext, Tiding},
+    plan::{PlanContext, WarningEvent},
     steps::{ChildStep, Step},
     view::View,
 };
@@ -53,7 +53,7 @@ pub struct DesiredSubscription {
     pub children: Vec<Child>,
     /// What the children still wait for.
     #[serde(skip)]
-    pub halt: Option<Halt>,
+    pub halt: Option<ReconcileError>,
 }
 
 /// A child as the API server has it.
@@ -90,7 +90,7 @@ pub trait Compose {
     fn observed(&self, view: &View) -> ObservedSubscription;
     fn observed_child<K: Managed>(&self, object: &K, spec: &impl Serialize) -> ObservedChild;
     /// What keeps the children from being ready, the bus first.
-    fn waits_for(&self, view: &View) -> Option<Halt>;
+    fn waits_for(&self, view: &View) -> Option<ReconcileError>;
     /// What a tenant admin has to do.
     fn in_benchlings_words(&self, reason: Reason) -> Option<String>;
 }
@@ -202,7 +202,7 @@ impl Compose for BenchlingSubscription {
         ObservedChild { child, ours: self.owns(object) }
     }
 
-    fn waits_for(&self, view: &View) -> Option<Halt> {
+    fn waits_for(&self, view: &View) -> Option<ReconcileError> {
         let have = self.observed(view);
         let bus = have.bus.as_ref().map(|bus| (EventBus::KIND, key_of(bus), bus.status.as_ref().map(|s| &s.common)));
         let sink = have.sink.as_ref().map(|sink| (EventSink::KIND, key_of(sink), sink.status.as_ref().map(|s| &s.common)));
@@ -212,7 +212,7 @@ impl Compose for BenchlingSubscription {
         [bus, sink, rule].into_iter().flatten().find_map(|(kind, key, common)| {
             let ready = common.and_then(|common| common.condition("Ready"));
             let Some(ready) = ready else {
-                return Some(Halt::blocked(Reason::Applying, format!("{kind} {key} has just been made")));
+                return Some(ReconcileError::blocked(Reason::Applying, format!("{kind} {key} has just been made")));
             };
             if ready.status == "True" {
                 return None;
@@ -220,8 +220,8 @@ impl Compose for BenchlingSubscription {
             let reason = Reason::named(&ready.reason).unwrap_or(Reason::Unavailable);
             let stalled = common.and_then(|common| common.condition("Stalled")).is_some_and(|c| c.status == "True");
             let message = self.in_benchlings_words(reason).unwrap_or_else(|| format!("{kind} {key}: {}", ready.message));
-            // The child looks again by itself, and its status wakes us.
-            Some(Halt::new(if stalled { Class::Invalid } else { Class::Blocked }, reason, message))
+            // The child looks again by itself, and its status dependents us.
+            Some(ReconcileError::new(if stalled { RetryClass::Invalid } else { RetryClass::Blocked }, reason, message))
         })
     }
 
@@ -280,12 +280,12 @@ impl Managed for BenchlingSubscription {
         true
     }
 
-    fn place(&self, view: &View) -> Result<Identity, Halt> {
+    fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         let account = view.account_for(self.metadata.namespace.as_deref().unwrap_or_default(), self.spec.account_ref.as_ref())?;
         Ok(crate::view::identity(&account, self.spec.region.as_ref(), self.source_name(), names::bus_arn))
     }
 
-    fn desired(&self, view: &View, _: &Identity) -> Result<DesiredSubscription, Halt> {
+    fn desired(&self, view: &View, _: &Identity) -> Result<DesiredSubscription, ReconcileError> {
         Ok(DesiredSubscription { children: self.children(), halt: self.waits_for(view) })
     }
 
@@ -310,7 +310,7 @@ impl Managed for BenchlingSubscription {
         desired: Option<&DesiredSubscription>,
         observed: Option<&ObservedSubscription>,
         context: &PlanContext<'_>,
-    ) -> Result<Vec<Step>, Halt> {
+    ) -> Result<Vec<Step>, ReconcileError> {
         let have = observed.map(|observed| observed.children.as_slice()).unwrap_or_default();
         let wanted = desired.map(|desired| desired.children.as_slice()).unwrap_or_default();
         let is = |a: &Child, b: &Child| (a.kind, &a.name) == (b.kind, &b.name);
@@ -318,7 +318,7 @@ impl Managed for BenchlingSubscription {
         for child in wanted {
             let present = have.iter().find(|observed| is(&observed.child, child));
             if present.is_some_and(|observed| !observed.ours) {
-                return Err(Halt::invalid(
+                return Err(ReconcileError::invalid(
                     Reason::NotOwned,
                     format!(
                         "{} {}/{} exists and is not of this subscription, which needs that name for a child object. Delete it, or give one of the two another name",
@@ -339,9 +339,9 @@ impl Managed for BenchlingSubscription {
         Ok(steps)
     }
 
-    fn waiting(desired: &DesiredSubscription, observed: Option<&ObservedSubscription>, _: &Identity) -> Option<Halt> {
+    fn waiting(desired: &DesiredSubscription, observed: Option<&ObservedSubscription>, _: &Identity) -> Option<ReconcileError> {
         let missing = observed.is_none_or(|observed| observed.bus.is_none());
-        desired.halt.clone().or_else(|| missing.then(|| Halt::blocked(Reason::Applying, "the bus is being made")))
+        desired.halt.clone().or_else(|| missing.then(|| ReconcileError::blocked(Reason::Applying, "the bus is being made")))
     }
 
     fn report(&self, status: &mut BenchlingSubscriptionStatus, report: &Report<'_, Self>) {
@@ -355,9 +355,9 @@ impl Managed for BenchlingSubscription {
         status.common.resources = resources;
     }
 
-    fn tidings(&self, before: &BenchlingSubscriptionStatus, now: &BenchlingSubscriptionStatus) -> Vec<Tiding> {
-        let mut tidings = partner::tidings(before.event_source.as_ref(), now.event_source.as_ref());
-        tidings.extend(crate::plan::new_warnings(&before.warnings, &now.warnings));
-        tidings
+    fn warning_events(&self, before: &BenchlingSubscriptionStatus, now: &BenchlingSubscriptionStatus) -> Vec<WarningEvent> {
+        let mut warning_events = partner::warning_events(before.event_source.as_ref(), now.event_source.as_ref());
+        warning_events.extend(crate::plan::new_warnings(&before.warnings, &now.warnings));
+        warning_events
     }
 }
