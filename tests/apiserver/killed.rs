@@ -3,12 +3,9 @@
 use std::time::{Duration, Instant};
 
 use kube::api::DynamicObject;
-use tributary::runtime::patience::Patience;
+use tributary_testkit::{OwnBed, Row, World, form, product::Patience, until};
 
-use crate::{
-    harness::{OwnBed, Row, World, form, until},
-    stage::{nothing_repeated, patient, rule, tried, trio, visible},
-};
+use crate::stage::{nothing_repeated, patient, rule, tried, trio, visible};
 
 const BAR: Duration = Duration::from_mins(1);
 

@@ -12,12 +12,9 @@ use kube::{
     api::{DynamicObject, Patch, PatchParams},
 };
 use serde_json::json;
-use tributary::runtime::patience::Patience;
+use tributary_testkit::{Bed, OPERATOR_NAMESPACE, OwnBed, Row, World, condition, form, product::Patience, until};
 
-use crate::{
-    harness::{Bed, OPERATOR_NAMESPACE, OwnBed, Row, World, condition, form, until},
-    stage::{description, patient, rule, tried, trio, visible},
-};
+use crate::stage::{description, patient, rule, tried, trio, visible};
 
 const BAR: Duration = Duration::from_mins(1);
 const ALL: [&str; 3] = ["kube-controller-manager", "kube-apiserver", "etcd"];

@@ -9,9 +9,10 @@ use std::{
 
 use futures::FutureExt;
 use serde_json::{Value, json};
-use tributary::runtime::{operator::Options, patience::Patience};
-
-use crate::harness::{ApiProxy, Bed, World, options};
+use tributary_testkit::{
+    ApiProxy, Bed, World, options,
+    product::{Options, Patience},
+};
 
 pub const GROUP: &str = "tributary.dev/v1alpha1";
 

@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary::runtime::patience::Patience;
+use tributary_testkit::{Fault, Row, World, form, product::Patience, until};
 
-use crate::{
-    harness::{Fault, Row, World, form, until},
-    stage::{GROUP, PLURALS, Stage, description, patient, rule, tried, visible},
-};
+use crate::stage::{GROUP, PLURALS, Stage, description, patient, rule, tried, visible};
 
 const BAR: Duration = Duration::from_mins(1);
 

@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tributary::runtime::patience::Patience;
+use tributary_testkit::{Fault, Mangle, Row, form, product::Patience, seed, until};
 
-use crate::{
-    harness::{Fault, Mangle, Row, form, seed, until},
-    stage::{PLURALS, Stage, nothing_repeated, patient, rule, tried, visible},
-};
+use crate::stage::{PLURALS, Stage, nothing_repeated, patient, rule, tried, visible};
 
 const BAR: Duration = Duration::from_mins(1);
 

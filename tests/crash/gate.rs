@@ -14,8 +14,7 @@ use kube::{
 };
 use tokio::sync::Notify;
 use tower::{Service, layer::layer_fn};
-
-use crate::harness::{Bed, World};
+use tributary_testkit::{Bed, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {

@@ -10,13 +10,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use tokio::sync::Notify;
-use tributary::{
-    runtime::{
-        halt::Halt,
-        probe::{Point, Probe},
-    },
-    steps::Step,
-};
+use tributary_testkit::product::{Halt, Point, Probe, plan::Step};
 
 /// One point of one step: the nth of its name that the kind makes in a phase.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,14 +3,16 @@
 use std::{collections::BTreeSet, panic::catch_unwind};
 
 use serde_json::{Map, Value, json};
-use tributary::{
-    api::{BenchlingShorthand, EventBus, EventRule, EventSink},
-    benchling, resources,
-    resources::names::{Arn, default_name, events_character, log_group_character, queue_character, rule_of},
-    sinks::{grants, lambda::function_of, policy},
+use tributary_testkit::{
+    Row, form,
+    product::{
+        BenchlingShorthand, EventBus, EventRule, EventSink, benchling,
+        plan::{
+            Arn, default_name, events_character, function_of, grants, log_group_character, policy, queue_character, resources, rule_of,
+        },
+    },
+    seed,
 };
-
-use crate::harness::{Row, form, seed};
 
 /// Pieces of which inputs are put together: what the parsers look for, and what they do not expect.
 const PIECES: [&str; 40] = [

@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures::future::join_all;
+use tributary_testkit::{Row, World, form, seed};
 
 use super::{
     judge::{End, Subject},
@@ -13,7 +14,6 @@ use super::{
     seeds::{SEEDS, Seed},
     stage::Stage,
 };
-use crate::harness::{Row, World, form, seed};
 
 /// Cases in an order in which every node of the schema comes first, then every node a second time, and so on.
 fn spread(by_node: Vec<Vec<Case>>, random: &mut fastrand::Rng) -> Vec<Case> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use tributary_testkit::{Aws, Bed, OPERATOR_NAMESPACE, REGION, Row, World, condition, options};
 
 use super::{
     apps,
@@ -10,7 +11,6 @@ use super::{
     fields::references,
     roles, secrets, told,
 };
-use crate::harness::{Aws, Bed, OPERATOR_NAMESPACE, REGION, Row, World, condition, options};
 
 const API: &str = "tributary.dev/v1alpha1";
 

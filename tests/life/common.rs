@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary::runtime::operator::Options;
-
-use crate::harness::{Aws, Call, REGION, World, condition, options};
+use tributary_testkit::{Aws, Call, REGION, World, condition, options, product::Options};
 
 pub const API: &str = "tributary.dev/v1alpha1";
 

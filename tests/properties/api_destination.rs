@@ -3,16 +3,13 @@
 use std::collections::BTreeMap;
 
 use proptest::{option, prelude::*};
-use tributary::{
-    api::EventSink,
-    resources::{DesiredSink, Managed, ObservedSink, ownership::Mark},
-    runtime::halt::Halt,
-    sinks::{
-        Desired, Observed,
-        api_destination::{DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination},
-        by_role::DesiredByRole,
+use tributary_testkit::product::{
+    EventSink, Halt,
+    plan::{
+        Authorization, ConnectionSettings, Desired, DesiredApiDestination, DesiredByRole, DesiredSink, DestinationSettings, EventsStep,
+        HttpValue, HttpValues, Managed, Mark, Observed, ObservedApiDestination, ObservedConnection, ObservedDestination, ObservedSink,
+        SecretRefs, Step,
     },
-    steps::{Authorization, ConnectionSettings, DestinationSettings, EventsStep, HttpValue, HttpValues, SecretRefs, Step},
 };
 
 use super::{GROUP_ARN, OWNER, converges, grants, model::Model, sink, with_context};

@@ -7,13 +7,13 @@ use std::{
 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
+use tributary_testkit::{Row, condition, form};
 
 use super::{
     crowd::{Key, all, told},
     journal,
     storm::{Storm, none, with_quota},
 };
-use crate::harness::{Row, condition, form};
 
 /// The shortest time between a refused try and the next one of the same object: 5 s, 10 s, 20 s... A busy machine only makes it longer.
 fn too_soon(tries: &[f64]) -> Option<String> {
