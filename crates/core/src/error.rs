@@ -148,6 +148,8 @@ pub struct ReconcileError {
     pub message: String,
     /// Which entries of a call were refused, where AWS took the others.
     pub entries: Vec<String>,
+    /// The IAM action that AWS denied, where that is the cause.
+    pub denied_action: Option<&'static str>,
 }
 
 /// A watch event may be missed; nothing waits longer than this without looking again.
@@ -155,13 +157,19 @@ const RECHECK_AFTER: Duration = Duration::from_mins(5);
 
 impl ReconcileError {
     pub fn new(class: RetryClass, reason: Reason, message: impl Into<String>) -> Self {
-        Self { class, reason, message: message.into(), entries: vec![] }
+        Self { class, reason, message: message.into(), entries: vec![], denied_action: None }
     }
 
     /// The same, of these entries of the call only.
     #[must_use]
     pub fn of(self, entries: Vec<String>) -> Self {
         Self { entries, ..self }
+    }
+
+    /// The same error, caused by a denial of this IAM action.
+    #[must_use]
+    pub fn denied(self, action: &'static str) -> Self {
+        Self { denied_action: Some(action), ..self }
     }
 
     pub fn blocked(reason: Reason, message: impl Into<String>) -> Self {

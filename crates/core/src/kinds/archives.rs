@@ -14,7 +14,7 @@ use crate::{
     object::key_of,
     ownership,
     plan::PlanContext,
-    steps::{ArchiveSettings, EventsStep, Step},
+    steps::{ArchiveSettings, ArchiveStep, EventsStep, Step},
 };
 
 /// The longest name that AWS takes (API reference, `CreateArchive`).
@@ -92,13 +92,13 @@ pub fn steps(want: &[DesiredArchive], have: &[ObservedArchive], bus_arn: &str) -
     for archive in want {
         let (name, settings) = (archive.aws_name.clone(), archive.settings.clone());
         match have.iter().find(|have| have.aws_name == archive.aws_name) {
-            None => steps.push(EventsStep::CreateArchive { name, bus_arn: bus_arn.to_owned(), settings }.into()),
-            Some(have) if have.settings != archive.settings => steps.push(EventsStep::UpdateArchive { name, settings }.into()),
+            None => steps.push(ArchiveStep::CreateArchive { name, bus_arn: bus_arn.to_owned(), settings }.into()),
+            Some(have) if have.settings != archive.settings => steps.push(ArchiveStep::UpdateArchive { name, settings }.into()),
             Some(_) => {}
         }
     }
     let gone = have.iter().filter(|have| !have.retained && !want.iter().any(|want| want.aws_name == have.aws_name));
-    steps.extend(gone.map(|archive| EventsStep::DeleteArchive { name: archive.aws_name.clone() }.into()));
+    steps.extend(gone.map(|archive| ArchiveStep::DeleteArchive { name: archive.aws_name.clone() }.into()));
     steps
 }
 
@@ -162,8 +162,11 @@ pub fn rows(
     complete: bool,
     place: &Identity,
 ) -> Vec<ArchiveStatus> {
-    let made =
-        |name: &str| applied.iter().any(|step| matches!(step, Step::Events(EventsStep::CreateArchive { name: made, .. }) if made == name));
+    let made = |name: &str| {
+        applied
+            .iter()
+            .any(|step| matches!(step, Step::Events(EventsStep::Archive(ArchiveStep::CreateArchive { name: made, .. })) if made == name))
+    };
     let mut rows = announced(if complete { &[] } else { before }, want);
     for row in &mut rows {
         let old = before.iter().find(|old| old.aws_name == row.aws_name);

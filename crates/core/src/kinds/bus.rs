@@ -23,7 +23,7 @@ use crate::{
     ownership,
     plan::{PlanContext, WarningEvent},
     references::{ReplayReferences, RuleReferences},
-    steps::{self, BusSettings, EventsStep, LogSettings, Step},
+    steps::{self, BusSettings, BusStep, EventsStep, LogSettings, Step},
     view::View,
 };
 
@@ -203,8 +203,7 @@ impl Managed for EventBus {
             (Some(want), None) => {
                 if source.is_none_or(ObservedSource::takes_a_bus) {
                     let (name, source) = (want.name.clone(), want.source.clone());
-                    steps
-                        .push(EventsStep::CreateEventBus { name, source, settings: want.settings.clone(), tags: want.tags.clone() }.into());
+                    steps.push(BusStep::CreateEventBus { name, source, settings: want.settings.clone(), tags: want.tags.clone() }.into());
                     steps.extend(bus_policy::steps(&want.grants, &[], context));
                     steps.extend(archives::steps(&want.archives, kept.unwrap_or_default(), &context.identity.arn));
                 }
@@ -222,11 +221,11 @@ impl Managed for EventBus {
                     if settings.log.is_none() && have.settings.log.is_some() {
                         settings.log = Some(LogSettings::off());
                     }
-                    steps.push(EventsStep::UpdateEventBus { name: want.name.clone(), settings }.into());
+                    steps.push(BusStep::UpdateEventBus { name: want.name.clone(), settings }.into());
                 }
                 steps.extend(bus_policy::steps(&want.grants, &have.statements, context));
                 if source.is_some_and(ObservedSource::waits_for_activation) {
-                    steps.push(EventsStep::ActivateEventSource { name: want.name.clone() }.into());
+                    steps.push(BusStep::ActivateEventSource { name: want.name.clone() }.into());
                 }
                 if let Some(kept) = kept {
                     steps.extend(archives::steps(&want.archives, kept, &context.identity.arn));
@@ -250,7 +249,7 @@ impl Managed for EventBus {
                         ),
                     ));
                 }
-                steps.push(EventsStep::DeleteEventBus { name: have.name.clone() }.into());
+                steps.push(BusStep::DeleteEventBus { name: have.name.clone() }.into());
             }
         }
         Ok(steps)
@@ -310,7 +309,7 @@ fn log(log: &BusLog) -> LogSettings {
 }
 
 fn created(applied: &[Step]) -> bool {
-    applied.iter().any(|step| matches!(step, Step::Events(EventsStep::CreateEventBus { .. })))
+    applied.iter().any(|step| matches!(step, Step::Events(EventsStep::Bus(BusStep::CreateEventBus { .. }))))
 }
 
 fn check_owner(have: &BusInAws, context: &PlanContext<'_>) -> Result<(), ReconcileError> {

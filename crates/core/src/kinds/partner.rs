@@ -12,7 +12,7 @@ use crate::{
     managed::Managed as _,
     object::key_of,
     plan::WarningEvent,
-    steps::{EventsStep, Step},
+    steps::{BusStep, EventsStep, Step},
     view::View,
 };
 
@@ -103,7 +103,10 @@ impl ObservedSource {
     /// What is said of it in status, after these steps.
     pub fn status(&self, applied: &[Step], now: Timestamp) -> EventSourceStatus {
         let taken = applied.iter().any(|step| {
-            matches!(step, Step::Events(EventsStep::CreateEventBus { source: Some(_), .. } | EventsStep::ActivateEventSource { .. }))
+            matches!(
+                step,
+                Step::Events(EventsStep::Bus(BusStep::CreateEventBus { source: Some(_), .. } | BusStep::ActivateEventSource { .. }))
+            )
         });
         let state = match self.state {
             _ if taken => SourceState::Active,

@@ -20,7 +20,7 @@ use crate::{
     ownership,
     plan::PlanContext,
     references::RuleReferences,
-    steps::{EventsStep, ReplaySettings, Step},
+    steps::{EventsStep, ReplaySettings, ReplayStep, Step},
     view::View,
 };
 
@@ -187,11 +187,11 @@ impl Managed for EventReplay {
         Ok(match (desired, observed) {
             // What was begun and is not shown is never begun again: AWS may lag, or has forgotten it after 90 days.
             (Some(DesiredReplay { name, settings: Some(settings) }), None) => {
-                vec![EventsStep::StartReplay { name: name.clone(), settings: settings.clone() }.into()]
+                vec![ReplayStep::StartReplay { name: name.clone(), settings: settings.clone() }.into()]
             }
             (Some(_), _) | (None, None) => vec![],
             (None, Some(replay)) => match replay.state.as_str() {
-                "STARTING" | "RUNNING" => vec![EventsStep::CancelReplay { name: replay.name.clone() }.into()],
+                "STARTING" | "RUNNING" => vec![ReplayStep::CancelReplay { name: replay.name.clone() }.into()],
                 "CANCELLING" => return Err(cancelling(&replay.name)),
                 _ => vec![],
             },
@@ -200,7 +200,7 @@ impl Managed for EventReplay {
 
     fn leaving(applied: &[Step]) -> Option<ReconcileError> {
         applied.iter().find_map(|step| match step {
-            Step::Events(EventsStep::CancelReplay { name }) => Some(cancelling(name)),
+            Step::Events(EventsStep::Replay(ReplayStep::CancelReplay { name })) => Some(cancelling(name)),
             _ => None,
         })
     }
@@ -248,7 +248,7 @@ impl Managed for EventReplay {
     }
 
     fn report(&self, status: &mut EventReplayStatus, report: &Report<'_, Self>) {
-        if report.applied.iter().any(|step| matches!(step, Step::Events(EventsStep::StartReplay { .. }))) {
+        if report.applied.iter().any(|step| matches!(step, Step::Events(EventsStep::Replay(ReplayStep::StartReplay { .. })))) {
             // As AWS answers.
             (status.state, status.percent) = (Some("STARTING".into()), Some(0));
         }
