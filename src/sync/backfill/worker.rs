@@ -223,7 +223,7 @@ fn refusal(refused: &[Refused]) -> Halt {
             Class::Refused,
             Reason::AccessDenied,
             format!(
-                "AWS refused events:PutEvents ({message}): {these}. Give sync's identity that right on the bus (docs/iam.md, Backfills)"
+                "AWS refused events:PutEvents ({message}): {these}. Give sync's identity that right on the bus (docs/how-to/set-up-iam.md, Backfills)"
             ),
         ),
         _ => {
