@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, path::Path};
 #[test]
 fn nothing_has_drifted() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = tributary::cli::generate::files(root).expect("the types can be written");
+    let files = tributary_testkit::product::generate::files(root).expect("the types can be written");
     assert!(files.len() > 8);
     let drifted: Vec<_> = files
         .iter()
@@ -22,7 +22,7 @@ fn every_reason_is_explained() {
     use strum::IntoEnumIterator;
     let text =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/troubleshooting.md")).expect("the page exists");
-    let missing: Vec<_> = tributary::runtime::halt::Reason::iter()
+    let missing: Vec<_> = tributary_testkit::product::Reason::iter()
         .map(|reason| reason.to_string())
         .filter(|reason| !text.lines().any(|line| line == format!("### {reason}")))
         .collect();
@@ -98,7 +98,8 @@ fn is_call(text: &str) -> bool {
 
 #[test]
 fn each_call_is_among_the_rights_and_each_right_is_for_a_call() {
-    use tributary::rights::{Asked, actions};
+    use tributary_testkit::product::iam_policy::Asked;
+    use tributary_testkit::product::iam_policy::actions;
     // Whoever has keys may ask who he is; and what a plan writes about is not what it calls.
     let free = ["sts:GetCallerIdentity", "lambda:InvokeFunction"].map(str::to_owned);
     let mut calls = calls();
@@ -110,8 +111,11 @@ fn each_call_is_among_the_rights_and_each_right_is_for_a_call() {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/how-to/set-up-iam.md")).expect("the page");
     let told: BTreeSet<_> =
         page.split("<!-- rights: ").skip(1).filter_map(|part| part.split_once(" -->")).flat_map(|(names, _)| names.split(", ")).collect();
-    let untold: Vec<_> =
-        tributary::rights::FEATURES.iter().filter(|feature| !told.contains(feature.name)).map(|feature| feature.name).collect();
+    let untold: Vec<_> = tributary_testkit::product::iam_policy::FEATURES
+        .iter()
+        .filter(|feature| !told.contains(feature.name))
+        .map(|feature| feature.name)
+        .collect();
     assert!(untold.is_empty(), "docs/how-to/set-up-iam.md has no policy for {untold:?}");
 }
 
@@ -119,7 +123,8 @@ fn each_call_is_among_the_rights_and_each_right_is_for_a_call() {
 #[test]
 #[ignore = "needs the calls of a whole run, see tests/run.sh"]
 fn each_right_was_used_and_nothing_else_was_called() {
-    use tributary::rights::{Asked, actions};
+    use tributary_testkit::product::iam_policy::Asked;
+    use tributary_testkit::product::iam_policy::actions;
     let file = std::env::var("TRIBUTARY_ACTIONS").expect("TRIBUTARY_ACTIONS names a file");
     let text = std::fs::read_to_string(file).expect("calls were written down");
     let made: BTreeSet<&str> = text.lines().filter(|call| !call.starts_with("sts:")).collect();

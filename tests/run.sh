@@ -40,7 +40,7 @@ real_pods() { # The chart and its image on a node. Where the machine cannot, tha
 }
 part "prepare the test bed (cold: about 7 minutes)" python3 tests/bed/bed.py prepare
 part "build (cold: about 6 minutes)" cargo test --locked --no-run --bins --lib --tests
-part "format" cargo fmt --check
+part "format" cargo fmt --all --check
 part "tests of the bed" python3 -m unittest discover -s tests/bed
 part "unit tests" cargo test --locked --lib --bins
 part "generated files" cargo test --locked --test generated

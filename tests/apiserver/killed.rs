@@ -3,12 +3,9 @@
 use std::time::{Duration, Instant};
 
 use kube::api::DynamicObject;
-use tributary::runtime::patience::Patience;
+use tributary_testkit::{OwnBed, Row, World, form, product::Timeouts, until};
 
-use crate::{
-    harness::{OwnBed, Row, World, form, until},
-    stage::{nothing_repeated, patient, rule, tried, trio, visible},
-};
+use crate::stage::{nothing_repeated, patient, rule, tried, trio, visible};
 
 const BAR: Duration = Duration::from_mins(1);
 
@@ -46,7 +43,7 @@ async fn an_api_server_that_was_killed_is_found_again() {
     let mut row = Row::new("K1-killed", what);
     let own = tokio::task::spawn_blocking(|| OwnBed::start("killed")).await.unwrap();
     let mut world = World::empty_in(&own.bed, "killed").await;
-    world.run(patient(Patience { list: Duration::from_hours(24), ..Patience::default() })).await;
+    world.run(patient(Timeouts { list: Duration::from_hours(24), ..Timeouts::default() })).await;
     trio(&world).await;
     let (mut slowest, trials) = (0_f64, form(2, 10));
     for n in 0..trials {

@@ -12,12 +12,9 @@ use kube::{
     api::{DynamicObject, Patch, PatchParams},
 };
 use serde_json::json;
-use tributary::runtime::patience::Patience;
+use tributary_testkit::{Bed, OPERATOR_NAMESPACE, OwnBed, Row, World, condition, form, product::Timeouts, until};
 
-use crate::{
-    harness::{Bed, OPERATOR_NAMESPACE, OwnBed, Row, World, condition, form, until},
-    stage::{description, patient, rule, tried, trio, visible},
-};
+use crate::stage::{description, patient, rule, tried, trio, visible};
 
 const BAR: Duration = Duration::from_mins(1);
 const ALL: [&str; 3] = ["kube-controller-manager", "kube-apiserver", "etcd"];
@@ -116,7 +113,7 @@ async fn wipe(own: &OwnBed, world: &mut World, about: &Path) -> Result<(), Strin
     world.apply_in(None, "v1", "Namespace", &world.namespace, json!({})).await;
     world.secret(&world.aws.account.clone()).await;
     world.apply_account(world.account_spec()).await;
-    world.run_through(bed.operator().await, patient(Patience::default()));
+    world.run_through(bed.operator().await, patient(Timeouts::default()));
     trio(world).await;
     let moment = format!("{:?}", SystemTime::now());
     for (kind, name) in [("EventBus", "b"), ("EventSink", "q"), ("EventRule", "r")] {
@@ -145,7 +142,7 @@ async fn etcd_restored_from_an_older_backup_or_wiped_is_believed() {
     let mut row = Row::new("K3-etcd-restored", what);
     let own = tokio::task::spawn_blocking(|| OwnBed::start("restored")).await.unwrap();
     let mut world = World::empty_in(&own.bed, "restored").await;
-    world.run(patient(Patience { list: Duration::from_hours(24), ..Patience::default() })).await;
+    world.run(patient(Timeouts { list: Duration::from_hours(24), ..Timeouts::default() })).await;
     trio(&world).await;
     assert!(world.api_in(Some(OPERATOR_NAMESPACE), "v1", "Secret").get_opt(&format!("keys-{}", world.namespace)).await.unwrap().is_some());
     for n in 0..form(1, 5) {

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kube::api::ListParams;
 use serde_json::{Value, json};
-
-use crate::harness::World;
+use tributary_testkit::World;
 
 pub type Contents = BTreeMap<String, Value>;
 

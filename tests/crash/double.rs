@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
-use tributary::runtime::{operator::Options, probe::Point};
+use tributary_testkit::{
+    Row, options,
+    product::{Options, Point},
+};
 
 use crate::{
-    harness::{Row, options},
     probes::{Crasher, Site},
     reference::{Reference, all, references},
     scenario::{Phase, Scenario, Story},

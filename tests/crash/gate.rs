@@ -14,8 +14,7 @@ use kube::{
 };
 use tokio::sync::Notify;
 use tower::{Service, layer::layer_fn};
-
-use crate::harness::{Bed, World};
+use tributary_testkit::{Bed, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
@@ -74,7 +73,7 @@ impl Gate {
         self.reached.notified().await;
     }
 
-    /// Class and name of a write; `None` for what only reads.
+    /// RetryClass and name of a write; `None` for what only reads.
     fn write(&self, request: &Request<Body>) -> Option<(&'static str, String)> {
         if request.method() == Method::GET {
             return None;

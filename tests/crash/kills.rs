@@ -7,10 +7,10 @@ use std::{
 };
 
 use serde_json::json;
+use tributary_testkit::{Aws, Bed, Replica, Row, World};
 
 use crate::{
     contents::{assert_same, contents},
-    harness::{Aws, Bed, Replica, Row, World},
     reference::{Reference, all, references},
     scenario::{BAR, Phase, Scenario, Story},
     trial::{Then, end, holds_now, made, number, reaches, run, sample},

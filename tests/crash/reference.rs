@@ -6,12 +6,14 @@ use std::{
 };
 
 use tokio::sync::OnceCell;
-use tributary::runtime::{operator::Options, probe::Point};
+use tributary_testkit::{
+    Call, options,
+    product::{Options, Point},
+};
 
 use crate::{
     contents::{Contents, contents},
     gate::{Gate, Write},
-    harness::{Call, options},
     probes::{Recorder, Site},
     scenario::{Phase, Scenario, Story},
 };

@@ -1,11 +1,9 @@
 //! The story of roles: topics, a state machine, a stream, an API destination with its connection, and the rules that send there.
 
 use serde_json::{Value, json};
+use tributary_testkit::{REGION, until_within};
 
-use crate::{
-    harness::{REGION, until_within},
-    scenario::Scenario,
-};
+use crate::scenario::Scenario;
 
 /// In the order in which they are deleted, which is not the order in which they may go.
 pub const OBJECTS: &[(&str, &str)] = &[

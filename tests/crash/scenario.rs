@@ -4,12 +4,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary::api::annotation;
+use tributary_testkit::{Call, REGION, World, options, product::annotation, until_within};
 
-use crate::{
-    harness::{Call, REGION, World, options, until_within},
-    roles,
-};
+use crate::roles;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {

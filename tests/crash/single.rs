@@ -3,13 +3,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use tributary::{
-    runtime::{operator::Options, probe::Point},
-    steps::Step,
+use tributary_testkit::{
+    Row, options,
+    product::{Options, Point, plan::Step},
+    whole,
 };
 
 use crate::{
-    harness::{Row, options, whole},
     probes::{Crasher, Site},
     reference::{Reference, all, references},
     scenario::{Phase, Scenario, Story},

@@ -12,10 +12,10 @@ use std::{
 use futures::{FutureExt, StreamExt, stream};
 use serde_json::json;
 use tokio::sync::Semaphore;
+use tributary_testkit::{Row, form, seed};
 
 use crate::{
     contents::{assert_same, contents, without_retained},
-    harness::{Row, form, seed},
     reference::Reference,
     scenario::{Phase, Scenario},
 };

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeSet;
 
+use tributary_testkit::{Row, options};
+
 use crate::{
     gate::{Gate, Write},
-    harness::{Row, options},
     reference::{Reference, all, references},
     scenario::{Phase, Scenario, Story},
     trial::{Then, end, holds, made, number, reaches, run, sample},

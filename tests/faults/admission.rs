@@ -2,9 +2,9 @@
 
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
+use tributary_testkit::World;
 
 use super::stage::{API, with};
-use crate::harness::World;
 
 /// What is asked, the change to the base spec, and the part of the refusal; `None`: it is accepted.
 pub type Row = (&'static str, Value, Option<&'static str>);

@@ -6,9 +6,9 @@ use std::{
 };
 
 use serde_json::json;
+use tributary_testkit::{World, options};
 
 use super::stage::{named, patch_status, promptly, queue, rule, second_account, told, with};
-use crate::harness::{World, options};
 
 /// Panics of the product's own code in this process, in whatever task.
 fn panics() -> &'static Arc<Mutex<Vec<String>>> {
@@ -35,7 +35,7 @@ async fn canary(world: &World, bus: &str) {
 }
 
 /// A world with a bus and a queue, both ready.
-async fn ready_world(name: &str, options: tributary::runtime::operator::Options) -> World {
+async fn ready_world(name: &str, options: tributary_testkit::product::Options) -> World {
     panics();
     let world = World::with(name, options).await;
     world.apply("EventBus", "bus", json!({})).await;
@@ -59,7 +59,7 @@ async fn thirty_rules_that_hang_in_one_account_do_not_hold_up_another_account() 
     }
     let started = || async { (other.journal(0).await.0.iter().filter(|call| call.op == "PutRule").count() >= 30).then_some(()) };
     // A hanging call is in the journal as one without an end, if at all: do not insist for long.
-    let _ = tokio::time::timeout(Duration::from_secs(3), crate::harness::until("30 hang", &mut { started })).await;
+    let _ = tokio::time::timeout(Duration::from_secs(3), tributary_testkit::until("30 hang", &mut { started })).await;
     canary(&world, "bus").await;
     other.faults(json!([])).await;
 }

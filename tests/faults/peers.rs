@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tributary::runtime::operator::Options;
+use tributary_testkit::{World, options, product::Options};
 
 use super::stage::{effects, named, queue, rule, told, with};
-use crate::harness::{World, options};
 
 /// Its fault: Ready with no target in AWS when PutTargets answers 200 with `FailedEntryCount` 1.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -82,7 +81,7 @@ async fn sweeps_put_no_rule_whose_state_is_omitted() {
         let calls = world.aws.calls(mark).await;
         (calls.iter().filter(|call| *call == "events:ListTargetsByRule").count() >= 3).then_some(())
     };
-    crate::harness::until("three full sweeps", &mut { sweeps }).await;
+    tributary_testkit::until("three full sweeps", &mut { sweeps }).await;
     assert_eq!(world.aws.writes(mark).await, Vec::<String>::new());
 }
 

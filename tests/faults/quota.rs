@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use kube::api::{DynamicObject, ListParams};
 use serde_json::json;
-use tributary::runtime::operator::Options;
+use tributary_testkit::{Call, World, condition, options, product::Options};
 
 use super::stage::{queue, rule};
-use crate::harness::{Call, World, condition, options};
 
 fn with_quota(quota: u32) -> Options {
     let mut options = options();
@@ -114,7 +113,7 @@ async fn a_users_change_goes_before_the_sweeps() {
         (rules.len() >= 2).then(|| rules[0].clone())
     };
     // A rule whose own turn in the sweep is over, and comes again only seconds later: a pass that is under way is not interrupted.
-    let in_aws = crate::harness::until("a full sweep", &mut { under_way }).await;
+    let in_aws = tributary_testkit::until("a full sweep", &mut { under_way }).await;
     let name = in_aws.rsplit('-').next().unwrap();
     let mark = world.aws.mark().await;
     world.apply("EventRule", name, super::stage::with(rule("bus", &["q"]), json!({"description": "changed"}))).await;

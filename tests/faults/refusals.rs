@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tributary_testkit::World;
 
 use super::stage::{fault, named, queue, rule, told};
-use crate::harness::World;
 
 /// `(call, kind, name, action)`: whom the refusal of the call stops, and what the message names. No object meets two of them.
 const CALLS: [(&str, &str, &str, &str); 4] = [
@@ -65,7 +65,7 @@ async fn an_identity_that_aws_refuses_is_asked_for_by_few_however_many_objects_w
         .aws
         .faults(json!([fault("sts.*", "error", json!({"status": 403, "code": "InvalidClientTokenId", "message": "no such key"}))]))
         .await;
-    world.run(crate::harness::options()).await;
+    world.run(tributary_testkit::options()).await;
     for i in 0..20 {
         world.apply("EventBus", &format!("bus{i}"), json!({})).await;
     }

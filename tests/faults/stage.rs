@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
-
-use crate::harness::{Call, REGION, World, condition};
+use tributary_testkit::{Call, REGION, World, condition};
 
 pub const API: &str = "tributary.dev/v1alpha1";
 
@@ -100,11 +99,11 @@ pub fn effects(calls: &[Call], op: &str) -> usize {
 }
 
 /// One more account of the stand-in, with keys and an `AwsAccount` that this world's namespace may use.
-pub async fn second_account(world: &World) -> (crate::harness::Aws, String) {
-    let aws = crate::harness::Aws::new(crate::harness::Bed::get());
+pub async fn second_account(world: &World) -> (tributary_testkit::Aws, String) {
+    let aws = tributary_testkit::Aws::new(tributary_testkit::Bed::get());
     let (name, secret) = (format!("other-{}", world.namespace), format!("keys-other-{}", world.namespace));
     let keys = json!({"stringData": {"AWS_ACCESS_KEY_ID": aws.account, "AWS_SECRET_ACCESS_KEY": "canary-9Xk4"}});
-    world.apply_in(Some(crate::harness::OPERATOR_NAMESPACE), "v1", "Secret", &secret, keys).await;
+    world.apply_in(Some(tributary_testkit::OPERATOR_NAMESPACE), "v1", "Secret", &secret, keys).await;
     let spec = with(world.account_spec(), json!({"accountId": aws.account, "credentials": {"secretRef": {"name": secret}}}));
     world.apply_in(None, API, "AwsAccount", &name, json!({"spec": spec})).await;
     (aws, name)

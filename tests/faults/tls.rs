@@ -7,9 +7,9 @@ use std::{
 };
 
 use serde_json::json;
+use tributary_testkit::{Bed, World};
 
 use super::stage::{named, told, with};
-use crate::harness::{Bed, World};
 
 /// Ends with the test, whatever its outcome.
 struct Part(Child);
@@ -70,7 +70,7 @@ fn terminator(folder: &Path, upstream: &str) -> (Part, String) {
 }
 
 fn operator(world: &World, bundle: Option<&Path>) -> Part {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));
+    let mut command = Command::new(tributary_testkit::executable());
     command.args(["run", "--listen", "127.0.0.1:0", "--installation-id", "e2e", "--watch-namespaces", &world.namespace]);
     command.args(["--leader-elect", "false"]);
     command.env("KUBECONFIG", &Bed::get().kubeconfig).env_remove("AWS_CA_BUNDLE").stderr(Stdio::null());
@@ -103,7 +103,7 @@ async fn it_works_with_a_custom_ca_bundle_and_without_it_says_what_to_do() {
 #[test]
 fn a_ca_bundle_that_is_none_is_refused_at_the_start() {
     for (path, part) in [("/nonexistent/ca.pem", "--aws-ca-bundle /nonexistent/ca.pem"), ("/dev/null", "no PEM certificate")] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));
+        let mut command = Command::new(tributary_testkit::executable());
         command.args(["run", "--listen", "127.0.0.1:0", "--aws-ca-bundle", path]);
         // No cluster is needed to say so.
         command.env("KUBECONFIG", "/nonexistent/kubeconfig").env_remove("KUBERNETES_SERVICE_HOST");

@@ -4,10 +4,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tributary::runtime::operator::Options;
+use tributary_testkit::{Call, World, options, product::Options};
 
 use super::stage::{effects, fault, named, queue, rule, told, with};
-use crate::harness::{Call, World, options};
 
 /// Calls that are hit, by phase: of each object some reads and all writes.
 const CREATE: &[&str] =

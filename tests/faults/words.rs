@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tributary_testkit::{OPERATOR_NAMESPACE, REGION, World, options};
 
 use super::stage::{API, existing, named, queue, rule, told, with};
-use crate::harness::{OPERATOR_NAMESPACE, REGION, World, options};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_schedule_on_a_custom_bus_is_invalid_and_says_where_schedules_run() {
@@ -186,7 +186,7 @@ async fn an_account_that_moves_to_another_region_stops_its_objects_until_it_move
 async fn a_new_permission_settles_before_the_target_is_put() {
     let mut world = World::empty("words").await;
     world.aws.sqs("CreateQueue", json!({"QueueName": "q"})).await;
-    world.run(tributary::runtime::operator::Options { policy_settle: Duration::from_secs(3), ..options() }).await;
+    world.run(tributary_testkit::product::Options { policy_settle: Duration::from_secs(3), ..options() }).await;
     world.apply("EventBus", "bus", json!({})).await;
     world.apply("EventSink", "q", existing(&world, "q")).await;
     world.apply("EventRule", "r", rule("bus", &["q"])).await;

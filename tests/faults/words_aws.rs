@@ -2,10 +2,12 @@
 
 use serde_json::json;
 use strum::IntoEnumIterator;
-use tributary::{api::annotation, runtime::halt::Reason};
+use tributary_testkit::{
+    World,
+    product::{Reason, annotation},
+};
 
 use super::stage::{existing, named, queue, rule, told, with};
-use crate::harness::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_event_pattern_names_the_field_and_what_aws_said() {
@@ -94,7 +96,7 @@ async fn paused_and_only_observed_objects_say_so_and_are_neither_stalled_nor_rec
     for name in ["seen", "bus"] {
         let object = world.get("EventBus", name).await.unwrap();
         for type_ in ["Stalled", "Reconciling"] {
-            assert_eq!(crate::harness::condition(&object, type_).unwrap().0, "False", "{name} {type_}");
+            assert_eq!(tributary_testkit::condition(&object, type_).unwrap().0, "False", "{name} {type_}");
         }
     }
     world.annotate("EventBus", "bus", annotation::PAUSED, None).await;

@@ -1,11 +1,9 @@
 //! The operator's side: what an app's status says, whose webhooks they are, what its rules mean on thin events.
 
 use serde_json::{Value, json};
+use tributary_testkit::{World, condition};
 
-use crate::{
-    harness::{World, condition},
-    stage::{PATH, Stage, app_spec, rule},
-};
+use crate::stage::{PATH, Stage, app_spec, rule};
 
 async fn credentials(world: &World, status: &str, reason: &str) -> String {
     world
@@ -53,7 +51,7 @@ async fn credentials_are_checked_and_webhooks_do_not_wait_for_them() {
         world.annotate("BenchlingApp", "lims", "tributary.dev/reconcile-at", Some(&fastrand::u64(..).to_string())).await;
         condition(&world.get("BenchlingApp", "lims").await?, "Ready").filter(|c| c.1 == "SecretNotFound").map(drop)
     };
-    crate::harness::until("the Secret is looked for", told).await;
+    tributary_testkit::until("the Secret is looked for", told).await;
     let said = world.halted("BenchlingApp", "lims", "SecretNotFound").await;
     assert!(said.contains("BENCHLING_CLIENT_ID"), "{said}");
     // What failed often is tried less often: it begins anew.
@@ -87,7 +85,7 @@ async fn webhooks_of_one_app_and_path_are_of_the_older_object() {
     neighbour.ready("EventBus", "events").await;
     // Kubernetes tells age by the second; of two of the same one, names decide.
     let born = stage.world.get("BenchlingApp", "lims").await.unwrap().metadata.creation_timestamp.unwrap().0;
-    crate::harness::until("a later second", || async {
+    tributary_testkit::until("a later second", || async {
         (k8s_openapi::jiff::Timestamp::now().as_second() > born.as_second()).then_some(())
     })
     .await;
@@ -126,7 +124,7 @@ async fn a_bus_that_is_not_there_is_not_put_on() {
     // It comes, and the webhook is sent again.
     stage.world.apply("EventBus", "none", json!({})).await;
     stage.world.ready("BenchlingApp", "lost").await;
-    crate::harness::until("it is taken", || async { (stage.post("/1/lost", &webhook).await.0 == 200).then_some(()) }).await;
+    tributary_testkit::until("it is taken", || async { (stage.post("/1/lost", &webhook).await.0 == 200).then_some(()) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

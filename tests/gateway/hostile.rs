@@ -7,11 +7,9 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use tributary_testkit::{Webhook, until};
 
-use crate::{
-    harness::{Webhook, until},
-    stage::{PATH, Running, Stage},
-};
+use crate::stage::{PATH, Running, Stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_put_that_benchling_did_not_sign_for_this_app() {
@@ -103,10 +101,10 @@ async fn large_bodies_of_a_stranger_do_not_keep_webhooks_out() {
     let mut stranger = TcpStream::connect(gateway.public).await.unwrap();
     stranger.write_all(format!("POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 262144\r\n\r\n").as_bytes()).await.unwrap();
     stranger.write_all(&vec![b' '; 262_143]).await.unwrap();
-    crate::harness::until("there is no room", || async { (large.post(http, &url).await.0 == 503).then_some(()) }).await;
+    tributary_testkit::until("there is no room", || async { (large.post(http, &url).await.0 == 503).then_some(()) }).await;
     assert_eq!(thin.post(http, &url).await.0, 200);
     drop(stranger);
-    crate::harness::until("there is room again", || async { (large.post(http, &url).await.0 == 200).then_some(()) }).await;
+    tributary_testkit::until("there is room again", || async { (large.post(http, &url).await.0 == 200).then_some(()) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,11 +1,9 @@
 //! Keys: rotation, an endpoint that is down, and sets that have none to verify with.
 
 use serde_json::json;
+use tributary_testkit::until;
 
-use crate::{
-    harness::until,
-    stage::{PATH, Running, Stage},
-};
+use crate::stage::{PATH, Running, Stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_rotate_mid_stream_and_nothing_is_lost() {

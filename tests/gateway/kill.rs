@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use tributary_testkit::{Gateway, http, until};
 
-use crate::{
-    harness::{Gateway, http, until},
-    stage::{PATH, Stage},
-};
+use crate::stage::{PATH, Stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_in_a_burst_it_loses_nothing_that_it_acknowledged() {

@@ -4,9 +4,6 @@
 //! Run by `tests/bed/bed.py run -- cargo test --test gateway`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod apps;
 mod delivery;
 mod hostile;

@@ -6,11 +6,9 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tributary_testkit::{Bed, Webhook};
 
-use crate::{
-    harness::{Bed, Webhook},
-    stage::{PATH, Stage},
-};
+use crate::stage::{PATH, Stage};
 
 /// accepted, refused or crashed: of each webhook.
 fn judged(stage: &Stage, webhooks: &[Webhook]) -> Vec<String> {

@@ -4,12 +4,10 @@ use std::{net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-use tributary::{
-    gateway::{self, Options},
-    runtime::operator,
+use tributary_testkit::{
+    Bed, Benchling, Webhook, World, options,
+    product::{gateway, operator},
 };
-
-use crate::harness::{Bed, Benchling, Webhook, World, options};
 
 pub const PATH: &str = "/1/webhooks";
 
@@ -21,13 +19,13 @@ pub struct Running {
 }
 
 impl Running {
-    pub async fn start(world: &World, benchling: &Benchling, change: impl FnOnce(&mut Options)) -> Self {
-        let mut options = Options {
+    pub async fn start(world: &World, benchling: &Benchling, change: impl FnOnce(&mut gateway::Options)) -> Self {
+        let mut options = gateway::Options {
             watch_namespaces: vec![world.namespace.clone(), format!("{}-*", world.namespace)],
             benchling: benchling.urls(),
             status_every: Duration::from_millis(500),
             drain: Duration::ZERO,
-            ..Options::default()
+            ..gateway::Options::default()
         };
         change(&mut options);
         let (public, admin) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
@@ -37,7 +35,7 @@ impl Running {
             gateway::run(client, options, public, admin, async { drop(stopped.await) }).await.expect("the gateway runs");
         });
         let running = Self { public: addresses.0, admin: addresses.1, task, stop };
-        crate::harness::until("the gateway is ready", || async {
+        tributary_testkit::until("the gateway is ready", || async {
             reqwest::get(format!("http://{}/ready", running.public)).await.ok().filter(|answer| answer.status() == 200)
         })
         .await;

@@ -2,9 +2,9 @@
 
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
+use tributary_testkit::{Aws, Row, World, condition};
 
 use super::stage::{Stage, apply};
-use crate::harness::{Aws, Row, World, condition};
 
 /// A pattern so many levels deep.
 fn deep(levels: usize) -> Value {

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use kube::api::DeleteParams;
 use serde_json::Value;
+use tributary_testkit::{World, condition};
 
 use super::{mutate::Case, stage::apply};
-use crate::harness::{World, condition};
 
 /// How long an object has to come to an end.
 const END: Duration = Duration::from_mins(1);

@@ -25,7 +25,7 @@ pub struct Case {
 
 /// The schema of a kind's spec, out of the CRD that is installed.
 pub fn schema(kind: &str) -> Value {
-    let crds = tributary::api::crds().into_iter().map(|crd| serde_json::to_value(crd).unwrap());
+    let crds = tributary_testkit::product::crds().into_iter().map(|crd| serde_json::to_value(crd).unwrap());
     let crd = crds.into_iter().find(|crd| crd["spec"]["names"]["kind"] == kind).unwrap();
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone()
 }

@@ -1,8 +1,7 @@
 //! The seeds: one spec per kind and sink variant, with as many fields as can be Ready together.
 
 use serde_json::{Value, json};
-
-use crate::harness::{REGION, World};
+use tributary_testkit::{REGION, World};
 
 pub struct Seed {
     pub kind: &'static str,

@@ -8,9 +8,7 @@ use std::sync::{
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-use tributary::runtime::operator;
-
-use crate::harness::{Aws, Bed, World, options};
+use tributary_testkit::{Aws, Bed, World, options, product::operator};
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
@@ -20,7 +18,7 @@ pub fn count_panics() -> usize {
     HOOK.get_or_init(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if info.location().is_none_or(|place| !place.file().starts_with("tests/")) {
+            if info.location().is_none_or(|place| !["tests/", "crates/testkit/"].iter().any(|ours| place.file().starts_with(ours))) {
                 PANICS.fetch_add(1, Ordering::Relaxed);
             }
             before(info);

@@ -1,11 +1,9 @@
 //! Attempts by an app in Benchling: another tenant's bus, and its client's Secret. Whose the webhooks are is in target `gateway`.
 
 use serde_json::{Value, json};
+use tributary_testkit::World;
 
-use crate::{
-    attempts::{Attempt, attempt},
-    harness::World,
-};
+use crate::attempts::{Attempt, attempt};
 
 pub fn attempts(b: &World) -> Vec<Attempt> {
     let app = |bus: Value, more: Value| {

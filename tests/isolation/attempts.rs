@@ -1,8 +1,7 @@
 //! N1, the table: an attempt for every field of A's kinds that can name a thing of B's.
 
 use serde_json::{Value, json};
-
-use crate::harness::{REGION, World};
+use tributary_testkit::{REGION, World};
 
 pub const SOURCE: &str = "aws.partner/benchling.com/acme/b";
 

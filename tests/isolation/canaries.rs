@@ -4,8 +4,7 @@ use std::{fmt::Write, process::Command};
 
 use kube::api::ListParams;
 use serde_json::{Value, json};
-
-use crate::harness::{Aws, Bed, OPERATOR_NAMESPACE, REGION, Replica, Row, World, form, seed, until};
+use tributary_testkit::{Aws, Bed, OPERATOR_NAMESPACE, REGION, Replica, Row, World, form, seed, until};
 
 const API: &str = "tributary.dev/v1alpha1";
 
@@ -209,7 +208,7 @@ async fn no_secret_comes_out_by_any_error_at_any_level() {
         let path = format!("{folder}/bad-{i}.yaml");
         std::fs::write(&path, text).unwrap();
         for arguments in [&["run", "--leader-elect", "false", "--log", "trace"][..], &["--help"], &["run", "--help"]] {
-            let told = Command::new(env!("CARGO_BIN_EXE_tributary"))
+            let told = Command::new(tributary_testkit::executable())
                 .args(arguments)
                 .env("KUBECONFIG", &path)
                 .env("RUST_BACKTRACE", "1")

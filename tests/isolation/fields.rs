@@ -100,7 +100,7 @@ fn texts(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
 /// `Kind.path` of every field of a tenant's kinds that can name a thing of somebody else's.
 pub fn references() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for crd in tributary::api::crds() {
+    for crd in tributary_testkit::product::crds() {
         let kind = crd.spec.names.kind.clone();
         let schema = serde_json::to_value(&crd.spec.versions[0].schema).unwrap();
         if kind != "AwsAccount" {

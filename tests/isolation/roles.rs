@@ -1,11 +1,9 @@
 //! Attempts by the destinations that are reached by a role, and by workflows, which are given rights.
 
 use serde_json::{Value, json};
+use tributary_testkit::{REGION, World};
 
-use crate::{
-    attempts::{Attempt, attempt},
-    harness::{REGION, World},
-};
+use crate::attempts::{Attempt, attempt};
 
 /// `b` is the other tenant; what is called `theirs` there is its own.
 pub fn attempts(b: &World) -> Vec<Attempt> {

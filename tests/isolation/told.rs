@@ -1,9 +1,9 @@
 //! N1, ARNs that objects tell: A's own object may say anything, and B's object is out of A's reach.
 
 use serde_json::{Value, json};
+use tributary_testkit::{REGION, World};
 
 use super::attempts::{Attempt, attempt};
-use crate::harness::{REGION, World};
 
 type Way = (&'static [&'static str], &'static str, &'static str, &'static str);
 

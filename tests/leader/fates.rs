@@ -3,9 +3,9 @@
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream};
+use tributary_testkit::{Row, form, seed, until_within, whole};
 
 use super::stage::{Leader, PATIENCE, Stage, now, text_of};
-use crate::harness::{Row, form, seed, until_within, whole};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {

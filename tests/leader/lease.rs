@@ -2,9 +2,9 @@
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
+use tributary_testkit::until_within;
 
 use super::stage::{Leader, PATIENCE, Stage, now};
-use crate::harness::until_within;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_that_somebody_touches_or_deletes_stays_with_its_leader() {

@@ -9,9 +9,9 @@ use k8s_openapi::{
     jiff::{SignedDuration, Timestamp},
 };
 use kube::api::{ObjectMeta, PostParams};
+use tributary_testkit::{Row, World, form, seed};
 
 use super::stage::{Stage, now, text_of};
-use crate::harness::{Row, World, form, seed};
 
 /// The lease as a rival writes it whose clock is off by so much.
 fn theirs(world: &World, before: Option<Lease>, skew: SignedDuration) -> Lease {

@@ -9,9 +9,9 @@ use tokio::{
     sync::{Semaphore, SemaphorePermit},
     task::JoinHandle,
 };
+use tributary_testkit::{Bed, OPERATOR_NAMESPACE, Replica, World, until_within};
 
 use super::link::Link;
-use crate::harness::{Bed, OPERATOR_NAMESPACE, Replica, World, until_within};
 
 pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()

@@ -1,11 +1,9 @@
 //! Archives of a bus: made, changed, taken back, retained; and how a bus is deleted that has some.
 
 use serde_json::{Value, json};
+use tributary_testkit::World;
 
-use crate::{
-    common::{look, named, patch, sweeping, version},
-    harness::World,
-};
+use crate::common::{look, named, patch, sweeping, version};
 
 /// Names in AWS of the bus's archives, as status has them.
 async fn names(world: &World) -> Vec<String> {

@@ -1,8 +1,7 @@
 //! The main job: three small manifests deliver an event to a queue.
 
 use serde_json::json;
-
-use crate::harness::World;
+use tributary_testkit::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_manifests_deliver_an_event_to_a_queue() {

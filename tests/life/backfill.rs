@@ -7,11 +7,9 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tributary_testkit::{Benchling, REGION, World};
 
-use crate::{
-    common::{all_ready, named},
-    harness::{Benchling, REGION, World},
-};
+use crate::common::{all_ready, named};
 
 struct Rig {
     world: World,
@@ -42,7 +40,7 @@ impl Rig {
 
     fn spawn(&self, flags: &[&str], secret: &str) -> Child {
         let url = self.benchling.urls().tenant;
-        Command::new(env!("CARGO_BIN_EXE_tributary"))
+        Command::new(tributary_testkit::executable())
             .args(["backfill", "--tenant", &self.benchling.tenant, "--benchling-url", &url, "--region", REGION])
             .args(["--endpoint-url", &self.world.aws.endpoint, "--from", "2026-11-20T00:00:00Z", "--output", "json"])
             .args(flags)

@@ -2,11 +2,9 @@
 
 use kube::api::{DeleteParams, ListParams};
 use serde_json::{Value, json};
+use tributary_testkit::{World, options};
 
-use crate::{
-    common::{API, all_ready, delivers, existing, foreign_queue, managed, named, patch, rule, sweeping, trio, with},
-    harness::{World, options},
-};
+use crate::common::{API, all_ready, delivers, existing, foreign_queue, managed, named, patch, rule, sweeping, trio, with};
 
 fn grants(world: &World, namespaces: &[&str], arns: &[String]) -> Value {
     with(world.account_spec(), json!({"grants": [{"namespaces": namespaces, "arns": arns}]}))

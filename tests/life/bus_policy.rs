@@ -1,11 +1,9 @@
 //! Who else may send to a bus, and what is logged of it.
 
 use serde_json::{Value, json};
+use tributary_testkit::{REGION, World};
 
-use crate::{
-    common::{look, named, version},
-    harness::{REGION, World},
-};
+use crate::common::{look, named, version};
 
 const THERE: &str = "222233334444";
 const ORGANIZATION: &str = "o-abcdefghij";

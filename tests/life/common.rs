@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary::runtime::operator::Options;
-
-use crate::harness::{Aws, Call, REGION, World, condition, options};
+use tributary_testkit::{Aws, Call, REGION, World, condition, options, product::Options};
 
 pub const API: &str = "tributary.dev/v1alpha1";
 
@@ -27,7 +25,7 @@ pub fn with(mut spec: Value, more: Value) -> Value {
     spec
 }
 
-/// Sweeps every second, closely every two.
+/// ResyncSchedule every second, closely every two.
 pub fn sweeping() -> Options {
     Options { sweep: Duration::from_secs(1), full_sweep: Duration::from_secs(2), ..options() }
 }

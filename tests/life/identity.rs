@@ -2,11 +2,9 @@
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
+use tributary_testkit::{Aws, Bed, REGION, World, options};
 
-use crate::{
-    common::{all_ready, look, managed, named, rule, trio, with, written},
-    harness::{Aws, Bed, REGION, World, options},
-};
+use crate::common::{all_ready, look, managed, named, rule, trio, with, written};
 
 const FINALIZER: &str = "tributary.dev/finalizer";
 

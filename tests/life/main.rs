@@ -4,9 +4,6 @@
 //! Run by `tests/bed/bed.py run -- cargo test --test life`; each test has a namespace, an `AwsAccount` and an AWS account id of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod archives;
 mod backbone;
 mod backfill;

@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tributary::runtime::operator::Options;
+use tributary_testkit::{World, options, product::Options};
 
-use crate::{
-    common::{all_ready, at, delivers, managed, named, outcomes, patch, rule, sweeping, trio, with, written},
-    harness::{World, options},
-};
+use crate::common::{all_ready, at, delivers, managed, named, outcomes, patch, rule, sweeping, trio, with, written};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_is_born_with_its_policy_before_the_rule_and_its_targets() {

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tributary::{api::annotation, aws::AwsOptions, runtime::operator::Options};
+use tributary_testkit::{
+    World, options,
+    product::{AwsOptions, Options, annotation},
+};
 
-use crate::{
-    common::{
-        all_ready, delivers, existing, foreign_queue, look, managed, named, outcomes, queue_arn, rule, set_attributes, set_policy,
-        statement, sweeping, trio, with,
-    },
-    harness::{World, options},
+use crate::common::{
+    all_ready, delivers, existing, foreign_queue, look, managed, named, outcomes, queue_arn, rule, set_attributes, set_policy, statement,
+    sweeping, trio, with,
 };
 
 /// Sids of the queue without ours, which begin with `tributary-`; and how many are ours.

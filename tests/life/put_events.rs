@@ -8,11 +8,9 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tributary_testkit::{REGION, World};
 
-use crate::{
-    common::{named, trio},
-    harness::{REGION, World},
-};
+use crate::common::{named, trio};
 
 struct Said {
     ok: bool,
@@ -28,7 +26,7 @@ impl Said {
 
 /// Runs it with this on stdin, as the world's account.
 fn put(world: &World, input: &str, flags: &[&str]) -> Said {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tributary"))
+    let mut child = Command::new(tributary_testkit::executable())
         .args(["put-events", "--region", REGION, "--endpoint-url", &world.aws.endpoint])
         .args(flags)
         .envs([

@@ -2,11 +2,9 @@
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
+use tributary_testkit::{World, condition};
 
-use crate::{
-    common::{all_ready, delivers, look, managed, named, patch, rule, version, with, written},
-    harness::{World, condition},
-};
+use crate::common::{all_ready, delivers, look, managed, named, patch, rule, version, with, written};
 
 const ARCHIVE: &str = "all";
 

@@ -4,11 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use kube::api::ListParams;
 use serde_json::json;
-use tributary::runtime::operator::Options;
+use tributary_testkit::{World, options, product::Options};
 
-use crate::{
-    common::{all_ready, existing, foreign_queue, look, managed, named, rule, statement, sweeping, trio, version, wipe, with, written},
-    harness::{World, options},
+use crate::common::{
+    all_ready, existing, foreign_queue, look, managed, named, rule, statement, sweeping, trio, version, wipe, with, written,
 };
 
 const ALL: [(&str, &str); 7] = [

@@ -1,11 +1,9 @@
 //! The `sqs` sink in full, and what a target can do with an event.
 
 use serde_json::{Value, json};
+use tributary_testkit::World;
 
-use crate::{
-    common::{all_ready, delivers, look, named, outcomes, patch, queue_arn, rule, set_attributes, with, written},
-    harness::World,
-};
+use crate::common::{all_ready, delivers, look, named, outcomes, patch, queue_arn, rule, set_attributes, with, written};
 
 async fn sink(world: &World, managed: Value) {
     world.apply("EventSink", "q", json!({"sqs": {"managed": managed}})).await;

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
+use tributary_testkit::{REGION, World, options};
 
-use crate::{
-    common::{all_ready, look, managed, named, patch, reason, rule, trio, with},
-    harness::{REGION, World, options},
-};
+use crate::common::{all_ready, look, managed, named, patch, reason, rule, trio, with};
 
 const TRIO: [(&str, &str); 3] = [("EventBus", "b"), ("EventSink", "q"), ("EventRule", "r")];
 

@@ -1,9 +1,9 @@
 //! The `lambda` sink: permission by statement, qualifiers, the failure destination; and triggers, by which a queue feeds a function.
 
 use serde_json::{Value, json};
+use tributary_testkit::{REGION, World, condition};
 
 use super::stage::{detail, marks, notes, ready, rule, source, status, subscription, sweeping, told};
-use crate::harness::{REGION, World, condition};
 
 /// A statement of somebody else's in the function's policy.
 async fn foreign(world: &World, function: &str) {

@@ -4,10 +4,9 @@
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
-use tributary::runtime::operator::Options;
+use tributary_testkit::{World, condition, product::Options};
 
 use super::stage::{entity, marks, notes, ready, rule, source, status, subscription, sweeping, told};
-use crate::harness::{World, condition};
 
 /// A subscription `lims` whose bus is there, with a rule to queue `q`.
 async fn active(name: &str) -> World {

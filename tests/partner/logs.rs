@@ -1,9 +1,9 @@
 //! The `logGroup` sink: the group, and the one log resource policy of the installation.
 
 use serde_json::{Value, json};
+use tributary_testkit::World;
 
 use super::stage::{entity, marks, ready, rule, source, status, subscription, sweeping, told};
-use crate::harness::World;
 
 async fn lims(name: &str) -> World {
     let world = World::with(name, sweeping()).await;

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
-use tributary::runtime::operator::Options;
-
-use crate::harness::{World, condition, options};
+use tributary_testkit::{World, condition, options, product::Options};
 
 pub const APP: &str = "sequence-integrations";
 

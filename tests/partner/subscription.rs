@@ -2,9 +2,9 @@
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
+use tributary_testkit::{Aws, Bed, OPERATOR_NAMESPACE, REGION, World, condition};
 
 use super::stage::{APP, detail, entity, is_ready, marks, notes, ready, rule, source, status, subscription, sweeping, tenant, told};
-use crate::harness::{Aws, Bed, OPERATOR_NAMESPACE, REGION, World, condition};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn children_are_exactly_what_the_subscription_says() {

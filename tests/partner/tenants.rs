@@ -1,9 +1,9 @@
 //! Dev, test and prod in namespaces of one cluster and in accounts of their own: nothing is shared, and nothing is reached across.
 
 use serde_json::{Value, json};
+use tributary_testkit::{Aws, Bed, OPERATOR_NAMESPACE, REGION, World, options};
 
 use super::stage::{APP, entity, marks, rule, told};
-use crate::harness::{Aws, Bed, OPERATOR_NAMESPACE, REGION, World, options};
 
 struct Tenant {
     world: World,

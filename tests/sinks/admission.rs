@@ -1,8 +1,7 @@
 //! What admission refuses of the destinations that take a role.
 
 use serde_json::{Value, json};
-
-use crate::harness::World;
+use tributary_testkit::World;
 
 fn connections() -> Vec<(Value, &'static str)> {
     let secret = json!({"name": "s", "key": "k"});

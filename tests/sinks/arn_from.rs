@@ -2,10 +2,10 @@
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
+use tributary_testkit::{REGION, World, condition, until};
 
 use crate::{
     common::{all_ready, existing, foreign_queue, look, queue_arn, rule},
-    harness::{REGION, World, condition, until},
     topics::publish,
 };
 

@@ -3,10 +3,10 @@
 //! Policies are kept by "somebody else" here (`permissions: External`, `roleArn`), so that nothing is repaired behind the table's back.
 
 use serde_json::{Value, json};
+use tributary_testkit::{REGION, World, condition};
 
 use crate::{
     common::{all_ready, look, named},
-    harness::{REGION, World, condition},
     topics::publish,
 };
 

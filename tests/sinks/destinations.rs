@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tributary_testkit::{Bed, Receiver, Replica, World, condition};
 
 use crate::{
     common::{all_ready, look, patch, rule, sweeping},
-    harness::{Bed, Receiver, Replica, World, condition},
     topics::publish,
 };
 
@@ -311,7 +311,7 @@ async fn after_a_rebuild_it_is_taken_back_and_only_the_secret_is_put_again() {
     }
     let mark = world.aws.mark().await;
     applied(&world, &receiver, &basic()).await;
-    world.run(crate::harness::options()).await;
+    world.run(tributary_testkit::options()).await;
     all_ready(&world, &READY).await;
     assert_eq!(world.aws.writes(mark).await, [""; 0], "the Secret is the same one: its version is in the connection's description");
     assert_eq!(status(&world).await["apiDestinationArn"], before["apiDestinationArn"]);
@@ -367,7 +367,7 @@ async fn no_secret_of_the_operators_own_namespace_is_sent() {
     let keys = json!({"stringData": {"AWS_ACCESS_KEY_ID": world.aws.account, "AWS_SECRET_ACCESS_KEY": "canary-7Qm2"}});
     world.apply_in(Some(&world.namespace), "v1", "Secret", &format!("keys-{}", world.namespace), keys).await;
     world.user_secret("login", json!({"password": "first-Kq7"})).await;
-    let own = tributary::runtime::operator::Options { operator_namespace: world.namespace.clone(), ..crate::harness::options() };
+    let own = tributary_testkit::product::Options { operator_namespace: world.namespace.clone(), ..tributary_testkit::options() };
     world.run(own).await;
     applied(&world, &receiver, &basic()).await;
     let said = world.halted("EventSink", "api", "SecretNotPermitted").await;

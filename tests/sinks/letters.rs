@@ -2,10 +2,10 @@
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
+use tributary_testkit::World;
 
 use crate::{
     common::{look, named},
-    harness::World,
     topics::publish,
 };
 

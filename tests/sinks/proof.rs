@@ -1,11 +1,11 @@
 //! The condition `Deliverable` beside its table: what the rule itself says, what may not be looked at, what a look may cost and hold up.
 
 use serde_json::{Value, json};
+use tributary_testkit::{World, condition};
 
 use crate::{
     common::{look, sweeping},
     deliverable::{Rig, arn, document, set_queue, with},
-    harness::{World, condition},
     topics::publish,
 };
 
@@ -83,7 +83,7 @@ async fn a_service_that_does_not_answer_keeps_no_rule_from_being_written() {
     let (machine, role) = (world.aws.make_machine("m").await, world.aws.make_role("mine", "events.amazonaws.com").await);
     world.aws.faults(json!([{"match": "iam.*", "kind": "hang"}])).await;
     let mut world = world;
-    world.run(crate::harness::options()).await;
+    world.run(tributary_testkit::options()).await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "s", json!({"stateMachine": {"existing": {"arn": machine}}, "roleArn": role})).await;
     let spec = json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["life"]}, "targets": [{"name": "t", "sinkRef": {"name": "s"}}]});

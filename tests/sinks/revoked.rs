@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tributary_testkit::{REGION, World, condition};
 
 use crate::{
     common::{all_ready, existing, foreign_queue, look, named, rule, set_policy, with},
     deliverable::{arn, document},
-    harness::{REGION, World, condition},
 };
 
 /// One target for each kind of grant: a queue's policy, a topic's, a function's, a log group's, a role.

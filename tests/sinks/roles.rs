@@ -1,10 +1,10 @@
 //! The role that the operator makes for EventBridge: for whom it is trusted, what it may, whose it is, when it goes.
 
 use serde_json::json;
+use tributary_testkit::{REGION, World, condition};
 
 use crate::{
     common::{all_ready, look, named, rule, sweeping, with},
-    harness::{REGION, World, condition},
     topics::publish,
 };
 
@@ -88,7 +88,7 @@ async fn a_role_goes_with_its_sink_and_comes_back_after_a_rebuild_without_a_writ
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "m", json!({"stateMachine": {"existing": {"arn": machine}}})).await;
     world.apply("EventRule", "r", rule("b", &["m"])).await;
-    world.run(crate::harness::options()).await;
+    world.run(tributary_testkit::options()).await;
     all_ready(&world, &[("EventRule", "r"), ("EventSink", "m")]).await;
     assert_eq!(world.aws.writes(mark).await, [""; 0]);
     world.delete("EventRule", "r").await;

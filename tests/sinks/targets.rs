@@ -1,10 +1,10 @@
 //! Every other destination that takes a role: what is put as target, with what right, and that it arrives.
 
 use serde_json::{Value, json};
+use tributary_testkit::{REGION, World};
 
 use crate::{
     common::{all_ready, look, named, rule},
-    harness::{REGION, World},
     topics::publish,
 };
 

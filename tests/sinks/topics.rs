@@ -1,11 +1,9 @@
 //! The `sns` sink: the topic's policy or a role, foreign statements, deletion.
 
 use serde_json::{Value, json};
+use tributary_testkit::{REGION, World};
 
-use crate::{
-    common::{all_ready, named, outcomes, rule, sweeping, with},
-    harness::{REGION, World},
-};
+use crate::common::{all_ready, named, outcomes, rule, sweeping, with};
 
 fn arn(world: &World, name: &str) -> String {
     format!("arn:aws:sns:{REGION}:{}:{name}", world.aws.account)

@@ -1,10 +1,10 @@
 //! A managed state machine: definition, substitutions, log group, its own role with the rights that its tasks need, and what it does.
 
 use serde_json::{Value, json};
+use tributary_testkit::{REGION, World};
 
 use crate::{
     common::{all_ready, look, named, patch, rule, sweeping, with},
-    harness::{REGION, World},
     topics::publish,
 };
 
@@ -107,7 +107,7 @@ async fn what_cannot_be_known_needs_a_named_role_and_rights_need_a_grant() {
     // A sink that a workflow sends to is in use.
     world.delete("EventSink", "t").await;
     let said =
-        world.wait("EventSink", "t", "InUse", |o| crate::harness::condition(o?, "Ready").filter(|c| c.1 == "InUse").map(|c| c.2)).await;
+        world.wait("EventSink", "t", "InUse", |o| tributary_testkit::condition(o?, "Ready").filter(|c| c.1 == "InUse").map(|c| c.2)).await;
     assert!(said.contains("EventSink") && said.contains("/m"), "{said}");
 }
 

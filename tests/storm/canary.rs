@@ -10,9 +10,9 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::{sync::Mutex, task::JoinHandle};
+use tributary_testkit::{Aws, Bed, OPERATOR_NAMESPACE, World};
 
 use super::crowd::{is_ready, patience, told};
-use crate::harness::{Aws, Bed, OPERATOR_NAMESPACE, World};
 
 const IN_TIME: Duration = Duration::from_secs(30);
 

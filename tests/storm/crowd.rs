@@ -8,8 +8,7 @@ use std::{
 use futures::{StreamExt, stream};
 use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
-
-use crate::harness::{World, condition, form};
+use tributary_testkit::{World, condition, form};
 
 /// Object of the crowd: kind and name.
 pub type Key = (&'static str, String);
@@ -48,7 +47,7 @@ async fn foreign(world: &World, functions: usize) -> Vec<String> {
         let statement = json!({"Sid": "theirs", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": action, "Resource": resource});
         json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
     };
-    let queue = format!("arn:aws:sqs:{}:{}:shared", crate::harness::REGION, world.aws.account);
+    let queue = format!("arn:aws:sqs:{}:{}:shared", tributary_testkit::REGION, world.aws.account);
     world.aws.sqs("CreateQueue", json!({"QueueName": "shared", "Attributes": {"Policy": theirs("sqs:SendMessage", &queue)}})).await;
     let statement = json!({"Sid": "theirs", "Effect": "Allow", "Principal": {"Service": "es.amazonaws.com"}, "Action": "logs:PutLogEvents", "Resource": "*"});
     let document = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
@@ -91,7 +90,7 @@ impl Crowd {
             (_, "l") => json!({"logGroup": {"managed": {"retentionDays": if version == 1 { 7 } else { 14 }}}, "deletionPolicy": "Delete"}),
             // The first queue is somebody else's.
             _ if i == 0 => {
-                json!({"sqs": {"existing": {"arn": format!("arn:aws:sqs:{}:{}:shared", crate::harness::REGION, world.aws.account)}}})
+                json!({"sqs": {"existing": {"arn": format!("arn:aws:sqs:{}:{}:shared", tributary_testkit::REGION, world.aws.account)}}})
             }
             _ => json!({"sqs": {"managed": {"visibilityTimeoutSeconds": 30 + version}}, "deletionPolicy": "Delete"}),
         }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-
-use crate::harness::{Call, World};
+use tributary_testkit::{Call, World};
 
 /// The call took effect in AWS, whether or not anyone was told.
 fn took_effect(call: &Call) -> bool {

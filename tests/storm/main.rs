@@ -2,9 +2,6 @@
 //! reliability report.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, clippy::needless_pass_by_value)]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod canary;
 mod crowd;
 mod journal;

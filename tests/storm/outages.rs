@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tributary_testkit::{Row, form};
 
 use super::storm::{Storm, with_quota};
-use crate::harness::{Row, form};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f1_throttling_slows_the_crowd_and_multiplies_nothing() {

@@ -1,12 +1,12 @@
 //! F5: answers that say less than they seem to: entries that failed in HTTP 200, pages of one row, reads that lag behind writes.
 
 use serde_json::json;
+use tributary_testkit::{Row, form};
 
 use super::{
     crowd::told,
     storm::{Storm, with_quota},
 };
-use crate::harness::{Row, form};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f5_failed_entries_are_told_and_made_good() {

@@ -7,13 +7,13 @@ use std::{
 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
+use tributary_testkit::{Row, condition, form};
 
 use super::{
     crowd::{Key, all, told},
     journal,
     storm::{Storm, none, with_quota},
 };
-use crate::harness::{Row, condition, form};
 
 /// The shortest time between a refused try and the next one of the same object: 5 s, 10 s, 20 s... A busy machine only makes it longer.
 fn too_soon(tries: &[f64]) -> Option<String> {
@@ -46,7 +46,7 @@ impl Storm {
         }
         let calls = self.world.aws.journal(since).await.0;
         let objects = all(&self.world).await;
-        // A sink that changes wakes the rules that send to it, and they try at once: what comes after that they do by themselves.
+        // A sink that changes dependents the rules that send to it, and they try at once: what comes after that they do by themselves.
         let of_sinks =
             calls.iter().filter(|call| call.is_write() && call.service != "events" && !call.request.to_string().contains("-canary-"));
         let woken = of_sinks.map(|call| call.end.unwrap_or(call.start)).fold(0.0, f64::max) + 3.0;

@@ -8,14 +8,13 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, OnceCell};
-use tributary::runtime::operator::Options;
+use tributary_testkit::{Call, Row, World, form, options, product::Options};
 
 use super::{
     canary::Canaries,
     crowd::{Crowd, contents, differences, patience},
     journal::{self, Effects},
 };
-use crate::harness::{Call, Row, World, form, options};
 
 /// The name is part of names in AWS: all worlds have one as long.
 const NAME: &str = "storm";

@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tributary_testkit::{Benchling, Binary, World, condition, until};
 
-use crate::{
-    harness::{Benchling, Binary, World, condition, until},
-    stage::worker,
-};
+use crate::stage::worker;
 
 const KIND: &str = "BenchlingBackfill";
 

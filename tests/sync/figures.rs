@@ -6,8 +6,6 @@
 
 #[path = "../bench/figures.rs"]
 mod figures;
-#[path = "../harness/mod.rs"]
-mod harness;
 mod postgres;
 mod stage;
 
@@ -110,7 +108,7 @@ async fn waiting(report: &mut Report) {
     eprintln!("bench: burst: {events} events of as many entities, put on the bus");
     let stage = prepared("waiting", events).await;
     put(&stage, events).await;
-    harness::until_within(PATIENCE, "all are in the queue", || async {
+    tributary_testkit::until_within(PATIENCE, "all are in the queue", || async {
         (stage.depth(&stage.queue).await.0 == events as u64).then_some(())
     })
     .await;

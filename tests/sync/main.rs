@@ -4,9 +4,6 @@
 //! Run by `tests/bed/bed.py run -- cargo test --test sync`. With `TRIBUTARY_FORM=whole` 10,000 webhooks go over the whole path.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod backfills;
 mod database;
 mod path;

@@ -9,12 +9,9 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tributary_testkit::{Gateway, Row, form, http, seed, until_within};
 
-use crate::{
-    harness::{Gateway, Row, form, http, seed, until_within},
-    postgres::Postgres,
-    stage::Stage,
-};
+use crate::{postgres::Postgres, stage::Stage};
 
 const SENDERS: usize = 16;
 const PATIENCE: Duration = Duration::from_mins(15);

@@ -37,7 +37,7 @@ async fn poison_leaves_with_its_reason_and_holds_up_nobody() {
     assert_eq!(status["conditions"][0]["status"], "True", "{status}");
     assert_eq!(stage.rows().await.len(), 1);
     // People who look into Benchling find them too.
-    let session = crate::harness::until("the run stands in the activity log, closed", || async {
+    let session = tributary_testkit::until("the run stands in the activity log, closed", || async {
         let sessions = stage.benchling.get("sessions", "").await["sessions"].as_array().cloned().unwrap_or_default();
         sessions.into_iter().find(|session| session["status"] == "COMPLETED_WITH_WARNINGS")
     })
@@ -56,7 +56,7 @@ async fn an_entity_that_is_not_shown_yet_is_asked_for_again() {
     let stage = Stage::new("later", json!({"attempts": 5})).await;
     let worker = stage.worker();
     stage.put(&stage.thin("bfi_1")).await;
-    crate::harness::until("it was asked for", || async { (!stage.benchling.requests("bulk-get").await.is_empty()).then_some(()) }).await;
+    tributary_testkit::until("it was asked for", || async { (!stage.benchling.requests("bulk-get").await.is_empty()).then_some(()) }).await;
     stage.benchling.entities("custom-entities", vec![json!({"id": "bfi_1"})]).await;
     stage.row("bfi_1").await;
     stage.drained().await;

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
+use tributary_testkit::{Bed, Benchling, Binary, World, free_address, until};
 
-use crate::{
-    harness::{Bed, Benchling, Binary, World, free_address, until},
-    postgres::Postgres,
-};
+use crate::postgres::Postgres;
 
 /// All but the worker, Ready.
 pub struct Stage {

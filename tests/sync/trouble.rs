@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tributary_testkit::{until, until_within};
 
-use crate::{
-    harness::{until, until_within},
-    postgres::Postgres,
-    stage::Stage,
-};
+use crate::{postgres::Postgres, stage::Stage};
 
 /// Puts an event into the queue, sees the reason, remedies it, sees the row.
 async fn recovers(stage: &Stage, reason: &str, remedy: impl AsyncFnOnce(&str)) {

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use serde_json::Value;
 
-use super::{
+use crate::{
     binary::{Binary, free_address},
     world::World,
 };

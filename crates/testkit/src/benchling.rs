@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tributary::benchling_api::Urls;
 
-use super::{aws::http, bed::Bed, world::World};
+use crate::{aws::http, bed::Bed, product::Urls, world::World};
 
 /// One tenant; another test has another one.
 #[derive(Clone)]
 pub struct Benchling {
+    /// URL of the stand-in.
     pub url: String,
+    /// Name of the tenant.
     pub tenant: String,
+    /// A client for requests to the stand-in and to webhooks.
     pub http: reqwest::Client,
 }
 
@@ -21,6 +23,7 @@ impl Benchling {
         Self { url: Bed::get().benchling.clone(), tenant: format!("t{}", world.aws.account), http: http() }
     }
 
+    /// Where the product finds this tenant.
     pub fn urls(&self) -> Urls {
         Urls { tenant: format!("{}/{{tenant}}", self.url), keys: format!("{}/api/v1/apps/{{app_definition_id}}/jwks", self.url) }
     }
@@ -38,6 +41,7 @@ impl Benchling {
         serde_json::from_str(&text).unwrap()
     }
 
+    /// What the stand-in recorded of this tenant.
     pub async fn get(&self, control: &str, query: &str) -> Value {
         let url = format!("{}/_emu/{control}?tenant={}&{query}", self.url, self.tenant);
         self.http.get(url).send().await.unwrap().json().await.unwrap()
@@ -59,6 +63,7 @@ impl Benchling {
         self.fault(&format!("^/{}{path}", self.tenant), wish).await;
     }
 
+    /// Removes the faults of this path.
     pub async fn forget_fault(&self, path: &str) {
         let answer = self.http.delete(format!("{}/_emu/faults?path={path}", self.url)).send().await.unwrap();
         assert!(answer.status().is_success());
@@ -92,9 +97,13 @@ impl Benchling {
 /// A signed webhook.
 #[derive(Clone, Debug)]
 pub struct Webhook {
+    /// The id in its `webhook-id` header.
     pub id: String,
+    /// Id of the event in it.
     pub event: String,
+    /// Headers, the signature among them.
     pub headers: BTreeMap<String, String>,
+    /// The signed body.
     pub body: String,
 }
 

@@ -18,7 +18,7 @@ use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinHandle};
 
-use super::apiwatch::{self, Mangle};
+use crate::apiwatch::{self, Mangle};
 
 /// What is asked of the API server: `list`, `get`, `watch`, `patch` and so on, of which plural.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +34,7 @@ pub enum Fault {
     Answer(u16, &'static str),
     /// Nothing, ever.
     Silence,
+    /// The answer, this much later.
     Delay(Duration),
     /// What the same list said when it was recorded: its objects, its resourceVersion.
     Recorded,
@@ -41,7 +42,7 @@ pub enum Fault {
 
 /// What concerns all watches that run: each count tells those that started before to do it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Control {
+pub(crate) struct Control {
     /// Nothing comes through, in either direction; connections stay.
     pub cut: bool,
     pub mended: u64,
@@ -197,7 +198,7 @@ fn asked(request: &Request) -> Asked {
     Asked { verb, plural: rest.first().copied().unwrap_or_default().to_owned() }
 }
 
-pub(super) type Chunks = BoxStream<'static, Result<Bytes, String>>;
+pub(crate) type Chunks = BoxStream<'static, Result<Bytes, String>>;
 
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let mut control = shared.control.subscribe();
@@ -290,7 +291,7 @@ fn status(code: u16, reason: &str) -> Response {
     answer(code, Body::from(failure(code, reason).to_string()))
 }
 
-pub(super) fn failure(code: u16, reason: &str) -> Value {
+pub(crate) fn failure(code: u16, reason: &str) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": reason, "code": code, "message": "injected"})
 }
 

@@ -10,27 +10,31 @@ use futures::{Stream, StreamExt};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::apiproxy::{Chunks, Control, failure};
+use crate::apiproxy::{Chunks, Control, failure};
 
 /// What happens to events of a plural, by chance.
 #[derive(Clone)]
 pub struct Mangle {
+    /// Plural of the kind, such as `eventrules`.
     pub plural: String,
-    /// Chances of an event to be lost, to come twice, to come after the next one.
+    /// Chance of an event to be lost.
     pub lost: f64,
+    /// Chance of an event to be delivered twice.
     pub doubled: f64,
+    /// Chance of an event to be delivered after the next one.
     pub swapped: f64,
     chance: Arc<std::sync::Mutex<fastrand::Rng>>,
     done: Arc<AtomicUsize>,
 }
 
 impl Mangle {
+    /// For watches of this plural; the same seed gives the same faults.
     pub fn new(plural: &str, seed: u64, (lost, doubled, swapped): (f64, f64, f64)) -> Self {
         let chance = Arc::new(std::sync::Mutex::new(fastrand::Rng::with_seed(seed)));
         Self { plural: plural.into(), lost, doubled, swapped, chance, done: Arc::default() }
     }
 
-    pub(super) fn done(&self) -> usize {
+    pub(crate) fn done(&self) -> usize {
         self.done.load(Ordering::Relaxed)
     }
 
@@ -65,7 +69,7 @@ struct Watch {
     ended: bool,
 }
 
-pub(super) fn watch(
+pub(crate) fn watch(
     chunks: Chunks,
     began: Control,
     control: watch::Receiver<Control>,

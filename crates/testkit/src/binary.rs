@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{aws::until_within, bed::Bed, benchling::Benchling};
+use crate::{aws::until_within, bed::Bed, benchling::Benchling};
 
 /// An address where nobody listens. Below the ports that the system gives to those who connect: none of them takes it before the binary does.
 pub fn free_address() -> String {
@@ -26,6 +26,17 @@ pub fn free_address() -> String {
             return address;
         }
     }
+}
+
+/// Cargo's folder of this build, in which the test's own executable is too.
+pub(crate) fn build_folder() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().to_owned()
+}
+
+/// The real binary: as cargo names it to a test that it runs, else the one of the build that this test is of.
+pub fn executable() -> PathBuf {
+    std::env::var_os("CARGO_BIN_EXE_tributary").map_or_else(|| build_folder().join("tributary"), PathBuf::from)
 }
 
 /// Killed when dropped; where a test has failed, with the end of its log.
@@ -42,7 +53,7 @@ impl Binary {
         let files = std::env::temp_dir().join(format!("tributary-binary-{}-{number}", std::process::id()));
         fs::create_dir_all(&files).unwrap();
         fs::write(files.join("kubeconfig"), kubeconfig.to_string()).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
+        let child = Command::new(executable())
             .args(arguments.concat())
             .env("KUBECONFIG", files.join("kubeconfig"))
             .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -53,10 +64,12 @@ impl Binary {
         Self { child, files }
     }
 
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
+    /// What it has written to its log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.files.join("log")).unwrap()
     }
@@ -100,6 +113,7 @@ impl Drop for Binary {
 
 /// A gateway as a process, with the chart's rights. Ready when started.
 pub struct Gateway {
+    /// The process.
     pub binary: Binary,
     /// Where webhooks are sent, without a path.
     pub url: String,

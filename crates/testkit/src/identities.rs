@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::aws::{Aws, REGION};
+use crate::aws::{Aws, REGION};
 
 /// The texts between `<tag>` and `</tag>`, unescaped.
 fn all<'a>(xml: &'a str, tag: &str) -> Vec<String> {
@@ -25,14 +25,20 @@ fn document(text: &str) -> Value {
 /// A role as IAM holds it.
 #[derive(Clone, Debug)]
 pub struct Role {
+    /// The path, such as `/tributary/`.
     pub path: String,
+    /// The trust policy.
     pub trust: Value,
+    /// The first inline policy; `null` if there is none.
     pub policy: Value,
+    /// ARN of the permissions boundary.
     pub boundary: Option<String>,
+    /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
 
 impl Aws {
+    /// A call of Step Functions behind the operator's back; panics on an error.
     pub async fn states(&self, op: &str, body: Value) -> Value {
         self.call("states", op, body).await.unwrap_or_else(|error| panic!("states:{op}: {error}"))
     }
@@ -84,6 +90,7 @@ impl Aws {
         all(&self.query("sns", &[("Action", "CreateTopic"), ("Name", name)]).await, "TopicArn").remove(0)
     }
 
+    /// Attributes of the topic; `None` if there is no such topic.
     pub async fn topic(&self, arn: &str) -> Option<BTreeMap<String, String>> {
         let answer = self.try_query("sns", &[("Action", "GetTopicAttributes"), ("TopicArn", arn)]).await.ok()?;
         Some(all(&answer, "key").into_iter().zip(all(&answer, "value")).collect())
@@ -119,6 +126,7 @@ impl Aws {
         made["stateMachineArn"].as_str().unwrap().to_owned()
     }
 
+    /// The state machine, as `DescribeStateMachine` returns it.
     pub async fn machine(&self, arn: &str) -> Option<Value> {
         self.call("states", "DescribeStateMachine", json!({"stateMachineArn": arn})).await.ok()
     }
@@ -133,13 +141,13 @@ impl Aws {
         executions
     }
 
-    pub(super) async fn add_roles(&self, all: &mut BTreeMap<String, Value>) {
+    pub(crate) async fn add_roles(&self, all: &mut BTreeMap<String, Value>) {
         for (name, role) in self.roles().await {
             all.insert(format!("role {name}"), json!([role.path, role.trust, role.policy, role.boundary, role.tags]));
         }
     }
 
-    pub(super) async fn add_topics(&self, contents: &mut BTreeMap<String, Value>) {
+    pub(crate) async fn add_topics(&self, contents: &mut BTreeMap<String, Value>) {
         for arn in all(&self.query("sns", &[("Action", "ListTopics")]).await, "TopicArn") {
             let mut attributes = self.topic(&arn).await.unwrap();
             let policy: Value = serde_json::from_str(&attributes.remove("Policy").unwrap()).unwrap();
@@ -149,7 +157,7 @@ impl Aws {
         }
     }
 
-    pub(super) async fn add_machines(&self, contents: &mut BTreeMap<String, Value>) {
+    pub(crate) async fn add_machines(&self, contents: &mut BTreeMap<String, Value>) {
         for row in self.states("ListStateMachines", json!({})).await["stateMachines"].as_array().cloned().unwrap_or_default() {
             let arn = row["stateMachineArn"].as_str().unwrap();
             let machine = self.machine(arn).await.unwrap();

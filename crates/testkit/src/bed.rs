@@ -8,6 +8,7 @@ use kube::{
 };
 use serde_json::Value;
 
+/// The namespace of the chart's release.
 pub const OPERATOR_NAMESPACE: &str = "tributary-system";
 
 /// What the chart lets the operator read for `existing.arnFrom`.
@@ -31,8 +32,10 @@ const LEASES: &str = r#"
    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "e2e-sync"},
    "subjects": [{"kind": "ServiceAccount", "name": "tributary-sync", "namespace": "tributary-system"}]}]}"#;
 
+/// Addresses and credentials of one test bed.
 #[derive(Clone, Debug)]
 pub struct Bed {
+    /// Path of the cluster admin's kubeconfig.
     pub kubeconfig: String,
     /// The journal proxy in front of the stand-in.
     pub aws: String,
@@ -55,7 +58,7 @@ impl Bed {
     pub fn get() -> &'static Self {
         static BED: OnceLock<Bed> = OnceLock::new();
         BED.get_or_init(|| {
-            let path = std::env::var("TRIBUTARY_BED").expect("run me by `tests/bed/bed.py run -- cargo test --test e2e`");
+            let path = std::env::var("TRIBUTARY_BED").expect("run me by `tests/bed/bed.py run -- cargo test --test TARGET`");
             Self::install(Path::new(&path))
         })
     }
@@ -70,7 +73,7 @@ impl Bed {
             assert!(output.status.success(), "{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
             String::from_utf8(output.stdout).unwrap().trim().to_owned()
         };
-        let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/tributary");
+        let chart = crate::root().join("charts/tributary");
         tool(
             "helm",
             &[

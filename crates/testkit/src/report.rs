@@ -1,9 +1,6 @@
 //! Rows of the reliability report: what was injected, how often, and what came of it. `tests/reliability.py` makes the table of them.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{path::PathBuf, time::Instant};
 
 use serde_json::{Map, Value, json};
 
@@ -50,13 +47,13 @@ impl Row {
         self.figures.insert(name.into(), value.into());
     }
 
+    /// What failed so far.
     pub fn failures(&self) -> &[String] {
         &self.failures
     }
 
     fn path(id: &str) -> PathBuf {
-        let folder =
-            std::env::var_os("TRIBUTARY_REPORT").map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("reliability"), PathBuf::from);
+        let folder = std::env::var_os("TRIBUTARY_REPORT").map_or_else(|| crate::binary::build_folder().join("reliability"), PathBuf::from);
         std::fs::create_dir_all(&folder).unwrap();
         folder.join(format!("{id}.json"))
     }

@@ -9,26 +9,36 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::bed::Bed;
+use crate::bed::Bed;
 
+/// The Region of all tests.
 pub const REGION: &str = "eu-west-1";
 
 /// One call of the journal.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Call {
+    /// Such as `events`.
     pub service: String,
+    /// Such as `PutRule`.
     pub op: String,
+    /// Seconds since the epoch when the request arrived.
     pub start: f64,
     /// `None` while the call hangs.
     #[serde(default)]
     pub end: Option<f64>,
+    /// The access key that signed it: in the stand-in, the account id.
     #[serde(default)]
     pub access_key: Option<String>,
+    /// The `User-Agent` header; it names the replica.
     #[serde(default)]
     pub user_agent: Option<String>,
+    /// The parameters.
     pub request: Value,
+    /// HTTP status; `None` while the call hangs.
     pub status: Option<u16>,
+    /// AWS error code.
     pub error: Option<String>,
+    /// Kind of the fault that was injected.
     #[serde(default)]
     pub fault: Option<String>,
 }
@@ -39,6 +49,7 @@ impl Call {
         format!("{}.{}", self.service, self.op)
     }
 
+    /// Whether the call changes something in AWS.
     pub fn is_write(&self) -> bool {
         self.service != "sts" && !["Get", "List", "Describe", "Test"].iter().any(|prefix| self.op.starts_with(prefix))
     }
@@ -49,12 +60,15 @@ impl Call {
     }
 }
 
+/// One AWS account of the stand-in.
 #[derive(Clone)]
 pub struct Aws {
+    /// The account id, which is also its access key.
     pub account: String,
+    /// URL of the journal proxy, which the operator uses.
     pub endpoint: String,
-    pub(super) emulator: String,
-    pub(super) http: reqwest::Client,
+    pub(crate) emulator: String,
+    pub(crate) http: reqwest::Client,
 }
 
 impl Aws {
@@ -79,6 +93,7 @@ impl Aws {
         (journal.calls, journal.next)
     }
 
+    /// The end of the journal, from which later calls are read.
     pub async fn mark(&self) -> u64 {
         self.journal(u64::from(u32::MAX)).await.1
     }
@@ -88,17 +103,19 @@ impl Aws {
         self.journal(since).await.0.into_iter().filter(Call::is_write).map(|call| call.op).collect()
     }
 
+    /// All calls since the mark, as `service:Operation`s in order.
     pub async fn calls(&self, since: u64) -> Vec<String> {
         self.journal(since).await.0.into_iter().map(|call| format!("{}:{}", call.service, call.op)).collect()
     }
 
     /// Replaces the faults of this account.
     pub async fn faults(&self, rules: Value) {
-        let body = json!({"account": self.account, "rules": rules, "seed": super::seed()}).to_string();
+        let body = json!({"account": self.account, "rules": rules, "seed": crate::seed()}).to_string();
         let answer = self.http.post(format!("{}/_faults", self.endpoint)).body(body).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
+    /// Changes how the stand-in behaves in this account.
     pub async fn settings(&self, mut settings: Value) {
         settings["account"] = json!(self.account);
         let answer = self.http.post(format!("{}/_emu/settings", self.emulator)).body(settings.to_string()).send().await.unwrap();
@@ -110,7 +127,7 @@ impl Aws {
         self.call_as(&self.account, service, op, body).await
     }
 
-    pub(super) async fn call_as(&self, account: &str, service: &str, op: &str, body: Value) -> Result<Value, String> {
+    pub(crate) async fn call_as(&self, account: &str, service: &str, op: &str, body: Value) -> Result<Value, String> {
         let (target, version) = match service {
             "events" => ("AWSEvents", "1.1"),
             "sqs" => ("AmazonSQS", "1.0"),
@@ -133,10 +150,12 @@ impl Aws {
         answer(request).await
     }
 
+    /// A call of EventBridge behind the operator's back; panics on an error.
     pub async fn events(&self, op: &str, body: Value) -> Value {
         self.call("events", op, body).await.unwrap_or_else(|error| panic!("events:{op}: {error}"))
     }
 
+    /// A call of SQS behind the operator's back; panics on an error.
     pub async fn sqs(&self, op: &str, body: Value) -> Value {
         self.call("sqs", op, body).await.unwrap_or_else(|error| panic!("sqs:{op}: {error}"))
     }
@@ -146,6 +165,7 @@ impl Aws {
         self.try_query(service, parameters).await.unwrap_or_else(|error| panic!("{parameters:?}: {error}"))
     }
 
+    /// The same; an error is returned as its text.
     pub async fn try_query(&self, service: &str, parameters: &[(&str, &str)]) -> Result<String, String> {
         use std::fmt::Write;
         let encode = |text: &str| {
@@ -190,10 +210,12 @@ impl Aws {
         assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
     }
 
+    /// All archives, as `ListArchives` returns them.
     pub async fn archives(&self) -> Vec<Value> {
         self.events("ListArchives", json!({})).await["Archives"].as_array().cloned().unwrap_or_default()
     }
 
+    /// URL of the queue; `None` if there is no such queue.
     pub async fn queue_url(&self, queue: &str) -> Option<String> {
         let answer = self.call("sqs", "GetQueueUrl", json!({"QueueName": queue})).await.ok()?;
         answer["QueueUrl"].as_str().map(str::to_owned)
@@ -207,6 +229,7 @@ impl Aws {
         bodies.iter().map(|message| serde_json::from_str(message["Body"].as_str().unwrap()).unwrap()).collect()
     }
 
+    /// Attributes of the queue, without times and counts; empty if there is no such queue.
     pub async fn queue_attributes(&self, queue: &str) -> BTreeMap<String, String> {
         let Some(url) = self.queue_url(queue).await else { return BTreeMap::new() };
         let answer = self.sqs("GetQueueAttributes", json!({"QueueUrl": url, "AttributeNames": ["All"]})).await;
@@ -222,15 +245,18 @@ impl Aws {
         policy["Statement"].as_array().unwrap().iter().map(|s| s["Sid"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
+    /// The rule, as `DescribeRule` returns it.
     pub async fn rule(&self, bus: &str, rule: &str) -> Option<Value> {
         self.call("events", "DescribeRule", json!({"EventBusName": bus, "Name": rule})).await.ok()
     }
 
+    /// Targets of the rule; empty if there is no such rule.
     pub async fn targets(&self, bus: &str, rule: &str) -> Vec<Value> {
         let answer = self.call("events", "ListTargetsByRule", json!({"EventBusName": bus, "Rule": rule})).await;
         answer.ok().and_then(|answer| answer["Targets"].as_array().cloned()).unwrap_or_default()
     }
 
+    /// Tags of an EventBridge resource.
     pub async fn tags(&self, arn: &str) -> BTreeMap<String, String> {
         let answer = self.events("ListTagsForResource", json!({"ResourceARN": arn})).await;
         let tags = answer["Tags"].as_array().cloned().unwrap_or_default();
@@ -289,12 +315,12 @@ impl Aws {
 }
 
 /// What the stand-in reads of a signature: whose it is, and for which service.
-pub(super) fn authorization(account: &str, region: &str, service: &str) -> String {
+pub(crate) fn authorization(account: &str, region: &str, service: &str) -> String {
     format!("AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0")
 }
 
 /// The answer's JSON, or the error's text.
-pub(super) async fn answer(request: reqwest::RequestBuilder) -> Result<Value, String> {
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Result<Value, String> {
     let answer = request.send().await.unwrap();
     let (ok, text) = (answer.status().is_success(), answer.text().await.unwrap());
     if ok { Ok(serde_json::from_str(&text).unwrap_or(Value::Null)) } else { Err(text) }
@@ -310,6 +336,7 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl FnMu
     until_within(Duration::from_secs(30), what, look).await
 }
 
+/// The same, at most for `limit`.
 pub async fn until_within<T, F: Future<Output = Option<T>>>(limit: Duration, what: &str, mut look: impl FnMut() -> F) -> T {
     let mut tick = tokio::time::interval(Duration::from_millis(50));
     let search = async {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::aws::{Aws, REGION, answer, authorization};
+use crate::aws::{Aws, REGION, answer, authorization};
 
 pub const PARTNER: &str = "999900001111";
 
@@ -23,6 +23,7 @@ impl Aws {
         answer(request).await
     }
 
+    /// A call of CloudWatch Logs behind the operator's back; panics on an error.
     pub async fn logs(&self, op: &str, body: Value) -> Value {
         self.call("logs", op, body).await.unwrap_or_else(|error| panic!("logs:{op}: {error}"))
     }
@@ -44,10 +45,12 @@ impl Aws {
         self.query("iam", &[("Action", "PutRolePolicy"), ("RoleName", name), ("PolicyName", "p"), ("PolicyDocument", &policy)]).await;
     }
 
+    /// ARN of the function.
     pub fn function_arn(&self, name: &str) -> String {
         format!("arn:aws:lambda:{REGION}:{}:function:{name}", self.account)
     }
 
+    /// ARN of the log group.
     pub fn log_group_arn(&self, name: &str) -> String {
         format!("arn:aws:logs:{REGION}:{}:log-group:{name}", self.account)
     }
@@ -69,6 +72,7 @@ impl Aws {
             .collect()
     }
 
+    /// The log group, as `DescribeLogGroups` returns it.
     pub async fn log_group(&self, name: &str) -> Option<Value> {
         let answer = self.logs("DescribeLogGroups", json!({"logGroupNamePrefix": name})).await;
         answer["logGroups"].as_array()?.iter().find(|group| group["logGroupName"] == name).cloned()
@@ -81,6 +85,7 @@ impl Aws {
         events.iter().map(|event| serde_json::from_str(event["message"].as_str().unwrap()).unwrap_or_default()).collect()
     }
 
+    /// Event source mappings of the queue.
     pub async fn mappings(&self, queue_arn: &str) -> Vec<Value> {
         let answer = self.lambda("GET", &format!("event-source-mappings?EventSourceArn={queue_arn}"), None).await.unwrap();
         answer["EventSourceMappings"].as_array().cloned().unwrap_or_default()
@@ -98,10 +103,12 @@ impl Aws {
         self.call_as(PARTNER, "events", op, body).await
     }
 
+    /// The partner creates an event source for this account.
     pub async fn make_source(&self, name: &str) {
         self.partner("CreatePartnerEventSource", json!({"Name": name, "Account": self.account})).await.unwrap();
     }
 
+    /// The partner deletes its event source.
     pub async fn delete_source(&self, name: &str) {
         self.partner("DeletePartnerEventSource", json!({"Name": name, "Account": self.account})).await.unwrap();
     }
@@ -129,13 +136,13 @@ impl Aws {
         answer["State"].as_str().map(str::to_owned)
     }
 
-    pub(super) async fn add_sources(&self, all: &mut BTreeMap<String, Value>) {
+    pub(crate) async fn add_sources(&self, all: &mut BTreeMap<String, Value>) {
         for source in self.events("ListEventSources", json!({})).await["EventSources"].as_array().unwrap() {
             all.insert(format!("source {}", source["Name"].as_str().unwrap()), source["State"].clone());
         }
     }
 
-    pub(super) async fn add_logs(&self, all: &mut BTreeMap<String, Value>) {
+    pub(crate) async fn add_logs(&self, all: &mut BTreeMap<String, Value>) {
         for group in self.logs("DescribeLogGroups", json!({})).await["logGroups"].as_array().cloned().unwrap_or_default() {
             let name = group["logGroupName"].as_str().unwrap();
             if name.starts_with("/aws/lambda/") {
@@ -150,7 +157,7 @@ impl Aws {
         }
     }
 
-    pub(super) async fn add_functions(&self, all: &mut BTreeMap<String, Value>) {
+    pub(crate) async fn add_functions(&self, all: &mut BTreeMap<String, Value>) {
         let answer = self.lambda("GET", "functions", None).await.unwrap();
         for function in answer["Functions"].as_array().cloned().unwrap_or_default() {
             let name = function["FunctionName"].as_str().unwrap();

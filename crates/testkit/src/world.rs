@@ -9,11 +9,11 @@ use kube::{
 };
 use serde_json::{Value, json};
 use tokio::{sync::oneshot, task::JoinHandle};
-use tributary::runtime::operator::{self, Options};
 
-use super::{
+use crate::{
     aws::{Aws, REGION, until_within},
     bed::{Bed, OPERATOR_NAMESPACE},
+    product::{Options, operator},
 };
 
 /// Options for tests: quick where waiting proves nothing, and no sweeps unless a test asks for them.
@@ -42,11 +42,15 @@ struct Running {
     stop: oneshot::Sender<()>,
 }
 
+/// A namespace with an AWS account of its own, and an operator that watches nothing else.
 pub struct World {
+    /// Name of the namespace, unique in the bed.
     pub namespace: String,
     /// Name of the `AwsAccount`.
     pub account: String,
+    /// The AWS account.
     pub aws: Aws,
+    /// A client with a cluster admin's rights.
     pub client: Client,
     /// How long one condition may be waited for.
     pub patience: Duration,
@@ -81,12 +85,14 @@ impl World {
         Self::with(name, options()).await
     }
 
+    /// The same with these options.
     pub async fn with(name: &str, options: Options) -> Self {
         let mut world = Self::empty(name).await;
         world.run(options).await;
         world
     }
 
+    /// Writes the Secret of the `AwsAccount`, with this access key.
     pub async fn secret(&self, access_key: &str) {
         let data = json!({"stringData": {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": "canary-7Qm2"}});
         self.apply_in(Some(OPERATOR_NAMESPACE), "v1", "Secret", &format!("keys-{}", self.namespace), data).await;
@@ -110,6 +116,7 @@ impl World {
         self.apply_in(Some(&self.namespace), "v1", "Secret", name, json!({"stringData": data})).await;
     }
 
+    /// Spec of the `AwsAccount`: this namespace and those whose names begin with it may use everything in the account.
     pub fn account_spec(&self) -> Value {
         json!({
             "accountId": self.aws.account,
@@ -121,6 +128,7 @@ impl World {
         })
     }
 
+    /// Applies the world's `AwsAccount`.
     pub async fn apply_account(&self, spec: Value) {
         self.apply_in(None, "tributary.dev/v1alpha1", "AwsAccount", &self.account, json!({"spec": spec})).await;
     }
@@ -136,6 +144,7 @@ impl World {
     }
 
     /// The same world, for another task; it has no operator of its own.
+    #[must_use]
     pub fn handle(&self) -> Self {
         let (namespace, account, aws, client) = (self.namespace.clone(), self.account.clone(), self.aws.clone(), self.client.clone());
         Self { namespace, account, aws, client, patience: self.patience, bed: self.bed.clone(), running: None }
@@ -181,10 +190,12 @@ impl World {
         ApiResource::from_gvk_with_plural(&gvk, &plural)
     }
 
+    /// Objects of one of our kinds in the world's namespace.
     pub fn api(&self, kind: &str) -> Api<DynamicObject> {
         self.api_in(Some(&self.namespace), "tributary.dev/v1alpha1", kind)
     }
 
+    /// Objects of any kind; cluster-scoped ones without a namespace.
     pub fn api_in(&self, namespace: Option<&str>, api_version: &str, kind: &str) -> Api<DynamicObject> {
         let resource = Self::resource(api_version, kind);
         match namespace.filter(|_| kind != "AwsAccount") {
@@ -193,6 +204,7 @@ impl World {
         }
     }
 
+    /// `kubectl apply` of any object.
     pub async fn apply_in(&self, namespace: Option<&str>, api_version: &str, kind: &str, name: &str, mut body: Value) -> DynamicObject {
         self.try_apply(namespace, api_version, kind, name, &mut body).await.unwrap_or_else(|error| panic!("{kind} {name}: {error}"))
     }
@@ -225,11 +237,13 @@ impl World {
         self.try_apply(Some(&self.namespace), "tributary.dev/v1alpha1", kind, name, &mut json!({"spec": spec})).await
     }
 
+    /// Sets the annotation; `None` removes it.
     pub async fn annotate(&self, kind: &str, name: &str, annotation: &str, value: Option<&str>) {
         let patch = json!({"metadata": {"annotations": {annotation: value}}});
         self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     }
 
+    /// The object; `None` if there is none.
     pub async fn get(&self, kind: &str, name: &str) -> Option<DynamicObject> {
         self.api(kind).get_opt(name).await.unwrap()
     }
@@ -239,6 +253,7 @@ impl World {
         self.api(kind).delete(name, &DeleteParams::default()).await.unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
     }
 
+    /// Waits until the object is gone.
     pub async fn gone(&self, kind: &str, name: &str) {
         self.wait(kind, name, "gone", |object| object.is_none().then_some(())).await;
     }

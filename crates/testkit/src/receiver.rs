@@ -12,23 +12,28 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::aws::{Aws, until};
+use crate::aws::{Aws, until};
 
 /// A request as it came in.
 #[derive(Clone, Debug)]
 pub struct Received {
+    /// Such as `POST`.
     pub method: String,
     /// Path and query.
     pub path: String,
+    /// Names and values, in order.
     pub headers: Vec<(String, String)>,
+    /// The body as text.
     pub body: String,
 }
 
 impl Received {
+    /// The value of this header, whatever its case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
+    /// The body as JSON; `null` if it is none.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
@@ -41,13 +46,16 @@ struct Shared {
     client_secret: String,
 }
 
+/// A customer's HTTPS endpoint; it ends when dropped.
 pub struct Receiver {
+    /// Its host name, which the stand-in resolves to it.
     pub host: String,
     shared: Arc<Mutex<Shared>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Receiver {
+    /// Starts one for API destinations of this account.
     pub async fn start(aws: &Aws) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -62,10 +70,12 @@ impl Receiver {
         Self { host, shared, task }
     }
 
+    /// URL of this path.
     pub fn url(&self, path: &str) -> String {
         format!("https://{}{path}", self.host)
     }
 
+    /// The client secret that gets a token from now on.
     pub fn accept_client_secret(&self, secret: &str) {
         secret.clone_into(&mut self.shared.lock().unwrap().client_secret);
     }
@@ -75,6 +85,7 @@ impl Receiver {
         self.shared.lock().unwrap().received.iter().filter(|it| !it.path.starts_with("/token")).cloned().collect()
     }
 
+    /// Requests for tokens.
     pub fn token_requests(&self) -> Vec<Received> {
         self.shared.lock().unwrap().received.iter().filter(|it| it.path.starts_with("/token")).cloned().collect()
     }
@@ -125,10 +136,12 @@ impl Aws {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
+    /// The connection, as `DescribeConnection` returns it.
     pub async fn connection(&self, name: &str) -> Option<Value> {
         self.call("events", "DescribeConnection", json!({"Name": name})).await.ok()
     }
 
+    /// The API destination, as `DescribeApiDestination` returns it.
     pub async fn api_destination(&self, name: &str) -> Option<Value> {
         self.call("events", "DescribeApiDestination", json!({"Name": name})).await.ok()
     }
@@ -139,16 +152,18 @@ impl Aws {
         rows.iter().filter_map(|row| row["Name"].as_str().map(str::to_owned)).collect()
     }
 
+    /// Names of all connections.
     pub async fn connections(&self) -> Vec<String> {
         self.names_of("ListConnections", "Connections").await
     }
 
+    /// Names of all API destinations.
     pub async fn api_destinations(&self) -> Vec<String> {
         self.names_of("ListApiDestinations", "ApiDestinations").await
     }
 
     /// What differs from one making to the next is taken out: the ids that AWS makes up, and the version of the Secrets.
-    pub(super) async fn add_destinations(&self, all: &mut std::collections::BTreeMap<String, Value>) {
+    pub(crate) async fn add_destinations(&self, all: &mut std::collections::BTreeMap<String, Value>) {
         let plain = |mut value: Value| {
             if let Some(object) = value.as_object_mut() {
                 object.retain(|key, _| !key.ends_with("Time") && key != "SecretArn");

@@ -1,21 +1,22 @@
 //! A bed of the test's own, whose parts it may kill and start again without disturbing anybody.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use super::bed::Bed;
+use crate::bed::Bed;
 
 fn bed_py() -> Command {
     let mut command = Command::new("python3");
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bed/bed.py"));
+    command.arg(crate::root().join("tests/bed/bed.py"));
     command
 }
 
 /// Ended when dropped, and also when the test's process ends in any other way: the bed lives as long as the pipe.
 pub struct OwnBed {
+    /// The bed, with the chart installed.
     pub bed: Bed,
     state: PathBuf,
     runner: Child,

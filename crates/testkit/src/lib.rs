@@ -1,0 +1,42 @@
+//! What the tests share: the test bed, an AWS account and a Benchling tenant for each test, a [`World`] of objects with an operator that
+//! can be stopped, crashed and started again, the real binary as a process, and faults in front of the API server.
+//!
+//! Tests wait for conditions ([`World::ready`], [`until`]) and judge by the journal of AWS calls ([`Aws::journal`]) and by what arrived.
+//! What belongs here: whatever two test targets need. What does not: assertions about one feature. How to write a test: `tests/README.md`.
+//!
+//! Everything here panics on failure: that fails the test.
+#![warn(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
+
+mod apiproxy;
+mod apiwatch;
+mod aws;
+mod bed;
+mod benchling;
+mod binary;
+mod identities;
+mod ownbed;
+pub mod product;
+mod receiver;
+mod replica;
+mod report;
+mod services;
+mod world;
+
+pub use apiproxy::{ApiProxy, Fault};
+pub use apiwatch::Mangle;
+pub use aws::{Aws, Call, REGION, http, until, until_within};
+pub use bed::{Bed, OPERATOR_NAMESPACE};
+pub use benchling::{Benchling, Webhook};
+pub use binary::{Binary, Gateway, executable, free_address};
+pub use identities::Role;
+pub use ownbed::OwnBed;
+pub use receiver::{Received, Receiver};
+pub use replica::Replica;
+pub use report::{Row, form, seed, whole};
+pub use world::{World, condition, options};
+
+/// The checkout, which is the folder of the product's package.
+pub fn root() -> &'static std::path::Path {
+    std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
