@@ -20,12 +20,13 @@ fn nothing_has_drifted() {
 #[test]
 fn every_reason_is_explained() {
     use strum::IntoEnumIterator;
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/troubleshooting.md")).expect("the page exists");
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/troubleshooting.md")).expect("the page exists");
     let missing: Vec<_> = tributary_testkit::product::Reason::iter()
         .map(|reason| reason.to_string())
         .filter(|reason| !text.lines().any(|line| line == format!("### {reason}")))
         .collect();
-    assert!(missing.is_empty(), "docs/troubleshooting.md has no heading for {missing:?}");
+    assert!(missing.is_empty(), "docs/reference/troubleshooting.md has no heading for {missing:?}");
 }
 
 /// All Rust and Python files below `folder`, with their text.
@@ -107,7 +108,7 @@ fn each_call_is_among_the_rights_and_each_right_is_for_a_call() {
     let granted: BTreeSet<String> = actions(Asked::ByCall).into_iter().map(str::to_owned).collect();
     let difference: Vec<_> = calls.symmetric_difference(&granted).collect();
     assert!(difference.is_empty(), "src/aws and src/rights/features.rs differ: {difference:?}");
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/iam.md")).expect("the page");
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/how-to/set-up-iam.md")).expect("the page");
     let told: BTreeSet<_> =
         page.split("<!-- rights: ").skip(1).filter_map(|part| part.split_once(" -->")).flat_map(|(names, _)| names.split(", ")).collect();
     let untold: Vec<_> = tributary_testkit::product::iam_policy::FEATURES
@@ -115,7 +116,7 @@ fn each_call_is_among_the_rights_and_each_right_is_for_a_call() {
         .filter(|feature| !told.contains(feature.name))
         .map(|feature| feature.name)
         .collect();
-    assert!(untold.is_empty(), "docs/iam.md has no policy for {untold:?}");
+    assert!(untold.is_empty(), "docs/how-to/set-up-iam.md has no policy for {untold:?}");
 }
 
 /// After all the other tests: `TRIBUTARY_ACTIONS` names the file in which each journal wrote down what was called.

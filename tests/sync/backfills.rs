@@ -295,7 +295,7 @@ async fn what_stands_in_its_way_is_told_and_once_it_is_remedied_all_arrive() {
     rig.world.aws.faults(json!([later])).await;
     rig.backfill("denied", json!({})).await;
     let message = rig.world.halted(KIND, "denied", "AccessDenied").await;
-    assert!(message.contains("events:PutEvents") && message.contains("docs/iam.md"), "{message}");
+    assert!(message.contains("events:PutEvents") && message.contains("docs/how-to/set-up-iam.md"), "{message}");
     rig.some_calls(mark + 3).await;
     assert_eq!(rig.status("denied").await["counts"]["sent"], 10);
     rig.world.aws.faults(json!([])).await;
