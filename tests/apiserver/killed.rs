@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use kube::api::DynamicObject;
-use tributary_testkit::{OwnBed, Row, World, form, product::Patience, until};
+use tributary_testkit::{OwnBed, Row, World, catch_panic, form, product::Patience, until};
 
-use crate::stage::{nothing_repeated, patient, rule, tried, trio, visible};
+use crate::stage::{apply_pipeline, nothing_repeated, patient, rule, visible};
 
 const BAR: Duration = Duration::from_mins(1);
 
@@ -44,11 +44,11 @@ async fn an_api_server_that_was_killed_is_found_again() {
     let own = tokio::task::spawn_blocking(|| OwnBed::start("killed")).await.unwrap();
     let mut world = World::empty_in(&own.bed, "killed").await;
     world.run(patient(Patience { list: Duration::from_hours(24), ..Patience::default() })).await;
-    trio(&world).await;
+    apply_pipeline(&world).await;
     let (mut slowest, trials) = (0_f64, form(2, 10));
     for n in 0..trials {
         let away = Duration::from_secs(form(1, [1, 5, 15, 30][n % 4]));
-        let outcome = tried(kill(&own, &world, n, away)).await;
+        let outcome = catch_panic(kill(&own, &world, n, away)).await;
         slowest = slowest.max(*outcome.as_ref().unwrap_or(&0.0));
         row.trial(outcome.map(drop).map_err(|error| format!("{n}: {error}")));
     }

@@ -12,9 +12,9 @@ use kube::{
     api::{DynamicObject, Patch, PatchParams},
 };
 use serde_json::json;
-use tributary_testkit::{Bed, OPERATOR_NAMESPACE, OwnBed, Row, World, condition, form, product::Patience, until};
+use tributary_testkit::{Bed, OPERATOR_NAMESPACE, OwnBed, Row, World, catch_panic, condition, form, product::Patience, until};
 
-use crate::stage::{description, patient, rule, tried, trio, visible};
+use crate::stage::{apply_pipeline, description, patient, rule, visible};
 
 const BAR: Duration = Duration::from_mins(1);
 const ALL: [&str; 3] = ["kube-controller-manager", "kube-apiserver", "etcd"];
@@ -114,7 +114,7 @@ async fn wipe(own: &OwnBed, world: &mut World, about: &Path) -> Result<(), Strin
     world.secret(&world.aws.account.clone()).await;
     world.apply_account(world.account_spec()).await;
     world.run_through(bed.operator().await, patient(Patience::default()));
-    trio(world).await;
+    apply_pipeline(world).await;
     let moment = format!("{:?}", SystemTime::now());
     for (kind, name) in [("EventBus", "b"), ("EventSink", "q"), ("EventRule", "r")] {
         world.annotate(kind, name, "tributary.dev/reconcile-at", Some(&moment)).await;
@@ -143,13 +143,13 @@ async fn etcd_restored_from_an_older_backup_or_wiped_is_believed() {
     let own = tokio::task::spawn_blocking(|| OwnBed::start("restored")).await.unwrap();
     let mut world = World::empty_in(&own.bed, "restored").await;
     world.run(patient(Patience { list: Duration::from_hours(24), ..Patience::default() })).await;
-    trio(&world).await;
+    apply_pipeline(&world).await;
     assert!(world.api_in(Some(OPERATOR_NAMESPACE), "v1", "Secret").get_opt(&format!("keys-{}", world.namespace)).await.unwrap().is_some());
     for n in 0..form(1, 5) {
-        row.trial(tried(restore(&own, &world, n)).await.map_err(|error| format!("restored {n}: {error}")));
+        row.trial(catch_panic(restore(&own, &world, n)).await.map_err(|error| format!("restored {n}: {error}")));
     }
     let about = own.etcd().with_file_name("bed.json");
-    row.trial(tried(wipe(&own, &mut world, &about)).await.map_err(|error| format!("wiped: {error}")));
+    row.trial(catch_panic(wipe(&own, &mut world, &about)).await.map_err(|error| format!("wiped: {error}")));
     row.end();
     world.stop().await;
 }

@@ -1,13 +1,7 @@
 //! A world whose operator sees the API server through a fault proxy, and what all trials here do: change a spec, and see it in AWS.
 
-use std::{
-    any::Any,
-    future::Future,
-    panic::AssertUnwindSafe,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use futures::FutureExt;
 use serde_json::{Value, json};
 use tributary_testkit::{
     ApiProxy, Bed, World, options,
@@ -34,7 +28,7 @@ impl Stage {
     pub async fn new(name: &str, options: Options) -> Self {
         let mut stage = Self { world: World::empty(name).await, proxy: ApiProxy::new(Bed::get().operator().await).await };
         stage.run(options);
-        trio(&stage.world).await;
+        apply_pipeline(&stage.world).await;
         stage
     }
 
@@ -44,10 +38,10 @@ impl Stage {
 }
 
 pub fn rule(text: &str) -> Value {
-    json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["life"]}, "description": text, "targets": [{"name": "q", "sinkRef": {"name": "q"}}]})
+    json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["test"]}, "description": text, "targets": [{"name": "q", "sinkRef": {"name": "q"}}]})
 }
 
-pub async fn trio(world: &World) {
+pub async fn apply_pipeline(world: &World) {
     world.apply("EventBus", "b", json!({})).await;
     world.apply("EventRule", "r", rule("first")).await;
     world.apply("EventSink", "q", json!({"sqs": {"managed": {}}, "deletionPolicy": "Delete"})).await;
@@ -85,12 +79,4 @@ pub async fn nothing_repeated(world: &World, since: u64) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// A trial that may panic.
-pub async fn tried<T>(trial: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    let text = |panic: Box<dyn Any + Send>| {
-        panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
-    };
-    AssertUnwindSafe(trial).catch_unwind().await.unwrap_or_else(|panic| Err(text(panic)))
 }

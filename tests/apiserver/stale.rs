@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary_testkit::{Fault, Row, World, form, product::Patience, until};
+use tributary_testkit::{Fault, Row, World, catch_panic, form, product::Patience, until};
 
-use crate::stage::{GROUP, PLURALS, Stage, description, patient, rule, tried, visible};
+use crate::stage::{GROUP, PLURALS, Stage, description, patient, rule, visible};
 
 const BAR: Duration = Duration::from_mins(1);
 
@@ -108,7 +108,7 @@ async fn nothing_is_written_from_a_stale_list() {
     stage.world.aws.settings(json!({"queueDeletedSeconds": 0})).await;
     for n in 0..form(2, 30) {
         let restart = n % 2 == 0;
-        let outcome = tried(stale(&mut stage, n, restart)).await;
+        let outcome = catch_panic(stale(&mut stage, n, restart)).await;
         row.trial(outcome.map_err(|error| format!("{n}, {}: {error}", if restart { "restart" } else { "relist" })));
         stage.proxy.clear();
     }
@@ -192,7 +192,7 @@ async fn an_object_made_again_under_the_same_name_is_the_one_that_counts() {
     let mut stage = Stage::new("recreated", patient(patience())).await;
     for n in 0..form(1, 10) {
         for way in [Way::Running, Way::Pending, Way::Away, Way::Blind] {
-            let outcome = tried(recreate(&mut stage, n, way)).await;
+            let outcome = catch_panic(recreate(&mut stage, n, way)).await;
             row.trial(outcome.map_err(|error| format!("{n} {way:?}: {error}")));
         }
     }

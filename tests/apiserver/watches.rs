@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tributary_testkit::{Fault, Mangle, Row, form, product::Patience, seed, until};
+use tributary_testkit::{Fault, Mangle, Row, catch_panic, form, product::Patience, seed, until};
 
-use crate::stage::{PLURALS, Stage, nothing_repeated, patient, rule, tried, visible};
+use crate::stage::{PLURALS, Stage, nothing_repeated, patient, rule, visible};
 
 const BAR: Duration = Duration::from_mins(1);
 
@@ -67,7 +67,7 @@ async fn a_watch_that_breaks_or_expires_misses_nothing() {
     let mut slowest = 0_f64;
     for n in 0..form(1, 13) {
         for way in [Way::Broken, Way::Expired, Way::Gone, Way::Unavailable] {
-            let outcome = tried(broken(&stage, way, n * 4 + way as usize)).await;
+            let outcome = catch_panic(broken(&stage, way, n * 4 + way as usize)).await;
             slowest = slowest.max(*outcome.as_ref().unwrap_or(&0.0));
             row.trial(outcome.map(drop).map_err(|error| format!("{n} {way:?}: {error}")));
             stage.proxy.clear();
@@ -88,7 +88,7 @@ async fn a_watch_that_falls_silent_is_given_up() {
         stage.proxy.stall_watches();
         let text = format!("s{n}");
         stage.world.apply("EventRule", "r", rule(&text)).await;
-        let outcome = tried(visible(&stage.world, "r", &text, BAR)).await;
+        let outcome = catch_panic(visible(&stage.world, "r", &text, BAR)).await;
         slowest = slowest.max(*outcome.as_ref().unwrap_or(&0.0));
         row.trial(outcome.map(drop));
     }
@@ -120,7 +120,7 @@ async fn an_answer_that_never_comes_is_given_up() {
                 stage.world.apply("EventRule", "r", rule(&text)).await;
                 asked_again_of(&stage, verb, plural, before).await;
             }
-            let outcome = tried(visible(&stage.world, "r", &text, BAR)).await;
+            let outcome = catch_panic(visible(&stage.world, "r", &text, BAR)).await;
             slowest = slowest.max(*outcome.as_ref().unwrap_or(&0.0));
             row.trial(outcome.map(drop).map_err(|error| format!("{n} {verb}: {error}")));
             stage.world.ready("EventRule", "r").await;
@@ -169,7 +169,7 @@ async fn lost_doubled_and_swapped_events_do_no_harm() {
             }
             Ok(seconds)
         };
-        let outcome = tried(trial).await;
+        let outcome = catch_panic(trial).await;
         mangled += proxy.mangled();
         slowest = slowest.max(*outcome.as_ref().unwrap_or(&0.0));
         row.trial(outcome.map(drop).map_err(|error| format!("{n}: {error}")));

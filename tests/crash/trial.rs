@@ -4,15 +4,14 @@ use std::{
     collections::BTreeMap,
     fmt::Debug,
     hash::{DefaultHasher, Hash, Hasher},
-    panic::AssertUnwindSafe,
     path::Path,
     time::Instant,
 };
 
-use futures::{FutureExt, StreamExt, stream};
+use futures::{StreamExt, stream};
 use serde_json::json;
 use tokio::sync::Semaphore;
-use tributary_testkit::{Row, form, seed};
+use tributary_testkit::{Row, catch_panic, form, seed};
 
 use crate::{
     contents::{assert_same, contents, without_retained},
@@ -90,16 +89,12 @@ pub async fn run<T: Clone + Debug, O>(all: impl IntoIterator<Item = T>, trial: i
         .map(|what| async move {
             let _place = WORLDS.acquire().await.unwrap();
             let started = Instant::now();
-            let outcome = AssertUnwindSafe(trial(what.clone())).catch_unwind().await.map_err(|panic| text_of(panic.as_ref()));
+            let outcome = catch_panic(async { Ok(trial(what.clone()).await) }).await;
             Done { what, outcome, seconds: started.elapsed().as_secs_f64() }
         })
         .buffer_unordered(AT_ONCE)
         .collect()
         .await
-}
-
-fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
-    panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
 }
 
 /// How many of the trials that were made are such.

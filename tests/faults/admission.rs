@@ -2,9 +2,7 @@
 
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary_testkit::World;
-
-use super::stage::{API, with};
+use tributary_testkit::{API_VERSION as API, World, merged as with};
 
 /// What is asked, the change to the base spec, and the part of the refusal; `None`: it is accepted.
 pub type Row = (&'static str, Value, Option<&'static str>);

@@ -1,11 +1,9 @@
 //! What admission knows of partner buses, subscriptions, functions and log groups.
 
 use serde_json::{Value, json};
+use tributary_testkit::merged as with;
 
-use super::{
-    admission::{Row, table, text},
-    stage::with,
-};
+use super::admission::{Row, table, text};
 
 const SOURCE: &str = "aws.partner/benchling.com/acme/app";
 const FUNCTION: &str = "arn:aws:lambda:eu-west-1:111122223333:function:f";

@@ -1,11 +1,9 @@
 //! What admission knows of sinks.
 
 use serde_json::{Value, json};
+use tributary_testkit::merged as with;
 
-use super::{
-    admission::{Row, table, tags, text},
-    stage::with,
-};
+use super::admission::{Row, table, tags, text};
 
 const ARN: &str = "arn:aws:sqs:eu-west-1:111122223333:q";
 

@@ -6,9 +6,10 @@ use std::{
 };
 
 use serde_json::json;
-use tributary_testkit::{World, options};
-
-use super::stage::{named, patch_status, promptly, queue, rule, second_account, told, with};
+use tributary_testkit::{
+    World, assert_not_ready as told, aws_name as named, disposable_queue as queue, merged as with, options, patch_status,
+    prompt as promptly, rule_spec as rule, second_account,
+};
 
 /// Panics of the product's own code in this process, in whatever task.
 fn panics() -> &'static Arc<Mutex<Vec<String>>> {

@@ -8,7 +8,6 @@ mod isolation;
 mod peers;
 mod quota;
 mod refusals;
-mod stage;
 mod tls;
 mod transient;
 mod words;

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tributary_testkit::{World, options, product::Options};
-
-use super::stage::{effects, named, queue, rule, told, with};
+use tributary_testkit::{
+    World, assert_not_ready as told, aws_name as named, disposable_queue as queue, effects, merged as with, options, product::Options,
+    rule_spec as rule,
+};
 
 /// Its fault: Ready with no target in AWS when PutTargets answers 200 with `FailedEntryCount` 1.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

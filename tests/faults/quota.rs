@@ -4,9 +4,7 @@ use std::time::{Duration, Instant};
 
 use kube::api::{DynamicObject, ListParams};
 use serde_json::json;
-use tributary_testkit::{Call, World, condition, options, product::Options};
-
-use super::stage::{queue, rule};
+use tributary_testkit::{Call, World, condition, disposable_queue as queue, options, product::Options, rule_spec as rule};
 
 fn with_quota(quota: u32) -> Options {
     let mut options = options();
@@ -116,7 +114,7 @@ async fn a_users_change_goes_before_the_sweeps() {
     let in_aws = tributary_testkit::until("a full sweep", &mut { under_way }).await;
     let name = in_aws.rsplit('-').next().unwrap();
     let mark = world.aws.mark().await;
-    world.apply("EventRule", name, super::stage::with(rule("bus", &["q"]), json!({"description": "changed"}))).await;
+    world.apply("EventRule", name, tributary_testkit::merged(rule("bus", &["q"]), json!({"description": "changed"}))).await;
     world.ready("EventRule", name).await;
     let calls = world.aws.journal(mark).await.0;
     let put = calls.iter().position(|call| call.op == "PutRule").expect("the change is made");

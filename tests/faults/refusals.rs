@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tributary_testkit::World;
-
-use super::stage::{fault, named, queue, rule, told};
+use tributary_testkit::{
+    World, assert_not_ready as told, aws_name as named, disposable_queue as queue, fault_rule as fault, rule_spec as rule,
+};
 
 /// `(call, kind, name, action)`: whom the refusal of the call stops, and what the message names. No object meets two of them.
 const CALLS: [(&str, &str, &str, &str); 4] = [

@@ -7,9 +7,7 @@ use std::{
 };
 
 use serde_json::json;
-use tributary_testkit::{Bed, World};
-
-use super::stage::{named, told, with};
+use tributary_testkit::{Bed, World, assert_not_ready as told, aws_name as named, merged as with};
 
 /// Ends with the test, whatever its outcome.
 struct Part(Child);

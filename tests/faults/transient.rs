@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tributary_testkit::{Call, World, options, product::Options};
-
-use super::stage::{effects, fault, named, queue, rule, told, with};
+use tributary_testkit::{
+    Call, World, assert_not_ready as told, aws_name as named, disposable_queue as queue, effects, fault_rule as fault, merged as with,
+    options, product::Options, rule_spec as rule,
+};
 
 /// Calls that are hit, by phase: of each object some reads and all writes.
 const CREATE: &[&str] =

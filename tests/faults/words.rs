@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tributary_testkit::{OPERATOR_NAMESPACE, REGION, World, options};
-
-use super::stage::{API, existing, named, queue, rule, told, with};
+use tributary_testkit::{
+    API_VERSION as API, OPERATOR_NAMESPACE, REGION, World, assert_not_ready as told, aws_name as named, disposable_queue as queue,
+    existing_queue as existing, merged as with, options, rule_spec as rule,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_schedule_on_a_custom_bus_is_invalid_and_says_where_schedules_run() {
@@ -153,7 +154,7 @@ async fn a_secret_without_keys_and_keys_of_another_account_are_told_apart() {
     let mut world = World::empty("words").await;
     let empty = json!({"stringData": {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "x"}});
     world.apply_in(Some(OPERATOR_NAMESPACE), "v1", "Secret", &format!("keys-{}", world.namespace), empty).await;
-    let (other, _) = super::stage::second_account(&world).await;
+    let (other, _) = tributary_testkit::second_account(&world).await;
     let wrong = with(world.account_spec(), json!({"credentials": {"secretRef": {"name": format!("keys-other-{}", world.namespace)}}}));
     let third = format!("third-{}", world.namespace);
     world.apply_in(None, API, "AwsAccount", &third, json!({"spec": wrong})).await;

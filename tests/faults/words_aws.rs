@@ -3,11 +3,10 @@
 use serde_json::json;
 use strum::IntoEnumIterator;
 use tributary_testkit::{
-    World,
+    World, assert_not_ready as told, aws_name as named, disposable_queue as queue, existing_queue as existing, merged as with,
     product::{Reason, annotation},
+    rule_spec as rule,
 };
-
-use super::stage::{existing, named, queue, rule, told, with};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_event_pattern_names_the_field_and_what_aws_said() {

@@ -1,11 +1,11 @@
 //! What becomes of a leader in the middle of its work: asked to end, killed, stopped past its lease, cut off from the API server.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::time::Duration;
 
-use futures::{FutureExt, StreamExt, stream};
-use tributary_testkit::{Row, form, seed, until_within, whole};
+use futures::{StreamExt, stream};
+use tributary_testkit::{Row, catch_panic, form, seed, until_within, whole};
 
-use super::stage::{Leader, PATIENCE, Stage, now, text_of};
+use super::stage::{Leader, PATIENCE, Stage, now};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
@@ -66,11 +66,7 @@ async fn trial(fate: Fate, n: usize) -> Result<Takeover, String> {
 /// `bar`: within how many seconds the next one leads. Asserted in the whole form only, on a machine with nothing else to do.
 async fn row(id: &'static str, what: &'static str, fate: Fate, bar: f64, trials: usize) {
     let mut row = Row::new(id, what);
-    let outcomes: Vec<_> = stream::iter(0..trials)
-        .map(|n| async move { AssertUnwindSafe(trial(fate, n)).catch_unwind().await.unwrap_or_else(|panic| Err(text_of(panic.as_ref()))) })
-        .buffer_unordered(8)
-        .collect()
-        .await;
+    let outcomes: Vec<_> = stream::iter(0..trials).map(|n| catch_panic(trial(fate, n))).buffer_unordered(8).collect().await;
     let (mut slowest, mut closest) = (0.0_f64, f64::MAX);
     for outcome in outcomes {
         row.trial(match outcome {

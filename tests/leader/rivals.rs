@@ -1,17 +1,17 @@
 //! Rivals whose clocks are wrong: the test itself holds the lease and writes times of another hour. Only the replica's own clock may count.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::time::Duration;
 
-use futures::{FutureExt, StreamExt, stream};
+use futures::{StreamExt, stream};
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
     apimachinery::pkg::apis::meta::v1::MicroTime,
     jiff::{SignedDuration, Timestamp},
 };
 use kube::api::{ObjectMeta, PostParams};
-use tributary_testkit::{Row, World, form, seed};
+use tributary_testkit::{Row, World, catch_panic, form, seed};
 
-use super::stage::{Stage, now, text_of};
+use super::stage::{Stage, now};
 
 /// The lease as a rival writes it whose clock is off by so much.
 fn theirs(world: &World, before: Option<Lease>, skew: SignedDuration) -> Lease {
@@ -71,11 +71,7 @@ async fn the_times_that_others_write_decide_nothing() {
         "L1-skewed",
         "a rival holds the lease and writes times up to an hour off: no call while it renews, taken over no sooner than a lease after its last renewal",
     );
-    let outcomes: Vec<_> = stream::iter(0..form(3, 50))
-        .map(|n| async move { AssertUnwindSafe(trial(n)).catch_unwind().await.unwrap_or_else(|panic| Err(text_of(panic.as_ref()))) })
-        .buffer_unordered(8)
-        .collect()
-        .await;
+    let outcomes: Vec<_> = stream::iter(0..form(3, 50)).map(|n| catch_panic(trial(n))).buffer_unordered(8).collect().await;
     let slowest = outcomes.iter().flatten().copied().fold(0.0, f64::max);
     row.figure("slowest takeover after the last renewal, s", (slowest * 100.0).round() / 100.0);
     for outcome in outcomes {

@@ -17,10 +17,6 @@ pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
-pub fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
-    panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
-}
-
 /// Far more than anything takes, for a machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -127,7 +123,7 @@ impl Stage {
             world.apply("EventBus", "b", json!({})).await;
             world.apply("EventSink", "q", json!({"sqs": {"managed": {}}, "deletionPolicy": "Delete"})).await;
             for n in 0_u64.. {
-                let spec = json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["life"]}, "description": format!("change {n}"),
+                let spec = json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["test"]}, "description": format!("change {n}"),
                                   "targets": [{"name": "q", "sinkRef": {"name": "q"}}]});
                 world.apply("EventRule", &format!("r{}", n % 5), spec).await;
                 tokio::time::sleep(Duration::from_millis(100)).await;

@@ -1,9 +1,9 @@
 //! Archives of a bus: made, changed, taken back, retained; and how a bus is deleted that has some.
 
 use serde_json::{Value, json};
-use tributary_testkit::World;
-
-use crate::common::{look, named, patch, sweeping, version};
+use tributary_testkit::{
+    World, aws_name as named, fast_resync as sweeping, patch_spec as patch, reconcile_now as look, resource_version as version,
+};
 
 /// Names in AWS of the bus's archives, as status has them.
 async fn names(world: &World) -> Vec<String> {
@@ -18,7 +18,7 @@ async fn described(world: &World, name: &str) -> Option<Value> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_archive_is_made_changed_and_taken_back() {
     let mut world = World::start("archive").await;
-    let pattern = json!({"source": ["life"]});
+    let pattern = json!({"source": ["test"]});
     let archive = json!({"name": "all", "description": "d", "retentionDays": 7, "eventPattern": pattern});
     world.apply("EventBus", "b", json!({"archives": [archive]})).await;
     let bus = world.ready("EventBus", "b").await;
@@ -31,7 +31,7 @@ async fn an_archive_is_made_changed_and_taken_back() {
     assert_eq!((&row["name"], &row["state"], &row["arn"]), (&json!("all"), &json!("ENABLED"), &have["ArchiveArn"]));
     assert_eq!(bus.data["status"]["resources"][1], json!({"type": "AWS::Events::Archive", "arn": have["ArchiveArn"]}));
     // What it holds is told at a close look.
-    world.aws.put_event(&named(&world, "b"), "life", "test", &json!({})).await;
+    world.aws.put_event(&named(&world, "b"), "test", "test", &json!({})).await;
     look(&world, "EventBus", "b").await;
     let counted = |object: Option<&kube::api::DynamicObject>| (object?.data["status"]["archives"][0]["eventCount"] == 1).then_some(());
     world.wait("EventBus", "b", "counted", counted).await;

@@ -7,9 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tributary_testkit::{Benchling, REGION, World};
-
-use crate::common::{all_ready, named};
+use tributary_testkit::{Benchling, REGION, World, all_ready, aws_name as named};
 
 struct Rig {
     world: World,

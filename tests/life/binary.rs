@@ -1,9 +1,7 @@
 //! The real binary as a child process: its own identity, assumed roles, health, metrics, logs, and how it stops.
 
 use serde_json::{Value, json};
-use tributary_testkit::{Aws, Bed, Replica, World};
-
-use crate::common::{named, trio, with};
+use tributary_testkit::{Aws, Bed, Replica, World, apply_pipeline as trio, aws_name as named, merged as with};
 
 /// With this account's keys as the pod's own identity.
 fn start(world: &World, keys: &str, kubeconfig: &Value) -> Replica {

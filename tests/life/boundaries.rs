@@ -2,9 +2,11 @@
 
 use kube::api::{DeleteParams, ListParams};
 use serde_json::{Value, json};
-use tributary_testkit::{World, options};
-
-use crate::common::{API, all_ready, delivers, existing, foreign_queue, managed, named, patch, rule, sweeping, trio, with};
+use tributary_testkit::{
+    API_VERSION as API, World, all_ready, apply_pipeline as trio, assert_delivers as delivers, aws_name as named,
+    existing_queue as existing, fast_resync as sweeping, foreign_queue, managed_queue as managed, merged as with, options,
+    patch_spec as patch, rule_spec as rule,
+};
 
 fn grants(world: &World, namespaces: &[&str], arns: &[String]) -> Value {
     with(world.account_spec(), json!({"grants": [{"namespaces": namespaces, "arns": arns}]}))

@@ -1,9 +1,7 @@
 //! Who else may send to a bus, and what is logged of it.
 
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World};
-
-use crate::common::{look, named, version};
+use tributary_testkit::{REGION, World, aws_name as named, reconcile_now as look, resource_version as version};
 
 const THERE: &str = "222233334444";
 const ORGANIZATION: &str = "o-abcdefghij";
@@ -94,10 +92,10 @@ async fn an_event_crosses_to_the_account_that_lets_it_in() {
     to.ready("EventBus", "b").await;
     from.apply("EventBus", "b", json!({})).await;
     from.apply("EventSink", "s", json!({"eventBus": {"existing": {"arn": there}}})).await;
-    from.apply("EventRule", "r", crate::common::rule("b", &["s"])).await;
+    from.apply("EventRule", "r", tributary_testkit::rule_spec("b", &["s"])).await;
     from.ready("EventRule", "r").await;
     let outcome = async |mark: &str| {
-        from.aws.put_event(&named(&from, "b"), "life", "test", &json!({"mark": mark})).await;
+        from.aws.put_event(&named(&from, "b"), "test", "test", &json!({"mark": mark})).await;
         from.aws.deliveries().await.last().unwrap()["outcome"].clone()
     };
     assert_eq!(outcome("one").await, "FAILED", "not let in");

@@ -2,9 +2,10 @@
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary_testkit::{Aws, Bed, REGION, World, options};
-
-use crate::common::{all_ready, look, managed, named, rule, trio, with, written};
+use tributary_testkit::{
+    Aws, Bed, REGION, World, all_ready, apply_pipeline as trio, aws_name as named, managed_queue as managed, merged as with, options,
+    reconcile_now as look, rule_spec as rule, writes_since as written,
+};
 
 const FINALIZER: &str = "tributary.dev/finalizer";
 
@@ -144,7 +145,7 @@ async fn what_exists_is_taken_over_only_on_the_users_word() {
     assert_eq!(world.aws.rule("theirs", "theirs").await.unwrap()["EventPattern"], r#"{"source":["theirs"]}"#);
     world.annotate("EventRule", "r", "tributary.dev/adopt", Some("true")).await;
     world.ready("EventRule", "r").await;
-    assert_eq!(world.aws.rule("theirs", "theirs").await.unwrap()["EventPattern"], r#"{"source":["life"]}"#);
+    assert_eq!(world.aws.rule("theirs", "theirs").await.unwrap()["EventPattern"], r#"{"source":["test"]}"#);
     let tags = world.aws.tags(&format!("arn:aws:events:{REGION}:{}:rule/theirs/theirs", world.aws.account)).await;
     assert_eq!(tags.get("theirs").map(String::as_str), Some("1"), "other people's tags stay");
     assert_eq!(tags["tributary.dev/owner"], format!("e2e/EventRule/{}/r", world.namespace));

@@ -10,7 +10,6 @@ mod backfill;
 mod binary;
 mod boundaries;
 mod bus_policy;
-mod common;
 mod identity;
 mod order;
 mod policies;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tributary_testkit::{World, options, product::Options};
-
-use crate::common::{all_ready, at, delivers, managed, named, outcomes, patch, rule, sweeping, trio, with, written};
+use tributary_testkit::{
+    World, all_ready, apply_pipeline as trio, assert_delivers as delivers, aws_name as named, delivery_outcomes as outcomes,
+    fast_resync as sweeping, managed_queue as managed, merged as with, options, patch_spec as patch, position as at, product::Options,
+    rule_spec as rule, writes_since as written,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_is_born_with_its_policy_before_the_rule_and_its_targets() {

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tributary_testkit::{
-    World, options,
+    World, all_ready, apply_pipeline as trio, assert_delivers as delivers, aws_name as named, delivery_outcomes as outcomes,
+    existing_queue as existing, fast_resync as sweeping, foreign_queue, foreign_statement as statement, managed_queue as managed,
+    merged as with, options,
     product::{AwsOptions, Options, annotation},
-};
-
-use crate::common::{
-    all_ready, delivers, existing, foreign_queue, look, managed, named, outcomes, queue_arn, rule, set_attributes, set_policy, statement,
-    sweeping, trio, with,
+    queue_arn, reconcile_now as look, rule_spec as rule, set_attributes, set_policy,
 };
 
 /// Sids of the queue without ours, which begin with `tributary-`; and how many are ours.
@@ -126,7 +124,7 @@ async fn external_permissions_write_nothing_to_sqs_and_say_what_is_needed() {
     world.ready("EventRule", "r").await;
     let required = |sink: Option<&kube::api::DynamicObject>| sink?.data["status"]["requiredStatement"].as_str().map(str::to_owned);
     let required = world.wait("EventSink", "q", "needs a statement", required).await;
-    world.aws.put_event(&named(&world, "b"), "life", "t", &json!({})).await;
+    world.aws.put_event(&named(&world, "b"), "test", "t", &json!({})).await;
     assert_eq!(outcomes(&world).await, ["FAILED"], "nobody has given the permission yet");
     set_policy(&world.aws, "ext", &[serde_json::from_str(&required).unwrap()]).await;
     delivers(&world, &named(&world, "b"), "ext").await;

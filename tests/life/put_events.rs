@@ -8,9 +8,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World};
-
-use crate::common::{named, trio};
+use tributary_testkit::{REGION, World, apply_pipeline as trio, aws_name as named};
 
 struct Said {
     ok: bool,
@@ -46,7 +44,7 @@ fn put(world: &World, input: &str, flags: &[&str]) -> Said {
 }
 
 fn event(n: usize) -> Value {
-    json!({"Source": "life", "DetailType": "test", "Detail": {"n": n}, "Time": "2026-03-01T12:00:00Z", "Resources": ["r"]})
+    json!({"Source": "test", "DetailType": "test", "Detail": {"n": n}, "Time": "2026-03-01T12:00:00Z", "Resources": ["r"]})
 }
 
 fn events(count: usize) -> Value {
@@ -94,7 +92,7 @@ async fn what_fails_is_named_and_the_rest_goes() {
     let world = World::empty("put-bad").await;
     let (since, large) = (world.aws.mark().await, "x".repeat(1 << 20));
     let mut input =
-        vec![event(0), json!({"Source": "life", "DetailType": "test", "Detail": {"x": large}}), event(2), event(3), event(4), event(5)];
+        vec![event(0), json!({"Source": "test", "DetailType": "test", "Detail": {"x": large}}), event(2), event(3), event(4), event(5)];
     input[2]["EventBusName"] = json!("no-such-bus");
     input[3]["EventBusName"] = json!("aws.partner/benchling.com/acme/app");
     input[4]["Source"] = json!("aws.ec2");

@@ -2,9 +2,10 @@
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
-use tributary_testkit::{World, condition};
-
-use crate::common::{all_ready, delivers, look, managed, named, patch, rule, version, with, written};
+use tributary_testkit::{
+    World, all_ready, assert_delivers as delivers, aws_name as named, condition, managed_queue as managed, merged as with,
+    patch_spec as patch, reconcile_now as look, resource_version as version, rule_spec as rule, writes_since as written,
+};
 
 const ARCHIVE: &str = "all";
 
@@ -18,7 +19,7 @@ async fn archived(world: &World) {
     all_ready(world, &[("EventBus", "b"), ("EventSink", "q"), ("EventSink", "p"), ("EventRule", "r"), ("EventRule", "s")]).await;
     let entries: Vec<_> = (1..=3)
         .map(|day| {
-            json!({"EventBusName": named(world, "b"), "Source": "life", "DetailType": "test", "Detail": json!({"day": day}).to_string(),
+            json!({"EventBusName": named(world, "b"), "Source": "test", "DetailType": "test", "Detail": json!({"day": day}).to_string(),
                 "Time": 1_772_323_200 + day * 86_400})
         })
         .collect();

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use kube::api::ListParams;
 use serde_json::json;
-use tributary_testkit::{World, options, product::Options};
-
-use crate::common::{
-    all_ready, existing, foreign_queue, look, managed, named, rule, statement, sweeping, trio, version, wipe, with, written,
+use tributary_testkit::{
+    World, all_ready, apply_pipeline as trio, aws_name as named, existing_queue as existing, fast_resync as sweeping, foreign_queue,
+    foreign_statement as statement, managed_queue as managed, merged as with, options, product::Options, reconcile_now as look,
+    remove_without_operator as wipe, resource_version as version, rule_spec as rule, writes_since as written,
 };
 
 const ALL: [(&str, &str); 7] = [

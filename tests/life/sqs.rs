@@ -1,9 +1,10 @@
 //! The `sqs` sink in full, and what a target can do with an event.
 
 use serde_json::{Value, json};
-use tributary_testkit::World;
-
-use crate::common::{all_ready, delivers, look, named, outcomes, patch, queue_arn, rule, set_attributes, with, written};
+use tributary_testkit::{
+    World, all_ready, assert_delivers as delivers, aws_name as named, delivery_outcomes as outcomes, merged as with, patch_spec as patch,
+    queue_arn, reconcile_now as look, rule_spec as rule, set_attributes, writes_since as written,
+};
 
 async fn sink(world: &World, managed: Value) {
     world.apply("EventSink", "q", json!({"sqs": {"managed": managed}})).await;
@@ -110,10 +111,10 @@ async fn a_schedule_sends_its_constant_input() {
 async fn targets_shape_what_they_send() {
     let world = World::start("shape").await;
     world.apply("EventBus", "b", json!({})).await;
-    let transformer = json!({"inputPathsMap": {"id": "$.detail.id"}, "inputTemplate": "{\"order\": <id>, \"from\": \"life\"}"});
+    let transformer = json!({"inputPathsMap": {"id": "$.detail.id"}, "inputTemplate": "{\"order\": <id>, \"from\": \"test\"}"});
     let shapes = [
         ("path", json!({"inputPath": "$.detail"}), json!({"id": 7})),
-        ("shaped", json!({"inputTransformer": transformer}), json!({"order": 7, "from": "life"})),
+        ("shaped", json!({"inputTransformer": transformer}), json!({"order": 7, "from": "test"})),
     ];
     let mut targets = vec![];
     for (name, shape, _) in &shapes {
@@ -123,7 +124,7 @@ async fn targets_shape_what_they_send() {
     }
     world.apply("EventRule", "r", with(rule("b", &[]), json!({"targets": targets}))).await;
     world.ready("EventRule", "r").await;
-    world.aws.put_event(&named(&world, "b"), "life", "t", &json!({"id": 7})).await;
+    world.aws.put_event(&named(&world, "b"), "test", "t", &json!({"id": 7})).await;
     for (name, _, sent) in shapes {
         assert_eq!(world.aws.receive(&named(&world, name)).await, [sent]);
     }
@@ -144,7 +145,7 @@ async fn what_cannot_be_delivered_lands_in_the_targets_dead_letter_queue() {
     all_ready(&world, &[("EventSink", "lost"), ("EventRule", "r")]).await;
     let url = world.aws.queue_url(&named(&world, "q")).await.unwrap();
     world.aws.sqs("DeleteQueue", json!({"QueueUrl": url})).await;
-    world.aws.put_event(&named(&world, "b"), "life", "t", &json!({"id": 9})).await;
+    world.aws.put_event(&named(&world, "b"), "test", "t", &json!({"id": 9})).await;
     assert_eq!(outcomes(&world).await, ["FAILED"]);
     let lost = world.aws.receive(&named(&world, "lost")).await;
     assert_eq!((lost.len(), &lost[0]["detail"]["id"]), (1, &json!(9)));

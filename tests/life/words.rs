@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World, options};
-
-use crate::common::{all_ready, look, managed, named, patch, reason, rule, trio, with};
+use tributary_testkit::{
+    REGION, World, all_ready, apply_pipeline as trio, aws_name as named, managed_queue as managed, merged as with, options,
+    patch_spec as patch, reconcile_now as look, rule_spec as rule, wait_for_reason as reason,
+};
 
 const TRIO: [(&str, &str); 3] = [("EventBus", "b"), ("EventSink", "q"), ("EventRule", "r")];
 

@@ -1,9 +1,10 @@
 //! What a partner sent can be replayed too: the archive of a subscription's bus.
 
 use serde_json::json;
-use tributary_testkit::World;
-
-use super::stage::{entity, marks, ready, rule, source, subscription};
+use tributary_testkit::{
+    World, all_ready as ready,
+    partner::{entity, marks, rule, source, subscription},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partners_events_are_replayed_to_one_rule() {

@@ -1,9 +1,10 @@
 //! The main job: a subscription in Benchling, and its events arrive in a queue, in a function and in a log group.
 
 use serde_json::json;
-use tributary_testkit::World;
-
-use super::stage::{detail, entity, marks, ready, rule, source, subscription};
+use tributary_testkit::{
+    World, all_ready as ready,
+    partner::{detail, entity, marks, rule, source, subscription},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subscription_brings_events_to_a_queue_a_function_and_a_log_group() {

@@ -1,9 +1,11 @@
 //! The `lambda` sink: permission by statement, qualifiers, the failure destination; and triggers, by which a queue feeds a function.
 
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World, condition};
-
-use super::stage::{detail, marks, notes, ready, rule, source, status, subscription, sweeping, told};
+use tributary_testkit::{
+    REGION, World, all_ready as ready, assert_reason as told, condition, event_notes as notes, fast_resync as sweeping,
+    partner::{detail, marks, rule, source, subscription},
+    status,
+};
 
 /// A statement of somebody else's in the function's policy.
 async fn foreign(world: &World, function: &str) {

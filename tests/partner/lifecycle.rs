@@ -4,9 +4,12 @@
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
-use tributary_testkit::{World, condition, product::Options};
-
-use super::stage::{entity, marks, notes, ready, rule, source, status, subscription, sweeping, told};
+use tributary_testkit::{
+    World, all_ready as ready, assert_reason as told, condition, event_notes as notes, fast_resync as sweeping,
+    partner::{entity, marks, rule, source, subscription},
+    product::Options,
+    status,
+};
 
 /// A subscription `lims` whose bus is there, with a rule to queue `q`.
 async fn active(name: &str) -> World {
@@ -105,7 +108,7 @@ async fn a_source_that_the_partner_deleted_keeps_its_bus_and_is_joined_again() {
     told(&world, "BenchlingSubscription", "lims", "SourceDeleted", &["Resubscribe", "List Events API"]).await;
     says(&world, "Deleted").await;
     assert!(world.aws.rule(&source(&world), &format!("{}-r", world.namespace)).await.is_some(), "the rule stays");
-    assert!(super::stage::is_ready(&world.get("EventRule", "r").await.unwrap()), "and is as it should be");
+    assert!(tributary_testkit::is_ready(&world.get("EventRule", "r").await.unwrap()), "and is as it should be");
     world.aws.make_source(&source(&world)).await;
     ready(&world, &[("BenchlingSubscription", "lims")]).await;
     arrives(&world, "again").await;

@@ -1,9 +1,11 @@
 //! The `logGroup` sink: the group, and the one log resource policy of the installation.
 
 use serde_json::{Value, json};
-use tributary_testkit::World;
-
-use super::stage::{entity, marks, ready, rule, source, status, subscription, sweeping, told};
+use tributary_testkit::{
+    World, all_ready as ready, assert_reason as told, fast_resync as sweeping,
+    partner::{entity, marks, rule, source, subscription},
+    status,
+};
 
 async fn lims(name: &str) -> World {
     let world = World::with(name, sweeping()).await;

@@ -6,6 +6,5 @@ mod flow;
 mod functions;
 mod lifecycle;
 mod logs;
-mod stage;
 mod subscription;
 mod tenants;

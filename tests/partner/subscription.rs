@@ -2,9 +2,12 @@
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary_testkit::{Aws, Bed, OPERATOR_NAMESPACE, REGION, World, condition};
-
-use super::stage::{APP, detail, entity, is_ready, marks, notes, ready, rule, source, status, subscription, sweeping, tenant, told};
+use tributary_testkit::{
+    Aws, Bed, OPERATOR_NAMESPACE, REGION, World, all_ready as ready, assert_reason as told, condition, event_notes as notes,
+    fast_resync as sweeping, is_ready,
+    partner::{APP, detail, entity, marks, rule, source, subscription, tenant},
+    status,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn children_are_exactly_what_the_subscription_says() {

@@ -1,9 +1,10 @@
 //! Dev, test and prod in namespaces of one cluster and in accounts of their own: nothing is shared, and nothing is reached across.
 
 use serde_json::{Value, json};
-use tributary_testkit::{Aws, Bed, OPERATOR_NAMESPACE, REGION, World, options};
-
-use super::stage::{APP, entity, marks, rule, told};
+use tributary_testkit::{
+    Aws, Bed, OPERATOR_NAMESPACE, REGION, World, assert_reason as told, options,
+    partner::{APP, entity, marks, rule},
+};
 
 struct Tenant {
     world: World,

@@ -2,12 +2,12 @@
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World, condition, until};
-
-use crate::{
-    common::{all_ready, existing, foreign_queue, look, queue_arn, rule},
-    topics::publish,
+use tributary_testkit::{
+    REGION, World, all_ready, condition, existing_queue as existing, foreign_queue, queue_arn, reconcile_now as look, rule_spec as rule,
+    until,
 };
+
+use crate::topics::publish;
 
 const ACK: &str = "sqs.services.k8s.aws/v1alpha1";
 

@@ -3,12 +3,9 @@
 //! Policies are kept by "somebody else" here (`permissions: External`, `roleArn`), so that nothing is repaired behind the table's back.
 
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World, condition};
+use tributary_testkit::{REGION, World, all_ready, aws_name as named, condition, reconcile_now as look};
 
-use crate::{
-    common::{all_ready, look, named},
-    topics::publish,
-};
+use crate::topics::publish;
 
 /// A world in which rule `r` sends to sink `s`.
 pub struct Rig {
@@ -30,7 +27,7 @@ impl Rig {
                 .await;
             target["deadLetter"] = json!({"sinkRef": {"name": "d"}});
         }
-        let rule = json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["life"]}, "targets": [target]});
+        let rule = json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["test"]}, "targets": [target]});
         world.apply("EventRule", "r", rule).await;
         all_ready(&world, &[("EventSink", "s"), ("EventRule", "r")]).await;
         let rule = format!("arn:aws:events:{REGION}:{}:rule/b/{}", world.aws.account, named(&world, "r"));

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tributary_testkit::{Bed, Receiver, Replica, World, condition};
-
-use crate::{
-    common::{all_ready, look, patch, rule, sweeping},
-    topics::publish,
+use tributary_testkit::{
+    Bed, Receiver, Replica, World, all_ready, condition, fast_resync as sweeping, patch_spec as patch, reconcile_now as look,
+    rule_spec as rule,
 };
+
+use crate::topics::publish;
 
 fn secret(name: &str, key: &str) -> Value {
     json!({"name": name, "key": key})
@@ -307,7 +307,7 @@ async fn after_a_rebuild_it_is_taken_back_and_only_the_secret_is_put_again() {
     let before = status(&world).await;
     world.stop().await;
     for (kind, name) in [("EventRule", "r"), ("EventSink", "api"), ("EventBus", "b")] {
-        crate::common::wipe(&world, kind, name).await;
+        tributary_testkit::remove_without_operator(&world, kind, name).await;
     }
     let mark = world.aws.mark().await;
     applied(&world, &receiver, &basic()).await;

@@ -2,12 +2,9 @@
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
-use tributary_testkit::World;
+use tributary_testkit::{World, aws_name as named, reconcile_now as look};
 
-use crate::{
-    common::{look, named},
-    topics::publish,
-};
+use crate::topics::publish;
 
 /// A rule whose target nobody lets it send to, with a dead-letter queue that takes everything.
 async fn failing(name: &str, inspect: bool) -> World {
@@ -15,11 +12,11 @@ async fn failing(name: &str, inspect: bool) -> World {
     world.aws.sqs("CreateQueue", json!({"QueueName": "closed"})).await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "d", json!({"sqs": {"managed": {}}})).await;
-    let closed = crate::common::existing(&world.aws, "closed");
-    world.apply("EventSink", "s", crate::common::with(closed, json!({"permissions": "External"}))).await;
+    let closed = tributary_testkit::existing_queue(&world.aws, "closed");
+    world.apply("EventSink", "s", tributary_testkit::merged(closed, json!({"permissions": "External"}))).await;
     let dead = json!({"sinkRef": {"name": "d"}, "inspect": inspect});
     let targets = json!([{"name": "t", "sinkRef": {"name": "s"}, "deadLetter": dead}]);
-    world.apply("EventRule", "r", json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["life"]}, "targets": targets})).await;
+    world.apply("EventRule", "r", json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["test"]}, "targets": targets})).await;
     world.ready("EventRule", "r").await;
     world
 }

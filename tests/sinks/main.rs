@@ -3,10 +3,6 @@
 //! Run by `tests/bed/bed.py run -- cargo test --test sinks`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
-#[allow(dead_code)]
-#[path = "../life/common.rs"]
-mod common;
-
 mod admission;
 mod arn_from;
 mod deliverable;

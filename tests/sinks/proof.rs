@@ -1,10 +1,9 @@
 //! The condition `Deliverable` beside its table: what the rule itself says, what may not be looked at, what a look may cost and hold up.
 
 use serde_json::{Value, json};
-use tributary_testkit::{World, condition};
+use tributary_testkit::{World, condition, fast_resync as sweeping, reconcile_now as look};
 
 use crate::{
-    common::{look, sweeping},
     deliverable::{Rig, arn, document, set_queue, with},
     topics::publish,
 };
@@ -18,7 +17,7 @@ async fn the_rule_itself_and_what_may_not_be_looked_at() {
     look(&rig.world, "EventRule", "r").await;
     assert_eq!(rig.world.aws.writes(silent).await, [""; 0]);
     let target = json!({"name": "t", "sinkRef": {"name": "s"}});
-    let rule = |more: Value| with(json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["life"]}, "targets": [target]}), more);
+    let rule = |more: Value| with(json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["test"]}, "targets": [target]}), more);
     let says = async |reason: &str| {
         let said = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.1 == reason);
         rig.world.wait("EventRule", "r", reason, said).await
@@ -86,7 +85,7 @@ async fn a_service_that_does_not_answer_keeps_no_rule_from_being_written() {
     world.run(tributary_testkit::options()).await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "s", json!({"stateMachine": {"existing": {"arn": machine}}, "roleArn": role})).await;
-    let spec = json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["life"]}, "targets": [{"name": "t", "sinkRef": {"name": "s"}}]});
+    let spec = json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["test"]}, "targets": [{"name": "t", "sinkRef": {"name": "s"}}]});
     world.apply("EventRule", "r", spec).await;
     world.ready("EventRule", "r").await;
     assert_eq!(publish(&world, "x").await["outcome"], "DELIVERED");

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World, condition};
-
-use crate::{
-    common::{all_ready, existing, foreign_queue, look, named, rule, set_policy, with},
-    deliverable::{arn, document},
+use tributary_testkit::{
+    REGION, World, all_ready, aws_name as named, condition, existing_queue as existing, foreign_queue, merged as with,
+    reconcile_now as look, rule_spec as rule, set_policy,
 };
+
+use crate::deliverable::{arn, document};
 
 /// One target for each kind of grant: a queue's policy, a topic's, a function's, a log group's, a role.
 const TARGETS: [&str; 5] = ["queue", "topic", "function", "group", "stream"];
@@ -27,7 +27,7 @@ async fn words(world: &World) -> BTreeMap<String, (String, String)> {
 async fn broken(world: &World) -> (Vec<String>, Vec<String>) {
     let no: Vec<_> = words(world).await.into_iter().filter(|(_, (word, _))| word != "Yes").map(|(name, _)| name).collect();
     let before = world.aws.deliveries().await.len();
-    world.aws.put_event("b", "life", "test", &json!({"mark": "x"})).await;
+    world.aws.put_event("b", "test", "test", &json!({"mark": "x"})).await;
     let all = world.aws.deliveries().await;
     assert_eq!(all.len() - before, TARGETS.len());
     let mut failed: Vec<_> =

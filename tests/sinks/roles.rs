@@ -1,12 +1,12 @@
 //! The role that the operator makes for EventBridge: for whom it is trusted, what it may, whose it is, when it goes.
 
 use serde_json::json;
-use tributary_testkit::{REGION, World, condition};
-
-use crate::{
-    common::{all_ready, look, named, rule, sweeping, with},
-    topics::publish,
+use tributary_testkit::{
+    REGION, World, all_ready, aws_name as named, condition, fast_resync as sweeping, merged as with, reconcile_now as look,
+    rule_spec as rule,
 };
+
+use crate::topics::publish;
 
 async fn machine_sink(world: &World) -> String {
     let machine = world.aws.make_machine("theirs").await;
@@ -81,7 +81,7 @@ async fn a_role_goes_with_its_sink_and_comes_back_after_a_rebuild_without_a_writ
     all_ready(&world, &[("EventRule", "r"), ("EventSink", "m")]).await;
     world.stop().await;
     for (kind, name) in [("EventRule", "r"), ("EventSink", "m"), ("EventBus", "b")] {
-        crate::common::wipe(&world, kind, name).await;
+        tributary_testkit::remove_without_operator(&world, kind, name).await;
     }
     let mark = world.aws.mark().await;
     let machine = format!("arn:aws:states:{REGION}:{}:stateMachine:theirs", world.aws.account);

@@ -1,9 +1,7 @@
 //! A rule tells whether its events arrive soon after it was made, without being asked.
 
 use kube::api::DynamicObject;
-use tributary_testkit::{World, condition};
-
-use crate::common::trio;
+use tributary_testkit::{World, apply_pipeline as trio, condition};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_rule_tells_by_itself() {

@@ -1,12 +1,9 @@
 //! Every other destination that takes a role: what is put as target, with what right, and that it arrives.
 
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World};
+use tributary_testkit::{REGION, World, all_ready, aws_name as named, reconcile_now as look, rule_spec as rule};
 
-use crate::{
-    common::{all_ready, look, named, rule},
-    topics::publish,
-};
+use crate::topics::publish;
 
 /// A world in which rule `r` sends to sink `s` of this spec, all Ready; the target as AWS has it, and the rights of the role.
 async fn reached(name: &str, prepare: impl AsyncFnOnce(&World) -> Value) -> (World, Value, Value) {

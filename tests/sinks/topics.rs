@@ -1,9 +1,9 @@
 //! The `sns` sink: the topic's policy or a role, foreign statements, deletion.
 
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World};
-
-use crate::common::{all_ready, named, outcomes, rule, sweeping, with};
+use tributary_testkit::{
+    REGION, World, all_ready, aws_name as named, delivery_outcomes as outcomes, fast_resync as sweeping, merged as with, rule_spec as rule,
+};
 
 fn arn(world: &World, name: &str) -> String {
     format!("arn:aws:sns:{REGION}:{}:{name}", world.aws.account)
@@ -11,7 +11,7 @@ fn arn(world: &World, name: &str) -> String {
 
 /// Publishes an event; what came of it, in the stand-in's words.
 pub async fn publish(world: &World, mark: &str) -> Value {
-    world.aws.put_event("b", "life", "test", &json!({"mark": mark})).await;
+    world.aws.put_event("b", "test", "test", &json!({"mark": mark})).await;
     world.aws.deliveries().await.last().cloned().unwrap_or_default()
 }
 

@@ -1,12 +1,12 @@
 //! A managed state machine: definition, substitutions, log group, its own role with the rights that its tasks need, and what it does.
 
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World};
-
-use crate::{
-    common::{all_ready, look, named, patch, rule, sweeping, with},
-    topics::publish,
+use tributary_testkit::{
+    REGION, World, all_ready, aws_name as named, fast_resync as sweeping, merged as with, patch_spec as patch, reconcile_now as look,
+    rule_spec as rule,
 };
+
+use crate::topics::publish;
 
 /// Publishes one event on the bus `Bus` with its input as detail.
 fn publishing() -> Value {
