@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tributary_testkit::{Benchling, Binary, World, condition, until};
-
-use crate::stage::worker;
+use tributary_testkit::{Benchling, Binary, World, condition, sync::worker, until};
 
 const KIND: &str = "BenchlingBackfill";
 

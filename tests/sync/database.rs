@@ -1,8 +1,7 @@
 //! The table: made, given what it lacks, or left alone with the SQL that is missing; names of the user's. The server, if it is the one that is named.
 
 use serde_json::json;
-
-use crate::stage::Stage;
+use tributary_testkit::sync::Stage;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_of_benchlings_example_is_taken_over_with_its_rows() {

@@ -6,8 +6,6 @@
 
 #[path = "../bench/figures.rs"]
 mod figures;
-mod postgres;
-mod stage;
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +15,7 @@ use std::{
 
 use figures::{Report, count, rounded};
 use serde_json::{Value, json};
-use stage::Stage;
+use tributary_testkit::sync::Stage;
 
 /// What one request to Benchling reads.
 const BATCH: usize = 50;

@@ -8,7 +8,5 @@ mod backfills;
 mod database;
 mod path;
 mod poison;
-mod postgres;
 mod rows;
-mod stage;
 mod trouble;

@@ -9,9 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tributary_testkit::{Gateway, Row, form, http, seed, until_within};
-
-use crate::{postgres::Postgres, stage::Stage};
+use tributary_testkit::{Gateway, Postgres, Row, form, http, seed, sync::Stage, until_within};
 
 const SENDERS: usize = 16;
 const PATIENCE: Duration = Duration::from_mins(15);

@@ -1,8 +1,7 @@
 //! Messages that cannot be worked off: each in the dead-letter queue with its reason, and none holds up another.
 
 use serde_json::json;
-
-use crate::stage::Stage;
+use tributary_testkit::sync::Stage;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn poison_leaves_with_its_reason_and_holds_up_nobody() {

@@ -1,8 +1,7 @@
 //! What comes of events: rows, each entity once, its newest version.
 
 use serde_json::{Value, json};
-
-use crate::stage::Stage;
+use tributary_testkit::sync::Stage;
 
 fn version(id: &str, name: &str, second: u32) -> Value {
     json!({"id": id, "name": name, "modifiedAt": format!("2026-01-01T00:00:{second:02}.000001+00:00")})

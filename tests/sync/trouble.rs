@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tributary_testkit::{until, until_within};
-
-use crate::{postgres::Postgres, stage::Stage};
+use tributary_testkit::{Postgres, sync::Stage, until, until_within};
 
 /// Puts an event into the queue, sees the reason, remedies it, sees the row.
 async fn recovers(stage: &Stage, reason: &str, remedy: impl AsyncFnOnce(&str)) {

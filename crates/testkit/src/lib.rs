@@ -22,12 +22,14 @@ mod identities;
 mod ownbed;
 mod panics;
 pub mod partner;
+mod postgres;
 pub mod product;
 mod receiver;
 mod replica;
 mod report;
 mod services;
 mod specs;
+pub mod sync;
 mod world;
 
 pub use actions::{
@@ -44,6 +46,7 @@ pub use conditions::{assert_not_ready, assert_reason, condition, event_notes, is
 pub use identities::Role;
 pub use ownbed::OwnBed;
 pub use panics::{catch_panic, panic_text};
+pub use postgres::Postgres;
 pub use receiver::{Received, Receiver};
 pub use replica::Replica;
 pub use report::{Row, form, seed, whole};

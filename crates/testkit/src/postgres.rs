@@ -1,8 +1,7 @@
-//! A real PostgreSQL of the bed's (`tests/bed/postgres/serve.py`), with a database for each test.
+//! A real PostgreSQL server (`tests/bed/postgres/serve.py`), with a database for each test.
 
 use std::{
     io::{BufRead, BufReader, Write},
-    path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{Arc, Mutex, OnceLock},
 };
@@ -21,10 +20,11 @@ struct Server {
     answers: BufReader<ChildStdout>,
 }
 
-/// Ended with the last handle, or with this process.
+/// A PostgreSQL server; it ends with the last handle, or with this process.
 #[derive(Clone)]
 pub struct Postgres {
     server: Arc<Mutex<Server>>,
+    /// Its port, user, password and CA, as the script reports them.
     pub about: Value,
 }
 
@@ -41,7 +41,7 @@ impl Postgres {
     }
 
     fn start() -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bed/postgres/serve.py");
+        let script = crate::root().join("tests/bed/postgres/serve.py");
         let mut child = Command::new("python3").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (commands, mut answers) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let mut line = String::new();
@@ -63,6 +63,7 @@ impl Postgres {
         assert_eq!(done.await.unwrap(), verb);
     }
 
+    /// This property as text, such as `password`.
     pub fn text(&self, key: &str) -> &str {
         self.about[key].as_str().unwrap()
     }
@@ -84,6 +85,7 @@ impl Postgres {
         client
     }
 
+    /// Creates the database and connects to it.
     pub async fn make_database(&self, name: &str) -> Client {
         self.connect("postgres").await.batch_execute(&format!("CREATE DATABASE \"{name}\"")).await.unwrap();
         self.connect(name).await

@@ -1,31 +1,37 @@
-//! A world with an app in Benchling, a database, a bus, a rule and a sink of the table; an operator, and workers that can be stopped and killed.
+//! A pipeline from Benchling to a table of PostgreSQL, and the worker of `tributary sync` as a process that can be stopped and killed.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
-use tributary_testkit::{Bed, Benchling, Binary, World, free_address, until};
 
-use crate::postgres::Postgres;
+use crate::{Bed, Benchling, Binary, Postgres, World, free_address, until};
 
-/// All but the worker, Ready.
+/// App `lims`, bus `events`, rule `entities` and sink `table`, all Ready, with an operator. No worker runs yet.
 pub struct Stage {
+    /// The namespace of the objects.
     pub world: World,
+    /// The tenant.
     pub benchling: Benchling,
+    /// The server.
     pub postgres: Postgres,
     /// Name of the test's own database.
     pub database: String,
+    /// A connection to it.
     pub db: Client,
+    /// The app as Benchling has it.
     pub app: Value,
+    /// Name of the queue of the sink.
     pub queue: String,
 }
 
 impl Stage {
-    /// The sink `table` is Ready, and nobody works it off yet.
+    /// On the server that all tests share; `more` replaces parts of `spec.postgres`.
     pub async fn new(name: &str, more: Value) -> Self {
         Self::on(Postgres::shared().await, name, more).await
     }
 
+    /// The same on this server.
     pub async fn on(postgres: Postgres, name: &str, more: Value) -> Self {
         let world = World::start(name).await;
         let benchling = Benchling::of(&world);
@@ -55,6 +61,7 @@ impl Stage {
         stage
     }
 
+    /// Writes the Secrets of the app and of the database, with this client secret and this password.
     pub async fn secrets(&self, client: &str, password: &str) {
         let namespace = Some(self.world.namespace.as_str());
         let data = json!({"stringData": {"BENCHLING_CLIENT_ID": self.app["clientId"], "BENCHLING_CLIENT_SECRET": client}});
@@ -91,6 +98,7 @@ impl Stage {
             "tenant": self.benchling.tenant, "entity": entity})
     }
 
+    /// Puts an event with this detail on the bus.
     pub async fn put(&self, detail: &Value) {
         self.put_all(std::slice::from_ref(detail)).await;
     }
@@ -112,13 +120,13 @@ impl Stage {
         }
     }
 
-    /// A message of any body, past the bus.
+    /// Sends a message of any body to the queue, past the bus.
     pub async fn send(&self, body: &str) {
         let url = self.world.aws.queue_url(&self.queue).await.unwrap();
         self.world.aws.sqs("SendMessage", json!({"QueueUrl": url, "MessageBody": body})).await;
     }
 
-    /// Entity, name, value, archived of each row; text where there is none is `-`.
+    /// Rows of the table by entity: name, value, reason of archival; `-` stands for NULL.
     pub async fn rows(&self) -> BTreeMap<String, (String, String, String)> {
         let query =
             "SELECT benchling_api_id, entity_name, coalesce(field_value, '-'), coalesce(archived_reason, '-') FROM synced_benchling_data";
@@ -129,11 +137,12 @@ impl Stage {
         all
     }
 
+    /// Waits for the row of this entity.
     pub async fn row(&self, entity: &str) -> (String, String, String) {
         until(&format!("a row of {entity}"), || async { self.rows().await.remove(entity) }).await
     }
 
-    /// Visible and hidden messages of a queue.
+    /// Numbers of visible and of in-flight messages of a queue.
     pub async fn depth(&self, queue: &str) -> (u64, u64) {
         let url = self.world.aws.queue_url(queue).await.unwrap();
         let answer = self.world.aws.sqs("GetQueueAttributes", json!({"QueueUrl": url, "AttributeNames": ["All"]})).await;
@@ -146,7 +155,7 @@ impl Stage {
         until("the queue is empty", || async { (self.depth(&self.queue).await == (0, 0)).then_some(()) }).await;
     }
 
-    /// Reasons of the messages in the dead-letter queue, and their bodies; takes them out.
+    /// Receives this many messages of the dead-letter queue: reason, message and body of each.
     pub async fn dead(&self, count: usize) -> Vec<(String, String, String)> {
         let url = self.world.aws.queue_url(&format!("{}-dlq", self.queue)).await.unwrap();
         let mut all = Vec::new();
@@ -173,7 +182,7 @@ impl Stage {
         all.into_iter().map(read).collect()
     }
 
-    /// Waits until `status.sync` says so.
+    /// Waits until `status.sync` passes the check, and returns it.
     pub async fn told(&self, what: &str, check: impl Fn(&Value) -> bool) -> Value {
         self.world
             .wait("EventSink", "table", what, |object| {
@@ -183,18 +192,19 @@ impl Stage {
             .await
     }
 
-    /// Waits for this reason of `Syncing`, and answers its message.
+    /// Waits for this reason of condition `Syncing`, and returns its message.
     pub async fn syncing(&self, reason: &str) -> String {
         let status = self.told(&format!("Syncing: {reason}"), |status| status["conditions"][0]["reason"] == reason).await;
         status["conditions"][0]["message"].as_str().unwrap().to_owned()
     }
 
+    /// Starts a worker.
     pub fn worker(&self) -> Binary {
         worker(&self.world, &self.benchling, &[])
     }
 }
 
-/// The real binary of the worker, with the chart's rights.
+/// Starts `tributary sync` for the world's namespace, with the rights that the chart gives it.
 pub fn worker(world: &World, benchling: &Benchling, flags: &[&str]) -> Binary {
     let (address, url) = (free_address(), benchling.urls().tenant);
     let arguments: [&[&str]; 3] = [
