@@ -38,6 +38,12 @@ pub async fn assert_delivers(world: &World, bus: &str, queue: &str) {
     assert!(received.iter().any(|event| event["detail"]["queue"] == queue), "{received:?}; {:?}", world.aws.deliveries().await);
 }
 
+/// Publishes an event with this mark on the bus named `b`, and returns its last delivery as the stand-in reports it.
+pub async fn publish(world: &World, mark: &str) -> Value {
+    world.aws.put_event("b", SOURCE, "test", &json!({"mark": mark})).await;
+    world.aws.deliveries().await.last().cloned().unwrap_or_default()
+}
+
 /// Outcomes of the deliveries so far, as the stand-in reports them.
 pub async fn delivery_outcomes(world: &World) -> Vec<String> {
     world.aws.deliveries().await.iter().map(|delivery| delivery["outcome"].as_str().unwrap().to_owned()).collect()
