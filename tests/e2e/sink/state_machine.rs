@@ -55,7 +55,7 @@ async fn it_works_as_a_role_with_the_rights_of_its_tasks_and_no_others() {
     assert_eq!(publish(&world, "one").await["outcome"], "DELIVERED");
     let received = world.aws.receive(&named(&world, "q")).await;
     assert_eq!(received[0]["detail"]["mark"], "one");
-    // Step Functions says which workflow sent it (recorded fact F18).
+    // Step Functions says which workflow sent it (docs/aws-facts.md, F18).
     assert_eq!(received[0]["resources"][0], arn(&world, "m").as_str());
 
     // A changed definition is brought to AWS; a hand's change is undone.

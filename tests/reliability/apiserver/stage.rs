@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tributary_testkit::{
     ApiProxy, Bed, World, options,
-    product::{Options, Patience},
+    product::{Options, Timeouts},
 };
 
 pub const GROUP: &str = "tributary.dev/v1alpha1";
@@ -14,7 +14,7 @@ pub const GROUP: &str = "tributary.dev/v1alpha1";
 pub const PLURALS: [&str; 5] = ["awsaccounts", "benchlingsubscriptions", "eventbuses", "eventrules", "eventsinks"];
 
 /// As the product, where nothing says otherwise: only the grace of permissions, which tests set to nothing else, is an hour.
-pub fn patient(patience: Patience) -> Options {
+pub fn patient(patience: Timeouts) -> Options {
     Options { patience, grant_grace: Duration::from_hours(1), ..options() }
 }
 

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary_testkit::{Fault, Row, World, catch_panic, form, product::Patience, until};
+use tributary_testkit::{Fault, Row, World, catch_panic, form, product::Timeouts, until};
 
 use crate::stage::{GROUP, PLURALS, Stage, description, patient, rule, visible};
 
 const BAR: Duration = Duration::from_mins(1);
 
-fn patience() -> Patience {
+fn patience() -> Timeouts {
     // A watch that is not answered ends the staleness soon after it is lifted.
-    Patience { answer: Duration::from_secs(1), list: Duration::from_hours(24), ..Patience::default() }
+    Timeouts { answer: Duration::from_secs(1), list: Duration::from_hours(24), ..Timeouts::default() }
 }
 
 fn uid(object: &DynamicObject) -> String {
@@ -66,7 +66,7 @@ async fn stale(stage: &mut Stage, n: usize, restart: bool) -> Result<(), String>
         stage.proxy.fault("watch", plural, 1, Fault::Delay(Duration::from_secs(3)));
     }
     if restart {
-        stage.run(patient(Patience { answer: Duration::from_secs(10), ..patience() }));
+        stage.run(patient(Timeouts { answer: Duration::from_secs(10), ..patience() }));
     } else {
         stage.proxy.expire_watches();
     }

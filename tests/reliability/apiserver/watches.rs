@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tributary_testkit::{Fault, Mangle, Row, catch_panic, form, product::Patience, seed, until};
+use tributary_testkit::{Fault, Mangle, Row, catch_panic, form, product::Timeouts, seed, until};
 
 use crate::stage::{PLURALS, Stage, nothing_repeated, patient, rule, visible};
 
 const BAR: Duration = Duration::from_mins(1);
 
 /// Only what the row is of brings a change to light: lists are not repeated meanwhile.
-fn no_relist() -> Patience {
-    Patience { list: Duration::from_hours(24), ..Patience::default() }
+fn no_relist() -> Timeouts {
+    Timeouts { list: Duration::from_hours(24), ..Timeouts::default() }
 }
 
 /// The watches run: each was asked for, and no earlier one is meant.
@@ -81,7 +81,7 @@ async fn a_watch_that_breaks_or_expires_misses_nothing() {
 async fn a_watch_that_falls_silent_is_given_up() {
     let what = "running watches deliver nothing more and stay open, watch timeout 1 s (product 200 s), lists not repeated: a change is seen within timeout + 5 s + 60 s";
     let mut row = Row::new("K1-watch-stalls", what);
-    let patience = Patience { watch: Duration::from_secs(1), ..no_relist() };
+    let patience = Timeouts { watch: Duration::from_secs(1), ..no_relist() };
     let stage = Stage::new("stalled", patient(patience)).await;
     let mut slowest = 0_f64;
     for n in 0..form(1, 10) {
@@ -93,16 +93,16 @@ async fn a_watch_that_falls_silent_is_given_up() {
         row.trial(outcome.map(drop));
     }
     row.figure("slowest change, s", slowest);
-    row.figure("given up by the product after, s", Patience::default().watch.as_secs() + 5);
+    row.figure("given up by the product after, s", Timeouts::default().watch.as_secs() + 5);
     row.end();
-    assert!(Patience::default().watch + Duration::from_secs(5) + BAR <= Duration::from_mins(5), "the product's own bar");
+    assert!(Timeouts::default().watch + Duration::from_secs(5) + BAR <= Duration::from_mins(5), "the product's own bar");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_never_comes_is_given_up() {
     let what = "lists, watches and status writes that are never answered, and the client cut off, answers waited for 1 s (product 30 s): a change is seen within 60 s after";
     let mut row = Row::new("K1-silence", what);
-    let patience = Patience { answer: Duration::from_secs(1), watch: Duration::from_secs(1), list: Duration::from_secs(4) };
+    let patience = Timeouts { answer: Duration::from_secs(1), watch: Duration::from_secs(1), list: Duration::from_secs(4) };
     let stage = Stage::new("unanswered", patient(patience)).await;
     let mut slowest = 0_f64;
     for n in 0..form(1, 5) {
@@ -139,7 +139,7 @@ async fn asked_again_of(stage: &Stage, verb: &str, plural: &str, before: usize) 
 async fn lost_doubled_and_swapped_events_do_no_harm() {
     let what = "all watch events of rules lost once; then a quarter each of those of rules or sinks lost, doubled, delivered after the next; lists repeated every 2 s (product 5 min): the last spec is in AWS within 60 s, and what was deleted is gone";
     let mut row = Row::new("K1-events", what);
-    let patience = Patience { list: Duration::from_secs(2), ..Patience::default() };
+    let patience = Timeouts { list: Duration::from_secs(2), ..Timeouts::default() };
     let stage = Stage::new("events", patient(patience)).await;
     let (world, proxy) = (&stage.world, &stage.proxy);
     let (mut slowest, mut mangled) = (0_f64, 0);

@@ -10,7 +10,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use tokio::sync::Notify;
-use tributary_testkit::product::{Halt, Point, Probe, plan::Step};
+use tributary_testkit::product::{Point, Probe, ReconcileError, plan::Step};
 
 /// One point of one step: the nth of its name that the kind makes in a phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Recorder {
 }
 
 impl Probe for Recorder {
-    fn at<'a>(&'a self, kind: &'static str, _: &'a str, point: Point, step: &'a Step) -> BoxFuture<'a, Result<(), Halt>> {
+    fn at<'a>(&'a self, kind: &'static str, _: &'a str, point: Point, step: &'a Step) -> BoxFuture<'a, Result<(), ReconcileError>> {
         let site = self.counter.next(kind, step.name(), point);
         self.seen.lock().unwrap().insert(site);
         Box::pin(async { Ok(()) })
@@ -109,7 +109,7 @@ impl Crasher {
 }
 
 impl Probe for Crasher {
-    fn at<'a>(&'a self, kind: &'static str, _: &'a str, point: Point, step: &'a Step) -> BoxFuture<'a, Result<(), Halt>> {
+    fn at<'a>(&'a self, kind: &'static str, _: &'a str, point: Point, step: &'a Step) -> BoxFuture<'a, Result<(), ReconcileError>> {
         let site = self.counter.next(kind, step.name(), point);
         let crash = point != Point::Effect;
         let passed = if crash { self.passed.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
@@ -123,7 +123,7 @@ impl Probe for Crasher {
             }
             self.reached.notify_one();
             if point == Point::Effect {
-                return Err(Halt::transient("the reply was lost"));
+                return Err(ReconcileError::transient("the reply was lost"));
             }
             // The operator hangs here until the test drops it.
             std::future::pending().await

@@ -73,7 +73,7 @@ impl Gate {
         self.reached.notified().await;
     }
 
-    /// Class and name of a write; `None` for what only reads.
+    /// RetryClass and name of a write; `None` for what only reads.
     fn write(&self, request: &Request<Body>) -> Option<(&'static str, String)> {
         if request.method() == Method::GET {
             return None;

@@ -126,7 +126,7 @@ async fn judge(mut row: Row, stage: Stage, passes: f64, outcomes: Vec<Outcome>) 
     #[allow(clippy::cast_precision_loss)]
     let each = (stage.passes().await - passes) / n.max(1) as f64;
     row.figure("passes for each", (each * 10.0).round() / 10.0);
-    // Each trial is at least two changes of an object, and wakes those that refer to it; a loop makes thousands.
+    // Each trial is at least two changes of an object, and dependents those that refer to it; a loop makes thousands.
     row.trial(if each < 100.0 { Ok(()) } else { Err(format!("{each} passes for each spec")) });
     row.trial(stage.unharmed().await);
     row.end();

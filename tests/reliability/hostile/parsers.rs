@@ -6,10 +6,8 @@ use serde_json::{Map, Value, json};
 use tributary_testkit::{
     Row, form,
     product::{
-        BenchlingShorthand, EventBus, EventRule, EventSink, benchling,
-        plan::{
-            Arn, default_name, events_character, function_of, grants, log_group_character, policy, queue_character, resources, rule_of,
-        },
+        BenchlingShorthand, EventBus, EventRule, EventSink, api, benchling,
+        plan::{Arn, default_name, events_character, function_of, grants, log_group_character, policy_document, queue_character, rule_of},
     },
     seed,
 };
@@ -119,7 +117,7 @@ fn names(random: &mut fastrand::Rng) {
         let made = default_name(&namespace, &name, longest, allowed);
         assert!(made.len() <= longest && made.chars().all(allowed), "{namespace:?} {name:?}: {made:?}");
     }
-    let _ = (resources::matches(&texts(random), &name), grants::covers(&namespace, &name));
+    let _ = (api::matches(&texts(random), &name), grants::covers(&namespace, &name));
 }
 
 fn patterns(random: &mut fastrand::Rng) {
@@ -135,10 +133,10 @@ fn patterns(random: &mut fastrand::Rng) {
 
 fn policies(random: &mut fastrand::Rng) {
     let document = if random.bool() { value(random, 4).to_string() } else { text(random) };
-    for statement in policy::statements_of(&document) {
-        let _ = (policy::sid_of(&statement), policy::single_source(&statement, "ArnLike", "aws:SourceArn"));
-        let canonical = policy::canonical(&statement);
-        assert_eq!(policy::canonical(&canonical), canonical, "canonical is canonical");
+    for statement in policy_document::statements_of(&document) {
+        let _ = (policy_document::sid_of(&statement), policy_document::single_source(&statement, "ArnLike", "aws:SourceArn"));
+        let canonical = policy_document::canonical(&statement);
+        assert_eq!(policy_document::canonical(&canonical), canonical, "canonical is canonical");
     }
     let sources: BTreeSet<_> = texts(random).into_iter().collect();
     let collapsed = grants::collapse(&sources, random.usize(..2_000), grants::in_a_list);

@@ -128,7 +128,7 @@ async fn no_field_reaches_what_is_another_tenants() {
     let forged = json!({"status": {"identity": {"account": name, "accountId": private.account, "partition": "aws", "region": REGION, "name": "x", "arn": format!("arn:aws:events:{REGION}:{}:event-bus/x", private.account)}}});
     let merge = kube::api::Patch::Merge(forged);
     a.api("EventBus").patch_status("own", &kube::api::PatchParams::default(), &merge).await.unwrap();
-    // A status alone wakes nobody.
+    // A status alone dependents nobody.
     a.annotate("EventBus", "own", "tributary.dev/reconcile-at", Some("now")).await;
     row.trial(told(&a, "EventBus", "own", "IdentityChanged", "Nothing is written").await);
     let lost = b.wait("AwsAccount", &decoy, "told", |o| condition(o?, "Ready").filter(|c| c.0 == "False").map(|c| c.1)).await;

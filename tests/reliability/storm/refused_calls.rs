@@ -46,7 +46,7 @@ impl Storm {
         }
         let calls = self.world.aws.journal(since).await.0;
         let objects = all(&self.world).await;
-        // A sink that changes wakes the rules that send to it, and they try at once: what comes after that they do by themselves.
+        // A sink that changes dependents the rules that send to it, and they try at once: what comes after that they do by themselves.
         let of_sinks =
             calls.iter().filter(|call| call.is_write() && call.service != "events" && !call.request.to_string().contains("-canary-"));
         let woken = of_sinks.map(|call| call.end.unwrap_or(call.start)).fold(0.0, f64::max) + 3.0;
