@@ -17,7 +17,7 @@ fn subscription() -> Value {
 
 #[tokio::test]
 async fn admission_knows_what_a_subscription_may_say() {
-    let host = Some("tenant is the first part of the tenant's host name alone");
+    let host = Some("spec.tenant must be the first label of the tenant's host name");
     let retention = |days: i32| json!({"monitoring": {"logGroup": {"retentionDays": days}}});
     let rows: Vec<Row> = vec![
         ("the least", json!({}), None),
@@ -56,7 +56,7 @@ async fn admission_knows_what_a_partners_bus_may_say() {
         ("no partner's", json!({"eventSourceName": "aws.ec2"}), Some("spec.eventSourceName")),
         ("too few parts", json!({"eventSourceName": "aws.partner/benchling.com"}), Some("spec.eventSourceName")),
         ("an ARN", json!({"eventSourceName": format!("arn:aws:events:eu-west-1::event-source/{SOURCE}")}), Some("spec.eventSourceName")),
-        ("a name of its own", json!({"name": "b"}), Some("a partner's bus has the name of its source")),
+        ("a name of its own", json!({"name": "b"}), Some("spec.name must not be set with spec.eventSourceName")),
         ("a name that is too long", json!({"eventSourceName": format!("{SOURCE}{}", text(256))}), Some("spec.eventSourceName: Too long")),
     ];
     table("EventBus", json!({"eventSourceName": SOURCE}), false, rows).await;
