@@ -6,6 +6,7 @@
 
 // Each `printcolumn` repeats its argument names, which is no duplication.
 #![allow(clippy::duplicated_attributes)]
+#![warn(missing_docs)]
 
 mod account;
 mod api_destination;
