@@ -129,7 +129,9 @@ async fn how_it_ended_is_said_and_it_is_not_begun_again() {
     // What admission refuses.
     let refused = |error: kube::Error| error.to_string();
     let turned = with(replay(), json!({"endTime": "2026-03-01T00:00:00Z"}));
-    assert!(world.attempt("EventReplay", "z", turned).await.map_err(refused).unwrap_err().contains("after startTime"));
+    assert!(
+        world.attempt("EventReplay", "z", turned).await.map_err(refused).unwrap_err().contains("spec.endTime must be after spec.startTime")
+    );
     let other = with(replay(), json!({"description": "other"}));
     assert!(world.attempt("EventReplay", "y", other).await.map_err(refused).unwrap_err().contains("immutable"));
 }

@@ -56,7 +56,7 @@ fn rule() -> Value {
 
 #[tokio::test]
 async fn admission_knows_what_a_rule_may_say() {
-    let one = Some("set exactly one of eventPattern, benchling and schedule");
+    let one = Some("set exactly one of eventPattern, benchling, and schedule");
     let rows = vec![
         ("a pattern", json!({}), None),
         ("a schedule", json!({"eventPattern": null, "schedule": "rate(5 minutes)"}), None),
@@ -96,7 +96,7 @@ async fn admission_knows_what_a_rule_may_say() {
         ("a path without $", target(json!({"inputPath": "detail"})), Some("inputPath")),
         ("a transformer", target(json!({"inputTransformer": {"inputTemplate": "\"x\""}})), None),
         ("an empty template", target(json!({"inputTransformer": {"inputTemplate": ""}})), Some("inputTemplate")),
-        ("two inputs", target(json!({"input": {}, "inputPath": "$"})), Some("at most one of input, inputPath and inputTransformer")),
+        ("two inputs", target(json!({"input": {}, "inputPath": "$"})), Some("at most one of input, inputPath, and inputTransformer")),
         ("60 seconds", target(json!({"retry": {"maximumEventAgeSeconds": 60, "maximumRetryAttempts": 0}})), None),
         ("59 seconds", target(json!({"retry": {"maximumEventAgeSeconds": 59}})), Some("maximumEventAgeSeconds")),
         ("over a day", target(json!({"retry": {"maximumEventAgeSeconds": 86401}})), Some("maximumEventAgeSeconds")),
@@ -123,7 +123,7 @@ async fn admission_knows_what_a_rule_may_say() {
 #[tokio::test]
 async fn admission_knows_what_a_bus_may_say() {
     let default = |more: Value| with(json!({"name": "default"}), more);
-    let used = Some("the default bus is only used");
+    let used = Some("the operator does not change the default bus");
     let rows = vec![
         ("nothing", json!({}), None),
         ("a name of 256", json!({"name": text(256)}), None),
@@ -189,7 +189,7 @@ async fn admission_knows_what_an_account_may_say() {
         (
             "both",
             credentials(json!({"secretRef": {"name": "s"}, "assumeRole": {"roleArn": "arn:aws:iam::111122223333:role/r"}})),
-            Some("set one of assumeRole and secretRef"),
+            Some("must not set both assumeRole and secretRef"),
         ),
         ("41 tags", json!({"defaultTags": tags(41)}), Some("spec.defaultTags: Too many")),
         ("a grant", grant(json!({"arns": ["arn:aws:sqs:*"], "roles": ["*"]})), None),

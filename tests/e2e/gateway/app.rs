@@ -174,14 +174,14 @@ async fn admission_refuses_what_could_lead_elsewhere() {
     let good = json!({"tenants": ["acme"], "appDefinitionId": "appdef_1", "busRef": {"name": "b"}});
     world.attempt("BenchlingApp", "good", good.clone()).await.unwrap();
     for (change, said) in [
-        (json!({"tenants": ["acme.benchling.com"]}), "first part of its host name"),
-        (json!({"tenants": ["evil.example/"]}), "first part of its host name"),
+        (json!({"tenants": ["acme.benchling.com"]}), "first label of the tenant's host name"),
+        (json!({"tenants": ["evil.example/"]}), "first label of the tenant's host name"),
         (json!({"tenants": []}), "tenants"),
         (json!({"appDefinitionId": "../../x"}), "appDefinitionId"),
         (json!({"path": "/"}), "path"),
         (json!({"path": "/1/../2"}), ""),
         (json!({"path": "1/webhooks"}), "path"),
-        (json!({"busRef": {"kind": "BenchlingSubscription", "name": "b"}}), "busRef names an EventBus"),
+        (json!({"busRef": {"kind": "BenchlingSubscription", "name": "b"}}), "spec.busRef must reference an EventBus"),
     ] {
         let mut spec = good.clone();
         spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());

@@ -425,10 +425,10 @@ async fn it_waits_for_the_end_of_its_window_and_is_not_changed() {
     assert_eq!(condition(&object, "Stalled").unwrap().0, "False");
     for (name, more, word) in [
         ("due", json!({"dryRun": true, "endTime": end.to_string()}), "immutable"),
-        ("a", json!({"endTime": rig.at(-1)}), "endTime must be after"),
-        ("b", json!({"source": "aws.partner/benchling.com/acme/app"}), "leave source out"),
-        ("c", json!({"source": "benchling.webhook/other/app/acme"}), "leave source out"),
-        ("d", json!({"busRef": {"kind": "BenchlingSubscription", "name": "s"}}), "busRef names an EventBus"),
+        ("a", json!({"endTime": rig.at(-1)}), "spec.endTime must be after"),
+        ("b", json!({"source": "aws.partner/benchling.com/acme/app"}), "Omit spec.source"),
+        ("c", json!({"source": "benchling.webhook/other/app/acme"}), "Omit spec.source"),
+        ("d", json!({"busRef": {"kind": "BenchlingSubscription", "name": "s"}}), "spec.busRef must reference an EventBus"),
         ("e", json!({"eventTypes": ["a,b"]}), "eventTypes"),
         ("f", json!({"eventsPerSecond": 0}), "eventsPerSecond"),
     ] {

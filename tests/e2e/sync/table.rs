@@ -45,7 +45,7 @@ async fn admission_refuses_what_is_no_name() {
     for (more, said) in [
         (json!({"table": {"name": "x; DROP TABLE y"}}), "letters"),
         (json!({"table": {"columns": {"id": "a\"b"}}}), "columns.id"),
-        (json!({"table": {"columns": {"id": "same", "name": "same"}}}), "a name of its own"),
+        (json!({"table": {"columns": {"id": "same", "name": "same"}}}), "unique names"),
         (json!({"queue": {"fifo": {}}}), "standard queue"),
         (json!({"appRef": {}}), "appRef.name"),
         (json!({"attempts": 0}), "attempts"),

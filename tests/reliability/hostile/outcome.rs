@@ -168,7 +168,7 @@ impl Subject<'_> {
 }
 
 fn immutable(message: &str) -> bool {
-    message.contains("immutable") || message.contains("cannot become")
+    message.contains("immutable")
 }
 
 /// A refusal is an end if it says where.
