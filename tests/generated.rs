@@ -173,7 +173,7 @@ fn every_field_of_a_crd_is_described_in_standard_words() {
             all.extend(problems(&crd.spec.names.kind, &serde_json::to_value(schema).expect("a schema is JSON")));
         }
     }
-    assert!(all.is_empty(), "correct the doc comments and messages in src/api:\n{}", all.join("\n"));
+    assert!(all.is_empty(), "correct the doc comments and messages in crates/api:\n{}", all.join("\n"));
 }
 
 #[test]
