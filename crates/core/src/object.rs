@@ -4,8 +4,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube_core::Resource;
 use tributary_api::BenchlingSubscription;
 
-use crate::managed::Managed;
-
 /// `namespace/name` or `name`.
 pub fn key_of<K: Resource<DynamicType = ()>>(object: &K) -> String {
     let meta = object.meta();
@@ -20,7 +18,7 @@ pub fn key_of<K: Resource<DynamicType = ()>>(object: &K) -> String {
 pub fn owner_of(object: &impl Resource) -> Option<String> {
     let group = format!("{}/", tributary_api::GROUP);
     controller(object)
-        .filter(|owner| owner.kind == BenchlingSubscription::KIND && owner.api_version.starts_with(&group))
+        .filter(|owner| owner.kind == BenchlingSubscription::kind(&()) && owner.api_version.starts_with(&group))
         .map(|owner| owner.name.clone())
 }
 
