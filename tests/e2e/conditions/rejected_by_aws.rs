@@ -79,7 +79,7 @@ async fn the_name_of_a_queue_just_deleted_is_waited_for() {
     world.delete("EventSink", "q").await;
     world.gone("EventSink", "q").await;
     world.apply("EventSink", "q", queue()).await;
-    told(&world, "EventSink", "q", "NameNotFreeYet", false, &["sqs:CreateQueue", "60 seconds", "by itself"]).await;
+    told(&world, "EventSink", "q", "NameNotFreeYet", false, &["sqs:CreateQueue", "60 seconds", "automatically"]).await;
     world.ready("EventSink", "q").await;
     assert!(world.aws.queue_url(&named(&world, "q")).await.is_some());
 }

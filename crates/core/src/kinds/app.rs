@@ -18,6 +18,13 @@ use crate::{
 /// The condition that tells whether Benchling gave a token for the app's client.
 pub const CREDENTIALS: &str = "CredentialsWork";
 
+/// The reasons of the condition `CredentialsWork` that are not a [`Reason`] as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display, strum::EnumIter, strum::IntoStaticStr)]
+pub enum CredentialsReason {
+    /// Each tenant issued a token.
+    TokenIssued,
+}
+
 #[derive(Debug, Serialize)]
 pub struct DesiredApp {
     pub bus: String,
@@ -152,7 +159,7 @@ impl Managed for BenchlingApp {
                 status.common.conditions.retain(|condition| condition.type_ != CREDENTIALS);
                 return;
             }
-            SeenCredentials::Work => ("True", "TokenIssued".to_owned(), "Benchling gave a token in each tenant".to_owned()),
+            SeenCredentials::Work => ("True", CredentialsReason::TokenIssued.to_string(), "each tenant issued a token".to_owned()),
             SeenCredentials::Fail { reason, message } => ("False", reason.to_string(), message.clone()),
             SeenCredentials::Unknown { reason, message } => ("Unknown", reason.to_string(), message.clone()),
         };
