@@ -35,10 +35,11 @@ use tributary_core::{error::ReconcileError, fence::Fence, managed::Managed, obje
 use crate::{
     cluster::{
         queue::Queue,
+        reflector::{self, ReflectorContext},
         secrets::Secrets,
         stores::{Queues, lister, stores},
         timeouts::Timeouts,
-        watch::{self, WatchContext},
+        watch::WatchSettings,
     },
     gateway::{
         batch::{Failed, Lane, Put},
@@ -233,17 +234,15 @@ pub async fn run(
     }
     let mut tasks = JoinSet::new();
     // The queues have no controllers here.
-    let context = WatchContext {
-        client: client.clone(),
-        patience: options.patience,
+    let context = ReflectorContext {
+        watch: WatchSettings { client: client.clone(), timeouts: options.patience, health: health.clone() },
         namespaces: options.watch_namespaces.clone(),
         queues: Queues::default(),
         view: view.clone(),
-        health: health.clone(),
     };
-    tasks.spawn(watch::run(context.clone(), writers.accounts, stores.accounts, Queue::default()));
-    tasks.spawn(watch::run(context.clone(), writers.buses, stores.buses, Queue::default()));
-    tasks.spawn(watch::run(context, writers.apps, stores.apps, Queue::default()));
+    tasks.spawn(reflector::run(context.clone(), writers.accounts, stores.accounts, Queue::default()));
+    tasks.spawn(reflector::run(context.clone(), writers.buses, stores.buses, Queue::default()));
+    tasks.spawn(reflector::run(context, writers.apps, stores.apps, Queue::default()));
     let aws = Aws {
         view: view.clone(),
         sessions: Sessions::new(options.aws.clone(), metrics.clone(), Fence::open()).map_err(Error::CaBundle)?,

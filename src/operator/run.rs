@@ -17,8 +17,9 @@ use super::{
 };
 use crate::{
     cluster::{
+        reflector::{self, ReflectorContext},
         stores::{Queues, Stores, stores},
-        watch::{self, WatchContext},
+        watch::WatchSettings,
     },
     telemetry::{
         health::{Health, router},
@@ -81,17 +82,15 @@ pub async fn run(
     };
     let view = View { objects: stores.objects(), settings: Arc::new(settings), resolved_arn: None, now: Timestamp::now() };
     let queues = Queues::default();
-    let context = WatchContext {
-        client: client.clone(),
-        patience: options.patience,
+    let context = ReflectorContext {
+        watch: WatchSettings { client: client.clone(), timeouts: options.patience, health: health.clone() },
         namespaces: options.watch_namespaces.clone(),
         queues: queues.clone(),
         view: view.clone(),
-        health: health.clone(),
     };
     macro_rules! watch_all {
         ($($plural:ident $singular:ident: $kind:ident),* $(,)?) => {$({
-            let watch = watch::run(context.clone(), writers.$plural, stores.$plural.clone(), queues.$plural.clone());
+            let watch = reflector::run(context.clone(), writers.$plural, stores.$plural.clone(), queues.$plural.clone());
             let stop = stop.clone();
             tasks.spawn(async move { drop(select(std::pin::pin!(watch), stop).await) });
         })*};
