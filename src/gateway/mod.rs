@@ -74,7 +74,7 @@ pub struct Options {
     pub namespace: String,
     /// Only apps of these namespaces; none: all.
     pub watch_namespaces: Vec<String>,
-    pub patience: Timeouts,
+    pub timeouts: Timeouts,
     pub aws: AwsOptions,
     pub benchling: Urls,
     pub limits: Limits,
@@ -89,7 +89,7 @@ impl Default for Options {
         Self {
             namespace: "tributary-system".into(),
             watch_namespaces: vec![],
-            patience: Timeouts::default(),
+            timeouts: Timeouts::default(),
             aws: AwsOptions { timeout: Duration::from_secs(2), ..AwsOptions::default() },
             benchling: Urls::default(),
             limits: Limits::default(),
@@ -221,7 +221,7 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     let stop = stop.boxed().shared();
-    let client = options.patience.client(&client);
+    let client = options.timeouts.client(&client);
     let (stores, writers) = stores();
     // Only what it watches. The other kinds have no objects here.
     let objects =
@@ -235,7 +235,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     // The queues have no controllers here.
     let context = ReflectorContext {
-        watch: WatchSettings { client: client.clone(), timeouts: options.patience, health: health.clone() },
+        watch: WatchSettings { client: client.clone(), timeouts: options.timeouts, health: health.clone() },
         namespaces: options.watch_namespaces.clone(),
         queues: Queues::default(),
         view: view.clone(),
