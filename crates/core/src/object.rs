@@ -5,8 +5,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube_core::Resource;
 use tributary_api::BenchlingSubscription;
 
-use crate::managed::Managed;
-
 /// Metadata of any object as text. Absent fields read as empty.
 pub trait ObjectMetaExt: Resource {
     /// Name of the object.
@@ -39,7 +37,7 @@ pub fn key_of<K: Resource<DynamicType = ()>>(object: &K) -> String {
 pub fn owner_of(object: &impl Resource) -> Option<String> {
     let group = format!("{}/", tributary_api::GROUP);
     controller(object)
-        .filter(|owner| owner.kind == BenchlingSubscription::KIND && owner.api_version.starts_with(&group))
+        .filter(|owner| owner.kind == BenchlingSubscription::kind(&()) && owner.api_version.starts_with(&group))
         .map(|owner| owner.name.clone())
 }
 
