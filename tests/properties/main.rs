@@ -13,7 +13,7 @@ use serde_json::json;
 use tributary_testkit::product::{
     DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags,
     plan::{
-        ArchiveSettings, BusInAws, BusSettings, Desired, DesiredArchive, DesiredBus, DesiredGrant, DesiredLambda, DesiredLogGroup,
+        ArchiveSettings, BusInAws, BusSettings, BusStep, Desired, DesiredArchive, DesiredBus, DesiredGrant, DesiredLambda, DesiredLogGroup,
         DesiredLogs, DesiredQueue, DesiredRule, DesiredSink, DesiredSqs, DesiredTrigger, EventsStep, Grants, LogSettings, Managed,
         MappingSettings, ObservedRule, PlanContext, RuleSettings, SeenRule, Step, TargetSettings, function_of,
     },
@@ -194,7 +194,7 @@ proptest! {
         // A bus that stays loses our statements only.
         let observed = model.observed_bus();
         let left = with_context(true, |context| EventBus::plan(None, observed.as_ref(), context)).unwrap();
-        let withdrawn = left.iter().filter(|step| matches!(step, Step::Events(EventsStep::RemovePermission { .. }))).count();
+        let withdrawn = left.iter().filter(|step| matches!(step, Step::Events(EventsStep::Bus(BusStep::RemovePermission { .. })))).count();
         prop_assert_eq!(withdrawn, desired.grants.len());
         converges::<EventBus>(None, &mut model, Model::observed_bus, 1)?;
         prop_assert!(model.bus.is_none() && model.archives.is_empty());

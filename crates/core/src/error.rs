@@ -188,6 +188,8 @@ pub struct ReconcileError {
     pub message: String,
     /// The entries of a batch call that were rejected, where AWS accepted the others.
     pub entries: Vec<String>,
+    /// The IAM action that AWS denied, where that is the cause.
+    pub denied_action: Option<&'static str>,
 }
 
 /// Longest wait before a retry: a watch event may be missed.
@@ -196,13 +198,19 @@ const RECHECK_AFTER: Duration = Duration::from_mins(5);
 impl ReconcileError {
     /// An error of this class.
     pub fn new(class: RetryClass, reason: Reason, message: impl Into<String>) -> Self {
-        Self { class, reason, message: message.into(), entries: vec![] }
+        Self { class, reason, message: message.into(), entries: vec![], denied_action: None }
     }
 
     /// The same error, of these entries of the batch call only.
     #[must_use]
     pub fn of(self, entries: Vec<String>) -> Self {
         Self { entries, ..self }
+    }
+
+    /// The same error, caused by a denial of this IAM action.
+    #[must_use]
+    pub fn denied(self, action: &'static str) -> Self {
+        Self { denied_action: Some(action), ..self }
     }
 
     /// Waits for another object.

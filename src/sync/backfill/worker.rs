@@ -12,7 +12,7 @@ use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 
 use tributary_api::{BackfillClaim, BenchlingBackfill, annotation};
-use tributary_aws::AwsError;
+use tributary_aws::{AwsError, Events};
 use tributary_core::{
     conditions::Outcome,
     error::{Reason, ReconcileError, RetryClass},
@@ -232,7 +232,7 @@ fn refusal(refused: &[Refused]) -> ReconcileError {
             ),
         ),
         _ => {
-            let error = AwsError { call: "events:PutEvents", code: code.clone(), message: message.clone(), status: 400, broken: false };
+            let error = AwsError::answered(Events::PutEvents, code, message, 400);
             let halt = ReconcileError::from(error);
             ReconcileError { message: format!("{}: {these}", halt.message), ..halt }
         }

@@ -15,7 +15,7 @@ use crate::{
     object::key_of,
     ownership,
     plan::PlanContext,
-    steps::{ArchiveSettings, EventsStep, Step},
+    steps::{ArchiveSettings, ArchiveStep, EventsStep, Step},
 };
 
 /// Longest name of an archive, in characters (API reference, `CreateArchive`).
@@ -109,13 +109,13 @@ pub fn steps(want: &[DesiredArchive], have: &[ObservedArchive], bus_arn: &str) -
     for archive in want {
         let (name, settings) = (archive.aws_name.clone(), archive.settings.clone());
         match have.iter().find(|have| have.aws_name == archive.aws_name) {
-            None => steps.push(EventsStep::CreateArchive { name, bus_arn: bus_arn.to_owned(), settings }.into()),
-            Some(have) if have.settings != archive.settings => steps.push(EventsStep::UpdateArchive { name, settings }.into()),
+            None => steps.push(ArchiveStep::CreateArchive { name, bus_arn: bus_arn.to_owned(), settings }.into()),
+            Some(have) if have.settings != archive.settings => steps.push(ArchiveStep::UpdateArchive { name, settings }.into()),
             Some(_) => {}
         }
     }
     let gone = have.iter().filter(|have| !have.retained && !want.iter().any(|want| want.aws_name == have.aws_name));
-    steps.extend(gone.map(|archive| EventsStep::DeleteArchive { name: archive.aws_name.clone() }.into()));
+    steps.extend(gone.map(|archive| ArchiveStep::DeleteArchive { name: archive.aws_name.clone() }.into()));
     steps
 }
 
@@ -186,7 +186,7 @@ pub fn rows(
     identity: &Identity,
 ) -> Vec<ArchiveStatus> {
     let created = |name: &str| {
-        applied.iter().any(|step| matches!(step, Step::Events(EventsStep::CreateArchive { name: created, .. }) if created == name))
+        applied.iter().any(|step| matches!(step, Step::Events(EventsStep::Archive(ArchiveStep::CreateArchive { name: created, .. })) if created == name))
     };
     let mut rows = planned_rows(if complete { &[] } else { before }, want);
     for row in &mut rows {

@@ -24,7 +24,7 @@ use crate::{
     ownership,
     plan::{PlanContext, WarningEvent},
     references::{ReplayReferences, RuleReferences},
-    steps::{self, BusSettings, EventsStep, LogSettings, Step},
+    steps::{self, BusSettings, BusStep, EventsStep, LogSettings, Step},
     view::View,
 };
 
@@ -206,8 +206,7 @@ impl Managed for EventBus {
             (Some(want), None) => {
                 if source.is_none_or(ObservedSource::accepts_bus) {
                     let (name, source) = (want.name.clone(), want.source.clone());
-                    steps
-                        .push(EventsStep::CreateEventBus { name, source, settings: want.settings.clone(), tags: want.tags.clone() }.into());
+                    steps.push(BusStep::CreateEventBus { name, source, settings: want.settings.clone(), tags: want.tags.clone() }.into());
                     steps.extend(bus_policy::steps(&want.grants, &[], context));
                     steps.extend(archives::steps(&want.archives, kept.unwrap_or_default(), &context.identity.arn));
                 }
@@ -225,11 +224,11 @@ impl Managed for EventBus {
                     if settings.log.is_none() && have.settings.log.is_some() {
                         settings.log = Some(LogSettings::off());
                     }
-                    steps.push(EventsStep::UpdateEventBus { name: want.name.clone(), settings }.into());
+                    steps.push(BusStep::UpdateEventBus { name: want.name.clone(), settings }.into());
                 }
                 steps.extend(bus_policy::steps(&want.grants, &have.statements, context));
                 if source.is_some_and(ObservedSource::waits_for_activation) {
-                    steps.push(EventsStep::ActivateEventSource { name: want.name.clone() }.into());
+                    steps.push(BusStep::ActivateEventSource { name: want.name.clone() }.into());
                 }
                 if let Some(kept) = kept {
                     steps.extend(archives::steps(&want.archives, kept, &context.identity.arn));
@@ -294,7 +293,7 @@ fn log(log: &BusLog) -> LogSettings {
 }
 
 fn created(applied: &[Step]) -> bool {
-    applied.iter().any(|step| matches!(step, Step::Events(EventsStep::CreateEventBus { .. })))
+    applied.iter().any(|step| matches!(step, Step::Events(EventsStep::Bus(BusStep::CreateEventBus { .. }))))
 }
 
 /// Steps that delete the bus, or with `retain` only its archives and grants.
@@ -316,7 +315,7 @@ fn removal(have: &BusInAws, archives: &[ObservedArchive], context: &PlanContext<
             ),
         ));
     }
-    steps.push(EventsStep::DeleteEventBus { name: have.name.clone() }.into());
+    steps.push(BusStep::DeleteEventBus { name: have.name.clone() }.into());
     Ok(steps)
 }
 

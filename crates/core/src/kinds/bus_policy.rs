@@ -14,7 +14,7 @@ use crate::{
     ownership,
     plan::PlanContext,
     policy_document::{canonical, our_statement, sid_of},
-    steps::{EventsStep, Step},
+    steps::{BusStep, Step},
     view::View,
 };
 
@@ -86,11 +86,11 @@ pub fn steps(want: &[DesiredGrant], have: &[Value], context: &PlanContext<'_>) -
     let mut steps: Vec<Step> = missing
         .map(|grant| {
             let DesiredGrant { sid, principal, organization } = grant.clone();
-            EventsStep::PutPermission { bus: bus.clone(), sid, principal, organization }.into()
+            BusStep::PutPermission { bus: bus.clone(), sid, principal, organization }.into()
         })
         .collect();
     let prefix = prefix(context.owner);
     let gone = have.iter().filter_map(sid_of).filter(|sid| sid.starts_with(&prefix) && !want.iter().any(|grant| grant.sid == *sid));
-    steps.extend(gone.map(|sid| EventsStep::RemovePermission { bus: bus.clone(), sid: sid.to_owned() }.into()));
+    steps.extend(gone.map(|sid| BusStep::RemovePermission { bus: bus.clone(), sid: sid.to_owned() }.into()));
     steps
 }

@@ -13,7 +13,7 @@ use crate::{
     managed::Managed as _,
     object::key_of,
     plan::WarningEvent,
-    steps::{EventsStep, Step},
+    steps::{BusStep, EventsStep, Step},
     view::View,
 };
 
@@ -112,7 +112,7 @@ impl ObservedSource {
     /// Status of the source after these steps.
     pub fn status(&self, applied: &[Step], now: Timestamp) -> EventSourceStatus {
         let associated = applied.iter().any(|step| {
-            matches!(step, Step::Events(EventsStep::CreateEventBus { source: Some(_), .. } | EventsStep::ActivateEventSource { .. }))
+            matches!(step, Step::Events(EventsStep::Bus(BusStep::CreateEventBus { source: Some(_), .. } | BusStep::ActivateEventSource { .. })))
         });
         let state = match self.state {
             _ if associated => SourceState::Active,

@@ -19,7 +19,7 @@ use crate::{
     ownership,
     plan::PlanContext,
     references::RuleReferences,
-    steps::{EventsStep, ReplaySettings, Step},
+    steps::{EventsStep, ReplaySettings, ReplayStep, Step},
     view::View,
 };
 
@@ -194,11 +194,11 @@ impl Managed for EventReplay {
         Ok(match (desired, observed) {
             // A started replay that AWS does not list is never started again: AWS may lag, or has deleted it after 90 days.
             (Some(DesiredReplay { name, settings: Some(settings) }), None) => {
-                vec![EventsStep::StartReplay { name: name.clone(), settings: settings.clone() }.into()]
+                vec![ReplayStep::StartReplay { name: name.clone(), settings: settings.clone() }.into()]
             }
             (Some(_), _) | (None, None) => vec![],
             (None, Some(replay)) => match replay.state.as_str() {
-                "STARTING" | "RUNNING" => vec![EventsStep::CancelReplay { name: replay.name.clone() }.into()],
+                "STARTING" | "RUNNING" => vec![ReplayStep::CancelReplay { name: replay.name.clone() }.into()],
                 "CANCELLING" => return Err(cancelling(&replay.name)),
                 _ => vec![],
             },
@@ -207,7 +207,7 @@ impl Managed for EventReplay {
 
     fn wait_after_deletion(applied: &[Step]) -> Option<ReconcileError> {
         applied.iter().find_map(|step| match step {
-            Step::Events(EventsStep::CancelReplay { name }) => Some(cancelling(name)),
+            Step::Events(EventsStep::Replay(ReplayStep::CancelReplay { name })) => Some(cancelling(name)),
             _ => None,
         })
     }
@@ -258,7 +258,7 @@ impl Managed for EventReplay {
     }
 
     fn report(&self, status: &mut EventReplayStatus, report: &Report<'_, Self>) {
-        if report.applied.iter().any(|step| matches!(step, Step::Events(EventsStep::StartReplay { .. }))) {
+        if report.applied.iter().any(|step| matches!(step, Step::Events(EventsStep::Replay(ReplayStep::StartReplay { .. })))) {
             // As AWS answers.
             (status.state, status.percent) = (Some("STARTING".into()), Some(0));
         }

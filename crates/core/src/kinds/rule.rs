@@ -21,7 +21,7 @@ use crate::{
     ownership,
     plan::{PlanContext, WarningEvent},
     references::{AppReferences, RuleReferences},
-    steps::{self, EventsStep, RuleSettings, Step, TargetSettings},
+    steps::{self, RuleSettings, RuleStep, Step, TargetSettings},
     view::View,
 };
 
@@ -282,9 +282,9 @@ impl Managed for EventRule {
                 check_owner(have, context)?;
                 let ids: Vec<_> = have.targets.iter().flatten().map(|target| target.id.clone()).collect();
                 if !ids.is_empty() {
-                    steps.push(EventsStep::RemoveTargets { bus: have.bus.clone(), rule: have.name.clone(), ids }.into());
+                    steps.push(RuleStep::RemoveTargets { bus: have.bus.clone(), rule: have.name.clone(), ids }.into());
                 }
-                steps.push(EventsStep::DeleteRule { bus: have.bus.clone(), name: have.name.clone() }.into());
+                steps.push(RuleStep::DeleteRule { bus: have.bus.clone(), name: have.name.clone() }.into());
             }
         }
         Ok(steps)
@@ -327,11 +327,11 @@ fn check_owner(have: &ObservedRule, context: &PlanContext<'_>) -> Result<(), Rec
 
 fn put_rule(want: &DesiredRule, new: bool) -> Step {
     let tags = new.then(|| want.tags.clone());
-    EventsStep::PutRule { bus: want.bus.clone(), name: want.name.clone(), settings: want.settings.clone(), tags }.into()
+    RuleStep::PutRule { bus: want.bus.clone(), name: want.name.clone(), settings: want.settings.clone(), tags }.into()
 }
 
 fn put_targets(want: &DesiredRule, targets: Vec<TargetSettings>) -> Step {
-    EventsStep::PutTargets { bus: want.bus.clone(), rule: want.name.clone(), targets }.into()
+    RuleStep::PutTargets { bus: want.bus.clone(), rule: want.name.clone(), targets }.into()
 }
 
 /// Steps for the targets. New targets are put before old ones are removed, so that no event is lost; at AWS's limit of five, as many as
@@ -343,7 +343,7 @@ fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
     let new = changed.iter().filter(|t| !have.iter().any(|h| h.id == t.id)).count();
     let crowded = (have.len() + new).saturating_sub(TARGETS_PER_RULE).min(stale.len());
     let later = stale.split_off(crowded);
-    let remove = |ids: Vec<String>| EventsStep::RemoveTargets { bus: want.bus.clone(), rule: want.name.clone(), ids }.into();
+    let remove = |ids: Vec<String>| RuleStep::RemoveTargets { bus: want.bus.clone(), rule: want.name.clone(), ids }.into();
     let mut steps = Vec::new();
     if !stale.is_empty() {
         steps.push(remove(stale));

@@ -3,7 +3,7 @@
 
 use tributary_api::{EventRule, EventRuleStatus, ResourceStatus, TargetStatus};
 
-use crate::{delivery::letters, kinds::deliverable, managed::Report, plan::WarningEvent};
+use crate::{delivery::dead_letters, kinds::deliverable, managed::Report, plan::WarningEvent};
 
 /// Fills in the rule's own part of the status.
 pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
@@ -41,7 +41,7 @@ pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_
             }
         })
         .collect();
-    deliverable::tell(rule, status, report);
+    deliverable::report(rule, status, report);
     status.targets_ready = Some(format!("{}/{}", status.targets.iter().filter(|t| t.ready).count(), status.targets.len()));
 }
 
@@ -50,7 +50,7 @@ pub fn warning_events(before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<Wa
     let mut warning_events = crate::plan::new_warnings(&before.warnings, &now.warnings);
     for target in &now.targets {
         let old = before.targets.iter().find(|old| old.name == target.name).and_then(|old| old.dead_letters.as_ref());
-        let news = letters::news(&target.name, old, target.dead_letters.as_ref());
+        let news = dead_letters::warning(&target.name, old, target.dead_letters.as_ref());
         warning_events.extend(news.map(|message| WarningEvent { reason: "DeadLettered", message }));
     }
     warning_events
