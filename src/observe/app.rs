@@ -4,7 +4,7 @@ use tributary_api::{BenchlingApp, Identity};
 use tributary_benchling::{AppClient, NoToken};
 use tributary_core::{
     error::{Reason, ReconcileError},
-    kinds::{DesiredApp, SeenCredentials},
+    kinds::{DesiredApp, ObservedCredentials},
     plan::Depth,
 };
 
@@ -23,16 +23,16 @@ impl Observe for BenchlingApp {
         _: &Identity,
         desired: Option<&DesiredApp>,
         _: Depth,
-    ) -> Result<Option<SeenCredentials>, ReconcileError> {
+    ) -> Result<Option<ObservedCredentials>, ReconcileError> {
         if desired.is_none() {
             return Ok(None);
         }
-        let Some(credentials) = &self.spec.credentials else { return Ok(Some(SeenCredentials::None)) };
+        let Some(credentials) = &self.spec.credentials else { return Ok(Some(ObservedCredentials::None)) };
         let (namespace, name) = (self.metadata.namespace.as_deref().unwrap_or_default(), &credentials.secret_ref.name);
         let secret = match Api::<Secret>::namespaced(cloud.client.clone(), namespace).get_opt(name).await {
             Ok(secret) => secret,
             Err(kube::Error::Api(status)) if status.code == 403 => {
-                return Ok(Some(SeenCredentials::Unknown {
+                return Ok(Some(ObservedCredentials::Unknown {
                     reason: Reason::SecretNotPermitted,
                     message: format!(
                         "the operator has no permission to read Secret {namespace}/{name}, so the credentials are not checked; webhooks need none. Add the namespace to the chart value sinkSecrets.namespaces."
@@ -44,7 +44,7 @@ impl Observe for BenchlingApp {
         let (client, version) = match secret.as_ref().ok_or("does not exist").and_then(AppClient::of_secret) {
             Ok(found) => found,
             Err(what) => {
-                return Ok(Some(SeenCredentials::Fail {
+                return Ok(Some(ObservedCredentials::Fail {
                     reason: Reason::SecretNotFound,
                     message: format!(
                         "spec.credentials.secretRef: Secret {namespace}/{name} {what}. Set BENCHLING_CLIENT_ID and BENCHLING_CLIENT_SECRET to the values in Benchling's Developer Console. Webhooks are still accepted."
@@ -56,25 +56,25 @@ impl Observe for BenchlingApp {
             let Err(why) = cloud.benchling.checks(tenant, &client, &version).await else { continue };
             return Ok(Some(credentials_error(tenant, &format!("{namespace}/{name}"), why)));
         }
-        Ok(Some(SeenCredentials::Work))
+        Ok(Some(ObservedCredentials::Work))
     }
 }
 
-fn credentials_error(tenant: &str, secret: &str, why: NoToken) -> SeenCredentials {
+fn credentials_error(tenant: &str, secret: &str, why: NoToken) -> ObservedCredentials {
     match why {
-        NoToken::Rejected(said) => SeenCredentials::Fail {
+        NoToken::Rejected(said) => ObservedCredentials::Fail {
             reason: Reason::CredentialsRejected,
             message: format!(
                 "Benchling rejects the client ID and secret of Secret {secret} in tenant {tenant}: {said}. Copy them from the app's page in the Developer Console, and check that the app is installed and active in that tenant. Webhooks are still accepted."
             ),
         },
-        NoToken::NoTenant => SeenCredentials::Fail {
+        NoToken::NoTenant => ObservedCredentials::Fail {
             reason: Reason::TenantNotFound,
             message: format!(
                 "spec.tenants: tenant {tenant} not found: https://{tenant}.benchling.com has no API. Correct the name. Webhooks of other tenants are still accepted."
             ),
         },
-        NoToken::Unreachable(said) => SeenCredentials::Unknown {
+        NoToken::Unreachable(said) => ObservedCredentials::Unknown {
             reason: Reason::Unavailable,
             message: format!("cannot request a token from tenant {tenant}: {said}. Retried automatically."),
         },

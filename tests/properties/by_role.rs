@@ -47,7 +47,7 @@ impl ByRole {
             IamStep::TagRole { name, tags } => roles.get_mut(&name).ok_or_else(none)?.tags.extend(tags),
             IamStep::UntagRole { name, keys } => roles.get_mut(&name).ok_or_else(none)?.tags.retain(|key, _| !keys.contains(key)),
             IamStep::DeleteRole { name } => {
-                if roles.remove(&name).ok_or_else(none)?.policy != Some(None) {
+                if roles.remove(&name).ok_or_else(none)?.policy != InlinePolicy::Absent {
                     return Err("DeleteConflict".into());
                 }
             }

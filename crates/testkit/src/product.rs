@@ -6,7 +6,7 @@ pub use tributary::{
     gateway,
     operator::{
         self, Options,
-        fault_points::{Point, Probe},
+        fault_points::{FaultPoints, Point},
     },
 };
 pub use tributary_api::{
