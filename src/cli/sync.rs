@@ -94,7 +94,7 @@ impl Sync {
         };
         let runner = Runner { shared: Arc::new(shared), namespaces: self.watch_namespaces.clone(), habits, health: health.clone() };
         let stop = logs::terminated()?;
-        let serving = tokio::spawn(async move { axum::serve(listener, router(health, metrics, || {})).await });
+        let serving = tokio::spawn(async move { axum::serve(listener, router(health, vec![metrics.registry()], || {})).await });
         runner.run(stop).await;
         serving.abort();
         Ok(())

@@ -57,7 +57,7 @@ pub async fn run(
     let (stores, writers) = stores();
     let mut tasks = JoinSet::new();
     if let Some(listener) = listener {
-        let app = router(health.clone(), metrics.clone(), refresh(metrics.clone(), stores.clone()));
+        let app = router(health.clone(), vec![metrics.registry()], refresh(metrics.clone(), stores.clone()));
         let stop = stop.clone();
         tasks.spawn(async move {
             if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stop).await {

@@ -1,6 +1,6 @@
 //! Metrics, with labels of bounded number: kinds, calls, outcomes; names only of buses that have a partner event source.
 
-use std::sync::Mutex;
+use std::sync::Arc;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -56,7 +56,7 @@ struct SourceStateLabels {
 
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Mutex<Registry>,
+    registry: Arc<Registry>,
     calls: Family<CallLabels, Counter>,
     passes: Family<KindLabels, Counter>,
     steps: Family<StepLabels, Counter>,
@@ -92,7 +92,7 @@ impl Default for Metrics {
         let (leader, lost) = (Gauge::default(), Counter::default());
         registry.register("leader", "1 while this replica leads", leader.clone());
         registry.register("leases_lost", "Leadership that ended because the lease was not renewed in time or taken", lost.clone());
-        Self { registry: Mutex::new(registry), calls, passes, steps, objects, expirations, sources, seconds, leader, lost }
+        Self { registry: Arc::new(registry), calls, passes, steps, objects, expirations, sources, seconds, leader, lost }
     }
 }
 
@@ -150,14 +150,21 @@ impl Metrics {
         }
     }
 
-    /// The text that Prometheus reads (OpenMetrics).
-    pub fn text(&self) -> String {
-        let mut out = String::new();
-        let registry = self.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match text::encode(&mut out, &registry) {
-            Ok(()) => out,
-            Err(error) => format!("# {error}\n"),
-        }
+    /// Returns the registry, for the endpoint that exposes it.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.registry.clone()
+    }
+}
+
+/// Encodes the registries as one OpenMetrics text.
+///
+/// Metric names must be unique across the registries: their prefixes ensure it.
+pub fn encode<'a>(registries: impl IntoIterator<Item = &'a Arc<Registry>>) -> String {
+    let mut out = String::new();
+    let encoded = registries.into_iter().try_for_each(|registry| text::encode_registry(&mut out, registry));
+    match encoded.and_then(|()| text::encode_eof(&mut out)) {
+        Ok(()) => out,
+        Err(error) => format!("# {error}\n"),
     }
 }
 
@@ -172,14 +179,14 @@ mod tests {
         let (metrics, at) = (Metrics::default(), Time(Timestamp::UNIX_EPOCH));
         let mut source = EventSourceStatus { state: SourceState::Pending, expiration_time: Some(at), ..EventSourceStatus::default() };
         metrics.event_sources([("prod", "lims", &source)].into_iter());
-        let text = metrics.text();
+        let text = encode([&metrics.registry()]);
         assert!(text.contains(r#"tributary_event_source_expiration_timestamp_seconds{namespace="prod",name="lims"} 0"#), "{text}");
         assert!(text.contains(r#"tributary_event_source_state{namespace="prod",name="lims",state="Pending"} 1"#), "{text}");
         source.state = SourceState::Active;
         metrics.event_sources([("prod", "lims", &source)].into_iter());
-        let text = metrics.text();
+        let text = encode([&metrics.registry()]);
         assert!(text.contains(r#"state="Active"} 1"#) && !text.contains("Pending") && !text.contains("timestamp_seconds{"), "{text}");
         metrics.event_sources(std::iter::empty());
-        assert!(!metrics.text().contains("lims"));
+        assert!(!encode([&metrics.registry()]).contains("lims"));
     }
 }
