@@ -18,7 +18,7 @@ use k8s_openapi::jiff::Timestamp;
 use secrecy::SecretString;
 
 use tributary_aws::{BusState, Publisher};
-use tributary_benchling::{AppClient, Urls};
+use tributary_benchling::{AppClient, TenantClient, Urls};
 
 use crate::{
     backfill::{
@@ -26,8 +26,7 @@ use crate::{
         checkpoint::{Checkpoint, Run},
         run::{self, Ended},
     },
-    cli::{Error, aws_flags::AwsFlags, backfill::report::Eyes},
-    sync::reader::Reader,
+    cli::{Error, aws_flags::AwsFlags, backfill::report::ProgressObserver},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -104,7 +103,7 @@ impl Backfill {
         }
         if self.bus.contains("aws.partner/") {
             return Err(
-                "a partner's bus takes events of its partner only. Make a custom bus, and rules on it to the same sinks: docs/backfill.md"
+                "a partner's bus takes events of its partner only. Make a custom bus, and rules on it to the same sinks: docs/how-to/backfill-benchling-events.md"
                     .into(),
             );
         }
@@ -124,12 +123,12 @@ impl Backfill {
         let seen = self.seen()?;
         let urls = Urls { tenant: self.benchling_url.clone().unwrap_or_else(|| Urls::default().tenant), ..Urls::default() };
         let client = AppClient { id: self.client_id.clone(), secret: self.secret()? };
-        let list = Reader::new(urls, self.tenant.clone(), client, self.budget)?;
+        let tenant_client = TenantClient::new(urls, self.tenant.clone(), client, self.budget).map_err(|error| error.message)?;
         let publisher = if self.dry_run { None } else { Some(self.publisher().await?) };
         let stop = interruption();
-        let mut eyes = Eyes::new(self.checkpoint.clone().filter(|_| !self.dry_run), stop);
-        let ended = run::run(&*list, publisher.as_ref(), seen, &mut checkpoint, &mut eyes).await;
-        eyes.end();
+        let mut observer = ProgressObserver::new(self.checkpoint.clone().filter(|_| !self.dry_run), stop);
+        let ended = run::run(&*tenant_client, publisher.as_ref(), seen, &mut checkpoint, &mut observer).await;
+        observer.end();
         let ended = ended.map_err(|error| self.goes_on(&error.to_string()))?;
         let mut out = stdout().lock();
         match self.output {

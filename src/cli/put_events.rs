@@ -20,7 +20,7 @@ use crate::{
         aws_flags::AwsFlags,
         put_events::{input::Item, report::Progress},
     },
-    put_events::{batch, send},
+    put_events::{batch, send_all},
 };
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -131,7 +131,7 @@ impl PutEvents {
                 next = Instant::now() + pause;
             }
             let entries: Vec<&Entry> = batch.iter().map(|(_, entry)| *entry).collect();
-            for ((index, _), answer) in batch.iter().zip(send::send(publisher, &entries).await) {
+            for ((index, _), answer) in batch.iter().zip(send_all(publisher, &entries).await) {
                 answers[*index] = answer;
             }
             sent += batch.len();

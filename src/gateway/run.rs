@@ -93,7 +93,7 @@ fn state(client: &Client, options: &Options, stores: &Stores, metrics: Arc<Metri
         Objects { accounts: lister(&stores.accounts), apps: lister(&stores.apps), buses: lister(&stores.buses), ..Objects::default() };
     let view = View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, now: Timestamp::now() };
     let health = Arc::new(Health::default());
-    health.role("serving webhooks");
+    health.set_role("serving webhooks");
     for kind in [AwsAccount::KIND, EventBus::KIND, BenchlingApp::KIND] {
         // Under the watch's own name: the gateway must not be ready before the watches start.
         health.waiting(&format!("{kind} watch"), "the first list of objects");

@@ -1,7 +1,7 @@
 //! Reads whether an app's credentials work: its Secret, and a token from Benchling. AWS is not asked.
 
 use tributary_api::{BenchlingApp, Identity};
-use tributary_benchling::{AppClient, NoToken};
+use tributary_benchling::{AppClient, TokenError};
 use tributary_core::{
     error::{Reason, ReconcileError},
     kinds::{DesiredApp, SeenCredentials},
@@ -60,21 +60,21 @@ impl Observe for BenchlingApp {
     }
 }
 
-fn told(tenant: &str, secret: &str, why: NoToken) -> SeenCredentials {
+fn told(tenant: &str, secret: &str, why: TokenError) -> SeenCredentials {
     match why {
-        NoToken::Rejected(said) => SeenCredentials::Fail {
+        TokenError::Rejected(said) => SeenCredentials::Fail {
             reason: Reason::CredentialsRejected,
             message: format!(
                 "Benchling does not take the client of Secret {secret} in tenant {tenant} ({said}). Copy client id and secret of the app from its page in the Developer Console, or make a new secret there; and see that the app is installed and active in that tenant. Webhooks are taken meanwhile"
             ),
         },
-        NoToken::NoTenant => SeenCredentials::Fail {
+        TokenError::TenantNotFound => SeenCredentials::Fail {
             reason: Reason::TenantNotFound,
             message: format!(
                 "spec.tenants: there is no tenant {tenant}: https://{tenant}.benchling.com has no API. Correct the name. Webhooks of the other tenants are taken meanwhile"
             ),
         },
-        NoToken::Unreachable(said) => SeenCredentials::Unknown {
+        TokenError::Unavailable(said) => SeenCredentials::Unknown {
             reason: Reason::Unavailable,
             message: format!("tenant {tenant} could not be asked for a token: {said}. It is asked again"),
         },

@@ -6,12 +6,12 @@ pub use tributary::{
     gateway,
     operator::{
         self, Options,
-        fault_points::{Point, Probe},
+        fault_points::{FaultPoints, Point},
     },
 };
 pub use tributary_api::{
-    self as api, BenchlingShorthand, DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags, annotation,
-    crds,
+    self as api, AwsAccount, BenchlingApp, BenchlingShorthand, BenchlingSubscription, DeletionPolicy, EventBus, EventRule, EventSink,
+    Identity, OWNER_TAG, SourceState, Tags, annotation, crds,
 };
 pub use tributary_aws::AwsOptions;
 pub use tributary_benchling::Urls;

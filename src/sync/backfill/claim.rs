@@ -69,7 +69,7 @@ impl Claim {
                 status.tenant = Some(context.tenant.clone());
                 // After an error, the condition keeps the error until there is progress.
                 if status.state.replace(BackfillState::Running).is_none() {
-                    set_conditions(status, backfill, &Outcome::Halted(running()), Timestamp::now());
+                    set_conditions(status, backfill, &Outcome::Failed(running()), Timestamp::now());
                 }
                 status.started_at.get_or_insert_with(|| seconds(Timestamp::now()));
             })

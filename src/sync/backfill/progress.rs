@@ -91,7 +91,7 @@ pub(crate) fn record(
     if !checkpoint.complete {
         let (starting_after, sent_beyond) = (checkpoint.starting_after.clone(), checkpoint.sent_beyond.clone());
         status.checkpoint = Some(BackfillCheckpoint { starting_after, sent_beyond });
-        set_conditions(status, backfill, &Outcome::Halted(running()), now);
+        set_conditions(status, backfill, &Outcome::Failed(running()), now);
         return;
     }
     (status.checkpoint, status.claim, status.completed_at) = (None, None, Some(seconds(now)));
@@ -108,7 +108,7 @@ pub(crate) fn record(
         status.counts.refused,
         first.unwrap_or_default()
     );
-    set_conditions(status, backfill, &Outcome::Halted(ReconcileError::invalid(Reason::EventsRefused, message)), now);
+    set_conditions(status, backfill, &Outcome::Failed(ReconcileError::invalid(Reason::EventsRefused, message)), now);
 }
 
 /// Returns the condition of a backfill that is running.

@@ -106,14 +106,14 @@ impl BackfillWorker {
             return Next::End;
         }
         if let Some((error, wait)) = progress::not_due(&backfill, Timestamp::now()) {
-            self.report(&backfill, &Outcome::Halted(error)).await;
+            self.report(&backfill, &Outcome::Failed(error)).await;
             return Next::After(Duration::try_from(wait).unwrap_or_default().min(MAX_WAIT_FOR_DUE) + Duration::from_millis(10));
         }
         let context = match Box::pin(self.shared.backfill_context(&backfill)).await {
             Ok(context) => context,
             Err(error) => {
                 tracing::warn!(backfill = %self.key, reason = %error.reason, "{}", error.message);
-                self.report(&backfill, &Outcome::Halted(error)).await;
+                self.report(&backfill, &Outcome::Failed(error)).await;
                 return Next::After(self.backoff());
             }
         };
@@ -171,7 +171,7 @@ impl BackfillWorker {
             StopReason::Failed(error) => {
                 tracing::warn!(backfill = %self.key, reason = %error.reason, "{}", error.message);
                 let report_and_release = |status: &mut _| {
-                    progress::set_conditions(status, backfill, &Outcome::Halted(error), Timestamp::now());
+                    progress::set_conditions(status, backfill, &Outcome::Failed(error), Timestamp::now());
                     status.claim = None;
                 };
                 let _ = claim.write(report_and_release).await;

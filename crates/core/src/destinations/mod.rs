@@ -1,6 +1,7 @@
 //! Sinks: one file per target type says what to make, the target to put, and the grants that it needs. Pure.
 //!
-//! To add a type: a file here, a field in `api::EventSinkSpec`, and an arm in each `match` below. `docs/adding-a-sink.md` walks through it.
+//! To add a type: a file here, a field in `api::EventSinkSpec`, and an arm in each `match` below.
+//! `docs/contributing/adding-a-sink.md` walks through it.
 
 pub mod api_destination;
 pub mod asl;

@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use tributary_api::{
-    AccountRef, AwsAccount, AwsAccountStatus, BenchlingApp, BenchlingSubscription, CommonStatus, DeletionPolicy, EventBus, EventReplay,
+    AccountRef, AwsAccount, AwsAccountStatus, BenchlingApp, BenchlingSubscription, DeletionPolicy, EventBus, EventReplay,
     EventReplayStatus, EventRule, EventSink, Identity, ManagementPolicy, matches,
 };
 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
     managed::{Managed, Report},
-    object::key_of,
+    object::{ObjectMetaExt, key_of},
     plan::PlanContext,
     steps::Step,
     view::View,
@@ -47,21 +47,11 @@ impl CallerIdentity {
 }
 
 impl Managed for AwsAccount {
-    type Status = AwsAccountStatus;
     type Desired = DesiredAccount;
     type Observed = CallerIdentity;
 
     const KIND: &'static str = "AwsAccount";
 
-    fn current(&self) -> Option<&AwsAccountStatus> {
-        self.status.as_ref()
-    }
-    fn common(status: &AwsAccountStatus) -> &CommonStatus {
-        &status.common
-    }
-    fn common_mut(status: &mut AwsAccountStatus) -> &mut CommonStatus {
-        &mut status.common
-    }
     fn management(&self) -> ManagementPolicy {
         ManagementPolicy::Manage
     }
@@ -77,8 +67,8 @@ impl Managed for AwsAccount {
         Ok(DesiredAccount { account_id: self.spec.account_id.clone() })
     }
 
-    fn in_use(&self, view: &View) -> Vec<String> {
-        let me = self.metadata.name.as_deref().unwrap_or_default();
+    fn referenced_by(&self, view: &View) -> Vec<String> {
+        let me = self.own_name();
         let mut users = Vec::new();
         let mut add = |kind: &str, key: String, named: Option<&AccountRef>, pinned: Option<&Identity>| {
             let name = pinned.map_or_else(|| named.map_or("default", |r| r.name.as_str()), |identity| identity.account.as_str());

@@ -8,7 +8,7 @@ use tributary_api::{AccountRef, BenchlingApp, BenchlingAppStatus, CommonStatus, 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
     managed::{Managed, Report},
-    object::key_of,
+    object::{ObjectMetaExt, key_of},
     plan::PlanContext,
     references::{AppReferences, BusReferences},
     steps::Step,
@@ -68,7 +68,7 @@ impl ResolveApp for BenchlingApp {
 
     fn takes(&self, view: &View) -> Result<Identity, ReconcileError> {
         let place = self.identity(view)?;
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = self.own_namespace();
         view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.takes_events("spec.busRef")?;
         if let Some(other) = self.rival(view) {
             return Err(ReconcileError::blocked(
@@ -84,21 +84,11 @@ impl ResolveApp for BenchlingApp {
 }
 
 impl Managed for BenchlingApp {
-    type Status = BenchlingAppStatus;
     type Desired = DesiredApp;
     type Observed = SeenCredentials;
 
     const KIND: &'static str = "BenchlingApp";
 
-    fn current(&self) -> Option<&BenchlingAppStatus> {
-        self.status.as_ref()
-    }
-    fn common(status: &BenchlingAppStatus) -> &CommonStatus {
-        &status.common
-    }
-    fn common_mut(status: &mut BenchlingAppStatus) -> &mut CommonStatus {
-        &mut status.common
-    }
     fn management(&self) -> ManagementPolicy {
         ManagementPolicy::Manage
     }
@@ -107,7 +97,7 @@ impl Managed for BenchlingApp {
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = self.own_namespace();
         let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?;
         // Admission forbids it; an object may be older than the rule.
         bus.is_no_partners("spec.busRef")?;
@@ -120,7 +110,7 @@ impl Managed for BenchlingApp {
         Ok(DesiredApp { bus: place.arn.clone(), definition: self.spec.app_definition_id.clone(), halt: self.takes(view).err() })
     }
 
-    fn in_use(&self, view: &View) -> Vec<String> {
+    fn referenced_by(&self, view: &View) -> Vec<String> {
         let mut users = Vec::new();
         view.each_rule(|rule| {
             if rule.app_key().as_ref() == Some(&key_of(self)) {

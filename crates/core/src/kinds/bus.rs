@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use tributary_api::{
-    BusLog, BusLogDetail, CommonStatus, DeletionPolicy, EventBus, EventBusStatus, Identity, ManagementPolicy, ResourceStatus, Tags, matches,
+    BusLog, BusLogDetail, DeletionPolicy, EventBus, EventBusStatus, Identity, ManagementPolicy, ResourceStatus, Tags, matches,
 };
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     },
     managed::{Managed, Report},
     names,
-    object::key_of,
+    object::{ObjectMetaExt, key_of},
     ownership,
     plan::{PlanContext, WarningEvent},
     references::{ReplayReferences, RuleReferences},
@@ -84,21 +84,11 @@ impl ResolveBus for EventBus {
 }
 
 impl Managed for EventBus {
-    type Status = EventBusStatus;
     type Desired = DesiredBus;
     type Observed = ObservedBus;
 
     const KIND: &'static str = "EventBus";
 
-    fn current(&self) -> Option<&EventBusStatus> {
-        self.status.as_ref()
-    }
-    fn common(status: &EventBusStatus) -> &CommonStatus {
-        &status.common
-    }
-    fn common_mut(status: &mut EventBusStatus) -> &mut CommonStatus {
-        &mut status.common
-    }
     fn management(&self) -> ManagementPolicy {
         self.spec.management_policy
     }
@@ -118,16 +108,20 @@ impl Managed for EventBus {
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = self.own_namespace();
         let account = view.account_for(namespace, self.spec.account_ref.as_ref())?;
-        let name = self.spec.event_source_name.as_ref().or(self.spec.name.as_ref()).cloned().unwrap_or_else(|| {
-            names::default_name(namespace, self.metadata.name.as_deref().unwrap_or_default(), 256, names::events_character)
-        });
+        let name = self
+            .spec
+            .event_source_name
+            .as_ref()
+            .or(self.spec.name.as_ref())
+            .cloned()
+            .unwrap_or_else(|| names::default_name(namespace, self.own_name(), 256, names::events_character));
         Ok(crate::view::identity(&account, self.spec.region.as_ref(), name, names::bus_arn))
     }
 
     fn desired(&self, view: &View, place: &Identity) -> Result<DesiredBus, ReconcileError> {
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = self.own_namespace();
         let account = view.account_for(namespace, self.spec.account_ref.as_ref())?;
         if self.spec.event_source_name.is_some() {
             partner::only_one(self, place, view)?;
@@ -154,11 +148,11 @@ impl Managed for EventBus {
         })
     }
 
-    fn in_use(&self, view: &View) -> Vec<String> {
+    fn referenced_by(&self, view: &View) -> Vec<String> {
         let mut users = Vec::new();
         view.each_rule(|rule| {
             // A rule that the bus never consented to cannot hold it up.
-            let from = rule.metadata.namespace.as_deref().unwrap_or_default();
+            let from = rule.own_namespace();
             let known = rule.metadata.namespace == self.metadata.namespace
                 || matches(&self.spec.allowed_namespaces, from)
                 || rule.status.as_ref().is_some_and(|status| status.common.identity.is_some());
@@ -167,14 +161,14 @@ impl Managed for EventBus {
             }
         });
         view.each_app(|app| {
-            let from = app.metadata.namespace.as_deref().unwrap_or_default();
+            let from = app.own_namespace();
             let known = app.metadata.namespace == self.metadata.namespace || matches(&self.spec.allowed_namespaces, from);
             if known && app.bus_key() == key_of(self) {
                 users.push(format!("BenchlingApp {}", key_of(app)));
             }
         });
         view.each_replay(|replay| {
-            let from = replay.metadata.namespace.as_deref().unwrap_or_default();
+            let from = replay.own_namespace();
             let known = replay.metadata.namespace == self.metadata.namespace || matches(&self.spec.allowed_namespaces, from);
             if known && replay.holds(self) {
                 users.push(format!("EventReplay {}", key_of(replay)));
@@ -266,11 +260,11 @@ impl Managed for EventBus {
         Some(&desired.tags)
     }
 
-    fn seen(&self, status: &mut EventBusStatus, observed: Option<&ObservedBus>, now: Timestamp) {
+    fn record_observed(&self, status: &mut EventBusStatus, observed: Option<&ObservedBus>, now: Timestamp) {
         status.event_source = observed.and_then(|o| o.source.as_ref()).map(|source| source.status(&[], now));
     }
 
-    fn announce(&self, status: &mut EventBusStatus, desired: &DesiredBus) {
+    fn record_intent(&self, status: &mut EventBusStatus, desired: &DesiredBus) {
         status.archives = archives::announced(&status.archives, &desired.archives);
         let new = desired.grants.iter().map(|grant| grant.sid.clone()).filter(|sid| !status.grants.contains(sid)).collect::<Vec<_>>();
         status.grants.extend(new);

@@ -9,7 +9,7 @@ use tributary_api::{AwsAccount, EventBus, Identity, matches};
 
 use crate::{
     error::{Reason, ReconcileError},
-    object::key_of,
+    object::{ObjectMetaExt, key_of},
     ownership,
     plan::PlanContext,
     policy_document::{canonical, our_statement, sid_of},
@@ -33,7 +33,7 @@ fn prefix(owner: &str) -> String {
 /// The grants of spec, if the account lets the namespace make them.
 pub fn desired(bus: &EventBus, view: &View, account: &AwsAccount) -> Result<Vec<DesiredGrant>, ReconcileError> {
     let owner = ownership::owner(&view.settings.installation_id, <EventBus as crate::managed::Managed>::KIND, &key_of(bus));
-    let namespace = bus.metadata.namespace.as_deref().unwrap_or_default();
+    let namespace = bus.own_namespace();
     let mut grants = Vec::new();
     for (index, grant) in bus.spec.grants.iter().enumerate() {
         let Some(who) = grant.account_id.as_ref().or(grant.organization_id.as_ref()) else { continue };
@@ -42,7 +42,7 @@ pub fn desired(bus: &EventBus, view: &View, account: &AwsAccount) -> Result<Vec<
                 Reason::PrincipalNotPermitted,
                 format!(
                     "spec.grants[{index}]: AwsAccount {:?} does not let namespace {namespace:?} let {who} in. Its owner can add it to spec.grants[].principals",
-                    account.metadata.name.as_deref().unwrap_or_default()
+                    account.own_name()
                 ),
             ));
         }

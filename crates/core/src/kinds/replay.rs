@@ -7,16 +7,14 @@
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use serde::Serialize;
 
-use tributary_api::{
-    AccountRef, CommonStatus, DeletionPolicy, EventBus, EventReplay, EventReplayStatus, Identity, ManagementPolicy, ResourceStatus,
-};
+use tributary_api::{AccountRef, DeletionPolicy, EventBus, EventReplay, EventReplayStatus, Identity, ManagementPolicy, ResourceStatus};
 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
     kinds::archives,
     managed::{Managed, Report},
     names::{self, events_character, short_hash},
-    object::key_of,
+    object::{ObjectMetaExt, key_of},
     ownership,
     plan::PlanContext,
     references::RuleReferences,
@@ -63,7 +61,7 @@ impl ResolveReplay for EventReplay {
     }
 
     fn rule_arns(&self, bus: &EventBus, view: &View) -> Result<Vec<String>, ReconcileError> {
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = self.own_namespace();
         let arn = |(index, name): (usize, &String)| {
             let field = format!("spec.rules[{index}]");
             let Some(rule) = view.rule(namespace, name) else {
@@ -100,21 +98,11 @@ impl ResolveReplay for EventReplay {
 }
 
 impl Managed for EventReplay {
-    type Status = EventReplayStatus;
     type Desired = DesiredReplay;
     type Observed = ObservedReplay;
 
     const KIND: &'static str = "EventReplay";
 
-    fn current(&self) -> Option<&EventReplayStatus> {
-        self.status.as_ref()
-    }
-    fn common(status: &EventReplayStatus) -> &CommonStatus {
-        &status.common
-    }
-    fn common_mut(status: &mut EventReplayStatus) -> &mut CommonStatus {
-        &mut status.common
-    }
     fn management(&self) -> ManagementPolicy {
         ManagementPolicy::Manage
     }
@@ -128,7 +116,7 @@ impl Managed for EventReplay {
         if let Some(identity) = status.and_then(|status| status.common.identity.as_ref()) {
             return Ok(identity.clone());
         }
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = self.own_namespace();
         let there = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.identity(view)?;
         view.account_for(namespace, Some(&AccountRef { name: there.account.clone(), ..Default::default() }))?;
         let name = self.aws_name(&view.settings.installation_id);
@@ -141,7 +129,7 @@ impl Managed for EventReplay {
         if self.status.as_ref().is_some_and(EventReplayStatus::started) {
             return Ok(DesiredReplay { name, settings: None });
         }
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = self.own_namespace();
         let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?;
         if bus.metadata.namespace.as_deref() != Some(namespace) && self.spec.rules.is_empty() {
             return Err(ReconcileError::invalid(
@@ -179,7 +167,7 @@ impl Managed for EventReplay {
         Ok(DesiredReplay { name, settings: Some(ReplaySettings { description, archive_arn, bus_arn, start, end, rules }) })
     }
 
-    fn in_use(&self, _: &View) -> Vec<String> {
+    fn referenced_by(&self, _: &View) -> Vec<String> {
         vec![]
     }
 
@@ -198,7 +186,7 @@ impl Managed for EventReplay {
         })
     }
 
-    fn leaving(applied: &[Step]) -> Option<ReconcileError> {
+    fn wait_after_deletion(applied: &[Step]) -> Option<ReconcileError> {
         applied.iter().find_map(|step| match step {
             Step::Events(EventsStep::CancelReplay { name }) => Some(cancelling(name)),
             _ => None,
@@ -237,7 +225,7 @@ impl Managed for EventReplay {
         }
     }
 
-    fn seen(&self, status: &mut EventReplayStatus, observed: Option<&ObservedReplay>, _: Timestamp) {
+    fn record_observed(&self, status: &mut EventReplayStatus, observed: Option<&ObservedReplay>, _: Timestamp) {
         let Some(observed) = observed else { return };
         status.state = Some(observed.state.clone());
         status.state_reason.clone_from(&observed.state_reason);

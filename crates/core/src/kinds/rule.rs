@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use tributary_api::{
-    CommonStatus, DeadLettersStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, RuleState, Tags,
-    Target,
+    DeadLettersStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, RuleState, Tags, Target,
 };
 
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
     kinds::rule_status,
     managed::{Managed, Report},
     names,
-    object::{key_of, owner_of},
+    object::{ObjectMetaExt, key_of, owner_of},
     ownership,
     plan::{PlanContext, WarningEvent},
     references::{AppReferences, RuleReferences},
@@ -95,7 +94,7 @@ pub trait ResolveRule {
 
 impl ResolveRule for EventRule {
     fn bus(&self, view: &View) -> Result<EventBus, ReconcileError> {
-        view.bus_for(self.metadata.namespace.as_deref().unwrap_or_default(), "spec.busRef", &self.spec.bus_ref)
+        view.bus_for(self.own_namespace(), "spec.busRef", &self.spec.bus_ref)
     }
 
     fn pattern(&self, bus: &EventBus, source: &str, view: &View) -> (Option<serde_json::Value>, Vec<String>) {
@@ -108,7 +107,7 @@ impl ResolveRule for EventRule {
                 (None, pattern) => (pattern.clone().map(|pattern| benchling::of_source(pattern, &prefix).into()), vec![]),
             };
         }
-        let namespace = bus.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = bus.own_namespace();
         let subscription = owner_of(bus).and_then(|name| view.subscription(namespace, &name));
         let included = subscription.as_ref().map(|subscription| subscription.spec.event_types.as_slice());
         let is_benchling = source.starts_with(benchling::SOURCE_PREFIX);
@@ -120,7 +119,7 @@ impl ResolveRule for EventRule {
     }
 
     fn target(&self, index: usize, target: &Target, place: &Identity, view: &View) -> Result<TargetSettings, ReconcileError> {
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = self.own_namespace();
         let field = format!("spec.targets[{index}].sinkRef");
         let sink = view.sink_for(namespace, &field, &target.sink_ref)?;
         let mut settings = reach::target(&field, &sink, place, &place.arn, view)?;
@@ -149,21 +148,11 @@ impl ResolveRule for EventRule {
 }
 
 impl Managed for EventRule {
-    type Status = EventRuleStatus;
     type Desired = DesiredRule;
     type Observed = SeenRule;
 
     const KIND: &'static str = "EventRule";
 
-    fn current(&self) -> Option<&EventRuleStatus> {
-        self.status.as_ref()
-    }
-    fn common(status: &EventRuleStatus) -> &CommonStatus {
-        &status.common
-    }
-    fn common_mut(status: &mut EventRuleStatus) -> &mut CommonStatus {
-        &mut status.common
-    }
     fn management(&self) -> ManagementPolicy {
         self.spec.management_policy
     }
@@ -174,7 +163,7 @@ impl Managed for EventRule {
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         let bus = self.bus(view)?;
         let there = bus.identity(view)?;
-        let (namespace, name) = (self.metadata.namespace.as_deref().unwrap_or_default(), self.metadata.name.as_deref().unwrap_or_default());
+        let (namespace, name) = (self.own_namespace(), self.own_name());
         view.account_for(namespace, Some(&tributary_api::AccountRef { name: there.account.clone(), ..Default::default() }))?;
         let name = self.spec.name.clone().unwrap_or_else(|| names::default_name(namespace, name, 64, names::events_character));
         Ok(Identity {
@@ -234,7 +223,7 @@ impl Managed for EventRule {
         })
     }
 
-    fn in_use(&self, _: &View) -> Vec<String> {
+    fn referenced_by(&self, _: &View) -> Vec<String> {
         vec![]
     }
 

@@ -13,7 +13,7 @@ pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_
     let Some(desired) = report.desired else { return };
     status.event_pattern = desired.settings.pattern.as_ref().map(ToString::to_string);
     status.warnings.clone_from(&desired.warnings);
-    let settled = report.left == 0 && report.halt == desired.halt.as_ref() || report.complete();
+    let settled = report.withheld == 0 && report.error == desired.halt.as_ref() || report.complete();
     let before = std::mem::take(&mut status.targets);
     status.targets = rule
         .spec
@@ -25,9 +25,9 @@ pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_
             // A verdict is of one destination: another one under the same name has none yet.
             let judged = old.filter(|old| put.is_none_or(|put| old.arn.as_ref() == Some(&put.arn)));
             // Where AWS named the targets that it refused, the others are in place.
-            let spared = report.halt.is_some_and(|halt| !halt.entries.is_empty() && !halt.entries.contains(&target.name));
+            let spared = report.error.is_some_and(|halt| !halt.entries.is_empty() && !halt.entries.contains(&target.name));
             let settled = settled || spared;
-            let failed = report.halt.filter(|_| !settled).map(|halt| halt.message.clone());
+            let failed = report.error.filter(|_| !settled).map(|halt| halt.message.clone());
             TargetStatus {
                 name: target.name.clone(),
                 arn: put.map(|t| t.arn.clone()).or_else(|| old.and_then(|t| t.arn.clone())),

@@ -6,8 +6,8 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use serde::Serialize;
 
 use tributary_api::{
-    CommonStatus, ConnectionStatus, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Existing, Identity, ManagementPolicy,
-    Permissions, ResourceStatus, Tags, Target, matches,
+    ConnectionStatus, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Existing, Identity, ManagementPolicy, Permissions,
+    ResourceStatus, Tags, Target, matches,
 };
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     error::{Reason, ReconcileError},
     managed::{Managed, Report},
     names,
-    object::key_of,
+    object::{ObjectMetaExt, key_of},
     ownership,
     plan::PlanContext,
     settings::Settings,
@@ -47,21 +47,11 @@ pub struct DesiredSink {
 pub type ObservedSink = Observed;
 
 impl Managed for EventSink {
-    type Status = EventSinkStatus;
     type Desired = DesiredSink;
     type Observed = ObservedSink;
 
     const KIND: &'static str = "EventSink";
 
-    fn current(&self) -> Option<&EventSinkStatus> {
-        self.status.as_ref()
-    }
-    fn common(status: &EventSinkStatus) -> &CommonStatus {
-        &status.common
-    }
-    fn common_mut(status: &mut EventSinkStatus) -> &mut CommonStatus {
-        &mut status.common
-    }
     fn management(&self) -> ManagementPolicy {
         self.spec.management_policy
     }
@@ -80,7 +70,7 @@ impl Managed for EventSink {
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         let account = self.account(view)?;
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = self.own_namespace();
         let region = self.spec.region.as_ref();
         let by_policy: Option<ArnOf> = match type_of(self)? {
             Type::Sqs => Some(names::queue_arn),
@@ -104,7 +94,7 @@ impl Managed for EventSink {
         if let Some(place) = self.place_by_role(view, &account)? {
             return Ok(place);
         }
-        let name = self.metadata.name.as_deref().unwrap_or_default();
+        let name = self.own_name();
         if type_of(self)? == Type::LogGroup {
             let managed = self.spec.log_group.as_ref().and_then(|logs| logs.managed.as_ref());
             let name = managed
@@ -125,7 +115,7 @@ impl Managed for EventSink {
     fn desired(&self, view: &View, place: &Identity) -> Result<DesiredSink, ReconcileError> {
         let account = self.account(view)?;
         if let Some(role) = &self.spec.role_arn {
-            view.permit_role(&account, self.metadata.namespace.as_deref().unwrap_or_default(), "spec.roleArn", role)?;
+            view.permit_role(&account, self.own_namespace(), "spec.roleArn", role)?;
         }
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
         let mut halt = None;
@@ -152,7 +142,7 @@ impl Managed for EventSink {
         Ok(DesiredSink { target, external, role_arn: self.spec.role_arn.clone(), halt })
     }
 
-    fn in_use(&self, view: &View) -> Vec<String> {
+    fn referenced_by(&self, view: &View) -> Vec<String> {
         let mut users = Vec::new();
         // Whom the sink never consented to cannot hold it up.
         let namespace = self.metadata.namespace.as_deref();
@@ -197,7 +187,7 @@ impl Managed for EventSink {
         sinks::plan(desired.map(|d| &d.target), observed, context)
     }
 
-    fn seen(&self, status: &mut EventSinkStatus, observed: Option<&ObservedSink>, _: Timestamp) {
+    fn record_observed(&self, status: &mut EventSinkStatus, observed: Option<&ObservedSink>, _: Timestamp) {
         let Some(api) = observed.and_then(Observed::api_destination) else { return };
         status.api_destination_arn = api.destination.as_ref().map(|destination| destination.arn.clone());
         status.connection = api.connection.as_ref().map(|connection| ConnectionStatus {
@@ -207,7 +197,7 @@ impl Managed for EventSink {
         });
     }
 
-    fn announce(&self, status: &mut EventSinkStatus, desired: &DesiredSink) {
+    fn record_intent(&self, status: &mut EventSinkStatus, desired: &DesiredSink) {
         match &desired.target {
             Desired::Sqs(sqs) => {
                 for function in sqs.triggers.iter().map(|trigger| trigger.function.whole()) {

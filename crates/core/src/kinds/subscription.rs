@@ -8,9 +8,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use tributary_api::{
-    BenchlingSubscription, BenchlingSubscriptionStatus, BusKind, BusRef, CommonStatus, DeletionPolicy, EventBus, EventBusSpec, EventRule,
-    EventRuleSpec, EventSink, EventSinkSpec, Identity, LogGroupSink, ManagementPolicy, Monitoring, ResourceStatus, SinkRef, Target,
-    annotation, matches,
+    BenchlingSubscription, BenchlingSubscriptionStatus, BusKind, BusRef, DeletionPolicy, EventBus, EventBusSpec, EventRule, EventRuleSpec,
+    EventSink, EventSinkSpec, Identity, LogGroupSink, ManagementPolicy, Monitoring, ResourceStatus, SinkRef, Target, annotation, matches,
 };
 
 use crate::{
@@ -19,7 +18,7 @@ use crate::{
     kinds::partner,
     managed::{Managed, Report},
     names,
-    object::{controller, key_of, owner_of},
+    object::{ObjectMetaExt, controller, key_of, owner_of},
     plan::{PlanContext, WarningEvent},
     steps::{ChildStep, Step},
     view::View,
@@ -174,11 +173,7 @@ impl Compose for BenchlingSubscription {
     }
 
     fn observed(&self, view: &View) -> ObservedSubscription {
-        let (namespace, name, monitoring) = (
-            self.metadata.namespace.as_deref().unwrap_or_default(),
-            self.metadata.name.as_deref().unwrap_or_default(),
-            self.monitoring_name(),
-        );
+        let (namespace, name, monitoring) = (self.own_namespace(), self.own_name(), self.monitoring_name());
         let (bus, sink, rule) = (view.bus(namespace, name), view.sink(namespace, &monitoring), view.rule(namespace, &monitoring));
         let children = [
             bus.as_ref().map(|bus| self.observed_child(bus, &bus.spec)),
@@ -206,8 +201,7 @@ impl Compose for BenchlingSubscription {
         let have = self.observed(view);
         let bus = have.bus.as_ref().map(|bus| (EventBus::KIND, key_of(bus), bus.status.as_ref().map(|s| &s.common)));
         let sink = have.sink.as_ref().map(|sink| (EventSink::KIND, key_of(sink), sink.status.as_ref().map(|s| &s.common)));
-        let rule =
-            view.rule(self.metadata.namespace.as_deref().unwrap_or_default(), &self.monitoring_name()).filter(|rule| self.owns(rule));
+        let rule = view.rule(self.own_namespace(), &self.monitoring_name()).filter(|rule| self.owns(rule));
         let rule = rule.as_ref().map(|rule| (EventRule::KIND, key_of(rule), rule.status.as_ref().map(|s| &s.common)));
         [bus, sink, rule].into_iter().flatten().find_map(|(kind, key, common)| {
             let ready = common.and_then(|common| common.condition("Ready"));
@@ -251,21 +245,11 @@ impl Compose for BenchlingSubscription {
 }
 
 impl Managed for BenchlingSubscription {
-    type Status = BenchlingSubscriptionStatus;
     type Desired = DesiredSubscription;
     type Observed = ObservedSubscription;
 
     const KIND: &'static str = "BenchlingSubscription";
 
-    fn current(&self) -> Option<&BenchlingSubscriptionStatus> {
-        self.status.as_ref()
-    }
-    fn common(status: &BenchlingSubscriptionStatus) -> &CommonStatus {
-        &status.common
-    }
-    fn common_mut(status: &mut BenchlingSubscriptionStatus) -> &mut CommonStatus {
-        &mut status.common
-    }
     /// The children are told what `spec.managementPolicy` says; making them writes nothing to AWS.
     fn management(&self) -> ManagementPolicy {
         ManagementPolicy::Manage
@@ -281,7 +265,7 @@ impl Managed for BenchlingSubscription {
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
-        let account = view.account_for(self.metadata.namespace.as_deref().unwrap_or_default(), self.spec.account_ref.as_ref())?;
+        let account = view.account_for(self.own_namespace(), self.spec.account_ref.as_ref())?;
         Ok(crate::view::identity(&account, self.spec.region.as_ref(), self.source_name(), names::bus_arn))
     }
 
@@ -289,11 +273,11 @@ impl Managed for BenchlingSubscription {
         Ok(DesiredSubscription { children: self.children(), halt: self.waits_for(view) })
     }
 
-    fn in_use(&self, view: &View) -> Vec<String> {
+    fn referenced_by(&self, view: &View) -> Vec<String> {
         let mut users = Vec::new();
         let allowed = self.spec.bus.as_ref().map(|bus| bus.allowed_namespaces.as_slice()).unwrap_or_default();
         view.each_rule(|rule| {
-            let from = rule.metadata.namespace.as_deref().unwrap_or_default();
+            let from = rule.own_namespace();
             // A rule that was never consented to cannot hold it up; its own children go with it.
             let known = rule.metadata.namespace == self.metadata.namespace
                 || matches(allowed, from)
