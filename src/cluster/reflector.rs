@@ -88,7 +88,7 @@ struct Reflector<K: Dependents> {
 
 /// Which objects a change triggers, besides the changed one.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Trigger {
+enum Propagation {
     OwnOnly,
     Dependents,
 }
@@ -107,9 +107,9 @@ impl<K: Dependents> WatchHandler<K> for Reflector<K> {
     fn list_completed(&mut self) {
         let before = self.store.state();
         self.writer.apply_watcher_event(&Event::InitDone);
-        let trigger = if self.listed { Trigger::Dependents } else { Trigger::OwnOnly };
+        let propagation = if self.listed { Propagation::Dependents } else { Propagation::OwnOnly };
         for object in self.store.state() {
-            self.compare(&object, trigger);
+            self.compare(&object, propagation);
         }
         for object in before {
             if self.stored(&object).is_none() {
@@ -127,7 +127,7 @@ impl<K: Dependents> WatchHandler<K> for Reflector<K> {
         let event = Event::Apply(object);
         self.writer.apply_watcher_event(&event);
         if let Event::Apply(object) = &event
-            && self.compare(object, Trigger::Dependents)
+            && self.compare(object, Propagation::Dependents)
             && let Some(previous) = previous
         {
             // References that the change removed.
@@ -169,9 +169,9 @@ impl<K: Dependents> Reflector<K> {
         }
     }
 
-    /// Queues the object, and its dependents where `trigger` says so, if what each depends on has changed. Returns whether the visible
+    /// Queues the object, and its dependents where `propagation` says so, if what each depends on has changed. Returns whether the visible
     /// state has changed.
-    fn compare(&mut self, object: &Guarded<K>, trigger: Trigger) -> bool {
+    fn compare(&mut self, object: &Guarded<K>, propagation: Propagation) -> bool {
         let reference = ObjectRef::from_obj(object);
         let now = Fingerprint::of(object);
         let before = self.fingerprints.insert(reference.clone(), now);
@@ -179,7 +179,7 @@ impl<K: Dependents> Reflector<K> {
             self.queue.send(reference);
         }
         let changed = before.is_none_or(|before| before.visible != now.visible);
-        if changed && trigger == Trigger::Dependents {
+        if changed && propagation == Propagation::Dependents {
             self.trigger_dependents(object);
         }
         changed

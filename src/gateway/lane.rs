@@ -114,7 +114,7 @@ async fn run(put: Arc<impl PutEvents + Send + 'static>, mut queue: mpsc::Receive
 mod tests {
     use std::{collections::VecDeque, sync::Mutex};
 
-    use tributary_aws::{Answer, AwsError};
+    use tributary_aws::{Answer, AwsError, Events};
 
     use super::*;
     use crate::put_events::PutError;
@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn error(code: &str, status: u16) -> Result<Vec<Answer>, PutError> {
-        Err(AwsError { call: "events:PutEvents", code: code.into(), message: "m".into(), status, broken: false }.into())
+        Err(AwsError::answered(Events::PutEvents, code, "m", status).into())
     }
 
     fn failed(code: &str) -> Answer {

@@ -1,7 +1,7 @@
 //! Reads a sink: its target, and the policy that lets EventBridge in. With `permissions: External` nothing is asked for the sink itself.
 
 use tributary_api::{EventSink, Identity, Permissions};
-use tributary_aws::Session;
+use tributary_aws::{Session, TagRead};
 use tributary_core::{
     destinations::{
         Desired, Observed, Type,
@@ -82,7 +82,7 @@ impl Look<'_> {
         let spec = self.sink.spec.sqs.as_ref();
         let managed = self.sink.managed_queue();
         let managed = managed.as_deref();
-        let tags = managed.is_some() && self.depth >= Depth::Owner;
+        let tags = TagRead::when(managed.is_some() && self.depth >= Depth::Owner);
         let queue = session.queue(&identity.name, tags).await?;
         // One that left the spec is still ours to delete.
         let wanted = managed.is_some_and(|managed| managed.dead_letter.is_some());
@@ -93,7 +93,7 @@ impl Look<'_> {
         };
         let asked = spec.is_some_and(|spec| !spec.triggers.is_empty()) || self.sink.had_triggers();
         // A queue that is not there yet may have mappings of an earlier life.
-        let triggers = if asked { session.mappings(&identity.arn, self.depth >= Depth::Owner).await? } else { vec![] };
+        let triggers = if asked { session.mappings(&identity.arn, TagRead::when(self.depth >= Depth::Owner)).await? } else { vec![] };
         let granted = queue.as_ref().zip(self.grants).map(|(queue, grants)| sqs::granted(queue, &grants.sid)).unwrap_or_default();
         let live = self.still_sending(&granted).await?;
         let something = queue.is_some() || dead_letter.is_some() || !triggers.is_empty();
@@ -115,7 +115,11 @@ impl Look<'_> {
     async fn logs(&self) -> Result<Option<Observed>, ReconcileError> {
         let (session, identity, view) = (&self.session, self.identity, &self.cloud.view);
         let managed = self.sink.spec.log_group.as_ref().is_some_and(|logs| logs.managed.is_some());
-        let group = session.log_group(&identity.name, &identity.arn, managed && self.depth >= Depth::Owner, managed).await?;
+        let tags = TagRead::when(managed && self.depth >= Depth::Owner);
+        let mut group = session.log_group(&identity.name, &identity.arn, tags).await?;
+        if managed && let Some(group) = &mut group {
+            group.last_event = session.last_event(&identity.name).await;
+        }
         let name = logs::policy_name(&view.settings.installation_id);
         let policy = session.log_policy(&name, self.cloud.list_age(self.depth)).await?;
         let mut others = false;
@@ -138,12 +142,12 @@ impl Look<'_> {
 
     async fn topic(&self) -> Result<ObservedSns, ReconcileError> {
         let managed = self.sink.spec.sns.as_ref().is_some_and(|sns| sns.managed.is_some());
-        let topic = self.session.topic(&self.identity.arn, managed && self.depth >= Depth::Owner).await?;
+        let topic = self.session.topic(&self.identity.arn, TagRead::when(managed && self.depth >= Depth::Owner)).await?;
         Ok(ObservedSns { topic, by: self.by_role().await? })
     }
 
     async fn state_machine(&self) -> Result<ObservedStateMachine, ReconcileError> {
-        let machine = self.session.state_machine(&self.identity.arn, self.depth >= Depth::Owner).await?;
+        let machine = self.session.state_machine(&self.identity.arn, TagRead::when(self.depth >= Depth::Owner)).await?;
         let wanted = self.target.and_then(|target| target.execution_role());
         let known = self.sink.status.as_ref().and_then(|status| status.execution_role_arn.as_ref());
         Ok(ObservedStateMachine { machine, execution_role: self.role(wanted.or(known)).await?, by: self.by_role().await? })
@@ -174,7 +178,7 @@ impl Look<'_> {
     /// One of our roles. The quick look takes what `GetRole` tells: who may assume it.
     async fn role(&self, arn: Option<&String>) -> Result<Option<ObservedRole>, ReconcileError> {
         let Some(name) = arn.and_then(|arn| arn.rsplit('/').next()) else { return Ok(None) };
-        self.session.role(name, self.depth >= Depth::Full).await
+        if self.depth >= Depth::Full { self.session.role_with_policy(name).await } else { self.session.role(name).await }
     }
 
     /// Of the rules that are about to lose their permission, those that AWS still has with this target or dead letter: a rule that was

@@ -74,8 +74,8 @@ impl Leadership {
         loop {
             let acquired = candidate.acquire(|holder| {
                 let holder = holder.unwrap_or("no replica");
-                tracing::info!(holder, lease = lease.name, "standing by");
-                health.set_role(format!("standing by; {holder} holds lease {lease_key}"));
+                tracing::info!(holder, lease = lease.name, "standby");
+                health.set_role(format!("standby; {holder} holds lease {lease_key}"));
             });
             let Either::Left((mut held, _)) = select(std::pin::pin!(acquired), self.stop.clone()).await else { return Ok(()) };
             health.set_role(format!("leading; this replica holds lease {lease_key}"));
@@ -88,7 +88,7 @@ impl Leadership {
                 TermEnd::Lost(lost) => {
                     self.metrics.count_lost_lease();
                     tracing::warn!(%lost, lease = lease.name, "lost leadership; in-flight reconciles canceled");
-                    health.set_role(format!("standing by; {} holds lease {lease_key}", lost.holder().unwrap_or("an unknown replica")));
+                    health.set_role(format!("standby; {} holds lease {lease_key}", lost.holder().unwrap_or("an unknown replica")));
                 }
             }
         }

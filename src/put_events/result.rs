@@ -59,14 +59,10 @@ impl Failure {
         if error.status == 0 {
             return Self::unanswered(error.message);
         }
-        let temporary = is_throttled(&error) || error.status >= 500;
+        let temporary = error.is_throttled() || error.status >= 500;
         let kind = if temporary { FailureKind::Temporary } else { FailureKind::Rejected };
         Self { kind, code: error.code, message: error.message }
     }
-}
-
-fn is_throttled(error: &AwsError) -> bool {
-    error.outcome() == "Throttled"
 }
 
 /// The result of one call.

@@ -180,7 +180,7 @@ pub(crate) async fn send_all(put: &impl PutEvents, entries: &[&Entry]) -> Vec<An
 mod tests {
     use std::{collections::VecDeque, sync::Mutex};
 
-    use tributary_aws::AwsError;
+    use tributary_aws::{AwsError, Events};
 
     use super::*;
 
@@ -201,7 +201,7 @@ mod tests {
     }
 
     fn error(code: &str, status: u16) -> Result<Vec<Answer>, PutError> {
-        Err(AwsError { call: "events:PutEvents", code: code.into(), message: "m".into(), status, broken: false }.into())
+        Err(AwsError::answered(Events::PutEvents, code, "m", status).into())
     }
 
     fn failed(code: &str) -> Answer {

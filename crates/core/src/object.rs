@@ -1,10 +1,9 @@
 //! What can be read from any Kubernetes object: its name, its key and its controller.
+#![warn(missing_docs)]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube_core::Resource;
 use tributary_api::BenchlingSubscription;
-
-use crate::managed::Managed;
 
 /// Metadata of any object as text. Absent fields read as empty.
 pub trait ObjectMetaExt: Resource {
@@ -38,7 +37,7 @@ pub fn key_of<K: Resource<DynamicType = ()>>(object: &K) -> String {
 pub fn owner_of(object: &impl Resource) -> Option<String> {
     let group = format!("{}/", tributary_api::GROUP);
     controller(object)
-        .filter(|owner| owner.kind == BenchlingSubscription::KIND && owner.api_version.starts_with(&group))
+        .filter(|owner| owner.kind == BenchlingSubscription::kind(&()) && owner.api_version.starts_with(&group))
         .map(|owner| owner.name.clone())
 }
 

@@ -1,6 +1,6 @@
 //! What AWS's rejection of events means for a backfill. Pure.
 
-use tributary_aws::AwsError;
+use tributary_aws::{AwsError, Events};
 use tributary_core::error::{Reason, ReconcileError, RetryClass};
 
 use crate::backfill::run::Refused;
@@ -18,11 +18,10 @@ pub(crate) fn refused_error(refused: &[Refused]) -> ReconcileError {
         "AccessDeniedException" | "NotAuthorizedForSourceException" | "NotAuthorizedForDetailTypeException" => ReconcileError::new(
             RetryClass::Refused,
             Reason::AccessDenied,
-            format!("events:PutEvents denied: {message}. {pending}. Allow events:PutEvents on the bus for sync's role (docs/iam.md, Backfills)."),
+            format!("events:PutEvents denied: {message}. {pending}. Allow events:PutEvents on the bus for sync's role (docs/how-to/set-up-iam.md, Backfills)."),
         ),
         _ => {
-            let error = AwsError { call: "events:PutEvents", code: code.clone(), message: message.clone(), status: 400, broken: false };
-            let error = ReconcileError::from(error);
+            let error = ReconcileError::from(AwsError::answered(Events::PutEvents, code, message, 400));
             ReconcileError { message: format!("{} ({pending})", error.message), ..error }
         }
     }
