@@ -1,7 +1,7 @@
 //! Checks an app's credentials: reads its Secret, and requests a token from Benchling. Makes no AWS calls.
 
 use tributary_api::{BenchlingApp, Identity};
-use tributary_benchling::{AppClient, NoToken};
+use tributary_benchling::{AppClient, TokenError};
 use tributary_core::{
     error::{Reason, ReconcileError},
     kinds::{DesiredApp, ObservedCredentials},
@@ -60,21 +60,21 @@ impl Observe for BenchlingApp {
     }
 }
 
-fn credentials_error(tenant: &str, secret: &str, why: NoToken) -> ObservedCredentials {
+fn credentials_error(tenant: &str, secret: &str, why: TokenError) -> ObservedCredentials {
     match why {
-        NoToken::Rejected(said) => ObservedCredentials::Fail {
+        TokenError::Rejected(said) => ObservedCredentials::Fail {
             reason: Reason::CredentialsRejected,
             message: format!(
                 "Benchling rejects the client ID and secret of Secret {secret} in tenant {tenant}: {said}. Copy them from the app's page in the Developer Console, and check that the app is installed and active in that tenant. Webhooks are still accepted."
             ),
         },
-        NoToken::NoTenant => ObservedCredentials::Fail {
+        TokenError::TenantNotFound => ObservedCredentials::Fail {
             reason: Reason::TenantNotFound,
             message: format!(
                 "spec.tenants: tenant {tenant} not found: https://{tenant}.benchling.com has no API. Correct the name. Webhooks of other tenants are still accepted."
             ),
         },
-        NoToken::Unreachable(said) => ObservedCredentials::Unknown {
+        TokenError::Unavailable(said) => ObservedCredentials::Unknown {
             reason: Reason::Unavailable,
             message: format!("cannot request a token from tenant {tenant}: {said}. Retried automatically."),
         },

@@ -42,7 +42,7 @@ async fn an_app_that_was_added_nowhere() {
     let change = |permitted: bool| json!({"clientId": stage.app["clientId"], "permitted": permitted});
     stage.benchling.app(change(false)).await;
     recovers(&stage, "AppNotPermitted", async |message| {
-        assert!(message.contains("organisation"), "{message}");
+        assert!(message.contains("organization"), "{message}");
         stage.benchling.app(change(true)).await;
     })
     .await;

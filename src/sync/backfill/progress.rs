@@ -1,4 +1,4 @@
-//! Sync: the status of a backfill and the checkpoint of its run: one into the other. Pure.
+//! Converts between the status of a backfill and the checkpoint of its run. Pure.
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
@@ -18,8 +18,8 @@ use crate::backfill::{
     window::Counts,
 };
 
-/// Refused events that are told one by one.
-const MOST_TOLD: usize = 10;
+/// Maximum number of entries in `status.refused`.
+const MAX_REFUSED: usize = 10;
 
 fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
@@ -29,13 +29,13 @@ fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
 
-/// Whole seconds, which is what the API has.
-pub fn time(at: Timestamp) -> Time {
+/// Returns the time in whole seconds, the precision of the API.
+pub(crate) fn seconds(at: Timestamp) -> Time {
     Time(Timestamp::from_second(at.as_second()).unwrap_or(at))
 }
 
-/// Where the run goes on.
-pub fn checkpoint(status: &BenchlingBackfillStatus, run: Run) -> Checkpoint {
+/// Returns where the run continues.
+pub(crate) fn checkpoint(status: &BenchlingBackfillStatus, run: Run) -> Checkpoint {
     let (from, counts) = (status.checkpoint.clone().unwrap_or_default(), &status.counts);
     Checkpoint {
         run,
@@ -55,12 +55,12 @@ pub fn checkpoint(status: &BenchlingBackfillStatus, run: Run) -> Checkpoint {
     }
 }
 
-fn counts(counts: &Counts, dry: bool) -> BackfillCounts {
+fn counts(counts: &Counts, dry_run: bool) -> BackfillCounts {
     let sent = number(counts.sent);
     BackfillCounts {
         listed: number(counts.listed),
-        sent: if dry { 0 } else { sent },
-        would_be_sent: dry.then_some(sent),
+        sent: if dry_run { 0 } else { sent },
+        would_be_sent: dry_run.then_some(sent),
         already_seen: number(counts.already_seen),
         after_the_window: number(counts.after_the_window),
         unreadable: number(counts.unreadable),
@@ -69,8 +69,8 @@ fn counts(counts: &Counts, dry: bool) -> BackfillCounts {
     }
 }
 
-/// Puts what a run has reached into the status; with its end, the end.
-pub fn reached(
+/// Writes the progress of a run to the status, and its result once the run is complete.
+pub(crate) fn record(
     status: &mut BenchlingBackfillStatus,
     backfill: &BenchlingBackfill,
     checkpoint: &Checkpoint,
@@ -79,38 +79,41 @@ pub fn reached(
 ) {
     let spec = &backfill.spec;
     status.counts = counts(&checkpoint.counts, spec.dry_run);
-    status.position = checkpoint.position.map(time);
+    status.position = checkpoint.position.map(seconds);
     status.percent = Some(percent(spec.start_time.0, spec.end_time.0, checkpoint));
-    let told = refused.iter().map(|(id, code, message)| RefusedEvent { id: id.clone(), code: code.clone(), message: message.clone() });
-    // Of a page that is sent again the same may come again.
-    let new: Vec<_> = told.filter(|event| !status.refused.contains(event)).collect();
+    let refused = refused
+        .iter()
+        .map(|event| RefusedEvent { id: event.id.clone(), code: event.code.clone(), message: event.message.clone() });
+    // A page that is sent again may have the same refused events again.
+    let new: Vec<_> = refused.filter(|event| !status.refused.contains(event)).collect();
     status.refused.extend(new);
-    status.refused.truncate(MOST_TOLD);
+    status.refused.truncate(MAX_REFUSED);
     if !checkpoint.complete {
         let (starting_after, sent_beyond) = (checkpoint.starting_after.clone(), checkpoint.sent_beyond.clone());
         status.checkpoint = Some(BackfillCheckpoint { starting_after, sent_beyond });
-        say(status, backfill, &Outcome::Failed(under_way()), now);
+        set_conditions(status, backfill, &Outcome::Failed(running()), now);
         return;
     }
-    (status.checkpoint, status.claim, status.completed_at) = (None, None, Some(time(now)));
+    (status.checkpoint, status.claim, status.completed_at) = (None, None, Some(seconds(now)));
     if checkpoint.counts.refused == 0 {
         status.state = Some(BackfillState::Completed);
-        say(status, backfill, &Outcome::Completed(summary(backfill, status)), now);
+        set_conditions(status, backfill, &Outcome::Completed(summary(backfill, status)), now);
         return;
     }
     status.state = Some(BackfillState::Failed);
     let first = status.refused.first().map(|event| format!("{}: {}: {}", event.id, event.code, event.message.trim_end_matches('.')));
     let message = format!(
-        "{}. EventBridge does not take {} of them, such as {}. See status.refused; everything else was sent. A backfill is not begun again",
+        "{}. EventBridge rejected {} of them, such as {}. See status.refused; all other events were sent. A finished backfill does not run again.",
         summary(backfill, status),
         status.counts.refused,
         first.unwrap_or_default()
     );
-    say(status, backfill, &Outcome::Failed(ReconcileError::invalid(Reason::EventsRefused, message)), now);
+    set_conditions(status, backfill, &Outcome::Failed(ReconcileError::invalid(Reason::EventsRefused, message)), now);
 }
 
-pub fn under_way() -> ReconcileError {
-    ReconcileError::new(RetryClass::Polled, Reason::Backfilling, "events are listed and sent; see status.counts and status.percent")
+/// Returns the condition of a backfill that is running.
+pub(crate) fn running() -> ReconcileError {
+    ReconcileError::new(RetryClass::Polled, Reason::Backfilling, "listing and sending events. See status.counts and status.percent.")
 }
 
 fn percent(start: Timestamp, end: Timestamp, checkpoint: &Checkpoint) -> i32 {
@@ -119,7 +122,7 @@ fn percent(start: Timestamp, end: Timestamp, checkpoint: &Checkpoint) -> i32 {
     }
     let Some(position) = checkpoint.position else { return 0 };
     let whole = (end.as_millisecond() - start.as_millisecond()).max(1);
-    // Not 100 before it is over.
+    // 100 only when complete.
     i32::try_from((position.as_millisecond() - start.as_millisecond()).saturating_mul(100) / whole).unwrap_or(0).clamp(0, 99)
 }
 
@@ -131,27 +134,27 @@ fn summary(backfill: &BenchlingBackfill, status: &BenchlingBackfillStatus) -> St
     };
     let mut text = format!("{} events listed, {sent}", counts.listed);
     if counts.listed == 0 {
-        text += ". An app that was added to no organisation, team or project in Benchling sees none";
+        text += ". An app needs access to an organization, team or project in Benchling to list events";
     }
     let began = status.started_at.as_ref().map_or(backfill.spec.end_time.0, |at| at.0);
     if backfill.spec.start_time.0 < began - KEPT {
-        text += ". Benchling keeps events for two weeks: older ones are not listed";
+        text += ". Benchling keeps events for two weeks; older events are not listed";
     }
     text
 }
 
-/// Writes the conditions.
-pub fn say(status: &mut BenchlingBackfillStatus, backfill: &BenchlingBackfill, verdict: &Outcome, now: Timestamp) {
+/// Sets the conditions of the status.
+pub(crate) fn set_conditions(status: &mut BenchlingBackfillStatus, backfill: &BenchlingBackfill, outcome: &Outcome, now: Timestamp) {
     let generation = backfill.metadata.generation;
-    status.common.conditions = conditions(verdict, &status.common.conditions, generation, time(now).0);
+    status.common.conditions = conditions(outcome, &status.common.conditions, generation, seconds(now).0);
     status.common.observed_generation = generation;
 }
 
-/// Why it is not begun now, if its window is not over.
+/// StopReason it is not begun now, if its window is not over.
 pub fn not_due(backfill: &BenchlingBackfill, now: Timestamp) -> Option<(ReconcileError, SignedDuration)> {
     let end = backfill.spec.end_time.0;
     (end > now).then(|| {
-        let message = format!("spec.endTime is {end}: the backfill begins then, for what comes until then would be left out");
+        let message = format!("spec.endTime is in the future: the backfill starts at {end}, when all events of the window exist.");
         (ReconcileError::new(RetryClass::Until(end), Reason::BackfillNotDue, message), end.duration_since(now))
     })
 }
@@ -184,29 +187,29 @@ mod tests {
     }
 
     #[test]
-    fn a_run_goes_on_from_the_status_as_from_its_checkpoint() {
+    fn a_run_continues_from_the_status_as_from_its_checkpoint() {
         for dry in [false, true] {
             let (object, mut status) = (backfill(&json!({"dryRun": dry})), BenchlingBackfillStatus::default());
-            assert_eq!(checkpoint(&status, run()), Checkpoint::new(run()), "nothing was begun");
-            reached(&mut status, &object, &half(), &[], Timestamp::UNIX_EPOCH);
+            assert_eq!(checkpoint(&status, run()), Checkpoint::new(run()), "a new run");
+            record(&mut status, &object, &half(), &[], Timestamp::UNIX_EPOCH);
             assert_eq!(checkpoint(&status, run()), half());
             assert_eq!((status.counts.sent, status.percent), (if dry { 0 } else { 5 }, Some(50)), "a dry run has sent nothing");
         }
     }
 
     #[test]
-    fn the_end_says_what_it_came_to() {
+    fn the_last_status_has_the_result() {
         let end = |refused: u64, told: &[Refused]| {
             let mut status = BenchlingBackfillStatus::default();
             let counts = Counts { refused, ..half().counts };
-            reached(&mut status, &backfill(&json!({})), &Checkpoint { complete: true, counts, ..half() }, told, Timestamp::UNIX_EPOCH);
+            record(&mut status, &backfill(&json!({})), &Checkpoint { complete: true, counts, ..half() }, told, Timestamp::UNIX_EPOCH);
             assert!(status.finished() && status.checkpoint.is_none() && status.claim.is_none() && status.percent == Some(100));
             let ready = status.common.condition("Ready").unwrap().clone();
             (ready.status, ready.reason, ready.message)
         };
         let (ready, reason, message) = end(0, &[]);
         assert_eq!((ready.as_str(), reason.as_str(), message.as_str()), ("True", "BackfillCompleted", "9 events listed, 5 sent"));
-        let (ready, reason, message) = end(1, &[("evt_7".into(), "MalformedDetail".into(), "m".into())]);
+        let (ready, reason, message) = end(1, &[Refused { id: "evt_7".into(), code: "MalformedDetail".into(), message: "m".into() }]);
         assert_eq!((ready.as_str(), reason.as_str()), ("False", "EventsRefused"));
         assert!(message.contains("evt_7: MalformedDetail"), "{message}");
     }
