@@ -1,21 +1,15 @@
-//! Tributary: brings SaaS events into Amazon EventBridge and routes them to where the work is done.
+//! The operator's binary: controllers, gateway, sync and the command line.
 //!
-//! One direction: resolve references -> desired -> observe AWS -> plan -> apply each step -> status.
+//! One direction: resolve references -> desired -> observe AWS -> plan -> apply each step -> status. What the phases compute is in
+//! `tributary_core`, what they call is in `tributary_aws` and `tributary_benchling`; here is what runs them.
 #![forbid(unsafe_code)]
 
-pub mod api;
-pub mod aws;
 pub mod backfill;
-pub mod benchling;
-pub mod benchling_api;
 pub mod cli;
-pub mod delivery;
+pub mod cluster;
 pub mod gateway;
 pub mod observe;
-pub mod publish;
-pub mod resources;
-pub mod rights;
-pub mod runtime;
-pub mod sinks;
-pub mod steps;
+pub mod operator;
+pub mod put_events;
 pub mod sync;
+pub mod telemetry;

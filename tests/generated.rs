@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, path::Path};
 #[test]
 fn nothing_has_drifted() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = tributary::cli::generate::files(root).expect("the types can be written");
+    let files = tributary_testkit::product::generate::files(root).expect("the types can be written");
     assert!(files.len() > 8);
     let drifted: Vec<_> = files
         .iter()
@@ -21,11 +21,57 @@ fn nothing_has_drifted() {
 fn every_reason_is_explained() {
     use strum::IntoEnumIterator;
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/troubleshooting.md")).expect("the page exists");
-    let missing: Vec<_> = tributary::runtime::halt::Reason::iter()
+    let missing: Vec<_> = tributary_testkit::product::Reason::iter()
         .map(|reason| reason.to_string())
         .filter(|reason| !text.lines().any(|line| line == format!("### {reason}")))
         .collect();
     assert!(missing.is_empty(), "docs/troubleshooting.md has no heading for {missing:?}");
+}
+
+/// All Rust and Python files below `folder`, with their text.
+fn sources(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.append(&mut sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
+            let text = std::fs::read_to_string(&path).expect("readable");
+            found.push((path.display().to_string(), text));
+        }
+    }
+    found
+}
+
+/// The id of a fact, such as `G4` or `PM13`; `E4b` is a variant of `E4`.
+fn fact(word: &str) -> Option<&str> {
+    let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric()).trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let digits = word.trim_start_matches(|c: char| c.is_ascii_uppercase());
+    let is_id = (1..=2).contains(&(word.len() - digits.len())) && (1..=2).contains(&digits.len());
+    (is_id && digits.bytes().all(|b| b.is_ascii_digit())).then_some(word)
+}
+
+/// The ids that follow `docs/aws-facts.md,`, also across the lines of a comment. Files of the test bed cite the bare id.
+fn cited<'a>(file: &str, text: &'a str) -> Vec<&'a str> {
+    let bare: &[&str] = if file.contains("tests/bed/") { &["# ", "fact ", "facts "] } else { &[] };
+    let marks = ["docs/aws-facts.md,"].into_iter().chain(bare.iter().copied());
+    let after = marks.flat_map(|mark| text.split(mark).skip(1));
+    let is_word = |word: &&str| !matches!(*word, "//" | "///" | "//!" | "#" | "to" | "and");
+    after.flat_map(|rest| rest.split_whitespace().filter(is_word).map_while(fact)).collect()
+}
+
+#[test]
+fn every_cited_aws_fact_is_documented() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/aws-facts.md")).expect("the page exists");
+    let rows = page.split("<a id=\"").skip(1).filter_map(|rest| rest.split_once("\"></a>")).map(|(anchor, _)| anchor.to_uppercase());
+    let documented: BTreeSet<String> = rows.collect();
+    assert!(documented.len() > 200, "{documented:?}");
+    let files: Vec<_> = ["src", "crates", "tests"].iter().flat_map(|folder| sources(&root.join(folder))).collect();
+    let citations: Vec<_> = files.iter().flat_map(|(file, text)| cited(file, text).into_iter().map(move |id| (file, id))).collect();
+    assert!(citations.len() > 200, "{citations:?}");
+    let missing: Vec<_> = citations.iter().filter(|(_, id)| !documented.contains(*id)).collect();
+    assert!(missing.is_empty(), "docs/aws-facts.md has no row for {missing:?}");
 }
 
 /// All `"service:Call"` in the adapters of AWS.
@@ -51,7 +97,8 @@ fn is_call(text: &str) -> bool {
 
 #[test]
 fn each_call_is_among_the_rights_and_each_right_is_for_a_call() {
-    use tributary::rights::{Asked, actions};
+    use tributary_testkit::product::iam_policy::Asked;
+    use tributary_testkit::product::iam_policy::actions;
     // Whoever has keys may ask who he is; and what a plan writes about is not what it calls.
     let free = ["sts:GetCallerIdentity", "lambda:InvokeFunction"].map(str::to_owned);
     let mut calls = calls();
@@ -63,8 +110,11 @@ fn each_call_is_among_the_rights_and_each_right_is_for_a_call() {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/iam.md")).expect("the page");
     let told: BTreeSet<_> =
         page.split("<!-- rights: ").skip(1).filter_map(|part| part.split_once(" -->")).flat_map(|(names, _)| names.split(", ")).collect();
-    let untold: Vec<_> =
-        tributary::rights::FEATURES.iter().filter(|feature| !told.contains(feature.name)).map(|feature| feature.name).collect();
+    let untold: Vec<_> = tributary_testkit::product::iam_policy::FEATURES
+        .iter()
+        .filter(|feature| !told.contains(feature.name))
+        .map(|feature| feature.name)
+        .collect();
     assert!(untold.is_empty(), "docs/iam.md has no policy for {untold:?}");
 }
 
@@ -72,7 +122,8 @@ fn each_call_is_among_the_rights_and_each_right_is_for_a_call() {
 #[test]
 #[ignore = "needs the calls of a whole run, see tests/run.sh"]
 fn each_right_was_used_and_nothing_else_was_called() {
-    use tributary::rights::{Asked, actions};
+    use tributary_testkit::product::iam_policy::Asked;
+    use tributary_testkit::product::iam_policy::actions;
     let file = std::env::var("TRIBUTARY_ACTIONS").expect("TRIBUTARY_ACTIONS names a file");
     let text = std::fs::read_to_string(file).expect("calls were written down");
     let made: BTreeSet<&str> = text.lines().filter(|call| !call.starts_with("sts:")).collect();

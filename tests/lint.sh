@@ -2,7 +2,7 @@
 # rustfmt, clippy (pedantic, warnings are errors), helm lint; cargo-deny where it is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo fmt --check
+cargo fmt --all --check
 cargo clippy --locked --all-targets -- -D warnings
 helm=$(ls -d "${XDG_CACHE_HOME:-$HOME/.cache}"/tributary/controlplane-*/helm 2>/dev/null | head -n 1 || true)
 helm=${helm:-$(command -v helm || true)}

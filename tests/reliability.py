@@ -5,7 +5,7 @@
   reliability.py write ROWS         docs/reliability.json, and the table in docs/reliability.md; red rows are written too, rows that are not in
                                     ROWS stay as they are, each with the commit that it is of
 
-ROWS is a folder of one JSON file a row (tests/harness/report.rs says what is in it).
+ROWS is a folder of one JSON file a row (crates/testkit/src/report.rs says what is in it).
 """
 import json
 import pathlib

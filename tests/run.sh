@@ -40,12 +40,12 @@ real_pods() { # The chart and its image on a node. Where the machine cannot, tha
 }
 part "prepare the test bed (cold: about 7 minutes)" python3 tests/bed/bed.py prepare
 part "build (cold: about 6 minutes)" cargo test --locked --no-run --bins --lib --tests
-part "format" cargo fmt --check
+part "format" cargo fmt --all --check
 part "tests of the bed" python3 -m unittest discover -s tests/bed
 part "unit tests" cargo test --locked --lib --bins
 part "generated files" cargo test --locked --test generated
 part "properties of the plans" cargo test --locked --test properties
-for target in life faults partner sinks gateway sync hostile leader crash apiserver isolation; do
+for target in e2e sinks subscription gateway sync hostile leader crash apiserver isolation; do
 	part "end to end: $target" python3 tests/bed/bed.py run -- cargo test --locked --test "$target"
 done
 part "real pods (cold: 10 s more)" real_pods

@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::window::Counts;
+use crate::backfill::window::Counts;
 
 /// What a run is. A checkpoint of another run is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
-use super::run::{List, Page, Query};
-use crate::sync::{
-    poison::{Trouble, TroubleReason},
-    reader::Reader,
+use crate::{
+    backfill::run::{List, Page, Query},
+    sync::{
+        poison::{Trouble, TroubleReason},
+        reader::Reader,
+    },
 };
 
 impl List for Reader {

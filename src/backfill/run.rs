@@ -6,13 +6,14 @@ use std::{collections::HashSet, future::Future};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{
-    checkpoint::{Checkpoint, Run},
-    window::{Counts, Event, Sift},
-};
+use tributary_aws::{Entry, MOST_ENTRIES};
+
 use crate::{
-    aws::{Entry, MOST_ENTRIES},
-    publish::{
+    backfill::{
+        checkpoint::{Checkpoint, Run},
+        window::{Counts, Event, Sift},
+    },
+    put_events::{
         batch,
         send::{Put, send},
     },
@@ -190,7 +191,7 @@ mod tests {
     use std::{collections::BTreeMap, sync::Mutex};
 
     use super::*;
-    use crate::aws::{Answer, AwsError};
+    use tributary_aws::{Answer, AwsError};
 
     /// Lists `events` in pages, as Benchling does.
     struct Fake {

@@ -42,7 +42,7 @@ fn is_zero(number: &u64) -> bool {
 
 /// Types that are counted one by one. Benchling has about a hundred; more are no types of its, and what is kept must not grow with them.
 const MOST_TYPES: usize = 200;
-/// Ids of listed events that are remembered: what is listed twice is so within a short time, and two weeks of a large tenant's are millions.
+/// Ids of listed events that are state: what is listed twice is so within a short time, and two weeks of a large tenant's are millions.
 const MOST_REMEMBERED: usize = 100_000;
 /// What all further types are counted as.
 pub const OTHER_TYPES: &str = "(other)";

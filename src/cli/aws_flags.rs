@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Error;
-use crate::aws::{CaBundle, PublishOptions};
+use tributary_aws::{CaBundle, PublishOptions};
+
+use crate::cli::Error;
 
 #[derive(Args, Clone, Debug)]
 pub struct AwsFlags {

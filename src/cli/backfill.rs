@@ -17,16 +17,16 @@ use clap::{Args, ValueEnum};
 use k8s_openapi::jiff::Timestamp;
 use secrecy::SecretString;
 
-use self::report::Eyes;
-use super::{Error, aws_flags::AwsFlags};
+use tributary_aws::{BusState, Publisher};
+use tributary_benchling::{AppClient, Urls};
+
 use crate::{
-    aws::{BusState, Publisher},
     backfill::{
         KEPT,
         checkpoint::{Checkpoint, Run},
         run::{self, Ended},
     },
-    benchling_api::{AppClient, Urls},
+    cli::{Error, aws_flags::AwsFlags, backfill::report::Eyes},
     sync::reader::Reader,
 };
 

@@ -5,14 +5,15 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{
-    Error,
-    aws_flags::ca_bundle,
-    logs::{self, Logs},
-};
+use tributary_aws::AwsOptions;
+use tributary_benchling::Urls;
+
 use crate::{
-    aws::AwsOptions,
-    benchling_api::Urls,
+    cli::{
+        Error,
+        aws_flags::ca_bundle,
+        logs::{self, Logs},
+    },
     gateway::{self, Limits, Options},
 };
 

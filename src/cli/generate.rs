@@ -8,13 +8,14 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 
 use serde_json::json;
 
-use super::Error;
-use crate::{api, rights};
+use tributary_core::iam_policy;
+
+use crate::cli::Error;
 
 /// File name and YAML text of each CRD.
 pub fn crds() -> Result<Vec<(String, String)>, Error> {
     let mut files = Vec::new();
-    for mut crd in api::crds() {
+    for mut crd in tributary_api::crds() {
         // A release keeps its CRDs when it is uninstalled: deleting them would delete every object.
         crd.metadata.annotations.get_or_insert_default().insert("helm.sh/resource-policy".into(), "keep".into());
         // Through JSON, so that keys are sorted and the text does not depend on the order of fields.
@@ -40,14 +41,14 @@ pub fn files(root: &Path) -> Result<Vec<(String, String)>, Error> {
 /// What the operator may do in the cluster: no more than it does. Secrets and the lease are a Role in its own namespace, in the chart.
 fn rules() -> serde_json::Value {
     // A backfill is no business of the operator's: sync works it off.
-    let plurals = api::crds().into_iter().map(|crd| crd.spec.names.plural).filter(|plural| plural != "benchlingbackfills");
+    let plurals = tributary_api::crds().into_iter().map(|crd| crd.spec.names.plural).filter(|plural| plural != "benchlingbackfills");
     let plurals: Vec<_> = plurals.collect();
     let statuses: Vec<_> = plurals.iter().map(|plural| format!("{plural}/status")).collect();
     json!([
         // `patch` is for the finalizer, and for the child objects that the operator makes itself; nobody else's spec is ever written.
-        {"apiGroups": [api::GROUP], "resources": plurals, "verbs": ["get", "list", "watch", "patch"]},
-        {"apiGroups": [api::GROUP], "resources": ["eventbuses", "eventrules", "eventsinks"], "verbs": ["create", "delete"]},
-        {"apiGroups": [api::GROUP], "resources": statuses, "verbs": ["patch"]},
+        {"apiGroups": [tributary_api::GROUP], "resources": plurals, "verbs": ["get", "list", "watch", "patch"]},
+        {"apiGroups": [tributary_api::GROUP], "resources": ["eventbuses", "eventrules", "eventsinks"], "verbs": ["create", "delete"]},
+        {"apiGroups": [tributary_api::GROUP], "resources": statuses, "verbs": ["patch"]},
         {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
         // Its uid is the installation id, unless one is set.
         {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]},
@@ -70,10 +71,10 @@ fn policies(text: &str) -> Result<String, Error> {
             None => rest,
         };
         let features = names.split(", ").map(|name| {
-            let found = rights::FEATURES.iter().find(|feature| feature.name == name);
+            let found = iam_policy::FEATURES.iter().find(|feature| feature.name == name);
             found.ok_or_else(|| format!("docs/iam.md: there is no feature {name}"))
         });
-        let document = rights::document(features.collect::<Result<Vec<_>, _>>()?, &rights::Place::default())?;
+        let document = iam_policy::document(features.collect::<Result<Vec<_>, _>>()?, &iam_policy::Place::default())?;
         write!(out, "{MARK}{names} -->\n```json\n{document}\n```\n{after}")?;
     }
     Ok(out)
@@ -93,7 +94,7 @@ pub fn write(root: &Path) -> Result<(), Error> {
 fn reference() -> String {
     let mut out =
         String::from("# API reference\n\nGenerated from the Rust types by `make generate`. Group `tributary.dev`, version `v1alpha1`.\n");
-    for crd in api::crds() {
+    for crd in tributary_api::crds() {
         let _ = kind(&mut out, &crd);
     }
     out

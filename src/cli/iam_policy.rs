@@ -2,8 +2,9 @@
 
 use clap::Args;
 
-use super::Error;
-use crate::rights::{self, FEATURES, Feature, Place};
+use tributary_core::iam_policy::{self, FEATURES, Feature, Place};
+
+use crate::cli::Error;
 
 /// What AWS takes of a managed policy, blanks not counted (IAM user guide, "IAM and AWS STS quotas").
 const LONGEST: usize = 6144;
@@ -48,7 +49,7 @@ impl IamPolicy {
         }
         let features = self.features.iter().map(feature).collect::<Result<Vec<_>, _>>()?;
         let place = Place { partition: self.partition, region: self.region, account_id: self.account_id, prefix: self.prefix };
-        let text = rights::document(features, &place)?;
+        let text = iam_policy::document(features, &place)?;
         println!("{text}");
         if text.contains("NAME") {
             eprintln!("Put in the names of your own resources for NAME.");

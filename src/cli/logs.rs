@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{Level, Metadata};
 use tracing_subscriber::{EnvFilter, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 
-use super::Error;
+use crate::cli::Error;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LogFormat {

@@ -12,11 +12,15 @@ use std::{
 use clap::{Args, ValueEnum};
 use tokio::time::{Instant, sleep_until};
 
-use self::{input::Item, report::Progress};
-use super::{Error, aws_flags::AwsFlags};
+use tributary_aws::{Answer, BusState, Entry, MOST_ENTRIES, Publisher};
+
 use crate::{
-    aws::{Answer, BusState, Entry, MOST_ENTRIES, Publisher},
-    publish::{batch, send},
+    cli::{
+        Error,
+        aws_flags::AwsFlags,
+        put_events::{input::Item, report::Progress},
+    },
+    put_events::{batch, send},
 };
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -5,19 +5,17 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{
-    Error,
-    aws_flags::ca_bundle,
-    gateway::BenchlingUrls,
-    logs::{self, Logs},
-};
+use tributary_aws::AwsOptions;
+
 use crate::{
-    aws::AwsOptions,
-    runtime::{
-        arn_from::ArnKind,
-        lease::LeaseOptions,
-        operator::{self, Options},
+    cli::{
+        Error,
+        aws_flags::ca_bundle,
+        gateway::BenchlingUrls,
+        logs::{self, Logs},
     },
+    cluster::arn_from::ArnKind,
+    operator::{self, Options, lease::LeaseOptions},
 };
 
 /// Every flag can be set through the environment as well.

@@ -5,22 +5,23 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{
-    Error,
-    aws_flags::ca_bundle,
-    gateway::holds_tenant,
-    logs::{self, Logs},
-};
+use tributary_aws::{AwsOptions, Sessions};
+use tributary_benchling::Urls;
+use tributary_core::fence::Fence;
+
 use crate::{
-    aws::{AwsOptions, Sessions},
-    benchling_api::Urls,
-    runtime::{
-        fence::Fence,
+    cli::{
+        Error,
+        aws_flags::ca_bundle,
+        gateway::holds_tenant,
+        logs::{self, Logs},
+    },
+    cluster::timeouts::Timeouts,
+    sync::{resolve::Shared, runner::Runner, worker::Habits},
+    telemetry::{
         health::{Health, router},
         metrics::Metrics,
-        patience::Patience,
     },
-    sync::{resolve::Shared, runner::Runner, worker::Habits},
 };
 
 /// Every flag can be set through the environment as well.
@@ -77,7 +78,7 @@ impl Sync {
         let app_name = Some(self.replica.clone());
         let options = AwsOptions { quota: 0, sweep_quota: 0, in_flight: IN_FLIGHT, timeout, ca_bundle, app_name, ..AwsOptions::default() };
         let client = logs::client().await?;
-        let client = Patience::default().client(&client);
+        let client = Timeouts::default().client(&client);
         let listener = TcpListener::bind(self.listen).await.map_err(|error| format!("--listen {}: {error}", self.listen))?;
         let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
         health.role("works queues and backfills off");

@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::aws::{Answer, AwsError, Entry, LARGEST_CALL, MOST_ENTRIES, may_pass};
+use tributary_aws::{Answer, AwsError, Entry, LARGEST_CALL, MOST_ENTRIES, may_pass};
 
 /// How long the first event of a batch waits for more.
 const WINDOW: Duration = Duration::from_millis(4);

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::benchling::standing;
+use tributary_core::benchling::standing;
 
 /// What of a body chooses the app, before anything of it is believed (`WebhookEnvelopeV0` of Benchling's API client).
 #[derive(Debug, Deserialize)]

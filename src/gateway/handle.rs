@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
 use tokio::time::{Instant, timeout_at};
 
-use super::{
+use crate::gateway::{
     Gateway,
     batch::Failed,
     envelope::{self, Claim},
@@ -115,8 +115,8 @@ async fn publish(
     gateway: &Gateway,
     route: &Route,
     bus: &Bus,
-    entry: crate::aws::Entry,
-    pending: super::seen::Pending,
+    entry: tributary_aws::Entry,
+    pending: crate::gateway::seen::Pending,
     known: bool,
     deadline: Instant,
 ) -> Result<Answer, Answer> {

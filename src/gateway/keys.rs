@@ -11,8 +11,9 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::verify::{Candidate, Key, Refused};
-use crate::benchling_api::Benchling;
+use tributary_benchling::Benchling;
+
+use crate::gateway::verify::{Candidate, Key, Refused};
 
 /// Benchling says to fetch them anew at most every 6 hours, for they rotate (docs.benchling.com, "Webhook verification").
 const FRESH: Duration = Duration::from_hours(6);
@@ -143,7 +144,7 @@ impl Keys {
         self.cells().retain(|definition, _| wanted(definition));
     }
 
-    /// Only for definitions that an app names: each is remembered.
+    /// Only for definitions that an app names: each is state.
     pub async fn verify(&self, definition: &str, candidate: &Candidate) -> Result<(), Unverified> {
         let keys = self.keys(definition, false).await?;
         match candidate.verify(&keys) {

@@ -24,30 +24,30 @@ use std::{
 use axum::{Router, http::StatusCode, routing::get};
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::jiff::Timestamp;
-use kube::{Client, runtime::reflector};
+use kube::Client;
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 
-use self::{
-    batch::{Failed, Lane, Put},
-    keys::Keys,
-    routes::{Bus, Routes},
-    seen::Seen,
-    tally::Tally,
-};
+use tributary_api::{AwsAccount, BenchlingApp, EventBus};
+use tributary_aws::{Answer, AwsOptions, Entry, Sessions};
+use tributary_benchling::{Benchling, Urls};
+use tributary_core::{error::ReconcileError, fence::Fence, managed::Managed, objects::Objects, settings::Settings, view::View};
+
 use crate::{
-    api::{AwsAccount, BenchlingApp, EventBus},
-    aws::{Answer, AwsOptions, Entry, Sessions},
-    benchling_api::{Benchling, Urls},
-    resources::{Managed, Settings, View},
-    runtime::{
-        fence::Fence,
-        halt::Halt,
-        health::Health,
-        metrics::Metrics,
-        patience::Patience,
+    cluster::{
+        queue::Queue,
         secrets::Secrets,
-        watch::{self, Queues},
+        stores::{Queues, lister, stores},
+        timeouts::Timeouts,
+        watch::{self, WatchContext},
     },
+    gateway::{
+        batch::{Failed, Lane, Put},
+        keys::Keys,
+        routes::{Bus, Routes},
+        seen::Seen,
+        tally::Tally,
+    },
+    telemetry::{health::Health, metrics::Metrics},
 };
 
 /// What bounds the memory of a replica.
@@ -73,7 +73,7 @@ pub struct Options {
     pub namespace: String,
     /// Only apps of these namespaces; none: all.
     pub watch_namespaces: Vec<String>,
-    pub patience: Patience,
+    pub patience: Timeouts,
     pub aws: AwsOptions,
     pub benchling: Urls,
     pub limits: Limits,
@@ -88,7 +88,7 @@ impl Default for Options {
         Self {
             namespace: "tributary-system".into(),
             watch_namespaces: vec![],
-            patience: Patience::default(),
+            patience: Timeouts::default(),
             aws: AwsOptions { timeout: Duration::from_secs(2), ..AwsOptions::default() },
             benchling: Urls::default(),
             limits: Limits::default(),
@@ -188,8 +188,8 @@ struct ToBus {
 }
 
 impl ToBus {
-    async fn session(&self) -> Result<crate::aws::Session, Halt> {
-        let gone = || Halt::transient(format!("AwsAccount {} is gone or of another account", self.account));
+    async fn session(&self) -> Result<tributary_aws::Session, ReconcileError> {
+        let gone = || ReconcileError::transient(format!("AwsAccount {} is gone or of another account", self.account));
         let account: AwsAccount =
             self.aws.view.account(&self.account).filter(|account| account.spec.account_id == self.account_id).ok_or_else(gone)?;
         let keys = self.aws.secrets.keys_of(&account).await?;
@@ -221,45 +221,29 @@ pub async fn run(
 ) -> Result<(), Error> {
     let stop = stop.boxed().shared();
     let client = options.patience.client(&client);
-    let (accounts, buses, apps) = (reflector::store(), reflector::store(), reflector::store());
-    let view = View {
-        accounts: accounts.0,
-        subscriptions: reflector::store().0,
-        apps: apps.0,
-        buses: buses.0,
-        rules: reflector::store().0,
-        sinks: reflector::store().0,
-        replays: reflector::store().0,
-        settings: Arc::new(Settings::default()),
-        told_arn: None,
-        now: Timestamp::now(),
-    };
+    let (stores, writers) = stores();
+    // Only what it watches. The other kinds have no objects here.
+    let objects =
+        Objects { accounts: lister(&stores.accounts), apps: lister(&stores.apps), buses: lister(&stores.buses), ..Objects::default() };
+    let view = View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, now: Timestamp::now() };
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
     for kind in [AwsAccount::KIND, EventBus::KIND, BenchlingApp::KIND] {
         // By the name that the watch gives it: not even at the first moment is the gateway ready.
         health.waiting(&format!("{kind} watch"), "the first list of objects");
     }
     let mut tasks = JoinSet::new();
-    // What it reads tells nobody: the queues have no controllers.
-    let (queues, namespaces) = (Queues::default(), options.watch_namespaces.clone());
-    macro_rules! watch {
-        ($kind:ty, $writer:expr, $store:expr) => {
-            tasks.spawn(watch::run::<$kind>(
-                client.clone(),
-                options.patience,
-                namespaces.clone(),
-                $writer,
-                $store.clone(),
-                watch::Queue::default(),
-                queues.clone(),
-                view.clone(),
-                health.clone(),
-            ))
-        };
-    }
-    watch!(AwsAccount, accounts.1, view.accounts);
-    watch!(EventBus, buses.1, view.buses);
-    watch!(BenchlingApp, apps.1, view.apps);
+    // The queues have no controllers here.
+    let context = WatchContext {
+        client: client.clone(),
+        patience: options.patience,
+        namespaces: options.watch_namespaces.clone(),
+        queues: Queues::default(),
+        view: view.clone(),
+        health: health.clone(),
+    };
+    tasks.spawn(watch::run(context.clone(), writers.accounts, stores.accounts, Queue::default()));
+    tasks.spawn(watch::run(context.clone(), writers.buses, stores.buses, Queue::default()));
+    tasks.spawn(watch::run(context, writers.apps, stores.apps, Queue::default()));
     let aws = Aws {
         view: view.clone(),
         sessions: Sessions::new(options.aws.clone(), metrics.clone(), Fence::open()).map_err(Error::CaBundle)?,

@@ -1,14 +1,11 @@
 //! Gateway: which app a webhook is for, and where its events go. Pure: reads the view, as the operator does.
 
-use std::collections::BTreeMap;
+use tributary_api::{AwsAccount, BenchlingApp, Identity};
+use tributary_aws::Entry;
+use tributary_core::{error::ReconcileError, kinds::ResolveApp, object::key_of, references::AppReferences, view::View};
 
-use crate::{
-    api::{AwsAccount, BenchlingApp, Identity},
-    aws::Entry,
-    gateway::envelope::Event,
-    resources::{View, key_of},
-    runtime::halt::Halt,
-};
+use crate::gateway::envelope::Event;
+use std::collections::BTreeMap;
 
 /// An app that webhooks may come for.
 #[derive(Clone, Debug)]
@@ -20,7 +17,7 @@ pub struct Route {
     path: String,
     source_prefix: String,
     /// Where its events go; or why they cannot now.
-    pub bus: Result<Bus, Halt>,
+    pub bus: Result<Bus, ReconcileError>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,7 +31,7 @@ impl Route {
         let bus = app.takes(view).and_then(|identity| {
             let account = view.account_for(
                 app.metadata.namespace.as_deref().unwrap_or_default(),
-                Some(&crate::api::AccountRef { name: identity.account.clone(), ..Default::default() }),
+                Some(&tributary_api::AccountRef { name: identity.account.clone(), ..Default::default() }),
             )?;
             Ok(Bus { identity, account })
         });

@@ -10,7 +10,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-/// An id is remembered for at least so long, unless there are more than fit. A resend has a new timestamp, so it may come long after.
+/// An id is state for at least so long, unless there are more than fit. A resend has a new timestamp, so it may come long after.
 const REMEMBERED: Duration = Duration::from_mins(15);
 /// Ids in one generation, of which there are two: 20 bytes each, and what the set adds.
 const MOST: usize = 200_000;

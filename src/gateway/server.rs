@@ -9,7 +9,7 @@ use tokio::{
     sync::{Semaphore, watch},
 };
 
-use super::{Gateway, handle};
+use crate::gateway::{Gateway, handle};
 
 /// A head that has not come in full by then; also how long a connection may stand idle.
 const HEAD: Duration = Duration::from_secs(5);

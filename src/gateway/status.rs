@@ -10,8 +10,10 @@ use kube::{
 };
 use serde_json::json;
 
-use super::Gateway;
-use crate::{api::BenchlingApp, resources::key_of};
+use tributary_api::BenchlingApp;
+use tributary_core::object::key_of;
+
+use crate::gateway::Gateway;
 
 const MANAGER: &str = "tributary-gateway";
 

@@ -12,8 +12,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::keys::KeyReport;
-use crate::api::WebhookStatus;
+use tributary_api::WebhookStatus;
+
+use crate::gateway::keys::KeyReport;
 
 /// What became of a request. The name is the label of its metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]

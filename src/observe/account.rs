@@ -1,11 +1,13 @@
 //! Reads who the operator is in an account.
 
-use super::{Cloud, Observe};
-use crate::{
-    api::{AwsAccount, Identity},
-    resources::{CallerIdentity, Depth, DesiredAccount},
-    runtime::halt::Halt,
+use tributary_api::{AwsAccount, Identity};
+use tributary_core::{
+    error::ReconcileError,
+    kinds::{CallerIdentity, DesiredAccount},
+    plan::Depth,
 };
+
+use crate::observe::{Cloud, Observe};
 
 impl Observe for AwsAccount {
     async fn observe(
@@ -14,7 +16,7 @@ impl Observe for AwsAccount {
         _: &Identity,
         _: Option<&DesiredAccount>,
         depth: Depth,
-    ) -> Result<Option<CallerIdentity>, Halt> {
+    ) -> Result<Option<CallerIdentity>, ReconcileError> {
         // A session is only ever opened once AWS has named the right account.
         Ok(Some(cloud.session(depth).await?.caller))
     }

@@ -1,15 +1,20 @@
 //! Reads whether an app's credentials work: its Secret, and a token from Benchling. AWS is not asked.
 
+use tributary_api::{BenchlingApp, Identity};
+use tributary_benchling::{AppClient, NoToken};
+use tributary_core::{
+    error::{Reason, ReconcileError},
+    kinds::{DesiredApp, SeenCredentials},
+    plan::Depth,
+};
+
+use crate::{
+    cluster::error::api_error,
+    observe::{Cloud, Observe},
+};
+
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-
-use super::{Cloud, Observe};
-use crate::{
-    api::{BenchlingApp, Identity},
-    benchling_api::{AppClient, NoToken},
-    resources::{Depth, DesiredApp, SeenCredentials},
-    runtime::halt::{Halt, Reason},
-};
 
 impl Observe for BenchlingApp {
     async fn observe(
@@ -18,7 +23,7 @@ impl Observe for BenchlingApp {
         _: &Identity,
         desired: Option<&DesiredApp>,
         _: Depth,
-    ) -> Result<Option<SeenCredentials>, Halt> {
+    ) -> Result<Option<SeenCredentials>, ReconcileError> {
         if desired.is_none() {
             return Ok(None);
         }
@@ -34,7 +39,7 @@ impl Observe for BenchlingApp {
                     ),
                 }));
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(api_error(error)),
         };
         let (client, version) = match secret.as_ref().ok_or("does not exist").and_then(AppClient::of_secret) {
             Ok(found) => found,

@@ -4,18 +4,20 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Attention, Cloud, Observe};
-use crate::{
-    api::{EventBus, EventSourceStatus, Identity, SourceState},
-    resources::{
-        Depth, DesiredBus, ObservedBus, View,
+use tributary_api::{EventBus, EventSourceStatus, Identity, SourceState};
+use tributary_core::{
+    error::ReconcileError,
+    kinds::{
+        DesiredBus, ObservedBus,
         archives::{self, ObservedArchive},
-        matches,
-        names::DEFAULT_BUS,
         partner::ObservedSource,
     },
-    runtime::halt::Halt,
+    names::DEFAULT_BUS,
+    plan::Depth,
+    view::View,
 };
+
+use crate::observe::{Cloud, Observe, Trigger};
 
 impl Observe for EventBus {
     async fn observe(
@@ -24,10 +26,10 @@ impl Observe for EventBus {
         identity: &Identity,
         desired: Option<&DesiredBus>,
         depth: Depth,
-    ) -> Result<Option<ObservedBus>, Halt> {
+    ) -> Result<Option<ObservedBus>, ReconcileError> {
         let session = cloud.session(depth).await?;
         let mut source = match &self.spec.event_source_name {
-            Some(name) if desired.is_some() => Some(self.source(cloud, name, depth).await?),
+            Some(name) if desired.is_some() => Some(source(self, cloud, name, depth).await?),
             _ => None,
         };
         if source.as_ref().is_some_and(|source| source.unchanged) {
@@ -35,11 +37,11 @@ impl Observe for EventBus {
         }
         // No source and no bus that anybody knows of: such a one would be of an earlier life, which a close look finds.
         let nothing = source.as_ref().is_some_and(|source| source.state == SourceState::Missing && !source.has_bus);
-        let mut bus = if nothing && cloud.attention != Attention::Close { None } else { session.bus(&identity.name).await? };
+        let mut bus = if nothing && cloud.trigger != Trigger::Change { None } else { session.bus(&identity.name).await? };
         if let Some(source) = &mut source {
             source.has_bus = bus.is_some();
             if source.state == SourceState::Missing {
-                source.elsewhere = Box::pin(self.elsewhere(cloud, identity)).await;
+                source.elsewhere = Box::pin(elsewhere(self, cloud, identity)).await;
             }
         }
         if let Some(bus) = &mut bus {
@@ -50,77 +52,75 @@ impl Observe for EventBus {
                 bus.rules = session.rule_names(&identity.name).await?;
             }
         }
-        let archives = if depth >= Depth::Full && bus.is_some() { Some(self.archives(cloud, identity, depth).await?) } else { None };
+        let archives = if depth >= Depth::Full && bus.is_some() { Some(archives_of(self, cloud, identity, depth).await?) } else { None };
         Ok((bus.is_some() || source.is_some()).then_some(ObservedBus { bus, source, archives }))
     }
 }
 
-impl EventBus {
-    /// Of the archives that may be ours, those that are there. A list would tell neither pattern nor description (recorded fact S14).
-    async fn archives(&self, cloud: &Cloud<'_>, identity: &Identity, depth: Depth) -> Result<Vec<ObservedArchive>, Halt> {
-        let (session, mut there) = (cloud.session(depth).await?, Vec::new());
-        for (name, retained) in archives::known(self, &cloud.view.settings.installation_id, identity) {
-            there.extend(session.archive(&name, retained).await?);
-        }
-        Ok(there)
+/// Of the archives that may be ours, those that are there. A list would tell neither pattern nor description (docs/aws-facts.md, S14).
+async fn archives_of(bus: &EventBus, cloud: &Cloud<'_>, identity: &Identity, depth: Depth) -> Result<Vec<ObservedArchive>, ReconcileError> {
+    let (session, mut there) = (cloud.session(depth).await?, Vec::new());
+    for (name, retained) in archives::known(bus, &cloud.view.settings.installation_id, identity) {
+        there.extend(session.archive(&name, retained).await?);
     }
+    Ok(there)
+}
 
-    /// The source as one list for the whole account and region has it. In a tick of waiting nothing else is asked while it stays the same.
-    async fn source(&self, cloud: &Cloud<'_>, name: &str, depth: Depth) -> Result<ObservedSource, Halt> {
-        let session = cloud.session(depth).await?;
-        let listed = session.event_source(name, cloud.source_age(depth)).await?;
-        let status = self.status.as_ref();
-        let before = status.and_then(|status| status.event_source.clone());
-        let mut source = listed.unwrap_or_else(|| ObservedSource { name: name.to_owned(), ..ObservedSource::default() });
-        source.has_bus = status.is_some_and(|status| !status.common.resources.is_empty());
-        source.unchanged = cloud.attention == Attention::Tick && before.as_ref().is_some_and(|before| same(before, &source));
-        let over = before.as_ref().and_then(|before| before.expiration_time.as_ref()).is_some_and(|at| at.0 <= Timestamp::now());
-        source.expired = over && source.state == SourceState::Missing;
-        if source.unchanged {
-            // What the last sweep found holds until the next one.
-            source.elsewhere = before.as_ref().map(|before| before.elsewhere.clone()).unwrap_or_default();
-        }
-        source.before = before;
-        Ok(source)
+/// The source as one list for the whole account and region has it. In a tick of waiting nothing else is asked while it stays the same.
+async fn source(bus: &EventBus, cloud: &Cloud<'_>, name: &str, depth: Depth) -> Result<ObservedSource, ReconcileError> {
+    let session = cloud.session(depth).await?;
+    let listed = session.event_source(name, cloud.source_age(depth)).await?;
+    let status = bus.status.as_ref();
+    let before = status.and_then(|status| status.event_source.clone());
+    let mut source = listed.unwrap_or_else(|| ObservedSource { name: name.to_owned(), ..ObservedSource::default() });
+    source.has_bus = status.is_some_and(|status| !status.common.resources.is_empty());
+    source.unchanged = cloud.trigger == Trigger::Poll && before.as_ref().is_some_and(|before| same(before, &source));
+    let over = before.as_ref().and_then(|before| before.expiration_time.as_ref()).is_some_and(|at| at.0 <= Timestamp::now());
+    source.expired = over && source.state == SourceState::Missing;
+    if source.unchanged {
+        // What the last sweep found holds until the next one.
+        source.elsewhere = before.as_ref().map(|before| before.elsewhere.clone()).unwrap_or_default();
     }
+    source.before = before;
+    Ok(source)
+}
 
-    /// Looks for the source in the other places that the namespace may use: a tenant admin may have entered another region or account.
-    /// Best effort: a place that cannot be asked says nothing.
-    async fn elsewhere(&self, cloud: &Cloud<'_>, identity: &Identity) -> Vec<String> {
-        let mut found = Vec::new();
-        for (account, region) in places(&cloud.view, self.metadata.namespace.as_deref().unwrap_or_default()) {
-            let Some(account) = cloud.view.account(&account) else { continue };
-            if (&account.spec.account_id, &region) == (&identity.account_id, &identity.region) {
-                continue;
-            }
-            let name = account.metadata.name.clone().unwrap_or_default();
-            let account_id = account.spec.account_id.clone();
-            let there = Cloud { account, region: region.clone(), view: cloud.view.clone(), ..*cloud };
-            let Ok(session) = there.session(Depth::Quick).await else { continue };
-            if let Ok(Some(_)) = session.event_source(&identity.name, cloud.quick_age).await {
-                found.push(format!("region {region} of account {account_id} (AwsAccount {name})"));
-            }
+/// Looks for the source in the other places that the namespace may use: a tenant admin may have entered another region or account.
+/// Best effort: a place that cannot be asked says nothing.
+async fn elsewhere(bus: &EventBus, cloud: &Cloud<'_>, identity: &Identity) -> Vec<String> {
+    let mut found = Vec::new();
+    for (account, region) in places(&cloud.view, bus.metadata.namespace.as_deref().unwrap_or_default()) {
+        let Some(account) = cloud.view.account(&account) else { continue };
+        if (&account.spec.account_id, &region) == (&identity.account_id, &identity.region) {
+            continue;
         }
-        found
+        let name = account.metadata.name.clone().unwrap_or_default();
+        let account_id = account.spec.account_id.clone();
+        let there = Cloud { account, region: region.clone(), view: cloud.view.clone(), ..*cloud };
+        let Ok(session) = there.session(Depth::Quick).await else { continue };
+        if let Ok(Some(_)) = session.event_source(&identity.name, cloud.quick_age).await {
+            found.push(format!("region {region} of account {account_id} (AwsAccount {name})"));
+        }
     }
+    found
 }
 
 /// Accounts and regions that the namespace may use, as far as anything here works in them.
 fn places(view: &View, namespace: &str) -> BTreeSet<(String, String)> {
     let mut places = BTreeSet::new();
-    let accounts = view.accounts.state();
-    for account in accounts.iter().filter_map(|account| account.0.as_ref().ok()) {
-        if account.spec.grants.iter().any(|grant| matches(&grant.namespaces, namespace)) {
-            let name = account.metadata.name.clone().unwrap_or_default();
-            places.insert((name.clone(), account.spec.region.clone()));
-            view.each_bus(|bus| {
-                let identity = bus.status.as_ref().and_then(|status| status.common.identity.as_ref());
-                if let Some(identity) = identity.filter(|identity| identity.account == name) {
-                    places.insert((name.clone(), identity.region.clone()));
-                }
-            });
+    view.objects.accounts.each(&mut |account| {
+        if !account.spec.allows_namespace(namespace) {
+            return;
         }
-    }
+        let name = account.metadata.name.clone().unwrap_or_default();
+        places.insert((name.clone(), account.spec.region.clone()));
+        view.each_bus(|bus| {
+            let identity = bus.status.as_ref().and_then(|status| status.common.identity.as_ref());
+            if let Some(identity) = identity.filter(|identity| identity.account == name) {
+                places.insert((name.clone(), identity.region.clone()));
+            }
+        });
+    });
     places
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::{
-    api::DeadLettersStatus,
-    aws::Session,
+use tributary_api::DeadLettersStatus;
+use tributary_aws::Session;
+use tributary_core::{
     delivery::{Facts, KeyFacts, Seen, TargetFacts, letters, verdict},
-    resources::{Looked, names::Arn},
+    kinds::Looked,
+    names::Arn,
     steps::TargetSettings,
 };
 

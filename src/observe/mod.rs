@@ -11,14 +11,12 @@ mod subscription;
 
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
-use crate::{
-    api::{AwsAccount, Identity},
-    aws::{Priority, Session, Sessions},
-    benchling_api::Benchling,
-    resources::{Depth, Managed, View},
-    runtime::{children, halt::Halt, secrets::Secrets},
-    steps::Step,
-};
+use tributary_api::{AwsAccount, Identity};
+use tributary_aws::{Priority, Session, Sessions};
+use tributary_benchling::Benchling;
+use tributary_core::{error::ReconcileError, managed::Managed, plan::Depth, steps::Step, view::View};
+
+use crate::cluster::{children, secrets::Secrets};
 
 /// A kind whose place in AWS can be read.
 pub trait Observe: Managed {
@@ -28,7 +26,7 @@ pub trait Observe: Managed {
         identity: &Identity,
         desired: Option<&Self::Desired>,
         depth: Depth,
-    ) -> impl Future<Output = Result<Option<Self::Observed>, Halt>> + Send;
+    ) -> impl Future<Output = Result<Option<Self::Observed>, ReconcileError>> + Send;
 }
 
 /// The way to AWS for one pass of one object. Opens no session before one is needed.
@@ -45,18 +43,18 @@ pub struct Cloud<'a> {
     /// How old may be what proves delivery: one read of each policy a sweep, however many rules ask.
     pub fact_age: Duration,
     /// How much of what was seen before may be taken for granted.
-    pub attention: Attention,
+    pub trigger: Trigger,
 }
 
 /// What a pass is for, where an object waits for something in AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attention {
+pub enum Trigger {
     /// The next look is due, and nothing else happened: what everybody waits for is looked at, by one list for all.
-    Tick,
+    Poll,
     /// A sweep: what many share is looked at, too.
-    Sweep,
+    Resync,
     /// The first look, a changed spec, a user's wish: everything.
-    Close,
+    Change,
 }
 
 /// Those who wait look at the same moment, so a list this young is of the same look. An older one, which somebody else happened to ask for
@@ -64,7 +62,7 @@ pub enum Attention {
 const SOURCE_AGE: Duration = Duration::from_millis(500);
 
 impl Cloud<'_> {
-    pub async fn session(&self, depth: Depth) -> Result<Session, Halt> {
+    pub async fn session(&self, depth: Depth) -> Result<Session, ReconcileError> {
         let keys = self.secrets.keys_of(&self.account).await?;
         let session = self.sessions.open(&self.account, &self.region, keys).await?;
         Ok(session.at(if depth < Depth::Owner { Priority::Sweep } else { Priority::Change }))
@@ -78,11 +76,11 @@ impl Cloud<'_> {
     /// How old the list of event sources may be.
     pub fn source_age(&self, depth: Depth) -> Duration {
         let age = self.list_age(depth);
-        if self.attention == Attention::Tick { age.min(SOURCE_AGE) } else { age }
+        if self.trigger == Trigger::Poll { age.min(SOURCE_AGE) } else { age }
     }
 
     /// The only way from a plan to AWS, and to child objects.
-    pub async fn apply(&self, step: &Step) -> Result<(), Halt> {
+    pub async fn apply(&self, step: &Step) -> Result<(), ReconcileError> {
         if let Step::Child(step) = step {
             return children::apply(self.client, step).await;
         }

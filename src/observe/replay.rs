@@ -1,11 +1,13 @@
 //! Reads a replay: while it runs, from the list of all that run; what is over is not asked for again.
 
-use super::{Attention, Cloud, Observe};
-use crate::{
-    api::{EventReplay, EventReplayStatus, Identity},
-    resources::{Depth, DesiredReplay, ObservedReplay},
-    runtime::halt::Halt,
+use tributary_api::{EventReplay, EventReplayStatus, Identity};
+use tributary_core::{
+    error::ReconcileError,
+    kinds::{DesiredReplay, ObservedReplay, ResolveReplay},
+    plan::Depth,
 };
+
+use crate::observe::{Cloud, Observe, Trigger};
 
 impl Observe for EventReplay {
     async fn observe(
@@ -14,16 +16,16 @@ impl Observe for EventReplay {
         identity: &Identity,
         _: Option<&DesiredReplay>,
         depth: Depth,
-    ) -> Result<Option<ObservedReplay>, Halt> {
+    ) -> Result<Option<ObservedReplay>, ReconcileError> {
         // Its name is its only sign of who owns it: one that status has and that is not ours is none of our business.
         if identity.name != self.aws_name(&cloud.view.settings.installation_id) {
             return Ok(None);
         }
         if let Some(status) = self.status.as_ref().filter(|status| status.finished()) {
-            return Ok(Some(remembered(identity, status)));
+            return Ok(Some(state(identity, status)));
         }
         let session = cloud.session(depth).await?;
-        if cloud.attention == Attention::Tick
+        if cloud.trigger == Trigger::Poll
             && let Some(running) = session.running_replay(&identity.name, cloud.source_age(depth)).await?
         {
             return Ok(Some(running));
@@ -32,7 +34,7 @@ impl Observe for EventReplay {
     }
 }
 
-fn remembered(identity: &Identity, status: &EventReplayStatus) -> ObservedReplay {
+fn state(identity: &Identity, status: &EventReplayStatus) -> ObservedReplay {
     ObservedReplay {
         name: identity.name.clone(),
         state: status.state.clone().unwrap_or_default(),

@@ -1,12 +1,16 @@
 //! Reads a rule: from the page that lists its bus's rules, and only where it is there, its targets and tags, and what its
 //! delivery hangs on.
 
-use super::{Cloud, Observe, delivery};
-use crate::{
-    api::{EventRule, Identity, Target},
-    resources::{Depth, DesiredRule, Managed, SeenRule, names::DEFAULT_BUS},
-    runtime::halt::Halt,
+use tributary_api::{EventRule, Identity, Target};
+use tributary_core::{
+    error::ReconcileError,
+    kinds::{DesiredRule, SeenRule},
+    managed::Managed,
+    names::DEFAULT_BUS,
+    plan::Depth,
 };
+
+use crate::observe::{Cloud, Observe, delivery};
 
 impl Observe for EventRule {
     async fn observe(
@@ -15,7 +19,7 @@ impl Observe for EventRule {
         identity: &Identity,
         desired: Option<&DesiredRule>,
         depth: Depth,
-    ) -> Result<Option<SeenRule>, Halt> {
+    ) -> Result<Option<SeenRule>, ReconcileError> {
         let session = cloud.session(depth).await?;
         let bus = identity.bus.as_deref().unwrap_or(DEFAULT_BUS);
         let listed = session.rule(bus, &identity.name, cloud.list_age(depth)).await?;

@@ -1,27 +1,31 @@
 //! Reads a sink: its target, and the policy that lets EventBridge in. With `permissions: External` nothing is asked for the sink itself.
 
-use std::collections::BTreeSet;
-
-use super::{Cloud, Observe};
-use crate::{
-    api::{EventSink, Identity, Permissions},
-    aws::Session,
-    resources::{Depth, DesiredSink, ObservedSink, names},
-    runtime::halt::{Halt, Reason},
-    sinks::{
+use tributary_api::{EventSink, Identity, Permissions};
+use tributary_aws::Session;
+use tributary_core::{
+    destinations::{
         Desired, Observed, Type,
         api_destination::ObservedApiDestination,
         by_role::ObservedByRole,
         grants::{self, Grants},
         lambda::{self, ObservedLambda},
         logs::{self, ObservedLogs},
+        resolve::ResolveSink,
         role::{self, ObservedRole},
         sns::ObservedSns,
         sqs::{self, ObservedSqs},
         state_machine::ObservedStateMachine,
         type_of,
     },
+    error::{Reason, ReconcileError},
+    kinds::{DesiredSink, ObservedSink},
+    names,
+    plan::Depth,
 };
+
+use crate::observe::{Cloud, Observe};
+
+use std::collections::BTreeSet;
 
 impl Observe for EventSink {
     async fn observe(
@@ -30,7 +34,7 @@ impl Observe for EventSink {
         identity: &Identity,
         desired: Option<&DesiredSink>,
         depth: Depth,
-    ) -> Result<Option<ObservedSink>, Halt> {
+    ) -> Result<Option<ObservedSink>, ReconcileError> {
         if self.spec.permissions == Permissions::External {
             return Ok(None);
         }
@@ -73,7 +77,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    async fn sqs(&self) -> Result<Option<Observed>, Halt> {
+    async fn sqs(&self) -> Result<Option<Observed>, ReconcileError> {
         let (session, identity) = (&self.session, self.identity);
         let spec = self.sink.spec.sqs.as_ref();
         let managed = self.sink.managed_queue();
@@ -96,7 +100,7 @@ impl Look<'_> {
         Ok(something.then_some(Observed::Sqs(ObservedSqs { queue, dead_letter, live, triggers })))
     }
 
-    async fn lambda(&self) -> Result<Option<Observed>, Halt> {
+    async fn lambda(&self) -> Result<Option<Observed>, ReconcileError> {
         let function = lambda::function_of(&self.identity.arn);
         let policy = self.session.function_policy(&function).await?;
         let before = self.sink.status.as_ref().and_then(|status| status.on_failure_arn.clone());
@@ -108,7 +112,7 @@ impl Look<'_> {
         Ok(Some(Observed::Lambda(observed)))
     }
 
-    async fn logs(&self) -> Result<Option<Observed>, Halt> {
+    async fn logs(&self) -> Result<Option<Observed>, ReconcileError> {
         let (session, identity, view) = (&self.session, self.identity, &self.cloud.view);
         let managed = self.sink.spec.log_group.as_ref().is_some_and(|logs| logs.managed.is_some());
         let group = session.log_group(&identity.name, &identity.arn, managed && self.depth >= Depth::Owner, managed).await?;
@@ -132,20 +136,20 @@ impl Look<'_> {
         Ok(Some(Observed::LogGroup(observed)))
     }
 
-    async fn topic(&self) -> Result<ObservedSns, Halt> {
+    async fn topic(&self) -> Result<ObservedSns, ReconcileError> {
         let managed = self.sink.spec.sns.as_ref().is_some_and(|sns| sns.managed.is_some());
         let topic = self.session.topic(&self.identity.arn, managed && self.depth >= Depth::Owner).await?;
         Ok(ObservedSns { topic, by: self.by_role().await? })
     }
 
-    async fn state_machine(&self) -> Result<ObservedStateMachine, Halt> {
+    async fn state_machine(&self) -> Result<ObservedStateMachine, ReconcileError> {
         let machine = self.session.state_machine(&self.identity.arn, self.depth >= Depth::Owner).await?;
         let wanted = self.target.and_then(|target| target.execution_role());
         let known = self.sink.status.as_ref().and_then(|status| status.execution_role_arn.as_ref());
         Ok(ObservedStateMachine { machine, execution_role: self.role(wanted.or(known)).await?, by: self.by_role().await? })
     }
 
-    async fn api_destination(&self) -> Result<ObservedApiDestination, Halt> {
+    async fn api_destination(&self) -> Result<ObservedApiDestination, ReconcileError> {
         let (session, name) = (&self.session, &self.identity.name);
         let (connection, destination) = (session.connection(name).await?, session.api_destination(name).await?);
         let secrets = match self.target {
@@ -159,7 +163,7 @@ impl Look<'_> {
         Ok(ObservedApiDestination { connection, destination, secrets, by: self.by_role().await? })
     }
 
-    async fn by_role(&self) -> Result<ObservedByRole, Halt> {
+    async fn by_role(&self) -> Result<ObservedByRole, ReconcileError> {
         let wanted = self.target.and_then(|target| target.by_role()).and_then(|by| by.role.as_ref()).map(|role| &role.arn);
         let known = self.sink.status.as_ref().and_then(|status| status.invocation_role_arn.as_ref());
         let role = self.role(wanted.or(known)).await?;
@@ -168,14 +172,14 @@ impl Look<'_> {
     }
 
     /// One of our roles. The quick look takes what `GetRole` tells: who may assume it.
-    async fn role(&self, arn: Option<&String>) -> Result<Option<ObservedRole>, Halt> {
+    async fn role(&self, arn: Option<&String>) -> Result<Option<ObservedRole>, ReconcileError> {
         let Some(name) = arn.and_then(|arn| arn.rsplit('/').next()) else { return Ok(None) };
         self.session.role(name, self.depth >= Depth::Full).await
     }
 
     /// Of the rules that are about to lose their permission, those that AWS still has with this target or dead letter: a rule that was
     /// retained or orphaned would match events and drop them.
-    async fn still_sending(&self, granted: &BTreeSet<String>) -> Result<BTreeSet<String>, Halt> {
+    async fn still_sending(&self, granted: &BTreeSet<String>) -> Result<BTreeSet<String>, ReconcileError> {
         let mut live = BTreeSet::new();
         let Some(grants) = self.grants else { return Ok(live) };
         let (arn, age) = (&self.identity.arn, self.cloud.list_age(self.depth));

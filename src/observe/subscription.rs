@@ -1,11 +1,13 @@
 //! Reads a subscription: its child objects, from the stores. AWS is not asked.
 
-use super::{Cloud, Observe};
-use crate::{
-    api::{BenchlingSubscription, Identity},
-    resources::{Depth, DesiredSubscription, ObservedSubscription},
-    runtime::halt::Halt,
+use tributary_api::{BenchlingSubscription, Identity};
+use tributary_core::{
+    error::ReconcileError,
+    kinds::{Compose, DesiredSubscription, ObservedSubscription},
+    plan::Depth,
 };
+
+use crate::observe::{Cloud, Observe};
 
 impl Observe for BenchlingSubscription {
     async fn observe(
@@ -14,7 +16,7 @@ impl Observe for BenchlingSubscription {
         _: &Identity,
         _: Option<&DesiredSubscription>,
         _: Depth,
-    ) -> Result<Option<ObservedSubscription>, Halt> {
+    ) -> Result<Option<ObservedSubscription>, ReconcileError> {
         Ok(Some(self.observed(&cloud.view)))
     }
 }

@@ -2,23 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{
+use tributary_aws::Message;
+
+use crate::sync::{
     kinds::Kind,
     message::{Parsed, Scope, Work},
     poison::Poison,
 };
-
-/// A message of the queue. Its handle is good until it becomes visible again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    pub id: String,
-    pub receipt: String,
-    pub body: String,
-    /// How often it was received, this time included.
-    pub receives: u32,
-    /// Unix milliseconds.
-    pub sent_at: Option<i64>,
-}
 
 /// What is to become of each message; numbers are places in the batch.
 #[derive(Debug, Default)]

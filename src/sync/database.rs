@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{Client, Config, NoTls, config::SslMode, error::SqlState};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{
+use crate::sync::{
     entity::Row,
     poison::{Poison, PoisonReason, Trouble, TroubleReason},
     table::{Seen, Table},

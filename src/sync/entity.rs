@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
-use super::{
+use crate::sync::{
     message::{Scope, shown},
     poison::{Poison, PoisonReason},
 };

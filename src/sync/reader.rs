@@ -9,12 +9,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::{
+use tributary_benchling::{self, AppClient, Benchling, NoToken, Urls, http};
+
+use crate::sync::{
     budget::{Budget, RateHeaders},
     kinds::Kind,
     poison::{Trouble, TroubleReason},
 };
-use crate::benchling_api::{self, AppClient, Benchling, NoToken, Urls, http};
 
 /// A bulk-get of the largest entities fits; what is larger is no answer of Benchling's.
 const LARGEST: usize = 64 * 1024 * 1024;
@@ -232,7 +233,7 @@ struct Answer {
 }
 
 async fn read(request: reqwest::RequestBuilder) -> Result<Answer, String> {
-    let (status, headers, body) = benchling_api::read(request, LARGEST).await?;
+    let (status, headers, body) = tributary_benchling::read(request, LARGEST).await?;
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|n| (0.0..1e9).contains(n));
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let rate = RateHeaders {

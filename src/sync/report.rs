@@ -15,12 +15,11 @@ use kube::{
 };
 use serde_json::json;
 
-use super::poison::{Poison, Trouble};
-use crate::{
-    api::{EventSink, SyncStatus},
-    aws::Depths,
-    resources::Guarded,
-};
+use tributary_api::{EventSink, SyncStatus};
+use tributary_aws::Depths;
+use tributary_core::guarded::Guarded;
+
+use crate::sync::poison::{Poison, Trouble};
 
 pub(super) const MANAGER: &str = "tributary-sync";
 /// The condition that says whether messages are worked off.

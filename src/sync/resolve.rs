@@ -1,29 +1,31 @@
 //! Sync: from a sink to all that its worker needs: queue, account, app, Secrets, database. An error is trouble that says what is missing.
 
+use tributary_api::{
+    AwsAccount, BenchlingApp, EntityKind, EventSink, PostgresSecretRef, PostgresSink, PostgresTlsMode, annotation, matches,
+};
+use tributary_aws::Sessions;
+use tributary_benchling::{AppClient, Urls};
+use tributary_core::{destinations::sqs::dead_letter_name, error::ReconcileError, guarded::Guarded, names, object::key_of};
+
+use crate::{
+    cluster::{error::api_error, secrets::Secrets, user_secrets},
+    sync::{
+        database::{Address, Trust},
+        kinds::Kind,
+        message::{Schema, Scope},
+        poison::{Trouble, TroubleReason},
+        reader::Reader,
+        table::{Columns, Table},
+        work::{Job, queue_trouble},
+    },
+};
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use secrecy::SecretString;
 use tokio::sync::Mutex;
-
-use super::{
-    database::{Address, Trust},
-    kinds::Kind,
-    message::{Schema, Scope},
-    poison::{Trouble, TroubleReason},
-    reader::Reader,
-    table::{Columns, Table},
-    work::{Job, queue_trouble},
-};
-use crate::{
-    api::{AwsAccount, BenchlingApp, EntityKind, EventSink, PostgresSecretRef, PostgresSink, PostgresTlsMode, annotation},
-    aws::Sessions,
-    benchling_api::{AppClient, Urls},
-    resources::{Guarded, key_of, matches, names},
-    runtime::{halt::Halt, secrets::Secrets, user_secrets},
-    sinks::sqs::dead_letter_name,
-};
 
 /// What all sinks of the process share.
 pub struct Shared {
@@ -56,7 +58,7 @@ impl Shared {
         let identity = at_work(sink)?;
         let queue = &identity.name;
         let account = self.account(&identity.account, &namespace).await?;
-        let halted = |halt: Halt| queue_trouble(&halt);
+        let halted = |halt: ReconcileError| queue_trouble(&halt);
         let keys = self.secrets.keys_of(&account).await.map_err(halted)?;
         let session = self.sessions.open(&account, &identity.region, keys).await.map_err(halted)?;
         let app = self.app(&namespace, "spec.postgres", &spec.app_ref.name).await?;
@@ -80,7 +82,7 @@ impl Shared {
 
     async fn account(&self, name: &str, namespace: &str) -> Result<AwsAccount, Trouble> {
         let found =
-            Api::<Guarded<AwsAccount>>::all(self.client.clone()).get_opt(name).await.map_err(|error| queue_trouble(&error.into()))?;
+            Api::<Guarded<AwsAccount>>::all(self.client.clone()).get_opt(name).await.map_err(|error| queue_trouble(&api_error(error)))?;
         let account = found.and_then(|account| account.0.ok()).ok_or_else(|| not_ready(&format!("AwsAccount {name} is not there")))?;
         if account.spec.grants.iter().any(|grant| matches(&grant.namespaces, namespace)) {
             return Ok(account);
@@ -239,7 +241,7 @@ const STOPPED: [&str; 9] = [
 ];
 
 /// Where the sink's queue is, if it may be worked off.
-pub fn at_work(sink: &EventSink) -> Result<&crate::api::Identity, Trouble> {
+pub fn at_work(sink: &EventSink) -> Result<&tributary_api::Identity, Trouble> {
     let paused = sink.metadata.annotations.as_ref().is_some_and(|all| all.get(annotation::PAUSED).is_some_and(|value| value == "true"));
     if paused {
         return Err(not_ready("the sink is paused"));

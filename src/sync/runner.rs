@@ -16,15 +16,16 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::{sync::watch, task::JoinHandle};
 
-use super::{
-    backfill,
-    resolve::{Shared, at_work},
-    worker::{Habits, Worker},
-};
+use tributary_api::{BenchlingBackfill, EventSink, annotation, matches};
+use tributary_core::{guarded::Guarded, object::key_of};
+
 use crate::{
-    api::{BenchlingBackfill, EventSink, annotation},
-    resources::{Guarded, key_of, matches},
-    runtime::health::Health,
+    sync::{
+        backfill,
+        resolve::{Shared, at_work},
+        worker::{Habits, Worker},
+    },
+    telemetry::health::Health,
 };
 
 /// How long a batch that is under way may take when its worker is to stop. What is cut off is done again by the next one.
@@ -63,7 +64,7 @@ impl Works for BenchlingBackfill {
     const WATCH: &str = "BenchlingBackfill watch";
 
     fn print(&self) -> Option<String> {
-        if self.status.as_ref().is_some_and(crate::api::BenchlingBackfillStatus::finished) {
+        if self.status.as_ref().is_some_and(tributary_api::BenchlingBackfillStatus::finished) {
             return None;
         }
         Some(format!("{:?} {:?} {:?}", self.metadata.uid, self.metadata.generation, self.annotations().get(annotation::PAUSED)))

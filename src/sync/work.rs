@@ -4,8 +4,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::{
-    batch::{self, Message, Sorted},
+use tributary_aws::{Message, Session};
+use tributary_core::error::ReconcileError;
+
+use crate::sync::{
+    batch::{self, Sorted},
     database::{Database, Unwritten, rejected},
     entity::{Row, row},
     kinds::Kind,
@@ -15,7 +18,6 @@ use super::{
     report::Tally,
     table::Table,
 };
-use crate::{aws::Session, runtime::halt::Halt};
 
 /// All that a batch needs, resolved.
 #[derive(Clone)]
@@ -58,7 +60,7 @@ impl Hand {
 }
 
 /// What SQS said, as trouble of the sink.
-pub fn queue_trouble(halt: &Halt) -> Trouble {
+pub fn queue_trouble(halt: &ReconcileError) -> Trouble {
     Trouble::new(TroubleReason::QueueUnavailable, halt.message.clone())
 }
 

@@ -8,14 +8,17 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{
+use tributary_api::EventSink;
+use tributary_aws::{AwsError, Message};
+use tributary_core::object::key_of;
+
+use crate::sync::{
     database::Database,
     poison::Trouble,
     report::{Reporter, Tally},
     resolve::Shared,
     work::{Hand, Job, queue_trouble},
 };
-use crate::{api::EventSink, aws::AwsError, resources::key_of, sync::batch::Message};
 
 /// How a worker goes about it.
 #[derive(Clone, Copy, Debug)]

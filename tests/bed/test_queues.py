@@ -1,4 +1,4 @@
-"""The strict stand-in against the recorded facts of AWS: SQS queues, their attributes and policies."""
+"""The strict stand-in against the recorded facts of AWS (docs/aws-facts.md): SQS queues, their attributes and policies."""
 import json
 import time
 import unittest

@@ -1,4 +1,4 @@
-"""The strict stand-in against the recorded facts of AWS: EventBridge's refusals, and the shapes of its answers."""
+"""The strict stand-in against the recorded facts of AWS (docs/aws-facts.md): EventBridge's refusals, and the shapes of its answers."""
 import json
 import time
 import unittest

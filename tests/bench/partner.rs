@@ -37,7 +37,7 @@ pub async fn waiting(cluster: &Cluster, settings: &Settings, report: &mut Report
     objects::prepare(&cluster.admin, &standin.url).await?;
     objects::create_kind(&cluster.admin, "BenchlingSubscription", (0..WAITING).map(subscription)).await?;
     say(&format!("waiting: {WAITING} subscriptions without a source, for a minute"));
-    // Sweeps ten times as often as by default: two of them are in the minute.
+    // ResyncSchedule ten times as often as by default: two of them are in the minute.
     let operator = Operator::start(cluster, "waiting", &settings.log, &["--sweep-seconds", "30"].map(str::to_owned))?;
     // What a start costs is no part of waiting.
     let from = operator.started + Duration::from_secs(10);

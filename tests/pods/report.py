@@ -1,4 +1,4 @@
-"""Real pods, the rows of the reliability report: the same as tests/harness/report.rs, which says more."""
+"""Real pods, the rows of the reliability report: the same as crates/testkit/src/report.rs, which says more."""
 import json
 import os
 import pathlib

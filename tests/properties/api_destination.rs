@@ -3,16 +3,13 @@
 use std::collections::BTreeMap;
 
 use proptest::{option, prelude::*};
-use tributary::{
-    api::EventSink,
-    resources::{DesiredSink, Managed, ObservedSink, ownership::Mark},
-    runtime::halt::Halt,
-    sinks::{
-        Desired, Observed,
-        api_destination::{DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination},
-        by_role::DesiredByRole,
+use tributary_testkit::product::{
+    EventSink, ReconcileError,
+    plan::{
+        Authorization, ConnectionSettings, Desired, DesiredApiDestination, DesiredByRole, DesiredSink, DestinationSettings, EventsStep,
+        HttpValue, HttpValues, Managed, Mark, Observed, ObservedApiDestination, ObservedConnection, ObservedDestination, ObservedSink,
+        SecretRefs, Step,
     },
-    steps::{Authorization, ConnectionSettings, DestinationSettings, EventsStep, HttpValue, HttpValues, SecretRefs, Step},
 };
 
 use super::{GROUP_ARN, OWNER, converges, grants, model::Model, sink, with_context};
@@ -63,7 +60,7 @@ impl Api {
     }
 }
 
-fn observed_with(model: &Model, secrets: Result<String, Halt>) -> ObservedSink {
+fn observed_with(model: &Model, secrets: Result<String, ReconcileError>) -> ObservedSink {
     let (connection, destination) = (model.api.connection.clone(), model.api.destination.clone());
     Observed::ApiDestination(Box::new(ObservedApiDestination { connection, destination, secrets, by: model.by_role.by_role() }))
 }
@@ -106,7 +103,7 @@ fn desired() -> impl Strategy<Value = DesiredSink> {
                 secrets: SecretRefs { namespace: "ns".into(), slots: BTreeMap::new() },
                 owner: OWNER.into(),
                 by,
-                look_again: None,
+                requeue_after: None,
             })))
         },
     )
@@ -139,11 +136,11 @@ proptest! {
     fn without_its_secrets_a_connection_is_left_as_it_is_and_the_rest_goes_on(before in desired(), want in desired()) {
         let mut model = Model::default();
         converges::<EventSink>(Some(&before), &mut model, observed, 1)?;
-        let missing = observed_with(&model, Err(Halt::transient("missing")));
+        let missing = observed_with(&model, Err(ReconcileError::transient("missing")));
         let steps = with_context(false, |context| EventSink::plan(Some(&want), Some(&missing), context)).unwrap();
         let written = steps.iter().any(|step| matches!(step, Step::Events(EventsStep::UpdateConnection { .. } | EventsStep::CreateConnection { .. })));
         prop_assert!(!written, "{:?}", steps);
-        let nothing = observed_with(&Model::default(), Err(Halt::transient("missing")));
+        let nothing = observed_with(&Model::default(), Err(ReconcileError::transient("missing")));
         let steps = with_context(false, |context| EventSink::plan(Some(&want), Some(&nothing), context)).unwrap();
         prop_assert!(!steps.iter().any(|step| matches!(step, Step::Events(_))), "{:?}", steps);
     }

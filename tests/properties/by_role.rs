@@ -4,17 +4,13 @@ use std::collections::BTreeMap;
 
 use proptest::{option, prelude::*};
 use serde_json::{Value, json};
-use tributary::{
-    api::{EventSink, Tags},
-    resources::{DesiredSink, ObservedSink},
-    sinks::{
-        Desired, Observed,
-        by_role::{DesiredByRole, ObservedByRole},
-        role::{DesiredRole, ObservedRole},
-        sns::{DesiredSns, DesiredTopic, ObservedSns, ObservedTopic},
-        state_machine::{DesiredStateMachine, ObservedMachine, ObservedStateMachine},
+use tributary_testkit::product::{
+    EventSink, Tags,
+    plan::{
+        Desired, DesiredByRole, DesiredRole, DesiredSink, DesiredSns, DesiredStateMachine, DesiredTopic, IamStep, MachineSettings,
+        Observed, ObservedByRole, ObservedMachine, ObservedRole, ObservedSink, ObservedSns, ObservedStateMachine, ObservedTopic, SnsStep,
+        StatesStep,
     },
-    steps::{IamStep, MachineSettings, SnsStep, StatesStep},
 };
 
 use super::{GROUP_ARN, converges, grants, model::Model, sink, tags};

@@ -10,21 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::Model;
 use proptest::{collection, option, prelude::*, sample::subsequence};
 use serde_json::json;
-use tributary::{
-    api::{DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags},
-    resources::{
-        BusInAws, DesiredBus, DesiredRule, DesiredSink, Managed, ObservedRule, PlanContext, SeenRule, archives::DesiredArchive,
-        bus_policy::DesiredGrant,
+use tributary_testkit::product::{
+    DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags,
+    plan::{
+        ArchiveSettings, BusInAws, BusSettings, Desired, DesiredArchive, DesiredBus, DesiredGrant, DesiredLambda, DesiredLogGroup,
+        DesiredLogs, DesiredQueue, DesiredRule, DesiredSink, DesiredSqs, DesiredTrigger, EventsStep, Grants, LogSettings, Managed,
+        MappingSettings, ObservedRule, PlanContext, RuleSettings, SeenRule, Step, TargetSettings, function_of,
     },
-    sinks::{
-        Desired,
-        grants::Grants,
-        lambda::{DesiredLambda, function_of},
-        logs::{DesiredLogGroup, DesiredLogs},
-        sqs::{DesiredQueue, DesiredSqs},
-        triggers::DesiredTrigger,
-    },
-    steps::{ArchiveSettings, BusSettings, EventsStep, LogSettings, MappingSettings, RuleSettings, Step, TargetSettings},
 };
 
 const OWNER: &str = "i/Kind/ns/name";
@@ -74,7 +66,7 @@ fn bus_settings() -> impl Strategy<Value = BusSettings> {
 }
 
 fn bus_grants() -> impl Strategy<Value = Vec<DesiredGrant>> {
-    let prefix = tributary::resources::ownership::sid(OWNER);
+    let prefix = tributary_testkit::product::plan::ownership::sid(OWNER);
     (subsequence(vec!["a", "b", "c"], 0..=3), "[12]", option::of("o-[xy]")).prop_map(move |(names, principal, organization)| {
         let sid = |name: &str| format!("{prefix}-{name}");
         let one = |name| DesiredGrant { sid: sid(name), principal: principal.clone(), organization: organization.clone() };
@@ -127,7 +119,7 @@ fn sources() -> impl Strategy<Value = BTreeSet<String>> {
 }
 
 fn grants(arn: &'static str) -> impl Strategy<Value = Grants> {
-    let sid = tributary::resources::ownership::sid(OWNER);
+    let sid = tributary_testkit::product::plan::ownership::sid(OWNER);
     sources().prop_map(move |sources| Grants { arn: arn.into(), sid: sid.clone(), wanted: sources.clone(), sources, forgotten: false })
 }
 

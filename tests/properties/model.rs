@@ -3,20 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tributary::{
-    api::{Identity, SourceState, Tags},
-    resources::{
-        BusInAws, ObservedBus, ObservedRule, ObservedSink, archives::ObservedArchive, bus_policy::DesiredGrant, partner::ObservedSource,
+use tributary_testkit::product::{
+    Identity, SourceState, Tags,
+    plan::{
+        ArchiveSettings, BusInAws, BusSettings, DesiredGrant, EventsStep, InvokeSettings, LambdaStep, LogsStep, Observed, ObservedArchive,
+        ObservedBus, ObservedLambda, ObservedLogGroup, ObservedLogs, ObservedQueue, ObservedRule, ObservedSink, ObservedSource,
+        ObservedSqs, ObservedTrigger, SqsStep, Step, sid_of, statement,
     },
-    sinks::{
-        Observed,
-        lambda::{ObservedLambda, statement},
-        logs::{ObservedLogGroup, ObservedLogs},
-        policy::sid_of,
-        sqs::{ObservedQueue, ObservedSqs},
-        triggers::ObservedTrigger,
-    },
-    steps::{ArchiveSettings, BusSettings, EventsStep, InvokeSettings, LambdaStep, LogsStep, SqsStep, Step},
 };
 
 use super::{FUNCTION_ARN, GROUP_ARN};

@@ -11,14 +11,13 @@ use std::{
 
 use serde_json::json;
 
-use super::file;
 use crate::{
     backfill::{
         checkpoint::Checkpoint,
         run::{Ended, Watcher},
         window::Counts,
     },
-    cli::put_events::report::Progress,
+    cli::{backfill::file, put_events::report::Progress},
 };
 
 /// Keeps the checkpoint, and shows progress.

@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Number, value::RawValue};
 
-use crate::aws::{Entry, LARGEST_CALL};
+use tributary_aws::{Entry, LARGEST_CALL};
 
 /// One entry of the input, and where it stands.
 #[derive(Debug)]

@@ -7,8 +7,9 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::input::Item;
-use crate::aws::Answer;
+use tributary_aws::Answer;
+
+use crate::cli::put_events::input::Item;
 
 /// Numbers of the whole run.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -11,13 +11,10 @@ use kube::{
 use serde_json::json;
 use tokio::sync::Mutex;
 
-use super::resolve::Way;
-use crate::{
-    api::{BackfillClaim, BackfillState, BenchlingBackfill, BenchlingBackfillStatus},
-    resources::Guarded,
-    runtime::conditions::Verdict,
-    sync::report::MANAGER,
-};
+use tributary_api::{BackfillClaim, BackfillState, BenchlingBackfill, BenchlingBackfillStatus};
+use tributary_core::{conditions::Outcome, guarded::Guarded};
+
+use crate::sync::{backfill::resolve::Way, report::MANAGER};
 
 /// Another replica has the claim, or the object is gone: whoever reads this stops at once, and writes nothing more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,9 +59,14 @@ impl Held {
             status.tenant = Some(way.tenant.clone());
             // One that goes on after trouble still says what that was, until it gets on.
             if status.state.replace(BackfillState::Running).is_none() {
-                super::status::say(status, backfill, &Verdict::Halted(super::status::under_way()), Timestamp::now());
+                crate::sync::backfill::status::say(
+                    status,
+                    backfill,
+                    &Outcome::Halted(crate::sync::backfill::status::under_way()),
+                    Timestamp::now(),
+                );
             }
-            status.started_at.get_or_insert_with(|| super::status::time(Timestamp::now()));
+            status.started_at.get_or_insert_with(|| crate::sync::backfill::status::time(Timestamp::now()));
         })
         .await?;
         Ok(held)

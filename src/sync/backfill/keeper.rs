@@ -8,18 +8,21 @@ use std::{
 use k8s_openapi::jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{
-    held::{Held, Lost},
-    status,
-};
+use tributary_api::BenchlingBackfill;
+use tributary_core::error::ReconcileError;
+
 use crate::{
-    api::BenchlingBackfill,
     backfill::{
         checkpoint::Checkpoint,
         run::{Refused, Watcher},
     },
-    runtime::halt::Halt,
-    sync::resolve::Shared,
+    sync::{
+        backfill::{
+            held::{Held, Lost},
+            status,
+        },
+        resolve::Shared,
+    },
 };
 
 /// How old may be what is known of app, bus and account when a call is made: a grant that is withdrawn stops it.
@@ -33,7 +36,7 @@ const NEVER: [&str; 3] = ["MalformedDetail", "InvalidArgument", "ValidationExcep
 pub enum Why {
     Told,
     Lost,
-    Halted(Halt),
+    Halted(ReconcileError),
 }
 
 pub struct Keeper<'a> {

@@ -1,25 +1,27 @@
 //! Sync: from a backfill to all that it needs: app, bus, account, client. The same checks as those of the gateway; an error says what is missing.
 
-use kube::{
-    Api, Resource,
-    runtime::{
-        reflector::{self, Store},
-        watcher::Event,
-    },
+use tributary_api::{AccountRef, AwsAccount, BenchlingApp, BenchlingBackfill, BusKind, BusRef, EventBus, Identity};
+use tributary_aws::Session;
+use tributary_core::{
+    error::{Reason, ReconcileError, RetryClass},
+    guarded::Guarded,
+    managed::Managed,
+    object::key_of,
+    objects::{Objects, fixed},
+    references::{AppReferences, BusReferences},
+    view::View,
 };
-use serde::de::DeserializeOwned;
 
 use crate::{
-    api::{AccountRef, AwsAccount, BenchlingApp, BenchlingBackfill, BusKind, BusRef, EventBus, Identity},
-    aws::Session,
-    resources::{Guarded, Managed, View, key_of},
-    runtime::halt::{Class, Halt, Reason},
+    cluster::error::api_error,
     sync::{
         poison::{Trouble, TroubleReason},
         reader::Reader,
         resolve::Shared,
     },
 };
+
+use kube::Api;
 
 /// Where the events of a backfill go, as of one moment.
 pub struct Target {
@@ -39,7 +41,7 @@ pub struct Way {
 
 impl Shared {
     /// Whether the events may go, and where to. Asks the API server alone.
-    pub async fn target(&self, backfill: &BenchlingBackfill) -> Result<Target, Halt> {
+    pub async fn target(&self, backfill: &BenchlingBackfill) -> Result<Target, ReconcileError> {
         let namespace = backfill.metadata.namespace.as_deref().unwrap_or_default();
         let app = self.app(namespace, "spec", &backfill.spec.app_ref.name).await.map_err(halted)?;
         let (field, reference) = match &backfill.spec.bus_ref {
@@ -49,18 +51,18 @@ impl Shared {
         // Admission knows no other kind.
         let reference = BusRef { kind: BusKind::EventBus, ..reference };
         let there = reference.namespace.as_deref().unwrap_or(namespace);
-        let bus = Api::<Guarded<EventBus>>::namespaced(self.client.clone(), there).get_opt(&reference.name).await?;
+        let bus = Api::<Guarded<EventBus>>::namespaced(self.client.clone(), there).get_opt(&reference.name).await.map_err(api_error)?;
         let of_bus = bus.as_ref().and_then(|bus| bus.0.as_ref().ok()).and_then(|bus| bus.spec.account_ref.clone()).unwrap_or_default();
-        let account = Api::<Guarded<AwsAccount>>::all(self.client.clone()).get_opt(&of_bus.name).await?;
+        let account = Api::<Guarded<AwsAccount>>::all(self.client.clone()).get_opt(&of_bus.name).await.map_err(api_error)?;
         let view = view(bus, account);
         let bus = view.bus_for(namespace, &field, &reference)?;
         bus.is_no_partners(&field)?;
         bus.takes_events(&field)?;
-        let place = bus.place(&view)?;
+        let place = bus.identity(&view)?;
         let account = view.account_for(namespace, Some(&AccountRef { name: place.account.clone(), ..Default::default() }))?;
         let pinned = backfill.status.as_ref().and_then(|status| status.common.identity.as_ref());
         if let Some(pinned) = pinned.filter(|pinned| pinned.arn != place.arn) {
-            return Err(Halt::invalid(
+            return Err(ReconcileError::invalid(
                 Reason::IdentityChanged,
                 format!(
                     "the backfill was begun for {}, and its references now mean {}. Undo that, or make another BenchlingBackfill from status.position on",
@@ -72,14 +74,14 @@ impl Shared {
     }
 
     /// The same, with credentials.
-    pub async fn way(&self, backfill: &BenchlingBackfill) -> Result<Way, Halt> {
+    pub async fn way(&self, backfill: &BenchlingBackfill) -> Result<Way, ReconcileError> {
         let Target { place, account, app } = self.target(backfill).await?;
         let keys = self.secrets.keys_of(&account).await?;
         let session = self.sessions.open(&account, &place.region, keys).await?;
         let (tenant, client) = self.client_of(&app, "spec", backfill.spec.tenant.as_ref()).await.map_err(halted)?;
         let begun = backfill.status.as_ref().and_then(|status| status.tenant.as_ref());
         if let Some(begun) = begun.filter(|begun| **begun != tenant) {
-            return Err(Halt::invalid(
+            return Err(ReconcileError::invalid(
                 Reason::IdentityChanged,
                 format!(
                     "the backfill was begun in tenant {begun}, and its BenchlingApp now means {tenant}. Undo that, or make another BenchlingBackfill"
@@ -96,46 +98,29 @@ impl Shared {
 
 /// A view of nothing but these: what is asked of it is what the operator asks.
 fn view(bus: Option<Guarded<EventBus>>, account: Option<Guarded<AwsAccount>>) -> View {
-    View {
-        accounts: store(account),
-        buses: store(bus),
-        subscriptions: store(None),
-        apps: store(None),
-        rules: store(None),
-        sinks: store(None),
-        replays: store(None),
-        told_arn: None,
-        settings: std::sync::Arc::default(),
-        now: k8s_openapi::jiff::Timestamp::now(),
-    }
-}
-
-fn store<K>(object: Option<Guarded<K>>) -> Store<Guarded<K>>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + 'static,
-{
-    let (store, mut writer) = reflector::store();
-    if let Some(object) = object {
-        writer.apply_watcher_event(&Event::Apply(object));
-    }
-    store
+    let objects = Objects {
+        accounts: fixed(account.and_then(|account| account.0.ok())),
+        buses: fixed(bus.and_then(|bus| bus.0.ok())),
+        ..Objects::default()
+    };
+    View { objects, resolved_arn: None, settings: std::sync::Arc::default(), now: k8s_openapi::jiff::Timestamp::now() }
 }
 
 /// Trouble with Benchling or what belongs to it, as a backfill says it.
-pub fn halted(trouble: Trouble) -> Halt {
+pub fn halted(trouble: Trouble) -> ReconcileError {
     use TroubleReason as T;
     let (class, reason) = match trouble.reason {
-        T::AppNotFound => (Class::Blocked, Reason::AppNotFound),
-        T::AppNotReady => (Class::Blocked, Reason::AppNotReady),
+        T::AppNotFound => (RetryClass::Blocked, Reason::AppNotFound),
+        T::AppNotReady => (RetryClass::Blocked, Reason::AppNotReady),
         // Secrets are not watched.
-        T::SecretNotFound => (Class::Transient, Reason::SecretNotFound),
-        T::SecretUnusable => (Class::Refused, Reason::SecretUnusable),
-        T::CredentialsRejected => (Class::Refused, Reason::CredentialsRejected),
-        T::TenantNotFound => (Class::Refused, Reason::TenantNotFound),
-        T::AppNotPermitted => (Class::Refused, Reason::AppNotPermitted),
-        T::BenchlingRefused => (Class::Refused, Reason::BenchlingRefused),
-        T::RateLimited => (Class::Throttled, Reason::RateLimited),
-        _ => (Class::Transient, Reason::BenchlingUnavailable),
+        T::SecretNotFound => (RetryClass::Transient, Reason::SecretNotFound),
+        T::SecretUnusable => (RetryClass::Refused, Reason::SecretUnusable),
+        T::CredentialsRejected => (RetryClass::Refused, Reason::CredentialsRejected),
+        T::TenantNotFound => (RetryClass::Refused, Reason::TenantNotFound),
+        T::AppNotPermitted => (RetryClass::Refused, Reason::AppNotPermitted),
+        T::BenchlingRefused => (RetryClass::Refused, Reason::BenchlingRefused),
+        T::RateLimited => (RetryClass::Throttled, Reason::RateLimited),
+        _ => (RetryClass::Transient, Reason::BenchlingUnavailable),
     };
-    Halt::new(class, reason, trouble.message)
+    ReconcileError::new(class, reason, trouble.message)
 }

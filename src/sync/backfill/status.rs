@@ -5,18 +5,17 @@ use k8s_openapi::{
     jiff::{SignedDuration, Timestamp},
 };
 
-use crate::{
-    api::{BackfillCheckpoint, BackfillCounts, BackfillState, BenchlingBackfill, BenchlingBackfillStatus, RefusedEvent},
-    backfill::{
-        KEPT,
-        checkpoint::{Checkpoint, Run},
-        run::Refused,
-        window::Counts,
-    },
-    runtime::{
-        conditions::{Verdict, conditions},
-        halt::{Class, Halt, Reason},
-    },
+use tributary_api::{BackfillCheckpoint, BackfillCounts, BackfillState, BenchlingBackfill, BenchlingBackfillStatus, RefusedEvent};
+use tributary_core::{
+    conditions::{Outcome, conditions},
+    error::{Reason, ReconcileError, RetryClass},
+};
+
+use crate::backfill::{
+    KEPT,
+    checkpoint::{Checkpoint, Run},
+    run::Refused,
+    window::Counts,
 };
 
 /// Refused events that are told one by one.
@@ -90,13 +89,13 @@ pub fn reached(
     if !checkpoint.complete {
         let (starting_after, sent_beyond) = (checkpoint.starting_after.clone(), checkpoint.sent_beyond.clone());
         status.checkpoint = Some(BackfillCheckpoint { starting_after, sent_beyond });
-        say(status, backfill, &Verdict::Halted(under_way()), now);
+        say(status, backfill, &Outcome::Halted(under_way()), now);
         return;
     }
     (status.checkpoint, status.claim, status.completed_at) = (None, None, Some(time(now)));
     if checkpoint.counts.refused == 0 {
         status.state = Some(BackfillState::Completed);
-        say(status, backfill, &Verdict::Completed(summary(backfill, status)), now);
+        say(status, backfill, &Outcome::Completed(summary(backfill, status)), now);
         return;
     }
     status.state = Some(BackfillState::Failed);
@@ -107,11 +106,11 @@ pub fn reached(
         status.counts.refused,
         first.unwrap_or_default()
     );
-    say(status, backfill, &Verdict::Halted(Halt::invalid(Reason::EventsRefused, message)), now);
+    say(status, backfill, &Outcome::Halted(ReconcileError::invalid(Reason::EventsRefused, message)), now);
 }
 
-pub fn under_way() -> Halt {
-    Halt::new(Class::Polled, Reason::Backfilling, "events are listed and sent; see status.counts and status.percent")
+pub fn under_way() -> ReconcileError {
+    ReconcileError::new(RetryClass::Polled, Reason::Backfilling, "events are listed and sent; see status.counts and status.percent")
 }
 
 fn percent(start: Timestamp, end: Timestamp, checkpoint: &Checkpoint) -> i32 {
@@ -142,18 +141,18 @@ fn summary(backfill: &BenchlingBackfill, status: &BenchlingBackfillStatus) -> St
 }
 
 /// Writes the conditions.
-pub fn say(status: &mut BenchlingBackfillStatus, backfill: &BenchlingBackfill, verdict: &Verdict, now: Timestamp) {
+pub fn say(status: &mut BenchlingBackfillStatus, backfill: &BenchlingBackfill, verdict: &Outcome, now: Timestamp) {
     let generation = backfill.metadata.generation;
     status.common.conditions = conditions(verdict, &status.common.conditions, generation, time(now).0);
     status.common.observed_generation = generation;
 }
 
 /// Why it is not begun now, if its window is not over.
-pub fn not_due(backfill: &BenchlingBackfill, now: Timestamp) -> Option<(Halt, SignedDuration)> {
+pub fn not_due(backfill: &BenchlingBackfill, now: Timestamp) -> Option<(ReconcileError, SignedDuration)> {
     let end = backfill.spec.end_time.0;
     (end > now).then(|| {
         let message = format!("spec.endTime is {end}: the backfill begins then, for what comes until then would be left out");
-        (Halt::new(Class::Until(end), Reason::BackfillNotDue, message), end.duration_since(now))
+        (ReconcileError::new(RetryClass::Until(end), Reason::BackfillNotDue, message), end.duration_since(now))
     })
 }
 

@@ -11,25 +11,30 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 
-use super::{
-    held::{self, Held},
-    keeper::{Keeper, Why},
-    resolve::{Way, halted},
-    status,
+use tributary_api::{BackfillClaim, BenchlingBackfill, annotation};
+use tributary_aws::AwsError;
+use tributary_core::{
+    conditions::Outcome,
+    error::{Reason, ReconcileError, RetryClass},
+    guarded::Guarded,
+    object::key_of,
 };
+
 use crate::{
-    api::{BackfillClaim, BenchlingBackfill, annotation},
-    aws::AwsError,
     backfill::{
         checkpoint::Run,
         run::{Broken, Ended, Refused, run},
     },
-    resources::{Guarded, key_of},
-    runtime::{
-        conditions::Verdict,
-        halt::{Class, Halt, Reason},
+    sync::{
+        backfill::{
+            held::{self, Held},
+            keeper::{Keeper, Why},
+            resolve::{Way, halted},
+            status,
+        },
+        resolve::Shared,
+        worker::Habits,
     },
-    sync::{resolve::Shared, worker::Habits},
 };
 
 pub struct Worker {
@@ -88,7 +93,7 @@ impl Worker {
             }
         };
         // What the watch told may be of an earlier moment: only this says whether there is anything left to do.
-        let is_over = backfill.status.as_ref().is_some_and(crate::api::BenchlingBackfillStatus::finished);
+        let is_over = backfill.status.as_ref().is_some_and(tributary_api::BenchlingBackfillStatus::finished);
         if is_over || backfill.uid().as_deref() != Some(&self.uid) || backfill.metadata.deletion_timestamp.is_some() {
             return Next::End;
         }
@@ -96,18 +101,18 @@ impl Worker {
             return Next::After(self.poll());
         }
         if paused(&backfill) {
-            self.tell(&backfill, &Verdict::Paused).await;
+            self.tell(&backfill, &Outcome::Paused).await;
             return Next::End;
         }
         if let Some((halt, wait)) = status::not_due(&backfill, Timestamp::now()) {
-            self.tell(&backfill, &Verdict::Halted(halt)).await;
+            self.tell(&backfill, &Outcome::Halted(halt)).await;
             return Next::After(Duration::try_from(wait).unwrap_or_default().min(Duration::from_mins(5)) + Duration::from_millis(10));
         }
         let way = match Box::pin(self.shared.way(&backfill)).await {
             Ok(way) => way,
             Err(halt) => {
                 tracing::warn!(backfill = %self.key, reason = %halt.reason, "{}", halt.message);
-                self.tell(&backfill, &Verdict::Halted(halt)).await;
+                self.tell(&backfill, &Outcome::Halted(halt)).await;
                 return Next::After(self.backoff());
             }
         };
@@ -176,7 +181,7 @@ impl Worker {
             Why::Halted(halt) => {
                 tracing::warn!(backfill = %self.key, reason = %halt.reason, "{}", halt.message);
                 let told = |now: &mut _| {
-                    status::say(now, backfill, &Verdict::Halted(halt), Timestamp::now());
+                    status::say(now, backfill, &Outcome::Halted(halt), Timestamp::now());
                     now.claim = None;
                 };
                 let _ = held.write(told).await;
@@ -186,7 +191,7 @@ impl Worker {
     }
 
     /// Says it of an object that nobody works at; silent where it says so already.
-    async fn tell(&self, backfill: &BenchlingBackfill, verdict: &Verdict) {
+    async fn tell(&self, backfill: &BenchlingBackfill, verdict: &Outcome) {
         let before = backfill.status.clone().unwrap_or_default();
         let mut now = before.clone();
         now.claim = None;
@@ -212,15 +217,15 @@ pub fn paused(backfill: &BenchlingBackfill) -> bool {
 }
 
 /// What AWS said of events that may be taken later.
-fn refusal(refused: &[Refused]) -> Halt {
-    let Some((id, code, message)) = refused.first() else { return Halt::transient("AWS took some events and not others") };
+fn refusal(refused: &[Refused]) -> ReconcileError {
+    let Some((id, code, message)) = refused.first() else { return ReconcileError::transient("AWS took some events and not others") };
     let these = format!("{} events are not sent yet, such as {id}", refused.len());
     match code.as_str() {
-        "NoAnswer" => {
-            Halt::transient(format!("AWS did not answer events:PutEvents ({message}): {these}. They are sent again by themselves"))
-        }
-        "AccessDeniedException" | "NotAuthorizedForSourceException" | "NotAuthorizedForDetailTypeException" => Halt::new(
-            Class::Refused,
+        "NoAnswer" => ReconcileError::transient(format!(
+            "AWS did not answer events:PutEvents ({message}): {these}. They are sent again by themselves"
+        )),
+        "AccessDeniedException" | "NotAuthorizedForSourceException" | "NotAuthorizedForDetailTypeException" => ReconcileError::new(
+            RetryClass::Refused,
             Reason::AccessDenied,
             format!(
                 "AWS refused events:PutEvents ({message}): {these}. Give sync's identity that right on the bus (docs/iam.md, Backfills)"
@@ -228,8 +233,8 @@ fn refusal(refused: &[Refused]) -> Halt {
         ),
         _ => {
             let error = AwsError { call: "events:PutEvents", code: code.clone(), message: message.clone(), status: 400, broken: false };
-            let halt = Halt::from(error);
-            Halt { message: format!("{}: {these}", halt.message), ..halt }
+            let halt = ReconcileError::from(error);
+            ReconcileError { message: format!("{}: {these}", halt.message), ..halt }
         }
     }
 }

@@ -1,6 +1,6 @@
 """Strict stand-in: how a handler refuses, pages and validates. Texts are those that live AWS was recorded to answer.
 
-Fact ids in comments (E4, S8, Q3 ...) name rows of the project's table of recorded answers; test_standin.py repeats them.
+Fact ids in comments (E4, S8, Q3 ...) are those of docs/aws-facts.md; test_standin.py repeats them.
 """
 import base64
 import functools

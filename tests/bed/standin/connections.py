@@ -1,7 +1,7 @@
 """Strict stand-in: connections and API destinations, and the HTTP requests that deliver to them.
 
 Nothing leaves this machine: an https:// host is a name that a test has told us of (POST /_emu/hosts), and stands for a plain HTTP server of the
-test's on loopback. A host that nobody told of cannot be reached. Recorded facts: E28 to E33, S17 to S23.
+test's on loopback. A host that nobody told of cannot be reached. Facts (docs/aws-facts.md): E28 to E33, S17 to S23.
 """
 import json
 import time

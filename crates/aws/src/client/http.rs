@@ -1,0 +1,112 @@
+//! The HTTP client of all AWS services: trusted certificates, and the fence that no call passes once the lease is lost.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, TlsContext, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        connector_metadata::ConnectorMetadata,
+        http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector},
+        orchestrator::HttpRequest,
+        result::ConnectorError,
+        runtime_components::{RuntimeComponents, RuntimeComponentsBuilder},
+    },
+};
+use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use tributary_core::fence::Fence;
+
+use crate::CaBundle;
+
+/// The client that the SDK makes by default, with our own certificate authorities if there are any, behind the fence.
+pub(crate) fn client(ca_bundle: Option<&CaBundle>, fence: Fence) -> Result<SharedHttpClient, String> {
+    let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+    let inner = match ca_bundle {
+        Some(bundle) => {
+            let context = TlsContext::builder().with_trust_store(bundle.trust_store()).build().map_err(|error| error.to_string())?;
+            builder.tls_context(context).build_https()
+        }
+        None => builder.build_https(),
+    };
+    Ok(SharedHttpClient::new(Fenced { inner, fence }))
+}
+
+#[derive(Debug)]
+struct Fenced<T> {
+    inner: T,
+    fence: Fence,
+}
+
+impl HttpConnector for Fenced<SharedHttpConnector> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (inner, fence) = (self.inner.clone(), self.fence.clone());
+        let request = request.map({
+            let fence = fence.clone();
+            move |body| {
+                if body.bytes().is_some_and(<[u8]>::is_empty) {
+                    body
+                } else {
+                    SdkBody::from_body_1_x(FencedBody { inner: Box::pin(body), fence: fence.clone() })
+                }
+            }
+        });
+        // Not even begun when it is closed: `call` is inside of what is guarded.
+        HttpConnectorFuture::new(async move {
+            fence.guard(async move { inner.call(request).await }).await.map_err(|closed| ConnectorError::io(closed.into()))?
+        })
+    }
+}
+
+/// The body of a request, which the connection's own task takes up at the moment of writing, maybe long after the call handed it over: that
+/// task is not within the call's future. Without its body a request is none, and AWS does nothing.
+struct FencedBody {
+    inner: Pin<Box<SdkBody>>,
+    fence: Fence,
+}
+
+impl Body for FencedBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.fence.check() {
+            Ok(()) => self.inner.as_mut().poll_frame(context),
+            Err(closed) => Poll::Ready(Some(Err(closed.into()))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        Body::size_hint(&*self.inner)
+    }
+}
+
+impl HttpClient for Fenced<SharedHttpClient> {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(Fenced { inner: self.inner.http_connector(settings, components), fence: self.fence.clone() })
+    }
+
+    fn validate_base_client_config(&self, components: &RuntimeComponentsBuilder, config: &ConfigBag) -> Result<(), BoxError> {
+        self.inner.validate_base_client_config(components, config)
+    }
+
+    fn validate_final_config(&self, components: &RuntimeComponents, config: &ConfigBag) -> Result<(), BoxError> {
+        self.inner.validate_final_config(components, config)
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.inner.connector_metadata()
+    }
+}

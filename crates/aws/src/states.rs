@@ -1,0 +1,118 @@
+//! Adapter of Step Functions: reads into `Observed...`, one call per step.
+
+use aws_sdk_sfn::types::{
+    CloudWatchLogsLogGroup, LogDestination, LogLevel, LoggingConfiguration, StateMachineStatus, StateMachineType, Tag, TracingConfiguration,
+};
+use serde_json::Value;
+
+use tributary_api::Tags;
+use tributary_core::{
+    destinations::state_machine::ObservedMachine,
+    error::{Reason, ReconcileError, RetryClass},
+    steps::{MachineSettings, StatesStep},
+};
+
+use crate::Session;
+
+macro_rules! send {
+    ($self:expr, $call:literal, $request:expr) => {{
+        let request = $request;
+        $self.call(&$self.shared.states, $call, $self.priority, || Box::pin(request.clone().send())).await
+    }};
+}
+
+impl Session {
+    /// The state machine; with its tags if asked. One that is on its way out is waited for: AWS deletes in its own time
+    /// (docs/aws-facts.md, F4).
+    pub async fn state_machine(&self, arn: &str, tags: bool) -> Result<Option<ObservedMachine>, ReconcileError> {
+        let found = match send!(self, "states:DescribeStateMachine", self.states.describe_state_machine().state_machine_arn(arn)) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            answer => answer?,
+        };
+        if found.status == Some(StateMachineStatus::Deleting) {
+            return Err(ReconcileError::new(
+                RetryClass::Transient,
+                Reason::NameNotFreeYet,
+                format!("state machine {arn} is being deleted, which waits for its executions; it is looked at again"),
+            ));
+        }
+        let tags = if tags {
+            let answer = send!(self, "states:ListTagsForResource", self.states.list_tags_for_resource().resource_arn(arn))?;
+            let pairs = answer.tags.unwrap_or_default().into_iter();
+            Some(pairs.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect())
+        } else {
+            None
+        };
+        let logging = found.logging_configuration;
+        let group = logging.as_ref().and_then(|logging| logging.destinations.as_ref()?.first()?.cloud_watch_logs_log_group.clone());
+        let settings = MachineSettings {
+            definition: serde_json::from_str(&found.definition).unwrap_or(Value::String(found.definition)),
+            role_arn: found.role_arn,
+            log_level: logging
+                .as_ref()
+                .and_then(|logging| logging.level.clone())
+                .map_or_else(|| "OFF".into(), |level| level.as_str().into()),
+            log_execution_data: logging.as_ref().is_some_and(|logging| logging.include_execution_data),
+            log_group_arn: group.and_then(|group| group.log_group_arn).map(|arn| arn.trim_end_matches(":*").to_owned()),
+            tracing: found.tracing_configuration.is_some_and(|tracing| tracing.enabled),
+        };
+        Ok(Some(ObservedMachine { express: found.r#type == StateMachineType::Express, settings, tags }))
+    }
+
+    /// The only writes to Step Functions.
+    pub async fn apply_states(&self, step: &StatesStep) -> Result<(), ReconcileError> {
+        let states = &self.states;
+        match step {
+            StatesStep::CreateStateMachine { name, express, settings, tags } => {
+                let request = states
+                    .create_state_machine()
+                    .name(name)
+                    .r#type(if *express { StateMachineType::Express } else { StateMachineType::Standard })
+                    .definition(settings.definition.to_string())
+                    .role_arn(&settings.role_arn)
+                    .logging_configuration(logging(settings))
+                    .tracing_configuration(TracingConfiguration::builder().enabled(settings.tracing).build())
+                    .set_tags(Some(sdk_tags(tags)));
+                send!(self, "states:CreateStateMachine", request)?;
+            }
+            StatesStep::UpdateStateMachine { arn, settings } => {
+                let request = states
+                    .update_state_machine()
+                    .state_machine_arn(arn)
+                    .definition(settings.definition.to_string())
+                    .role_arn(&settings.role_arn)
+                    .logging_configuration(logging(settings))
+                    .tracing_configuration(TracingConfiguration::builder().enabled(settings.tracing).build());
+                send!(self, "states:UpdateStateMachine", request)?;
+            }
+            // Deleting one that is gone succeeds (docs/aws-facts.md, F4).
+            StatesStep::DeleteStateMachine { arn } => {
+                send!(self, "states:DeleteStateMachine", states.delete_state_machine().state_machine_arn(arn))?;
+            }
+            StatesStep::TagStateMachine { arn, tags } => {
+                send!(self, "states:TagResource", states.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(tags))))?;
+            }
+            StatesStep::UntagStateMachine { arn, keys } => {
+                send!(self, "states:UntagResource", states.untag_resource().resource_arn(arn).set_tag_keys(Some(keys.clone())))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A level needs exactly one destination, and its ARN the `:*` (docs/aws-facts.md, F9, F11).
+fn logging(settings: &MachineSettings) -> LoggingConfiguration {
+    let group = settings.log_group_arn.as_ref().map(|arn| {
+        let group = CloudWatchLogsLogGroup::builder().log_group_arn(format!("{arn}:*")).build();
+        vec![LogDestination::builder().cloud_watch_logs_log_group(group).build()]
+    });
+    LoggingConfiguration::builder()
+        .level(LogLevel::from(settings.log_level.as_str()))
+        .include_execution_data(settings.log_execution_data)
+        .set_destinations(group)
+        .build()
+}
+
+fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}

@@ -1,0 +1,184 @@
+//! The shorthand of `spec.benchling`: the event pattern that it stands for, and what cannot match in it. Pure.
+
+use serde_json::{Map, Value, json};
+
+use tributary_api::{BenchlingShorthand, SchemaFilter};
+
+use crate::benchling::{SOURCE_PREFIX, carries_fields, no_fields_warning, quotes_warning, rule_type_warnings, without_fields};
+
+const FIELDS: &str = "fields.";
+
+/// The event pattern in EventBridge's words. `source` is the name of the partner event source, which is that of its bus.
+///
+/// Schemas are looked for in `detail.schema`, which events about every kind of object have (Benchling docs, Events Reference).
+pub fn compile(shorthand: &BenchlingShorthand, source: &str) -> Map<String, Value> {
+    let mut detail = Map::new();
+    if let Some(schema) = shorthand.schemas.as_ref().and_then(schema_pattern) {
+        detail.insert("schema".into(), schema);
+    }
+    if !shorthand.updated_fields.is_empty() {
+        detail.insert("updates".into(), json!(once_each(shorthand.updated_fields.iter().map(|name| as_update(name)))));
+    }
+    let mut pattern = Map::new();
+    if !shorthand.event_types.is_empty() {
+        pattern.insert("detail-type".into(), json!(once_each(shorthand.event_types.iter().cloned())));
+    }
+    if !detail.is_empty() {
+        pattern.insert("detail".into(), Value::Object(detail));
+    }
+    if pattern.is_empty() {
+        // EventBridge takes no empty pattern. On a custom bus the events of several subscriptions may be mirrored, beside events of others.
+        let any = if source.starts_with(SOURCE_PREFIX) { json!([source]) } else { json!([{"prefix": SOURCE_PREFIX}]) };
+        pattern.insert("source".into(), any);
+    }
+    pattern
+}
+
+/// What in the shorthand never matches, or may cease to. `included`: the event types of the subscription, if it states them.
+pub fn warnings(shorthand: &BenchlingShorthand, included: Option<&[String]>) -> Vec<String> {
+    let BenchlingShorthand { event_types, schemas, updated_fields } = shorthand;
+    let empty = SchemaFilter::default();
+    let SchemaFilter { ids, names } = schemas.as_ref().unwrap_or(&empty);
+
+    let mut all: Vec<String> = vec![];
+    for type_ in event_types {
+        all.extend(rule_type_warnings("spec.benchling.eventTypes", type_, included));
+    }
+    if schemas.is_some() && ids.is_empty() && names.is_empty() {
+        all.push("spec.benchling.schemas: names no schema, so every schema matches: give ids or names, or leave it out".into());
+    }
+    if !updated_fields.is_empty() {
+        all.extend(fields_warning(event_types, included));
+    }
+    for (field, texts) in [("eventTypes", event_types), ("schemas.ids", ids), ("schemas.names", names), ("updatedFields", updated_fields)] {
+        all.extend(texts.iter().filter_map(|text| quotes_warning(&format!("spec.benchling.{field}"), text)));
+    }
+    all
+}
+
+/// Types that never match because their events name no changed fields.
+fn fields_warning(event_types: &[String], included: Option<&[String]>) -> Option<String> {
+    if !event_types.is_empty() {
+        return without_fields(event_types.iter().map(String::as_str))
+            .map(|never| no_fields_warning("spec.benchling.updatedFields", &never));
+    }
+    let included = included.filter(|types| !types.is_empty())?;
+    (!included.iter().any(|type_| carries_fields(type_))).then(|| {
+        "spec.benchling.updatedFields: the subscription includes no type that ends in .updated.fields, so nothing matches: \
+         add one in Benchling under event-subscriptions and in the subscription's spec.eventTypes"
+            .into()
+    })
+}
+
+fn schema_pattern(SchemaFilter { ids, names }: &SchemaFilter) -> Option<Value> {
+    let (id, name) = (json!({"id": once_each(ids.iter().cloned())}), json!({"name": once_each(names.iter().cloned())}));
+    match (ids.is_empty(), names.is_empty()) {
+        (true, true) => None,
+        (false, true) => Some(id),
+        (true, false) => Some(name),
+        (false, false) => Some(json!({"$or": [id, name]})),
+    }
+}
+
+/// `Cost Center` to `fields.Cost Center`.
+fn as_update(name: &str) -> String {
+    if name.starts_with(FIELDS) { name.to_owned() } else { format!("{FIELDS}{name}") }
+}
+
+/// In the order in which they were written.
+pub(super) fn once_each(texts: impl Iterator<Item = String>) -> Vec<String> {
+    texts.fold(vec![], |mut seen, text| {
+        if !seen.contains(&text) {
+            seen.push(text);
+        }
+        seen
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::benchling::{Standing, TYPES, lint};
+
+    const SOURCE: &str = "aws.partner/benchling.com/acme/sequence-integrations";
+
+    fn shorthand(value: Value) -> BenchlingShorthand {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn compiled(value: Value) -> Value {
+        Value::Object(compile(&shorthand(value), SOURCE))
+    }
+
+    #[test]
+    fn each_part_becomes_a_part_of_the_pattern() {
+        for (written, pattern) in [
+            (json!({}), json!({"source": [SOURCE]})),
+            (json!({"schemas": {}}), json!({"source": [SOURCE]})),
+            (
+                json!({"eventTypes": ["v2.request.created", "v2.entity.registered"]}),
+                json!({"detail-type": ["v2.request.created", "v2.entity.registered"]}),
+            ),
+            (json!({"schemas": {"ids": ["ts_b", "ts_a", "ts_b"]}}), json!({"detail": {"schema": {"id": ["ts_b", "ts_a"]}}})),
+            (json!({"schemas": {"names": ["Plasmid"]}}), json!({"detail": {"schema": {"name": ["Plasmid"]}}})),
+            (
+                json!({"schemas": {"ids": ["ts_a"], "names": ["Plasmid"]}}),
+                json!({"detail": {"schema": {"$or": [{"id": ["ts_a"]}, {"name": ["Plasmid"]}]}}}),
+            ),
+            (
+                json!({"eventTypes": ["v2.assayRun.updated.fields"], "updatedFields": ["Cost Center", "fields.my_field"]}),
+                json!({"detail-type": ["v2.assayRun.updated.fields"], "detail": {"updates": ["fields.Cost Center", "fields.my_field"]}}),
+            ),
+        ] {
+            assert_eq!(compiled(written), pattern);
+        }
+    }
+
+    #[test]
+    fn on_a_custom_bus_every_event_of_benchlings_is_picked() {
+        let pattern = Value::Object(compile(&BenchlingShorthand::default(), "mirror"));
+        assert_eq!(pattern, json!({"source": [{"prefix": "aws.partner/benchling.com/"}]}));
+    }
+
+    #[test]
+    fn a_shorthand_survives_the_wire() {
+        for written in [json!({}), json!({"eventTypes": ["a"], "schemas": {"ids": ["b"], "names": ["c"]}, "updatedFields": ["d"]})] {
+            assert_eq!(serde_json::to_value(shorthand(written.clone())).unwrap(), written);
+        }
+        let schema = serde_json::to_value(schemars::schema_for!(BenchlingShorthand)).unwrap();
+        let types = &schema["properties"]["eventTypes"];
+        assert_eq!((&types["maxItems"], &types["items"]["maxLength"]), (&json!(50), &json!(128)));
+    }
+
+    #[test]
+    fn every_known_type_compiles_without_a_word_unless_it_may_go() {
+        for (type_, of) in TYPES {
+            let one = shorthand(json!({"eventTypes": [type_], "schemas": {"names": ["Plasmid"]}}));
+            let silent = matches!(of, Standing::Documented | Standing::ClientOnly);
+            assert_eq!(warnings(&one, None).is_empty(), silent, "{type_}");
+            assert_eq!(lint(&compile(&one, SOURCE), SOURCE, None).is_empty(), silent, "{type_}");
+        }
+    }
+
+    #[test]
+    fn what_never_matches_is_said() {
+        let included = ["v2.entity.registered".to_owned()];
+        for (written, field, said) in [
+            (json!({"eventTypes": ["v2.assayRun.updated"]}), "eventTypes", "did you mean v2.assayRun.updated.fields?"),
+            (json!({"eventTypes": ["v2.request.created"]}), "eventTypes", "does not include v2.request.created"),
+            (
+                json!({"eventTypes": ["v2.entity.registered"], "updatedFields": ["A"]}),
+                "updatedFields",
+                "events of v2.entity.registered name no",
+            ),
+            (json!({"updatedFields": ["A"]}), "updatedFields", "the subscription includes no type that ends in .updated.fields"),
+            (json!({"schemas": {}}), "schemas", "every schema matches"),
+            (json!({"schemas": {"names": ["“Plasmid”"]}}), "schemas.names", "typographic quotes"),
+        ] {
+            let all = warnings(&shorthand(written.clone()), Some(&included));
+            assert_eq!(all.len(), 1, "{written}: {all:?}");
+            assert!(all[0].starts_with(&format!("spec.benchling.{field}: ")) && all[0].contains(said), "{all:?}");
+        }
+        assert!(warnings(&BenchlingShorthand::default(), Some(&included)).is_empty());
+    }
+}

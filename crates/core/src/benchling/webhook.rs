@@ -1,0 +1,129 @@
+//! The shorthand on the webhook channel, whose events are thin: ids, no object, no name of a schema. Pure.
+
+use serde_json::{Map, Value, json};
+
+use tributary_api::BenchlingShorthand;
+
+use crate::benchling::{Standing, carries_fields, quotes_warning, shorthand, standing, suggestion};
+
+/// The event pattern: that of the other channel, and `source`, for others may put events on the same bus. The gateway's `detail` has `schema`
+/// and `updates` where Benchling's events on EventBridge have them.
+pub fn compile_webhook(shorthand: &BenchlingShorthand, source_prefix: &str) -> Map<String, Value> {
+    let mut pattern = shorthand::compile(shorthand, "");
+    pattern.remove("source");
+    of_source(pattern, source_prefix)
+}
+
+/// The pattern for the events of one app only. A `source` that is there is the user's own.
+pub fn of_source(mut pattern: Map<String, Value>, source_prefix: &str) -> Map<String, Value> {
+    pattern.entry("source").or_insert_with(|| json!([{"prefix": source_prefix}]));
+    pattern
+}
+
+/// Whether Benchling sends this type by webhook (webhook model of Benchling's API client).
+pub fn is_on_webhooks(type_: &str) -> bool {
+    matches!(standing(type_), Some(Standing::Documented | Standing::WebhookOnly))
+}
+
+/// What in the shorthand never matches a webhook, or may cease to.
+pub fn webhook_warnings(shorthand: &BenchlingShorthand) -> Vec<String> {
+    let BenchlingShorthand { event_types, schemas, updated_fields } = shorthand;
+    let mut all: Vec<String> = event_types.iter().filter_map(|type_| type_warning(type_)).collect();
+    if let Some(schemas) = schemas {
+        if schemas.ids.is_empty() && schemas.names.is_empty() {
+            all.push("spec.benchling.schemas: names no schema, so every schema matches: give ids, or leave it out".into());
+        }
+        if !schemas.names.is_empty() {
+            let names = schemas.names.join(", ");
+            all.push(format!(
+                "spec.benchling.schemas.names: webhooks carry ids of schemas and no names, so {names} never matches: give schemas.ids"
+            ));
+        }
+        let thick = event_types.iter().filter(|type_| type_.starts_with("v3.")).map(String::as_str).collect::<Vec<_>>().join(", ");
+        if !thick.is_empty() {
+            all.push(format!(
+                "spec.benchling.schemas: webhooks of {thick} carry no schema, so they never match: give them a rule without schemas"
+            ));
+        }
+    }
+    if !updated_fields.is_empty() {
+        let never = event_types.iter().filter(|type_| is_on_webhooks(type_) && !carries_fields(type_));
+        let never = never.map(String::as_str).collect::<Vec<_>>().join(", ");
+        if !never.is_empty() {
+            all.push(crate::benchling::no_fields_warning("spec.benchling.updatedFields", &never));
+        }
+    }
+    let empty = tributary_api::SchemaFilter::default();
+    let ids = &schemas.as_ref().unwrap_or(&empty).ids;
+    for (field, texts) in [("eventTypes", event_types), ("schemas.ids", ids), ("updatedFields", updated_fields)] {
+        all.extend(texts.iter().filter_map(|text| quotes_warning(&format!("spec.benchling.{field}"), text)));
+    }
+    all
+}
+
+fn type_warning(type_: &str) -> Option<String> {
+    let said = match standing(type_) {
+        Some(Standing::WebhookOnly) if type_.contains("-beta.") || type_.starts_with("v0") => {
+            format!("{type_} is not stable: Benchling may change or drop it without notice")
+        }
+        Some(Standing::Documented | Standing::WebhookOnly) => return None,
+        Some(_) => format!("Benchling sends {type_} through EventBridge only, never by webhook: let the rule name a BenchlingSubscription"),
+        None => match suggestion(type_).filter(|other| other.split(", ").all(is_on_webhooks)) {
+            Some(other) => {
+                format!("{type_} is not a known event type: did you mean {other}? If the app's manifest may list it, let it be")
+            }
+            None => format!("{type_} is not a known event type: compare it with those that the app's manifest may list"),
+        },
+    };
+    Some(format!("spec.benchling.eventTypes: {said}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::benchling::TYPES;
+
+    const PREFIX: &str = "benchling.webhook/prod/lims/";
+
+    fn shorthand(value: Value) -> BenchlingShorthand {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn it_is_the_other_channels_pattern_from_the_apps_source() {
+        let source = json!([{"prefix": PREFIX}]);
+        for (written, pattern) in [
+            (json!({}), json!({"source": source})),
+            (json!({"eventTypes": ["v2.entity.registered"]}), json!({"source": source, "detail-type": ["v2.entity.registered"]})),
+            (json!({"schemas": {"ids": ["ts_a"]}}), json!({"source": source, "detail": {"schema": {"id": ["ts_a"]}}})),
+            (json!({"updatedFields": ["A"]}), json!({"source": source, "detail": {"updates": ["fields.A"]}})),
+        ] {
+            assert_eq!(Value::Object(compile_webhook(&shorthand(written), PREFIX)), pattern);
+        }
+        let own = json!({"source": ["mine"], "detail-type": ["t"]});
+        assert_eq!(Value::Object(of_source(own.as_object().unwrap().clone(), PREFIX)), own);
+    }
+
+    #[test]
+    fn what_cannot_match_is_said() {
+        for (written, said) in [
+            (json!({"schemas": {"names": ["Plasmid"]}}), "schemas.names: webhooks carry ids of schemas and no names, so Plasmid never"),
+            (json!({"schemas": {}}), "schemas: names no schema"),
+            (json!({"eventTypes": ["v2.worksheet.updated.reviewSnapshot"]}), "through EventBridge only, never by webhook"),
+            (json!({"eventTypes": ["v2.assayRun.updated"]}), "did you mean v2.assayRun.updated.fields?"),
+            (json!({"eventTypes": ["v2-beta.canvas.created"]}), "is not stable"),
+            (json!({"eventTypes": ["v3.run.created"], "schemas": {"ids": ["ts_a"]}}), "webhooks of v3.run.created carry no schema"),
+            (json!({"eventTypes": ["v2.entity.registered"], "updatedFields": ["A"]}), "name no changed fields"),
+            (json!({"schemas": {"ids": ["“ts_a”"]}}), "typographic quotes"),
+        ] {
+            let all = webhook_warnings(&shorthand(written.clone()));
+            assert!(all.len() == 1 && all[0].contains(said), "{written}: {all:?}");
+        }
+        assert!(webhook_warnings(&shorthand(json!({"eventTypes": ["v3.run.created", "v2.canvas.userInteracted"]}))).is_empty());
+    }
+
+    #[test]
+    fn the_webhook_channel_has_fifty_types() {
+        assert_eq!(TYPES.iter().filter(|(type_, _)| is_on_webhooks(type_)).count(), 50);
+    }
+}

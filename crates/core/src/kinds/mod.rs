@@ -1,0 +1,22 @@
+//! What each kind means in AWS: place, desired, observed, plan, status. One file per kind. Pure: reads only the `View`.
+
+mod account;
+mod app;
+pub mod archives;
+mod bus;
+pub mod bus_policy;
+mod deliverable;
+pub mod partner;
+mod replay;
+mod rule;
+mod rule_status;
+mod sink;
+mod subscription;
+
+pub use account::{CallerIdentity, DesiredAccount};
+pub use app::{CREDENTIALS, DesiredApp, ResolveApp, SeenCredentials};
+pub use bus::{BusInAws, DesiredBus, ObservedBus};
+pub use replay::{DesiredReplay, ObservedReplay, ResolveReplay};
+pub use rule::{DesiredRule, Looked, ObservedRule, SeenRule};
+pub use sink::{DesiredSink, ObservedSink};
+pub use subscription::{Compose, DesiredSubscription, ObservedSubscription};

@@ -1,0 +1,120 @@
+//! What status says of a rule: its targets one by one, whether events reach them, and what is new about it. Pure.
+
+use tributary_api::{EventRule, EventRuleStatus, ResourceStatus, TargetStatus};
+
+use crate::{delivery::letters, kinds::deliverable, managed::Report, plan::WarningEvent};
+
+pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
+    if let Some(identity) = &status.common.identity
+        && (report.complete() || report.observed.is_some_and(|seen| seen.rule.is_some()) || !report.applied.is_empty())
+    {
+        status.common.resources = vec![ResourceStatus { type_: "AWS::Events::Rule".into(), arn: identity.arn.clone() }];
+    }
+    let Some(desired) = report.desired else { return };
+    status.event_pattern = desired.settings.pattern.as_ref().map(ToString::to_string);
+    status.warnings.clone_from(&desired.warnings);
+    let settled = report.left == 0 && report.halt == desired.halt.as_ref() || report.complete();
+    let before = std::mem::take(&mut status.targets);
+    status.targets = rule
+        .spec
+        .targets
+        .iter()
+        .map(|target| {
+            let old = before.iter().find(|t| t.name == target.name);
+            let put = desired.targets.iter().find(|t| t.id == target.name);
+            // A verdict is of one destination: another one under the same name has none yet.
+            let judged = old.filter(|old| put.is_none_or(|put| old.arn.as_ref() == Some(&put.arn)));
+            // Where AWS named the targets that it refused, the others are in place.
+            let spared = report.halt.is_some_and(|halt| !halt.entries.is_empty() && !halt.entries.contains(&target.name));
+            let settled = settled || spared;
+            let failed = report.halt.filter(|_| !settled).map(|halt| halt.message.clone());
+            TargetStatus {
+                name: target.name.clone(),
+                arn: put.map(|t| t.arn.clone()).or_else(|| old.and_then(|t| t.arn.clone())),
+                ready: put.is_some() && (settled || old.is_some_and(|t| t.ready && failed.is_none())),
+                message: desired.waiting.get(&target.name).cloned().or(failed),
+                deliverable: judged.and_then(|t| t.deliverable),
+                deliverable_message: judged.and_then(|t| t.deliverable_message.clone()),
+                dead_letters: old.and_then(|t| t.dead_letters.clone()).filter(|_| target.dead_letter.is_some()),
+            }
+        })
+        .collect();
+    deliverable::tell(rule, status, report);
+    status.targets_ready = Some(format!("{}/{}", status.targets.iter().filter(|t| t.ready).count(), status.targets.len()));
+}
+
+/// Warnings, and dead letters, that were not there before.
+pub fn warning_events(before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
+    let mut warning_events = crate::plan::new_warnings(&before.warnings, &now.warnings);
+    for target in &now.targets {
+        let old = before.targets.iter().find(|old| old.name == target.name).and_then(|old| old.dead_letters.as_ref());
+        let news = letters::news(&target.name, old, target.dead_letters.as_ref());
+        warning_events.extend(news.map(|message| WarningEvent { reason: "DeadLettered", message }));
+    }
+    warning_events
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use k8s_openapi::jiff::Timestamp;
+    use serde_json::json;
+
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::kinds::rule_status::report as report_of;
+    use crate::{
+        error::{Reason, ReconcileError, RetryClass},
+        kinds::DesiredRule,
+        settings::Settings,
+        steps::{RuleSettings, TargetSettings},
+    };
+    use tributary_api::{Deliverable, Tags};
+
+    /// `HTTP 200` with failed entries: the target that AWS named is not in place, the others are.
+    #[test]
+    fn only_the_refused_target_is_not_ready() {
+        let rule: EventRule = serde_json::from_value(json!({
+            "apiVersion": "tributary.dev/v1alpha1", "kind": "EventRule", "metadata": {"name": "r", "namespace": "ns"},
+            "spec": {"busRef": {"name": "b"}, "targets": [{"name": "good", "sinkRef": {"name": "s"}}, {"name": "bad", "sinkRef": {"name": "s"}}]},
+        }))
+        .expect("the rule is well formed");
+        let target = |id: &str| TargetSettings { id: id.into(), arn: "q".into(), ..TargetSettings::default() };
+        let desired = DesiredRule {
+            bus: "b".into(),
+            name: "r".into(),
+            settings: RuleSettings { description: None, pattern: None, schedule: None, enabled: true },
+            tags: Tags::new(),
+            targets: vec![target("good"), target("bad")],
+            waiting: BTreeMap::new(),
+            halt: None,
+            warnings: vec![],
+            source_problem: None,
+        };
+        let settings = Settings::default();
+        let halt = ReconcileError::new(RetryClass::Refused, Reason::TargetRejected, "refused").of(vec!["bad".into()]);
+        let now = Timestamp::UNIX_EPOCH;
+        let report = Report {
+            desired: Some(&desired),
+            observed: None,
+            applied: &[],
+            halt: Some(&halt),
+            left: 0,
+            now,
+            settings: &Arc::new(settings),
+        };
+        let mut status = EventRuleStatus::default();
+        report_of(&rule, &mut status, &report);
+        assert_eq!(status.targets_ready.as_deref(), Some("1/2"));
+        assert_eq!(status.targets.iter().map(|t| (t.name.as_str(), t.ready)).collect::<Vec<_>>(), [("good", true), ("bad", false)]);
+        // A verdict is of one destination: another one under the same name has none yet.
+        for target in &mut status.targets {
+            target.deliverable = Some(Deliverable::Yes);
+        }
+        status.targets[1].arn = Some("another".into());
+        report_of(&rule, &mut status, &report);
+        assert_eq!(status.targets.iter().map(|t| t.deliverable).collect::<Vec<_>>(), [Some(Deliverable::Yes), None]);
+    }
+}

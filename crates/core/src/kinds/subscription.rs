@@ -1,0 +1,363 @@
+//! `BenchlingSubscription`: composed of child objects, an `EventBus` that takes the partner event source and, for monitoring, a catch-all
+//! rule and its log group. Makes nothing in AWS itself; says in Benchling's words what its bus waits for. Pure.
+
+use std::collections::BTreeMap;
+
+use kube_core::Resource;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use tributary_api::{
+    BenchlingSubscription, BenchlingSubscriptionStatus, BusKind, BusRef, CommonStatus, DeletionPolicy, EventBus, EventBusSpec, EventRule,
+    EventRuleSpec, EventSink, EventSinkSpec, Identity, LogGroupSink, ManagementPolicy, Monitoring, ResourceStatus, SinkRef, Target,
+    annotation, matches,
+};
+
+use crate::{
+    benchling,
+    error::{Reason, ReconcileError, RetryClass},
+    kinds::partner,
+    managed::{Managed, Report},
+    names,
+    object::{controller, key_of, owner_of},
+    plan::{PlanContext, WarningEvent},
+    steps::{ChildStep, Step},
+    view::View,
+};
+
+/// An object that the subscription makes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Child {
+    pub kind: &'static str,
+    pub namespace: String,
+    pub name: String,
+    pub spec: Value,
+    pub annotations: BTreeMap<String, String>,
+    pub owner: Value,
+}
+
+impl Child {
+    fn manifest(&self) -> Value {
+        json!({
+            "apiVersion": format!("{}/{}", tributary_api::GROUP, tributary_api::VERSION),
+            "kind": self.kind,
+            "metadata": {"name": self.name, "namespace": self.namespace, "annotations": self.annotations, "ownerReferences": [self.owner]},
+            "spec": self.spec,
+        })
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub struct DesiredSubscription {
+    /// In the order in which they are made; they are deleted the other way round.
+    pub children: Vec<Child>,
+    /// What the children still wait for.
+    #[serde(skip)]
+    pub halt: Option<ReconcileError>,
+}
+
+/// A child as the API server has it.
+#[derive(Clone, Debug)]
+pub struct ObservedChild {
+    pub child: Child,
+    /// Whether it is this subscription's.
+    pub ours: bool,
+}
+
+/// The children as the API server has them.
+#[derive(Clone, Debug)]
+pub struct ObservedSubscription {
+    pub children: Vec<ObservedChild>,
+    pub bus: Option<EventBus>,
+    pub sink: Option<EventSink>,
+}
+
+/// Annotations that hold for the children too. Which of them a child has from here is written on it, so that one that is taken away
+/// here goes there as well, and one that was put on the child itself stays.
+const PASSED_ON: [&str; 3] = [annotation::ADOPT, annotation::ORPHAN, annotation::RECONCILE_AT];
+const LIST: &str = "tributary.dev/passed-on";
+
+/// The children of a `BenchlingSubscription`.
+pub trait Compose {
+    /// Whether the object belongs to this subscription. The uid may be of an earlier life, from a backup: the name tells.
+    fn owns(&self, child: &impl Resource) -> bool;
+    fn child<S: Serialize>(&self, kind: &'static str, name: String, spec: &S) -> Child;
+    fn children(&self) -> Vec<Child>;
+    fn monitoring_sink(&self, monitoring: &Monitoring) -> EventSinkSpec;
+    /// Every event of the bus: its `source` is the name of the bus (Benchling, "Setting up CloudWatch monitoring").
+    fn monitoring_rule(&self) -> EventRuleSpec;
+    /// What of the children in the store is this subscription's, or has the name of one that is wanted.
+    fn observed(&self, view: &View) -> ObservedSubscription;
+    fn observed_child<K: Managed>(&self, object: &K, spec: &impl Serialize) -> ObservedChild;
+    /// What keeps the children from being ready, the bus first.
+    fn waits_for(&self, view: &View) -> Option<ReconcileError>;
+    /// What a tenant admin has to do.
+    fn in_benchlings_words(&self, reason: Reason) -> Option<String>;
+}
+
+impl Compose for BenchlingSubscription {
+    fn owns(&self, child: &impl Resource) -> bool {
+        owner_of(child).is_some_and(|name| Some(&name) == self.metadata.name.as_ref()) && child.meta().namespace == self.metadata.namespace
+    }
+
+    fn child<S: Serialize>(&self, kind: &'static str, name: String, spec: &S) -> Child {
+        let passed: Vec<_> = PASSED_ON.into_iter().filter_map(|key| Some((key, self.metadata.annotations.as_ref()?.get(key)?))).collect();
+        let mut annotations: BTreeMap<_, _> = passed.iter().map(|(key, value)| ((*key).to_owned(), (*value).clone())).collect();
+        if !passed.is_empty() {
+            annotations.insert(LIST.into(), passed.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(","));
+        }
+        Child {
+            kind,
+            namespace: self.metadata.namespace.clone().unwrap_or_default(),
+            name,
+            spec: serde_json::to_value(spec).unwrap_or_default(),
+            annotations,
+            owner: json!({
+                "apiVersion": Self::api_version(&()), "kind": Self::KIND, "name": self.metadata.name, "uid": self.metadata.uid,
+                "controller": true, "blockOwnerDeletion": false,
+            }),
+        }
+    }
+
+    fn children(&self) -> Vec<Child> {
+        let spec = &self.spec;
+        let bus = spec.bus.clone().unwrap_or_default();
+        let bus = EventBusSpec {
+            account_ref: spec.account_ref.clone(),
+            region: spec.region.clone(),
+            name: None,
+            event_source_name: Some(self.source_name()),
+            description: bus.description,
+            kms_key_id: bus.kms_key_id,
+            dead_letter: bus.dead_letter,
+            log: bus.log,
+            grants: vec![],
+            tags: bus.tags,
+            archives: bus.archives,
+            allowed_namespaces: bus.allowed_namespaces,
+            deletion_policy: Some(self.deletion()),
+            management_policy: spec.management_policy,
+        };
+        let name = self.metadata.name.clone().unwrap_or_default();
+        let mut children = vec![self.child(EventBus::KIND, name, &bus)];
+        if let Some(monitoring) = &spec.monitoring {
+            children.push(self.child(EventSink::KIND, self.monitoring_name(), &self.monitoring_sink(monitoring)));
+            children.push(self.child(EventRule::KIND, self.monitoring_name(), &self.monitoring_rule()));
+        }
+        children
+    }
+
+    fn monitoring_sink(&self, monitoring: &Monitoring) -> EventSinkSpec {
+        EventSinkSpec {
+            account_ref: self.spec.account_ref.clone(),
+            region: self.spec.region.clone(),
+            log_group: Some(LogGroupSink { managed: Some(monitoring.log_group.clone()), existing: None }),
+            management_policy: self.spec.management_policy,
+            ..EventSinkSpec::default()
+        }
+    }
+
+    fn monitoring_rule(&self) -> EventRuleSpec {
+        let pattern = json!({"source": [self.source_name()]});
+        EventRuleSpec {
+            bus_ref: BusRef { kind: BusKind::EventBus, name: self.metadata.name.clone().unwrap_or_default(), namespace: None },
+            description: Some("Every event of the bus, to look at".into()),
+            event_pattern: pattern.as_object().cloned(),
+            targets: vec![Target {
+                name: "log-group".into(),
+                sink_ref: SinkRef { name: self.monitoring_name(), namespace: None },
+                ..Target::default()
+            }],
+            management_policy: self.spec.management_policy,
+            ..EventRuleSpec::default()
+        }
+    }
+
+    fn observed(&self, view: &View) -> ObservedSubscription {
+        let (namespace, name, monitoring) = (
+            self.metadata.namespace.as_deref().unwrap_or_default(),
+            self.metadata.name.as_deref().unwrap_or_default(),
+            self.monitoring_name(),
+        );
+        let (bus, sink, rule) = (view.bus(namespace, name), view.sink(namespace, &monitoring), view.rule(namespace, &monitoring));
+        let children = [
+            bus.as_ref().map(|bus| self.observed_child(bus, &bus.spec)),
+            sink.as_ref().map(|sink| self.observed_child(sink, &sink.spec)),
+            rule.as_ref().map(|rule| self.observed_child(rule, &rule.spec)),
+        ];
+        ObservedSubscription {
+            children: children.into_iter().flatten().collect(),
+            bus: bus.filter(|bus| self.owns(bus)),
+            sink: sink.filter(|sink| self.owns(sink)),
+        }
+    }
+
+    fn observed_child<K: Managed>(&self, object: &K, spec: &impl Serialize) -> ObservedChild {
+        let mut child = self.child(K::KIND, object.meta().name.clone().unwrap_or_default(), spec);
+        let all = object.meta().annotations.clone().unwrap_or_default();
+        let list = all.get(LIST).cloned().unwrap_or_default();
+        child.annotations = all.into_iter().filter(|(key, _)| key == LIST || list.split(',').any(|passed| passed == key)).collect();
+        let uid = controller(object).map(|owner| owner.uid.clone());
+        child.owner["uid"] = json!(uid);
+        ObservedChild { child, ours: self.owns(object) }
+    }
+
+    fn waits_for(&self, view: &View) -> Option<ReconcileError> {
+        let have = self.observed(view);
+        let bus = have.bus.as_ref().map(|bus| (EventBus::KIND, key_of(bus), bus.status.as_ref().map(|s| &s.common)));
+        let sink = have.sink.as_ref().map(|sink| (EventSink::KIND, key_of(sink), sink.status.as_ref().map(|s| &s.common)));
+        let rule =
+            view.rule(self.metadata.namespace.as_deref().unwrap_or_default(), &self.monitoring_name()).filter(|rule| self.owns(rule));
+        let rule = rule.as_ref().map(|rule| (EventRule::KIND, key_of(rule), rule.status.as_ref().map(|s| &s.common)));
+        [bus, sink, rule].into_iter().flatten().find_map(|(kind, key, common)| {
+            let ready = common.and_then(|common| common.condition("Ready"));
+            let Some(ready) = ready else {
+                return Some(ReconcileError::blocked(Reason::Applying, format!("{kind} {key} has just been made")));
+            };
+            if ready.status == "True" {
+                return None;
+            }
+            let reason = Reason::named(&ready.reason).unwrap_or(Reason::Unavailable);
+            let stalled = common.and_then(|common| common.condition("Stalled")).is_some_and(|c| c.status == "True");
+            let message = self.in_benchlings_words(reason).unwrap_or_else(|| format!("{kind} {key}: {}", ready.message));
+            // The child looks again by itself, and its status dependents us.
+            Some(ReconcileError::new(if stalled { RetryClass::Invalid } else { RetryClass::Blocked }, reason, message))
+        })
+    }
+
+    fn in_benchlings_words(&self, reason: Reason) -> Option<String> {
+        let place = self.current().and_then(|status| status.common.identity.clone())?;
+        let spec = &self.spec;
+        let page = format!("https://{}.benchling.com/event-subscriptions", spec.tenant);
+        let types = if spec.event_types.is_empty() { "those that are needed".to_owned() } else { spec.event_types.join(", ") };
+        let enter =
+            format!("AWS Account ID {}, Region {}, App Name {}, Event Types: {types}", place.account_id, place.region, spec.app_name);
+        Some(match reason {
+            Reason::SourceNotFound => format!(
+                "waiting for Benchling: there is no event source {} yet. A tenant admin with the Developer Platform capability opens {page}, presses + and enters {enter}. The bus is made within seconds of that; until then Benchling's events are lost. If the console shows another name in its column Subscription, make this object anew with spec.eventSourceName set to it",
+                place.name
+            ),
+            Reason::SourceExpired => format!(
+                "event source {} expired before a bus took it, and AWS deleted it. A tenant admin opens {page} and presses Resubscribe (or makes the subscription anew with {enter}); the bus is then made within seconds",
+                place.name
+            ),
+            Reason::SourceDeleted => format!(
+                "event source {} was deleted on Benchling's side; its bus and rules, where they are still there, get no events. A tenant admin opens {page} and presses Resubscribe (or makes the subscription anew with {enter}); it is then taken up by itself. Events of the time between are in Benchling's List Events API for up to two weeks",
+                place.name
+            ),
+            _ => return None,
+        })
+    }
+}
+
+impl Managed for BenchlingSubscription {
+    type Status = BenchlingSubscriptionStatus;
+    type Desired = DesiredSubscription;
+    type Observed = ObservedSubscription;
+
+    const KIND: &'static str = "BenchlingSubscription";
+
+    fn current(&self) -> Option<&BenchlingSubscriptionStatus> {
+        self.status.as_ref()
+    }
+    fn common(status: &BenchlingSubscriptionStatus) -> &CommonStatus {
+        &status.common
+    }
+    fn common_mut(status: &mut BenchlingSubscriptionStatus) -> &mut CommonStatus {
+        &mut status.common
+    }
+    /// The children are told what `spec.managementPolicy` says; making them writes nothing to AWS.
+    fn management(&self) -> ManagementPolicy {
+        ManagementPolicy::Manage
+    }
+    fn deletion(&self) -> DeletionPolicy {
+        self.spec.deletion_policy.unwrap_or(DeletionPolicy::Retain)
+    }
+    fn leaves_traces(&self) -> bool {
+        true
+    }
+    fn composed(&self) -> bool {
+        true
+    }
+
+    fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
+        let account = view.account_for(self.metadata.namespace.as_deref().unwrap_or_default(), self.spec.account_ref.as_ref())?;
+        Ok(crate::view::identity(&account, self.spec.region.as_ref(), self.source_name(), names::bus_arn))
+    }
+
+    fn desired(&self, view: &View, _: &Identity) -> Result<DesiredSubscription, ReconcileError> {
+        Ok(DesiredSubscription { children: self.children(), halt: self.waits_for(view) })
+    }
+
+    fn in_use(&self, view: &View) -> Vec<String> {
+        let mut users = Vec::new();
+        let allowed = self.spec.bus.as_ref().map(|bus| bus.allowed_namespaces.as_slice()).unwrap_or_default();
+        view.each_rule(|rule| {
+            let from = rule.metadata.namespace.as_deref().unwrap_or_default();
+            // A rule that was never consented to cannot hold it up; its own children go with it.
+            let known = rule.metadata.namespace == self.metadata.namespace
+                || matches(allowed, from)
+                || rule.status.as_ref().is_some_and(|status| status.common.identity.is_some());
+            let here = rule.spec.bus_ref.kind != BusKind::BenchlingApp && rule.bus_key() == key_of(self);
+            if known && here && !self.owns(rule) {
+                users.push(format!("EventRule {}", key_of(rule)));
+            }
+        });
+        users
+    }
+
+    fn plan(
+        desired: Option<&DesiredSubscription>,
+        observed: Option<&ObservedSubscription>,
+        context: &PlanContext<'_>,
+    ) -> Result<Vec<Step>, ReconcileError> {
+        let have = observed.map(|observed| observed.children.as_slice()).unwrap_or_default();
+        let wanted = desired.map(|desired| desired.children.as_slice()).unwrap_or_default();
+        let is = |a: &Child, b: &Child| (a.kind, &a.name) == (b.kind, &b.name);
+        let mut steps = Vec::new();
+        for child in wanted {
+            let present = have.iter().find(|observed| is(&observed.child, child));
+            if present.is_some_and(|observed| !observed.ours) {
+                return Err(ReconcileError::invalid(
+                    Reason::NotOwned,
+                    format!(
+                        "{} {}/{} exists and is not of this subscription, which needs that name for a child object. Delete it, or give one of the two another name",
+                        child.kind, child.namespace, child.name
+                    ),
+                ));
+            }
+            if present.is_none_or(|observed| observed.child != *child) {
+                let (namespace, name) = (child.namespace.clone(), child.name.clone());
+                steps.push(ChildStep::ApplyChild { kind: child.kind, namespace, name, manifest: child.manifest() }.into());
+            }
+        }
+        // The rule goes before its sink, and both before the bus.
+        for observed in have.iter().rev().filter(|observed| observed.ours && !wanted.iter().any(|child| is(&observed.child, child))) {
+            let Child { kind, namespace, name, .. } = observed.child.clone();
+            steps.push(ChildStep::DeleteChild { kind, namespace, name, orphan: context.orphan }.into());
+        }
+        Ok(steps)
+    }
+
+    fn waiting(desired: &DesiredSubscription, observed: Option<&ObservedSubscription>, _: &Identity) -> Option<ReconcileError> {
+        let missing = observed.is_none_or(|observed| observed.bus.is_none());
+        desired.halt.clone().or_else(|| missing.then(|| ReconcileError::blocked(Reason::Applying, "the bus is being made")))
+    }
+
+    fn report(&self, status: &mut BenchlingSubscriptionStatus, report: &Report<'_, Self>) {
+        status.warnings = benchling::type_warnings("spec.eventTypes", &self.spec.event_types);
+        let bus = report.observed.and_then(|observed| observed.bus.as_ref()).and_then(|bus| bus.status.as_ref());
+        status.event_source = bus.and_then(|status| status.event_source.clone());
+        let sink = report.observed.and_then(|observed| observed.sink.as_ref()).and_then(|sink| sink.status.as_ref());
+        status.last_event_time = sink.and_then(|status| status.last_event_time.clone());
+        let resources = [bus.map(|status| &status.common), sink.map(|status| &status.common)];
+        let resources: Vec<ResourceStatus> = resources.into_iter().flatten().flat_map(|common| common.resources.iter().cloned()).collect();
+        status.common.resources = resources;
+    }
+
+    fn warning_events(&self, before: &BenchlingSubscriptionStatus, now: &BenchlingSubscriptionStatus) -> Vec<WarningEvent> {
+        let mut warning_events = partner::warning_events(before.event_source.as_ref(), now.event_source.as_ref());
+        warning_events.extend(crate::plan::new_warnings(&before.warnings, &now.warnings));
+        warning_events
+    }
+}

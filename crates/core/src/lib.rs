@@ -1,0 +1,26 @@
+//! The pure core of Tributary: what each kind means in AWS, how it is compared with what AWS holds, and which steps follow.
+//!
+//! Nothing here does I/O: no Kubernetes client, no AWS SDK, no clock of its own. From the ground up: [`names`], [`error`], [`fence`],
+//! [`settings`]; [`plan`], [`ownership`], [`conditions`]; [`steps`]; [`objects`], [`view`], [`managed`]; [`destinations`], [`delivery`]; [`kinds`].
+#![forbid(unsafe_code)]
+
+pub mod benchling;
+pub mod conditions;
+pub mod delivery;
+pub mod destinations;
+pub mod error;
+pub mod fence;
+pub mod guarded;
+pub mod iam_policy;
+pub mod kinds;
+pub mod managed;
+pub mod names;
+pub mod object;
+pub mod objects;
+pub mod ownership;
+pub mod plan;
+pub mod policy_document;
+pub mod references;
+pub mod settings;
+pub mod steps;
+pub mod view;

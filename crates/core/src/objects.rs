@@ -1,0 +1,77 @@
+//! The table of kinds, and the objects of each as the last watch events left them. Adding a kind is one row here.
+
+use std::sync::Arc;
+
+use kube_core::Resource;
+use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
+
+/// Calls the macro `$then` with the table of reconciled kinds: `plural singular: Type`, one row a kind.
+///
+/// Whatever exists once a kind (stores, queues, watches, controllers, metrics) is generated from this table, so that no second list can
+/// disagree with it. [`Objects`] is the first user; an example of the expansion is `struct Objects { accounts: Arc<dyn Lister<AwsAccount>>, .. }`.
+#[macro_export]
+macro_rules! for_each_kind {
+    ($then:ident) => {
+        $then! {
+            accounts account: AwsAccount,
+            subscriptions subscription: BenchlingSubscription,
+            apps app: BenchlingApp,
+            buses bus: EventBus,
+            rules rule: EventRule,
+            sinks sink: EventSink,
+            replays replay: EventReplay,
+        }
+    };
+}
+
+/// Reads the objects of one kind. Objects that cannot be parsed are skipped.
+pub trait Lister<K>: Send + Sync {
+    /// Returns a copy of the object. `namespace` is `None` for cluster-scoped kinds.
+    fn get(&self, namespace: Option<&str>, name: &str) -> Option<K>;
+    /// Calls `f` for each object, without copying any.
+    fn each(&self, f: &mut dyn FnMut(&K));
+}
+
+/// A kind of which there are no objects, for a process that does not watch it.
+struct Nothing;
+
+impl<K> Lister<K> for Nothing {
+    fn get(&self, _: Option<&str>, _: &str) -> Option<K> {
+        None
+    }
+    fn each(&self, _: &mut dyn FnMut(&K)) {}
+}
+
+/// A few objects that are known, for a process or a test without a watch.
+struct Fixed<K>(Vec<K>);
+
+impl<K: Resource + Clone + Send + Sync> Lister<K> for Fixed<K> {
+    fn get(&self, namespace: Option<&str>, name: &str) -> Option<K> {
+        self.0.iter().find(|object| object.meta().name.as_deref() == Some(name) && object.meta().namespace.as_deref() == namespace).cloned()
+    }
+    fn each(&self, f: &mut dyn FnMut(&K)) {
+        self.0.iter().for_each(f);
+    }
+}
+
+/// A lister of exactly these objects.
+pub fn fixed<K: Resource + Clone + Send + Sync + 'static>(objects: impl IntoIterator<Item = K>) -> Arc<dyn Lister<K>> {
+    Arc::new(Fixed(objects.into_iter().collect()))
+}
+
+macro_rules! objects {
+    ($($plural:ident $singular:ident: $kind:ident),* $(,)?) => {
+        /// The objects of every kind.
+        #[derive(Clone)]
+        pub struct Objects {
+            $(pub $plural: Arc<dyn Lister<$kind>>,)*
+        }
+
+        impl Default for Objects {
+            fn default() -> Self {
+                Self { $($plural: Arc::new(Nothing),)* }
+            }
+        }
+    };
+}
+for_each_kind!(objects);

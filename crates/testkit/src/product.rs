@@ -1,0 +1,57 @@
+//! What the tests use of the product. A path that changes in the product changes here, and in no test.
+
+pub use tributary::{
+    cli::generate,
+    cluster::timeouts::Timeouts,
+    gateway,
+    operator::{
+        self, Options,
+        fault_points::{Point, Probe},
+    },
+};
+pub use tributary_api::{
+    self as api, AwsAccount, BenchlingApp, BenchlingShorthand, BenchlingSubscription, DeletionPolicy, EventBus, EventRule, EventSink,
+    Identity, OWNER_TAG, SourceState, Tags, annotation, crds,
+};
+pub use tributary_aws::AwsOptions;
+pub use tributary_benchling::Urls;
+pub use tributary_core::{
+    benchling,
+    error::{Reason, ReconcileError},
+    iam_policy,
+};
+
+/// Plans and what they are made of, for the property tests and the tests of the parsers.
+pub mod plan {
+    pub use tributary_core::{
+        destinations::{
+            Desired, Observed,
+            api_destination::{DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination},
+            by_role::{DesiredByRole, ObservedByRole},
+            grants::{self, Grants},
+            lambda::{DesiredLambda, ObservedLambda, function_of, statement},
+            logs::{DesiredLogGroup, DesiredLogs, ObservedLogGroup, ObservedLogs},
+            role::{DesiredRole, ObservedRole},
+            sns::{DesiredSns, DesiredTopic, ObservedSns, ObservedTopic},
+            sqs::{DesiredQueue, DesiredSqs, ObservedQueue, ObservedSqs},
+            state_machine::{DesiredStateMachine, ObservedMachine, ObservedStateMachine},
+            triggers::{DesiredTrigger, ObservedTrigger},
+        },
+        kinds::{
+            self, BusInAws, DesiredBus, DesiredRule, DesiredSink, ObservedBus, ObservedRule, ObservedSink, SeenRule,
+            archives::{DesiredArchive, ObservedArchive},
+            bus_policy::DesiredGrant,
+            partner::ObservedSource,
+        },
+        managed::Managed,
+        names::{Arn, default_name, events_character, log_group_character, queue_character, rule_of},
+        ownership::{self, Mark},
+        plan::PlanContext,
+        policy_document::{self, sid_of},
+        steps::{
+            ArchiveSettings, Authorization, BusSettings, ConnectionSettings, DestinationSettings, EventsStep, HttpValue, HttpValues,
+            IamStep, InvokeSettings, LambdaStep, LogSettings, LogsStep, MachineSettings, MappingSettings, RuleSettings, SecretRefs,
+            SnsStep, SqsStep, StatesStep, Step, TargetSettings,
+        },
+    };
+}

@@ -1,0 +1,81 @@
+//! Writes of child objects in Kubernetes: the only place that makes objects. Each belongs to a composed object, and says so.
+
+use tributary_api::{EventBus, EventRule, EventSink, annotation};
+use tributary_core::{
+    error::{Reason, ReconcileError},
+    managed::Managed,
+    steps::ChildStep,
+};
+
+use crate::cluster::error::api_error;
+
+use kube::{
+    Api, Client, CustomResourceExt,
+    api::{DeleteParams, DynamicObject, Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+const MANAGER: &str = "tributary-children";
+
+fn api(client: &Client, kind: &str, namespace: &str) -> Result<Api<DynamicObject>, ReconcileError> {
+    let resource = match kind {
+        EventBus::KIND => EventBus::api_resource(),
+        EventRule::KIND => EventRule::api_resource(),
+        EventSink::KIND => EventSink::api_resource(),
+        other => return Err(ReconcileError::invalid(Reason::InvalidSpec, format!("{other} is no kind of child object"))),
+    };
+    Ok(Api::namespaced_with(client.clone(), namespace, &resource))
+}
+
+pub async fn apply(client: &Client, step: &ChildStep) -> Result<(), ReconcileError> {
+    match step {
+        ChildStep::ApplyChild { kind, namespace, name, manifest } => {
+            let (api, params) = (api(client, kind, namespace)?, PatchParams::apply(MANAGER).force());
+            let made = api.patch(name, &params, &Patch::Apply(manifest)).await.map_err(|error| refused(error, kind, name))?;
+            if made.data["spec"] == manifest["spec"] {
+                return Ok(());
+            }
+            // Server-side apply leaves what others added; a child is what its owner says and nothing else.
+            let exact = json!([
+                {"op": "test", "path": "/metadata/resourceVersion", "value": made.metadata.resource_version},
+                {"op": "replace", "path": "/spec", "value": manifest["spec"]},
+            ]);
+            let exact = serde_json::from_value(exact).map_err(|error| ReconcileError::transient(error.to_string()))?;
+            let answer = api.patch(name, &PatchParams::default(), &Patch::Json::<()>(exact)).await;
+            answer.map(drop).map_err(|error| refused(error, kind, name))
+        }
+        ChildStep::DeleteChild { kind, namespace, name, orphan } => {
+            let api = api(client, kind, namespace)?;
+            if *orphan {
+                let patch: Value = json!({"metadata": {"annotations": {(annotation::ORPHAN): "true"}}});
+                ignore_missing(api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await)?;
+            }
+            match api.delete(name, &DeleteParams::default()).await {
+                // It goes on with what its own finalizer has to do; its end dependents its owner.
+                Ok(answer) if answer.is_left() => Err(ReconcileError::blocked(
+                    Reason::Deleting,
+                    format!("{kind} {namespace}/{name} is being deleted; see its conditions"),
+                )),
+                answer => ignore_missing(answer.map(drop)),
+            }
+        }
+    }
+}
+
+fn ignore_missing<T>(answer: Result<T, kube::Error>) -> Result<(), ReconcileError> {
+    match answer {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        answer => answer.map(drop).map_err(api_error),
+    }
+}
+
+/// What admission refuses in a child comes from the owner's spec.
+fn refused(error: kube::Error, kind: &str, name: &str) -> ReconcileError {
+    match error {
+        kube::Error::Api(status) if status.code == 422 => ReconcileError::invalid(
+            Reason::InvalidSpec,
+            format!("the spec makes a {kind} {name} that the API server refuses: {}. Correct the spec", status.message),
+        ),
+        error => api_error(error),
+    }
+}

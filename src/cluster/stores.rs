@@ -1,0 +1,110 @@
+//! What exists once a kind: its store and the store's writer, its queue, its name among dependents. Generated from the table of kinds.
+
+use std::sync::Arc;
+
+use kube::{
+    Resource,
+    runtime::reflector::{self, ObjectRef, Store, store::Writer},
+};
+use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
+use tributary_core::{
+    for_each_kind,
+    guarded::Guarded,
+    managed::Managed,
+    objects::{Lister, Objects},
+};
+
+use super::queue::{Queue, guarded};
+
+/// Reads the objects of a reflector store.
+struct Stored<K: Resource<DynamicType = ()> + 'static>(Store<Guarded<K>>);
+
+impl<K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static> Lister<K> for Stored<K> {
+    fn get(&self, namespace: Option<&str>, name: &str) -> Option<K> {
+        let reference = ObjectRef::new(name);
+        let reference = match namespace {
+            Some(namespace) => reference.within(namespace),
+            None => reference,
+        };
+        self.0.get(&reference).and_then(|object| object.0.clone().ok())
+    }
+
+    fn each(&self, f: &mut dyn FnMut(&K)) {
+        self.0.state().iter().filter_map(|object| object.0.as_ref().ok()).for_each(f);
+    }
+}
+
+/// The store as pure code reads it.
+pub fn lister<K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static>(store: &Store<Guarded<K>>) -> Arc<dyn Lister<K>> {
+    Arc::new(Stored(store.clone()))
+}
+
+/// Counts the objects of a kind: ready, and not ready or not readable.
+fn count<K: Managed>(store: &Store<Guarded<K>>) -> (usize, usize) {
+    let all = store.state();
+    let ready = all.iter().filter(|o| o.0.as_ref().is_ok_and(|o| o.current().is_some_and(|s| K::common(s).is_ready()))).count();
+    (ready, all.len() - ready)
+}
+
+macro_rules! stores {
+    ($($plural:ident $singular:ident: $kind:ident),* $(,)?) => {
+        /// The stores that the watches fill.
+        #[derive(Clone)]
+        pub struct Stores {
+            $(pub $plural: Store<Guarded<$kind>>,)*
+        }
+
+        /// The ends of the stores that the watches write to.
+        pub struct Writers {
+            $(pub $plural: Writer<Guarded<$kind>>,)*
+        }
+
+        /// Empty stores, and who fills them.
+        pub fn stores() -> (Stores, Writers) {
+            $(let $plural = reflector::store();)*
+            (Stores { $($plural: $plural.0,)* }, Writers { $($plural: $plural.1,)* })
+        }
+
+        impl Stores {
+            /// The stores as pure code reads them.
+            pub fn objects(&self) -> Objects {
+                Objects { $($plural: lister(&self.$plural),)* }
+            }
+
+            /// Waits until every kind was listed once.
+            pub async fn all_listed(&self) {
+                $(let _ = self.$plural.wait_until_ready().await;)*
+            }
+
+            /// Kind, number of ready objects, number of others.
+            pub fn counts(&self) -> Vec<(&'static str, usize, usize)> {
+                vec![$({
+                    let (ready, other) = count(&self.$plural);
+                    (<$kind as Managed>::KIND, ready, other)
+                },)*]
+            }
+        }
+
+        /// The queues of the controllers.
+        #[derive(Clone, Default)]
+        pub struct Queues {
+            $(pub $plural: Queue<$kind>,)*
+        }
+
+        /// An object to reconcile because another one changed.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub enum Dependent {
+            $($kind(ObjectRef<$kind>),)*
+        }
+
+        impl Queues {
+            /// Queues the object for its controller, if this replica leads.
+            pub fn trigger(&self, dependent: Dependent) {
+                match dependent {
+                    $(Dependent::$kind(object) => self.$plural.send(guarded(&object)),)*
+                }
+            }
+        }
+    };
+}
+for_each_kind!(stores);
