@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tributary_api::AwsAccount;
 use tributary_aws::{Answer, Entry, Session, Sessions};
-use tributary_core::{error::ReconcileError, objects::Objects, view::View};
+use tributary_core::{error::ReconcileError, view::View};
 
 use crate::{
     cluster::secrets::Secrets,

@@ -16,7 +16,7 @@ use crate::{
 async fn crash_at(story: Story, phase: Phase, write: Write, then: Then, reference: &Reference) -> Option<()> {
     let mut scenario = Scenario::before("writes", story, phase).await;
     let gate = Gate::stop_at(&scenario.world, write);
-    let client = gate.client().await;
+    let client = gate.client(&scenario.world).await;
     scenario.world.run_through(client, options());
     if !reaches(gate.reached(), &scenario, phase).await {
         scenario.world.stop().await;
@@ -24,7 +24,7 @@ async fn crash_at(story: Story, phase: Phase, write: Write, then: Then, referenc
     }
     scenario.world.crash().await;
     then.happen(&scenario).await;
-    scenario.world.run(options()).await;
+    scenario.run(options()).await;
     holds(scenario, phase, then, reference).await;
     Some(())
 }

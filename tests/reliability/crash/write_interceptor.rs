@@ -13,8 +13,10 @@ use kube::{
     client::{Body, ClientBuilder},
 };
 use tokio::sync::Notify;
-use tower::{Service, layer::layer_fn};
+use tower::{Service, layer::layer_fn, util::MapRequestLayer};
 use tributary_testkit::{Bed, World};
+
+use crate::own_objects::own_objects;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
@@ -59,9 +61,9 @@ impl Gate {
     }
 
     /// The operator's client, through this gate.
-    pub async fn client(self: &Arc<Self>) -> Client {
-        let layer = layer_fn(|inner| Gated { inner, gate: self.clone() });
-        ClientBuilder::try_from(Bed::get().operator_config().await).unwrap().with_layer(&layer).build()
+    pub async fn client(self: &Arc<Self>, world: &World) -> Client {
+        let (layer, own) = (layer_fn(|inner| Gated { inner, gate: self.clone() }), MapRequestLayer::new(own_objects(world)));
+        ClientBuilder::try_from(Bed::get().operator_config().await).unwrap().with_layer(&own).with_layer(&layer).build()
     }
 
     pub fn seen(&self) -> BTreeSet<Write> {
