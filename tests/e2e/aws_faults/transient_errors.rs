@@ -1,5 +1,5 @@
-//! Errors that pass: throttling, outages, lost connections and lost replies, on create, update and delete of every kind. Every object
-//! becomes Ready by itself, no write takes effect twice, nothing is left behind.
+//! Invariants 5 and 7: throttling, outages, lost connections and lost responses on create, update and delete of every kind. Every
+//! object becomes Ready without intervention, no write takes effect twice, nothing is left behind.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What bad input gets that only AWS knows: its own words, the field, the next step.
+//! Invariant 10: input that only AWS rejects: its message, the field and the next step.
 
 use std::path::{Path, PathBuf};
 

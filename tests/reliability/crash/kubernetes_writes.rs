@@ -1,6 +1,5 @@
-//! Crashes around writes to Kubernetes: before each is sent, and after the API server did it and before the operator heard of it.
-//! Which writes there are is recorded in a run without faults. In half of the trials all objects
-//! are deleted before the operator starts again.
+//! Crashes around writes to Kubernetes: before a write is sent, and after the API server applied it and before the operator receives the
+//! response. The writes are recorded in a run without faults. In half of the trials all objects are deleted before the operator restarts.
 
 use std::collections::BTreeSet;
 

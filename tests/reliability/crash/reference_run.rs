@@ -1,4 +1,4 @@
-//! A run without faults: what AWS holds at the end of each phase, and which points and writes went by. Crashes are chosen from these.
+//! A run without faults: what AWS holds at the end of each phase, and which fault points and writes occurred. Crashes are chosen from these.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! The scenario: objects of every kind that together make every step there is, through create, update and delete.
+//! The scenario: objects of every kind that together cause every step, through create, update and delete.
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -1,5 +1,5 @@
-//! Double crashes: the operator crashes at a step, starts again, and crashes again in the midst of the recovery. In some of the trials
-//! all objects are deleted before it starts for the third time.
+//! Two crashes: the operator crashes at a step, restarts, and crashes again during recovery. In some of the trials all objects are deleted
+//! before the third start.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Crashes at every step of every kind, at every point of the step, through create, update and delete. Which steps there are is
-//! recorded in a run without faults, not kept in a list; a step that no scenario makes turns the test red.
+//! Crashes at every fault point of every step of every kind, through create, update and delete. The steps are recorded in a run without faults,
+//! not kept in a list; a step that no scenario causes fails the test.
 
 use std::{collections::BTreeSet, sync::Arc};
 

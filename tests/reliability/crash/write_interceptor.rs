@@ -1,4 +1,4 @@
-//! A layer of the operator's Kubernetes client: writes down every write that goes by, and can stop the operator at one of them.
+//! A layer of the operator's Kubernetes client that records every write and can stop the operator at one of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -75,7 +75,7 @@ impl Gate {
         self.reached.notified().await;
     }
 
-    /// RetryClass and name of a write; `None` for what only reads.
+    /// Class and name of a write; `None` for what only reads.
     fn write(&self, request: &Request<Body>) -> Option<(&'static str, String)> {
         if request.method() == Method::GET {
             return None;
