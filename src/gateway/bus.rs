@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tributary_api::AwsAccount;
 use tributary_aws::{Answer, Entry, Session, Sessions};
-use tributary_core::{error::ReconcileError, objects::Objects, view::View};
+use tributary_core::{error::ReconcileError, view::View};
 
 use crate::{
     cluster::secrets::Secrets,
@@ -30,9 +30,9 @@ pub(crate) struct BusPublisher {
 impl BusPublisher {
     async fn session(&self) -> Result<Session, ReconcileError> {
         let account: Option<AwsAccount> = self.aws.view.account(&self.account);
-        let account = account.filter(|account| account.spec.account_id == self.account_id).ok_or_else(|| {
-            ReconcileError::transient(format!("AwsAccount {} not found, or its account id changed", self.account))
-        })?;
+        let account = account
+            .filter(|account| account.spec.account_id == self.account_id)
+            .ok_or_else(|| ReconcileError::transient(format!("AwsAccount {} not found, or its account id changed", self.account)))?;
         let keys = self.aws.secrets.keys_of(&account).await?;
         self.aws.sessions.open(&account, &self.region, keys).await
     }

@@ -67,7 +67,7 @@ pub(crate) async fn serve(gateway: Gateway, listener: TcpListener, stop: impl Fu
         });
     }
     drop(listener);
-    ending.send_repermit(true);
+    ending.send_replace(true);
     let all = u32::try_from(gateway.limits.connections).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, permits.acquire_many(all)).await;
 }
