@@ -171,7 +171,11 @@ impl Backfill {
         match publisher.bus(&self.bus).await.map_err(|error| format!("no events sent: {error}"))? {
             BusState::There => {}
             BusState::Missing => {
-                return Err(format!("event bus {} not found: EventBridge would accept the events and drop them. Correct --bus or the Region.", self.bus).into());
+                return Err(format!(
+                    "event bus {} not found: EventBridge would accept the events and drop them. Correct --bus or the Region.",
+                    self.bus
+                )
+                .into());
             }
             BusState::Unknown(why) => eprintln!("tributary: whether event bus {} exists is not known: {why}", self.bus),
         }

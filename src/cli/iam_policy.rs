@@ -36,7 +36,8 @@ fn feature(name: &String) -> Result<&'static Feature, Error> {
     let found = FEATURES.iter().find(|feature| feature.name == name);
     found.ok_or_else(|| {
         let nearest = FEATURES.iter().map(|feature| feature.name).max_by(|a, b| strsim::jaro(name, a).total_cmp(&strsim::jaro(name, b)));
-        format!("unknown feature {name:?}. Similar: {}. Run `tributary iam-policy` to list all features.", nearest.unwrap_or_default()).into()
+        format!("unknown feature {name:?}. Similar: {}. Run `tributary iam-policy` to list all features.", nearest.unwrap_or_default())
+            .into()
     })
 }
 
@@ -46,7 +47,9 @@ impl IamPolicy {
             for feature in FEATURES {
                 println!("{:22}{}", feature.name, feature.about);
             }
-            println!("\nSpecify the features that you use: tributary iam-policy buses rules queues --account-id 111122223333 --prefix orders-");
+            println!(
+                "\nSpecify the features that you use: tributary iam-policy buses rules queues --account-id 111122223333 --prefix orders-"
+            );
             return Ok(());
         }
         let features = self.features.iter().map(feature).collect::<Result<Vec<_>, _>>()?;
@@ -58,7 +61,9 @@ impl IamPolicy {
         }
         let long = text.chars().filter(|c| !c.is_whitespace()).count();
         if long > MAX_POLICY_SIZE {
-            eprintln!("The policy has {long} characters without white space, more than AWS allows in a managed policy ({MAX_POLICY_SIZE}). Split it.");
+            eprintln!(
+                "The policy has {long} characters without white space, more than AWS allows in a managed policy ({MAX_POLICY_SIZE}). Split it."
+            );
         }
         Ok(())
     }

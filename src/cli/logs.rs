@@ -32,7 +32,9 @@ impl Logs {
         let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
         let is_loggable = filter_fn(is_loggable);
         match self.log_format {
-            LogFormat::Json => logs.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().with(is_loggable).init(),
+            LogFormat::Json => {
+                logs.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().with(is_loggable).init()
+            }
             LogFormat::Text => logs.finish().with(is_loggable).init(),
         }
         Ok(())

@@ -34,8 +34,7 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let limit = gateway.limits.body;
-    let too_large =
-        || Reply::reject(StatusCode::PAYLOAD_TOO_LARGE, Outcome::TooLarge, format!("body exceeds the limit of {limit} bytes"));
+    let too_large = || Reply::reject(StatusCode::PAYLOAD_TOO_LARGE, Outcome::TooLarge, format!("body exceeds the limit of {limit} bytes"));
     let busy = || Reply::retry_later(Outcome::Busy, "too many requests in progress; retry");
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {

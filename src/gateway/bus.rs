@@ -30,9 +30,9 @@ pub(crate) struct BusPublisher {
 impl BusPublisher {
     async fn session(&self) -> Result<Session, ReconcileError> {
         let account: Option<AwsAccount> = self.aws.view.account(&self.account);
-        let account = account.filter(|account| account.spec.account_id == self.account_id).ok_or_else(|| {
-            ReconcileError::transient(format!("AwsAccount {} not found, or its account id changed", self.account))
-        })?;
+        let account = account
+            .filter(|account| account.spec.account_id == self.account_id)
+            .ok_or_else(|| ReconcileError::transient(format!("AwsAccount {} not found, or its account id changed", self.account)))?;
         let keys = self.aws.secrets.keys_of(&account).await?;
         self.aws.sessions.open(&account, &self.region, keys).await
     }

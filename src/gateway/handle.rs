@@ -94,7 +94,9 @@ where
             let decided = timeout_at(deadline, decision.wait_for(Option::is_some)).await;
             match decided.ok().and_then(Result::ok).and_then(|decision| *decision) {
                 Some(true) => Ok(Reply::ok(Outcome::Duplicate, "already accepted")),
-                Some(false) | None => Err(Reply::retry_later(Outcome::Failed, "another request with this webhook-id is in progress; retry")),
+                Some(false) | None => {
+                    Err(Reply::retry_later(Outcome::Failed, "another request with this webhook-id is in progress; retry"))
+                }
             }
         }
         Earlier::New(pending) => {

@@ -178,7 +178,11 @@ mod tests {
         let first = Ok(vec![Ok("1".into()), failed("ThrottlingException"), failed("MalformedDetail")]);
         let (results, calls) = run(script(vec![first, Ok(vec![failed("InternalFailure")])]), &["a", "b", "c"]).await;
         assert_eq!(calls, ["abc", "b", "b"]);
-        assert!(results[0].is_ok() && results[1].is_ok() && matches!(&results[2], Err(NotAccepted::Rejected(results)) if results.contains("MalformedDetail")));
+        assert!(
+            results[0].is_ok()
+                && results[1].is_ok()
+                && matches!(&results[2], Err(NotAccepted::Rejected(results)) if results.contains("MalformedDetail"))
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -109,7 +109,8 @@ mod tests {
     const NOW: f64 = 1_767_225_600.0;
 
     fn keys() -> Vec<Key> {
-        let public = PublicKey::of_base64("THR4hJDNRvFGWDM7QskTpUTZ1TIcL8e4bW6EuOSYTXQ", "_V2JtfSaqweSFsqV_xZ_TlZSj_wpsRZV9iMoEqEkpnY").unwrap();
+        let public =
+            PublicKey::of_base64("THR4hJDNRvFGWDM7QskTpUTZ1TIcL8e4bW6EuOSYTXQ", "_V2JtfSaqweSFsqV_xZ_TlZSj_wpsRZV9iMoEqEkpnY").unwrap();
         vec![Key::of(&public).unwrap()]
     }
 

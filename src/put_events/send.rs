@@ -1,10 +1,6 @@
 //! Sends the entries of one call, and repeats what failed temporarily.
 
-use std::{
-    future::Future,
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{future::Future, sync::OnceLock, time::Duration};
 
 use futures::{StreamExt, stream};
 use tokio::time::{Instant, sleep, timeout_at};

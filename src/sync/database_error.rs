@@ -12,7 +12,10 @@ use crate::sync::{
 pub(crate) fn rejected(cause: &str, table: &Table) -> Unprocessable {
     Unprocessable::new(
         UnprocessableReason::RowRejected,
-        format!("table {} rejects the row: {cause}. Widen the column or correct the entity, then move the message back to the queue.", table.path()),
+        format!(
+            "table {} rejects the row: {cause}. Widen the column or correct the entity, then move the message back to the queue.",
+            table.path()
+        ),
     )
 }
 
@@ -40,18 +43,22 @@ pub(crate) fn sync_error(error: &tokio_postgres::Error, place: &str) -> SyncErro
     let cause = message_of(error);
     let code = error.code().map_or("", SqlState::code);
     let (reason, next) = match code {
-        "28P01" | "28000" => (
-            R::DatabaseRefused,
-            "Correct spec.postgres.database.user, the password in its Secret, or pg_hba.conf of the server",
-        ),
+        "28P01" | "28000" => {
+            (R::DatabaseRefused, "Correct spec.postgres.database.user, the password in its Secret, or pg_hba.conf of the server")
+        }
         "3D000" => (R::DatabaseNotFound, "Create the database, or correct spec.postgres.database.name"),
         "42501" => (
             R::DatabaseRefused,
             "Grant the user INSERT, UPDATE and SELECT on the table, and CREATE on the schema unless its owner creates the table",
         ),
         "53100" => (R::DatabaseFull, "Free disk space on the database server; messages stay in the queue"),
-        "42P01" | "3F000" => (R::TableNotFound, "Create the schema, or correct spec.postgres.table; the table is checked again automatically"),
-        "25006" => (R::DatabaseUnavailable, "The server is read-only: set spec.postgres.database.host to the primary. The connection is retried automatically"),
+        "42P01" | "3F000" => {
+            (R::TableNotFound, "Create the schema, or correct spec.postgres.table; the table is checked again automatically")
+        }
+        "25006" => (
+            R::DatabaseUnavailable,
+            "The server is read-only: set spec.postgres.database.host to the primary. The connection is retried automatically",
+        ),
         _ if code.starts_with("42") => (R::TableNotUsable, "Correct the table, or spec.postgres.table.columns"),
         _ if code.is_empty() && is_tls(error) => (
             R::DatabaseTlsFailed,

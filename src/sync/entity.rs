@@ -25,8 +25,12 @@ pub(crate) struct Row {
 /// Returns the row, or `None` for an entity of a schema that is not synced.
 pub(crate) fn row(entity: &Value, scope: &Scope) -> Result<Option<Row>, Unprocessable> {
     let text = |key: &str| entity.get(key).and_then(Value::as_str);
-    let incomplete =
-        |what: &str| Unprocessable::new(UnprocessableReason::EntityIncomplete, format!("the entity in Benchling's answer has no {what}. Report it to Benchling."));
+    let incomplete = |what: &str| {
+        Unprocessable::new(
+            UnprocessableReason::EntityIncomplete,
+            format!("the entity in Benchling's answer has no {what}. Report it to Benchling."),
+        )
+    };
     let id = text("id").ok_or_else(|| incomplete("id"))?;
     let modified_at = text("modifiedAt").and_then(|at| at.parse().ok()).ok_or_else(|| incomplete("modifiedAt"))?;
     let schema = entity.get("schema").and_then(|schema| schema.get("id")?.as_str());

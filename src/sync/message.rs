@@ -60,7 +60,8 @@ impl Scope {
     }
 
     fn read(&self, body: &str) -> Result<Parsed, Unprocessable> {
-        let not_an_event = |what: &str| Unprocessable::new(UnprocessableReason::NotAnEvent, format!("{what}. Send whole Benchling events to this queue."));
+        let not_an_event =
+            |what: &str| Unprocessable::new(UnprocessableReason::NotAnEvent, format!("{what}. Send whole Benchling events to this queue."));
         let body: Value = serde_json::from_str(body).map_err(|_| not_an_event("the body is not JSON"))?;
         let detail = body.get("detail").unwrap_or(&body).as_object().ok_or_else(|| not_an_event("detail is not an object"))?;
         // Webhooks have the event in `message`.
@@ -85,7 +86,10 @@ impl Scope {
             return Ok(Parsed::Skip);
         }
         let configured = self.schema(schema).and_then(|schema| schema.kind);
-        let kind = configured.or_else(|| EntityKind::of_type(&event_type)).or_else(|| EntityKind::of_object(object?)).or_else(|| EntityKind::of_id(&id));
+        let kind = configured
+            .or_else(|| EntityKind::of_type(&event_type))
+            .or_else(|| EntityKind::of_object(object?))
+            .or_else(|| EntityKind::of_id(&id));
         let kind = kind.ok_or_else(|| {
             Unprocessable::new(
                 UnprocessableReason::KindUnknown,

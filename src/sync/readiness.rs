@@ -31,7 +31,8 @@ pub(crate) fn queue_to_consume(sink: &EventSink) -> Result<&Identity, SyncError>
     if sink.metadata.deletion_timestamp.is_some() {
         return Err(not_ready("the sink is being deleted"));
     }
-    let common = sink.status.as_ref().map(|status| &status.common).ok_or_else(|| not_ready("the operator has not reconciled the sink yet"))?;
+    let common =
+        sink.status.as_ref().map(|status| &status.common).ok_or_else(|| not_ready("the operator has not reconciled the sink yet"))?;
     if let Some(ready) = common.condition("Ready").filter(|ready| ready.status != "True" && STOPPED.contains(&ready.reason.as_str())) {
         return Err(not_ready(&format!("the operator has stopped the sink: {}", ready.reason)));
     }

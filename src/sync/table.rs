@@ -172,7 +172,8 @@ mod tests {
             ("field_value", "character varying(300)"),
             ("synced_datetime", "timestamp with time zone"),
         ];
-        let mut existing = ExistingTable { columns: example.iter().map(|(name, type_)| ((*name).into(), (*type_).into())).collect(), unique: false };
+        let mut existing =
+            ExistingTable { columns: example.iter().map(|(name, type_)| ((*name).into(), (*type_).into())).collect(), unique: false };
         let plan = table.plan(Some(&existing));
         assert_eq!(plan.len(), 4, "{plan:?}");
         assert!(plan[3].starts_with("CREATE UNIQUE INDEX"));

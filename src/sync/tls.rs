@@ -26,9 +26,7 @@ pub(crate) fn client_config(trust: &Trust) -> Result<ClientConfig, SyncError> {
         Some(pem) => {
             for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
                 let added = certificate.map_err(|error| error.to_string()).and_then(|c| roots.add(c).map_err(|error| error.to_string()));
-                added.map_err(|error| {
-                    failed(format!("spec.postgres.database.tls.caSecretRef: certificates cannot be read: {error}"))
-                })?;
+                added.map_err(|error| failed(format!("spec.postgres.database.tls.caSecretRef: certificates cannot be read: {error}")))?;
             }
         }
         None => {

@@ -113,10 +113,9 @@ impl TenantClient {
                     message_of(&body)
                 ),
             ))),
-            other => Err(unavailable(format!(
-                "{name}:bulk-get answered {other}: {}. The request is retried automatically.",
-                message_of(&body)
-            ))),
+            other => {
+                Err(unavailable(format!("{name}:bulk-get answered {other}: {}. The request is retried automatically.", message_of(&body))))
+            }
         }
     }
 }

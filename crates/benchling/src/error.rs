@@ -69,10 +69,9 @@ impl BenchlingError {
                      Benchling's Developer Console into the app's Secret."
                 ),
             ),
-            TokenError::TenantNotFound => Self::new(
-                Reason::TenantNotFound,
-                format!("Benchling tenant {tenant} not found. Correct spec.tenants of the BenchlingApp."),
-            ),
+            TokenError::TenantNotFound => {
+                Self::new(Reason::TenantNotFound, format!("Benchling tenant {tenant} not found. Correct spec.tenants of the BenchlingApp."))
+            }
             TokenError::Unavailable(cause) => {
                 Self::unavailable(format!("Benchling tenant {tenant} returned no token: {cause}. The request is retried automatically."))
             }

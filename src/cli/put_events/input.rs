@@ -106,10 +106,7 @@ fn entry(raw: &RawValue, bus: &str) -> Result<Entry, (String, String)> {
     if is_partners(&entry.bus) {
         return Err((
             "PartnerBus".into(),
-            format!(
-                "{} is a partner event bus; only the partner can publish to it. Use a custom bus or the default bus.",
-                entry.bus
-            ),
+            format!("{} is a partner event bus; only the partner can publish to it. Use a custom bus or the default bus.", entry.bus),
         ));
     }
     let bytes = entry.size();

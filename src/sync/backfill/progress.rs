@@ -81,9 +81,8 @@ pub(crate) fn record(
     status.counts = counts(&checkpoint.counts, spec.dry_run);
     status.position = checkpoint.position.map(seconds);
     status.percent = Some(percent(spec.start_time.0, spec.end_time.0, checkpoint));
-    let refused = refused
-        .iter()
-        .map(|event| RefusedEvent { id: event.id.clone(), code: event.code.clone(), message: event.message.clone() });
+    let refused =
+        refused.iter().map(|event| RefusedEvent { id: event.id.clone(), code: event.code.clone(), message: event.message.clone() });
     // A page that is sent again may have the same refused events again.
     let new: Vec<_> = refused.filter(|event| !status.refused.contains(event)).collect();
     status.refused.extend(new);

@@ -12,13 +12,13 @@ pub(crate) fn refused_error(refused: &[Refused]) -> ReconcileError {
     };
     let pending = format!("{} events not sent, such as {id}", refused.len());
     match code.as_str() {
-        "NoAnswer" => {
-            ReconcileError::transient(format!("events:PutEvents: {message}. {pending}. They are sent again automatically."))
-        }
+        "NoAnswer" => ReconcileError::transient(format!("events:PutEvents: {message}. {pending}. They are sent again automatically.")),
         "AccessDeniedException" | "NotAuthorizedForSourceException" | "NotAuthorizedForDetailTypeException" => ReconcileError::new(
             RetryClass::Refused,
             Reason::AccessDenied,
-            format!("events:PutEvents denied: {message}. {pending}. Allow events:PutEvents on the bus for sync's role (docs/how-to/set-up-iam.md, Backfills)."),
+            format!(
+                "events:PutEvents denied: {message}. {pending}. Allow events:PutEvents on the bus for sync's role (docs/how-to/set-up-iam.md, Backfills)."
+            ),
         ),
         _ => {
             let error = ReconcileError::from(AwsError::answered(Events::PutEvents, code, message, 400));
