@@ -186,7 +186,7 @@ async fn an_execution_role_without_rights_holds_up_the_trigger_and_nothing_else(
     world.aws.allow_function("f", "arn:aws:sqs:*:*:other").await;
     world.apply("EventSink", "q", json!({"sqs": {"managed": {}, "triggers": [{"functionArn": arn}]}})).await;
     world.apply("EventRule", "r", requests(&["q"])).await;
-    told(&world, "EventSink", "q", "Rejected", &["CreateEventSourceMapping", "execution role", "Give the function's execution role"]).await;
+    told(&world, "EventSink", "q", "Rejected", &["CreateEventSourceMapping", "execution role", "to the function's execution role"]).await;
     ready(&world, &[("EventRule", "r")]).await;
     request(&world, "kept").await;
     assert_eq!(marks(&world.aws.receive(&format!("{}-q", world.namespace)).await), ["kept"]);
