@@ -62,7 +62,7 @@ pub async fn run(
     let (stores, writers) = stores();
     let mut tasks = JoinSet::new();
     if let Some(listener) = listener {
-        let app = router(health.clone(), metrics.clone(), refresh(metrics.clone(), stores.clone()));
+        let app = router(health.clone(), vec![metrics.registry()], refresh(metrics.clone(), stores.clone()));
         tasks.spawn(serve(listener, app, stop.clone()));
     }
     let settings = Arc::new(settings(&client, &options, &health).await?);

@@ -7,7 +7,9 @@ use std::{
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 
-use crate::telemetry::metrics::Metrics;
+use prometheus_client::registry::Registry;
+
+use crate::telemetry::metrics::encode;
 
 /// Parts of the process and what each still waits for; `None` once it is up.
 #[derive(Debug, Default)]
@@ -42,15 +44,18 @@ impl Health {
     }
 }
 
-/// Serves `/healthz`, `/readyz` and `/metrics`. `refresh` is called before the metrics are encoded.
-pub fn router(health: Arc<Health>, metrics: Arc<Metrics>, refresh: impl Fn() + Clone + Send + Sync + 'static) -> Router {
-    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready).with_state(health)).route(
-        "/metrics",
-        get(move || async move {
-            refresh();
-            ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.text())
-        }),
-    )
+/// Returns the routes `/healthz`, `/readyz` and `/metrics`.
+///
+/// `/metrics` calls `refresh`, then encodes all `registries` as one OpenMetrics text.
+pub fn router(health: Arc<Health>, registries: Vec<Arc<Registry>>, refresh: impl Fn() + Clone + Send + Sync + 'static) -> Router {
+    let metrics = move || async move {
+        refresh();
+        ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], encode(&registries))
+    };
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready).with_state(health))
+        .route("/metrics", get(metrics))
 }
 
 async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, String) {

@@ -1,9 +1,6 @@
 //! Metrics. The number of label values is bounded: kinds, calls, outcomes, and the buses that have a partner event source.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -60,7 +57,7 @@ struct SourceStateLabels {
 /// The metrics of the operator.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Mutex<Registry>,
+    registry: Arc<Registry>,
     calls: Family<CallLabels, Counter>,
     reconciles: Family<KindLabels, Counter>,
     steps: Family<StepLabels, Counter>,
@@ -100,7 +97,7 @@ impl Default for Metrics {
             "Leadership terms that ended because the lease was not renewed in time, or was acquired by another replica",
             lost_leases.clone(),
         );
-        Self { registry: Mutex::new(registry), calls, reconciles, steps, objects, expirations, sources, durations, leader, lost_leases }
+        Self { registry: Arc::new(registry), calls, reconciles, steps, objects, expirations, sources, durations, leader, lost_leases }
     }
 }
 
@@ -164,14 +161,21 @@ impl Metrics {
         }
     }
 
-    /// All metrics in the text format of OpenMetrics, as Prometheus reads it.
-    pub fn text(&self) -> String {
-        let mut out = String::new();
-        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        match text::encode(&mut out, &registry) {
-            Ok(()) => out,
-            Err(error) => format!("# {error}\n"),
-        }
+    /// Returns the registry, for the endpoint that exposes it.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.registry.clone()
+    }
+}
+
+/// Encodes the registries as one OpenMetrics text.
+///
+/// Metric names must be unique across the registries: their prefixes ensure it.
+pub fn encode<'a>(registries: impl IntoIterator<Item = &'a Arc<Registry>>) -> String {
+    let mut out = String::new();
+    let encoded = registries.into_iter().try_for_each(|registry| text::encode_registry(&mut out, registry));
+    match encoded.and_then(|()| text::encode_eof(&mut out)) {
+        Ok(()) => out,
+        Err(error) => format!("# {error}\n"),
     }
 }
 
@@ -186,14 +190,14 @@ mod tests {
         let (metrics, at) = (Metrics::default(), Time(Timestamp::UNIX_EPOCH));
         let mut source = EventSourceStatus { state: SourceState::Pending, expiration_time: Some(at), ..EventSourceStatus::default() };
         metrics.set_event_sources([("prod", "lims", &source)].into_iter());
-        let text = metrics.text();
+        let text = encode([&metrics.registry()]);
         assert!(text.contains(r#"tributary_event_source_expiration_timestamp_seconds{namespace="prod",name="lims"} 0"#), "{text}");
         assert!(text.contains(r#"tributary_event_source_state{namespace="prod",name="lims",state="Pending"} 1"#), "{text}");
         source.state = SourceState::Active;
         metrics.set_event_sources([("prod", "lims", &source)].into_iter());
-        let text = metrics.text();
+        let text = encode([&metrics.registry()]);
         assert!(text.contains(r#"state="Active"} 1"#) && !text.contains("Pending") && !text.contains("timestamp_seconds{"), "{text}");
         metrics.set_event_sources(std::iter::empty());
-        assert!(!metrics.text().contains("lims"));
+        assert!(!encode([&metrics.registry()]).contains("lims"));
     }
 }

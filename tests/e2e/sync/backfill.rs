@@ -1,5 +1,5 @@
-//! `BenchlingBackfill`, worked off by the real binary: what of a window arrives in the queue behind a rule, judged by that queue, by Benchling's
-//! stand-in and by AWS's journal.
+//! `BenchlingBackfill`: which events of a window arrive in the queue behind a rule, as that queue, the stand-in for Benchling and the journal
+//! of AWS calls show.
 
 use std::collections::BTreeMap;
 
@@ -205,7 +205,7 @@ async fn an_answer_that_got_lost_is_one_call_again_and_bad_events_hold_up_nothin
         "{status}"
     );
     let refused = status["refused"][0]["id"].as_str().unwrap();
-    assert!(message.contains(refused) && message.contains("MalformedDetail") && message.contains("not begun again"), "{message}");
+    assert!(message.contains(refused) && message.contains("MalformedDetail") && message.contains("does not run again"), "{message}");
     let (delivered, _) = rig.delivered("q", 110).await;
     let twice: usize = delivered.values().map(|count| count - 1).sum();
     assert!(delivered.len() == 110 && !delivered.contains_key(refused) && twice <= 10, "{} events, {twice} again", delivered.len());
@@ -220,7 +220,7 @@ async fn of_two_replicas_one_works_at_it_and_the_other_takes_over() {
     rig.backfill("shared", json!({"eventsPerSecond": 40})).await;
     rig.completed("shared").await;
     let at_work =
-        |worker: &Binary, name: &str| worker.log().lines().filter(|line| line.contains("works at it") && line.contains(name)).count();
+        |worker: &Binary, name: &str| worker.log().lines().filter(|line| line.contains("backfill started") && line.contains(name)).count();
     assert_eq!(at_work(&first, "shared") + at_work(&second, "shared"), 1, "one of them, and once");
     let (delivered, _) = rig.delivered("q", 300).await;
     assert_eq!((delivered.len(), delivered.values().max()), (300, Some(&1)));
@@ -250,9 +250,9 @@ async fn a_replica_that_was_frozen_and_followed_sends_no_more() {
     rig.some_calls(4).await;
     frozen.signal("STOP");
     let next = rig.worker();
-    until("it is taken over", || async { next.log().contains("works at it").then_some(()) }).await;
+    until("it is taken over", || async { next.log().contains("backfill started").then_some(()) }).await;
     frozen.signal("CONT");
-    until("it sees that it was followed", || async { frozen.log().contains("works at it no more").then_some(()) }).await;
+    until("it sees that it was followed", || async { frozen.log().contains("backfill stopped").then_some(()) }).await;
     rig.completed("followed").await;
     let (delivered, _) = rig.delivered("q", 200).await;
     let twice: usize = delivered.values().map(|count| count - 1).sum();
@@ -274,7 +274,7 @@ async fn what_stands_in_its_way_is_told_and_once_it_is_remedied_all_arrive() {
     rig.completed("client").await;
 
     rig.backfill("app", json!({"appRef": {"name": "late"}})).await;
-    assert!(rig.world.halted(KIND, "app", "AppNotFound").await.contains("/late. Create it"));
+    assert!(rig.world.halted(KIND, "app", "AppNotFound").await.contains("/late not found. Create it"));
     rig.apply_app("late").await;
     rig.completed("app").await;
 

@@ -1,4 +1,4 @@
-//! What stands in the way of all messages: a condition with reason and remedy, the messages stay, and it goes on by itself once it is remedied.
+//! Errors that block all messages: a condition with reason and next step, no message is lost, and processing resumes once the cause is gone.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ async fn an_app_that_was_added_nowhere() {
     let change = |permitted: bool| json!({"clientId": stage.app["clientId"], "permitted": permitted});
     stage.benchling.app(change(false)).await;
     recovers(&stage, "AppNotPermitted", async |message| {
-        assert!(message.contains("organisation"), "{message}");
+        assert!(message.contains("organization"), "{message}");
         stage.benchling.app(change(true)).await;
     })
     .await;

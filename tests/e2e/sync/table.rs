@@ -1,4 +1,5 @@
-//! The table: made, given what it lacks, or left alone with the SQL that is missing; names of the user's. The server, if it is the one that is named.
+//! The table: created, extended, or left alone with the missing SQL in the message; names that the user chose; and a server that must match its
+//! certificate.
 
 use serde_json::json;
 use tributary_testkit::sync::Stage;
@@ -66,7 +67,7 @@ async fn a_server_whose_certificate_is_for_another_name_is_not_talked_to() {
     let worker = stage.worker();
     stage.put(&stage.thin("bfi_1")).await;
     let message = stage.syncing("DatabaseTlsFailed").await;
-    assert!(message.contains("127.0.0.1:") && message.contains("its host as the certificate does"), "{message}");
+    assert!(message.contains("127.0.0.1:") && message.contains("host name that its certificate contains"), "{message}");
     assert!(stage.rows().await.is_empty());
     assert_eq!(stage.depth(&stage.queue).await.0, 1, "nobody took the message");
     stage.world.apply("EventSink", "table", stage.spec(json!({}))).await;

@@ -186,7 +186,9 @@ pub fn rows(
     identity: &Identity,
 ) -> Vec<ArchiveStatus> {
     let created = |name: &str| {
-        applied.iter().any(|step| matches!(step, Step::Events(EventsStep::Archive(ArchiveStep::CreateArchive { name: created, .. })) if created == name))
+        applied.iter().any(
+            |step| matches!(step, Step::Events(EventsStep::Archive(ArchiveStep::CreateArchive { name: created, .. })) if created == name),
+        )
     };
     let mut rows = planned_rows(if complete { &[] } else { before }, want);
     for row in &mut rows {

@@ -112,7 +112,10 @@ impl ObservedSource {
     /// Status of the source after these steps.
     pub fn status(&self, applied: &[Step], now: Timestamp) -> EventSourceStatus {
         let associated = applied.iter().any(|step| {
-            matches!(step, Step::Events(EventsStep::Bus(BusStep::CreateEventBus { source: Some(_), .. } | BusStep::ActivateEventSource { .. })))
+            matches!(
+                step,
+                Step::Events(EventsStep::Bus(BusStep::CreateEventBus { source: Some(_), .. } | BusStep::ActivateEventSource { .. }))
+            )
         });
         let state = match self.state {
             _ if associated => SourceState::Active,
