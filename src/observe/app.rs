@@ -1,4 +1,4 @@
-//! Reads whether an app's credentials work: its Secret, and a token from Benchling. AWS is not asked.
+//! Checks an app's credentials: reads its Secret, and requests a token from Benchling. Makes no AWS calls.
 
 use tributary_api::{BenchlingApp, Identity};
 use tributary_benchling::{AppClient, TokenError};
@@ -35,7 +35,7 @@ impl Observe for BenchlingApp {
                 return Ok(Some(ObservedCredentials::Unknown {
                     reason: Reason::SecretNotPermitted,
                     message: format!(
-                        "the operator may not read Secret {namespace}/{name}, so it is not known whether the credentials work; webhooks need none. To have them checked, add the namespace to the chart's value sinkSecrets.namespaces"
+                        "the operator has no permission to read Secret {namespace}/{name}, so the credentials are not checked; webhooks need none. Add the namespace to the chart value sinkSecrets.namespaces."
                     ),
                 }));
             }
@@ -47,36 +47,36 @@ impl Observe for BenchlingApp {
                 return Ok(Some(ObservedCredentials::Fail {
                     reason: Reason::SecretNotFound,
                     message: format!(
-                        "spec.credentials.secretRef: Secret {namespace}/{name} {what}. It needs BENCHLING_CLIENT_ID and BENCHLING_CLIENT_SECRET, as Benchling's Developer Console shows them. Webhooks are taken meanwhile"
+                        "spec.credentials.secretRef: Secret {namespace}/{name} {what}. Set BENCHLING_CLIENT_ID and BENCHLING_CLIENT_SECRET to the values in Benchling's Developer Console. Webhooks are still accepted."
                     ),
                 }));
             }
         };
         for tenant in &self.spec.tenants {
             let Err(why) = cloud.benchling.checks(tenant, &client, &version).await else { continue };
-            return Ok(Some(told(tenant, &format!("{namespace}/{name}"), why)));
+            return Ok(Some(credentials_error(tenant, &format!("{namespace}/{name}"), why)));
         }
         Ok(Some(ObservedCredentials::Work))
     }
 }
 
-fn told(tenant: &str, secret: &str, why: TokenError) -> ObservedCredentials {
+fn credentials_error(tenant: &str, secret: &str, why: TokenError) -> ObservedCredentials {
     match why {
         TokenError::Rejected(said) => ObservedCredentials::Fail {
             reason: Reason::CredentialsRejected,
             message: format!(
-                "Benchling does not take the client of Secret {secret} in tenant {tenant} ({said}). Copy client id and secret of the app from its page in the Developer Console, or make a new secret there; and see that the app is installed and active in that tenant. Webhooks are taken meanwhile"
+                "Benchling rejects the client ID and secret of Secret {secret} in tenant {tenant}: {said}. Copy them from the app's page in the Developer Console, and check that the app is installed and active in that tenant. Webhooks are still accepted."
             ),
         },
         TokenError::TenantNotFound => ObservedCredentials::Fail {
             reason: Reason::TenantNotFound,
             message: format!(
-                "spec.tenants: there is no tenant {tenant}: https://{tenant}.benchling.com has no API. Correct the name. Webhooks of the other tenants are taken meanwhile"
+                "spec.tenants: tenant {tenant} not found: https://{tenant}.benchling.com has no API. Correct the name. Webhooks of other tenants are still accepted."
             ),
         },
         TokenError::Unavailable(said) => ObservedCredentials::Unknown {
             reason: Reason::Unavailable,
-            message: format!("tenant {tenant} could not be asked for a token: {said}. It is asked again"),
+            message: format!("cannot request a token from tenant {tenant}: {said}. Retried automatically."),
         },
     }
 }

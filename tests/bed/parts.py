@@ -3,6 +3,7 @@
 A process is named by its pid AND its start time, written down at once: a pid that has meanwhile gone to somebody else is
 never signalled. Every part leads a process group of its own, so that what it started ends with it.
 """
+import contextlib
 import ctypes
 import json
 import os
@@ -134,6 +135,10 @@ class Parts:
         for part in mine:
             _signal_group(part["pid"], signal.SIGKILL)
         self._reap()
+        for part in self.table.values():
+            # Ours, but not started through this object: reaped, so that its CPU time is counted as that of the run.
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(part["pid"], os.WNOHANG)
         self.table = {}
 
     def _reap(self):

@@ -1,7 +1,7 @@
-//! Benchmark of sync: a burst of events, until each has its row: one that lies in the queue when the worker begins, and one that arrives while it
-//! works. Prints figures and aims, as `tests/bench` does; an aim that does not hold is no failure. Run by `make bench`, inside a whole test bed.
+//! Benchmark of sync: a burst of events until each has its row, once queued before the worker starts and once arriving while it runs. Prints figures
+//! and aims, as `tests/bench` does; a missed aim is not a failure. Run by `make bench`, inside a whole test bed.
 //!
-//! AWS and Benchling are the bed's stand-ins here, one process of Python each: counts are sync's own, the wall time is mostly theirs.
+//! AWS and Benchling are stand-ins here, one Python process each: counts are those of sync, the wall time is mostly theirs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod figures;

@@ -1,4 +1,4 @@
-//! Replays: to one rule only, once and not again, cancelled with their object, and what they wait for.
+//! `EventReplay`: only to the named rules, once, canceled with its object, and what it waits for.
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};

@@ -4,4 +4,5 @@ mod floors;
 mod modules;
 mod sizes;
 mod source;
+mod tests_page;
 mod texts;

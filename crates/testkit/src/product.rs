@@ -17,8 +17,10 @@ pub use tributary_aws::{AwsOptions, Call};
 pub use tributary_benchling::Urls;
 pub use tributary_core::{
     benchling,
+    delivery::DeliverabilityReason,
     error::{Reason, ReconcileError},
     iam_policy,
+    kinds::CredentialsReason,
 };
 
 /// Plans and what they are made of, for the property tests and the tests of the parsers.

@@ -1,4 +1,5 @@
-//! Invariants 8 and 9: who may use what, secrets that stay secret, deletions that wait for whoever is in the way and name them.
+//! Invariants 8 and 9: which namespaces, ARNs and references an account allows, Secrets that stay secret, and deletions that wait
+//! for dependents and name them.
 
 use kube::api::{DeleteParams, ListParams};
 use serde_json::{Value, json};

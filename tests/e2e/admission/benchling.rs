@@ -1,4 +1,4 @@
-//! What admission knows of partner buses, subscriptions, functions and log groups.
+//! Admission of partner buses, subscriptions, functions and log groups.
 
 use serde_json::{Value, json};
 use tributary_testkit::merged as with;

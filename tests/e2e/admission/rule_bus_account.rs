@@ -1,4 +1,5 @@
-//! What admission knows: one accepted and one refused spec for every rule of the schemas. Asked of the real API server, as dry runs.
+//! Admission of rules, buses and accounts: one accepted and one rejected spec for every rule of the schemas. Dry runs against the
+//! real API server.
 
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What admission knows of sinks.
+//! Admission of sinks.
 
 use serde_json::{Value, json};
 use tributary_testkit::merged as with;

@@ -1,4 +1,4 @@
-//! What admission refuses of the destinations that take a role.
+//! Admission of sinks that EventBridge reaches by a role.
 
 use serde_json::{Value, json};
 use tributary_testkit::World;

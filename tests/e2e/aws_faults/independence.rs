@@ -1,4 +1,4 @@
-//! One broken object never holds up others.
+//! Invariant 7: a broken object does not block others.
 
 use std::{
     sync::{Arc, Mutex, OnceLock},

@@ -1,4 +1,5 @@
-//! The faults that were measured in the strongest peer (ACK's eventbridge-controller 1.5.1), one test each. The custom CA bundle is in `tls`.
+//! Faults that were measured in the strongest peer (ACK eventbridge-controller 1.5.1), one test each. Its fault with a custom CA
+//! bundle is in `operator::ca_bundle`.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The token bucket, as the journal saw it.
+//! The rate limiter, as the journal of calls shows it.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! What AWS refuses until somebody changes something outside: rights and quotas. A stable reason within ten seconds that names the
-//! action, no hot loop, and recovery by itself.
+//! Calls that AWS refuses until somebody changes permissions or quotas: a stable reason within ten seconds that names the action,
+//! no hot loop, and recovery without intervention.
 
 use std::time::Duration;
 

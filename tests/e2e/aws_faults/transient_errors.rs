@@ -1,5 +1,5 @@
-//! Errors that pass: throttling, outages, lost connections and lost replies, on create, update and delete of every kind. Every object
-//! becomes Ready by itself, no write takes effect twice, nothing is left behind.
+//! Invariants 5 and 7: throttling, outages, lost connections and lost responses on create, update and delete of every kind. Every
+//! object becomes Ready without intervention, no write takes effect twice, nothing is left behind.
 
 use std::time::Duration;
 
@@ -186,8 +186,8 @@ async fn an_outage_and_throttling_are_told_and_not_called_stalled() {
     world.aws.faults(json!([{"match": "events.CreateEventBus", "kind": "error"}, {"match": "sqs.CreateQueue", "kind": "throttle"}])).await;
     world.apply("EventBus", "bus", json!({})).await;
     world.apply("EventSink", "q", queue()).await;
-    told(&world, "EventBus", "bus", "Unavailable", false, &["events:CreateEventBus", "by itself"]).await;
-    told(&world, "EventSink", "q", "Throttled", false, &["sqs:CreateQueue", "by itself"]).await;
+    told(&world, "EventBus", "bus", "Unavailable", false, &["events:CreateEventBus", "automatically"]).await;
+    told(&world, "EventSink", "q", "Throttled", false, &["sqs:CreateQueue", "automatically"]).await;
     world.aws.faults(json!([])).await;
     world.ready("EventBus", "bus").await;
     world.ready("EventSink", "q").await;

@@ -1,4 +1,4 @@
-//! Archives of a bus: made, changed, taken back, retained; and how a bus is deleted that has some.
+//! Archives of a bus: create, update, delete and retain, and deletion of a bus that has archives.
 
 use serde_json::{Value, json};
 use tributary_testkit::{

@@ -1,4 +1,4 @@
-//! Who else may send to a bus, and what is logged of it.
+//! The resource policy of a bus (`spec.grants`) and its logging.
 
 use serde_json::{Value, json};
 use tributary_testkit::{REGION, World, aws_name as named, reconcile_now as look, resource_version as version};

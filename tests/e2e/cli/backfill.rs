@@ -1,4 +1,4 @@
-//! `tributary backfill`, the real binary between Benchling's stand-in and AWS's: every event of the window once, whatever happens on the way.
+//! `tributary backfill` as a process: every event of the window arrives once, despite refusals and kills.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! `tributary put-events`, the real binary against the stand-in: what it sends, what it does not, and what it says.
+//! `tributary put-events` as a process: batches, rejected entries, throttling, dry run, and its output.
 
 use std::{
     fs::File,

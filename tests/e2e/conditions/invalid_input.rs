@@ -1,5 +1,5 @@
-//! What bad input gets that admission cannot know: a stable reason within ten seconds, the field, the next step; and it recovers by
-//! itself once corrected. Here: what our own checks say.
+//! Invariant 10: invalid input that admission cannot detect gets a stable reason within ten seconds, the field and the next step,
+//! and recovers once it is corrected. Here: what the operator checks itself.
 
 use std::time::Duration;
 

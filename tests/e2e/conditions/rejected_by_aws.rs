@@ -1,4 +1,4 @@
-//! What bad input gets that only AWS knows: its own words, the field, the next step.
+//! Invariant 10: input that only AWS rejects: its message, the field and the next step.
 
 use std::path::{Path, PathBuf};
 
@@ -79,7 +79,7 @@ async fn the_name_of_a_queue_just_deleted_is_waited_for() {
     world.delete("EventSink", "q").await;
     world.gone("EventSink", "q").await;
     world.apply("EventSink", "q", queue()).await;
-    told(&world, "EventSink", "q", "NameNotFreeYet", false, &["sqs:CreateQueue", "60 seconds", "by itself"]).await;
+    told(&world, "EventSink", "q", "NameNotFreeYet", false, &["sqs:CreateQueue", "60 seconds", "automatically"]).await;
     world.ready("EventSink", "q").await;
     assert!(world.aws.queue_url(&named(&world, "q")).await.is_some());
 }

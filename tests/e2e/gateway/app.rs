@@ -1,4 +1,4 @@
-//! The operator's side: what an app's status says, whose webhooks they are, what its rules mean on thin events.
+//! `BenchlingApp`: its status, the owner of its webhooks, and what its rules can match in thin events.
 
 use serde_json::{Value, json};
 use tributary_testkit::{World, condition};

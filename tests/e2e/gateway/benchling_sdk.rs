@@ -1,4 +1,4 @@
-//! Benchling's own SDK beside the gateway: the same webhooks, and where their verdicts differ, it is said why.
+//! Benchling's own SDK verifies the same webhooks as the gateway; every difference is explained.
 
 use std::{
     io::Write,

@@ -1,4 +1,4 @@
-//! The real binary, killed in the middle of a burst: whatever was acknowledged is on the bus.
+//! The gateway as a process, killed during a burst: what it acknowledged is on the bus.
 
 use std::collections::BTreeSet;
 

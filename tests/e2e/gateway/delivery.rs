@@ -1,4 +1,4 @@
-//! From a webhook to the queue: what arrives, once, and only what EventBridge accepted is answered 2xx.
+//! From a webhook to the queue: each event arrives once, and a webhook gets 2xx only after EventBridge accepted its event.
 
 use std::collections::BTreeSet;
 

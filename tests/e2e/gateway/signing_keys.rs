@@ -1,4 +1,4 @@
-//! Keys: rotation, an endpoint that is down, and sets that have none to verify with.
+//! Signing keys: rotation, an unavailable endpoint, and key sets without a usable key.
 
 use serde_json::json;
 use tributary_testkit::until;

@@ -1,4 +1,4 @@
-//! A world with an app in Benchling, its bus, a rule and a queue; an operator, and a gateway that can be stopped and started.
+//! A Benchling app with its bus, a rule and a queue; an operator, and a gateway that can be stopped and started.
 
 use std::{net::SocketAddr, time::Duration};
 

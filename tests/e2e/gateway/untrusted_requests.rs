@@ -1,4 +1,4 @@
-//! What is not from Benchling, or not as it should be: refused, counted, and nothing is put on the bus.
+//! Requests that are not from Benchling or are malformed: rejected, counted, and never put on the bus.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Invariant 6: in sync means silent. No AWS write, no status patch, no Event; and a sweep costs what the design says.
+//! Invariant 6: an object in sync causes no AWS write, no status patch and no Event; and what a resync costs.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The user's words: pause, orphan, look now, Observe, Retain and Delete, tags.
+//! Pause, orphan, reconcile-at, `managementPolicy`, `deletionPolicy` and tags.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Invariant 2, identity: the name is pinned before the first write, and what is not ours is not touched.
+//! Invariant 2: the name is pinned before the first write, and resources of other owners are not touched.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};

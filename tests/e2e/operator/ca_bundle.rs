@@ -1,5 +1,5 @@
-//! The fifth fault measured in the strongest peer: it fails altogether when a custom CA bundle is set. The real binary, a private
-//! authority, and a TLS endpoint in front of the stand-in.
+//! The operator as a process behind a custom CA bundle: a private authority, and a TLS endpoint in front of the stand-in. A fault that was
+//! measured in the strongest peer.
 
 use std::{
     path::{Path, PathBuf},

@@ -1,4 +1,4 @@
-//! The real binary as a child process: its own identity, assumed roles, health, metrics, logs, and how it stops.
+//! The operator as a process: its own identity, assumed roles, health, metrics, logs and shutdown.
 
 use serde_json::{Value, json};
 use tributary_testkit::{Aws, Bed, Replica, World, apply_pipeline as trio, aws_name as named, merged as with};

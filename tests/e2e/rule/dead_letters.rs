@@ -1,4 +1,5 @@
-//! What lies in a dead-letter queue shows up in the rule's status and as an Event; the codes only where it is asked for.
+//! Messages in a dead-letter queue appear in the status of the rule and as an Event; their error codes only where inspection is
+//! allowed.
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Invariant 1, order: sink, its permission, rule, targets; deletion runs backwards; a permission settles before it is relied on.
+//! Invariant 1: sink, its permission, rule, targets, and the reverse on deletion. A permission settles before a target relies on it.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Managed API destinations: what is made, the requests that arrive with each kind of authorization, Secrets that change, are missing or not
-//! permitted, what is of somebody else.
+//! Sink `apiDestination`: connection and destination, the requests that arrive with each kind of authorization, Secrets that change, are
+//! missing or not permitted, and resources of other owners.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! ARNs that another object of the namespace tells: waited for, read where the kind is allowed, and judged like one that is written down.
+//! `arnFrom`: ARNs in the status of other objects are waited for, read only from allowed kinds, and checked like ARNs in the spec.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};

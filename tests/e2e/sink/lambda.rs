@@ -1,4 +1,4 @@
-//! The `lambda` sink: permission by statement, qualifiers, the failure destination; and triggers, by which a queue feeds a function.
+//! Sink `lambda`: the permission statement, qualifiers, the failure destination; and triggers, by which a queue invokes a function.
 
 use serde_json::{Value, json};
 use tributary_testkit::{

@@ -1,4 +1,4 @@
-//! The `logGroup` sink: the group, and the one log resource policy of the installation.
+//! Sink `logGroup`: the log group, and the one log resource policy of the installation.
 
 use serde_json::{Value, json};
 use tributary_testkit::{

@@ -1,4 +1,4 @@
-//! Every other destination that takes a role: what is put as target, with what right, and that it arrives.
+//! The other sinks that EventBridge reaches by a role: the target, the permission, and what arrives.
 
 use serde_json::{Value, json};
 use tributary_testkit::{REGION, World, all_ready, aws_name as named, publish, reconcile_now as look, rule_spec as rule};

@@ -1,4 +1,4 @@
-//! The role that the operator makes for EventBridge: for whom it is trusted, what it may, whose it is, when it goes.
+//! The role that the operator creates for EventBridge: its trust policy, permissions, owner and lifetime.
 
 use serde_json::json;
 use tributary_testkit::{

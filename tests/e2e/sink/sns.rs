@@ -1,4 +1,4 @@
-//! The `sns` sink: the topic's policy or a role, foreign statements, deletion.
+//! Sink `sns`: the policy of the topic or a role, statements of other owners, and deletion.
 
 use serde_json::{Value, json};
 use tributary_testkit::{

@@ -1,4 +1,4 @@
-//! A managed state machine: definition, substitutions, log group, its own role with the rights that its tasks need, and what it does.
+//! Sink `stateMachine`: definition, substitutions, log group, execution role with the permissions that its tasks need, and executions.
 
 use serde_json::{Value, json};
 use tributary_testkit::{

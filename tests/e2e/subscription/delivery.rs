@@ -1,4 +1,4 @@
-//! The main job: a subscription in Benchling, and its events arrive in a queue, in a function and in a log group.
+//! A subscription in Benchling delivers events to a queue, a function and a log group.
 
 use serde_json::json;
 use tributary_testkit::{

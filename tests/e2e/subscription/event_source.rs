@@ -1,6 +1,5 @@
-//! The life cycle of a partner event source as a table: each state that AWS or Benchling tell of, what status says of it, and how it recovers
-//! by itself. Where the sources disagree (what becomes of the source when its bus is deleted, how one that was made anew is joined with its old
-//! bus) both ways are played.
+//! The life cycle of a partner event source: each state that AWS or Benchling report, its status, and its recovery. Where sources disagree (what
+//! becomes of the source when its bus is deleted, how a recreated source is joined with its old bus) both ways are tested.
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `BenchlingSubscription`: its children, its monitoring, its deletion; the shorthand and its warnings; what else may be wrong with a source.
+//! `BenchlingSubscription`: its children, monitoring, deletion, the shorthand and its warnings, and conflicts about a source.
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};

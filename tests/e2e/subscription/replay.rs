@@ -1,4 +1,4 @@
-//! What a partner sent can be replayed too: the archive of a subscription's bus.
+//! Events of a partner are replayed from the archive of the bus of a subscription.
 
 use serde_json::json;
 use tributary_testkit::{

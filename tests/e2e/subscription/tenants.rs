@@ -1,4 +1,4 @@
-//! Dev, test and prod in namespaces of one cluster and in accounts of their own: nothing is shared, and nothing is reached across.
+//! Dev, test and prod in namespaces of one cluster, with accounts of their own: nothing is shared or reached across.
 
 use serde_json::{Value, json};
 use tributary_testkit::{

@@ -1,5 +1,5 @@
-//! `BenchlingBackfill`, worked off by the real binary: what of a window arrives in the queue behind a rule, judged by that queue, by Benchling's
-//! stand-in and by AWS's journal.
+//! `BenchlingBackfill`: which events of a window arrive in the queue behind a rule, as that queue, the stand-in for Benchling and the journal
+//! of AWS calls show.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What comes of events: rows, each entity once, its newest version.
+//! Events become rows: one row for each entity, in its newest version.
 
 use serde_json::{Value, json};
 use tributary_testkit::sync::Stage;

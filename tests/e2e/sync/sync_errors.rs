@@ -1,4 +1,4 @@
-//! What stands in the way of all messages: a condition with reason and remedy, the messages stay, and it goes on by itself once it is remedied.
+//! Errors that block all messages: a condition with reason and next step, no message is lost, and processing resumes once the cause is gone.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The table: made, given what it lacks, or left alone with the SQL that is missing; names of the user's. The server, if it is the one that is named.
+//! The table: created, extended, or left alone with the missing SQL in the message; names that the user chose; and a server that must match its
+//! certificate.
 
 use serde_json::json;
 use tributary_testkit::sync::Stage;

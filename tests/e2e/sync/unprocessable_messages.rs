@@ -1,4 +1,4 @@
-//! Messages that cannot be worked off: each in the dead-letter queue with its reason, and none holds up another.
+//! Messages that cannot be processed: each goes to the dead-letter queue with its reason, and none blocks another.
 
 use serde_json::json;
 use tributary_testkit::sync::Stage;

@@ -1,5 +1,5 @@
-//! The whole path at once: signed webhooks through gateways that are killed, onto the bus, through the rule, by workers that are killed, into a
-//! database that crashes; keys rotate, webhooks come twice and in any order, Benchling refuses some requests.
+//! The whole way: signed webhooks through gateways that are killed, the bus, the rule, and workers that are killed, into a database that crashes.
+//! Keys rotate, webhooks repeat in any order, Benchling refuses some requests.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! etcd is restored from an older backup, so that versions go back; and wiped, with the same manifests applied anew. A bed of its own.
+//! etcd is restored from an older backup, so that versions decrease; and wiped, with the same manifests applied again. In its own bed.
 
 use std::{
     fs,

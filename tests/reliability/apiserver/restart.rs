@@ -1,4 +1,4 @@
-//! The API server is killed and started again, in a bed of the test's own.
+//! The API server is killed and restarted, in its own bed.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A world whose operator sees the API server through a fault proxy, and what all trials here do: change a spec, and see it in AWS.
+//! A pipeline whose operator sees the API server through a fault proxy. Each trial changes a spec and looks for the change in AWS.
 
 use std::time::{Duration, Instant};
 

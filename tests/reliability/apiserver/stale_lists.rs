@@ -1,5 +1,5 @@
-//! The API server shows what was: lists from before a change, a deletion, a deletion and a new object of the name. AWS is not written to
-//! from old news, neither for the old uid nor for the old spec.
+//! The API server returns stale lists: from before a change, a deletion, or a deletion and a new object of the same name. Nothing is written to
+//! AWS for the old uid or the old spec.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Watches that end, expire, fall silent, lose events, double them, swap them: every change of a spec comes through.
+//! Watches that end, expire, stall, or lose, repeat and reorder events: every change of a spec is applied.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Probes: one writes down every point that is passed, one crashes the operator or loses the reply at one of them.
+//! Fault points: one implementation records every point that is passed, another crashes the operator or loses the response at one of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

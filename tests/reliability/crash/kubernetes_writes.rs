@@ -1,6 +1,5 @@
-//! Crashes around writes to Kubernetes: before each is sent, and after the API server did it and before the operator heard of it.
-//! Which writes there are is recorded in a run without faults. In half of the trials all objects
-//! are deleted before the operator starts again.
+//! Crashes around writes to Kubernetes: before a write is sent, and after the API server applied it and before the operator receives the
+//! response. The writes are recorded in a run without faults. In half of the trials all objects are deleted before the operator restarts.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +15,7 @@ use crate::{
 async fn crash_at(story: Story, phase: Phase, write: Write, then: Then, reference: &Reference) -> Option<()> {
     let mut scenario = Scenario::before("writes", story, phase).await;
     let gate = Gate::stop_at(&scenario.world, write);
-    let client = gate.client().await;
+    let client = gate.client(&scenario.world).await;
     scenario.world.run_through(client, options());
     if !reaches(gate.reached(), &scenario, phase).await {
         scenario.world.stop().await;
@@ -24,7 +23,7 @@ async fn crash_at(story: Story, phase: Phase, write: Write, then: Then, referenc
     }
     scenario.world.crash().await;
     then.happen(&scenario).await;
-    scenario.world.run(options()).await;
+    scenario.run(options()).await;
     holds(scenario, phase, then, reference).await;
     Some(())
 }

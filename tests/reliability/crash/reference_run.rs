@@ -1,4 +1,4 @@
-//! A run without faults: what AWS holds at the end of each phase, and which points and writes went by. Crashes are chosen from these.
+//! A run without faults: what AWS holds at the end of each phase, and which fault points and writes occurred. Crashes are chosen from these.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -50,7 +50,7 @@ impl Reference {
         for phase in Phase::ALL {
             let (recorder, gate, since) = (Arc::new(Recorder::default()), Gate::open(&scenario.world), scenario.world.aws.mark().await);
             scenario.prepare(phase).await;
-            let client = gate.client().await;
+            let client = gate.client(&scenario.world).await;
             scenario.world.run_through(client, Options { fault_points: recorder.clone(), ..options() });
             scenario.settle(phase).await;
             scenario.world.stop().await;

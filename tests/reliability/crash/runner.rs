@@ -1,4 +1,4 @@
-//! What trials have in common: which are run, how many at a time, what must hold after the last crash, and how it is told.
+//! What all crash trials share: which run, how many at a time, what must hold after the last crash, and how the outcome is reported.
 
 use std::{
     collections::BTreeMap,

@@ -1,12 +1,16 @@
-//! The scenario: objects of every kind that together make every step there is, through create, update and delete.
+//! The scenario: objects of every kind that together cause every step, through create, update and delete.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary_testkit::{Call, REGION, World, options, product::annotation, until_within};
+use tributary_testkit::{
+    Call, REGION, World, options,
+    product::{Options, annotation},
+    until_within,
+};
 
-use crate::scenario_roles;
+use crate::{own_objects, scenario_roles};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -251,10 +255,16 @@ impl Scenario {
         scenario
     }
 
+    /// Starts the operator.
+    pub async fn run(&mut self, options: Options) {
+        let client = own_objects::client(&self.world).await;
+        self.world.run_through(client, options);
+    }
+
     /// The whole phase, with an operator that nothing happens to.
     pub async fn pass(&mut self, phase: Phase) {
         self.prepare(phase).await;
-        self.world.run(options()).await;
+        self.run(options()).await;
         self.settle(phase).await;
         self.world.stop().await;
     }

@@ -1,4 +1,4 @@
-//! The story of roles: topics, a state machine, a stream, an API destination with its connection, and the rules that send there.
+//! The scenario of roles: topics, a state machine, a stream, an API destination with its connection, and the rules that send there.
 
 use serde_json::{Value, json};
 use tributary_testkit::{REGION, until_within};

@@ -1,5 +1,5 @@
-//! SIGKILL of the real binary around its writes to AWS. Before a call and after its effect the moment is exact: the journal proxy
-//! keeps the call or its answer. After the answer it is as soon as the journal shows it.
+//! SIGKILL of the real binary around its writes to AWS. Before a call and after its effect the moment is exact: the journal proxy delays the
+//! call or its response. After the response it is as soon as the journal shows it.
 
 use std::{
     os::unix::process::ExitStatusExt,

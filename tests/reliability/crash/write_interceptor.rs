@@ -1,4 +1,4 @@
-//! A layer of the operator's Kubernetes client: writes down every write that goes by, and can stop the operator at one of them.
+//! A layer of the operator's Kubernetes client that records every write and can stop the operator at one of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,8 +13,10 @@ use kube::{
     client::{Body, ClientBuilder},
 };
 use tokio::sync::Notify;
-use tower::{Service, layer::layer_fn};
+use tower::{Service, layer::layer_fn, util::MapRequestLayer};
 use tributary_testkit::{Bed, World};
+
+use crate::own_objects::own_objects;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
@@ -59,9 +61,9 @@ impl Gate {
     }
 
     /// The operator's client, through this gate.
-    pub async fn client(self: &Arc<Self>) -> Client {
-        let layer = layer_fn(|inner| Gated { inner, gate: self.clone() });
-        ClientBuilder::try_from(Bed::get().operator_config().await).unwrap().with_layer(&layer).build()
+    pub async fn client(self: &Arc<Self>, world: &World) -> Client {
+        let (layer, own) = (layer_fn(|inner| Gated { inner, gate: self.clone() }), MapRequestLayer::new(own_objects(world)));
+        ClientBuilder::try_from(Bed::get().operator_config().await).unwrap().with_layer(&own).with_layer(&layer).build()
     }
 
     pub fn seen(&self) -> BTreeSet<Write> {
@@ -73,7 +75,7 @@ impl Gate {
         self.reached.notified().await;
     }
 
-    /// RetryClass and name of a write; `None` for what only reads.
+    /// Class and name of a write; `None` for what only reads.
     fn write(&self, request: &Request<Body>) -> Option<(&'static str, String)> {
         if request.method() == Method::GET {
             return None;

@@ -1,4 +1,4 @@
-//! Rows A1-specs and A1-transitions: mutated specs of every kind and sink variant, there and back.
+//! Rows A1-specs and A1-transitions: mutated specs of every kind and sink type, and back.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! What must hold of a mutated object: refused with a word on where, or Ready, or not Ready for a reason; and Ready again after the way back.
+//! What must hold of a mutated object: rejected with the field named, or Ready, or not Ready for a reason; and Ready again after the way back.
 
 use std::time::{Duration, Instant};
 

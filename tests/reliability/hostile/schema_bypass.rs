@@ -1,4 +1,5 @@
-//! Row A1-bypass: what goes past the schema. Objects too deep to read, statuses written by hand, annotations and finalizers of others.
+//! Row A1-bypass: objects that bypass the schema. Objects nested too deeply to read, statuses written by hand, annotations and finalizers of
+//! others.
 
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};

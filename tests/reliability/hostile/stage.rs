@@ -1,4 +1,4 @@
-//! The stage: one operator whose passes are counted, a healthy trio that nobody may harm, and lanes with an account each.
+//! One operator whose reconciles are counted, a healthy pipeline that must stay untouched, and namespaces with an account each.
 
 use std::sync::{
     OnceLock,

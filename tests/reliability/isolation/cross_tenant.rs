@@ -1,4 +1,4 @@
-//! N1: two tenants, A and B, in namespaces of their own. A's objects reach for what is B's by every field.
+//! Row N1: tenants A and B in namespaces of their own. A's objects reach for B's resources by every field.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! N2: Secrets with values that are found again wherever they come out, through every error that has to do with credentials.
+//! Row N2: Secrets whose values are searched for in all output, through every error that involves credentials.
 
 use std::{fmt::Write, process::Command};
 

@@ -1,4 +1,4 @@
-//! Rivals whose clocks are wrong: the test itself holds the lease and writes times of another hour. Only the replica's own clock may count.
+//! Rivals with wrong clocks: the test holds the lease itself and writes times of another hour. Only the replica's own clock may count.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What becomes of a leader in the middle of its work: asked to end, killed, stopped past its lease, cut off from the API server.
+//! A leader that is terminated, killed, stopped past its lease, or cut off from the API server during its work.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What people do to the lease itself: annotate it, delete it, write another holder into it.
+//! A lease that people annotate, delete, or assign to another holder.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! A world with replicas, a load that never rests, and the judge: the journal, which says who called AWS and when.
+//! Replicas under a constant load, and the check of who called AWS and when, by the journal of calls.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

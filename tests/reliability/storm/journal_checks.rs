@@ -1,4 +1,4 @@
-//! What the journal must say of a storm: nothing made twice beyond what a lost reply explains, no more calls than allowed, the pace kept.
+//! What the journal must show after a storm: no effect twice beyond what a lost response explains, no more calls than allowed, and the rate limit.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! F1 to F4: throttling, server errors, lost replies, calls that hang.
+//! Rows F1 to F4: throttling, server errors, lost responses, calls that hang.
 
 use std::time::Duration;
 

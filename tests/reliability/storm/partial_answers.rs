@@ -1,4 +1,4 @@
-//! F5: answers that say less than they seem to: entries that failed in HTTP 200, pages of one row, reads that lag behind writes.
+//! Row F5: partial responses: failed entries in HTTP 200, pages of one row, reads that lag behind writes.
 
 use serde_json::json;
 use tributary_testkit::{Row, form};

@@ -1,4 +1,4 @@
-//! Canaries: a small object is made afresh every few seconds while the storm is on, must be Ready within 30 seconds, and goes again.
+//! Probe objects: a small object is created every few seconds during the storm, must be Ready within 30 seconds, and is deleted again.
 
 use std::{
     sync::{

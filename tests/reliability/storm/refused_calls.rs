@@ -1,4 +1,4 @@
-//! F6: refusals that only a person can lift. A reason soon, few tries, and recovery by itself.
+//! Row F6: refusals that only a person can resolve. A reason soon, few attempts, and recovery without intervention.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! One storm from beginning to end: the crowd's life under faults, judged against the same life without.
+//! One storm from beginning to end, compared with the same workload without faults.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! The crowd: buses, sinks of every type, and rules from any bus to any sink; made, changed, deleted, and waited for all together.
+//! The workload: buses, sinks of every type, and rules from any bus to any sink; created, changed, deleted, and waited for together.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

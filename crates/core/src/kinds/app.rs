@@ -20,6 +20,13 @@ use crate::{
 /// Type of the condition that reports whether Benchling issues tokens for the app's client.
 pub const CREDENTIALS: &str = "CredentialsWork";
 
+/// The reasons of the condition `CredentialsWork` that are not a [`Reason`] as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display, strum::EnumIter, strum::IntoStaticStr)]
+pub enum CredentialsReason {
+    /// Each tenant issued a token.
+    TokenIssued,
+}
+
 /// Where the app's events go.
 #[derive(Debug, Serialize)]
 pub struct DesiredApp {
@@ -164,7 +171,9 @@ impl Managed for BenchlingApp {
                 status.common.conditions.retain(|condition| condition.type_ != CREDENTIALS);
                 return;
             }
-            ObservedCredentials::Work => ("True", "TokenIssued".to_owned(), "Benchling issues tokens in each tenant".to_owned()),
+            ObservedCredentials::Work => {
+                ("True", CredentialsReason::TokenIssued.to_string(), "Benchling issues tokens in each tenant".to_owned())
+            }
             ObservedCredentials::Fail { reason, message } => ("False", reason.to_string(), message.clone()),
             ObservedCredentials::Unknown { reason, message } => ("Unknown", reason.to_string(), message.clone()),
         };

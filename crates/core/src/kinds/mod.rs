@@ -14,7 +14,7 @@ mod sink;
 mod subscription;
 
 pub use account::{CallerIdentity, DesiredAccount};
-pub use app::{CREDENTIALS, DesiredApp, ObservedCredentials, ResolveApp};
+pub use app::{CREDENTIALS, CredentialsReason, DesiredApp, ObservedCredentials, ResolveApp};
 pub use bus::{BusInAws, DesiredBus, ObservedBus};
 pub use replay::{DesiredReplay, ObservedReplay, ResolveReplay};
 pub use rule::{DesiredRule, Looked, ObservedRule, SeenRule};

@@ -1,6 +1,7 @@
-//! The condition `Deliverable`: each way to break delivery by hand is named rightly, healthy ones raise no alarm; judged by what arrives.
+//! Condition `Deliverable`: each way to break delivery by hand is reported with its cause, and a working rule raises no alarm. What arrives
+//! decides.
 //!
-//! Policies are kept by "somebody else" here (`permissions: External`, `roleArn`), so that nothing is repaired behind the table's back.
+//! Policies belong to another owner here (`permissions: External`, `roleArn`), so that the operator repairs nothing meanwhile.
 
 use serde_json::{Value, json};
 use tributary_testkit::{REGION, World, all_ready, aws_name as named, condition, publish, reconcile_now as look};

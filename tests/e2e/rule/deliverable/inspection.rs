@@ -1,4 +1,4 @@
-//! The condition `Deliverable` beside its table: what the rule itself says, what may not be looked at, what a look may cost and hold up.
+//! Condition `Deliverable`: what the rule reports, what cannot be inspected, and what inspection may cost and block.
 
 use serde_json::{Value, json};
 use tributary_testkit::{World, condition, fast_resync as sweeping, publish, reconcile_now as look};

@@ -1,4 +1,4 @@
-//! A rule tells whether its events arrive soon after it was made, without being asked.
+//! Condition `Deliverable` of a new rule is set soon after the rule is created.
 
 use kube::api::DynamicObject;
 use tributary_testkit::{World, apply_pipeline as trio, condition};

@@ -1,5 +1,5 @@
-//! A grant that somebody takes away by hand turns exactly its target's word, whatever else the rule sends to; the operator puts it back, or
-//! names it where it is not its own.
+//! Condition `Deliverable` after somebody revokes a permission: exactly the affected target is reported. The operator repairs its own
+//! permission and names that of another owner.
 
 use std::collections::BTreeMap;
 

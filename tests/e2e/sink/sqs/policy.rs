@@ -1,4 +1,4 @@
-//! Invariant 3: other people's statements survive, ours leave with us, and what drifted is repaired.
+//! Sink `sqs`, invariant 3: statements of other owners survive, ours are removed with the sink, and drift is repaired.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The `sqs` sink in full, and what a target can do with an event.
+//! Sink `sqs`: attributes, dead-letter queue, encryption, FIFO; and how targets shape what they send.
 
 use serde_json::{Value, json};
 use tributary_testkit::{

@@ -1,4 +1,4 @@
-//! N1, ARNs that objects tell: A's own object may say anything, and B's object is out of A's reach.
+//! Row N1, `arnFrom`: A's own object may name anything, and B's object is out of A's reach.
 
 use serde_json::{Value, json};
 use tributary_testkit::{REGION, World};
