@@ -10,7 +10,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use tokio::sync::Notify;
-use tributary_testkit::product::{ReconcileError, Point, Probe, plan::Step};
+use tributary_testkit::product::{Point, Probe, ReconcileError, plan::Step};
 
 /// One point of one step: the nth of its name that the kind makes in a phase.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,9 +7,7 @@ use tributary_testkit::{
     Row, form,
     product::{
         BenchlingShorthand, EventBus, EventRule, EventSink, api, benchling,
-        plan::{
-            Arn, default_name, events_character, function_of, grants, log_group_character, policy_document, queue_character, rule_of,
-        },
+        plan::{Arn, default_name, events_character, function_of, grants, log_group_character, policy_document, queue_character, rule_of},
     },
     seed,
 };

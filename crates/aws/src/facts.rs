@@ -10,11 +10,10 @@ use tokio::sync::Mutex;
 use tributary_api::OWNER_TAG;
 use tributary_core::{
     delivery::{KeyFacts, RoleFacts, Seen, TargetFacts, letters::DeadLetter},
-    destinations::lambda::function_of,
     error::{Reason, ReconcileError, RetryClass},
-    names::{self, Arn},
+    names::{Arn, Scope},
     policy_document::statements_of,
-    steps::{EventsStep, LogsStep, StatesStep, Step},
+    steps::{EventsStep, FunctionRef, LogsStep, StatesStep, Step},
 };
 
 use crate::{Session, client::cache};
@@ -127,7 +126,7 @@ impl Session {
                 let policy = statements_of(topic.attributes.get("Policy").map(String::as_str).unwrap_or_default());
                 found(policy, topic.attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()))
             }),
-            "lambda" => self.function_policy(&function_of(arn)).await?.and_then(|policy| found(policy, None)),
+            "lambda" => self.function_policy(&FunctionRef::from_arn(arn)).await?.and_then(|policy| found(policy, None)),
             "logs" => {
                 let name = resource.trim_start_matches("log-group:").trim_end_matches(":*");
                 self.log_group(name, arn, false, false).await?.and_then(|_| found(vec![], None))
@@ -232,13 +231,12 @@ impl Session {
 
     /// After a write of ours the next who asks sees it.
     pub async fn forget_facts(&self, step: &Step, partition: &str, region: &str) {
-        let account = &self.caller.account_id;
+        let scope = Scope { partition, region, account_id: &self.caller.account_id };
         let facts = &self.shared.facts;
         match step {
-            Step::Sqs(step) => facts.targets.forget(&names::queue_arn(partition, region, account, step.queue())).await,
+            Step::Sqs(step) => facts.targets.forget(&scope.queue(step.queue())).await,
             Step::Sns(step) => {
-                let arn = |name: &str| names::topic_arn(partition, region, account, name);
-                facts.targets.forget(&step.topic(arn)).await;
+                facts.targets.forget(&step.topic(|name| scope.topic(name))).await;
             }
             Step::Lambda(step) => {
                 if let Some(function) = step.permission_of() {
@@ -246,10 +244,10 @@ impl Session {
                 }
             }
             Step::Logs(LogsStep::CreateLogGroup { name, .. } | LogsStep::DeleteLogGroup { name }) => {
-                facts.targets.forget(&names::log_group_arn(partition, region, account, name)).await;
+                facts.targets.forget(&scope.log_group(name)).await;
             }
             Step::States(StatesStep::CreateStateMachine { name, .. }) => {
-                facts.targets.forget(&names::state_machine_arn(partition, region, account, name)).await;
+                facts.targets.forget(&scope.state_machine(name)).await;
             }
             Step::States(StatesStep::DeleteStateMachine { arn }) => facts.targets.forget(arn).await,
             Step::Iam(step) => {

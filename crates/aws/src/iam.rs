@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use tributary_api::Tags;
-use tributary_core::{destinations::role::ObservedRole, error::ReconcileError, steps::IamStep};
+use tributary_core::{destinations::shared::role::ObservedRole, error::ReconcileError, steps::IamStep};
 
 use crate::{
     Session,

@@ -10,6 +10,7 @@ use tributary_api::{
 
 use crate::{
     error::{Reason, ReconcileError},
+    names::Scope,
     object::{key_of, owner_of},
     objects::Objects,
     settings::Settings,
@@ -204,19 +205,14 @@ fn not_permitted(field: &str, kind: &str, key: &str, namespace: &str) -> Reconci
 }
 
 /// The identity of a thing in an account.
-pub fn identity(
-    account: &AwsAccount,
-    region: Option<&String>,
-    name: String,
-    arn: impl FnOnce(&str, &str, &str, &str) -> String,
-) -> Identity {
+pub fn identity(account: &AwsAccount, region: Option<&String>, name: String, arn_of: impl FnOnce(Scope<'_>, &str) -> String) -> Identity {
     let spec = &account.spec;
     let region = region.unwrap_or(&spec.region).clone();
     let partition = spec.partition.to_string();
     Identity {
         account: account.metadata.name.clone().unwrap_or_default(),
         account_id: spec.account_id.clone(),
-        arn: arn(&partition, &region, &spec.account_id, &name),
+        arn: arn_of(Scope { partition: &partition, region: &region, account_id: &spec.account_id }, &name),
         partition,
         region,
         name,

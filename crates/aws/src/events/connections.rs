@@ -7,7 +7,7 @@ use aws_sdk_eventbridge::types as sdk;
 use secrecy::{ExposeSecret, SecretString};
 
 use tributary_core::{
-    destinations::api_destination::{ObservedConnection, ObservedDestination},
+    destinations::{ObservedConnection, ObservedDestination},
     error::{Reason, ReconcileError, RetryClass},
     ownership::Mark,
     steps::{Authorization, ConnectionSettings, DestinationSettings, EventsStep, HttpValue, HttpValues, Part, Slot},

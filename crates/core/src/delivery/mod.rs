@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
-    destinations::{grants, lambda, logs, sns},
+    destinations::{lambda, logs, sns, sqs},
     names::Arn,
     steps::TargetSettings,
 };
@@ -187,7 +187,7 @@ fn statement(target: &TargetSettings, source: &str) -> Value {
         Some("sns") => sns::statement(sid, &target.arn),
         Some("lambda") => lambda::statement(sid, &target.arn, source),
         Some("logs") => Value::Array(logs::statements(sid, target.arn.trim_end_matches(":*"), &sources)),
-        _ => grants::sqs_statement(sid, &target.arn, &sources),
+        _ => sqs::policy::statement(sid, &target.arn, &sources),
     }
 }
 

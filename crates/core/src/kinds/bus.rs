@@ -10,7 +10,7 @@ use tributary_api::{
 };
 
 use crate::{
-    destinations::reach,
+    destinations::target,
     error::{Reason, ReconcileError},
     kinds::{
         archives::{self, DesiredArchive, ObservedArchive},
@@ -79,7 +79,7 @@ impl ResolveBus for EventBus {
         let Some(dead_letter) = &self.spec.dead_letter else { return Ok(None) };
         let field = "spec.deadLetter.sinkRef";
         let sink = view.sink_for(namespace, field, &dead_letter.sink_ref)?;
-        reach::dead_letter(field, &sink, place, &place.arn, view).map(Some)
+        target::dead_letter(field, &sink, place, &place.arn, view).map(Some)
     }
 }
 
@@ -123,7 +123,7 @@ impl Managed for EventBus {
         let name = self.spec.event_source_name.as_ref().or(self.spec.name.as_ref()).cloned().unwrap_or_else(|| {
             names::default_name(namespace, self.metadata.name.as_deref().unwrap_or_default(), 256, names::events_character)
         });
-        Ok(crate::view::identity(&account, self.spec.region.as_ref(), name, names::bus_arn))
+        Ok(crate::view::identity(&account, self.spec.region.as_ref(), name, |scope, name| scope.bus(name)))
     }
 
     fn desired(&self, view: &View, place: &Identity) -> Result<DesiredBus, ReconcileError> {

@@ -15,7 +15,7 @@ use crate::{
     error::{Reason, ReconcileError, RetryClass},
     kinds::archives,
     managed::{Managed, Report},
-    names::{self, events_character, short_hash},
+    names::{Scope, events_character, short_hash},
     object::key_of,
     ownership,
     plan::PlanContext,
@@ -132,7 +132,7 @@ impl Managed for EventReplay {
         let there = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.identity(view)?;
         view.account_for(namespace, Some(&AccountRef { name: there.account.clone(), ..Default::default() }))?;
         let name = self.aws_name(&view.settings.installation_id);
-        let arn = names::replay_arn(&there.partition, &there.region, &there.account_id, &name);
+        let arn = Scope::of(&there).replay(&name);
         Ok(Identity { name, arn, bus: Some(there.name.clone()), ..there })
     }
 
@@ -175,7 +175,7 @@ impl Managed for EventReplay {
             return Err(ReconcileError::new(RetryClass::Until(end), Reason::ReplayNotDue, message));
         }
         let description = self.spec.description.clone();
-        let bus_arn = names::bus_arn(&place.partition, &place.region, &place.account_id, place.bus.as_deref().unwrap_or_default());
+        let bus_arn = Scope::of(place).bus(place.bus.as_deref().unwrap_or_default());
         Ok(DesiredReplay { name, settings: Some(ReplaySettings { description, archive_arn, bus_arn, start, end, rules }) })
     }
 

@@ -12,11 +12,11 @@ use tributary_api::{
 use crate::{
     benchling,
     delivery::Deliverability,
-    destinations::reach,
+    destinations::target,
     error::{Reason, ReconcileError},
     kinds::rule_status,
     managed::{Managed, Report},
-    names,
+    names::{self, Scope},
     object::{key_of, owner_of},
     ownership,
     plan::{PlanContext, WarningEvent},
@@ -123,13 +123,13 @@ impl ResolveRule for EventRule {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let field = format!("spec.targets[{index}].sinkRef");
         let sink = view.sink_for(namespace, &field, &target.sink_ref)?;
-        let mut settings = reach::target(&field, &sink, place, &place.arn, view)?;
+        let mut settings = target::target(&field, &sink, place, &place.arn, view)?;
         settings.id.clone_from(&target.name);
         settings.input = target.input.clone().map(serde_json::Value::Object);
         settings.input_path.clone_from(&target.input_path);
         settings.transformer = target.input_transformer.as_ref().map(|t| (t.input_paths_map.clone(), t.input_template.clone()));
         let changed = settings.input.is_some() || settings.input_path.is_some() || settings.transformer.is_some();
-        if changed && !reach::takes_changed_events(&sink, place) {
+        if changed && !target::accepts_transformed_events(&sink, place) {
             return Err(ReconcileError::blocked(
                 Reason::InvalidSpec,
                 format!(
@@ -142,7 +142,7 @@ impl ResolveRule for EventRule {
         if let Some(dead_letter) = &target.dead_letter {
             let field = format!("spec.targets[{index}].deadLetter.sinkRef");
             let sink = view.sink_for(namespace, &field, &dead_letter.sink_ref)?;
-            settings.dead_letter_arn = Some(reach::dead_letter(&field, &sink, place, &place.arn, view)?);
+            settings.dead_letter_arn = Some(target::dead_letter(&field, &sink, place, &place.arn, view)?);
         }
         Ok(settings)
     }
@@ -177,12 +177,7 @@ impl Managed for EventRule {
         let (namespace, name) = (self.metadata.namespace.as_deref().unwrap_or_default(), self.metadata.name.as_deref().unwrap_or_default());
         view.account_for(namespace, Some(&tributary_api::AccountRef { name: there.account.clone(), ..Default::default() }))?;
         let name = self.spec.name.clone().unwrap_or_else(|| names::default_name(namespace, name, 64, names::events_character));
-        Ok(Identity {
-            arn: names::rule_arn(&there.partition, &there.region, &there.account_id, &there.name, &name),
-            name,
-            bus: Some(there.name.clone()),
-            ..there
-        })
+        Ok(Identity { arn: Scope::of(&there).rule(&there.name, &name), name, bus: Some(there.name.clone()), ..there })
     }
 
     fn desired(&self, view: &View, place: &Identity) -> Result<DesiredRule, ReconcileError> {
