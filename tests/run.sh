@@ -45,7 +45,7 @@ part "tests of the bed" python3 -m unittest discover -s tests/bed
 part "unit tests" cargo test --locked --lib --bins
 part "generated files" cargo test --locked --test generated
 part "properties of the plans" cargo test --locked --test properties
-for target in life faults partner sinks gateway sync hostile leader crash apiserver isolation; do
+for target in e2e sinks subscription gateway sync hostile leader crash apiserver isolation; do
 	part "end to end: $target" python3 tests/bed/bed.py run -- cargo test --locked --test "$target"
 done
 part "real pods (cold: 10 s more)" real_pods

@@ -104,7 +104,7 @@ impl Backfill {
         }
         if self.bus.contains("aws.partner/") {
             return Err(
-                "a partner's bus takes events of its partner only. Make a custom bus, and rules on it to the same sinks: docs/backfill.md"
+                "a partner's bus takes events of its partner only. Make a custom bus, and rules on it to the same sinks: docs/how-to/backfill-benchling-events.md"
                     .into(),
             );
         }

@@ -25,7 +25,12 @@ pub fn crds() -> Result<Vec<(String, String)>, Error> {
     Ok(files)
 }
 
-/// Path below the root and text of every generated file. Of `docs/iam.md` only the policies are generated.
+/// The API reference.
+const REFERENCE: &str = "docs/reference/api.md";
+/// The IAM page, of which only the policies are generated.
+const IAM_PAGE: &str = "docs/how-to/set-up-iam.md";
+
+/// Returns the path below the root and the text of every generated file.
 pub fn files(root: &Path) -> Result<Vec<(String, String)>, Error> {
     let mut files = Vec::new();
     for (name, text) in crds()? {
@@ -33,8 +38,8 @@ pub fn files(root: &Path) -> Result<Vec<(String, String)>, Error> {
         files.push((format!("charts/tributary/files/crds/{name}"), text));
     }
     files.push(("charts/tributary/files/clusterrole-rules.yaml".into(), serde_saphyr::to_string(&rules())?));
-    files.push(("docs/reference.md".into(), reference()));
-    files.push(("docs/iam.md".into(), policies(&read(&root.join("docs/iam.md"))?)?));
+    files.push((REFERENCE.into(), reference()));
+    files.push((IAM_PAGE.into(), policies(&read(&root.join(IAM_PAGE))?)?));
     Ok(files)
 }
 
@@ -65,14 +70,14 @@ fn policies(text: &str) -> Result<String, Error> {
     let mut parts = text.split(MARK);
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let (names, rest) = part.split_once(" -->\n").ok_or("docs/iam.md: a mark of rights without its end")?;
+        let (names, rest) = part.split_once(" -->\n").ok_or_else(|| format!("{IAM_PAGE}: a mark of rights without its end"))?;
         let after = match rest.strip_prefix("```json\n") {
-            Some(block) => block.split_once("\n```\n").ok_or("docs/iam.md: a block without its end")?.1,
+            Some(block) => block.split_once("\n```\n").ok_or_else(|| format!("{IAM_PAGE}: a block without its end"))?.1,
             None => rest,
         };
         let features = names.split(", ").map(|name| {
             let found = iam_policy::FEATURES.iter().find(|feature| feature.name == name);
-            found.ok_or_else(|| format!("docs/iam.md: there is no feature {name}"))
+            found.ok_or_else(|| format!("{IAM_PAGE}: there is no feature {name}"))
         });
         let document = iam_policy::document(features.collect::<Result<Vec<_>, _>>()?, &iam_policy::Place::default())?;
         write!(out, "{MARK}{names} -->\n```json\n{document}\n```\n{after}")?;

@@ -38,7 +38,7 @@ enum Command {
     IamPolicy(iam_policy::IamPolicy),
     /// Print the CustomResourceDefinitions as YAML.
     Crds,
-    /// Write everything that comes from the types into a checkout: crds/, the chart's copies, docs/reference.md, the policies in docs/iam.md.
+    /// Write everything generated from the types into a checkout: crds/, the chart's copies, the API reference, the IAM policies.
     #[command(hide = true)]
     Generate { root: PathBuf },
 }

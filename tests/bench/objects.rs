@@ -8,7 +8,7 @@ use kube::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tributary::api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRule, EventSink};
+use tributary_testkit::product::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRule, EventSink};
 
 use crate::{
     Result,

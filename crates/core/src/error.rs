@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 
-/// The stable word of a condition. Each has an entry in `docs/troubleshooting.md`; a test sees to it.
+/// The stable word of a condition. Each has an entry in `docs/reference/troubleshooting.md`; a test sees to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::Display, strum::EnumIter, strum::IntoStaticStr)]
 pub enum Reason {
     /// AWS holds what the spec says.

@@ -71,6 +71,12 @@ pub struct Aws {
     pub(crate) http: reqwest::Client,
 }
 
+impl AsRef<Self> for Aws {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl Aws {
     /// An account that no other test has.
     pub fn new(bed: &Bed) -> Self {

@@ -10,8 +10,8 @@ pub use tributary::{
     },
 };
 pub use tributary_api::{
-    self as api, BenchlingShorthand, DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags, annotation,
-    crds,
+    self as api, AwsAccount, BenchlingApp, BenchlingShorthand, BenchlingSubscription, DeletionPolicy, EventBus, EventRule, EventSink,
+    Identity, OWNER_TAG, SourceState, Tags, annotation, crds,
 };
 pub use tributary_aws::AwsOptions;
 pub use tributary_benchling::Urls;

@@ -13,6 +13,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use crate::{
     aws::{Aws, REGION, until_within},
     bed::{Bed, OPERATOR_NAMESPACE},
+    conditions::condition,
     product::{Options, operator},
 };
 
@@ -56,6 +57,12 @@ pub struct World {
     pub patience: Duration,
     bed: Bed,
     running: Option<Running>,
+}
+
+impl AsRef<Aws> for World {
+    fn as_ref(&self) -> &Aws {
+        &self.aws
+    }
 }
 
 impl World {
@@ -296,15 +303,4 @@ impl Drop for World {
             running.task.abort();
         }
     }
-}
-
-/// Status, reason and message of a condition, if it speaks of the present generation.
-pub fn condition(object: &DynamicObject, type_: &str) -> Option<(String, String, String)> {
-    let status = &object.data["status"];
-    let row = status["conditions"].as_array()?.iter().find(|row| row["type"] == type_)?;
-    if row["observedGeneration"].as_i64() != object.metadata.generation {
-        return None;
-    }
-    let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
-    Some((text("status"), text("reason"), text("message")))
 }

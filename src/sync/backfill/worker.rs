@@ -228,7 +228,7 @@ fn refusal(refused: &[Refused]) -> ReconcileError {
             RetryClass::Refused,
             Reason::AccessDenied,
             format!(
-                "AWS refused events:PutEvents ({message}): {these}. Give sync's identity that right on the bus (docs/iam.md, Backfills)"
+                "AWS refused events:PutEvents ({message}): {these}. Give sync's identity that right on the bus (docs/how-to/set-up-iam.md, Backfills)"
             ),
         ),
         _ => {

@@ -1,7 +1,8 @@
 //! Destinations: one folder or file for each type, and the table that registers them.
 //!
-//! All that is special about a type is in its folder, behind the traits of [`contract`]. This file is the only one that matches on types
-//! and states. `docs/adding-a-sink.md` walks through a new type.
+//! All that is special about a type is in its folder, behind the traits of [`contract`]. This file
+//! is the only one that matches on types and states. `docs/contributing/adding-a-sink.md` walks
+//! through a new type.
 
 mod api_destination;
 mod arn;

@@ -41,7 +41,7 @@ const RULE_WRITES: &[&str] = &[
 const EXISTING_FUNCTION: &[&str] =
     &["arn:{partition}:lambda:{region}:{account}:function:NAME", "arn:{partition}:lambda:{region}:{account}:function:NAME:*"];
 
-/// All there are, in the order of `docs/iam.md`.
+/// All there are, in the order of `docs/how-to/set-up-iam.md`.
 pub const FEATURES: &[Feature] = &[
     Feature {
         name: "buses",

@@ -1,0 +1,92 @@
+//! Archives of a bus: made, changed, taken back, retained; and how a bus is deleted that has some.
+
+use serde_json::{Value, json};
+use tributary_testkit::{
+    World, aws_name as named, fast_resync as sweeping, patch_spec as patch, reconcile_now as look, resource_version as version,
+};
+
+/// Names in AWS of the bus's archives, as status has them.
+async fn names(world: &World) -> Vec<String> {
+    let rows = world.get("EventBus", "b").await.unwrap().data["status"]["archives"].as_array().cloned().unwrap_or_default();
+    rows.iter().map(|row| row["awsName"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn described(world: &World, name: &str) -> Option<Value> {
+    world.aws.call("events", "DescribeArchive", json!({"ArchiveName": name})).await.ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_is_made_changed_and_taken_back() {
+    let mut world = World::start("archive").await;
+    let pattern = json!({"source": ["test"]});
+    let archive = json!({"name": "all", "description": "d", "retentionDays": 7, "eventPattern": pattern});
+    world.apply("EventBus", "b", json!({"archives": [archive]})).await;
+    let bus = world.ready("EventBus", "b").await;
+    let name = names(&world).await.remove(0);
+    assert!(name.starts_with(&named(&world, "b-all-")[..named(&world, "b-all-").len().min(39)]) && name.len() <= 48, "{name}");
+    let have = described(&world, &name).await.unwrap();
+    assert_eq!((&have["Description"], &have["RetentionDays"]), (&json!("d"), &json!(7)));
+    assert_eq!(serde_json::from_str::<Value>(have["EventPattern"].as_str().unwrap()).unwrap(), pattern);
+    let row = &bus.data["status"]["archives"][0];
+    assert_eq!((&row["name"], &row["state"], &row["arn"]), (&json!("all"), &json!("ENABLED"), &have["ArchiveArn"]));
+    assert_eq!(bus.data["status"]["resources"][1], json!({"type": "AWS::Events::Archive", "arn": have["ArchiveArn"]}));
+    // What it holds is told at a close look.
+    world.aws.put_event(&named(&world, "b"), "test", "test", &json!({})).await;
+    look(&world, "EventBus", "b").await;
+    let counted = |object: Option<&kube::api::DynamicObject>| (object?.data["status"]["archives"][0]["eventCount"] == 1).then_some(());
+    world.wait("EventBus", "b", "counted", counted).await;
+    // What leaves the spec leaves AWS, too.
+    world.apply("EventBus", "b", json!({"archives": [{"name": "all"}]})).await;
+    world.ready("EventBus", "b").await;
+    let have = described(&world, &name).await.unwrap();
+    assert_eq!(have["RetentionDays"], 0);
+    assert!(have.get("Description").is_none(), "{have}");
+    world.aws.put_event(&named(&world, "b"), "other", "test", &json!({})).await;
+    assert_eq!(described(&world, &name).await.unwrap()["EventCount"], 2, "every event");
+    // The bus is retained with it, and both are taken back without a write.
+    world.delete("EventBus", "b").await;
+    world.gone("EventBus", "b").await;
+    world.stop().await;
+    let since = world.aws.mark().await;
+    world.apply("EventBus", "b", json!({"archives": [{"name": "all"}]})).await;
+    world.run(sweeping()).await;
+    world.ready("EventBus", "b").await;
+    let (before, mark) = (version(&world, "EventBus", "b").await, world.aws.mark().await);
+    let swept =
+        || async { (world.aws.calls(mark).await.iter().filter(|call| *call == "events:DescribeArchive").count() >= 2).then_some(()) };
+    world.aws.until("full sweeps", swept).await;
+    assert_eq!(version(&world, "EventBus", "b").await, before, "in sync means silent");
+    assert_eq!(world.aws.writes(since).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_goes_only_when_it_is_said() {
+    let world = World::start("unarchive").await;
+    let both = |kept: &str| json!({"deletionPolicy": "Delete", "archives": [{"name": "kept", "deletionPolicy": kept}, {"name": "goes", "deletionPolicy": "Delete"}, {"name": "left"}]});
+    world.apply("EventBus", "b", both("Retain")).await;
+    world.ready("EventBus", "b").await;
+    let all = names(&world).await;
+    // Out of the list: the one is deleted, the other left.
+    patch(&world, "EventBus", "b", json!({"archives": [{"name": "kept", "deletionPolicy": "Retain"}]})).await;
+    world.aws.until("the list is dealt with", || async { (names(&world).await == all[..1]).then_some(()) }).await;
+    world.ready("EventBus", "b").await;
+    assert!(described(&world, &all[1]).await.is_none() && described(&world, &all[2]).await.is_some());
+    world.aws.events("DeleteArchive", json!({"ArchiveName": all[2]})).await;
+    // A bus is not deleted over an archive that is to be kept.
+    world.delete("EventBus", "b").await;
+    let message = world.halted("EventBus", "b", "InUse").await;
+    assert!(message.contains(&all[0]) && message.contains("deletionPolicy"), "{message}");
+    patch(&world, "EventBus", "b", json!({"archives": [{"name": "kept", "deletionPolicy": "Delete"}]})).await;
+    world.gone("EventBus", "b").await;
+    assert!(described(&world, &all[0]).await.is_none());
+    let contents = world.aws.contents().await;
+    assert!(!contents.keys().any(|name| name.starts_with("bus ")), "{contents:?}");
+    // Of the bus that every account has, too.
+    world.apply("EventBus", "d", json!({"name": "default", "archives": [{"name": "all", "deletionPolicy": "Delete"}]})).await;
+    let bus = world.ready("EventBus", "d").await;
+    let name = bus.data["status"]["archives"][0]["awsName"].as_str().unwrap().to_owned();
+    assert!(described(&world, &name).await.is_some());
+    world.delete("EventBus", "d").await;
+    world.gone("EventBus", "d").await;
+    assert!(described(&world, &name).await.is_none());
+}

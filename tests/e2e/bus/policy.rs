@@ -1,0 +1,123 @@
+//! Who else may send to a bus, and what is logged of it.
+
+use serde_json::{Value, json};
+use tributary_testkit::{REGION, World, aws_name as named, reconcile_now as look, resource_version as version};
+
+const THERE: &str = "222233334444";
+const ORGANIZATION: &str = "o-abcdefghij";
+
+/// A world whose account lets its namespaces let these in.
+async fn open_to(name: &str, principals: &[&str]) -> World {
+    let world = World::start(name).await;
+    let mut account = world.account_spec();
+    account["grants"][0]["principals"] = json!(principals);
+    world.apply_account(account).await;
+    world
+}
+
+async fn statements(world: &World, bus: &str) -> Vec<Value> {
+    let have = world.aws.events("DescribeEventBus", json!({"Name": bus})).await;
+    let policy = have["Policy"].as_str().map_or(Value::Null, |policy| serde_json::from_str(policy).unwrap());
+    policy["Statement"].as_array().cloned().unwrap_or_default()
+}
+
+fn who(statements: &[Value]) -> Vec<String> {
+    let mut all: Vec<_> = statements
+        .iter()
+        .map(|s| format!("{} {}", s["Principal"]["AWS"].as_str().unwrap_or("*"), s["Condition"]["StringEquals"]["aws:PrincipalOrgID"]))
+        .collect();
+    all.sort();
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grants_are_made_kept_and_withdrawn_beside_those_of_others() {
+    let world = open_to("bus-grants", &[THERE, "o-*"]).await;
+    let grants = json!([{"name": "orders", "accountId": THERE}, {"name": "all", "organizationId": ORGANIZATION}]);
+    world.apply("EventBus", "b", json!({"grants": grants, "deletionPolicy": "Retain"})).await;
+    world.ready("EventBus", "b").await;
+    let bus = named(&world, "b");
+    let account = format!("arn:aws:iam::{THERE}:root null");
+    assert_eq!(who(&statements(&world, &bus).await), [format!("* \"{ORGANIZATION}\""), account.clone()]);
+    // Somebody adds a statement, and changes ours: the one stays, the other is put back.
+    let foreign = json!({"EventBusName": bus, "StatementId": "theirs", "Action": "events:PutEvents", "Principal": "333344445555"});
+    world.aws.events("PutPermission", foreign).await;
+    let ours = statements(&world, &bus).await.iter().find(|s| s["Principal"] == "*").unwrap()["Sid"].clone();
+    let wider = json!({"EventBusName": bus, "StatementId": ours, "Action": "events:PutEvents", "Principal": "*"});
+    world.aws.events("PutPermission", wider).await;
+    look(&world, "EventBus", "b").await;
+    let theirs = "arn:aws:iam::333344445555:root null".to_owned();
+    assert_eq!(who(&statements(&world, &bus).await), [format!("* \"{ORGANIZATION}\""), account, theirs.clone()]);
+    let (before, mark) = (version(&world, "EventBus", "b").await, world.aws.mark().await);
+    look(&world, "EventBus", "b").await;
+    assert_eq!(world.aws.writes(mark).await, Vec::<String>::new(), "of version {before}");
+    // What leaves the list leaves the policy; the bus stays when its object goes, and loses ours only.
+    world.apply("EventBus", "b", json!({"grants": [grants[1]], "deletionPolicy": "Retain"})).await;
+    world.ready("EventBus", "b").await;
+    assert_eq!(who(&statements(&world, &bus).await), [format!("* \"{ORGANIZATION}\""), theirs.clone()]);
+    world.delete("EventBus", "b").await;
+    world.gone("EventBus", "b").await;
+    assert_eq!(who(&statements(&world, &bus).await), [theirs]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_default_bus_loses_its_grants_with_their_object() {
+    let world = open_to("default-grants", &[THERE]).await;
+    world.apply("EventBus", "d", json!({"name": "default", "grants": [{"name": "orders", "accountId": THERE}]})).await;
+    world.ready("EventBus", "d").await;
+    assert_eq!(statements(&world, "default").await.len(), 1);
+    world.delete("EventBus", "d").await;
+    world.gone("EventBus", "d").await;
+    assert_eq!(statements(&world, "default").await, Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_let_in_without_the_accounts_word() {
+    let world = World::start("no-principals").await;
+    world.apply("EventBus", "b", json!({"grants": [{"name": "orders", "accountId": THERE}]})).await;
+    let said = world.halted("EventBus", "b", "PrincipalNotPermitted").await;
+    assert!(said.contains("spec.grants[0]") && said.contains(THERE) && said.contains("spec.grants[].principals"), "{said}");
+    assert!(world.aws.call("events", "DescribeEventBus", json!({"Name": named(&world, "b")})).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_crosses_to_the_account_that_lets_it_in() {
+    let from = World::start("cross-from").await;
+    let to = open_to("cross-to", &[&from.aws.account]).await;
+    let there = format!("arn:aws:events:{REGION}:{}:event-bus/{}", to.aws.account, named(&to, "b"));
+    let mut account = from.account_spec();
+    account["grants"][0]["arns"].as_array_mut().unwrap().push(json!(there));
+    from.apply_account(account).await;
+    to.apply("EventBus", "b", json!({})).await;
+    to.ready("EventBus", "b").await;
+    from.apply("EventBus", "b", json!({})).await;
+    from.apply("EventSink", "s", json!({"eventBus": {"existing": {"arn": there}}})).await;
+    from.apply("EventRule", "r", tributary_testkit::rule_spec("b", &["s"])).await;
+    from.ready("EventRule", "r").await;
+    let outcome = async |mark: &str| {
+        from.aws.put_event(&named(&from, "b"), "test", "test", &json!({"mark": mark})).await;
+        from.aws.deliveries().await.last().unwrap()["outcome"].clone()
+    };
+    assert_eq!(outcome("one").await, "FAILED", "not let in");
+    to.apply("EventBus", "b", json!({"grants": [{"name": "from", "accountId": from.aws.account}]})).await;
+    to.ready("EventBus", "b").await;
+    assert_eq!(outcome("two").await, "DELIVERED");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_logged_is_set_changed_and_taken_back() {
+    let world = World::start("bus-log").await;
+    let log = async || world.aws.events("DescribeEventBus", json!({"Name": named(&world, "b")})).await["LogConfig"].clone();
+    world.apply("EventBus", "b", json!({"log": {"level": "ERROR"}})).await;
+    world.ready("EventBus", "b").await;
+    assert_eq!(log().await, json!({"Level": "ERROR", "IncludeDetail": "NONE"}));
+    world.apply("EventBus", "b", json!({"log": {"level": "TRACE", "includeDetail": "FULL"}})).await;
+    world.ready("EventBus", "b").await;
+    assert_eq!(log().await, json!({"Level": "TRACE", "IncludeDetail": "FULL"}));
+    world.apply("EventBus", "b", json!({})).await;
+    world.ready("EventBus", "b").await;
+    assert_eq!(log().await, json!({"Level": "OFF", "IncludeDetail": "NONE"}));
+    let mark = world.aws.mark().await;
+    look(&world, "EventBus", "b").await;
+    assert_eq!(world.aws.writes(mark).await, Vec::<String>::new());
+}

@@ -1,0 +1,223 @@
+//! Invariant 2, identity: the name is pinned before the first write, and what is not ours is not touched.
+
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::{Value, json};
+use tributary_testkit::{
+    Aws, Bed, REGION, World, all_ready, apply_pipeline as trio, aws_name as named, managed_queue as managed, merged as with, options,
+    reconcile_now as look, rule_spec as rule, writes_since as written,
+};
+
+const FINALIZER: &str = "tributary.dev/finalizer";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn name_and_finalizer_are_there_before_the_first_write() {
+    let world = World::empty("pinned").await;
+    world.aws.faults(json!([{"match": "*.Create*", "kind": "hang"}, {"match": "events.PutRule", "kind": "hang"}])).await;
+    let world = running(world).await;
+    for (kind, spec, op) in [
+        ("EventBus", json!({}), "CreateEventBus"),
+        ("EventSink", managed(), "CreateQueue"),
+        ("EventBus", json!({"name": "default"}), ""),
+        ("EventRule", with(rule("default", &[]), json!({"name": "r"})), "PutRule"),
+    ] {
+        let name = if op.is_empty() { "default" } else { "x" };
+        world.apply(kind, name, spec).await;
+        if op.is_empty() {
+            world.ready(kind, name).await;
+            continue;
+        }
+        world.aws.until(op, || async { written(&world, 0).await.iter().any(|call| call.op == op).then_some(()) }).await;
+        // The call hangs, so nothing happened since.
+        let object = world.get(kind, name).await.unwrap();
+        assert!(object.metadata.finalizers.unwrap_or_default().contains(&FINALIZER.to_owned()), "{kind}");
+        assert_eq!(object.data["status"]["identity"]["accountId"], world.aws.account.as_str(), "{kind}");
+        assert!(
+            object.data["status"]["identity"]["arn"].as_str().unwrap().ends_with(if op == "PutRule" { ":rule/r" } else { "-x" }),
+            "{kind}"
+        );
+    }
+}
+
+async fn running(mut world: World) -> World {
+    world.run(options()).await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_are_namespace_and_name_cut_with_a_hash_where_aws_is_shorter() {
+    let world = World::start("names").await;
+    let long = "x".repeat(70);
+    world.apply("EventBus", "b", json!({})).await;
+    world.apply("EventSink", "a.b", managed()).await;
+    world.apply("EventSink", &long, with(json!({}), json!({"sqs": {"managed": {"deadLetter": {"maxReceiveCount": 3}}}}))).await;
+    world.apply("EventRule", &long, rule("b", &[])).await;
+    world.apply("EventRule", &format!("{long}y"), rule("b", &[])).await;
+    all_ready(&world, &[("EventSink", "a.b"), ("EventSink", &long), ("EventRule", &long), ("EventRule", &format!("{long}y"))]).await;
+    let (start, contents) = (named(&world, ""), world.aws.contents().await);
+    let of = |kind: &str| contents.keys().filter_map(|key| Some(key.strip_prefix(kind)?.to_owned())).collect::<Vec<_>>();
+    assert_eq!(of("bus "), [format!("{start}b")]);
+    let rules = of(&format!("rule {start}b/"));
+    assert!(rules.len() == 2 && rules.iter().all(|name| name.len() == 64 && name.starts_with(&format!("{start}xxx"))), "{rules:?}");
+    let queues = of("queue ");
+    assert!(queues.len() == 3 && queues.iter().all(|name| name.len() <= 80), "{queues:?}");
+    assert!(queues.iter().any(|name| name.starts_with(&format!("{start}a-b-"))), "a dot cannot stand in a queue name: {queues:?}");
+    assert!(queues.iter().any(|name| name.ends_with("-dlq")), "{queues:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_became_another_one_stops_its_objects() {
+    let mut world = World::start("changed").await;
+    trio(&world).await;
+    world.stop().await;
+    // Somebody forces the account away and makes it anew with the id of another one.
+    let (api, name) = (world.api("AwsAccount"), world.account.clone());
+    api.patch(&name, &PatchParams::default(), &Patch::Merge(json!({"metadata": {"finalizers": []}}))).await.unwrap();
+    api.delete(&name, &DeleteParams::default()).await.unwrap();
+    let other = Aws::new(Bed::get());
+    world.secret(&other.account).await;
+    world.apply_account(with(world.account_spec(), json!({"accountId": other.account}))).await;
+    let (mark, far) = (world.aws.mark().await, other.mark().await);
+    world.run(options()).await;
+    for (kind, name) in [("EventBus", "b"), ("EventSink", "q"), ("EventRule", "r")] {
+        world.halted(kind, name, "IdentityChanged").await;
+    }
+    // Deletion too: what is pinned is not looked for in the other account.
+    world.delete("EventRule", "r").await;
+    world.halted("EventRule", "r", "IdentityChanged").await;
+    assert_eq!((world.aws.calls(mark).await, other.writes(far).await), (vec![], vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_of_another_account_write_nothing() {
+    let world = World::empty("wrong").await;
+    let other = Aws::new(Bed::get());
+    world.secret(&other.account).await;
+    let mark = other.mark().await;
+    let world = running(world).await;
+    world.apply("EventBus", "b", json!({})).await;
+    world.apply("EventSink", "q", managed()).await;
+    world.wait("AwsAccount", &world.account, "WrongAccount", |account| wrong(account?)).await;
+    world.halted("EventBus", "b", "WrongAccount").await;
+    world.halted("EventSink", "q", "WrongAccount").await;
+    let calls = other.calls(mark).await;
+    assert!(!calls.is_empty() && calls.iter().all(|call| call == "sts:GetCallerIdentity"), "{calls:?}");
+    assert!(world.aws.calls(0).await.is_empty());
+}
+
+fn wrong(account: &kube::api::DynamicObject) -> Option<()> {
+    account.data["status"]["conditions"].as_array()?.iter().any(|c| c["reason"] == "WrongAccount").then_some(())
+}
+
+/// A bus, a rule on it and a queue, as somebody else made them; the tags are theirs.
+async fn theirs(world: &World, tags: &Value) {
+    let list: Vec<_> = tags.as_object().unwrap().iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+    world.aws.events("CreateEventBus", json!({"Name": "theirs", "Tags": list})).await;
+    world
+        .aws
+        .events("PutRule", json!({"Name": "theirs", "EventBusName": "theirs", "EventPattern": r#"{"source":["theirs"]}"#, "Tags": list}))
+        .await;
+    world.aws.sqs("CreateQueue", json!({"QueueName": "theirs", "Attributes": {"VisibilityTimeout": "77"}, "tags": tags})).await;
+}
+
+async fn claim(world: &World) {
+    world.apply("EventBus", "b", json!({"name": "theirs", "description": "mine"})).await;
+    world.apply("EventSink", "q", json!({"sqs": {"managed": {"name": "theirs", "visibilityTimeoutSeconds": 5}}})).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_exists_is_taken_over_only_on_the_users_word() {
+    let world = World::empty("adopt").await;
+    theirs(&world, &json!({"theirs": "1"})).await;
+    let before = world.aws.contents().await;
+    let world = running(world).await;
+    claim(&world).await;
+    for (kind, name) in [("EventBus", "b"), ("EventSink", "q")] {
+        world.halted(kind, name, "NotOwned").await;
+    }
+    assert!(world.aws.writes(0).await.is_empty());
+    assert_eq!(world.aws.contents().await, before);
+    for (kind, name) in [("EventBus", "b"), ("EventSink", "q")] {
+        world.annotate(kind, name, "tributary.dev/adopt", Some("true")).await;
+        world.ready(kind, name).await;
+    }
+    world.apply("EventRule", "r", with(rule("b", &[]), json!({"name": "theirs"}))).await;
+    world.halted("EventRule", "r", "NotOwned").await;
+    assert_eq!(world.aws.rule("theirs", "theirs").await.unwrap()["EventPattern"], r#"{"source":["theirs"]}"#);
+    world.annotate("EventRule", "r", "tributary.dev/adopt", Some("true")).await;
+    world.ready("EventRule", "r").await;
+    assert_eq!(world.aws.rule("theirs", "theirs").await.unwrap()["EventPattern"], r#"{"source":["test"]}"#);
+    let tags = world.aws.tags(&format!("arn:aws:events:{REGION}:{}:rule/theirs/theirs", world.aws.account)).await;
+    assert_eq!(tags.get("theirs").map(String::as_str), Some("1"), "other people's tags stay");
+    assert_eq!(tags["tributary.dev/owner"], format!("e2e/EventRule/{}/r", world.namespace));
+    assert_eq!(world.aws.queue_attributes("theirs").await["VisibilityTimeout"], "5");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_another_owner_it_takes_that_owners_very_name() {
+    let world = World::empty("owner").await;
+    theirs(&world, &json!({"tributary.dev/owner": "blue/EventBus/x/y"})).await;
+    let before = world.aws.contents().await;
+    let world = running(world).await;
+    claim(&world).await;
+    for (kind, name) in [("EventBus", "b"), ("EventSink", "q")] {
+        let message = world.halted(kind, name, "NotOwned").await;
+        assert!(message.contains("blue/EventBus/x/y"), "{message}");
+        world.annotate(kind, name, "tributary.dev/adopt", Some("true")).await;
+        look_refused(&world, kind, name).await;
+    }
+    assert_eq!(world.aws.contents().await, before);
+    for (kind, name) in [("EventBus", "b"), ("EventSink", "q")] {
+        world.annotate(kind, name, "tributary.dev/adopt", Some("blue/EventBus/x/y")).await;
+        world.ready(kind, name).await;
+    }
+}
+
+/// The annotation was read, and AWS asked once more, without a change.
+async fn look_refused(world: &World, kind: &str, name: &str) {
+    let mark = world.aws.mark().await;
+    world.annotate(kind, name, "tributary.dev/reconcile-at", Some("again")).await;
+    world.aws.until("asked again", || async { (!world.aws.calls(mark).await.is_empty()).then_some(()) }).await;
+    world.halted(kind, name, "NotOwned").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_objects_with_one_name_in_aws_the_second_is_refused() {
+    let world = World::start("twice").await;
+    trio(&world).await;
+    world.apply("EventSink", "first", json!({"sqs": {"managed": {"name": "shared"}}})).await;
+    world.ready("EventSink", "first").await;
+    let before = world.aws.contents().await;
+    world.apply("EventSink", "second", json!({"sqs": {"managed": {"name": "shared", "delaySeconds": 9}}})).await;
+    world.apply("EventBus", "second", json!({"name": named(&world, "b"), "description": "other"})).await;
+    world.apply("EventRule", "second", with(rule("b", &["q"]), json!({"name": named(&world, "r"), "state": "Disabled"}))).await;
+    for kind in ["EventSink", "EventBus", "EventRule"] {
+        let message = world.halted(kind, "second", "NotOwned").await;
+        assert!(message.contains(&format!("{}/", world.namespace)), "it names the owner: {message}");
+        world.delete(kind, "second").await;
+        world.gone(kind, "second").await;
+    }
+    look(&world, "EventRule", "r").await;
+    let mut after = world.aws.contents().await;
+    // The sink of the second rule let it in for a while; that is its own statement.
+    let queue = format!("queue {}", named(&world, "q"));
+    assert!(after.remove(&queue).is_some());
+    assert_eq!(after, before.into_iter().filter(|(key, _)| *key != queue).collect());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rule_that_an_aws_service_keeps_is_left_alone() {
+    let world = World::empty("managedby").await;
+    let bus = format!("arn:aws:events:{REGION}:{}:event-bus/default", world.aws.account);
+    world.aws.events("CreateArchive", json!({"ArchiveName": "all", "EventSourceArn": bus})).await;
+    let world = running(world).await;
+    world.apply("EventBus", "default", json!({"name": "default"})).await;
+    let spec = with(rule("default", &[]), json!({"name": "Events-Archive-all"}));
+    world.apply("EventRule", "r", spec).await;
+    let message = world.halted("EventRule", "r", "NotOwned").await;
+    assert!(message.contains("kept by"), "{message}");
+    world.annotate("EventRule", "r", "tributary.dev/adopt", Some("true")).await;
+    world.delete("EventRule", "r").await;
+    world.gone("EventRule", "r").await;
+    assert!(world.aws.writes(0).await.is_empty());
+    assert!(world.aws.rule("default", "Events-Archive-all").await.is_some());
+}

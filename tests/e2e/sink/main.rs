@@ -1,0 +1,17 @@
+//! Sinks end to end, one file for each type: what is created in AWS, the permission by which EventBridge sends there, and what arrives.
+//!
+//! Run by `tests/bed/bed.py run -- cargo test --test sinks`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, clippy::needless_pass_by_value)]
+
+mod api_destination;
+mod arn_from;
+mod lambda;
+mod log_group;
+mod other_targets;
+mod role;
+mod sns;
+mod sqs {
+    mod policy;
+    mod queue;
+}
+mod state_machine;

@@ -1,0 +1,133 @@
+//! Every other destination that takes a role: what is put as target, with what right, and that it arrives.
+
+use serde_json::{Value, json};
+use tributary_testkit::{REGION, World, all_ready, aws_name as named, publish, reconcile_now as look, rule_spec as rule};
+
+/// A world in which rule `r` sends to sink `s` of this spec, all Ready; the target as AWS has it, and the rights of the role.
+async fn reached(name: &str, prepare: impl AsyncFnOnce(&World) -> Value) -> (World, Value, Value) {
+    let world = World::start(name).await;
+    let spec = prepare(&world).await;
+    world.apply("EventBus", "b", json!({"name": "b"})).await;
+    world.apply("EventSink", "s", spec).await;
+    world.apply("EventRule", "r", rule("b", &["s"])).await;
+    all_ready(&world, &[("EventSink", "s"), ("EventRule", "r")]).await;
+    let target = world.aws.targets("b", &named(&world, "r")).await[0].clone();
+    let (_, role) = world.aws.role_like(&named(&world, "s")).await.unwrap();
+    // Nothing is put twice: what was put is read back as the same.
+    let mark = world.aws.mark().await;
+    look(&world, "EventRule", "r").await;
+    assert_eq!(world.aws.writes(mark).await, [""; 0]);
+    (world, target, role.policy["Statement"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_bus_of_the_account() {
+    let (world, target, rights) = reached("to-bus", async |world| {
+        world.aws.events("CreateEventBus", json!({"Name": "other"})).await;
+        json!({"eventBus": {"existing": {"arn": format!("arn:aws:events:{REGION}:{}:event-bus/other", world.aws.account)}}})
+    })
+    .await;
+    let arn = format!("arn:aws:events:{REGION}:{}:event-bus/other", world.aws.account);
+    assert_eq!(target["Arn"], arn.as_str());
+    assert_eq!(rights, json!([{"Effect": "Allow", "Action": ["events:PutEvents"], "Resource": arn}]));
+    assert_eq!(publish(&world, "one").await["outcome"], "DELIVERED");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bus_of_another_account_takes_events_as_they_are() {
+    let world = World::start("to-account").await;
+    let there = "arn:aws:events:us-east-1:888877776666:event-bus/central";
+    let mut account = world.account_spec();
+    account["grants"][0]["arns"].as_array_mut().unwrap().push(json!(there));
+    world.apply_account(account).await;
+    world.apply("EventBus", "b", json!({"name": "b"})).await;
+    world.apply("EventSink", "s", json!({"eventBus": {"existing": {"arn": there}}})).await;
+    let mut spec = rule("b", &["s"]);
+    spec["targets"][0]["inputPath"] = json!("$.detail");
+    world.apply("EventRule", "r", spec.clone()).await;
+    let said = world.halted("EventRule", "r", "InvalidSpec").await;
+    assert!(said.contains("spec.targets[0]") && said.contains("inputPath"), "{said}");
+    spec["targets"][0].as_object_mut().unwrap().remove("inputPath");
+    world.apply("EventRule", "r", spec).await;
+    world.ready("EventRule", "r").await;
+    let target = world.aws.targets("b", &named(&world, "r")).await[0].clone();
+    assert_eq!(target["Arn"], there);
+    assert!(target["RoleArn"].as_str().unwrap().contains(":role/tributary/"), "AWS takes no bus elsewhere without a role: {target}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kinesis_stream() {
+    let (world, target, rights) = reached("to-kinesis", async |world| {
+        world.aws.call("kinesis", "CreateStream", json!({"StreamName": "s", "ShardCount": 1})).await.unwrap();
+        let arn = format!("arn:aws:kinesis:{REGION}:{}:stream/s", world.aws.account);
+        json!({"kinesis": {"existing": {"arn": arn}, "partitionKeyPath": "$.detail.mark"}})
+    })
+    .await;
+    assert_eq!(target["KinesisParameters"]["PartitionKeyPath"], "$.detail.mark");
+    assert_eq!(rights[0]["Action"], json!(["kinesis:PutRecord"]));
+    assert_eq!(publish(&world, "one").await["outcome"], "DELIVERED");
+    let shards = world.aws.call("kinesis", "ListShards", json!({"StreamName": "s"})).await.unwrap();
+    let shard = &shards["Shards"][0]["ShardId"];
+    let from = json!({"StreamName": "s", "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
+    let iterator = world.aws.call("kinesis", "GetShardIterator", from).await.unwrap();
+    let records = world.aws.call("kinesis", "GetRecords", json!({"ShardIterator": iterator["ShardIterator"]})).await.unwrap();
+    assert_eq!(records["Records"][0]["PartitionKey"], "one");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_firehose_stream() {
+    let (world, _, rights) = reached("to-firehose", async |world| {
+        let arn = format!("arn:aws:firehose:{REGION}:{}:deliverystream/s", world.aws.account);
+        json!({"firehose": {"existing": {"arn": arn}}})
+    })
+    .await;
+    assert_eq!(rights[0]["Action"], json!(["firehose:PutRecord", "firehose:PutRecordBatch"]));
+    assert_eq!(publish(&world, "one").await["code"], "NO_RESOURCE", "allowed, and not there yet");
+    world.aws.call("firehose", "CreateDeliveryStream", json!({"DeliveryStreamName": "s"})).await.unwrap();
+    assert_eq!(publish(&world, "two").await["outcome"], "DELIVERED");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ecs_task() {
+    let (world, target, rights) = reached("to-ecs", async |world| {
+        world.aws.call("ecs", "CreateCluster", json!({"clusterName": "c"})).await.unwrap();
+        let arn = |what: &str| format!("arn:aws:ecs:{REGION}:{}:{what}", world.aws.account);
+        let role = format!("arn:aws:iam::{}:role/task", world.aws.account);
+        json!({"ecsTask": {"clusterArn": arn("cluster/c"), "taskDefinitionArn": arn("task-definition/work"), "passRoleArns": [role], "launchType": "FARGATE",
+                           "network": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}}})
+    })
+    .await;
+    let parameters = &target["EcsParameters"];
+    assert_eq!(parameters["LaunchType"], "FARGATE");
+    assert_eq!(parameters["NetworkConfiguration"]["awsvpcConfiguration"]["Subnets"], json!(["subnet-1"]));
+    let (run, pass) = (&rights[0], &rights[1]);
+    assert!(run["Condition"]["ArnLike"]["ecs:cluster"].as_str().unwrap().ends_with("cluster/c"), "{run}");
+    assert_eq!(pass["Condition"]["StringEquals"]["iam:PassedToService"], "ecs-tasks.amazonaws.com");
+    assert_eq!(publish(&world, "one").await["outcome"], "DELIVERED");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_api_destination() {
+    let (_, target, rights) = reached("to-api", async |world| {
+        let auth = json!({"ApiKeyAuthParameters": {"ApiKeyName": "k", "ApiKeyValue": "v"}});
+        let made = world.aws.events("CreateConnection", json!({"Name": "c", "AuthorizationType": "API_KEY", "AuthParameters": auth})).await;
+        let body = json!({"Name": "d", "ConnectionArn": made["ConnectionArn"], "InvocationEndpoint": "https://localhost/*", "HttpMethod": "POST"});
+        let made = world.aws.events("CreateApiDestination", body).await;
+        json!({"apiDestination": {"existing": {"arn": made["ApiDestinationArn"]}, "http": {"headers": {"x-mark": "$.detail.mark"}, "path": ["$.id"]}}})
+    })
+    .await;
+    assert_eq!(target["HttpParameters"]["HeaderParameters"]["x-mark"], "$.detail.mark");
+    assert_eq!(target["HttpParameters"]["PathParameterValues"], json!(["$.id"]));
+    assert_eq!(rights[0]["Action"], json!(["events:InvokeApiDestination"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_other_target_by_its_arn() {
+    let (_, target, rights) = reached("to-arn", async |world| {
+        let arn = format!("arn:aws:codebuild:{REGION}:{}:project/p", world.aws.account);
+        json!({"arn": {"existing": {"arn": arn}, "actions": ["codebuild:StartBuild"]}})
+    })
+    .await;
+    assert!(target["Arn"].as_str().unwrap().contains(":codebuild:") && target["RoleArn"].is_string());
+    assert_eq!(rights[0]["Action"], json!(["codebuild:StartBuild"]));
+}

@@ -1,0 +1,194 @@
+//! Invariant 3: other people's statements survive, ours leave with us, and what drifted is repaired.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tributary_testkit::{
+    World, all_ready, apply_pipeline as trio, assert_delivers as delivers, aws_name as named, delivery_outcomes as outcomes,
+    existing_queue as existing, fast_resync as sweeping, foreign_queue, foreign_statement as statement, managed_queue as managed,
+    merged as with, options,
+    product::{AwsOptions, Options, annotation},
+    queue_arn, reconcile_now as look, rule_spec as rule, set_attributes, set_policy,
+};
+
+/// Sids of the queue without ours, which begin with `tributary-`; and how many are ours.
+async fn sids(world: &World, queue: &str) -> (Vec<String>, usize) {
+    let (ours, theirs): (Vec<_>, Vec<_>) = world.aws.sids(queue).await.into_iter().partition(|sid| sid.starts_with("tributary-"));
+    (theirs, ours.len())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn foreign_statements_survive_and_ours_leave_with_us() {
+    let world = World::start("foreign").await;
+    foreign_queue(&world.aws, "shared", &[statement("one"), statement("two")]).await;
+    let theirs = (vec!["one".to_owned(), "two".to_owned()], 1);
+    world.apply("EventBus", "b", json!({})).await;
+    world.apply("EventSink", "q", existing(&world.aws, "shared")).await;
+    world.apply("EventRule", "r", rule("b", &["q"])).await;
+    world.ready("EventRule", "r").await;
+    assert_eq!(sids(&world, "shared").await, theirs);
+    delivers(&world, &named(&world, "b"), "shared").await;
+    world.apply("EventRule", "s", rule("b", &["q"])).await;
+    world.ready("EventRule", "s").await;
+    assert_eq!(sids(&world, "shared").await, theirs);
+    for (kind, name) in [("EventRule", "r"), ("EventRule", "s"), ("EventSink", "q")] {
+        world.delete(kind, name).await;
+        world.gone(kind, name).await;
+    }
+    let policy: Value = serde_json::from_str(&world.aws.queue_attributes("shared").await["Policy"]).unwrap();
+    assert_eq!(policy, json!({"Version": "2012-10-17", "Id": "theirs", "Statement": [statement("one"), statement("two")]}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_statement_takes_the_policy_with_it() {
+    // Within the grace period of its rule the statement is still there when the sink goes.
+    let world = World::with("last", Options { grant_grace: Duration::from_hours(1), ..options() }).await;
+    foreign_queue(&world.aws, "bare", &[]).await;
+    world.apply("EventBus", "b", json!({})).await;
+    world.apply("EventSink", "q", existing(&world.aws, "bare")).await;
+    world.apply("EventRule", "r", rule("b", &["q"])).await;
+    world.ready("EventRule", "r").await;
+    assert_eq!(sids(&world, "bare").await, (vec![], 1));
+    world.delete("EventRule", "r").await;
+    world.gone("EventRule", "r").await;
+    assert_eq!(sids(&world, "bare").await, (vec![], 1));
+    world.delete("EventSink", "q").await;
+    world.gone("EventSink", "q").await;
+    assert_eq!(world.aws.queue_attributes("bare").await.get("Policy").filter(|policy| !policy.is_empty()), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_sinks_share_a_queue_in_peace() {
+    let world = World::with("share", sweeping()).await;
+    foreign_queue(&world.aws, "shared", &[statement("one")]).await;
+    world.apply("EventBus", "b", json!({})).await;
+    for (sink, rule_name) in [("q1", "r1"), ("q2", "r2")] {
+        world.apply("EventSink", sink, existing(&world.aws, "shared")).await;
+        world.apply("EventRule", rule_name, rule("b", &[sink])).await;
+    }
+    all_ready(&world, &[("EventRule", "r1"), ("EventRule", "r2"), ("EventSink", "q1"), ("EventSink", "q2")]).await;
+    assert_eq!(sids(&world, "shared").await, (vec!["one".to_owned()], 2));
+    let mark = world.aws.mark().await;
+    look(&world, "EventSink", "q1").await;
+    look(&world, "EventSink", "q2").await;
+    assert!(world.aws.writes(mark).await.is_empty());
+    world.delete("EventRule", "r1").await;
+    world.gone("EventRule", "r1").await;
+    world.delete("EventSink", "q1").await;
+    world.gone("EventSink", "q1").await;
+    assert_eq!(sids(&world, "shared").await, (vec!["one".to_owned()], 1));
+    delivers(&world, &named(&world, "b"), "shared").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_broke_is_repaired_by_the_next_sweep() {
+    let world = World::with("drift", sweeping()).await;
+    world.apply("EventBus", "b", json!({"description": "mine"})).await;
+    world.apply("EventSink", "q", json!({"sqs": {"managed": {"visibilityTimeoutSeconds": 50}}})).await;
+    world.apply("EventRule", "r", rule("b", &["q"])).await;
+    all_ready(&world, &[("EventBus", "b"), ("EventSink", "q"), ("EventRule", "r")]).await;
+    let (bus, queue, name) = (named(&world, "b"), named(&world, "q"), named(&world, "r"));
+    let good = world.aws.contents().await;
+    let aws = &world.aws;
+    let repaired = |what: &'static str| {
+        let good = good.clone();
+        async move { aws.until(what, || async { (aws.contents().await == good).then_some(()) }).await }
+    };
+    set_policy(aws, &queue, &[]).await;
+    repaired("the statement is back").await;
+    set_attributes(aws, &queue, json!({"VisibilityTimeout": "1"})).await;
+    repaired("the attribute is back").await;
+    aws.events("DisableRule", json!({"Name": name, "EventBusName": bus})).await;
+    repaired("the rule is enabled").await;
+    aws.events(
+        "PutTargets",
+        json!({"Rule": name, "EventBusName": bus, "Targets": [{"Id": "q", "Arn": queue_arn(aws, &queue), "InputPath": "$.id"}]}),
+    )
+    .await;
+    repaired("the target is back").await;
+    aws.events("RemoveTargets", json!({"Rule": name, "EventBusName": bus, "Ids": ["q"]})).await;
+    aws.events("DeleteRule", json!({"Name": name, "EventBusName": bus})).await;
+    repaired("the rule is back with its target").await;
+    aws.events("UpdateEventBus", json!({"Name": bus, "Description": "yours"})).await;
+    repaired("the description is back").await;
+    delivers(&world, &bus, &queue).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn external_permissions_write_nothing_to_sqs_and_say_what_is_needed() {
+    let world = World::with("external", sweeping()).await;
+    foreign_queue(&world.aws, "ext", &[]).await;
+    world.apply("EventBus", "b", json!({})).await;
+    world.apply("EventSink", "q", with(existing(&world.aws, "ext"), json!({"permissions": "External"}))).await;
+    world.apply("EventRule", "r", rule("b", &["q"])).await;
+    world.ready("EventRule", "r").await;
+    let required = |sink: Option<&kube::api::DynamicObject>| sink?.data["status"]["requiredStatement"].as_str().map(str::to_owned);
+    let required = world.wait("EventSink", "q", "needs a statement", required).await;
+    world.aws.put_event(&named(&world, "b"), "test", "t", &json!({})).await;
+    assert_eq!(outcomes(&world).await, ["FAILED"], "nobody has given the permission yet");
+    set_policy(&world.aws, "ext", &[serde_json::from_str(&required).unwrap()]).await;
+    delivers(&world, &named(&world, "b"), "ext").await;
+    world.delete("EventRule", "r").await;
+    world.gone("EventRule", "r").await;
+    world.delete("EventSink", "q").await;
+    world.gone("EventSink", "q").await;
+    // Reads are for the rule's `Deliverable` only.
+    let calls = world.aws.journal(0).await.0;
+    assert!(!calls.iter().any(|call| call.service == "sqs" && call.is_write()), "{calls:?}");
+    assert_eq!(world.aws.sids("ext").await.len(), 1, "what others keep stays");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eighty_rules_on_one_sink_fit_into_its_policy() {
+    let aws = AwsOptions { quota: 0, sweep_quota: 0, ..options().aws };
+    let world = World::with("eighty", Options { aws, ..options() }).await;
+    // Long names: named one by one they would take 80 times 130 bytes.
+    let bus = format!("{}-{}", named(&world, "bus"), "b".repeat(60));
+    world.apply("EventBus", "b", json!({"name": bus})).await;
+    world.apply("EventSink", "q", managed()).await;
+    let rules: Vec<_> = (0..80).map(|n| format!("r{n:02}")).collect();
+    for name in &rules {
+        world.apply("EventRule", name, with(rule("b", &["q"]), json!({"eventPattern": {"source": [name]}}))).await;
+    }
+    for name in &rules {
+        world.ready("EventRule", name).await;
+    }
+    let policy = world.aws.queue_attributes(&named(&world, "q")).await["Policy"].clone();
+    assert!(policy.len() <= 8_192, "{}", policy.len());
+    for name in ["r00", "r79"] {
+        world.aws.put_event(&bus, name, "t", &json!({})).await;
+    }
+    assert_eq!(outcomes(&world).await, ["DELIVERED", "DELIVERED"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_with_a_single_statement_keeps_it() {
+    let world = World::start("scalar").await;
+    // One statement as an object instead of a list, as AWS takes it.
+    foreign_queue(&world.aws, "single", &[]).await;
+    let policy = json!({"Version": "2012-10-17", "Statement": statement("only")}).to_string();
+    set_attributes(&world.aws, "single", json!({"Policy": policy})).await;
+    world.apply("EventBus", "b", json!({})).await;
+    world.apply("EventSink", "q", existing(&world.aws, "single")).await;
+    world.apply("EventRule", "r", rule("b", &["q"])).await;
+    world.ready("EventRule", "r").await;
+    assert_eq!(sids(&world, "single").await, (vec!["only".to_owned()], 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retained_rule_keeps_its_permission_until_it_is_gone_from_aws() {
+    let world = World::start("retained").await;
+    trio(&world).await;
+    world.annotate("EventRule", "r", annotation::ORPHAN, Some("true")).await;
+    world.delete("EventRule", "r").await;
+    world.gone("EventRule", "r").await;
+    look(&world, "EventSink", "q").await;
+    let (bus, queue, rule) = (named(&world, "b"), named(&world, "q"), named(&world, "r"));
+    delivers(&world, &bus, &queue).await;
+    let ids: Vec<_> = world.aws.targets(&bus, &rule).await.iter().map(|target| target["Id"].clone()).collect();
+    world.aws.events("RemoveTargets", json!({"EventBusName": bus, "Rule": rule, "Ids": ids})).await;
+    world
+        .aws
+        .until("nobody sends any more, and the permission goes", || async { world.aws.sids(&queue).await.is_empty().then_some(()) })
+        .await;
+}

@@ -1,0 +1,182 @@
+//! Watches that end, expire, fall silent, lose events, double them, swap them: every change of a spec comes through.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tributary_testkit::{Fault, Mangle, Row, catch_panic, form, product::Timeouts, seed, until};
+
+use crate::stage::{PLURALS, Stage, nothing_repeated, patient, rule, visible};
+
+const BAR: Duration = Duration::from_mins(1);
+
+/// Only what the row is of brings a change to light: lists are not repeated meanwhile.
+fn no_relist() -> Timeouts {
+    Timeouts { list: Duration::from_hours(24), ..Timeouts::default() }
+}
+
+/// The watches run: each was asked for, and no earlier one is meant.
+async fn asked_again(stage: &Stage, verb: &str, before: usize) {
+    until("the rules are asked for again", || async { (stage.proxy.asked(verb, "eventrules") > before).then_some(()) }).await;
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// The connection breaks; the watch goes on where it was.
+    Broken,
+    /// An ERROR event of code 410 in the stream, after a compaction.
+    Expired,
+    /// The same, as the HTTP status of the next watch; some API servers and proxies answer so.
+    Gone,
+    /// A watch is refused for a while.
+    Unavailable,
+}
+
+async fn broken(stage: &Stage, way: Way, n: usize) -> Result<f64, String> {
+    let (world, proxy) = (&stage.world, &stage.proxy);
+    let mark = world.aws.mark().await;
+    let watches = proxy.asked("watch", "eventrules");
+    if let Way::Gone | Way::Unavailable = way {
+        for plural in PLURALS {
+            match way {
+                // Until the client lists anew: asked again with the same version it would be refused for ever.
+                Way::Gone => proxy.fault_until_listed(plural, Fault::Answer(410, "Expired")),
+                _ => proxy.fault("watch", plural, 2, Fault::Answer(503, "ServiceUnavailable")),
+            }
+        }
+    }
+    // One change before it, which may or may not have been delivered, and one after.
+    let (a, b) = (format!("a{n}"), format!("b{n}"));
+    world.apply("EventRule", "r", rule(&a)).await;
+    if let Way::Expired = way {
+        proxy.expire_watches();
+    } else {
+        proxy.break_watches();
+    }
+    asked_again(stage, "watch", watches).await;
+    world.apply("EventRule", "r", rule(&b)).await;
+    let seconds = visible(world, "r", &b, BAR).await?;
+    world.ready("EventRule", "r").await;
+    nothing_repeated(world, mark).await.map(|()| seconds)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_that_breaks_or_expires_misses_nothing() {
+    let what = "watches broken off, ended by an ERROR event of 410, by HTTP 410, by HTTP 503: the change before and after is seen within 60 s, no PutRule is repeated";
+    let mut row = Row::new("K1-watch-410", what);
+    let stage = Stage::new("expired", patient(no_relist())).await;
+    let mut slowest = 0_f64;
+    for n in 0..form(1, 13) {
+        for way in [Way::Broken, Way::Expired, Way::Gone, Way::Unavailable] {
+            let outcome = catch_panic(broken(&stage, way, n * 4 + way as usize)).await;
+            slowest = slowest.max(*outcome.as_ref().unwrap_or(&0.0));
+            row.trial(outcome.map(drop).map_err(|error| format!("{n} {way:?}: {error}")));
+            stage.proxy.clear();
+        }
+    }
+    row.figure("slowest change, s", slowest);
+    row.end();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_that_falls_silent_is_given_up() {
+    let what = "running watches deliver nothing more and stay open, watch timeout 1 s (product 200 s), lists not repeated: a change is seen within timeout + 5 s + 60 s";
+    let mut row = Row::new("K1-watch-stalls", what);
+    let patience = Timeouts { watch: Duration::from_secs(1), ..no_relist() };
+    let stage = Stage::new("stalled", patient(patience)).await;
+    let mut slowest = 0_f64;
+    for n in 0..form(1, 10) {
+        stage.proxy.stall_watches();
+        let text = format!("s{n}");
+        stage.world.apply("EventRule", "r", rule(&text)).await;
+        let outcome = catch_panic(visible(&stage.world, "r", &text, BAR)).await;
+        slowest = slowest.max(*outcome.as_ref().unwrap_or(&0.0));
+        row.trial(outcome.map(drop));
+    }
+    row.figure("slowest change, s", slowest);
+    row.figure("given up by the product after, s", Timeouts::default().watch.as_secs() + 5);
+    row.end();
+    assert!(Timeouts::default().watch + Duration::from_secs(5) + BAR <= Duration::from_mins(5), "the product's own bar");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_never_comes_is_given_up() {
+    let what = "lists, watches and status writes that are never answered, and the client cut off, answers waited for 1 s (product 30 s): a change is seen within 60 s after";
+    let mut row = Row::new("K1-silence", what);
+    let patience = Timeouts { answer: Duration::from_secs(1), watch: Duration::from_secs(1), list: Duration::from_secs(4) };
+    let stage = Stage::new("unanswered", patient(patience)).await;
+    let mut slowest = 0_f64;
+    for n in 0..form(1, 5) {
+        for (verb, plural) in [("list", "eventrules"), ("watch", "eventrules"), ("patch", "eventrules"), ("", "")] {
+            let text = format!("{verb}{n}");
+            if verb.is_empty() {
+                stage.proxy.cut();
+                stage.world.apply("EventRule", "r", rule(&text)).await;
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                stage.proxy.mend();
+            } else {
+                let before = stage.proxy.asked(verb, plural);
+                stage.proxy.fault(verb, plural, 1, Fault::Silence);
+                stage.proxy.break_watches();
+                stage.world.apply("EventRule", "r", rule(&text)).await;
+                asked_again_of(&stage, verb, plural, before).await;
+            }
+            let outcome = catch_panic(visible(&stage.world, "r", &text, BAR)).await;
+            slowest = slowest.max(*outcome.as_ref().unwrap_or(&0.0));
+            row.trial(outcome.map(drop).map_err(|error| format!("{n} {verb}: {error}")));
+            stage.world.ready("EventRule", "r").await;
+            stage.proxy.clear();
+        }
+    }
+    row.figure("slowest change, s", slowest);
+    row.end();
+}
+
+async fn asked_again_of(stage: &Stage, verb: &str, plural: &str, before: usize) {
+    until("it is asked", || async { (stage.proxy.asked(verb, plural) > before).then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_doubled_and_swapped_events_do_no_harm() {
+    let what = "all watch events of rules lost once; then a quarter each of those of rules or sinks lost, doubled, delivered after the next; lists repeated every 2 s (product 5 min): the last spec is in AWS within 60 s, and what was deleted is gone";
+    let mut row = Row::new("K1-events", what);
+    let patience = Timeouts { list: Duration::from_secs(2), ..Timeouts::default() };
+    let stage = Stage::new("events", patient(patience)).await;
+    let (world, proxy) = (&stage.world, &stage.proxy);
+    let (mut slowest, mut mangled) = (0_f64, 0);
+    for n in 0..form(4_u64, 50) {
+        let plural = if n % 4 == 3 { "eventsinks" } else { "eventrules" };
+        // The first of all loses everything: only the next list tells.
+        let chances = if n == 0 { (1.0, 0.0, 0.0) } else { (0.25, 0.25, 0.25) };
+        proxy.mangle(Some(Mangle::new(plural, seed() + n, chances)));
+        proxy.break_watches();
+        let name = format!("e{}", n % 3);
+        let trial = async {
+            for k in 0..5 {
+                world.apply("EventRule", &name, rule(&format!("{n}.{k}"))).await;
+                world
+                    .apply("EventSink", "q", json!({"sqs": {"managed": {"visibilityTimeoutSeconds": 30 + k}}, "deletionPolicy": "Delete"}))
+                    .await;
+            }
+            let seconds = visible(world, &name, &format!("{n}.4"), BAR).await?;
+            world.ready("EventRule", &name).await;
+            world.ready("EventSink", "q").await;
+            if n % 2 == 1 {
+                world.delete("EventRule", &name).await;
+                world.gone("EventRule", &name).await;
+                if world.aws.rule(&format!("{}-b", world.namespace), &format!("{}-{name}", world.namespace)).await.is_some() {
+                    return Err("the deleted rule is still in AWS".into());
+                }
+            }
+            Ok(seconds)
+        };
+        let outcome = catch_panic(trial).await;
+        mangled += proxy.mangled();
+        slowest = slowest.max(*outcome.as_ref().unwrap_or(&0.0));
+        row.trial(outcome.map(drop).map_err(|error| format!("{n}: {error}")));
+        proxy.clear();
+    }
+    row.figure("slowest change, s", slowest);
+    row.figure("events mangled", mangled);
+    row.end();
+    assert!(mangled > 0, "nothing was injected");
+}

@@ -1,0 +1,53 @@
+//! Crashes at every step of every kind, at every point of the step, through create, update and delete. Which steps there are is
+//! recorded in a run without faults, not kept in a list; a step that no scenario makes turns the test red.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use tributary_testkit::{
+    Row, options,
+    product::{Options, Point, plan::Step},
+    whole,
+};
+
+use crate::{
+    fault_points::{Crasher, Site},
+    reference_run::{Reference, all, references},
+    runner::{Then, end, holds, reaches, run},
+    scenario::{Phase, Scenario, Story},
+};
+
+/// One crash, or one lost reply, and everything that must hold afterwards.
+async fn crash_once(story: Story, phase: Phase, site: Site, reference: &Reference) -> Option<()> {
+    let mut scenario = Scenario::before("crash", story, phase).await;
+    let crasher = Arc::new(Crasher::site(site.clone()));
+    scenario.world.run(Options { probe: crasher.clone(), ..options() }).await;
+    if !reaches(crasher.reached(), &scenario, phase).await {
+        scenario.world.stop().await;
+        return None;
+    }
+    if site.point != Point::Effect {
+        scenario.world.crash().await;
+        scenario.world.run(options()).await;
+    }
+    holds(scenario, phase, Then::Nothing, reference).await;
+    Some(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_crash_and_every_lost_reply_converges() {
+    let row = Row::new(
+        "C1-in-process",
+        "every step of every kind, crashed before the call, after its effect, after its reply, after status: converges to the same AWS contents, nothing twice, nothing left after deletion",
+    );
+    let references = references().await;
+    let sites = all(references, |passed| passed.sites.iter().cloned());
+    let made: BTreeSet<_> = sites.map(|(.., site)| site.step).collect();
+    let missing: Vec<_> = Step::names().filter(|name| !made.contains(name)).collect();
+    assert!(missing.is_empty(), "no scenario makes these steps, so no crash in them is tested: {missing:?}");
+    // The short form takes each point of each step once, the whole one in every phase and every time.
+    let mut taken = BTreeSet::new();
+    let sites = all(references, |passed| passed.sites.iter().cloned());
+    let sites: Vec<_> = sites.filter(|(.., site)| whole() || taken.insert((site.kind, site.step, format!("{:?}", site.point)))).collect();
+    let done = run(sites, async |(story, phase, site)| crash_once(story, phase, site, &references[&story]).await).await;
+    end(row, "crashes.json", &done, |(.., site)| site.nth > 1);
+}

@@ -1,0 +1,162 @@
+//! Rows A1-specs and A1-transitions: mutated specs of every kind and sink variant, there and back.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use futures::future::join_all;
+use tributary_testkit::{Row, World, form, seed};
+
+use super::{
+    mutations::{Case, cases},
+    outcome::{End, Subject},
+    seed_specs::{SEEDS, Seed},
+    stage::Stage,
+};
+
+/// Cases in an order in which every node of the schema comes first, then every node a second time, and so on.
+fn spread(by_node: Vec<Vec<Case>>, random: &mut fastrand::Rng) -> Vec<Case> {
+    let mut by_node = by_node;
+    for of_node in &mut by_node {
+        random.shuffle(of_node);
+    }
+    random.shuffle(&mut by_node);
+    let longest = by_node.iter().map(Vec::len).max().unwrap_or_default();
+    (0..longest).flat_map(|round| by_node.iter().filter_map(move |of_node| of_node.get(round).cloned()).collect::<Vec<_>>()).collect()
+}
+
+async fn subject<'a>(lane: &'a World, of: &Seed) -> Result<Subject<'a>, String> {
+    of.prepare(lane).await;
+    let mut subject = Subject { lane, kind: of.kind, name: String::new(), seed: of.spec(lane), born: 0 };
+    subject.make().await?;
+    Ok(subject)
+}
+
+type Outcome = (String, Result<End, String>);
+
+/// Makes the object anew where a failure left it behind, so that one failure is one failure.
+async fn afresh(subject: &mut Subject<'_>, outcome: &mut Result<End, String>) {
+    if outcome.is_err()
+        && let Err(why) = subject.make().await
+        && let Err(first) = outcome
+    {
+        *first = format!("{first}; and made anew: {why}");
+    }
+}
+
+/// `HOSTILE_MINUTES`: no new trial after so long.
+fn minutes() -> Duration {
+    std::env::var("HOSTILE_MINUTES").map_or(Duration::MAX, |text| Duration::from_mins(text.parse().unwrap()))
+}
+
+/// So many cases of one seed.
+async fn specs(lane: World, of: &Seed, n: usize, seed: u64) -> Vec<Outcome> {
+    let mut subject = match subject(&lane, of).await {
+        Ok(subject) => subject,
+        Err(why) => return vec![(format!("the seed {}", of.variant), Err(why))],
+    };
+    let mut random = fastrand::Rng::with_seed(seed);
+    let all = spread(cases(of.kind, &subject.seed, &subject.name, &lane.aws.account), &mut random);
+    let mut outcomes = Vec::new();
+    // A busy machine tries fewer; the row says how many.
+    let limit = Instant::now() + form(Duration::from_secs(45), Duration::from_hours(1)).min(minutes());
+    for case in all.iter().take(n) {
+        if Instant::now() > limit {
+            break;
+        }
+        let started = Instant::now();
+        let mut outcome = subject.trial(case).await;
+        afresh(&mut subject, &mut outcome).await;
+        if started.elapsed() > Duration::from_secs(20) || outcome.is_err() {
+            println!("{:.0} s: {} {}: {}: {outcome:?}", started.elapsed().as_secs_f64(), of.variant, case.path, case.what);
+        }
+        outcomes.push((format!("{} {}: {}", of.variant, case.path, case.what), outcome));
+    }
+    outcomes
+}
+
+/// Seed, one mutation, another one, seed.
+async fn transitions(lane: World, of: &Seed, n: usize, seed: u64) -> Vec<Outcome> {
+    let mut subject = match subject(&lane, of).await {
+        Ok(subject) => subject,
+        Err(why) => return vec![(format!("the seed {}", of.variant), Err(why))],
+    };
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut all = spread(cases(of.kind, &subject.seed, &subject.name, &lane.aws.account), &mut random).into_iter();
+    let mut outcomes = Vec::new();
+    'trials: while outcomes.len() < n {
+        let (mut steps, mut ends) = (Vec::new(), Vec::new());
+        while ends.len() < 2 {
+            let Some(case) = all.next() else { break 'trials };
+            // What admission refuses is no step; that is the other row's.
+            match subject.step(&case).await {
+                Ok(None) => continue,
+                Ok(Some(end)) => ends.push(Ok(end)),
+                Err(why) => ends.push(Err(why)),
+            }
+            steps.push(format!("{} {}", case.path, case.what));
+        }
+        let mut outcome = ends.into_iter().collect::<Result<Vec<_>, _>>().and_then(|ends| ends.last().cloned().ok_or_else(String::new));
+        if let Ok(end) = &outcome
+            && let Err(why) = subject.roll_back().await
+        {
+            outcome = Err(format!("after {end:?}: {why}"));
+        }
+        afresh(&mut subject, &mut outcome).await;
+        outcomes.push((format!("{} {}", of.variant, steps.join(" -> ")), outcome));
+    }
+    outcomes
+}
+
+/// Counts the ends, tells the row of each trial, and says what the operator did besides.
+async fn judge(mut row: Row, stage: Stage, passes: f64, outcomes: Vec<Outcome>) {
+    let mut ends: BTreeMap<String, usize> = BTreeMap::new();
+    let n = outcomes.len();
+    for (what, outcome) in outcomes {
+        if let Ok(end) = &outcome {
+            let word = if let End::Because(reason) = end { reason.clone() } else { format!("{end:?}") };
+            *ends.entry(word).or_default() += 1;
+        }
+        row.trial(outcome.map(drop).map_err(|why| format!("{what}: {why}")));
+    }
+    for (end, count) in &ends {
+        row.figure(end, *count);
+    }
+    #[allow(clippy::cast_precision_loss)]
+    let each = (stage.passes().await - passes) / n.max(1) as f64;
+    row.figure("passes for each", (each * 10.0).round() / 10.0);
+    // Each trial is at least two changes of an object, and dependents those that refer to it; a loop makes thousands.
+    row.trial(if each < 100.0 { Ok(()) } else { Err(format!("{each} passes for each spec")) });
+    row.trial(stage.unharmed().await);
+    row.end();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mutated_spec_is_refused_or_ends_with_a_reason_and_recovers() {
+    let row = Row::new(
+        "A1-specs",
+        "specs mutated at every node of the CRD schemas: refused with a word on where, Ready, or a reason; all recover",
+    );
+    let (stage, each) = (Stage::new("specs").await, form(14, 92));
+    let mut lanes = Vec::new();
+    for (i, of) in SEEDS.iter().enumerate() {
+        lanes.push(specs(stage.lane(&format!("l{i}")).await, of, each, seed().wrapping_add(i as u64)));
+    }
+    let passes = stage.passes().await;
+    let outcomes = join_all(lanes).await.into_iter().flatten().collect();
+    judge(row, stage, passes, outcomes).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_mutations_in_a_row_end_with_a_reason_each_and_recover() {
+    let row = Row::new("A1-transitions", "seed, one accepted mutation, another, seed: Ready or a reason each time, Ready at the end");
+    let (stage, each) = (Stage::new("steps").await, form(3, 28));
+    let mut lanes = Vec::new();
+    for (i, of) in SEEDS.iter().enumerate() {
+        lanes.push(transitions(stage.lane(&format!("l{i}")).await, of, each, seed().wrapping_add(1_000 + i as u64)));
+    }
+    let passes = stage.passes().await;
+    let outcomes = join_all(lanes).await.into_iter().flatten().collect();
+    judge(row, stage, passes, outcomes).await;
+}

@@ -1,0 +1,51 @@
+//! N1, ARNs that objects tell: A's own object may say anything, and B's object is out of A's reach.
+
+use serde_json::{Value, json};
+use tributary_testkit::{REGION, World};
+
+use super::{Attempt, attempt};
+
+type Way = (&'static [&'static str], &'static str, &'static str, &'static str);
+
+/// Field, destination, key in the object, and what the ARN of B's says after the account.
+const WAYS: &[Way] = &[
+    (&["EventSink.sqs.existing.arnFrom.name"], "sqs", "sqs", "theirs"),
+    (&["EventSink.lambda.existing.arnFrom.name"], "lambda", "lambda", "function:theirs"),
+    (&["EventSink.logGroup.existing.arnFrom.name"], "logGroup", "logs", "log-group:/theirs"),
+    (&["EventSink.sns.existing.arnFrom.name"], "sns", "sns", "theirs"),
+    (&["EventSink.stateMachine.existing.arnFrom.name"], "stateMachine", "states", "stateMachine:theirs"),
+    (&["EventSink.eventBus.existing.arnFrom.name"], "eventBus", "events", "event-bus/theirs"),
+    (&["EventSink.apiDestination.existing.arnFrom.name"], "apiDestination", "events", "api-destination/theirs"),
+    (&["EventSink.kinesis.existing.arnFrom.name"], "kinesis", "kinesis", "stream/theirs"),
+    (&["EventSink.firehose.existing.arnFrom.name"], "firehose", "firehose", "deliverystream/theirs"),
+    (&["EventSink.arn.existing.arnFrom.name"], "arn", "batch", "job-queue/theirs"),
+];
+
+/// A `ConfigMap` of A's that says what is B's, and one that only B has.
+pub async fn prepare(a: &World, b: &World) {
+    let id = &b.aws.account;
+    let data: serde_json::Map<String, Value> = WAYS
+        .iter()
+        .map(|(_, destination, service, rest)| ((*destination).to_owned(), json!(format!("arn:aws:{service}:{REGION}:{id}:{rest}"))))
+        .collect();
+    for (world, name) in [(a, "told"), (b, "told-theirs")] {
+        world.apply_in(Some(&world.namespace), "v1", "ConfigMap", name, json!({"data": data})).await;
+    }
+}
+
+pub fn attempts() -> Vec<Attempt> {
+    let sink = |destination: &str, name: &str| {
+        let from = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": name, "fieldPath": format!("data.{destination}")});
+        let mut spec = json!({destination: {"existing": {"arnFrom": from}}});
+        if destination == "arn" {
+            spec["arn"]["actions"] = json!(["batch:SubmitJob"]);
+        }
+        spec
+    };
+    let mut all = vec![];
+    for (fields, destination, ..) in WAYS {
+        all.push(attempt(fields, "EventSink", sink(destination, "told"), "ArnNotPermitted", "spec.grants[].arns"));
+        all.push(attempt(fields, "EventSink", sink(destination, "told-theirs"), "ArnFromNotFound", "no such object in this namespace"));
+    }
+    all
+}
