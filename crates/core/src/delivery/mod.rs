@@ -6,15 +6,9 @@
 pub mod letters;
 pub mod policy;
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
-use crate::{
-    destinations::{lambda, logs, sns, sqs},
-    names::Arn,
-    steps::TargetSettings,
-};
+use crate::{destinations::Type, names::Arn, steps::TargetSettings};
 use policy::{ALL_KNOWN, Decision, Principal, Request};
 
 const SERVICE: &str = "events.amazonaws.com";
@@ -142,8 +136,8 @@ pub fn verdict(target: &TargetSettings, source: &str, facts: &Facts) -> Delivera
         ),
         _ => Deliverability::Yes,
     };
-    let entry = match (&target.role_arn, arn.service) {
-        (None, "sqs" | "sns" | "lambda" | "logs") => by_policy(target, source, account, facts),
+    let entry = match (&target.role_arn, Type::of_target(&arn)) {
+        (None, Some(type_)) if !type_.needs_role() => by_policy(target, source, account, facts),
         (None, _) => Deliverability::no("RoleMissing", format!("{} is reached through a role only, and the target names none", target.arn)),
         (Some(role), _) => by_role(target, role, source, account, facts),
     };
@@ -157,45 +151,25 @@ pub fn verdict(target: &TargetSettings, source: &str, facts: &Facts) -> Delivera
     Deliverability::first([exists, entry, key, receiver, dead_letter])
 }
 
-/// Action and resource of the call that delivery is.
+/// Action and resources of the calls that a delivery consists of.
 fn calls(target: &TargetSettings) -> Vec<(&'static str, Vec<String>)> {
-    let one = |action| vec![(action, vec![target.arn.clone()])];
-    match Arn::parse(&target.arn).map(|arn| (arn.service, arn.resource)) {
-        Some(("sqs", _)) => one("sqs:SendMessage"),
-        Some(("sns", _)) => one("sns:Publish"),
-        Some(("lambda", _)) => one("lambda:InvokeFunction"),
-        Some(("states", _)) => one("states:StartExecution"),
-        Some(("kinesis", _)) => one("kinesis:PutRecord"),
-        Some(("firehose", _)) => one("firehose:PutRecord"),
-        Some(("events", resource)) if resource.starts_with("api-destination/") => one("events:InvokeApiDestination"),
-        Some(("events", _)) => one("events:PutEvents"),
-        Some(("ecs", _)) => vec![("ecs:RunTask", target.task.iter().map(|task| task.definition_arn.clone()).collect())],
-        Some(("logs", _)) => {
-            let group = target.arn.trim_end_matches(":*");
-            // Written with `:*` for all streams, or for one.
-            let resources = || vec![format!("{group}:*"), format!("{group}:log-stream:stream")];
-            vec![("logs:CreateLogStream", resources()), ("logs:PutLogEvents", resources())]
-        }
-        _ => vec![],
-    }
+    type_of(target).map(|type_| type_.calls(target)).unwrap_or_default()
+}
+
+fn type_of(target: &TargetSettings) -> Option<Type> {
+    Type::of_target(&Arn::parse(&target.arn)?)
 }
 
 fn statement(target: &TargetSettings, source: &str) -> Value {
-    let sources = BTreeSet::from([source.to_owned()]);
-    let sid = "AllowEventBridge";
-    match Arn::parse(&target.arn).map(|arn| arn.service) {
-        Some("sns") => sns::statement(sid, &target.arn),
-        Some("lambda") => lambda::statement(sid, &target.arn, source),
-        Some("logs") => Value::Array(logs::statements(sid, target.arn.trim_end_matches(":*"), &sources)),
-        _ => sqs::policy::statement(sid, &target.arn, &sources),
-    }
+    let statement = type_of(target).and_then(|type_| type_.policy_statement("AllowEventBridge", &target.arn, source));
+    statement.unwrap_or_default()
 }
 
 fn by_policy(target: &TargetSettings, source: &str, account: &str, facts: &Facts) -> Deliverability {
     let Some(Seen::Is(seen)) = &facts.target else { return Deliverability::Yes };
-    // A topic is not told for whom EventBridge publishes.
+    // Not every delivery names the rule in the context of the request.
     let told = [("aws:sourcearn", source), ("aws:sourceaccount", account)];
-    let context = context(if target.arn.contains(":sns:") { &[(ALL_KNOWN, "")] } else { &told });
+    let context = context(if type_of(target).is_some_and(|type_| !type_.sends_source()) { &[(ALL_KNOWN, "")] } else { &told });
     for (action, resources) in calls(target) {
         let ask = |resource: &String| {
             policy::on_resource(&seen.policy, &Request { principal: Principal::Service(SERVICE), action, resource, context: &context })

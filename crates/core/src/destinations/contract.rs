@@ -17,10 +17,14 @@ use crate::{
         role::DesiredRole,
     },
     error::{Reason, ReconcileError},
+    names::Arn,
     plan::PlanContext,
     settings::Settings,
     steps::{SecretRefs, Step, TargetSettings},
 };
+
+/// An IAM action and the resources of which one has to be allowed.
+pub(crate) type Call = (&'static str, Vec<String>);
 
 /// A type of destination: a field of `EventSink.spec`.
 pub(crate) trait Destination {
@@ -35,6 +39,9 @@ pub(crate) trait Destination {
     const NEEDS_ROLE: bool = true;
     /// IAM actions that the role needs on the resource.
     const ACTIONS: &'static [&'static str] = &[];
+
+    /// Whether EventBridge sends the ARN of the rule with a delivery, so that a policy can have conditions on it.
+    const SENDS_SOURCE: bool = true;
 
     /// Returns field and ARN of the resource that the spec refers to, if it does not create one.
     ///
@@ -87,6 +94,23 @@ pub(crate) trait Destination {
     fn accepts_transformed_events(target_arn: &str, identity: &Identity) -> bool {
         let _ = (target_arn, identity);
         true
+    }
+
+    /// Whether an ARN in a target is one of this type.
+    fn is_target(arn: &Arn<'_>) -> bool {
+        let _ = arn;
+        false
+    }
+
+    /// Returns action and resources of each call that a delivery consists of. The permission for one of the resources is enough.
+    fn calls(target: &TargetSettings) -> Vec<Call> {
+        Self::ACTIONS.first().map(|action| (*action, vec![target.arn.clone()])).into_iter().collect()
+    }
+
+    /// Returns the statement of the target's policy that allows a rule, for a type that has such a policy.
+    fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
+        let _ = (sid, target_arn, source);
+        None
     }
 
     /// What deletion of the sink does to AWS where the spec does not say it.

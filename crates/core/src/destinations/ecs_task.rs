@@ -6,13 +6,14 @@ use tributary_api::{EcsTaskSink, EventSink, Identity};
 
 use crate::{
     destinations::{
-        contract::Destination,
+        contract::{Call, Destination},
         shared::{
             by_role::{self, DesiredByRole},
             context::{ExistingArn, ResolveContext, in_scope},
         },
     },
     error::ReconcileError,
+    names::Arn,
     steps::{TargetSettings, TaskSettings},
 };
 
@@ -57,6 +58,14 @@ impl Destination for EcsTask {
             assign_public_ip: task.network.as_ref().is_some_and(|network| network.assign_public_ip),
         });
         Ok(())
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "ecs"
+    }
+
+    fn calls(target: &TargetSettings) -> Vec<Call> {
+        vec![("ecs:RunTask", target.task.iter().map(|task| task.definition_arn.clone()).collect())]
     }
 }
 

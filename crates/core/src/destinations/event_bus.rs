@@ -35,4 +35,8 @@ impl Destination for EventBus {
     fn accepts_transformed_events(target_arn: &str, identity: &Identity) -> bool {
         Arn::parse(target_arn).is_some_and(|arn| (arn.account_id, arn.region) == (identity.account_id.as_str(), identity.region.as_str()))
     }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "events" && !arn.resource.starts_with("api-destination/")
+    }
 }

@@ -11,6 +11,7 @@ use crate::{
         },
     },
     error::ReconcileError,
+    names::Arn,
 };
 
 /// The `firehose` type.
@@ -25,5 +26,9 @@ impl Destination for Firehose {
 
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredByRole, ReconcileError> {
         by_role::desired::<Self>(context, identity)
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "firehose"
     }
 }

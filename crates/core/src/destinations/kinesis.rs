@@ -11,6 +11,7 @@ use crate::{
         },
     },
     error::ReconcileError,
+    names::Arn,
     steps::TargetSettings,
 };
 
@@ -31,5 +32,9 @@ impl Destination for Kinesis {
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
         target.partition_key_path = sink.spec.kinesis.as_ref().and_then(|stream| stream.partition_key_path.clone());
         Ok(())
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "kinesis"
     }
 }

@@ -29,12 +29,13 @@ use tributary_api::{DeletionPolicy, EventSink, EventSinkStatus, Identity, Tags};
 
 use crate::{
     error::{Reason, ReconcileError},
+    names::Arn,
     plan::PlanContext,
     settings::Settings,
     steps::{SecretRefs, Step, TargetSettings},
 };
 
-use contract::{Destination, State};
+use contract::{Call, Destination, State};
 use shared::{context::ResolveContext, grants::Grants};
 
 pub use api_destination::{DesiredApi, DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination};
@@ -112,6 +113,26 @@ macro_rules! destinations {
 
             fn accepts_transformed_events(self, target_arn: &str, identity: &Identity) -> bool {
                 match self { $(Self::$type => <$destination>::accepts_transformed_events(target_arn, identity),)* }
+            }
+
+            /// Returns the type that an ARN in a target has, if it is one of them.
+            pub(crate) fn of_target(arn: &Arn<'_>) -> Option<Self> {
+                [$((Self::$type, <$destination>::is_target(arn))),*].into_iter().find(|(_, is)| *is).map(|(type_, _)| type_)
+            }
+
+            /// Returns action and resources of each call that a delivery consists of.
+            pub(crate) fn calls(self, target: &TargetSettings) -> Vec<Call> {
+                match self { $(Self::$type => <$destination>::calls(target),)* }
+            }
+
+            /// Returns the statement of the target's policy that allows a rule, for a type that has such a policy.
+            pub(crate) fn policy_statement(self, sid: &str, target_arn: &str, source: &str) -> Option<Value> {
+                match self { $(Self::$type => <$destination>::policy_statement(sid, target_arn, source),)* }
+            }
+
+            /// Whether EventBridge sends the ARN of the rule with a delivery.
+            pub(crate) fn sends_source(self) -> bool {
+                match self { $(Self::$type => <$destination>::SENDS_SOURCE,)* }
             }
 
             /// What deletion of the sink does to AWS where the spec does not say it.

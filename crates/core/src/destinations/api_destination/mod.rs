@@ -25,7 +25,7 @@ use crate::{
         },
     },
     error::ReconcileError,
-    names::Scope,
+    names::{Arn, Scope},
     plan::PlanContext,
     steps::{HttpSettings, SecretRefs, Step, TargetSettings},
 };
@@ -82,6 +82,10 @@ impl Destination for ApiDestination {
     /// A managed one holds no data.
     fn default_deletion_policy(sink: &EventSink) -> DeletionPolicy {
         if sink.managed_api().is_some() { DeletionPolicy::Delete } else { DeletionPolicy::Retain }
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "events" && arn.resource.starts_with("api-destination/")
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
     },
     error::ReconcileError,
     managed::Managed,
-    names::Scope,
+    names::{Arn, Scope},
     plan::PlanContext,
     steps::{FunctionRef, Step},
 };
@@ -62,6 +62,14 @@ impl Destination for Lambda {
         };
         let function = FunctionRef::from_arn(&identity.arn);
         Ok(DesiredLambda { function, grants: context.grants(identity), on_failure, unresolved })
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "lambda"
+    }
+
+    fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
+        Some(statement(sid, target_arn, source))
     }
 }
 

@@ -22,13 +22,13 @@ use tributary_api::{EventSink, EventSinkStatus, Identity, Tags};
 
 use crate::{
     destinations::{
-        contract::{Destination, State},
+        contract::{Call, Destination, State},
         shared::{context::ResolveContext, grants::Grants},
     },
     error::ReconcileError,
-    names::{self, Scope},
+    names::{self, Arn, Scope},
     plan::PlanContext,
-    steps::Step,
+    steps::{Step, TargetSettings},
 };
 
 impl Scope<'_> {
@@ -77,6 +77,21 @@ impl Destination for LogGroup {
             grants: context.grants(identity),
             policy: policy_name(&context.view.settings.installation_id),
         })
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "logs"
+    }
+
+    /// The resource is written with `:*` for all streams, or for one.
+    fn calls(target: &TargetSettings) -> Vec<Call> {
+        let group = target.arn.trim_end_matches(":*");
+        let resources = || vec![format!("{group}:*"), format!("{group}:log-stream:stream")];
+        vec![("logs:CreateLogStream", resources()), ("logs:PutLogEvents", resources())]
+    }
+
+    fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
+        Some(Value::Array(statements(sid, target_arn.trim_end_matches(":*"), &BTreeSet::from([source.to_owned()]))))
     }
 }
 

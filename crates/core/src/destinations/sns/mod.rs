@@ -22,7 +22,7 @@ use crate::{
         shared::{by_role, context::ResolveContext, grants::Grants, role::DesiredRole, roles},
     },
     error::ReconcileError,
-    names::{self, Scope},
+    names::{self, Arn, Scope},
     plan::PlanContext,
     steps::{Step, TopicAttributes},
 };
@@ -44,6 +44,7 @@ impl Destination for Sns {
     const RESOURCE_TYPE: &'static str = "AWS::SNS::Topic";
     const NEEDS_ROLE: bool = false;
     const ACTIONS: &'static [&'static str] = &["sns:Publish"];
+    const SENDS_SOURCE: bool = false;
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
         if let Some(existing) = context.existing()? {
@@ -65,6 +66,14 @@ impl Destination for Sns {
             by_policy: context.sink.spec.role_arn.is_none() && by.role.is_none(),
             by,
         })
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "sns"
+    }
+
+    fn policy_statement(sid: &str, target_arn: &str, _: &str) -> Option<Value> {
+        Some(statement(sid, target_arn))
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
         },
     },
     error::{Reason, ReconcileError},
-    names::Scope,
+    names::{Arn, Scope},
     object::key_of,
     plan::PlanContext,
     settings::Settings,
@@ -77,6 +77,14 @@ impl Destination for Sqs {
             Reason::InvalidSpec,
             format!("{field}: EventSink {} is a FIFO queue without spec.sqs.messageGroupId. Set it there.", key_of(sink)),
         ))
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "sqs"
+    }
+
+    fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
+        Some(policy::statement(sid, target_arn, &BTreeSet::from([source.to_owned()])))
     }
 }
 

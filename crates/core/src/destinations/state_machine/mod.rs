@@ -23,7 +23,7 @@ use crate::{
         },
     },
     error::ReconcileError,
-    names::{self, Scope},
+    names::{self, Arn, Scope},
     plan::PlanContext,
     steps::Step,
 };
@@ -59,6 +59,10 @@ impl Destination for StateMachine {
         let managed = context.sink.managed_state_machine();
         let managed = managed.map(|machine| resolve::machine(machine, context, identity)).transpose()?;
         Ok(DesiredStateMachine { managed, by })
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "states"
     }
 }
 
