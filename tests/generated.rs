@@ -164,7 +164,7 @@ fn problems(path: &str, schema: &serde_json::Value) -> Vec<String> {
 
 #[test]
 fn every_field_of_a_crd_is_described_in_standard_words() {
-    let crds = tributary::api::crds();
+    let crds = tributary_testkit::product::crds();
     assert!(crds.len() >= 8);
     let mut all = Vec::new();
     for crd in &crds {
@@ -173,7 +173,7 @@ fn every_field_of_a_crd_is_described_in_standard_words() {
             all.extend(problems(&crd.spec.names.kind, &serde_json::to_value(schema).expect("a schema is JSON")));
         }
     }
-    assert!(all.is_empty(), "correct the doc comments and messages in src/api:\n{}", all.join("\n"));
+    assert!(all.is_empty(), "correct the doc comments and messages in crates/api:\n{}", all.join("\n"));
 }
 
 #[test]

@@ -173,7 +173,7 @@ impl Backfill {
             BusState::Missing => {
                 return Err(format!("there is no event bus {} here: EventBridge would take the events and drop them", self.bus).into());
             }
-            BusState::Untold(why) => eprintln!("tributary: whether event bus {} exists is not known: {why}", self.bus),
+            BusState::Unknown(why) => eprintln!("tributary: whether event bus {} exists is not known: {why}", self.bus),
         }
         Ok(publisher)
     }

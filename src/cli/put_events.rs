@@ -159,7 +159,7 @@ async fn look_for_buses(publisher: &Publisher, items: &mut [Item]) -> Result<(),
         let bus = entry.bus.clone();
         if !buses.contains_key(&bus) {
             let state = publisher.bus(&bus).await.map_err(|error| format!("nothing is sent: {error}"))?;
-            if let BusState::Untold(why) = &state {
+            if let BusState::Unknown(why) = &state {
                 eprintln!(
                     "tributary: whether event bus {bus} exists is not known: {why}. EventBridge drops events for a bus that does not exist, and says nothing"
                 );

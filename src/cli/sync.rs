@@ -81,7 +81,7 @@ impl Sync {
         let client = Timeouts::default().client(&client);
         let listener = TcpListener::bind(self.listen).await.map_err(|error| format!("--listen {}: {error}", self.listen))?;
         let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
-        health.role("works queues and backfills off");
+        health.set_role("works queues and backfills off");
         let sessions = Sessions::new(options, metrics.clone(), Fence::open())?;
         let urls = Urls { tenant: self.benchling_url.clone(), ..Urls::default() };
         let mut shared = Shared::new(client, sessions, &self.namespace, urls, self.benchling_budget, self.database_hosts.clone());

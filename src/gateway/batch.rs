@@ -154,7 +154,7 @@ fn of_entry(answer: Answer) -> Result<(), Failed> {
 /// An unanswered call may have been accepted. It is sent again all the same: Benchling would, and an event twice is better than none.
 impl From<AwsError> for Failed {
     fn from(error: AwsError) -> Self {
-        let refused = error.is_refusal() && error.outcome() != "Throttled";
+        let refused = error.is_refusal() && !error.is_throttled();
         let text = format!("{}: {} {}", error.call, error.code, error.message);
         if refused { Self::Refused(text) } else { Self::Late(text) }
     }
@@ -163,6 +163,8 @@ impl From<AwsError> for Failed {
 #[cfg(test)]
 mod tests {
     use std::{collections::VecDeque, sync::Mutex};
+
+    use tributary_aws::Events;
 
     use super::*;
 
@@ -192,7 +194,7 @@ mod tests {
     }
 
     fn error(code: &str, status: u16) -> Result<Vec<Answer>, Failed> {
-        Err(AwsError { call: "events:PutEvents", code: code.into(), message: "m".into(), status, broken: false }.into())
+        Err(AwsError::answered(Events::PutEvents, code, "m", status).into())
     }
 
     fn failed(code: &str) -> Answer {

@@ -35,10 +35,11 @@ use tributary_core::{error::ReconcileError, fence::Fence, managed::Managed, obje
 use crate::{
     cluster::{
         queue::Queue,
+        reflector::{self, ReflectorContext},
         secrets::Secrets,
         stores::{Queues, lister, stores},
         timeouts::Timeouts,
-        watch::{self, WatchContext},
+        watch::WatchSettings,
     },
     gateway::{
         batch::{Failed, Lane, Put},
@@ -73,7 +74,7 @@ pub struct Options {
     pub namespace: String,
     /// Only apps of these namespaces; none: all.
     pub watch_namespaces: Vec<String>,
-    pub patience: Timeouts,
+    pub timeouts: Timeouts,
     pub aws: AwsOptions,
     pub benchling: Urls,
     pub limits: Limits,
@@ -88,7 +89,7 @@ impl Default for Options {
         Self {
             namespace: "tributary-system".into(),
             watch_namespaces: vec![],
-            patience: Timeouts::default(),
+            timeouts: Timeouts::default(),
             aws: AwsOptions { timeout: Duration::from_secs(2), ..AwsOptions::default() },
             benchling: Urls::default(),
             limits: Limits::default(),
@@ -220,7 +221,7 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     let stop = stop.boxed().shared();
-    let client = options.patience.client(&client);
+    let client = options.timeouts.client(&client);
     let (stores, writers) = stores();
     // Only what it watches. The other kinds have no objects here.
     let objects =
@@ -233,17 +234,15 @@ pub async fn run(
     }
     let mut tasks = JoinSet::new();
     // The queues have no controllers here.
-    let context = WatchContext {
-        client: client.clone(),
-        patience: options.patience,
+    let context = ReflectorContext {
+        watch: WatchSettings { client: client.clone(), timeouts: options.timeouts, health: health.clone() },
         namespaces: options.watch_namespaces.clone(),
         queues: Queues::default(),
         view: view.clone(),
-        health: health.clone(),
     };
-    tasks.spawn(watch::run(context.clone(), writers.accounts, stores.accounts, Queue::default()));
-    tasks.spawn(watch::run(context.clone(), writers.buses, stores.buses, Queue::default()));
-    tasks.spawn(watch::run(context, writers.apps, stores.apps, Queue::default()));
+    tasks.spawn(reflector::run(context.clone(), writers.accounts, stores.accounts, Queue::default()));
+    tasks.spawn(reflector::run(context.clone(), writers.buses, stores.buses, Queue::default()));
+    tasks.spawn(reflector::run(context, writers.apps, stores.apps, Queue::default()));
     let aws = Aws {
         view: view.clone(),
         sessions: Sessions::new(options.aws.clone(), metrics.clone(), Fence::open()).map_err(Error::CaBundle)?,

@@ -28,7 +28,7 @@ pub struct Bus {
 
 impl Route {
     fn new(app: &BenchlingApp, view: &View) -> Self {
-        let bus = app.takes(view).and_then(|identity| {
+        let bus = app.accepts_webhooks(view).and_then(|identity| {
             let account = view.account_for(
                 app.metadata.namespace.as_deref().unwrap_or_default(),
                 Some(&tributary_api::AccountRef { name: identity.account.clone(), ..Default::default() }),

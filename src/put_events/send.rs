@@ -82,7 +82,7 @@ pub async fn send(put: &impl Put, batch: &[&Entry]) -> Vec<Answer> {
 fn whole(error: &AwsError, entries: &[&Entry]) -> Whole {
     let buses = entries.iter().any(|entry| entry.bus != entries[0].bus);
     match error.code.as_str() {
-        _ if error.outcome() == "Throttled" || error.status >= 500 => Whole::Again,
+        _ if error.is_throttled() || error.status >= 500 => Whole::Again,
         "ValidationException" if entries.len() > 1 => Whole::OneByOne,
         "AccessDeniedException" if buses => Whole::OneByOne,
         _ => Whole::All,
@@ -101,6 +101,8 @@ fn refusal(error: &AwsError) -> (String, String) {
 mod tests {
     use std::sync::Mutex;
 
+    use tributary_aws::Events;
+
     use super::*;
 
     /// Answers each call with the next of these; writes down what came.
@@ -118,7 +120,7 @@ mod tests {
     }
 
     fn error(code: &str, status: u16) -> Result<Vec<Answer>, AwsError> {
-        Err(AwsError { call: "events:PutEvents", code: code.into(), message: "m".into(), status, broken: false })
+        Err(AwsError::answered(Events::PutEvents, code, "m", status))
     }
 
     fn failed(code: &str) -> Answer {

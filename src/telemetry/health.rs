@@ -1,4 +1,4 @@
-//! Health and readiness over HTTP, which name what they wait for; and the metrics.
+//! Liveness, readiness and metrics over HTTP. `/readyz` lists what the process still waits for.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use axum::{Router, extract::State, http::StatusCode, routing::get};
 
 use crate::telemetry::metrics::Metrics;
 
-/// Parts of the operator and what each still waits for; `None`: it is up.
+/// Parts of the process and what each still waits for; `None` once it is up.
 #[derive(Debug, Default)]
 pub struct Health {
     parts: Mutex<BTreeMap<String, Option<String>>>,
@@ -17,20 +17,22 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether this replica leads, and who does if not. A standby is ready: it takes over at once.
-    pub fn role(&self, role: impl Into<String>) {
+    /// Sets the text that `/readyz` has for the role of this replica. A standby is ready: it takes over at once.
+    pub fn set_role(&self, role: impl Into<String>) {
         *self.role.lock().unwrap_or_else(PoisonError::into_inner) = role.into();
     }
 
+    /// Sets what the part waits for.
     pub fn waiting(&self, part: &str, what: impl Into<String>) {
         self.parts().insert(part.to_owned(), Some(what.into()));
     }
 
+    /// Marks the part as up.
     pub fn up(&self, part: &str) {
         self.parts().insert(part.to_owned(), None);
     }
 
-    /// What is still waited for, one line each.
+    /// What the process still waits for, one line per part.
     pub fn missing(&self) -> Vec<String> {
         self.parts().iter().filter_map(|(part, what)| what.as_ref().map(|what| format!("{part}: {what}"))).collect()
     }
@@ -40,6 +42,7 @@ impl Health {
     }
 }
 
+/// Serves `/healthz`, `/readyz` and `/metrics`. `refresh` is called before the metrics are encoded.
 pub fn router(health: Arc<Health>, metrics: Arc<Metrics>, refresh: impl Fn() + Clone + Send + Sync + 'static) -> Router {
     Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready).with_state(health)).route(
         "/metrics",

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """`make mutants`: applies each patch to a copy of the tree and sees the test that it names go red.
 
-A patch begins with `# invariant: ...` and `# test: TARGET::PATH` (TARGET is a test target, lib for a unit test, or pods). A mutant is
+A patch begins with `# invariant: ...` and `# test: TARGET::PATH` (TARGET is a test target, the name of a crate
+for a unit test, such as tributary-core, or pods). A mutant is
 caught when the named test ran and failed; one that does not compile or does not apply is an error of the patch, one whose test stays
 green is a hole in the tests. All named tests must be green without a patch first. `run.py NAME...` takes only patches with that text.
 """
@@ -44,13 +45,14 @@ def run_pods(tree, test, env):
 
 def run_test(tree, target, test):
     """Whether the test ran, whether it passed, and what it said."""
-    cargo = ["cargo", "test", "--locked", "--quiet", *(["--lib"] if target == "lib" else ["--test", target]), "--", "--exact", test]
+    unit = target.startswith("tributary")
+    cargo = ["cargo", "test", "--locked", "--quiet", *(["--package", target, "--lib"] if unit else ["--test", target]), "--", "--exact", test]
     # A target folder of its own: the same artifact names in the shared one would be mutants for everybody else.
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "tributary/target-mutants"
     env = {**os.environ, "RUST_BACKTRACE": "0", "CARGO_TARGET_DIR": str(cache)}
     if target == "pods":
         return run_pods(tree, test, env)
-    bed = [] if target == "lib" else [sys.executable, "tests/bed/bed.py", "run", "--"]
+    bed = [] if unit else [sys.executable, "tests/bed/bed.py", "run", "--"]
     done = subprocess.run([*bed, *cargo], cwd=tree, capture_output=True, text=True, env=env)
     text = done.stdout + done.stderr
     ran = re.search(r"^running ([1-9]\d*) tests?$", text, re.M) is not None
@@ -70,8 +72,27 @@ def apply(tree, patch, *, undo=False):
     return done.stdout + done.stderr if done.returncode else ""
 
 
+def check(patches):
+    """`run.py --check`: every patch applies. Seconds, for CI; that its test fails is the whole run's matter."""
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="tributary-mutants-") as folder:
+        tree = pathlib.Path(folder) / "tree"
+        copy_tree(tree)
+        for patch in patches:
+            header(patch)
+            if error := apply(tree, patch):
+                failed += 1
+                print(f"  does not apply: {patch.stem}: {error.strip()[:200]}")
+            else:
+                apply(tree, patch, undo=True)
+    print(f"{len(patches) - failed} passed, {failed} failed")
+    sys.exit(failed != 0)
+
+
 def main():
-    wanted = sys.argv[1:]
+    wanted = [argument for argument in sys.argv[1:] if argument != "--check"]
+    if "--check" in sys.argv:
+        return check([p for p in sorted(HERE.glob("*.patch")) if not wanted or any(w in p.name for w in wanted)])
     patches = [p for p in sorted(HERE.glob("*.patch")) if not wanted or any(w in p.name for w in wanted)]
     if not patches:
         sys.exit("mutants: no patch")

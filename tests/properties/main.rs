@@ -13,7 +13,7 @@ use serde_json::json;
 use tributary_testkit::product::{
     DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags,
     plan::{
-        ArchiveSettings, BusInAws, BusSettings, Desired, DesiredArchive, DesiredBus, DesiredGrant, DesiredLambda, DesiredLogGroup,
+        ArchiveSettings, BusInAws, BusSettings, BusStep, Desired, DesiredArchive, DesiredBus, DesiredGrant, DesiredLambda, DesiredLogGroup,
         DesiredLogs, DesiredQueue, DesiredRule, DesiredSink, DesiredSqs, DesiredTrigger, EventsStep, Grants, LogSettings, Managed,
         MappingSettings, ObservedRule, PlanContext, RuleSettings, SeenRule, Step, TargetSettings, function_of,
     },
@@ -195,7 +195,7 @@ proptest! {
         // A bus that stays loses our statements only.
         let observed = model.observed_bus();
         let left = with_context(true, |context| EventBus::plan(None, observed.as_ref(), context)).unwrap();
-        let withdrawn = left.iter().filter(|step| matches!(step, Step::Events(EventsStep::RemovePermission { .. }))).count();
+        let withdrawn = left.iter().filter(|step| matches!(step, Step::Events(EventsStep::Bus(BusStep::RemovePermission { .. })))).count();
         prop_assert_eq!(withdrawn, desired.grants.len());
         converges::<EventBus>(None, &mut model, Model::observed_bus, 1)?;
         prop_assert!(model.bus.is_none() && model.archives.is_empty());
@@ -232,7 +232,7 @@ proptest! {
         };
         let mut model = Model { rule: have.map(|(settings, targets, tags)| named(settings, targets, tags)), ..Model::default() };
         let waiting: BTreeMap<_, _> = waiting.filter(|_| want.1.len() < 5).map(|id: &str| (id.to_owned(), String::new())).into_iter().collect();
-        let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, waiting, halt: None, warnings: vec![], source_problem: None };
+        let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, waiting, error: None, warnings: vec![], source_problem: None };
         converges::<EventRule>(Some(&desired), &mut model, seen_rule, 1)?;
         converges::<EventRule>(None, &mut model, seen_rule, 1)?;
         prop_assert!(model.rule.is_none());

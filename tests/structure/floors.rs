@@ -25,8 +25,9 @@ const NO_IO: [&str; 7] = ["aws-config", "aws-sdk-eventbridge", "kube-client", "k
 /// Dependencies of each crate of the workspace that are not only for tests, with the features that its manifest asks for.
 fn manifests() -> BTreeMap<String, BTreeMap<String, Vec<String>>> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let output = Command::new(cargo).args(["metadata", "--format-version", "1", "--no-deps", "--locked", "--offline"]).current_dir(root());
-    let output = { output }.output().expect("cargo runs");
+    let mut command = Command::new(cargo);
+    command.args(["metadata", "--format-version", "1", "--no-deps", "--locked", "--offline"]).current_dir(root());
+    let output = command.output().expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let texts = |value: &Value| value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();

@@ -45,14 +45,16 @@ macro_rules! existing {
         #[x_kube(validation = Rule::new("has(self.arn) != has(self.arnFrom)").message("existing must set exactly one of arn and arnFrom."))]
         #[serde(rename_all = "camelCase")]
         pub struct $name {
-            /// ARN of the resource. Immutable. `spec.grants[].arns` of the `AwsAccount` must allow it.
+            /// ARN of the resource. Immutable. `spec.grants[].arns` of the `AwsAccount` must allow
+            /// it.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(length(max = $max), regex(pattern = $pattern))]
             #[x_kube(validation = Rule::new("self == oldSelf").message("existing.arn is immutable. Delete and recreate the object.") $(, validation = $rule)?)]
             pub arn: Option<String>,
-            /// Field that contains the ARN, in another object of the namespace, such as the status of an
-            /// ACK or Crossplane queue. Immutable. The chart value `arnFrom.allowed` must list the kind
-            /// of the object, and `spec.grants[].arns` of the `AwsAccount` must allow the ARN.
+            /// Field that contains the ARN, in another object of the namespace, such as the status
+            /// of an ACK or Crossplane queue. Immutable. The chart value `arnFrom.allowed` must list
+            /// the kind of the object, and `spec.grants[].arns` of the `AwsAccount` must allow the
+            /// ARN.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[x_kube(validation = Rule::new("self == oldSelf").message("existing.arnFrom is immutable. Delete and recreate the object."))]
             pub arn_from: Option<ArnFrom>,

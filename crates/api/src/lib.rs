@@ -101,7 +101,8 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     crds
 }
 
-/// Joins the wrapped lines of doc comments in a schema, so that clients can wrap descriptions to their own width.
+/// Joins the wrapped lines of doc comments in a schema, so that clients can wrap descriptions to
+/// their own width.
 fn unwrap_descriptions(schema: &mut JSONSchemaProps) {
     if let Some(text) = &mut schema.description {
         *text = unwrapped(text);

@@ -6,14 +6,14 @@ pub use tributary::{
     gateway,
     operator::{
         self, Options,
-        fault_points::{Point, Probe},
+        fault_points::{FaultPoints, Point},
     },
 };
 pub use tributary_api::{
     self as api, AwsAccount, BenchlingApp, BenchlingShorthand, BenchlingSubscription, DeletionPolicy, EventBus, EventRule, EventSink,
     Identity, OWNER_TAG, SourceState, Tags, annotation, crds,
 };
-pub use tributary_aws::AwsOptions;
+pub use tributary_aws::{AwsOptions, Call};
 pub use tributary_benchling::Urls;
 pub use tributary_core::{
     benchling,
@@ -31,7 +31,7 @@ pub mod plan {
             logs::{DesiredLogGroup, DesiredLogs, ObservedLogGroup, ObservedLogs},
             shared::{
                 grants::{self, Grants},
-                role::{DesiredRole, ObservedRole},
+                role::{DesiredRole, InlinePolicy, ObservedRole},
             },
             sns::{DesiredSns, DesiredTopic, ObservedSns, ObservedTopic},
             sqs::{
@@ -51,9 +51,10 @@ pub mod plan {
         plan::PlanContext,
         policy_document::{self, sid_of},
         steps::{
-            ArchiveSettings, Authorization, BusSettings, ConnectionSettings, DestinationSettings, EventsStep, FunctionRef, HttpValue,
-            HttpValues, IamStep, InvokeSettings, LambdaStep, LogSettings, LogsStep, MachineSettings, MappingSettings, RuleSettings,
-            SecretRefs, SnsStep, SqsStep, StatesStep, Step, TargetSettings,
+            ApiDestinationStep, ArchiveSettings, ArchiveStep, Authorization, BusSettings, BusStep, ConnectionSettings, ConnectionStep,
+            DestinationSettings, EventsStep, FunctionRef, HttpValue, HttpValues, IamStep, InvokeSettings, LambdaStep, LogSettings,
+            LogsStep, MachineSettings, MappingSettings, RuleSettings, RuleStep, SecretRefs, SnsStep, SqsStep, StatesStep, Step, TagStep,
+            TargetSettings,
         },
     };
 

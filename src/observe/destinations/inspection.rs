@@ -35,7 +35,7 @@ impl Inspection<'_> {
     /// Reads one of the operator's roles by its ARN. Below `Depth::Full` only what `GetRole` returns: its trust policy.
     pub(crate) async fn role(&self, arn: Option<&String>) -> Result<Option<ObservedRole>, ReconcileError> {
         let Some(name) = arn.and_then(|arn| arn.rsplit('/').next()) else { return Ok(None) };
-        self.session.role(name, self.depth >= Depth::Full).await
+        if self.depth >= Depth::Full { self.session.role_with_policy(name).await } else { self.session.role(name).await }
     }
 
     /// Returns those of the `granted` rules without an object that AWS still has with this target or dead letter. Without their permission a

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use tributary_api::Permissions;
+use tributary_aws::TagRead;
 use tributary_core::{
     destinations::{
         logs::{self, ObservedLogs},
@@ -17,7 +18,11 @@ use crate::observe::destinations::inspection::Inspection;
 pub(super) async fn read(inspection: &Inspection<'_>) -> Result<ObservedLogs, ReconcileError> {
     let (session, identity, view) = (&inspection.session, inspection.identity, &inspection.cloud.view);
     let managed = inspection.sink.spec.log_group.as_ref().is_some_and(|logs| logs.managed.is_some());
-    let group = session.log_group(&identity.name, &identity.arn, managed && inspection.depth >= Depth::Owner, managed).await?;
+    let tags = TagRead::when(managed && inspection.depth >= Depth::Owner);
+    let mut group = session.log_group(&identity.name, &identity.arn, tags).await?;
+    if managed && let Some(group) = &mut group {
+        group.last_event = session.last_event(&identity.name).await;
+    }
     let name = logs::policy_name(&view.settings.installation_id);
     let policy = session.log_policy(&name, inspection.cloud.list_age(inspection.depth)).await?;
     let mut others = false;

@@ -62,7 +62,7 @@ impl Held {
                 crate::sync::backfill::status::say(
                     status,
                     backfill,
-                    &Outcome::Halted(crate::sync::backfill::status::under_way()),
+                    &Outcome::Failed(crate::sync::backfill::status::under_way()),
                     Timestamp::now(),
                 );
             }

@@ -89,7 +89,7 @@ pub fn reached(
     if !checkpoint.complete {
         let (starting_after, sent_beyond) = (checkpoint.starting_after.clone(), checkpoint.sent_beyond.clone());
         status.checkpoint = Some(BackfillCheckpoint { starting_after, sent_beyond });
-        say(status, backfill, &Outcome::Halted(under_way()), now);
+        say(status, backfill, &Outcome::Failed(under_way()), now);
         return;
     }
     (status.checkpoint, status.claim, status.completed_at) = (None, None, Some(time(now)));
@@ -106,7 +106,7 @@ pub fn reached(
         status.counts.refused,
         first.unwrap_or_default()
     );
-    say(status, backfill, &Outcome::Halted(ReconcileError::invalid(Reason::EventsRefused, message)), now);
+    say(status, backfill, &Outcome::Failed(ReconcileError::invalid(Reason::EventsRefused, message)), now);
 }
 
 pub fn under_way() -> ReconcileError {

@@ -12,7 +12,7 @@ use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 
 use tributary_api::{BackfillClaim, BenchlingBackfill, annotation};
-use tributary_aws::AwsError;
+use tributary_aws::{AwsError, Events};
 use tributary_core::{
     conditions::Outcome,
     error::{Reason, ReconcileError, RetryClass},
@@ -105,14 +105,14 @@ impl Worker {
             return Next::End;
         }
         if let Some((halt, wait)) = status::not_due(&backfill, Timestamp::now()) {
-            self.tell(&backfill, &Outcome::Halted(halt)).await;
+            self.tell(&backfill, &Outcome::Failed(halt)).await;
             return Next::After(Duration::try_from(wait).unwrap_or_default().min(Duration::from_mins(5)) + Duration::from_millis(10));
         }
         let way = match Box::pin(self.shared.way(&backfill)).await {
             Ok(way) => way,
             Err(halt) => {
                 tracing::warn!(backfill = %self.key, reason = %halt.reason, "{}", halt.message);
-                self.tell(&backfill, &Outcome::Halted(halt)).await;
+                self.tell(&backfill, &Outcome::Failed(halt)).await;
                 return Next::After(self.backoff());
             }
         };
@@ -181,7 +181,7 @@ impl Worker {
             Why::Halted(halt) => {
                 tracing::warn!(backfill = %self.key, reason = %halt.reason, "{}", halt.message);
                 let told = |now: &mut _| {
-                    status::say(now, backfill, &Outcome::Halted(halt), Timestamp::now());
+                    status::say(now, backfill, &Outcome::Failed(halt), Timestamp::now());
                     now.claim = None;
                 };
                 let _ = held.write(told).await;
@@ -232,7 +232,7 @@ fn refusal(refused: &[Refused]) -> ReconcileError {
             ),
         ),
         _ => {
-            let error = AwsError { call: "events:PutEvents", code: code.clone(), message: message.clone(), status: 400, broken: false };
+            let error = AwsError::answered(Events::PutEvents, code, message, 400);
             let halt = ReconcileError::from(error);
             ReconcileError { message: format!("{}: {these}", halt.message), ..halt }
         }

@@ -78,9 +78,9 @@ async fn a_dangling_reference_waits_for_what_it_names() {
     world.apply("EventRule", "of-app", of_app).await;
     told(&world, "EventRule", "of-app", "AppNotFound", false, &["spec.busRef", "/app"]).await;
     world.apply("EventRule", "r", rule("bus", &["q"])).await;
-    told(&world, "EventRule", "r", "BusNotFound", false, &["spec.busRef", "/bus", "Create it, or correct"]).await;
+    told(&world, "EventRule", "r", "BusNotFound", false, &["spec.busRef", "/bus", "Create it or correct"]).await;
     world.apply("EventBus", "bus", json!({})).await;
-    told(&world, "EventRule", "r", "SinkNotFound", false, &["spec.targets[0].sinkRef", "/q", "Create it, or correct"]).await;
+    told(&world, "EventRule", "r", "SinkNotFound", false, &["spec.targets[0].sinkRef", "/q", "Create it or correct"]).await;
     world.apply("EventSink", "q", queue()).await;
     world.ready("EventRule", "r").await;
 }
@@ -94,8 +94,8 @@ async fn a_rule_waits_for_a_bus_and_a_sink_that_are_not_ready() {
     world.apply("EventSink", "q", queue()).await;
     world.apply("EventRule", "r", rule("bus", &[])).await;
     world.apply("EventRule", "s", rule("main", &["q"])).await;
-    told(&world, "EventRule", "r", "BusNotReady", false, &["spec.busRef", "/bus", "see its conditions"]).await;
-    told(&world, "EventRule", "s", "SinkNotReady", false, &["spec.targets[0].sinkRef", "/q", "see its conditions"]).await;
+    told(&world, "EventRule", "r", "BusNotReady", false, &["spec.busRef", "/bus", "its conditions"]).await;
+    told(&world, "EventRule", "s", "SinkNotReady", false, &["spec.targets[0].sinkRef", "/q", "its conditions"]).await;
     world.aws.faults(json!([])).await;
     world.ready("EventRule", "r").await;
     world.ready("EventRule", "s").await;
@@ -176,7 +176,7 @@ async fn an_account_that_moves_to_another_region_stops_its_objects_until_it_move
     world.ready("EventBus", "bus").await;
     let mark = world.aws.mark().await;
     world.apply_account(with(world.account_spec(), json!({"region": "eu-north-1"}))).await;
-    let parts = ["status.identity", REGION, "Nothing is written"];
+    let parts = ["status.identity", REGION, "No changes were made"];
     told(&world, "EventBus", "bus", "IdentityChanged", true, &parts).await;
     world.apply_account(world.account_spec()).await;
     world.ready("EventBus", "bus").await;
@@ -207,7 +207,7 @@ async fn what_is_in_use_waits_and_names_its_users() {
     world.ready("EventRule", "r").await;
     for (kind, name) in [("EventBus", "bus"), ("EventSink", "q")] {
         world.delete(kind, name).await;
-        told(&world, kind, name, "InUse", false, &["EventRule", "/r", "Delete them"]).await;
+        told(&world, kind, name, "InUse", false, &["EventRule", "/r", "Delete these objects"]).await;
     }
     world.delete("EventRule", "r").await;
     for (kind, name) in [("EventRule", "r"), ("EventBus", "bus"), ("EventSink", "q")] {

@@ -214,7 +214,7 @@ async fn a_rule_that_an_aws_service_keeps_is_left_alone() {
     let spec = with(rule("default", &[]), json!({"name": "Events-Archive-all"}));
     world.apply("EventRule", "r", spec).await;
     let message = world.halted("EventRule", "r", "NotOwned").await;
-    assert!(message.contains("kept by"), "{message}");
+    assert!(message.contains("managed by"), "{message}");
     world.annotate("EventRule", "r", "tributary.dev/adopt", Some("true")).await;
     world.delete("EventRule", "r").await;
     world.gone("EventRule", "r").await;

@@ -138,9 +138,9 @@ async fn what_is_told_has_to_fit_and_is_not_repeated() {
         "elsewhere": format!("arn:aws:sqs:{REGION}:999988887777:q"), "empty": ""});
     config_map(&world, "told", data).await;
     for (key, reason, says) in [
-        ("secret", "ArnFromUnusable", "data.secret holds no ARN of this destination"),
-        ("topic", "ArnFromUnusable", "right fieldPath or destination"),
-        ("many", "ArnFromUnusable", "holds no ARN"),
+        ("secret", "ArnFromUnusable", "data.secret is not an ARN"),
+        ("topic", "ArnFromUnusable", "correct fieldPath or destination"),
+        ("many", "ArnFromUnusable", "is not an ARN"),
         ("elsewhere", "ArnNotPermitted", "spec.sqs.existing.arnFrom: AwsAccount"),
         ("empty", "ArnFromNotReady", "data.empty is empty"),
         ("none", "ArnFromNotReady", "data.none is empty or not there yet"),
@@ -158,7 +158,7 @@ async fn what_is_told_has_to_fit_and_is_not_repeated() {
         .await
         .unwrap();
     world.apply("EventSink", "object", sink).await;
-    assert!(world.halted("EventSink", "object", "ArnFromUnusable").await.contains("holds no text"));
+    assert!(world.halted("EventSink", "object", "ArnFromUnusable").await.contains("is not a string"));
     assert_eq!(world.aws.writes(mark).await, [""; 0]);
 }
 

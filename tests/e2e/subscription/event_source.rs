@@ -104,7 +104,7 @@ async fn a_source_that_expired_says_so_and_is_taken_when_it_is_back() {
 async fn a_source_that_the_partner_deleted_keeps_its_bus_and_is_joined_again() {
     let world = active("deleted").await;
     world.aws.delete_source(&source(&world)).await;
-    told(&world, "EventBus", "lims", "SourceDeleted", &["the partner deleted", "are kept"]).await;
+    told(&world, "EventBus", "lims", "SourceDeleted", &["the partner deleted", "are retained"]).await;
     told(&world, "BenchlingSubscription", "lims", "SourceDeleted", &["Resubscribe", "List Events API"]).await;
     says(&world, "Deleted").await;
     assert!(world.aws.rule(&source(&world), &format!("{}-r", world.namespace)).await.is_some(), "the rule stays");
@@ -265,7 +265,7 @@ async fn a_bus_that_aws_keeps_for_somebody_else_is_left_alone() {
     world.aws.bend_source(&source(&world), json!({"managedBus": "events.amazonaws.com"})).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
     world.annotate("BenchlingSubscription", "lims", "tributary.dev/adopt", Some("true")).await;
-    told(&world, "EventBus", "lims", "NotOwned", &["events.amazonaws.com", "left alone"]).await;
+    told(&world, "EventBus", "lims", "NotOwned", &["events.amazonaws.com", "No changes were made"]).await;
     assert!(world.aws.writes(0).await.is_empty());
 }
 

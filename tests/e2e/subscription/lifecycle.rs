@@ -49,7 +49,7 @@ async fn a_name_that_a_child_needs_and_somebody_else_has_is_left_alone() {
     world.apply("EventBus", "lims", json!({"description": "mine"})).await;
     ready(&world, &[("EventBus", "lims")]).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
-    told(&world, "BenchlingSubscription", "lims", "NotOwned", &["EventBus", "/lims", "not of this subscription"]).await;
+    told(&world, "BenchlingSubscription", "lims", "NotOwned", &["EventBus", "/lims", "does not belong to this subscription"]).await;
     assert_eq!(world.get("EventBus", "lims").await.unwrap().data["spec"]["description"], "mine");
     // A rule that means the subscription does not get the other bus.
     world.apply("EventRule", "r", rule(json!({}), &[])).await;

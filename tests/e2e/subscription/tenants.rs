@@ -77,7 +77,7 @@ async fn a_namespace_can_neither_use_anothers_account_nor_name_its_queue_functio
     let mut spec = subscription(&prod);
     spec["accountRef"] = theirs.clone();
     dev.world.apply("BenchlingSubscription", "thief", spec).await;
-    told(&dev.world, "BenchlingSubscription", "thief", "AccountNotPermitted", &["does not let namespace"]).await;
+    told(&dev.world, "BenchlingSubscription", "thief", "AccountNotPermitted", &["does not allow namespace"]).await;
     assert!(dev.world.get("EventBus", "thief").await.is_none());
     dev.world.apply("EventBus", "bus", json!({"accountRef": theirs, "eventSourceName": prod.source})).await;
     told(&dev.world, "EventBus", "bus", "AccountNotPermitted", &[]).await;

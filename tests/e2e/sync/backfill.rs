@@ -344,7 +344,7 @@ async fn another_namespaces_bus_needs_its_consent_and_a_partners_takes_nobodys_e
     assert!(rig.world.halted(KIND, "nobodys", "BusNotFound").await.contains("spec.busRef"));
     rig.backfill("partner", json!({"busRef": {"name": "partner"}})).await;
     let message = rig.world.halted(KIND, "partner", "InvalidSpec").await;
-    assert!(message.contains("only the partner puts events on it"), "{message}");
+    assert!(message.contains("only the partner can publish to it"), "{message}");
     let theirs = json!({"busRef": {"name": "theirs", "namespace": near.namespace}, "source": "mine.again"});
     rig.backfill("theirs", theirs).await;
     assert!(rig.world.halted(KIND, "theirs", "ReferenceNotPermitted").await.contains("spec.allowedNamespaces"));

@@ -15,7 +15,7 @@ pub const PLURALS: [&str; 5] = ["awsaccounts", "benchlingsubscriptions", "eventb
 
 /// As the product, where nothing says otherwise: only the grace of permissions, which tests set to nothing else, is an hour.
 pub fn patient(patience: Timeouts) -> Options {
-    Options { patience, grant_grace: Duration::from_hours(1), ..options() }
+    Options { timeouts: patience, grant_grace: Duration::from_hours(1), ..options() }
 }
 
 pub struct Stage {

@@ -51,7 +51,7 @@ impl Reference {
             let (recorder, gate, since) = (Arc::new(Recorder::default()), Gate::open(&scenario.world), scenario.world.aws.mark().await);
             scenario.prepare(phase).await;
             let client = gate.client().await;
-            scenario.world.run_through(client, Options { probe: recorder.clone(), ..options() });
+            scenario.world.run_through(client, Options { fault_points: recorder.clone(), ..options() });
             scenario.settle(phase).await;
             scenario.world.stop().await;
             let calls = scenario.world.aws.journal(since).await.0;

@@ -30,7 +30,7 @@ type Trial = (Story, Phase, Site, Then);
 async fn crash_twice((story, phase, site, then): Trial, mut dice: fastrand::Rng, reference: &Reference) -> Option<Second> {
     let mut scenario = Scenario::before("double", story, phase).await;
     let first = Arc::new(Crasher::site(site));
-    scenario.world.run(Options { probe: first.clone(), ..options() }).await;
+    scenario.world.run(Options { fault_points: first.clone(), ..options() }).await;
     if !reaches(first.reached(), &scenario, phase).await {
         scenario.world.stop().await;
         return None;
@@ -39,7 +39,7 @@ async fn crash_twice((story, phase, site, then): Trial, mut dice: fastrand::Rng,
     // As many points as the recovery has if it only does what is left.
     let left = reference.of(phase).points().saturating_sub(first.passed()).max(1);
     let second = Arc::new(Crasher::nth(dice.usize(1..=left)));
-    scenario.world.run(Options { probe: second.clone(), ..options() }).await;
+    scenario.world.run(Options { fault_points: second.clone(), ..options() }).await;
     if reaches(second.reached(), &scenario, phase).await {
         scenario.world.crash().await;
         then.happen(&scenario).await;
@@ -56,7 +56,7 @@ async fn crash_twice((story, phase, site, then): Trial, mut dice: fastrand::Rng,
     scenario.prepare(next).await;
     // Half of the points: a bound that every run comes to.
     let second = Arc::new(Crasher::nth(dice.usize(1..=reference.of(next).points() / 2)));
-    scenario.world.run(Options { probe: second.clone(), ..options() }).await;
+    scenario.world.run(Options { fault_points: second.clone(), ..options() }).await;
     assert!(reaches(second.reached(), &scenario, next).await, "half of the steps of {next:?} were not made");
     scenario.world.crash().await;
     let then = if next == Phase::Delete { Then::Nothing } else { then };

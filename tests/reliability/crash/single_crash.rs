@@ -20,7 +20,7 @@ use crate::{
 async fn crash_once(story: Story, phase: Phase, site: Site, reference: &Reference) -> Option<()> {
     let mut scenario = Scenario::before("crash", story, phase).await;
     let crasher = Arc::new(Crasher::site(site.clone()));
-    scenario.world.run(Options { probe: crasher.clone(), ..options() }).await;
+    scenario.world.run(Options { fault_points: crasher.clone(), ..options() }).await;
     if !reaches(crasher.reached(), &scenario, phase).await {
         scenario.world.stop().await;
         return None;

@@ -130,7 +130,7 @@ async fn no_field_reaches_what_is_another_tenants() {
     a.api("EventBus").patch_status("own", &kube::api::PatchParams::default(), &merge).await.unwrap();
     // A status alone dependents nobody.
     a.annotate("EventBus", "own", "tributary.dev/reconcile-at", Some("now")).await;
-    row.trial(told(&a, "EventBus", "own", "IdentityChanged", "Nothing is written").await);
+    row.trial(told(&a, "EventBus", "own", "IdentityChanged", "No changes were made").await);
     let lost = b.wait("AwsAccount", &decoy, "told", |o| condition(o?, "Ready").filter(|c| c.0 == "False").map(|c| c.1)).await;
     row.trial(if lost == "SecretNotFound" { Ok(()) } else { Err(format!("a Secret of another namespace: {lost}")) });
 

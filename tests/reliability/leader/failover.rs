@@ -40,7 +40,7 @@ async fn befall(stage: &Stage, fate: Fate, old: &Leader) -> Result<Takeover, Str
         Fate::CutOff => stage.link(&old.name).mend(),
     }
     if matches!(fate, Fate::Stopped | Fate::CutOff) {
-        let (replica, words) = (stage.replica(&old.name), format!("standing by; {}_", new.name));
+        let (replica, words) = (stage.replica(&old.name), format!("standby; {}_", new.name));
         let said = || async { replica.get("/readyz").await.filter(|(_, text)| text.contains(&words)).map(drop) };
         until_within(PATIENCE, "the old leader stands by", said).await;
     }

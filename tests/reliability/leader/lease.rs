@@ -41,7 +41,7 @@ async fn a_leader_whose_lease_somebody_else_holds_steps_down_and_may_lead_again(
     let rival = json!({"spec": {"holderIdentity": "rival_1", "leaseDurationSeconds": 1}});
     leases.patch(&stage.world.namespace, &PatchParams::default(), &Patch::Merge(rival)).await.unwrap();
     let stands_by =
-        || async { stage.replica(&old.name).get("/readyz").await.filter(|(_, text)| text.contains("standing by; rival_1")).map(drop) };
+        || async { stage.replica(&old.name).get("/readyz").await.filter(|(_, text)| text.contains("standby; rival_1")).map(drop) };
     until_within(PATIENCE, "it stands by", stands_by).await;
     let (down, metrics) = (now(), stage.replica(&old.name).get("/metrics").await.unwrap().1);
     for line in ["tributary_leader 0", "tributary_leases_lost_total 1"] {

@@ -6,8 +6,8 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use tributary_api::{
-    AwsAccount, CommonStatus, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Existing, Identity, ManagementPolicy, Permissions,
-    ResourceStatus, Tags, Target, matches,
+    AwsAccount, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Existing, Identity, ManagementPolicy, Permissions, ResourceStatus,
+    Tags, Target, matches,
 };
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     },
     error::ReconcileError,
     managed::{Managed, Report},
-    object::key_of,
+    object::{ObjectMetaExt, key_of},
     ownership,
     plan::PlanContext,
     settings::Settings,
@@ -37,21 +37,11 @@ pub struct DesiredSink {
 pub type ObservedSink = Observed;
 
 impl Managed for EventSink {
-    type Status = EventSinkStatus;
     type Desired = DesiredSink;
     type Observed = ObservedSink;
 
     const KIND: &'static str = "EventSink";
 
-    fn current(&self) -> Option<&EventSinkStatus> {
-        self.status.as_ref()
-    }
-    fn common(status: &EventSinkStatus) -> &CommonStatus {
-        &status.common
-    }
-    fn common_mut(status: &mut EventSinkStatus) -> &mut CommonStatus {
-        &mut status.common
-    }
     fn management(&self) -> ManagementPolicy {
         self.spec.management_policy
     }
@@ -88,7 +78,7 @@ impl Managed for EventSink {
         })
     }
 
-    fn in_use(&self, view: &View) -> Vec<String> {
+    fn referenced_by(&self, view: &View) -> Vec<String> {
         let mut users = Vec::new();
         // Objects in namespaces without consent cannot block deletion.
         let namespace = self.metadata.namespace.as_deref();
@@ -133,13 +123,13 @@ impl Managed for EventSink {
         destinations::plan(desired.map(|d| &d.target), observed, context)
     }
 
-    fn seen(&self, status: &mut EventSinkStatus, observed: Option<&ObservedSink>, _: Timestamp) {
+    fn record_observed(&self, status: &mut EventSinkStatus, observed: Option<&ObservedSink>, _: Timestamp) {
         if let Some(observed) = observed {
             observed.record(status);
         }
     }
 
-    fn announce(&self, status: &mut EventSinkStatus, desired: &DesiredSink) {
+    fn record_intent(&self, status: &mut EventSinkStatus, desired: &DesiredSink) {
         desired.target.record_intent(status);
         // A role of before is still ours to delete.
         for (role, recorded) in [
@@ -200,7 +190,7 @@ impl Managed for EventSink {
 }
 
 fn account(sink: &EventSink, view: &View) -> Result<AwsAccount, ReconcileError> {
-    view.account_for(sink.metadata.namespace.as_deref().unwrap_or_default(), sink.spec.account_ref.as_ref())
+    view.account_for(sink.own_namespace(), sink.spec.account_ref.as_ref())
 }
 
 fn owner(sink: &EventSink, settings: &Settings) -> String {

@@ -45,7 +45,7 @@ pub fn attempts() -> Vec<Attempt> {
     let mut all = vec![];
     for (fields, destination, ..) in WAYS {
         all.push(attempt(fields, "EventSink", sink(destination, "told"), "ArnNotPermitted", "spec.grants[].arns"));
-        all.push(attempt(fields, "EventSink", sink(destination, "told-theirs"), "ArnFromNotFound", "no such object in this namespace"));
+        all.push(attempt(fields, "EventSink", sink(destination, "told-theirs"), "ArnFromNotFound", "not found in this namespace"));
     }
     all
 }

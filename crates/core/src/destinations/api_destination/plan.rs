@@ -12,7 +12,7 @@ use crate::{
     error::{Reason, ReconcileError, RetryClass},
     ownership::{self, Mark},
     plan::PlanContext,
-    steps::{DestinationSettings, EventsStep, Step},
+    steps::{ApiDestinationStep, ConnectionStep, DestinationSettings, Step},
 };
 
 const DELETING: &str = "DELETING";
@@ -57,9 +57,9 @@ fn own_steps(want: &DesiredApi, have: &ObservedApiDestination, context: &PlanCon
         let mark = Mark { owner: Some(want.owner.clone()), secrets: Some(version.clone()) };
         let (settings, secrets) = (want.connection.clone(), want.secrets.clone());
         match &have.connection {
-            None => steps.push(EventsStep::CreateConnection { name: name(), settings, secrets, mark }.into()),
+            None => steps.push(ConnectionStep::CreateConnection { name: name(), settings, secrets, mark }.into()),
             Some(present) if present.settings != settings || present.mark != mark => {
-                steps.push(EventsStep::UpdateConnection { name: name(), settings, secrets, mark }.into());
+                steps.push(ConnectionStep::UpdateConnection { name: name(), settings, secrets, mark }.into());
             }
             Some(_) => {}
         }
@@ -69,9 +69,9 @@ fn own_steps(want: &DesiredApi, have: &ObservedApiDestination, context: &PlanCon
     let mark = Mark { owner: Some(want.owner.clone()), secrets: None };
     let settings = want.settings.clone();
     match &have.destination {
-        None => steps.push(EventsStep::CreateApiDestination { name: name(), settings, mark }.into()),
+        None => steps.push(ApiDestinationStep::CreateApiDestination { name: name(), settings, mark }.into()),
         Some(present) if !holds(want, present, have.connection.as_ref()) || present.mark != mark => {
-            steps.push(EventsStep::UpdateApiDestination { name: name(), settings, mark }.into());
+            steps.push(ApiDestinationStep::UpdateApiDestination { name: name(), settings, mark }.into());
         }
         Some(_) => {}
     }
@@ -93,11 +93,11 @@ fn remove(have: &ObservedApiDestination, context: &PlanContext<'_>) -> Result<Ve
     let name = || context.identity.name.clone();
     if let Some(destination) = &have.destination {
         check("API destination", &destination.mark, context)?;
-        steps.push(EventsStep::DeleteApiDestination { name: name() }.into());
+        steps.push(ApiDestinationStep::DeleteApiDestination { name: name() }.into());
     }
     if let Some(connection) = have.connection.as_ref().filter(|connection| connection.state != DELETING) {
         check("connection", &connection.mark, context)?;
-        steps.push(EventsStep::DeleteConnection { name: name() }.into());
+        steps.push(ConnectionStep::DeleteConnection { name: name() }.into());
     }
     Ok(steps)
 }

@@ -39,12 +39,35 @@ pub struct DesiredRole {
     pub tags: Tags,
 }
 
+/// The inline policy of a role, as far as it was read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum InlinePolicy {
+    /// The read did not include the policy.
+    #[default]
+    NotRead,
+    /// The role has no such policy.
+    Absent,
+    /// The document.
+    Present(Value),
+}
+
+impl InlinePolicy {
+    /// Returns whether a policy that was read differs from the desired one.
+    pub fn differs_from(&self, desired: Option<&Value>) -> bool {
+        match self {
+            Self::NotRead => false,
+            Self::Absent => desired.is_some(),
+            Self::Present(present) => Some(canonical(present)) != desired.map(canonical),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObservedRole {
     pub name: String,
     pub trust: Value,
-    /// The inline policy; the outer `None`: not read.
-    pub policy: Option<Option<Value>>,
+    /// The inline policy.
+    pub policy: InlinePolicy,
     pub boundary: Option<String>,
     pub tags: Tags,
 }
@@ -135,7 +158,7 @@ pub fn plan(
             None => IamStep::DeleteRolePermissionsBoundary { name: name() }.into(),
         });
     }
-    if have.policy.as_ref().is_some_and(|present| present.as_ref().map(canonical) != policy.as_ref().map(canonical)) {
+    if have.policy.differs_from(policy.as_ref()) {
         steps.push(
             policy
                 .map_or_else(|| IamStep::DeleteRolePolicy { name: name() }, |policy| IamStep::PutRolePolicy { name: name(), policy })
@@ -155,7 +178,7 @@ fn check(have: &ObservedRole, context: &PlanContext<'_>) -> Result<(), Reconcile
 /// A role holds nothing and can be made again: it goes whatever the deletion policy says.
 pub fn remove(have: &ObservedRole, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     check(have, context)?;
-    let policy = (have.policy != Some(None)).then(|| IamStep::DeleteRolePolicy { name: have.name.clone() }.into());
+    let policy = (have.policy != InlinePolicy::Absent).then(|| IamStep::DeleteRolePolicy { name: have.name.clone() }.into());
     Ok(policy.into_iter().chain([IamStep::DeleteRole { name: have.name.clone() }.into()]).collect())
 }
 
@@ -200,7 +223,13 @@ mod tests {
         let [Step::Iam(IamStep::CreateRole { trust, .. }), Step::Iam(IamStep::PutRolePolicy { policy, .. })] = born.as_slice() else {
             panic!("{born:?}")
         };
-        let have = ObservedRole { name: "r".into(), trust: canonical(trust), policy: Some(Some(canonical(policy))), boundary: None, tags };
+        let have = ObservedRole {
+            name: "r".into(),
+            trust: canonical(trust),
+            policy: InlinePolicy::Present(canonical(policy)),
+            boundary: None,
+            tags,
+        };
         assert_eq!(for_rules(&want, &grants, Some(&have), &none, &context), Ok(vec![]));
         assert_eq!(granted(&have), sources(1));
         let gone = for_rules(&want, &nobody, Some(&have), &none, &context).expect("it is ours");

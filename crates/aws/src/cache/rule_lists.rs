@@ -1,4 +1,4 @@
-//! What `ListRules` tells, kept per bus: one page of 100 rules serves every rule on it, and our own writes are entered at once.
+//! The rules of each bus as `ListRules` returned them: one page of 100 serves every rule on it. Own writes are entered at once.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,8 +13,9 @@ use tributary_core::{error::ReconcileError, kinds::ObservedRule};
 
 type Rules = BTreeMap<String, ObservedRule>;
 
+/// The rules of the buses of one account and Region.
 #[derive(Debug, Default)]
-pub struct RuleLists {
+pub(crate) struct RuleLists {
     buses: Mutex<HashMap<String, Arc<Mutex<Listed>>>>,
 }
 
@@ -33,7 +34,11 @@ impl RuleLists {
         buses.entry(bus.to_owned()).or_default().clone()
     }
 
-    /// Reads from the list of the bus; it is fetched anew when it is older than `age`. Whoever comes meanwhile waits for the same answer.
+    /// Reads from the list of the bus, which is fetched again when it is older than `age`. Concurrent readers wait for the same
+    /// fetch.
+    ///
+    /// # Errors
+    /// Those of `fetch`.
     pub async fn read<R, F>(
         &self,
         bus: &str,
@@ -44,21 +49,21 @@ impl RuleLists {
     where
         F: Future<Output = Result<Vec<ObservedRule>, ReconcileError>>,
     {
-        // Reckoned from before the wait: who waited for a list that was asked for meanwhile takes it.
+        // Measured before the wait for the lock: a list that was fetched during the wait is young enough.
         let oldest = Instant::now().checked_sub(age);
         let listed = self.bus(bus).await;
         let mut listed = listed.lock().await;
         if listed.at.is_none_or(|at| oldest.is_some_and(|oldest| at < oldest)) {
-            let asked = Instant::now();
+            let requested = Instant::now();
             let rules = fetch().await?;
             listed.rules = rules.into_iter().map(|rule| (rule.name.clone(), rule)).collect();
-            listed.at = Some(asked);
+            listed.at = Some(requested);
         }
         Ok(read(&listed.rules))
     }
 
-    /// Enters what we wrote ourselves. `None`: the rule is gone.
-    pub async fn wrote(&self, bus: &str, name: &str, rule: Option<ObservedRule>) {
+    /// Enters an own write. `None`: the rule was deleted.
+    pub async fn record_write(&self, bus: &str, name: &str, rule: Option<ObservedRule>) {
         let listed = self.bus(bus).await;
         let mut listed = listed.lock().await;
         match rule {
@@ -67,7 +72,7 @@ impl RuleLists {
         };
     }
 
-    /// Forgets the list of a bus, after a write whose outcome is not known.
+    /// Drops the list of a bus, after a write whose outcome is unknown.
     pub async fn forget(&self, bus: &str) {
         self.bus(bus).await.lock().await.at = None;
     }
