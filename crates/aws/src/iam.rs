@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use tributary_core::{
-    destinations::role::{InlinePolicy, ObservedRole},
+    destinations::shared::role::{InlinePolicy, ObservedRole},
     error::ReconcileError,
     steps::IamStep,
 };

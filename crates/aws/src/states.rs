@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use tributary_api::Tags;
 use tributary_core::{
-    destinations::state_machine::ObservedMachine,
+    destinations::ObservedMachine,
     error::{Reason, ReconcileError, RetryClass},
     steps::{MachineSettings, StatesStep},
 };

@@ -1,7 +1,7 @@
 //! API destinations.
 
 use tributary_core::{
-    destinations::api_destination::ObservedDestination,
+    destinations::ObservedDestination,
     error::{Reason, ReconcileError, RetryClass},
     ownership::Mark,
     steps::{ApiDestinationStep, DestinationSettings},

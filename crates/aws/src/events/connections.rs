@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 
 use tributary_core::{
-    destinations::api_destination::ObservedConnection,
+    destinations::ObservedConnection,
     error::ReconcileError,
     ownership::Mark,
     steps::{Authorization, ConnectionSettings, ConnectionStep},

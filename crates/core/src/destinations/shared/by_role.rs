@@ -1,0 +1,99 @@
+//! Destinations that exist and that EventBridge reaches through a role only.
+//!
+//! Nothing is read from the target's own service. What the operator manages is the role, unless `roleArn` names one.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use tributary_api::{EventSink, Identity, Tags};
+
+use crate::{
+    destinations::{
+        contract::{Destination, State},
+        shared::{
+            context::ResolveContext,
+            grants::Grants,
+            role::{self, DesiredRole, ObservedRole},
+            roles,
+        },
+    },
+    error::ReconcileError,
+    plan::PlanContext,
+    steps::Step,
+};
+
+/// What AWS should hold for a destination that only a role reaches, or the part of another destination that has to do with the role.
+#[derive(Clone, Debug, Serialize)]
+pub struct DesiredByRole {
+    /// CloudFormation's type of the target.
+    pub resource_type: &'static str,
+    pub grants: Grants,
+    /// `None`: the spec names a role that exists, or the target's policy allows the delivery.
+    pub role: Option<DesiredRole>,
+}
+
+/// What AWS holds of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObservedByRole {
+    pub role: Option<ObservedRole>,
+    /// Rules without an object that still send to the target.
+    pub live: BTreeSet<String>,
+}
+
+/// Resolves grants and role of a destination.
+///
+/// # Errors
+/// The account's grants do not allow the permissions boundary.
+pub(crate) fn desired<D: Destination>(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredByRole, ReconcileError> {
+    let spec = &context.sink.spec;
+    let wants = spec.role_arn.is_none() && (D::NEEDS_ROLE || spec.invocation_role.is_some());
+    let role = wants.then(|| {
+        let description = format!("EventBridge sends to {} with it; kept by Tributary", identity.name);
+        context.role("events", D::role_statements(context.sink, &identity.arn), description, identity)
+    });
+    if let Some(boundary) = spec.invocation_role.as_ref().and_then(|role| role.permissions_boundary_arn.as_ref()) {
+        context.permit_arn("spec.invocationRole.permissionsBoundaryArn", boundary)?;
+    }
+    Ok(DesiredByRole { resource_type: D::RESOURCE_TYPE, grants: context.grants(identity), role })
+}
+
+impl State for DesiredByRole {
+    type Observed = ObservedByRole;
+
+    fn plan(desired: Option<&Self>, observed: Option<&ObservedByRole>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
+        let nothing = ObservedByRole::default();
+        let have = observed.unwrap_or(&nothing);
+        match (desired, &have.role) {
+            (Some(Self { role: Some(role), grants, .. }), present) => role::for_rules(role, grants, present.as_ref(), &have.live, context),
+            (None, Some(present)) => role::remove(present, context),
+            (Some(Self { role: None, .. }), _) | (None, None) => Ok(vec![]),
+        }
+    }
+
+    fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    fn invocation_role(&self) -> Option<&DesiredRole> {
+        self.role.as_ref()
+    }
+
+    fn tags(&self) -> Option<&Tags> {
+        self.role.as_ref().map(|role| &role.tags)
+    }
+
+    fn resources(&self, _: &EventSink, observed: Option<&ObservedByRole>) -> Vec<(&'static str, String)> {
+        [(self.resource_type, self.grants.arn.clone())].into_iter().chain(roles(self, observed)).collect()
+    }
+
+    fn sources_in_policy(&self, observed: Option<&ObservedByRole>) -> BTreeSet<String> {
+        let nothing = ObservedByRole::default();
+        let have = observed.unwrap_or(&nothing);
+        self.role.as_ref().map(|_| role::sources_in_trust(&self.grants, have.role.as_ref(), &have.live)).unwrap_or_default()
+    }
+
+    fn permission_steps(&self, observed: Option<&ObservedByRole>, context: &PlanContext<'_>) -> Result<Option<Vec<Step>>, ReconcileError> {
+        Self::plan(Some(self), observed, context).map(Some)
+    }
+}
