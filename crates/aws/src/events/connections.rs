@@ -11,8 +11,8 @@ use tributary_core::{
 
 use crate::{
     client::{
-        call::{ignore_not_found, non_empty, send},
         error::AwsError,
+        request::{ignore_not_found, non_empty, send},
         session::Session,
     },
     events::connection_parameters::{SecretValues, for_create, for_update, observed_authorization, observed_http},

@@ -65,7 +65,9 @@ fn unknown(type_: &str) -> String {
     }
     match suggestion(type_) {
         Some(other) => {
-            format!("{type_} is not a known event type: did you mean {other}? If Benchling offers it under event-subscriptions, ignore this warning")
+            format!(
+                "{type_} is not a known event type: did you mean {other}? If Benchling offers it under event-subscriptions, ignore this warning"
+            )
         }
         None => format!("{type_} is not a known event type: compare it with those that Benchling offers under event-subscriptions"),
     }

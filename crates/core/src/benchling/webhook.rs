@@ -67,7 +67,9 @@ fn type_warning(type_: &str) -> Option<String> {
             format!("{type_} is not stable: Benchling may change or drop it without notice")
         }
         Some(Standing::Documented | Standing::WebhookOnly) => return None,
-        Some(_) => format!("Benchling sends {type_} through EventBridge only, never by webhook: reference a BenchlingSubscription in spec.busRef"),
+        Some(_) => {
+            format!("Benchling sends {type_} through EventBridge only, never by webhook: reference a BenchlingSubscription in spec.busRef")
+        }
         None => match suggestion(type_).filter(|other| other.split(", ").all(is_on_webhooks)) {
             Some(other) => {
                 format!("{type_} is not a known event type: did you mean {other}? If the app's manifest may list it, ignore this warning")

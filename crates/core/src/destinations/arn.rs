@@ -6,11 +6,9 @@ use tributary_api::{EventSink, Identity};
 
 use crate::{
     destinations::{
+        by_role::{self, DesiredByRole},
         contract::Destination,
-        shared::{
-            by_role::{self, DesiredByRole},
-            context::ResolveContext,
-        },
+        shared::context::ResolveContext,
     },
     error::ReconcileError,
 };

@@ -6,11 +6,9 @@ use tributary_api::{EcsTaskSink, EventSink, Identity};
 
 use crate::{
     destinations::{
+        by_role::{self, DesiredByRole},
         contract::{Call, Destination},
-        shared::{
-            by_role::{self, DesiredByRole},
-            context::{ExistingArn, ResolveContext, in_scope},
-        },
+        shared::context::{ExistingArn, ResolveContext, in_scope},
     },
     error::ReconcileError,
     names::Arn,

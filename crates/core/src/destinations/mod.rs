@@ -6,6 +6,7 @@
 
 mod api_destination;
 mod arn;
+pub mod by_role;
 mod contract;
 mod ecs_task;
 mod event_bus;
@@ -39,9 +40,9 @@ use contract::{Call, Destination, State};
 use shared::{context::ResolveContext, grants::Grants};
 
 pub use api_destination::{DesiredApi, DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination};
+pub use by_role::{DesiredByRole, ObservedByRole};
 pub use lambda::{DesiredLambda, ObservedLambda};
 pub use logs::{DesiredLogs, ObservedLogs};
-pub use shared::by_role::{DesiredByRole, ObservedByRole};
 pub use sns::{DesiredSns, ObservedSns};
 pub use sqs::{DesiredSqs, ObservedSqs};
 pub use state_machine::{DesiredMachine, DesiredStateMachine, ObservedMachine, ObservedStateMachine};

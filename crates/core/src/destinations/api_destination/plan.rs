@@ -6,8 +6,8 @@
 use crate::{
     destinations::{
         api_destination::state::{DesiredApi, DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination},
+        by_role::DesiredByRole,
         contract::State,
-        shared::by_role::DesiredByRole,
     },
     error::{Reason, ReconcileError, RetryClass},
     ownership::{self, Mark},
@@ -44,7 +44,7 @@ fn own_steps(want: &DesiredApi, have: &ObservedApiDestination, context: &PlanCon
             return Err(ReconcileError::new(
                 RetryClass::Transient,
                 Reason::NameNotFreeYet,
-                format!("connection {} is being deleted; it is made anew once AWS is done", want.name),
+                format!("connection {} is being deleted. It is recreated when AWS has deleted it.", want.name),
             ));
         }
     }

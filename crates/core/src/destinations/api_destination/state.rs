@@ -4,7 +4,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    destinations::shared::by_role::{DesiredByRole, ObservedByRole},
+    destinations::by_role::{DesiredByRole, ObservedByRole},
     error::ReconcileError,
     ownership::Mark,
     steps::{ConnectionSettings, DestinationSettings, SecretRefs},

@@ -30,7 +30,7 @@ fn unauthorized(name: &str, state: &str, reason: Option<&str>) -> Option<Reconci
         "AUTHORIZED" | "ACTIVE" => return None,
         "CREATING" | "UPDATING" | "AUTHORIZING" => (
             RetryClass::Transient,
-            "It is looked at again by itself; if it stays, see whether AWS reaches spec.apiDestination.managed.connection.oauthClientCredentials.authorizationEndpoint",
+            "Rechecked automatically. If it persists, check that AWS can reach spec.apiDestination.managed.connection.oauthClientCredentials.authorizationEndpoint",
         ),
         _ => (
             RetryClass::Refused,

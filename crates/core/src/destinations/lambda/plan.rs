@@ -47,7 +47,7 @@ fn invoke_step(
             RetryClass::Refused,
             Reason::NotOwned,
             format!(
-                "spec.lambda.onFailure: function {function} has the failure destination {theirs} already, which somebody else set. Leave onFailure out; or, to replace it, annotate this object with {}=true",
+                "spec.lambda.onFailure: function {function} already has the failure destination {theirs}, which is not managed by this object. Remove onFailure, or annotate this object with {}=true to replace it.",
                 tributary_api::annotation::ADOPT
             ),
         ));

@@ -18,8 +18,9 @@ use tributary_api::{EventSink, Identity, ManagedTopic, Tags};
 
 use crate::{
     destinations::{
-        contract::{Destination, State},
-        shared::{by_role, context::ResolveContext, grants::Grants, role::DesiredRole, roles},
+        by_role,
+        contract::{Destination, State, roles},
+        shared::{context::ResolveContext, grants::Grants, role::DesiredRole},
     },
     error::ReconcileError,
     names::{self, Arn, Scope},

@@ -2,8 +2,8 @@
 
 use crate::{
     destinations::{
+        by_role::DesiredByRole,
         contract::State,
-        shared::by_role::DesiredByRole,
         sns::{
             policy::{permission_steps, statements},
             state::{DesiredSns, DesiredTopic, ObservedSns, ObservedTopic},

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{
     destinations::{
+        by_role::DesiredByRole,
         contract::State,
-        shared::by_role::DesiredByRole,
         sns::state::{DesiredSns, ObservedSns, ObservedTopic},
     },
     error::ReconcileError,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use tributary_api::Tags;
 
 use crate::{
-    destinations::shared::by_role::{DesiredByRole, ObservedByRole},
+    destinations::by_role::{DesiredByRole, ObservedByRole},
     steps::TopicAttributes,
 };
 

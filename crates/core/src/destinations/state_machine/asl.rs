@@ -109,7 +109,7 @@ fn task(resource: &str, state: &Value, scope: Scope<'_>, needs: &mut Needs) -> R
         "states:startExecution" if how.is_empty() || how == "waitForTaskToken" => {
             needs.add("states:StartExecution", parameter(state, "StateMachineArn")?);
         }
-        _ => return Err(format!("what {resource:?} needs cannot be told here")),
+        _ => return Err(format!("the IAM actions that {resource:?} needs are not known")),
     }
     Ok(())
 }

@@ -13,14 +13,9 @@ use tributary_api::{EventSink, EventSinkStatus, Identity, Tags};
 
 use crate::{
     destinations::{
-        contract::{Destination, State},
-        shared::{
-            by_role::{self, DesiredByRole},
-            context::ResolveContext,
-            grants::Grants,
-            role::DesiredRole,
-            roles,
-        },
+        by_role::{self, DesiredByRole},
+        contract::{Destination, State, roles},
+        shared::{context::ResolveContext, grants::Grants, role::DesiredRole},
     },
     error::ReconcileError,
     names::{self, Arn, Scope},

@@ -2,8 +2,9 @@
 
 use crate::{
     destinations::{
+        by_role::DesiredByRole,
         contract::State,
-        shared::{by_role::DesiredByRole, role},
+        shared::role,
         state_machine::state::{DesiredMachine, DesiredStateMachine, ObservedMachine, ObservedStateMachine},
     },
     error::{Reason, ReconcileError},

@@ -76,7 +76,7 @@ fn workflow(
         for arn in needs.rights.values().flatten() {
             permit(&format!("{field}.definition"), arn, context)?;
         }
-        let description = format!("State machine {} works as it; kept by Tributary", identity.name);
+        let description = format!("Execution role of state machine {}. Managed by Tributary", identity.name);
         let role = context.role("states", needs.statements(log_group_arn.is_some(), machine.tracing), description, identity);
         (role.arn.clone(), Some(role))
     };

@@ -5,9 +5,9 @@ use serde::Serialize;
 use tributary_api::Tags;
 
 use crate::{
-    destinations::shared::{
+    destinations::{
         by_role::{DesiredByRole, ObservedByRole},
-        role::{DesiredRole, ObservedRole},
+        shared::role::{DesiredRole, ObservedRole},
     },
     steps::MachineSettings,
 };

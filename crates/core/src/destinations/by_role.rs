@@ -10,12 +10,11 @@ use tributary_api::{EventSink, Identity, Tags};
 
 use crate::{
     destinations::{
-        contract::{Destination, State},
+        contract::{Destination, State, roles},
         shared::{
             context::ResolveContext,
             grants::Grants,
             role::{self, DesiredRole, ObservedRole},
-            roles,
         },
     },
     error::ReconcileError,
@@ -49,7 +48,7 @@ pub(crate) fn desired<D: Destination>(context: &ResolveContext<'_>, identity: &I
     let spec = &context.sink.spec;
     let wants = spec.role_arn.is_none() && (D::NEEDS_ROLE || spec.invocation_role.is_some());
     let role = wants.then(|| {
-        let description = format!("EventBridge sends to {} with it; kept by Tributary", identity.name);
+        let description = format!("Assumed by EventBridge to send events to {}. Managed by Tributary", identity.name);
         context.role("events", D::role_statements(context.sink, &identity.arn), description, identity)
     });
     if let Some(boundary) = spec.invocation_role.as_ref().and_then(|role| role.permissions_boundary_arn.as_ref()) {
