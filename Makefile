@@ -30,7 +30,7 @@ demo-down: ## stop the demo
 	@python3 tests/demo/demo.py down
 
 test: ## run all tests
-	@tests/run.sh
+	@python3 tests/run.py
 
 test-bed: ## run the tests of the test bed
 	@python3 -m unittest discover -s tests/bed

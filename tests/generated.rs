@@ -209,7 +209,7 @@ fn each_call_is_among_the_rights_and_each_right_is_for_a_call() {
 
 /// After all the other tests: `TRIBUTARY_ACTIONS` names the file in which each journal wrote down what was called.
 #[test]
-#[ignore = "needs the calls of a whole run, see tests/run.sh"]
+#[ignore = "needs the calls of a whole run, see tests/run.py"]
 fn each_right_was_used_and_nothing_else_was_called() {
     use tributary_testkit::product::iam_policy::Asked;
     use tributary_testkit::product::iam_policy::actions;

@@ -8,7 +8,7 @@ use tributary_core::{
 
 /// The reconcile error that stands for an error of the Kubernetes API.
 pub fn api_error(error: kube::Error) -> ReconcileError {
-    match &error {
+    match error {
         kube::Error::Api(status) if status.code == 409 => {
             ReconcileError::new(RetryClass::Conflict, Reason::Conflict, format!("the object was changed concurrently: {}", status.message))
         }
@@ -17,7 +17,7 @@ pub fn api_error(error: kube::Error) -> ReconcileError {
             Reason::AccessDenied,
             format!("the Kubernetes API denies access: {}. Check the ClusterRole of the operator.", status.message),
         ),
-        _ => ReconcileError::transient(format!("Kubernetes API: {error}")),
+        error => ReconcileError::transient(format!("Kubernetes API: {error}")),
     }
 }
 

@@ -4,6 +4,7 @@ mod account;
 mod app;
 mod bus;
 mod delivery;
+mod destinations;
 mod replay;
 mod rule;
 mod sink;

@@ -6,9 +6,9 @@ use proptest::{option, prelude::*};
 use tributary_testkit::product::{
     EventSink, ReconcileError,
     plan::{
-        ApiDestinationStep, Authorization, ConnectionSettings, ConnectionStep, Desired, DesiredApiDestination, DesiredByRole, DesiredSink,
-        DestinationSettings, EventsStep, HttpValue, HttpValues, Managed, Mark, Observed, ObservedApiDestination, ObservedConnection,
-        ObservedDestination, ObservedSink, SecretRefs, Step,
+        ApiDestinationStep, Authorization, ConnectionSettings, ConnectionStep, Desired, DesiredApi, DesiredApiDestination, DesiredByRole,
+        DesiredSink, DestinationSettings, EventsStep, HttpValue, HttpValues, Managed, Mark, Observed, ObservedApiDestination,
+        ObservedConnection, ObservedDestination, ObservedSink, SecretRefs, Step,
     },
 };
 
@@ -68,7 +68,7 @@ impl Api {
 
 fn observed_with(model: &Model, secrets: Result<String, ReconcileError>) -> ObservedSink {
     let (connection, destination) = (model.api.connection.clone(), model.api.destination.clone());
-    Observed::ApiDestination(Box::new(ObservedApiDestination { connection, destination, secrets, by: model.by_role.by_role() }))
+    Observed::ApiDestination(ObservedApiDestination { connection, destination, secrets, by: model.by_role.by_role() })
 }
 
 #[allow(clippy::unnecessary_wraps)] // As `converges` wants it.
@@ -102,15 +102,15 @@ fn desired() -> impl Strategy<Value = DesiredSink> {
     });
     (by, authorization(), option::of("[xy]"), option::of(1..3), "[xy]").prop_map(
         |(by, authorization, description, rate_limit, endpoint)| {
-            sink(Desired::ApiDestination(Box::new(DesiredApiDestination {
+            let managed = DesiredApi {
                 name: "d".into(),
                 settings: DestinationSettings { description: description.clone(), endpoint, method: "POST".into(), rate_limit },
                 connection: ConnectionSettings { description, authorization, invocation: HttpValues::default() },
                 secrets: SecretRefs { namespace: "ns".into(), slots: BTreeMap::new() },
                 owner: OWNER.into(),
-                by,
                 requeue_after: None,
-            })))
+            };
+            sink(Desired::ApiDestination(DesiredApiDestination { managed: Some(managed), by }))
         },
     )
 }

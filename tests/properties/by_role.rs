@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use tributary_testkit::product::{
     EventSink, Tags,
     plan::{
-        Desired, DesiredByRole, DesiredRole, DesiredSink, DesiredSns, DesiredStateMachine, DesiredTopic, IamStep, InlinePolicy,
-        MachineSettings, Observed, ObservedByRole, ObservedMachine, ObservedRole, ObservedSink, ObservedSns, ObservedStateMachine,
-        ObservedTopic, SnsStep, StatesStep,
+        Desired, DesiredByRole, DesiredMachine, DesiredRole, DesiredSink, DesiredSns, DesiredStateMachine, DesiredTopic, IamStep,
+        InlinePolicy, MachineSettings, Observed, ObservedByRole, ObservedMachine, ObservedRole, ObservedSink, ObservedSns,
+        ObservedStateMachine, ObservedTopic, SnsStep, StatesStep,
     },
 };
 
@@ -123,7 +123,7 @@ fn observed_topic(model: &Model) -> Option<ObservedSink> {
 fn observed_machine(model: &Model) -> Option<ObservedSink> {
     let by_role = &model.by_role;
     let (machine, execution_role) = (by_role.machine.clone(), by_role.roles.get("states").cloned());
-    Some(Observed::StateMachine(Box::new(ObservedStateMachine { machine, execution_role, by: by_role.by_role() })))
+    Some(Observed::StateMachine(ObservedStateMachine { machine, execution_role, by: by_role.by_role() }))
 }
 
 pub fn role(name: &'static str) -> impl Strategy<Value = DesiredRole> {
@@ -163,8 +163,8 @@ fn machine() -> impl Strategy<Value = DesiredSink> {
             log_group_arn: None,
             tracing,
         };
-        let machine = DesiredStateMachine { name: "m".into(), express: false, settings, execution_role: Some(role), tags, by };
-        sink(Desired::StateMachine(Box::new(machine)))
+        let machine = DesiredMachine { name: "m".into(), express: false, settings, execution_role: Some(role), tags };
+        sink(Desired::StateMachine(DesiredStateMachine { managed: Some(machine), by }))
     })
 }
 

@@ -154,8 +154,9 @@ fn desired_sink() -> impl Strategy<Value = DesiredSink> {
 }
 
 fn desired_lambda() -> impl Strategy<Value = DesiredSink> {
-    (grants(FUNCTION_ARN), option::of("[xy]"))
-        .prop_map(|(grants, on_failure)| sink(Desired::Lambda(DesiredLambda { function: function_of(FUNCTION_ARN), grants, on_failure })))
+    (grants(FUNCTION_ARN), option::of("[xy]")).prop_map(|(grants, on_failure)| {
+        sink(Desired::Lambda(DesiredLambda { function: function_of(FUNCTION_ARN), grants, on_failure, unresolved: None }))
+    })
 }
 
 fn desired_logs() -> impl Strategy<Value = DesiredSink> {
@@ -166,7 +167,7 @@ fn desired_logs() -> impl Strategy<Value = DesiredSink> {
 }
 
 fn sink(target: Desired) -> DesiredSink {
-    DesiredSink { target, external: false, role_arn: None, halt: None }
+    DesiredSink { target, external: false, role_arn: None }
 }
 
 proptest! {

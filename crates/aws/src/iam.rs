@@ -5,13 +5,13 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use tributary_core::{
-    destinations::role::{InlinePolicy, ObservedRole},
+    destinations::shared::role::{InlinePolicy, ObservedRole},
     error::ReconcileError,
     steps::IamStep,
 };
 
 use crate::client::{
-    call::{ignore_not_found, sdk_tags, send},
+    request::{ignore_not_found, sdk_tags, send},
     session::Session,
 };
 

@@ -11,7 +11,7 @@ use tributary_core::{
 };
 
 use crate::client::{
-    call::{ignore_not_found, non_empty, send, tag_map},
+    request::{ignore_not_found, non_empty, send, tag_map},
     session::Session,
 };
 

@@ -15,9 +15,9 @@ use tributary_core::{
 use crate::{
     cache::LogPolicies,
     client::{
-        call::{ignore_not_found, non_empty, send, tag_map},
         cause::Cause,
         error::AwsError,
+        request::{ignore_not_found, non_empty, send, tag_map},
         session::Session,
     },
     policy_writer::{self, Document},

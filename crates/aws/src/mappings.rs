@@ -4,14 +4,14 @@ use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseTyp
 
 use tributary_api::Tags;
 use tributary_core::{
-    destinations::{lambda::function_of, triggers::ObservedTrigger},
+    destinations::sqs::triggers::ObservedTrigger,
     error::{Reason, ReconcileError, RetryClass},
     steps::{FunctionRef, MappingSettings},
 };
 
 use crate::{
     client::{
-        call::{ignore_not_found, non_empty, send, tag_map},
+        request::{ignore_not_found, non_empty, send, tag_map},
         session::Session,
     },
     read::TagRead,
@@ -113,7 +113,7 @@ fn observed(mapping: EventSourceMappingConfiguration) -> ObservedTrigger {
     ObservedTrigger {
         uuid: mapping.uuid.unwrap_or_default(),
         arn: mapping.event_source_mapping_arn.unwrap_or_default(),
-        function: function_of(&mapping.function_arn.unwrap_or_default()),
+        function: FunctionRef::from_arn(&mapping.function_arn.unwrap_or_default()),
         settings: MappingSettings {
             batch_size: mapping.batch_size.unwrap_or(10),
             maximum_batching_window_seconds: mapping.maximum_batching_window_in_seconds.unwrap_or(0),

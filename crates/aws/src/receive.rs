@@ -10,8 +10,9 @@ use aws_sdk_sqs::types::{
 use tributary_core::error::{Reason, ReconcileError, RetryClass};
 
 use crate::client::{
-    call::{Call, Sqs, send},
+    call::{Call, Sqs},
     error::AwsError,
+    request::send,
     session::Session,
 };
 

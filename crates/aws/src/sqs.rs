@@ -13,8 +13,8 @@ use tributary_core::{
 
 use crate::{
     client::{
-        call::{ignore_not_found, send, tag_map},
         error::AwsError,
+        request::{ignore_not_found, send, tag_map},
         session::Session,
     },
     policy_writer::{self, Document},

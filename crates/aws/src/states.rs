@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use tributary_api::Tags;
 use tributary_core::{
-    destinations::state_machine::ObservedMachine,
+    destinations::ObservedMachine,
     error::{Reason, ReconcileError, RetryClass},
     steps::{MachineSettings, StatesStep},
 };
 
 use crate::{
     client::{
-        call::{ignore_not_found, send},
+        request::{ignore_not_found, send},
         session::Session,
     },
     read::TagRead,

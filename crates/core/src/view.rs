@@ -12,6 +12,7 @@ use tributary_api::{
 
 use crate::{
     error::{Reason, ReconcileError},
+    names::Scope,
     object::{ObjectMetaExt, key_of, owner_of},
     objects::Objects,
     settings::Settings,
@@ -239,21 +240,16 @@ fn not_permitted(field: &str, kind: &str, key: &str, namespace: &str) -> Reconci
     )
 }
 
-/// The identity of a resource in the account; `region` defaults to that of the account. `arn` makes the ARN from partition, region,
-/// account id and name.
-pub fn identity(
-    account: &AwsAccount,
-    region: Option<&String>,
-    name: String,
-    arn: impl FnOnce(&str, &str, &str, &str) -> String,
-) -> Identity {
+/// The identity of a resource in the account; `region` defaults to that of the account. `arn_of` makes the ARN from the
+/// scope and the name.
+pub fn identity(account: &AwsAccount, region: Option<&String>, name: String, arn_of: impl FnOnce(Scope<'_>, &str) -> String) -> Identity {
     let spec = &account.spec;
     let region = region.unwrap_or(&spec.region).clone();
     let partition = spec.partition.to_string();
     Identity {
         account: account.metadata.name.clone().unwrap_or_default(),
         account_id: spec.account_id.clone(),
-        arn: arn(&partition, &region, &spec.account_id, &name),
+        arn: arn_of(Scope { partition: &partition, region: &region, account_id: &spec.account_id }, &name),
         partition,
         region,
         name,

@@ -27,17 +27,19 @@ pub use tributary_core::{
 pub mod plan {
     pub use tributary_core::{
         destinations::{
-            Desired, Observed,
-            api_destination::{DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination},
-            by_role::{DesiredByRole, ObservedByRole},
-            grants::{self, Grants},
-            lambda::{DesiredLambda, ObservedLambda, function_of, statement},
+            Desired, DesiredApi, DesiredApiDestination, DesiredByRole, DesiredMachine, DesiredStateMachine, Observed,
+            ObservedApiDestination, ObservedByRole, ObservedConnection, ObservedDestination, ObservedMachine, ObservedStateMachine,
+            lambda::{DesiredLambda, ObservedLambda, statement},
             logs::{DesiredLogGroup, DesiredLogs, ObservedLogGroup, ObservedLogs},
-            role::{DesiredRole, InlinePolicy, ObservedRole},
+            shared::{
+                grants::{self, Grants},
+                role::{DesiredRole, InlinePolicy, ObservedRole},
+            },
             sns::{DesiredSns, DesiredTopic, ObservedSns, ObservedTopic},
-            sqs::{DesiredQueue, DesiredSqs, ObservedQueue, ObservedSqs},
-            state_machine::{DesiredStateMachine, ObservedMachine, ObservedStateMachine},
-            triggers::{DesiredTrigger, ObservedTrigger},
+            sqs::{
+                DesiredQueue, DesiredSqs, ObservedQueue, ObservedSqs,
+                triggers::{DesiredTrigger, ObservedTrigger},
+            },
         },
         kinds::{
             self, BusInAws, DesiredBus, DesiredRule, DesiredSink, ObservedBus, ObservedRule, ObservedSink, SeenRule,
@@ -52,9 +54,14 @@ pub mod plan {
         policy_document::{self, sid_of},
         steps::{
             ApiDestinationStep, ArchiveSettings, ArchiveStep, Authorization, BusSettings, BusStep, ConnectionSettings, ConnectionStep,
-            DestinationSettings, EventsStep, HttpValue, HttpValues, IamStep, InvokeSettings, LambdaStep, LogSettings, LogsStep,
-            MachineSettings, MappingSettings, RuleSettings, RuleStep, SecretRefs, SnsStep, SqsStep, StatesStep, Step, TagStep,
+            DestinationSettings, EventsStep, FunctionRef, HttpValue, HttpValues, IamStep, InvokeSettings, LambdaStep, LogSettings,
+            LogsStep, MachineSettings, MappingSettings, RuleSettings, RuleStep, SecretRefs, SnsStep, SqsStep, StatesStep, Step, TagStep,
             TargetSettings,
         },
     };
+
+    /// Function and qualifier of an ARN.
+    pub fn function_of(arn: &str) -> FunctionRef {
+        FunctionRef::from_arn(arn)
+    }
 }

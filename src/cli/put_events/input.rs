@@ -68,7 +68,7 @@ pub fn parse(file: &str, text: &str, bus: &str) -> Result<Vec<Item>, String> {
     Ok(items)
 }
 
-/// The entries of one JSON value: an array, `{"Entries": [...]}`, or an entry by itself.
+/// The entries of one JSON value: an array, `{"Entries": [...]}`, or a single entry.
 fn unwrap(value: &RawValue) -> Result<Vec<Box<RawValue>>, String> {
     #[derive(Deserialize)]
     struct Wrapped {

@@ -48,7 +48,7 @@ async fn refused(code: &str, reason: &str, part: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn access_denied_names_the_action_does_not_loop_and_recovers_once_allowed() {
-    refused("AccessDeniedException", "AccessDenied", "the right").await;
+    refused("AccessDeniedException", "AccessDenied", "operator's role").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

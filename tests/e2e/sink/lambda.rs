@@ -191,7 +191,7 @@ async fn an_execution_role_without_rights_holds_up_the_trigger_and_nothing_else(
         "EventSink",
         "q",
         "Rejected",
-        &["CreateEventSourceMapping", "execution role", "Give the function's execution role"],
+        &["CreateEventSourceMapping", "execution role", "to the function's execution role"],
     )
     .await;
     all_ready(&world, &[("EventRule", "r")]).await;

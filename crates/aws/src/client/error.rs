@@ -1,11 +1,11 @@
-//! The error of one AWS call, and how it becomes a [`ReconcileError`].
+//! The error of one AWS call. `hints` converts it into a reconcile error.
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use tributary_core::error::{ReconcileError, RetryClass};
+use tributary_core::error::RetryClass;
 
-use crate::client::{call::Call, cause::Cause, hints};
+use crate::client::{call::Call, cause::Cause};
 
 /// The error of one AWS call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,14 +113,6 @@ impl std::fmt::Display for AwsError {
     }
 }
 
-impl From<AwsError> for ReconcileError {
-    fn from(error: AwsError) -> Self {
-        let (class, reason) = error.cause.class();
-        let converted = ReconcileError::new(class, reason, format!("{error}. {}", hints::next_step(&error)));
-        if error.cause == Cause::Denied { converted.denied(error.call.action()) } else { converted }
-    }
-}
-
 /// Joins the messages of an error and of its sources.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut texts = vec![error.to_string()];
@@ -147,7 +139,7 @@ fn shorten(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tributary_core::error::Reason;
+    use tributary_core::error::{Reason, ReconcileError};
 
     use super::*;
     use crate::client::call::{Events, Sqs};

@@ -1,5 +1,7 @@
 //! The next step that an error message ends with: one per cause, and a table of those that name a field of the spec.
 
+use tributary_core::error::ReconcileError;
+
 use crate::client::{
     call::{Call, Events, Lambda, States},
     cause::Cause,
@@ -48,7 +50,7 @@ const HINTS: &[Hint] = &[
 ];
 
 /// Returns the next step in the imperative, without a full stop.
-pub(crate) fn next_step(error: &AwsError) -> String {
+fn next_step(error: &AwsError) -> String {
     let fixed = match error.cause {
         Cause::Denied => {
             return format!("Allow {} for the operator's role in this account, or correct the AwsAccount's credentials", error.call);
@@ -82,6 +84,14 @@ pub(crate) fn next_step(error: &AwsError) -> String {
             .map_or("Correct the spec. Retried automatically in case something in AWS changes", |hint| hint.next_step),
     };
     fixed.to_owned()
+}
+
+impl From<AwsError> for ReconcileError {
+    fn from(error: AwsError) -> Self {
+        let (class, reason) = error.cause.class();
+        let converted = ReconcileError::new(class, reason, format!("{error}. {}", next_step(&error)));
+        if error.cause == Cause::Denied { converted.denied(error.call.action()) } else { converted }
+    }
 }
 
 #[cfg(test)]

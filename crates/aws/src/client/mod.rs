@@ -8,6 +8,7 @@ mod hints;
 pub(crate) mod http;
 pub(crate) mod observer;
 pub(crate) mod rate_limiter;
+pub(crate) mod request;
 pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod trust;

@@ -1,14 +1,14 @@
 //! API destinations.
 
 use tributary_core::{
-    destinations::api_destination::ObservedDestination,
+    destinations::ObservedDestination,
     error::{Reason, ReconcileError, RetryClass},
     ownership::Mark,
     steps::{ApiDestinationStep, DestinationSettings},
 };
 
 use crate::client::{
-    call::{ignore_not_found, send},
+    request::{ignore_not_found, send},
     session::Session,
 };
 

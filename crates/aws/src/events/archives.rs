@@ -7,7 +7,7 @@ use tributary_core::{
 };
 
 use crate::client::{
-    call::{ignore_not_found, non_empty, parsed, send},
+    request::{ignore_not_found, non_empty, parsed, send},
     session::Session,
 };
 

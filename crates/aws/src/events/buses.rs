@@ -12,7 +12,7 @@ use tributary_core::{
 
 use crate::{
     client::{
-        call::{ignore_not_found, non_empty, sdk_tags, send, unbuilt},
+        request::{ignore_not_found, non_empty, sdk_tags, send, unbuilt},
         session::Session,
     },
     events::targets::dead_letter,

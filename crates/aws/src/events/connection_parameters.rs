@@ -10,7 +10,7 @@ use tributary_core::{
     steps::{Authorization, ConnectionSettings, HttpValue, HttpValues, Part, Slot},
 };
 
-use crate::client::call::unbuilt;
+use crate::client::request::unbuilt;
 
 /// Secret values of a connection, by the field that takes them.
 pub type SecretValues = BTreeMap<Slot, SecretString>;

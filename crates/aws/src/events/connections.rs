@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 
 use tributary_core::{
-    destinations::api_destination::ObservedConnection,
+    destinations::ObservedConnection,
     error::ReconcileError,
     ownership::Mark,
     steps::{Authorization, ConnectionSettings, ConnectionStep},
@@ -11,8 +11,8 @@ use tributary_core::{
 
 use crate::{
     client::{
-        call::{ignore_not_found, non_empty, send},
         error::AwsError,
+        request::{ignore_not_found, non_empty, send},
         session::Session,
     },
     events::connection_parameters::{SecretValues, for_create, for_update, observed_authorization, observed_http},

@@ -15,9 +15,9 @@ use tributary_core::{
 use crate::{
     cache::Replays,
     client::{
-        call::{ignore_not_found, non_empty, send, unbuilt},
         cause::Cause,
         rate_limiter::Priority,
+        request::{ignore_not_found, non_empty, send, unbuilt},
         session::Session,
     },
 };

@@ -15,9 +15,10 @@ use tributary_core::{
 
 use crate::{
     client::{
-        call::{Call, Events, ignore_not_found, non_empty, parsed, sdk_tags, send},
+        call::{Call, Events},
         error::AwsError,
         rate_limiter::Priority,
+        request::{ignore_not_found, non_empty, parsed, sdk_tags, send},
         session::Session,
     },
     events::targets::{observed_target, sdk_target},

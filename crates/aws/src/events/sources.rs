@@ -11,8 +11,8 @@ use tributary_core::{error::ReconcileError, kinds::partner::ObservedSource};
 use crate::{
     cache::Sources,
     client::{
-        call::{non_empty, send},
         rate_limiter::Priority,
+        request::{non_empty, send},
         session::Session,
     },
 };

@@ -6,7 +6,7 @@ use tributary_api::Tags;
 use tributary_core::{error::ReconcileError, steps::TagStep};
 
 use crate::client::{
-    call::{sdk_tags, send},
+    request::{sdk_tags, send},
     session::Session,
 };
 

@@ -10,7 +10,7 @@ use tributary_core::{
     steps::{HttpSettings, TargetSettings, TaskSettings},
 };
 
-use crate::client::call::unbuilt;
+use crate::client::request::unbuilt;
 
 pub(crate) fn dead_letter(arn: Option<&String>) -> Option<sdk::DeadLetterConfig> {
     arn.map(|arn| sdk::DeadLetterConfig::builder().arn(arn).build())

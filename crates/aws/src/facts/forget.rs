@@ -1,7 +1,7 @@
 //! Dropping cached facts after own writes.
 
 use tributary_core::{
-    names,
+    names::Scope,
     steps::{ConnectionStep, EventsStep, LogsStep, StatesStep, Step},
 };
 
@@ -10,12 +10,12 @@ use crate::client::session::Session;
 impl Session {
     /// Drops the facts that the step may have changed, so that the next reader sees its effect.
     pub async fn forget_facts(&self, step: &Step, partition: &str, region: &str) {
-        let account = &self.caller.account_id;
+        let scope = Scope { partition, region, account_id: &self.caller.account_id };
         let facts = &self.shared.caches.facts;
         match step {
-            Step::Sqs(step) => facts.targets.forget(&names::queue_arn(partition, region, account, step.queue())).await,
+            Step::Sqs(step) => facts.targets.forget(&scope.queue(step.queue())).await,
             Step::Sns(step) => {
-                let arn = |name: &str| names::topic_arn(partition, region, account, name);
+                let arn = |name: &str| scope.topic(name);
                 facts.targets.forget(&step.topic(arn)).await;
             }
             Step::Lambda(step) => {
@@ -24,10 +24,10 @@ impl Session {
                 }
             }
             Step::Logs(LogsStep::CreateLogGroup { name, .. } | LogsStep::DeleteLogGroup { name }) => {
-                facts.targets.forget(&names::log_group_arn(partition, region, account, name)).await;
+                facts.targets.forget(&scope.log_group(name)).await;
             }
             Step::States(StatesStep::CreateStateMachine { name, .. }) => {
-                facts.targets.forget(&names::state_machine_arn(partition, region, account, name)).await;
+                facts.targets.forget(&scope.state_machine(name)).await;
             }
             Step::States(StatesStep::DeleteStateMachine { arn }) => facts.targets.forget(arn).await,
             Step::Iam(step) => {

@@ -11,7 +11,7 @@ use tributary_core::{
 };
 
 use crate::client::{
-    call::{ignore_not_found, send},
+    request::{ignore_not_found, send},
     session::Session,
 };
 

@@ -13,7 +13,7 @@ use tributary_core::{
 
 use crate::{
     cache::facts::RolePolicies,
-    client::{call::send, session::Session},
+    client::{request::send, session::Session},
     iam::parse,
 };
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tributary_core::{
     delivery::{DeadLetter, Fact, TargetFacts},
-    destinations::lambda::function_of,
     error::ReconcileError,
     names::Arn,
     policy_document::statements_of,
+    steps::FunctionRef,
 };
 
 use crate::{cache::facts::fetched, client::session::Session, read::TagRead};
@@ -46,7 +46,7 @@ impl Session {
                 ..TargetFacts::default()
             }),
             "lambda" => {
-                let policy = self.function_policy(&function_of(arn)).await?;
+                let policy = self.function_policy(&FunctionRef::from_arn(arn)).await?;
                 policy.map(|policy| TargetFacts { policy, ..TargetFacts::default() })
             }
             "logs" => {

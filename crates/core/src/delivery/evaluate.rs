@@ -1,6 +1,6 @@
 //! The evaluation of one target: existence, permission, key, dead-letter queue.
 
-use crate::{names::Arn, steps::TargetSettings};
+use crate::{destinations::Type, names::Arn, steps::TargetSettings};
 
 use super::{
     facts::{Fact, Facts, TargetFacts},
@@ -16,8 +16,8 @@ pub fn evaluate(target: &TargetSettings, rule_arn: &str, facts: &Facts) -> Deliv
         return Deliverability::no(DeliverabilityReason::TargetNotFound, format!("{} is not an ARN", target.arn));
     };
     let source = Source { rule_arn, account: rule_arn.split(':').nth(4).unwrap_or_default() };
-    let permission = match (&target.role_arn, arn.service) {
-        (None, "sqs" | "sns" | "lambda" | "logs") => resource_policy::evaluate(target, source, facts.target.as_ref()),
+    let permission = match (&target.role_arn, Type::of_target(&arn)) {
+        (None, Some(type_)) if !type_.needs_role() => resource_policy::evaluate(target, source, facts.target.as_ref()),
         (None, _) => Deliverability::no(
             DeliverabilityReason::RoleMissing,
             format!("{} is reached through a role only, and the target has none. Set roleArn on the sink.", target.arn),

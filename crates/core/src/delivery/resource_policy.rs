@@ -3,7 +3,7 @@
 use crate::steps::TargetSettings;
 
 use super::{
-    calls::{calls, statement},
+    calls::{calls, statement, type_of},
     facts::{Fact, TargetFacts},
     policy::{self, ALL_KNOWN, Decision, Principal, Request},
     reason::{Deliverability, DeliverabilityReason},
@@ -13,9 +13,9 @@ use super::{
 /// Returns whether the target's policy permits each call of a delivery. `Yes` where the policy is not known: that is reported elsewhere.
 pub(super) fn evaluate(target: &TargetSettings, source: Source<'_>, fact: Option<&Fact<TargetFacts>>) -> Deliverability {
     let Some(Fact::Known(known)) = fact else { return Deliverability::Yes };
-    // SNS does not receive the rule and account on whose behalf EventBridge publishes.
+    // Not every delivery has the rule and account on whose behalf EventBridge calls.
     let keys = [("aws:sourcearn", source.rule_arn), ("aws:sourceaccount", source.account)];
-    let context = context(if target.arn.contains(":sns:") { &[(ALL_KNOWN, "")] } else { &keys });
+    let context = context(if type_of(target).is_some_and(|type_| !type_.sends_source()) { &[(ALL_KNOWN, "")] } else { &keys });
     let calls = calls(target);
     Deliverability::all(calls.into_iter().map(|(action, resources)| {
         let decide = |resource: &String| {

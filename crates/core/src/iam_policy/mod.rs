@@ -4,6 +4,7 @@
 //! of all that the tests made the operator do.
 
 mod features;
+mod parts;
 
 use std::collections::BTreeSet;
 

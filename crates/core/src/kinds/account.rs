@@ -67,7 +67,9 @@ impl Managed for AwsAccount {
     }
 
     fn identity(&self, _: &View) -> Result<Identity, ReconcileError> {
-        Ok(crate::view::identity(self, None, self.spec.account_id.clone(), |partition, _, id, _| format!("arn:{partition}:iam::{id}:root")))
+        Ok(crate::view::identity(self, None, self.spec.account_id.clone(), |scope, _| {
+            format!("arn:{}:iam::{}:root", scope.partition, scope.account_id)
+        }))
     }
 
     fn desired(&self, _: &View, _: &Identity) -> Result<DesiredAccount, ReconcileError> {

@@ -11,7 +11,7 @@ use tributary_api::{
 };
 
 use crate::{
-    destinations::reach,
+    destinations::target,
     error::{Reason, ReconcileError},
     kinds::{
         archives::{self, DesiredArchive, ObservedArchive},
@@ -95,7 +95,7 @@ impl ResolveBus for EventBus {
         let Some(dead_letter) = &self.spec.dead_letter else { return Ok(None) };
         let field = "spec.deadLetter.sinkRef";
         let sink = view.sink_for(namespace, field, &dead_letter.sink_ref)?;
-        reach::dead_letter(field, &sink, identity, &identity.arn, view).map(Some)
+        target::dead_letter(field, &sink, identity, &identity.arn, view).map(Some)
     }
 }
 
@@ -133,7 +133,7 @@ impl Managed for EventBus {
             .or(self.spec.name.as_ref())
             .cloned()
             .unwrap_or_else(|| names::default_name(namespace, self.own_name(), 256, names::events_character));
-        Ok(crate::view::identity(&account, self.spec.region.as_ref(), name, names::bus_arn))
+        Ok(crate::view::identity(&account, self.spec.region.as_ref(), name, |scope, name| scope.bus(name)))
     }
 
     fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredBus, ReconcileError> {

@@ -14,7 +14,7 @@ use crate::{
     error::{Reason, ReconcileError, RetryClass},
     kinds::archives,
     managed::{Managed, Report},
-    names::{self, events_character, short_hash},
+    names::{Scope, events_character, short_hash},
     object::{ObjectMetaExt, key_of},
     ownership,
     plan::PlanContext,
@@ -136,7 +136,7 @@ impl Managed for EventReplay {
         let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.identity(view)?;
         view.account_for(namespace, Some(&AccountRef { name: bus.account.clone(), ..Default::default() }))?;
         let name = self.aws_name(&view.settings.installation_id);
-        let arn = names::replay_arn(&bus.partition, &bus.region, &bus.account_id, &name);
+        let arn = Scope::of(&bus).replay(&name);
         Ok(Identity { name, arn, bus: Some(bus.name.clone()), ..bus })
     }
 
@@ -181,8 +181,7 @@ impl Managed for EventReplay {
             return Err(ReconcileError::new(RetryClass::Until(end), Reason::ReplayNotDue, message));
         }
         let description = self.spec.description.clone();
-        let bus_arn =
-            names::bus_arn(&identity.partition, &identity.region, &identity.account_id, identity.bus.as_deref().unwrap_or_default());
+        let bus_arn = Scope::of(identity).bus(identity.bus.as_deref().unwrap_or_default());
         Ok(DesiredReplay { name, settings: Some(ReplaySettings { description, archive_arn, bus_arn, start, end, rules }) })
     }
 

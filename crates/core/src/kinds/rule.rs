@@ -12,11 +12,11 @@ use tributary_api::{
 use crate::{
     benchling,
     delivery::Deliverability,
-    destinations::reach,
+    destinations::target,
     error::{Reason, ReconcileError},
     kinds::rule_status,
     managed::{Managed, Report},
-    names,
+    names::{self, Scope},
     object::{ObjectMetaExt, key_of, owner_of},
     ownership,
     plan::{PlanContext, WarningEvent},
@@ -146,13 +146,13 @@ impl ResolveRule for EventRule {
         let namespace = self.own_namespace();
         let field = format!("spec.targets[{index}].sinkRef");
         let sink = view.sink_for(namespace, &field, &target.sink_ref)?;
-        let mut settings = reach::target(&field, &sink, identity, &identity.arn, view)?;
+        let mut settings = target::target(&field, &sink, identity, &identity.arn, view)?;
         settings.id.clone_from(&target.name);
         settings.input = target.input.clone().map(serde_json::Value::Object);
         settings.input_path.clone_from(&target.input_path);
         settings.transformer = target.input_transformer.as_ref().map(|t| (t.input_paths_map.clone(), t.input_template.clone()));
         let changed = settings.input.is_some() || settings.input_path.is_some() || settings.transformer.is_some();
-        if changed && !reach::takes_changed_events(&sink, identity) {
+        if changed && !target::accepts_transformed_events(&sink, identity) {
             return Err(ReconcileError::blocked(
                 Reason::InvalidSpec,
                 format!(
@@ -166,7 +166,7 @@ impl ResolveRule for EventRule {
         if let Some(dead_letter) = &target.dead_letter {
             let field = format!("spec.targets[{index}].deadLetter.sinkRef");
             let sink = view.sink_for(namespace, &field, &dead_letter.sink_ref)?;
-            settings.dead_letter_arn = Some(reach::dead_letter(&field, &sink, identity, &identity.arn, view)?);
+            settings.dead_letter_arn = Some(target::dead_letter(&field, &sink, identity, &identity.arn, view)?);
         }
         Ok(settings)
     }
@@ -191,12 +191,7 @@ impl Managed for EventRule {
         let (namespace, name) = (self.own_namespace(), self.own_name());
         view.account_for(namespace, Some(&tributary_api::AccountRef { name: of_bus.account.clone(), ..Default::default() }))?;
         let name = self.spec.name.clone().unwrap_or_else(|| names::default_name(namespace, name, 64, names::events_character));
-        Ok(Identity {
-            arn: names::rule_arn(&of_bus.partition, &of_bus.region, &of_bus.account_id, &of_bus.name, &name),
-            name,
-            bus: Some(of_bus.name.clone()),
-            ..of_bus
-        })
+        Ok(Identity { arn: Scope::of(&of_bus).rule(&of_bus.name, &name), name, bus: Some(of_bus.name.clone()), ..of_bus })
     }
 
     fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredRule, ReconcileError> {

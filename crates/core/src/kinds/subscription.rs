@@ -18,7 +18,6 @@ use crate::{
     error::{Reason, ReconcileError, RetryClass},
     kinds::partner,
     managed::{Managed, Report},
-    names,
     object::{ObjectMetaExt, controller, key_of, owner_of},
     plan::{PlanContext, WarningEvent},
     steps::{ChildStep, Step},
@@ -288,7 +287,7 @@ impl Managed for BenchlingSubscription {
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         let account = view.account_for(self.own_namespace(), self.spec.account_ref.as_ref())?;
-        Ok(crate::view::identity(&account, self.spec.region.as_ref(), self.source_name(), names::bus_arn))
+        Ok(crate::view::identity(&account, self.spec.region.as_ref(), self.source_name(), |scope, name| scope.bus(name)))
     }
 
     fn desired(&self, view: &View, _: &Identity) -> Result<DesiredSubscription, ReconcileError> {

@@ -10,7 +10,6 @@ use k8s_openapi::{
     jiff::{SignedDuration, Timestamp},
 };
 use serde::Serialize;
-use serde_json::{Value, json};
 use wildmatch::WildMatch;
 
 use tributary_api::{EventSink, GrantStatus, SinkRef, Target, matches};
@@ -85,7 +84,7 @@ pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
 /// What is pinned may be in AWS, and sends from there even while its references are gone.
 fn arn_of<K: Managed>(object: &K, view: &View) -> Option<String> {
     let pinned = object.current().and_then(|status| K::common(status).identity.clone());
-    pinned.or_else(|| object.identity(view).ok()).map(|place| place.arn)
+    pinned.or_else(|| object.identity(view).ok()).map(|identity| identity.arn)
 }
 
 /// What is wanted, and what nobody wants any more but is still within its grace period.
@@ -135,18 +134,6 @@ pub fn rows(
 /// Times in status are kept in whole seconds; rounded down, a permission would be relied on too early.
 fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second() + i64::from(at.subsec_nanosecond() > 0)).unwrap_or(at)
-}
-
-/// The statement that lets EventBridge send for these rules and buses (AWS user guide, "Using resource-based policies").
-pub fn sqs_statement(sid: &str, queue_arn: &str, sources: &BTreeSet<String>) -> Value {
-    json!({
-        "Sid": sid,
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue_arn,
-        "Condition": {"ArnLike": {"aws:SourceArn": sources}},
-    })
 }
 
 /// Makes the sources fit: where they take more than this many bytes, at `size` each, the buses with most rules are granted as a whole

@@ -1,4 +1,4 @@
-//! Triggers of a managed queue: event source mappings, by which Lambda works the queue off. Pure.
+//! Triggers of a managed queue: event source mappings, by which Lambda consumes it.
 //!
 //! AWS names a mapping by a UUID of its own; for one queue and one function there is at most one (Lambda API reference,
 //! `CreateEventSourceMapping`: `ResourceConflictException`), so the pair tells which it is, and its tags whose.
@@ -8,7 +8,6 @@ use serde::Serialize;
 use tributary_api::{Tags, Trigger};
 
 use crate::{
-    destinations::lambda::function_of,
     error::{Reason, ReconcileError, RetryClass},
     ownership,
     plan::PlanContext,
@@ -43,7 +42,7 @@ impl ObservedTrigger {
 
 pub fn desired(trigger: &Trigger, tags: &Tags) -> DesiredTrigger {
     DesiredTrigger {
-        function: function_of(&trigger.function_arn),
+        function: FunctionRef::from_arn(&trigger.function_arn),
         settings: MappingSettings {
             batch_size: trigger.batch_size.unwrap_or(10),
             maximum_batching_window_seconds: trigger.maximum_batching_window_seconds.unwrap_or(0),

@@ -1,55 +1,24 @@
-//! The `lambda` sink: our statements in a function's policy, and the failure destination of its asynchronous invocations. Pure.
-//!
-//! A statement lets one rule in, or all rules of a bus (Lambda API reference, `AddPermission`; docs/aws-facts.md, L1 to L15).
+//! The operator's statements in the policy of a function: one for each rule, or for all rules of a bus.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    destinations::grants::{self, Grants},
+    destinations::{
+        lambda::state::{DesiredLambda, ObservedLambda},
+        shared::grants,
+    },
     error::{Reason, ReconcileError, RetryClass},
     names::short_hash,
-    ownership,
-    plan::PlanContext,
-    policy_document::{sid_of, single_source},
-    steps::{FunctionRef, InvokeSettings, LambdaStep, Step},
+    policy_document::{full, sid_of, single_source},
+    steps::{LambdaStep, Step},
 };
 
 /// AWS's limit for a function's policy is 20,480 bytes. The rest is room for a bus-wide statement to be added before those go that it
 /// stands for.
 const POLICY_BYTES: usize = 19_000;
 const LIMIT: usize = 20_480;
-
-#[derive(Clone, Debug, Serialize)]
-pub struct DesiredLambda {
-    pub function: FunctionRef,
-    pub grants: Grants,
-    /// ARN of the queue that takes what the function failed to work off.
-    pub on_failure: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ObservedLambda {
-    /// `None`: there is no such function, version or alias.
-    pub policy: Option<Vec<Value>>,
-    /// Asked for only where the sink has, or had, a failure destination.
-    pub invoke: Option<InvokeSettings>,
-    /// The failure destination that this sink set before.
-    pub on_failure_before: Option<String>,
-    /// Rules that no object here stands for any more, and that still send to the function.
-    pub live: BTreeSet<String>,
-}
-
-/// Function and qualifier of an ARN.
-pub fn function_of(arn: &str) -> FunctionRef {
-    // arn:partition:lambda:region:account:function:name[:qualifier]
-    match arn.match_indices(':').nth(6) {
-        Some((at, _)) => FunctionRef { arn: arn[..at].to_owned(), qualifier: Some(arn[at + 1..].to_owned()) },
-        None => FunctionRef { arn: arn.to_owned(), qualifier: None },
-    }
-}
 
 fn statement_id(sid: &str, source: &str) -> String {
     format!("{sid}-{}", short_hash(source, 12))
@@ -68,7 +37,7 @@ pub fn statement(sid: &str, function_arn: &str, source: &str) -> Value {
 }
 
 /// Our statements: `Sid` to source.
-fn ours(policy: &[Value], sid: &str) -> BTreeMap<String, String> {
+pub(super) fn ours(policy: &[Value], sid: &str) -> BTreeMap<String, String> {
     let prefix = format!("{sid}-");
     let ours = policy.iter().filter_map(|statement| Some((sid_of(statement)?, statement))).filter(|(sid, _)| sid.starts_with(&prefix));
     ours.map(|(sid, statement)| {
@@ -100,25 +69,6 @@ fn room(have: &ObservedLambda, sid: &str) -> usize {
     POLICY_BYTES.saturating_sub(foreign.map(|statement| statement.to_string().len() + 1).sum())
 }
 
-pub fn plan(
-    desired: Option<&DesiredLambda>,
-    observed: Option<&ObservedLambda>,
-    context: &PlanContext<'_>,
-) -> Result<Vec<Step>, ReconcileError> {
-    let nothing = ObservedLambda::default();
-    let have = observed.unwrap_or(&nothing);
-    let function = desired.map_or_else(|| function_of(&context.identity.arn), |want| want.function.clone());
-    if let Some(want) = desired {
-        let mut steps = policy_steps(want, observed)?;
-        steps.extend(invoke_step(function, want.on_failure.as_ref(), have, context)?);
-        return Ok(steps);
-    }
-    let sids = ours(have.policy.as_deref().unwrap_or_default(), &ownership::sid(context.owner)).into_keys();
-    let mut steps: Vec<Step> = sids.map(|sid| LambdaStep::RemovePermission { function: function.clone(), sid }.into()).collect();
-    steps.extend(invoke_step(function, None, have, context)?);
-    Ok(steps)
-}
-
 /// What puts our statements in order: new ones first, so that nobody is without one in between.
 pub fn policy_steps(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> Result<Vec<Step>, ReconcileError> {
     let function = &want.function;
@@ -138,10 +88,7 @@ pub fn policy_steps(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> 
     if let Some(have) = observed
         && size > room(have, sid)
     {
-        return Err(crate::policy_document::full(
-            &format!("function {function}"),
-            "Lambda allows 20,480 bytes, and other statements take nearly all of it",
-        ));
+        return Err(full(&format!("function {function}"), "Lambda allows 20,480 bytes, and other statements take nearly all of it"));
     }
     let present = ours(policy, sid);
     let wanted: BTreeMap<_, _> = sources.iter().map(|source| (statement_id(sid, source), source)).collect();
@@ -174,59 +121,24 @@ fn added(step: &Step) -> Option<&str> {
     }
 }
 
-/// The failure destination: put where there is none, and taken away again where it is still ours. Other settings stay.
-fn invoke_step(
-    function: FunctionRef,
-    want: Option<&String>,
-    have: &ObservedLambda,
-    context: &PlanContext<'_>,
-) -> Result<Option<Step>, ReconcileError> {
-    let present = have.invoke.clone().unwrap_or_default();
-    let is_ours = present.on_failure.is_some() && present.on_failure == have.on_failure_before;
-    if present.on_failure.as_ref() == want || (want.is_none() && !is_ours) {
-        return Ok(None);
-    }
-    if let Some(theirs) = present.on_failure.as_ref().filter(|_| !is_ours && context.adopt != Some("true")) {
-        return Err(ReconcileError::new(
-            RetryClass::Refused,
-            Reason::NotOwned,
-            format!(
-                "spec.lambda.onFailure: function {function} has the failure destination {theirs} already, which somebody else set. Leave onFailure out; or, to replace it, annotate this object with {}=true",
-                tributary_api::annotation::ADOPT
-            ),
-        ));
-    }
-    let settings = InvokeSettings { on_failure: want.cloned(), ..present };
-    Ok(Some(if settings.is_empty() {
-        LambdaStep::DeleteFunctionEventInvokeConfig { function }.into()
-    } else {
-        LambdaStep::PutFunctionEventInvokeConfig { function, settings }.into()
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{destinations::shared::grants::Grants, steps::FunctionRef};
 
     const ARN: &str = "arn:aws:lambda:eu-west-1:111122223333:function:handle";
-
-    #[test]
-    fn a_qualifier_is_a_place_of_its_own() {
-        assert_eq!(function_of(ARN), FunctionRef { arn: ARN.into(), qualifier: None });
-        assert_eq!(function_of(&format!("{ARN}:live")), FunctionRef { arn: ARN.into(), qualifier: Some("live".into()) });
-    }
 
     #[test]
     fn a_hundred_rules_fit_and_foreign_statements_are_not_touched() {
         let sources: BTreeSet<_> = (0..100).map(|n| format!("arn:aws:events:eu-west-1:111122223333:rule/bus/rule-{n:03}")).collect();
         let grants = Grants { arn: ARN.into(), sid: "tributary-0".into(), wanted: sources.clone(), sources, forgotten: false };
-        let want = DesiredLambda { function: function_of(ARN), grants, on_failure: None };
+        let want = DesiredLambda { function: FunctionRef::from_arn(ARN), grants, on_failure: None, unresolved: None };
         let foreign = json!({"Sid": "theirs", "Effect": "Allow"});
         let have = ObservedLambda { policy: Some(vec![foreign]), ..ObservedLambda::default() };
         let steps = policy_steps(&want, Some(&have)).expect("it fits");
         assert_eq!(steps.len(), 1, "{steps:?}");
         assert!(matches!(&steps[0], Step::Lambda(LambdaStep::AddPermission { source, .. }) if source.ends_with("rule/bus/*")));
         let crowded = ObservedLambda { policy: Some(vec![json!({"Sid": "x".repeat(19_000)})]), ..ObservedLambda::default() };
-        assert_eq!(policy_steps(&want, Some(&crowded)).map_err(|halt| halt.reason), Err(Reason::PolicyFull));
+        assert_eq!(policy_steps(&want, Some(&crowded)).map_err(|error| error.reason), Err(Reason::PolicyFull));
     }
 }

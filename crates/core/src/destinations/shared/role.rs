@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tributary_api::Tags;
 
 use crate::{
-    destinations::grants::{self, Grants},
+    destinations::shared::grants::{self, Grants},
     error::ReconcileError,
     ownership,
     plan::PlanContext,

@@ -7,19 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-/// Where names without an ARN are: partition, region, account.
-#[derive(Clone, Copy, Debug)]
-pub struct Home<'a> {
-    pub partition: &'a str,
-    pub region: &'a str,
-    pub account_id: &'a str,
-}
-
-impl Home<'_> {
-    fn arn(self, service: &str, resource: &str) -> String {
-        format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account_id)
-    }
-}
+use crate::names::{self, Scope};
 
 /// What the tasks need: action to the ARNs that it is used on. The states whose needs cannot be told, with the reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,27 +51,27 @@ fn replace_text(text: &str, values: &BTreeMap<String, String>, missing: &mut BTr
 }
 
 /// The rights that all tasks of a definition need, those inside `Map` and `Parallel` states too.
-pub fn needs(definition: &Value, home: Home<'_>) -> Needs {
+pub fn needs(definition: &Value, scope: Scope<'_>) -> Needs {
     let mut needs = Needs::default();
-    walk(definition, home, &mut needs);
+    walk(definition, scope, &mut needs);
     needs
 }
 
-fn walk(machine: &Value, home: Home<'_>, needs: &mut Needs) {
+fn walk(machine: &Value, scope: Scope<'_>, needs: &mut Needs) {
     for (name, state) in machine.get("States").and_then(Value::as_object).into_iter().flatten() {
         let inner = ["Iterator", "ItemProcessor"].into_iter().filter_map(|key| state.get(key));
         let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten();
-        inner.chain(branches).for_each(|machine| walk(machine, home, needs));
+        inner.chain(branches).for_each(|machine| walk(machine, scope, needs));
         let resource = state.get("Resource").and_then(Value::as_str).filter(|_| state.get("Type").and_then(Value::as_str) == Some("Task"));
         if let Some(resource) = resource
-            && let Err(why) = task(resource, state, home, needs)
+            && let Err(why) = task(resource, state, scope, needs)
         {
             needs.unknown.push(format!("state {name:?}: {why}"));
         }
     }
 }
 
-fn task(resource: &str, state: &Value, home: Home<'_>, needs: &mut Needs) -> Result<(), String> {
+fn task(resource: &str, state: &Value, scope: Scope<'_>, needs: &mut Needs) -> Result<(), String> {
     if resource.contains(":lambda:") && resource.contains(":function:") {
         needs.add("lambda:InvokeFunction", resource);
         return Ok(());
@@ -97,15 +85,15 @@ fn task(resource: &str, state: &Value, home: Home<'_>, needs: &mut Needs) -> Res
             for entry in entries.ok_or("its Entries are only known when it runs")? {
                 let bus = match given(entry, "EventBusName")? {
                     Some(bus) if bus.starts_with("arn:") => bus.to_owned(),
-                    Some(bus) => home.arn("events", &format!("event-bus/{bus}")),
-                    None => home.arn("events", "event-bus/default"),
+                    Some(bus) => scope.bus(bus),
+                    None => scope.bus(names::DEFAULT_BUS),
                 };
                 needs.add("events:PutEvents", &bus);
             }
         }
         "lambda:invoke" => {
             let function = parameter(state, "FunctionName")?;
-            let arn = if function.starts_with("arn:") { function.to_owned() } else { home.arn("lambda", &format!("function:{function}")) };
+            let arn = if function.starts_with("arn:") { function.to_owned() } else { scope.function(function) };
             needs.add("lambda:InvokeFunction", &arn);
         }
         "sns:publish" => needs.add("sns:Publish", parameter(state, "TopicArn")?),
@@ -116,12 +104,12 @@ fn task(resource: &str, state: &Value, home: Home<'_>, needs: &mut Needs) -> Res
             if account.len() != 12 {
                 return Err(format!("QueueUrl {url:?} is no URL of a queue"));
             }
-            needs.add("sqs:SendMessage", &format!("arn:{}:sqs:{}:{account}:{name}", home.partition, home.region));
+            needs.add("sqs:SendMessage", &Scope { account_id: account, ..scope }.queue(name));
         }
         "states:startExecution" if how.is_empty() || how == "waitForTaskToken" => {
             needs.add("states:StartExecution", parameter(state, "StateMachineArn")?);
         }
-        _ => return Err(format!("what {resource:?} needs cannot be told here")),
+        _ => return Err(format!("the IAM actions that {resource:?} needs are not known")),
     }
     Ok(())
 }
@@ -182,7 +170,7 @@ impl Needs {
 mod tests {
     use super::*;
 
-    const HOME: Home<'static> = Home { partition: "aws", region: "eu-west-1", account_id: "111122223333" };
+    const SCOPE: Scope<'static> = Scope { partition: "aws", region: "eu-west-1", account_id: "111122223333" };
 
     fn put_events(entry: &Value) -> Value {
         json!({"StartAt": "a", "States": {"a": {"Type": "Map", "End": true, "ItemProcessor": {"StartAt": "b", "States": {"b": {
@@ -192,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_bus_is_known_by_name_by_arn_or_is_the_default_one() {
-        let bus = |entry: Value| needs(&put_events(&entry), HOME);
+        let bus = |entry: Value| needs(&put_events(&entry), SCOPE);
         let arn = "arn:aws:events:eu-west-1:111122223333:event-bus/";
         for (entry, want) in [
             (json!({"EventBusName": "central"}), format!("{arn}central")),
@@ -208,7 +196,7 @@ mod tests {
     #[test]
     fn other_services_need_a_role_that_the_user_names() {
         let task = json!({"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "Parameters": {}});
-        let needs = needs(&json!({"States": {"save": task}}), HOME);
+        let needs = needs(&json!({"States": {"save": task}}), SCOPE);
         assert!(needs.unknown[0].contains("dynamodb:putItem"), "{needs:?}");
     }
 

@@ -1,47 +1,19 @@
-//! The `stateMachine` sink that is managed: the state machine, the role that it works as, and the role by which EventBridge starts it. Pure.
-
-use serde::Serialize;
-
-use tributary_api::Tags;
+//! The steps of a state machine: create or update it with its execution role and the role of EventBridge, or delete it.
 
 use crate::{
     destinations::{
-        by_role::{self, DesiredByRole, ObservedByRole},
-        role::{self, DesiredRole, ObservedRole},
+        by_role::DesiredByRole,
+        contract::State,
+        shared::role,
+        state_machine::state::{DesiredMachine, DesiredStateMachine, ObservedMachine, ObservedStateMachine},
     },
     error::{Reason, ReconcileError},
     ownership,
     plan::PlanContext,
-    steps::{MachineSettings, StatesStep, Step},
+    steps::{StatesStep, Step},
 };
 
-#[derive(Clone, Debug, Serialize)]
-pub struct DesiredStateMachine {
-    pub name: String,
-    pub express: bool,
-    pub settings: MachineSettings,
-    /// The role that it works as; `None`: the spec names one.
-    pub execution_role: Option<DesiredRole>,
-    pub tags: Tags,
-    pub by: DesiredByRole,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct ObservedMachine {
-    pub express: bool,
-    pub settings: MachineSettings,
-    /// Read from [`crate::plan::Depth::Owner`] on.
-    pub tags: Option<Tags>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ObservedStateMachine {
-    pub machine: Option<ObservedMachine>,
-    pub execution_role: Option<ObservedRole>,
-    pub by: ObservedByRole,
-}
-
-pub fn plan(
+pub(super) fn plan(
     desired: Option<&DesiredStateMachine>,
     observed: Option<&ObservedStateMachine>,
     context: &PlanContext<'_>,
@@ -49,26 +21,29 @@ pub fn plan(
     let nothing = ObservedStateMachine::default();
     let have = observed.unwrap_or(&nothing);
     let Some(want) = desired else { return remove(have, context) };
+    let Some(machine) = &want.managed else { return DesiredByRole::plan(Some(&want.by), Some(&have.by), context) };
+    let arn = &want.by.grants.arn;
     let mut steps = Vec::new();
-    if let Some(role) = &want.execution_role {
-        let trust = role::states_trust(&role.account_id, &want.by.grants.arn);
+    if let Some(role) = &machine.execution_role {
+        let trust = role::states_trust(&role.account_id, arn);
         steps.extend(role::plan(role, &trust, have.execution_role.as_ref(), context)?);
     }
-    steps.extend(machine_steps(want, have.machine.as_ref(), context)?);
-    steps.extend(by_role::plan(Some(&want.by), Some(&have.by), context)?);
-    // A role that the spec no longer needs goes once the state machine works as another one.
-    if let (None, Some(role)) = (&want.execution_role, &have.execution_role) {
+    steps.extend(machine_steps(machine, arn, have.machine.as_ref(), context)?);
+    steps.extend(DesiredByRole::plan(Some(&want.by), Some(&have.by), context)?);
+    // A role that the spec no longer needs goes once the state machine assumes another one.
+    if let (None, Some(role)) = (&machine.execution_role, &have.execution_role) {
         steps.extend(role::remove(role, context)?);
     }
     Ok(steps)
 }
 
 fn machine_steps(
-    want: &DesiredStateMachine,
+    want: &DesiredMachine,
+    arn: &str,
     have: Option<&ObservedMachine>,
     context: &PlanContext<'_>,
 ) -> Result<Vec<Step>, ReconcileError> {
-    let arn = || want.by.grants.arn.clone();
+    let arn = || arn.to_owned();
     let Some(have) = have else {
         let (name, settings, tags) = (want.name.clone(), want.settings.clone(), want.tags.clone());
         return Ok(vec![StatesStep::CreateStateMachine { name, express: want.express, settings, tags }.into()]);
@@ -99,9 +74,9 @@ fn machine_steps(
     Ok(steps)
 }
 
-/// Deletion: the state machine if it is ours to delete, then the roles. One that is retained keeps the role that it works as.
+/// Deletion: the state machine if it is ours to delete, then the roles. One that is retained keeps its execution role.
 fn remove(have: &ObservedStateMachine, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
-    let mut steps = by_role::plan(None, Some(&have.by), context)?;
+    let mut steps = DesiredByRole::plan(None, Some(&have.by), context)?;
     if context.retain {
         return Ok(steps);
     }

@@ -1,24 +1,17 @@
-//! The `logGroup` sink: a log group, and our statements in the one log resource policy that the installation has per account and region. Pure.
-//!
-//! `EventBridge` needs `logs:CreateLogStream` and `logs:PutLogEvents` from a resource policy; a role is refused. AWS allows 10 such policies per
-//! account and Region, for all services together, and 5,120 characters each (user guide, "Using resource-based policies"; docs/aws-facts.md,
-//! G9 to G12, PM4). So one policy serves all log groups of the installation. When it is nearly full, one statement for all of
-//! `/aws/events/*`, as the console makes it, stands in for those of the single groups.
+//! The operator's statements in the log resource policy of the installation.
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use tributary_api::Tags;
-
 use crate::{
-    destinations::grants::{self, Grants},
-    error::{Reason, ReconcileError, RetryClass},
+    destinations::{
+        logs::state::{DesiredLogs, ObservedLogs},
+        shared::grants,
+    },
+    error::ReconcileError,
     names::short_hash,
-    ownership,
-    plan::PlanContext,
-    policy_document::{canonical, full, sid_of, single_source},
+    policy_document::{canonical, full, our_statement, sid_of, single_source},
     steps::{LogsStep, Step},
 };
 
@@ -28,54 +21,13 @@ const POLICY_CHARACTERS: usize = 5_120;
 const FRAME: usize = 60;
 const WIDE: &str = "TributaryWide";
 
-#[derive(Clone, Debug, Serialize)]
-pub struct DesiredLogGroup {
-    pub class: Option<String>,
-    pub retention_days: Option<i32>,
-    pub kms_key_arn: Option<String>,
-    pub tags: Tags,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub struct DesiredLogs {
-    pub name: String,
-    /// The log group to make; `None` for an existing one.
-    pub managed: Option<DesiredLogGroup>,
-    pub grants: Grants,
-    /// Name of the policy.
-    pub policy: String,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ObservedLogGroup {
-    pub arn: String,
-    pub class: Option<String>,
-    pub retention_days: Option<i32>,
-    pub kms_key_arn: Option<String>,
-    /// Read from [`crate::plan::Depth::Owner`] on.
-    pub tags: Option<Tags>,
-    /// Milliseconds since 1970 of the last event; of a managed group, where it can be read.
-    pub last_event: Option<i64>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ObservedLogs {
-    pub group: Option<ObservedLogGroup>,
-    /// Statements of our policy.
-    pub policy: Vec<Value>,
-    /// Rules that no object here stands for any more, and that still send to the group.
-    pub live: BTreeSet<String>,
-    /// Whether other sinks of the installation need the policy.
-    pub others: bool,
-}
-
 /// One policy per installation, account and region.
 pub fn policy_name(installation: &str) -> String {
     format!("tributary-{}", short_hash(installation, 12))
 }
 
 /// Begins with what `ownership::sid` says; a `Sid` here has letters and digits only.
-fn sids(sid: &str) -> [String; 2] {
+pub(super) fn sids(sid: &str) -> [String; 2] {
     let plain: String = sid.chars().filter(char::is_ascii_alphanumeric).collect();
     let base = format!("Tributary{}", plain.strip_prefix("tributary").unwrap_or(&plain));
     [format!("{base}Streams"), format!("{base}Events")]
@@ -113,9 +65,7 @@ fn is_wide(policy: &[Value], group_arn: &str) -> bool {
 /// The sources that our statement lets in; none by name where one statement stands for all.
 pub fn granted(observed: &ObservedLogs, sid: &str) -> BTreeSet<String> {
     let [_, events] = sids(sid);
-    crate::policy_document::our_statement(&observed.policy, &events)
-        .map(|s| single_source(s, "ArnLike", "aws:SourceArn"))
-        .unwrap_or_default()
+    our_statement(&observed.policy, &events).map(|s| single_source(s, "ArnLike", "aws:SourceArn")).unwrap_or_default()
 }
 
 /// Sources as they are let in.
@@ -125,90 +75,6 @@ pub fn sources_in_policy(want: &DesiredLogs, observed: Option<&ObservedLogs>) ->
     // Half of the policy at most for one group.
     let held = want.grants.to_hold(&granted(have, &want.grants.sid), &have.live);
     grants::collapse(&held, POLICY_CHARACTERS / 2, grants::in_a_list)
-}
-
-/// Whether one statement for all of `/aws/events/*` stands in for this group's own.
-pub fn widened(want: &DesiredLogs, observed: Option<&ObservedLogs>, applied: &[Step]) -> bool {
-    let written = applied.iter().any(|step| match step {
-        Step::Logs(LogsStep::PutPolicyStatements { statements, .. }) => is_wide(statements, &want.grants.arn),
-        _ => false,
-    });
-    written || observed.is_some_and(|have| is_wide(&have.policy, &want.grants.arn))
-}
-
-pub fn plan(
-    desired: Option<&DesiredLogs>,
-    observed: Option<&ObservedLogs>,
-    context: &PlanContext<'_>,
-) -> Result<Vec<Step>, ReconcileError> {
-    let nothing = ObservedLogs::default();
-    let have = observed.unwrap_or(&nothing);
-    let Some(want) = desired else { return remove(have, context) };
-    let mut steps = Vec::new();
-    match (&want.managed, &have.group) {
-        (Some(managed), group) => steps.extend(group_steps(want, managed, group.as_ref(), context)?),
-        (None, Some(_)) => {}
-        (None, None) => {
-            return Err(ReconcileError::new(
-                RetryClass::Refused,
-                Reason::TargetNotFound,
-                format!(
-                    "spec.logGroup.existing: AWS has no log group {}. Create it, correct the ARN, or let the operator make one with spec.logGroup.managed",
-                    want.name
-                ),
-            ));
-        }
-    }
-    steps.extend(policy_step(want, have)?);
-    Ok(steps)
-}
-
-fn group_steps(
-    want: &DesiredLogs,
-    managed: &DesiredLogGroup,
-    have: Option<&ObservedLogGroup>,
-    context: &PlanContext<'_>,
-) -> Result<Vec<Step>, ReconcileError> {
-    let name = || want.name.clone();
-    let mut steps: Vec<Step> = Vec::new();
-    let Some(have) = have else {
-        let (class, kms_key_arn, tags) = (managed.class.clone(), managed.kms_key_arn.clone(), managed.tags.clone());
-        steps.push(LogsStep::CreateLogGroup { name: name(), class, kms_key_arn, tags }.into());
-        steps.extend(managed.retention_days.map(|days| LogsStep::PutRetentionPolicy { name: name(), days }.into()));
-        return Ok(steps);
-    };
-    if let Some(tags) = &have.tags {
-        ownership::check(&format!("log group {}", want.name), tags, context)?;
-        let (tags, keys) = ownership::tag_changes(&managed.tags, tags, context);
-        if !tags.is_empty() {
-            steps.push(LogsStep::TagLogGroup { arn: want.grants.arn.clone(), tags }.into());
-        }
-        if !keys.is_empty() {
-            steps.push(LogsStep::UntagLogGroup { arn: want.grants.arn.clone(), keys }.into());
-        }
-    }
-    if managed.class.is_some() && have.class.is_some() && managed.class != have.class {
-        return Err(ReconcileError::invalid(
-            Reason::InvalidSpec,
-            format!(
-                "spec.logGroup.managed.class: log group {} exists with another class, which AWS cannot change. Choose another name",
-                want.name
-            ),
-        ));
-    }
-    match (managed.retention_days, have.retention_days) {
-        (Some(days), present) if present != Some(days) => steps.push(LogsStep::PutRetentionPolicy { name: name(), days }.into()),
-        (None, Some(_)) => steps.push(LogsStep::DeleteRetentionPolicy { name: name() }.into()),
-        _ => {}
-    }
-    match (&managed.kms_key_arn, &have.kms_key_arn) {
-        (Some(key), present) if present.as_ref() != Some(key) => {
-            steps.push(LogsStep::AssociateKmsKey { name: name(), kms_key_arn: key.clone() }.into());
-        }
-        (None, Some(_)) => steps.push(LogsStep::DisassociateKmsKey { name: name() }.into()),
-        _ => {}
-    }
-    Ok(steps)
 }
 
 /// What puts our statements in order.
@@ -254,7 +120,7 @@ pub fn policy_step(want: &DesiredLogs, have: &ObservedLogs) -> Result<Option<Ste
 }
 
 /// Our statements, and the wide one with the last of us.
-fn leaving(have: &ObservedLogs, own: &[String], group_arn: &str) -> Vec<String> {
+pub(super) fn leaving(have: &ObservedLogs, own: &[String], group_arn: &str) -> Vec<String> {
     let mut sids: Vec<String> =
         have.policy.iter().filter_map(sid_of).filter(|sid| own.iter().any(|own| own == sid)).map(str::to_owned).collect();
     if !have.others && is_wide(&have.policy, group_arn) {
@@ -263,26 +129,10 @@ fn leaving(have: &ObservedLogs, own: &[String], group_arn: &str) -> Vec<String> 
     sids
 }
 
-/// Deletion: the group if it is ours to delete, and our statements.
-fn remove(have: &ObservedLogs, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
-    let mut steps: Vec<Step> = Vec::new();
-    if let Some(group) = have.group.as_ref().filter(|_| !context.retain) {
-        if let Some(tags) = &group.tags {
-            ownership::check(&format!("log group {}", context.identity.name), tags, context)?;
-        }
-        steps.push(LogsStep::DeleteLogGroup { name: context.identity.name.clone() }.into());
-    }
-    let installation = context.owner.split('/').next().unwrap_or_default();
-    let sids = leaving(have, &sids(&ownership::sid(context.owner)), &context.identity.arn);
-    if !sids.is_empty() {
-        steps.push(LogsStep::RemovePolicyStatements { policy: policy_name(installation), sids }.into());
-    }
-    Ok(steps)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{destinations::shared::grants::Grants, error::Reason, ownership};
 
     fn want(name: &str) -> DesiredLogs {
         let arn = format!("arn:aws:logs:eu-west-1:111122223333:log-group:{name}");
@@ -316,7 +166,7 @@ mod tests {
     #[test]
     fn a_full_policy_is_said_to_be_full() {
         let have = ObservedLogs { policy: vec![json!({"Sid": "x".repeat(5_000)})], ..ObservedLogs::default() };
-        assert_eq!(policy_step(&want("/other/group"), &have).map_err(|halt| halt.reason), Err(Reason::PolicyFull));
+        assert_eq!(policy_step(&want("/other/group"), &have).map_err(|error| error.reason), Err(Reason::PolicyFull));
     }
 
     #[test]
