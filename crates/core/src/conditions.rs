@@ -1,5 +1,4 @@
 //! The conditions that all kinds have, as kstatus reads them: `Ready`, `Reconciling`, `Stalled`.
-#![warn(missing_docs)]
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},

@@ -1,5 +1,4 @@
 //! Why a reconcile failed, and from that what the user reads and when it is retried.
-#![warn(missing_docs)]
 
 use std::time::Duration;
 

@@ -2,7 +2,6 @@
 //!
 //! It closes with the lease. Every call to AWS and every request to the API server of a leadership term checks it, so that a replica that
 //! lost the lease writes nothing, even if it was suspended and resumed later.
-#![warn(missing_docs)]
 
 use std::{
     future::{Future, poll_fn},

@@ -1,5 +1,4 @@
 //! Reads objects whatever they contain: one that cannot be parsed becomes [`Unreadable`], and does not prevent the others from being read.
-#![warn(missing_docs)]
 
 use std::borrow::Cow;
 

@@ -3,6 +3,7 @@
 //! Nothing here does I/O: no Kubernetes client, no AWS SDK, no clock of its own. From the ground up: [`names`], [`error`], [`fence`],
 //! [`settings`]; [`plan`], [`ownership`], [`conditions`]; [`steps`]; [`objects`], [`view`], [`managed`]; [`destinations`], [`delivery`]; [`kinds`].
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod benchling;
 pub mod conditions;

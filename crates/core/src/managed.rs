@@ -1,5 +1,4 @@
 //! The contract of a kind: from its spec to the desired state in AWS, to steps, to status. `kinds/` implements it.
-#![warn(missing_docs)]
 
 use std::{fmt, time::Duration};
 

@@ -1,5 +1,4 @@
 //! The table of kinds, and the objects of each as the last watch events left them. Adding a kind is one row here.
-#![warn(missing_docs)]
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
 //! Ownership of AWS resources: an owner is installation, kind, namespace and name. The uid is not part of it.
-#![warn(missing_docs)]
 
 use serde::Serialize;
 

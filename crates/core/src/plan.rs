@@ -1,5 +1,4 @@
 //! What planning depends on besides the desired and the observed state: read depth, ownership context, warnings.
-#![warn(missing_docs)]
 
 use tributary_api::Identity;
 

@@ -1,5 +1,4 @@
 //! References between objects: the bus of a rule, app or replay, and whether that bus accepts events. Reads the view only.
-#![warn(missing_docs)]
 
 use tributary_api::{BenchlingApp, BusKind, EventBus, EventReplay, EventReplayStatus, EventRule};
 

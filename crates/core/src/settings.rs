@@ -1,5 +1,4 @@
 //! Settings of the installation that the pure phases depend on. The command line documents their defaults.
-#![warn(missing_docs)]
 
 use std::time::Duration;
 

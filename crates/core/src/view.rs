@@ -1,6 +1,5 @@
 //! The view: everything that the pure phases may read, which is objects, settings and the time. Resolves references and checks that they
 //! are permitted. What an `AwsAccount` or `allowedNamespaces` permits is decided in `tributary_api::permission`.
-#![warn(missing_docs)]
 
 use std::sync::Arc;
 

@@ -2,7 +2,6 @@
 //!
 //! AWS cannot tag an archive, so its name contains a hash of the owner: an archive of that name belongs to the bus. Each archive has a
 //! managed rule on its bus (`Events-Archive-<name>`), so that AWS does not delete the bus before it.
-#![warn(missing_docs)]
 
 use serde::Serialize;
 

@@ -1,6 +1,5 @@
 //! `EventBus` in AWS: the default bus is only used; a custom bus is created, updated and, once empty, deleted; a partner event bus is
 //! associated with its event source (`partner.rs`).
-#![warn(missing_docs)]
 
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;

@@ -2,7 +2,6 @@
 //!
 //! Sources: AWS, `ListEventSources` and user guide "Receiving events from a SaaS partner"; Benchling, "Getting started with events" and
 //! "Events FAQ". Where they differ (how long a source is pending, what deleting a bus does to it) the answers of AWS count.
-#![warn(missing_docs)]
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 

@@ -3,7 +3,6 @@
 //! AWS keeps a replay and its name for 90 days. An object that is recreated under the name of an earlier one is another request, and must
 //! not adopt the old replay: so the name in AWS contains a hash of the uid as well as of the owner. The same object, after a crash between
 //! `StartReplay` and its status, finds its replay by that name and does not start a second one.
-#![warn(missing_docs)]
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use serde::Serialize;

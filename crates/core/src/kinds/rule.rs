@@ -1,5 +1,4 @@
 //! `EventRule` in AWS: a rule and its targets. Targets whose sink does not exist yet wait; the others do not wait for them.
-#![warn(missing_docs)]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,5 @@
 //! `BenchlingSubscription`: composed of child objects, which are an `EventBus` for the partner event source and, for monitoring, a catch-all
 //! rule and its log group. Creates nothing in AWS itself; reports in Benchling's terms what its bus waits for.
-#![warn(missing_docs)]
 
 use std::collections::BTreeMap;
 

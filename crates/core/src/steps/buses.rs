@@ -19,8 +19,10 @@ pub struct BusSettings {
     pub log: Option<LogSettings>,
 }
 
-/// Logging of a bus, in the values of the AWS API. Observed settings have `None` for no logging, AWS's default; desired settings
-/// have `None` for logging that is to stay as it is.
+/// Logging of a bus, in the values of the AWS API.
+///
+/// In observed settings, `None` is the default of AWS: no logging. In desired settings, `None`
+/// leaves logging unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogSettings {
     /// `OFF`, `ERROR`, `INFO` or `TRACE`.
@@ -30,7 +32,7 @@ pub struct LogSettings {
 }
 
 impl LogSettings {
-    /// Returns the settings that switch logging off.
+    /// Returns the settings that disable logging.
     pub fn off() -> Self {
         Self { level: "OFF".into(), detail: "NONE".into() }
     }
