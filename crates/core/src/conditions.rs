@@ -39,7 +39,8 @@ impl Outcome {
     }
 }
 
-/// The three conditions for the outcome. A condition whose status is as before keeps its transition time.
+/// The three conditions for the outcome. A condition whose status is as before keeps its transition
+/// time.
 pub fn conditions(outcome: &Outcome, before: &[Condition], generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
     let (ready, reason, message) = summary(outcome);
     let stalled = outcome.error().is_some_and(ReconcileError::stalled);

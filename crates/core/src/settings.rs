@@ -1,4 +1,5 @@
-//! Settings of the installation that the pure phases depend on. The command line documents their defaults.
+//! Settings of the installation that the pure phases depend on. The command line documents their
+//! defaults.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Catalogue: Benchling's event types, how far each can be relied on, and the nearest one to a wrong one. Pure.
+//! Catalogue: Benchling's event types, how far each can be relied on, and the nearest one to a
+//! wrong one. Pure.
 
 use Standing::{Alpha, Beta, ClientOnly, Documented, WebhookOnly};
 
@@ -7,12 +8,15 @@ use Standing::{Alpha, Beta, ClientOnly, Documented, WebhookOnly};
 pub enum Standing {
     /// Listed for EventBridge (Benchling docs, Events Reference).
     Documented,
-    /// Not listed there, but in the List Events model of Benchling's API client (`benchling-api-client`).
+    /// Not listed there, but in the List Events model of Benchling's API client
+    /// (`benchling-api-client`).
     ClientOnly,
-    /// Superseded where it has a stable twin.
+    /// A beta type, superseded if it has a stable counterpart.
     Beta {
+        /// The stable type that supersedes it.
         stable: Option<&'static str>,
     },
+    /// An alpha type, which Benchling can change without notice.
     Alpha,
     /// Sent to the webhook of a Benchling app only (webhook model of Benchling's API client).
     WebhookOnly,
@@ -61,23 +65,27 @@ pub const TYPES: &[(&str, Standing)] = &[
 /// Kinds of entities: their registration arrives as `v2.entity.registered`.
 const ENTITIES: [&str; 5] = ["customEntity", "dnaOligo", "dnaSequence", "rnaOligo", "rnaSequence"];
 
-/// Mistyped letters beyond which a type is no longer taken for another one (`deleted` is four from `created`).
+/// Mistyped letters beyond which a type is no longer taken for another one (`deleted` is four from
+/// `created`).
 const NEAR: usize = 3;
 
+/// Returns how far an event type can be relied on; `None` for an unknown type.
 pub fn standing(type_: &str) -> Option<Standing> {
     TYPES.iter().find(|(known, _)| *known == type_).map(|(_, standing)| *standing)
 }
 
-/// The known types that EventBridge can bring.
+/// Returns the known types that Benchling sends over EventBridge.
 pub fn on_eventbridge() -> impl Iterator<Item = &'static str> {
     TYPES.iter().filter(|(_, standing)| *standing != WebhookOnly).map(|(type_, _)| *type_)
 }
 
+/// Returns whether Benchling sends events of this type over EventBridge.
 pub fn is_on_eventbridge(type_: &str) -> bool {
     on_eventbridge().any(|known| known == type_)
 }
 
-/// `v2.entity.registered` to `entity`: also the key of `detail` under which the event holds its object.
+/// `v2.entity.registered` to `entity`: also the key of `detail` under which the event holds its
+/// object.
 pub fn resource_of(type_: &str) -> Option<&str> {
     let (version, rest) = type_.split_once('.')?;
     let resource = rest.split('.').next()?;
@@ -92,7 +100,8 @@ pub fn carries_fields(type_: &str) -> bool {
 /// Whether `detail` of this type has an object under this key.
 pub fn carries_object(type_: &str, key: &str) -> bool {
     let resource = resource_of(type_);
-    // Some events of a stage entry or worksheet hold an entry (event models of Benchling's API client).
+    // Some events of a stage entry or worksheet hold an entry (event models of Benchling's API
+    // client).
     resource == Some(key) || (key == "entry" && matches!(resource, Some("stageEntry" | "worksheet")))
 }
 
@@ -101,7 +110,8 @@ pub fn suggestion(type_: &str) -> Option<String> {
     let wanted = type_.trim().to_lowercase();
     let rest = unversioned(&wanted);
     let resource = rest.split('.').next().unwrap_or_default();
-    // Texts of different lengths are at least so far apart, and measuring a very long one takes seconds.
+    // Texts of different lengths are at least so far apart, and measuring a very long one takes
+    // seconds.
     let length = wanted.chars().count();
     let near = |known: &str| {
         if known.len().abs_diff(length) > NEAR { usize::MAX } else { strsim::damerau_levenshtein(&known.to_lowercase(), &wanted) }
@@ -118,7 +128,8 @@ pub fn suggestion(type_: &str) -> Option<String> {
     if !longer.is_empty() {
         return Some(stable_first(&longer));
     }
-    // Within its own resource first: `v2.entity.created` is but two letters from `v2.entry.created`.
+    // Within its own resource first: `v2.entity.created` is but two letters from
+    // `v2.entry.created`.
     let kin: Vec<&str> = having(&|known| known.split('.').next() == Some(resource));
     if kin.is_empty() {
         nearest(on_eventbridge().collect()).map(str::to_owned)

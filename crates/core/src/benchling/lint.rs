@@ -1,6 +1,7 @@
 //! What is wrong with an event pattern that was written by hand for Benchling's events. Pure.
 //!
-//! Benchling's own examples are among what it finds: some of them never match (Benchling docs, Getting Started with Events).
+//! Benchling's own examples are among what it finds: some of them never match (Benchling docs,
+//! Getting Started with Events).
 
 use serde_json::{Map, Value};
 
@@ -16,8 +17,8 @@ const PLAIN_UPDATES: [&str; 7] = ["status", "assignee", "scheduledOn", "watchers
 /// More ways to match than these are not looked at. EventBridge itself allows 1000.
 const MAX_ALTERNATIVES: usize = 256;
 
-/// What in the pattern never matches, or may cease to, on a bus of Benchling's. `source`: the name of the bus. `included`: the event
-/// types of the subscription, if it states them.
+/// What in the pattern never matches, or may cease to, on a bus of Benchling's. `source`: the name
+/// of the bus. `included`: the event types of the subscription, if it states them.
 pub fn lint(pattern: &Pattern, source: &str, included: Option<&[String]>) -> Vec<String> {
     let mut all = vec![];
     quotes("spec.eventPattern", &Value::Object(pattern.clone()), &mut all);

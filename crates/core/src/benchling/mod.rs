@@ -1,6 +1,8 @@
-//! Benchling: its event types, a shorthand for its event patterns, and what is wrong with a pattern that never matches. Pure.
+//! Benchling: its event types, a shorthand for its event patterns, and what is wrong with a pattern
+//! that never matches. Pure.
 //!
-//! Whatever is said here is a warning. Benchling adds types without notice, so an unknown one is never refused.
+//! Whatever is said here is a warning. Benchling adds types without notice, so an unknown one is
+//! never refused.
 
 mod catalogue;
 mod lint;
@@ -13,7 +15,8 @@ pub use lint::lint;
 pub use shorthand::{compile, warnings};
 pub use webhook::{compile_webhook, is_on_webhooks, of_source, webhook_warnings};
 
-/// What every event source of Benchling's begins with, and so every bus of one: `aws.partner/benchling.com/TENANT/APPNAME`.
+/// What every event source of Benchling's begins with, and so every bus of one:
+/// `aws.partner/benchling.com/TENANT/APPNAME`.
 pub const SOURCE_PREFIX: &str = "aws.partner/benchling.com/";
 
 /// What is wrong with these event types, which stand in this field.
@@ -21,7 +24,8 @@ pub fn type_warnings(field: &str, types: &[String]) -> Vec<String> {
     types.iter().filter_map(|type_| type_warning(type_)).map(|warning| format!("{field}: {warning}")).collect()
 }
 
-/// The same for one type of a rule, which the subscription ought to include. No types, or none stated: nobody knows what it includes.
+/// The same for one type of a rule, which the subscription ought to include. No types, or none
+/// stated: nobody knows what it includes.
 fn rule_type_warnings(field: &str, type_: &str, included: Option<&[String]>) -> Vec<String> {
     let missing = included.is_some_and(|types| !types.is_empty() && !types.iter().any(|t| t == type_));
     let not_included = (missing && is_on_eventbridge(type_)).then(|| {
@@ -86,7 +90,8 @@ fn no_fields_warning(field: &str, never: &str) -> String {
     )
 }
 
-/// Quotes that a text editor or web page put in place of straight ones. A single one inside a word is an apostrophe.
+/// Quotes that a text editor or web page put in place of straight ones. A single one inside a word
+/// is an apostrophe.
 fn has_typographic_quotes(text: &str) -> bool {
     let single = ['‘', '’', '‚', '‛'];
     text.contains(['“', '”', '„', '‟']) || text.starts_with(single) || text.ends_with(single)
@@ -157,7 +162,8 @@ mod tests {
         assert!(!["id", "Bob’s Plasmid", "\"id\"", "5'"].into_iter().any(has_typographic_quotes));
     }
 
-    /// Literals and `$or` only, as EventBridge matches them: all keys, one of the values, any item of a list in the event.
+    /// Literals and `$or` only, as EventBridge matches them: all keys, one of the values, any item
+    /// of a list in the event.
     fn matches(pattern: &Value, event: &Value) -> bool {
         match pattern {
             Value::Object(keys) => keys.iter().all(|(key, wanted)| match wanted {
@@ -191,7 +197,8 @@ mod tests {
         Value::Object(compile(&serde_json::from_value(value).unwrap(), BUS))
     }
 
-    /// Each of Benchling's examples that is a pattern: it does not match, that is said, and the shorthand does match.
+    /// Each of Benchling's examples that is a pattern: it does not match, that is said, and the
+    /// shorthand does match.
     #[test]
     fn the_vendors_examples_never_match_and_that_is_said() {
         let registered = event("v2.entity.registered", "entity", &[]);

@@ -1,4 +1,5 @@
-//! The shorthand on the webhook channel, whose events are thin: ids, no object, no name of a schema. Pure.
+//! The shorthand on the webhook channel, whose events are thin: ids, no object, no name of a
+//! schema. Pure.
 
 use serde_json::{Map, Value, json};
 
@@ -6,8 +7,9 @@ use tributary_api::BenchlingShorthand;
 
 use crate::benchling::{Standing, carries_fields, quotes_warning, shorthand, standing, suggestion};
 
-/// The event pattern: that of the other channel, and `source`, for others may put events on the same bus. The gateway's `detail` has `schema`
-/// and `updates` where Benchling's events on EventBridge have them.
+/// The event pattern: that of the other channel, and `source`, for others may put events on the
+/// same bus. The gateway's `detail` has `schema` and `updates` where Benchling's events on
+/// EventBridge have them.
 pub fn compile_webhook(shorthand: &BenchlingShorthand, source_prefix: &str) -> Map<String, Value> {
     let mut pattern = shorthand::compile(shorthand, "");
     pattern.remove("source");

@@ -1,5 +1,5 @@
-//! `BenchlingApp`: creates nothing in AWS. Its identity is that of its bus; it is in sync when the bus accepts events and the app's
-//! credentials work.
+//! `BenchlingApp`: creates nothing in AWS. Its identity is that of its bus; it is in sync when the
+//! bus accepts events and the app's credentials work.
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
 use serde::Serialize;

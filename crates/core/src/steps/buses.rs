@@ -69,7 +69,8 @@ pub enum BusStep {
         /// Name of the bus.
         name: String,
     },
-    /// Activates a partner event source that was deactivated, or recreated while its bus still existed.
+    /// Activates a partner event source that was deactivated, or recreated while its bus still
+    /// existed.
     ActivateEventSource {
         /// Name of the source and of its bus.
         name: String,

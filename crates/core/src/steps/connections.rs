@@ -182,7 +182,8 @@ impl fmt::Display for ConnectionStep {
     }
 }
 
-/// One write to an API destination; the variant is the name of the call. Its connection has the same name.
+/// One write to an API destination; the variant is the name of the call. Its connection has the
+/// same name.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
 pub enum ApiDestinationStep {
     /// Creates an API destination.

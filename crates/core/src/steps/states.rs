@@ -47,7 +47,8 @@ pub enum StatesStep {
         /// All settings of the state machine.
         settings: MachineSettings,
     },
-    /// Deletes a state machine. Step Functions ends its executions first.
+    /// Deletes a state machine. Step Functions terminates running executions at their next state
+    /// transition.
     DeleteStateMachine {
         /// ARN of the state machine.
         arn: String,
