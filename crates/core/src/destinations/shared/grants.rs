@@ -99,7 +99,7 @@ pub fn held(wanted: &BTreeSet<String>, before: &[GrantStatus], now: Timestamp, s
         None => !grace.is_zero(),
         Some(released) => now.duration_since(released.0) < grace,
     });
-    // Bus-wide patterns have no grace period: the rules that they stand for have one.
+    // Bus-wide patterns have no grace period: the rules that they replace have one.
     wanted.iter().cloned().chain(lingering.filter(|g| !g.source.ends_with("/*")).map(|g| g.source.clone())).collect()
 }
 
@@ -143,10 +143,10 @@ fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second() + i64::from(at.subsec_nanosecond() > 0)).unwrap_or(at)
 }
 
-/// Reduces the sources to at most `bytes` bytes, at `size` bytes each.
+/// Reduces the sources to `bytes` bytes if possible, at `size` bytes each.
 ///
-/// If they do not fit, a pattern for all rules (`rule/BUS/*`) replaces the rules of the buses with
-/// the most rules.
+/// If they do not fit, a pattern for all rules of a bus (`rule/BUS/*`) replaces the rules of the
+/// buses with the most rules.
 pub fn collapse(sources: &BTreeSet<String>, bytes: usize, size: impl Fn(&str) -> usize) -> BTreeSet<String> {
     let mut result = sources.clone();
     while result.iter().map(|arn| size(arn)).sum::<usize>() > bytes {

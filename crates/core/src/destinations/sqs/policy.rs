@@ -21,8 +21,8 @@ const POLICY_STATEMENTS: usize = 20;
 /// Bytes of the policy and the statement without sources and ARN of the queue, rounded up.
 const FRAME_BYTES: usize = 700;
 
-/// Returns the statement that allows EventBridge to send for these rules and buses (SQS developer
-/// guide and EventBridge user guide, "Using resource-based policies").
+/// Returns the statement that allows EventBridge to send for these rules and buses (EventBridge
+/// user guide, "Using resource-based policies").
 pub fn statement(sid: &str, queue_arn: &str, sources: &BTreeSet<String>) -> Value {
     json!({
         "Sid": sid,
