@@ -49,7 +49,7 @@ has_common_status!(
     EventSinkStatus,
 );
 
-/// A kind that stands for something in AWS.
+/// A kind that represents resources in AWS.
 pub trait Managed:
     kube_core::Resource<DynamicType = ()>
     + HasStatus<Status: HasCommonStatus + Serialize + Clone + PartialEq + Default + Send + Sync>

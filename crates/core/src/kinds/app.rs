@@ -65,7 +65,7 @@ pub enum ObservedCredentials {
 pub trait ResolveApp {
     /// Whether this app is older, so that it receives the webhooks that both want.
     fn is_before(&self, other: &Self) -> bool;
-    /// Key of the older app that receives the webhooks that this one wants.
+    /// Returns the key of an older app that already receives the same webhooks.
     fn rival(&self, view: &View) -> Option<String>;
     /// Checks that the app's webhooks can be accepted. Returns the identity of the bus.
     ///

@@ -110,7 +110,7 @@ impl ResolveReplay for EventReplay {
         }
         let (start, end) = (self.spec.start_time.0.as_millisecond(), self.spec.end_time.0.as_millisecond());
         let Some(last) = observed.last_replayed else { return 0 };
-        // Not 100 before AWS says so.
+        // 100 only when AWS reports `COMPLETED`.
         i32::try_from((last.as_millisecond() - start).saturating_mul(100) / (end - start).max(1)).unwrap_or(0).clamp(0, 99)
     }
 }

@@ -138,7 +138,7 @@ impl Managed for EventSink {
 
     fn record_intent(&self, status: &mut EventSinkStatus, desired: &DesiredSink) {
         desired.target.record_intent(status);
-        // A role of before is still ours to delete.
+        // A role that the spec no longer needs has to be deleted.
         for (role, recorded) in [
             (desired.target.invocation_role(), &mut status.invocation_role_arn),
             (desired.target.execution_role(), &mut status.execution_role_arn),

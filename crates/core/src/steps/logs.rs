@@ -1,6 +1,6 @@
 //! Steps of CloudWatch Logs. Data only.
 //!
-//! Statements of the resource policy are steps of their own: one policy serves all log groups of
+//! Statements of the resource policy are separate steps: one policy serves all log groups of
 //! the installation.
 
 use std::fmt;

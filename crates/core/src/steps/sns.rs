@@ -1,6 +1,6 @@
 //! Steps of SNS. Data only.
 //!
-//! A statement is a step of its own, since other writers can have statements in the topic's policy.
+//! A statement is a separate step, since other writers can have statements in the topic's policy.
 
 use std::{collections::BTreeMap, fmt};
 

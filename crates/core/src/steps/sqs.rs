@@ -1,6 +1,6 @@
 //! Steps of SQS. Data only.
 //!
-//! A statement is a step of its own, since other writers can have statements in the queue's policy.
+//! A statement is a separate step, since other writers can have statements in the queue's policy.
 
 use std::{collections::BTreeMap, fmt};
 
