@@ -1,5 +1,4 @@
 //! The conditions that all kinds have, as kstatus reads them: `Ready`, `Reconciling`, `Stalled`.
-#![warn(missing_docs)]
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
@@ -40,7 +39,8 @@ impl Outcome {
     }
 }
 
-/// The three conditions for the outcome. A condition whose status is as before keeps its transition time.
+/// The three conditions for the outcome. A condition whose status is as before keeps its transition
+/// time.
 pub fn conditions(outcome: &Outcome, before: &[Condition], generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
     let (ready, reason, message) = summary(outcome);
     let stalled = outcome.error().is_some_and(ReconcileError::stalled);

@@ -1,11 +1,11 @@
 //! Why a reconcile failed, and from that what the user reads and when it is retried.
-#![warn(missing_docs)]
 
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 
-/// Reason of a condition: CamelCase and stable. `docs/troubleshooting.md` has an entry for each; a test checks that.
+/// Reason of a condition: CamelCase and stable. `docs/troubleshooting.md` has an entry for each; a
+/// test checks that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::Display, strum::EnumIter, strum::IntoStaticStr)]
 pub enum Reason {
     /// AWS matches the spec.
@@ -14,7 +14,8 @@ pub enum Reason {
     Applying,
     /// The annotation `tributary.dev/paused` is set.
     Paused,
-    /// `managementPolicy: Observe`: AWS differs from the spec, and `status.plan` lists the withheld writes.
+    /// `managementPolicy: Observe`: AWS differs from the spec, and `status.plan` lists the withheld
+    /// writes.
     Drifted,
     /// The object is being deleted.
     Deleting,
@@ -149,24 +150,28 @@ impl Reason {
         Self::iter().find(|reason| <&str>::from(*reason) == name)
     }
 
-    /// Whether the reason is the state of a partner event source, so that a bus with it receives no events.
+    /// Whether the reason is the state of a partner event source, so that a bus with it receives no
+    /// events.
     pub fn is_about_event_source(self) -> bool {
         matches!(self, Self::SourceNotFound | Self::SourceExpired | Self::SourceDeleted | Self::SourceElsewhere | Self::SourceTaken)
     }
 }
 
-/// When a failed reconcile is retried, and whether the object counts as stalled. The name is a label value of the metrics.
+/// When a failed reconcile is retried, and whether the object counts as stalled. The name is a
+/// label value of the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 pub enum RetryClass {
     /// Waits for another object, whose change triggers this one.
     Blocked,
     /// Waits until a known time.
     Until(Timestamp),
-    /// Waits for something in AWS that is created outside of the cluster; polled at short intervals, by one list for all waiting objects.
+    /// Waits for something in AWS that is created outside of the cluster; polled at short
+    /// intervals, by one list for all waiting objects.
     Polled,
     /// The operator's own checks reject the object: waits for a change of the object.
     Invalid,
-    /// AWS rejects the request: retried within five minutes, because permissions and quotas change without notice.
+    /// AWS rejects the request: retried within five minutes, because permissions and quotas change
+    /// without notice.
     Refused,
     /// AWS throttles the requests.
     Throttled,
@@ -228,7 +233,8 @@ impl ReconcileError {
         Self::new(RetryClass::Transient, Reason::Unavailable, message)
     }
 
-    /// Whether the object is stalled: it needs a change by a person. Other errors are resolved by a retry.
+    /// Whether the object is stalled: it needs a change by a person. Other errors are resolved by a
+    /// retry.
     pub fn stalled(&self) -> bool {
         matches!(self.class, RetryClass::Invalid | RetryClass::Refused)
     }

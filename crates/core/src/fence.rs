@@ -1,8 +1,8 @@
 //! The write fence: until when this process may write.
 //!
-//! It closes with the lease. Every call to AWS and every request to the API server of a leadership term checks it, so that a replica that
-//! lost the lease writes nothing, even if it was suspended and resumed later.
-#![warn(missing_docs)]
+//! It closes with the lease. Every call to AWS and every request to the API server of a leadership
+//! term checks it, so that a replica that lost the lease writes nothing, even if it was suspended
+//! and resumed later.
 
 use std::{
     future::{Future, poll_fn},
@@ -66,8 +66,9 @@ impl Fence {
 
     /// Runs the call as long as the fence is open.
     ///
-    /// Checks before each poll, not only before the first: between the start of a call and its sending there may be a connection to open,
-    /// and the process may be suspended there for minutes.
+    /// Checks before each poll, not only before the first: between the start of a call and its
+    /// sending there may be a connection to open, and the process may be suspended there for
+    /// minutes.
     ///
     /// # Errors
     /// The fence closed before the call completed.

@@ -1,5 +1,5 @@
-//! Reads objects whatever they contain: one that cannot be parsed becomes [`Unreadable`], and does not prevent the others from being read.
-#![warn(missing_docs)]
+//! Reads objects whatever they contain: one that cannot be parsed becomes [`Unreadable`], and does
+//! not prevent the others from being read.
 
 use std::borrow::Cow;
 
@@ -13,8 +13,9 @@ use serde_json::{Value, value::RawValue};
 
 /// An object, or why it cannot be read.
 ///
-/// The object is taken as raw text first: a parser that descends into it fails, and with it the whole list, on an event pattern nested
-/// deeper than its recursion limit (128). `kube`'s own `DeserializeGuard` has that problem.
+/// The object is taken as raw text first: a parser that descends into it fails, and with it the
+/// whole list, on an event pattern nested deeper than its recursion limit (128). `kube`'s own
+/// `DeserializeGuard` has that problem.
 #[derive(Clone, Debug)]
 pub struct Guarded<K>(pub Result<K, Unreadable>);
 
@@ -28,7 +29,8 @@ pub struct Unreadable {
     pub metadata: ObjectMeta,
 }
 
-/// What can be read of every object: neither spec nor managed fields, which are nested as deeply as the spec.
+/// What can be read of every object: neither spec nor managed fields, which are nested as deeply as
+/// the spec.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Outline {
     /// Metadata of the object.

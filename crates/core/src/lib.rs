@@ -1,8 +1,12 @@
-//! The pure core of Tributary: what each kind means in AWS, how it is compared with what AWS holds, and which steps follow.
+//! Pure core of Tributary: what each kind means in AWS, how it is compared with AWS, and which
+//! steps follow.
 //!
-//! Nothing here does I/O: no Kubernetes client, no AWS SDK, no clock of its own. From the ground up: [`names`], [`error`], [`fence`],
-//! [`settings`]; [`plan`], [`ownership`], [`conditions`]; [`steps`]; [`objects`], [`view`], [`managed`]; [`destinations`], [`delivery`]; [`kinds`].
+//! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
+//! before them: [`names`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
+//! [`conditions`]; [`steps`]; [`objects`], [`view`], [`managed`]; [`destinations`], [`delivery`];
+//! [`kinds`].
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod benchling;
 pub mod conditions;

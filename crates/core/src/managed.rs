@@ -1,5 +1,5 @@
-//! The contract of a kind: from its spec to the desired state in AWS, to steps, to status. `kinds/` implements it.
-#![warn(missing_docs)]
+//! The contract of a kind: from its spec to the desired state in AWS, to steps, to status. `kinds/`
+//! implements it.
 
 use std::{fmt, time::Duration};
 
@@ -49,7 +49,7 @@ has_common_status!(
     EventSinkStatus,
 );
 
-/// A kind that stands for something in AWS.
+/// A kind that represents resources in AWS.
 pub trait Managed:
     kube_core::Resource<DynamicType = ()>
     + HasStatus<Status: HasCommonStatus + Serialize + Clone + PartialEq + Default + Send + Sync>
@@ -96,17 +96,20 @@ pub trait Managed:
     /// What a deletion does in AWS. Kinds differ in the default.
     fn deletion(&self) -> DeletionPolicy;
 
-    /// Whether a deletion has to remove something from AWS although the resource is retained, such as a statement in a queue's policy.
+    /// Whether a deletion has to remove something from AWS although the resource is retained, such
+    /// as a statement in a queue's policy.
     fn leaves_traces(&self) -> bool {
         false
     }
 
-    /// Whether the object consists of child objects, which its deletion has to delete whatever happens to AWS.
+    /// Whether the object consists of child objects, which its deletion has to delete whatever
+    /// happens to AWS.
     fn composed(&self) -> bool {
         false
     }
 
-    /// The field of another object that holds the ARN of this one's resource, if the spec refers to one.
+    /// The field of another object that holds the ARN of this one's resource, if the spec refers to
+    /// one.
     fn arn_from(&self) -> Option<Existing<'_>> {
         None
     }
@@ -123,12 +126,12 @@ pub trait Managed:
     /// A reference cannot be resolved or is not permitted, or the spec is invalid.
     fn desired(&self, view: &View, identity: &Identity) -> Result<Self::Desired, ReconcileError>;
 
-    /// The objects that refer to this one and so block its deletion, as `kind namespace/name`. Objects in namespaces without a grant or
-    /// consent cannot block it.
+    /// The objects that refer to this one and so block its deletion, as `kind namespace/name`.
+    /// Objects in namespaces without a grant or consent cannot block it.
     fn referenced_by(&self, view: &View) -> Vec<String>;
 
-    /// Plans the steps from the observed to the desired state: create `(Some, None)`, update or in sync `(Some, Some)`, delete
-    /// `(None, Some)`, nothing `(None, None)`.
+    /// Plans the steps from the observed to the desired state: create `(Some, None)`, update or in
+    /// sync `(Some, Some)`, delete `(None, Some)`, nothing `(None, None)`.
     ///
     /// # Errors
     /// The resource belongs to another owner, or the change is impossible in AWS.
@@ -138,13 +141,16 @@ pub trait Managed:
         context: &PlanContext<'_>,
     ) -> Result<Vec<Step>, ReconcileError>;
 
-    /// Records in status what AWS holds, whatever the outcome of the reconcile: a refusal must not hide it.
+    /// Records in status what AWS holds, whatever the outcome of the reconcile: a refusal must not
+    /// hide it.
     fn record_observed(&self, _status: &mut Self::Status, _observed: Option<&Self::Observed>, _now: Timestamp) {}
 
-    /// Records in status, before the first write to AWS, what may be created: so that it can be removed even after a crash.
+    /// Records in status, before the first write to AWS, what may be created: so that it can be
+    /// removed even after a crash.
     fn record_intent(&self, _status: &mut Self::Status, _desired: &Self::Desired) {}
 
-    /// After how long to reconcile again although nothing has changed, if that is sooner than the next resync.
+    /// After how long to reconcile again although nothing has changed, if that is sooner than the
+    /// next resync.
     fn requeue_after(_status: &Self::Status, _now: Timestamp, _settings: &Settings) -> Option<Duration> {
         None
     }

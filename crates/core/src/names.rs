@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use tributary_api::Identity;
 
-/// First characters of the SHA-256 of a text, in hex.
+/// Returns the first `characters` characters of the SHA-256 digest of a text, in hexadecimal.
 pub fn short_hash(text: &str, characters: usize) -> String {
     use std::fmt::Write;
     let mut hex = String::with_capacity(characters + 1);
@@ -17,7 +17,10 @@ pub fn short_hash(text: &str, characters: usize) -> String {
     hex
 }
 
-/// `<namespace>-<name>`, or its beginning and a hash where it is longer than AWS allows or has characters that AWS does not.
+/// Returns `<namespace>-<name>`.
+///
+/// If that is longer than `longest` characters, or contains characters that AWS does not allow,
+/// returns its beginning and a hash.
 pub fn default_name(namespace: &str, name: &str, longest: usize, allowed: fn(char) -> bool) -> String {
     const HASH: usize = 8;
     let plain = format!("{namespace}-{name}");
@@ -28,41 +31,47 @@ pub fn default_name(namespace: &str, name: &str, longest: usize, allowed: fn(cha
     format!("{clean}-{}", short_hash(&format!("{namespace}/{name}"), HASH))
 }
 
-/// Characters of bus and rule names (AWS API reference, `CreateEventBus` and `PutRule`).
+/// Returns whether names of buses and rules may contain the character (AWS API reference,
+/// `CreateEventBus` and `PutRule`).
 pub fn events_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')
 }
 
-/// Characters of queue names (AWS API reference, `CreateQueue`).
+/// Returns whether names of queues may contain the character (AWS API reference, `CreateQueue`).
 pub fn queue_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
 
+/// Name of the default event bus, which every account has in every Region.
 pub const DEFAULT_BUS: &str = "default";
 
-/// Where a resource lives: the part of an ARN between its service and its name.
+/// The partition, Region and account of a resource.
 ///
-/// The methods return the ARN of a resource by its name. Those of a destination are in the folder of its type.
+/// The methods return the ARN of a resource by its name. Those of a destination are in the folder
+/// of its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope<'a> {
+    /// Partition, such as `aws` or `aws-cn`.
     pub partition: &'a str,
+    /// Region, such as `eu-west-1`.
     pub region: &'a str,
+    /// Account id: 12 digits.
     pub account_id: &'a str,
 }
 
 impl<'a> Scope<'a> {
-    /// Returns the scope in which the resource of this identity lives.
+    /// Returns the scope of an identity.
     pub fn of(identity: &'a Identity) -> Self {
         Self { partition: &identity.partition, region: &identity.region, account_id: &identity.account_id }
     }
 
-    /// Returns the ARN of a regional resource; `resource` is all that follows the account ID.
+    /// Returns the ARN of a regional resource. `resource` is the part after the account id.
     pub fn arn(self, service: &str, resource: &str) -> String {
         let Self { partition, region, account_id } = self;
         format!("arn:{partition}:{service}:{region}:{account_id}:{resource}")
     }
 
-    /// Returns the ARN of an IAM role; `path` begins and ends with a slash.
+    /// Returns the ARN of an IAM role. `path` begins and ends with a slash.
     pub fn role(self, path: &str, name: &str) -> String {
         let Self { partition, account_id, .. } = self;
         format!("arn:{partition}:iam::{account_id}:role{path}{name}")
@@ -73,7 +82,8 @@ impl<'a> Scope<'a> {
         self.arn("events", &format!("event-bus/{bus}"))
     }
 
-    /// Returns the ARN of a rule. A rule of the default bus has no bus in its ARN (docs/aws-facts.md, S3).
+    /// Returns the ARN of a rule. A rule of the default bus has no bus in its ARN
+    /// (docs/aws-facts.md, S3).
     pub fn rule(self, bus: &str, rule: &str) -> String {
         let bus = if bus == DEFAULT_BUS { String::new() } else { format!("{bus}/") };
         self.arn("events", &format!("rule/{bus}{rule}"))
@@ -85,28 +95,35 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Bus and name of the rule that an ARN speaks of.
+/// Returns the names of the bus and the rule of an ARN, if it is the ARN of a rule.
 pub fn rule_of(arn: &str) -> Option<(&str, &str)> {
     let rule = Arn::parse(arn).filter(|arn| arn.service == "events")?.resource.strip_prefix("rule/")?;
     Some(rule.rsplit_once('/').unwrap_or((DEFAULT_BUS, rule)))
 }
 
-/// Characters of log group names (API reference, `CreateLogGroup`).
+/// Returns whether names of log groups may contain the character (AWS API reference,
+/// `CreateLogGroup`).
 pub fn log_group_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '#')
 }
 
-/// The parts of an ARN; the resource part keeps its colons and slashes.
+/// The parts of an ARN. The resource part retains its colons and slashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arn<'a> {
+    /// Partition, such as `aws` or `aws-cn`.
     pub partition: &'a str,
+    /// Service, such as `sqs`.
     pub service: &'a str,
+    /// Region; empty for a global service such as IAM.
     pub region: &'a str,
+    /// Account id; empty for some resources, such as partner event sources.
     pub account_id: &'a str,
+    /// All that follows the account id.
     pub resource: &'a str,
 }
 
 impl<'a> Arn<'a> {
+    /// Parses an ARN; `None` if the text is not an ARN.
     pub fn parse(arn: &'a str) -> Option<Self> {
         let mut parts = arn.splitn(6, ':');
         let (prefix, partition, service, region, account_id, resource) =

@@ -1,5 +1,4 @@
 //! What can be read from any Kubernetes object: its name, its key and its controller.
-#![warn(missing_docs)]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube_core::Resource;

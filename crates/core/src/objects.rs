@@ -1,15 +1,17 @@
-//! The table of kinds, and the objects of each as the last watch events left them. Adding a kind is one row here.
-#![warn(missing_docs)]
+//! The table of kinds, and the objects of each as the last watch events left them. Adding a kind is
+//! one row here.
 
 use std::sync::Arc;
 
 use kube_core::Resource;
 use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
 
-/// Calls the macro `$then` with the table of reconciled kinds: `plural singular: Type`, one row per kind.
+/// Calls the macro `$then` with the table of reconciled kinds: `plural singular: Type`, one row per
+/// kind.
 ///
-/// Whatever exists once per kind (stores, queues, watches, controllers, metrics) is generated from this table, so that no second list can
-/// contradict it. [`Objects`] is the first user; it expands to `struct Objects { accounts: Arc<dyn Lister<AwsAccount>>, .. }`.
+/// Whatever exists once per kind (stores, queues, watches, controllers, metrics) is generated from
+/// this table, so that no second list can contradict it. [`Objects`] is the first user; it expands
+/// to `struct Objects { accounts: Arc<dyn Lister<AwsAccount>>, .. }`.
 #[macro_export]
 macro_rules! for_each_kind {
     ($then:ident) => {

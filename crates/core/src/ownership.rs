@@ -1,5 +1,5 @@
-//! Ownership of AWS resources: an owner is installation, kind, namespace and name. The uid is not part of it.
-#![warn(missing_docs)]
+//! Ownership of AWS resources: an owner is installation, kind, namespace and name. The uid is not
+//! part of it.
 
 use serde::Serialize;
 
@@ -36,7 +36,8 @@ pub fn tags(defaults: &Tags, own: Option<&Tags>, owner: &str) -> Tags {
 
 /// Ownership mark in the description of a resource that AWS cannot tag, after the user's own text.
 ///
-/// It is written in the same request as the values, so that it cannot lag behind them after a crash.
+/// It is written in the same request as the values, so that it cannot lag behind them after a
+/// crash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Mark {
     /// Value of the owner tag.
@@ -49,7 +50,8 @@ impl Mark {
     const BEGIN: &str = "[tributary.dev/owner=";
     const SECRETS: &str = "; secrets=";
 
-    /// The description: the text, then the mark. At most 512 characters for a text of 180, since an owner has at most 256.
+    /// The description: the text, then the mark. At most 512 characters for a text of 180, since an
+    /// owner has at most 256.
     pub fn describe(&self, text: Option<&str>) -> String {
         let Some(owner) = &self.owner else { return text.unwrap_or_default().to_owned() };
         let secrets = self.secrets.as_ref().map(|version| format!("{}{version}", Self::SECRETS)).unwrap_or_default();
@@ -78,7 +80,8 @@ pub fn is_ours(tags: &Tags, context: &PlanContext<'_>) -> bool {
     tags.get(OWNER_TAG).map(String::as_str) == Some(context.owner)
 }
 
-/// Checks that the object may write to an existing resource with these tags. `what` names the resource in the message.
+/// Checks that the object may write to an existing resource with these tags. `what` names the
+/// resource in the message.
 ///
 /// # Errors
 /// The resource has another owner or none, and the adoption annotation does not match.

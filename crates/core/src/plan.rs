@@ -1,5 +1,5 @@
-//! What planning depends on besides the desired and the observed state: read depth, ownership context, warnings.
-#![warn(missing_docs)]
+//! What planning depends on besides the desired and the observed state: read depth, ownership
+//! context, warnings.
 
 use tributary_api::Identity;
 
@@ -26,7 +26,8 @@ pub struct PlanContext<'a> {
     pub adopt: Option<&'a str>,
     /// Keys of the tags that this object has set before.
     pub tag_keys: &'a [String],
-    /// For a deletion: whether the resource stays, so that only this object's traces on it are removed.
+    /// For a deletion: whether the resource stays, so that only this object's traces on it are
+    /// removed.
     pub retain: bool,
     /// For the deletion of a composed object: whether its children leave AWS as it is.
     pub orphan: bool,

@@ -35,7 +35,8 @@ pub fn single_source(statement: &Value, operator: &str, key: &str) -> BTreeSet<S
     }
 }
 
-/// Returns one spelling of what AWS may return in several: a list of one equals its element, and lists have no order.
+/// Returns one spelling of what AWS may return in several: a list of one equals its element, and
+/// lists have no order.
 pub fn canonical(value: &Value) -> Value {
     match value {
         Value::Array(items) if items.len() == 1 => canonical(&items[0]),
@@ -49,7 +50,8 @@ pub fn canonical(value: &Value) -> Value {
     }
 }
 
-/// The error for a policy that has no room for the statement, even if it permits whole buses instead of rules.
+/// The error for a policy that has no room for the statement, even if it permits whole buses
+/// instead of rules.
 pub fn full(what: &str, why: &str) -> ReconcileError {
     ReconcileError::new(
         RetryClass::Refused,

@@ -1,5 +1,5 @@
-//! References between objects: the bus of a rule, app or replay, and whether that bus accepts events. Reads the view only.
-#![warn(missing_docs)]
+//! References between objects: the bus of a rule, app or replay, and whether that bus accepts
+//! events. Reads the view only.
 
 use tributary_api::{BenchlingApp, BusKind, EventBus, EventReplay, EventReplayStatus, EventRule};
 
@@ -17,8 +17,8 @@ pub const WEBHOOK_SOURCE: &str = "benchling.webhook/";
 pub trait BusReferences {
     /// Checks that events can be published to the bus, as far as Kubernetes knows.
     ///
-    /// `PutEvents` accepts an event for a bus that does not exist and silently drops it (docs/aws-facts.md, P6). So nothing is published
-    /// before the operator has observed the bus.
+    /// `PutEvents` accepts an event for a bus that does not exist and silently drops it
+    /// (docs/aws-facts.md, P6). So nothing is published before the operator has observed the bus.
     ///
     /// # Errors
     /// The bus is not observed yet, or is being deleted.
@@ -54,7 +54,8 @@ impl BusReferences for EventBus {
 
 /// How the events of a `BenchlingApp` differ from others.
 pub trait AppReferences {
-    /// Prefix of the `source` of its events: namespace and name, so that no app can impersonate another one. The tenant follows.
+    /// Prefix of the `source` of its events: namespace and name, so that no app can impersonate
+    /// another one. The tenant follows.
     fn source_prefix(&self) -> String;
 }
 
@@ -73,10 +74,11 @@ impl AppReferences for BenchlingApp {
 
 /// The bus or app of an `EventRule`.
 pub trait RuleReferences {
-    /// Key of the rule's bus, also where the rule refers to an app. `None` if the app does not exist.
+    /// Key of the rule's bus, also where the rule refers to an app. `None` if the app does not
+    /// exist.
     fn bus_key_in(&self, view: &View) -> Option<String>;
-    /// Whether the rule refers to this bus, by its own name or through its subscription. A rule of an app blocks the deletion of the app,
-    /// which blocks that of the bus.
+    /// Whether the rule refers to this bus, by its own name or through its subscription. A rule of
+    /// an app blocks the deletion of the app, which blocks that of the bus.
     fn means(&self, bus: &EventBus) -> bool;
     /// The app that the rule refers to in place of a bus.
     fn app(&self, view: &View) -> Option<BenchlingApp>;

@@ -1,5 +1,5 @@
-//! Settings of the installation that the pure phases depend on. The command line documents their defaults.
-#![warn(missing_docs)]
+//! Settings of the installation that the pure phases depend on. The command line documents their
+//! defaults.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! The view: everything that the pure phases may read, which is objects, settings and the time. Resolves references and checks that they
-//! are permitted. What an `AwsAccount` or `allowedNamespaces` permits is decided in `tributary_api::permission`.
-#![warn(missing_docs)]
+//! The view: everything that the pure phases may read, which is objects, settings and the time.
+//! Resolves references and checks that they are permitted. What an `AwsAccount` or
+//! `allowedNamespaces` permits is decided in `tributary_api::permission`.
 
 use std::sync::Arc;
 
@@ -18,7 +18,8 @@ use crate::{
     settings::Settings,
 };
 
-/// What a reconcile may read: the objects of all kinds, the settings and the time. Objects that cannot be parsed are not in it.
+/// What a reconcile may read: the objects of all kinds, the settings and the time. Objects that
+/// cannot be parsed are not in it.
 #[derive(Clone)]
 pub struct View {
     /// The objects of every kind.
@@ -156,7 +157,8 @@ impl View {
         ))
     }
 
-    /// The bus that an object of the namespace refers to: by its own name, or as that of a subscription or app.
+    /// The bus that an object of the namespace refers to: by its own name, or as that of a
+    /// subscription or app.
     ///
     /// # Errors
     /// The bus does not exist, or its `allowedNamespaces` do not permit the reference.
@@ -240,8 +242,8 @@ fn not_permitted(field: &str, kind: &str, key: &str, namespace: &str) -> Reconci
     )
 }
 
-/// The identity of a resource in the account; `region` defaults to that of the account. `arn_of` makes the ARN from the
-/// scope and the name.
+/// The identity of a resource in the account; `region` defaults to that of the account. `arn_of`
+/// makes the ARN from the scope and the name.
 pub fn identity(account: &AwsAccount, region: Option<&String>, name: String, arn_of: impl FnOnce(Scope<'_>, &str) -> String) -> Identity {
     let spec = &account.spec;
     let region = region.unwrap_or(&spec.region).clone();

@@ -1,4 +1,5 @@
-//! Catalogue: Benchling's event types, how far each can be relied on, and the nearest one to a wrong one. Pure.
+//! Catalogue: Benchling's event types, how far each can be relied on, and the nearest one to an
+//! unknown one. Pure.
 
 use Standing::{Alpha, Beta, ClientOnly, Documented, WebhookOnly};
 
@@ -7,12 +8,15 @@ use Standing::{Alpha, Beta, ClientOnly, Documented, WebhookOnly};
 pub enum Standing {
     /// Listed for EventBridge (Benchling docs, Events Reference).
     Documented,
-    /// Not listed there, but in the List Events model of Benchling's API client (`benchling-api-client`).
+    /// Not listed there, but in the List Events model of Benchling's API client
+    /// (`benchling-api-client`).
     ClientOnly,
-    /// Superseded where it has a stable twin.
+    /// A beta type, superseded if it has a stable counterpart.
     Beta {
+        /// The stable type that supersedes it.
         stable: Option<&'static str>,
     },
+    /// An alpha type, which Benchling can change without notice.
     Alpha,
     /// Sent to the webhook of a Benchling app only (webhook model of Benchling's API client).
     WebhookOnly,
@@ -61,47 +65,52 @@ pub const TYPES: &[(&str, Standing)] = &[
 /// Kinds of entities: their registration arrives as `v2.entity.registered`.
 const ENTITIES: [&str; 5] = ["customEntity", "dnaOligo", "dnaSequence", "rnaOligo", "rnaSequence"];
 
-/// Mistyped letters beyond which a type is no longer taken for another one (`deleted` is four from `created`).
+/// Maximum edit distance of a suggestion, in letters (`deleted` is four from `created`).
 const NEAR: usize = 3;
 
+/// Returns how far an event type can be relied on; `None` for an unknown type.
 pub fn standing(type_: &str) -> Option<Standing> {
     TYPES.iter().find(|(known, _)| *known == type_).map(|(_, standing)| *standing)
 }
 
-/// The known types that EventBridge can bring.
+/// Returns the known types that Benchling sends over EventBridge.
 pub fn on_eventbridge() -> impl Iterator<Item = &'static str> {
     TYPES.iter().filter(|(_, standing)| *standing != WebhookOnly).map(|(type_, _)| *type_)
 }
 
+/// Returns whether Benchling sends events of this type over EventBridge.
 pub fn is_on_eventbridge(type_: &str) -> bool {
     on_eventbridge().any(|known| known == type_)
 }
 
-/// `v2.entity.registered` to `entity`: also the key of `detail` under which the event holds its object.
+/// `v2.entity.registered` to `entity`: also the key of `detail` under which the event holds its
+/// object.
 pub fn resource_of(type_: &str) -> Option<&str> {
     let (version, rest) = type_.split_once('.')?;
     let resource = rest.split('.').next()?;
     (is_version(version) && !resource.is_empty()).then_some(resource)
 }
 
-/// Whether events of this type name changed schema fields in `updates`.
+/// Returns whether events of this type have changed schema fields in `updates`.
 pub fn carries_fields(type_: &str) -> bool {
     type_.ends_with(".updated.fields")
 }
 
-/// Whether `detail` of this type has an object under this key.
+/// Returns whether `detail` of this type has an object under this key.
 pub fn carries_object(type_: &str, key: &str) -> bool {
     let resource = resource_of(type_);
-    // Some events of a stage entry or worksheet hold an entry (event models of Benchling's API client).
+    // Some events of a stage entry or worksheet hold an entry (event models of Benchling's API
+    // client).
     resource == Some(key) || (key == "entry" && matches!(resource, Some("stageEntry" | "worksheet")))
 }
 
-/// What was probably meant by an unknown type: one known type, or several with commas between.
+/// Returns the known types that are nearest to an unknown one, separated by commas.
 pub fn suggestion(type_: &str) -> Option<String> {
     let wanted = type_.trim().to_lowercase();
     let rest = unversioned(&wanted);
     let resource = rest.split('.').next().unwrap_or_default();
-    // Texts of different lengths are at least so far apart, and measuring a very long one takes seconds.
+    // The difference of lengths is a lower bound of the distance, which takes seconds to compute
+    // for very long texts.
     let length = wanted.chars().count();
     let near = |known: &str| {
         if known.len().abs_diff(length) > NEAR { usize::MAX } else { strsim::damerau_levenshtein(&known.to_lowercase(), &wanted) }
@@ -118,7 +127,8 @@ pub fn suggestion(type_: &str) -> Option<String> {
     if !longer.is_empty() {
         return Some(stable_first(&longer));
     }
-    // Within its own resource first: `v2.entity.created` is but two letters from `v2.entry.created`.
+    // Prefer types of the same resource: `v2.entity.created` is only two letters from
+    // `v2.entry.created`.
     let kin: Vec<&str> = having(&|known| known.split('.').next() == Some(resource));
     if kin.is_empty() {
         nearest(on_eventbridge().collect()).map(str::to_owned)
@@ -127,14 +137,14 @@ pub fn suggestion(type_: &str) -> Option<String> {
     }
 }
 
-/// What EventBridge has in place of a webhook's type.
+/// Returns the type on EventBridge that replaces a type of a webhook.
 pub fn counterpart(type_: &str) -> Option<&'static str> {
     let same = on_eventbridge().find(|known| unversioned(known) == unversioned(type_));
     let is_entity = resource_of(type_).is_some_and(|resource| ENTITIES.iter().any(|entity| entity.eq_ignore_ascii_case(resource)));
     same.or(is_entity.then_some("v2.entity.registered"))
 }
 
-/// The webhook's types about the resource of this one, where EventBridge has none about it.
+/// Returns the types of webhooks about the resource of a type; none if EventBridge has types about it.
 pub fn webhook_kin(type_: &str) -> Vec<&'static str> {
     let Some(resource) = resource_of(type_) else { return vec![] };
     let same = |known: &&(&str, Standing)| resource_of(known.0).is_some_and(|of| of.eq_ignore_ascii_case(resource));
@@ -142,7 +152,7 @@ pub fn webhook_kin(type_: &str) -> Vec<&'static str> {
     if kin.iter().all(|(_, standing)| *standing == WebhookOnly) { kin.iter().map(|(known, _)| *known).collect() } else { vec![] }
 }
 
-/// All of them if none is stable.
+/// Returns the stable types, or all of them if none is stable.
 fn stable_first(types: &[&str]) -> String {
     let stable: Vec<&str> = types.iter().copied().filter(|known| matches!(standing(known), Some(Documented | ClientOnly))).collect();
     if stable.is_empty() { types.join(", ") } else { stable.join(", ") }
@@ -152,7 +162,7 @@ fn unversioned(type_: &str) -> &str {
     type_.split_once('.').filter(|(version, _)| is_version(version)).map_or(type_, |(_, rest)| rest)
 }
 
-/// `v2`, `v2-beta`, in whatever case.
+/// Returns whether the text is a version, such as `v2` or `v2-beta`, in any case.
 fn is_version(text: &str) -> bool {
     let mut letters = text.chars();
     letters.next().is_some_and(|v| v.eq_ignore_ascii_case(&'v')) && letters.next().is_some_and(|digit| digit.is_ascii_digit())

@@ -1,6 +1,7 @@
-//! What is wrong with an event pattern that was written by hand for Benchling's events. Pure.
+//! Warnings about event patterns for Benchling's events that never match. Pure.
 //!
-//! Benchling's own examples are among what it finds: some of them never match (Benchling docs, Getting Started with Events).
+//! Some of Benchling's own examples never match either (Benchling docs, Getting Started with
+//! Events).
 
 use serde_json::{Map, Value};
 
@@ -10,14 +11,17 @@ use crate::benchling::{
 
 type Pattern = Map<String, Value>;
 
-/// Updates that are no schema fields; they come without the prefix `fields.`.
+/// Updates that are not schema fields. They have no prefix `fields.`.
 const PLAIN_UPDATES: [&str; 7] = ["status", "assignee", "scheduledOn", "watchers", "reviewRecord", "reviewSnapshot", "assignedReviewers"];
 
-/// More ways to match than these are not looked at. EventBridge itself allows 1000.
+/// Maximum number of alternatives that are checked. EventBridge allows 1,000.
 const MAX_ALTERNATIVES: usize = 256;
 
-/// What in the pattern never matches, or may cease to, on a bus of Benchling's. `source`: the name of the bus. `included`: the event
-/// types of the subscription, if it states them.
+/// Returns warnings about parts of the pattern that never match, or may stop matching, on a bus of
+/// Benchling.
+///
+/// `source` is the name of the bus. `included` are the event types of the subscription, if it lists
+/// them.
 pub fn lint(pattern: &Pattern, source: &str, included: Option<&[String]>) -> Vec<String> {
     let mut all = vec![];
     quotes("spec.eventPattern", &Value::Object(pattern.clone()), &mut all);
@@ -30,11 +34,11 @@ pub fn lint(pattern: &Pattern, source: &str, included: Option<&[String]>) -> Vec
             objects(detail, &types_of(&one), &mut all);
         }
     }
-    // Alternatives share most of what they say.
+    // Alternatives share most of their warnings.
     once_each(all.into_iter())
 }
 
-/// The pattern without `$or`: it matches where one of these does.
+/// Returns alternatives without `$or`. The pattern matches if one of them does.
 fn alternatives(pattern: &Pattern) -> Vec<Pattern> {
     let mut all = vec![Pattern::new()];
     for (key, value) in pattern {
@@ -82,7 +86,7 @@ fn quotes(field: &str, value: &Value, all: &mut Vec<String>) {
 }
 
 fn sources(one: &Pattern, source: &str, all: &mut Vec<String>) {
-    // On a custom bus events of any source may be mirrored.
+    // A custom bus can have events of any source.
     if source.starts_with(SOURCE_PREFIX) {
         for other in items(one.get("source")).iter().filter_map(Value::as_str).filter(|other| *other != source) {
             all.push(format!("spec.eventPattern.source: no event of this bus is from {other}: write {source}, or remove source"));
@@ -106,7 +110,7 @@ fn types(one: &Pattern, included: Option<&[String]>, all: &mut Vec<String>) {
     }
 }
 
-/// The known event types that can match, if the pattern lists them word for word.
+/// Returns the known event types that can match, if the pattern lists them literally.
 fn types_of(one: &Pattern) -> Vec<&str> {
     let listed = [one.get("detail-type"), one.get("detail").and_then(|detail| detail.get("eventType"))];
     let listed = listed.into_iter().map(items).find(|items| !items.is_empty() && items.iter().all(Value::is_string));

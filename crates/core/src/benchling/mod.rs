@@ -1,6 +1,7 @@
-//! Benchling: its event types, a shorthand for its event patterns, and what is wrong with a pattern that never matches. Pure.
+//! Benchling: its event types, a shorthand for its event patterns, and warnings about patterns that
+//! never match. Pure.
 //!
-//! Whatever is said here is a warning. Benchling adds types without notice, so an unknown one is never refused.
+//! This module only warns. Benchling adds types without notice, so unknown types are accepted.
 
 mod catalogue;
 mod lint;
@@ -13,15 +14,18 @@ pub use lint::lint;
 pub use shorthand::{compile, warnings};
 pub use webhook::{compile_webhook, is_on_webhooks, of_source, webhook_warnings};
 
-/// What every event source of Benchling's begins with, and so every bus of one: `aws.partner/benchling.com/TENANT/APPNAME`.
+/// Prefix of the names of all partner event sources of Benchling and of their buses:
+/// `aws.partner/benchling.com/TENANT/APPNAME`.
 pub const SOURCE_PREFIX: &str = "aws.partner/benchling.com/";
 
-/// What is wrong with these event types, which stand in this field.
+/// Returns warnings about the event types in a field.
 pub fn type_warnings(field: &str, types: &[String]) -> Vec<String> {
     types.iter().filter_map(|type_| type_warning(type_)).map(|warning| format!("{field}: {warning}")).collect()
 }
 
-/// The same for one type of a rule, which the subscription ought to include. No types, or none stated: nobody knows what it includes.
+/// Returns warnings about one type of a rule, which the subscription should include.
+///
+/// `included` are the types of the subscription; `None` or an empty list if they are not known.
 fn rule_type_warnings(field: &str, type_: &str, included: Option<&[String]>) -> Vec<String> {
     let missing = included.is_some_and(|types| !types.is_empty() && !types.iter().any(|t| t == type_));
     let not_included = (missing && is_on_eventbridge(type_)).then(|| {
@@ -58,7 +62,7 @@ fn unknown(type_: &str) -> String {
         let kin = kin.join(", ");
         return format!("{type_} does not exist on EventBridge: Benchling sends events about {resource} by webhook only ({kin}){then}");
     }
-    // Versions that EventBridge has none of: a type that is newer than the catalogue.
+    // EventBridge has no types of these versions: the catalogue lacks a newer type of a webhook.
     let version = type_.split(['.', '-']).next().unwrap_or_default();
     if version == "v0" || version == "v3" {
         return by_webhook(type_);
@@ -73,7 +77,7 @@ fn unknown(type_: &str) -> String {
     }
 }
 
-/// Known types whose events name no changed fields, as a list; `None` if there are none such.
+/// Returns the types whose events have no changed fields, separated by commas; `None` if there are none.
 fn without_fields<'a>(types: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let never: Vec<&str> = types.into_iter().filter(|type_| is_on_eventbridge(type_) && !carries_fields(type_)).collect();
     (!never.is_empty()).then(|| never.join(", "))
@@ -86,7 +90,8 @@ fn no_fields_warning(field: &str, never: &str) -> String {
     )
 }
 
-/// Quotes that a text editor or web page put in place of straight ones. A single one inside a word is an apostrophe.
+/// Quotes that a text editor or web page put in place of straight ones. A single one inside a word
+/// is an apostrophe.
 fn has_typographic_quotes(text: &str) -> bool {
     let single = ['‘', '’', '‚', '‛'];
     text.contains(['“', '”', '„', '‟']) || text.starts_with(single) || text.ends_with(single)
@@ -157,7 +162,8 @@ mod tests {
         assert!(!["id", "Bob’s Plasmid", "\"id\"", "5'"].into_iter().any(has_typographic_quotes));
     }
 
-    /// Literals and `$or` only, as EventBridge matches them: all keys, one of the values, any item of a list in the event.
+    /// Literals and `$or` only, as EventBridge matches them: all keys, one of the values, any item
+    /// of a list in the event.
     fn matches(pattern: &Value, event: &Value) -> bool {
         match pattern {
             Value::Object(keys) => keys.iter().all(|(key, wanted)| match wanted {
@@ -191,7 +197,8 @@ mod tests {
         Value::Object(compile(&serde_json::from_value(value).unwrap(), BUS))
     }
 
-    /// Each of Benchling's examples that is a pattern: it does not match, that is said, and the shorthand does match.
+    /// Each pattern among Benchling's examples never matches and causes a warning. The shorthand
+    /// matches.
     #[test]
     fn the_vendors_examples_never_match_and_that_is_said() {
         let registered = event("v2.entity.registered", "entity", &[]);

@@ -1,4 +1,5 @@
-//! The shorthand of `spec.benchling`: the event pattern that it stands for, and what cannot match in it. Pure.
+//! The shorthand of `spec.benchling`: its event pattern, and warnings about conditions that never
+//! match. Pure.
 
 use serde_json::{Map, Value, json};
 
@@ -8,9 +9,11 @@ use crate::benchling::{SOURCE_PREFIX, carries_fields, no_fields_warning, quotes_
 
 const FIELDS: &str = "fields.";
 
-/// The event pattern in EventBridge's words. `source` is the name of the partner event source, which is that of its bus.
+/// Returns the event pattern of EventBridge. `source` is the name of the partner event source,
+/// which is that of its bus.
 ///
-/// Schemas are looked for in `detail.schema`, which events about every kind of object have (Benchling docs, Events Reference).
+/// Schemas are matched in `detail.schema`, which events about all kinds of objects have (Benchling
+/// docs, Events Reference).
 pub fn compile(shorthand: &BenchlingShorthand, source: &str) -> Map<String, Value> {
     let mut detail = Map::new();
     if let Some(schema) = shorthand.schemas.as_ref().and_then(schema_pattern) {
@@ -27,14 +30,16 @@ pub fn compile(shorthand: &BenchlingShorthand, source: &str) -> Map<String, Valu
         pattern.insert("detail".into(), Value::Object(detail));
     }
     if pattern.is_empty() {
-        // EventBridge takes no empty pattern. On a custom bus the events of several subscriptions may be mirrored, beside events of others.
+        // EventBridge rejects an empty pattern. A custom bus can have events of several
+        // subscriptions and of other senders.
         let any = if source.starts_with(SOURCE_PREFIX) { json!([source]) } else { json!([{"prefix": SOURCE_PREFIX}]) };
         pattern.insert("source".into(), any);
     }
     pattern
 }
 
-/// What in the shorthand never matches, or may cease to. `included`: the event types of the subscription, if it states them.
+/// Returns warnings about conditions that never match or may stop matching. `included` are the
+/// event types of the subscription, if it lists them.
 pub fn warnings(shorthand: &BenchlingShorthand, included: Option<&[String]>) -> Vec<String> {
     let BenchlingShorthand { event_types, schemas, updated_fields } = shorthand;
     let empty = SchemaFilter::default();
@@ -56,7 +61,7 @@ pub fn warnings(shorthand: &BenchlingShorthand, included: Option<&[String]>) -> 
     all
 }
 
-/// Types that never match because their events name no changed fields.
+/// Returns warnings about types that never match because their events have no changed fields.
 fn fields_warning(event_types: &[String], included: Option<&[String]>) -> Option<String> {
     if !event_types.is_empty() {
         return without_fields(event_types.iter().map(String::as_str))

@@ -1,4 +1,5 @@
-//! The shorthand on the webhook channel, whose events are thin: ids, no object, no name of a schema. Pure.
+//! The shorthand on the webhook channel. Its events have ids only: no object and no name of a
+//! schema. Pure.
 
 use serde_json::{Map, Value, json};
 
@@ -6,26 +7,29 @@ use tributary_api::BenchlingShorthand;
 
 use crate::benchling::{Standing, carries_fields, quotes_warning, shorthand, standing, suggestion};
 
-/// The event pattern: that of the other channel, and `source`, for others may put events on the same bus. The gateway's `detail` has `schema`
-/// and `updates` where Benchling's events on EventBridge have them.
+/// Returns the event pattern: that of the other channel, and `source`, since other senders can
+/// publish to the same bus.
+///
+/// In `detail`, the gateway sets `schema` and `updates` as in Benchling's events on EventBridge.
 pub fn compile_webhook(shorthand: &BenchlingShorthand, source_prefix: &str) -> Map<String, Value> {
     let mut pattern = shorthand::compile(shorthand, "");
     pattern.remove("source");
     of_source(pattern, source_prefix)
 }
 
-/// The pattern for the events of one app only. A `source` that is there is the user's own.
+/// Returns the pattern for the events of one app. An existing `source` is the user's and is
+/// retained.
 pub fn of_source(mut pattern: Map<String, Value>, source_prefix: &str) -> Map<String, Value> {
     pattern.entry("source").or_insert_with(|| json!([{"prefix": source_prefix}]));
     pattern
 }
 
-/// Whether Benchling sends this type by webhook (webhook model of Benchling's API client).
+/// Returns whether Benchling sends this type by webhook (webhook model of Benchling's API client).
 pub fn is_on_webhooks(type_: &str) -> bool {
     matches!(standing(type_), Some(Standing::Documented | Standing::WebhookOnly))
 }
 
-/// What in the shorthand never matches a webhook, or may cease to.
+/// Returns warnings about conditions that never match a webhook or may stop matching.
 pub fn webhook_warnings(shorthand: &BenchlingShorthand) -> Vec<String> {
     let BenchlingShorthand { event_types, schemas, updated_fields } = shorthand;
     let mut all: Vec<String> = event_types.iter().filter_map(|type_| type_warning(type_)).collect();

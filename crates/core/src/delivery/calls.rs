@@ -1,15 +1,16 @@
-//! The calls by which `EventBridge` delivers to each type of target, and the policy statements that permit them.
+//! The calls by which `EventBridge` delivers to each type of target, and the policy statements that
+//! permit them.
 
 use serde_json::Value;
 
 use crate::{destinations::Type, names::Arn, steps::TargetSettings};
 
-/// Returns the type of destination that a target is, if it has a field of its own in the spec of a sink.
+/// Returns the destination type of a target, if `EventSink` has a field for it.
 pub(super) fn type_of(target: &TargetSettings) -> Option<Type> {
     Type::of_target(&Arn::parse(&target.arn)?)
 }
 
-/// Returns action and resources of each call that a delivery consists of.
+/// Returns the IAM action and the resources of each call that a delivery makes.
 pub(super) fn calls(target: &TargetSettings) -> Vec<(&'static str, Vec<String>)> {
     type_of(target).map(|type_| type_.calls(target)).unwrap_or_default()
 }

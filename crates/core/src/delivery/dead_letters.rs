@@ -1,6 +1,7 @@
 //! Messages in a dead-letter queue: how many, and why `EventBridge` could not deliver them. Pure.
 //!
-//! `EventBridge` sets rule, target and error as attributes of each message (EventBridge user guide, "Using dead-letter queues").
+//! `EventBridge` sets rule, target and error as attributes of each message (EventBridge user guide,
+//! "Using dead-letter queues").
 
 use std::collections::BTreeMap;
 
@@ -8,18 +9,20 @@ use tributary_api::DeadLettersStatus;
 
 use super::facts::Fact;
 
-/// The attributes of one message. Its body is never read.
+/// Attributes of one message. Its body is never read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeadLetter {
     /// ARN of the rule that matched.
     pub rule_arn: String,
-    /// ARN of the target that was not reached.
+    /// ARN of the target that `EventBridge` could not deliver to.
     pub target_arn: String,
-    /// `ERROR_CODE`, such as `NO_PERMISSIONS`.
+    /// Error code (`ERROR_CODE`), such as `NO_PERMISSIONS`.
     pub code: String,
 }
 
-/// Returns the status of a target's dead-letter queue. `sample` holds some of its messages, `None` if they were not read.
+/// Returns the status of a target's dead-letter queue.
+///
+/// `sample` contains some of its messages; `None` if they were not read.
 pub fn status(messages: u64, sample: Option<&Fact<Vec<DeadLetter>>>, rule_arn: &str, target_arn: &str) -> DeadLettersStatus {
     let mut codes = BTreeMap::new();
     let mut message = None;
@@ -37,7 +40,8 @@ pub fn status(messages: u64, sample: Option<&Fact<Vec<DeadLetter>>>, rule_arn: &
     DeadLettersStatus { messages: i64::try_from(messages).unwrap_or(i64::MAX), error_codes: codes, message }
 }
 
-/// Returns the message of a Warning Event where the queue got its first message or one with a new code.
+/// Returns the message of a warning event, if the queue got its first message or a message with a
+/// new error code.
 pub fn warning(target: &str, before: Option<&DeadLettersStatus>, now: Option<&DeadLettersStatus>) -> Option<String> {
     let now = now.filter(|now| now.messages > 0)?;
     let grown = before.is_none_or(|before| before.messages == 0);

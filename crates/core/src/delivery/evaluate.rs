@@ -20,7 +20,7 @@ pub fn evaluate(target: &TargetSettings, rule_arn: &str, facts: &Facts) -> Deliv
         (None, Some(type_)) if !type_.needs_role() => resource_policy::evaluate(target, source, facts.target.as_ref()),
         (None, _) => Deliverability::no(
             DeliverabilityReason::RoleMissing,
-            format!("{} is reached through a role only, and the target has none. Set roleArn on the sink.", target.arn),
+            format!("{} requires a role, and the target has none. Set roleArn on the sink.", target.arn),
         ),
         (Some(role), _) => role::evaluate(target, role, source, facts.role.as_ref()),
     };
@@ -36,6 +36,7 @@ pub fn evaluate(target: &TargetSettings, rule_arn: &str, facts: &Facts) -> Deliv
     Deliverability::first([existence(target, facts.target.as_ref()), permission, key, receiver, dead_letter])
 }
 
+/// Evaluates whether the target exists and its connection is authorized.
 fn existence(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> Deliverability {
     match fact {
         Some(Fact::Missing) => Deliverability::no(
@@ -56,7 +57,8 @@ fn existence(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> Deliv
     }
 }
 
-/// `EventBridge` writes to the dead-letter queue as a service, whether or not the target has a role.
+/// Evaluates the dead-letter queue. `EventBridge` writes to it as a service principal, even if the
+/// target has a role.
 fn dead_letter_queue(queue: &str, source: Source<'_>, facts: &Facts) -> Deliverability {
     let reason = DeliverabilityReason::DeadLetterNotReachable;
     let target = TargetSettings { arn: queue.to_owned(), ..TargetSettings::default() };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// A fact that was read from AWS, or why it is not known.
+/// A fact that was read from AWS, or the reason why it is not known.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact<T> {
     /// The resource exists.
@@ -14,16 +14,17 @@ pub enum Fact<T> {
         /// The IAM action that the operator's role lacks, such as `sqs:GetQueueAttributes`.
         action: &'static str,
     },
-    /// AWS did not answer this time. What was known before holds until the next read.
+    /// AWS did not respond. The previous result holds until the next read.
     Unavailable,
 }
 
-/// What the target's own service returns.
+/// Facts about a target that its own service returns.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetFacts {
-    /// Statements of the resource policy; of a log group, those of all resource policies of the account.
+    /// Statements of the resource policy. For a log group, those of all resource policies of the
+    /// account.
     pub policy: Vec<Value>,
-    /// The customer's encryption key: id, ARN or alias.
+    /// Customer managed encryption key: id, ARN or alias.
     pub key: Option<String>,
     /// Approximate number of messages in a queue.
     pub messages: Option<u64>,
@@ -53,7 +54,8 @@ pub struct KeyFacts {
     pub policy: Vec<Value>,
 }
 
-/// All facts about one target of a rule. `None`: the fact does not matter for this target, so it was not read.
+/// All facts about one target of a rule. `None`: the fact is irrelevant to this target and was not
+/// read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// The target.

@@ -7,8 +7,10 @@ use super::{
     service::{SERVICE, context},
 };
 
-/// Returns whether `EventBridge` can use the key of `what`. A customer managed key needs a policy that allows it; AWS managed
-/// keys never do (SQS and SNS developer guides, "Key management").
+/// Returns whether `EventBridge` can use the encryption key of `what`.
+///
+/// A customer managed key needs a policy that allows it. The policies of AWS managed keys never
+/// allow it (SQS and SNS developer guides, "Key management").
 pub(super) fn evaluate(what: &str, fact: Option<&Fact<KeyFacts>>, account: &str) -> Deliverability {
     let no = |message: String| Deliverability::no(DeliverabilityReason::KeyNotUsable, message);
     let known = match fact {

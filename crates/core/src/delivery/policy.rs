@@ -1,7 +1,7 @@
-//! IAM policies as AWS evaluates them, as far as the delivery of events needs it (IAM user guide, "Policy evaluation logic").
-//! Pure.
+//! IAM policies as AWS evaluates them, as far as the delivery of events needs it (IAM user guide,
+//! "Policy evaluation logic"). Pure.
 //!
-//! A condition on a key whose value only AWS has is `Unknown`, never guessed.
+//! A condition on a key whose value only AWS knows makes the decision `Unknown`.
 
 use serde_json::{Map, Value};
 use wildmatch::WildMatch;
@@ -11,7 +11,7 @@ use wildmatch::WildMatch;
 pub enum Principal<'a> {
     /// An AWS service, such as `events.amazonaws.com`.
     Service(&'a str),
-    /// A role, by its ARN. Its own policies have no principal.
+    /// A role, by its ARN. Statements in the role's own policies have no principal.
     Role(&'a str),
 }
 
@@ -37,7 +37,7 @@ pub enum Decision {
     Denied(String),
     /// No statement applies to the call.
     Silent,
-    /// It depends on this, which only AWS knows.
+    /// The decision depends on this condition, which only AWS can evaluate.
     Unknown(String),
 }
 
@@ -65,12 +65,13 @@ impl Fits {
     }
 }
 
-/// Evaluates the policy of a resource, or the trust policy of a role: statements apply to the principals that they name.
+/// Evaluates the policy of a resource, or the trust policy of a role. A statement applies to the
+/// principals that it names.
 pub fn on_resource(statements: &[Value], request: &Request<'_>) -> Decision {
     decide(statements, request, true)
 }
 
-/// Evaluates a role's own policies.
+/// Evaluates the role's own policies.
 pub fn of_role(statements: &[Value], request: &Request<'_>) -> Decision {
     decide(statements, request, false)
 }
@@ -88,7 +89,8 @@ fn decide(statements: &[Value], request: &Request<'_>, names_principal: bool) ->
                 return Decision::Denied(sid);
             }
             (Fits::Yes, false) => allowed = true,
-            // An unknown denial matters whatever is allowed; an unknown permission only if no other statement allows the call.
+            // An unknown denial always matters. An unknown permission matters only if no other
+            // statement allows the call.
             (Fits::Unknown(why), true) => unknown = Some((why, true)),
             (Fits::Unknown(why), false) => {
                 unknown.get_or_insert((why, false));
@@ -172,7 +174,8 @@ fn conditions(condition: Option<&Value>, request: &Request<'_>) -> Fits {
     })
 }
 
-/// Condition keys that are absent from calls by a service principal (IAM user guide, "Global condition context keys").
+/// Condition keys that are absent from calls by a service principal (IAM user guide, "Global
+/// condition context keys").
 const ABSENT: [&str; 10] = [
     "aws:principalorgid",
     "aws:principalorgpaths",
@@ -212,7 +215,7 @@ fn holds(operator: &str, key: &str, wanted: &[String], request: &Request<'_>) ->
     }
 }
 
-/// A context with this key is complete: every other key is absent from the call.
+/// Condition key that marks a context as complete: every other key is absent from the call.
 pub const ALL_KNOWN: &str = "*";
 
 fn arn_like(pattern: &str, arn: &str) -> bool {

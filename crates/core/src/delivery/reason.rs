@@ -1,6 +1,7 @@
 //! The result of the evaluation, and the reasons of the condition `Deliverable`.
 
-/// The reason of the condition `Deliverable` of an `EventRule`. Each has an entry in the troubleshooting page; a test checks it.
+/// The reason of the condition `Deliverable` of an `EventRule`. Each reason has an entry in the
+/// troubleshooting page; a test checks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display, strum::EnumIter, strum::EnumString, strum::IntoStaticStr)]
 pub enum DeliverabilityReason {
     /// `EventBridge` can deliver to every target.
@@ -9,7 +10,7 @@ pub enum DeliverabilityReason {
     PermissionMissing,
     /// A statement denies the delivery.
     ExplicitDeny,
-    /// The target is reached through a role only, and has none.
+    /// The target requires a role, and has none.
     RoleMissing,
     /// The target's role does not exist.
     RoleNotFound,
@@ -33,7 +34,7 @@ pub enum DeliverabilityReason {
     NoTargets,
     /// The partner event source of the rule's bus is not active.
     SourceNotActive,
-    /// The delivery was not evaluated yet, or AWS did not answer.
+    /// The delivery was not evaluated yet, or AWS did not respond.
     NotEvaluated,
     /// The delivery depends on something that the operator cannot read.
     CannotTell,
@@ -56,7 +57,7 @@ pub enum Deliverability {
         /// What cannot be read, and the next step.
         message: String,
     },
-    /// AWS did not answer this time.
+    /// AWS did not respond.
     Unavailable,
 }
 
@@ -65,24 +66,26 @@ impl Deliverability {
         Self::No { reason, message: message.into() }
     }
 
-    /// `what` was not read, for the operator's role lacks `action`.
+    /// Returns the result for `what`, which cannot be read because the operator's role lacks
+    /// `action`.
     pub(super) fn denied(what: &str, action: &str) -> Self {
         Self::Unknown {
             message: format!("{what} cannot be inspected: the operator's role lacks {action}. Add it, or check {what} manually."),
         }
     }
 
-    /// The policy of `what` depends on `why`.
+    /// Returns the result for `what`, whose policy depends on `why`.
     pub(super) fn unclear(what: &str, why: &str) -> Self {
         Self::Unknown { message: format!("{what} depends on {why}, which the operator cannot evaluate. Check it manually.") }
     }
 
-    /// Returns the first that is not `Yes`, where each depends on those before.
+    /// Returns the first result that is not `Yes`. Each result depends on those before it.
     pub(super) fn all(each: impl IntoIterator<Item = Self>) -> Self {
         each.into_iter().find(|one| *one != Self::Yes).unwrap_or(Self::Yes)
     }
 
-    /// Returns the first that is not `Yes`; any `No` before what is not known.
+    /// Returns the first `No`, otherwise `Unavailable` if any, otherwise the first `Unknown`,
+    /// otherwise `Yes`.
     pub(super) fn first(all: impl IntoIterator<Item = Self>) -> Self {
         let mut unknown = None;
         for one in all {

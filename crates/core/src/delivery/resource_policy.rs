@@ -10,10 +10,13 @@ use super::{
     service::{SERVICE, Source, context},
 };
 
-/// Returns whether the target's policy permits each call of a delivery. `Yes` where the policy is not known: that is reported elsewhere.
+/// Returns whether the target's policy permits each call of a delivery.
+///
+/// Returns `Yes` if the policy is not known, which the evaluation of the target's existence
+/// reports.
 pub(super) fn evaluate(target: &TargetSettings, source: Source<'_>, fact: Option<&Fact<TargetFacts>>) -> Deliverability {
     let Some(Fact::Known(known)) = fact else { return Deliverability::Yes };
-    // Not every delivery has the rule and account on whose behalf EventBridge calls.
+    // For some types, EventBridge does not send the rule and the account that it calls for.
     let keys = [("aws:sourcearn", source.rule_arn), ("aws:sourceaccount", source.account)];
     let context = context(if type_of(target).is_some_and(|type_| !type_.sends_source()) { &[(ALL_KNOWN, "")] } else { &keys });
     let calls = calls(target);
@@ -44,7 +47,8 @@ pub(super) fn evaluate(target: &TargetSettings, source: Source<'_>, fact: Option
     }))
 }
 
-/// Of the decisions on alternative resources: a denial, else a permission, else the first.
+/// Returns the decision on alternative resources: a denial, otherwise a permission, otherwise the
+/// first.
 fn strictest(decisions: &[Decision]) -> Decision {
     let denied = decisions.iter().find(|decision| matches!(decision, Decision::Denied(_)));
     let allowed = decisions.iter().find(|decision| **decision == Decision::Allowed);

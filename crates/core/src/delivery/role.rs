@@ -1,4 +1,4 @@
-//! Targets that `EventBridge` reaches through a role.
+//! Targets that `EventBridge` delivers to with a role.
 
 use crate::steps::TargetSettings;
 
@@ -10,7 +10,8 @@ use super::{
     service::{SERVICE, Source, context},
 };
 
-/// Returns whether `EventBridge` can assume the role, and whether the role permits each call of a delivery.
+/// Returns whether `EventBridge` can assume the role, and whether the role permits each call of a
+/// delivery.
 pub(super) fn evaluate(target: &TargetSettings, role: &str, source: Source<'_>, fact: Option<&Fact<RoleFacts>>) -> Deliverability {
     let known = match fact {
         Some(Fact::Known(known)) => known,
@@ -35,6 +36,7 @@ pub(super) fn evaluate(target: &TargetSettings, role: &str, source: Source<'_>, 
     Deliverability::all(std::iter::once(trust).chain(permissions))
 }
 
+/// Evaluates whether the trust policy allows `EventBridge` to assume the role.
 fn trust(known: &RoleFacts, role: &str, source: Source<'_>, context: &[(&str, &str)]) -> Deliverability {
     let assume = Request { principal: Principal::Service(SERVICE), action: "sts:AssumeRole", resource: role, context };
     match policy::on_resource(&known.trust, &assume) {
@@ -50,6 +52,7 @@ fn trust(known: &RoleFacts, role: &str, source: Source<'_>, context: &[(&str, &s
     }
 }
 
+/// Evaluates one request against the role's policies and its permissions boundary.
 fn permission(known: &RoleFacts, role: &str, request: &Request<'_>) -> Deliverability {
     let Request { action, resource, .. } = request;
     let bounded = known.boundary.as_ref().map_or(Decision::Allowed, |boundary| policy::of_role(boundary, request));

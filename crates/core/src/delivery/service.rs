@@ -1,9 +1,10 @@
-//! `EventBridge` as a principal in policies, and the rule on whose behalf it calls.
+//! `EventBridge` as a principal in policies, and the rule that it calls for.
 
 /// The service principal.
 pub(super) const SERVICE: &str = "events.amazonaws.com";
 
-/// Condition keys of every call that `EventBridge` makes (IAM user guide, "Global condition context keys").
+/// Condition keys of every call that `EventBridge` makes (IAM user guide, "Global condition context
+/// keys").
 const ALWAYS: [(&str, &str); 4] = [
     ("aws:securetransport", "true"),
     ("aws:principalisawsservice", "true"),
@@ -11,7 +12,7 @@ const ALWAYS: [(&str, &str); 4] = [
     ("aws:viaawsservice", "false"),
 ];
 
-/// Returns the condition keys of a call, with those that only this call has.
+/// Returns the condition keys of a call: those of every call, and `more`.
 pub(super) fn context<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     ALWAYS.iter().copied().chain(more.iter().copied()).collect()
 }

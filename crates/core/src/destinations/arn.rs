@@ -1,4 +1,5 @@
-//! The `arn` sink: any other target that a role reaches. The spec lists the actions of the role.
+//! The `arn` sink: any other target that EventBridge delivers to with a role. The spec lists the
+//! actions of the role.
 
 use serde_json::{Value, json};
 

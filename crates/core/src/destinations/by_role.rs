@@ -1,6 +1,7 @@
-//! Destinations that exist and that EventBridge reaches through a role only.
+//! Destinations that exist and require a role.
 //!
-//! Nothing is read from the target's own service. What the operator manages is the role, unless `roleArn` names one.
+//! Nothing is read from the target's own service. The operator manages the role, unless `roleArn`
+//! references one.
 
 use std::collections::BTreeSet;
 
@@ -22,25 +23,29 @@ use crate::{
     steps::Step,
 };
 
-/// What AWS should hold for a destination that only a role reaches, or the part of another destination that has to do with the role.
+/// Desired state of a destination that requires a role, or the part of another destination that
+/// concerns the role.
 #[derive(Clone, Debug, Serialize)]
 pub struct DesiredByRole {
-    /// CloudFormation's type of the target.
+    /// CloudFormation type of the target.
     pub resource_type: &'static str,
+    /// Rules and buses that send to the target.
     pub grants: Grants,
-    /// `None`: the spec names a role that exists, or the target's policy allows the delivery.
+    /// The role to create; `None` if the spec references a role, or the target's policy allows the
+    /// delivery.
     pub role: Option<DesiredRole>,
 }
 
-/// What AWS holds of it.
+/// Observed state of a destination that requires a role.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObservedByRole {
+    /// The role; `None` if it does not exist.
     pub role: Option<ObservedRole>,
-    /// Rules without an object that still send to the target.
+    /// ARNs of rules that have no object and still send to the target.
     pub live: BTreeSet<String>,
 }
 
-/// Resolves grants and role of a destination.
+/// Resolves the grants and the role of a destination.
 ///
 /// # Errors
 /// The account's grants do not allow the permissions boundary.

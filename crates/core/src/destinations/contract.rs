@@ -1,7 +1,8 @@
-//! The contract of a destination type: what its folder implements, and nothing outside of it does.
+//! The contract of a destination type: what its folder implements, and no other code does.
 //!
-//! [`Destination`] is the type: it resolves the spec of a sink. [`State`] is what AWS should hold of it: it compares, plans and reports.
-//! Two types can have one state, as queues of two consumers do, and all types that only a role reaches.
+//! [`Destination`] is the type: it resolves the spec of a sink. [`State`] is the desired state: it
+//! compares, plans and reports. Several types can share a state, such as queues with different
+//! consumers, and all types that require a role.
 
 use std::{collections::BTreeSet, fmt::Debug, time::Duration};
 
@@ -23,30 +24,32 @@ use crate::{
     steps::{SecretRefs, Step, TargetSettings},
 };
 
-/// An IAM action and the resources of which one has to be allowed.
+/// An IAM action, and alternative resources: the permission for one of them is sufficient.
 pub(crate) type Call = (&'static str, Vec<String>);
 
 /// A type of destination: a field of `EventSink.spec`.
 pub(crate) trait Destination {
-    /// What AWS should hold of it.
+    /// Desired state.
     type Desired: State;
 
-    /// The field of the spec, and `status.type`.
+    /// Name of the field in the spec, and value of `status.type`.
     const NAME: &'static str;
-    /// CloudFormation's type of the resource that takes the events.
+    /// CloudFormation type of the resource that receives the events.
     const RESOURCE_TYPE: &'static str;
-    /// Whether EventBridge needs a role, and the resource has no policy that could allow the delivery.
+    /// Whether EventBridge requires a role. If not, a policy of the resource can allow the
+    /// delivery.
     const NEEDS_ROLE: bool = true;
-    /// IAM actions that the role needs on the resource.
+    /// IAM actions on the resource that a delivery needs. The first is the call of the delivery.
     const ACTIONS: &'static [&'static str] = &[];
 
-    /// Whether EventBridge sends the ARN of the rule with a delivery, so that a policy can have conditions on it.
+    /// Whether EventBridge sends the ARN of the rule with a delivery (`aws:SourceArn`), for
+    /// conditions in policies.
     const SENDS_SOURCE: bool = true;
 
-    /// Returns field and ARN of the resource that the spec refers to, if it does not create one.
+    /// Returns field and ARN of the existing resource that the spec references, if any.
     ///
     /// # Errors
-    /// The ARN is not known yet.
+    /// The ARN is not resolved yet.
     fn existing<'a>(context: &ResolveContext<'a>) -> Result<Option<ExistingArn<'a>>, ReconcileError> {
         context.existing()
     }
@@ -54,34 +57,35 @@ pub(crate) trait Destination {
     /// Returns the identity of the resource, known before it exists.
     ///
     /// # Errors
-    /// A reference is not permitted, or names nothing.
+    /// A reference is not permitted, or its object does not exist.
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
         match Self::existing(context)? {
             Some(existing) => context.local_identity(&existing),
-            // Admission refuses it.
+            // Rejected by admission.
             None => Err(ReconcileError::invalid(Reason::InvalidSpec, format!("spec.{}.existing: required", Self::NAME))),
         }
     }
 
-    /// Returns what AWS should hold.
+    /// Returns the desired state.
     ///
     /// # Errors
-    /// A reference is not permitted, names nothing, or is not ready.
+    /// A reference is not permitted, its object does not exist, or is not ready.
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<Self::Desired, ReconcileError>;
 
-    /// Returns the statements of the role that EventBridge delivers with (EventBridge user guide, "Permissions for EventBridge to access
-    /// targets using IAM roles").
+    /// Returns the statements of the role that EventBridge delivers with (EventBridge user guide,
+    /// "Permissions for EventBridge to access targets using IAM roles").
     fn role_statements(sink: &EventSink, arn: &str) -> Vec<Value> {
         let _ = sink;
         vec![json!({"Effect": "Allow", "Action": Self::ACTIONS, "Resource": arn})]
     }
 
-    /// Returns the ARN that rules put, if it is known.
+    /// Returns the ARN that rules have in their targets, if it is known.
     fn target_arn(sink: &EventSink) -> Option<&String> {
         sink.status.as_ref()?.common.identity.as_ref().map(|identity| &identity.arn)
     }
 
-    /// Sets the parameters of the type in the target of a rule. `field` names the reference to the sink.
+    /// Sets the parameters of the type in the target of a rule. `field` names the reference to the
+    /// sink.
     ///
     /// # Errors
     /// A parameter that AWS requires is missing.
@@ -90,119 +94,124 @@ pub(crate) trait Destination {
         Ok(())
     }
 
-    /// Whether a rule at `identity` may change the events that it sends (API reference, `Target`).
+    /// Returns whether a rule with this identity can transform the events that it sends (AWS API
+    /// reference, `Target`).
     fn accepts_transformed_events(target_arn: &str, identity: &Identity) -> bool {
         let _ = (target_arn, identity);
         true
     }
 
-    /// Whether an ARN in a target is one of this type.
+    /// Returns whether an ARN in a target has this type.
     fn is_target(arn: &Arn<'_>) -> bool {
         let _ = arn;
         false
     }
 
-    /// Returns action and resources of each call that a delivery consists of. The permission for one of the resources is enough.
+    /// Returns the calls that a delivery makes.
     fn calls(target: &TargetSettings) -> Vec<Call> {
         Self::ACTIONS.first().map(|action| (*action, vec![target.arn.clone()])).into_iter().collect()
     }
 
-    /// Returns the statement of the target's policy that allows a rule, for a type that has such a policy.
+    /// Returns the statement of the target's policy that allows a rule; `None` for a type without
+    /// such a policy.
     fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
         let _ = (sid, target_arn, source);
         None
     }
 
-    /// What deletion of the sink does to AWS where the spec does not say it.
+    /// Returns the default of `spec.deletionPolicy`.
     fn default_deletion_policy(sink: &EventSink) -> DeletionPolicy {
         let _ = sink;
         DeletionPolicy::Retain
     }
 }
 
-/// What AWS should hold of a destination. Its digest is kept in `status.applied`.
+/// Desired state of a destination. `status.applied` records its digest.
 pub(crate) trait State: Clone + Debug + Serialize {
-    /// What AWS holds of it.
+    /// Observed state.
     type Observed: Clone + Debug + Default + PartialEq;
 
-    /// Returns the steps from `observed` to `desired`; without `desired`, those of the deletion.
+    /// Returns the steps from `observed` to `desired`; without `desired`, the steps of a deletion.
     ///
     /// # Errors
-    /// AWS cannot hold what is desired, or what exists has another owner.
+    /// AWS cannot apply the desired state, or an existing resource has another owner.
     fn plan(desired: Option<&Self>, observed: Option<&Self::Observed>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError>;
 
-    /// Who may send.
+    /// Returns the rules and buses that are allowed to send.
     fn grants(&self) -> &Grants;
 
-    /// The role of ours that EventBridge delivers with.
+    /// Returns the managed role that EventBridge delivers with.
     fn invocation_role(&self) -> Option<&DesiredRole> {
         None
     }
 
-    /// The role of ours that the resource itself assumes.
+    /// Returns the managed role that the resource assumes.
     fn execution_role(&self) -> Option<&DesiredRole> {
         None
     }
 
-    /// The Secrets whose values the steps need.
+    /// Returns the references to secret values that the steps need.
     fn secrets(&self) -> Option<&SecretRefs> {
         None
     }
 
-    /// The tags of what the operator creates.
+    /// Returns the tags of the resources that the operator creates.
     fn tags(&self) -> Option<&Tags>;
 
-    /// CloudFormation's type and ARN of each resource that stands for the sink once all steps took effect.
+    /// Returns CloudFormation type and ARN of each resource of the sink, as after all steps.
     fn resources(&self, sink: &EventSink, observed: Option<&Self::Observed>) -> Vec<(&'static str, String)>;
 
-    /// The rules and buses that the policy allows once all steps took effect; a bus as a whole where its rules do not fit.
+    /// Returns the rules and buses that the policy allows after all steps. A bus replaces its rules
+    /// if they do not fit.
     fn sources_in_policy(&self, observed: Option<&Self::Observed>) -> BTreeSet<String>;
 
-    /// The steps without which EventBridge cannot deliver; `None` while the resource does not exist.
+    /// Returns the steps that EventBridge needs to deliver; `None` if the resource does not exist.
     ///
     /// # Errors
-    /// As those of [`State::plan`].
+    /// See [`State::plan`].
     fn permission_steps(&self, observed: Option<&Self::Observed>, context: &PlanContext<'_>) -> Result<Option<Vec<Step>>, ReconcileError>;
 
-    /// Whether the steps created the resource together with its policy, which then is in effect at once.
+    /// Returns whether the steps created the resource with its policy, which is then in effect
+    /// immediately.
     fn created_with_policy(&self, applied: &[Step]) -> bool {
         let _ = applied;
         false
     }
 
-    /// How long AWS may take until a new permission is in effect.
+    /// Returns how long AWS can take until a new permission is in effect.
     fn settle(&self, settings: &Settings) -> Duration {
         settings.permission_settle
     }
 
-    /// The statements that the policy must have, for whoever keeps it in place of the operator.
+    /// Returns the statements that the policy requires, for users who manage it (`permissions:
+    /// External`).
     fn required_statements(&self) -> Vec<Value> {
         vec![]
     }
 
-    /// What has to be waited for although all steps took effect.
+    /// Returns what the sink waits for after all steps.
     fn waiting(&self, observed: Option<&Self::Observed>) -> Option<ReconcileError> {
         let _ = observed;
         None
     }
 
-    /// Copies into status what AWS holds and no other field shows.
+    /// Records observed state that no other status field contains.
     fn record_observed(observed: &Self::Observed, status: &mut EventSinkStatus) {
         let _ = (observed, status);
     }
 
-    /// Records, before the first write, what may come to exist and is not found by its name alone.
+    /// Records, before the first write, resources that cannot be found by name.
     fn record_intent(&self, status: &mut EventSinkStatus) {
         let _ = status;
     }
 
-    /// Records what exists after all steps took effect.
+    /// Records what exists after all steps.
     fn record_applied(&self, status: &mut EventSinkStatus) {
         let _ = status;
     }
 }
 
-/// Returns the roles that the operator creates for a destination, as far as they exist after all steps: CloudFormation type and ARN.
+/// Returns CloudFormation type and ARN of the managed roles that exist after all steps.
 pub(crate) fn roles<S: State>(state: &S, observed: Option<&S::Observed>) -> Vec<(&'static str, String)> {
     let invocation = state.invocation_role().filter(|_| !state.sources_in_policy(observed).is_empty());
     [state.execution_role(), invocation].into_iter().flatten().map(|role| ("AWS::IAM::Role", role.arn.clone())).collect()

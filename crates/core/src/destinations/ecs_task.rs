@@ -1,4 +1,4 @@
-//! The `ecsTask` sink: a task that is started for each event.
+//! The `ecsTask` sink: a task that EventBridge runs for each event.
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,8 @@ impl Destination for EcsTask {
         Ok(task.map(|task| ("spec.ecsTask.clusterArn".into(), task.cluster_arn.as_str())))
     }
 
-    /// The task definition in any revision where none is named, in this cluster only; and its roles, passed to ECS only.
+    /// Returns the statements of the role: run the task definition in this cluster only, in any
+    /// revision unless the spec names one, and pass its roles to ECS only.
     fn role_statements(sink: &EventSink, _: &str) -> Vec<Value> {
         sink.spec.ecs_task.iter().flat_map(run_task).collect()
     }

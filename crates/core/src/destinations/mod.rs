@@ -61,7 +61,7 @@ macro_rules! destinations {
             /// Returns the type of the sink.
             ///
             /// # Errors
-            /// None or several are set, which admission refuses.
+            /// None or several are set, which admission rejects.
             pub fn of(sink: &EventSink) -> Result<Self, ReconcileError> {
                 let all = [$((Self::$type, sink.spec.$field.is_some())),*];
                 let mut set = all.iter().filter(|(_, set)| *set).map(|(type_, _)| *type_);
@@ -72,12 +72,12 @@ macro_rules! destinations {
                 Err(ReconcileError::invalid(Reason::InvalidSpec, format!("spec: set exactly one destination of: {names}")))
             }
 
-            /// The field of the spec, and `status.type`.
+            /// Returns the name of the field in the spec, which is also the value of `status.type`.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$type => <$destination>::NAME,)* }
             }
 
-            /// Whether EventBridge needs a role to deliver.
+            /// Returns whether EventBridge requires a role to deliver.
             pub fn needs_role(self) -> bool {
                 match self { $(Self::$type => <$destination>::NEEDS_ROLE,)* }
             }
@@ -85,25 +85,25 @@ macro_rules! destinations {
             /// Returns the identity of the sink's resource, known before it exists.
             ///
             /// # Errors
-            /// A reference is not permitted, or names nothing.
+            /// A reference is not permitted, or its object does not exist.
             pub(crate) fn identity(self, context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
                 match self { $(Self::$type => <$destination>::identity(context),)* }
             }
 
-            /// Returns what AWS should hold of the sink.
+            /// Returns the desired state of the sink.
             ///
             /// # Errors
-            /// A reference is not permitted, names nothing, or is not ready.
+            /// A reference is not permitted, its object does not exist, or is not ready.
             pub(crate) fn desired(self, context: &ResolveContext<'_>, identity: &Identity) -> Result<Desired, ReconcileError> {
                 match self { $(Self::$type => <$destination>::desired(context, identity).map(Into::into),)* }
             }
 
-            /// Returns the state of the type with nothing in it: what has to be read from AWS.
+            /// Returns the empty observed state of the type, to be read from AWS.
             pub fn nothing(self) -> Observed {
                 match self { $(Self::$type => <<$destination as Destination>::Desired as State>::Observed::default().into(),)* }
             }
 
-            /// Returns the ARN that rules put, if it is known.
+            /// Returns the ARN that rules have in their targets, if it is known.
             pub fn target_arn(self, sink: &EventSink) -> Option<&String> {
                 match self { $(Self::$type => <$destination>::target_arn(sink),)* }
             }
@@ -121,28 +121,29 @@ macro_rules! destinations {
                 [$((Self::$type, <$destination>::is_target(arn))),*].into_iter().find(|(_, is)| *is).map(|(type_, _)| type_)
             }
 
-            /// Returns action and resources of each call that a delivery consists of.
+            /// Returns the IAM action and the resources of each call that a delivery makes.
             pub(crate) fn calls(self, target: &TargetSettings) -> Vec<Call> {
                 match self { $(Self::$type => <$destination>::calls(target),)* }
             }
 
-            /// Returns the statement of the target's policy that allows a rule, for a type that has such a policy.
+            /// Returns the statement of the target's policy that allows a rule; `None` for a type
+            /// without such a policy.
             pub(crate) fn policy_statement(self, sid: &str, target_arn: &str, source: &str) -> Option<Value> {
                 match self { $(Self::$type => <$destination>::policy_statement(sid, target_arn, source),)* }
             }
 
-            /// Whether EventBridge sends the ARN of the rule with a delivery.
+            /// Returns whether EventBridge sends the ARN of the rule with a delivery.
             pub(crate) fn sends_source(self) -> bool {
                 match self { $(Self::$type => <$destination>::SENDS_SOURCE,)* }
             }
 
-            /// What deletion of the sink does to AWS where the spec does not say it.
+            /// Returns the default of `spec.deletionPolicy`.
             pub fn default_deletion_policy(self, sink: &EventSink) -> DeletionPolicy {
                 match self { $(Self::$type => <$destination>::default_deletion_policy(sink),)* }
             }
         }
 
-        /// What AWS should hold of a sink.
+        /// Desired state of a sink.
         #[derive(Clone, Debug, Serialize)]
         #[allow(clippy::large_enum_variant, reason = "one a reconcile")]
         pub enum Desired { $(
@@ -150,7 +151,7 @@ macro_rules! destinations {
             $state($desired),
         )* }
 
-        /// What AWS holds of a sink.
+        /// Observed state of a sink.
         #[derive(Clone, Debug, PartialEq)]
         #[allow(clippy::large_enum_variant, reason = "one a reconcile")]
         pub enum Observed { $(
@@ -171,39 +172,39 @@ macro_rules! destinations {
         })*
 
         impl Desired {
-            /// Who may send.
+            /// Returns the rules and buses that are allowed to send.
             pub fn grants(&self) -> &Grants {
                 match self { $(Self::$state(want) => want.grants(),)* }
             }
 
-            /// ARN of the role of ours that EventBridge delivers with.
+            /// Returns the ARN of the managed role that EventBridge delivers with.
             pub fn invocation_role(&self) -> Option<&String> {
                 match self { $(Self::$state(want) => want.invocation_role(),)* }.map(|role| &role.arn)
             }
 
-            /// ARN of the role of ours that the resource itself assumes.
+            /// Returns the ARN of the managed role that the resource assumes.
             pub fn execution_role(&self) -> Option<&String> {
                 match self { $(Self::$state(want) => want.execution_role(),)* }.map(|role| &role.arn)
             }
 
-            /// The Secrets whose values the steps need.
+            /// Returns the references to secret values that the steps need.
             pub fn secrets(&self) -> Option<&SecretRefs> {
                 match self { $(Self::$state(want) => want.secrets(),)* }
             }
 
-            /// The tags of what the operator creates.
+            /// Returns the tags of the resources that the operator creates.
             pub fn tags(&self) -> Option<&Tags> {
                 match self { $(Self::$state(want) => want.tags(),)* }
             }
 
-            /// CloudFormation's type and ARN of each resource that stands for the sink.
+            /// Returns CloudFormation type and ARN of each resource of the sink.
             pub fn resources(&self, sink: &EventSink, observed: Option<&Observed>) -> Vec<(&'static str, String)> {
                 match self { $(Self::$state(want) => {
                     want.resources(sink, observed.and_then(|observed| if let Observed::$state(have) = observed { Some(have) } else { None }))
                 })* }
             }
 
-            /// The rules and buses that the policy allows once all steps took effect.
+            /// Returns the rules and buses that the policy allows after all steps.
             pub fn sources_in_policy(&self, observed: Option<&Observed>) -> BTreeSet<String> {
                 match self { $(Self::$state(want) => {
                     want.sources_in_policy(observed.and_then(|observed| if let Observed::$state(have) = observed { Some(have) } else { None }))
@@ -217,12 +218,13 @@ macro_rules! destinations {
                 })* }
             }
 
-            /// Whether the steps created the resource together with its policy, which then is in effect at once.
+            /// Returns whether the steps created the resource with its policy, which is then in
+            /// effect immediately.
             pub fn created_with_policy(&self, applied: &[Step]) -> bool {
                 match self { $(Self::$state(want) => want.created_with_policy(applied),)* }
             }
 
-            /// How long AWS may take until a new permission is in effect.
+            /// Returns how long AWS can take until a new permission is in effect.
             pub fn settle(&self, settings: &Settings) -> Duration {
                 match self { $(Self::$state(want) => want.settle(settings),)* }
             }
@@ -231,35 +233,36 @@ macro_rules! destinations {
                 match self { $(Self::$state(want) => want.required_statements(),)* }
             }
 
-            /// What has to be waited for although all steps took effect.
+            /// Returns what the sink waits for after all steps.
             pub fn waiting(&self, observed: Option<&Observed>) -> Option<ReconcileError> {
                 match self { $(Self::$state(want) => {
                     want.waiting(observed.and_then(|observed| if let Observed::$state(have) = observed { Some(have) } else { None }))
                 })* }
             }
 
-            /// Records, before the first write, what may come to exist and is not found by its name alone.
+            /// Records, before the first write, resources that cannot be found by name.
             pub fn record_intent(&self, status: &mut EventSinkStatus) {
                 match self { $(Self::$state(want) => want.record_intent(status),)* }
             }
 
-            /// Records what exists after all steps took effect.
+            /// Records what exists after all steps.
             pub fn record_applied(&self, status: &mut EventSinkStatus) {
                 match self { $(Self::$state(want) => want.record_applied(status),)* }
             }
         }
 
         impl Observed {
-            /// Copies into status what AWS holds and no other field shows.
+            /// Records observed state that no other status field contains.
             pub fn record(&self, status: &mut EventSinkStatus) {
                 match self { $(Self::$state(have) => <$desired>::record_observed(have, status),)* }
             }
         }
 
-        /// Returns the steps from `observed` to `desired`; without `desired`, those of the deletion.
+        /// Returns the steps from `observed` to `desired`; without `desired`, the steps of a
+        /// deletion.
         ///
         /// # Errors
-        /// AWS cannot hold what is desired, or what exists has another owner.
+        /// AWS cannot apply the desired state, or an existing resource has another owner.
         pub fn plan(desired: Option<&Desired>, observed: Option<&Observed>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
             match (desired, observed) {
                 $((Some(Desired::$state(want)), Some(Observed::$state(have))) => <$desired>::plan(Some(want), Some(have), context),)*
@@ -298,7 +301,7 @@ destinations! {
 }
 
 impl Desired {
-    /// Whether every step that the permission needs took effect.
+    /// Returns whether every step that the permission needs was applied.
     pub fn permitted(&self, observed: Option<&Observed>, applied: &[Step], context: &PlanContext<'_>) -> bool {
         match self.permission_steps(observed, context) {
             Ok(Some(steps)) => steps.iter().all(|step| applied.contains(step)),
@@ -307,7 +310,8 @@ impl Desired {
         }
     }
 
-    /// The statements that the policy must have, for whoever keeps it in place of the operator.
+    /// Returns the statements that the policy requires, for users who manage it (`permissions:
+    /// External`).
     pub fn required_statements(&self) -> Vec<Value> {
         if self.grants().sources.is_empty() { vec![] } else { self.statements() }
     }

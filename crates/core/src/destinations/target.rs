@@ -1,4 +1,5 @@
-//! The target that a rule puts for a sink, once EventBridge may deliver to it. Reads the sink's status, never AWS.
+//! The target of a rule for a sink, once EventBridge is allowed to deliver to it. Reads the status
+//! of the sink, never AWS.
 
 use tributary_api::{EventSink, Identity};
 
@@ -13,10 +14,12 @@ use crate::{
     view::View,
 };
 
-/// Returns the target that a rule puts for the sink. `source` is the ARN of the rule, `identity` the rule's.
+/// Returns the target of a rule for the sink. `source` is the ARN of the rule, `identity` the
+/// rule's identity.
 ///
 /// # Errors
-/// The sink is not ready, is elsewhere, or its policy does not allow the rule yet.
+/// The sink is not ready, is in another account or Region, or its policy does not allow the rule
+/// yet.
 pub fn target(field: &str, sink: &EventSink, identity: &Identity, source: &str, view: &View) -> Result<TargetSettings, ReconcileError> {
     local(field, sink, identity)?;
     let type_ = Type::of(sink)?;
@@ -34,27 +37,32 @@ pub fn target(field: &str, sink: &EventSink, identity: &Identity, source: &str, 
     Ok(target)
 }
 
-/// Returns the ARN that targets and dead letters name. It is known before the resource exists, except where AWS assigns a part of it.
+/// Returns the ARN of the sink in targets and dead letters. It is known before the resource exists,
+/// unless AWS assigns a part of it.
 pub fn arn(sink: &EventSink) -> Option<&String> {
     Type::of(sink).ok()?.target_arn(sink)
 }
 
-/// The role that EventBridge delivers with: the one that the spec names, or ours.
+/// Returns the role that EventBridge delivers with: that of the spec, or the managed one.
 fn role(sink: &EventSink) -> Option<String> {
     let ours = || sink.status.as_ref().and_then(|status| status.invocation_role_arn.clone());
     sink.spec.role_arn.clone().or_else(ours)
 }
 
-/// Whether a rule at `identity` may change the events that it sends to the sink.
+/// Returns whether a rule with this identity can transform the events that it sends to the sink.
 pub fn accepts_transformed_events(sink: &EventSink, identity: &Identity) -> bool {
     Type::of(sink).is_ok_and(|type_| type_.target_arn(sink).is_none_or(|arn| type_.accepts_transformed_events(arn, identity)))
 }
 
-/// Returns the ARN of the queue that takes what could not be delivered. `source` is the ARN of the rule or bus. EventBridge itself sends
-/// dead letters: the queue's policy has to allow them even where the target has a role.
+/// Returns the ARN of the queue for events that could not be delivered. `source` is the ARN of the
+/// rule or bus.
+///
+/// EventBridge sends dead letters as a service principal: the queue's policy has to allow them even
+/// if the target has a role.
 ///
 /// # Errors
-/// The sink is not a standard queue, is elsewhere, or its policy does not allow the source yet.
+/// The sink is not a standard queue, is in another account or Region, or its policy does not allow
+/// the source yet.
 pub fn dead_letter(field: &str, sink: &EventSink, identity: &Identity, source: &str, view: &View) -> Result<String, ReconcileError> {
     let arn = standard_queue(field, sink, identity)?;
     permitted(field, sink, source, view)?;

@@ -9,7 +9,7 @@ use crate::iam_policy::{
 pub const FEATURES: &[Feature] = &[
     Feature {
         name: "buses",
-        about: "custom buses, and the default one",
+        about: "custom buses and the default bus",
         statements: &[
             calls("Buses", BUS_WRITES, &["arn:{partition}:events:{region}:{account}:event-bus/{prefix}*"]),
             calls("DefaultBus", &["events:DescribeEventBus"], &["arn:{partition}:events:{region}:{account}:event-bus/default"]),
@@ -17,7 +17,7 @@ pub const FEATURES: &[Feature] = &[
     },
     Feature {
         name: "bus-grants",
-        about: "`grants` of a bus: other accounts and organisations that may send",
+        about: "`grants` of a bus: other accounts and organizations that may send events",
         statements: &[calls(
             "BusPolicies",
             &["events:PutPermission", "events:RemovePermission"],
@@ -38,7 +38,7 @@ pub const FEATURES: &[Feature] = &[
     },
     Feature {
         name: "queues",
-        about: "managed queues, dead-letter queues among them",
+        about: "managed queues, including dead-letter queues",
         statements: &[calls(
             "ManagedQueues",
             &[
@@ -131,7 +131,7 @@ pub const FEATURES: &[Feature] = &[
     },
     Feature {
         name: "triggers",
-        about: "`sqs.triggers`: functions that work a queue off",
+        about: "`sqs.triggers`: functions that consume a queue",
         statements: &[
             calls("ListTriggers", &["lambda:ListEventSourceMappings"], &["*"]),
             calls(
@@ -149,7 +149,7 @@ pub const FEATURES: &[Feature] = &[
     },
     Feature {
         name: "topics",
-        about: "topics; for existing ones the two `TopicAttributes` are enough",
+        about: "topics; existing topics need only the two `TopicAttributes` actions",
         statements: &[calls(
             "Topics",
             &[
@@ -190,7 +190,7 @@ pub const FEATURES: &[Feature] = &[
     },
     Feature {
         name: "state-machine-logs",
-        about: "`logging` of a managed state machine: Step Functions asks who sets it up for these",
+        about: "`logging` of a managed state machine: Step Functions requires these permissions from the caller",
         statements: &[asked_by_aws(
             "LogDeliveries",
             &[
@@ -207,7 +207,7 @@ pub const FEATURES: &[Feature] = &[
     },
     Feature {
         name: "api-destinations",
-        about: "managed API destinations and their connections, whose values EventBridge keeps in a secret of the account",
+        about: "managed API destinations and their connections; EventBridge stores their values in a secret of the account",
         statements: &[
             calls(
                 "ApiDestinations",
@@ -247,7 +247,7 @@ pub const FEATURES: &[Feature] = &[
     },
     Feature {
         name: "roles",
-        about: "the roles that the operator makes, one for each sink that is reached by a role",
+        about: "roles that the operator creates, one for each sink that EventBridge delivers to with a role",
         statements: &[
             calls(
                 "Roles",
@@ -275,7 +275,7 @@ pub const FEATURES: &[Feature] = &[
     },
     Feature {
         name: "log-groups",
-        about: "log groups, and the policies that let EventBridge write to them",
+        about: "log groups, and the policies that allow EventBridge to write to them",
         statements: &[
             calls(
                 "LogPolicies",
@@ -305,7 +305,7 @@ pub const FEATURES: &[Feature] = &[
     },
     Feature {
         name: "deliverable",
-        about: "proof of delivery: reads only",
+        about: "the condition `Deliverable`: reads only",
         statements: &[calls(
             "Deliverable",
             &[
@@ -355,12 +355,12 @@ pub const FEATURES: &[Feature] = &[
     },
     Feature {
         name: "backfill",
-        about: "`tributary sync`: `BenchlingBackfill`s, whose events it puts on their buses",
+        about: "`tributary sync`: `BenchlingBackfill`, whose events are published to a bus",
         statements: &[calls("BackfilledBuses", &["events:PutEvents"], &["arn:{partition}:events:{region}:{account}:event-bus/{prefix}*"])],
     },
     Feature {
         name: "keys",
-        about: "`kmsKeyId` of a bus: EventBridge asks who sets it for these",
+        about: "`kmsKeyId` of a bus: EventBridge requires these permissions from the caller",
         statements: &[asked_by_aws(
             "Keys",
             &["kms:DescribeKey", "kms:GenerateDataKey", "kms:Decrypt"],
@@ -369,7 +369,7 @@ pub const FEATURES: &[Feature] = &[
     },
     Feature {
         name: "put-events",
-        about: "`tributary put-events` and the gateway: for those who send, not for the operator",
+        about: "`tributary put-events` and the gateway: for senders, not for the operator",
         statements: &[calls("PutEvents", &["events:PutEvents"], &["arn:{partition}:events:{region}:{account}:event-bus/{prefix}*"])],
     },
 ];

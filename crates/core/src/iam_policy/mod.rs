@@ -1,7 +1,8 @@
-//! What the operator has to be allowed in AWS, by feature: the policies of `docs/how-to/set-up-iam.md` and of `tributary iam-policy`. Pure.
+//! IAM permissions that the operator needs, by feature. Source of the policies in
+//! `docs/how-to/set-up-iam.md` and of `tributary iam-policy`. Pure.
 //!
-//! Held against what is called: a test compares the actions here with the steps and with every call in `src/aws/`, another with the journal
-//! of all that the tests made the operator do.
+//! Tests compare the actions with the steps, with every call in the `aws` crate, and with a journal
+//! of all calls that the operator made during the tests.
 
 mod features;
 mod parts;
@@ -12,55 +13,71 @@ pub use features::FEATURES;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Something that users may or may not use, and that needs rights.
+/// An optional feature and the IAM permissions that it needs.
 #[derive(Debug)]
 pub struct Feature {
-    /// As on the command line, such as `log-groups`.
+    /// Name on the command line, such as `log-groups`.
     pub name: &'static str,
-    /// When it is needed: a line of help.
+    /// When the feature is needed: one line of help.
     pub about: &'static str,
+    /// Statements that the feature needs.
     pub statements: &'static [Statement],
 }
 
-/// A statement, with `{partition}`, `{region}`, `{account}` and `{prefix}` in it, and `NAME` for what only the user knows.
+/// A policy statement with placeholders.
+///
+/// `{partition}`, `{region}`, `{account}` and `{prefix}` are replaced by the fields of [`Place`].
+/// The user replaces `NAME`.
 #[derive(Debug)]
 pub struct Statement {
+    /// Id of the statement (`Sid`), unique among all features: letters and digits only.
     pub sid: &'static str,
+    /// IAM actions, such as `events:PutRule`.
     pub actions: &'static [&'static str],
+    /// ARNs of the resources, or `*`.
     pub resources: &'static [&'static str],
+    /// Condition of the statement; `None` for no condition.
     pub condition: Option<Condition>,
+    /// Why the actions are needed.
     pub asked: Asked,
 }
 
-/// One operator, one key.
+/// A condition with one operator and one key.
 #[derive(Debug)]
 pub struct Condition {
+    /// Condition operator, such as `StringEquals`.
     pub operator: &'static str,
+    /// Condition key, such as `iam:PassedToService`.
     pub key: &'static str,
+    /// Values, of which one has to match.
     pub values: &'static [&'static str],
 }
 
 /// Why an action is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// We make the call.
+    /// The operator makes the call.
     ByCall,
-    /// AWS asks for it while it does something else for us, and no call of this name is ever seen.
+    /// AWS requires the permission while it processes another call of the operator. No call of this
+    /// name is recorded.
     ByAws,
 }
 
-/// Where the policy is to hold.
+/// The account and Region that a policy is for.
 #[derive(Clone, Debug)]
 pub struct Place {
+    /// Partition, such as `aws`.
     pub partition: String,
+    /// Region, such as `eu-west-1`.
     pub region: String,
+    /// Account id: 12 digits.
     pub account_id: String,
-    /// What all names in AWS begin with.
+    /// Prefix of all names in AWS.
     pub prefix: String,
 }
 
 impl Default for Place {
-    /// That of the documentation.
+    /// Returns the values of the examples in the documentation.
     fn default() -> Self {
         let [partition, region, account_id, prefix] = ["aws", "eu-west-1", "111122223333", "orders-"].map(str::to_owned);
         Self { partition, region, account_id, prefix }
@@ -94,7 +111,10 @@ impl Place {
     }
 }
 
-/// The policy document that these features need together, as indented JSON.
+/// Returns the policy document with the statements of the features, as indented JSON.
+///
+/// # Errors
+/// The document cannot be serialized.
 pub fn document<'a>(features: impl IntoIterator<Item = &'a Feature>, place: &Place) -> Result<String, serde_json::Error> {
     let said = |statement: &Statement| Said {
         sid: statement.sid,
@@ -110,7 +130,7 @@ pub fn document<'a>(features: impl IntoIterator<Item = &'a Feature>, place: &Pla
     serde_json::to_string_pretty(&Document { version: "2012-10-17", statement })
 }
 
-/// All actions that are needed for this reason.
+/// Returns all actions that are needed for this reason.
 pub fn actions(asked: Asked) -> BTreeSet<&'static str> {
     let statements = FEATURES.iter().flat_map(|feature| feature.statements).filter(|statement| statement.asked == asked);
     statements.flat_map(|statement| statement.actions).copied().collect()
@@ -125,7 +145,7 @@ mod tests {
         let names: BTreeSet<_> = FEATURES.iter().map(|feature| feature.name).collect();
         assert_eq!(names.len(), FEATURES.len());
         let sids: Vec<_> = FEATURES.iter().flat_map(|feature| feature.statements).map(|statement| statement.sid).collect();
-        assert_eq!(sids.iter().collect::<BTreeSet<_>>().len(), sids.len(), "a Sid may stand once in a policy: {sids:?}");
+        assert_eq!(sids.iter().collect::<BTreeSet<_>>().len(), sids.len(), "a Sid is unique in a policy: {sids:?}");
         assert!(sids.iter().all(|sid| sid.chars().all(|c| c.is_ascii_alphanumeric())));
         let place = Place { partition: "aws-cn".into(), ..Place::default() };
         let text = document(FEATURES, &place).unwrap();
@@ -139,6 +159,6 @@ mod tests {
     fn every_step_is_among_the_rights() {
         let granted = actions(Asked::ByCall);
         let missing: Vec<_> = crate::steps::actions().into_iter().filter(|action| !granted.contains(action.as_str())).collect();
-        assert!(missing.is_empty(), "no feature of src/rights/features.rs has {missing:?}");
+        assert!(missing.is_empty(), "iam_policy/features.rs has no feature with {missing:?}");
     }
 }

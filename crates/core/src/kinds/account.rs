@@ -1,5 +1,5 @@
-//! `AwsAccount`: creates nothing in AWS; it is in sync when its credentials are of the account that it stands for.
-#![warn(missing_docs)]
+//! `AwsAccount`: creates nothing in AWS; it is in sync when its credentials are of the account that
+//! it stands for.
 
 use serde::Serialize;
 

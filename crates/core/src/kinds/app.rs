@@ -1,6 +1,5 @@
-//! `BenchlingApp`: creates nothing in AWS. Its identity is that of its bus; it is in sync when the bus accepts events and the app's
-//! credentials work.
-#![warn(missing_docs)]
+//! `BenchlingApp`: creates nothing in AWS. Its identity is that of its bus; it is in sync when the
+//! bus accepts events and the app's credentials work.
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
 use serde::Serialize;
@@ -66,7 +65,7 @@ pub enum ObservedCredentials {
 pub trait ResolveApp {
     /// Whether this app is older, so that it receives the webhooks that both want.
     fn is_before(&self, other: &Self) -> bool;
-    /// Key of the older app that receives the webhooks that this one wants.
+    /// Returns the key of an older app that already receives the same webhooks.
     fn rival(&self, view: &View) -> Option<String>;
     /// Checks that the app's webhooks can be accepted. Returns the identity of the bus.
     ///

@@ -1,8 +1,8 @@
 //! Archives of a bus: their names, their steps, their rows in status.
 //!
-//! AWS cannot tag an archive, so its name contains a hash of the owner: an archive of that name belongs to the bus. Each archive has a
-//! managed rule on its bus (`Events-Archive-<name>`), so that AWS does not delete the bus before it.
-#![warn(missing_docs)]
+//! AWS cannot tag an archive, so its name contains a hash of the owner: an archive of that name
+//! belongs to the bus. Each archive has a managed rule on its bus (`Events-Archive-<name>`), so
+//! that AWS does not delete the bus before it.
 
 use serde::Serialize;
 
@@ -55,11 +55,13 @@ pub struct ObservedArchive {
     pub event_count: i64,
     /// Size in bytes.
     pub size_bytes: i64,
-    /// Whether the archive outlives its entry in the spec. From the spec or, for an archive that has left it, from status.
+    /// Whether the archive outlives its entry in the spec. From the spec or, for an archive that
+    /// has left it, from status.
     pub retained: bool,
 }
 
-/// Name of an archive in AWS, known before it exists. Another bus means another archive: AWS cannot move one.
+/// Name of an archive in AWS, known before it exists. Another bus means another archive: AWS cannot
+/// move one.
 pub fn aws_name(installation: &str, bus: &EventBus, bus_name: &str, archive: &str) -> String {
     let owner = ownership::owner(installation, <EventBus as crate::managed::Managed>::KIND, &key_of(bus));
     let meta = &bus.metadata;
@@ -89,9 +91,11 @@ pub fn desired(bus: &EventBus, installation: &str, identity: &Identity) -> Vec<D
     bus.spec.archives.iter().map(one).collect()
 }
 
-/// Names in AWS of all archives that may belong to the bus, and whether each is retained: those of the spec, and those in status only.
+/// Names in AWS of all archives that may belong to the bus, and whether each is retained: those of
+/// the spec, and those in status only.
 ///
-/// A row of status counts only if its name is the one derived for it: write access to status must not give access to foreign archives.
+/// A row of status counts only if its name is the one derived for it: write access to status must
+/// not give access to foreign archives.
 pub fn known(bus: &EventBus, installation: &str, identity: &Identity) -> Vec<(String, bool)> {
     let mut all: Vec<_> = bus.spec.archives.iter().map(|a| (aws_name(installation, bus, &identity.name, &a.name), a.retained())).collect();
     for row in bus.status.iter().flat_map(|status| &status.archives) {
@@ -103,7 +107,8 @@ pub fn known(bus: &EventBus, installation: &str, identity: &Identity) -> Vec<(St
     all
 }
 
-/// Steps that bring the archives to the desired ones, for a bus that exists or is created in the same plan.
+/// Steps that bring the archives to the desired ones, for a bus that exists or is created in the
+/// same plan.
 pub fn steps(want: &[DesiredArchive], have: &[ObservedArchive], bus_arn: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     for archive in want {
@@ -119,7 +124,8 @@ pub fn steps(want: &[DesiredArchive], have: &[ObservedArchive], bus_arn: &str) -
     steps
 }
 
-/// Steps that delete the archives that are not retained. `bus` is left with the rules that remain after them.
+/// Steps that delete the archives that are not retained. `bus` is left with the rules that remain
+/// after them.
 ///
 /// # Errors
 /// Retained or foreign archives block the deletion of the bus.
@@ -156,7 +162,8 @@ pub fn waiting(have: &[ObservedArchive]) -> Option<ReconcileError> {
     Some(ReconcileError::new(RetryClass::Refused, Reason::Rejected, what))
 }
 
-/// Rows of status before the first write: the archives that may be created, besides those of before.
+/// Rows of status before the first write: the archives that may be created, besides those of
+/// before.
 pub fn planned_rows(before: &[ArchiveStatus], want: &[DesiredArchive]) -> Vec<ArchiveStatus> {
     let mut rows: Vec<_> = want.iter().map(|archive| row(archive, before.iter().find(|row| row.aws_name == archive.aws_name))).collect();
     rows.extend(before.iter().filter(|row| !want.iter().any(|archive| archive.aws_name == row.aws_name)).cloned());
@@ -175,8 +182,8 @@ fn row(archive: &DesiredArchive, before: Option<&ArchiveStatus>) -> ArchiveStatu
     }
 }
 
-/// Rows of status after a reconcile. `have` is `None` where the archives were not read. The row of an archive that has left the spec stays
-/// until the reconcile is complete.
+/// Rows of status after a reconcile. `have` is `None` where the archives were not read. The row of
+/// an archive that has left the spec stays until the reconcile is complete.
 pub fn rows(
     before: &[ArchiveStatus],
     want: &[DesiredArchive],

@@ -1,6 +1,5 @@
-//! `EventBus` in AWS: the default bus is only used; a custom bus is created, updated and, once empty, deleted; a partner event bus is
-//! associated with its event source (`partner.rs`).
-#![warn(missing_docs)]
+//! `EventBus` in AWS: the default bus is only used; a custom bus is created, updated and, once
+//! empty, deleted; a partner event bus is associated with its event source (`partner.rs`).
 
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
@@ -45,8 +44,8 @@ pub struct DesiredBus {
     /// Statements of the policy that allow others to publish.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<DesiredGrant>,
-    /// Why the dead-letter queue of a partner event bus cannot be set yet. The bus is created without it, because the event source expires; a
-    /// dead-letter queue that AWS has stays.
+    /// Why the dead-letter queue of a partner event bus cannot be set yet. The bus is created
+    /// without it, because the event source expires; a dead-letter queue that AWS has stays.
     #[serde(skip)]
     pub dead_letter_waits: Option<ReconcileError>,
 }
@@ -58,7 +57,8 @@ pub struct ObservedBus {
     pub bus: Option<BusInAws>,
     /// The event source of a partner event bus.
     pub source: Option<ObservedSource>,
-    /// The existing archives among those that may belong to the bus. Read from [`crate::plan::Depth::Full`] on.
+    /// The existing archives among those that may belong to the bus. Read from
+    /// [`crate::plan::Depth::Full`] on.
     pub archives: Option<Vec<ObservedArchive>>,
 }
 

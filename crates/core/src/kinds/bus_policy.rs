@@ -1,7 +1,7 @@
 //! The statements of a bus's policy that allow other accounts to publish.
 //!
-//! `PutPermission` writes one statement by its `Sid` and does not touch the others, so no policy is read, changed and written back here.
-#![warn(missing_docs)]
+//! `PutPermission` writes one statement by its `Sid` and does not touch the others, so no policy is
+//! read, changed and written back here.
 
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! The condition `Deliverable` of a rule: for each target whether events reach it, and what prevents it. Pure.
+//! The condition `Deliverable` of a rule: for each target whether events reach it, and what
+//! prevents it. Pure.
 
 use std::str::FromStr;
 
@@ -20,8 +21,8 @@ struct Summary {
     message: String,
 }
 
-/// Writes what this reconcile evaluated into the status of the targets, and the condition of the rule that follows from it. A
-/// target that was not evaluated this time keeps its status.
+/// Writes what this reconcile evaluated into the status of the targets, and the condition of the
+/// rule that follows from it. A target that was not evaluated this time keeps its status.
 pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
     let evaluated = report.observed.map(|observed| observed.deliveries.as_slice()).unwrap_or_default();
     let mut prevented = None;
@@ -60,7 +61,8 @@ pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_
     status.common.conditions.push(condition);
 }
 
-/// `prevented` is the reason for targets that cannot be delivered to: of this reconcile, else of the condition so far.
+/// `prevented` is the reason for targets that cannot be delivered to: of this reconcile, else of
+/// the condition so far.
 fn summary(rule: &EventRule, status: &EventRuleStatus, source_problem: Option<String>, prevented: Option<DeliverabilityReason>) -> Summary {
     use DeliverabilityReason as Reason;
     let no = |reason, message| Summary { status: "False", reason, message };

@@ -1,4 +1,5 @@
-//! What each kind means in AWS: identity, desired and observed state, plan, status. One file per kind. Pure: reads only the `View`.
+//! What each kind means in AWS: identity, desired and observed state, plan, status. One file per
+//! kind. Pure: reads only the `View`.
 
 mod account;
 mod app;

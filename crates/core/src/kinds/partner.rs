@@ -1,8 +1,9 @@
-//! Partner event sources: what the state of a source means for its bus, what a person has to do, and when to warn.
+//! Partner event sources: what the state of a source means for its bus, what a person has to do,
+//! and when to warn.
 //!
-//! Sources: AWS, `ListEventSources` and user guide "Receiving events from a SaaS partner"; Benchling, "Getting started with events" and
-//! "Events FAQ". Where they differ (how long a source is pending, what deleting a bus does to it) the answers of AWS count.
-#![warn(missing_docs)]
+//! Sources: AWS, `ListEventSources` and user guide "Receiving events from a SaaS partner";
+//! Benchling, "Getting started with events" and "Events FAQ". Where they differ (how long a source
+//! is pending, what deleting a bus does to it) the answers of AWS count.
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 
@@ -37,7 +38,8 @@ pub struct ObservedSource {
     pub unchanged: bool,
     /// Whether the source is missing after its expiration time.
     pub expired: bool,
-    /// Accounts and Regions, among those that the namespace may use, that have a source of this name.
+    /// Accounts and Regions, among those that the namespace may use, that have a source of this
+    /// name.
     pub elsewhere: Vec<String>,
 }
 
@@ -47,7 +49,8 @@ impl ObservedSource {
         self.state == SourceState::Pending
     }
 
-    /// Whether the bus exists but the source is not associated with it: it was deactivated, or the partner recreated it.
+    /// Whether the bus exists but the source is not associated with it: it was deactivated, or the
+    /// partner recreated it.
     pub fn waits_for_activation(&self) -> bool {
         self.state == SourceState::Pending && self.has_bus
     }
@@ -168,7 +171,8 @@ pub fn only_one(bus: &EventBus, identity: &Identity, view: &View) -> Result<(), 
     let mut oldest = None;
     view.each_bus(|other| {
         let same = other.metadata.uid != bus.metadata.uid && other.spec.event_source_name == bus.spec.event_source_name;
-        // Only an object that may use the account counts: another one cannot keep the source from this one.
+        // Only an object that may use the account counts: another one cannot keep the source from
+        // this one.
         if same && age(other) < mine && other.identity(view).is_ok_and(|theirs| theirs.arn == identity.arn) {
             oldest = oldest.take().into_iter().chain([age(other)]).min();
         }

@@ -1,9 +1,10 @@
-//! `EventReplay` in AWS: a replay that is started once, followed to its end, and canceled when its object is deleted before.
+//! `EventReplay` in AWS: a replay that is started once, followed to its end, and canceled when its
+//! object is deleted before.
 //!
-//! AWS keeps a replay and its name for 90 days. An object that is recreated under the name of an earlier one is another request, and must
-//! not adopt the old replay: so the name in AWS contains a hash of the uid as well as of the owner. The same object, after a crash between
-//! `StartReplay` and its status, finds its replay by that name and does not start a second one.
-#![warn(missing_docs)]
+//! AWS keeps a replay and its name for 90 days. An object that is recreated under the name of an
+//! earlier one is another request, and must not adopt the old replay: so the name in AWS contains a
+//! hash of the uid as well as of the owner. The same object, after a crash between `StartReplay`
+//! and its status, finds its replay by that name and does not start a second one.
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use serde::Serialize;
@@ -95,7 +96,8 @@ impl ResolveReplay for EventReplay {
             common.and_then(|common| common.identity.as_ref()).map(|identity| identity.arn.clone()).ok_or_else(|| {
                 let message =
                     format!("{field}: EventRule {namespace}/{name} is not ready. See its conditions. The replay starts when it is ready.");
-                // Polled: the progress of a rule triggers no dependents, since a thousand rules would trigger their sinks for nothing.
+                // Polled: the progress of a rule triggers no dependents, since a thousand rules
+                // would trigger their sinks for nothing.
                 ReconcileError::new(RetryClass::Polled, Reason::RuleNotReady, message)
             })
         };
@@ -108,7 +110,7 @@ impl ResolveReplay for EventReplay {
         }
         let (start, end) = (self.spec.start_time.0.as_millisecond(), self.spec.end_time.0.as_millisecond());
         let Some(last) = observed.last_replayed else { return 0 };
-        // Not 100 before AWS says so.
+        // 100 only when AWS reports `COMPLETED`.
         i32::try_from((last.as_millisecond() - start).saturating_mul(100) / (end - start).max(1)).unwrap_or(0).clamp(0, 99)
     }
 }
@@ -191,7 +193,8 @@ impl Managed for EventReplay {
 
     fn plan(desired: Option<&DesiredReplay>, observed: Option<&ObservedReplay>, _: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
         Ok(match (desired, observed) {
-            // A started replay that AWS does not list is never started again: AWS may lag, or has deleted it after 90 days.
+            // A started replay that AWS does not list is never started again: AWS may lag, or has
+            // deleted it after 90 days.
             (Some(DesiredReplay { name, settings: Some(settings) }), None) => {
                 vec![ReplayStep::StartReplay { name: name.clone(), settings: settings.clone() }.into()]
             }

@@ -1,5 +1,5 @@
-//! `EventRule` in AWS: a rule and its targets. Targets whose sink does not exist yet wait; the others do not wait for them.
-#![warn(missing_docs)]
+//! `EventRule` in AWS: a rule and its targets. Targets whose sink does not exist yet wait; the
+//! others do not wait for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,7 +55,8 @@ pub struct DesiredRule {
 }
 
 impl DesiredRule {
-    /// Whether a missing rule is created. One whose targets all wait would match events and drop them.
+    /// Whether a missing rule is created. One whose targets all wait would match events and drop
+    /// them.
     pub fn is_put(&self) -> bool {
         !self.targets.is_empty() || self.waiting.is_empty()
     }
@@ -80,7 +81,8 @@ pub struct RuleInAws {
     pub tags: Option<Tags>,
 }
 
-/// What was observed of a rule: the rule in AWS, and whether events reach its targets. The latter is known before the rule exists.
+/// What was observed of a rule: the rule in AWS, and whether events reach its targets. The latter
+/// is known before the rule exists.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObservedRule {
     /// The rule, if it exists.
@@ -333,8 +335,8 @@ fn put_targets(want: &DesiredRule, targets: Vec<TargetSettings>) -> Step {
     RuleStep::PutTargets { bus: want.bus.clone(), rule: want.name.clone(), targets }.into()
 }
 
-/// Steps for the targets. New targets are put before old ones are removed, so that no event is lost; at AWS's limit of five, as many as
-/// necessary are removed first.
+/// Steps for the targets. New targets are put before old ones are removed, so that no event is
+/// lost; at AWS's limit of five, as many as necessary are removed first.
 fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
     let changed: Vec<_> = want.targets.iter().filter(|t| !have.contains(t)).cloned().collect();
     let ids: BTreeSet<_> = want.targets.iter().map(|t| &t.id).chain(want.waiting.keys()).collect();
@@ -350,7 +352,8 @@ fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
     if !changed.is_empty() {
         steps.push(put_targets(want, changed));
     }
-    // While a new target waits for its sink, the one that it may replace stays: one target too many is better than none.
+    // While a new target waits for its sink, the one that it may replace stays: one target too many
+    // is better than none.
     let new_target_waits = want.waiting.keys().any(|id| !have.iter().any(|t| t.id == *id));
     if !later.is_empty() && !new_target_waits {
         steps.push(remove(later));

@@ -1,5 +1,4 @@
 //! Status of a rule: its targets, whether events reach them, and the Warning Events of what is new.
-#![warn(missing_docs)]
 
 use tributary_api::{EventRule, EventRuleStatus, ResourceStatus, TargetStatus};
 

@@ -1,4 +1,5 @@
-//! `EventSink` in AWS: what all destinations share. What is special about one is in the folder of its type.
+//! `EventSink` in AWS: what all destinations share. What is special about one is in the folder of
+//! its type.
 
 use std::time::Duration;
 
@@ -26,14 +27,20 @@ use crate::{
     view::View,
 };
 
+/// Desired state of an `EventSink`.
 #[derive(Clone, Debug, Serialize)]
 pub struct DesiredSink {
+    /// Desired state of the destination.
     pub target: Desired,
-    /// `permissions: External`: AWS is neither read nor written.
+    /// Whether the policy is managed outside the operator (`permissions: External`): AWS is neither
+    /// read nor written.
     pub external: bool,
+    /// ARN of the role that `EventBridge` delivers with, from the spec; `None` for no role or one
+    /// that the operator creates.
     pub role_arn: Option<String>,
 }
 
+/// Observed state of an `EventSink`.
 pub type ObservedSink = Observed;
 
 impl Managed for EventSink {
@@ -131,7 +138,7 @@ impl Managed for EventSink {
 
     fn record_intent(&self, status: &mut EventSinkStatus, desired: &DesiredSink) {
         desired.target.record_intent(status);
-        // A role of before is still ours to delete.
+        // A role that the spec no longer needs has to be deleted.
         for (role, recorded) in [
             (desired.target.invocation_role(), &mut status.invocation_role_arn),
             (desired.target.execution_role(), &mut status.execution_role_arn),

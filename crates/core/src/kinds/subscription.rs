@@ -1,6 +1,6 @@
-//! `BenchlingSubscription`: composed of child objects, which are an `EventBus` for the partner event source and, for monitoring, a catch-all
-//! rule and its log group. Creates nothing in AWS itself; reports in Benchling's terms what its bus waits for.
-#![warn(missing_docs)]
+//! `BenchlingSubscription`: composed of child objects, which are an `EventBus` for the partner
+//! event source and, for monitoring, a catch-all rule and its log group. Creates nothing in AWS
+//! itself; reports in Benchling's terms what its bus waits for.
 
 use std::collections::BTreeMap;
 
@@ -82,15 +82,17 @@ pub struct ObservedSubscription {
     pub sink: Option<EventSink>,
 }
 
-/// Annotations that apply to the children too. Another annotation of the child lists those that it has from the subscription, so that one
-/// that is removed here is removed there as well, and one that was set on the child itself stays.
+/// Annotations that apply to the children too. Another annotation of the child lists those that it
+/// has from the subscription, so that one that is removed here is removed there as well, and one
+/// that was set on the child itself stays.
 const PASSED_ON: [&str; 3] = [annotation::ADOPT, annotation::ORPHAN, annotation::RECONCILE_AT];
 /// The annotation of a child that lists the passed annotations.
 const LIST: &str = "tributary.dev/passed-on";
 
 /// The children of a `BenchlingSubscription`.
 pub trait Compose {
-    /// Whether this subscription owns the object. Decided by name, because the uid may differ after a restore from a backup.
+    /// Whether this subscription owns the object. Decided by name, because the uid may differ after
+    /// a restore from a backup.
     fn owns(&self, child: &impl Resource) -> bool;
     /// A child with this spec.
     fn child<S: Serialize>(&self, kind: &'static str, name: String, spec: &S) -> Child;
@@ -98,7 +100,8 @@ pub trait Compose {
     fn children(&self) -> Vec<Child>;
     /// The sink of the log group for monitoring.
     fn monitoring_sink(&self, monitoring: &Monitoring) -> EventSinkSpec;
-    /// The rule that matches every event of the bus: their `source` is the name of the bus (Benchling, "Setting up CloudWatch monitoring").
+    /// The rule that matches every event of the bus: their `source` is the name of the bus
+    /// (Benchling, "Setting up CloudWatch monitoring").
     fn monitoring_rule(&self) -> EventRuleSpec;
     /// The objects in the view that this subscription owns, or that have the name of a child.
     fn observed(&self, view: &View) -> ObservedSubscription;
@@ -298,7 +301,8 @@ impl Managed for BenchlingSubscription {
         let mut referrers = Vec::new();
         let allowed = self.spec.bus.as_ref().map(|bus| bus.allowed_namespaces.as_slice()).unwrap_or_default();
         view.each_rule(|rule| {
-            // Rules in namespaces without consent cannot block deletion; own children are deleted with the subscription.
+            // Rules in namespaces without consent cannot block deletion; own children are deleted
+            // with the subscription.
             let permitted = consents(&self.metadata, allowed, rule.own_namespace()) || rule.pinned_identity().is_some();
             let refers = rule.spec.bus_ref.kind != BusKind::BenchlingApp && rule.bus_key() == key_of(self);
             if permitted && refers && !self.owns(rule) {

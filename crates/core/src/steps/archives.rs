@@ -13,19 +13,20 @@ use super::text::list;
 pub struct ArchiveSettings {
     /// Description of the archive.
     pub description: Option<String>,
-    /// Days that events are kept; 0 for no limit.
+    /// Days that events are retained; 0 for no limit.
     pub retention_days: i32,
     /// Event pattern, parsed; `None` for every event.
     pub pattern: Option<Value>,
 }
 
 impl ArchiveSettings {
-    /// Returns a pattern that matches every event. The API cannot remove the pattern of an archive, so this one stands for none.
+    /// Returns a pattern that matches every event. It replaces the pattern of an archive, which the
+    /// API cannot remove.
     pub fn every_event() -> Value {
         json!({"source": [{"prefix": ""}]})
     }
 
-    /// Returns the settings in one spelling, so that they can be compared.
+    /// Returns the settings in canonical form, for comparison.
     #[must_use]
     pub fn canonical(mut self) -> Self {
         self.pattern = self.pattern.filter(|pattern| *pattern != Self::every_event());
@@ -89,14 +90,14 @@ impl fmt::Display for ArchiveStep {
 /// One write to a replay; the variant is the name of the call.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
 pub enum ReplayStep {
-    /// Starts a replay. AWS accepts each name once, and remembers it for 90 days.
+    /// Starts a replay. AWS accepts each name once in 90 days.
     StartReplay {
         /// Name of the replay.
         name: String,
         /// Settings of the replay.
         settings: ReplaySettings,
     },
-    /// Cancels a replay that runs.
+    /// Cancels a running replay.
     CancelReplay {
         /// Name of the replay.
         name: String,

@@ -19,8 +19,10 @@ pub struct BusSettings {
     pub log: Option<LogSettings>,
 }
 
-/// Logging of a bus, in the values of the AWS API. Observed settings have `None` for no logging, AWS's default; desired settings
-/// have `None` for logging that is to stay as it is.
+/// Logging of a bus, in the values of the AWS API.
+///
+/// In observed settings, `None` is the default of AWS: no logging. In desired settings, `None`
+/// leaves logging unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogSettings {
     /// `OFF`, `ERROR`, `INFO` or `TRACE`.
@@ -30,7 +32,7 @@ pub struct LogSettings {
 }
 
 impl LogSettings {
-    /// Returns the settings that switch logging off.
+    /// Returns the settings that disable logging.
     pub fn off() -> Self {
         Self { level: "OFF".into(), detail: "NONE".into() }
     }
@@ -67,7 +69,8 @@ pub enum BusStep {
         /// Name of the bus.
         name: String,
     },
-    /// Activates a partner event source that was deactivated, or recreated while its bus still existed.
+    /// Activates a partner event source that was deactivated, or recreated while its bus still
+    /// existed.
     ActivateEventSource {
         /// Name of the source and of its bus.
         name: String,

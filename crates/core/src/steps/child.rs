@@ -1,16 +1,36 @@
-//! Steps on child objects in Kubernetes, by which a composed kind such as `BenchlingSubscription` works. Data only.
+//! Steps on child objects in Kubernetes, for kinds that are composed of other kinds, such as
+//! `BenchlingSubscription`. Data only.
 
 use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
 
+/// One write to a child object; the variant is the name of the step.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
 pub enum ChildStep {
-    /// Server-side apply of the whole manifest.
-    ApplyChild { kind: &'static str, namespace: String, name: String, manifest: Value },
-    /// Deletes the child and is done when it is gone. With `orphan` nothing is touched in AWS.
-    DeleteChild { kind: &'static str, namespace: String, name: String, orphan: bool },
+    /// Applies the whole manifest with server-side apply.
+    ApplyChild {
+        /// Kind of the child, such as `EventSink`.
+        kind: &'static str,
+        /// Namespace of the child.
+        namespace: String,
+        /// Name of the child.
+        name: String,
+        /// The whole manifest, without status.
+        manifest: Value,
+    },
+    /// Deletes the child, and is done when the child no longer exists.
+    DeleteChild {
+        /// Kind of the child, such as `EventSink`.
+        kind: &'static str,
+        /// Namespace of the child.
+        namespace: String,
+        /// Name of the child.
+        name: String,
+        /// Whether the resources in AWS are retained.
+        orphan: bool,
+    },
 }
 
 impl fmt::Display for ChildStep {

@@ -1,5 +1,5 @@
-//! Steps for connections and API destinations, and what `EventBridge` stores of them. Data only: never holds a secret value, only
-//! the reference to it.
+//! Steps for connections and API destinations, and what `EventBridge` stores of them. Data only:
+//! contains references to secret values, never the values.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -44,12 +44,12 @@ pub enum Authorization {
         /// Parameters that are added to the token request.
         http: HttpValues,
     },
-    /// None, or a type that this version does not know.
+    /// None, or a type that this version does not support.
     Unknown,
 }
 
 impl Authorization {
-    /// Returns the value of the AWS API.
+    /// Returns the value of `AuthorizationType` in the AWS API.
     pub fn type_(&self) -> &'static str {
         match self {
             Self::Basic { .. } => "BASIC",
@@ -111,7 +111,7 @@ pub enum Part {
 pub struct SecretRefs {
     /// Namespace of all the Secrets: that of the sink.
     pub namespace: String,
-    /// The field of the spec, for messages, and the key of the Secret.
+    /// Field of the spec, for messages, and key of the Secret.
     pub slots: BTreeMap<Slot, (String, SecretKeyRef)>,
 }
 
@@ -131,13 +131,13 @@ pub struct DestinationSettings {
 /// One write to a connection; the variant is the name of the call.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
 pub enum ConnectionStep {
-    /// Creates a connection with the values that the Secrets hold at that time.
+    /// Creates a connection with the current values of the Secrets.
     CreateConnection {
         /// Name of the connection.
         name: String,
         /// Settings of the connection.
         settings: ConnectionSettings,
-        /// Where the secret values are.
+        /// References to the secret values.
         secrets: SecretRefs,
         /// Ownership mark in the description.
         mark: Mark,
@@ -148,7 +148,7 @@ pub enum ConnectionStep {
         name: String,
         /// All settings of the connection.
         settings: ConnectionSettings,
-        /// Where the secret values are.
+        /// References to the secret values.
         secrets: SecretRefs,
         /// Ownership mark in the description.
         mark: Mark,
@@ -161,7 +161,7 @@ pub enum ConnectionStep {
 }
 
 impl ConnectionStep {
-    /// Returns where the secret values are that the step needs.
+    /// Returns the references to the secret values that the step needs.
     pub fn secrets(&self) -> Option<&SecretRefs> {
         match self {
             Self::CreateConnection { secrets, .. } | Self::UpdateConnection { secrets, .. } => Some(secrets),
@@ -182,7 +182,8 @@ impl fmt::Display for ConnectionStep {
     }
 }
 
-/// One write to an API destination; the variant is the name of the call. Its connection has the same name.
+/// One write to an API destination; the variant is the name of the call. Its connection has the
+/// same name.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
 pub enum ApiDestinationStep {
     /// Creates an API destination.

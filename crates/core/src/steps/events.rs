@@ -34,7 +34,7 @@ pub enum EventsStep {
 }
 
 impl EventsStep {
-    /// Returns the names of all steps: those of the calls.
+    /// Returns the names of all steps, which are those of the calls.
     pub fn names() -> impl Iterator<Item = &'static str> {
         let all = [
             BusStep::VARIANTS,
@@ -48,7 +48,7 @@ impl EventsStep {
         all.into_iter().flatten().copied()
     }
 
-    /// Returns where the secret values are that the step needs.
+    /// Returns the references to the secret values that the step needs.
     pub fn secrets(&self) -> Option<&SecretRefs> {
         match self {
             Self::Connection(step) => step.secrets(),

@@ -1,4 +1,7 @@
-//! Steps of IAM. Data only. A role that is made here has one inline policy, and trusts `EventBridge` for named rules or Step Functions.
+//! Steps of IAM. Data only.
+//!
+//! A role that the operator creates has one inline policy. It trusts `EventBridge` for the rules
+//! that it lists, or Step Functions for one state machine.
 
 use std::fmt;
 
@@ -9,51 +12,78 @@ use tributary_api::Tags;
 
 use crate::steps::list;
 
+/// One write to a role; the variant is the name of the call.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
 pub enum IamStep {
+    /// Creates a role without an inline policy.
     CreateRole {
+        /// Name of the role.
         name: String,
+        /// Path of the role, which begins and ends with `/`.
         path: String,
-        /// Who may assume the role.
+        /// Trust policy (`AssumeRolePolicyDocument`).
         trust: Value,
+        /// ARN of the permissions boundary; `None` for no boundary.
         boundary: Option<String>,
+        /// Description of the role.
         description: String,
+        /// Tags of the role.
         tags: Tags,
     },
+    /// Replaces the trust policy of a role.
     UpdateAssumeRolePolicy {
+        /// Name of the role.
         name: String,
+        /// The whole trust policy.
         trust: Value,
     },
-    /// What the role may do: the whole of its inline policy.
+    /// Creates or replaces the inline policy of a role.
     PutRolePolicy {
+        /// Name of the role.
         name: String,
+        /// The whole inline policy.
         policy: Value,
     },
+    /// Deletes the inline policy of a role.
     DeleteRolePolicy {
+        /// Name of the role.
         name: String,
     },
+    /// Sets the permissions boundary of a role.
     PutRolePermissionsBoundary {
+        /// Name of the role.
         name: String,
+        /// ARN of the permissions boundary.
         boundary: String,
     },
+    /// Removes the permissions boundary of a role.
     DeleteRolePermissionsBoundary {
+        /// Name of the role.
         name: String,
     },
+    /// Adds or replaces tags of a role.
     TagRole {
+        /// Name of the role.
         name: String,
+        /// Tags of the role.
         tags: Tags,
     },
+    /// Removes tags of a role.
     UntagRole {
+        /// Name of the role.
         name: String,
+        /// Keys of the tags.
         keys: Vec<String>,
     },
+    /// Deletes a role, which has no inline policy left.
     DeleteRole {
+        /// Name of the role.
         name: String,
     },
 }
 
 impl IamStep {
-    /// Name of the role.
+    /// Returns the name of the role that the step changes.
     pub fn role(&self) -> &str {
         match self {
             Self::CreateRole { name, .. }

@@ -1,4 +1,7 @@
-//! Steps of Lambda. Data only. Each statement of a function's policy is a step of its own, as it is a call of its own.
+//! Steps of Lambda. Data only.
+//!
+//! Each statement in a function's policy is one step, since Lambda adds and removes statements one
+//! by one.
 
 use std::fmt;
 
@@ -6,16 +9,18 @@ use serde::Serialize;
 
 use tributary_api::Tags;
 
-/// A function, a version of it or an alias; the qualifier has its own policy and its own asynchronous settings.
+/// A function, or a version or an alias of it. Each has its own policy and its own asynchronous
+/// settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FunctionRef {
     /// ARN without the qualifier.
     pub arn: String,
+    /// Version or alias; `None` for the unqualified function.
     pub qualifier: Option<String>,
 }
 
 impl FunctionRef {
-    /// Splits the qualifier from the ARN of a function, a version or an alias.
+    /// Parses the ARN of a function, a version or an alias.
     pub fn from_arn(arn: &str) -> Self {
         // arn:partition:lambda:region:account:function:name[:qualifier]
         match arn.match_indices(':').nth(6) {
@@ -24,7 +29,7 @@ impl FunctionRef {
         }
     }
 
-    /// The ARN with the qualifier.
+    /// Returns the ARN with the qualifier.
     pub fn whole(&self) -> String {
         match &self.qualifier {
             Some(qualifier) => format!("{}:{qualifier}", self.arn),
@@ -43,74 +48,111 @@ impl fmt::Display for FunctionRef {
     }
 }
 
-/// What asynchronous invocations of a function are set to (`PutFunctionEventInvokeConfig`, which replaces all of it).
+/// Settings of asynchronous invocations, which `PutFunctionEventInvokeConfig` replaces as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InvokeSettings {
+    /// ARN of the destination for events that the function failed to process.
     pub on_failure: Option<String>,
+    /// ARN of the destination for results of the function.
     pub on_success: Option<String>,
+    /// Maximum age of an event, in seconds (60 to 21,600).
     pub maximum_event_age_seconds: Option<i32>,
+    /// Number of retries after an error (0 to 2).
     pub maximum_retry_attempts: Option<i32>,
 }
 
 impl InvokeSettings {
+    /// Returns whether no setting is set.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// What an event source mapping is set to.
+/// Settings of an event source mapping.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MappingSettings {
+    /// Maximum number of messages in a batch (`BatchSize`).
     pub batch_size: i32,
+    /// Maximum time to gather a batch, in seconds (`MaximumBatchingWindowInSeconds`).
     pub maximum_batching_window_seconds: i32,
+    /// Maximum number of concurrent invocations (`ScalingConfig.MaximumConcurrency`); `None` for no
+    /// limit.
     pub maximum_concurrency: Option<i32>,
+    /// Whether the function reports the messages that failed (`ReportBatchItemFailures`).
     pub report_batch_item_failures: bool,
+    /// Whether Lambda polls the queue.
     pub enabled: bool,
 }
 
+/// One write to Lambda. `LambdaStep::call` returns the name of the call.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
 pub enum LambdaStep {
-    /// Lets `EventBridge` invoke the function for this rule, or for a pattern of rules.
+    /// Adds a statement that allows `EventBridge` to invoke the function.
     AddPermission {
+        /// The function.
         function: FunctionRef,
+        /// Id of the statement (`StatementId`).
         sid: String,
+        /// ARN of a rule, or a pattern of ARNs that ends with `*` (`SourceArn`).
         source: String,
     },
+    /// Removes a statement from the function's policy.
     RemovePermission {
+        /// The function.
         function: FunctionRef,
+        /// Id of the statement (`StatementId`).
         sid: String,
     },
+    /// Replaces the settings of asynchronous invocations.
     PutFunctionEventInvokeConfig {
+        /// The function.
         function: FunctionRef,
+        /// All settings.
         settings: InvokeSettings,
     },
+    /// Deletes the settings of asynchronous invocations. Defaults of Lambda apply then.
     DeleteFunctionEventInvokeConfig {
+        /// The function.
         function: FunctionRef,
     },
+    /// Creates an event source mapping from a queue to a function.
     CreateEventSourceMapping {
+        /// ARN of the queue.
         queue_arn: String,
+        /// The function.
         function: FunctionRef,
+        /// Settings of the mapping.
         settings: MappingSettings,
+        /// Tags of the mapping.
         tags: Tags,
     },
-    /// `uuid` is AWS's name of the mapping.
+    /// Replaces the settings of an event source mapping.
     UpdateEventSourceMapping {
+        /// UUID that Lambda assigned to the mapping.
         uuid: String,
+        /// The function.
         function: FunctionRef,
+        /// All settings of the mapping.
         settings: MappingSettings,
     },
+    /// Deletes an event source mapping.
     DeleteEventSourceMapping {
+        /// UUID that Lambda assigned to the mapping.
         uuid: String,
+        /// The function.
         function: FunctionRef,
     },
+    /// Adds or replaces tags of an event source mapping.
     TagEventSourceMapping {
+        /// ARN of the mapping.
         arn: String,
+        /// The tags.
         tags: Tags,
     },
 }
 
 impl LambdaStep {
-    /// The function whose policy the step changes.
+    /// Returns the function whose policy the step changes, if it changes one.
     pub fn permission_of(&self) -> Option<&FunctionRef> {
         match self {
             Self::AddPermission { function, .. } | Self::RemovePermission { function, .. } => Some(function),
@@ -118,12 +160,12 @@ impl LambdaStep {
         }
     }
 
-    /// The API call, which is also the IAM action.
+    /// Returns the name of the API call, which is also the IAM action without the service prefix.
     pub fn call(&self) -> &'static str {
         Self::call_of(self.into())
     }
 
-    /// The call that the variant of this name makes.
+    /// Returns the API call that the step `variant` makes, by the name of the variant.
     pub fn call_of(variant: &'static str) -> &'static str {
         match variant {
             "TagEventSourceMapping" => "TagResource",

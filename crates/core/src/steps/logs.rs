@@ -1,4 +1,7 @@
-//! Steps of CloudWatch Logs. Data only. Statements are a step of their own, for one policy serves all log groups of the installation.
+//! Steps of CloudWatch Logs. Data only.
+//!
+//! Statements of the resource policy are separate steps: one policy serves all log groups of
+//! the installation.
 
 use std::fmt;
 
@@ -9,59 +12,91 @@ use tributary_api::Tags;
 
 use crate::steps::list;
 
+/// One write to CloudWatch Logs. `LogsStep::call` returns the name of the call.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
 pub enum LogsStep {
+    /// Creates a log group, with its tags.
     CreateLogGroup {
+        /// Name of the log group.
         name: String,
+        /// Log group class, such as `STANDARD`; `None` for the default of AWS.
         class: Option<String>,
+        /// ARN of the key that encrypts the events; `None` for encryption with a key of CloudWatch
+        /// Logs.
         kms_key_arn: Option<String>,
+        /// Tags of the log group.
         tags: Tags,
     },
+    /// Sets the retention of a log group.
     PutRetentionPolicy {
+        /// Name of the log group.
         name: String,
+        /// Days that events are retained.
         days: i32,
     },
+    /// Removes the retention of a log group: events do not expire.
     DeleteRetentionPolicy {
+        /// Name of the log group.
         name: String,
     },
+    /// Sets the encryption key of a log group.
     AssociateKmsKey {
+        /// Name of the log group.
         name: String,
+        /// ARN of the key.
         kms_key_arn: String,
     },
+    /// Removes the encryption key of a log group.
     DisassociateKmsKey {
+        /// Name of the log group.
         name: String,
     },
+    /// Adds or replaces tags of a log group.
     TagLogGroup {
+        /// ARN of the log group, without `:*`.
         arn: String,
+        /// The tags.
         tags: Tags,
     },
+    /// Removes tags of a log group.
     UntagLogGroup {
+        /// ARN of the log group, without `:*`.
         arn: String,
+        /// Keys of the tags.
         keys: Vec<String>,
     },
-    /// Puts these statements into our policy and takes those with the `Sid`s of `instead_of` out; whatever else stands there stays.
+    /// Adds statements to the resource policy of the installation and removes those that they
+    /// replace. Other statements are retained.
     PutPolicyStatements {
+        /// Name of the resource policy.
         policy: String,
+        /// `Sid`s of the statements to remove in the same write.
         instead_of: Vec<String>,
+        /// The statements to add.
         statements: Vec<Value>,
     },
-    /// Takes the statements with these `Sid`s out of our policy; with the last one the policy goes.
+    /// Removes statements from the resource policy of the installation. Deletes a policy that has
+    /// no statements left.
     RemovePolicyStatements {
+        /// Name of the resource policy.
         policy: String,
+        /// `Sid`s of the statements.
         sids: Vec<String>,
     },
+    /// Deletes a log group with its events.
     DeleteLogGroup {
+        /// Name of the log group.
         name: String,
     },
 }
 
 impl LogsStep {
-    /// The API call, which is also the IAM action.
+    /// Returns the name of the API call, which is also the IAM action without the service prefix.
     pub fn call(&self) -> &'static str {
         Self::call_of(self.into())
     }
 
-    /// The call that the variant of this name makes.
+    /// Returns the API call that the step `variant` makes, by the name of the variant.
     pub fn call_of(variant: &'static str) -> &'static str {
         match variant {
             "PutPolicyStatements" | "RemovePolicyStatements" => "PutResourcePolicy",

@@ -1,5 +1,7 @@
-//! Steps: one write each, to AWS or of a child object, as data. The same value is the log line, the Kubernetes Event, the line of `status.plan`,
-//! the point at which a crash is tested, and the entry in the list of IAM actions. Pure: no I/O, no SDK.
+//! Steps: one write each, to AWS or to a child object in Kubernetes, as data. No I/O, no SDK.
+//!
+//! A step serves as the log line, the Kubernetes Event, the line of `status.plan`, the fault point
+//! of crash tests, and the entry in the list of IAM actions.
 
 mod archives;
 mod buses;
@@ -37,20 +39,29 @@ pub use tags::{TagStep, tag_steps};
 pub use targets::*;
 use text::list;
 
+/// One write, by the service that it goes to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum Step {
+    /// A write to `EventBridge`.
     Events(EventsStep),
+    /// A write to SQS.
     Sqs(SqsStep),
+    /// A write to Lambda.
     Lambda(LambdaStep),
+    /// A write to CloudWatch Logs.
     Logs(LogsStep),
+    /// A write to SNS.
     Sns(SnsStep),
+    /// A write to Step Functions.
     States(StatesStep),
+    /// A write to IAM.
     Iam(IamStep),
+    /// A write to a child object in Kubernetes.
     Child(ChildStep),
 }
 
 impl Step {
-    /// The IAM action that the step needs first, such as `events:PutRule`.
+    /// Returns the IAM action of the step, such as `events:PutRule`.
     pub fn action(&self) -> String {
         match self {
             Self::Events(step) => format!("events:{}", <&str>::from(step)),
@@ -64,7 +75,7 @@ impl Step {
         }
     }
 
-    /// The name of the step without its contents, such as `PutRule`.
+    /// Returns the name of the step without its contents, such as `PutRule`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Events(step) => step.into(),
@@ -78,7 +89,7 @@ impl Step {
         }
     }
 
-    /// Every name that `name` can give: what a test of all steps has to cover.
+    /// Returns all names that [`Step::name`] can return.
     pub fn names() -> impl Iterator<Item = &'static str> {
         let all = [
             SqsStep::VARIANTS,
@@ -93,7 +104,8 @@ impl Step {
     }
 }
 
-/// The IAM actions of all steps that write to AWS: what the rights of the operator are held against.
+/// Returns the IAM actions of all steps that write to AWS, to compare them with the IAM policy of
+/// the operator.
 pub fn actions() -> BTreeSet<String> {
     fn of(service: &str, variants: &[&'static str], call: fn(&'static str) -> &'static str) -> Vec<String> {
         variants.iter().map(|variant| format!("{service}:{}", call(variant))).collect()
@@ -127,6 +139,7 @@ impl fmt::Display for Step {
     }
 }
 
+/// Generates the conversion of one service's steps.
 macro_rules! step_from {
     ($($variant:ident($step:ty)),*) => {
         $(impl From<$step> for Step {
@@ -148,7 +161,7 @@ step_from!(
     Child(ChildStep)
 );
 
-/// Steps of `EventBridge` by resource.
+/// Generates the conversion of one resource's step of `EventBridge`.
 macro_rules! events_step_into_step {
     ($($step:ty),* $(,)?) => {
         $(impl From<$step> for Step {

@@ -14,7 +14,7 @@ use super::{targets::TargetSettings, text::list};
 pub struct RuleSettings {
     /// Description of the rule.
     pub description: Option<String>,
-    /// Event pattern, parsed: AWS returns the text as it was sent, and spelling makes no difference.
+    /// Event pattern, parsed: formatting makes no difference.
     pub pattern: Option<Value>,
     /// Schedule expression, such as `rate(5 minutes)`.
     pub schedule: Option<String>,
@@ -33,7 +33,7 @@ pub enum RuleStep {
         name: String,
         /// All settings of the rule.
         settings: RuleSettings,
-        /// Only for a new rule: AWS ignores tags on an existing one.
+        /// Tags of a new rule; `None` for an existing one, whose tags `PutRule` does not change.
         tags: Option<Tags>,
     },
     /// Deletes a rule, which has no targets left.

@@ -1,4 +1,6 @@
-//! Steps of SNS. Data only. A statement is a step of its own, for the topic's policy has other writers besides us.
+//! Steps of SNS. Data only.
+//!
+//! A statement is a separate step, since other writers can have statements in the topic's policy.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,46 +11,68 @@ use tributary_api::Tags;
 
 use crate::steps::list;
 
-/// Attribute name to value, all text, as SNS speaks.
+/// Attributes of a topic by name. All values are text, as in the API of SNS.
 pub type TopicAttributes = BTreeMap<String, String>;
 
+/// One write to a topic. `SnsStep::call` returns the name of the call.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
 pub enum SnsStep {
+    /// Creates a topic, with its attributes and tags.
     CreateTopic {
+        /// Name of the topic.
         name: String,
+        /// Attributes of the topic.
         attributes: TopicAttributes,
+        /// Tags of the topic.
         tags: Tags,
     },
+    /// Sets one attribute of a topic.
     SetTopicAttribute {
+        /// ARN of the topic.
         arn: String,
+        /// Name of the attribute.
         name: String,
+        /// Value of the attribute.
         value: String,
     },
-    /// Puts our own statement into the topic's policy, whatever else stands there.
+    /// Adds or replaces the operator's statement in the topic's policy. Other statements are
+    /// retained.
     PutTopicStatement {
+        /// ARN of the topic.
         arn: String,
+        /// The statement, with its `Sid`.
         statement: Value,
     },
-    /// Takes our own statement out of the topic's policy.
+    /// Removes the operator's statement from the topic's policy.
     RemoveTopicStatement {
+        /// ARN of the topic.
         arn: String,
+        /// `Sid` of the statement.
         sid: String,
     },
+    /// Adds or replaces tags of a topic.
     TagTopic {
+        /// ARN of the topic.
         arn: String,
+        /// The tags.
         tags: Tags,
     },
+    /// Removes tags of a topic.
     UntagTopic {
+        /// ARN of the topic.
         arn: String,
+        /// Keys of the tags.
         keys: Vec<String>,
     },
+    /// Deletes a topic.
     DeleteTopic {
+        /// ARN of the topic.
         arn: String,
     },
 }
 
 impl SnsStep {
-    /// ARN of the topic; `arn_of` makes it from a name.
+    /// Returns the ARN of the topic that the step changes. `arn_of` returns the ARN for a name.
     pub fn topic(&self, arn_of: impl FnOnce(&str) -> String) -> String {
         match self {
             Self::CreateTopic { name, .. } => arn_of(name),
@@ -61,12 +85,12 @@ impl SnsStep {
         }
     }
 
-    /// The API call, which is also the IAM action.
+    /// Returns the name of the API call, which is also the IAM action without the service prefix.
     pub fn call(&self) -> &'static str {
         Self::call_of(self.into())
     }
 
-    /// The call that the variant of this name makes.
+    /// Returns the API call that the step `variant` makes, by the name of the variant.
     pub fn call_of(variant: &'static str) -> &'static str {
         match variant {
             "SetTopicAttribute" | "PutTopicStatement" | "RemoveTopicStatement" => "SetTopicAttributes",

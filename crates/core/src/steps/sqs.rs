@@ -1,4 +1,6 @@
-//! Steps of SQS. Data only. A statement is a step of its own, for the policy has other writers besides us.
+//! Steps of SQS. Data only.
+//!
+//! A statement is a separate step, since other writers can have statements in the queue's policy.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,45 +11,66 @@ use tributary_api::Tags;
 
 use crate::steps::list;
 
-/// Attribute name to value, all text, as SQS speaks.
+/// Attributes of a queue by name. All values are text, as in the API of SQS.
 pub type QueueAttributes = BTreeMap<String, String>;
 
+/// One write to a queue. `SqsStep::call` returns the name of the call.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
 pub enum SqsStep {
+    /// Creates a queue, with its attributes and tags.
     CreateQueue {
+        /// Name of the queue.
         name: String,
+        /// Attributes of the queue, its policy included.
         attributes: QueueAttributes,
+        /// Tags of the queue.
         tags: Tags,
     },
+    /// Sets attributes of a queue. Other attributes are retained.
     SetQueueAttributes {
+        /// Name of the queue.
         name: String,
+        /// The attributes to set.
         attributes: QueueAttributes,
     },
-    /// Puts our own statement into the policy, whatever else stands there.
+    /// Adds or replaces the operator's statement in the queue's policy. Other statements are
+    /// retained.
     PutStatement {
+        /// Name of the queue.
         name: String,
+        /// The statement, with its `Sid`.
         statement: Value,
     },
-    /// Takes our own statement out of the policy.
+    /// Removes the operator's statement from the queue's policy.
     RemoveStatement {
+        /// Name of the queue.
         name: String,
+        /// `Sid` of the statement.
         sid: String,
     },
+    /// Adds or replaces tags of a queue.
     TagQueue {
+        /// Name of the queue.
         name: String,
+        /// The tags.
         tags: Tags,
     },
+    /// Removes tags of a queue.
     UntagQueue {
+        /// Name of the queue.
         name: String,
+        /// Keys of the tags.
         keys: Vec<String>,
     },
+    /// Deletes a queue with its messages.
     DeleteQueue {
+        /// Name of the queue.
         name: String,
     },
 }
 
 impl SqsStep {
-    /// Name of the queue.
+    /// Returns the name of the queue that the step changes.
     pub fn queue(&self) -> &str {
         match self {
             Self::CreateQueue { name, .. }
@@ -60,12 +83,12 @@ impl SqsStep {
         }
     }
 
-    /// The API call, which is also the IAM action.
+    /// Returns the name of the API call, which is also the IAM action without the service prefix.
     pub fn call(&self) -> &'static str {
         Self::call_of(self.into())
     }
 
-    /// The call that the variant of this name makes.
+    /// Returns the API call that the step `variant` makes, by the name of the variant.
     pub fn call_of(variant: &'static str) -> &'static str {
         match variant {
             "PutStatement" | "RemoveStatement" => "SetQueueAttributes",

@@ -9,37 +9,73 @@ use tributary_api::Tags;
 
 use crate::steps::list;
 
-/// What `UpdateStateMachine` replaces.
+/// The settings that `UpdateStateMachine` replaces.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MachineSettings {
-    /// Amazon States Language. Parsed: spelling is no difference.
+    /// Definition in Amazon States Language, parsed: formatting makes no difference.
     pub definition: Value,
-    /// The role that the state machine works as.
+    /// ARN of the execution role.
     pub role_arn: String,
     /// `OFF`, `ERROR`, `FATAL` or `ALL`.
     pub log_level: String,
+    /// Whether logs include input and output of executions (`includeExecutionData`).
     pub log_execution_data: bool,
-    /// Without the `:*` that Step Functions wants behind it.
+    /// ARN of the log group, without the `:*` that the API of Step Functions requires.
     pub log_group_arn: Option<String>,
+    /// Whether X-Ray tracing is enabled.
     pub tracing: bool,
 }
 
+/// One write to a state machine. `StatesStep::call` returns the name of the call.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
 pub enum StatesStep {
-    CreateStateMachine { name: String, express: bool, settings: MachineSettings, tags: Tags },
-    UpdateStateMachine { arn: String, settings: MachineSettings },
-    DeleteStateMachine { arn: String },
-    TagStateMachine { arn: String, tags: Tags },
-    UntagStateMachine { arn: String, keys: Vec<String> },
+    /// Creates a state machine, with its tags.
+    CreateStateMachine {
+        /// Name of the state machine.
+        name: String,
+        /// Whether the type is `EXPRESS`, otherwise `STANDARD`; immutable.
+        express: bool,
+        /// Settings of the state machine.
+        settings: MachineSettings,
+        /// Tags of the state machine.
+        tags: Tags,
+    },
+    /// Replaces the settings of a state machine.
+    UpdateStateMachine {
+        /// ARN of the state machine.
+        arn: String,
+        /// All settings of the state machine.
+        settings: MachineSettings,
+    },
+    /// Deletes a state machine. Step Functions terminates running executions at their next state
+    /// transition.
+    DeleteStateMachine {
+        /// ARN of the state machine.
+        arn: String,
+    },
+    /// Adds or replaces tags of a state machine.
+    TagStateMachine {
+        /// ARN of the state machine.
+        arn: String,
+        /// The tags.
+        tags: Tags,
+    },
+    /// Removes tags of a state machine.
+    UntagStateMachine {
+        /// ARN of the state machine.
+        arn: String,
+        /// Keys of the tags.
+        keys: Vec<String>,
+    },
 }
 
 impl StatesStep {
-    /// The API call, which is also the IAM action.
+    /// Returns the name of the API call, which is also the IAM action without the service prefix.
     pub fn call(&self) -> &'static str {
         Self::call_of(self.into())
     }
 
-    /// The call that the variant of this name makes.
+    /// Returns the API call that the step `variant` makes, by the name of the variant.
     pub fn call_of(variant: &'static str) -> &'static str {
         match variant {
             "TagStateMachine" => "TagResource",

@@ -1,4 +1,5 @@
-//! The `apiDestination` sink: connection and API destination, managed or existing, and the role by which EventBridge invokes it.
+//! The `apiDestination` sink: a connection and an API destination, managed or existing, and the
+//! role that EventBridge delivers with.
 
 mod plan;
 mod resolve;
@@ -26,7 +27,7 @@ use crate::{
 };
 
 impl Scope<'_> {
-    /// Returns the ARN of an API destination, without the ID that AWS adds to it.
+    /// Returns the ARN of an API destination, without the id that AWS appends.
     pub fn api_destination(self, name: &str) -> String {
         self.arn("events", &format!("api-destination/{name}"))
     }
@@ -54,7 +55,8 @@ impl Destination for ApiDestination {
         Ok(DesiredApiDestination { managed: context.sink.managed_api().map(|managed| resolve::api(managed, context, identity)), by })
     }
 
-    /// The name is ours, and AWS adds an ID to the ARN.
+    /// Returns the statements of the role. AWS appends an id to the ARN of a managed API
+    /// destination.
     fn role_statements(sink: &EventSink, arn: &str) -> Vec<Value> {
         let resource = if sink.managed_api().is_some() { format!("{arn}/*") } else { arn.to_owned() };
         vec![json!({"Effect": "Allow", "Action": Self::ACTIONS, "Resource": resource})]
@@ -74,7 +76,7 @@ impl Destination for ApiDestination {
         Ok(())
     }
 
-    /// A managed one holds no data.
+    /// Returns `Delete` for a managed API destination, since it stores no data.
     fn default_deletion_policy(sink: &EventSink) -> DeletionPolicy {
         if sink.managed_api().is_some() { DeletionPolicy::Delete } else { DeletionPolicy::Retain }
     }

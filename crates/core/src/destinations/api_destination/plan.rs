@@ -1,7 +1,8 @@
-//! The steps of a managed API destination and its connection: create or update them, or delete them.
+//! Steps of a managed API destination and its connection: create, update or delete them.
 //!
-//! AWS tags neither of the two, so a mark in the description says whose they are. AWS never returns a secret value: what was written is
-//! known by the version of the Secrets in that mark (uid and resourceVersion, never the value), written by the same call as the values.
+//! AWS does not tag them, so a mark in the description identifies the owner. AWS never returns
+//! secret values. The mark contains the version of the Secrets (uid and resourceVersion, never the
+//! value), and the call that writes the values writes the mark too.
 
 use crate::{
     destinations::{
@@ -33,10 +34,12 @@ pub(super) fn plan(
     Ok(steps)
 }
 
+/// Checks that the mark is that of the owner.
 fn check(what: &str, mark: &Mark, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
     ownership::check(&format!("{what} {}", context.identity.name), &mark.tags(), context)
 }
 
+/// Returns the steps of the connection and the API destination.
 fn own_steps(want: &DesiredApi, have: &ObservedApiDestination, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     if let Some(connection) = &have.connection {
         check("connection", &connection.mark, context)?;
@@ -78,13 +81,15 @@ fn own_steps(want: &DesiredApi, have: &ObservedApiDestination, context: &PlanCon
     Ok(steps)
 }
 
-/// Whether the destination is as wanted, and of the connection that is there: one that was made again has another ARN.
+/// Returns whether the API destination matches the desired settings and uses the existing
+/// connection. A recreated connection has another ARN.
 fn holds(want: &DesiredApi, have: &ObservedDestination, connection: Option<&ObservedConnection>) -> bool {
     let settings = DestinationSettings { rate_limit: want.settings.rate_limit.or(have.settings.rate_limit), ..want.settings.clone() };
     settings == have.settings && connection.is_some_and(|connection| connection.arn == have.connection_arn)
 }
 
-/// Deletion: the destination before its connection. What is not ours of them is left alone.
+/// Returns the steps of a deletion: the API destination, then its connection. Resources of other
+/// owners are not deleted.
 fn remove(have: &ObservedApiDestination, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let mut steps = DesiredByRole::plan(None, Some(&have.by), context)?;
     if context.retain {

@@ -1,4 +1,5 @@
-//! A managed API destination as the spec of its sink describes it. It has references to secret values, never the values.
+//! Resolves a managed API destination from the spec of its sink: references to secret values, never
+//! the values.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +14,16 @@ use crate::{
     steps::{Authorization, ConnectionSettings, DestinationSettings, HttpValue, HttpValues, Part, SecretRefs, Slot},
 };
 
-/// AWS allows 64 characters for both names (API reference, `CreateConnection` and `CreateApiDestination`).
+/// Maximum length of both names, in characters (AWS API reference, `CreateConnection` and
+/// `CreateApiDestination`).
 const LONGEST: usize = 64;
 const HASH: usize = 8;
 const FIELD: &str = "spec.apiDestination.managed.connection";
+/// When to read again what was written.
 const RECHECK_AFTER: SignedDuration = SignedDuration::from_millis(200);
 
-/// Returns the name of the connection and the API destination. They have no tags: the hash is the owner's.
+/// Returns the name of the connection and the API destination. It contains a hash of the owner,
+/// since AWS does not tag them.
 pub(super) fn api_name(context: &ResolveContext<'_>) -> String {
     let plain = format!("{}-{}", context.namespace(), context.name());
     let cut: String = plain.chars().map(|c| if names::events_character(c) { c } else { '-' }).take(LONGEST - HASH - 1).collect();
@@ -48,7 +52,7 @@ pub(super) fn api(managed: &ManagedApiDestination, context: &ResolveContext<'_>,
                 http: refs.values("oauthClientCredentials.http", oauth.http.as_ref(), Slot::Oauth),
             }
         }
-        // Admission refuses it.
+        // Rejected by admission.
         (None, None, None) => Authorization::Unknown,
     };
     let invocation = refs.values("invocationHttp", connection.invocation_http.as_ref(), Slot::Invocation);
@@ -68,6 +72,7 @@ pub(super) fn api(managed: &ManagedApiDestination, context: &ResolveContext<'_>,
     }
 }
 
+/// Collects the references to secret values.
 #[derive(Default)]
 struct Refs(BTreeMap<Slot, (String, SecretKeyRef)>);
 

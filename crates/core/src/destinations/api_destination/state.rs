@@ -1,4 +1,4 @@
-//! What AWS should hold of an API destination and its connection, and what it holds.
+//! Desired and observed state of an API destination and its connection.
 
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
@@ -10,51 +10,72 @@ use crate::{
     steps::{ConnectionSettings, DestinationSettings, SecretRefs},
 };
 
+/// Desired state of the `apiDestination` destination.
 #[derive(Clone, Debug, Serialize)]
 pub struct DesiredApiDestination {
-    /// The connection and the API destination to create; `None` for an existing one.
+    /// The connection and the API destination to create; `None` for an existing API destination.
     pub managed: Option<DesiredApi>,
-    /// Grants, and the role by which EventBridge invokes it.
+    /// Grants, and the role that EventBridge delivers with.
     pub by: DesiredByRole,
 }
 
+/// Desired state of a managed API destination and its connection.
 #[derive(Clone, Debug, Serialize)]
 pub struct DesiredApi {
-    /// Of the connection and of the API destination.
+    /// Name of both the connection and the API destination.
     pub name: String,
+    /// Settings of the API destination.
     pub settings: DestinationSettings,
+    /// Settings of the connection, without secret values.
     pub connection: ConnectionSettings,
+    /// References to the secret values of the connection.
     pub secrets: SecretRefs,
+    /// Value of the owner tag, for the mark in the descriptions.
     pub owner: String,
-    /// When what was written is read again; `None`: the sink is observed only.
+    /// When to read again what was written; `None` if the sink is only observed.
     #[serde(skip)]
     pub requeue_after: Option<Timestamp>,
 }
 
+/// A connection, as AWS returns it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservedConnection {
+    /// ARN of the connection.
     pub arn: String,
-    /// As AWS returns it.
+    /// State (`ConnectionState`), such as `AUTHORIZED`.
     pub state: String,
+    /// Reason of the state (`StateReason`).
     pub state_reason: Option<String>,
+    /// Settings, without secret values.
     pub settings: ConnectionSettings,
+    /// Ownership mark in the description.
     pub mark: Mark,
 }
 
+/// An API destination, as AWS returns it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservedDestination {
+    /// ARN of the API destination, which ends with an id that AWS assigns.
     pub arn: String,
+    /// ARN of its connection.
     pub connection_arn: String,
+    /// Settings of the API destination.
     pub settings: DestinationSettings,
+    /// Ownership mark in the description.
     pub mark: Mark,
 }
 
+/// Observed state of the `apiDestination` destination.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservedApiDestination {
+    /// The connection; `None` if it does not exist.
     pub connection: Option<ObservedConnection>,
+    /// The API destination; `None` if it does not exist.
     pub destination: Option<ObservedDestination>,
-    /// The version of the Secrets now, or why they cannot be used; what else there is to do does not wait for them.
+    /// Current version of the Secrets, or the error why they cannot be used. Steps that need no
+    /// secret value do not wait for them.
     pub secrets: Result<String, ReconcileError>,
+    /// Observed role and rules.
     pub by: ObservedByRole,
 }
 

@@ -1,11 +1,12 @@
-//! What a managed API destination waits for after its steps: AWS assigns ARNs, and requests a token from the authorization endpoint.
+//! Why a managed API destination does not deliver yet after all steps: AWS assigns ARNs, and
+//! requests a token from the authorization endpoint.
 
 use crate::{
     destinations::api_destination::state::{DesiredApi, ObservedApiDestination},
     error::{Reason, ReconcileError, RetryClass},
 };
 
-/// Returns why the destination does not deliver yet.
+/// Returns why the destination does not deliver yet; `None` if it delivers.
 pub(super) fn waiting(want: &DesiredApi, have: Option<&ObservedApiDestination>) -> Option<ReconcileError> {
     let nothing = ObservedApiDestination::default();
     let have = have.unwrap_or(&nothing);
@@ -14,7 +15,11 @@ pub(super) fn waiting(want: &DesiredApi, have: Option<&ObservedApiDestination>) 
     }
     let until = want.requeue_after?;
     let soon = |what: &str| {
-        Some(ReconcileError::new(RetryClass::Until(until), Reason::Applying, format!("{what} {} is looked at in a moment", want.name)))
+        Some(ReconcileError::new(
+            RetryClass::Until(until),
+            Reason::Applying,
+            format!("{what} {}: waiting for AWS to apply the change", want.name),
+        ))
     };
     let (Some(connection), Some(_)) = (&have.connection, &have.destination) else { return soon("API destination") };
     if connection.settings != want.connection || connection.mark.secrets.as_ref() != have.secrets.as_ref().ok() {
@@ -23,18 +28,18 @@ pub(super) fn waiting(want: &DesiredApi, have: Option<&ObservedApiDestination>) 
     unauthorized(&want.name, &connection.state, connection.state_reason.as_deref())
 }
 
-/// Why a connection in this state delivers nothing.
+/// Returns why a connection in this state sends no requests; `None` if it is authorized.
 fn unauthorized(name: &str, state: &str, reason: Option<&str>) -> Option<ReconcileError> {
     let why = reason.map(|reason| format!(": {}", reason.trim_end_matches('.'))).unwrap_or_default();
     let (class, next) = match state {
         "AUTHORIZED" | "ACTIVE" => return None,
         "CREATING" | "UPDATING" | "AUTHORIZING" => (
             RetryClass::Transient,
-            "Rechecked automatically. If it persists, check that AWS can reach spec.apiDestination.managed.connection.oauthClientCredentials.authorizationEndpoint",
+            "Rechecked automatically. If it persists, check that AWS can reach spec.apiDestination.managed.connection.oauthClientCredentials.authorizationEndpoint.",
         ),
         _ => (
             RetryClass::Refused,
-            "Correct spec.apiDestination.managed.connection, or the Secret that it names: any change of it, an annotation too, makes AWS try again",
+            "Correct spec.apiDestination.managed.connection or the Secret that it references. Any change of the Secret, even an annotation, requests a new authorization.",
         ),
     };
     Some(ReconcileError::new(class, Reason::ConnectionNotAuthorized, format!("connection {name} is {state}{why}. {next}")))

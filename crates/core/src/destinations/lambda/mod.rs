@@ -1,6 +1,8 @@
-//! The `lambda` sink: the operator's statements in a function's policy, and the failure destination of its asynchronous invocations.
+//! The `lambda` sink: statements in a function's policy, and the failure destination of its
+//! asynchronous invocations.
 //!
-//! A statement allows one rule, or all rules of a bus (Lambda API reference, `AddPermission`; docs/aws-facts.md, L1 to L15).
+//! A statement allows one rule, or all rules of a bus (Lambda API reference, `AddPermission`;
+//! docs/aws-facts.md, L1 to L15).
 
 mod plan;
 mod policy;
@@ -33,7 +35,7 @@ use crate::{
 };
 
 impl Scope<'_> {
-    /// Returns the ARN of a function; `function` is a name, or a name and a qualifier.
+    /// Returns the ARN of a function. `function` is a name, or a name and a qualifier.
     pub fn function(self, function: &str) -> String {
         self.arn("lambda", &format!("function:{function}"))
     }
@@ -73,7 +75,10 @@ impl Destination for Lambda {
     }
 }
 
-/// The failure destination waits for its queue; the permission does not wait for it.
+/// Returns the ARN of the failure destination.
+///
+/// # Errors
+/// The reference is not permitted, or its queue is not ready.
 fn on_failure(context: &ResolveContext<'_>, identity: &Identity) -> Result<Option<String>, ReconcileError> {
     let Some(reference) = context.sink.on_failure_ref() else { return Ok(None) };
     let field = "spec.lambda.onFailure.sinkRef";
@@ -118,7 +123,8 @@ impl State for DesiredLambda {
     }
 
     fn record_intent(&self, status: &mut EventSinkStatus) {
-        // A failure destination that left the spec is removed before its ARN leaves status.
+        // If the spec no longer has a failure destination, its ARN remains in status until it is
+        // removed from the function.
         if self.on_failure.is_some() {
             status.on_failure_arn.clone_from(&self.on_failure);
         }

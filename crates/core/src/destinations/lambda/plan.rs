@@ -1,4 +1,5 @@
-//! The steps of a function: the operator's statements, and the failure destination of its asynchronous invocations.
+//! Steps of a function: statements in its policy, and the failure destination of its asynchronous
+//! invocations.
 
 use crate::{
     destinations::lambda::{
@@ -30,7 +31,11 @@ pub(super) fn plan(
     Ok(steps)
 }
 
-/// The failure destination: put where there is none, and taken away again where it is still ours. Other settings stay.
+/// Returns the step that sets or removes the failure destination. It removes only a destination
+/// that this sink set. Other settings are retained.
+///
+/// # Errors
+/// The function has a failure destination that this sink did not set.
 fn invoke_step(
     function: FunctionRef,
     want: Option<&String>,

@@ -1,4 +1,4 @@
-//! The operator's statements in the policy of a function: one for each rule, or for all rules of a bus.
+//! Statements in the policy of a function: one for each rule, or for all rules of a bus.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,16 +15,18 @@ use crate::{
     steps::{LambdaStep, Step},
 };
 
-/// AWS's limit for a function's policy is 20,480 bytes. The rest is room for a bus-wide statement to be added before those go that it
-/// stands for.
+/// Size of a function's policy that statements can use, in bytes. The rest up to [`LIMIT`] is room
+/// for a bus-wide statement, which is added before the statements that it replaces are removed.
 const POLICY_BYTES: usize = 19_000;
+/// Maximum size of a function's policy, in bytes (Lambda quotas).
 const LIMIT: usize = 20_480;
 
+/// Returns the id of the statement for a source.
 fn statement_id(sid: &str, source: &str) -> String {
     format!("{sid}-{}", short_hash(source, 12))
 }
 
-/// The statement as AWS keeps it (docs/aws-facts.md, L1, L2).
+/// Returns the statement as AWS stores it (docs/aws-facts.md, L1, L2).
 pub fn statement(sid: &str, function_arn: &str, source: &str) -> Value {
     json!({
         "Sid": statement_id(sid, source),
@@ -36,7 +38,7 @@ pub fn statement(sid: &str, function_arn: &str, source: &str) -> Value {
     })
 }
 
-/// Our statements: `Sid` to source.
+/// Returns the sources of the operator's statements by `Sid`.
 pub(super) fn ours(policy: &[Value], sid: &str) -> BTreeMap<String, String> {
     let prefix = format!("{sid}-");
     let ours = policy.iter().filter_map(|statement| Some((sid_of(statement)?, statement))).filter(|(sid, _)| sid.starts_with(&prefix));
@@ -48,12 +50,12 @@ pub(super) fn ours(policy: &[Value], sid: &str) -> BTreeMap<String, String> {
     .collect()
 }
 
-/// The sources that our statements let in.
+/// Returns the sources that the operator's statements allow.
 pub fn granted(observed: &ObservedLambda, sid: &str) -> BTreeSet<String> {
     ours(observed.policy.as_deref().unwrap_or_default(), sid).into_values().filter(|source| !source.is_empty()).collect()
 }
 
-/// The sources as they stand in the policy, next to what others have there.
+/// Returns the sources that the policy allows after all steps, next to the statements of others.
 pub fn sources_in_policy(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> BTreeSet<String> {
     let (sid, arn) = (&want.grants.sid, &want.grants.arn);
     let nothing = ObservedLambda::default();
@@ -62,14 +64,18 @@ pub fn sources_in_policy(want: &DesiredLambda, observed: Option<&ObservedLambda>
     grants::collapse(&want.grants.to_hold(&granted(have, sid), &have.live), room(have, sid), size)
 }
 
-/// What others leave us of the policy.
+/// Returns how many bytes of the policy the statements of others leave.
 fn room(have: &ObservedLambda, sid: &str) -> usize {
     let prefix = format!("{sid}-");
     let foreign = have.policy.iter().flatten().filter(|statement| !sid_of(statement).is_some_and(|sid| sid.starts_with(&prefix)));
     POLICY_BYTES.saturating_sub(foreign.map(|statement| statement.to_string().len() + 1).sum())
 }
 
-/// What puts our statements in order: new ones first, so that nobody is without one in between.
+/// Returns the steps that update the operator's statements. New statements are added before old
+/// ones are removed, so that delivery is not interrupted.
+///
+/// # Errors
+/// The function does not exist, or its policy has no room for the statements.
 pub fn policy_steps(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> Result<Vec<Step>, ReconcileError> {
     let function = &want.function;
     let Some(policy) = observed.and_then(|have| have.policy.as_deref()) else {
@@ -77,7 +83,7 @@ pub fn policy_steps(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> 
             RetryClass::Refused,
             Reason::TargetNotFound,
             format!(
-                "spec.lambda.existing: AWS has no function {}. Deploy it, or make another EventSink with the right ARN; a version or an alias must exist too",
+                "spec.lambda.existing: AWS has no function {}. Deploy it, or create an EventSink with the correct ARN. A version or an alias must exist too.",
                 want.grants.arn
             ),
         ));
@@ -88,7 +94,7 @@ pub fn policy_steps(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> 
     if let Some(have) = observed
         && size > room(have, sid)
     {
-        return Err(full(&format!("function {function}"), "Lambda allows 20,480 bytes, and other statements take nearly all of it"));
+        return Err(full(&format!("function {function}"), "Lambda allows 20,480 bytes, and other statements use most of them"));
     }
     let present = ours(policy, sid);
     let wanted: BTreeMap<_, _> = sources.iter().map(|source| (statement_id(sid, source), source)).collect();
@@ -97,7 +103,8 @@ pub fn policy_steps(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> 
     for (sid, source) in &wanted {
         match present.get(sid) {
             Some(there) if there == *source => continue,
-            // AWS refuses a second statement of the same id, even the same one (docs/aws-facts.md, L7).
+            // AWS rejects a second statement with the same id, even an equal one
+            // (docs/aws-facts.md, L7).
             Some(_) => add.push(remove(sid)),
             None => {}
         }
@@ -107,13 +114,15 @@ pub fn policy_steps(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> 
     let bytes = |source: &str| statement(sid, &want.grants.arn, source).to_string().len() + 1;
     let all: usize = policy.iter().map(|s| s.to_string().len() + 1).sum();
     let crowded = all + add.iter().filter_map(added).map(bytes).sum::<usize>() > LIMIT;
-    // Where both do not fit, those go first that no rule is left without by it.
+    // If old and new statements do not fit together, remove first those that no desired source
+    // needs.
     let first = |source: &str| crowded && !sources.iter().any(|wanted| grants::covers(wanted, source));
     let (first, last): (Vec<_>, Vec<_>) = stale.partition(|(_, source)| first(source));
     let gone = |stale: Vec<(&String, &String)>| stale.into_iter().map(|(sid, _)| remove(sid)).collect::<Vec<_>>();
     Ok(gone(first).into_iter().chain(add).chain(gone(last)).collect())
 }
 
+/// Returns the source of the statement that the step adds.
 fn added(step: &Step) -> Option<&str> {
     match step {
         Step::Lambda(LambdaStep::AddPermission { source, .. }) => Some(source),

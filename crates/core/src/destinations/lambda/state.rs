@@ -1,4 +1,4 @@
-//! What AWS should hold of a function's policy and asynchronous settings, and what it holds.
+//! Desired and observed state of a function's policy and asynchronous invocations.
 
 use std::collections::BTreeSet;
 
@@ -11,25 +11,30 @@ use crate::{
     steps::{FunctionRef, InvokeSettings},
 };
 
+/// Desired state of the `lambda` destination.
 #[derive(Clone, Debug, Serialize)]
 pub struct DesiredLambda {
+    /// The function.
     pub function: FunctionRef,
+    /// Rules and buses that send to the function.
     pub grants: Grants,
-    /// ARN of the queue that takes the events that the function failed to process.
+    /// ARN of the queue for events that the function failed to process.
     pub on_failure: Option<String>,
-    /// Why the queue of `onFailure` cannot be used yet. The permission does not wait for it.
+    /// Error why the queue of `onFailure` cannot be used yet. The permission does not wait for it.
     #[serde(skip)]
     pub unresolved: Option<ReconcileError>,
 }
 
+/// Observed state of the `lambda` destination.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObservedLambda {
-    /// `None`: there is no such function, version or alias.
+    /// Statements of the policy; `None` if the function, version or alias does not exist.
     pub policy: Option<Vec<Value>>,
-    /// Asked for only where the sink has, or had, a failure destination.
+    /// Settings of asynchronous invocations. Read only if the sink has, or had, a failure
+    /// destination.
     pub invoke: Option<InvokeSettings>,
     /// The failure destination that this sink set before.
     pub on_failure_before: Option<String>,
-    /// Rules that no object here stands for any more, and that still send to the function.
+    /// ARNs of rules that have no object and still send to the function.
     pub live: BTreeSet<String>,
 }

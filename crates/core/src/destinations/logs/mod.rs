@@ -1,10 +1,11 @@
-//! The `logGroup` sink: a log group, and the operator's statements in the one log resource policy that the installation has per account and
-//! Region.
+//! The `logGroup` sink: a log group, and statements in the log resource policy of the installation.
 //!
-//! EventBridge needs `logs:CreateLogStream` and `logs:PutLogEvents` from a resource policy and does not accept a role. AWS allows 10 such
-//! policies per account and Region, for all services together, with 5,120 characters each (user guide, "Using resource-based policies";
-//! docs/aws-facts.md, G9 to G12, PM4). So one policy serves all log groups of the installation. When it is nearly full, one statement for
-//! all of `/aws/events/*`, as the console creates it, replaces those of the single groups.
+//! EventBridge needs `logs:CreateLogStream` and `logs:PutLogEvents` from a resource policy and does
+//! not accept a role. AWS allows 10 such policies per account and Region, for all services
+//! together, with 5,120 characters each (CloudWatch Logs user guide, "Using resource-based
+//! policies"; docs/aws-facts.md, G9 to G12, PM4). So one policy serves all log groups of the
+//! installation in an account and Region. If it is nearly full, one statement for all of
+//! `/aws/events/*`, as the console creates it, replaces those of the single groups.
 
 mod plan;
 mod policy;
@@ -32,8 +33,8 @@ use crate::{
 };
 
 impl Scope<'_> {
-    /// Returns the ARN of a log group as EventBridge accepts it as a target: without the `:*` that `DescribeLogGroups` adds
-    /// (docs/aws-facts.md, G4, D9).
+    /// Returns the ARN of a log group as EventBridge accepts it as a target: without the `:*` that
+    /// `DescribeLogGroups` adds (docs/aws-facts.md, G4, D9).
     pub fn log_group(self, group: &str) -> String {
         self.arn("logs", &format!("log-group:{group}"))
     }
@@ -50,7 +51,7 @@ impl Destination for LogGroup {
     const NEEDS_ROLE: bool = false;
 
     fn existing<'a>(context: &ResolveContext<'a>) -> Result<Option<(String, &'a str)>, ReconcileError> {
-        // Users copy the ARN with `:*` and without.
+        // Users copy the ARN with or without `:*`.
         Ok(context.existing()?.map(|(field, arn)| (field, arn.trim_end_matches(":*"))))
     }
 
@@ -83,7 +84,7 @@ impl Destination for LogGroup {
         arn.service == "logs"
     }
 
-    /// The resource is written with `:*` for all streams, or for one.
+    /// Returns the calls of a delivery. Policies have the resource with `:*`, or with a log stream.
     fn calls(target: &TargetSettings) -> Vec<Call> {
         let group = target.arn.trim_end_matches(":*");
         let resources = || vec![format!("{group}:*"), format!("{group}:log-stream:stream")];

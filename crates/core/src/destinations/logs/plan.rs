@@ -1,4 +1,4 @@
-//! The steps of a log group: create or update it with its policy, or delete it.
+//! Steps of a log group: create or update it with its policy, or delete it.
 
 use crate::{
     destinations::logs::{
@@ -28,7 +28,7 @@ pub(super) fn plan(
                 RetryClass::Refused,
                 Reason::TargetNotFound,
                 format!(
-                    "spec.logGroup.existing: AWS has no log group {}. Create it, correct the ARN, or set spec.logGroup.managed",
+                    "spec.logGroup.existing: AWS has no log group {}. Create it, correct the ARN, or set spec.logGroup.managed.",
                     want.name
                 ),
             ));
@@ -38,6 +38,10 @@ pub(super) fn plan(
     Ok(steps)
 }
 
+/// Returns the steps of a managed log group.
+///
+/// # Errors
+/// The log group has another owner or another class.
 fn group_steps(
     want: &DesiredLogs,
     managed: &DesiredLogGroup,
@@ -66,7 +70,7 @@ fn group_steps(
         return Err(ReconcileError::invalid(
             Reason::InvalidSpec,
             format!(
-                "spec.logGroup.managed.class: log group {} exists with another class, which AWS cannot change. Choose another name",
+                "spec.logGroup.managed.class: log group {} exists with another class, which AWS cannot change. Choose another name.",
                 want.name
             ),
         ));
@@ -86,7 +90,8 @@ fn group_steps(
     Ok(steps)
 }
 
-/// Deletion: the group if it is ours to delete, and our statements.
+/// Returns the steps of a deletion: the log group unless it is retained, and the operator's
+/// statements.
 fn remove(have: &ObservedLogs, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let mut steps: Vec<Step> = Vec::new();
     if let Some(group) = have.group.as_ref().filter(|_| !context.retain) {

@@ -15,18 +15,22 @@ use crate::{
     steps::{LogsStep, Step},
 };
 
-/// The beginning of the names of log groups that are meant for `EventBridge`.
+/// Prefix of the names of log groups for `EventBridge`.
 pub const PREFIX: &str = "/aws/events/";
+/// Maximum size of a resource policy, in characters.
 const POLICY_CHARACTERS: usize = 5_120;
+/// Characters of a policy document without statements, rounded up.
 const FRAME: usize = 60;
+/// `Sid` of the wide statement, which allows all log groups below [`PREFIX`].
 const WIDE: &str = "TributaryWide";
 
-/// One policy per installation, account and region.
+/// Returns the name of the resource policy. An installation has one per account and Region.
 pub fn policy_name(installation: &str) -> String {
     format!("tributary-{}", short_hash(installation, 12))
 }
 
-/// Begins with what `ownership::sid` says; a `Sid` here has letters and digits only.
+/// Returns the `Sid`s of the two statements. They begin with `ownership::sid`, reduced to letters
+/// and digits, which CloudWatch Logs requires.
 pub(super) fn sids(sid: &str) -> [String; 2] {
     let plain: String = sid.chars().filter(char::is_ascii_alphanumeric).collect();
     let base = format!("Tributary{}", plain.strip_prefix("tributary").unwrap_or(&plain));
@@ -37,7 +41,8 @@ fn principal() -> Value {
     json!({"Service": ["events.amazonaws.com", "delivery.logs.amazonaws.com"]})
 }
 
-/// Streams are made without naming a rule; events are let in for these rules only.
+/// Returns the statements for a log group. Creating log streams is allowed for all rules, since the
+/// call does not name one; writing events is allowed for `sources` only.
 pub fn statements(sid: &str, group_arn: &str, sources: &BTreeSet<String>) -> Vec<Value> {
     let [streams, events] = sids(sid);
     let resource = format!("{group_arn}:*");
@@ -50,6 +55,7 @@ pub fn statements(sid: &str, group_arn: &str, sources: &BTreeSet<String>) -> Vec
     ]
 }
 
+/// Returns the wide statement, if it includes the log group.
 fn wide(group_arn: &str) -> Option<Value> {
     let (head, _) = group_arn.split_once(&format!(":log-group:{PREFIX}"))?;
     Some(json!({
@@ -58,26 +64,30 @@ fn wide(group_arn: &str) -> Option<Value> {
     }))
 }
 
+/// Returns whether the policy has the wide statement.
 fn is_wide(policy: &[Value], group_arn: &str) -> bool {
     policy.iter().any(|statement| wide(group_arn).is_some_and(|wide| canonical(statement) == canonical(&wide)))
 }
 
-/// The sources that our statement lets in; none by name where one statement stands for all.
+/// Returns the sources that the operator's statement allows; none if the wide statement applies.
 pub fn granted(observed: &ObservedLogs, sid: &str) -> BTreeSet<String> {
     let [_, events] = sids(sid);
     our_statement(&observed.policy, &events).map(|s| single_source(s, "ArnLike", "aws:SourceArn")).unwrap_or_default()
 }
 
-/// Sources as they are let in.
+/// Returns the sources that the policy allows after all steps.
 pub fn sources_in_policy(want: &DesiredLogs, observed: Option<&ObservedLogs>) -> BTreeSet<String> {
     let nothing = ObservedLogs::default();
     let have = observed.unwrap_or(&nothing);
-    // Half of the policy at most for one group.
+    // One log group uses at most half of the policy.
     let held = want.grants.to_hold(&granted(have, &want.grants.sid), &have.live);
     grants::collapse(&held, POLICY_CHARACTERS / 2, grants::in_a_list)
 }
 
-/// What puts our statements in order.
+/// Returns the step that updates the operator's statements; `None` if they match.
+///
+/// # Errors
+/// The policy has no room for the statements.
 pub fn policy_step(want: &DesiredLogs, have: &ObservedLogs) -> Result<Option<Step>, ReconcileError> {
     let (sid, policy) = (&want.grants.sid, want.policy.clone());
     let own = sids(sid).to_vec();
@@ -101,7 +111,7 @@ pub fn policy_step(want: &DesiredLogs, have: &ObservedLogs) -> Result<Option<Ste
     if length(&own, &statements) <= POLICY_CHARACTERS {
         return Ok(Some(LogsStep::PutPolicyStatements { policy, instead_of: own, statements }.into()));
     }
-    // All single statements that the wide one stands for go in the same write.
+    // The same write removes all single statements that the wide one replaces.
     let below = |s: &&Value| s.get("Resource").and_then(Value::as_str).is_some_and(|r| r.contains(&format!(":log-group:{PREFIX}")));
     let ours = have.policy.iter().filter(below).filter_map(sid_of).filter(|sid| sid.starts_with("Tributary"));
     let mut instead_of: Vec<String> = ours.map(str::to_owned).collect();
@@ -111,15 +121,14 @@ pub fn policy_step(want: &DesiredLogs, have: &ObservedLogs) -> Result<Option<Ste
             Ok(Some(LogsStep::PutPolicyStatements { policy, instead_of, statements: wide }.into()))
         }
         _ => Err(full(
-            &format!("CloudWatch Logs that the operator keeps ({policy})"),
-            &format!(
-                "AWS allows {POLICY_CHARACTERS} characters. Log groups below {PREFIX} share one statement when it gets full; this one is not below it"
-            ),
+            &format!("CloudWatch Logs ({policy})"),
+            &format!("AWS allows {POLICY_CHARACTERS} characters, and only log groups below {PREFIX} can share one statement"),
         )),
     }
 }
 
-/// Our statements, and the wide one with the last of us.
+/// Returns the `Sid`s of the operator's statements to remove, and of the wide one if no other log
+/// group needs it.
 pub(super) fn leaving(have: &ObservedLogs, own: &[String], group_arn: &str) -> Vec<String> {
     let mut sids: Vec<String> =
         have.policy.iter().filter_map(sid_of).filter(|sid| own.iter().any(|own| own == sid)).map(str::to_owned).collect();

@@ -1,4 +1,5 @@
-//! What a destination type resolves its spec from, and the rules of references that all types share.
+//! Inputs to resolve the spec of a sink, and the rules of references that all destination types
+//! share.
 
 use k8s_openapi::jiff::SignedDuration;
 
@@ -16,37 +17,40 @@ use crate::{
     view::{self, View},
 };
 
-/// IAM allows 64 characters in the name of a role (API reference, `CreateRole`).
+/// Maximum length of the name of a role, in characters (IAM API reference, `CreateRole`).
 const ROLE_NAME: usize = 64;
 
-/// What a destination type may read while it resolves the spec of a sink.
+/// Inputs of a destination type that resolves the spec of a sink.
 #[derive(Clone, Copy)]
 pub(crate) struct ResolveContext<'a> {
     pub(crate) sink: &'a EventSink,
     pub(crate) view: &'a View,
     pub(crate) account: &'a AwsAccount,
-    /// The sink's value of the owner tag.
+    /// Value of the sink's owner tag.
     pub(crate) owner: &'a str,
 }
 
-/// The ARN of a resource that exists, and the field that gives it.
+/// The field that references an existing resource, and the ARN of the resource.
 pub(crate) type ExistingArn<'a> = (String, &'a str);
 
 impl<'a> ResolveContext<'a> {
+    /// Returns the namespace of the sink.
     pub(crate) fn namespace(&self) -> &'a str {
         self.sink.metadata.namespace.as_deref().unwrap_or_default()
     }
 
+    /// Returns the name of the sink.
     pub(crate) fn name(&self) -> &'a str {
         self.sink.metadata.name.as_deref().unwrap_or_default()
     }
 
-    /// Returns the tags of a resource of the sink: the account's, its own, the owner tag.
+    /// Returns the tags of a resource: the defaults of the account, `own`, and the owner tag.
     pub(crate) fn tags(&self, own: Option<&Tags>) -> Tags {
         ownership::tags(&self.account.spec.default_tags, own, self.owner)
     }
 
-    /// Returns the default name of a resource, `<namespace>-<name>`, in at most `longest` characters.
+    /// Returns the default name of a resource, `<namespace>-<name>`, in at most `longest`
+    /// characters.
     pub(crate) fn default_name(&self, longest: usize, allowed: fn(char) -> bool) -> String {
         names::default_name(self.namespace(), self.name(), longest, allowed)
     }
@@ -56,10 +60,10 @@ impl<'a> ResolveContext<'a> {
         view::identity(self.account, self.sink.spec.region.as_ref(), name, arn_of)
     }
 
-    /// Returns field and ARN of the resource that `existing` in the spec refers to.
+    /// Returns field and ARN of the resource that `existing` in the spec references.
     ///
     /// # Errors
-    /// Transient while the ARN of `arnFrom` has not been read.
+    /// The ARN of `arnFrom` is not resolved yet (transient).
     pub(crate) fn existing(&self) -> Result<Option<ExistingArn<'a>>, ReconcileError> {
         let Some(existing) = self.sink.spec.existing() else { return Ok(None) };
         if let Some(arn) = existing.arn {
@@ -68,11 +72,12 @@ impl<'a> ResolveContext<'a> {
         let field = format!("{}.arnFrom", existing.field);
         match self.view.resolved_arn.as_deref() {
             Some(arn) => Ok(Some((field, arn))),
-            None => Err(ReconcileError::transient(format!("{field}: not read yet"))),
+            None => Err(ReconcileError::transient(format!("{field}: ARN is not resolved yet"))),
         }
     }
 
-    /// Returns the identity of a resource that exists in any account and Region. Its name is what follows the resource type in the ARN.
+    /// Returns the identity of an existing resource in any account and Region. Its name is the part
+    /// of the ARN after the resource type.
     ///
     /// # Errors
     /// The account's grants do not allow the ARN.
@@ -83,20 +88,22 @@ impl<'a> ResolveContext<'a> {
         Ok(self.identity(name.to_owned(), |_, _| (*arn).to_owned()))
     }
 
-    /// The same for a resource that has to be in the account and Region of the sink.
+    /// Returns the identity of an existing resource in the account and Region of the sink.
     ///
     /// # Errors
-    /// The account's grants do not allow the ARN, or the resource is elsewhere.
+    /// The account's grants do not allow the ARN, or the resource is in another account or Region.
     pub(crate) fn local_identity(&self, existing: &ExistingArn<'_>) -> Result<Identity, ReconcileError> {
         let identity = self.foreign_identity(existing)?;
         in_scope(&existing.0, existing.1, &identity)?;
         Ok(identity)
     }
 
-    /// Returns the identity of a resource that exists, whose ARN has the resource part `prefix` and a name.
+    /// Returns the identity of an existing resource in the account and Region of the sink. The
+    /// resource part of its ARN is `prefix` and a name.
     ///
     /// # Errors
-    /// The account's grants do not allow the ARN, it is not an ARN, or the resource is elsewhere.
+    /// The account's grants do not allow the ARN, it is not an ARN, or the resource is in another
+    /// account or Region.
     pub(crate) fn named_identity(
         &self,
         (field, arn): &ExistingArn<'_>,
@@ -111,15 +118,23 @@ impl<'a> ResolveContext<'a> {
         Ok(identity)
     }
 
+    /// Checks that the account's grants allow an ARN.
+    ///
+    /// # Errors
+    /// The grants do not allow it.
     pub(crate) fn permit_arn(&self, field: &str, arn: &str) -> Result<(), ReconcileError> {
         self.view.permit_arn(self.account, self.namespace(), field, arn)
     }
 
+    /// Checks that the account's grants allow a role.
+    ///
+    /// # Errors
+    /// The grants do not allow it.
     pub(crate) fn permit_role(&self, field: &str, role: &str) -> Result<(), ReconcileError> {
         self.view.permit_role(self.account, self.namespace(), field, role)
     }
 
-    /// Returns who may send to the sink, for the policy of its resource.
+    /// Returns the rules and buses that are allowed to send to the sink.
     pub(crate) fn grants(&self, identity: &Identity) -> Grants {
         let view = self.view;
         let wanted = grants::wanted(self.sink, view);
@@ -135,7 +150,8 @@ impl<'a> ResolveContext<'a> {
         }
     }
 
-    /// Returns a role that `service`, such as `events`, assumes. IAM is global, so the Region is part of the hash in the name.
+    /// Returns a role for `service`, such as `events`, with the statements `rights`. IAM is global,
+    /// so the hash in the name includes the Region.
     pub(crate) fn role(&self, service: &str, rights: Vec<serde_json::Value>, description: String, identity: &Identity) -> DesiredRole {
         let options = self.sink.spec.invocation_role.clone().unwrap_or_default();
         let path = options.path.unwrap_or_else(|| role::PATH.to_owned());
@@ -155,10 +171,10 @@ impl<'a> ResolveContext<'a> {
         }
     }
 
-    /// Delays a new sink without rules for a moment, so that a queue is created together with its policy.
+    /// Delays a new sink without rules, so that its queue is created together with its policy.
     ///
     /// # Errors
-    /// The moment (`Settings::first_rule`) is not over.
+    /// The sink is younger than `Settings::first_rule` and was never applied.
     pub(crate) fn wait_for_first_rule(&self) -> Result<(), ReconcileError> {
         let created = self.sink.metadata.creation_timestamp.as_ref().map(|t| t.0);
         let wait = SignedDuration::try_from(self.view.settings.first_rule).unwrap_or_default();
@@ -174,15 +190,15 @@ impl<'a> ResolveContext<'a> {
     }
 }
 
-/// Whether status lists a resource that the sink created, in the spec now or not.
+/// Returns whether status lists a resource of the sink, even one that the spec no longer has.
 pub(crate) fn has_resource(sink: &EventSink, check: impl Fn(&ResourceStatus) -> bool) -> bool {
     sink.current().is_some_and(|status| status.common.resources.iter().any(check))
 }
 
-/// Refuses an ARN outside the partition, Region and account of `identity`.
+/// Checks that an ARN is in the partition, Region and account of `identity`.
 ///
 /// # Errors
-/// The ARN is elsewhere.
+/// The ARN is in another partition, Region or account.
 pub(crate) fn in_scope(field: &str, arn: &str, identity: &Identity) -> Result<(), ReconcileError> {
     let fits = Arn::parse(arn)
         .is_some_and(|arn| Scope { partition: arn.partition, region: arn.region, account_id: arn.account_id } == Scope::of(identity));

@@ -1,4 +1,4 @@
-//! Grants: who may send to a sink, and the policy statement that says so. Pure.
+//! Grants: the rules and buses that are allowed to send to a sink. Pure.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,24 +16,27 @@ use tributary_api::{EventSink, GrantStatus, SinkRef, Target, matches};
 
 use crate::{managed::Managed, settings::Settings, view::View};
 
-/// What a target's resource policy shall let in.
+/// The rules and buses that a policy or a role allows to send to a target.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Grants {
     /// ARN of the target.
     pub arn: String,
-    /// Our mark in the policy: the `Sid` of our statement, or how the `Sid`s of all our statements begin.
+    /// `Sid` of the operator's statement, or the prefix of the `Sid`s of its statements.
     pub sid: String,
-    /// ARNs of the rules and buses that send here now.
+    /// ARNs of the rules and buses that send to the target.
     pub wanted: BTreeSet<String>,
-    /// ARNs that the policy must let in: those, and those that are within their grace period.
+    /// ARNs that the policy has to allow: `wanted`, and ARNs within their grace period.
     pub sources: BTreeSet<String>,
-    /// Status knows of no grant, as after a rebuild of the cluster: what our statement lets in then gets its grace period too.
+    /// Whether status has no grants, as in a rebuilt cluster. What the operator's statements allow
+    /// then gets a grace period.
     #[serde(skip)]
     pub forgotten: bool,
 }
 
 impl Grants {
-    /// What the policy shall let in, where it lets `granted` in now and the rules `live` still send though no object stands for them.
+    /// Returns the sources that the policy has to allow.
+    ///
+    /// `granted` are those that it allows now, `live` the rules that have no object and still send.
     pub fn to_hold(&self, granted: &BTreeSet<String>, live: &BTreeSet<String>) -> BTreeSet<String> {
         let mut sources = self.sources.clone();
         sources.extend(live.iter().cloned());
@@ -44,22 +47,23 @@ impl Grants {
     }
 }
 
-/// Whether a granted ARN, or pattern, speaks of this ARN.
+/// Returns whether a granted ARN or pattern includes an ARN.
 pub fn covers(granted: &str, arn: &str) -> bool {
     WildMatch::new(granted).matches(arn)
 }
 
-/// ARNs of the rules and buses that send to this sink, as targets or as dead letters.
+/// Returns the ARNs of the rules and buses that send to this sink, as targets or as dead letters.
 pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
     let (namespace, name) = (sink.metadata.namespace.as_deref().unwrap_or_default(), sink.metadata.name.as_deref().unwrap_or_default());
     let mut sources = BTreeSet::new();
     let is_me =
         |from: Option<&str>, reference: &SinkRef| reference.name == name && reference.namespace.as_deref().or(from) == Some(namespace);
-    // A reference that the sink does not consent to gives no grant.
+    // A reference that the sink does not allow results in no grant.
     let consents = |from: &str| from == namespace || matches(&sink.spec.allowed_namespaces, from);
     view.each_rule(|rule| {
         let from = rule.metadata.namespace.as_deref();
-        // With a role, only dead letters need a statement: those come from the service itself.
+        // With a role, only dead letters need a statement: EventBridge sends them as a service
+        // principal.
         let sends = |t: &Target| sink.spec.role_arn.is_none() && is_me(from, &t.sink_ref);
         let refers = rule.spec.targets.iter().any(|t| sends(t) || t.dead_letter.as_ref().is_some_and(|queue| is_me(from, &queue.sink_ref)));
         if refers
@@ -81,24 +85,26 @@ pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
     sources
 }
 
-/// What is pinned may be in AWS, and sends from there even while its references are gone.
+/// Returns the ARN of a rule or bus. Prefers the identity in status, which can send even if its
+/// references no longer exist.
 fn arn_of<K: Managed>(object: &K, view: &View) -> Option<String> {
     let pinned = object.current().and_then(|status| K::common(status).identity.clone());
     pinned.or_else(|| object.identity(view).ok()).map(|identity| identity.arn)
 }
 
-/// What is wanted, and what nobody wants any more but is still within its grace period.
+/// Returns the wanted sources, and former ones within their grace period.
 pub fn held(wanted: &BTreeSet<String>, before: &[GrantStatus], now: Timestamp, settings: &Settings) -> BTreeSet<String> {
     let grace = SignedDuration::try_from(settings.grant_grace).unwrap_or(SignedDuration::MAX);
     let lingering = before.iter().filter(|grant| match &grant.released_at {
         None => !grace.is_zero(),
         Some(released) => now.duration_since(released.0) < grace,
     });
-    // A bus-wide pattern lingers only while one of its rules does; rules name themselves in `wanted`.
+    // Bus-wide patterns have no grace period: the rules that they replace have one.
     wanted.iter().cloned().chain(lingering.filter(|g| !g.source.ends_with("/*")).map(|g| g.source.clone())).collect()
 }
 
-/// When a released grant is to be looked at: at the end of its grace period; after that, while its rule still sends, less and less often.
+/// Returns when to check a released grant again: at the end of its grace period, then at growing
+/// intervals while its rule still sends. `None` if the grant is not released.
 pub fn requeue_after(grant: &GrantStatus, now: Timestamp, settings: &Settings) -> Option<Duration> {
     let since = Duration::try_from(now.duration_since(grant.released_at.as_ref()?.0)).unwrap_or_default();
     Some(match settings.grant_grace.checked_sub(since) {
@@ -107,7 +113,7 @@ pub fn requeue_after(grant: &GrantStatus, now: Timestamp, settings: &Settings) -
     })
 }
 
-/// The status rows for what the policy holds now.
+/// Returns the entries of `status.grants` for the sources that the policy allows.
 pub fn rows(
     sources: &BTreeSet<String>,
     wanted: &BTreeSet<String>,
@@ -131,13 +137,16 @@ pub fn rows(
         .collect()
 }
 
-/// Times in status are kept in whole seconds; rounded down, a permission would be relied on too early.
+/// Rounds up to whole seconds, the precision of status. Rounded down, a permission would be used
+/// too early.
 fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second() + i64::from(at.subsec_nanosecond() > 0)).unwrap_or(at)
 }
 
-/// Makes the sources fit: where they take more than this many bytes, at `size` each, the buses with most rules are granted as a whole
-/// (`rule/BUS/*`).
+/// Reduces the sources to `bytes` bytes if possible, at `size` bytes each.
+///
+/// If they do not fit, a pattern for all rules of a bus (`rule/BUS/*`) replaces the rules of the
+/// buses with the most rules.
 pub fn collapse(sources: &BTreeSet<String>, bytes: usize, size: impl Fn(&str) -> usize) -> BTreeSet<String> {
     let mut result = sources.clone();
     while result.iter().map(|arn| size(arn)).sum::<usize>() > bytes {
@@ -152,12 +161,15 @@ pub fn collapse(sources: &BTreeSet<String>, bytes: usize, size: impl Fn(&str) ->
     result
 }
 
-/// Bytes that an ARN takes in a JSON list.
+/// Returns the bytes that an ARN uses in a JSON list.
 pub fn in_a_list(arn: &str) -> usize {
     arn.len() + 3
 }
 
-/// `arn:…:rule/BUS/RULE` to `arn:…:rule/BUS/*`; a rule of the default bus to `arn:…:rule/*`, which covers other buses too.
+/// Returns the pattern for all rules of the bus of a rule.
+///
+/// `arn:…:rule/BUS/RULE` becomes `arn:…:rule/BUS/*`. A rule of the default bus becomes
+/// `arn:…:rule/*`, which includes rules of other buses.
 fn bus_wide(rule_arn: &str) -> Option<String> {
     let (head, resource) = rule_arn.split_once(":rule/")?;
     Some(match resource.rsplit_once('/') {

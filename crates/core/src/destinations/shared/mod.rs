@@ -1,4 +1,4 @@
-//! What the destination types share. Nothing here names a type of destination.
+//! Code that destination types share. It names no type of destination.
 
 pub(crate) mod context;
 pub mod grants;

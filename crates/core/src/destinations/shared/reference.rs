@@ -1,4 +1,4 @@
-//! References to a sink: where it is, whether it exists, and whether it allows the sender. Reads status, never AWS.
+//! References to a sink: location, existence, permission. Reads status, never AWS.
 
 use tributary_api::{EventSink, Identity, Permissions};
 
@@ -9,22 +9,22 @@ use crate::{
     view::View,
 };
 
-/// Returns the error of a reference to a sink that cannot be used yet.
+/// Returns the error for a reference to a sink that cannot be used yet.
 pub(crate) fn not_ready(field: &str, sink: &EventSink, what: &str) -> ReconcileError {
     ReconcileError::blocked(Reason::SinkNotReady, format!("{field}: EventSink {} {what}; see its conditions", key_of(sink)))
 }
 
-/// Whether AWS has the resource with this ARN, as far as the status of the sink shows.
+/// Returns whether the resource with this ARN exists in AWS, by the status of the sink.
 pub(crate) fn exists(sink: &EventSink, arn: Option<&String>) -> bool {
     sink.status
         .as_ref()
         .is_some_and(|status| status.common.is_ready() || status.common.resources.iter().any(|resource| Some(&resource.arn) == arn))
 }
 
-/// Returns the identity of a sink that has to be in the account and Region of `identity`.
+/// Returns the identity of a sink, which must be in the account and Region of `identity`.
 ///
 /// # Errors
-/// The sink has no identity yet, or is elsewhere.
+/// The sink has no identity yet, or is in another account or Region.
 pub(crate) fn local<'a>(field: &str, sink: &'a EventSink, identity: &Identity) -> Result<&'a Identity, ReconcileError> {
     let there = sink.status.as_ref().and_then(|status| status.common.identity.as_ref());
     let there = there.ok_or_else(|| not_ready(field, sink, "is not ready"))?;
@@ -34,7 +34,7 @@ pub(crate) fn local<'a>(field: &str, sink: &'a EventSink, identity: &Identity) -
     Err(ReconcileError::blocked(
         Reason::InvalidSpec,
         format!(
-            "{field}: EventSink {} is in account {} and Region {}, and what references it in {} and {}. AWS delivers within one account and Region. Reference a sink there.",
+            "{field}: EventSink {} is in account {} and Region {}, the referencing object in {} and {}. AWS delivers within one account and Region. Reference a sink in the same account and Region.",
             key_of(sink),
             there.account_id,
             there.region,
@@ -44,10 +44,11 @@ pub(crate) fn local<'a>(field: &str, sink: &'a EventSink, identity: &Identity) -
     ))
 }
 
-/// Checks that the policy of the sink has allowed `source`, the ARN of a rule or bus, for long enough to be in effect.
+/// Checks that the policy of the sink allows `source`, the ARN of a rule or bus, and that the
+/// permission is in effect.
 ///
 /// # Errors
-/// The policy does not allow it yet, or not for long enough.
+/// The policy does not allow it yet, or the permission is not in effect yet.
 pub(crate) fn permitted(field: &str, sink: &EventSink, source: &str, view: &View) -> Result<(), ReconcileError> {
     let status = sink.status.as_ref().ok_or_else(|| not_ready(field, sink, "is not ready"))?;
     if sink.spec.permissions == Permissions::External {
@@ -63,7 +64,7 @@ pub(crate) fn permitted(field: &str, sink: &EventSink, source: &str, view: &View
         return Err(ReconcileError::new(
             RetryClass::Until(usable),
             Reason::PermissionSettling,
-            format!("{field}: EventSink {} has the permission; AWS may take until {usable} to apply it", key_of(sink)),
+            format!("{field}: EventSink {} allows this rule; AWS can take until {usable} to apply the permission", key_of(sink)),
         ));
     }
     Ok(())

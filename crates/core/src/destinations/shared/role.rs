@@ -1,8 +1,10 @@
-//! Roles that the operator makes: the one by which EventBridge reaches a target, and the one that a state machine works as. Pure.
+//! Roles that the operator creates: the role that EventBridge delivers with, and the execution role
+//! of a state machine. Pure.
 //!
-//! A role for EventBridge is trusted for the rules that send through it and no others (`aws:SourceArn`; EventBridge user guide, "Cross-service
-//! confused deputy prevention"), so its trust policy holds the grants as a queue's policy does. AWS allows 2,048 characters of it by default
-//! (IAM quotas); whole buses are let in when there are more rules than fit.
+//! The trust policy of a role for EventBridge allows only the rules that send with it
+//! (`aws:SourceArn`; EventBridge user guide, "Cross-service confused deputy prevention"). AWS
+//! allows 2,048 characters by default (IAM quotas). If the rules do not fit, whole buses replace
+//! them.
 
 use std::collections::BTreeSet;
 
@@ -20,22 +22,31 @@ use crate::{
     steps::{IamStep, Step},
 };
 
-/// Where roles are put unless the spec says otherwise, so that the operator's own rights can be limited to it.
+/// Default path of roles. The operator's own permissions can be limited to it.
 pub const PATH: &str = "/tributary/";
+/// Maximum size of a trust policy, in characters.
 const TRUST_CHARACTERS: usize = 2_048;
+/// Characters of a trust policy without sources, rounded up.
 const FRAME: usize = 260;
 
-/// A role without its trust policy, which depends on who sends.
+/// Desired state of a role, without its trust policy, which depends on the rules that send.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DesiredRole {
+    /// Name of the role: at most 64 characters.
     pub name: String,
+    /// Path of the role, which begins and ends with `/`.
     pub path: String,
+    /// ARN of the role.
     pub arn: String,
+    /// Id of the account, for a condition in the trust policy.
     pub account_id: String,
-    /// Statements of its one inline policy.
+    /// Statements of the inline policy.
     pub rights: Vec<Value>,
+    /// ARN of the permissions boundary; `None` for no boundary.
     pub boundary: Option<String>,
+    /// Description of the role, set on creation only.
     pub description: String,
+    /// Tags of the role.
     pub tags: Tags,
 }
 
@@ -62,13 +73,18 @@ impl InlinePolicy {
     }
 }
 
+/// A role, as AWS returns it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObservedRole {
+    /// Name of the role.
     pub name: String,
+    /// Trust policy (`AssumeRolePolicyDocument`).
     pub trust: Value,
     /// The inline policy.
     pub policy: InlinePolicy,
+    /// ARN of the permissions boundary.
     pub boundary: Option<String>,
+    /// Tags of the role.
     pub tags: Tags,
 }
 
@@ -76,12 +92,12 @@ fn document(statements: &[Value]) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-/// Lets EventBridge assume the role for these rules.
+/// Returns the trust policy that allows EventBridge to assume the role for these rules.
 pub fn events_trust(account_id: &str, sources: &BTreeSet<String>) -> Value {
     trust("events.amazonaws.com", account_id, &json!(sources))
 }
 
-/// Lets Step Functions assume the role for this state machine.
+/// Returns the trust policy that allows Step Functions to assume the role for this state machine.
 pub fn states_trust(account_id: &str, machine_arn: &str) -> Value {
     trust("states.amazonaws.com", account_id, &json!(machine_arn))
 }
@@ -95,19 +111,22 @@ fn trust(service: &str, account_id: &str, sources: &Value) -> Value {
     })])
 }
 
-/// The rules for which EventBridge may assume the role now.
+/// Returns the rules for which the trust policy allows EventBridge to assume the role.
 pub fn granted(role: &ObservedRole) -> BTreeSet<String> {
     let statements = statements_of(&role.trust.to_string());
     statements.iter().flat_map(|statement| single_source(statement, "ArnLike", "aws:SourceArn")).collect()
 }
 
-/// The sources as they stand in the trust policy.
+/// Returns the sources that the trust policy allows after all steps.
 pub fn sources_in_trust(grants: &Grants, have: Option<&ObservedRole>, live: &BTreeSet<String>) -> BTreeSet<String> {
     let held = grants.to_hold(&have.map(granted).unwrap_or_default(), live);
     grants::collapse(&held, TRUST_CHARACTERS - FRAME, grants::in_a_list)
 }
 
-/// The steps of a role that EventBridge assumes. Without anybody who sends there is no role.
+/// Returns the steps of a role that EventBridge assumes. Without senders, the role is deleted.
+///
+/// # Errors
+/// The role has another owner.
 pub fn for_rules(
     want: &DesiredRole,
     grants: &Grants,
@@ -122,6 +141,10 @@ pub fn for_rules(
     plan(want, &events_trust(&want.account_id, &sources), have, context)
 }
 
+/// Returns the steps from the observed to the desired role, with the trust policy `trust`.
+///
+/// # Errors
+/// The role has another owner.
 pub fn plan(
     want: &DesiredRole,
     trust: &Value,
@@ -129,7 +152,7 @@ pub fn plan(
     context: &PlanContext<'_>,
 ) -> Result<Vec<Step>, ReconcileError> {
     let name = || want.name.clone();
-    // AWS takes no policy without a statement.
+    // AWS rejects a policy without statements.
     let policy = (!want.rights.is_empty()).then(|| document(&want.rights));
     let Some(have) = have else {
         let create = IamStep::CreateRole {
@@ -175,7 +198,11 @@ fn check(have: &ObservedRole, context: &PlanContext<'_>) -> Result<(), Reconcile
     ownership::check(&format!("role {}", have.name), &have.tags, context)
 }
 
-/// A role holds nothing and can be made again: it goes whatever the deletion policy says.
+/// Returns the steps that delete a role. It stores no data and can be recreated, so the deletion
+/// policy does not apply.
+///
+/// # Errors
+/// The role has another owner.
 pub fn remove(have: &ObservedRole, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     check(have, context)?;
     let policy = (have.policy != InlinePolicy::Absent).then(|| IamStep::DeleteRolePolicy { name: have.name.clone() }.into());

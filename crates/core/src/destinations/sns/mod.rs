@@ -1,7 +1,8 @@
-//! The `sns` sink: a topic, and the operator's statement in its policy or a role.
+//! The `sns` sink: a topic, and a statement in its policy or a role.
 //!
-//! A topic's policy cannot be narrowed to a rule: EventBridge publishes without a source, and a statement with a `Condition` never
-//! matches (EventBridge user guide, "Using resource-based policies"). So there is one statement while any rule sends, or better a role.
+//! A topic's policy cannot be limited to a rule: EventBridge publishes without a source, and a
+//! statement with a `Condition` never matches (EventBridge user guide, "Using resource-based
+//! policies"). So one statement allows all rules. A role is preferable.
 
 mod plan;
 mod policy;

@@ -1,4 +1,4 @@
-//! The steps of a topic: create or update it with its policy or role, or delete it.
+//! Steps of a topic: create or update it with its policy or role, or delete it.
 
 use crate::{
     destinations::{
@@ -32,7 +32,7 @@ pub(super) fn plan(
             return Err(ReconcileError::new(
                 RetryClass::Refused,
                 Reason::TargetNotFound,
-                format!("spec.sns.existing: AWS has no topic {}. Create it, correct the ARN, or set spec.sns.managed", want.by.grants.arn),
+                format!("spec.sns.existing: AWS has no topic {}. Create it, correct the ARN, or set spec.sns.managed.", want.by.grants.arn),
             ));
         }
     }
@@ -40,6 +40,10 @@ pub(super) fn plan(
     Ok(steps)
 }
 
+/// Returns the steps of a managed topic.
+///
+/// # Errors
+/// The topic has another owner.
 fn topic_steps(
     arn: &str,
     want: &DesiredTopic,
@@ -68,7 +72,8 @@ fn topic_steps(
     Ok(steps)
 }
 
-/// Deletion: the topic if it is ours to delete, else our statement; and our role.
+/// Returns the steps of a deletion: the topic, or only the operator's statement if the topic is
+/// retained; and the role.
 fn remove(have: &ObservedSns, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let (arn, sid) = (context.identity.arn.clone(), ownership::sid(context.owner));
     let mut steps: Vec<Step> = Vec::new();

@@ -16,10 +16,12 @@ use crate::{
     steps::{SnsStep, Step},
 };
 
-/// Of a topic's policy (SNS quotas): 30 KB, 100 statements.
+/// Maximum size of a topic's policy, in bytes (SNS quotas).
 const POLICY_BYTES: usize = 30_720;
+/// Maximum number of statements in a topic's policy (SNS quotas).
 const POLICY_STATEMENTS: usize = 100;
 
+/// Returns the statement that allows EventBridge to publish to the topic.
 pub fn statement(sid: &str, topic_arn: &str) -> Value {
     json!({"Sid": sid, "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish", "Resource": topic_arn})
 }
@@ -28,7 +30,8 @@ pub(super) fn statements(topic: &ObservedTopic) -> Vec<Value> {
     statements_of(topic.attributes.get("Policy").map(String::as_str).unwrap_or_default())
 }
 
-/// The policy cannot name the senders: it allows all of them or none.
+/// Returns the sources that the policy or the role allows after all steps. A policy cannot name
+/// sources: it allows all of them or none.
 pub fn sources_in_policy(want: &DesiredSns, have: Option<&ObservedSns>) -> BTreeSet<String> {
     if !want.by_policy {
         return want.by.sources_in_policy(have.map(|have| &have.by));
@@ -36,7 +39,10 @@ pub fn sources_in_policy(want: &DesiredSns, have: Option<&ObservedSns>) -> BTree
     want.by.grants.sources.clone()
 }
 
-/// What puts our statement in order, where there is a topic.
+/// Returns the step that updates the operator's statement; `None` if it matches.
+///
+/// # Errors
+/// The policy has no room for the statement.
 pub fn policy_step(want: &DesiredSns, have: Option<&ObservedTopic>) -> Result<Option<Step>, ReconcileError> {
     let (sid, arn) = (&want.by.grants.sid, &want.by.grants.arn);
     let present = have.map(statements).unwrap_or_default();
@@ -57,7 +63,10 @@ pub fn policy_step(want: &DesiredSns, have: Option<&ObservedTopic>) -> Result<Op
     Ok(Some(SnsStep::PutTopicStatement { arn: arn.clone(), statement }.into()))
 }
 
-/// The steps without which EventBridge cannot deliver.
+/// Returns the steps that EventBridge needs to deliver.
+///
+/// # Errors
+/// The policy has no room for the statement, or the role has another owner.
 pub fn permission_steps(want: &DesiredSns, have: &ObservedSns, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let mut steps = DesiredByRole::plan(Some(&want.by), Some(&have.by), context)?;
     steps.extend(policy_step(want, have.topic.as_ref())?);

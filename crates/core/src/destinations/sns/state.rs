@@ -1,4 +1,4 @@
-//! What AWS should hold of a topic, and what it holds.
+//! Desired and observed state of a topic.
 
 use serde::Serialize;
 
@@ -9,32 +9,42 @@ use crate::{
     steps::TopicAttributes,
 };
 
+/// Desired state of a managed topic.
 #[derive(Clone, Debug, Serialize)]
 pub struct DesiredTopic {
+    /// Name of the topic.
     pub name: String,
+    /// Attributes that the spec sets.
     pub attributes: TopicAttributes,
+    /// Tags of the topic.
     pub tags: Tags,
 }
 
+/// Desired state of the `sns` destination.
 #[derive(Clone, Debug, Serialize)]
 pub struct DesiredSns {
-    /// The topic to make; `None` for an existing one.
+    /// The topic to create; `None` for an existing one.
     pub managed: Option<DesiredTopic>,
-    /// Grants, and the role where the policy is not used.
+    /// Grants, and the role if the policy is not used.
     pub by: DesiredByRole,
     /// Whether the topic's policy allows the delivery.
     pub by_policy: bool,
 }
 
+/// A topic, as AWS returns it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObservedTopic {
+    /// All attributes, including `Policy`.
     pub attributes: TopicAttributes,
-    /// Read from [`crate::plan::Depth::Owner`] on.
+    /// Tags. Read at [`crate::plan::Depth::Owner`] and deeper.
     pub tags: Option<Tags>,
 }
 
+/// Observed state of the `sns` destination.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObservedSns {
+    /// The topic; `None` if it does not exist.
     pub topic: Option<ObservedTopic>,
+    /// Observed role and rules.
     pub by: ObservedByRole,
 }

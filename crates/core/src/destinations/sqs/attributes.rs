@@ -1,4 +1,4 @@
-//! Attributes of queues: from the spec, and compared with what AWS returns.
+//! Attributes of queues: from the spec, and compared with those that AWS returns.
 
 use serde_json::{Value, json};
 
@@ -6,9 +6,10 @@ use tributary_api::ManagedQueue;
 
 use crate::steps::QueueAttributes;
 
+/// Default retention of a managed dead-letter queue, in seconds.
 const FOURTEEN_DAYS: i32 = 1_209_600;
 
-/// The name of the managed dead-letter queue.
+/// Returns the name or ARN of the managed dead-letter queue of a queue.
 pub fn dead_letter_name(queue: &str) -> String {
     match queue.strip_suffix(".fifo") {
         Some(base) => format!("{base}-dlq.fifo"),
@@ -16,7 +17,7 @@ pub fn dead_letter_name(queue: &str) -> String {
     }
 }
 
-/// Attributes as SQS speaks of them: all text, and only those that the spec names.
+/// Returns the attributes that the spec sets. All values are text, as in the API of SQS.
 pub fn attributes(spec: &ManagedQueue, dead_letter_arn: Option<&str>) -> QueueAttributes {
     let mut result = QueueAttributes::new();
     let numbers = [
@@ -44,6 +45,7 @@ pub fn attributes(spec: &ManagedQueue, dead_letter_arn: Option<&str>) -> QueueAt
     result
 }
 
+/// Returns the attributes of a FIFO queue.
 fn fifo(spec: &ManagedQueue) -> QueueAttributes {
     let Some(fifo) = spec.fifo else { return QueueAttributes::new() };
     let text = |value: Value| value.as_str().unwrap_or_default().to_owned();
@@ -53,7 +55,8 @@ fn fifo(spec: &ManagedQueue) -> QueueAttributes {
     result
 }
 
-/// Attributes of the managed dead-letter queue: of the same type and encryption as its queue.
+/// Returns the attributes of the managed dead-letter queue. It has the type and the encryption of
+/// its queue.
 pub fn dead_letter_attributes(spec: &ManagedQueue) -> QueueAttributes {
     let retention = spec.dead_letter.and_then(|d| d.message_retention_seconds).unwrap_or(FOURTEEN_DAYS);
     let like = ManagedQueue {
@@ -65,13 +68,15 @@ pub fn dead_letter_attributes(spec: &ManagedQueue) -> QueueAttributes {
     attributes(&like, None)
 }
 
-/// SQS tells the type of a queue by its name; case matters.
+/// Returns whether the name or ARN is that of a FIFO queue. SQS derives the type from the name,
+/// which is case-sensitive.
 #[allow(clippy::case_sensitive_file_extension_comparisons)]
 pub fn is_fifo(name: &str) -> bool {
     name.ends_with(".fifo")
 }
 
-/// Whether AWS holds the attribute: JSON is compared as JSON, and `maxReceiveCount` may come back as text or number.
+/// Returns whether an attribute in AWS matches. JSON is compared as JSON, and `maxReceiveCount` can
+/// be text or a number.
 pub(super) fn holds(have: &QueueAttributes, name: &str, want: &str) -> bool {
     let Some(have) = have.get(name) else { return want.is_empty() };
     if name != "RedrivePolicy" {

@@ -1,4 +1,5 @@
-//! The `sqs` sink: a managed queue with its dead-letter queue, or the operator's statement in the policy of an existing one.
+//! The `sqs` sink: a managed queue with its dead-letter queue, or a statement in the policy of an
+//! existing one.
 
 pub(crate) mod attributes;
 mod plan;
@@ -43,7 +44,8 @@ impl Scope<'_> {
     }
 }
 
-/// Whether the sink created a dead-letter queue for this queue, wanted now or not.
+/// Returns whether the sink created a dead-letter queue for this queue, even one that the spec no
+/// longer has.
 pub fn had_dead_letter(sink: &EventSink, queue_arn: &str) -> bool {
     let arn = dead_letter_name(queue_arn);
     has_resource(sink, |resource| resource.arn == arn)

@@ -1,4 +1,5 @@
-//! The steps of a queue: create or update it with its dead-letter queue, its policy and its triggers, or delete it.
+//! Steps of a queue: create or update it with its dead-letter queue, policy and triggers, or delete
+//! it.
 
 use serde_json::json;
 
@@ -32,7 +33,7 @@ pub(super) fn plan(
     }
     if let Some(queue) = &want.managed {
         let sources = sources_in_policy(want, observed);
-        // Created together with its policy: one call, and the policy is in effect at once.
+        // A policy that is created with the queue is in effect immediately.
         let statement = statement(&want.grants.sid, &want.grants.arn, &sources);
         let policy = (!sources.is_empty()).then(|| json!({"Version": "2012-10-17", "Statement": [statement]}).to_string());
         steps.extend(queue_steps(queue, have.queue.as_ref(), policy, context)?);
@@ -40,15 +41,19 @@ pub(super) fn plan(
         return Err(ReconcileError::new(
             RetryClass::Refused,
             Reason::TargetNotFound,
-            format!("spec.sqs.existing: AWS has no queue {}. Create it, correct the ARN, or set spec.sqs.managed", want.grants.arn),
+            format!("spec.sqs.existing: AWS has no queue {}. Create it, correct the ARN, or set spec.sqs.managed.", want.grants.arn),
         ));
     }
     steps.extend(policy_step(want, observed)?);
-    // Last, so that a function that is refused does not keep events from the queue.
+    // Last, so that a function that AWS rejects does not prevent delivery to the queue.
     steps.extend(triggers::plan(&want.grants.arn, &want.triggers, &have.triggers, context)?);
     Ok(steps)
 }
 
+/// Returns the steps of a managed queue. A new queue is created with `policy`.
+///
+/// # Errors
+/// The queue has another owner or another type.
 fn queue_steps(
     want: &DesiredQueue,
     have: Option<&ObservedQueue>,
@@ -76,7 +81,8 @@ fn queue_steps(
     if have.attributes.contains_key("RedrivePolicy") {
         wanted.entry("RedrivePolicy".into()).or_default();
     }
-    // Both kinds of encryption in one call are refused (docs/aws-facts.md, Q7): the key goes first, then SSE-SQS comes on.
+    // AWS rejects a change of both types of encryption in one call (docs/aws-facts.md, Q7): remove
+    // the key, then enable SSE-SQS.
     if wanted.contains_key("SqsManagedSseEnabled") && have.attributes.contains_key("KmsMasterKeyId") {
         let attributes = QueueAttributes::from([("KmsMasterKeyId".to_owned(), String::new())]);
         steps.push(SqsStep::SetQueueAttributes { name: name.clone(), attributes }.into());
@@ -85,7 +91,7 @@ fn queue_steps(
     if attributes.keys().any(|key| key == "FifoQueue") {
         return Err(ReconcileError::invalid(
             Reason::InvalidSpec,
-            format!("spec.sqs.managed.fifo: queue {name} exists with another type, which AWS cannot change. Choose another name"),
+            format!("spec.sqs.managed.fifo: queue {name} exists with another type, which AWS cannot change. Choose another name."),
         ));
     }
     if !attributes.is_empty() {
@@ -94,11 +100,15 @@ fn queue_steps(
     Ok(steps)
 }
 
-/// Deletion: the queues that are ours, or just our statement. What bears another owner's tag is left alone.
+/// Returns the steps of a deletion: the queues, or only the operator's statement if they are
+/// retained.
+///
+/// # Errors
+/// A queue has another owner.
 fn remove(have: &ObservedSqs, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let mut steps = Vec::new();
     let sid = ownership::sid(context.owner);
-    // A trigger can be made again, so it goes whatever becomes of the queue.
+    // A trigger stores no data, so it is deleted even if the queue is retained.
     steps.extend(triggers::plan("", &[], &have.triggers, context)?);
     if let Some(queue) = &have.queue {
         if context.retain {

@@ -14,12 +14,15 @@ use crate::{
     steps::{SqsStep, Step},
 };
 
-/// AWS's limit for a queue's policy is 8,192 bytes; this much is left for the frame of our statement.
+/// Maximum size of a queue's policy, in bytes (SQS quotas).
 const POLICY_BYTES: usize = 8_192;
+/// Maximum number of statements in a queue's policy (SQS quotas).
 const POLICY_STATEMENTS: usize = 20;
+/// Bytes of the policy and the statement without sources and ARN of the queue, rounded up.
 const FRAME_BYTES: usize = 700;
 
-/// The statement that lets EventBridge send for these rules and buses (AWS user guide, "Using resource-based policies").
+/// Returns the statement that allows EventBridge to send for these rules and buses (EventBridge
+/// user guide, "Using resource-based policies").
 pub fn statement(sid: &str, queue_arn: &str, sources: &BTreeSet<String>) -> Value {
     json!({
         "Sid": sid,
@@ -31,10 +34,11 @@ pub fn statement(sid: &str, queue_arn: &str, sources: &BTreeSet<String>) -> Valu
     })
 }
 
-/// The sources as they stand in the policy, next to what others have there.
+/// Returns the sources that the policy allows after all steps, next to the statements of others.
 pub fn sources_in_policy(want: &DesiredSqs, observed: Option<&ObservedSqs>) -> BTreeSet<String> {
     let queue = observed.and_then(|o| o.queue.as_ref());
-    // Statements only: an empty frame around none of them must not count, or the same sources would fit before the write and not after.
+    // Count statements only. If an empty policy document counted, the same sources could fit before
+    // the write and not after it.
     let foreign = queue.map_or(0, |queue| {
         let others = statements(queue).into_iter().filter(|s| s.get("Sid").and_then(Value::as_str) != Some(&want.grants.sid));
         others.map(|statement| statement.to_string().len() + 1).sum()
@@ -45,16 +49,21 @@ pub fn sources_in_policy(want: &DesiredSqs, observed: Option<&ObservedSqs>) -> B
     grants::collapse(&want.grants.to_hold(&granted, &live), room, grants::in_a_list)
 }
 
+/// Returns the statements of the queue's policy.
 pub(super) fn statements(queue: &ObservedQueue) -> Vec<Value> {
     statements_of(queue.attributes.get("Policy").map(String::as_str).unwrap_or_default())
 }
 
-/// The sources that our statement lets in.
+/// Returns the sources that the operator's statement allows.
 pub fn granted(queue: &ObservedQueue, sid: &str) -> BTreeSet<String> {
     our_statement(&statements(queue), sid).map(|statement| single_source(statement, "ArnLike", "aws:SourceArn")).unwrap_or_default()
 }
 
-/// What puts our statement in order, where the queue is there already.
+/// Returns the step that updates the operator's statement; `None` if it matches or the queue does
+/// not exist.
+///
+/// # Errors
+/// The policy has no room for the statement.
 pub fn policy_step(want: &DesiredSqs, observed: Option<&ObservedSqs>) -> Result<Option<Step>, ReconcileError> {
     let Some(queue) = observed.and_then(|o| o.queue.as_ref()) else { return Ok(None) };
     let (sid, all, sources) = (&want.grants.sid, statements(queue), sources_in_policy(want, observed));

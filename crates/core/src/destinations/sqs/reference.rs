@@ -1,4 +1,4 @@
-//! References to a queue that takes what could not be delivered or processed.
+//! References to a queue for events that could not be delivered or processed.
 
 use tributary_api::{EventSink, Identity};
 
@@ -11,7 +11,7 @@ use crate::{
 /// Returns the ARN of the standard queue of a sink in the account and Region of `identity`.
 ///
 /// # Errors
-/// The sink is not a standard queue, is elsewhere, or has no identity yet.
+/// The sink is not a standard queue, is in another account or Region, or has no identity yet.
 pub(crate) fn standard_queue(field: &str, sink: &EventSink, identity: &Identity) -> Result<String, ReconcileError> {
     let queue = local(field, sink, identity)?;
     let unfit = |cause: &str| ReconcileError::blocked(Reason::InvalidSpec, format!("{field}: EventSink {} {cause}", key_of(sink)));

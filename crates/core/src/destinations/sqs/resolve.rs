@@ -1,4 +1,4 @@
-//! A queue as the spec of its sink describes it.
+//! Resolves a queue from the spec of its sink.
 
 use tributary_api::{Identity, ManagedQueue};
 
@@ -15,10 +15,14 @@ use crate::{
     names::{self, Scope},
 };
 
-/// SQS allows 80 characters; `-dlq` and `.fifo` are added to the name.
+/// Maximum length of a default name, in characters: SQS allows 80, and `-dlq` and `.fifo` are
+/// appended.
 const LONGEST: usize = 71;
 
 /// Returns the identity of the sink's queue, managed or existing.
+///
+/// # Errors
+/// The reference is not permitted, or is in another account or Region.
 pub(crate) fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
     if let Some(existing) = context.existing()? {
         return context.named_identity(&existing, "", |scope, name| scope.queue(name));
@@ -29,7 +33,10 @@ pub(crate) fn identity(context: &ResolveContext<'_>) -> Result<Identity, Reconci
     Ok(context.identity(name, |scope, name| scope.queue(name)))
 }
 
-/// Returns what AWS should hold of the sink's queue, whatever consumes it.
+/// Returns the desired state of the sink's queue, independent of its consumer.
+///
+/// # Errors
+/// A reference is not permitted, or a new sink waits for its first rule.
 pub(crate) fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredSqs, ReconcileError> {
     let sink = context.sink;
     let grants = context.grants(identity);

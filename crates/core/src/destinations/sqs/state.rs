@@ -1,4 +1,4 @@
-//! What AWS should hold of a queue, and what it holds.
+//! Desired and observed state of a queue.
 
 use std::collections::BTreeSet;
 
@@ -14,38 +14,54 @@ use crate::{
     steps::QueueAttributes,
 };
 
+/// Desired state of a managed queue.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DesiredQueue {
+    /// Name of the queue.
     pub name: String,
+    /// ARN of the queue.
     pub arn: String,
+    /// Attributes that the spec sets, without the policy.
     pub attributes: QueueAttributes,
+    /// Tags of the queue.
     pub tags: Tags,
 }
 
+/// Desired state of the `sqs` and `postgres` destinations.
 #[derive(Clone, Debug, Serialize)]
 pub struct DesiredSqs {
-    /// The queue to make; `None` for an existing one.
+    /// The queue to create; `None` for an existing one.
     pub managed: Option<DesiredQueue>,
+    /// The dead-letter queue to create.
     pub dead_letter: Option<DesiredQueue>,
+    /// Name of the queue, managed or existing.
     pub name: String,
+    /// Rules and buses that send to the queue.
     pub grants: Grants,
+    /// Functions that consume the queue.
     pub triggers: Vec<DesiredTrigger>,
 }
 
+/// A queue, as AWS returns it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObservedQueue {
+    /// Name of the queue.
     pub name: String,
+    /// All attributes, including `Policy`.
     pub attributes: QueueAttributes,
-    /// Read from [`crate::plan::Depth::Owner`] on.
+    /// Tags. Read at [`crate::plan::Depth::Owner`] and deeper.
     pub tags: Option<Tags>,
 }
 
+/// Observed state of the `sqs` and `postgres` destinations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObservedSqs {
+    /// The queue; `None` if it does not exist.
     pub queue: Option<ObservedQueue>,
+    /// The managed dead-letter queue; `None` if it does not exist.
     pub dead_letter: Option<ObservedQueue>,
-    /// Rules that no object here stands for any more, and that still send to the queue, such as retained ones.
+    /// ARNs of rules that have no object and still send to the queue, such as retained rules.
     pub live: BTreeSet<String>,
-    /// Event source mappings of the queue, whoever made them.
+    /// All event source mappings of the queue, of any owner.
     pub triggers: Vec<ObservedTrigger>,
 }

@@ -1,7 +1,8 @@
-//! Triggers of a managed queue: event source mappings, by which Lambda consumes it.
+//! Triggers of a managed queue: event source mappings, with which Lambda consumes it.
 //!
-//! AWS names a mapping by a UUID of its own; for one queue and one function there is at most one (Lambda API reference,
-//! `CreateEventSourceMapping`: `ResourceConflictException`), so the pair tells which it is, and its tags whose.
+//! AWS assigns a UUID to each mapping. A queue and a function have at most one (Lambda API
+//! reference, `CreateEventSourceMapping`: `ResourceConflictException`), so the pair identifies it.
+//! Its tags identify the owner.
 
 use serde::Serialize;
 
@@ -14,32 +15,43 @@ use crate::{
     steps::{FunctionRef, LambdaStep, MappingSettings, Step},
 };
 
+/// Desired state of an event source mapping.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DesiredTrigger {
+    /// The function that consumes the queue.
     pub function: FunctionRef,
+    /// Settings of the mapping.
     pub settings: MappingSettings,
+    /// Tags of the mapping.
     pub tags: Tags,
 }
 
+/// An event source mapping, as AWS returns it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservedTrigger {
+    /// UUID of the mapping.
     pub uuid: String,
+    /// ARN of the mapping.
     pub arn: String,
+    /// The function that consumes the queue.
     pub function: FunctionRef,
-    /// AWS's word: `Creating`, `Enabling`, `Enabled`, `Disabling`, `Disabled`, `Updating` or `Deleting`.
+    /// State: `Creating`, `Enabling`, `Enabled`, `Disabling`, `Disabled`, `Updating` or `Deleting`.
     pub state: String,
+    /// Settings of the mapping.
     pub settings: MappingSettings,
-    /// Read from [`crate::plan::Depth::Owner`] on.
+    /// Tags. Read at [`crate::plan::Depth::Owner`] and deeper.
     pub tags: Option<Tags>,
 }
 
 impl ObservedTrigger {
-    /// AWS takes no change until it is through with the last one.
+    /// Returns whether AWS is still applying a change. It rejects further changes until then.
     fn busy(&self) -> bool {
         !matches!(self.state.as_str(), "Enabled" | "Disabled")
     }
 }
 
+/// Returns the desired state of a trigger. The batch size defaults to 10, the batching window to 0
+/// seconds.
 pub fn desired(trigger: &Trigger, tags: &Tags) -> DesiredTrigger {
     DesiredTrigger {
         function: FunctionRef::from_arn(&trigger.function_arn),
@@ -54,6 +66,10 @@ pub fn desired(trigger: &Trigger, tags: &Tags) -> DesiredTrigger {
     }
 }
 
+/// Returns the steps from the observed to the desired triggers of a queue.
+///
+/// # Errors
+/// An event source mapping has another owner.
 pub fn plan(
     queue_arn: &str,
     want: &[DesiredTrigger],
@@ -65,7 +81,7 @@ pub fn plan(
         let function = trigger.function.clone();
         let present = have.iter().find(|present| present.function == function && present.state != "Deleting");
         let Some(present) = present else {
-            // One that is being deleted has to be gone first.
+            // Wait until AWS has deleted the previous mapping.
             if !have.iter().any(|present| present.function == function) {
                 let (queue_arn, settings, tags) = (queue_arn.to_owned(), trigger.settings.clone(), trigger.tags.clone());
                 steps.push(LambdaStep::CreateEventSourceMapping { queue_arn, function, settings, tags }.into());
@@ -84,7 +100,7 @@ pub fn plan(
             steps.push(LambdaStep::UpdateEventSourceMapping { uuid: present.uuid.clone(), function, settings }.into());
         }
     }
-    // Only what bears our tag is ever deleted; tags are read before any write.
+    // Only mappings with the operator's tag are deleted. Tags are read before any write.
     let stale = have.iter().filter(|present| present.state != "Deleting" && !want.iter().any(|t| t.function == present.function));
     for present in stale.filter(|present| present.tags.as_ref().is_none_or(|tags| ownership::is_ours(tags, context))) {
         steps.push(LambdaStep::DeleteEventSourceMapping { uuid: present.uuid.clone(), function: present.function.clone() }.into());
@@ -92,7 +108,7 @@ pub fn plan(
     Ok(steps)
 }
 
-/// What is still on its way: AWS makes and changes mappings behind its own answer.
+/// Returns which trigger is not in effect yet: AWS creates and changes mappings asynchronously.
 pub fn waiting(want: &[DesiredTrigger], have: &[ObservedTrigger]) -> Option<ReconcileError> {
     want.iter().find_map(|trigger| {
         let present = have.iter().find(|present| present.function == trigger.function);
@@ -103,7 +119,7 @@ pub fn waiting(want: &[DesiredTrigger], have: &[ObservedTrigger]) -> Option<Reco
                 RetryClass::Polled,
                 Reason::Applying,
                 format!(
-                    "spec.sqs.triggers: AWS says {state} of the event source mapping to function {}; it takes some seconds",
+                    "spec.sqs.triggers: event source mapping to function {} is {state}. AWS takes some seconds to apply the change.",
                     trigger.function
                 ),
             )

@@ -1,7 +1,9 @@
-//! Amazon States Language: substitutions, and the rights that a definition's tasks need. Pure.
+//! Amazon States Language: substitutions, and the permissions that the tasks of a definition need.
+//! Pure.
 //!
-//! What a task needs is told by its `Resource` (Step Functions developer guide, "IAM policies for integrated services"). Where it cannot be
-//! told, because the target is only known when it runs or the service is another one, the user has to name a role.
+//! The `Resource` of a task determines the permissions (Step Functions developer guide, "IAM
+//! policies for integrated services"). If they cannot be determined, because the target is computed
+//! at run time or the service is not supported, the user has to set a role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +11,18 @@ use serde_json::{Map, Value, json};
 
 use crate::names::{self, Scope};
 
-/// What the tasks need: action to the ARNs that it is used on. The states whose needs cannot be told, with the reason.
+/// Permissions that the tasks of a definition need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
+    /// ARNs of the resources by IAM action.
     pub rights: BTreeMap<&'static str, BTreeSet<String>>,
+    /// Tasks whose permissions cannot be determined, each with the reason.
     pub unknown: Vec<String>,
 }
 
-/// Puts values in place of `${Name}`, in every text of the definition; names that nobody gave a value.
+/// Replaces `${Name}` with its value in every text of the definition.
+///
+/// Returns the definition, and the names that have no value.
 pub fn substitute(definition: &Map<String, Value>, values: &BTreeMap<String, String>) -> (Value, Vec<String>) {
     let mut missing = BTreeSet::new();
     let result = replace(&Value::Object(definition.clone()), values, &mut missing);
@@ -50,7 +56,8 @@ fn replace_text(text: &str, values: &BTreeMap<String, String>, missing: &mut BTr
     result + rest
 }
 
-/// The rights that all tasks of a definition need, those inside `Map` and `Parallel` states too.
+/// Returns the permissions that all tasks of a definition need, including those inside `Map` and
+/// `Parallel` states.
 pub fn needs(definition: &Value, scope: Scope<'_>) -> Needs {
     let mut needs = Needs::default();
     walk(definition, scope, &mut needs);
@@ -82,7 +89,7 @@ fn task(resource: &str, state: &Value, scope: Scope<'_>, needs: &mut Needs) -> R
         "events:putEvents" => {
             let entries =
                 state.get("Parameters").or_else(|| state.get("Arguments")).and_then(|p| p.get("Entries")).and_then(Value::as_array);
-            for entry in entries.ok_or("its Entries are only known when it runs")? {
+            for entry in entries.ok_or("Entries is computed at run time")? {
                 let bus = match given(entry, "EventBusName")? {
                     Some(bus) if bus.starts_with("arn:") => bus.to_owned(),
                     Some(bus) => scope.bus(bus),
@@ -102,7 +109,7 @@ fn task(resource: &str, state: &Value, scope: Scope<'_>, needs: &mut Needs) -> R
             let mut parts = url.rsplit('/');
             let (name, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
             if account.len() != 12 {
-                return Err(format!("QueueUrl {url:?} is no URL of a queue"));
+                return Err(format!("QueueUrl {url:?} is not the URL of a queue"));
             }
             needs.add("sqs:SendMessage", &Scope { account_id: account, ..scope }.queue(name));
         }
@@ -115,17 +122,20 @@ fn task(resource: &str, state: &Value, scope: Scope<'_>, needs: &mut Needs) -> R
 }
 
 fn parameter<'a>(state: &'a Value, name: &str) -> Result<&'a str, String> {
-    let parameters = state.get("Parameters").or_else(|| state.get("Arguments")).ok_or_else(|| format!("it has no {name}"))?;
-    given(parameters, name)?.ok_or_else(|| format!("it has no {name}"))
+    let parameters = state.get("Parameters").or_else(|| state.get("Arguments")).ok_or_else(|| format!("{name} is missing"))?;
+    given(parameters, name)?.ok_or_else(|| format!("{name} is missing"))
 }
 
-/// A field that is written down; not one that a path or an expression computes.
+/// Returns a field with a constant value.
+///
+/// # Errors
+/// A path or an expression computes the field.
 fn given<'a>(fields: &'a Value, name: &str) -> Result<Option<&'a str>, String> {
     if fields.get(format!("{name}.$")).is_some() {
-        return Err(format!("its {name} is only known when it runs"));
+        return Err(format!("{name} is computed at run time"));
     }
     match fields.get(name).and_then(Value::as_str) {
-        Some(text) if text.trim_start().starts_with("{%") => Err(format!("its {name} is only known when it runs")),
+        Some(text) if text.trim_start().starts_with("{%") => Err(format!("{name} is computed at run time")),
         text => Ok(text),
     }
 }
@@ -135,20 +145,22 @@ impl Needs {
         self.rights.entry(action).or_default().insert(arn.to_owned());
     }
 
-    /// The statements of the role's policy; `logging` and `tracing` have actions that take no resource.
+    /// Returns the statements of the role's policy. `logging` and `tracing` add actions that do not
+    /// support resources.
     pub fn statements(&self, logging: bool, tracing: bool) -> Vec<Value> {
         let mut statements: Vec<Value> = self
             .rights
             .iter()
             .map(|(action, arns)| {
-                // A function is invoked by any of its versions and aliases, if none is named.
+                // Without a qualifier, allow all versions and aliases of a function.
                 let any = arns.iter().filter(|arn| *action == "lambda:InvokeFunction" && arn.split(':').count() == 7);
                 let resources: BTreeSet<String> = arns.iter().cloned().chain(any.map(|arn| format!("{arn}:*"))).collect();
                 json!({"Effect": "Allow", "Action": action, "Resource": resources})
             })
             .collect();
         if logging {
-            // Developer guide, "Logging using CloudWatch Logs": these do not take resources.
+            // These actions do not support resources (developer guide, "Logging using CloudWatch
+            // Logs").
             statements.push(json!({
                 "Effect": "Allow",
                 "Action": ["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery"],

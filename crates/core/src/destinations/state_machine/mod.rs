@@ -1,4 +1,5 @@
-//! The `stateMachine` sink: a state machine, managed with its execution role or existing, and the role by which EventBridge starts it.
+//! The `stateMachine` sink: a state machine, managed with its execution role or existing, and the
+//! role that EventBridge starts it with.
 
 pub mod asl;
 mod plan;
@@ -96,7 +97,8 @@ impl State for DesiredStateMachine {
         self.by.sources_in_policy(observed.map(|have| &have.by))
     }
 
-    /// What EventBridge starts has to exist as well.
+    /// Returns the steps that EventBridge needs to deliver. A managed state machine has to exist
+    /// too.
     fn permission_steps(
         &self,
         observed: Option<&ObservedStateMachine>,

@@ -1,4 +1,5 @@
-//! The steps of a state machine: create or update it with its execution role and the role of EventBridge, or delete it.
+//! Steps of a state machine: create or update it with its execution role and the role of
+//! EventBridge, or delete it.
 
 use crate::{
     destinations::{
@@ -30,13 +31,18 @@ pub(super) fn plan(
     }
     steps.extend(machine_steps(machine, arn, have.machine.as_ref(), context)?);
     steps.extend(DesiredByRole::plan(Some(&want.by), Some(&have.by), context)?);
-    // A role that the spec no longer needs goes once the state machine assumes another one.
+    // Delete an execution role that the spec no longer needs after the state machine assumes
+    // another one.
     if let (None, Some(role)) = (&machine.execution_role, &have.execution_role) {
         steps.extend(role::remove(role, context)?);
     }
     Ok(steps)
 }
 
+/// Returns the steps of a managed state machine.
+///
+/// # Errors
+/// The state machine has another owner or another type.
 fn machine_steps(
     want: &DesiredMachine,
     arn: &str,
@@ -63,7 +69,7 @@ fn machine_steps(
         return Err(ReconcileError::invalid(
             Reason::InvalidSpec,
             format!(
-                "spec.stateMachine.managed.type: state machine {} exists with another type, which AWS cannot change. Choose another name",
+                "spec.stateMachine.managed.type: state machine {} exists with another type, which AWS cannot change. Choose another name.",
                 want.name
             ),
         ));
@@ -74,7 +80,11 @@ fn machine_steps(
     Ok(steps)
 }
 
-/// Deletion: the state machine if it is ours to delete, then the roles. One that is retained keeps its execution role.
+/// Returns the steps of a deletion: the state machine, then the roles. A retained state machine
+/// retains its execution role.
+///
+/// # Errors
+/// A resource has another owner.
 fn remove(have: &ObservedStateMachine, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let mut steps = DesiredByRole::plan(None, Some(&have.by), context)?;
     if context.retain {

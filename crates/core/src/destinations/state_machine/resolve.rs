@@ -1,4 +1,5 @@
-//! A managed state machine as the spec of its sink describes it: definition, logging, and the role that it assumes.
+//! Resolves a managed state machine from the spec of its sink: definition, logging and execution
+//! role.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,8 @@ use crate::{
 /// Returns the state machine to create.
 ///
 /// # Errors
-/// A reference is not permitted or not ready, or the permissions that the definition needs are not known.
+/// A reference is not permitted or not ready, or the permissions that the definition needs are not
+/// known.
 pub(super) fn machine(
     machine: &ManagedStateMachine,
     context: &ResolveContext<'_>,
@@ -39,7 +41,8 @@ pub(super) fn machine(
     })
 }
 
-/// Returns the settings of a managed state machine, and its execution role unless the spec names one.
+/// Returns the settings of a managed state machine, and its execution role unless the spec
+/// references one.
 fn workflow(
     machine: &ManagedStateMachine,
     context: &ResolveContext<'_>,
@@ -92,7 +95,8 @@ fn workflow(
     Ok((settings, role))
 }
 
-/// Allows the execution role what the namespace has in AWS, and what the account's grants allow it.
+/// Checks that the execution role can use an ARN: that of a bus or sink in the namespace, or one
+/// that the account's grants allow.
 fn permit(field: &str, arn: &str, context: &ResolveContext<'_>) -> Result<(), ReconcileError> {
     let mut ours = false;
     let (view, namespace) = (context.view, context.sink.metadata.namespace.as_ref());
@@ -139,7 +143,7 @@ fn log_group(reference: &SinkRef, context: &ResolveContext<'_>) -> Result<String
 /// Returns the ARN of a sink.
 ///
 /// # Errors
-/// The sink has no identity that could be used yet.
+/// The sink has no usable identity yet.
 fn ready_arn(field: &str, sink: &EventSink, identity: Option<&Identity>) -> Result<String, ReconcileError> {
     identity.map(|identity| identity.arn.clone()).ok_or_else(|| not_ready(field, sink, "is not ready"))
 }

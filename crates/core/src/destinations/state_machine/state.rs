@@ -1,4 +1,4 @@
-//! What AWS should hold of a state machine and its roles, and what it holds.
+//! Desired and observed state of a state machine and its roles.
 
 use serde::Serialize;
 
@@ -12,36 +12,48 @@ use crate::{
     steps::MachineSettings,
 };
 
+/// Desired state of the `stateMachine` destination.
 #[derive(Clone, Debug, Serialize)]
 pub struct DesiredStateMachine {
     /// The state machine to create; `None` for an existing one.
     pub managed: Option<DesiredMachine>,
-    /// Grants, and the role by which EventBridge starts it.
+    /// Grants, and the role that EventBridge starts executions with.
     pub by: DesiredByRole,
 }
 
+/// Desired state of a managed state machine.
 #[derive(Clone, Debug, Serialize)]
 pub struct DesiredMachine {
+    /// Name of the state machine.
     pub name: String,
+    /// Whether the type is `EXPRESS`, otherwise `STANDARD`; immutable.
     pub express: bool,
+    /// Settings of the state machine.
     pub settings: MachineSettings,
-    /// The role that it assumes; `None`: the spec names one.
+    /// The execution role to create; `None` if the spec references one.
     pub execution_role: Option<DesiredRole>,
+    /// Tags of the state machine.
     pub tags: Tags,
 }
 
+/// A state machine, as AWS returns it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservedMachine {
+    /// Whether the type is `EXPRESS`.
     pub express: bool,
+    /// Settings of the state machine.
     pub settings: MachineSettings,
-    /// Read from [`crate::plan::Depth::Owner`] on.
+    /// Tags. Read at [`crate::plan::Depth::Owner`] and deeper.
     pub tags: Option<Tags>,
 }
 
+/// Observed state of the `stateMachine` destination.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObservedStateMachine {
-    /// Read of a managed one only.
+    /// The state machine; `None` if it does not exist or is not managed.
     pub machine: Option<ObservedMachine>,
+    /// The managed execution role; `None` if it does not exist.
     pub execution_role: Option<ObservedRole>,
+    /// Observed role and rules.
     pub by: ObservedByRole,
 }
