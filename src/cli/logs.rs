@@ -33,7 +33,7 @@ impl Logs {
         let is_loggable = filter_fn(is_loggable);
         match self.log_format {
             LogFormat::Json => {
-                logs.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().with(is_loggable).init()
+                logs.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().with(is_loggable).init();
             }
             LogFormat::Text => logs.finish().with(is_loggable).init(),
         }

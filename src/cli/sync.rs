@@ -96,7 +96,7 @@ impl Sync {
         };
         let stop = logs::terminated()?;
         let serving = tokio::spawn(async move { axum::serve(listener, router(health, vec![metrics.registry()], || {})).await });
-        runner.run(stop).await;
+        Box::pin(runner.run(stop)).await;
         serving.abort();
         Ok(())
     }

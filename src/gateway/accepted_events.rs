@@ -22,7 +22,7 @@ type Key = [u8; 16];
 /// Whether a webhook in flight was accepted. `None` until that is known.
 pub(crate) type Decision = watch::Receiver<Option<bool>>;
 
-/// Whether a webhook was accepted_events before.
+/// Whether a webhook was accepted before.
 #[derive(Debug)]
 pub(crate) enum Earlier {
     /// No: publish it and report the result.

@@ -7,7 +7,7 @@ use tributary_api::DeadLettersStatus;
 use tributary_aws::Session;
 use tributary_core::{
     delivery::{Fact, Facts, KeyFacts, TargetFacts, dead_letters, evaluate},
-    kinds::Looked,
+    kinds::TargetDelivery,
     names::Arn,
     steps::TargetSettings,
 };
@@ -21,12 +21,12 @@ pub(super) struct Rule<'a> {
 }
 
 /// Returns for each target whether events reach it, and the state of its dead-letter queue. Facts are no older than `age`.
-pub(super) async fn evaluate_targets(session: &Session, rule: &Rule<'_>, age: Duration) -> Vec<Looked> {
+pub(super) async fn evaluate_targets(session: &Session, rule: &Rule<'_>, age: Duration) -> Vec<TargetDelivery> {
     let mut evaluated = Vec::with_capacity(rule.targets.len());
     for target in rule.targets {
         let facts = facts(session, rule.arn, target, age).await;
         let dead_letters = dead_letters(session, rule, target, &facts, age).await;
-        evaluated.push(Looked { target: target.id.clone(), verdict: evaluate(target, rule.arn, &facts), dead_letters });
+        evaluated.push(TargetDelivery { target: target.id.clone(), deliverability: evaluate(target, rule.arn, &facts), dead_letters });
     }
     evaluated
 }

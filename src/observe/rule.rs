@@ -4,7 +4,7 @@
 use tributary_api::{EventRule, Identity, Target};
 use tributary_core::{
     error::ReconcileError,
-    kinds::{DesiredRule, SeenRule},
+    kinds::{DesiredRule, ObservedRule},
     managed::Managed,
     names::DEFAULT_BUS,
     plan::Depth,
@@ -19,7 +19,7 @@ impl Observe for EventRule {
         identity: &Identity,
         desired: Option<&DesiredRule>,
         depth: Depth,
-    ) -> Result<Option<SeenRule>, ReconcileError> {
+    ) -> Result<Option<ObservedRule>, ReconcileError> {
         let session = cloud.session(depth).await?;
         let bus = identity.bus.as_deref().unwrap_or(DEFAULT_BUS);
         let listed = session.rule(bus, &identity.name, cloud.list_age(depth)).await?;
@@ -29,7 +29,7 @@ impl Observe for EventRule {
             self.current().is_some_and(|status| Self::common(status).identity.is_some()) && desired.is_some_and(DesiredRule::is_put);
         let doubtful = listed.is_none() && (depth >= Depth::Delete || (depth >= Depth::Owner && recreated));
         let found = if doubtful { session.rule_by_name(bus, &identity.name).await? } else { listed };
-        let mut observed = SeenRule { rule: found, ..SeenRule::default() };
+        let mut observed = ObservedRule { rule: found, ..ObservedRule::default() };
         if let Some(rule) = &mut observed.rule {
             if depth >= Depth::Full {
                 rule.targets = Some(session.targets(bus, &identity.name).await?);
@@ -42,8 +42,8 @@ impl Observe for EventRule {
             let inspects = |target: &&Target| target.dead_letter.as_ref().is_some_and(|queue| queue.inspect);
             let inspected: Vec<_> = self.spec.targets.iter().filter(inspects).map(|target| target.name.as_str()).collect();
             let rule = delivery::Rule { arn: &identity.arn, targets: &desired.targets, inspected: &inspected };
-            observed.looks = delivery::evaluate_targets(&session, &rule, cloud.fact_age).await;
+            observed.deliveries = delivery::evaluate_targets(&session, &rule, cloud.fact_age).await;
         }
-        Ok((observed != SeenRule::default()).then_some(observed))
+        Ok((observed != ObservedRule::default()).then_some(observed))
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Row {
     pub(crate) schema: Option<String>,
     /// Version of the entity: the later one is newer.
     pub(crate) modified_at: Timestamp,
-    /// StopReason it was archived; `None` while it is not.
+    /// Why it was archived. `None` if it is not archived.
     pub(crate) archived: Option<String>,
 }
 

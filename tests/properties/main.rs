@@ -15,7 +15,7 @@ use tributary_testkit::product::{
     plan::{
         ArchiveSettings, BusInAws, BusSettings, BusStep, Desired, DesiredArchive, DesiredBus, DesiredGrant, DesiredLambda, DesiredLogGroup,
         DesiredLogs, DesiredQueue, DesiredRule, DesiredSink, DesiredSqs, DesiredTrigger, EventsStep, Grants, LogSettings, Managed,
-        MappingSettings, ObservedRule, PlanContext, RuleSettings, SeenRule, Step, TargetSettings, function_of,
+        MappingSettings, ObservedRule, PlanContext, RuleInAws, RuleSettings, Step, TargetSettings, function_of,
     },
 };
 
@@ -227,7 +227,7 @@ proptest! {
         want in (rule_settings(), targets(["c", "d", "e", "f", "g"]), tags()),
         waiting in option::of(Just("w")),
     ) {
-        let named = |settings, targets, tags| ObservedRule {
+        let named = |settings, targets, tags| RuleInAws {
             bus: "b".into(), name: "r".into(), arn: "r".into(), settings, managed_by: None, targets: Some(targets), tags: Some(tags),
         };
         let mut model = Model { rule: have.map(|(settings, targets, tags)| named(settings, targets, tags)), ..Model::default() };
@@ -274,8 +274,8 @@ proptest! {
     }
 }
 
-fn seen_rule(model: &Model) -> Option<SeenRule> {
-    model.rule.clone().map(|rule| SeenRule { rule: Some(rule), ..SeenRule::default() })
+fn seen_rule(model: &Model) -> Option<ObservedRule> {
+    model.rule.clone().map(|rule| ObservedRule { rule: Some(rule), ..ObservedRule::default() })
 }
 
 fn bus(settings: BusSettings, tags: Tags) -> BusInAws {

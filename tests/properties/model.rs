@@ -7,8 +7,8 @@ use tributary_testkit::product::{
     Identity, SourceState, Tags,
     plan::{
         ArchiveSettings, ArchiveStep, BusInAws, BusSettings, BusStep, DesiredGrant, EventsStep, InvokeSettings, LambdaStep, LogsStep,
-        Observed, ObservedArchive, ObservedBus, ObservedLambda, ObservedLogGroup, ObservedLogs, ObservedQueue, ObservedRule, ObservedSink,
-        ObservedSource, ObservedSqs, ObservedTrigger, RuleStep, SqsStep, Step, TagStep, sid_of, statement,
+        Observed, ObservedArchive, ObservedBus, ObservedLambda, ObservedLogGroup, ObservedLogs, ObservedQueue, ObservedSink,
+        ObservedSource, ObservedSqs, ObservedTrigger, RuleInAws, RuleStep, SqsStep, Step, TagStep, sid_of, statement,
     },
 };
 
@@ -26,7 +26,7 @@ pub struct Model {
     /// State of the partner event source, where there is one.
     pub source: Option<SourceState>,
     pub archives: Vec<ObservedArchive>,
-    pub rule: Option<ObservedRule>,
+    pub rule: Option<RuleInAws>,
     pub queues: BTreeMap<String, ObservedQueue>,
     pub mappings: Vec<ObservedTrigger>,
     pub function: Vec<Value>,
@@ -207,7 +207,7 @@ impl Model {
                     rule.settings = settings;
                 } else {
                     let arn = name.clone();
-                    self.rule = Some(ObservedRule { bus, name, arn, settings, managed_by: None, targets: Some(vec![]), tags });
+                    self.rule = Some(RuleInAws { bus, name, arn, settings, managed_by: None, targets: Some(vec![]), tags });
                 }
             }
             RuleStep::DeleteRule { .. } => {

@@ -105,10 +105,10 @@ fn list() -> String {
     for file in all() {
         let texts = texts(&file);
         if !texts.is_empty() {
-            list.push_str(&format!("\n{}\n", file.path));
+            list.extend(["\n", &file.path, "\n"]);
         }
         for text in texts {
-            list.push_str(&format!("    {text}\n"));
+            list.extend(["    ", &text, "\n"]);
         }
     }
     list

@@ -22,23 +22,23 @@ pub trait BusReferences {
     ///
     /// # Errors
     /// The bus is not observed yet, or is being deleted.
-    fn takes_events(&self, field: &str) -> Result<(), ReconcileError>;
+    fn check_accepts_events(&self, field: &str) -> Result<(), ReconcileError>;
     /// Checks that the bus is no partner event bus, to which only the partner can publish.
     ///
     /// # Errors
     /// The bus is a partner event bus.
-    fn is_no_partners(&self, field: &str) -> Result<(), ReconcileError>;
+    fn check_not_partner_bus(&self, field: &str) -> Result<(), ReconcileError>;
 }
 
 impl BusReferences for EventBus {
-    fn takes_events(&self, field: &str) -> Result<(), ReconcileError> {
+    fn check_accepts_events(&self, field: &str) -> Result<(), ReconcileError> {
         if self.status.as_ref().is_some_and(|status| !status.common.resources.is_empty()) && self.metadata.deletion_timestamp.is_none() {
             return Ok(());
         }
         Err(ReconcileError::blocked(Reason::BusNotReady, format!("{field}: EventBus {} is not ready. See its conditions.", key_of(self))))
     }
 
-    fn is_no_partners(&self, field: &str) -> Result<(), ReconcileError> {
+    fn check_not_partner_bus(&self, field: &str) -> Result<(), ReconcileError> {
         if self.spec.event_source_name.is_none() {
             return Ok(());
         }

@@ -54,8 +54,8 @@ pub struct World {
     pub aws: Aws,
     /// A client with a cluster admin's rights.
     pub client: Client,
-    /// How long one condition may be waited for.
-    pub patience: Duration,
+    /// How long one wait may take.
+    pub timeout: Duration,
     bed: Bed,
     running: Option<Running>,
 }
@@ -80,8 +80,8 @@ impl World {
         let (aws, client) = (Aws::new(bed), bed.admin().await);
         let namespace = format!("{name}-{}", &aws.account[5..]);
         let account = format!("acct-{namespace}");
-        let patience = Duration::from_secs(29);
-        let world = Self { account, namespace, aws, client, patience, bed: bed.clone(), running: None };
+        let timeout = Duration::from_secs(29);
+        let world = Self { account, namespace, aws, client, timeout, bed: bed.clone(), running: None };
         world.apply_in(None, "v1", "Namespace", &world.namespace, json!({})).await;
         world.secret(&world.aws.account.clone()).await;
         world.apply_account(world.account_spec()).await;
@@ -155,7 +155,7 @@ impl World {
     #[must_use]
     pub fn handle(&self) -> Self {
         let (namespace, account, aws, client) = (self.namespace.clone(), self.account.clone(), self.aws.clone(), self.client.clone());
-        Self { namespace, account, aws, client, patience: self.patience, bed: self.bed.clone(), running: None }
+        Self { namespace, account, aws, client, timeout: self.timeout, bed: self.bed.clone(), running: None }
     }
 
     /// Starts the operator; it sees this world only.
@@ -279,7 +279,7 @@ impl World {
             *last.lock().unwrap() = object.map_or(Value::Null, |object| object.data["status"].clone());
             check(object)
         };
-        let limit = self.patience;
+        let limit = self.timeout;
         tokio::time::timeout(limit, first(&self.api(kind), name, check))
             .await
             .unwrap_or_else(|_| panic!("{kind} {name} not {what} within {limit:?}: {:#}", last.lock().unwrap()))
@@ -291,7 +291,7 @@ impl World {
     }
 
     /// Waits until the object is not Ready for this reason; gives the message.
-    pub async fn halted(&self, kind: &str, name: &str, reason: &str) -> String {
+    pub async fn not_ready(&self, kind: &str, name: &str, reason: &str) -> String {
         self.wait(kind, name, reason, |object| condition(object?, "Ready").filter(|c| c.0 == "False" && c.1 == reason).map(|c| c.2)).await
     }
 }

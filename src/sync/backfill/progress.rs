@@ -149,7 +149,7 @@ pub(crate) fn set_conditions(status: &mut BenchlingBackfillStatus, backfill: &Be
     status.common.observed_generation = generation;
 }
 
-/// StopReason it is not begun now, if its window is not over.
+/// Why it cannot start yet, if its window is not over.
 pub fn not_due(backfill: &BenchlingBackfill, now: Timestamp) -> Option<(ReconcileError, SignedDuration)> {
     let end = backfill.spec.end_time.0;
     (end > now).then(|| {

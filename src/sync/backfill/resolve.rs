@@ -62,8 +62,8 @@ impl SyncContext {
         let account = Api::<Guarded<AwsAccount>>::all(self.client.clone()).get_opt(&of_bus.name).await.map_err(api_error)?;
         let view = view(bus, account);
         let bus = view.bus_for(namespace, &field, &reference)?;
-        bus.is_no_partners(&field)?;
-        bus.takes_events(&field)?;
+        bus.check_not_partner_bus(&field)?;
+        bus.check_accepts_events(&field)?;
         let identity = bus.identity(&view)?;
         let account = view.account_for(namespace, Some(&AccountRef { name: identity.account.clone(), ..Default::default() }))?;
         let pinned = backfill.status.as_ref().and_then(|status| status.common.identity.as_ref());

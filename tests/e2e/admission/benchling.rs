@@ -1,7 +1,7 @@
 //! Admission of partner buses, subscriptions, functions and log groups.
 
 use serde_json::{Value, json};
-use tributary_testkit::merged as with;
+use tributary_testkit::merged;
 
 use super::rule_bus_account::{Row, table, text};
 
@@ -113,7 +113,7 @@ async fn admission_knows_what_functions_and_log_groups_may_say() {
 #[tokio::test]
 async fn admission_knows_what_triggers_a_queue_may_have() {
     let triggers = |rows: Value| json!({"sqs": {"triggers": rows}});
-    let one = |more: Value| triggers(json!([with(json!({"functionArn": FUNCTION}), more)]));
+    let one = |more: Value| triggers(json!([merged(json!({"functionArn": FUNCTION}), more)]));
     let rows: Vec<Row> = vec![
         ("one", one(json!({})), None),
         ("with batches", one(json!({"batchSize": 100, "maximumBatchingWindowSeconds": 5, "maximumConcurrency": 2})), None),

@@ -3,13 +3,13 @@
 
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary_testkit::{API_VERSION as API, World, merged as with};
+use tributary_testkit::{API_VERSION, World, merged};
 
 /// What is asked, the change to the base spec, and the part of the refusal; `None`: it is accepted.
 pub type Row = (&'static str, Value, Option<&'static str>);
 
 async fn asked(world: &World, kind: &str, name: &str, spec: &Value) -> Result<(), String> {
-    let body = json!({"apiVersion": API, "kind": kind, "metadata": {"name": name}, "spec": spec});
+    let body = json!({"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec});
     let params = PatchParams::apply("e2e").force().dry_run();
     world.api(kind).patch(name, &params, &Patch::Apply(&body)).await.map(drop).map_err(|error| error.to_string())
 }
@@ -19,11 +19,11 @@ pub async fn table(kind: &str, base: Value, existing: bool, rows: Vec<Row>) {
     let world = World::empty("admission").await;
     let name = if kind == "AwsAccount" { format!("admission-{}", world.namespace) } else { "x".into() };
     if existing {
-        world.apply_in(Some(&world.namespace), API, kind, &name, json!({"spec": base})).await;
+        world.apply_in(Some(&world.namespace), API_VERSION, kind, &name, json!({"spec": base})).await;
     }
     let mut wrong = Vec::new();
     for (what, change, refusal) in rows {
-        match (asked(&world, kind, &name, &with(base.clone(), change)).await, refusal) {
+        match (asked(&world, kind, &name, &merged(base.clone(), change)).await, refusal) {
             (Ok(()), None) => {}
             (Err(error), Some(part)) if error.contains(part) => {}
             (answer, _) => wrong.push(format!("{what}: wanted {refusal:?}, got {answer:?}")),
@@ -44,7 +44,7 @@ pub fn tags(count: usize) -> Value {
 }
 
 fn target(more: Value) -> Value {
-    json!({"targets": [with(json!({"name": "t", "sinkRef": {"name": "q"}}), more)]})
+    json!({"targets": [merged(json!({"name": "t", "sinkRef": {"name": "q"}}), more)]})
 }
 
 fn targets(names: &[&str]) -> Value {
@@ -118,12 +118,12 @@ async fn admission_knows_what_a_rule_may_say() {
         ("another name", json!({"name": "m"}), Some("name is immutable")),
         ("no name", json!({"name": null}), Some("name is immutable")),
     ];
-    table("EventRule", with(rule(), json!({"name": "n"})), true, changes).await;
+    table("EventRule", merged(rule(), json!({"name": "n"})), true, changes).await;
 }
 
 #[tokio::test]
 async fn admission_knows_what_a_bus_may_say() {
-    let default = |more: Value| with(json!({"name": "default"}), more);
+    let default = |more: Value| merged(json!({"name": "default"}), more);
     let used = Some("the operator does not change the default bus");
     let rows = vec![
         ("nothing", json!({}), None),
@@ -165,7 +165,7 @@ async fn admission_knows_what_a_bus_may_say() {
 async fn admission_knows_what_an_account_may_say() {
     let credentials = |more: Value| json!({"credentials": more});
     let role = |arn: &str| credentials(json!({"assumeRole": {"roleArn": arn}}));
-    let grant = |more: Value| json!({"grants": [with(json!({"namespaces": ["a"]}), more)]});
+    let grant = |more: Value| json!({"grants": [merged(json!({"namespaces": ["a"]}), more)]});
     let many: Vec<_> = (0..101).map(|i| format!("n{i}")).collect();
     let rows = vec![
         ("an id and a region", json!({}), None),

@@ -1,7 +1,7 @@
 //! Admission of sinks.
 
 use serde_json::{Value, json};
-use tributary_testkit::merged as with;
+use tributary_testkit::merged;
 
 use super::rule_bus_account::{Row, table, tags, text};
 
@@ -18,7 +18,7 @@ fn existing(arn: &str) -> Value {
 #[tokio::test]
 async fn admission_knows_what_a_sink_may_say() {
     let one = Some("set exactly one of managed and existing");
-    let external = |base: Value| with(base, json!({"permissions": "External"}));
+    let external = |base: Value| merged(base, json!({"permissions": "External"}));
     let fifo = Some("name must end in .fifo");
     let kms = |key: &str| managed(json!({"encryption": {"kms": {"keyId": key}}}));
     let rows: Vec<Row> = vec![
@@ -33,8 +33,12 @@ async fn admission_knows_what_a_sink_may_say() {
         ("permissions kept elsewhere", external(existing(ARN)), None),
         ("the same of a managed queue", external(json!({})), Some("spec.permissions must not be External")),
         ("deleting what is managed", json!({"deletionPolicy": "Delete"}), None),
-        ("deleting what is not", with(existing(ARN), json!({"deletionPolicy": "Delete"})), Some("spec.deletionPolicy must not be Delete")),
-        ("retaining what is not", with(existing(ARN), json!({"deletionPolicy": "Retain"})), None),
+        (
+            "deleting what is not",
+            merged(existing(ARN), json!({"deletionPolicy": "Delete"})),
+            Some("spec.deletionPolicy must not be Delete"),
+        ),
+        ("retaining what is not", merged(existing(ARN), json!({"deletionPolicy": "Retain"})), None),
         ("other permissions", json!({"permissions": "Shared"}), Some("spec.permissions")),
         ("a name of 80", managed(json!({"name": text(80)})), None),
         ("a name of 81", managed(json!({"name": text(81)})), Some("name: Too long")),
@@ -51,7 +55,7 @@ async fn admission_knows_what_a_sink_may_say() {
         ("SSE-SQS off", managed(json!({"encryption": {"sqs": {"enabled": false}}})), None),
         (
             "both encryptions",
-            with(kms("k"), managed(json!({"encryption": {"sqs": {"enabled": true}}}))),
+            merged(kms("k"), managed(json!({"encryption": {"sqs": {"enabled": true}}}))),
             Some("exactly one of sqs and kms"),
         ),
         ("no encryption named", managed(json!({"encryption": {}})), Some("exactly one of sqs and kms")),

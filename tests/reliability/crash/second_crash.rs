@@ -42,7 +42,7 @@ async fn crash_twice((story, phase, site, then): Trial, mut dice: fastrand::Rng,
     scenario.run(Options { fault_points: second.clone(), ..options() }).await;
     if reaches(second.reached(), &scenario, phase).await {
         scenario.world.crash().await;
-        then.happen(&scenario).await;
+        then.apply(&scenario).await;
         scenario.run(options()).await;
         holds(scenario, phase, then, reference).await;
         return Some(Second::Recovery);
@@ -60,7 +60,7 @@ async fn crash_twice((story, phase, site, then): Trial, mut dice: fastrand::Rng,
     assert!(reaches(second.reached(), &scenario, next).await, "half of the steps of {next:?} were not made");
     scenario.world.crash().await;
     let then = if next == Phase::Delete { Then::Nothing } else { then };
-    then.happen(&scenario).await;
+    then.apply(&scenario).await;
     scenario.run(options()).await;
     holds(scenario, next, then, reference).await;
     Some(Second::NextPhase)

@@ -103,7 +103,7 @@ async fn kill_once(story: Story, phase: Phase, kill: Kill, then: Then, reference
     if !came {
         return None;
     }
-    then.happen(&scenario).await;
+    then.apply(&scenario).await;
     let (started, second) = (Instant::now(), start(&scenario.world, "second", "10"));
     let settled = tokio::time::timeout(BAR, scenario.settle(if then == Then::Deletion { Phase::Delete } else { phase })).await;
     let seconds = started.elapsed().as_secs_f64();

@@ -6,7 +6,7 @@ use kube::api::DeleteParams;
 use serde_json::Value;
 use tributary_testkit::{World, condition};
 
-use super::{mutations::Case, stage::apply};
+use super::{fixture::apply, mutations::Case};
 
 /// How long an object has to come to an end.
 const END: Duration = Duration::from_mins(1);

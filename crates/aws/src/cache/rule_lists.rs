@@ -9,9 +9,9 @@ use std::{
 
 use tokio::{sync::Mutex, time::Instant};
 
-use tributary_core::{error::ReconcileError, kinds::ObservedRule};
+use tributary_core::{error::ReconcileError, kinds::RuleInAws};
 
-type Rules = BTreeMap<String, ObservedRule>;
+type Rules = BTreeMap<String, RuleInAws>;
 
 /// The rules of the buses of one account and Region.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ impl RuleLists {
         read: impl FnOnce(&Rules) -> R,
     ) -> Result<R, ReconcileError>
     where
-        F: Future<Output = Result<Vec<ObservedRule>, ReconcileError>>,
+        F: Future<Output = Result<Vec<RuleInAws>, ReconcileError>>,
     {
         // Measured before the wait for the lock: a list that was fetched during the wait is young enough.
         let oldest = Instant::now().checked_sub(age);
@@ -63,7 +63,7 @@ impl RuleLists {
     }
 
     /// Enters an own write. `None`: the rule was deleted.
-    pub async fn record_write(&self, bus: &str, name: &str, rule: Option<ObservedRule>) {
+    pub async fn record_write(&self, bus: &str, name: &str, rule: Option<RuleInAws>) {
         let listed = self.bus(bus).await;
         let mut listed = listed.lock().await;
         match rule {

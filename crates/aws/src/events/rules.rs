@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use tributary_api::Tags;
 use tributary_core::{
     error::{Reason, ReconcileError, RetryClass},
-    kinds::ObservedRule,
+    kinds::RuleInAws,
     names::DEFAULT_BUS,
     steps::{RuleSettings, RuleStep, TargetSettings},
 };
@@ -29,7 +29,7 @@ impl Session {
     ///
     /// # Errors
     /// Those of `ListRules`.
-    pub async fn rule(&self, bus: &str, name: &str, age: Duration) -> Result<Option<ObservedRule>, ReconcileError> {
+    pub async fn rule(&self, bus: &str, name: &str, age: Duration) -> Result<Option<RuleInAws>, ReconcileError> {
         self.shared.caches.rules.read(bus, age, || self.list_rules(bus, None), |rules| rules.get(name).cloned()).await
     }
 
@@ -45,11 +45,11 @@ impl Session {
     ///
     /// # Errors
     /// Those of `ListRules`.
-    pub async fn rule_by_name(&self, bus: &str, name: &str) -> Result<Option<ObservedRule>, ReconcileError> {
+    pub async fn rule_by_name(&self, bus: &str, name: &str) -> Result<Option<RuleInAws>, ReconcileError> {
         Ok(self.list_rules(bus, Some(name)).await?.into_iter().find(|rule| rule.name == name))
     }
 
-    fn list_rules<'a>(&'a self, bus: &'a str, prefix: Option<&'a str>) -> BoxFuture<'a, Result<Vec<ObservedRule>, ReconcileError>> {
+    fn list_rules<'a>(&'a self, bus: &'a str, prefix: Option<&'a str>) -> BoxFuture<'a, Result<Vec<RuleInAws>, ReconcileError>> {
         Box::pin(async move {
             let mut rules = Vec::new();
             let mut next = None;
@@ -113,7 +113,7 @@ impl Session {
             .state(if settings.enabled { RuleState::Enabled } else { RuleState::Disabled })
             .set_tags(tags.map(|tags| sdk_tags!(Tag, tags)).transpose()?);
         let answer = send!(self, events, PutRule, request);
-        let rule = ObservedRule {
+        let rule = RuleInAws {
             bus: bus.into(),
             name: name.into(),
             arn: answer.as_ref().ok().and_then(|answer| answer.rule_arn.clone()).unwrap_or_default(),
@@ -146,7 +146,7 @@ impl Session {
     }
 
     /// Enters the outcome of a write into the list of the bus's rules; `rule` is `None` after a deletion.
-    async fn record_rule_write(&self, bus: &str, name: &str, error: Option<&AwsError>, rule: Option<ObservedRule>) {
+    async fn record_rule_write(&self, bus: &str, name: &str, error: Option<&AwsError>, rule: Option<RuleInAws>) {
         match error {
             None => self.shared.caches.rules.record_write(bus, name, rule).await,
             // A refused write changed nothing, so the list holds: many refused rules do not cause as many lists.
@@ -194,9 +194,9 @@ fn check_entries(call: Events, count: i32, failed: Vec<FailedEntry>) -> Result<(
     Err(ReconcileError::new(class, Reason::TargetRejected, message).of(targets))
 }
 
-fn observed_rule(bus: &str, rule: sdk::Rule) -> ObservedRule {
+fn observed_rule(bus: &str, rule: sdk::Rule) -> RuleInAws {
     let default = if bus.is_empty() { DEFAULT_BUS } else { bus };
-    ObservedRule {
+    RuleInAws {
         bus: non_empty(rule.event_bus_name).unwrap_or_else(|| default.into()),
         name: rule.name.unwrap_or_default(),
         arn: rule.arn.unwrap_or_default(),

@@ -21,7 +21,7 @@ pub(super) fn evaluate(target: &TargetSettings, source: Source<'_>, fact: Option
         let decide = |resource: &String| {
             policy::on_resource(&known.policy, &Request { principal: Principal::Service(SERVICE), action, resource, context: &context })
         };
-        match strictest(resources.iter().map(decide).collect()) {
+        match strictest(&resources.iter().map(decide).collect::<Vec<_>>()) {
             Decision::Allowed => Deliverability::Yes,
             Decision::Denied(sid) => Deliverability::no(
                 DeliverabilityReason::ExplicitDeny,
@@ -45,7 +45,7 @@ pub(super) fn evaluate(target: &TargetSettings, source: Source<'_>, fact: Option
 }
 
 /// Of the decisions on alternative resources: a denial, else a permission, else the first.
-fn strictest(decisions: Vec<Decision>) -> Decision {
+fn strictest(decisions: &[Decision]) -> Decision {
     let denied = decisions.iter().find(|decision| matches!(decision, Decision::Denied(_)));
     let allowed = decisions.iter().find(|decision| **decision == Decision::Allowed);
     denied.or(allowed).or(decisions.first()).cloned().unwrap_or(Decision::Silent)

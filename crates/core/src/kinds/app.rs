@@ -94,7 +94,7 @@ impl ResolveApp for BenchlingApp {
     fn accepts_webhooks(&self, view: &View) -> Result<Identity, ReconcileError> {
         let identity = self.identity(view)?;
         let namespace = self.own_namespace();
-        view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.takes_events("spec.busRef")?;
+        view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.check_accepts_events("spec.busRef")?;
         if let Some(other) = self.rival(view) {
             return Err(ReconcileError::blocked(
                 Reason::AppTaken,
@@ -125,7 +125,7 @@ impl Managed for BenchlingApp {
         let namespace = self.own_namespace();
         let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?;
         // Admission rejects it; an object may be older than that rule.
-        bus.is_no_partners("spec.busRef")?;
+        bus.check_not_partner_bus("spec.busRef")?;
         let identity = bus.identity(view)?;
         view.account_for(namespace, Some(&AccountRef { name: identity.account.clone(), ..Default::default() }))?;
         Ok(identity)

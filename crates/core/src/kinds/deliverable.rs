@@ -23,14 +23,14 @@ struct Summary {
 /// Writes what this reconcile evaluated into the status of the targets, and the condition of the rule that follows from it. A
 /// target that was not evaluated this time keeps its status.
 pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
-    let evaluated = report.observed.map(|observed| observed.looks.as_slice()).unwrap_or_default();
+    let evaluated = report.observed.map(|observed| observed.deliveries.as_slice()).unwrap_or_default();
     let mut prevented = None;
     for one in evaluated {
         let Some(target) = status.targets.iter_mut().find(|target| target.name == one.target) else { continue };
         if one.dead_letters.is_some() {
             target.dead_letters.clone_from(&one.dead_letters);
         }
-        let (deliverable, message) = match &one.verdict {
+        let (deliverable, message) = match &one.deliverability {
             Deliverability::Yes => (Deliverable::Yes, None),
             Deliverability::No { reason, message } => {
                 prevented.get_or_insert(*reason);

@@ -17,6 +17,6 @@ pub use account::{CallerIdentity, DesiredAccount};
 pub use app::{CREDENTIALS, CredentialsReason, DesiredApp, ObservedCredentials, ResolveApp};
 pub use bus::{BusInAws, DesiredBus, ObservedBus};
 pub use replay::{DesiredReplay, ObservedReplay, ResolveReplay};
-pub use rule::{DesiredRule, Looked, ObservedRule, SeenRule};
+pub use rule::{DesiredRule, ObservedRule, RuleInAws, TargetDelivery};
 pub use sink::{DesiredSink, ObservedSink};
 pub use subscription::{Compose, DesiredSubscription, ObservedSubscription};

@@ -63,7 +63,7 @@ impl DesiredRule {
 
 /// A rule in AWS.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ObservedRule {
+pub struct RuleInAws {
     /// Name of the bus in AWS.
     pub bus: String,
     /// Name of the rule in AWS.
@@ -82,20 +82,20 @@ pub struct ObservedRule {
 
 /// What was observed of a rule: the rule in AWS, and whether events reach its targets. The latter is known before the rule exists.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct SeenRule {
+pub struct ObservedRule {
     /// The rule, if it exists.
-    pub rule: Option<ObservedRule>,
+    pub rule: Option<RuleInAws>,
     /// Delivery to each target.
-    pub looks: Vec<Looked>,
+    pub deliveries: Vec<TargetDelivery>,
 }
 
 /// Delivery to one target.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Looked {
+pub struct TargetDelivery {
     /// Name of the target.
     pub target: String,
     /// Whether events can reach it.
-    pub verdict: Deliverability,
+    pub deliverability: Deliverability,
     /// Contents of its dead-letter queue.
     pub dead_letters: Option<DeadLettersStatus>,
 }
@@ -174,7 +174,7 @@ impl ResolveRule for EventRule {
 
 impl Managed for EventRule {
     type Desired = DesiredRule;
-    type Observed = SeenRule;
+    type Observed = ObservedRule;
 
     const KIND: &'static str = "EventRule";
 
@@ -247,7 +247,11 @@ impl Managed for EventRule {
         vec![]
     }
 
-    fn plan(desired: Option<&DesiredRule>, observed: Option<&SeenRule>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
+    fn plan(
+        desired: Option<&DesiredRule>,
+        observed: Option<&ObservedRule>,
+        context: &PlanContext<'_>,
+    ) -> Result<Vec<Step>, ReconcileError> {
         let observed = observed.and_then(|seen| seen.rule.as_ref());
         let mut steps: Vec<Step> = Vec::new();
         match (desired, observed) {
@@ -285,7 +289,7 @@ impl Managed for EventRule {
         Ok(steps)
     }
 
-    fn waiting(desired: &DesiredRule, _: Option<&SeenRule>, _: &Identity) -> Option<ReconcileError> {
+    fn waiting(desired: &DesiredRule, _: Option<&ObservedRule>, _: &Identity) -> Option<ReconcileError> {
         desired.error.clone()
     }
 
@@ -309,7 +313,7 @@ fn source_problem(bus: &EventBus) -> Option<String> {
     Reason::named(&ready.reason).is_some_and(Reason::is_about_event_source).then(|| format!("EventBus {}: {}", key_of(bus), ready.message))
 }
 
-fn check_owner(have: &ObservedRule, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
+fn check_owner(have: &RuleInAws, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
     let what = format!("rule {} on bus {}", have.name, have.bus);
     if let Some(service) = &have.managed_by {
         return Err(ReconcileError::invalid(

@@ -14,22 +14,22 @@ pub const GROUP: &str = "tributary.dev/v1alpha1";
 pub const PLURALS: [&str; 5] = ["awsaccounts", "benchlingsubscriptions", "eventbuses", "eventrules", "eventsinks"];
 
 /// As the product, where nothing says otherwise: only the grace of permissions, which tests set to nothing else, is an hour.
-pub fn patient(patience: Timeouts) -> Options {
+pub fn with_timeouts(patience: Timeouts) -> Options {
     Options { timeouts: patience, grant_grace: Duration::from_hours(1), ..options() }
 }
 
-pub struct Stage {
+pub struct Fixture {
     pub world: World,
     pub proxy: ApiProxy,
 }
 
-impl Stage {
+impl Fixture {
     /// Bus `b`, sink `q` and rule `r`, Ready, with an operator behind the proxy.
     pub async fn new(name: &str, options: Options) -> Self {
-        let mut stage = Self { world: World::empty(name).await, proxy: ApiProxy::new(Bed::get().operator().await).await };
-        stage.run(options);
-        apply_pipeline(&stage.world).await;
-        stage
+        let mut fixture = Self { world: World::empty(name).await, proxy: ApiProxy::new(Bed::get().operator().await).await };
+        fixture.run(options);
+        apply_pipeline(&fixture.world).await;
+        fixture
     }
 
     pub fn run(&mut self, options: Options) {

@@ -27,18 +27,18 @@ pub fn count_panics() -> usize {
     PANICS.load(Ordering::Relaxed)
 }
 
-pub struct Stage {
+pub struct Fixture {
     pub world: World,
     metrics: String,
     operator: JoinHandle<()>,
     stop: oneshot::Sender<()>,
-    trio: Vec<String>,
+    pipeline: Vec<String>,
     mark: u64,
 }
 
-const TRIO: [(&str, &str); 3] = [("EventBus", "b"), ("EventSink", "q"), ("EventRule", "r")];
+const PIPELINE: [(&str, &str); 3] = [("EventBus", "b"), ("EventSink", "q"), ("EventRule", "r")];
 
-impl Stage {
+impl Fixture {
     pub async fn new(name: &str) -> Self {
         assert_eq!(count_panics(), 0, "a panic before the test");
         let world = World::empty(name).await;
@@ -55,18 +55,18 @@ impl Stage {
         world.apply("EventSink", "q", json!({"sqs": {"managed": {}}})).await;
         let targets = json!([{"name": "q", "sinkRef": {"name": "q"}}]);
         world.apply("EventRule", "r", json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["healthy"]}, "targets": targets})).await;
-        for (kind, name) in TRIO {
+        for (kind, name) in PIPELINE {
             world.ready(kind, name).await;
         }
-        let mut stage = Self { world, metrics, operator, stop, trio: vec![], mark: 0 };
-        stage.trio = stage.versions().await;
-        stage.mark = stage.world.aws.mark().await;
-        stage
+        let mut fixture = Self { world, metrics, operator, stop, pipeline: vec![], mark: 0 };
+        fixture.pipeline = fixture.versions().await;
+        fixture.mark = fixture.world.aws.mark().await;
+        fixture
     }
 
     async fn versions(&self) -> Vec<String> {
         let mut versions = Vec::new();
-        for (kind, name) in TRIO {
+        for (kind, name) in PIPELINE {
             versions.push(self.world.ready(kind, name).await.metadata.resource_version.unwrap());
         }
         versions
@@ -84,25 +84,25 @@ impl Stage {
     }
 
     /// Passes so far, of all kinds.
-    pub async fn passes(&self) -> f64 {
+    pub async fn reconciles(&self) -> f64 {
         let text = reqwest::get(&self.metrics).await.unwrap().text().await.unwrap();
         let counts = text.lines().filter(|line| line.contains("reconciles_total"));
         counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
-    /// The operator lives and never panicked; nobody wrote to the healthy trio or to its AWS account. Then it stops.
+    /// The operator lives and never panicked; nobody wrote to the healthy pipeline or to its AWS account. Then it stops.
     pub async fn unharmed(self) -> Result<(), String> {
         let (panics, alive) = (count_panics(), !self.operator.is_finished());
         if panics > 0 || !alive {
             return Err(format!("the operator: {panics} panics, alive: {alive}"));
         }
         let now = self.versions().await;
-        if now != self.trio {
-            return Err(format!("the healthy trio was written to: {:?} -> {now:?}", self.trio));
+        if now != self.pipeline {
+            return Err(format!("the healthy pipeline was written to: {:?} -> {now:?}", self.pipeline));
         }
         let writes = self.world.aws.writes(self.mark).await;
         if !writes.is_empty() {
-            return Err(format!("AWS writes for the healthy trio: {writes:?}"));
+            return Err(format!("AWS writes for the healthy pipeline: {writes:?}"));
         }
         let _ = self.stop.send(());
         let ended = tokio::time::timeout(std::time::Duration::from_mins(1), self.operator).await;

@@ -18,12 +18,12 @@ pub fn now() -> f64 {
 }
 
 /// Far more than anything takes, for a machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const TIME_LIMIT: Duration = Duration::from_secs(90);
 
 /// Worlds at the same time, over all tests of this process: each has two or three processes, and there are two cores.
 static WORLDS: Semaphore = Semaphore::const_new(6);
 
-pub struct Stage {
+pub struct Fixture {
     pub world: World,
     pub replicas: Vec<Replica>,
     links: Vec<Link>,
@@ -53,23 +53,23 @@ impl Drop for Load {
     }
 }
 
-impl Stage {
+impl Fixture {
     /// No replica yet.
     pub async fn empty(name: &str) -> Self {
         let place = WORLDS.acquire().await.unwrap();
         let mut world = World::empty(name).await;
-        world.patience = PATIENCE;
+        world.timeout = TIME_LIMIT;
         Self { world, replicas: vec![], links: vec![], _place: place }
     }
 
     /// Replicas with the product's own lease of 15 seconds; one of them leads.
     pub async fn new(name: &str, replicas: usize) -> Self {
-        let mut stage = Self::empty(name).await;
+        let mut fixture = Self::empty(name).await;
         for n in 0..replicas {
-            stage.join(&format!("r{n}")).await;
+            fixture.join(&format!("r{n}")).await;
         }
-        until_within(PATIENCE, "a leader", || stage.leader()).await;
-        stage
+        until_within(TIME_LIMIT, "a leader", || fixture.leader()).await;
+        fixture
     }
 
     /// One more replica. Its sweeps need no word from the API server: it would call AWS on and on, however cut off it is.
@@ -112,7 +112,7 @@ impl Stage {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, next).await.map_err(|_| format!("nobody took over within {PATIENCE:?}"))
+        tokio::time::timeout(TIME_LIMIT, next).await.map_err(|_| format!("nobody took over within {TIME_LIMIT:?}"))
     }
 
     /// A bus, a queue and rules, then changes to the rules without end; AWS takes its time, so that something is always under way.
@@ -144,14 +144,14 @@ impl Stage {
                 tokio::time::sleep(Duration::from_millis(250)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, look)
+        tokio::time::timeout(TIME_LIMIT, look)
             .await
-            .unwrap_or_else(|_| panic!("{} leads, and wrote nothing within {PATIENCE:?}", leader.name));
+            .unwrap_or_else(|_| panic!("{} leads, and wrote nothing within {TIME_LIMIT:?}", leader.name));
     }
 
     /// Two terms, one after the other: no call of the old leader began after the new one took the lease, nobody else ever called, and no two
     /// called by turns. Gives the seconds from the old one's last call to the new one's lease.
-    pub async fn judge(&self, old: &Leader, new: &Leader) -> Result<f64, String> {
+    pub async fn check_terms(&self, old: &Leader, new: &Leader) -> Result<f64, String> {
         let mut calls = self.world.aws.journal(0).await.0;
         calls.sort_by(|a, b| a.start.total_cmp(&b.start));
         let mut terms: Vec<_> = calls.iter().map(|call| call.replica().unwrap_or("nobody")).collect();

@@ -53,7 +53,7 @@ impl Running {
     }
 }
 
-pub struct Stage {
+pub struct Fixture {
     pub world: World,
     pub benchling: Benchling,
     /// The app as Benchling has it.
@@ -61,7 +61,7 @@ pub struct Stage {
     pub gateway: Running,
 }
 
-impl Stage {
+impl Fixture {
     /// All Ready: bus `events`, queue `queue`, app `lims`, and a rule of the app that sends all its webhooks there.
     pub async fn new(name: &str) -> Self {
         Self::with(name, json!({}), json!({})).await
@@ -131,7 +131,7 @@ impl Stage {
     }
 
     /// Waits until the webhooks' status says so.
-    pub async fn told(&self, what: &str, check: impl Fn(&Value) -> bool) -> Value {
+    pub async fn wait_for_status(&self, what: &str, check: impl Fn(&Value) -> bool) -> Value {
         self.world
             .wait("BenchlingApp", "lims", what, |object| {
                 let status = object?.data["status"]["webhooks"].clone();
