@@ -56,11 +56,13 @@ impl Failure {
             PutError::Aws(error) => error,
             PutError::NotSent(cause) => return Self::not_sent(cause),
         };
-        if error.status == 0 {
-            return Self::unanswered(error.message);
-        }
-        let temporary = error.is_throttled() || error.status >= 500;
-        let kind = if temporary { FailureKind::Temporary } else { FailureKind::Rejected };
+        let kind = match (error.is_throttled(), error.is_refusal()) {
+            (true, _) => FailureKind::Temporary,
+            (false, true) => FailureKind::Rejected,
+            (false, false) if error.status >= 500 => FailureKind::Temporary,
+            // Also an answer that the SDK does not understand, whatever its HTTP status.
+            (false, false) => return Self::unanswered(error.message),
+        };
         Self { kind, code: error.code, message: error.message }
     }
 }

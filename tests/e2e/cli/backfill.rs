@@ -146,8 +146,8 @@ async fn what_cannot_work_is_said_before_anything_is_sent() {
     let bus = aws_name(&rig.world, "b");
     for (flags, word) in [
         (vec!["--bus", "aws.partner/benchling.com/acme/app"], "partner"),
-        (vec!["--bus", "nobodys"], "no event bus nobodys"),
-        (vec!["--bus", &bus, "--until", "2026-11-19T00:00:00Z"], "--from is not before --until"),
+        (vec!["--bus", "nobodys"], "event bus nobodys not found"),
+        (vec!["--bus", &bus, "--until", "2026-11-19T00:00:00Z"], "--from must be before --until"),
         (vec!["--bus", &bus, "--source", "aws.mine"], "aws."),
         (vec!["--bus", &bus, "--seen", "/nowhere"], "--seen /nowhere"),
     ] {

@@ -46,7 +46,7 @@ async fn a_fifo_queue_takes_no_dead_letters() {
         merged(rule_spec("bus", &[]), json!({"targets": [target]}))
     };
     world.apply("EventRule", "r", spec("f")).await;
-    assert_not_ready(&world, "EventRule", "r", "InvalidSpec", false, &["spec.targets[0].deadLetter.sinkRef", "only a standard queue"])
+    assert_not_ready(&world, "EventRule", "r", "InvalidSpec", false, &["spec.targets[0].deadLetter.sinkRef", "Reference a standard queue"])
         .await;
     world.apply("EventRule", "r", spec("q")).await;
     world.ready("EventRule", "r").await;
@@ -65,7 +65,7 @@ async fn a_sink_of_another_region_is_out_of_reach() {
         "r",
         "InvalidSpec",
         false,
-        &["spec.targets[0].sinkRef", "eu-central-1", "within one account and region only"],
+        &["spec.targets[0].sinkRef", "eu-central-1", "within one account and Region"],
     )
     .await;
     world.apply("EventRule", "r", rule_spec("bus", &["near"])).await;
@@ -200,7 +200,7 @@ async fn a_new_permission_settles_before_the_target_is_put() {
     world.apply("EventBus", "bus", json!({})).await;
     world.apply("EventSink", "q", existing_queue(&world, "q")).await;
     world.apply("EventRule", "r", rule_spec("bus", &["q"])).await;
-    assert_not_ready(&world, "EventRule", "r", "PermissionSettling", false, &["spec.targets[0].sinkRef", "to honour it"]).await;
+    assert_not_ready(&world, "EventRule", "r", "PermissionSettling", false, &["spec.targets[0].sinkRef", "to apply it"]).await;
     world.ready("EventRule", "r").await;
     let (calls, _) = world.aws.journal(0).await;
     let at = |op: &str| calls.iter().find(|call| call.op == op).unwrap().start;

@@ -331,7 +331,7 @@ async fn no_value_of_a_secret_comes_out() {
     world.aws.faults(fault).await;
     applied(&world, &receiver, &connection).await;
     let said = world.not_ready("EventSink", "api", "Rejected").await;
-    assert!(said.contains("(a secret value)"), "{said}");
+    assert!(said.contains("(redacted)"), "{said}");
     world.aws.faults(json!([])).await;
     reconcile_now(&world, "EventSink", "api").await;
     all_ready(&world, &READY).await;

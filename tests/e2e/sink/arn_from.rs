@@ -57,7 +57,7 @@ async fn a_queue_of_another_controller_is_waited_for_and_used() {
     assert_eq!(status, "True", "it comes by itself");
     world.apply_in(Some(&world.namespace), ACK, "Queue", "orders", json!({})).await;
     let said = world.not_ready("EventSink", "s", "ArnFromNotReady").await;
-    assert!(said.contains("status.ackResourceMetadata.arn is empty or not there yet"), "{said}");
+    assert!(said.contains("status.ackResourceMetadata.arn is missing or empty"), "{said}");
     // Nothing but time goes by: no wish of anybody's, no sweep.
     tell(&world, "orders", json!(queue_arn(&world.aws, "orders"))).await;
     all_ready(&world, &[("EventSink", "s"), ("EventRule", "r")]).await;
@@ -141,8 +141,8 @@ async fn what_is_told_has_to_fit_and_is_not_repeated() {
         ("topic", "ArnFromUnusable", "correct fieldPath or destination"),
         ("many", "ArnFromUnusable", "is not an ARN"),
         ("elsewhere", "ArnNotPermitted", "spec.sqs.existing.arnFrom: AwsAccount"),
-        ("empty", "ArnFromNotReady", "data.empty is empty"),
-        ("none", "ArnFromNotReady", "data.none is empty or not there yet"),
+        ("empty", "ArnFromNotReady", "data.empty is missing or empty"),
+        ("none", "ArnFromNotReady", "data.none is missing or empty"),
     ] {
         world.apply("EventSink", key, json!({"sqs": from_config_map(key)})).await;
         let said = world.not_ready("EventSink", key, reason).await;
@@ -174,7 +174,7 @@ async fn only_kinds_that_are_allowed_are_read() {
         ("own", from("tributary.dev/v1alpha1", "EventSink"), "ArnFromNotPermitted", "apiGroup: \"tributary.dev\""),
         ("unknown", from("sqs.aws.upbound.io/v1beta1", "Queue"), "ArnFromNotPermitted", "kind: Queue, resource: <its plural>"),
         // Named to the operator, and it was given no right.
-        ("no-right", from("sns.services.k8s.aws/v1alpha1", "Topic"), "ArnFromNotPermitted", "the right to get topics"),
+        ("no-right", from("sns.services.k8s.aws/v1alpha1", "Topic"), "ArnFromNotPermitted", "grant `get` on topics"),
         ("version", from("sqs.services.k8s.aws/v9", "Queue"), "ArnFromNotFound", "the cluster serves no queues in version v9"),
     ] {
         world.apply("EventSink", name, spec).await;

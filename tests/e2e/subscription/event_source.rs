@@ -274,7 +274,7 @@ async fn a_region_without_partners_says_so() {
     world.aws.settings(json!({"partnersDisabled": 1})).await;
     world.aws.make_source(&source(&world)).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
-    assert_reason(&world, "EventBus", "lims", "Rejected", &["OperationDisabledException", "use another one"]).await;
+    assert_reason(&world, "EventBus", "lims", "Rejected", &["OperationDisabledException", "Use another Region"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -287,7 +287,8 @@ async fn a_source_in_another_region_or_account_is_found_out() {
     world.apply_in(None, "tributary.dev/v1alpha1", "AwsAccount", &name, json!({"spec": spec})).await;
     world.aws.partner("CreatePartnerEventSource", json!({"Name": source(&world), "Account": other.account})).await.unwrap();
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
-    assert_reason(&world, "BenchlingSubscription", "lims", "SourceElsewhere", &[&other.account, REGION, &name, "anew"]).await;
+    assert_reason(&world, "BenchlingSubscription", "lims", "SourceElsewhere", &[&other.account, REGION, &name, "recreate this object"])
+        .await;
     // It goes on saying so between sweeps, without a word more.
     let version = async || world.get("BenchlingSubscription", "lims").await.unwrap().metadata.resource_version.unwrap();
     let (before, mark) = (version().await, world.aws.mark().await);

@@ -356,7 +356,7 @@ async fn another_namespaces_bus_needs_its_consent_and_a_partners_takes_nobodys_e
         json!({"tenants": [rig.benchling.tenant], "appDefinitionId": "appdef_2", "busRef": {"name": "events"}, "credentials": credentials});
     rig.world.apply("BenchlingApp", "other", app).await;
     rig.backfill("secret", json!({"appRef": {"name": "other"}})).await;
-    let own = format!("{}/theirs does not exist", rig.world.namespace);
+    let own = format!("{}/theirs not found", rig.world.namespace);
     assert!(rig.world.not_ready(KIND, "secret", "SecretNotFound").await.contains(&own));
     assert_eq!(rig.calls(0).await, 0, "nothing was sent to any of them");
     // Consent opens: else nothing above could fail.

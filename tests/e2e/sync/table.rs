@@ -29,7 +29,7 @@ async fn a_table_that_may_not_be_made_is_asked_for_with_its_sql() {
     let worker = fixture.worker();
     fixture.put(&fixture.thin("bfi_1")).await;
     let message = fixture.syncing("TableNotFound").await;
-    let sql = message.split_once("Have its owner run: ").expect(&message).1;
+    let sql = message.split_once("Ask its owner to run: ").expect(&message).1;
     assert_eq!(fixture.depth(&fixture.queue).await.0, 1, "nobody took the message");
     // The message's own words are the remedy.
     fixture.db.batch_execute(sql).await.unwrap();

@@ -175,7 +175,7 @@ async fn no_secret_comes_out_by_any_error_at_any_level() {
         .await;
         let all = visible(&world, &replica, &accounts.iter().map(|account| account.1.clone()).collect::<Vec<_>>()).await;
         if *level == "trace" || *level == "debug" {
-            assert!(all[0].1.contains("AWS answered with an error"), "the log speaks at {level}: {:.2000}", all[0].1);
+            assert!(all[0].1.contains("AWS call failed"), "the log speaks at {level}: {:.2000}", all[0].1);
         }
         assert!(!all[0].1.contains("panicked"), "{level} {format}: a panic");
         for canary in &canaries {
