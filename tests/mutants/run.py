@@ -51,12 +51,8 @@ def is_unit(target):
 
 
 def cargo_test(target, *arguments):
-    if target == "lib":
-        which = ["--lib"]
-    elif is_unit(target):
-        which = ["--package", f"tributary-{target}", "--lib"]
-    else:
-        which = ["--test", target]
+    # Always the whole workspace for unit tests: one package alone has other features, and builds everything again.
+    which = ["--workspace", "--lib"] if is_unit(target) else ["--test", target]
     return ["cargo", "test", "--locked", "--quiet", *which, "--", *arguments]
 
 
@@ -92,6 +88,13 @@ def names(target):
     """Tests of a target."""
     if target == "pods":
         return set(re.findall(r"def (test_\w+)", "".join(path.read_text() for path in (ROOT / "tests/pods").glob("test_*.py"))))
+    if is_unit(target):
+        # The list of each crate comes behind a line with the path of its program.
+        crate = "tributary" if target == "lib" else f"tributary_{target}"
+        command = [word for word in cargo_test(target, "--list") if word != "--quiet"]
+        done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        lists = [text for text in done.stdout.split("Running unittests ")[1:] if re.match(rf"\S+ \(\S*/{crate}-[0-9a-f]+\)", text)]
+        return set(re.findall(r"^(\S+): test$", "".join(lists), re.M))
     done = subprocess.run(cargo_test(target, "--list"), cwd=ROOT, check=True, capture_output=True, text=True)
     return set(re.findall(r"^(\S+): test$", done.stdout, re.M))
 
