@@ -78,11 +78,15 @@ class Client:
         return headers
 
     def raw(self, service, operation, parameters=None, timeout=40):
-        """(status, headers, body) of one call; REST for Lambda, query protocol for services that TARGETS does not know."""
+        """(status, headers, body) of one call; REST for Lambda and Batch, query protocol for services that TARGETS does not know."""
         if service == "lambda":
             method, target, body = rest.request(operation, parameters or {})
             headers = {"content-type": "application/json"}
             return request(self.endpoint + target, method, body or None, self._signed(service, body, headers, method, target), timeout)
+        if service == "batch":
+            body, target = json.dumps(parameters or {}).encode(), f"/v1/{operation.lower()}"
+            headers = {"content-type": "application/json"}
+            return request(self.endpoint + target, "POST", body, self._signed(service, body, headers, "POST", target), timeout)
         if service in TARGETS:
             prefix, version = TARGETS[service]
             body = json.dumps(parameters or {}).encode()
@@ -96,7 +100,7 @@ class Client:
     def call(self, service, operation, parameters=None, timeout=40):
         """The parsed answer of a JSON service; raises AwsError."""
         status, headers, body = self.raw(service, operation, parameters, timeout)
-        if service not in TARGETS and service != "lambda":
+        if service not in TARGETS and service not in ("lambda", "batch"):
             text = body.decode()
             if status >= 400:
                 raise AwsError(status, _between(text, "Code"), _between(text, "Message"))

@@ -10,12 +10,12 @@ TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal":
 
 
 class Roles(BedTest):
-    def role(self, account, name, trust, allow=None):
+    def role(self, account, name, trust, allow=None, resource="*"):
         client = self.client(account)
         client.call("iam", "CreateRole", {"RoleName": name, "AssumeRolePolicyDocument": json.dumps(trust)})
         if allow:
             client.call("iam", "PutRolePolicy", {"RoleName": name, "PolicyName": "p", "PolicyDocument": json.dumps(
-                {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": allow, "Resource": "*"}]})})
+                {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": allow, "Resource": resource}]})})
         return f"arn:aws:iam::{account}:role/{name}"
 
     def test_bus_of_another_account(self):
@@ -61,6 +61,32 @@ class Roles(BedTest):
                            ("no role", f"arn:aws:iam::{self.account}:role/gone")):
             with self.subTest(what):
                 self.assertEqual(self.deliver_to(arn, RoleArn=role)["code"], "NO_PERMISSIONS")
+
+    def test_batch_job(self):
+        self.rule()
+        queue, definition = self.arn("batch", "job-queue/q"), self.arn("batch", "job-definition/d")
+        put = lambda **t: self.events("PutTargets", Rule="rule", Targets=[{"Id": "t", "Arn": queue, **t}])       # noqa: E731
+        self.refused("role", "ValidationException", f"RoleArn is required for target {queue}.", put)
+        self.refused_with("jobName", put, {"JobDefinition": definition})
+        self.refused_with("size", put, {"JobDefinition": definition, "JobName": "j", "ArrayProperties": {"Size": 1}})
+        self.refused_with("attempts", put, {"JobDefinition": definition, "JobName": "j", "RetryStrategy": {"Attempts": 11}})
+        given = {"BatchParameters": {"JobDefinition": definition, "JobName": "j"}, "Input": '{"Parameters":{"a":"b"}}'}
+        wide = self.role(self.account, "wide", TRUST, "batch:SubmitJob")
+        for name, resource in (("queue-only", queue), ("definition-only", definition)):
+            role = self.role(self.account, name, TRUST, "batch:SubmitJob", resource)
+            self.assertEqual(self.deliver_to(queue, RoleArn=role, **given)["code"], "NO_PERMISSIONS", name)
+        self.assertEqual(self.deliver_to(queue, RoleArn=wide, **given)["code"], "NO_RESOURCE", "no queue")
+        self.me.call("batch", "CreateJobQueue", {"jobQueueName": "q"})
+        self.assertEqual(self.deliver_to(queue, RoleArn=wide, **given)["code"], "NO_RESOURCE", "no job definition")
+        self.me.call("batch", "RegisterJobDefinition", {"jobDefinitionName": "d", "type": "container"})
+        self.assertEqual(self.deliver_to(queue, RoleArn=wide, **given)["outcome"], "DELIVERED")
+        job, = self.me.call("batch", "ListJobs", {"jobQueue": queue})["jobSummaryList"]
+        self.assertEqual(self.me.call("batch", "DescribeJobs", {"jobs": [job["jobId"]]})["jobs"][0]["parameters"], {"a": "b"})
+
+    def refused_with(self, word, put, parameters):
+        with self.assertRaises(aws.AwsError) as refused:
+            put(RoleArn=f"arn:aws:iam::{self.account}:role/r", BatchParameters=parameters)
+        self.assertIn(word, refused.exception.message)
 
     def test_bus_of_the_same_account_needs_a_role(self):
         self.rule()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from play import ACCOUNT, REGION, aws, payload
-from sinks import Function, LogGroup, Machine, Queue, Topic, Webhook, Worked
+from sinks import Function, Job, LogGroup, Machine, Queue, Topic, Webhook, Worked
 
 PLATFORM = ["account", "benchling-tenants/accounts"]      # what the platform team applies first
 
@@ -133,6 +133,10 @@ def approved(made):
     return {"customerName": made["detail"]["customerName"], "customerAddress": made["detail"]["customerAddress"], "checksPassed": True}
 
 
+def run(state):
+    return lambda mark: {"detail-type": "sequencing_run", "detail": {"run": mark, "state": state}}
+
+
 def status(value):
     return lambda mark: {"detail-type": "service_status", "detail": {"service": "myapp service", "status": value, "run": mark}}
 
@@ -215,6 +219,9 @@ def table():
                [Queue("audit")], external="audit", bus="integrations-audit-myapp", source="com.mycompany.myapp"),
         Custom("arn-from-config-map", "integrations-returns", parcel("parcel_returned"), parcel("parcel_shipped"), [Queue("returns")],
                bus="integrations-returns-shop", source="com.mycompany.shop"),
+        Custom("batch-job", "integrations-sequencing", run("finished"), run("started"),
+               [Job("sequencing", "integrations-sequencing-lab", "integrations-sequencing-finished")],
+               bus="integrations-sequencing-lab", source="com.mycompany.sequencer"),
         Custom("webhook-out", "integrations-webhook", parcel("parcel_shipped"), parcel("parcel_packed"),
                [Webhook("partner.example.com", "change-me", "integrations-webhook-shipping", "integrations-webhook-shipped",
                         lambda found: f"/parcels/{found['detail']['parcel']}")],

@@ -247,3 +247,24 @@ class Machine(Sink):
     def revoke(self):
         nobody = json.dumps({"Version": "2012-10-17", "Statement": []})
         self.cloud.call("iam", "UpdateAssumeRolePolicy", {"RoleName": self.role(), "PolicyDocument": nobody})
+
+
+class Job(Machine):
+    """An AWS Batch queue to which a rule submits jobs: the parameters of each."""
+    what = "job queue"
+
+    def __init__(self, name, bus, rule):
+        super().__init__(name, bus, rule)
+        self.shape = lambda event: {"run": event["detail"]["run"]}
+
+    @property
+    def arn(self):
+        return f"arn:aws:batch:{REGION}:{self.account}:job-queue/{self.name}"
+
+    def read(self):
+        jobs = [job["jobId"] for job in self.cloud.call("batch", "ListJobs", {"jobQueue": self.arn})["jobSummaryList"] if job["jobId"] not in self.known]
+        self.known.update(jobs)
+        return [job["parameters"] for job in self.cloud.call("batch", "DescribeJobs", {"jobs": jobs})["jobs"]] if jobs else []
+
+    def exists(self):
+        return bool(self.cloud.call("batch", "DescribeJobQueues", {"jobQueues": [self.name]})["jobQueues"])

@@ -129,6 +129,13 @@ existing!(
     DELIVERY_STREAM = r"^arn:aws[a-z-]*:firehose:[a-z0-9-]+:[0-9]{12}:deliverystream/[A-Za-z0-9_.-]+$"
 );
 existing!(
+    ExistingJobQueue,
+    /// Existing AWS Batch job queue.
+    ,
+    256,
+    JOB_QUEUE = r"^arn:aws[a-z-]*:batch:[a-z0-9-]+:[0-9]{12}:job-queue/[A-Za-z0-9_-]+$"
+);
+existing!(
     ExistingTarget,
     /// Existing target of a type that has no separate field in spec.
     ,
@@ -182,6 +189,7 @@ impl EventSinkSpec {
         referred!("spec.apiDestination.existing", API_DESTINATION, self.api_destination.as_ref().and_then(|api| api.existing.as_ref()));
         referred!("spec.kinesis.existing", STREAM, self.kinesis.as_ref().map(|stream| &stream.existing));
         referred!("spec.firehose.existing", DELIVERY_STREAM, self.firehose.as_ref().map(|stream| &stream.existing));
+        referred!("spec.batchJob.existing", JOB_QUEUE, self.batch_job.as_ref().map(|job| &job.existing));
         referred!("spec.arn.existing", TARGET, self.arn.as_ref().map(|target| &target.existing));
         None
     }

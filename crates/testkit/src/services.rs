@@ -23,6 +23,18 @@ impl Aws {
         answer(request).await
     }
 
+    /// A call of AWS Batch's REST API behind the operator's back; panics on an error.
+    pub async fn batch(&self, op: &str, body: Value) -> Value {
+        let request = self
+            .http
+            .post(format!("{}/v1/{}", self.emulator, op.to_lowercase()))
+            .header("authorization", authorization(&self.account, REGION, "batch"))
+            .header("x-amz-date", "20260101T000000Z")
+            .header("content-type", "application/json")
+            .body(body.to_string());
+        answer(request).await.unwrap_or_else(|error| panic!("batch:{op}: {error}"))
+    }
+
     /// A call of CloudWatch Logs behind the operator's back; panics on an error.
     pub async fn logs(&self, op: &str, body: Value) -> Value {
         self.call("logs", op, body).await.unwrap_or_else(|error| panic!("logs:{op}: {error}"))

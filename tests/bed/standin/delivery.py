@@ -11,7 +11,7 @@ from collections import deque
 
 from ministack.core.arn import parse_arn
 from ministack.core.responses import get_account_id, get_region, request_scope
-from ministack.services import cloudwatch_logs, ecs, eventbridge as eb, firehose, kinesis, lambda_svc, sns, sqs, stepfunctions
+from ministack.services import batch, cloudwatch_logs, ecs, eventbridge as eb, firehose, kinesis, lambda_svc, sns, sqs, stepfunctions
 
 import connections
 import grants
@@ -141,7 +141,21 @@ def _to_ecs(target, payload, _view):
         raise Undeliverable("NO_RESOURCE", f"Cluster {name} does not exist.")
 
 
-STREAMS = {"kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs}
+def _to_batch(target, payload, _view):
+    """The job succeeds at once: nothing runs here. Its parameters are those of the payload, as AWS takes them."""
+    queue, given = target["Arn"].rsplit("/", 1)[1], target.get("BatchParameters") or {}
+    if queue not in batch._job_queues:
+        raise Undeliverable("NO_RESOURCE", f"Job queue {queue} does not exist.")
+    definition = given.get("JobDefinition") or ""
+    name, _, revision = definition.rsplit("/", 1)[-1].partition(":")
+    if len(batch._job_definitions.get(name) or []) < int(revision or 1):
+        raise Undeliverable("NO_RESOURCE", f"Job definition {definition} does not exist.")
+    answer = json.loads(batch._submit_job({"jobQueue": target["Arn"], "jobName": given["JobName"], "jobDefinition": definition})[2])
+    body = json.loads(payload)
+    batch._jobs[answer["jobId"]]["parameters"] = body.get("Parameters") or {} if isinstance(body, dict) else {}
+
+
+STREAMS = {"kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs, "batch": _to_batch}
 
 
 def send_to_queue(arn, body, group=None, attributes=None):

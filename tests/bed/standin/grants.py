@@ -12,7 +12,7 @@ from answers import as_policy
 
 SERVICE = "events.amazonaws.com"
 ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction", "states": "states:StartExecution",
-           "kinesis": "kinesis:PutRecord", "firehose": "firehose:PutRecord", "ecs": "ecs:RunTask"}
+           "kinesis": "kinesis:PutRecord", "firehose": "firehose:PutRecord", "ecs": "ecs:RunTask", "batch": "batch:SubmitJob"}
 # Where a resource policy alone is enough, inside the account.
 BY_POLICY = {"sqs", "sns", "lambda"}
 
@@ -137,7 +137,7 @@ def check(target, spec, source):
     away = spec.account_id != get_account_id()
     if spec.region != get_region() and service != "events":
         raise Undeliverable("NO_RESOURCE", f"{arn} is in another Region.")
-    session = (_check_task(role, target, source) if service == "ecs" else check_role(role, action, arn, source)) if role else None
+    session = CHECKS.get(service, _check_target)(role, action, target, source) if role else None
     if service in BY_POLICY and (away or not role):
         # A topic policy with conditions never matches for EventBridge: it is called without source keys.
         told = None if service == "sns" else source
@@ -149,10 +149,23 @@ def check(target, spec, source):
     return session
 
 
-def _check_task(role, target, source):
+def _check_target(role, action, target, source):
+    return check_role(role, action, target["Arn"], source)
+
+
+def _check_task(role, action, target, source):
     """ecs:RunTask is granted on the task definition, narrowed to the cluster by a condition."""
     definition = (target.get("EcsParameters") or {}).get("TaskDefinitionArn") or ""
-    return check_role(role, "ecs:RunTask", definition, source, **{"ecs:cluster": target["Arn"]})
+    return check_role(role, action, definition, source, **{"ecs:cluster": target["Arn"]})
+
+
+def _check_job(role, action, target, source):
+    """batch:SubmitJob is granted on the job queue and on the job definition."""
+    check_role(role, action, (target.get("BatchParameters") or {}).get("JobDefinition") or "", source)
+    return check_role(role, action, target["Arn"], source)
+
+
+CHECKS = {"ecs": _check_task, "batch": _check_job}
 
 
 def check_bus(arn, bus, session, owner_scope):

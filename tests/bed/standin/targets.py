@@ -31,7 +31,16 @@ def _constraints(targets):
         retry = target.get("RetryPolicy") or {}
         wrong.number(retry.get("MaximumRetryAttempts"), f"{at}.retryPolicy.maximumRetryAttempts", 0, 185)
         wrong.number(retry.get("MaximumEventAgeInSeconds"), f"{at}.retryPolicy.maximumEventAgeInSeconds", 60, 86400)
+        if "BatchParameters" in target:                                                         # PM12
+            _batch(wrong, target["BatchParameters"], f"{at}.batchParameters")
     wrong.check()
+
+
+def _batch(wrong, given, at):
+    wrong.text(given.get("JobDefinition") or "", f"{at}.jobDefinition", shortest=1)
+    wrong.text(given.get("JobName") or "", f"{at}.jobName", shortest=1)
+    wrong.number((given.get("ArrayProperties") or {}).get("Size"), f"{at}.arrayProperties.size", 2, 10000)
+    wrong.number((given.get("RetryStrategy") or {}).get("Attempts"), f"{at}.retryStrategy.attempts", 1, 10)
 
 
 def _input_ok(target):

@@ -49,6 +49,14 @@ fn connections() -> Vec<(Value, &'static str)> {
     ]
 }
 
+/// A valid `batchJob`, with these fields instead.
+fn batch_job(more: Value) -> Value {
+    let arn = |rest: &str| format!("arn:aws:batch:eu-west-1:111122223333:{rest}");
+    let mut job = json!({"existing": {"arn": arn("job-queue/q")}, "jobDefinitionArn": arn("job-definition/d:1"), "jobName": "j"});
+    job.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({"batchJob": job})
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_meant_is_refused_at_once() {
     let world = World::empty("role-admission").await;
@@ -88,6 +96,15 @@ async fn what_cannot_be_meant_is_refused_at_once() {
             json!({"ecsTask": {"clusterArn": "arn:aws:ecs:eu-west-1:111122223333:cluster/c", "taskDefinitionArn": "arn:aws:ecs:eu-west-1:111122223333:task-definition/t", "launchType": "FARGATE"}}),
             "network.subnets",
         ),
+        (batch_job(json!({"jobDefinitionArn": "d"})), "spec.batchJob.jobDefinitionArn"),
+        (batch_job(json!({"jobName": "-j"})), "spec.batchJob.jobName"),
+        (batch_job(json!({"jobName": "j".repeat(129)})), "spec.batchJob.jobName"),
+        (batch_job(json!({"arraySize": 1})), "spec.batchJob.arraySize"),
+        (batch_job(json!({"arraySize": 10_001})), "spec.batchJob.arraySize"),
+        (batch_job(json!({"attempts": 0})), "spec.batchJob.attempts"),
+        (batch_job(json!({"attempts": 11})), "spec.batchJob.attempts"),
+        (batch_job(json!({"existing": {"arn": "arn:aws:batch:eu-west-1:111122223333:job-definition/d"}})), "spec.batchJob.existing.arn"),
+        (and(batch_job(json!({})), existing("sns", topic)), "set exactly one destination"),
     ];
     for (spec, word) in refused.into_iter().chain(connections()) {
         let error = world.attempt("EventSink", "s", spec.clone()).await.expect_err(&spec.to_string()).to_string();
@@ -97,4 +114,11 @@ async fn what_cannot_be_meant_is_refused_at_once() {
     world.apply("EventSink", "m", existing("stateMachine", machine)).await;
     let error = world.attempt("EventSink", "m", and(existing("stateMachine", machine), json!({"roleArn": role}))).await.unwrap_err();
     assert!(error.to_string().contains("spec.roleArn: the choice between"), "{error}");
+    // A job queue may be reached by `arn` too; from one to the other is another sink.
+    world.apply("EventSink", "j", batch_job(json!({}))).await;
+    let queue = "arn:aws:batch:eu-west-1:111122223333:job-queue/q";
+    let by_arn = json!({"arn": {"existing": {"arn": queue}, "actions": ["batch:SubmitJob"]}});
+    let error = world.attempt("EventSink", "j", by_arn.clone()).await.unwrap_err();
+    assert!(error.to_string().contains("the destination type is immutable"), "{error}");
+    world.apply("EventSink", "by-arn", by_arn).await;
 }

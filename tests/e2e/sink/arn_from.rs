@@ -105,6 +105,7 @@ async fn every_destination_takes_an_arn_that_is_told() {
         ("apiDestination", arn("events", "api-destination/d/11111111-2222-3333-4444-555555555555")),
         ("kinesis", arn("kinesis", "stream/k")),
         ("firehose", arn("firehose", "deliverystream/s")),
+        ("batchJob", arn("batch", "job-queue/q")),
         ("arn", arn("codebuild", "project/p")),
     ];
     let mut data: serde_json::Map<_, _> = all.iter().map(|(destination, arn)| ((*destination).to_owned(), json!(arn))).collect();
@@ -116,6 +117,10 @@ async fn every_destination_takes_an_arn_that_is_told() {
         let mut spec = json!({*destination: from_config_map(destination)});
         if *destination == "arn" {
             spec["arn"]["actions"] = json!(["codebuild:StartBuild"]);
+        }
+        if *destination == "batchJob" {
+            spec["batchJob"]["jobDefinitionArn"] = json!(arn("batch", "job-definition/d"));
+            spec["batchJob"]["jobName"] = json!("j");
         }
         let name = destination.to_lowercase();
         world.apply("EventSink", &name, spec).await;

@@ -106,6 +106,58 @@ async fn an_ecs_task() {
     assert_eq!(publish(&world, "one").await["outcome"], "DELIVERED");
 }
 
+fn batch(world: &World, what: &str) -> String {
+    format!("arn:aws:batch:{REGION}:{}:{what}", world.aws.account)
+}
+
+/// A job queue `q` and a job definition `work`, and the sink of both.
+async fn batch_job(world: &World) -> Value {
+    world.aws.batch("CreateJobQueue", json!({"jobQueueName": "q"})).await;
+    world.aws.batch("RegisterJobDefinition", json!({"jobDefinitionName": "work", "type": "container"})).await;
+    json!({"batchJob": {"existing": {"arn": batch(world, "job-queue/q")}, "jobDefinitionArn": batch(world, "job-definition/work"),
+                        "jobName": "work-1", "arraySize": 2, "attempts": 10}})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_job() {
+    let (world, target, rights) = reached("to-batch", batch_job).await;
+    let (queue, definition) = (batch(&world, "job-queue/q"), batch(&world, "job-definition/work"));
+    let parameters =
+        json!({"JobDefinition": definition, "JobName": "work-1", "ArrayProperties": {"Size": 2}, "RetryStrategy": {"Attempts": 10}});
+    assert_eq!(target["BatchParameters"], parameters);
+    let resources = json!([queue, definition, format!("{definition}:*")]);
+    assert_eq!(rights, json!([{"Effect": "Allow", "Action": ["batch:SubmitJob"], "Resource": resources}]));
+    assert_eq!(publish(&world, "one").await["outcome"], "DELIVERED");
+    let jobs = world.aws.batch("ListJobs", json!({"jobQueue": queue})).await;
+    assert_eq!(jobs["jobSummaryList"][0]["jobName"], "work-1");
+    assert_eq!(jobs["jobSummaryList"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_job_by_a_role_that_lacks_the_job_definition() {
+    let world = World::start("to-batch-role").await;
+    let (mut spec, role) = (batch_job(&world).await, world.aws.make_role("given", "events.amazonaws.com").await);
+    let definition = batch(&world, "job-definition/work");
+    spec["roleArn"] = json!(role);
+    world.apply("EventBus", "b", json!({"name": "b"})).await;
+    world.apply("EventSink", "s", spec).await;
+    world.apply("EventRule", "r", rule("b", &["s"])).await;
+    all_ready(&world, &[("EventSink", "s"), ("EventRule", "r")]).await;
+    let queue = batch(&world, "job-queue/q");
+    for (resources, verdict) in [(json!([queue]), "No"), (json!([queue, definition]), "Yes")] {
+        let statement = json!({"Effect": "Allow", "Action": "batch:SubmitJob", "Resource": resources});
+        let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+        let put = [("Action", "PutRolePolicy"), ("RoleName", "given"), ("PolicyName", "p"), ("PolicyDocument", &policy)];
+        world.aws.query("iam", &put).await;
+        look(&world, "EventRule", "r").await;
+        let row = world.get("EventRule", "r").await.unwrap().data["status"]["targets"][0].clone();
+        assert_eq!(row["deliverable"], verdict, "{row}");
+        let says = format!("no permission for batch:SubmitJob on {definition}");
+        assert_eq!(row["deliverableMessage"].as_str().is_some_and(|message| message.contains(&says)), verdict == "No", "{row}");
+        assert_eq!(publish(&world, verdict).await["outcome"] == "DELIVERED", verdict == "Yes");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_api_destination() {
     let (_, target, rights) = reached("to-api", async |world| {

@@ -8,7 +8,7 @@ pub struct Seed {
     pub variant: &'static str,
 }
 
-pub const SEEDS: [Seed; 18] = [
+pub const SEEDS: [Seed; 19] = [
     Seed { kind: "AwsAccount", variant: "account" },
     Seed { kind: "EventBus", variant: "bus" },
     Seed { kind: "EventRule", variant: "pattern" },
@@ -22,6 +22,7 @@ pub const SEEDS: [Seed; 18] = [
     Seed { kind: "EventSink", variant: "topic" },
     Seed { kind: "EventSink", variant: "workflow" },
     Seed { kind: "EventSink", variant: "task" },
+    Seed { kind: "EventSink", variant: "job" },
     Seed { kind: "EventSink", variant: "api" },
     Seed { kind: "EventSink", variant: "managed-api" },
     Seed { kind: "EventSink", variant: "table" },
@@ -145,6 +146,12 @@ impl Seed {
                     "passRoleArns": [format!("arn:aws:iam::{}:role/task", aws.account)],
                     "network": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"], "assignPublicIp": true}});
                 sink(json!({"ecsTask": task}), false)
+            }
+            "job" => {
+                let arn = |what: &str| format!("arn:aws:batch:{REGION}:{}:{what}", aws.account);
+                let job = json!({"existing": {"arn": arn("job-queue/q")}, "jobDefinitionArn": arn("job-definition/d:1"), "jobName": "j",
+                    "arraySize": 2, "attempts": 1});
+                sink(json!({"batchJob": job}), false)
             }
             "api" => {
                 let arn = format!("arn:aws:events:{REGION}:{}:api-destination/d/1", aws.account);

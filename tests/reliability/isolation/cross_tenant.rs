@@ -87,7 +87,7 @@ async fn no_field_reaches_what_is_another_tenants() {
     assert!(before.len() > 4, "{before:?}");
 
     let mut all = attempts(&b, &name);
-    all.extend(role::attempts(&b));
+    all.extend(role::attempts(&a, &b));
     all.extend(secret::attempts());
     all.extend(app::attempts(&b));
     all.extend(arn_from::attempts());

@@ -45,6 +45,7 @@ const PLAIN: &[&str] = &[
     "redriveAllow",
     "displayName",
     "partitionKeyPath",
+    "jobName",
     "headers",
     "query",
     // Of an API destination's URL, and of a role in IAM: its name has the owner's hash, and its tags say whose it is.

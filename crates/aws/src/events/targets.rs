@@ -7,7 +7,7 @@ use aws_sdk_eventbridge::types as sdk;
 
 use tributary_core::{
     error::ReconcileError,
-    steps::{HttpSettings, TargetSettings, TaskSettings},
+    steps::{BatchSettings, HttpSettings, TargetSettings, TaskSettings},
 };
 
 use crate::client::request::unbuilt;
@@ -40,6 +40,7 @@ pub(crate) fn sdk_target(target: &TargetSettings) -> Result<sdk::Target, Reconci
         .set_kinesis_parameters(kinesis.transpose()?)
         .set_http_parameters(target.http.as_ref().map(sdk_http))
         .set_ecs_parameters(target.task.as_ref().map(sdk_task).transpose()?)
+        .set_batch_parameters(target.batch.as_ref().map(sdk_batch).transpose()?)
         .set_retry_policy(retry)
         .set_dead_letter_config(dead_letter(target.dead_letter_arn.as_ref()))
         .build()
@@ -74,6 +75,16 @@ fn sdk_task(task: &TaskSettings) -> Result<sdk::EcsParameters, ReconcileError> {
         .map_err(unbuilt)
 }
 
+fn sdk_batch(batch: &BatchSettings) -> Result<sdk::BatchParameters, ReconcileError> {
+    sdk::BatchParameters::builder()
+        .job_definition(&batch.definition_arn)
+        .job_name(&batch.name)
+        .set_array_properties(batch.array_size.map(|size| sdk::BatchArrayProperties::builder().size(size).build()))
+        .set_retry_strategy(batch.attempts.map(|attempts| sdk::BatchRetryStrategy::builder().attempts(attempts).build()))
+        .build()
+        .map_err(unbuilt)
+}
+
 fn observed_http(http: sdk::HttpParameters) -> Option<HttpSettings> {
     let settings = HttpSettings {
         headers: http.header_parameters.unwrap_or_default().into_iter().collect(),
@@ -95,6 +106,16 @@ fn observed_task(task: sdk::EcsParameters) -> TaskSettings {
     }
 }
 
+/// The SDK has 0 for a number that AWS does not return.
+fn observed_batch(batch: sdk::BatchParameters) -> BatchSettings {
+    BatchSettings {
+        definition_arn: batch.job_definition,
+        name: batch.job_name,
+        array_size: batch.array_properties.map(|array| array.size).filter(|size| *size != 0),
+        attempts: batch.retry_strategy.map(|retry| retry.attempts).filter(|attempts| *attempts != 0),
+    }
+}
+
 pub(crate) fn observed_target(target: sdk::Target) -> TargetSettings {
     let retry = target.retry_policy;
     TargetSettings {
@@ -111,8 +132,25 @@ pub(crate) fn observed_target(target: sdk::Target) -> TargetSettings {
         partition_key_path: target.kinesis_parameters.map(|kinesis| kinesis.partition_key_path),
         http: target.http_parameters.and_then(observed_http),
         task: target.ecs_parameters.map(observed_task),
+        batch: target.batch_parameters.map(observed_batch),
         maximum_event_age_seconds: retry.as_ref().and_then(|retry| retry.maximum_event_age_in_seconds),
         maximum_retry_attempts: retry.as_ref().and_then(|retry| retry.maximum_retry_attempts),
         dead_letter_arn: target.dead_letter_config.and_then(|config| config.arn),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by it")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back_as_the_same() {
+        let target =
+            |batch: BatchSettings| TargetSettings { id: "t".into(), arn: "a".into(), batch: Some(batch), ..TargetSettings::default() };
+        let job = BatchSettings { definition_arn: "d".into(), name: "n".into(), array_size: None, attempts: None };
+        for job in [job.clone(), BatchSettings { array_size: Some(2), attempts: Some(10), ..job }] {
+            assert_eq!(observed_target(sdk_target(&target(job.clone())).unwrap()), target(job));
+        }
     }
 }

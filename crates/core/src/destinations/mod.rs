@@ -6,6 +6,7 @@
 
 mod api_destination;
 mod arn;
+mod batch_job;
 pub mod by_role;
 mod contract;
 mod ecs_task;
@@ -286,6 +287,7 @@ destinations! {
         Kinesis: kinesis::Kinesis => kinesis,
         Firehose: firehose::Firehose => firehose,
         EcsTask: ecs_task::EcsTask => ecs_task,
+        BatchJob: batch_job::BatchJob => batch_job,
         Arn: arn::Arn => arn,
         Postgres: postgres::Postgres => postgres,
     }

@@ -31,6 +31,9 @@ pub struct TargetSettings {
     /// The task that an ECS cluster runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskSettings>,
+    /// The job that an AWS Batch queue runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchSettings>,
     /// How long delivery is retried, in seconds.
     pub maximum_event_age_seconds: Option<i32>,
     /// How often delivery is retried.
@@ -65,4 +68,17 @@ pub struct TaskSettings {
     pub security_groups: Vec<String>,
     /// Whether tasks get a public IP address.
     pub assign_public_ip: bool,
+}
+
+/// The job that an AWS Batch queue runs for each event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchSettings {
+    /// ARN of the job definition.
+    pub definition_arn: String,
+    /// Name of the job.
+    pub name: String,
+    /// Number of child jobs; `None` for a job that is no array job.
+    pub array_size: Option<i32>,
+    /// Number of attempts; `None` for those of the job definition.
+    pub attempts: Option<i32>,
 }

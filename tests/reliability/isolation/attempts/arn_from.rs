@@ -18,6 +18,7 @@ const WAYS: &[Way] = &[
     (&["EventSink.apiDestination.existing.arnFrom.name"], "apiDestination", "events", "api-destination/theirs"),
     (&["EventSink.kinesis.existing.arnFrom.name"], "kinesis", "kinesis", "stream/theirs"),
     (&["EventSink.firehose.existing.arnFrom.name"], "firehose", "firehose", "deliverystream/theirs"),
+    (&["EventSink.batchJob.existing.arnFrom.name"], "batchJob", "batch", "job-queue/theirs"),
     (&["EventSink.arn.existing.arnFrom.name"], "arn", "batch", "job-queue/theirs"),
 ];
 
@@ -39,6 +40,10 @@ pub fn attempts() -> Vec<Attempt> {
         let mut spec = json!({destination: {"existing": {"arnFrom": from}}});
         if destination == "arn" {
             spec["arn"]["actions"] = json!(["batch:SubmitJob"]);
+        }
+        if destination == "batchJob" {
+            spec["batchJob"]["jobDefinitionArn"] = json!(format!("arn:aws:batch:{REGION}:111122223333:job-definition/d"));
+            spec["batchJob"]["jobName"] = json!("j");
         }
         spec
     };

@@ -5,8 +5,9 @@ use tributary_testkit::{REGION, World};
 
 use super::{Attempt, attempt};
 
-/// `b` is the other tenant; what is called `theirs` there is its own.
-pub fn attempts(b: &World) -> Vec<Attempt> {
+/// `a` attempts, `b` is the other tenant; what is called `theirs` there is its own.
+#[allow(clippy::too_many_lines)] // a table
+pub fn attempts(a: &World, b: &World) -> Vec<Attempt> {
     let (id, there) = (&b.aws.account, &b.namespace);
     let arn = |service: &str, resource: &str| format!("arn:aws:{service}:{REGION}:{id}:{resource}");
     let (far, role) = (json!({"name": "q", "namespace": there}), format!("arn:aws:iam::{id}:role/theirs"));
@@ -14,6 +15,9 @@ pub fn attempts(b: &World) -> Vec<Attempt> {
         attempt(fields, "EventSink", json!({field: {"existing": {"arn": arn}}}), "ArnNotPermitted", "spec.grants[].arns")
     };
     let ecs = |definition: &str, roles: Value| json!({"ecsTask": {"clusterArn": arn("ecs", "cluster/theirs"), "taskDefinitionArn": definition, "passRoleArns": roles}});
+    let own_queue = format!("arn:aws:batch:{REGION}:{}:job-queue/own", a.aws.account);
+    let batch_job =
+        |queue: &str, definition: &str| json!({"batchJob": {"existing": {"arn": queue}, "jobDefinitionArn": definition, "jobName": "j"}});
     let publish = json!({"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": {"TopicArn": "${Topic}", "Message": "x"}, "End": true});
     let workflow = |substitution: Value| json!({"stateMachine": {"managed": {"definition": {"StartAt": "a", "States": {"a": publish}}, "substitutions": {"Topic": substitution}}}});
     let pass = json!({"StartAt": "a", "States": {"a": {"Type": "Pass", "End": true}}});
@@ -49,6 +53,18 @@ pub fn attempts(b: &World) -> Vec<Attempt> {
             ecs(&arn("ecs", "task-definition/theirs"), json!([role])),
             "ArnNotPermitted",
             "spec.grants[]",
+        ),
+        sink(
+            &["EventSink.batchJob.existing.arn"],
+            batch_job(&arn("batch", "job-queue/theirs"), &arn("batch", "job-definition/theirs")),
+            "ArnNotPermitted",
+            "spec.grants[].arns",
+        ),
+        sink(
+            &["EventSink.batchJob.jobDefinitionArn"],
+            batch_job(&own_queue, &arn("batch", "job-definition/theirs")),
+            "ArnNotPermitted",
+            "spec.batchJob.jobDefinitionArn",
         ),
         sink(&["EventSink.invocationRole.permissionsBoundaryArn"], with(boundary), "ArnNotPermitted", "permissionsBoundaryArn"),
         sink(&["EventSink.sns.managed.name"], json!({"sns": {"managed": {"name": "theirs"}}}), "NotOwned", "topic theirs"),
