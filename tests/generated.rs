@@ -20,12 +20,14 @@ fn nothing_has_drifted() {
 #[test]
 fn every_reason_is_explained() {
     use strum::IntoEnumIterator;
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/troubleshooting.md")).expect("the page exists");
-    let missing: Vec<_> = tributary_testkit::product::Reason::iter()
-        .map(|reason| reason.to_string())
-        .filter(|reason| !text.lines().any(|line| line == format!("### {reason}")))
-        .collect();
-    assert!(missing.is_empty(), "docs/troubleshooting.md has no heading for {missing:?}");
+    use tributary_testkit::product::{CredentialsReason, DeliverabilityReason, Reason};
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/troubleshooting.md")).expect("the page exists");
+    let reasons = Reason::iter().map(|reason| reason.to_string());
+    let reasons = reasons.chain(DeliverabilityReason::iter().map(|reason| reason.to_string()));
+    let reasons = reasons.chain(CredentialsReason::iter().map(|reason| reason.to_string()));
+    let missing: Vec<_> = reasons.filter(|reason| !text.lines().any(|line| line == format!("### {reason}"))).collect();
+    assert!(missing.is_empty(), "docs/reference/troubleshooting.md has no heading for {missing:?}");
 }
 
 /// All Rust and Python files below `folder`, with their text.
@@ -74,40 +76,127 @@ fn every_cited_aws_fact_is_documented() {
     assert!(missing.is_empty(), "docs/aws-facts.md has no row for {missing:?}");
 }
 
-/// All `"service:Call"` in the adapters of AWS.
-fn calls() -> BTreeSet<String> {
-    let mut calls = BTreeSet::new();
-    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws")).expect("the adapters") {
-        let text = std::fs::read_to_string(file.expect("a file").path()).expect("readable");
-        let texts = text.split("#[cfg(test)]").next().unwrap_or_default().split('"').skip(1).step_by(2);
-        calls.extend(texts.filter(|text| is_call(text)).map(str::to_owned));
-    }
-    calls
+/// Words and phrases of the glossary in STYLE.md that no description or message contains.
+const BANNED: [&str; 44] = [
+    "anew",
+    "as whom",
+    "attention",
+    "born",
+    "by itself",
+    "edges",
+    "for ever",
+    "gets in",
+    "goes on",
+    "halt",
+    "he",
+    "himself",
+    "his",
+    "in earnest",
+    "in hand",
+    "leave out",
+    "left out",
+    "let in",
+    "lets",
+    "look",
+    "looked",
+    "looks",
+    "made again",
+    "make another",
+    "memory",
+    "nobody",
+    "nor the other way round",
+    "of its own",
+    "patience",
+    "poison",
+    "put on",
+    "puts on",
+    "somebody",
+    "someone",
+    "speak of",
+    "speaks of",
+    "sweep",
+    "tells",
+    "tiding",
+    "tidings",
+    "told",
+    "whoever",
+    "worked off",
+    "works off",
+];
+
+/// Returns the phrases of [`BANNED`] in the text, as whole words in any case.
+fn banned(text: &str) -> Vec<&'static str> {
+    let words: Vec<_> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+    let text = format!(" {} ", words.join(" "));
+    BANNED.into_iter().filter(|phrase| text.contains(&format!(" {phrase} "))).collect()
 }
 
-fn is_call(text: &str) -> bool {
-    let Some((service, call)) = text.split_once(':') else { return false };
-    let lower = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase());
-    lower(service)
-        && service != "aws"
-        && call.len() > 3
-        && call.starts_with(|c: char| c.is_ascii_uppercase())
-        && call.chars().all(|c| c.is_ascii_alphanumeric())
+/// Returns what is wrong with the texts of a schema and of all schemas in it.
+fn problems(path: &str, schema: &serde_json::Value) -> Vec<String> {
+    let mut all = Vec::new();
+    let text = schema["description"].as_str().unwrap_or_default().trim();
+    let named = !path.ends_with(['[', '{']) || schema["properties"].is_object();
+    if named && text.is_empty() {
+        all.push(format!("{path} has no description"));
+    }
+    all.extend(banned(text).into_iter().map(|phrase| format!("{path} says {phrase:?}: {text}")));
+    if let (true, Some(low), Some(high)) = (path.contains(".spec."), schema["minimum"].as_f64(), schema["maximum"].as_f64())
+        && !text.contains(&format!("{low} to {high}"))
+    {
+        all.push(format!("{path} does not describe its range, {low} to {high}: {text}"));
+    }
+    for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
+        let message = rule["message"].as_str().unwrap_or_default();
+        if !message.ends_with('.') {
+            all.push(format!("{path} has a rule whose message is no sentence: {message:?}"));
+        }
+        all.extend(banned(message).into_iter().map(|phrase| format!("{path} says {phrase:?}: {message}")));
+    }
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        all.extend(problems(&format!("{path}.{name}"), field));
+    }
+    for (key, mark) in [("items", "["), ("additionalProperties", "{")] {
+        if schema[key].is_object() {
+            all.extend(problems(&format!("{path}{mark}"), &schema[key]));
+        }
+    }
+    all
+}
+
+#[test]
+fn every_field_of_a_crd_is_described_in_standard_words() {
+    let crds = tributary_testkit::product::crds();
+    assert!(crds.len() >= 8);
+    let mut all = Vec::new();
+    for crd in &crds {
+        for version in &crd.spec.versions {
+            let schema = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref()).expect("each version has a schema");
+            all.extend(problems(&crd.spec.names.kind, &serde_json::to_value(schema).expect("a schema is JSON")));
+        }
+    }
+    assert!(all.is_empty(), "correct the doc comments and messages in crates/api:\n{}", all.join("\n"));
+}
+
+#[test]
+fn banned_phrases_are_found_as_whole_words() {
+    assert_eq!(banned("Left out: `Delete`."), ["left out"]);
+    assert_eq!(banned("made\nanew, by itself"), ["anew", "by itself"]);
+    assert_eq!(banned("`sweepSeconds`, the history of this"), [""; 0]);
 }
 
 #[test]
 fn each_call_is_among_the_rights_and_each_right_is_for_a_call() {
+    use tributary_testkit::product::Call;
     use tributary_testkit::product::iam_policy::Asked;
     use tributary_testkit::product::iam_policy::actions;
-    // Whoever has keys may ask who he is; and what a plan writes about is not what it calls.
-    let free = ["sts:GetCallerIdentity", "lambda:InvokeFunction"].map(str::to_owned);
-    let mut calls = calls();
+    let mut calls: BTreeSet<_> = Call::ALL.iter().map(|call| call.action()).collect();
     assert!(calls.len() > 80, "{calls:?}");
-    calls.retain(|call| !free.contains(call));
-    let granted: BTreeSet<String> = actions(Asked::ByCall).into_iter().map(str::to_owned).collect();
+    // AWS permits it to every valid credential.
+    calls.remove("sts:GetCallerIdentity");
+    let granted = actions(Asked::ByCall);
     let difference: Vec<_> = calls.symmetric_difference(&granted).collect();
-    assert!(difference.is_empty(), "src/aws and src/rights/features.rs differ: {difference:?}");
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/iam.md")).expect("the page");
+    assert!(difference.is_empty(), "Call::ALL of crates/aws and the features of crates/core/src/iam_policy differ: {difference:?}");
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/how-to/set-up-iam.md")).expect("the page");
     let told: BTreeSet<_> =
         page.split("<!-- rights: ").skip(1).filter_map(|part| part.split_once(" -->")).flat_map(|(names, _)| names.split(", ")).collect();
     let untold: Vec<_> = tributary_testkit::product::iam_policy::FEATURES
@@ -115,12 +204,12 @@ fn each_call_is_among_the_rights_and_each_right_is_for_a_call() {
         .filter(|feature| !told.contains(feature.name))
         .map(|feature| feature.name)
         .collect();
-    assert!(untold.is_empty(), "docs/iam.md has no policy for {untold:?}");
+    assert!(untold.is_empty(), "docs/how-to/set-up-iam.md has no policy for {untold:?}");
 }
 
 /// After all the other tests: `TRIBUTARY_ACTIONS` names the file in which each journal wrote down what was called.
 #[test]
-#[ignore = "needs the calls of a whole run, see tests/run.sh"]
+#[ignore = "needs the calls of a whole run, see tests/run.py"]
 fn each_right_was_used_and_nothing_else_was_called() {
     use tributary_testkit::product::iam_policy::Asked;
     use tributary_testkit::product::iam_policy::actions;

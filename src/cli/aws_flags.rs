@@ -1,4 +1,4 @@
-//! Flags that say as whom and where AWS is called; what is left out is found as the AWS CLI finds it.
+//! Flags for credentials and Region of AWS calls. They default to what the AWS CLI uses.
 
 use std::path::{Path, PathBuf};
 
@@ -10,16 +10,16 @@ use crate::cli::Error;
 
 #[derive(Args, Clone, Debug)]
 pub struct AwsFlags {
-    /// AWS Region; left out, as the environment or the profile says.
+    /// AWS Region. Defaults to that of the environment or the profile.
     #[arg(long)]
     region: Option<String>,
-    /// Endpoint instead of AWS's own.
+    /// URL to use in place of the AWS endpoints.
     #[arg(long)]
     endpoint_url: Option<String>,
     /// Profile of the AWS configuration files.
     #[arg(long)]
     profile: Option<String>,
-    /// File of PEM certificates that the endpoint may be signed by, besides those that the system trusts.
+    /// File of PEM certificates to trust for the endpoint, in addition to the system's.
     #[arg(long, env = "AWS_CA_BUNDLE")]
     aws_ca_bundle: Option<PathBuf>,
 }
@@ -35,7 +35,7 @@ impl AwsFlags {
     }
 }
 
-/// What `--aws-ca-bundle` names; an empty variable names nothing.
+/// Reads the file of `--aws-ca-bundle`. An empty path is ignored.
 pub fn ca_bundle(path: Option<&Path>) -> Result<Option<CaBundle>, Error> {
     let path = path.filter(|path| !path.as_os_str().is_empty());
     Ok(path.map(CaBundle::read).transpose().map_err(|error| format!("--aws-ca-bundle {error}"))?)

@@ -1,4 +1,4 @@
-//! `tributary backfill`: flags, and the way from Benchling's list of events to a bus: list, skip, send, keep a checkpoint, report.
+//! `tributary backfill`: its flags, and the report of a run.
 
 mod file;
 mod report;
@@ -18,7 +18,7 @@ use k8s_openapi::jiff::Timestamp;
 use secrecy::SecretString;
 
 use tributary_aws::{BusState, Publisher};
-use tributary_benchling::{AppClient, Urls};
+use tributary_benchling::{AppClient, TenantClient, Urls};
 
 use crate::{
     backfill::{
@@ -26,8 +26,7 @@ use crate::{
         checkpoint::{Checkpoint, Run},
         run::{self, Ended},
     },
-    cli::{Error, aws_flags::AwsFlags, backfill::report::Eyes},
-    sync::reader::Reader,
+    cli::{Error, aws_flags::AwsFlags, backfill::report::ProgressObserver},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -36,49 +35,50 @@ enum Output {
     Json,
 }
 
-/// Reads what Benchling sent, or would have sent, in a window of time, and puts it on a bus. A partner's bus takes events of its partner only: name a custom
-/// one, with rules to the same sinks. Exits with 1 if anything was not taken.
+/// Publishes the events that Benchling lists for a time window. Partner event buses accept events of the partner only: use a custom bus,
+/// with rules to the same sinks. Exits with status 1 if any event was not accepted.
 #[derive(Args, Debug)]
 pub struct Backfill {
-    /// The tenant: `acme` of acme.benchling.com.
+    /// Name of the tenant, such as `acme` of acme.benchling.com.
     #[arg(long)]
     tenant: String,
-    /// Client id of an app that may read the events.
+    /// Client id of an app with access to the events.
     #[arg(long, env = "BENCHLING_CLIENT_ID")]
     client_id: String,
-    /// File with the client's secret; left out: the environment variable `BENCHLING_CLIENT_SECRET`.
+    /// File with the client secret. Defaults to the environment variable `BENCHLING_CLIENT_SECRET`.
     #[arg(long)]
     client_secret_file: Option<PathBuf>,
-    /// From when on, such as `2026-11-20T00:00:00Z`. Benchling keeps two weeks.
+    /// Start of the window, such as `2026-11-20T00:00:00Z`. Benchling keeps events for two weeks.
     #[arg(long)]
     from: Timestamp,
-    /// Until when; left out: now.
+    /// End of the window. Defaults to now.
     #[arg(long)]
     until: Option<Timestamp>,
-    /// Only events of this type; may be given several times.
+    /// Event type to publish. Can be repeated. Defaults to all types.
     #[arg(long = "event-type")]
     event_types: Vec<String>,
     /// Name or ARN of the bus.
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     bus: String,
-    /// `source` of the events; left out: `benchling.backfill/<tenant>`. AWS keeps `aws.` for its partners.
+    /// `source` of the events. Defaults to `benchling.backfill/<tenant>`. AWS reserves `aws.` for partners.
     #[arg(long, value_parser = source)]
     source: Option<String>,
-    /// File with ids of events (`evt_…`) that arrived already, one a line.
+    /// File with ids of events to skip (`evt_…`), one per line.
     #[arg(long)]
     seen: Option<PathBuf>,
-    /// File in which it is kept how far the run came; if it exists, the run goes on from there.
+    /// File for the progress of the run. If it exists, the run continues there.
     #[arg(long)]
     checkpoint: Option<PathBuf>,
-    /// Requests to Benchling in 30 seconds, at most. An app has 300.
+    /// Maximum number of requests to Benchling per 30 seconds. Benchling allows 300 per app.
     #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u32).range(4..=300))]
     budget: u32,
-    /// Read and count, and send nothing.
+    /// List and count events without sending them.
     #[arg(long)]
     dry_run: bool,
+    /// Format of the report.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
-    /// URL of a tenant's API, with `{tenant}` for its name.
+    /// URL of the Benchling API. `{tenant}` is replaced by the tenant's name.
     #[arg(long, hide = true)]
     benchling_url: Option<String>,
     #[command(flatten)]
@@ -87,9 +87,9 @@ pub struct Backfill {
 
 fn source(text: &str) -> Result<String, String> {
     if text.starts_with("aws.") {
-        return Err("PutEvents takes no source that begins with `aws.`".into());
+        return Err("must not start with `aws.`, which AWS reserves".into());
     }
-    if text.is_empty() || text.len() > 256 { Err("it has 1 to 256 characters".into()) } else { Ok(text.to_owned()) }
+    if text.is_empty() || text.len() > 256 { Err("must have 1 to 256 characters".into()) } else { Ok(text.to_owned()) }
 }
 
 impl Backfill {
@@ -97,14 +97,14 @@ impl Backfill {
         let now = Timestamp::now();
         let until = self.until.unwrap_or(now);
         if self.from >= until {
-            return Err("--from is not before --until".into());
+            return Err("--from must be before --until".into());
         }
         if self.from < now - KEPT {
-            eprintln!("tributary: Benchling keeps events for two weeks: what is older than that is not listed");
+            eprintln!("tributary: Benchling keeps events for two weeks; older events are not listed");
         }
         if self.bus.contains("aws.partner/") {
             return Err(
-                "a partner's bus takes events of its partner only. Make a custom bus, and rules on it to the same sinks: docs/backfill.md"
+                "--bus is a partner event bus; only the partner can publish to it. Use a custom bus with rules to the same sinks: docs/how-to/backfill-benchling-events.md"
                     .into(),
             );
         }
@@ -124,13 +124,13 @@ impl Backfill {
         let seen = self.seen()?;
         let urls = Urls { tenant: self.benchling_url.clone().unwrap_or_else(|| Urls::default().tenant), ..Urls::default() };
         let client = AppClient { id: self.client_id.clone(), secret: self.secret()? };
-        let list = Reader::new(urls, self.tenant.clone(), client, self.budget)?;
+        let tenant_client = TenantClient::new(urls, self.tenant.clone(), client, self.budget).map_err(|error| error.message)?;
         let publisher = if self.dry_run { None } else { Some(self.publisher().await?) };
         let stop = interruption();
-        let mut eyes = Eyes::new(self.checkpoint.clone().filter(|_| !self.dry_run), stop);
-        let ended = run::run(&*list, publisher.as_ref(), seen, &mut checkpoint, &mut eyes).await;
-        eyes.end();
-        let ended = ended.map_err(|error| self.goes_on(&error.to_string()))?;
+        let mut observer = ProgressObserver::new(self.checkpoint.clone().filter(|_| !self.dry_run), stop);
+        let ended = run::run(&*tenant_client, publisher.as_ref(), seen, &mut checkpoint, &mut observer).await;
+        observer.end();
+        let ended = ended.map_err(|error| self.continuation(&error.to_string()))?;
         let mut out = stdout().lock();
         match self.output {
             Output::Text => report::text(&mut out, &checkpoint, &ended, self.dry_run)?,
@@ -138,15 +138,15 @@ impl Backfill {
         }
         match ended {
             Ended::Complete => Ok(()),
-            Ended::Interrupted => Err(self.goes_on("it was interrupted").into()),
-            Ended::Refused(refused) => Err(self.goes_on(&format!("AWS did not take {} events", refused.len())).into()),
+            Ended::Interrupted => Err(self.continuation("interrupted").into()),
+            Ended::Refused(refused) => Err(self.continuation(&format!("AWS did not accept {} events", refused.len())).into()),
         }
     }
 
-    fn goes_on(&self, what: &str) -> String {
+    fn continuation(&self, what: &str) -> String {
         let then = match &self.checkpoint {
-            Some(path) if !self.dry_run => format!("The same command goes on from {}", path.display()),
-            _ => "Nothing says how far it came: with --checkpoint the next run would go on from there".to_owned(),
+            Some(path) if !self.dry_run => format!("The same command goes on from {}.", path.display()),
+            _ => "Progress was not saved: use --checkpoint to continue an interrupted run.".to_owned(),
         };
         format!("{what}. {then}")
     }
@@ -155,7 +155,7 @@ impl Backfill {
         let text = match &self.client_secret_file {
             Some(path) => std::fs::read_to_string(path).map_err(|error| format!("--client-secret-file {}: {error}", path.display()))?,
             None => std::env::var("BENCHLING_CLIENT_SECRET")
-                .map_err(|_| "the client's secret is missing: set BENCHLING_CLIENT_SECRET, or give --client-secret-file")?,
+                .map_err(|_| "no client secret: set BENCHLING_CLIENT_SECRET or --client-secret-file")?,
         };
         Ok(SecretString::from(text.trim_end().to_owned()))
     }
@@ -168,25 +168,29 @@ impl Backfill {
 
     async fn publisher(&self) -> Result<Publisher, Error> {
         let publisher = Publisher::new(self.aws.options()?).await?;
-        match publisher.bus(&self.bus).await.map_err(|error| format!("nothing is sent: {error}"))? {
+        match publisher.bus(&self.bus).await.map_err(|error| format!("no events sent: {error}"))? {
             BusState::There => {}
             BusState::Missing => {
-                return Err(format!("there is no event bus {} here: EventBridge would take the events and drop them", self.bus).into());
+                return Err(format!(
+                    "event bus {} not found: EventBridge would accept the events and drop them. Correct --bus or the Region.",
+                    self.bus
+                )
+                .into());
             }
-            BusState::Untold(why) => eprintln!("tributary: whether event bus {} exists is not known: {why}", self.bus),
+            BusState::Unknown(why) => eprintln!("tributary: whether event bus {} exists is not known: {why}", self.bus),
         }
         Ok(publisher)
     }
 }
 
-/// Set by the first Ctrl-C; the second one ends the process at once.
+/// Returns a flag that the first Ctrl-C sets. The second one ends the process.
 fn interruption() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let seen = stop.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             seen.store(true, Ordering::Relaxed);
-            eprintln!("tributary: ends after this call; once more to end at once");
+            eprintln!("tributary: stopping after the current call. Press Ctrl-C again to stop now.");
             if tokio::signal::ctrl_c().await.is_ok() {
                 std::process::exit(130);
             }

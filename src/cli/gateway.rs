@@ -1,4 +1,4 @@
-//! `tributary gateway`: flags, and the gateway.
+//! `tributary gateway`: its flags.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -17,13 +17,13 @@ use crate::{
     gateway::{self, Limits, Options},
 };
 
-/// Where Benchling is: for the installation to say, never for an object.
+/// URLs of Benchling. The installation sets them, never an object.
 #[derive(Args, Debug)]
 pub struct BenchlingUrls {
-    /// URL of a tenant's API; `{tenant}` stands for its name.
+    /// URL of the Benchling API. `{tenant}` is replaced by the tenant's name.
     #[arg(long, env = "TRIBUTARY_BENCHLING_URL", default_value_t = Urls::default().tenant, value_parser = holds_tenant)]
     benchling_url: String,
-    /// URL of an app's key set; `{app_definition_id}` stands for the id of its definition.
+    /// URL of an app's public keys. `{app_definition_id}` is replaced by the id of its definition.
     #[arg(long, env = "TRIBUTARY_BENCHLING_KEYS_URL", default_value_t = Urls::default().keys, value_parser = holds_definition)]
     benchling_keys_url: String,
 }
@@ -35,7 +35,7 @@ impl BenchlingUrls {
 }
 
 fn holds(text: &str, part: &str) -> Result<String, String> {
-    if text.contains(part) { Ok(text.to_owned()) } else { Err(format!("it must have {part} in it")) }
+    if text.contains(part) { Ok(text.to_owned()) } else { Err(format!("must contain {part}")) }
 }
 
 pub(super) fn holds_tenant(text: &str) -> Result<String, String> {
@@ -46,49 +46,49 @@ fn holds_definition(text: &str) -> Result<String, String> {
     holds(text, "{app_definition_id}")
 }
 
-/// Every flag can be set through the environment as well.
+/// Flags of `tributary gateway`. Each can be set by an environment variable.
 #[derive(Args, Debug)]
 pub struct Gateway {
-    /// Address of the webhooks, and of /health and /ready: for Benchling, through an Ingress that ends TLS.
+    /// Public listen address for webhooks, /health and /ready, behind an Ingress that terminates TLS.
     #[arg(long, env = "TRIBUTARY_GATEWAY_LISTEN", default_value = "0.0.0.0:8081")]
     listen: SocketAddr,
-    /// Address of /healthz, /readyz and /metrics: for the cluster.
+    /// Listen address of /healthz, /readyz and /metrics, for use within the cluster.
     #[arg(long, env = "TRIBUTARY_LISTEN", default_value = "0.0.0.0:8080")]
     admin_listen: SocketAddr,
-    /// Namespace of the Secrets that AwsAccounts name.
+    /// Namespace of the Secrets that AwsAccounts reference.
     #[arg(long, env = "TRIBUTARY_NAMESPACE", default_value = "tributary-system")]
     namespace: String,
-    /// Only apps and buses of these namespaces (`*` stands for any text); left out, all.
+    /// Namespaces of apps and buses to watch, separated by commas. `*` matches any text. Defaults to all namespaces.
     #[arg(long, env = "TRIBUTARY_WATCH_NAMESPACES", value_delimiter = ',')]
     watch_namespaces: Vec<String>,
     #[command(flatten)]
     benchling: BenchlingUrls,
-    /// Open connections; more wait.
+    /// Maximum number of open connections. Further connections wait.
     #[arg(long, env = "TRIBUTARY_GATEWAY_CONNECTIONS", default_value_t = 2_048, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     connections: u32,
-    /// Bytes of one body. A webhook is thin; an event of EventBridge has 1 MB.
+    /// Maximum size of one request body in bytes. EventBridge accepts events of up to 1 MB.
     #[arg(long, env = "TRIBUTARY_GATEWAY_BODY_BYTES", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(1_024..=393_216))]
     body_bytes: u32,
-    /// Bytes of all bodies that are held at a time, beyond the first 16 KiB of each: large ones never keep webhooks out, which are thin.
+    /// Maximum size of all request bodies in memory in bytes, not counting the first 16 KiB of each.
     #[arg(long, env = "TRIBUTARY_GATEWAY_MEMORY_BYTES", default_value_t = 67_108_864, value_parser = clap::value_parser!(u32).range(1_048_576..))]
     memory_bytes: u32,
-    /// Seconds between two writes of an app's status.
+    /// Minimum seconds between two writes of an app's status.
     #[arg(long, env = "TRIBUTARY_GATEWAY_STATUS_SECONDS", default_value_t = 10.0)]
     status_seconds: f64,
-    /// Seconds for which it serves on after it was told to stop, until nobody is sent here any more.
+    /// Seconds to keep serving after SIGTERM, until no more requests are routed to this replica.
     #[arg(long, env = "TRIBUTARY_GATEWAY_DRAIN_SECONDS", default_value_t = 5.0)]
     drain_seconds: f64,
-    /// File of PEM certificates that AWS endpoints may be signed by, besides those that the system trusts.
+    /// File of PEM certificates to trust for AWS endpoints, in addition to the system's.
     #[arg(long, env = "AWS_CA_BUNDLE")]
     aws_ca_bundle: Option<PathBuf>,
-    /// This replica's name: in the user agent of its AWS calls, which `CloudTrail` records.
+    /// Name of this replica, recorded by CloudTrail as part of the user agent.
     #[arg(long, env = "POD_NAME", default_value = "tributary-gateway")]
     replica: String,
     #[command(flatten)]
     logs: Logs,
 }
 
-/// Of an assumed role the gateway takes only this.
+/// Session policy: limits the permissions of an assumed role.
 const SESSION_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"events:PutEvents","Resource":"*"}]}"#;
 
 impl Gateway {

@@ -25,7 +25,12 @@ pub fn crds() -> Result<Vec<(String, String)>, Error> {
     Ok(files)
 }
 
-/// Path below the root and text of every generated file. Of `docs/iam.md` only the policies are generated.
+/// The API reference.
+const REFERENCE: &str = "docs/reference/api.md";
+/// The IAM page, of which only the policies are generated.
+const IAM_PAGE: &str = "docs/how-to/set-up-iam.md";
+
+/// Returns the path below the root and the text of every generated file.
 pub fn files(root: &Path) -> Result<Vec<(String, String)>, Error> {
     let mut files = Vec::new();
     for (name, text) in crds()? {
@@ -33,19 +38,19 @@ pub fn files(root: &Path) -> Result<Vec<(String, String)>, Error> {
         files.push((format!("charts/tributary/files/crds/{name}"), text));
     }
     files.push(("charts/tributary/files/clusterrole-rules.yaml".into(), serde_saphyr::to_string(&rules())?));
-    files.push(("docs/reference.md".into(), reference()));
-    files.push(("docs/iam.md".into(), policies(&read(&root.join("docs/iam.md"))?)?));
+    files.push((REFERENCE.into(), reference()));
+    files.push((IAM_PAGE.into(), policies(&read(&root.join(IAM_PAGE))?)?));
     Ok(files)
 }
 
 /// What the operator may do in the cluster: no more than it does. Secrets and the lease are a Role in its own namespace, in the chart.
 fn rules() -> serde_json::Value {
-    // A backfill is no business of the operator's: sync works it off.
+    // Sync processes backfills, not the operator.
     let plurals = tributary_api::crds().into_iter().map(|crd| crd.spec.names.plural).filter(|plural| plural != "benchlingbackfills");
     let plurals: Vec<_> = plurals.collect();
     let statuses: Vec<_> = plurals.iter().map(|plural| format!("{plural}/status")).collect();
     json!([
-        // `patch` is for the finalizer, and for the child objects that the operator makes itself; nobody else's spec is ever written.
+        // `patch` is for the finalizer, and for the child objects that the operator creates; no other spec is ever written.
         {"apiGroups": [tributary_api::GROUP], "resources": plurals, "verbs": ["get", "list", "watch", "patch"]},
         {"apiGroups": [tributary_api::GROUP], "resources": ["eventbuses", "eventrules", "eventsinks"], "verbs": ["create", "delete"]},
         {"apiGroups": [tributary_api::GROUP], "resources": statuses, "verbs": ["patch"]},
@@ -59,20 +64,20 @@ fn read(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-/// The text with the block after each `<!-- rights: feature, feature -->` written anew.
+/// The text with the block after each `<!-- rights: feature, feature -->` replaced by the policy.
 fn policies(text: &str) -> Result<String, Error> {
     const MARK: &str = "<!-- rights: ";
     let mut parts = text.split(MARK);
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let (names, rest) = part.split_once(" -->\n").ok_or("docs/iam.md: a mark of rights without its end")?;
+        let (names, rest) = part.split_once(" -->\n").ok_or_else(|| format!("{IAM_PAGE}: `<!-- rights:` without `-->`"))?;
         let after = match rest.strip_prefix("```json\n") {
-            Some(block) => block.split_once("\n```\n").ok_or("docs/iam.md: a block without its end")?.1,
+            Some(block) => block.split_once("\n```\n").ok_or_else(|| format!("{IAM_PAGE}: code block without an end"))?.1,
             None => rest,
         };
         let features = names.split(", ").map(|name| {
             let found = iam_policy::FEATURES.iter().find(|feature| feature.name == name);
-            found.ok_or_else(|| format!("docs/iam.md: there is no feature {name}"))
+            found.ok_or_else(|| format!("{IAM_PAGE}: unknown feature {name}"))
         });
         let document = iam_policy::document(features.collect::<Result<Vec<_>, _>>()?, &iam_policy::Place::default())?;
         write!(out, "{MARK}{names} -->\n```json\n{document}\n```\n{after}")?;

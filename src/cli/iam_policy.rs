@@ -1,4 +1,4 @@
-//! `tributary iam-policy`: the least policy for the features that are used, with names filled in.
+//! `tributary iam-policy`: the minimal policy for the features in use.
 
 use clap::Args;
 
@@ -6,35 +6,38 @@ use tributary_core::iam_policy::{self, FEATURES, Feature, Place};
 
 use crate::cli::Error;
 
-/// What AWS takes of a managed policy, blanks not counted (IAM user guide, "IAM and AWS STS quotas").
-const LONGEST: usize = 6144;
+/// Maximum size of a managed policy without white space, in characters (IAM user guide, "IAM and AWS STS quotas").
+const MAX_POLICY_SIZE: usize = 6144;
 
 #[derive(Args, Debug)]
 pub struct IamPolicy {
-    /// Features, by name; none: a list of them.
+    /// Names of features. Lists all features if there are none.
     features: Vec<String>,
-    /// Account to work in.
+    /// Account id.
     #[arg(long, default_value = "111122223333", value_parser = account_id)]
     account_id: String,
+    /// AWS Region.
     #[arg(long, default_value = "eu-west-1")]
     region: String,
+    /// AWS partition.
     #[arg(long, default_value = "aws")]
     partition: String,
-    /// What names in AWS begin with: `<namespace>-` where specs name none.
+    /// Prefix of the names in AWS. Names that are not set in a spec start with `<namespace>-`.
     #[arg(long, default_value = "")]
     prefix: String,
 }
 
 fn account_id(text: &str) -> Result<String, String> {
     let good = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    if good { Ok(text.to_owned()) } else { Err("an account id has 12 digits".into()) }
+    if good { Ok(text.to_owned()) } else { Err("must have 12 digits".into()) }
 }
 
 fn feature(name: &String) -> Result<&'static Feature, Error> {
     let found = FEATURES.iter().find(|feature| feature.name == name);
     found.ok_or_else(|| {
         let nearest = FEATURES.iter().map(|feature| feature.name).max_by(|a, b| strsim::jaro(name, a).total_cmp(&strsim::jaro(name, b)));
-        format!("there is no feature {name:?}. Nearest: {}. `tributary iam-policy` lists them", nearest.unwrap_or_default()).into()
+        format!("unknown feature {name:?}. Similar: {}. Run `tributary iam-policy` to list all features.", nearest.unwrap_or_default())
+            .into()
     })
 }
 
@@ -44,7 +47,9 @@ impl IamPolicy {
             for feature in FEATURES {
                 println!("{:22}{}", feature.name, feature.about);
             }
-            println!("\nName those that you use: tributary iam-policy buses rules queues --account-id 111122223333 --prefix orders-");
+            println!(
+                "\nSpecify the features that you use: tributary iam-policy buses rules queues --account-id 111122223333 --prefix orders-"
+            );
             return Ok(());
         }
         let features = self.features.iter().map(feature).collect::<Result<Vec<_>, _>>()?;
@@ -52,11 +57,13 @@ impl IamPolicy {
         let text = iam_policy::document(features, &place)?;
         println!("{text}");
         if text.contains("NAME") {
-            eprintln!("Put in the names of your own resources for NAME.");
+            eprintln!("Replace NAME with the names of your resources.");
         }
         let long = text.chars().filter(|c| !c.is_whitespace()).count();
-        if long > LONGEST {
-            eprintln!("{long} characters without blanks are more than AWS takes in one managed policy ({LONGEST}). Make two of it.");
+        if long > MAX_POLICY_SIZE {
+            eprintln!(
+                "The policy has {long} characters without white space, more than AWS allows in a managed policy ({MAX_POLICY_SIZE}). Split it."
+            );
         }
         Ok(())
     }

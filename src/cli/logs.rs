@@ -1,4 +1,4 @@
-//! What `run` and `gateway` share: logs, the client of the API server, signals.
+//! Logging, the Kubernetes client and signals, for all long-running commands.
 
 use std::future::Future;
 
@@ -18,9 +18,10 @@ enum LogFormat {
 
 #[derive(Args, Debug)]
 pub struct Logs {
+    /// Format of the logs.
     #[arg(long, env = "TRIBUTARY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     log_format: LogFormat,
-    /// Filter of the logs, such as `info` or `tributary=debug`. Trace is of the operator's own code only: the SDK's tells of session tokens.
+    /// Log filter, such as `info` or `tributary=debug`. Trace messages of dependencies are never logged: they contain session tokens.
     #[arg(long, env = "TRIBUTARY_LOG", default_value = "info,kube_runtime=warn")]
     log: String,
 }
@@ -29,37 +30,39 @@ impl Logs {
     pub fn init(&self) -> Result<(), Error> {
         let filter = EnvFilter::try_new(&self.log)?;
         let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        let tellable = filter_fn(tellable);
+        let is_loggable = filter_fn(is_loggable);
         match self.log_format {
-            LogFormat::Json => logs.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().with(tellable).init(),
-            LogFormat::Text => logs.finish().with(tellable).init(),
+            LogFormat::Json => {
+                logs.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().with(is_loggable).init();
+            }
+            LogFormat::Text => logs.finish().with(is_loggable).init(),
         }
         Ok(())
     }
 }
 
-/// At trace the SDK writes whole requests with their session tokens: whatever `--log` says, only our own code is heard there.
-fn tellable(metadata: &Metadata<'_>) -> bool {
+/// At trace level the SDK logs whole requests with session tokens. Only trace messages of this program are logged, whatever the filter.
+fn is_loggable(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= Level::DEBUG || metadata.target().starts_with("tributary")
 }
 
-/// What is wrong with the kubeconfig, without its text: a parser quotes the line that it cannot read, and a token may stand there.
-fn without_its_text(error: kube::Error) -> Error {
+/// Removes the text of the kubeconfig from an error: a parser quotes the line that it cannot read, which may contain a token.
+fn without_contents(error: kube::Error) -> Error {
     let source = std::error::Error::source(&error).and_then(std::error::Error::source);
     match source.and_then(<dyn std::error::Error>::downcast_ref) {
         Some(KubeconfigError::Parse(_)) => {
-            "no ServiceAccount of a pod was found, and the kubeconfig ($KUBECONFIG, or ~/.kube/config) is no YAML of a Config. `kubectl config view` says where".into()
+            "not running in a pod, and the kubeconfig ($KUBECONFIG or ~/.kube/config) is not valid. Run `kubectl config view` to find the line.".into()
         }
         _ => error.into(),
     }
 }
 
-/// Of the pod's ServiceAccount, or of the kubeconfig.
+/// Returns a client with the pod's ServiceAccount, or else the kubeconfig.
 pub async fn client() -> Result<Client, Error> {
-    Client::try_default().await.map_err(without_its_text)
+    Client::try_default().await.map_err(without_contents)
 }
 
-/// Ends at SIGTERM or SIGINT.
+/// Completes on SIGTERM or SIGINT.
 pub fn terminated() -> Result<impl Future<Output = ()> + Send + 'static, Error> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
@@ -67,6 +70,6 @@ pub fn terminated() -> Result<impl Future<Output = ()> + Send + 'static, Error> 
             _ = term.recv() => {}
             _ = int.recv() => {}
         }
-        tracing::info!("asked to stop; finishing what is under way");
+        tracing::info!("stopping; completing work in progress");
     })
 }

@@ -1,4 +1,4 @@
-//! The command line: `run`, `gateway`, `sync`, `put-events`, `backfill`, `iam-policy`, and what is generated from the types.
+//! The command line: one module per subcommand.
 
 mod aws_flags;
 mod backfill;
@@ -26,19 +26,19 @@ pub struct Cli {
 enum Command {
     /// Run the operator.
     Run(Box<run::Run>),
-    /// Take webhooks of Benchling's apps, and put them on their buses.
+    /// Receive webhooks of Benchling apps and publish them on event buses.
     Gateway(Box<gateway::Gateway>),
-    /// Work off the queues of `EventSink.postgres` (entities of Benchling into tables), and `BenchlingBackfill`s.
+    /// Write Benchling entities into PostgreSQL tables, and run `BenchlingBackfill`s.
     Sync(Box<sync::Sync>),
-    /// Put events from files on a bus, and say what became of each.
+    /// Publish events from files on a bus and report the result of each.
     PutEvents(Box<put_events::PutEvents>),
-    /// Put on a bus what Benchling sent in a window of time, as its list of events has it.
+    /// Publish the events of a time window from Benchling's list of events.
     Backfill(Box<backfill::Backfill>),
-    /// Print the IAM policy that the operator needs for what you use.
+    /// Print the IAM policy that the operator needs for the features in use.
     IamPolicy(iam_policy::IamPolicy),
     /// Print the CustomResourceDefinitions as YAML.
     Crds,
-    /// Write everything that comes from the types into a checkout: crds/, the chart's copies, docs/reference.md, the policies in docs/iam.md.
+    /// Write everything generated from the types into a checkout: crds/, the chart's copies, the API reference, the IAM policies.
     #[command(hide = true)]
     Generate { root: PathBuf },
 }

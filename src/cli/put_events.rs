@@ -1,4 +1,4 @@
-//! `tributary put-events`: flags, and the way from files to AWS: read all, look for the buses, send in batches, report.
+//! `tributary put-events`: read the files, check the buses, send in batches, report.
 
 mod input;
 pub(super) mod report;
@@ -20,7 +20,7 @@ use crate::{
         aws_flags::AwsFlags,
         put_events::{input::Item, report::Progress},
     },
-    put_events::{batch, send},
+    put_events::{batch, send_all},
 };
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -29,34 +29,35 @@ enum Output {
     Json,
 }
 
-/// Exits with 1 if any entry failed.
+/// Exits with status 1 if any entry failed.
 #[derive(Args, Debug)]
 pub struct PutEvents {
-    /// Files of events as JSON: an array of entries, one entry, one a line, or `{"Entries": [...]}` as the AWS CLI takes it; `-` is stdin.
+    /// JSON files: an array of entries, one entry, one entry per line, or `{"Entries": [...]}` as for the AWS CLI. `-` is stdin.
     #[arg(default_value = "-")]
     files: Vec<String>,
-    /// Name or ARN of the bus, for entries that name none in `EventBusName`.
+    /// Name or ARN of the bus for entries without `EventBusName`.
     #[arg(long, default_value = "default", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     bus: String,
     #[command(flatten)]
     aws: AwsFlags,
-    /// Entries a second at most; left out, as fast as AWS takes them.
+    /// Maximum number of entries per second. Defaults to no limit.
     #[arg(long, value_parser = rate)]
     rate: Option<f64>,
+    /// Format of the report.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
-    /// Check the input, say how many calls it would take, and send nothing. AWS is not asked.
+    /// Validate the input and report the number of calls. Sends nothing to AWS.
     #[arg(long)]
     dry_run: bool,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse::<f64>().map_err(|error| error.to_string())?;
-    if (0.001..=1e6).contains(&rate) { Ok(rate) } else { Err("it is a number from 0.001 to 1000000".into()) }
+    if (0.001..=1e6).contains(&rate) { Ok(rate) } else { Err("must be a number from 0.001 to 1000000".into()) }
 }
 
-/// How many entries go into one call, so that no second sees more than the rate.
-fn most(rate: Option<f64>) -> usize {
+/// Returns the number of entries per call that keeps each second within the rate.
+fn entries_per_call(rate: Option<f64>) -> usize {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // From 1 to 10.
     rate.map_or(MOST_ENTRIES, |rate| rate.clamp(1.0, 10.0) as usize)
 }
@@ -68,20 +69,20 @@ impl PutEvents {
             items.extend(input::read(file, &self.bus)?);
         }
         if items.is_empty() {
-            return Err("there is no entry in the input".into());
+            return Err("the input contains no entries".into());
         }
         if self.dry_run {
             return self.dry(&items);
         }
         let publisher = Publisher::new(self.aws.options()?).await?;
-        look_for_buses(&publisher, &mut items).await?;
+        check_buses(&publisher, &mut items).await?;
         let (answers, sent) = self.send(&publisher, &items).await;
         self.report(&items, &answers, sent)
     }
 
     fn dry(&self, items: &[Item]) -> Result<(), Error> {
         let good: Vec<_> = items.iter().filter_map(|item| item.entry.as_ref().ok()).map(|entry| (entry, entry.size())).collect();
-        let (calls, bytes) = (batch::batches(&good, most(self.rate)).len(), good.iter().map(|(_, size)| size).sum::<usize>());
+        let (calls, bytes) = (batch::batches(&good, entries_per_call(self.rate)).len(), good.iter().map(|(_, size)| size).sum::<usize>());
         let answers: Vec<Answer> = items.iter().map(|item| item.entry.as_ref().map(|_| String::new()).map_err(Clone::clone)).collect();
         let bad = answers.iter().filter(|answer| answer.is_err()).count();
         let mut out = stdout().lock();
@@ -106,12 +107,12 @@ impl PutEvents {
         if bad == 0 { Ok(()) } else { Err(format!("{bad} of {} entries are not valid", items.len()).into()) }
     }
 
-    /// What became of each entry, and how many were handed to AWS. Stops between two calls when it is interrupted.
+    /// Returns the answer to each entry and the number of sent entries. Stops between two calls when interrupted.
     async fn send(&self, publisher: &Publisher, items: &[Item]) -> (Vec<Answer>, usize) {
         let mut answers: Vec<Answer> = items
             .iter()
             .map(|item| match &item.entry {
-                Ok(_) => Err(("NotSent".into(), "it was interrupted before this entry was sent".into())),
+                Ok(_) => Err(("NotSent".into(), "interrupted before this entry was sent".into())),
                 Err(wrong) => Err(wrong.clone()),
             })
             .collect();
@@ -119,7 +120,7 @@ impl PutEvents {
         let sized: Vec<_> = good.iter().map(|&(index, entry)| ((index, entry), entry.size())).collect();
         let (mut progress, mut sent, mut next) = (Progress::new(), 0, Instant::now());
         let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-        for batch in batch::batches(&sized, most(self.rate)) {
+        for batch in batch::batches(&sized, entries_per_call(self.rate)) {
             tokio::select! {
                 biased;
                 _ = &mut interrupted => break,
@@ -131,7 +132,7 @@ impl PutEvents {
                 next = Instant::now() + pause;
             }
             let entries: Vec<&Entry> = batch.iter().map(|(_, entry)| *entry).collect();
-            for ((index, _), answer) in batch.iter().zip(send::send(publisher, &entries).await) {
+            for ((index, _), answer) in batch.iter().zip(send_all(publisher, &entries).await) {
                 answers[*index] = answer;
             }
             sent += batch.len();
@@ -151,24 +152,24 @@ impl PutEvents {
     }
 }
 
-/// Entries for a bus that does not exist would be accepted and dropped: they fail here.
-async fn look_for_buses(publisher: &Publisher, items: &mut [Item]) -> Result<(), Error> {
+/// Fails entries for a bus that does not exist: EventBridge would accept and drop them.
+async fn check_buses(publisher: &Publisher, items: &mut [Item]) -> Result<(), Error> {
     let mut buses: BTreeMap<String, BusState> = BTreeMap::new();
     for item in items {
         let Ok(entry) = &item.entry else { continue };
         let bus = entry.bus.clone();
         if !buses.contains_key(&bus) {
-            let state = publisher.bus(&bus).await.map_err(|error| format!("nothing is sent: {error}"))?;
-            if let BusState::Untold(why) = &state {
+            let state = publisher.bus(&bus).await.map_err(|error| format!("no events sent: {error}"))?;
+            if let BusState::Unknown(why) = &state {
                 eprintln!(
-                    "tributary: whether event bus {bus} exists is not known: {why}. EventBridge drops events for a bus that does not exist, and says nothing"
+                    "tributary: whether event bus {bus} exists is not known: {why}. EventBridge silently drops events for a bus that does not exist."
                 );
             }
             buses.insert(bus.clone(), state);
         }
         if buses.get(&bus) == Some(&BusState::Missing) {
             let message = format!(
-                "there is no event bus {bus} here: EventBridge would take the event and drop it. Correct --bus or EventBusName, or the Region"
+                "event bus {bus} not found: EventBridge would accept the event and drop it. Correct --bus, EventBusName or the Region."
             );
             item.entry = Err(("BusNotFound".into(), message));
         }

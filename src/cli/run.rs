@@ -1,4 +1,4 @@
-//! `tributary run`: flags, and the operator.
+//! `tributary run`: its flags.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -18,77 +18,76 @@ use crate::{
     operator::{self, Options, lease::LeaseOptions},
 };
 
-/// Every flag can be set through the environment as well.
+/// Flags of `tributary run`. Each can be set by an environment variable.
 #[derive(Args, Debug)]
 pub struct Run {
-    /// Address of /healthz, /readyz and /metrics.
+    /// Listen address of /healthz, /readyz and /metrics.
     #[arg(long, env = "TRIBUTARY_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
-    /// Namespace of the Secrets that AwsAccounts name.
+    /// Namespace of the Secrets that AwsAccounts reference.
     #[arg(long, env = "TRIBUTARY_NAMESPACE", default_value = "tributary-system")]
     namespace: String,
-    /// Only objects of these namespaces (`*` stands for any text), and the accounts that they may use; left out, all.
+    /// Namespaces to watch, separated by commas. `*` matches any text. Defaults to all namespaces.
     #[arg(long, env = "TRIBUTARY_WATCH_NAMESPACES", value_delimiter = ',')]
     watch_namespaces: Vec<String>,
-    /// Part of the owner tag of everything in AWS; left out, the uid of namespace kube-system. Set it to be able to rebuild a cluster.
+    /// First part of the owner tag of all AWS resources. Defaults to the uid of namespace kube-system. Set it if the cluster may be rebuilt.
     #[arg(long, env = "TRIBUTARY_INSTALLATION_ID", value_parser = installation_id)]
     installation_id: Option<String>,
-    /// Seconds between quick sweeps, which list rules and look at buses and queues.
+    /// Seconds between quick resyncs, which list rules and read buses and queues.
     #[arg(long, env = "TRIBUTARY_SWEEP_SECONDS", default_value_t = 300.0)]
     sweep_seconds: f64,
-    /// Seconds between full sweeps, which look at each rule's targets too.
+    /// Seconds between full resyncs, which also read the targets of each rule.
     #[arg(long, env = "TRIBUTARY_FULL_SWEEP_SECONDS", default_value_t = 3600.0)]
     full_sweep_seconds: f64,
-    /// Seconds that a permission added to an existing queue policy may take to work; AWS says up to 60.
+    /// Seconds until a change of a queue policy is assumed to be effective. AWS documents up to 60.
     #[arg(long, env = "TRIBUTARY_POLICY_SETTLE_SECONDS", default_value_t = 60.0)]
     policy_settle_seconds: f64,
-    /// The same for permissions added to a function or a log resource policy.
+    /// Seconds until a permission added to a function or a log resource policy is assumed to be effective.
     #[arg(long, env = "TRIBUTARY_PERMISSION_SETTLE_SECONDS", default_value_t = 10.0)]
     permission_settle_seconds: f64,
-    /// Seconds that a permission outlives its rule; EventBridge retries deliveries for up to 24 hours.
+    /// Seconds until the permission of a deleted rule is removed. EventBridge retries deliveries for up to 24 hours.
     #[arg(long, env = "TRIBUTARY_GRANT_GRACE_SECONDS", default_value_t = 86_400.0)]
     grant_grace_seconds: f64,
-    /// Seconds that a new managed sink waits for its first rule, so that the queue is made together with its policy.
+    /// Seconds that a new managed sink waits for its first rule, so that the queue is created with its policy.
     #[arg(long, env = "TRIBUTARY_FIRST_RULE_SECONDS", default_value_t = 2.0)]
     first_rule_seconds: f64,
-    /// Seconds between two looks for a partner event source, while anything waits for one.
+    /// Seconds between two checks for a partner event source that objects wait for.
     #[arg(long, env = "TRIBUTARY_SOURCE_POLL_SECONDS", default_value_t = 5.0)]
     source_poll_seconds: f64,
-    /// EventBridge control-plane calls a second per account and region, 0 for no limit. AWS allows 50, shared with others.
+    /// Maximum number of EventBridge control-plane calls per second, account and Region. 0 for no limit. AWS allows 50, shared with other clients.
     #[arg(long, env = "TRIBUTARY_QUOTA", default_value_t = 40)]
     quota: u32,
-    /// Of these, what sweeps may use.
+    /// Maximum number of these calls per second for resyncs.
     #[arg(long, env = "TRIBUTARY_SWEEP_QUOTA", default_value_t = 5)]
     sweep_quota: u32,
-    /// AWS calls in flight per account and region.
+    /// Maximum number of parallel AWS calls per account and Region.
     #[arg(long, env = "TRIBUTARY_AWS_IN_FLIGHT", default_value_t = 32)]
     aws_in_flight: usize,
-    /// Seconds after which an AWS call is given up.
+    /// Timeout of an AWS call in seconds.
     #[arg(long, env = "TRIBUTARY_AWS_TIMEOUT_SECONDS", default_value_t = 10.0)]
     aws_timeout_seconds: f64,
-    /// File of PEM certificates that AWS endpoints may be signed by, besides those that the system trusts.
+    /// File of PEM certificates to trust for AWS endpoints, in addition to the system's.
     #[arg(long, env = "AWS_CA_BUNDLE")]
     aws_ca_bundle: Option<PathBuf>,
-    /// Objects of a kind that are worked on at the same time.
+    /// Maximum number of parallel reconciles per kind.
     #[arg(long, env = "TRIBUTARY_CONCURRENCY", default_value_t = 64)]
     concurrency: u16,
-    /// Agree with other replicas by a Lease on who works; `false` only where there can be no second one.
+    /// Elect a leader among the replicas by a Lease. Set to `false` only if there is never a second replica.
     #[arg(long, env = "TRIBUTARY_LEADER_ELECT", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     leader_elect: bool,
-    /// Name of the Lease, in the namespace of `--namespace`. All replicas of an installation have the same, and no others.
+    /// Name of the Lease in the namespace of `--namespace`. Must be the same for all replicas of an installation, and for no others.
     #[arg(long, env = "TRIBUTARY_LEASE_NAME", default_value = "tributary")]
     lease_name: String,
-    /// Seconds that a leader is waited for that went without giving the lease back. It stops by itself after two thirds of them.
+    /// Lease duration in seconds. Other replicas take over when an unreleased lease expires.
     #[arg(long, env = "TRIBUTARY_LEASE_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3600))]
     lease_seconds: u64,
-    /// This replica's name: in the Lease, in Events, and in the user agent of its AWS calls, which `CloudTrail` records.
+    /// Name of this replica in the Lease, in Events, and in the user agent that CloudTrail records.
     #[arg(long, env = "POD_NAME", default_value = "tributary")]
     replica: String,
-    /// Where the gateway is reached from outside, such as `https://hooks.example.com`: what `BenchlingApp`s tell as the URL to enter.
+    /// Public URL of the gateway, such as `https://hooks.example.com`. `BenchlingApp`s show it as the webhook URL.
     #[arg(long, env = "TRIBUTARY_GATEWAY_URL")]
     gateway_url: Option<String>,
-    /// Kinds whose objects may tell the ARN of a sink (`existing.arnFrom`), such as `Queue=queues.sqs.services.k8s.aws`. It needs the right
-    /// to get them.
+    /// Kinds that `existing.arnFrom` of a sink may reference, such as `Queue=queues.sqs.services.k8s.aws`. Requires permission to get them.
     #[arg(long, env = "TRIBUTARY_ARN_FROM", value_delimiter = ',')]
     arn_from: Vec<ArnKind>,
     #[command(flatten)]
@@ -97,9 +96,9 @@ pub struct Run {
     logs: Logs,
 }
 
-/// A part of the owner tag's value, which is read up to its first slash.
+/// The id is the part of the owner tag before its first slash.
 fn installation_id(text: &str) -> Result<String, String> {
-    if text.contains('/') { Err("no slash may be in it: it is the first part of the owner tag".into()) } else { Ok(text.to_owned()) }
+    if text.contains('/') { Err("must not contain a slash: it is the first part of the owner tag".into()) } else { Ok(text.to_owned()) }
 }
 
 impl Run {

@@ -1,4 +1,4 @@
-//! `tributary sync`: flags, and the workers of `EventSink.postgres` and `BenchlingBackfill`.
+//! `tributary sync`: its flags.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -16,87 +16,109 @@ use crate::{
         gateway::holds_tenant,
         logs::{self, Logs},
     },
-    cluster::timeouts::Timeouts,
-    sync::{resolve::Shared, runner::Runner, worker::Habits},
+    cluster::{timeouts::Timeouts, watch::WatchSettings},
+    sync::{Runner, SyncContext, SyncOptions, WorkerConfig},
     telemetry::{
         health::{Health, router},
         metrics::Metrics,
     },
 };
 
-/// Every flag can be set through the environment as well.
+/// Flags of `tributary sync`. Each can be set by an environment variable.
 #[derive(Args, Debug)]
 pub struct Sync {
-    /// Address of /healthz, /readyz and /metrics.
+    /// Listen address of /healthz, /readyz and /metrics.
     #[arg(long, env = "TRIBUTARY_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
-    /// Namespace of the Secrets that AwsAccounts name.
+    /// Namespace of the Secrets that AwsAccounts reference.
     #[arg(long, env = "TRIBUTARY_NAMESPACE", default_value = "tributary-system")]
     namespace: String,
-    /// Only objects of these namespaces (`*` stands for any text); left out, all.
+    /// Namespaces to watch, separated by commas. `*` matches any text. Defaults to all namespaces.
     #[arg(long, env = "TRIBUTARY_WATCH_NAMESPACES", value_delimiter = ',')]
     watch_namespaces: Vec<String>,
-    /// Where the API of a Benchling tenant is; `{tenant}` stands for its name.
+    /// URL of the Benchling API. `{tenant}` is replaced by the tenant's name.
     #[arg(long, env = "TRIBUTARY_BENCHLING_URL", default_value_t = Urls::default().tenant, value_parser = holds_tenant)]
     benchling_url: String,
-    /// Requests to Benchling in 30 seconds, per app and tenant. Benchling allows an app 300, and all apps of a tenant together 1,000.
+    /// Maximum number of requests to Benchling per 30 seconds, per app and tenant. Benchling allows 300 per app and 1,000 per tenant.
     #[arg(long, env = "TRIBUTARY_BENCHLING_BUDGET", default_value_t = 200)]
     benchling_budget: u32,
-    /// Hosts of databases that sinks may name (`*` stands for any text).
+    /// Database hosts that sinks may use, separated by commas. `*` matches any text.
     #[arg(long, env = "TRIBUTARY_DATABASE_HOSTS", value_delimiter = ',', default_value = "*")]
     database_hosts: Vec<String>,
-    /// Messages that are worked off together, in one transaction.
+    /// Maximum number of messages to process in one transaction.
     #[arg(long, env = "TRIBUTARY_SYNC_BATCH", default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=1000))]
     batch: u16,
-    /// Seconds between two writes of a sink's status that says the same but for its counts.
+    /// Minimum seconds between two writes of a sink's status while its condition is unchanged.
     #[arg(long, env = "TRIBUTARY_SYNC_REPORT_SECONDS", default_value_t = 5)]
     report_seconds: u64,
-    /// Seconds for which a backfill is another replica's after that one was last heard of.
+    /// Claim duration of a backfill in seconds. Another replica takes over when a claim is not renewed for this time.
     #[arg(long, env = "TRIBUTARY_BACKFILL_CLAIM_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(2..=600))]
     backfill_claim_seconds: u64,
-    /// Seconds after which an AWS call is given up.
+    /// Timeout of an AWS call in seconds, at least 10.
     #[arg(long, env = "TRIBUTARY_AWS_TIMEOUT_SECONDS", default_value_t = 15)]
     aws_timeout_seconds: u64,
-    /// File of PEM certificates that AWS endpoints may be signed by, besides those that the system trusts.
+    /// File of PEM certificates to trust for AWS endpoints, in addition to the system's.
     #[arg(long, env = "AWS_CA_BUNDLE")]
     aws_ca_bundle: Option<PathBuf>,
-    /// This replica's name: in the user agent of its AWS calls, which `CloudTrail` records.
+    /// Name of this replica, recorded by CloudTrail as part of the user agent.
     #[arg(long, env = "POD_NAME", default_value = "tributary-sync")]
     replica: String,
     #[command(flatten)]
     logs: Logs,
 }
 
-/// Receives of many sinks wait at the same time.
+/// Limit of parallel AWS calls: the receives of all sinks wait at the same time.
 const IN_FLIGHT: usize = 1024;
+/// A receive waits up to 5 seconds for a message.
+const MIN_AWS_TIMEOUT_SECONDS: u64 = 10;
 
 impl Sync {
     pub async fn run(&self) -> Result<(), Error> {
         self.logs.init()?;
-        let ca_bundle = ca_bundle(self.aws_ca_bundle.as_deref())?;
-        let timeout = Duration::from_secs(self.aws_timeout_seconds.max(10));
-        let app_name = Some(self.replica.clone());
-        let options = AwsOptions { quota: 0, sweep_quota: 0, in_flight: IN_FLIGHT, timeout, ca_bundle, app_name, ..AwsOptions::default() };
-        let client = logs::client().await?;
-        let client = Timeouts::default().client(&client);
+        let timeouts = Timeouts::default();
+        let client = timeouts.client(&logs::client().await?);
         let listener = TcpListener::bind(self.listen).await.map_err(|error| format!("--listen {}: {error}", self.listen))?;
         let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
-        health.role("works queues and backfills off");
-        let sessions = Sessions::new(options, metrics.clone(), Fence::open())?;
-        let urls = Urls { tenant: self.benchling_url.clone(), ..Urls::default() };
-        let mut shared = Shared::new(client, sessions, &self.namespace, urls, self.benchling_budget, self.database_hosts.clone());
-        shared.holder = format!("{}-{}", self.replica, shared.holder);
-        let habits = Habits {
+        health.set_role("consuming queues and running backfills");
+        let sessions = Sessions::new(self.aws_options()?, metrics.clone(), Fence::open())?;
+        let options = SyncOptions {
+            namespace: self.namespace.clone(),
+            urls: Urls { tenant: self.benchling_url.clone(), ..Urls::default() },
+            budget: self.benchling_budget,
+            database_hosts: self.database_hosts.clone(),
+            replica: self.replica.clone(),
+        };
+        let runner = Runner {
+            shared: Arc::new(SyncContext::new(client.clone(), sessions, options)),
+            namespaces: self.watch_namespaces.clone(),
+            config: self.worker_config(),
+            watch: WatchSettings { client, timeouts, health: health.clone() },
+        };
+        let stop = logs::terminated()?;
+        let serving = tokio::spawn(async move { axum::serve(listener, router(health, vec![metrics.registry()], || {})).await });
+        Box::pin(runner.run(stop)).await;
+        serving.abort();
+        Ok(())
+    }
+
+    fn aws_options(&self) -> Result<AwsOptions, Error> {
+        Ok(AwsOptions {
+            quota: 0,
+            sweep_quota: 0,
+            in_flight: IN_FLIGHT,
+            timeout: Duration::from_secs(self.aws_timeout_seconds.max(MIN_AWS_TIMEOUT_SECONDS)),
+            ca_bundle: ca_bundle(self.aws_ca_bundle.as_deref())?,
+            app_name: Some(self.replica.clone()),
+            ..AwsOptions::default()
+        })
+    }
+
+    fn worker_config(&self) -> WorkerConfig {
+        WorkerConfig {
             batch: usize::from(self.batch),
             report: Duration::from_secs(self.report_seconds),
             claim: Duration::from_secs(self.backfill_claim_seconds),
-            ..Habits::default()
-        };
-        let runner = Runner { shared: Arc::new(shared), namespaces: self.watch_namespaces.clone(), habits, health: health.clone() };
-        let stop = logs::terminated()?;
-        let serving = tokio::spawn(async move { axum::serve(listener, router(health, metrics, || {})).await });
-        runner.run(stop).await;
-        serving.abort();
-        Ok(())
+            ..WorkerConfig::default()
+        }
     }
 }

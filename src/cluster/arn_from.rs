@@ -1,21 +1,21 @@
-//! Resolve, the part that asks: an ARN that another object of the namespace tells. Only kinds that who runs the operator names are read.
+//! Resolves `arnFrom`: reads the ARN from a field of another object in the namespace. Only the kinds that the operator is configured for
+//! are read.
 
+use std::{str::FromStr, time::Duration};
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use kube::{Api, Client, api::DynamicObject, core::ApiResource};
+use serde_json::Value;
 use tributary_api::{ArnFrom, Existing};
 use tributary_core::error::{Reason, ReconcileError, RetryClass};
 
 use crate::cluster::error::api_error;
 
-use std::{str::FromStr, time::Duration};
-
-use k8s_openapi::jiff::Timestamp;
-use kube::{Api, Client, api::DynamicObject, core::ApiResource};
-use serde_json::Value;
-
 /// A kind that may be read: `Queue=queues.sqs.services.k8s.aws`, or `ConfigMap=configmaps` for the core group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArnKind {
     kind: String,
-    /// What its objects are called in URLs.
+    /// Plural name in URLs.
     resource: String,
     group: String,
 }
@@ -24,7 +24,7 @@ impl FromStr for ArnKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let form = || format!("{text:?} is not of the form KIND=RESOURCE.GROUP, such as Queue=queues.sqs.services.k8s.aws");
+        let form = || format!("invalid kind {text:?}: expected KIND=RESOURCE.GROUP, such as Queue=queues.sqs.services.k8s.aws");
         let (kind, resource) = text.split_once('=').ok_or_else(form)?;
         let (resource, group) = resource.split_once('.').map_or((resource, None), |(resource, group)| (resource, Some(group)));
         let plain = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -32,25 +32,36 @@ impl FromStr for ArnKind {
             return Err(form());
         }
         if group.is_none() && resource.eq_ignore_ascii_case("secrets") {
-            return Err("no ARN is read from a Secret: an ARN is no secret, and what else is there would be".into());
+            return Err("Secrets cannot be read for an ARN".into());
         }
         Ok(Self { kind: kind.into(), resource: resource.into(), group: group.unwrap_or_default().into() })
     }
 }
 
+/// Reads the objects that `arnFrom` refers to.
 pub struct ArnSources {
+    /// The client to read with.
     pub client: Client,
+    /// The kinds that may be read.
     pub kinds: Vec<ArnKind>,
 }
 
 impl ArnSources {
-    /// The ARN that the object tells now. `since` is when the one that asks was made: what just came is looked for more often.
-    pub async fn read(&self, namespace: &str, existing: &Existing<'_>, since: Option<Timestamp>) -> Result<Option<String>, ReconcileError> {
+    /// The ARN in the referenced field now. `created` is the creation time of the referring object: a new one is retried more often.
+    ///
+    /// # Errors
+    /// The referenced object does not exist, may not be read, or has no ARN of the destination type in that field.
+    pub async fn read(
+        &self,
+        namespace: &str,
+        existing: &Existing<'_>,
+        created: Option<Timestamp>,
+    ) -> Result<Option<String>, ReconcileError> {
         let Some(from) = existing.arn_from else { return Ok(None) };
-        let look = Look { field: existing.field, namespace, from, since };
+        let reference = Reference { field: existing.field, namespace, from, created };
         let (group, version) = from.group_version();
         let known = self.kinds.iter().find(|known| known.kind == from.kind && known.group == group).ok_or_else(|| {
-            look.not_permitted(&format!(
+            reference.not_permitted(&format!(
                 "add {{kind: {}, resource: <its plural>, apiGroup: {group:?}}} to the chart's value arnFrom.allowed",
                 from.kind
             ))
@@ -65,26 +76,25 @@ impl ArnSources {
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
         let object = match api.get_opt(&from.name).await {
             Ok(Some(object)) => object,
-            Ok(None) => return Err(look.not_there("there is no such object in this namespace")),
+            Ok(None) => return Err(reference.not_found("not found in this namespace")),
             Err(kube::Error::Api(status)) if status.code == 403 => {
-                return Err(
-                    look.not_permitted(&format!("give it the right to get {}: the chart does, with arnFrom.allowed", known.resource))
-                );
+                return Err(reference
+                    .not_permitted(&format!("grant `get` on {} to its role, as the chart does with arnFrom.allowed", known.resource)));
             }
             Err(kube::Error::Api(status)) if status.code == 404 => {
-                return Err(look.not_there(&format!("the cluster serves no {} in version {version}", known.resource)));
+                return Err(reference.not_found(&format!("the cluster serves no {} in version {version}", known.resource)));
             }
             Err(error) => return Err(api_error(error)),
         };
         let whole = serde_json::to_value(&object).unwrap_or_default();
         let arn = match follow(&whole, &from.field_path) {
             Some(Value::String(text)) if !text.is_empty() => text,
-            None | Some(Value::Null | Value::String(_)) => return Err(look.not_ready()),
-            Some(_) => return Err(look.unfit("holds no text")),
+            None | Some(Value::Null | Value::String(_)) => return Err(reference.not_ready()),
+            Some(_) => return Err(reference.unusable("is not a string")),
         };
-        // What it holds is not repeated: nobody knows what it is.
+        // The value is not repeated in the message: it may be anything.
         if !existing.fits(arn) {
-            return Err(look.unfit("holds no ARN of this destination"));
+            return Err(reference.unusable("is not an ARN of this destination type"));
         }
         Ok(Some(arn.clone()))
     }
@@ -98,49 +108,50 @@ fn follow<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     })
 }
 
-/// What a message speaks of.
-struct Look<'a> {
+/// An `arnFrom` reference, for error messages.
+struct Reference<'a> {
     field: &'a str,
     namespace: &'a str,
     from: &'a ArnFrom,
-    since: Option<Timestamp>,
+    created: Option<Timestamp>,
 }
 
-impl Look<'_> {
-    fn says(&self, what: &str) -> String {
+impl Reference<'_> {
+    fn message(&self, what: &str) -> String {
         let ArnFrom { api_version, kind, name, .. } = self.from;
         format!("{}.arnFrom: {kind} {}/{name} ({api_version}): {what}", self.field, self.namespace)
     }
 
-    /// Nothing dependents us when it comes. A new object is looked after every second, an old one every minute.
-    fn again(&self) -> RetryClass {
-        let age = self.since.map_or(Duration::MAX, |since| Duration::try_from(Timestamp::now().duration_since(since)).unwrap_or_default());
+    /// The referenced object is not watched. A new referring object is retried every second, an old one every minute.
+    fn retry(&self) -> RetryClass {
+        let age =
+            self.created.map_or(Duration::MAX, |created| Duration::try_from(Timestamp::now().duration_since(created)).unwrap_or_default());
         let wait = (age / 4).clamp(Duration::from_secs(1), Duration::from_mins(1));
-        RetryClass::Until(Timestamp::now() + k8s_openapi::jiff::SignedDuration::try_from(wait).unwrap_or_default())
+        RetryClass::Until(Timestamp::now() + SignedDuration::try_from(wait).unwrap_or_default())
     }
 
-    fn not_there(&self, what: &str) -> ReconcileError {
+    fn not_found(&self, what: &str) -> ReconcileError {
         let message =
-            self.says(&format!("{what}. Create it, or make another EventSink with the right reference; it is looked for again by itself"));
-        ReconcileError::new(self.again(), Reason::ArnFromNotFound, message)
+            self.message(&format!("{what}. Create it, or recreate this object with the correct reference. It is retried automatically."));
+        ReconcileError::new(self.retry(), Reason::ArnFromNotFound, message)
     }
 
     fn not_ready(&self) -> ReconcileError {
-        let message = self.says(&format!(
-            "{} is empty or not there yet. See that object's own conditions; it is looked at again by itself",
+        let message = self.message(&format!(
+            "{} is missing or empty. See the conditions of that object. It is retried automatically.",
             self.from.field_path
         ));
-        ReconcileError::new(self.again(), Reason::ArnFromNotReady, message)
+        ReconcileError::new(self.retry(), Reason::ArnFromNotReady, message)
     }
 
     fn not_permitted(&self, next: &str) -> ReconcileError {
-        let message = self.says(&format!("the operator may not read it. Whoever runs it can {next}"));
+        let message = self.message(&format!("the operator has no permission to read it. Its administrator can {next}."));
         ReconcileError::new(RetryClass::Refused, Reason::ArnFromNotPermitted, message)
     }
 
-    fn unfit(&self, what: &str) -> ReconcileError {
+    fn unusable(&self, what: &str) -> ReconcileError {
         let message =
-            self.says(&format!("{} {what}. Make another EventSink with the right fieldPath or destination", self.from.field_path));
+            self.message(&format!("{} {what}. Recreate this object with the correct fieldPath or destination type.", self.from.field_path));
         ReconcileError::new(RetryClass::Refused, Reason::ArnFromUnusable, message)
     }
 }

@@ -1,5 +1,10 @@
-//! Writes of child objects in Kubernetes: the only place that makes objects. Each belongs to a composed object, and says so.
+//! Writes child objects in Kubernetes. Nothing else creates objects. Each child has an owner reference to its composed object.
 
+use kube::{
+    Api, Client, CustomResourceExt,
+    api::{DeleteParams, DynamicObject, Patch, PatchParams},
+};
+use serde_json::{Value, json};
 use tributary_api::{EventBus, EventRule, EventSink, annotation};
 use tributary_core::{
     error::{Reason, ReconcileError},
@@ -9,12 +14,7 @@ use tributary_core::{
 
 use crate::cluster::error::api_error;
 
-use kube::{
-    Api, Client, CustomResourceExt,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams},
-};
-use serde_json::{Value, json};
-
+/// Field manager of children in server-side apply.
 const MANAGER: &str = "tributary-children";
 
 fn api(client: &Client, kind: &str, namespace: &str) -> Result<Api<DynamicObject>, ReconcileError> {
@@ -22,27 +22,31 @@ fn api(client: &Client, kind: &str, namespace: &str) -> Result<Api<DynamicObject
         EventBus::KIND => EventBus::api_resource(),
         EventRule::KIND => EventRule::api_resource(),
         EventSink::KIND => EventSink::api_resource(),
-        other => return Err(ReconcileError::invalid(Reason::InvalidSpec, format!("{other} is no kind of child object"))),
+        other => return Err(ReconcileError::invalid(Reason::InvalidSpec, format!("{other} is not a kind of child objects"))),
     };
     Ok(Api::namespaced_with(client.clone(), namespace, &resource))
 }
 
+/// Makes the step.
+///
+/// # Errors
+/// The API server rejects the write, or a deletion is in progress.
 pub async fn apply(client: &Client, step: &ChildStep) -> Result<(), ReconcileError> {
     match step {
         ChildStep::ApplyChild { kind, namespace, name, manifest } => {
             let (api, params) = (api(client, kind, namespace)?, PatchParams::apply(MANAGER).force());
-            let made = api.patch(name, &params, &Patch::Apply(manifest)).await.map_err(|error| refused(error, kind, name))?;
-            if made.data["spec"] == manifest["spec"] {
+            let applied = api.patch(name, &params, &Patch::Apply(manifest)).await.map_err(|error| rejected(error, kind, name))?;
+            if applied.data["spec"] == manifest["spec"] {
                 return Ok(());
             }
-            // Server-side apply leaves what others added; a child is what its owner says and nothing else.
+            // Server-side apply keeps fields of other managers; a child's spec is exactly what its owner defines.
             let exact = json!([
-                {"op": "test", "path": "/metadata/resourceVersion", "value": made.metadata.resource_version},
+                {"op": "test", "path": "/metadata/resourceVersion", "value": applied.metadata.resource_version},
                 {"op": "replace", "path": "/spec", "value": manifest["spec"]},
             ]);
             let exact = serde_json::from_value(exact).map_err(|error| ReconcileError::transient(error.to_string()))?;
             let answer = api.patch(name, &PatchParams::default(), &Patch::Json::<()>(exact)).await;
-            answer.map(drop).map_err(|error| refused(error, kind, name))
+            answer.map(drop).map_err(|error| rejected(error, kind, name))
         }
         ChildStep::DeleteChild { kind, namespace, name, orphan } => {
             let api = api(client, kind, namespace)?;
@@ -51,10 +55,10 @@ pub async fn apply(client: &Client, step: &ChildStep) -> Result<(), ReconcileErr
                 ignore_missing(api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await)?;
             }
             match api.delete(name, &DeleteParams::default()).await {
-                // It goes on with what its own finalizer has to do; its end dependents its owner.
+                // Its own finalizer continues; its deletion triggers its owner.
                 Ok(answer) if answer.is_left() => Err(ReconcileError::blocked(
                     Reason::Deleting,
-                    format!("{kind} {namespace}/{name} is being deleted; see its conditions"),
+                    format!("{kind} {namespace}/{name} is being deleted. See its conditions."),
                 )),
                 answer => ignore_missing(answer.map(drop)),
             }
@@ -69,12 +73,12 @@ fn ignore_missing<T>(answer: Result<T, kube::Error>) -> Result<(), ReconcileErro
     }
 }
 
-/// What admission refuses in a child comes from the owner's spec.
-fn refused(error: kube::Error, kind: &str, name: &str) -> ReconcileError {
+/// The error of a write. What admission rejects in a child comes from the owner's spec.
+fn rejected(error: kube::Error, kind: &str, name: &str) -> ReconcileError {
     match error {
         kube::Error::Api(status) if status.code == 422 => ReconcileError::invalid(
             Reason::InvalidSpec,
-            format!("the spec makes a {kind} {name} that the API server refuses: {}. Correct the spec", status.message),
+            format!("spec: the API server rejects the resulting {kind} {name}: {}. Correct the spec.", status.message),
         ),
         error => api_error(error),
     }

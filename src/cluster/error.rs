@@ -8,16 +8,16 @@ use tributary_core::{
 
 /// The reconcile error that stands for an error of the Kubernetes API.
 pub fn api_error(error: kube::Error) -> ReconcileError {
-    match &error {
+    match error {
         kube::Error::Api(status) if status.code == 409 => {
-            ReconcileError::new(RetryClass::Conflict, Reason::Conflict, format!("the object changed meanwhile: {}", status.message))
+            ReconcileError::new(RetryClass::Conflict, Reason::Conflict, format!("the object was changed concurrently: {}", status.message))
         }
         kube::Error::Api(status) if status.code == 403 => ReconcileError::new(
             RetryClass::Refused,
             Reason::AccessDenied,
-            format!("the Kubernetes API refused the operator: {}. Check its ClusterRole", status.message),
+            format!("the Kubernetes API denies access: {}. Check the ClusterRole of the operator.", status.message),
         ),
-        _ => ReconcileError::transient(format!("Kubernetes API: {error}")),
+        error => ReconcileError::transient(format!("Kubernetes API: {error}")),
     }
 }
 

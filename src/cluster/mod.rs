@@ -5,6 +5,7 @@ pub mod children;
 pub mod dependents;
 pub mod error;
 pub mod queue;
+pub mod reflector;
 pub mod secrets;
 pub mod status;
 pub mod stores;

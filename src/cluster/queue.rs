@@ -9,7 +9,7 @@ use kube::{
 };
 use tributary_core::guarded::Guarded;
 
-/// Where those of a kind go who have to look: to the controller of this replica while it leads, else nowhere.
+/// Queue of the objects to reconcile: goes to the controller of this replica while it leads, otherwise nowhere.
 pub struct Queue<K: Resource<DynamicType = ()> + Clone + 'static>(Arc<Mutex<Option<Sender<K>>>>);
 
 type Sender<K> = UnboundedSender<ObjectRef<Guarded<K>>>;
@@ -27,7 +27,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Default for Queue<K> {
 }
 
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Queue<K> {
-    /// For a new term: from now on all who have to look come here, and first of all everyone in the store.
+    /// Opens the queue for a new leadership term, starting with every object in the store.
     pub fn open(&self, store: &Store<Guarded<K>>) -> UnboundedReceiver<ObjectRef<Guarded<K>>> {
         let (sender, receiver) = unbounded();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
@@ -39,14 +39,14 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Queue<K> {
 
     pub(super) fn send(&self, object: ObjectRef<Guarded<K>>) {
         let mut sender = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A closed queue is that of a term that has ended.
+        // A closed queue is that of a past leadership term.
         if sender.as_ref().is_some_and(|sender| sender.unbounded_send(object).is_err()) {
             *sender = None;
         }
     }
 }
 
-/// The same object, seen through the guard.
+/// The same reference, to the guarded object.
 pub(super) fn guarded<K: Resource<DynamicType = ()>>(reference: &ObjectRef<K>) -> ObjectRef<Guarded<K>> {
     let result = ObjectRef::new(&reference.name);
     match &reference.namespace {

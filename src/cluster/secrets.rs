@@ -1,10 +1,5 @@
-//! Secrets of AWS accounts (those of sinks are in `user_secrets.rs`): only those of the operator's own namespace, only by name, and only those that an `AwsAccount` names.
-
-use tributary_api::AwsAccount;
-use tributary_aws::StaticKeys;
-use tributary_core::error::{Reason, ReconcileError, RetryClass};
-
-use crate::cluster::error::api_error;
+//! Secrets with the credentials of AWS accounts: only in the operator's own namespace, only by name, and only those that an `AwsAccount`
+//! refers to. Secrets of sinks are in `user_secrets.rs`.
 
 use std::{
     collections::HashMap,
@@ -15,10 +10,21 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use secrecy::SecretString;
 use tokio::sync::Mutex;
+use tributary_api::AwsAccount;
+use tributary_aws::StaticKeys;
+use tributary_core::{
+    error::{Reason, ReconcileError, RetryClass},
+    object::ObjectMetaExt,
+};
 
-/// A changed Secret is used after at most this long.
-const FRESH: Duration = Duration::from_secs(15);
+use crate::cluster::error::api_error;
 
+/// How long a Secret is cached.
+const MAX_AGE: Duration = Duration::from_secs(15);
+/// How long the absence of a Secret is cached.
+const MAX_AGE_OF_ABSENCE: Duration = Duration::from_secs(1);
+
+/// Reads Secrets.
 pub struct Secrets {
     pub(super) client: Client,
     api: Api<Secret>,
@@ -27,30 +33,34 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Whether it is the operator's own namespace. There it may read for its own sake: the keys of accounts are there, and no object of a
-    /// user's is to have them sent anywhere.
+    /// Whether it is the operator's own namespace. The credentials of accounts are there; no object of a user may have them sent to AWS.
     pub fn is_own(&self, namespace: &str) -> bool {
         self.namespace == namespace
     }
 
+    /// Reads credentials of accounts from Secrets in `namespace`.
     pub fn new(client: Client, namespace: &str) -> Self {
         Self { api: Api::namespaced(client.clone(), namespace), client, namespace: namespace.to_owned(), read: Mutex::default() }
     }
 
-    /// The keys that the account's Secret holds; `None` when the account names no Secret.
+    /// The keys in the account's Secret. `None` if the account refers to none.
+    ///
+    /// # Errors
+    /// The Secret does not exist, lacks a key or cannot be read.
     pub async fn keys_of(&self, account: &AwsAccount) -> Result<Option<StaticKeys>, ReconcileError> {
         let Some(reference) = account.spec.credentials.as_ref().and_then(|credentials| credentials.secret_ref.as_ref()) else {
             return Ok(None);
         };
         let name = &reference.name;
         let missing = |what: &str| {
-            // Secrets are read by name and not watched, so nothing dependents us when it comes.
+            // Secrets are read by name and not watched: a new one triggers nothing, so the reconcile is retried.
             ReconcileError::new(
                 RetryClass::Transient,
                 Reason::SecretNotFound,
                 format!(
-                    "AwsAccount {}: spec.credentials.secretRef: Secret {}/{name} {what}. It needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys",
-                    account.metadata.name.as_deref().unwrap_or_default(),
+                    "AwsAccount {}: spec.credentials.secretRef: Secret {}/{name} {what}. \
+                     It needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys.",
+                    account.own_name(),
                     self.namespace
                 ),
             )
@@ -78,7 +88,7 @@ impl Secrets {
     async fn get(&self, name: &str) -> Result<Option<Secret>, ReconcileError> {
         let mut read = self.read.lock().await;
         if let Some((at, secret)) = read.get(name)
-            && at.elapsed() < if secret.is_some() { FRESH } else { Duration::from_secs(1) }
+            && at.elapsed() < if secret.is_some() { MAX_AGE } else { MAX_AGE_OF_ABSENCE }
         {
             return Ok(secret.clone());
         }

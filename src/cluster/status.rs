@@ -1,9 +1,4 @@
-//! Writes to an object in Kubernetes: its status and its finalizer. Never its spec.
-
-use tributary_api::FINALIZER;
-use tributary_core::{error::ReconcileError, guarded::Outline, managed::Managed};
-
-use crate::cluster::error::api_error;
+//! Writes the status and the finalizer of an object. Never its spec.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
@@ -12,12 +7,17 @@ use kube::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use tributary_api::FINALIZER;
+use tributary_core::{error::ReconcileError, guarded::Outline, managed::Managed};
 
+use crate::cluster::error::api_error;
+
+/// Field manager of the status.
 const MANAGER: &str = "tributary";
 
-/// One object, by name, whatever its kind: so that even an object that cannot be read gets a condition.
+/// Writes to one object of any kind, by name, so that even an object that cannot be parsed gets conditions.
 pub struct Handle {
-    /// Reads no spec: some cannot be read.
+    /// Reads no spec, since some cannot be parsed.
     api: Api<Outline>,
     whole: Api<DynamicObject>,
     name: String,
@@ -27,6 +27,7 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// A handle to the object.
     pub fn new<K: Resource<DynamicType = ()>>(client: &Client, object: &K) -> Self {
         let (kind, meta) = (ApiResource::erase::<K>(&()), object.meta().clone());
         let (api, whole) = match &meta.namespace {
@@ -38,17 +39,23 @@ impl Handle {
         Self { api, whole, name: meta.name.unwrap_or_default(), namespace: meta.namespace, uid: meta.uid.unwrap_or_default(), kind }
     }
 
-    /// The object as the API server has it now; `None` when it is gone, or another one has its name.
+    /// Reads the object from the API server. `None` if it was deleted or recreated.
+    ///
+    /// # Errors
+    /// The API server cannot be read.
     pub async fn fresh<K: Managed>(&self) -> Result<Option<K>, ReconcileError> {
         let Some(object) = self.whole.get_opt(&self.name).await.map_err(api_error)? else { return Ok(None) };
         if object.metadata.uid.as_deref() != Some(&self.uid) {
             return Ok(None);
         }
-        object.try_parse().map(Some).map_err(|error| ReconcileError::transient(format!("the object could not be read: {error}")))
+        object.try_parse().map(Some).map_err(|error| ReconcileError::transient(format!("cannot parse the object: {error}")))
     }
 
-    /// Writes the status as a whole and returns the new resourceVersion. `version`: that of the object that was decided from, as a
-    /// precondition; an object that was made anew under the same name has another one.
+    /// Writes the whole status and returns the new resourceVersion, or `None` if the object was deleted. `version` is the resourceVersion
+    /// that the decisions are based on, as a precondition: an object that was recreated under the same name has another one.
+    ///
+    /// # Errors
+    /// A conflict if the precondition fails, or another error of the API server.
     pub async fn write_status<S: Serialize + Sync>(&self, status: &S, version: Option<&str>) -> Result<Option<String>, ReconcileError> {
         let mut patch = json!({
             "apiVersion": self.kind.api_version,
@@ -63,7 +70,10 @@ impl Handle {
         Self::version(answer)
     }
 
-    /// Writes the conditions and leaves the rest of the status as it is, above all the identity: for an object that cannot be read.
+    /// Writes the conditions of an object that cannot be parsed. The rest of the status stays, above all the identity.
+    ///
+    /// # Errors
+    /// An error of the API server.
     pub async fn write_conditions(
         &self,
         generation: Option<i64>,
@@ -88,7 +98,11 @@ impl Handle {
         Self::version(self.api.patch_status(&self.name, &params, &Patch::Merge(patch)).await).map(drop)
     }
 
-    /// Puts our finalizer there or takes it away; the resourceVersion is a precondition, for a list is replaced as a whole.
+    /// Adds or removes the finalizer and returns the new resourceVersion. The resourceVersion is a precondition, because the list is replaced
+    /// as a whole.
+    ///
+    /// # Errors
+    /// A conflict if the precondition fails, or another error of the API server.
     pub async fn set_finalizer<K: Resource>(&self, object: &K, present: bool) -> Result<Option<String>, ReconcileError> {
         let meta = object.meta();
         let mut finalizers: Vec<_> = meta.finalizers.iter().flatten().filter(|name| *name != FINALIZER).cloned().collect();
@@ -100,7 +114,7 @@ impl Handle {
         Self::version(answer)
     }
 
-    /// `None`: the object is gone, which is as good.
+    /// The resourceVersion of the answer. `None` if the object was deleted, which is no error.
     fn version(answer: Result<Outline, kube::Error>) -> Result<Option<String>, ReconcileError> {
         match answer {
             Ok(object) => Ok(object.metadata.resource_version),

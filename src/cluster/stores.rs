@@ -1,4 +1,4 @@
-//! What exists once a kind: its store and the store's writer, its queue, its name among dependents. Generated from the table of kinds.
+//! What exists once per kind: its store and the store's writer, its queue, its variant of [`Dependent`]. Generated from the table of kinds.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub fn lister<K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static>(sto
     Arc::new(Stored(store.clone()))
 }
 
-/// Counts the objects of a kind: ready, and not ready or not readable.
+/// Number of objects that are ready, and that are not ready or not readable.
 fn count<K: Managed>(store: &Store<Guarded<K>>) -> (usize, usize) {
     let all = store.state();
     let ready = all.iter().filter(|o| o.0.as_ref().is_ok_and(|o| o.current().is_some_and(|s| K::common(s).is_ready()))).count();
@@ -54,12 +54,12 @@ macro_rules! stores {
             $(pub $plural: Store<Guarded<$kind>>,)*
         }
 
-        /// The ends of the stores that the watches write to.
+        /// The writers of the stores.
         pub struct Writers {
             $(pub $plural: Writer<Guarded<$kind>>,)*
         }
 
-        /// Empty stores, and who fills them.
+        /// Empty stores and their writers.
         pub fn stores() -> (Stores, Writers) {
             $(let $plural = reflector::store();)*
             (Stores { $($plural: $plural.0,)* }, Writers { $($plural: $plural.1,)* })
@@ -71,12 +71,12 @@ macro_rules! stores {
                 Objects { $($plural: lister(&self.$plural),)* }
             }
 
-            /// Waits until every kind was listed once.
+            /// Waits until the first list of every kind is complete.
             pub async fn all_listed(&self) {
                 $(let _ = self.$plural.wait_until_ready().await;)*
             }
 
-            /// Kind, number of ready objects, number of others.
+            /// Kind, number of ready objects, number of other objects.
             pub fn counts(&self) -> Vec<(&'static str, usize, usize)> {
                 vec![$({
                     let (ready, other) = count(&self.$plural);

@@ -1,20 +1,20 @@
-//! How long the API server is waited for: an answer that does not come is an error, never a hang, and a failed watch is taken up again
-//! within seconds of the server's return.
+//! Timeouts towards the API server: a missing answer is an error, never a hang, and a failed watch resumes within seconds after the API
+//! server is available again.
 
 use std::time::{Duration, Instant};
 
 use axum::http::{Request, Response};
 use kube::{Client, client::Body};
 
-/// How the API server is listened to.
+/// Timeouts towards the API server.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// What is not answered in full by then is given up. Lists come in pages, so that each stays far below.
+    /// Timeout of one request with its whole answer. Lists are paged, so that each page stays far below.
     pub answer: Duration,
-    /// The API server ends a watch after this long; five seconds later one that died silently is given up. Load balancers cut idle
-    /// connections after 240 seconds and more.
+    /// Duration of one watch request. A connection that fails silently is dropped five seconds later. Load balancers close idle connections
+    /// after 240 seconds or more.
     pub watch: Duration,
-    /// Everything is listed anew this often: what a watch lost, or cannot see because etcd was restored from a backup, is found by then.
+    /// Interval of full lists: they find what a watch missed, or cannot report because etcd was restored from a backup.
     pub list: Duration,
 }
 
@@ -26,10 +26,10 @@ impl Default for Timeouts {
 
 #[derive(Debug, thiserror::Error)]
 #[error("the API server did not answer within {} ms", .0.as_millis())]
-struct Unanswered(Duration);
+struct AnswerTimeout(Duration);
 
 impl Timeouts {
-    /// The same client, whose requests end in time. Of a watch only the beginning is meant.
+    /// The same client with the answer timeout. For a watch it covers the start only.
     pub fn client(self, client: &Client) -> Client {
         let inner = client.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
@@ -46,7 +46,7 @@ impl Timeouts {
                 };
                 match tokio::time::timeout(within, answer).await {
                     Ok(answer) => answer.map_err(|error: kube::Error| tower::BoxError::from(error)),
-                    Err(_) => Err(Unanswered(within).into()),
+                    Err(_) => Err(AnswerTimeout(within).into()),
                 }
             }
         });
@@ -54,7 +54,7 @@ impl Timeouts {
     }
 }
 
-/// How long to wait after a failure: longer with each, and never so long that the end of an outage goes unnoticed.
+/// Exponential backoff of a watch, short enough to notice the end of an outage.
 #[derive(Debug, Default)]
 pub struct Backoff {
     failures: u32,
@@ -63,11 +63,12 @@ pub struct Backoff {
 
 impl Backoff {
     const CAP: Duration = Duration::from_secs(10);
-    /// Without a failure for so long, the next one is the first.
-    const CALM: Duration = Duration::from_mins(1);
+    /// After this long without a failure the backoff starts over.
+    const RESET_AFTER: Duration = Duration::from_mins(1);
 
+    /// How long to wait after this failure.
     pub fn wait(&mut self) -> Duration {
-        if self.last.is_some_and(|last| last.elapsed() > Self::CALM) {
+        if self.last.is_some_and(|last| last.elapsed() > Self::RESET_AFTER) {
             self.failures = 0;
         }
         let longer = Duration::from_millis(500 << self.failures.min(10)).min(Self::CAP);
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outage_of_any_length_is_looked_at_again_within_twelve_seconds() {
+    fn the_end_of_an_outage_is_noticed_within_twelve_seconds() {
         let mut backoff = Backoff::default();
         assert!(backoff.wait() < Duration::from_secs(1));
         for _ in 0..100 {

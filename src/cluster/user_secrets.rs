@@ -1,5 +1,11 @@
-//! Secrets that sinks name: only those of the sink's own namespace, only by name, where the chart gave the right to. Nothing is kept of them.
+//! Secrets that sinks refer to: only in the sink's own namespace, only by name, and only where the chart grants access. Their values are
+//! not stored.
 
+use std::{collections::BTreeMap, fmt::Write};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use secrecy::SecretString;
 use tributary_core::{
     error::{Reason, ReconcileError, RetryClass},
     names::short_hash,
@@ -8,31 +14,32 @@ use tributary_core::{
 
 use crate::cluster::{error::api_error, secrets::Secrets};
 
-use std::{collections::BTreeMap, fmt::Write};
+/// Longest value in characters (API reference, `ConnectionHeaderParameter`, `CreateConnectionBasicAuthRequestParameters` ...).
+const MAX_CHARS: usize = 512;
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
-use secrecy::SecretString;
-
-/// AWS's limit for each value (API reference, `ConnectionHeaderParameter`, `CreateConnectionBasicAuthRequestParameters` ...).
-const LONGEST: usize = 512;
-
-/// Not tokens of ServiceAccounts, not what Helm keeps, not keys of nodes: what a person or a secret store wrote for a purpose like this.
+/// Types of Secrets that may be sent to AWS: not tokens of ServiceAccounts, releases of Helm or keys of nodes.
 const TYPES: [&str; 2] = ["Opaque", "kubernetes.io/basic-auth"];
 
-/// Why nothing of it is sent anywhere, if that is so.
+/// Why the Secret may not be sent to AWS, if it may not.
 pub fn kept_back(secret: &Secret) -> Option<String> {
     let type_ = secret.type_.as_deref().unwrap_or("Opaque");
     (!TYPES.contains(&type_))
-        .then(|| format!("is of type {type_}; only {} are sent anywhere. Copy the value into one", TYPES.join(" and ")))
+        .then(|| format!("is of type {type_}, but only {} are accepted. Copy the value into a Secret of such a type.", TYPES.join(" and ")))
 }
 
 impl Secrets {
-    /// Tells one content of the Secrets from the next, and nothing of the content: uid and resourceVersion of each.
+    /// Identifies the contents of the Secrets without revealing them: a hash of uid and resourceVersion of each.
+    ///
+    /// # Errors
+    /// A Secret or key does not exist, is not accepted, or cannot be read.
     pub async fn version_of(&self, refs: &SecretRefs) -> Result<String, ReconcileError> {
         self.read(refs).await.map(|(version, _)| version)
     }
 
+    /// The values of the Secrets.
+    ///
+    /// # Errors
+    /// As for [`Secrets::version_of`].
     pub async fn values_of(&self, refs: &SecretRefs) -> Result<BTreeMap<Slot, SecretString>, ReconcileError> {
         self.read(refs).await.map(|(_, values)| values)
     }
@@ -41,7 +48,7 @@ impl Secrets {
         if self.is_own(&refs.namespace)
             && let Some((field, reference)) = refs.slots.values().next()
         {
-            return Err(Place { field, namespace: &refs.namespace, name: &reference.name }.own_namespace());
+            return Err(Reference { field, namespace: &refs.namespace, name: &reference.name }.own_namespace());
         }
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &refs.namespace);
         let mut found: BTreeMap<&str, Secret> = BTreeMap::new();
@@ -49,13 +56,13 @@ impl Secrets {
         let mut version = String::new();
         for (slot, (field, reference)) in &refs.slots {
             let name = reference.name.as_str();
-            let place = Place { field, namespace: &refs.namespace, name };
+            let at = Reference { field, namespace: &refs.namespace, name };
             if !found.contains_key(name) {
-                let secret = api.get_opt(name).await.map_err(|error| place.error(error))?.ok_or_else(|| place.missing("does not exist"))?;
+                let secret = api.get_opt(name).await.map_err(|error| at.error(error))?.ok_or_else(|| at.missing("does not exist"))?;
                 found.insert(name, secret);
             }
             let Some(secret) = found.get(name) else { continue };
-            values.insert(slot.clone(), place.value(secret, &reference.key)?);
+            values.insert(slot.clone(), at.value(secret, &reference.key)?);
             let meta = &secret.metadata;
             let (uid, written) = (meta.uid.as_deref().unwrap_or_default(), meta.resource_version.as_deref().unwrap_or_default());
             let _ = writeln!(version, "{slot:?} {name}/{} {uid} {written}", reference.key);
@@ -64,17 +71,17 @@ impl Secrets {
     }
 }
 
-/// What a message speaks of; never of a value.
-struct Place<'a> {
+/// A reference to a Secret, for error messages. These never contain a value.
+struct Reference<'a> {
     field: &'a str,
     namespace: &'a str,
     name: &'a str,
 }
 
-impl Place<'_> {
-    /// Secrets are read by name and not watched, so nothing dependents us when one comes.
+impl Reference<'_> {
+    /// Secrets are read by name and not watched: a new one triggers nothing, so the reconcile is retried.
     fn missing(&self, what: &str) -> ReconcileError {
-        let message = format!("{}: Secret {}/{} {what}. It is looked for again by itself", self.field, self.namespace, self.name);
+        let message = format!("{}: Secret {}/{} {what}. It is retried automatically.", self.field, self.namespace, self.name);
         ReconcileError::new(RetryClass::Transient, Reason::SecretNotFound, message)
     }
 
@@ -85,7 +92,7 @@ impl Place<'_> {
 
     fn own_namespace(&self) -> ReconcileError {
         let message = format!(
-            "{}: Secrets of the operator's own namespace {} are not sent anywhere. Make the sink and its Secret in another namespace",
+            "{}: Secrets in the operator's own namespace {} cannot be used. Create the sink and its Secret in another namespace.",
             self.field, self.namespace
         );
         ReconcileError::new(RetryClass::Refused, Reason::SecretNotPermitted, message)
@@ -97,7 +104,8 @@ impl Place<'_> {
                 RetryClass::Refused,
                 Reason::SecretNotPermitted,
                 format!(
-                    "{}: the operator may not read Secrets of namespace {}. Whoever runs it can add the namespace to the chart's value sinkSecrets.namespaces, or make a Role for this Secret",
+                    "{}: the operator has no permission to read Secrets in namespace {}. Its administrator can add the namespace to the chart's \
+                     value sinkSecrets.namespaces, or create a Role for this Secret.",
                     self.field, self.namespace
                 ),
             ),
@@ -110,12 +118,14 @@ impl Place<'_> {
             return Err(self.unusable(&why));
         }
         let bytes = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| self.missing(&format!("has no key {key}")))?;
-        let text = std::str::from_utf8(&bytes.0).map_err(|_| self.unusable(&format!("key {key} is no UTF-8 text. Correct it")))?;
-        // An editor's last line end is not meant.
+        let text = std::str::from_utf8(&bytes.0).map_err(|_| self.unusable(&format!("has invalid UTF-8 in key {key}. Correct it.")))?;
+        // Editors add a final line break.
         let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
-        let fits = !text.is_empty() && text.chars().count() <= LONGEST && !text.chars().any(char::is_control);
+        let fits = !text.is_empty() && text.chars().count() <= MAX_CHARS && !text.chars().any(char::is_control);
         if !fits {
-            let what = format!("key {key} does not fit: AWS takes 1 to {LONGEST} characters, none of them control characters. Correct it");
+            let what = format!(
+                "has an invalid value in key {key}: AWS accepts 1 to {MAX_CHARS} characters without control characters. Correct it."
+            );
             return Err(self.unusable(&what));
         }
         Ok(SecretString::from(text.to_owned()))

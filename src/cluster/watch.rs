@@ -1,23 +1,9 @@
-//! One watch per kind: fills the store, and dependents whoever has to look because of a change.
+//! The watch loop that operator, gateway and sync share: follows one kind and reports each change to a [`WatchHandler`].
+//!
+//! It retries errors, lists everything again at intervals, and never resumes from a `resourceVersion` that the API server rejected.
+//! What a process does with a change belongs to the handler, not here; [`super::reflector`] is the handler that fills a store.
 
-use tributary_api::matches;
-use tributary_core::{guarded::Guarded, view::View};
-
-use crate::{
-    cluster::{
-        dependents::Dependents,
-        queue::Queue,
-        stores::Queues,
-        timeouts::{Backoff, Timeouts},
-    },
-    telemetry::health::Health,
-};
-
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
-};
+use std::{fmt::Debug, marker::PhantomData, sync::Arc};
 
 use futures::{
     StreamExt,
@@ -27,153 +13,133 @@ use kube::{
     Api, Client, Resource, ResourceExt,
     runtime::{
         WatchStreamExt,
-        reflector::{ObjectRef, Store, store::Writer},
-        watcher,
+        watcher::{self, Event, watcher},
     },
 };
+use serde::de::DeserializeOwned;
+use tributary_core::guarded::Guarded;
 
-/// What makes an object's own controller look: its spec, its deletion, its annotations. Our own writes are none of these.
-fn trigger<K: Resource>(object: &K) -> String {
-    let meta = object.meta();
-    format!("{:?} {:?} {:?} {:?}", meta.uid, meta.generation, meta.deletion_timestamp, meta.annotations)
+use crate::{
+    cluster::timeouts::{Backoff, Timeouts},
+    telemetry::health::Health,
+};
+
+/// Receives the changes of one kind, in the order in which the API server reports them.
+///
+/// A list arrives as `list_started`, any number of `list_item`, `list_completed`. A list that fails midway starts again with
+/// `list_started`. Objects that are absent from a completed list were deleted while the watch was down.
+pub trait WatchHandler<K>: Send {
+    /// A full list begins.
+    fn list_started(&mut self);
+    /// Receives one object of the list.
+    fn list_item(&mut self, object: Guarded<K>);
+    /// The list is complete.
+    fn list_completed(&mut self);
+    /// An object was created or changed.
+    fn applied(&mut self, object: Guarded<K>);
+    /// An object was deleted; `object` is its last state.
+    fn deleted(&mut self, object: Guarded<K>);
 }
 
-/// Only whether a text is another one is asked, of every object there is: its hash takes a hundredth of the memory.
-fn hash(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// What nobody reads and each object in memory would carry along.
-fn slim<K: Resource>(object: &mut Guarded<K>) {
-    object.managed_fields_mut().clear();
-    object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
-}
-
-struct Watch<K: Dependents> {
-    own: Queue<K>,
-    queues: Queues,
-    view: View,
-    seen: HashMap<ObjectRef<Guarded<K>>, (u64, u64)>,
-}
-
-/// What the watches of all kinds share.
+/// What every watch of a process needs.
 #[derive(Clone)]
-pub struct WatchContext {
+pub struct WatchSettings {
+    /// The client to watch with.
     pub client: Client,
-    pub patience: Timeouts,
-    /// Only objects of these namespaces, and the accounts that they may use; empty: all. `*` stands for any text.
-    pub namespaces: Vec<String>,
-    pub queues: Queues,
-    pub view: View,
+    /// How long one watch request lasts, and how often everything is listed again.
+    pub timeouts: Timeouts,
+    /// Where the watch reports whether its first list is complete.
     pub health: Arc<Health>,
 }
 
-/// Watches a kind. Runs forever: errors are retried, and everything is listed again at intervals.
-pub async fn run<K: Dependents>(context: WatchContext, mut writer: Writer<Guarded<K>>, store: Store<Guarded<K>>, own: Queue<K>)
+/// Watches all objects of the kind in all namespaces and passes each change to `handler`.
+///
+/// Never returns: errors are retried with backoff, and everything is listed again every [`Timeouts::list`]. To stop, drop the future;
+/// `handler` then is as the last change left it.
+pub async fn watch_kind<K, H>(settings: &WatchSettings, handler: &mut H)
 where
-    Guarded<K>: serde::de::DeserializeOwned,
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    Guarded<K>: DeserializeOwned,
+    H: WatchHandler<K>,
 {
-    let WatchContext { client, patience, namespaces, queues, view, health } = context;
-    let part = format!("{} watch", K::KIND);
-    health.waiting(&part, "the first list of objects");
-    let here = |namespace: Option<&String>| namespace.is_none_or(|namespace| matches(&namespaces, namespace));
-    let watched = |object: &Guarded<K>| {
-        namespaces.is_empty()
-            || object.0.as_ref().map_or_else(|_| here(object.meta().namespace.as_ref()), |object| object.concerns(&namespaces))
-    };
-    let mut watch = Watch { own, queues, view, seen: HashMap::new() };
-    let mut listed = false;
-    let mut backoff = Backoff::default();
-    let config = watcher::Config::default().timeout(u32::try_from(patience.watch.as_secs()).unwrap_or(u32::MAX).max(1));
+    let kind = K::kind(&()).into_owned();
+    let part = format!("{kind} watch");
+    settings.health.waiting(&part, "the first list of objects");
+    let mut watch = Watch { settings, handler, kind, part, listed: false, backoff: Backoff::default(), objects: PhantomData };
     loop {
-        let stream = watcher(Api::<Guarded<K>>::all(client.clone()), config.clone()).modify(slim);
+        watch.follow().await;
+    }
+}
+
+struct Watch<'a, K, H> {
+    settings: &'a WatchSettings,
+    handler: &'a mut H,
+    kind: String,
+    /// Name of this watch in the readiness report.
+    part: String,
+    /// Whether a list was completed since the process started.
+    listed: bool,
+    backoff: Backoff,
+    objects: PhantomData<fn() -> K>,
+}
+
+impl<K, H> Watch<'_, K, H>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    Guarded<K>: DeserializeOwned,
+    H: WatchHandler<K>,
+{
+    /// Lists and watches until the next full list is due, or until the watch cannot resume.
+    async fn follow(&mut self) {
+        let timeouts = self.settings.timeouts;
+        let config = watcher::Config::default().timeout(u32::try_from(timeouts.watch.as_secs()).unwrap_or(u32::MAX).max(1));
+        let stream = watcher(Api::<Guarded<K>>::all(self.settings.client.clone()), config).modify(remove_unread_fields);
         let mut stream = std::pin::pin!(stream);
-        let mut anew = std::pin::pin!(tokio::time::sleep(patience.list.mul_f64(0.9 + 0.1 * fastrand::f64())));
-        while let Either::Left((Some(event), _)) = select(stream.next(), anew.as_mut()).await {
+        let mut relist = std::pin::pin!(tokio::time::sleep(timeouts.list.mul_f64(0.9 + 0.1 * fastrand::f64())));
+        while let Either::Left((Some(event), _)) = select(stream.next(), relist.as_mut()).await {
             match event {
+                Ok(event) => self.dispatch(event),
                 Err(error) => {
-                    tracing::warn!(kind = K::KIND, %error, "watch failed, it is taken up again");
-                    if !listed {
-                        health.waiting(&part, format!("the first list of objects: {error}"));
-                    }
-                    tokio::time::sleep(backoff.wait()).await;
+                    self.back_off(&error).await;
                     if !resumes(&error) {
-                        break;
-                    }
-                }
-                Ok(watcher::Event::InitDone) => {
-                    let before = store.state();
-                    writer.apply_watcher_event(&watcher::Event::InitDone);
-                    let now = store.state();
-                    for object in &now {
-                        watch.seen(object, listed);
-                    }
-                    for object in before.iter().filter(|object| store.get(&ObjectRef::from_obj(object.as_ref())).is_none()) {
-                        watch.gone(object);
-                    }
-                    listed = true;
-                    health.up(&part);
-                }
-                // What was in the store is followed to its end: an account whose grants are taken away must not stay there with the old ones.
-                Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object) | watcher::Event::Delete(object))
-                    if !watched(&object) && store.get(&ObjectRef::from_obj(&object)).is_none() => {}
-                Ok(event) => {
-                    let previous = match &event {
-                        watcher::Event::Apply(object) | watcher::Event::Delete(object) => store.get(&ObjectRef::from_obj(object)),
-                        _ => None,
-                    };
-                    writer.apply_watcher_event(&event);
-                    match &event {
-                        watcher::Event::Apply(object) => {
-                            if watch.seen(object, true)
-                                && let Some(previous) = previous
-                            {
-                                watch.wake(&previous);
-                            }
-                        }
-                        watcher::Event::Delete(object) => watch.gone(object),
-                        _ => {}
+                        return;
                     }
                 }
             }
         }
     }
+
+    fn dispatch(&mut self, event: Event<Guarded<K>>) {
+        match event {
+            Event::Init => self.handler.list_started(),
+            Event::InitApply(object) => self.handler.list_item(object),
+            Event::InitDone => {
+                self.handler.list_completed();
+                self.listed = true;
+                self.settings.health.up(&self.part);
+            }
+            Event::Apply(object) => self.handler.applied(object),
+            Event::Delete(object) => self.handler.deleted(object),
+        }
+    }
+
+    async fn back_off(&mut self, error: &watcher::Error) {
+        tracing::warn!(kind = self.kind, %error, "watch failed; retrying");
+        if !self.listed {
+            self.settings.health.waiting(&self.part, format!("the first list of objects: {error}"));
+        }
+        tokio::time::sleep(self.backoff.wait()).await;
+    }
 }
 
-/// Whether the watch may go on from the last resourceVersion that it saw, as after a connection that broke. Not where the API server
-/// would not take it up again: that version may be gone (410), or belong to a future that a restore of etcd has undone.
+/// Whether the watch may continue from the last `resourceVersion` that it received, as after a lost connection. Not where the API
+/// server rejects the request: that version may be compacted (410), or belong to a history that a restore of etcd has undone.
 fn resumes(error: &watcher::Error) -> bool {
     !matches!(error, watcher::Error::WatchStartFailed(_) | watcher::Error::WatchError(_))
 }
 
-impl<K: Dependents> Watch<K> {
-    /// Returns whether others see a change.
-    fn seen(&mut self, object: &Guarded<K>, wake_others: bool) -> bool {
-        let reference = ObjectRef::from_obj(object);
-        let now = (hash(&trigger(object)), hash(&object.0.as_ref().map_or_else(ToString::to_string, Dependents::visible_state)));
-        let before = self.seen.insert(reference.clone(), now);
-        if before.as_ref().is_none_or(|before| before.0 != now.0) {
-            self.own.send(reference);
-        }
-        let changed = before.is_none_or(|before| before.1 != now.1);
-        if changed && wake_others {
-            self.wake(object);
-        }
-        changed
-    }
-
-    fn gone(&mut self, object: &Guarded<K>) {
-        self.seen.remove(&ObjectRef::from_obj(object));
-        self.wake(object);
-    }
-
-    fn wake(&self, object: &Guarded<K>) {
-        if let Ok(object) = &object.0 {
-            for wake in object.dependents(&self.view) {
-                self.queues.trigger(wake);
-            }
-        }
-    }
+/// Removes fields that no code reads, so that stored objects do not hold them in memory.
+fn remove_unread_fields<K: Resource>(object: &mut Guarded<K>) {
+    object.managed_fields_mut().clear();
+    object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
 }

@@ -1,14 +1,14 @@
-//! Gateway: what a webhook says, and the event that it becomes. Pure.
+//! The body of a webhook, and the event that it becomes. Pure.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use tributary_core::benchling::standing;
 
-/// What of a body chooses the app, before anything of it is believed (`WebhookEnvelopeV0` of Benchling's API client).
+/// The part of an unverified body that selects the app (`WebhookEnvelopeV0` of Benchling's API client).
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Claim {
+pub(crate) struct Claim {
     app_definition: Id,
     #[serde(rename = "baseURL")]
     base_url: String,
@@ -20,17 +20,18 @@ struct Id {
 }
 
 impl Claim {
-    /// An error says what the body lacks.
-    pub fn read(body: &[u8]) -> Result<Self, String> {
-        serde_json::from_slice(body).map_err(|error| format!("the body is no webhook of Benchling's: {error}"))
+    /// # Errors
+    /// What the body lacks.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, String> {
+        serde_json::from_slice(body).map_err(|error| format!("body is not a Benchling webhook: {error}"))
     }
 
-    pub fn definition(&self) -> &str {
+    pub(crate) fn definition(&self) -> &str {
         &self.app_definition.id
     }
 
-    /// `acme` of `https://acme.benchling.com`.
-    pub fn tenant(&self) -> Option<&str> {
+    /// Returns `acme` of `https://acme.benchling.com`.
+    pub(crate) fn tenant(&self) -> Option<&str> {
         let host = self.base_url.strip_prefix("https://")?.trim_end_matches('/');
         host.strip_suffix(".benchling.com").filter(|tenant| !tenant.is_empty() && !tenant.contains(['.', '/', ':', '@']))
     }
@@ -38,27 +39,32 @@ impl Claim {
 
 /// A verified webhook as an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// At most 128 characters, which is what `EventBridge` takes.
-    pub detail_type: String,
-    pub detail: String,
-    /// Whether the catalogue has the type.
-    pub known: bool,
+pub(crate) struct Event {
+    /// At most 128 characters, the limit of `EventBridge`.
+    pub(crate) detail_type: String,
+    pub(crate) detail: String,
+    /// Whether the type is in the catalogue.
+    pub(crate) known: bool,
 }
 
-/// The type of what has none.
+/// Detail type of a webhook without a usable type.
 const UNTYPED: &str = "benchling.webhook";
 
-/// The whole body is in `detail`; beside it, where Benchling's events on `EventBridge` have them, what patterns look at: `id`, `eventType`,
-/// `createdAt`, `deprecated`, `schema`, `updates`. An error says what keeps a verified body from being an event.
-pub fn event(body: &[u8], webhook_id: &str, tenant: &str) -> Result<Event, String> {
-    let mut detail: Map<String, Value> = serde_json::from_slice(body).map_err(|error| format!("the body is no JSON object: {error}"))?;
+/// Returns the event of a verified webhook.
+///
+/// `detail` is the whole body, and the fields that patterns match, where Benchling's own events on `EventBridge` have them: `id`,
+/// `eventType`, `createdAt`, `deprecated`, `schema`, `updates`.
+///
+/// # Errors
+/// The body is not a JSON object.
+pub(crate) fn event(body: &[u8], webhook_id: &str, tenant: &str) -> Result<Event, String> {
+    let mut detail: Map<String, Value> = serde_json::from_slice(body).map_err(|error| format!("body is not a JSON object: {error}"))?;
     let message = detail.get("message").cloned().unwrap_or_default();
     let type_ = message.get("type").and_then(Value::as_str).filter(|text| !text.is_empty() && text.chars().count() <= 128);
     let known = type_.is_some_and(|type_| standing(type_).is_some());
     let detail_type = type_.unwrap_or(UNTYPED).to_owned();
     for key in ["id", "createdAt", "deprecated", "schema", "updates", "resourceId"] {
-        // Nothing of the envelope's own is hidden by what the message has.
+        // Fields of the envelope take precedence.
         if let Some(value) = message.get(key) {
             detail.entry(key).or_insert_with(|| value.clone());
         }
@@ -100,12 +106,12 @@ mod tests {
             assert!(Claim::read(bad.as_bytes()).is_err(), "{bad}");
         }
         let deep = format!(r#"{{"appDefinition": {{"id": "a"}}, "baseURL": "b", "x": {}{}}}"#, "[".repeat(9_000), "]".repeat(9_000));
-        assert!(Claim::read(deep.as_bytes()).is_ok(), "what is not looked at is passed over, without recursion");
+        assert!(Claim::read(deep.as_bytes()).is_ok(), "other fields are skipped without recursion");
         assert!(event(deep.as_bytes(), "wh_1", "acme").is_err(), "depth is bounded");
     }
 
     #[test]
-    fn patterns_of_the_other_channel_find_what_they_look_at() {
+    fn patterns_for_eventbridge_events_match() {
         let message = json!({"type": "v2.entity.registered", "id": "evt_1", "resourceId": "bfi_1", "createdAt": "2026-01-01T00:00:00+00:00",
             "deprecated": false, "schema": {"id": "ts_1"}});
         let event = event(&body(&message), "wh_1", "acme").unwrap();
@@ -118,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_passes_and_is_flagged() {
+    fn unknown_types_are_accepted_and_flagged() {
         let long = "x".repeat(129);
         for (message, detail_type) in [
             (json!({"type": "v9.moon.landed"}), "v9.moon.landed"),

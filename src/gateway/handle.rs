@@ -1,200 +1,168 @@
-//! Gateway: from a request to its answer. 2xx only after EventBridge accepted that very event; 5xx where Benchling should send it again.
+//! From a request to its reply: 2xx only after EventBridge accepted that very event, 5xx where Benchling should send it again.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::Body;
-use http_body_util::{BodyExt, Full};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
+use tributary_aws::Entry;
+
 use crate::gateway::{
-    Gateway,
-    batch::Failed,
+    accepted_events::{Earlier, Pending},
+    body::read,
     envelope::{self, Claim},
     keys::Unverified,
+    lane::NotAccepted,
+    metrics::Outcome,
+    reply::{Reply, plain},
     routes::{Bus, Route},
-    seen::Before,
-    tally::Outcome,
+    state::Gateway,
     verify::{Candidate, Headers, Refused},
 };
 
-/// Benchling gives a canvas's webhook 3 seconds (changelog, "Webhook ack timeout changes"); of the others no limit is published.
-const ANSWER: Duration = Duration::from_millis(2_500);
-/// A body that has not come in full by then.
-const BODY: Duration = Duration::from_secs(5);
-/// So much of each body takes nothing of the memory that all bodies share: webhooks are thin, and large bodies, of whomever, must not keep them
-/// out. The number of connections bounds it.
-const THIN: usize = 16 * 1_024;
+/// Time limit for the reply after the body. Benchling gives a canvas's webhook 3 seconds (changelog, "Webhook ack timeout changes") and
+/// publishes no limit for others.
+const REPLY_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-type Answer = (StatusCode, Outcome, String);
-
-fn no(status: StatusCode, outcome: Outcome, text: impl Into<String>) -> Answer {
-    (status, outcome, text.into())
-}
-
-pub async fn answer<B>(gateway: &Gateway, request: Request<B>) -> Response<Full<Bytes>>
+/// Answers a request.
+pub(crate) async fn answer<B>(gateway: &Gateway, request: Request<B>) -> Response<Full<Bytes>>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, "/health") => return plain(StatusCode::OK, "OK"),
-        (&Method::GET | &Method::HEAD, "/ready") => {
-            // What is missing is told at the other port, which is not for everybody.
-            let ready = gateway.missing().is_empty();
-            return if ready { plain(StatusCode::OK, "OK") } else { plain(StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    if matches!(request.method(), &Method::GET | &Method::HEAD) {
+        match request.uri().path() {
+            "/health" => return plain(StatusCode::OK, "OK"),
+            // What is missing is reported at the admin port only, which is not public.
+            "/ready" if gateway.missing().is_empty() => return plain(StatusCode::OK, "OK"),
+            "/ready" => return plain(StatusCode::SERVICE_UNAVAILABLE, "not ready"),
+            _ => {}
         }
-        _ => {}
     }
     let mut app = None;
-    let (status, outcome, text) = webhook(gateway, request, &mut app).await.unwrap_or_else(|answer| answer);
-    gateway.tally.request(outcome, app.as_deref());
-    let mut response = plain(status, &text);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-    }
-    response
+    let reply = webhook(gateway, request, &mut app).await;
+    gateway.metrics.request(reply.outcome, app.as_deref());
+    reply.into_response()
 }
 
-fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(format!("{text}\n"))));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
+/// Answers a webhook. `app` receives the app's `namespace/name` as soon as it is known.
+async fn webhook<B>(gateway: &Gateway, request: Request<B>, app: &mut Option<String>) -> Reply
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    try_webhook(gateway, request, app).await.unwrap_or_else(|rejection| rejection)
 }
 
-/// `app`: of whom it is, as soon as that is known.
-async fn webhook<B>(gateway: &Gateway, request: Request<B>, app: &mut Option<String>) -> Result<Answer, Answer>
+async fn try_webhook<B>(gateway: &Gateway, request: Request<B>, app: &mut Option<String>) -> Result<Reply, Reply>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let routes = gateway.routes();
     let path = request.uri().path().to_owned();
-    if !routes.knows(&path) {
-        return Err(no(StatusCode::NOT_FOUND, Outcome::UnknownPath, "no app is served here"));
+    if !routes.has_path(&path) {
+        return Err(Reply::reject(StatusCode::NOT_FOUND, Outcome::UnknownPath, "unknown webhook path"));
     }
     if request.method() != Method::POST {
-        return Err(no(StatusCode::METHOD_NOT_ALLOWED, Outcome::WrongMethod, "webhooks are posted"));
+        return Err(Reply::reject(StatusCode::METHOD_NOT_ALLOWED, Outcome::WrongMethod, "webhooks require POST"));
     }
+    let malformed = |error: String| Reply::reject(StatusCode::BAD_REQUEST, Outcome::Malformed, error);
     let (head, body) = request.into_parts();
-    let (body, _budget) = read(gateway, &head.headers, body).await?;
-    let deadline = Instant::now() + ANSWER;
-    let claim = Claim::read(&body).map_err(|error| no(StatusCode::BAD_REQUEST, Outcome::Malformed, error))?;
+    // Held to the end: it counts towards the memory of all bodies.
+    let body = read(gateway, &head.headers, body).await?;
+    let deadline = Instant::now() + REPLY_TIMEOUT;
+    let claim = Claim::read(&body.bytes).map_err(malformed)?;
     let tenant = claim.tenant().unwrap_or_default();
     let Some(route) = routes.find(&path, claim.definition(), tenant) else {
-        return Err(no(StatusCode::NOT_FOUND, Outcome::UnknownApp, "no app of this definition and tenant is served here"));
+        return Err(Reply::reject(StatusCode::NOT_FOUND, Outcome::UnknownApp, "unknown app definition or tenant"));
     };
     *app = Some(route.key.clone());
-    let id = verified(gateway, route, &head.headers, &body, deadline).await?;
-    let bus = route.bus.as_ref().map_err(|halt| {
-        tracing::warn!(app = route.key, %halt, "a verified webhook has no bus");
-        no(StatusCode::SERVICE_UNAVAILABLE, Outcome::NoBus, "the app's bus does not take events now")
+    let id = verified(gateway, route, &head.headers, &body.bytes, deadline).await?;
+    let bus = route.bus.as_ref().map_err(|error| {
+        tracing::warn!(app = route.key, %error, "webhook verified, but the app's bus is not available");
+        Reply::retry_later(Outcome::NoBus, "event bus of the app not available; retry")
     })?;
-    let event = envelope::event(&body, &id, tenant).map_err(|error| no(StatusCode::BAD_REQUEST, Outcome::Malformed, error))?;
+    let event = envelope::event(&body.bytes, &id, tenant).map_err(malformed)?;
     if !event.known {
-        tracing::info!(app = route.key, type_ = event.detail_type, "a type that the catalogue lacks");
+        tracing::info!(app = route.key, type_ = event.detail_type, "event type not in the catalogue");
     }
-    let known = event.known;
-    match gateway.seen.begin(&route.key, &id) {
-        Before::Accepted => Ok(no(StatusCode::OK, Outcome::Duplicate, "accepted before")),
-        Before::UnderWay(mut fate) => {
-            let fate = timeout_at(deadline, fate.wait_for(Option::is_some)).await;
-            match fate.ok().and_then(Result::ok).and_then(|fate| *fate) {
-                Some(true) => Ok(no(StatusCode::OK, Outcome::Duplicate, "accepted before")),
-                _ => Err(no(StatusCode::SERVICE_UNAVAILABLE, Outcome::Failed, "another request with this webhook-id has it")),
+    let known_type = event.known;
+    match gateway.accepted_events.begin(&route.key, &id) {
+        Earlier::Accepted => Ok(Reply::ok(Outcome::Duplicate, "already accepted")),
+        Earlier::InFlight(mut decision) => {
+            let decided = timeout_at(deadline, decision.wait_for(Option::is_some)).await;
+            match decided.ok().and_then(Result::ok).and_then(|decision| *decision) {
+                Some(true) => Ok(Reply::ok(Outcome::Duplicate, "already accepted")),
+                Some(false) | None => {
+                    Err(Reply::retry_later(Outcome::Failed, "another request with this webhook-id is in progress; retry"))
+                }
             }
         }
-        Before::New(pending) => {
-            let entry = route.entry(bus, tenant, event);
-            publish(gateway, route, bus, entry, pending, known, deadline).await
+        Earlier::New(pending) => {
+            let webhook = Webhook { app: route.key.clone(), entry: route.entry(bus, tenant, event), known_type, pending, deadline };
+            Ok(publish(gateway, bus, webhook).await)
         }
     }
 }
 
-async fn publish(
-    gateway: &Gateway,
-    route: &Route,
-    bus: &Bus,
-    entry: tributary_aws::Entry,
-    pending: crate::gateway::seen::Pending,
-    known: bool,
+/// A verified webhook.
+struct Webhook {
+    /// `namespace/name` of the app.
+    app: String,
+    entry: Entry,
+    known_type: bool,
+    pending: Pending,
     deadline: Instant,
-) -> Result<Answer, Answer> {
-    let (gateway, lane, key) = (gateway.clone(), gateway.lane(bus), route.key.clone());
-    // A task of its own: it goes on when the connection breaks, so that it is known whether the webhook was accepted when it comes again.
+}
+
+async fn publish(gateway: &Gateway, bus: &Bus, webhook: Webhook) -> Reply {
+    let (gateway, lane) = (gateway.clone(), gateway.lane(bus));
+    let Webhook { app, entry, known_type, pending, deadline } = webhook;
+    // A task of its own continues after the connection breaks, so that the result is known when the webhook is sent again.
     let task = tokio::spawn(async move {
-        let began = Instant::now();
-        let outcome = lane.put(entry, deadline).await;
-        gateway.seen.end(pending, outcome.is_ok(), std::time::Instant::now());
-        match &outcome {
-            Ok(()) => gateway.tally.accepted(&key, known, began.elapsed().as_secs_f64()),
-            Err(Failed::Full) => gateway.tally.problem(&key, "more events come than EventBridge takes; Benchling sends them again".into()),
-            Err(Failed::Late(why) | Failed::Refused(why)) => {
-                tracing::warn!(app = key, why, "not accepted");
-                gateway.tally.problem(&key, format!("EventBridge did not accept an event: {why}. Benchling sends it again"));
+        let started = Instant::now();
+        let result = lane.put(entry, deadline).await;
+        gateway.accepted_events.end(pending, result.is_ok(), std::time::Instant::now());
+        match &result {
+            Ok(()) => gateway.metrics.accepted(&app, known_type, started.elapsed().as_secs_f64()),
+            Err(NotAccepted::QueueFull) => {
+                gateway.metrics.problem(&app, "more events arrive than EventBridge accepts. Benchling sends them again.".into());
+            }
+            Err(NotAccepted::Late(cause) | NotAccepted::Rejected(cause)) => {
+                tracing::warn!(app, cause, "event not accepted by EventBridge");
+                gateway.metrics.problem(&app, format!("EventBridge did not accept an event: {cause}. Benchling sends it again."));
             }
         }
-        outcome
+        result
     });
     match task.await {
-        Ok(Ok(())) => Ok(no(StatusCode::OK, Outcome::Accepted, "accepted")),
-        Ok(Err(Failed::Full)) => Err(no(StatusCode::SERVICE_UNAVAILABLE, Outcome::Busy, "too many events wait; send it again")),
-        Ok(Err(Failed::Late(_))) => Err(no(StatusCode::SERVICE_UNAVAILABLE, Outcome::Failed, "not accepted in time; send it again")),
-        Ok(Err(Failed::Refused(_))) | Err(_) => Err(no(StatusCode::INTERNAL_SERVER_ERROR, Outcome::Failed, "not accepted; send it again")),
+        Ok(Ok(())) => Reply::ok(Outcome::Accepted, "accepted"),
+        Ok(Err(NotAccepted::QueueFull)) => Reply::retry_later(Outcome::Busy, "too many events in progress; retry"),
+        Ok(Err(NotAccepted::Late(_))) => Reply::retry_later(Outcome::Failed, "event not accepted in time; retry"),
+        Ok(Err(NotAccepted::Rejected(_))) | Err(_) => {
+            Reply::reject(StatusCode::INTERNAL_SERVER_ERROR, Outcome::Failed, "event not accepted; retry")
+        }
     }
 }
 
-/// The webhook's id, once its signature is good.
-async fn verified(gateway: &Gateway, route: &Route, headers: &HeaderMap, body: &[u8], deadline: Instant) -> Result<String, Answer> {
-    let refused = |why: Refused| {
-        gateway.tally.refusal(why.into());
-        no(StatusCode::UNAUTHORIZED, Outcome::Refused, why.to_string())
+/// Returns the webhook's id if its signature is valid.
+async fn verified(gateway: &Gateway, route: &Route, headers: &HeaderMap, body: &[u8], deadline: Instant) -> Result<String, Reply> {
+    let refused = |reason: Refused| {
+        gateway.metrics.refusal(reason.into());
+        Reply::reject(StatusCode::UNAUTHORIZED, Outcome::Refused, reason.to_string())
     };
     let once = |name: &str| {
         let mut all = headers.get_all(name).iter();
-        // Of two of the same name nobody knows which one was signed.
+        // Of two headers with the same name, the signed one is unknown.
         all.next().filter(|_| all.next().is_none()).and_then(|value| value.to_str().ok()).ok_or_else(|| refused(Refused::MissingHeader))
     };
     let headers = Headers { id: once("webhook-id")?, timestamp: once("webhook-timestamp")?, signature: once("webhook-signature")? };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let candidate = Candidate::new(headers, body, now).map_err(refused)?;
-    let no_keys = || no(StatusCode::SERVICE_UNAVAILABLE, Outcome::NoKeys, "there are no keys to verify it with; send it again");
     match timeout_at(deadline, gateway.keys.verify(&route.definition, &candidate)).await {
         Ok(Ok(())) => Ok(headers.id.to_owned()),
-        Ok(Err(Unverified::Refused(why))) => Err(refused(why)),
-        Ok(Err(Unverified::NoKeys(_))) | Err(_) => Err(no_keys()),
-    }
-}
-
-/// The whole body, and what it takes of the memory that all bodies together may have.
-async fn read<B>(gateway: &Gateway, headers: &HeaderMap, mut body: B) -> Result<(Bytes, tokio::sync::OwnedSemaphorePermit), Answer>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    let most = gateway.limits.body;
-    let too_large = || no(StatusCode::PAYLOAD_TOO_LARGE, Outcome::TooLarge, format!("a body has at most {most} bytes"));
-    let busy = || no(StatusCode::SERVICE_UNAVAILABLE, Outcome::Busy, "too many bodies are being read; send it again");
-    let said = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
-    if said.is_some_and(|length| length > most as u64) {
-        return Err(too_large());
-    }
-    let deadline = Instant::now() + BODY;
-    let mut budget = gateway.bodies.clone().try_acquire_many_owned(0).map_err(|_| busy())?;
-    let mut whole = BytesMut::new();
-    loop {
-        let frame = match timeout_at(deadline, body.frame()).await {
-            Err(_) => return Err(no(StatusCode::REQUEST_TIMEOUT, Outcome::TooSlow, "the body did not come in time")),
-            Ok(None) => return Ok((whole.freeze(), budget)),
-            Ok(Some(Err(_))) => return Err(no(StatusCode::BAD_REQUEST, Outcome::Malformed, "the body broke off")),
-            Ok(Some(Ok(frame))) => frame,
-        };
-        let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + data.len() > most {
-            return Err(too_large());
-        }
-        let shared = |length: usize| length.saturating_sub(THIN);
-        let more = u32::try_from(shared(whole.len() + data.len()) - shared(whole.len())).unwrap_or(u32::MAX);
-        budget.merge(gateway.bodies.clone().try_acquire_many_owned(more).map_err(|_| busy())?);
-        whole.extend_from_slice(&data);
+        Ok(Err(Unverified::Refused(reason))) => Err(refused(reason)),
+        Ok(Err(Unverified::NoKeys(_))) | Err(_) => Err(Reply::retry_later(Outcome::NoKeys, "public keys of the app not available; retry")),
     }
 }

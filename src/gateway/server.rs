@@ -1,4 +1,4 @@
-//! Gateway: connections, bounded in number, in the size of heads and in time.
+//! Connections, bounded in number, in the size of request heads, and in time.
 
 use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
@@ -9,33 +9,34 @@ use tokio::{
     sync::{Semaphore, watch},
 };
 
-use crate::gateway::{Gateway, handle};
+use crate::gateway::{handle, state::Gateway};
 
-/// A head that has not come in full by then; also how long a connection may stand idle.
-const HEAD: Duration = Duration::from_secs(5);
-/// Bytes of a head.
-const LARGEST_HEAD: usize = 32 * 1024;
-/// How long connections are waited for at the end; none may take longer than its body and its answer.
-const LAST: Duration = Duration::from_secs(10);
+/// Time limit for a request head, and for an idle connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Maximum size of a request head, in bytes.
+const MAX_HEAD: usize = 32 * 1024;
+/// Time limit for open requests after `stop`. None takes longer than its body and its reply.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves until `stop`, then finishes what is under way.
-pub async fn serve(gateway: Gateway, listener: TcpListener, stop: impl Future<Output = ()>) {
-    let (places, (ending, ended)) = (Arc::new(Semaphore::new(gateway.limits.connections)), watch::channel(false));
+/// Serves until `stop` completes, then answers open requests.
+pub(crate) async fn serve(gateway: Gateway, listener: TcpListener, stop: impl Future<Output = ()>) {
+    let permits = Arc::new(Semaphore::new(gateway.limits.connections));
+    let (ending, ended) = watch::channel(false);
     let mut stop = std::pin::pin!(stop);
     loop {
-        // Its place first: who finds none waits in the kernel's queue, and takes no memory here.
+        // The permit comes first: without one, connections wait in the kernel's queue and take no memory here.
         let accepted = async {
-            let place = places.clone().acquire_owned().await.ok()?;
-            Some((listener.accept().await, place))
+            let permit = permits.clone().acquire_owned().await.ok()?;
+            Some((listener.accept().await, permit))
         };
-        let (stream, place) = tokio::select! {
+        let (stream, permit) = tokio::select! {
             biased;
             () = &mut stop => break,
             accepted = accepted => match accepted {
-                Some((Ok((stream, _)), place)) => (stream, place),
+                Some((Ok((stream, _)), permit)) => (stream, permit),
                 Some((Err(error), _)) => {
-                    // Such as no file handle left: others end soon.
-                    tracing::warn!(%error, "a connection was not accepted");
+                    // Such as no free file handle: other connections end soon.
+                    tracing::warn!(%error, "connection not accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
@@ -45,15 +46,15 @@ pub async fn serve(gateway: Gateway, listener: TcpListener, stop: impl Future<Ou
         let (gateway, mut ended) = (gateway.clone(), ended.clone());
         tokio::spawn(async move {
             let _ = stream.set_nodelay(true);
-            gateway.tally.connections.inc();
+            gateway.metrics.connections.inc();
             let service = service_fn(|request| {
                 let gateway = gateway.clone();
                 async move { Ok::<_, Infallible>(handle::answer(&gateway, request).await) }
             });
             let mut builder = http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(LARGEST_HEAD).keep_alive(true);
+            builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD).keep_alive(true);
             let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
-            // What breaks is the sender's: it sends again what has no answer.
+            // An error is that of the connection: Benchling sends webhooks without a reply again.
             tokio::select! {
                 _ = connection.as_mut() => {}
                 _ = ended.changed() => {
@@ -61,12 +62,12 @@ pub async fn serve(gateway: Gateway, listener: TcpListener, stop: impl Future<Ou
                     let _ = connection.await;
                 }
             }
-            gateway.tally.connections.dec();
-            drop(place);
+            gateway.metrics.connections.dec();
+            drop(permit);
         });
     }
     drop(listener);
     ending.send_replace(true);
     let all = u32::try_from(gateway.limits.connections).unwrap_or(u32::MAX);
-    let _ = tokio::time::timeout(LAST, places.acquire_many(all)).await;
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, permits.acquire_many(all)).await;
 }

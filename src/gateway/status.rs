@@ -1,5 +1,5 @@
-//! Gateway: writes `status.webhooks` of each app, at most every few seconds and only where it says anything new. Replicas add up: each writes on
-//! condition that nobody wrote since it read.
+//! Writes `status.webhooks` of each app, at most every few seconds and only if it changes. Replicas add their counts: each write has the
+//! read version as a precondition.
 
 use std::time::Duration;
 
@@ -13,20 +13,21 @@ use serde_json::json;
 use tributary_api::BenchlingApp;
 use tributary_core::object::key_of;
 
-use crate::gateway::Gateway;
+use crate::gateway::state::Gateway;
 
 const MANAGER: &str = "tributary-gateway";
 
-pub async fn write(client: Client, gateway: Gateway, every: Duration) {
+/// Writes the status of all apps at this interval.
+pub(crate) async fn write(client: Client, gateway: Gateway, every: Duration) {
     loop {
-        // With jitter: replicas that write at the same moment stand in each other's way.
+        // With jitter: simultaneous writes of replicas conflict.
         tokio::time::sleep(every.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
         let _ = flush(&gateway, &client).await;
     }
 }
 
-/// At the end: what was counted here nobody else knows. Another replica may write at the same moment, so it is tried a few times.
-pub async fn last(gateway: &Gateway, client: &Client) {
+/// Writes the counts of this process before it ends. Conflicts with other replicas are retried.
+pub(crate) async fn write_last(gateway: &Gateway, client: &Client) {
     for _ in 0..10 {
         if flush(gateway, client).await {
             return;
@@ -35,23 +36,23 @@ pub async fn last(gateway: &Gateway, client: &Client) {
     }
 }
 
-/// Whether all of it is written.
+/// Returns whether all counts are written.
 async fn flush(gateway: &Gateway, client: &Client) -> bool {
     let mut apps = Vec::new();
     gateway.view.each_app(|app| apps.push(app.clone()));
     stream::iter(apps)
-        .map(|app| async move { one(gateway, client, &app).await })
+        .map(|app| async move { flush_app(gateway, client, &app).await })
         .buffer_unordered(8)
         .fold(true, |all, written| async move { all && written })
         .await
 }
 
-async fn one(gateway: &Gateway, client: &Client, app: &BenchlingApp) -> bool {
+async fn flush_app(gateway: &Gateway, client: &Client, app: &BenchlingApp) -> bool {
     let key = key_of(app);
     let before = app.status.as_ref().and_then(|status| status.webhooks.as_ref());
-    let halt =
-        gateway.routes().all().find(|route| route.key == key).and_then(|route| route.bus.as_ref().err().map(|halt| halt.message.clone()));
-    let (status, counted) = gateway.tally.status(&key, before, halt);
+    let error =
+        gateway.routes().all().find(|route| route.key == key).and_then(|route| route.bus.as_ref().err().map(|error| error.message.clone()));
+    let (status, counted) = gateway.metrics.status(&key, before, error);
     if before == Some(&status) {
         return true;
     }
@@ -64,14 +65,14 @@ async fn one(gateway: &Gateway, client: &Client, app: &BenchlingApp) -> bool {
     let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
     match Api::<BenchlingApp>::namespaced(client.clone(), namespace).patch_status(name, &params, &Patch::Merge(patch)).await {
         Ok(_) => {
-            gateway.tally.written(&key, &counted);
+            gateway.metrics.written(&key, &counted);
             true
         }
         Err(kube::Error::Api(answer)) if answer.code == 404 => true,
-        // Somebody wrote in between: once more, from what is then.
+        // Changed in the meantime: the next flush reads again.
         Err(kube::Error::Api(answer)) if answer.code == 409 => false,
         Err(error) => {
-            tracing::warn!(app = key, %error, "the status was not written");
+            tracing::warn!(app = key, %error, "status not written");
             false
         }
     }

@@ -1,54 +1,59 @@
-//! Gateway, first step: whether Benchling signed a webhook, and lately. Pure.
+//! Verifies that Benchling signed a webhook within the last minutes. Pure.
 //!
-//! As benchling-sdk 1.25.0 does it (`apps.helpers.webhook_helpers.verify`), and stricter where that accepts by accident: an entry of the
-//! signature header that is none is passed over where the SDK raises, base64 is read to the letter, and only P-256 keys verify.
+//! As benchling-sdk 1.25.0 does (`apps.helpers.webhook_helpers.verify`), except: invalid entries of the signature header are skipped where
+//! the SDK raises an error, base64 is decoded strictly, and only P-256 keys verify.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey};
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-/// How far the time of a webhook may be from ours, either way, in seconds.
-const TOLERANCE: f64 = 300.0;
-/// Signatures of one webhook that are tried. Benchling sends one or two; each costs some 0.1 ms.
-const MOST_SIGNATURES: usize = 8;
-/// An id is kept for a while, and a header may be long.
-const LONGEST_ID: usize = 256;
+use tributary_benchling::PublicKey;
 
-/// The headers that are signed, as they came.
+/// Maximum difference between the webhook's time and the present, in seconds.
+const TOLERANCE: f64 = 300.0;
+/// Maximum number of signatures to verify. Benchling sends one or two; each takes about 0.1 ms.
+const MAX_SIGNATURES: usize = 8;
+/// Maximum length of a webhook id, in bytes.
+const MAX_ID: usize = 256;
+
+/// The signed headers, as received.
 #[derive(Clone, Copy, Debug)]
-pub struct Headers<'a> {
-    pub id: &'a str,
-    /// Unix seconds, in whatever text: the text is what is signed.
-    pub timestamp: &'a str,
-    pub signature: &'a str,
+pub(crate) struct Headers<'a> {
+    pub(crate) id: &'a str,
+    /// Unix seconds. The signature covers the literal text.
+    pub(crate) timestamp: &'a str,
+    pub(crate) signature: &'a str,
 }
 
-/// Why a webhook is refused. The name is the label of its metric.
+/// Why a webhook is rejected. The name is the label of the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::EnumIter, thiserror::Error)]
 #[strum(serialize_all = "snake_case")]
-pub enum Refused {
-    #[error("webhook-id, webhook-timestamp and webhook-signature must each be there once")]
+pub(crate) enum Refused {
+    #[error("headers webhook-id, webhook-timestamp and webhook-signature must each be present exactly once")]
     MissingHeader,
-    #[error("webhook-timestamp is no time")]
+    #[error("webhook-timestamp is not a time")]
     BadTimestamp,
-    #[error("webhook-timestamp is more than 5 minutes from now")]
+    #[error("webhook-timestamp is more than 5 minutes off")]
     OutOfTime,
-    #[error("webhook-signature has no entry v<n>der,<base64>")]
+    #[error("webhook-signature has no entry of the form v<n>der,<base64>")]
     NoSignature,
-    #[error("no key of the app verifies a signature")]
+    #[error("no signature matches a key of the app")]
     WrongSignature,
 }
 
-/// What of a webhook can be checked without keys: its id and time are as they should be, and there is something to verify.
+/// A webhook with a valid id and time, and at least one signature to verify.
 #[derive(Debug)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     signed: Vec<u8>,
     signatures: Vec<Vec<u8>>,
 }
 
 impl Candidate {
-    /// `now`: Unix seconds.
-    pub fn new(headers: Headers<'_>, body: &[u8], now: f64) -> Result<Self, Refused> {
-        if headers.id.is_empty() || headers.id.len() > LONGEST_ID {
+    /// `now` is in Unix seconds.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub(crate) fn new(headers: Headers<'_>, body: &[u8], now: f64) -> Result<Self, Refused> {
+        if headers.id.is_empty() || headers.id.len() > MAX_ID {
             return Err(Refused::MissingHeader);
         }
         let time: f64 = headers.timestamp.parse().map_err(|_| Refused::BadTimestamp)?;
@@ -58,7 +63,7 @@ impl Candidate {
         if (now - time).abs() > TOLERANCE {
             return Err(Refused::OutOfTime);
         }
-        let signatures: Vec<_> = headers.signature.split(' ').filter_map(der).take(MOST_SIGNATURES).collect();
+        let signatures: Vec<_> = headers.signature.split(' ').filter_map(der).take(MAX_SIGNATURES).collect();
         if signatures.is_empty() {
             return Err(Refused::NoSignature);
         }
@@ -69,14 +74,14 @@ impl Candidate {
         Ok(Self { signed, signatures })
     }
 
-    /// Whether one of the keys made one of the signatures.
-    pub fn verify(&self, keys: &[Key]) -> Result<(), Refused> {
+    /// Checks that one of the keys made one of the signatures.
+    pub(crate) fn verify(&self, keys: &[Key]) -> Result<(), Refused> {
         let good = keys.iter().any(|key| self.signatures.iter().any(|signature| key.0.verify_sig(&self.signed, signature).is_ok()));
         if good { Ok(()) } else { Err(Refused::WrongSignature) }
     }
 }
 
-/// `v1der,<base64>` to the signature's bytes. What is no such entry is passed over.
+/// Returns the signature of an entry `v1der,<base64>`.
 fn der(entry: &str) -> Option<Vec<u8>> {
     let (version, signature) = entry.split_once(',')?;
     (version.contains("der") && !signature.contains(',')).then(|| BASE64_STANDARD.decode(signature).ok())?
@@ -84,16 +89,13 @@ fn der(entry: &str) -> Option<Vec<u8>> {
 
 /// A public key on P-256.
 #[derive(Clone, Debug)]
-pub struct Key(ParsedPublicKey);
+pub(crate) struct Key(ParsedPublicKey);
 
 impl Key {
-    /// From the coordinates of a JWK, in base64url.
-    pub fn p256(x: &str, y: &str) -> Option<Self> {
-        let coordinate =
-            |text: &str| base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok().filter(|bytes| bytes.len() == 32);
-        let mut point = vec![4];
-        point.extend(coordinate(x)?);
-        point.extend(coordinate(y)?);
+    /// Returns the key, or `None` if its point is not on the curve.
+    pub(crate) fn of(public: &PublicKey) -> Option<Self> {
+        // Uncompressed point (SEC 1, 2.3.3).
+        let point = [&[4][..], &public.x, &public.y].concat();
         ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &point).ok().map(Self)
     }
 }
@@ -107,7 +109,9 @@ mod tests {
     const NOW: f64 = 1_767_225_600.0;
 
     fn keys() -> Vec<Key> {
-        vec![Key::p256("THR4hJDNRvFGWDM7QskTpUTZ1TIcL8e4bW6EuOSYTXQ", "_V2JtfSaqweSFsqV_xZ_TlZSj_wpsRZV9iMoEqEkpnY").unwrap()]
+        let public =
+            PublicKey::of_base64("THR4hJDNRvFGWDM7QskTpUTZ1TIcL8e4bW6EuOSYTXQ", "_V2JtfSaqweSFsqV_xZ_TlZSj_wpsRZV9iMoEqEkpnY").unwrap();
+        vec![Key::of(&public).unwrap()]
     }
 
     fn judged(signature: &str, timestamp: &str, body: &str, now: f64) -> Result<(), Refused> {
@@ -129,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn five_minutes_either_way_and_not_a_second_more() {
+    fn webhooks_are_valid_for_five_minutes_either_way() {
         for (now, verdict) in [
             (NOW + 300.0, Ok(())),
             (NOW - 300.0, Ok(())),
@@ -145,20 +149,19 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_are_none_are_passed_over() {
+    fn invalid_entries_are_skipped() {
         for noise in ["v1", "v1,", ",", "", "v1der,a,b", "v1der,!!!", "v1der", "v2,AAAA", "nonsense"] {
             assert_eq!(judged(&format!("{noise} {GOOD}  {noise}"), "1767225600", BODY, NOW), Ok(()), "{noise}");
             assert!(judged(noise, "1767225600", BODY, NOW).is_err(), "{noise}");
         }
         assert_eq!(judged(&GOOD.replace("v1der", "v1"), "1767225600", BODY, NOW), Err(Refused::NoSignature));
         assert_eq!(judged(&GOOD[..40], "1767225600", BODY, NOW), Err(Refused::NoSignature));
-        let many = "v1der,AAAA ".repeat(MOST_SIGNATURES);
+        let many = "v1der,AAAA ".repeat(MAX_SIGNATURES);
         assert_eq!(judged(&format!("{many}{GOOD}"), "1767225600", BODY, NOW), Err(Refused::WrongSignature), "as many as are tried");
     }
 
     #[test]
-    fn a_point_that_is_not_on_the_curve_is_no_key() {
-        let zero = base64::prelude::BASE64_URL_SAFE_NO_PAD.encode([0; 32]);
-        assert!(Key::p256(&zero, &zero).is_none() && Key::p256("", "").is_none() && Key::p256("AAAA", "????").is_none());
+    fn a_point_that_is_not_on_the_curve_is_not_a_key() {
+        assert!(Key::of(&PublicKey { x: [0; 32], y: [0; 32] }).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Reads who the operator is in an account.
+//! Reads the operator's identity in an account.
 
 use tributary_api::{AwsAccount, Identity};
 use tributary_core::{
@@ -17,7 +17,7 @@ impl Observe for AwsAccount {
         _: Option<&DesiredAccount>,
         depth: Depth,
     ) -> Result<Option<CallerIdentity>, ReconcileError> {
-        // A session is only ever opened once AWS has named the right account.
+        // A session exists only if AWS returned the account id of the spec.
         Ok(Some(cloud.session(depth).await?.caller))
     }
 }

@@ -1,10 +1,10 @@
-//! Reads whether an app's credentials work: its Secret, and a token from Benchling. AWS is not asked.
+//! Checks an app's credentials: reads its Secret, and requests a token from Benchling. Makes no AWS calls.
 
 use tributary_api::{BenchlingApp, Identity};
-use tributary_benchling::{AppClient, NoToken};
+use tributary_benchling::{AppClient, TokenError};
 use tributary_core::{
     error::{Reason, ReconcileError},
-    kinds::{DesiredApp, SeenCredentials},
+    kinds::{DesiredApp, ObservedCredentials},
     plan::Depth,
 };
 
@@ -23,19 +23,19 @@ impl Observe for BenchlingApp {
         _: &Identity,
         desired: Option<&DesiredApp>,
         _: Depth,
-    ) -> Result<Option<SeenCredentials>, ReconcileError> {
+    ) -> Result<Option<ObservedCredentials>, ReconcileError> {
         if desired.is_none() {
             return Ok(None);
         }
-        let Some(credentials) = &self.spec.credentials else { return Ok(Some(SeenCredentials::None)) };
+        let Some(credentials) = &self.spec.credentials else { return Ok(Some(ObservedCredentials::None)) };
         let (namespace, name) = (self.metadata.namespace.as_deref().unwrap_or_default(), &credentials.secret_ref.name);
         let secret = match Api::<Secret>::namespaced(cloud.client.clone(), namespace).get_opt(name).await {
             Ok(secret) => secret,
             Err(kube::Error::Api(status)) if status.code == 403 => {
-                return Ok(Some(SeenCredentials::Unknown {
+                return Ok(Some(ObservedCredentials::Unknown {
                     reason: Reason::SecretNotPermitted,
                     message: format!(
-                        "the operator may not read Secret {namespace}/{name}, so it is not known whether the credentials work; webhooks need none. To have them checked, add the namespace to the chart's value sinkSecrets.namespaces"
+                        "the operator has no permission to read Secret {namespace}/{name}, so the credentials are not checked; webhooks need none. Add the namespace to the chart value sinkSecrets.namespaces."
                     ),
                 }));
             }
@@ -44,39 +44,39 @@ impl Observe for BenchlingApp {
         let (client, version) = match secret.as_ref().ok_or("does not exist").and_then(AppClient::of_secret) {
             Ok(found) => found,
             Err(what) => {
-                return Ok(Some(SeenCredentials::Fail {
+                return Ok(Some(ObservedCredentials::Fail {
                     reason: Reason::SecretNotFound,
                     message: format!(
-                        "spec.credentials.secretRef: Secret {namespace}/{name} {what}. It needs BENCHLING_CLIENT_ID and BENCHLING_CLIENT_SECRET, as Benchling's Developer Console shows them. Webhooks are taken meanwhile"
+                        "spec.credentials.secretRef: Secret {namespace}/{name} {what}. Set BENCHLING_CLIENT_ID and BENCHLING_CLIENT_SECRET to the values in Benchling's Developer Console. Webhooks are still accepted."
                     ),
                 }));
             }
         };
         for tenant in &self.spec.tenants {
             let Err(why) = cloud.benchling.checks(tenant, &client, &version).await else { continue };
-            return Ok(Some(told(tenant, &format!("{namespace}/{name}"), why)));
+            return Ok(Some(credentials_error(tenant, &format!("{namespace}/{name}"), why)));
         }
-        Ok(Some(SeenCredentials::Work))
+        Ok(Some(ObservedCredentials::Work))
     }
 }
 
-fn told(tenant: &str, secret: &str, why: NoToken) -> SeenCredentials {
+fn credentials_error(tenant: &str, secret: &str, why: TokenError) -> ObservedCredentials {
     match why {
-        NoToken::Rejected(said) => SeenCredentials::Fail {
+        TokenError::Rejected(said) => ObservedCredentials::Fail {
             reason: Reason::CredentialsRejected,
             message: format!(
-                "Benchling does not take the client of Secret {secret} in tenant {tenant} ({said}). Copy client id and secret of the app from its page in the Developer Console, or make a new secret there; and see that the app is installed and active in that tenant. Webhooks are taken meanwhile"
+                "Benchling rejects the client ID and secret of Secret {secret} in tenant {tenant}: {said}. Copy them from the app's page in the Developer Console, and check that the app is installed and active in that tenant. Webhooks are still accepted."
             ),
         },
-        NoToken::NoTenant => SeenCredentials::Fail {
+        TokenError::TenantNotFound => ObservedCredentials::Fail {
             reason: Reason::TenantNotFound,
             message: format!(
-                "spec.tenants: there is no tenant {tenant}: https://{tenant}.benchling.com has no API. Correct the name. Webhooks of the other tenants are taken meanwhile"
+                "spec.tenants: tenant {tenant} not found: https://{tenant}.benchling.com has no API. Correct the name. Webhooks of other tenants are still accepted."
             ),
         },
-        NoToken::Unreachable(said) => SeenCredentials::Unknown {
+        TokenError::Unavailable(said) => ObservedCredentials::Unknown {
             reason: Reason::Unavailable,
-            message: format!("tenant {tenant} could not be asked for a token: {said}. It is asked again"),
+            message: format!("cannot request a token from tenant {tenant}: {said}. Retried automatically."),
         },
     }
 }

@@ -1,4 +1,4 @@
-//! Reads a bus, and the partner event source of a partner's bus.
+//! Reads a bus, and the partner event source of a partner event bus.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ impl Observe for EventBus {
         if source.as_ref().is_some_and(|source| source.unchanged) {
             return Ok(Some(ObservedBus { bus: None, source, archives: None }));
         }
-        // No source and no bus that anybody knows of: such a one would be of an earlier life, which a close look finds.
+        // Neither a source nor a known bus. A bus of an earlier object is found when the spec changes.
         let nothing = source.as_ref().is_some_and(|source| source.state == SourceState::Missing && !source.has_bus);
         let mut bus = if nothing && cloud.trigger != Trigger::Change { None } else { session.bus(&identity.name).await? };
         if let Some(source) = &mut source {
@@ -57,16 +57,17 @@ impl Observe for EventBus {
     }
 }
 
-/// Of the archives that may be ours, those that are there. A list would tell neither pattern nor description (docs/aws-facts.md, S14).
+/// Returns the object's archives that exist. A list has neither pattern nor description (docs/aws-facts.md, S14).
 async fn archives_of(bus: &EventBus, cloud: &Cloud<'_>, identity: &Identity, depth: Depth) -> Result<Vec<ObservedArchive>, ReconcileError> {
-    let (session, mut there) = (cloud.session(depth).await?, Vec::new());
+    let session = cloud.session(depth).await?;
+    let mut existing = Vec::new();
     for (name, retained) in archives::known(bus, &cloud.view.settings.installation_id, identity) {
-        there.extend(session.archive(&name, retained).await?);
+        existing.extend(session.archive(&name, retained).await?);
     }
-    Ok(there)
+    Ok(existing)
 }
 
-/// The source as one list for the whole account and region has it. In a tick of waiting nothing else is asked while it stays the same.
+/// Returns the source from the list of the whole account and Region. A poll reads nothing else while the source is unchanged.
 async fn source(bus: &EventBus, cloud: &Cloud<'_>, name: &str, depth: Depth) -> Result<ObservedSource, ReconcileError> {
     let session = cloud.session(depth).await?;
     let listed = session.event_source(name, cloud.source_age(depth)).await?;
@@ -78,18 +79,18 @@ async fn source(bus: &EventBus, cloud: &Cloud<'_>, name: &str, depth: Depth) -> 
     let over = before.as_ref().and_then(|before| before.expiration_time.as_ref()).is_some_and(|at| at.0 <= Timestamp::now());
     source.expired = over && source.state == SourceState::Missing;
     if source.unchanged {
-        // What the last sweep found holds until the next one.
+        // What the last resync found holds until the next one.
         source.elsewhere = before.as_ref().map(|before| before.elsewhere.clone()).unwrap_or_default();
     }
     source.before = before;
     Ok(source)
 }
 
-/// Looks for the source in the other places that the namespace may use: a tenant admin may have entered another region or account.
-/// Best effort: a place that cannot be asked says nothing.
+/// Finds the source in the other accounts and Regions that the namespace may use: a tenant admin may have entered a wrong one.
+/// Best effort: an account or Region that cannot be read is skipped.
 async fn elsewhere(bus: &EventBus, cloud: &Cloud<'_>, identity: &Identity) -> Vec<String> {
     let mut found = Vec::new();
-    for (account, region) in places(&cloud.view, bus.metadata.namespace.as_deref().unwrap_or_default()) {
+    for (account, region) in permitted(&cloud.view, bus.metadata.namespace.as_deref().unwrap_or_default()) {
         let Some(account) = cloud.view.account(&account) else { continue };
         if (&account.spec.account_id, &region) == (&identity.account_id, &identity.region) {
             continue;
@@ -105,23 +106,23 @@ async fn elsewhere(bus: &EventBus, cloud: &Cloud<'_>, identity: &Identity) -> Ve
     found
 }
 
-/// Accounts and regions that the namespace may use, as far as anything here works in them.
-fn places(view: &View, namespace: &str) -> BTreeSet<(String, String)> {
-    let mut places = BTreeSet::new();
+/// Returns the accounts and Regions that the namespace may use, of those that some object uses.
+fn permitted(view: &View, namespace: &str) -> BTreeSet<(String, String)> {
+    let mut permitted = BTreeSet::new();
     view.objects.accounts.each(&mut |account| {
         if !account.spec.allows_namespace(namespace) {
             return;
         }
         let name = account.metadata.name.clone().unwrap_or_default();
-        places.insert((name.clone(), account.spec.region.clone()));
+        permitted.insert((name.clone(), account.spec.region.clone()));
         view.each_bus(|bus| {
             let identity = bus.status.as_ref().and_then(|status| status.common.identity.as_ref());
             if let Some(identity) = identity.filter(|identity| identity.account == name) {
-                places.insert((name.clone(), identity.region.clone()));
+                permitted.insert((name.clone(), identity.region.clone()));
             }
         });
     });
-    places
+    permitted
 }
 
 fn same(before: &EventSourceStatus, now: &ObservedSource) -> bool {

@@ -1,46 +1,55 @@
-//! Reads what delivery from a rule hangs on, and evaluates it for each of its targets. Reads only, each policy once for all who ask.
+//! Reads the facts that delivery from a rule depends on, and evaluates it for each of its targets. Each policy is read once for
+//! all rules.
 
 use std::time::Duration;
 
 use tributary_api::DeadLettersStatus;
 use tributary_aws::Session;
 use tributary_core::{
-    delivery::{Facts, KeyFacts, Seen, TargetFacts, letters, verdict},
-    kinds::Looked,
+    delivery::{Fact, Facts, KeyFacts, TargetFacts, dead_letters, evaluate},
+    kinds::TargetDelivery,
     names::Arn,
     steps::TargetSettings,
 };
 
-/// Each target's verdict and what lies in its dead-letter queue, by the target's name. `inspected` are those whose queue may be looked into.
-pub async fn looks(session: &Session, source: &str, targets: &[TargetSettings], inspected: &[&str], age: Duration) -> Vec<Looked> {
-    let mut looks = Vec::with_capacity(targets.len());
-    for target in targets {
-        let facts = facts(session, source, target, age).await;
-        let letters = letters(session, source, target, &facts, inspected.contains(&target.id.as_str()), age).await;
-        looks.push(Looked { target: target.id.clone(), verdict: verdict(target, source, &facts), dead_letters: letters });
-    }
-    looks
+/// The rule whose delivery is evaluated.
+pub(super) struct Rule<'a> {
+    pub arn: &'a str,
+    pub targets: &'a [TargetSettings],
+    /// Names of the targets whose dead-letter queue may be sampled.
+    pub inspected: &'a [&'a str],
 }
 
-/// `None`: there is no queue, or it was not seen.
-async fn letters(
+/// Returns for each target whether events reach it, and the state of its dead-letter queue. Facts are no older than `age`.
+pub(super) async fn evaluate_targets(session: &Session, rule: &Rule<'_>, age: Duration) -> Vec<TargetDelivery> {
+    let mut evaluated = Vec::with_capacity(rule.targets.len());
+    for target in rule.targets {
+        let facts = facts(session, rule.arn, target, age).await;
+        let dead_letters = dead_letters(session, rule, target, &facts, age).await;
+        evaluated.push(TargetDelivery { target: target.id.clone(), deliverability: evaluate(target, rule.arn, &facts), dead_letters });
+    }
+    evaluated
+}
+
+/// Returns `None` where there is no queue, or it was not read.
+async fn dead_letters(
     session: &Session,
-    source: &str,
+    rule: &Rule<'_>,
     target: &TargetSettings,
     facts: &Facts,
-    inspect: bool,
     age: Duration,
 ) -> Option<DeadLettersStatus> {
-    let Some(Seen::Is(TargetFacts { messages: Some(messages), .. })) = facts.dead_letter else { return None };
+    let Some(Fact::Known(TargetFacts { messages: Some(messages), .. })) = facts.dead_letter else { return None };
     let queue = target.dead_letter_arn.as_deref()?;
-    let seen = if inspect && messages > 0 { Some(session.dead_letters(queue, age).await) } else { None };
-    Some(letters::status(messages, seen.as_ref(), source, &target.arn))
+    let sample =
+        if messages > 0 && rule.inspected.contains(&target.id.as_str()) { Some(session.dead_letters(queue, age).await) } else { None };
+    Some(dead_letters::status(messages, sample.as_ref(), rule.arn, &target.arn))
 }
 
-async fn facts(session: &Session, source: &str, target: &TargetSettings, age: Duration) -> Facts {
+async fn facts(session: &Session, rule_arn: &str, target: &TargetSettings, age: Duration) -> Facts {
     let region = |arn: &str| Arn::parse(arn).map(|arn| arn.region.to_owned());
-    // A bus of another Region would be asked for in this one.
-    let seen = if region(&target.arn) == region(source) { session.target_facts(&target.arn, age).await } else { None };
+    // The session would read a bus of another Region in its own.
+    let known = if region(&target.arn) == region(rule_arn) { session.target_facts(&target.arn, age).await } else { None };
     let role = match &target.role_arn {
         Some(role) => Some(session.role_facts(role, age).await),
         None => None,
@@ -49,11 +58,12 @@ async fn facts(session: &Session, source: &str, target: &TargetSettings, age: Du
         Some(queue) => session.target_facts(queue, age).await,
         None => None,
     };
-    let (key, dead_letter_key) = (key(session, seen.as_ref(), age).await, key(session, dead_letter.as_ref(), age).await);
-    Facts { target: seen, role, key, dead_letter, dead_letter_key }
+    let key = key(session, known.as_ref(), age).await;
+    let dead_letter_key = self::key(session, dead_letter.as_ref(), age).await;
+    Facts { target: known, role, key, dead_letter, dead_letter_key }
 }
 
-async fn key(session: &Session, seen: Option<&Seen<TargetFacts>>, age: Duration) -> Option<Seen<KeyFacts>> {
-    let Some(Seen::Is(TargetFacts { key: Some(key), .. })) = seen else { return None };
+async fn key(session: &Session, target: Option<&Fact<TargetFacts>>, age: Duration) -> Option<Fact<KeyFacts>> {
+    let Some(Fact::Known(TargetFacts { key: Some(key), .. })) = target else { return None };
     Some(session.key_facts(key, age).await)
 }

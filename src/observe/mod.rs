@@ -1,25 +1,30 @@
-//! What AWS holds, for each kind: reads only, as closely as `Depth` says. Nothing here writes but `Cloud::apply`.
+//! Reads what AWS holds for each kind, as closely as a [`Depth`] requires. Nothing here writes; `operator/apply.rs` does.
 
 mod account;
 mod app;
 mod bus;
 mod delivery;
+mod destinations;
 mod replay;
 mod rule;
 mod sink;
 mod subscription;
 
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::{future::Future, time::Duration};
 
 use tributary_api::{AwsAccount, Identity};
 use tributary_aws::{Priority, Session, Sessions};
 use tributary_benchling::Benchling;
-use tributary_core::{error::ReconcileError, managed::Managed, plan::Depth, steps::Step, view::View};
+use tributary_core::{error::ReconcileError, managed::Managed, plan::Depth, view::View};
 
-use crate::cluster::{children, secrets::Secrets};
+use crate::cluster::secrets::Secrets;
 
-/// A kind whose place in AWS can be read.
+/// A kind whose state in AWS can be read.
 pub trait Observe: Managed {
+    /// Reads what AWS holds at the identity. Returns `None` where there is nothing. `desired` is `None` for a deletion.
+    ///
+    /// # Errors
+    /// AWS, the API server or Benchling could not be read.
     fn observe(
         &self,
         cloud: &Cloud<'_>,
@@ -29,39 +34,50 @@ pub trait Observe: Managed {
     ) -> impl Future<Output = Result<Option<Self::Observed>, ReconcileError>> + Send;
 }
 
-/// The way to AWS for one pass of one object. Opens no session before one is needed.
+/// Access to AWS for one reconcile of one object. Opens no session before one is needed.
 pub struct Cloud<'a> {
+    /// Reads other objects of the cluster.
     pub client: &'a kube::Client,
+    /// Opens sessions in the account.
     pub sessions: &'a Sessions,
+    /// Reads the Secrets that specs refer to.
     pub secrets: &'a Secrets,
+    /// Reads Benchling.
     pub benchling: &'a Benchling,
+    /// The objects of all kinds.
     pub view: View,
+    /// The account of the object's identity.
     pub account: AwsAccount,
+    /// AWS Region of the object's identity.
     pub region: String,
-    /// How old a shared list may be in a quick sweep.
+    /// How old a shared list may be in a quick resync.
     pub quick_age: Duration,
-    /// How old may be what proves delivery: one read of each policy a sweep, however many rules ask.
+    /// How old the facts that decide deliverability may be: each policy is read once per resync, however many rules need it.
     pub fact_age: Duration,
-    /// How much of what was seen before may be taken for granted.
+    /// What triggered the reconcile, and so how much of what was read before may be reused.
     pub trigger: Trigger,
 }
 
-/// What a pass is for, where an object waits for something in AWS.
+/// What triggered a reconcile, where an object waits for something in AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
-    /// The next look is due, and nothing else happened: what everybody waits for is looked at, by one list for all.
+    /// A poll is due and nothing else changed: only what all waiting objects share is read, by one list for all.
     Poll,
-    /// A sweep: what many share is looked at, too.
+    /// A resync: what many objects share is read as well.
     Resync,
-    /// The first look, a changed spec, a user's wish: everything.
+    /// The first reconcile, a changed spec or a request of the user: everything is read.
     Change,
 }
 
-/// Those who wait look at the same moment, so a list this young is of the same look. An older one, which somebody else happened to ask for
-/// just before a source appeared, would cost a whole round.
+/// How old a list may be in a poll. All waiting objects poll at the same moment, so a list this young is of the same poll. An older one,
+/// read for another reason just before a source appeared, would delay the source by a whole poll.
 const SOURCE_AGE: Duration = Duration::from_millis(500);
 
 impl Cloud<'_> {
+    /// Opens a session whose priority follows from the read depth.
+    ///
+    /// # Errors
+    /// The account's credentials cannot be read or used.
     pub async fn session(&self, depth: Depth) -> Result<Session, ReconcileError> {
         let keys = self.secrets.keys_of(&self.account).await?;
         let session = self.sessions.open(&self.account, &self.region, keys).await?;
@@ -77,32 +93,5 @@ impl Cloud<'_> {
     pub fn source_age(&self, depth: Depth) -> Duration {
         let age = self.list_age(depth);
         if self.trigger == Trigger::Poll { age.min(SOURCE_AGE) } else { age }
-    }
-
-    /// The only way from a plan to AWS, and to child objects.
-    pub async fn apply(&self, step: &Step) -> Result<(), ReconcileError> {
-        if let Step::Child(step) = step {
-            return children::apply(self.client, step).await;
-        }
-        let session = self.session(Depth::Owner).await?;
-        let answer = match step {
-            Step::Events(step) => {
-                let values = match step.secrets() {
-                    Some(refs) => self.secrets.values_of(refs).await?,
-                    None => BTreeMap::new(),
-                };
-                session.apply_events(step, &values).await
-            }
-            Step::Sqs(step) => session.apply_sqs(step).await,
-            Step::Lambda(step) => session.apply_lambda(step).await,
-            Step::Logs(step) => session.apply_logs(step).await,
-            Step::Sns(step) => session.apply_sns(step).await,
-            Step::States(step) => session.apply_states(step).await,
-            Step::Iam(step) => session.apply_iam(step).await,
-            Step::Child(_) => Ok(()),
-        };
-        // Whether or not it took effect as far as we know.
-        session.forget_facts(step, &self.account.spec.partition.to_string(), &self.region).await;
-        answer
     }
 }

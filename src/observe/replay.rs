@@ -1,4 +1,4 @@
-//! Reads a replay: while it runs, from the list of all that run; what is over is not asked for again.
+//! Reads a replay: from the list of running replays while it runs; a finished one is not read again.
 
 use tributary_api::{EventReplay, EventReplayStatus, Identity};
 use tributary_core::{
@@ -17,7 +17,7 @@ impl Observe for EventReplay {
         _: Option<&DesiredReplay>,
         depth: Depth,
     ) -> Result<Option<ObservedReplay>, ReconcileError> {
-        // Its name is its only sign of who owns it: one that status has and that is not ours is none of our business.
+        // The name is the only mark of ownership. A replay in status with another name belongs to another owner.
         if identity.name != self.aws_name(&cloud.view.settings.installation_id) {
             return Ok(None);
         }

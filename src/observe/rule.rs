@@ -1,10 +1,10 @@
-//! Reads a rule: from the page that lists its bus's rules, and only where it is there, its targets and tags, and what its
-//! delivery hangs on.
+//! Reads a rule from the list of its bus's rules; if it exists, also its targets, its tags, and the facts that its delivery
+//! depends on.
 
 use tributary_api::{EventRule, Identity, Target};
 use tributary_core::{
     error::ReconcileError,
-    kinds::{DesiredRule, SeenRule},
+    kinds::{DesiredRule, ObservedRule},
     managed::Managed,
     names::DEFAULT_BUS,
     plan::Depth,
@@ -19,17 +19,18 @@ impl Observe for EventRule {
         identity: &Identity,
         desired: Option<&DesiredRule>,
         depth: Depth,
-    ) -> Result<Option<SeenRule>, ReconcileError> {
+    ) -> Result<Option<ObservedRule>, ReconcileError> {
         let session = cloud.session(depth).await?;
         let bus = identity.bus.as_deref().unwrap_or(DEFAULT_BUS);
         let listed = session.rule(bus, &identity.name, cloud.list_age(depth)).await?;
-        // A list of several pages misses a rule where another one is deleted meanwhile. Before a rule that was made is put anew, or given up as
-        // gone: be sure of it.
-        let anew = self.current().is_some_and(|status| Self::common(status).identity.is_some()) && desired.is_some_and(DesiredRule::is_put);
-        let doubted = listed.is_none() && (depth >= Depth::Delete || (depth >= Depth::Owner && anew));
-        let found = if doubted { session.rule_by_name(bus, &identity.name).await? } else { listed };
-        let mut seen = SeenRule { rule: found, ..SeenRule::default() };
-        if let Some(rule) = &mut seen.rule {
+        // A list of several pages misses a rule while others are deleted. Before a rule that was created is created again, or
+        // counts as deleted, it is read by name.
+        let recreated =
+            self.current().is_some_and(|status| Self::common(status).identity.is_some()) && desired.is_some_and(DesiredRule::is_put);
+        let doubtful = listed.is_none() && (depth >= Depth::Delete || (depth >= Depth::Owner && recreated));
+        let found = if doubtful { session.rule_by_name(bus, &identity.name).await? } else { listed };
+        let mut observed = ObservedRule { rule: found, ..ObservedRule::default() };
+        if let Some(rule) = &mut observed.rule {
             if depth >= Depth::Full {
                 rule.targets = Some(session.targets(bus, &identity.name).await?);
             }
@@ -40,8 +41,9 @@ impl Observe for EventRule {
         if let Some(desired) = desired {
             let inspects = |target: &&Target| target.dead_letter.as_ref().is_some_and(|queue| queue.inspect);
             let inspected: Vec<_> = self.spec.targets.iter().filter(inspects).map(|target| target.name.as_str()).collect();
-            seen.looks = delivery::looks(&session, &identity.arn, &desired.targets, &inspected, cloud.fact_age).await;
+            let rule = delivery::Rule { arn: &identity.arn, targets: &desired.targets, inspected: &inspected };
+            observed.deliveries = delivery::evaluate_targets(&session, &rule, cloud.fact_age).await;
         }
-        Ok((seen != SeenRule::default()).then_some(seen))
+        Ok((observed != ObservedRule::default()).then_some(observed))
     }
 }

@@ -1,4 +1,4 @@
-//! Reads a subscription: its child objects, from the stores. AWS is not asked.
+//! Reads a subscription: its child objects, from the stores. Makes no AWS calls.
 
 use tributary_api::{BenchlingSubscription, Identity};
 use tributary_core::{

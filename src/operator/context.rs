@@ -17,41 +17,46 @@ use crate::{
     observe::{Cloud, Trigger},
     operator::{
         events::Recorder,
-        fault_points::Probe,
+        fault_points::FaultPoints,
         state::{ReconcileState, ResyncSchedule},
     },
     telemetry::metrics::Metrics,
 };
 
-/// How long a new object that waits for another one is given before it says so.
-pub(super) const FIRST_MOMENTS: Duration = Duration::from_secs(2);
+/// For how long a new object may wait for another one before its conditions report it.
+pub(super) const QUIET_PERIOD: Duration = Duration::from_secs(2);
 
-/// What all passes share.
-pub struct Context {
-    pub client: Client,
-    pub view: View,
-    pub sessions: Sessions,
-    pub secrets: Secrets,
-    pub arn_sources: ArnSources,
-    pub recorder: Recorder,
-    pub metrics: Arc<Metrics>,
-    pub memory: ReconcileState,
-    pub sweeps: ResyncSchedule,
-    pub probe: Arc<dyn Probe>,
-    pub benchling: Benchling,
+/// What all reconciles of a leadership term share.
+pub(super) struct Context {
+    pub(super) client: Client,
+    pub(super) view: View,
+    pub(super) sessions: Sessions,
+    pub(super) secrets: Secrets,
+    pub(super) arn_sources: ArnSources,
+    pub(super) recorder: Recorder,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) state: ReconcileState,
+    pub(super) resyncs: ResyncSchedule,
+    pub(super) fault_points: Arc<dyn FaultPoints>,
+    pub(super) benchling: Benchling,
 }
 
 impl Context {
+    /// The view at this moment.
     pub(super) fn view(&self) -> View {
         View { now: Timestamp::now(), ..self.view.clone() }
     }
 
+    /// Access to AWS for one reconcile of the object with this identity.
+    ///
+    /// # Errors
+    /// The identity's `AwsAccount` does not exist, or is another AWS account now.
     pub(super) fn cloud(&self, view: &View, identity: &Identity, trigger: Trigger) -> Result<Cloud<'_>, ReconcileError> {
         let account = view.account(&identity.account).ok_or_else(|| {
             ReconcileError::blocked(
                 Reason::AccountNotFound,
                 format!(
-                    "AwsAccount {:?}, by which this object was made, is gone. Create it again; or, to let what is in AWS be, annotate this object with {}=true",
+                    "status.identity: AwsAccount {:?} not found. Create it, or keep what is in AWS with the annotation {}=true.",
                     identity.account,
                     annotation::ORPHAN
                 ),
@@ -61,7 +66,8 @@ impl Context {
             return Err(ReconcileError::invalid(
                 Reason::IdentityChanged,
                 format!(
-                    "status.identity says account {}, and AwsAccount {} is now account {}. Nothing is written. Correct the AwsAccount, or make this object anew",
+                    "status.identity is in account {}, but AwsAccount {} now is account {}. No changes were made. \
+                     Correct the AwsAccount, or delete and recreate this object.",
                     identity.account_id, identity.account, account.spec.account_id
                 ),
             ));
@@ -75,8 +81,8 @@ impl Context {
             benchling: &self.benchling,
             account,
             region: identity.region.clone(),
-            quick_age: self.sweeps.list_age(),
-            fact_age: self.sweeps.quick,
+            quick_age: self.resyncs.list_age(),
+            fact_age: self.resyncs.quick,
         })
     }
 }

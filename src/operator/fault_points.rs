@@ -1,30 +1,32 @@
-//! The points of a pass at which a test may crash the operator or lose a reply. In production: nothing.
+//! The points of a reconcile at which a test may crash the operator or lose a reply. In production nothing happens there.
 
 use futures::future::BoxFuture;
 
 use tributary_core::{error::ReconcileError, steps::Step};
 
-/// Where in the life of a step.
+/// A point in the life of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumIter, strum::IntoStaticStr)]
 pub enum Point {
     /// The call has not been made.
     Before,
-    /// AWS did it; an error returned here is a lost reply.
+    /// AWS made the change. An error returned here stands for a lost reply.
     Effect,
-    /// The answer is known, and nowhere written down.
+    /// The answer is known, but not yet recorded anywhere.
     Reply,
-    /// All steps are done and the status is written.
+    /// All steps are applied and the status is written.
     Status,
 }
 
-pub trait Probe: Send + Sync {
-    /// Called at each point. A future that never ends stands for a crash there.
+/// What happens at the fault points.
+pub trait FaultPoints: Send + Sync {
+    /// Called at each point of each step. A future that never completes stands for a crash at that point.
     fn at<'a>(&'a self, kind: &'static str, key: &'a str, point: Point, step: &'a Step) -> BoxFuture<'a, Result<(), ReconcileError>>;
 }
 
-pub struct NoProbe;
+/// Fault points at which nothing happens.
+pub struct NoFaults;
 
-impl Probe for NoProbe {
+impl FaultPoints for NoFaults {
     fn at<'a>(&'a self, _: &'static str, _: &'a str, _: Point, _: &'a Step) -> BoxFuture<'a, Result<(), ReconcileError>> {
         Box::pin(async { Ok(()) })
     }

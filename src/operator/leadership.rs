@@ -1,7 +1,8 @@
-//! Leadership: a replica that holds the lease runs one controller per kind, with a memory of its own, until it is told to stop or loses the lease.
-//! A new term knows as little as a new process. The one place where controllers are listed.
+//! Leadership: while a replica holds the lease it runs one controller per kind, with a reconcile state of its own.
+//!
+//! A leadership term lasts from acquiring the lease to losing or releasing it. A new term knows as little as a new process.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use futures::{
     StreamExt,
@@ -30,7 +31,7 @@ use crate::{
     operator::{
         context::Context,
         events::{self, Recorder},
-        lease::{Candidate, Lost},
+        lease::{Candidate, Held, Lost},
         options::{Error, Options, Signal},
         reconcile::reconcile,
         state::{ReconcileState, ResyncSchedule},
@@ -38,81 +39,82 @@ use crate::{
     telemetry::{health::Health, metrics::Metrics},
 };
 
+/// A replica that leads whenever it holds the lease.
 pub(super) struct Leadership {
-    pub client: Client,
-    pub options: Options,
-    pub stores: Stores,
-    pub view: View,
-    pub queues: Queues,
-    pub metrics: Arc<Metrics>,
-    pub stop: Signal,
+    pub(super) client: Client,
+    pub(super) options: Options,
+    pub(super) stores: Stores,
+    pub(super) view: View,
+    pub(super) queues: Queues,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) stop: Signal,
+}
+
+/// How a leadership term ended.
+enum TermEnd {
+    /// The operator was stopped.
+    Stopped,
+    /// The lease was lost.
+    Lost(Lost),
 }
 
 impl Leadership {
-    /// Leads whenever it is its turn, until it is told to stop.
-    pub async fn run(&self, health: &Health) -> Result<(), Error> {
+    /// Leads whenever this replica holds the lease, until the operator is stopped.
+    ///
+    /// # Errors
+    /// The CA bundle for AWS cannot be used.
+    pub(super) async fn run(&self, health: &Health) -> Result<(), Error> {
         let Some(lease) = &self.options.lease else {
-            health.role("the only replica");
-            self.metrics.leads(true);
-            self.lead(&Fence::open()).await?;
-            return Ok(());
+            health.set_role("single replica");
+            self.metrics.set_leading(true);
+            return self.lead(&Fence::open()).await;
         };
+        let lease_key = format!("{}/{}", lease.namespace, lease.name);
         let mut candidate = Candidate::new(self.client.clone(), lease.clone(), &self.options.replica);
         loop {
             let acquired = candidate.acquire(|holder| {
-                tracing::info!(holder, lease = lease.name, "standing by");
-                health.role(format!("standing by; {holder} holds lease {}/{}", lease.namespace, lease.name));
+                let holder = holder.unwrap_or("no replica");
+                tracing::info!(holder, lease = lease.name, "standby");
+                health.set_role(format!("standby; {holder} holds lease {lease_key}"));
             });
             let Either::Left((mut held, _)) = select(std::pin::pin!(acquired), self.stop.clone()).await else { return Ok(()) };
-            let fence = candidate.fence(&held);
-            health.role(format!("leading; this replica holds lease {}/{}", lease.namespace, lease.name));
+            health.set_role(format!("leading; this replica holds lease {lease_key}"));
             tracing::info!(lease = lease.name, "leading");
-            self.metrics.leads(true);
-            let lost = {
-                let (term, renewals) = (std::pin::pin!(self.lead(&fence)), std::pin::pin!(candidate.hold(&mut held, &fence)));
-                // With the term everything that it started is dropped where it stands.
-                match select(term, renewals).await {
-                    Either::Left((ended, _)) => ended.map(|()| None)?,
-                    Either::Right((lost, _)) => Some(lost),
+            match self.serve_term(&candidate, &mut held).await? {
+                TermEnd::Stopped => {
+                    candidate.release(held).await;
+                    return Ok(());
                 }
-            };
-            fence.close();
-            self.metrics.leads(false);
-            let Some(lost) = lost else {
-                candidate.release(held).await;
-                return Ok(());
-            };
-            self.metrics.lease_lost();
-            tracing::warn!(%lost, lease = lease.name, "not leading any more; whatever was under way is dropped");
-            let holder = if let Lost::Taken(holder) = &lost { holder } else { "it is not known who" };
-            health.role(format!("standing by; {holder} holds lease {}/{}", lease.namespace, lease.name));
+                TermEnd::Lost(lost) => {
+                    self.metrics.count_lost_lease();
+                    tracing::warn!(%lost, lease = lease.name, "lost leadership; in-flight reconciles canceled");
+                    health.set_role(format!("standby; {} holds lease {lease_key}", lost.holder().unwrap_or("an unknown replica")));
+                }
+            }
         }
     }
 
-    /// One term. Ends when all controllers have, which is after `stop`.
+    /// Leads until the operator is stopped or the lease is lost. Dropping the term cancels everything that it started.
+    async fn serve_term(&self, candidate: &Candidate, held: &mut Held) -> Result<TermEnd, Error> {
+        let fence = candidate.fence(held);
+        self.metrics.set_leading(true);
+        let end = {
+            let (term, renewals) = (std::pin::pin!(self.lead(&fence)), std::pin::pin!(candidate.hold(held, &fence)));
+            match select(term, renewals).await {
+                Either::Left((ended, _)) => ended.map(|()| TermEnd::Stopped)?,
+                Either::Right((lost, _)) => TermEnd::Lost(lost),
+            }
+        };
+        fence.close();
+        self.metrics.set_leading(false);
+        Ok(end)
+    }
+
+    /// Runs the controllers. Returns when all of them have stopped.
     async fn lead(&self, fence: &Fence) -> Result<(), Error> {
-        let options = &self.options;
         let client = fenced(&self.client, fence);
-        let (recorder, events) = Recorder::new(options.replica.clone());
-        let aws = AwsOptions { app_name: Some(options.replica.clone()), ..options.aws.clone() };
-        let context = Arc::new(Context {
-            view: self.view.clone(),
-            sessions: Sessions::new(aws, self.metrics.clone(), fence.clone()).map_err(Error::CaBundle)?,
-            secrets: Secrets::new(client.clone(), &options.operator_namespace),
-            arn_sources: ArnSources { client: client.clone(), kinds: options.arn_from.clone() },
-            recorder,
-            metrics: self.metrics.clone(),
-            memory: ReconcileState::default(),
-            sweeps: ResyncSchedule {
-                started: std::time::Instant::now(),
-                quick: options.sweep,
-                full: options.full_sweep,
-                poll: options.source_poll,
-            },
-            probe: options.probe.clone(),
-            benchling: Benchling::new(options.benchling.clone()),
-            client: client.clone(),
-        });
+        let (recorder, events) = Recorder::new(self.options.replica.clone());
+        let context = Arc::new(self.context(&client, fence, recorder)?);
         let mut tasks = JoinSet::new();
         tasks.spawn(events::write(client, events));
         macro_rules! control_all {
@@ -121,10 +123,28 @@ impl Leadership {
             };
         }
         for_each_kind!(control_all);
-        // The controllers hold what they need; with the last of them the recorder goes, and so ends the writing of Events.
+        // The controllers hold the context. With the last of them the recorder is dropped, which ends the writing of Events.
         drop(context);
         while tasks.join_next().await.is_some() {}
         Ok(())
+    }
+
+    fn context(&self, client: &Client, fence: &Fence, recorder: Recorder) -> Result<Context, Error> {
+        let options = &self.options;
+        let aws = AwsOptions { app_name: Some(options.replica.clone()), ..options.aws.clone() };
+        Ok(Context {
+            view: self.view.clone(),
+            sessions: Sessions::new(aws, self.metrics.clone(), fence.clone()).map_err(Error::CaBundle)?,
+            secrets: Secrets::new(client.clone(), &options.operator_namespace),
+            arn_sources: ArnSources { client: client.clone(), kinds: options.arn_from.clone() },
+            recorder,
+            metrics: self.metrics.clone(),
+            state: ReconcileState::default(),
+            resyncs: ResyncSchedule { started: Instant::now(), quick: options.sweep, full: options.full_sweep, poll: options.source_poll },
+            fault_points: options.fault_points.clone(),
+            benchling: Benchling::new(options.benchling.clone()),
+            client: client.clone(),
+        })
     }
 
     fn control<K: Dependents + Observe>(&self, store: &Store<Guarded<K>>, queue: &Queue<K>, context: &Arc<Context>, tasks: &mut JoinSet<()>)

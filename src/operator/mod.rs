@@ -1,15 +1,18 @@
-//! The operator: leadership, one controller per kind, and the reconcile that they run.
+//! The operator: leadership, one controller per kind, and the reconcile that the controllers run.
+//!
+//! Reads of AWS are in `observe`, writes to AWS in `apply.rs`; what a kind means is in `tributary_core`.
 
-pub mod context;
-pub mod events;
+mod apply;
+mod context;
+mod events;
 pub mod fault_points;
-pub mod leadership;
+mod leadership;
 pub mod lease;
-pub mod options;
-pub mod reconcile;
+mod options;
+mod reconcile;
 mod reconciliation;
-pub mod run;
-pub mod state;
+mod run;
+mod state;
 
 pub use options::{Error, Options};
 pub use run::run;

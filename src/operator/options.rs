@@ -1,4 +1,4 @@
-//! What the operator is started with, and what ends it.
+//! Settings of the operator, and its errors.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,40 +8,52 @@ use tributary_benchling::Urls;
 use crate::{
     cluster::{arn_from::ArnKind, timeouts::Timeouts},
     operator::{
-        fault_points::{NoProbe, Probe},
+        fault_points::{FaultPoints, NoFaults},
         lease::LeaseOptions,
     },
 };
 
+/// Settings of the operator. The command line and the Helm chart document the defaults.
 #[derive(Clone)]
 pub struct Options {
-    /// Where Secrets of accounts live.
+    /// Namespace of the Secrets that hold the credentials of accounts.
     pub operator_namespace: String,
-    /// Only objects of these namespaces, and the accounts that they may use; none: all.
+    /// Namespaces to reconcile, with the accounts that these may use. Empty means all.
     pub watch_namespaces: Vec<String>,
-    /// Part of every owner tag; `None`: the uid of the `kube-system` namespace.
+    /// Part of every owner tag. Defaults to the uid of the `kube-system` namespace.
     pub installation_id: Option<String>,
+    /// How long a changed policy of an existing queue may take to become effective.
     pub policy_settle: Duration,
+    /// The same for functions and log groups.
     pub permission_settle: Duration,
+    /// How long a permission outlives its rule.
     pub grant_grace: Duration,
+    /// How long a new sink waits for its first rule, so that it is created with its policy.
     pub first_rule: Duration,
+    /// Interval of the polls for partner event sources and replays.
     pub source_poll: Duration,
+    /// Interval of the quick resync.
     pub sweep: Duration,
+    /// Interval of the full resync.
     pub full_sweep: Duration,
+    /// Reconciles of one kind that run at the same time.
     pub concurrency: u16,
-    pub patience: Timeouts,
+    /// Timeouts towards the API server.
+    pub timeouts: Timeouts,
+    /// How AWS is called.
     pub aws: AwsOptions,
-    /// Where Benchling is.
+    /// Base URLs of Benchling.
     pub benchling: Urls,
-    /// Where the gateway is reached from outside.
+    /// Public URL of the gateway, such as `https://hooks.example.com`.
     pub gateway_url: Option<String>,
-    /// Kinds whose objects may tell the ARN of a sink.
+    /// Kinds that `arnFrom` may read.
     pub arn_from: Vec<ArnKind>,
-    /// By which the replicas agree on who leads; `None`: this is the only one.
+    /// The lease that elects the leader. `None` means a single replica.
     pub lease: Option<LeaseOptions>,
-    /// The replica's name: in the lease, in Events, and in the user agent of its AWS calls.
+    /// Name of the replica: in the lease, in Events, and in the user agent of AWS calls.
     pub replica: String,
-    pub probe: Arc<dyn Probe>,
+    /// Where tests inject faults.
+    pub fault_points: Arc<dyn FaultPoints>,
 }
 
 impl Default for Options {
@@ -58,25 +70,28 @@ impl Default for Options {
             sweep: Duration::from_mins(5),
             full_sweep: Duration::from_hours(1),
             concurrency: 64,
-            patience: Timeouts::default(),
+            timeouts: Timeouts::default(),
             aws: AwsOptions::default(),
             benchling: Urls::default(),
             gateway_url: None,
             arn_from: vec![],
             lease: None,
             replica: "tributary".into(),
-            probe: Arc::new(NoProbe),
+            fault_points: Arc::new(NoFaults),
         }
     }
 }
 
-/// What ends the operator before it is told to stop.
+/// Why the operator ended without being stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A request at startup failed.
     #[error(transparent)]
     Kubernetes(#[from] kube::Error),
-    #[error("the CA bundle cannot be used: {0}")]
+    /// The CA bundle for AWS cannot be read or parsed.
+    #[error("invalid CA bundle: {0}")]
     CaBundle(String),
 }
 
+/// Completes when the operator has to stop.
 pub(super) type Signal = futures::future::Shared<futures::future::BoxFuture<'static, ()>>;

@@ -1,4 +1,4 @@
-//! The one reconcile loop, generic over the kind: what all passes share, one pass, and when the next one is.
+//! The entry point of all controllers: reads the object, reconciles it once, and decides when it is reconciled next.
 
 use std::{
     sync::Arc,
@@ -19,94 +19,108 @@ use crate::{
     cluster::status::Handle,
     observe::Observe,
     operator::{
-        context::{Context, FIRST_MOMENTS},
-        reconciliation::Pass,
-        state::ObjectState,
+        context::{Context, QUIET_PERIOD},
+        reconciliation::Reconciliation,
+        state::{ObjectState, ResyncSchedule},
     },
 };
 
-pub async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Action, std::convert::Infallible> {
+/// Reconciles one object, of whatever kind. Never fails: failures are in the object's conditions and in the metrics.
+pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Action, std::convert::Infallible> {
     let started = Instant::now();
     let key = format!("{}/{}", K::KIND, key_of(object.as_ref()));
-    let span = tracing::info_span!("pass", kind = K::KIND, object = %key_of(object.as_ref()));
-    let state = context.memory.recall(&key, object.meta().uid.as_deref().unwrap_or_default(), &context.sweeps);
+    let span = tracing::info_span!("reconcile", kind = K::KIND, object = %key_of(object.as_ref()));
+    let state = context.state.load(&key, object.meta().uid.as_deref().unwrap_or_default(), &context.resyncs);
     let work = async {
         match &object.0 {
-            Err(unreadable) => (unreadable_object(object.as_ref(), &unreadable.error, &context).await, state),
+            Err(unreadable) => (report_unreadable(object.as_ref(), &unreadable.error, &context).await, state),
             Ok(readable) => run(readable, &context, state).await,
         }
     };
-    let (outcome, mut state) = tracing::Instrument::instrument(work, span).await;
-    let label: &'static str = outcome.as_ref().map_or_else(|halt| halt.class.into(), |()| "ok");
-    context.metrics.pass(K::KIND, label, started.elapsed().as_secs_f64());
-    let wait = match &outcome {
+    let (result, mut state) = tracing::Instrument::instrument(work, span).await;
+    let outcome: &'static str = result.as_ref().map_or_else(|error| error.class.into(), |()| "ok");
+    context.metrics.reconcile(K::KIND, outcome, started.elapsed());
+    let wait = match &result {
         Ok(()) => {
             state.failures = 0;
-            let sweep = context.sweeps.next(Instant::now());
-            state.requeue_after.take().map_or(sweep, |soon| soon.min(sweep))
+            let resync = context.resyncs.next(Instant::now());
+            state.requeue_after.take().map_or(resync, |sooner| sooner.min(resync))
         }
-        Err(halt) => {
-            // Waiting for something is no failure: it must not make the first real one wait long.
-            let failed = !matches!(halt.class, RetryClass::Blocked | RetryClass::Polled | RetryClass::Until(_) | RetryClass::Invalid);
-            state.failures = if failed { state.failures.saturating_add(1) } else { 0 };
-            // What was not said in the first moments is said right after them.
-            let unsaid = FIRST_MOMENTS.saturating_sub(state.first_seen.elapsed());
-            let wait = halt.retry(state.failures, Timestamp::now());
-            let wait = if unsaid.is_zero() || failed { wait } else { wait.min(unsaid + Duration::from_millis(10)) };
-            let wait = match halt.class {
-                RetryClass::Until(_) => wait + Duration::from_millis(fastrand::u64(0..100)),
-                RetryClass::Polled => wait.min(context.sweeps.next_poll(Instant::now())),
-                _ => wait + wait.mul_f64(fastrand::f64() / 4.0),
-            };
-            wait.min(context.sweeps.quick.max(Duration::from_secs(1)))
-        }
+        Err(error) => retry_after(error, &mut state, &context.resyncs),
     };
-    if !outcome.as_ref().is_err_and(|halt| halt.class == RetryClass::Polled) {
+    if !result.as_ref().is_err_and(|error| error.class == RetryClass::Polled) {
         state.polling_until = None;
     }
-    context.memory.keep(&key, state);
+    context.state.store(&key, state);
     Ok(Action::requeue(wait))
 }
 
-/// An object in the store that the types cannot hold: it gets a condition, and nobody else is held up.
-async fn unreadable_object<K: Observe>(object: &Guarded<K>, error: &str, context: &Context) -> Result<(), ReconcileError> {
-    let halt = ReconcileError::invalid(
+/// How long to wait after the error, with jitter; counts it where it is a failure.
+fn retry_after(error: &ReconcileError, state: &mut ObjectState, resyncs: &ResyncSchedule) -> Duration {
+    // Waiting for something is no failure: it must not make the retry after the first real failure long.
+    let failed = !matches!(error.class, RetryClass::Blocked | RetryClass::Polled | RetryClass::Until(_) | RetryClass::Invalid);
+    state.failures = if failed { state.failures.saturating_add(1) } else { 0 };
+    // What was not reported in the quiet period is reported right after it.
+    let quiet = QUIET_PERIOD.saturating_sub(state.first_seen.elapsed());
+    let mut wait = error.retry(state.failures, Timestamp::now());
+    if !quiet.is_zero() && !failed {
+        wait = wait.min(quiet + Duration::from_millis(10));
+    }
+    let wait = match error.class {
+        RetryClass::Until(_) => wait + Duration::from_millis(fastrand::u64(0..100)),
+        RetryClass::Polled => wait.min(resyncs.next_poll(Instant::now())),
+        RetryClass::Blocked
+        | RetryClass::Invalid
+        | RetryClass::Refused
+        | RetryClass::Throttled
+        | RetryClass::Transient
+        | RetryClass::Conflict => wait + wait.mul_f64(fastrand::f64() / 4.0),
+    };
+    wait.min(resyncs.quick.max(Duration::from_secs(1)))
+}
+
+/// Sets the conditions of an object that its type cannot hold. Other objects are not affected by it.
+async fn report_unreadable<K: Observe>(object: &Guarded<K>, cause: &str, context: &Context) -> Result<(), ReconcileError> {
+    let error = ReconcileError::invalid(
         Reason::UnreadableObject,
         format!(
-            "this version of the operator cannot read the object: {error}. Correct the field; if it is right, upgrade the operator or apply its CRDs"
+            "this version of the operator cannot read the object: {cause}. \
+             Correct the field; if it is correct, upgrade the operator or apply its CRDs."
         ),
     );
-    tracing::warn!(object = %key_of(object), error, "unreadable object");
+    tracing::warn!(object = %key_of(object), cause, "unreadable object");
     let generation = object.meta().generation;
-    let write = |before: &[_]| conditions(&Outcome::Halted(halt.clone()), before, generation, Timestamp::now());
-    Handle::new(&context.client, object).write_conditions(generation, write).await?;
-    Err(halt)
+    let conditions = |before: &[_]| conditions(&Outcome::Failed(error.clone()), before, generation, Timestamp::now());
+    Handle::new(&context.client, object).write_conditions(generation, conditions).await?;
+    Err(error)
 }
 
 async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) -> (Result<(), ReconcileError>, ObjectState) {
     let handle = Handle::new(&context.client, object);
     let mut object = object.clone();
-    // The store may lag behind our own writes; what we wrote ourselves we do not decide from an older copy.
-    let behind = |written: &str| version_of(&object).zip(written.parse::<u64>().ok()).is_some_and(|(have, written)| have < written);
-    if state.doubtful || state.written.as_deref().is_some_and(behind) || object.meta().deletion_timestamp.is_some() {
+    if state.doubtful || is_stale(&object, &state) || object.meta().deletion_timestamp.is_some() {
         match handle.fresh::<K>().await {
             Ok(Some(fresh)) => {
                 state.doubtful = false;
-                // After a restore of etcd versions are lower than they were: what is now is the measure.
+                // After a restore of etcd versions are lower than before: the present one is the measure.
                 state.written = state.written.and(fresh.meta().resource_version.clone());
                 object = fresh;
             }
             Ok(None) => return (Ok(()), ObjectState { gone: true, ..state }),
-            Err(halt) => return (Err(halt), state),
+            Err(error) => return (Err(error), state),
         }
     }
     let written = object.current().cloned().unwrap_or_default();
     let key = key_of(&object);
-    let mut pass = Pass { key, context, handle, status: written.clone(), written, object, state, applied: vec![], confirmed: false };
-    let outcome = pass.run().await;
-    (outcome, pass.state)
+    let status = written.clone();
+    let mut reconciliation = Reconciliation { key, context, handle, status, written, object, state, applied: vec![], confirmed: false };
+    let result = reconciliation.run().await;
+    (result, reconciliation.state)
 }
 
-fn version_of<K: Resource>(object: &K) -> Option<u64> {
-    object.meta().resource_version.as_deref()?.parse().ok()
+/// Whether the copy is older than the operator's own last write: the store may lag behind.
+fn is_stale<K: Resource>(object: &K, state: &ObjectState) -> bool {
+    let version = |text: Option<&str>| text?.parse::<u64>().ok();
+    let (present, written) = (version(object.meta().resource_version.as_deref()), version(state.written.as_deref()));
+    present.zip(written).is_some_and(|(present, written)| present < written)
 }

@@ -1,4 +1,4 @@
-//! Starts what runs in every replica: one watch per kind, health and metrics. The terms, in which a replica leads, are in `leadership.rs`.
+//! Starts what runs in every replica: one watch per kind, health and metrics. What only the leader runs is in `leadership.rs`.
 
 use std::sync::Arc;
 
@@ -17,8 +17,9 @@ use super::{
 };
 use crate::{
     cluster::{
+        reflector::{self, ReflectorContext},
         stores::{Queues, Stores, stores},
-        watch::{self, WatchContext},
+        watch::WatchSettings,
     },
     telemetry::{
         health::{Health, router},
@@ -26,17 +27,17 @@ use crate::{
     },
 };
 
-/// What the metrics tell of the stores, read when they are asked for.
+/// Reads the figures of the stores into the metrics, whenever these are requested.
 fn refresh(metrics: Arc<Metrics>, stores: Stores) -> impl Fn() + Clone + Send + Sync + 'static {
     move || {
-        if !metrics.tells_of_objects() {
+        if !metrics.reports_objects() {
             return;
         }
-        for (kind, ready, other) in stores.counts() {
-            metrics.objects(kind, ready, other);
+        for (kind, ready, not_ready) in stores.counts() {
+            metrics.set_objects(kind, ready, not_ready);
         }
         let buses = stores.buses.state();
-        metrics.event_sources(buses.iter().filter_map(|bus| {
+        metrics.set_event_sources(buses.iter().filter_map(|bus| {
             let bus = bus.0.as_ref().ok()?;
             let meta = &bus.metadata;
             Some((meta.namespace.as_deref()?, meta.name.as_deref()?, bus.status.as_ref()?.event_source.as_ref()?))
@@ -44,7 +45,11 @@ fn refresh(metrics: Arc<Metrics>, stores: Stores) -> impl Fn() + Clone + Send + 
     }
 }
 
-/// Runs until `stop`; passes that are under way are finished, and the lease is given back. Dropping the future stops at once, as a crash does.
+/// Runs the operator until `stop` completes; reconciles in flight then are completed and the lease is released. Dropping the future
+/// stops at once, as a crash does.
+///
+/// # Errors
+/// The uid of namespace `kube-system` cannot be read, or the CA bundle for AWS cannot be used.
 pub async fn run(
     client: Client,
     options: Options,
@@ -53,58 +58,61 @@ pub async fn run(
 ) -> Result<(), Error> {
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
     let stop: Signal = stop.boxed().shared();
-    let client = options.patience.client(&client);
+    let client = options.timeouts.client(&client);
     let (stores, writers) = stores();
     let mut tasks = JoinSet::new();
     if let Some(listener) = listener {
-        let app = router(health.clone(), metrics.clone(), refresh(metrics.clone(), stores.clone()));
-        let stop = stop.clone();
-        tasks.spawn(async move {
-            if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stop).await {
-                tracing::error!(%error, "health and metrics are not served");
-            }
-        });
+        let app = router(health.clone(), vec![metrics.registry()], refresh(metrics.clone(), stores.clone()));
+        tasks.spawn(serve(listener, app, stop.clone()));
     }
-    health.waiting("installation id", "the uid of namespace kube-system");
-    let installation_id = match &options.installation_id {
-        Some(id) => id.clone(),
-        None => Api::<Namespace>::all(client.clone()).get("kube-system").await?.metadata.uid.unwrap_or_default(),
-    };
-    health.up("installation id");
-    let settings = Settings {
-        installation_id,
-        policy_settle: options.policy_settle,
-        permission_settle: options.permission_settle,
-        grant_grace: options.grant_grace,
-        first_rule: options.first_rule,
-        gateway_url: options.gateway_url.clone(),
-    };
-    let view = View { objects: stores.objects(), settings: Arc::new(settings), resolved_arn: None, now: Timestamp::now() };
+    let settings = Arc::new(settings(&client, &options, &health).await?);
+    let view = View { objects: stores.objects(), settings, resolved_arn: None, now: Timestamp::now() };
     let queues = Queues::default();
-    let context = WatchContext {
-        client: client.clone(),
-        patience: options.patience,
+    let context = ReflectorContext {
+        watch: WatchSettings { client: client.clone(), timeouts: options.timeouts, health: health.clone() },
         namespaces: options.watch_namespaces.clone(),
         queues: queues.clone(),
         view: view.clone(),
-        health: health.clone(),
     };
     macro_rules! watch_all {
         ($($plural:ident $singular:ident: $kind:ident),* $(,)?) => {$({
-            let watch = watch::run(context.clone(), writers.$plural, stores.$plural.clone(), queues.$plural.clone());
+            let watch = reflector::run(context.clone(), writers.$plural, stores.$plural.clone(), queues.$plural.clone());
             let stop = stop.clone();
             tasks.spawn(async move { drop(select(std::pin::pin!(watch), stop).await) });
         })*};
     }
     for_each_kind!(watch_all);
     tracing::info!("operator started");
-    // No pass before every kind is listed: a missing reference would look like a deleted one. Nor does a replica lead that cannot see.
+    // No reconcile before every kind is listed: a missing reference would look like a deleted one. Until then no replica leads either.
     let listed = matches!(select(std::pin::pin!(stores.all_listed()), stop.clone()).await, Either::Left(_));
     if listed {
-        let terms = Leadership { client, options, stores, view, queues, metrics, stop };
-        terms.run(&health).await?;
+        let leadership = Leadership { client, options, stores, view, queues, metrics, stop };
+        leadership.run(&health).await?;
     }
     while tasks.join_next().await.is_some() {}
     tracing::info!("operator stopped");
     Ok(())
+}
+
+async fn serve(listener: TcpListener, app: axum::Router, stop: Signal) {
+    if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stop).await {
+        tracing::error!(%error, "cannot serve health and metrics");
+    }
+}
+
+async fn settings(client: &Client, options: &Options, health: &Health) -> Result<Settings, Error> {
+    health.waiting("installation id", "the uid of namespace kube-system");
+    let installation_id = match &options.installation_id {
+        Some(id) => id.clone(),
+        None => Api::<Namespace>::all(client.clone()).get("kube-system").await?.metadata.uid.unwrap_or_default(),
+    };
+    health.up("installation id");
+    Ok(Settings {
+        installation_id,
+        policy_settle: options.policy_settle,
+        permission_settle: options.permission_settle,
+        grant_grace: options.grant_grace,
+        first_rule: options.first_rule,
+        gateway_url: options.gateway_url.clone(),
+    })
 }

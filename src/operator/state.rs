@@ -1,4 +1,4 @@
-//! What is state of each object between passes, and lost on restart without harm: failures, the next full sweep, our last write.
+//! What is kept of each object between reconciles, and lost on restart without harm: failures, the next full resync, the last write.
 
 use std::{
     collections::HashMap,
@@ -6,87 +6,99 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// What is kept of one object.
 #[derive(Clone, Debug)]
-pub struct ObjectState {
-    pub uid: String,
-    pub failures: u32,
-    /// When the object's targets and the like are looked at again although nothing changed.
-    pub full_at: Instant,
-    /// `metadata.resourceVersion` of our last write to the object.
-    pub written: Option<String>,
-    /// The copy in the store was seen to be old: the next pass reads the object itself.
-    pub doubtful: bool,
-    /// In how long the object asked to be looked at again.
-    pub requeue_after: Option<Duration>,
-    /// The object waits for something in AWS that is polled for; until this moment, the next sweep, only that is looked at.
-    pub polling_until: Option<Instant>,
-    /// When this process saw the object first.
-    pub first_seen: Instant,
-    /// The object is gone, and so shall be what is state of it.
-    pub gone: bool,
+pub(super) struct ObjectState {
+    pub(super) uid: String,
+    /// Failures in a row.
+    pub(super) failures: u32,
+    /// When the next full resync is due.
+    pub(super) full_resync_at: Instant,
+    /// `metadata.resourceVersion` of the operator's last write to the object.
+    pub(super) written: Option<String>,
+    /// The copy in the store proved stale: the next reconcile reads the object from the API server.
+    pub(super) doubtful: bool,
+    /// After how long the object asked to be reconciled again.
+    pub(super) requeue_after: Option<Duration>,
+    /// The object waits for something in AWS that is polled for. Until then, the next resync, only that is inspected.
+    pub(super) polling_until: Option<Instant>,
+    /// When this process reconciled the object first.
+    pub(super) first_seen: Instant,
+    /// The object was deleted; its state is dropped.
+    pub(super) gone: bool,
 }
 
-/// When sweeps happen. All objects sweep at the same ticks, so that one list serves many.
+impl ObjectState {
+    fn new(uid: &str, resyncs: &ResyncSchedule) -> Self {
+        let now = Instant::now();
+        Self {
+            uid: uid.to_owned(),
+            failures: 0,
+            full_resync_at: now + resyncs.full.mul_f64(fastrand::f64()),
+            written: None,
+            doubtful: false,
+            requeue_after: None,
+            polling_until: None,
+            first_seen: now,
+            gone: false,
+        }
+    }
+}
+
+/// When resyncs happen. All objects share the same ticks, so that one list serves many.
 #[derive(Clone, Copy, Debug)]
-pub struct ResyncSchedule {
-    pub started: Instant,
-    pub quick: Duration,
-    pub full: Duration,
-    /// Between two looks of those who wait for something in AWS.
-    pub poll: Duration,
+pub(super) struct ResyncSchedule {
+    pub(super) started: Instant,
+    /// Between two quick resyncs.
+    pub(super) quick: Duration,
+    /// Between two full resyncs of one object.
+    pub(super) full: Duration,
+    /// Between two polls of the objects that wait for something in AWS.
+    pub(super) poll: Duration,
 }
 
 impl ResyncSchedule {
     /// How long until the next tick, with a jitter that stays within the age that a shared list may have.
-    pub fn next(&self, now: Instant) -> Duration {
-        self.tick(now, self.quick) + self.quick.mul_f64(fastrand::f64() / 20.0)
+    pub(super) fn next(&self, now: Instant) -> Duration {
+        self.until_tick(now, self.quick) + self.quick.mul_f64(fastrand::f64() / 20.0)
     }
 
-    /// In how long those who wait look again: all at the same ticks too.
-    pub fn next_poll(&self, now: Instant) -> Duration {
-        self.tick(now, self.poll) + Duration::from_millis(fastrand::u64(0..50))
+    /// How long until the next poll. Polls share their ticks too.
+    pub(super) fn next_poll(&self, now: Instant) -> Duration {
+        self.until_tick(now, self.poll) + Duration::from_millis(fastrand::u64(0..50))
     }
 
-    fn tick(&self, now: Instant, every: Duration) -> Duration {
+    fn until_tick(&self, now: Instant, every: Duration) -> Duration {
         let every = every.max(Duration::from_millis(100));
         let past = now.duration_since(self.started).as_millis() % every.as_millis();
         every.saturating_sub(Duration::from_millis(u64::try_from(past).unwrap_or_default()))
     }
 
-    /// How old a shared list may be in a quick sweep.
-    pub fn list_age(&self) -> Duration {
+    /// How old a shared list may be in a quick resync.
+    pub(super) fn list_age(&self) -> Duration {
         self.quick / 10
     }
 }
 
+/// The state of all objects, by kind and key.
 #[derive(Debug, Default)]
-pub struct ReconcileState {
+pub(super) struct ReconcileState {
     objects: Mutex<HashMap<String, ObjectState>>,
 }
 
 impl ReconcileState {
-    /// What is known of the object with this uid; one made again under the same name starts afresh.
-    pub fn recall(&self, key: &str, uid: &str, sweeps: &ResyncSchedule) -> ObjectState {
+    /// The state of the object with this uid. An object that was recreated under the same name starts with a new one.
+    pub(super) fn load(&self, key: &str, uid: &str, resyncs: &ResyncSchedule) -> ObjectState {
         let mut objects = self.lock();
-        let fresh = || ObjectState {
-            uid: uid.to_owned(),
-            failures: 0,
-            full_at: Instant::now() + sweeps.full.mul_f64(fastrand::f64()),
-            written: None,
-            doubtful: false,
-            requeue_after: None,
-            polling_until: None,
-            first_seen: Instant::now(),
-            gone: false,
-        };
-        let entry = objects.entry(key.to_owned()).or_insert_with(fresh);
-        if entry.uid != uid {
-            *entry = fresh();
+        let state = objects.entry(key.to_owned()).or_insert_with(|| ObjectState::new(uid, resyncs));
+        if state.uid != uid {
+            *state = ObjectState::new(uid, resyncs);
         }
-        entry.clone()
+        state.clone()
     }
 
-    pub fn keep(&self, key: &str, state: ObjectState) {
+    /// Stores the state for the next reconcile, or drops it if the object is gone.
+    pub(super) fn store(&self, key: &str, state: ObjectState) {
         if state.gone {
             self.lock().remove(key);
         } else {

@@ -1,13 +1,14 @@
-//! How many entries go into one call. Pure.
+//! Cuts entries into calls. Pure.
 
 use tributary_aws::LARGEST_CALL;
 
-/// Cuts the entries, in their order, into calls of at most `most` of them.
-pub fn batches<T: Copy>(entries: &[(T, usize)], most: usize) -> Vec<Vec<T>> {
-    let (mut all, mut bytes): (Vec<Vec<T>>, usize) = (Vec::new(), 0);
+/// Cuts the entries, in their order, into calls of at most `limit` entries and [`LARGEST_CALL`] bytes.
+pub(crate) fn batches<T: Copy>(entries: &[(T, usize)], limit: usize) -> Vec<Vec<T>> {
+    let mut all: Vec<Vec<T>> = Vec::new();
+    let mut bytes = 0;
     for &(entry, size) in entries {
         match all.last_mut() {
-            Some(batch) if batch.len() < most && bytes + size <= LARGEST_CALL => {
+            Some(batch) if batch.len() < limit && bytes + size <= LARGEST_CALL => {
                 batch.push(entry);
                 bytes += size;
             }
@@ -27,9 +28,9 @@ mod tests {
     use super::*;
     use tributary_aws::{Entry, MOST_ENTRIES};
 
-    fn lengths(sizes: &[usize], most: usize) -> Vec<usize> {
+    fn lengths(sizes: &[usize], limit: usize) -> Vec<usize> {
         let entries: Vec<_> = sizes.iter().enumerate().map(|(index, size)| (index, *size)).collect();
-        let all = batches(&entries, most);
+        let all = batches(&entries, limit);
         assert_eq!(all.concat(), (0..sizes.len()).collect::<Vec<_>>(), "all of them, in order");
         all.iter().map(Vec::len).collect()
     }

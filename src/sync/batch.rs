@@ -1,28 +1,47 @@
-//! Sync: a batch of messages as what is to be read: each entity once, by kind, in requests of a bounded size. Pure.
+//! A batch of messages, and the entities to read for it: each once, by kind, in requests of a bounded size. Pure.
 
 use std::collections::BTreeMap;
 
 use tributary_aws::Message;
+use tributary_benchling::EntityKind;
 
 use crate::sync::{
-    kinds::Kind,
     message::{Parsed, Scope, Work},
-    poison::Poison,
+    unprocessable::Unprocessable,
 };
 
-/// What is to become of each message; numbers are places in the batch.
+/// Messages that were received and not deleted yet. Completed ones are removed.
 #[derive(Debug, Default)]
-pub struct Sorted {
-    /// By kind, the messages of each entity. All of them are satisfied by one reading that begins after they were received.
-    pub entities: BTreeMap<Kind, BTreeMap<String, Vec<(usize, Work)>>>,
-    pub skipped: Vec<usize>,
-    pub poison: Vec<(usize, Poison)>,
+pub(crate) struct Batch(pub(crate) Vec<Message>);
+
+impl Batch {
+    /// Removes the messages at these indexes.
+    pub(crate) fn remove(&mut self, done: &[usize]) {
+        let mut index = 0;
+        self.0.retain(|_| {
+            index += 1;
+            !done.contains(&(index - 1))
+        });
+    }
+
+    pub(crate) fn receipts(&self) -> Vec<&str> {
+        self.0.iter().map(|message| message.receipt.as_str()).collect()
+    }
 }
 
-/// Ids in one request; the parameters of a GET stay far below what servers take.
-pub const IDS: usize = 50;
+/// What each message asks for. Numbers are indexes in the batch.
+#[derive(Debug, Default)]
+pub(crate) struct Sorted {
+    /// By kind, the messages of each entity. One read that begins after they were received serves all of them.
+    pub(crate) entities: BTreeMap<EntityKind, BTreeMap<String, Vec<(usize, Work)>>>,
+    pub(crate) skipped: Vec<usize>,
+    pub(crate) unprocessable: Vec<(usize, Unprocessable)>,
+}
 
-pub fn sort(messages: &[Message], scope: &Scope) -> Sorted {
+/// Ids in one request. The parameters of a GET stay well below the limits of servers.
+const IDS: usize = 50;
+
+pub(crate) fn sort(messages: &[Message], scope: &Scope) -> Sorted {
     let mut sorted = Sorted::default();
     for (index, message) in messages.iter().enumerate() {
         match scope.parse(&message.body) {
@@ -31,30 +50,31 @@ pub fn sort(messages: &[Message], scope: &Scope) -> Sorted {
                 of_kind.entry(work.entity.clone()).or_default().push((index, work));
             }
             Parsed::Skip => sorted.skipped.push(index),
-            Parsed::Poison(poison) => sorted.poison.push((index, poison)),
+            Parsed::Unprocessable(unprocessable) => sorted.unprocessable.push((index, unprocessable)),
         }
     }
     sorted
 }
 
 impl Sorted {
-    /// The requests: kind and ids.
-    pub fn requests(&self) -> Vec<(Kind, Vec<String>)> {
-        let chunks = |(kind, ids): (&Kind, &BTreeMap<String, _>)| {
+    /// Returns the requests: kind and ids.
+    pub(crate) fn requests(&self) -> Vec<(EntityKind, Vec<String>)> {
+        let chunks = |(kind, ids): (&EntityKind, &BTreeMap<String, _>)| {
             let ids: Vec<_> = ids.keys().cloned().collect();
             ids.chunks(IDS).map(|chunk| (*kind, chunk.to_vec())).collect::<Vec<_>>()
         };
         self.entities.iter().flat_map(chunks).collect()
     }
 
-    /// Places of the messages of an entity.
-    pub fn of(&self, kind: Kind, entity: &str) -> impl Iterator<Item = usize> + '_ {
+    /// Returns the indexes of an entity's messages.
+    pub(crate) fn of(&self, kind: EntityKind, entity: &str) -> impl Iterator<Item = usize> + '_ {
         self.entities.get(&kind).and_then(|of_kind| of_kind.get(entity)).into_iter().flatten().map(|(index, _)| *index)
     }
 
-    /// Messages that ask for what another one of the batch asks for already.
-    pub fn duplicates(&self) -> usize {
-        self.entities.values().flat_map(BTreeMap::values).map(|messages| messages.len() - 1).sum()
+    /// Returns the installation of the app that a webhook of the batch names, if any.
+    pub(crate) fn app(&self) -> Option<String> {
+        let mut works = self.entities.values().flat_map(BTreeMap::values).flatten();
+        works.find_map(|(_, work)| work.app.clone())
     }
 }
 
@@ -68,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entity_is_read_once_and_a_bad_message_stands_alone() {
+    fn an_entity_is_read_once_and_a_bad_message_fails_alone() {
         let mut messages: Vec<_> = (0..120).map(|n| message(&format!("bfi_{}", n % 60))).collect();
         messages.push(message("prtn_1"));
         messages.push(Message { body: "{".into(), ..message("x") });
@@ -76,10 +96,9 @@ mod tests {
         let requests = sorted.requests();
         assert_eq!(
             requests.iter().map(|(kind, ids)| (*kind, ids.len())).collect::<Vec<_>>(),
-            [(Kind::CustomEntity, 50), (Kind::CustomEntity, 10), (Kind::AaSequence, 1)]
+            [(EntityKind::CustomEntity, 50), (EntityKind::CustomEntity, 10), (EntityKind::AaSequence, 1)]
         );
-        assert_eq!(sorted.duplicates(), 60);
-        assert_eq!(sorted.of(Kind::CustomEntity, "bfi_3").collect::<Vec<_>>(), [3, 63]);
-        assert_eq!(sorted.poison.len(), 1);
+        assert_eq!(sorted.of(EntityKind::CustomEntity, "bfi_3").collect::<Vec<_>>(), [3, 63]);
+        assert_eq!(sorted.unprocessable.len(), 1);
     }
 }

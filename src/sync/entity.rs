@@ -1,32 +1,36 @@
-//! Sync: from an entity, as Benchling's API answers it, to a row. Pure.
+//! Turns an entity, as Benchling's API answers it, into a row. Pure.
 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use crate::sync::{
     message::{Scope, shown},
-    poison::{Poison, PoisonReason},
+    unprocessable::{Unprocessable, UnprocessableReason},
 };
 
-/// One row of the table; what each column holds.
+/// One row of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    pub id: String,
-    pub name: String,
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) name: String,
     /// Text of the schema's configured field.
-    pub value: Option<String>,
-    pub schema: Option<String>,
-    /// The entity's version: of two, the one that was modified later is the newer.
-    pub modified_at: Timestamp,
-    /// Why it was archived; `None` while it is not.
-    pub archived: Option<String>,
+    pub(crate) value: Option<String>,
+    pub(crate) schema: Option<String>,
+    /// Version of the entity: the later one is newer.
+    pub(crate) modified_at: Timestamp,
+    /// Why it was archived. `None` if it is not archived.
+    pub(crate) archived: Option<String>,
 }
 
-/// The row, or `None` for an entity of a schema that is not to be synced.
-pub fn row(entity: &Value, scope: &Scope) -> Result<Option<Row>, Poison> {
+/// Returns the row, or `None` for an entity of a schema that is not synced.
+pub(crate) fn row(entity: &Value, scope: &Scope) -> Result<Option<Row>, Unprocessable> {
     let text = |key: &str| entity.get(key).and_then(Value::as_str);
-    let incomplete =
-        |what: &str| Poison::new(PoisonReason::EntityIncomplete, format!("Benchling's answer has no {what}. Report it to Benchling"));
+    let incomplete = |what: &str| {
+        Unprocessable::new(
+            UnprocessableReason::EntityIncomplete,
+            format!("the entity in Benchling's answer has no {what}. Report it to Benchling."),
+        )
+    };
     let id = text("id").ok_or_else(|| incomplete("id"))?;
     let modified_at = text("modifiedAt").and_then(|at| at.parse().ok()).ok_or_else(|| incomplete("modifiedAt"))?;
     let schema = entity.get("schema").and_then(|schema| schema.get("id")?.as_str());
@@ -48,13 +52,13 @@ pub fn row(entity: &Value, scope: &Scope) -> Result<Option<Row>, Poison> {
     }))
 }
 
-/// As the app of the source does it: the field's value as text, nothing for what is empty.
-fn value_of(entity: &Value, field: &str, schema: Option<&str>) -> Result<Option<String>, Poison> {
+/// Returns the field's value as text, as Benchling's example app does. Empty values give `None`.
+fn value_of(entity: &Value, field: &str, schema: Option<&str>) -> Result<Option<String>, Unprocessable> {
     let Some(field) = entity.get("fields").and_then(|fields| fields.get(field)) else {
-        return Err(Poison::new(
-            PoisonReason::FieldNotFound,
+        return Err(Unprocessable::new(
+            UnprocessableReason::FieldNotFound,
             format!(
-                "the entity has no field {}. Correct spec.postgres.schemas[].field of schema {}, and move the message back",
+                "the entity has no field {}. Correct spec.postgres.schemas[].field of schema {}, then move the message back to the queue.",
                 shown(field),
                 shown(schema.unwrap_or("(none)"))
             ),
@@ -90,11 +94,11 @@ mod tests {
         assert_eq!(found.modified_at.as_microsecond() % 1_000_000, 1);
         assert_eq!(row(&entity(), &scope("Count")).unwrap().unwrap().value.as_deref(), Some("3"));
         assert_eq!(row(&entity(), &scope("None")).unwrap().unwrap().value, None);
-        assert_eq!(row(&entity(), &scope("Gone")).unwrap_err().reason, PoisonReason::FieldNotFound);
+        assert_eq!(row(&entity(), &scope("Gone")).unwrap_err().reason, UnprocessableReason::FieldNotFound);
     }
 
     #[test]
-    fn an_archived_entity_says_why_and_another_schema_has_no_row() {
+    fn an_archived_entity_has_its_reason_and_another_schema_has_no_row() {
         let mut archived = entity();
         archived["archiveRecord"] = json!({"reason": "Retired"});
         assert_eq!(row(&archived, &scope("Notes")).unwrap().unwrap().archived.as_deref(), Some("Retired"));
@@ -102,6 +106,6 @@ mod tests {
         other["schema"]["id"] = json!("ts_2");
         assert_eq!(row(&other, &scope("Notes")), Ok(None));
         other["modifiedAt"] = json!("yesterday");
-        assert_eq!(row(&other, &scope("Notes")).unwrap_err().reason, PoisonReason::EntityIncomplete);
+        assert_eq!(row(&other, &scope("Notes")).unwrap_err().reason, UnprocessableReason::EntityIncomplete);
     }
 }

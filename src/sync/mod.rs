@@ -1,20 +1,36 @@
-//! Sync: entities of Benchling into a table of PostgreSQL. `tributary sync` takes the messages of `EventSink.postgres`' queues, reads the entities
-//! that they speak of, and writes their newest versions. It works `BenchlingBackfill`s off as well.
+//! `tributary sync`: writes Benchling entities into PostgreSQL tables, and runs `BenchlingBackfill`s.
 //!
-//! One direction: receive -> parse -> read by bulk-get -> one transaction -> delete the messages. A message leaves the queue only after the commit.
+//! The worker of an `EventSink.postgres` consumes the sink's queue, reads the entities that the messages name, and writes their newest
+//! versions. One direction: receive -> parse -> read by bulk-get -> one transaction -> delete the messages. A message is deleted only
+//! after the commit.
 
-pub mod backfill;
-pub mod batch;
-pub mod budget;
-pub mod database;
-pub mod entity;
-pub mod kinds;
-pub mod message;
-pub mod poison;
-pub mod reader;
-pub mod report;
-pub mod resolve;
-pub mod runner;
-pub mod table;
-pub mod work;
-pub mod worker;
+mod app;
+mod backfill;
+mod batch;
+mod config;
+mod context;
+mod database;
+mod database_error;
+mod dead_letter;
+mod entity;
+mod error;
+mod message;
+mod metrics;
+mod process;
+mod read;
+mod readiness;
+mod resolve;
+mod runner;
+mod secrets;
+mod sink_context;
+mod spec;
+mod status;
+mod table;
+mod tls;
+mod unprocessable;
+mod view;
+mod worker;
+
+pub use config::WorkerConfig;
+pub use context::{SyncContext, SyncOptions};
+pub use runner::Runner;

@@ -1,83 +1,75 @@
-//! Sync: watches the kinds that it works at, and has a worker for each object that gives it work. One that changed is stopped and started anew.
+//! Watches the kinds that sync processes, and runs a worker for each object with work to do. A changed object gets a new worker.
 
 use std::{
     collections::{HashMap, HashSet},
     fmt::Debug,
     future::Future,
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
 
-use futures::{FutureExt, StreamExt, future::BoxFuture};
-use kube::{
-    Api, Resource, ResourceExt,
-    runtime::{WatchStreamExt, watcher},
+use futures::{
+    FutureExt,
+    future::{BoxFuture, join_all, select},
 };
+use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::{sync::watch, task::JoinHandle};
 
-use tributary_api::{BenchlingBackfill, EventSink, annotation, matches};
+use tributary_api::{BenchlingBackfill, BenchlingBackfillStatus, EventSink, annotation, matches};
 use tributary_core::{guarded::Guarded, object::key_of};
 
 use crate::{
-    sync::{
-        backfill,
-        resolve::{Shared, at_work},
-        worker::{Habits, Worker},
-    },
-    telemetry::health::Health,
+    cluster::watch::{WatchHandler, WatchSettings, watch_kind},
+    sync::{backfill::BackfillWorker, config::WorkerConfig, context::SyncContext, readiness::queue_to_consume, worker::Worker},
 };
 
-/// How long a batch that is under way may take when its worker is to stop. What is cut off is done again by the next one.
-const GRACE: Duration = Duration::from_secs(20);
+/// How long a stopped worker may take for its current batch. A batch that is cut off is processed again.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a worker that panicked waits before it starts again.
+const RESTART_DELAY: Duration = Duration::from_secs(5);
 
-/// A kind that sync works at.
-trait Works: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static {
-    const WATCH: &str;
+/// A kind whose objects have workers.
+trait HasWorker: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static {
+    /// Returns what the worker depends on: a change starts a new worker. `None` if there is no work for the object.
+    fn fingerprint(&self) -> Option<String>;
 
-    /// What a worker is started anew for when it changes; `None`: there is nothing to do for the object.
-    fn print(&self) -> Option<String>;
-
-    /// Works until there is nothing more to do, or `stop` says so.
-    fn work(self, shared: Arc<Shared>, habits: Habits, stop: watch::Receiver<bool>) -> BoxFuture<'static, ()>;
+    /// Runs until the work is done or `stop` is true.
+    fn work(self, shared: Arc<SyncContext>, config: WorkerConfig, stop: watch::Receiver<bool>) -> BoxFuture<'static, ()>;
 }
 
-impl Works for EventSink {
-    const WATCH: &str = "EventSink watch";
-
-    /// Another spec, or another word of the operator on whether to work.
-    fn print(&self) -> Option<String> {
+impl HasWorker for EventSink {
+    /// The spec, and whether and where the operator allows consuming.
+    fn fingerprint(&self) -> Option<String> {
         self.spec.postgres.as_ref()?;
-        let state = match at_work(self) {
+        let state = match queue_to_consume(self) {
             Ok(identity) => identity.arn.clone(),
-            Err(trouble) => trouble.message,
+            Err(error) => error.message,
         };
         Some(format!("{:?} {:?} {state}", self.metadata.uid, self.metadata.generation))
     }
 
-    fn work(self, shared: Arc<Shared>, habits: Habits, stop: watch::Receiver<bool>) -> BoxFuture<'static, ()> {
-        Worker { shared, sink: self, habits, stop }.run().boxed()
+    fn work(self, shared: Arc<SyncContext>, config: WorkerConfig, stop: watch::Receiver<bool>) -> BoxFuture<'static, ()> {
+        Worker { shared, sink: self, config, stop }.run().boxed()
     }
 }
 
-impl Works for BenchlingBackfill {
-    const WATCH: &str = "BenchlingBackfill watch";
-
-    fn print(&self) -> Option<String> {
-        if self.status.as_ref().is_some_and(tributary_api::BenchlingBackfillStatus::finished) {
+impl HasWorker for BenchlingBackfill {
+    fn fingerprint(&self) -> Option<String> {
+        if self.status.as_ref().is_some_and(BenchlingBackfillStatus::finished) {
             return None;
         }
         Some(format!("{:?} {:?} {:?}", self.metadata.uid, self.metadata.generation, self.annotations().get(annotation::PAUSED)))
     }
 
-    fn work(self, shared: Arc<Shared>, habits: Habits, stop: watch::Receiver<bool>) -> BoxFuture<'static, ()> {
-        backfill::Worker::new(shared, &self, habits, stop).run().boxed()
+    fn work(self, shared: Arc<SyncContext>, config: WorkerConfig, stop: watch::Receiver<bool>) -> BoxFuture<'static, ()> {
+        BackfillWorker::new(shared, &self, config, stop).run().boxed()
     }
 }
 
 struct Running {
-    /// What of the object the worker was started for.
-    print: String,
+    fingerprint: String,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -86,91 +78,139 @@ impl Running {
     async fn end(self) {
         let _ = self.stop.send(true);
         let mut task = self.task;
-        if tokio::time::timeout(GRACE, &mut task).await.is_err() {
+        if tokio::time::timeout(STOP_TIMEOUT, &mut task).await.is_err() {
             task.abort();
         }
     }
 }
 
+/// Runs the workers of all kinds.
 pub struct Runner {
-    pub shared: Arc<Shared>,
-    /// Only objects of these; none: all.
+    pub shared: Arc<SyncContext>,
+    /// Namespaces of the objects. Defaults to all.
     pub namespaces: Vec<String>,
-    pub habits: Habits,
-    pub health: Arc<Health>,
+    pub config: WorkerConfig,
+    pub watch: WatchSettings,
 }
 
 impl Runner {
-    /// Until `stop` ends; then what is under way is finished.
+    /// Runs until `stop` completes, then waits for the current batches.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let stop = stop.shared();
         futures::join!(self.watch::<EventSink>(stop.clone()), self.watch::<BenchlingBackfill>(stop));
     }
 
-    async fn watch<K: Works>(&self, stop: impl Future<Output = ()>)
+    async fn watch<K: HasWorker>(&self, stop: impl Future<Output = ()>)
     where
         Guarded<K>: DeserializeOwned,
     {
-        self.health.waiting(K::WATCH, "the first list of objects");
-        let mut workers: HashMap<String, Running> = HashMap::new();
-        let mut listed = HashSet::new();
-        let api = Api::<Guarded<K>>::all(self.shared.client.clone());
-        let stream = watcher(api, watcher::Config::default().timeout(200)).default_backoff();
-        let (mut stream, mut stop) = (std::pin::pin!(stream), std::pin::pin!(stop));
-        loop {
-            let event = tokio::select! {
-                () = &mut stop => break,
-                event = stream.next() => event,
-            };
-            match event {
-                None => break,
-                Some(Err(error)) => tracing::warn!(%error, "{} failed, it is taken up again", K::WATCH),
-                Some(Ok(watcher::Event::Init)) => listed.clear(),
-                Some(Ok(watcher::Event::InitApply(object))) => {
-                    listed.insert(key_of(&object));
-                    self.seen(&mut workers, &object);
-                }
-                Some(Ok(watcher::Event::Apply(object))) => self.seen(&mut workers, &object),
-                Some(Ok(watcher::Event::Delete(object))) => end(workers.remove(&key_of(&object))),
-                Some(Ok(watcher::Event::InitDone)) => {
-                    let gone: Vec<_> = workers.keys().filter(|key| !listed.contains(*key)).cloned().collect();
-                    for key in gone {
-                        end(workers.remove(&key));
-                    }
-                    self.health.up(K::WATCH);
-                }
-            }
-        }
-        futures::future::join_all(workers.into_values().map(Running::end)).await;
-    }
-
-    fn seen<K: Works>(&self, workers: &mut HashMap<String, Running>, object: &Guarded<K>) {
-        let key = key_of(object);
-        let here = self.namespaces.is_empty() || matches(&self.namespaces, object.meta().namespace.as_deref().unwrap_or_default());
-        let there = object.0.as_ref().ok().filter(|object| here && object.meta().deletion_timestamp.is_none());
-        let Some((object, print)) = there.and_then(|object| Some((object, object.print()?))) else {
-            end(workers.remove(&key));
-            return;
-        };
-        if workers.get(&key).is_some_and(|running| running.print == print && !running.task.is_finished()) {
-            return;
-        }
-        let before = workers.remove(&key);
-        let (stop, stopped) = watch::channel(false);
-        let work = object.clone().work(self.shared.clone(), self.habits, stopped);
-        let task = tokio::spawn(async move {
-            // Its hand must be back in the queue, or the new one would wait for it to show.
-            if let Some(before) = before {
-                before.end().await;
-            }
-            work.await;
-        });
-        workers.insert(key, Running { print, stop, task });
+        let mut workers = Workers { runner: self, running: HashMap::new(), listed: HashSet::new() };
+        select(std::pin::pin!(stop), std::pin::pin!(watch_kind::<K, _>(&self.watch, &mut workers))).await;
+        join_all(workers.running.into_values().map(Running::end)).await;
     }
 }
 
-fn end(running: Option<Running>) {
-    if let Some(running) = running {
-        tokio::spawn(running.end());
+/// The workers of one kind, by `namespace/name`.
+struct Workers<'a> {
+    runner: &'a Runner,
+    running: HashMap<String, Running>,
+    listed: HashSet<String>,
+}
+
+impl<K: HasWorker> WatchHandler<K> for Workers<'_> {
+    fn list_started(&mut self) {
+        self.listed.clear();
+    }
+
+    fn list_item(&mut self, object: Guarded<K>) {
+        self.listed.insert(key_of(&object));
+        self.update(&object);
+    }
+
+    fn list_completed(&mut self) {
+        let gone: Vec<_> = self.running.keys().filter(|key| !self.listed.contains(*key)).cloned().collect();
+        for key in gone {
+            self.end(&key);
+        }
+    }
+
+    fn applied(&mut self, object: Guarded<K>) {
+        self.update(&object);
+    }
+
+    fn deleted(&mut self, object: Guarded<K>) {
+        self.end(&key_of(&object));
+    }
+}
+
+impl Workers<'_> {
+    /// Starts, replaces or ends the object's worker.
+    fn update<K: HasWorker>(&mut self, object: &Guarded<K>) {
+        let key = key_of(object);
+        let namespace = object.meta().namespace.as_deref().unwrap_or_default();
+        let watched = self.runner.namespaces.is_empty() || matches(&self.runner.namespaces, namespace);
+        let readable = object.0.as_ref().ok().filter(|object| watched && object.meta().deletion_timestamp.is_none());
+        let Some((object, fingerprint)) = readable.and_then(|object| Some((object, object.fingerprint()?))) else {
+            self.end(&key);
+            return;
+        };
+        if self.running.get(&key).is_some_and(|running| running.fingerprint == fingerprint && !running.task.is_finished()) {
+            return;
+        }
+        let before = self.running.remove(&key);
+        let (stop, stopped) = watch::channel(false);
+        let (object, shared, config) = (object.clone(), self.runner.shared.clone(), self.runner.config);
+        let name = key.clone();
+        let task = tokio::spawn(async move {
+            // The messages of the worker before must be visible again, or the new one would wait for their visibility timeout.
+            if let Some(before) = before {
+                before.end().await;
+            }
+            supervise(&name, stopped.clone(), || object.clone().work(shared.clone(), config, stopped.clone())).await;
+        });
+        self.running.insert(key, Running { fingerprint, stop, task });
+    }
+
+    fn end(&mut self, key: &str) {
+        if let Some(running) = self.running.remove(key) {
+            tokio::spawn(running.end());
+        }
+    }
+}
+
+/// Runs a worker, and starts it again when it panics, until it ends or `stop` is true.
+async fn supervise(name: &str, mut stop: watch::Receiver<bool>, start: impl Fn() -> BoxFuture<'static, ()>) {
+    while AssertUnwindSafe(start()).catch_unwind().await.is_err() {
+        tracing::error!(object = name, "worker panicked; restarting it in {} s", RESTART_DELAY.as_secs());
+        if tokio::time::timeout(RESTART_DELAY, stop.wait_for(|stop| *stop)).await.is_ok() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn panics_until(starts: &Arc<AtomicUsize>, last: usize) -> BoxFuture<'static, ()> {
+        let starts = starts.clone();
+        async move { assert!(starts.fetch_add(1, Ordering::Relaxed) + 1 >= last, "the test wants a panic") }.boxed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_panics_is_restarted_and_one_that_ends_is_not() {
+        let (starts, (_stop, stopped)) = (Arc::new(AtomicUsize::new(0)), watch::channel(false));
+        supervise("ns/sink", stopped, || panics_until(&starts, 3)).await;
+        assert_eq!(starts.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stopped_worker_is_not_restarted() {
+        let (starts, (stop, stopped)) = (Arc::new(AtomicUsize::new(0)), watch::channel(false));
+        stop.send_replace(true);
+        supervise("ns/sink", stopped, || panics_until(&starts, 3)).await;
+        assert_eq!(starts.load(Ordering::Relaxed), 1);
     }
 }

@@ -1,26 +1,26 @@
-//! Sync: the table as SQL: what it must have, what makes it, and the write of a batch. Pure. Names are the user's, so they are always quoted.
+//! The table as SQL: its definition, and the statement that writes a batch. Pure. Names come from the user, so they are always quoted.
 
 use std::{collections::BTreeMap, fmt::Write};
 
-/// Names of the table and its columns. Those left out of the spec are those of Benchling's example of an app, and three of ours.
+/// Names of the table and its columns. They default to those of Benchling's example app, and three more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    pub schema: String,
-    pub name: String,
-    pub columns: Columns,
-    /// Whether it may be made, and given the columns and the index that it lacks.
-    pub manage: bool,
+pub(crate) struct Table {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) columns: Columns,
+    /// Whether sync may create the table, and the columns and index that it lacks.
+    pub(crate) manage: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Columns {
-    pub id: String,
-    pub name: String,
-    pub value: String,
-    pub synced_at: String,
-    pub modified_at: String,
-    pub archived: String,
-    pub schema: String,
+pub(crate) struct Columns {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) synced_at: String,
+    pub(crate) modified_at: String,
+    pub(crate) archived: String,
+    pub(crate) schema: String,
 }
 
 impl Default for Columns {
@@ -43,23 +43,23 @@ impl Default for Table {
     }
 }
 
-/// What the database has of the table.
+/// The table as it exists in the database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub(crate) struct ExistingTable {
     /// Type of each column, as `format_type` writes it.
-    pub columns: BTreeMap<String, String>,
+    pub(crate) columns: BTreeMap<String, String>,
     /// Whether a unique index, without a condition, is on the id column alone.
-    pub unique: bool,
+    pub(crate) unique: bool,
 }
 
-/// A name as an identifier of SQL.
-pub fn quoted(name: &str) -> String {
+/// Returns the name as an SQL identifier.
+fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 impl Table {
     /// `"schema"."table"`.
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("{}.{}", quoted(&self.schema), quoted(&self.name))
     }
 
@@ -81,9 +81,9 @@ impl Table {
         quoted(&format!("{cut}_entity_key"))
     }
 
-    /// Statements that make the table fit; none when it does. Each is safe to run twice.
-    pub fn plan(&self, seen: Option<&Seen>) -> Vec<String> {
-        let Some(seen) = seen else {
+    /// Returns the statements that create what the table lacks. Each is safe to run twice.
+    pub(crate) fn plan(&self, existing: Option<&ExistingTable>) -> Vec<String> {
+        let Some(existing) = existing else {
             let columns = self.wanted().map(|(name, type_)| format!("{} {type_}", quoted(name))).join(", ");
             let key = quoted("synced_entity_id");
             return vec![
@@ -94,35 +94,37 @@ impl Table {
         let mut plan: Vec<String> = self
             .wanted()
             .into_iter()
-            .filter(|(name, _)| !seen.columns.contains_key(*name))
+            .filter(|(name, _)| !existing.columns.contains_key(*name))
             .map(|(name, type_)| {
-                // Rows that are there have no value for it.
+                // Existing rows have no value for it.
                 let type_ = type_.trim_end_matches(" NOT NULL");
                 format!("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} {type_}", self.path(), quoted(name))
             })
             .collect();
-        if !seen.unique {
+        if !existing.unique {
             plan.push(format!("CREATE UNIQUE INDEX IF NOT EXISTS {} ON {} ({})", self.index(), self.path(), quoted(&self.columns.id)));
         }
         plan
     }
 
-    /// Columns that cannot hold what is to be written: `name (type)`.
-    pub fn misfits(&self, seen: &Seen) -> Vec<String> {
+    /// Returns the columns of the wrong type, as `name (type)`.
+    pub(crate) fn misfits(&self, existing: &ExistingTable) -> Vec<String> {
         let texts = [&self.columns.id, &self.columns.name, &self.columns.value, &self.columns.archived, &self.columns.schema];
         let times = [&self.columns.synced_at, &self.columns.modified_at];
         let is_text = |type_: &str| type_ == "text" || type_.starts_with("character") || type_ == "citext";
-        let wrong = |name: &&String, fits: &dyn Fn(&str) -> bool| seen.columns.get(*name).filter(|type_| !fits(type_)).cloned();
+        let wrong = |name: &&String, fits: &dyn Fn(&str) -> bool| existing.columns.get(*name).filter(|type_| !fits(type_)).cloned();
         let mut all: Vec<String> = texts.iter().filter_map(|name| Some(format!("{name} ({})", wrong(name, &is_text)?))).collect();
-        // Without a time zone a version would change with the session's, and to the second two versions would be one.
+        // Without a time zone, a version would depend on the session's. With a precision of seconds, two versions could be equal.
         let is_time = |type_: &str| type_ == "timestamp with time zone";
         all.extend(times.iter().filter_map(|name| Some(format!("{name} ({})", wrong(name, &is_time)?))));
         all
     }
 
-    /// One statement for a batch: seven arrays, of text. A row is written only where it is newer than what is there, or of the same version and
-    /// read later with another content, as after an archiving that left `modifiedAt` as it was. Answers the rows that were written.
-    pub fn upsert(&self) -> String {
+    /// Returns the statement that writes a batch. Its parameters are seven arrays of text; it returns the ids of written rows.
+    ///
+    /// A row is written only if it is newer than the existing one, or of the same version but read later with other content: archiving
+    /// may leave `modifiedAt` unchanged.
+    pub(crate) fn upsert(&self) -> String {
         let c = &self.columns;
         let q = quoted;
         let names = [&c.id, &c.name, &c.value, &c.schema, &c.archived, &c.modified_at, &c.synced_at];
@@ -160,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_benchlings_example_gets_what_it_lacks() {
+    fn the_table_of_benchlings_example_is_completed() {
         let table = Table::default();
         assert_eq!(table.plan(None).len(), 2);
         let example = [
@@ -170,19 +172,20 @@ mod tests {
             ("field_value", "character varying(300)"),
             ("synced_datetime", "timestamp with time zone"),
         ];
-        let mut seen = Seen { columns: example.iter().map(|(name, type_)| ((*name).into(), (*type_).into())).collect(), unique: false };
-        let plan = table.plan(Some(&seen));
+        let mut existing =
+            ExistingTable { columns: example.iter().map(|(name, type_)| ((*name).into(), (*type_).into())).collect(), unique: false };
+        let plan = table.plan(Some(&existing));
         assert_eq!(plan.len(), 4, "{plan:?}");
         assert!(plan[3].starts_with("CREATE UNIQUE INDEX"));
-        assert!(table.misfits(&seen).is_empty());
-        seen.columns.insert("entity_modified_at".into(), "date".into());
-        assert_eq!(table.misfits(&seen), ["entity_modified_at (date)"]);
+        assert!(table.misfits(&existing).is_empty());
+        existing.columns.insert("entity_modified_at".into(), "date".into());
+        assert_eq!(table.misfits(&existing), ["entity_modified_at (date)"]);
     }
 
     #[test]
-    fn what_fits_is_left_alone() {
+    fn a_complete_table_is_not_changed() {
         let table = Table::default();
         let columns = table.wanted().into_iter().map(|(name, _)| (name.to_owned(), "text".to_owned())).collect();
-        assert!(table.plan(Some(&Seen { columns, unique: true })).is_empty());
+        assert!(table.plan(Some(&ExistingTable { columns, unique: true })).is_empty());
     }
 }

@@ -1,4 +1,6 @@
-//! Sync: the loop of one sink: resolve, connect, receive, work. On trouble it keeps the batch in hand, says so, waits, and goes on where it was.
+//! The loop of one sink: resolve, connect, receive, process.
+//!
+//! After an error the worker keeps its batch hidden from other consumers, reports the error, waits, and continues with the same batch.
 
 use std::{
     future::Future,
@@ -13,136 +15,114 @@ use tributary_aws::{AwsError, Message};
 use tributary_core::object::key_of;
 
 use crate::sync::{
-    database::Database,
-    poison::Trouble,
-    report::{Reporter, Tally},
-    resolve::Shared,
-    work::{Hand, Job, queue_trouble},
+    batch::Batch, config::WorkerConfig, context::SyncContext, database::Database, error::SyncError, metrics::SinkMetrics,
+    sink_context::SinkContext, status::StatusWriter,
 };
 
-/// How a worker goes about it.
-#[derive(Clone, Copy, Debug)]
-pub struct Habits {
-    /// Messages in a batch, at most.
-    pub batch: usize,
-    /// How long one receive waits for a message.
-    pub wait: Duration,
-    /// Between two writes of a status that says the same.
-    pub report: Duration,
-    /// The longest wait after trouble.
-    pub backoff: Duration,
-    /// How long a backfill is another replica's after that one was last heard of.
-    pub claim: Duration,
+/// Messages that SQS returns in one receive.
+const RECEIVE_LIMIT: usize = 10;
+/// Parallel receives while a batch fills up.
+const PARALLEL_RECEIVES: usize = 4;
+/// An error after this time starts the backoff over.
+const STABLE: Duration = Duration::from_mins(1);
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<SyncContext>,
+    pub(crate) sink: EventSink,
+    pub(crate) config: WorkerConfig,
+    pub(crate) stop: watch::Receiver<bool>,
 }
 
-impl Default for Habits {
-    fn default() -> Self {
-        Self {
-            batch: 100,
-            wait: Duration::from_secs(5),
-            report: Duration::from_secs(5),
-            backoff: Duration::from_secs(30),
-            claim: Duration::from_secs(30),
-        }
-    }
-}
-
-pub struct Worker {
-    pub shared: Arc<Shared>,
-    pub sink: EventSink,
-    pub habits: Habits,
-    pub stop: watch::Receiver<bool>,
-}
-
-/// What a worker is in the middle of.
+/// What outlasts an error.
 struct State {
-    hand: Hand,
-    /// By which the hand is kept hidden while there is trouble.
-    job: Option<Job>,
-    tally: Tally,
-    reporter: Reporter,
-    reported: Option<Instant>,
-    said: Option<Trouble>,
-    /// Between two writes of a status that says the same.
-    every: Duration,
+    batch: Batch,
+    /// The context by which the batch is kept hidden after an error.
+    context: Option<SinkContext>,
+    metrics: SinkMetrics,
+    status: StatusWriter,
+    reported_at: Option<Instant>,
+    reported: Option<SyncError>,
+    /// Minimum time between two writes of a status whose condition is unchanged.
+    interval: Duration,
 }
 
 impl Worker {
-    /// Until it is stopped. What is in hand then is shown again at once.
-    pub async fn run(mut self) {
+    /// Runs until it is stopped, then makes the batch visible again.
+    pub(crate) async fn run(mut self) {
         let meta = &self.sink.metadata;
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let reporter = Reporter::new(self.shared.client.clone(), &text(&meta.namespace), &text(&meta.name), &text(&meta.uid));
+        let status = StatusWriter::new(self.shared.client.clone(), &text(&meta.namespace), &text(&meta.name), &text(&meta.uid));
         let mut state = State {
-            hand: Hand::default(),
-            job: None,
-            tally: Tally::default(),
-            reporter,
+            batch: Batch::default(),
+            context: None,
+            metrics: SinkMetrics::default(),
+            status,
+            reported_at: None,
             reported: None,
-            said: None,
-            every: self.habits.report,
+            interval: self.config.report,
         };
-        let mut wait = Duration::from_millis(500);
+        let mut backoff = FIRST_BACKOFF;
         while !*self.stop.borrow() {
-            let began = Instant::now();
-            let Err(trouble) = Box::pin(self.session(&mut state)).await else { break };
-            tracing::warn!(sink = %key_of(&self.sink), reason = %trouble.reason, "{}", trouble.message);
-            let again = began.elapsed() < Duration::from_mins(1);
-            wait = if again { (wait * 2).min(self.habits.backoff) } else { Duration::from_secs(1) };
-            state.report(Some(&trouble), true).await;
-            let pause = wait.mul_f64(0.7 + 0.3 * fastrand::f64());
+            let started = Instant::now();
+            let Err(error) = Box::pin(self.session(&mut state)).await else { break };
+            tracing::warn!(sink = %key_of(&self.sink), reason = %error.reason, "{}", error.message);
+            let repeated = started.elapsed() < STABLE;
+            backoff = if repeated { (backoff * 2).min(self.config.backoff) } else { Duration::from_secs(1) };
+            state.report_change(Some(&error)).await;
+            let wait = backoff.mul_f64(0.7 + 0.3 * fastrand::f64());
             let mut stop = self.stop.clone();
-            state.keep(async { drop(tokio::time::timeout(pause, stop.wait_for(|stop| *stop)).await) }).await;
+            state.hidden_while(async { drop(tokio::time::timeout(wait, stop.wait_for(|stop| *stop)).await) }).await;
         }
         state.release().await;
-        let said = state.said.clone();
-        state.report(said.as_ref(), true).await;
+        let last = state.reported.clone();
+        state.report_change(last.as_ref()).await;
     }
 
-    /// From a fresh look at everything until there is trouble, or the end.
-    async fn session(&mut self, state: &mut State) -> Result<(), Trouble> {
-        let (job, address) = Box::pin(self.shared.resolve(&self.sink)).await?;
-        state.job = Some(job.clone());
-        let connected = state.keep(Database::open(&address, &job.table)).await?;
-        let mut database = connected;
-        // So that a wrong client is known before a message is taken.
-        job.reader.token().await?;
-        if state.hand.0.is_empty() && state.said.is_none() {
-            state.report(None, false).await;
+    /// Resolves the sink and processes messages until an error or the end.
+    async fn session(&mut self, state: &mut State) -> Result<(), SyncError> {
+        let (context, address) = Box::pin(self.shared.resolve(&self.sink)).await?;
+        state.context = Some(context.clone());
+        let mut database = state.hidden_while(Database::open(&address, &context.table)).await?;
+        // Rejected credentials are reported before a message is received.
+        context.tenant_client.token().await?;
+        if state.batch.0.is_empty() && state.reported.is_none() {
+            state.report_if_due(None).await;
         }
         while !*self.stop.borrow() {
-            if state.hand.0.is_empty() {
-                state.hand.0 = self.receive(&job).await?;
-                if state.hand.0.is_empty() {
-                    // Idle is when there is time to see whether the connection still stands.
+            if state.batch.0.is_empty() {
+                state.batch.0 = self.receive(&context).await?;
+                if state.batch.0.is_empty() {
+                    // An idle worker notices here that the connection was lost.
                     if database.closed() {
-                        database = Database::open(&address, &job.table).await?;
+                        database = Database::open(&address, &context.table).await?;
                     }
-                    state.report(None, state.said.is_some()).await;
+                    state.report_recovery().await;
                     continue;
                 }
             }
-            state.work(&job, &mut database).await?;
-            state.report(None, state.said.is_some()).await;
+            state.process(&context, &mut database).await?;
+            state.report_recovery().await;
         }
         Ok(())
     }
 
-    /// Waits for the first messages, and takes what else is there up to a batch.
-    async fn receive(&mut self, job: &Job) -> Result<Vec<Message>, Trouble> {
-        let trouble = |error: AwsError| queue_trouble(&error.into());
+    /// Waits for the first messages, and receives more up to a batch.
+    async fn receive(&mut self, context: &SinkContext) -> Result<Vec<Message>, SyncError> {
+        let queue_error = |error: AwsError| SyncError::queue(&error.into());
+        let receive = |wait| context.session.receive(&context.queue, wait, context.visibility_timeout);
         let mut stop = self.stop.clone();
         let first = tokio::select! {
-            first = job.session.receive(&job.queue, self.habits.wait, job.hidden) => first.map_err(trouble)?,
+            first = receive(self.config.wait) => first.map_err(queue_error)?,
             _ = stop.wait_for(|stop| *stop) => return Ok(vec![]),
         };
         let mut all = first;
-        while all.len() >= 10 && all.len() + 10 <= self.habits.batch {
-            let calls = ((self.habits.batch - all.len()) / 10).min(4);
-            let more = (0..calls).map(|_| job.session.receive(&job.queue, Duration::ZERO, job.hidden));
+        while all.len() >= RECEIVE_LIMIT && all.len() + RECEIVE_LIMIT <= self.config.batch {
+            let calls = ((self.config.batch - all.len()) / RECEIVE_LIMIT).min(PARALLEL_RECEIVES);
+            let more = (0..calls).map(|_| receive(Duration::ZERO));
             let before = all.len();
             for part in futures::future::join_all(more).await {
-                // What was received already is worked off first; the error will show again.
+                // Messages received so far are processed first; the error recurs.
                 all.extend(part.unwrap_or_default());
             }
             if all.len() == before {
@@ -154,60 +134,72 @@ impl Worker {
 }
 
 impl State {
-    async fn work(&mut self, job: &Job, database: &mut Database) -> Result<(), Trouble> {
-        let receipts: Vec<String> = self.hand.receipts().into_iter().map(str::to_owned).collect();
-        hidden(job, &receipts, job.work(database, &mut self.hand, &self.tally)).await
+    async fn process(&mut self, context: &SinkContext, database: &mut Database) -> Result<(), SyncError> {
+        let receipts: Vec<String> = self.batch.receipts().into_iter().map(str::to_owned).collect();
+        renew_while(context, &receipts, context.process(database, &mut self.batch, &self.metrics)).await
     }
 
-    /// Does this while the messages in hand stay hidden from others.
-    async fn keep<T>(&self, doing: impl Future<Output = T>) -> T {
-        match &self.job {
-            Some(job) if !self.hand.0.is_empty() => {
-                let receipts: Vec<String> = self.hand.receipts().into_iter().map(str::to_owned).collect();
-                hidden(job, &receipts, doing).await
+    /// Runs the future while the batch stays hidden from other consumers.
+    async fn hidden_while<T>(&self, future: impl Future<Output = T>) -> T {
+        match &self.context {
+            Some(context) if !self.batch.0.is_empty() => {
+                let receipts: Vec<String> = self.batch.receipts().into_iter().map(str::to_owned).collect();
+                renew_while(context, &receipts, future).await
             }
-            _ => doing.await,
+            Some(_) | None => future.await,
         }
     }
 
-    /// Gives the hand back to the queue.
+    /// Makes the batch visible to other consumers.
     async fn release(&mut self) {
-        if let Some(job) = self.job.as_ref().filter(|_| !self.hand.0.is_empty())
-            && let Err(error) = job.session.hide_messages(&job.queue, &self.hand.receipts(), Duration::ZERO).await
+        if let Some(context) = self.context.as_ref().filter(|_| !self.batch.0.is_empty())
+            && let Err(error) = context.session.hide_messages(&context.queue, &self.batch.receipts(), Duration::ZERO).await
         {
-            tracing::debug!(sink = %job.key, %error, "messages are shown again only after their time");
+            tracing::debug!(sink = %context.key, %error, "messages become visible only after their visibility timeout");
         }
-        self.hand.0.clear();
+        self.batch.0.clear();
     }
 
-    async fn report(&mut self, trouble: Option<&Trouble>, now: bool) {
-        let due = self.reported.is_none_or(|at| at.elapsed() >= self.every);
-        let news = now && self.said.as_ref() != trouble;
-        if !due && !news {
-            return;
+    /// Reports at once that an earlier error is resolved; otherwise when a report is due.
+    async fn report_recovery(&mut self) {
+        if self.reported.is_some() { self.report_change(None).await } else { self.report_if_due(None).await }
+    }
+
+    /// Reports at once if the condition changes; otherwise when a report is due.
+    async fn report_change(&mut self, error: Option<&SyncError>) {
+        if self.reported.as_ref() == error { self.report_if_due(error).await } else { self.report(error).await }
+    }
+
+    async fn report_if_due(&mut self, error: Option<&SyncError>) {
+        if self.reported_at.is_none_or(|at| at.elapsed() >= self.interval) {
+            self.report(error).await;
         }
-        let depths = match &self.job {
-            Some(job) => job.session.queue_depths(&job.queue).await.ok(),
+    }
+
+    async fn report(&mut self, error: Option<&SyncError>) {
+        let depths = match &self.context {
+            Some(context) => context.session.queue_depths(&context.queue).await.ok(),
             None => None,
         };
-        self.reporter.report(&self.tally, trouble, depths).await;
-        (self.reported, self.said) = (Some(Instant::now()), trouble.cloned());
+        self.status.report(&self.metrics, error, depths).await;
+        self.reported_at = Some(Instant::now());
+        self.reported = error.cloned();
     }
 }
 
-/// Hides the messages anew well before they would show.
-async fn hidden<T>(job: &Job, receipts: &[String], doing: impl Future<Output = T>) -> T {
-    let mut doing = std::pin::pin!(doing);
+/// Runs the future and renews the visibility timeout of the messages well before it expires.
+async fn renew_while<T>(context: &SinkContext, receipts: &[String], future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
     loop {
-        let renewal = tokio::time::sleep(job.hidden / 3);
+        let renewal = tokio::time::sleep(context.visibility_timeout / 3);
         tokio::select! {
             biased;
-            done = &mut doing => return done,
+            output = &mut future => return output,
             () = renewal => {
                 let receipts: Vec<&str> = receipts.iter().map(String::as_str).collect();
-                // Those that were deleted meanwhile are refused, which does no harm.
-                if let Err(error) = job.session.hide_messages(&job.queue, &receipts, job.hidden).await {
-                    tracing::debug!(sink = %job.key, %error, "messages in hand may show before their time");
+                // SQS rejects the renewal of messages that were deleted in the meantime.
+                if let Err(error) = context.session.hide_messages(&context.queue, &receipts, context.visibility_timeout).await {
+                    tracing::debug!(sink = %context.key, %error, "visibility timeout not renewed; messages may be received by others");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Health and readiness over HTTP, which name what they wait for; and the metrics.
+//! Liveness, readiness and metrics over HTTP. `/readyz` lists what the process still waits for.
 
 use std::{
     collections::BTreeMap,
@@ -7,9 +7,11 @@ use std::{
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 
-use crate::telemetry::metrics::Metrics;
+use prometheus_client::registry::Registry;
 
-/// Parts of the operator and what each still waits for; `None`: it is up.
+use crate::telemetry::metrics::encode;
+
+/// Parts of the process and what each still waits for; `None` once it is up.
 #[derive(Debug, Default)]
 pub struct Health {
     parts: Mutex<BTreeMap<String, Option<String>>>,
@@ -17,20 +19,22 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether this replica leads, and who does if not. A standby is ready: it takes over at once.
-    pub fn role(&self, role: impl Into<String>) {
+    /// Sets the text that `/readyz` has for the role of this replica. A standby is ready: it takes over at once.
+    pub fn set_role(&self, role: impl Into<String>) {
         *self.role.lock().unwrap_or_else(PoisonError::into_inner) = role.into();
     }
 
+    /// Sets what the part waits for.
     pub fn waiting(&self, part: &str, what: impl Into<String>) {
         self.parts().insert(part.to_owned(), Some(what.into()));
     }
 
+    /// Marks the part as up.
     pub fn up(&self, part: &str) {
         self.parts().insert(part.to_owned(), None);
     }
 
-    /// What is still waited for, one line each.
+    /// What the process still waits for, one line per part.
     pub fn missing(&self) -> Vec<String> {
         self.parts().iter().filter_map(|(part, what)| what.as_ref().map(|what| format!("{part}: {what}"))).collect()
     }
@@ -40,14 +44,18 @@ impl Health {
     }
 }
 
-pub fn router(health: Arc<Health>, metrics: Arc<Metrics>, refresh: impl Fn() + Clone + Send + Sync + 'static) -> Router {
-    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready).with_state(health)).route(
-        "/metrics",
-        get(move || async move {
-            refresh();
-            ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.text())
-        }),
-    )
+/// Returns the routes `/healthz`, `/readyz` and `/metrics`.
+///
+/// `/metrics` calls `refresh`, then encodes all `registries` as one OpenMetrics text.
+pub fn router(health: Arc<Health>, registries: Vec<Arc<Registry>>, refresh: impl Fn() + Clone + Send + Sync + 'static) -> Router {
+    let metrics = move || async move {
+        refresh();
+        ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], encode(&registries))
+    };
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready).with_state(health))
+        .route("/metrics", get(metrics))
 }
 
 async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, String) {

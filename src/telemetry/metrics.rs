@@ -1,6 +1,6 @@
-//! Metrics, with labels of bounded number: kinds, calls, outcomes; names only of buses that have a partner event source.
+//! Metrics. The number of label values is bounded: kinds, calls, outcomes, and the buses that have a partner event source.
 
-use std::sync::Mutex;
+use std::{sync::Arc, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -36,11 +36,11 @@ struct ObjectLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Kind {
+struct DurationLabels {
     kind: &'static str,
 }
 
-/// One series per object that has an event source: as many as somebody made, and no more.
+/// One series per bus that has a partner event source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SourceLabels {
     namespace: String,
@@ -54,18 +54,19 @@ struct SourceStateLabels {
     state: &'static str,
 }
 
+/// The metrics of the operator.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Mutex<Registry>,
+    registry: Arc<Registry>,
     calls: Family<CallLabels, Counter>,
-    passes: Family<KindLabels, Counter>,
+    reconciles: Family<KindLabels, Counter>,
     steps: Family<StepLabels, Counter>,
     objects: Family<ObjectLabels, Gauge>,
     expirations: Family<SourceLabels, Gauge>,
     sources: Family<SourceStateLabels, Gauge>,
-    seconds: Family<Kind, Histogram, fn() -> Histogram>,
+    durations: Family<DurationLabels, Histogram, fn() -> Histogram>,
     leader: Gauge,
-    lost: Counter,
+    lost_leases: Counter,
 }
 
 fn histogram() -> Histogram {
@@ -75,24 +76,28 @@ fn histogram() -> Histogram {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("tributary");
-        let (calls, passes, steps, objects) = (Family::default(), Family::default(), Family::default(), Family::default());
-        let seconds: Family<Kind, Histogram, fn() -> Histogram> = Family::new_with_constructor(histogram);
-        registry.register("aws_calls", "Calls to AWS by operation and outcome", calls.clone());
-        registry.register("reconciles", "Passes by kind and outcome", passes.clone());
-        registry.register("steps", "AWS writes that took effect, by kind and step", steps.clone());
-        registry.register("objects", "Objects by kind and readiness", objects.clone());
+        let (calls, reconciles, steps, objects) = (Family::default(), Family::default(), Family::default(), Family::default());
+        let durations: Family<DurationLabels, Histogram, fn() -> Histogram> = Family::new_with_constructor(histogram);
+        registry.register("aws_calls", "AWS API calls by operation and outcome", calls.clone());
+        registry.register("reconciles", "Reconciles by kind and outcome", reconciles.clone());
+        registry.register("steps", "AWS writes that succeeded, by kind and step", steps.clone());
+        registry.register("objects", "Objects by kind and value of the Ready condition", objects.clone());
         let (expirations, sources) = (Family::default(), Family::default());
         registry.register(
             "event_source_expiration_timestamp_seconds",
-            "When a Pending partner event source expires, as Unix time, by EventBus",
+            "Expiration time of a Pending partner event source in Unix seconds, by EventBus",
             expirations.clone(),
         );
-        registry.register("event_source_state", "1 for the state of a partner event source, by EventBus", sources.clone());
-        registry.register("reconcile_seconds", "Duration of a pass", seconds.clone());
-        let (leader, lost) = (Gauge::default(), Counter::default());
-        registry.register("leader", "1 while this replica leads", leader.clone());
-        registry.register("leases_lost", "Leadership that ended because the lease was not renewed in time or taken", lost.clone());
-        Self { registry: Mutex::new(registry), calls, passes, steps, objects, expirations, sources, seconds, leader, lost }
+        registry.register("event_source_state", "State of a partner event source (1 for the present state), by EventBus", sources.clone());
+        registry.register("reconcile_seconds", "Duration of a reconcile in seconds, by kind", durations.clone());
+        let (leader, lost_leases) = (Gauge::default(), Counter::default());
+        registry.register("leader", "1 while this replica is the leader", leader.clone());
+        registry.register(
+            "leases_lost",
+            "Leadership terms that ended because the lease was not renewed in time, or was acquired by another replica",
+            lost_leases.clone(),
+        );
+        Self { registry: Arc::new(registry), calls, reconciles, steps, objects, expirations, sources, durations, leader, lost_leases }
     }
 }
 
@@ -103,25 +108,30 @@ impl CallObserver for Metrics {
 }
 
 impl Metrics {
-    pub fn pass(&self, kind: &'static str, outcome: &'static str, seconds: f64) {
-        self.passes.get_or_create(&KindLabels { kind, outcome }).inc();
-        self.seconds.get_or_create(&Kind { kind }).observe(seconds);
+    /// Counts a reconcile and its duration.
+    pub fn reconcile(&self, kind: &'static str, outcome: &'static str, duration: Duration) {
+        self.reconciles.get_or_create(&KindLabels { kind, outcome }).inc();
+        self.durations.get_or_create(&DurationLabels { kind }).observe(duration.as_secs_f64());
     }
 
+    /// Counts a step that succeeded.
     pub fn step(&self, kind: &'static str, step: &'static str) {
         self.steps.get_or_create(&StepLabels { kind, step }).inc();
     }
 
-    pub fn leads(&self, leads: bool) {
-        self.leader.set(i64::from(leads));
+    /// Sets whether this replica is the leader.
+    pub fn set_leading(&self, leading: bool) {
+        self.leader.set(i64::from(leading));
     }
 
-    pub fn lease_lost(&self) {
-        self.lost.inc();
+    /// Counts a lost lease.
+    pub fn count_lost_lease(&self) {
+        self.lost_leases.inc();
     }
 
-    /// Whether to tell of objects: only the leader does, so that a sum over the replicas is right.
-    pub fn tells_of_objects(&self) -> bool {
+    /// Whether this replica reports objects. Only the leader does, so that a sum over the replicas is correct; the series of another
+    /// replica are removed.
+    pub fn reports_objects(&self) -> bool {
         let leads = self.leader.get() == 1;
         if !leads {
             self.objects.clear();
@@ -131,14 +141,15 @@ impl Metrics {
         leads
     }
 
-    pub fn objects(&self, kind: &'static str, ready: usize, not_ready: usize) {
+    /// Sets the number of objects of the kind.
+    pub fn set_objects(&self, kind: &'static str, ready: usize, not_ready: usize) {
         for (label, count) in [("true", ready), ("false", not_ready)] {
             self.objects.get_or_create(&ObjectLabels { kind, ready: label }).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 
-    /// Namespace, name and event source of each bus that has one; what is not named any more goes.
-    pub fn event_sources<'a>(&self, buses: impl Iterator<Item = (&'a str, &'a str, &'a EventSourceStatus)>) {
+    /// Sets the series of all partner event sources, given as namespace, name and event source of their buses. Others are removed.
+    pub fn set_event_sources<'a>(&self, buses: impl Iterator<Item = (&'a str, &'a str, &'a EventSourceStatus)>) {
         self.expirations.clear();
         self.sources.clear();
         for (namespace, name, source) in buses {
@@ -150,14 +161,21 @@ impl Metrics {
         }
     }
 
-    /// The text that Prometheus reads (OpenMetrics).
-    pub fn text(&self) -> String {
-        let mut out = String::new();
-        let registry = self.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match text::encode(&mut out, &registry) {
-            Ok(()) => out,
-            Err(error) => format!("# {error}\n"),
-        }
+    /// Returns the registry, for the endpoint that exposes it.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.registry.clone()
+    }
+}
+
+/// Encodes the registries as one OpenMetrics text.
+///
+/// Metric names must be unique across the registries: their prefixes ensure it.
+pub fn encode<'a>(registries: impl IntoIterator<Item = &'a Arc<Registry>>) -> String {
+    let mut out = String::new();
+    let encoded = registries.into_iter().try_for_each(|registry| text::encode_registry(&mut out, registry));
+    match encoded.and_then(|()| text::encode_eof(&mut out)) {
+        Ok(()) => out,
+        Err(error) => format!("# {error}\n"),
     }
 }
 
@@ -168,18 +186,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_source_is_told_of_until_its_bus_is_gone() {
+    fn a_source_is_reported_until_its_bus_is_deleted() {
         let (metrics, at) = (Metrics::default(), Time(Timestamp::UNIX_EPOCH));
         let mut source = EventSourceStatus { state: SourceState::Pending, expiration_time: Some(at), ..EventSourceStatus::default() };
-        metrics.event_sources([("prod", "lims", &source)].into_iter());
-        let text = metrics.text();
+        metrics.set_event_sources([("prod", "lims", &source)].into_iter());
+        let text = encode([&metrics.registry()]);
         assert!(text.contains(r#"tributary_event_source_expiration_timestamp_seconds{namespace="prod",name="lims"} 0"#), "{text}");
         assert!(text.contains(r#"tributary_event_source_state{namespace="prod",name="lims",state="Pending"} 1"#), "{text}");
         source.state = SourceState::Active;
-        metrics.event_sources([("prod", "lims", &source)].into_iter());
-        let text = metrics.text();
+        metrics.set_event_sources([("prod", "lims", &source)].into_iter());
+        let text = encode([&metrics.registry()]);
         assert!(text.contains(r#"state="Active"} 1"#) && !text.contains("Pending") && !text.contains("timestamp_seconds{"), "{text}");
-        metrics.event_sources(std::iter::empty());
-        assert!(!metrics.text().contains("lims"));
+        metrics.set_event_sources(std::iter::empty());
+        assert!(!encode([&metrics.registry()]).contains("lims"));
     }
 }

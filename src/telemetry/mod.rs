@@ -1,4 +1,4 @@
-//! Metrics and health: what a process tells of itself.
+//! What a process exposes about itself: metrics and health.
 
 pub mod health;
 pub mod metrics;

@@ -1,7 +1,7 @@
-//! Benchmark of sync: a burst of events, until each has its row: one that lies in the queue when the worker begins, and one that arrives while it
-//! works. Prints figures and aims, as `tests/bench` does; an aim that does not hold is no failure. Run by `make bench`, inside a whole test bed.
+//! Benchmark of sync: a burst of events until each has its row, once queued before the worker starts and once arriving while it runs. Prints figures
+//! and aims, as `tests/bench` does; a missed aim is not a failure. Run by `make bench`, inside a whole test bed.
 //!
-//! AWS and Benchling are the bed's stand-ins here, one process of Python each: counts are sync's own, the wall time is mostly theirs.
+//! AWS and Benchling are stand-ins here, one Python process each: counts are those of sync, the wall time is mostly theirs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod figures;
@@ -14,7 +14,7 @@ use std::{
 
 use figures::{Report, count, rounded};
 use serde_json::{Value, json};
-use tributary_testkit::sync::Stage;
+use tributary_testkit::sync::Fixture;
 
 /// What one request to Benchling reads.
 const BATCH: usize = 50;
@@ -26,10 +26,10 @@ fn events() -> usize {
     std::env::var("BENCH_EVENTS").map_or(10_000, |text| text.parse().expect("BENCH_EVENTS is a number"))
 }
 
-async fn until_drained(stage: &Stage) {
+async fn until_drained(fixture: &Fixture) {
     let began = Instant::now();
     loop {
-        let (waiting, hidden) = stage.depth(&stage.queue).await;
+        let (waiting, hidden) = fixture.depth(&fixture.queue).await;
         if (waiting, hidden) == (0, 0) {
             return;
         }
@@ -53,9 +53,9 @@ fn peak_mib(pid: u32) -> f64 {
 }
 
 /// By operation, how many calls of the account the journal has since.
-async fn calls(stage: &Stage, mark: u64) -> BTreeMap<String, usize> {
+async fn calls(fixture: &Fixture, mark: u64) -> BTreeMap<String, usize> {
     let mut calls = BTreeMap::new();
-    for call in stage.world.aws.journal(mark).await.0 {
+    for call in fixture.world.aws.journal(mark).await.0 {
         // Our own look at the queue's depth is among sync's.
         *calls.entry(call.op).or_default() += 1;
     }
@@ -67,29 +67,29 @@ fn id(n: usize) -> String {
 }
 
 /// A sink of its own, and as many entities as events.
-async fn prepared(name: &str, events: usize) -> Stage {
-    let stage = Stage::new(name, json!({})).await;
+async fn prepared(name: &str, events: usize) -> Fixture {
+    let fixture = Fixture::new(name, json!({})).await;
     let entity = |n: usize| json!({"id": id(n), "name": format!("P{n}")});
-    stage.benchling.entities("custom-entities", (0..events).map(entity).collect()).await;
+    fixture.benchling.entities("custom-entities", (0..events).map(entity).collect()).await;
     // As Benchling does: 300 requests of an app in 30 seconds, and 1,000 of the whole tenant, of which no header tells.
-    stage.benchling.control("limits", json!({"limit": 300, "windowSeconds": 30, "hidden": 1_000})).await;
-    stage
+    fixture.benchling.control("limits", json!({"limit": 300, "windowSeconds": 30, "hidden": 1_000})).await;
+    fixture
 }
 
-async fn put(stage: &Stage, events: usize) {
-    stage.put_all(&(0..events).map(|n| stage.thin(&id(n))).collect::<Vec<_>>()).await;
+async fn put(fixture: &Fixture, events: usize) {
+    fixture.put_all(&(0..events).map(|n| fixture.thin(&id(n))).collect::<Vec<_>>()).await;
 }
 
 /// What Benchling was asked, and what is in the table; `what` leads the names of the figures.
-async fn outcome(stage: &Stage, what: &str, events: usize, report: &mut Report) {
-    let asked = stage.benchling.requests("").await;
+async fn outcome(fixture: &Fixture, what: &str, events: usize, report: &mut Report) {
+    let asked = fixture.benchling.requests("").await;
     let limited = asked.iter().filter(|request| request["status"] == 429).count();
     let reads = asked.iter().filter(|request| request["path"].as_str().is_some_and(|path| path.ends_with(":bulk-get"))).count();
-    let rows = stage.db.query("SELECT benchling_api_id, entity_name FROM synced_benchling_data", &[]).await.unwrap();
+    let rows = fixture.db.query("SELECT benchling_api_id, entity_name FROM synced_benchling_data", &[]).await.unwrap();
     // What is wrong in a row is as good as lost.
     let found: BTreeMap<String, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let lost = (0..events).filter(|n| found.get(&id(*n)) != Some(&format!("P{n}"))).count();
-    let dead = stage.depth(&format!("{}-dlq", stage.queue)).await.0;
+    let dead = fixture.depth(&format!("{}-dlq", fixture.queue)).await.0;
     let aim = events.div_ceil(BATCH) + FEW;
     report.figure(format!("{what}: requests to Benchling for entities"), count(reads), "", Some(count(aim)));
     report.figure("  all requests to Benchling, tokens too", count(asked.len()), "", None);
@@ -103,26 +103,26 @@ async fn outcome(stage: &Stage, what: &str, events: usize, report: &mut Report) 
 async fn waiting(report: &mut Report) {
     let (events, all) = (events(), count(events()));
     eprintln!("bench: burst: {events} events of as many entities, put on the bus");
-    let stage = prepared("waiting", events).await;
-    put(&stage, events).await;
+    let fixture = prepared("waiting", events).await;
+    put(&fixture, events).await;
     tributary_testkit::until_within(PATIENCE, "all are in the queue", || async {
-        (stage.depth(&stage.queue).await.0 == events as u64).then_some(())
+        (fixture.depth(&fixture.queue).await.0 == events as u64).then_some(())
     })
     .await;
 
     eprintln!("bench: burst: one worker, until the queue is empty");
-    let (mark, began) = (stage.world.aws.mark().await, Instant::now());
-    let worker = stage.worker();
-    until_drained(&stage).await;
+    let (mark, began) = (fixture.world.aws.mark().await, Instant::now());
+    let worker = fixture.worker();
+    until_drained(&fixture).await;
     let (wall, cpu, peak) = (began.elapsed(), cpu(worker.id()), peak_mib(worker.id()));
     worker.stop().await;
 
-    outcome(&stage, "waiting burst", events, report).await;
+    outcome(&fixture, "waiting burst", events, report).await;
     report.figure("wall time from the worker's start to the empty queue", wall.as_secs_f64(), "s", None);
     report.figure("  rows a second", all / wall.as_secs_f64(), "", None);
     report.figure("CPU per row", cpu.as_secs_f64() * 1_000.0 / all, "ms", None);
     report.figure("peak RSS of the worker", peak, "MiB", None);
-    let calls = calls(&stage, mark).await;
+    let calls = calls(&fixture, mark).await;
     let of_sqs = ["ReceiveMessage", "DeleteMessageBatch"].map(|op| calls.get(op).copied().unwrap_or_default());
     report.figure(
         "SQS calls per row, to receive and to delete",
@@ -138,15 +138,15 @@ async fn waiting(report: &mut Report) {
 async fn arriving(report: &mut Report) {
     let events = events();
     eprintln!("bench: burst: {events} events more, while a worker runs");
-    let stage = prepared("arriving", events).await;
-    let (worker, began) = (stage.worker(), Instant::now());
-    stage.told("the worker is there", |status| status["conditions"][0]["status"] == "True").await;
-    put(&stage, events).await;
+    let fixture = prepared("arriving", events).await;
+    let (worker, began) = (fixture.worker(), Instant::now());
+    fixture.wait_for_status("the worker is there", |status| status["conditions"][0]["status"] == "True").await;
+    put(&fixture, events).await;
     let put = began.elapsed();
-    until_drained(&stage).await;
+    until_drained(&fixture).await;
     let wall = began.elapsed();
     worker.stop().await;
-    outcome(&stage, "arriving burst", events, report).await;
+    outcome(&fixture, "arriving burst", events, report).await;
     report.figure("wall time from the first event to the empty queue", wall.as_secs_f64(), "s", None);
     report.figure("  of which the stand-in took the events for", put.as_secs_f64(), "s", None);
 }

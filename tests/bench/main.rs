@@ -1,5 +1,5 @@
 //! Benchmark, entry: the operator beside the raw floor, against an AWS stand-in with a fixed latency. Prints figures and aims; an aim that
-//! does not hold is no failure. Run by `make bench`, inside a test bed. How to read it: `docs/benchmarks.md`.
+//! does not hold is no failure. Run by `make bench`, inside a test bed. How to read it: `docs/operations/benchmarks.md`.
 
 mod audit;
 mod cluster;

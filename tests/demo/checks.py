@@ -1,4 +1,4 @@
-"""Demo, counting: single checks, each polled up to a deadline, one line each; at the end what tests/run.sh counts."""
+"""Demo, counting: single checks, each polled up to a deadline, one line each; at the end what tests/run.py counts."""
 import time
 
 from play import aws
@@ -43,7 +43,7 @@ class Checks:
         return self.that(what, probe, seconds)
 
     def end(self):
-        """In words of unittest, which tests/run.sh adds up. Whether all passed."""
+        """In words of unittest, which tests/run.py adds up. Whether all passed."""
         failed = len(self.failures)
         print(f"\nRan {self.passed + failed} tests in {time.monotonic() - self.began:.0f}s")
         print(f"FAILED (failures={failed})" if failed else "OK")

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""`make mutants`: applies each patch to a copy of the tree and sees the test that it names go red.
+"""`make mutants`: applies each patch to a copy of the tree and checks that the test that it names fails.
 
-A patch begins with `# invariant: ...` and `# test: TARGET::PATH` (TARGET is a test target, lib for a unit test, or pods). A mutant is
-caught when the named test ran and failed; one that does not compile or does not apply is an error of the patch, one whose test stays
-green is a hole in the tests. All named tests must be green without a patch first. `run.py NAME...` takes only patches with that text.
+  run.py [TEXT...]      all patches, or those with one of the texts in their name
+  run.py --check        only checks that each patch names a test that exists and applies to the tree
+
+A patch begins with `# invariant: ...` and `# test: TARGET::PATH`. TARGET is a test target; `lib` for a unit test of the binary's crate;
+`api`, `aws`, `core` or another folder of crates/ for a unit test of that crate; or `pods`. A mutant is caught when the named test ran and
+failed. One that does not compile or does not apply is an error of the patch, one whose test still passes is a gap in the tests. All named
+tests must pass without a patch first.
 """
 import json
 import os
@@ -42,15 +46,29 @@ def run_pods(tree, test, env):
     return re.search(rf"^{test} \(", text, re.M) is not None, re.search(rf"^(FAIL|ERROR): {test} ", text, re.M) is None, text
 
 
+def is_unit(target):
+    return target == "lib" or (ROOT / "crates" / target / "Cargo.toml").is_file()
+
+
+def cargo_test(target, *arguments):
+    if target == "lib":
+        which = ["--lib"]
+    elif is_unit(target):
+        which = ["--package", f"tributary-{target}", "--lib"]
+    else:
+        which = ["--test", target]
+    return ["cargo", "test", "--locked", "--quiet", *which, "--", *arguments]
+
+
 def run_test(tree, target, test):
     """Whether the test ran, whether it passed, and what it said."""
-    cargo = ["cargo", "test", "--locked", "--quiet", *(["--lib"] if target == "lib" else ["--test", target]), "--", "--exact", test]
+    cargo = cargo_test(target, "--exact", test)
     # A target folder of its own: the same artifact names in the shared one would be mutants for everybody else.
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "tributary/target-mutants"
     env = {**os.environ, "RUST_BACKTRACE": "0", "CARGO_TARGET_DIR": str(cache)}
     if target == "pods":
         return run_pods(tree, test, env)
-    bed = [] if target == "lib" else [sys.executable, "tests/bed/bed.py", "run", "--"]
+    bed = [] if is_unit(target) else [sys.executable, "tests/bed/bed.py", "run", "--"]
     done = subprocess.run([*bed, *cargo], cwd=tree, capture_output=True, text=True, env=env)
     text = done.stdout + done.stderr
     ran = re.search(r"^running ([1-9]\d*) tests?$", text, re.M) is not None
@@ -70,7 +88,33 @@ def apply(tree, patch, *, undo=False):
     return done.stdout + done.stderr if done.returncode else ""
 
 
+def names(target):
+    """Tests of a target."""
+    if target == "pods":
+        return set(re.findall(r"def (test_\w+)", "".join(path.read_text() for path in (ROOT / "tests/pods").glob("test_*.py"))))
+    done = subprocess.run(cargo_test(target, "--list"), cwd=ROOT, check=True, capture_output=True, text=True)
+    return set(re.findall(r"^(\S+): test$", done.stdout, re.M))
+
+
+def check():
+    wrong, known = 0, {}
+    for patch in sorted(HERE.glob("*.patch")):
+        _, target, test = header(patch)
+        if target not in known:
+            known[target] = names(target)
+        if test not in known[target]:
+            print(f"{patch.name}: no test {target}::{test}")
+            wrong += 1
+        done = subprocess.run(["patch", "-p1", "--dry-run", "-s", "-i", str(patch)], cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            print(f"{patch.name}: does not apply: {done.stdout.strip()[:200]}")
+            wrong += 1
+    sys.exit(wrong > 0)
+
+
 def main():
+    if sys.argv[1:] == ["--check"]:
+        check()
     wanted = sys.argv[1:]
     patches = [p for p in sorted(HERE.glob("*.patch")) if not wanted or any(w in p.name for w in wanted)]
     if not patches:

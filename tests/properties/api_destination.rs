@@ -6,9 +6,9 @@ use proptest::{option, prelude::*};
 use tributary_testkit::product::{
     EventSink, ReconcileError,
     plan::{
-        Authorization, ConnectionSettings, Desired, DesiredApiDestination, DesiredByRole, DesiredSink, DestinationSettings, EventsStep,
-        HttpValue, HttpValues, Managed, Mark, Observed, ObservedApiDestination, ObservedConnection, ObservedDestination, ObservedSink,
-        SecretRefs, Step,
+        ApiDestinationStep, Authorization, ConnectionSettings, ConnectionStep, Desired, DesiredApi, DesiredApiDestination, DesiredByRole,
+        DesiredSink, DestinationSettings, EventsStep, HttpValue, HttpValues, Managed, Mark, Observed, ObservedApiDestination,
+        ObservedConnection, ObservedDestination, ObservedSink, SecretRefs, Step,
     },
 };
 
@@ -24,22 +24,29 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn apply(&mut self, step: &EventsStep) -> Result<(), String> {
+    pub fn apply_connection(&mut self, step: ConnectionStep) -> Result<(), String> {
         self.made += 1;
-        match step.clone() {
-            EventsStep::CreateConnection { settings, mark, .. } => {
+        match step {
+            ConnectionStep::CreateConnection { settings, mark, .. } => {
                 let (arn, state) = (format!("connection/{}", self.made), "AUTHORIZED".to_owned());
                 if self.connection.replace(ObservedConnection { arn, state, state_reason: None, settings, mark }).is_some() {
                     return Err("the connection exists".into());
                 }
             }
-            EventsStep::UpdateConnection { settings, mark, .. } => {
+            ConnectionStep::UpdateConnection { settings, mark, .. } => {
                 let connection = self.connection.as_mut().ok_or("no connection")?;
                 (connection.settings, connection.mark) = (settings, mark);
             }
-            EventsStep::DeleteConnection { .. } if self.destination.is_some() => return Err("its destination is still there".into()),
-            EventsStep::DeleteConnection { .. } => drop(self.connection.take().ok_or("no connection")?),
-            EventsStep::CreateApiDestination { mut settings, mark, .. } => {
+            ConnectionStep::DeleteConnection { .. } if self.destination.is_some() => return Err("its destination is still there".into()),
+            ConnectionStep::DeleteConnection { .. } => drop(self.connection.take().ok_or("no connection")?),
+        }
+        Ok(())
+    }
+
+    pub fn apply_destination(&mut self, step: ApiDestinationStep) -> Result<(), String> {
+        self.made += 1;
+        match step {
+            ApiDestinationStep::CreateApiDestination { mut settings, mark, .. } => {
                 let connection_arn = self.connection.as_ref().ok_or("no connection")?.arn.clone();
                 settings.rate_limit = settings.rate_limit.or(Some(300));
                 let arn = format!("api-destination/{}", self.made);
@@ -47,14 +54,13 @@ impl Api {
                     return Err("the destination exists".into());
                 }
             }
-            EventsStep::UpdateApiDestination { mut settings, mark, .. } => {
+            ApiDestinationStep::UpdateApiDestination { mut settings, mark, .. } => {
                 let connection_arn = self.connection.as_ref().ok_or("no connection")?.arn.clone();
                 let destination = self.destination.as_mut().ok_or("no destination")?;
                 settings.rate_limit = settings.rate_limit.or(destination.settings.rate_limit);
                 (destination.connection_arn, destination.settings, destination.mark) = (connection_arn, settings, mark);
             }
-            EventsStep::DeleteApiDestination { .. } => drop(self.destination.take().ok_or("no destination")?),
-            other => return Err(format!("{other} is none of its business")),
+            ApiDestinationStep::DeleteApiDestination { .. } => drop(self.destination.take().ok_or("no destination")?),
         }
         Ok(())
     }
@@ -62,7 +68,7 @@ impl Api {
 
 fn observed_with(model: &Model, secrets: Result<String, ReconcileError>) -> ObservedSink {
     let (connection, destination) = (model.api.connection.clone(), model.api.destination.clone());
-    Observed::ApiDestination(Box::new(ObservedApiDestination { connection, destination, secrets, by: model.by_role.by_role() }))
+    Observed::ApiDestination(ObservedApiDestination { connection, destination, secrets, by: model.by_role.by_role() })
 }
 
 #[allow(clippy::unnecessary_wraps)] // As `converges` wants it.
@@ -96,15 +102,15 @@ fn desired() -> impl Strategy<Value = DesiredSink> {
     });
     (by, authorization(), option::of("[xy]"), option::of(1..3), "[xy]").prop_map(
         |(by, authorization, description, rate_limit, endpoint)| {
-            sink(Desired::ApiDestination(Box::new(DesiredApiDestination {
+            let managed = DesiredApi {
                 name: "d".into(),
                 settings: DestinationSettings { description: description.clone(), endpoint, method: "POST".into(), rate_limit },
                 connection: ConnectionSettings { description, authorization, invocation: HttpValues::default() },
                 secrets: SecretRefs { namespace: "ns".into(), slots: BTreeMap::new() },
                 owner: OWNER.into(),
-                by,
                 requeue_after: None,
-            })))
+            };
+            sink(Desired::ApiDestination(DesiredApiDestination { managed: Some(managed), by }))
         },
     )
 }
@@ -138,7 +144,7 @@ proptest! {
         converges::<EventSink>(Some(&before), &mut model, observed, 1)?;
         let missing = observed_with(&model, Err(ReconcileError::transient("missing")));
         let steps = with_context(false, |context| EventSink::plan(Some(&want), Some(&missing), context)).unwrap();
-        let written = steps.iter().any(|step| matches!(step, Step::Events(EventsStep::UpdateConnection { .. } | EventsStep::CreateConnection { .. })));
+        let written = steps.iter().any(|step| matches!(step, Step::Events(EventsStep::Connection(ConnectionStep::UpdateConnection { .. } | ConnectionStep::CreateConnection { .. }))));
         prop_assert!(!written, "{:?}", steps);
         let nothing = observed_with(&Model::default(), Err(ReconcileError::transient("missing")));
         let steps = with_context(false, |context| EventSink::plan(Some(&want), Some(&nothing), context)).unwrap();

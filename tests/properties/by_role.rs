@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use tributary_testkit::product::{
     EventSink, Tags,
     plan::{
-        Desired, DesiredByRole, DesiredRole, DesiredSink, DesiredSns, DesiredStateMachine, DesiredTopic, IamStep, MachineSettings,
-        Observed, ObservedByRole, ObservedMachine, ObservedRole, ObservedSink, ObservedSns, ObservedStateMachine, ObservedTopic, SnsStep,
-        StatesStep,
+        Desired, DesiredByRole, DesiredMachine, DesiredRole, DesiredSink, DesiredSns, DesiredStateMachine, DesiredTopic, IamStep,
+        InlinePolicy, MachineSettings, Observed, ObservedByRole, ObservedMachine, ObservedRole, ObservedSink, ObservedSns,
+        ObservedStateMachine, ObservedTopic, SnsStep, StatesStep,
     },
 };
 
@@ -29,7 +29,7 @@ impl ByRole {
         let roles = &mut self.roles;
         match step.clone() {
             IamStep::CreateRole { name, trust, boundary, tags, .. } => {
-                let role = ObservedRole { name: name.clone(), trust, policy: Some(None), boundary, tags };
+                let role = ObservedRole { name: name.clone(), trust, policy: InlinePolicy::Absent, boundary, tags };
                 if roles.insert(name, role).is_some() {
                     return Err("EntityAlreadyExists".into());
                 }
@@ -39,15 +39,15 @@ impl ByRole {
                 if policy["Statement"].as_array().is_none_or(Vec::is_empty) {
                     return Err("MalformedPolicyDocument".into());
                 }
-                roles.get_mut(&name).ok_or_else(none)?.policy = Some(Some(policy));
+                roles.get_mut(&name).ok_or_else(none)?.policy = InlinePolicy::Present(policy);
             }
-            IamStep::DeleteRolePolicy { name } => roles.get_mut(&name).ok_or_else(none)?.policy = Some(None),
+            IamStep::DeleteRolePolicy { name } => roles.get_mut(&name).ok_or_else(none)?.policy = InlinePolicy::Absent,
             IamStep::PutRolePermissionsBoundary { name, boundary } => roles.get_mut(&name).ok_or_else(none)?.boundary = Some(boundary),
             IamStep::DeleteRolePermissionsBoundary { name } => roles.get_mut(&name).ok_or_else(none)?.boundary = None,
             IamStep::TagRole { name, tags } => roles.get_mut(&name).ok_or_else(none)?.tags.extend(tags),
             IamStep::UntagRole { name, keys } => roles.get_mut(&name).ok_or_else(none)?.tags.retain(|key, _| !keys.contains(key)),
             IamStep::DeleteRole { name } => {
-                if roles.remove(&name).ok_or_else(none)?.policy != Some(None) {
+                if roles.remove(&name).ok_or_else(none)?.policy != InlinePolicy::Absent {
                     return Err("DeleteConflict".into());
                 }
             }
@@ -123,7 +123,7 @@ fn observed_topic(model: &Model) -> Option<ObservedSink> {
 fn observed_machine(model: &Model) -> Option<ObservedSink> {
     let by_role = &model.by_role;
     let (machine, execution_role) = (by_role.machine.clone(), by_role.roles.get("states").cloned());
-    Some(Observed::StateMachine(Box::new(ObservedStateMachine { machine, execution_role, by: by_role.by_role() })))
+    Some(Observed::StateMachine(ObservedStateMachine { machine, execution_role, by: by_role.by_role() }))
 }
 
 pub fn role(name: &'static str) -> impl Strategy<Value = DesiredRole> {
@@ -163,8 +163,8 @@ fn machine() -> impl Strategy<Value = DesiredSink> {
             log_group_arn: None,
             tracing,
         };
-        let machine = DesiredStateMachine { name: "m".into(), express: false, settings, execution_role: Some(role), tags, by };
-        sink(Desired::StateMachine(Box::new(machine)))
+        let machine = DesiredMachine { name: "m".into(), express: false, settings, execution_role: Some(role), tags };
+        sink(Desired::StateMachine(DesiredStateMachine { managed: Some(machine), by }))
     })
 }
 

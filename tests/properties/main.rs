@@ -13,9 +13,9 @@ use serde_json::json;
 use tributary_testkit::product::{
     DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags,
     plan::{
-        ArchiveSettings, BusInAws, BusSettings, Desired, DesiredArchive, DesiredBus, DesiredGrant, DesiredLambda, DesiredLogGroup,
+        ArchiveSettings, BusInAws, BusSettings, BusStep, Desired, DesiredArchive, DesiredBus, DesiredGrant, DesiredLambda, DesiredLogGroup,
         DesiredLogs, DesiredQueue, DesiredRule, DesiredSink, DesiredSqs, DesiredTrigger, EventsStep, Grants, LogSettings, Managed,
-        MappingSettings, ObservedRule, PlanContext, RuleSettings, SeenRule, Step, TargetSettings, function_of,
+        MappingSettings, ObservedRule, PlanContext, RuleInAws, RuleSettings, Step, TargetSettings, function_of,
     },
 };
 
@@ -154,8 +154,9 @@ fn desired_sink() -> impl Strategy<Value = DesiredSink> {
 }
 
 fn desired_lambda() -> impl Strategy<Value = DesiredSink> {
-    (grants(FUNCTION_ARN), option::of("[xy]"))
-        .prop_map(|(grants, on_failure)| sink(Desired::Lambda(DesiredLambda { function: function_of(FUNCTION_ARN), grants, on_failure })))
+    (grants(FUNCTION_ARN), option::of("[xy]")).prop_map(|(grants, on_failure)| {
+        sink(Desired::Lambda(DesiredLambda { function: function_of(FUNCTION_ARN), grants, on_failure, unresolved: None }))
+    })
 }
 
 fn desired_logs() -> impl Strategy<Value = DesiredSink> {
@@ -166,7 +167,7 @@ fn desired_logs() -> impl Strategy<Value = DesiredSink> {
 }
 
 fn sink(target: Desired) -> DesiredSink {
-    DesiredSink { target, external: false, role_arn: None, halt: None }
+    DesiredSink { target, external: false, role_arn: None }
 }
 
 proptest! {
@@ -194,7 +195,7 @@ proptest! {
         // A bus that stays loses our statements only.
         let observed = model.observed_bus();
         let left = with_context(true, |context| EventBus::plan(None, observed.as_ref(), context)).unwrap();
-        let withdrawn = left.iter().filter(|step| matches!(step, Step::Events(EventsStep::RemovePermission { .. }))).count();
+        let withdrawn = left.iter().filter(|step| matches!(step, Step::Events(EventsStep::Bus(BusStep::RemovePermission { .. })))).count();
         prop_assert_eq!(withdrawn, desired.grants.len());
         converges::<EventBus>(None, &mut model, Model::observed_bus, 1)?;
         prop_assert!(model.bus.is_none() && model.archives.is_empty());
@@ -226,12 +227,12 @@ proptest! {
         want in (rule_settings(), targets(["c", "d", "e", "f", "g"]), tags()),
         waiting in option::of(Just("w")),
     ) {
-        let named = |settings, targets, tags| ObservedRule {
+        let named = |settings, targets, tags| RuleInAws {
             bus: "b".into(), name: "r".into(), arn: "r".into(), settings, managed_by: None, targets: Some(targets), tags: Some(tags),
         };
         let mut model = Model { rule: have.map(|(settings, targets, tags)| named(settings, targets, tags)), ..Model::default() };
         let waiting: BTreeMap<_, _> = waiting.filter(|_| want.1.len() < 5).map(|id: &str| (id.to_owned(), String::new())).into_iter().collect();
-        let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, waiting, halt: None, warnings: vec![], source_problem: None };
+        let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, waiting, error: None, warnings: vec![], source_problem: None };
         converges::<EventRule>(Some(&desired), &mut model, seen_rule, 1)?;
         converges::<EventRule>(None, &mut model, seen_rule, 1)?;
         prop_assert!(model.rule.is_none());
@@ -273,8 +274,8 @@ proptest! {
     }
 }
 
-fn seen_rule(model: &Model) -> Option<SeenRule> {
-    model.rule.clone().map(|rule| SeenRule { rule: Some(rule), ..SeenRule::default() })
+fn seen_rule(model: &Model) -> Option<ObservedRule> {
+    model.rule.clone().map(|rule| ObservedRule { rule: Some(rule), ..ObservedRule::default() })
 }
 
 fn bus(settings: BusSettings, tags: Tags) -> BusInAws {

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use tributary_testkit::product::{
     Identity, SourceState, Tags,
     plan::{
-        ArchiveSettings, BusInAws, BusSettings, DesiredGrant, EventsStep, InvokeSettings, LambdaStep, LogsStep, Observed, ObservedArchive,
-        ObservedBus, ObservedLambda, ObservedLogGroup, ObservedLogs, ObservedQueue, ObservedRule, ObservedSink, ObservedSource,
-        ObservedSqs, ObservedTrigger, SqsStep, Step, sid_of, statement,
+        ArchiveSettings, ArchiveStep, BusInAws, BusSettings, BusStep, DesiredGrant, EventsStep, InvokeSettings, LambdaStep, LogsStep,
+        Observed, ObservedArchive, ObservedBus, ObservedLambda, ObservedLogGroup, ObservedLogs, ObservedQueue, ObservedSink,
+        ObservedSource, ObservedSqs, ObservedTrigger, RuleInAws, RuleStep, SqsStep, Step, TagStep, sid_of, statement,
     },
 };
 
@@ -26,7 +26,7 @@ pub struct Model {
     /// State of the partner event source, where there is one.
     pub source: Option<SourceState>,
     pub archives: Vec<ObservedArchive>,
-    pub rule: Option<ObservedRule>,
+    pub rule: Option<RuleInAws>,
     pub queues: BTreeMap<String, ObservedQueue>,
     pub mappings: Vec<ObservedTrigger>,
     pub function: Vec<Value>,
@@ -152,8 +152,20 @@ impl Model {
     }
 
     fn events(&mut self, step: &EventsStep) -> Result<(), String> {
-        match step.clone() {
-            EventsStep::CreateEventBus { name, source, settings, tags } => {
+        match step {
+            EventsStep::Bus(step) => self.bus_step(step.clone()),
+            EventsStep::Rule(step) => self.rule_step(step.clone()),
+            EventsStep::Archive(step) => self.archive_step(step.clone()),
+            EventsStep::Connection(step) => self.api.apply_connection(step.clone()),
+            EventsStep::ApiDestination(step) => self.api.apply_destination(step.clone()),
+            EventsStep::Replay(_) => Err("replays are in no model".into()),
+            EventsStep::Tags(step) => self.tag_step(step.clone()),
+        }
+    }
+
+    fn bus_step(&mut self, step: BusStep) -> Result<(), String> {
+        match step {
+            BusStep::CreateEventBus { name, source, settings, tags } => {
                 if source.is_some() != self.source.is_some() || self.source.is_some_and(|state| state != SourceState::Pending) {
                     return Err(format!("a bus with source {source:?} while the source is {:?}", self.source));
                 }
@@ -163,52 +175,48 @@ impl Model {
                     return Err("the bus exists".into());
                 }
             }
-            EventsStep::UpdateEventBus { settings, .. } => {
+            BusStep::UpdateEventBus { settings, .. } => {
                 let have = &mut self.bus.as_mut().ok_or("no bus")?.settings;
                 let log = settings.log.clone().or_else(|| have.log.take()).filter(|log| !log.is_off());
                 *have = BusSettings { log, ..settings };
             }
-            EventsStep::DeleteEventBus { .. } if !self.archives.is_empty() => return Err("the bus has archives".into()),
-            EventsStep::DeleteEventBus { .. } => drop(self.bus.take().ok_or("no bus")?),
-            EventsStep::PutPermission { sid, principal, organization, .. } => {
+            BusStep::DeleteEventBus { .. } if !self.archives.is_empty() => return Err("the bus has archives".into()),
+            BusStep::DeleteEventBus { .. } => drop(self.bus.take().ok_or("no bus")?),
+            BusStep::PutPermission { sid, principal, organization, .. } => {
                 let bus = self.bus.as_mut().ok_or("no bus")?;
                 bus.statements.retain(|statement| statement["Sid"] != sid.as_str());
                 bus.statements.push(DesiredGrant { sid, principal, organization }.statement(&identity()));
             }
-            EventsStep::RemovePermission { sid, .. } => {
+            BusStep::RemovePermission { sid, .. } => {
                 self.bus.as_mut().ok_or("no bus")?.statements.retain(|statement| statement["Sid"] != sid.as_str());
             }
-            EventsStep::CreateArchive { name, settings, .. } => {
-                if self.bus.is_none() || self.archives.iter().any(|archive| archive.aws_name == name) {
-                    return Err("no bus, or the archive exists".into());
-                }
-                self.archives.push(archive(name, settings));
-            }
-            EventsStep::UpdateArchive { name, settings } => {
-                self.archives.iter_mut().find(|archive| archive.aws_name == name).ok_or("no archive")?.settings = settings;
-            }
-            EventsStep::DeleteArchive { name } => self.archives.retain(|archive| archive.aws_name != name),
-            EventsStep::ActivateEventSource { .. } => {
+            BusStep::ActivateEventSource { .. } => {
                 if self.bus.is_none() || self.source != Some(SourceState::Pending) {
                     return Err("InvalidStateException".into());
                 }
                 self.source = Some(SourceState::Active);
             }
-            EventsStep::PutRule { bus, name, settings, tags } => {
+        }
+        Ok(())
+    }
+
+    fn rule_step(&mut self, step: RuleStep) -> Result<(), String> {
+        match step {
+            RuleStep::PutRule { bus, name, settings, tags } => {
                 if let Some(rule) = &mut self.rule {
                     rule.settings = settings;
                 } else {
                     let arn = name.clone();
-                    self.rule = Some(ObservedRule { bus, name, arn, settings, managed_by: None, targets: Some(vec![]), tags });
+                    self.rule = Some(RuleInAws { bus, name, arn, settings, managed_by: None, targets: Some(vec![]), tags });
                 }
             }
-            EventsStep::DeleteRule { .. } => {
+            RuleStep::DeleteRule { .. } => {
                 let rule = self.rule.take().ok_or("no rule")?;
                 if rule.targets.is_some_and(|targets| !targets.is_empty()) {
                     return Err("the rule has targets".into());
                 }
             }
-            EventsStep::PutTargets { targets: new, .. } => {
+            RuleStep::PutTargets { targets: new, .. } => {
                 let targets = self.rule.as_mut().and_then(|rule| rule.targets.as_mut()).ok_or("no rule")?;
                 for target in new {
                     targets.retain(|t| t.id != target.id);
@@ -218,19 +226,34 @@ impl Model {
                     return Err("more than five targets".into());
                 }
             }
-            EventsStep::RemoveTargets { ids, .. } => {
+            RuleStep::RemoveTargets { ids, .. } => {
                 let targets = self.rule.as_mut().and_then(|rule| rule.targets.as_mut()).ok_or("no rule")?;
                 targets.retain(|t| !ids.contains(&t.id));
             }
-            EventsStep::CreateConnection { .. }
-            | EventsStep::UpdateConnection { .. }
-            | EventsStep::DeleteConnection { .. }
-            | EventsStep::CreateApiDestination { .. }
-            | EventsStep::UpdateApiDestination { .. }
-            | EventsStep::DeleteApiDestination { .. } => return self.api.apply(step),
-            EventsStep::StartReplay { .. } | EventsStep::CancelReplay { .. } => return Err("replays are in no model".into()),
-            EventsStep::TagResource { tags: new, .. } => self.tags().ok_or("nothing to tag")?.extend(new),
-            EventsStep::UntagResource { keys, .. } => self.tags().ok_or("nothing to untag")?.retain(|key, _| !keys.contains(key)),
+        }
+        Ok(())
+    }
+
+    fn archive_step(&mut self, step: ArchiveStep) -> Result<(), String> {
+        match step {
+            ArchiveStep::CreateArchive { name, settings, .. } => {
+                if self.bus.is_none() || self.archives.iter().any(|archive| archive.aws_name == name) {
+                    return Err("no bus, or the archive exists".into());
+                }
+                self.archives.push(archive(name, settings));
+            }
+            ArchiveStep::UpdateArchive { name, settings } => {
+                self.archives.iter_mut().find(|archive| archive.aws_name == name).ok_or("no archive")?.settings = settings;
+            }
+            ArchiveStep::DeleteArchive { name } => self.archives.retain(|archive| archive.aws_name != name),
+        }
+        Ok(())
+    }
+
+    fn tag_step(&mut self, step: TagStep) -> Result<(), String> {
+        match step {
+            TagStep::TagResource { tags: new, .. } => self.tags().ok_or("nothing to tag")?.extend(new),
+            TagStep::UntagResource { keys, .. } => self.tags().ok_or("nothing to untag")?.retain(|key, _| !keys.contains(key)),
         }
         Ok(())
     }

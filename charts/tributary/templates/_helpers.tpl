@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{- /* The release's name, with the chart's name where it does not say it already. */ -}}
+{{- /* The release's name, with the chart's name appended unless it contains it already. */ -}}
 {{- define "tributary.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
@@ -28,7 +28,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end -}}
 
-{{- /* Not those of the operator, whose selector must not find the gateway's pods. */ -}}
+{{- /* Must differ from the operator's labels, whose selector must not match the gateway's pods. */ -}}
 {{- define "tributary.gateway.selector" -}}
 app.kubernetes.io/name: {{ include "tributary.name" . | trunc 55 | trimSuffix "-" }}-gateway
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -42,7 +42,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end -}}
 
-{{- /* Not those of the operator, whose selector must not find the pods of sync. */ -}}
+{{- /* Must differ from the operator's labels, whose selector must not match the pods of sync. */ -}}
 {{- define "tributary.sync.selector" -}}
 app.kubernetes.io/name: {{ include "tributary.name" . | trunc 58 | trimSuffix "-" }}-sync
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -72,7 +72,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end -}}
 {{- end -}}
 
-{{/* Kinds that may tell an ARN, as the operator's flag has them: Queue=queues.sqs.services.k8s.aws,ConfigMap=configmaps */}}
+{{/* Kinds for existing.arnFrom in the format of --arn-from: Queue=queues.sqs.services.k8s.aws,ConfigMap=configmaps */}}
 {{- define "tributary.arnFrom" -}}
 {{- $kinds := list -}}
 {{- range . -}}

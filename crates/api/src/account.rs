@@ -1,4 +1,4 @@
-//! `AwsAccount`: an account, as whom to work in it, and which namespaces may use it for what.
+//! `AwsAccount`: an AWS account, the credentials to use in it, and the namespaces that may use it.
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -6,13 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{CommonStatus, Tags};
 
-/// An AWS account and as whom to work in it. Cluster-scoped: platform teams own it, namespaces use it as `grants` say.
+/// AWS account and the credentials to use in it. Cluster-scoped; a namespace can use the account
+/// only if `grants` allow it.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "tributary.dev",
     version = "v1alpha1",
     kind = "AwsAccount",
     plural = "awsaccounts",
+    doc = "AWS account and the credentials to use in it.",
     shortname = "awsacct",
     category = "tributary",
     status = "AwsAccountStatus",
@@ -26,106 +28,129 @@ use super::{CommonStatus, Tags};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AwsAccountSpec {
-    /// 12-digit account id. `sts:GetCallerIdentity` must answer with it before anything is written.
+    /// AWS account ID, 12 digits. Immutable. The operator makes no AWS writes unless
+    /// `sts:GetCallerIdentity` returns this ID.
     #[schemars(regex(pattern = r"^[0-9]{12}$"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("accountId is immutable: make another AwsAccount"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("spec.accountId is immutable. Create another AwsAccount."))]
     pub account_id: String,
-    /// AWS partition.
+    /// AWS partition: `aws`, `aws-cn` (China), or `aws-us-gov` (GovCloud). Defaults to `aws`.
+    /// Immutable.
     #[serde(default)]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("partition is immutable: make another AwsAccount"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("spec.partition is immutable. Create another AwsAccount."))]
     pub partition: Partition,
-    /// Region for objects that name none.
+    /// Default AWS Region of objects that use the account, such as `eu-west-1`. An existing object
+    /// that relies on it stops with reason `IdentityChanged` when it changes.
     #[schemars(regex(pattern = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"))]
     pub region: String,
-    /// Another endpoint for all AWS services: a VPC endpoint, or a stand-in for tests.
+    /// Endpoint URL for all AWS services, such as that of a VPC endpoint. Defaults to the public
+    /// endpoint of each service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^https?://[^ ]+$"))]
     pub endpoint: Option<String>,
-    /// As whom to work. Left out: the pod's own identity (IRSA, EKS Pod Identity, instance profile).
+    /// Credentials to use. Defaults to the identity of the operator's pod: IRSA, EKS Pod Identity,
+    /// or instance profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Credentials>,
-    /// Tags put on everything that is created in this account.
+    /// AWS tags of every resource that is created in the account. Tags of an object override them.
+    /// Maximum 40 tags.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     #[schemars(extend("maxProperties" = 40))]
     pub default_tags: Tags,
-    /// Which namespaces may use the account, and which existing things they may name. None: nobody may.
+    /// Namespaces that may use the account, and the existing resources that they may reference.
+    /// Defaults to none: no namespace may use the account. Maximum 200 grants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
     pub grants: Vec<AccountGrant>,
 }
 
+/// AWS partition.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, strum::Display)]
 pub enum Partition {
+    /// Commercial Regions.
     #[default]
     #[serde(rename = "aws")]
     #[strum(to_string = "aws")]
     Aws,
+    /// Regions in China.
     #[serde(rename = "aws-cn")]
     #[strum(to_string = "aws-cn")]
     AwsCn,
+    /// AWS GovCloud (US) Regions.
     #[serde(rename = "aws-us-gov")]
     #[strum(to_string = "aws-us-gov")]
     AwsUsGov,
 }
 
-/// At most one of its fields.
+/// Credentials of an AWS account. At most one field is set.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[x_kube(validation = Rule::new("!(has(self.assumeRole) && has(self.secretRef))").message("set one of assumeRole and secretRef, or neither for the pod's own identity"))]
+#[x_kube(validation = Rule::new("!(has(self.assumeRole) && has(self.secretRef))").message("spec.credentials must not set both assumeRole and secretRef. Remove one of them, or omit credentials to use the identity of the operator's pod."))]
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {
-    /// Assume this role with the pod's own identity.
+    /// IAM role to assume with the identity of the operator's pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assume_role: Option<AssumeRole>,
-    /// A Secret in the operator's namespace with `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, if need be, `AWS_SESSION_TOKEN`.
+    /// Secret in the operator's namespace with the keys `AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY`, and, for temporary credentials, `AWS_SESSION_TOKEN`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<SecretRef>,
 }
 
+/// IAM role to assume.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AssumeRole {
+    /// ARN of the IAM role.
     #[schemars(regex(pattern = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$"))]
     pub role_arn: String,
-    /// What the role's trust policy asks for as `sts:ExternalId`.
+    /// External ID that the role's trust policy expects as `sts:ExternalId`. Defaults to none. 2 to
+    /// 1224 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 1224))]
     pub external_id: Option<String>,
 }
 
+/// Reference to a Secret in the operator's namespace.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretRef {
+    /// Name of the Secret. Maximum 253 characters.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
 }
 
-/// What a set of namespaces may do with the account.
+/// Permissions of a set of namespaces in the account.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountGrant {
-    /// Names of namespaces; `*` stands for any text.
+    /// Names of the namespaces. `*` matches any text. 1 to 100 entries.
     #[schemars(length(min = 1, max = 100))]
     pub namespaces: Vec<String>,
-    /// ARNs of existing resources that these namespaces may name; `*` stands for any text. None: none.
+    /// ARNs of existing resources that the namespaces may reference, or adopt with the annotation
+    /// `tributary.dev/adopt`. `*` matches any text. Defaults to none. Maximum 100 entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub arns: Vec<String>,
-    /// ARNs of roles that these namespaces may hand to AWS; `*` stands for any text. None: none.
+    /// ARNs of IAM roles that the namespaces may pass to AWS services. `*` matches any text.
+    /// Defaults to none. Maximum 100 entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub roles: Vec<String>,
-    /// Ids of accounts and organisations that these namespaces may let put events on their buses; `*` stands for any text. None: none.
+    /// IDs of AWS accounts and organizations that the namespaces may allow to publish to their
+    /// event buses. `*` matches any text. Defaults to none. Maximum 100 entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub principals: Vec<String>,
 }
 
+/// Observed state of an `AwsAccount`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AwsAccountStatus {
+    /// Status fields shared by all kinds.
     #[serde(flatten)]
     pub common: CommonStatus,
-    /// Who the operator is in this account, as `sts:GetCallerIdentity` says.
+    /// ARN of the identity that the operator uses in the account, as returned by
+    /// `sts:GetCallerIdentity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller_arn: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Archives of a bus, as users write them in `EventBus` and as status tells of them.
+//! Archives of an `EventBus`.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -6,53 +6,63 @@ use serde::{Deserialize, Serialize};
 
 use super::{DeletionPolicy, rule::any_object};
 
-/// Keeps the events of a bus, to be replayed. It has those that come after it was made.
+/// Archive of a bus. It contains only events received after its creation.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Archive {
-    /// By which an `EventReplay` names it. In AWS it is `<namespace>-<bus>-<name>`, cut at 39 characters, and a hash of its owner.
+    /// Name by which an `EventReplay` references the archive. In AWS it is
+    /// `<namespace>-<bus>-<name>`, truncated to 39 characters, with the suffix of a hash of its
+    /// owner. Maximum 48 characters.
     #[schemars(length(min = 1, max = 48), regex(pattern = r"^[.\-_A-Za-z0-9]+$"))]
     pub name: String,
+    /// Description of the archive in AWS. Defaults to none. Maximum 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub description: Option<String>,
-    /// Days that an event is kept; 0 or left out: for ever. AWS charges for what is kept.
+    /// Retention of events in days, 0 to 36500. 0 keeps events indefinitely. Defaults to 0. AWS
+    /// charges for stored events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 36500))]
     pub retention_days: Option<i32>,
-    /// Which events are kept, in EventBridge's own words; left out: all.
+    /// Event pattern that selects the events to archive, as a YAML or JSON object. Defaults to all
+    /// events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub event_pattern: Option<serde_json::Map<String, serde_json::Value>>,
-    /// What happens when the bus is deleted, or the archive leaves the list. Left out: `Retain`, for an archive holds data.
+    /// What happens to the archive in AWS when its bus is deleted or it is removed from the list.
+    /// `Delete` deletes it with its events. `Retain` keeps it. Defaults to `Retain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
 }
 
 impl Archive {
+    /// Returns whether AWS keeps the archive when its bus is deleted or it is removed from the
+    /// list.
     pub fn retained(&self) -> bool {
         self.deletion_policy != Some(DeletionPolicy::Delete)
     }
 }
 
-/// An archive as AWS was last seen to hold it. It is looked at in full sweeps only, so the numbers are no younger.
+/// Archive, as last observed in AWS. Updated by full resyncs, by default once an hour.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ArchiveStatus {
-    /// Its name in `spec.archives`.
+    /// Name of the archive in `spec.archives`.
     pub name: String,
-    /// Its name in AWS.
+    /// Name of the archive in AWS.
     pub aws_name: String,
-    /// AWS's word, such as `ENABLED`; left out until the archive is there.
+    /// State of the archive in AWS, such as `ENABLED`. Absent until the archive exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// ARN of the archive. Absent until the archive exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
-    /// Events that it holds. AWS counts them now and then, so it lags behind.
+    /// Number of archived events. Approximate, because AWS updates it periodically.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_count: Option<i64>,
+    /// Size of the archived events in bytes. Approximate, because AWS updates it periodically.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<i64>,
-    /// What was said of its deletion: it holds for an archive that has left the list, too.
+    /// Deletion policy of the archive. It also applies after the archive is removed from the spec.
     pub deletion_policy: DeletionPolicy,
 }

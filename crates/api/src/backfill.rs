@@ -1,4 +1,5 @@
-//! `BenchlingBackfill`: puts on a bus what Benchling sent in a window of time. One-shot, like a Job; worked off by `tributary sync`.
+//! `BenchlingBackfill`: publishes past Benchling events to an event bus, once. `tributary sync`
+//! runs it.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +10,19 @@ use serde::{Deserialize, Serialize};
 
 use super::{BenchlingAppRef, BusRef, CommonStatus};
 
-/// The events that Benchling lists for a window of time, put on a bus: after an outage, for a bus that was not there yet, to try a rule with
-/// real events. `tributary sync` works it off, so nothing happens where that does not run. It begins when app and bus are ready, runs once and
-/// is never begun again: to send once more, make another object. Deleting it ends it; what was sent is not called back.
+/// Publishes the Benchling events of a time window to an event bus: after an outage, for a new bus,
+/// or to test a rule with real events.
+///
+/// `tributary sync` runs the backfill once, when app and bus are ready and `endTime` has passed. To
+/// run it again, create another object. Deleting the object stops the backfill; it does not recall
+/// published events.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "tributary.dev",
     version = "v1alpha1",
     kind = "BenchlingBackfill",
     plural = "benchlingbackfills",
+    doc = "Publishes the Benchling events of a time window to an event bus, once.",
     shortname = "bbackfill",
     category = "tributary",
     namespaced,
@@ -34,38 +39,46 @@ use super::{BenchlingAppRef, BusRef, CommonStatus};
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("self == oldSelf").message("spec is immutable: a backfill runs once. Make another BenchlingBackfill"),
-    validation = Rule::new("self.startTime < self.endTime").message("endTime must be after startTime"),
-    validation = Rule::new("!has(self.busRef) || self.busRef.kind == 'EventBus'").message("busRef names an EventBus: only the partner puts events on the bus of a BenchlingSubscription, and the bus of an app is meant where busRef is left out"),
-    validation = Rule::new("!has(self.source) || !(self.source.startsWith('aws.') || self.source.startsWith('benchling.webhook/'))").message("source: AWS keeps aws. for itself and its partners, and benchling.webhook/ is for events of apps: leave source out to have that of the app")
+    validation = Rule::new("self == oldSelf").message("spec is immutable: a backfill runs once. Create another BenchlingBackfill."),
+    validation = Rule::new("self.startTime < self.endTime").message("spec.endTime must be after spec.startTime. Correct one of them."),
+    validation = Rule::new("!has(self.busRef) || self.busRef.kind == 'EventBus'").message("spec.busRef must reference an EventBus: only the partner can publish to the bus of a BenchlingSubscription. Omit spec.busRef to use the bus of the app."),
+    validation = Rule::new("!has(self.source) || !(self.source.startsWith('aws.') || self.source.startsWith('benchling.webhook/'))").message("spec.source must not begin with aws. or benchling.webhook/, which are reserved. Omit spec.source to use the source of the app's webhooks.")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct BenchlingBackfillSpec {
-    /// The app as which events are listed; it must have `credentials`. Benchling lists what the app may see.
+    /// App whose credentials list the events. The app must have `spec.credentials`. Benchling lists
+    /// only events that the app can access.
     pub app_ref: BenchlingAppRef,
-    /// The tenant whose events are listed; may be left out where the app has one only.
+    /// Tenant whose events are listed. Defaults to the tenant of an app with a single tenant.
+    /// Maximum 63 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
     pub tenant: Option<String>,
-    /// From when on, by the events' `createdAt`. Benchling keeps two weeks.
+    /// Start of the time window, by `createdAt` of the events. Benchling keeps events for two
+    /// weeks.
     pub start_time: Time,
-    /// Up to when. The backfill does not begin before that moment.
+    /// End of the time window, by `createdAt` of the events. The backfill does not start before
+    /// this time.
     pub end_time: Time,
-    /// Only events of these types; left out: all.
+    /// Event types to publish, such as `v2.entity.registered`. Defaults to all types. Maximum 100
+    /// entries of at most 128 characters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9._-]+$")), extend("x-kubernetes-list-type" = "set"))]
     pub event_types: Vec<String>,
-    /// The `EventBus` that the events are put on. Left out: that of the app, where the rules are that get its webhooks.
+    /// `EventBus` that receives the events. Defaults to the bus of the app, whose rules also
+    /// receive its webhooks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bus_ref: Option<BusRef>,
-    /// `source` of the events. Left out: that of the app's webhooks, so that the same rules match.
+    /// `source` of the published events. Defaults to the `source` of the app's webhooks, so that
+    /// the same rules match. Maximum 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub source: Option<String>,
-    /// List and count, and send nothing.
+    /// Whether to list and count events without publishing them. Defaults to `false`.
     #[serde(default)]
     pub dry_run: bool,
-    /// Events that are sent in a second, at most: what lies behind the rules gets them beside what happens now.
+    /// Maximum number of events published per second, 1 to 1000. Defaults to 100. It limits the
+    /// load on the targets in addition to current events.
     #[serde(default = "default_rate")]
     #[schemars(range(min = 1, max = 1000))]
     pub events_per_second: i32,
@@ -75,111 +88,131 @@ fn default_rate() -> i32 {
     100
 }
 
+/// Observed state of a `BenchlingBackfill`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BenchlingBackfillStatus {
+    /// Status fields shared by all kinds.
     #[serde(flatten)]
     pub common: CommonStatus,
-    /// Absent until it was begun.
+    /// State of the backfill. Absent until it starts.
+    ///
+    /// - `Running`: started and not finished. The condition `Ready` reports problems.
+    /// - `Completed`: all events of the time window are processed.
+    /// - `Failed`: all events of the time window are processed, and EventBridge rejected some of
+    ///   them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<BackfillState>,
-    /// The tenant whose events are listed.
+    /// Tenant whose events are listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// Numbers of events.
     #[serde(default)]
     pub counts: BackfillCounts,
-    /// The latest `createdAt` of what is through.
+    /// Latest `createdAt` of the processed events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Time>,
-    /// How much of the time between `startTime` and `endTime` is through: 0 to 100.
+    /// Processed part of the time window in percent, 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<i32>,
-    /// Where whoever goes on begins; absent once it is over.
+    /// Position from which another replica resumes. Absent after the backfill ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<BackfillCheckpoint>,
-    /// The first events that EventBridge does not take, and that were passed over.
+    /// First events that EventBridge rejected. The backfill skipped them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusedEvent>,
-    /// The replica of sync that works at it.
+    /// Replica of `tributary sync` that runs the backfill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<BackfillClaim>,
+    /// Time at which the backfill started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
-    /// When it was over, however it ended.
+    /// Time at which the backfill ended, with or without success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Time>,
 }
 
 impl BenchlingBackfillStatus {
-    /// It is over, however it ended, and never begun again.
+    /// Returns whether the backfill ended, with or without success.
     pub fn finished(&self) -> bool {
         matches!(self.state, Some(BackfillState::Completed | BackfillState::Failed))
     }
 }
 
+/// State of a backfill.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(transform = super::common::without_description)]
 pub enum BackfillState {
-    /// It was begun. Whether it gets on, `Ready` says.
+    /// Started and not finished. The condition `Ready` reports problems.
     Running,
-    /// All of the window is through.
+    /// All events of the time window are processed.
     Completed,
-    /// All of the window is through but for events that EventBridge does not take.
+    /// All events of the time window are processed, and EventBridge rejected some of them.
     Failed,
 }
 
-/// What became of the events that Benchling listed.
+/// Numbers of events that Benchling listed, by result.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BackfillCounts {
+    /// Number of events that Benchling listed.
     #[serde(default)]
     pub listed: i64,
-    /// Those that EventBridge accepted.
+    /// Number of events that EventBridge accepted.
     #[serde(default)]
     pub sent: i64,
-    /// Of a dry run: those that would be sent.
+    /// Number of events that would be published. Set only for a dry run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub would_be_sent: Option<i64>,
-    /// Those that Benchling listed a second time.
+    /// Number of events that Benchling listed more than once.
     #[serde(default)]
     pub already_seen: i64,
-    /// Those from after `endTime`.
+    /// Number of events created after `endTime`.
     #[serde(default)]
     pub after_the_window: i64,
-    /// Those without an id or a type.
+    /// Number of events without an ID or a type.
     #[serde(default)]
     pub unreadable: i64,
-    /// Those that EventBridge does not take.
+    /// Number of events that EventBridge rejected.
     #[serde(default)]
     pub refused: i64,
-    /// Those that were sent, or would be, by type. Beyond 200 types the rest is counted as `(other)`.
+    /// Number of published events by type; for a dry run, of events that would be published. After
+    /// 200 types, further types are counted as `(other)`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_type: BTreeMap<String, i64>,
 }
 
+/// Position in Benchling's list of events.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BackfillCheckpoint {
-    /// Id of the last event of the last page that is through.
+    /// ID of the last event of the last page that is fully processed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starting_after: Option<String>,
-    /// Ids of events of the page after it that are dealt with already.
+    /// IDs of the events of the next page that are already processed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sent_beyond: Vec<String>,
 }
 
+/// Event that EventBridge rejected.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RefusedEvent {
+    /// ID of the event in Benchling.
     pub id: String,
-    /// EventBridge's code and message.
+    /// Error code of EventBridge.
     pub code: String,
+    /// Error message of EventBridge.
     pub message: String,
 }
 
-/// Taken by another replica once it was not renewed for a while.
+/// Claim of a replica on a backfill. Another replica takes over when the claim is no longer
+/// renewed.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BackfillClaim {
+    /// Identity of the replica.
     pub holder: String,
+    /// Time at which the replica last renewed the claim.
     pub renewed_at: MicroTime,
 }

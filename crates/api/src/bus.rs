@@ -1,4 +1,4 @@
-//! `EventBus`: the default bus, a custom bus, or a partner's bus.
+//! `EventBus`: the default bus, a custom bus, or a partner event bus.
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -9,14 +9,18 @@ use super::{
     Tags,
 };
 
-/// An event bus. `name: default` stands for the bus that every account has: it is only ever used, never made, changed or deleted.
-/// With `eventSourceName` it is a partner's bus: it waits for the partner event source, and takes it before it can expire.
+/// Event bus: the default bus, a custom bus, or a partner event bus.
+///
+/// `name: default` references the default bus of the account, which the operator never creates,
+/// updates, or deletes. With `eventSourceName` the object is a partner event bus: the operator
+/// waits for the partner event source and associates it before it expires.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "tributary.dev",
     version = "v1alpha1",
     kind = "EventBus",
     plural = "eventbuses",
+    doc = "Event bus: the default bus, a custom bus, or a partner event bus.",
     shortname = "ebus",
     category = "tributary",
     namespaced,
@@ -33,77 +37,99 @@ use super::{
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("accountRef is immutable"),
-    validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("region is immutable"),
-    validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable"),
-    validation = Rule::new("has(self.eventSourceName) == has(oldSelf.eventSourceName) && (!has(self.eventSourceName) || self.eventSourceName == oldSelf.eventSourceName)").message("eventSourceName is immutable"),
-    validation = Rule::new("!(has(self.eventSourceName) && has(self.name))").message("a partner's bus has the name of its source: leave name out"),
-    validation = Rule::new("!has(self.name) || self.name != 'default' || !(has(self.description) || has(self.kmsKeyId) || has(self.deadLetter) || has(self.log) || has(self.tags) || has(self.deletionPolicy))").message("the default bus is only used: it takes no description, kmsKeyId, deadLetter, log, tags or deletionPolicy"),
-    validation = Rule::new("!(has(self.eventSourceName) && has(self.grants))").message("a partner's bus takes events of its partner only: leave grants out")
+    validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("spec.accountRef is immutable. Delete and recreate the object."),
+    validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("spec.region is immutable. Delete and recreate the object."),
+    validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("spec.name is immutable. Delete and recreate the object."),
+    validation = Rule::new("has(self.eventSourceName) == has(oldSelf.eventSourceName) && (!has(self.eventSourceName) || self.eventSourceName == oldSelf.eventSourceName)").message("spec.eventSourceName is immutable. Delete and recreate the object."),
+    validation = Rule::new("!(has(self.eventSourceName) && has(self.name))").message("spec.name must not be set with spec.eventSourceName: a partner event bus has the name of its event source. Remove spec.name."),
+    validation = Rule::new("!has(self.name) || self.name != 'default' || !(has(self.description) || has(self.kmsKeyId) || has(self.deadLetter) || has(self.log) || has(self.tags) || has(self.deletionPolicy))").message("spec.name is default, and the operator does not change the default bus. Remove description, kmsKeyId, deadLetter, log, tags, and deletionPolicy from spec."),
+    validation = Rule::new("!(has(self.eventSourceName) && has(self.grants))").message("spec.grants must not be set with spec.eventSourceName: only the partner can publish to a partner event bus. Remove spec.grants.")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct EventBusSpec {
+    /// `AwsAccount` to use. Defaults to the `AwsAccount` named `default`. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_ref: Option<AccountRef>,
-    /// Left out: the account's region.
+    /// AWS Region, such as `eu-west-1`. Defaults to `spec.region` of the `AwsAccount`. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"))]
     pub region: Option<String>,
-    /// Name in AWS; left out: `<namespace>-<name>`.
+    /// Name of the event bus in AWS. Defaults to `<namespace>-<name>`. Immutable. Maximum 256
+    /// characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^[.\-_A-Za-z0-9]+$"))]
     pub name: Option<String>,
-    /// Name of a partner event source, such as `aws.partner/benchling.com/acme/sequence-integrations`; the bus gets the same name.
+    /// Name of the partner event source, such as
+    /// `aws.partner/benchling.com/acme/sequence-integrations`. The event bus gets the same name.
+    /// Immutable. Maximum 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^aws\.partner(/[.\-_A-Za-z0-9]+){2,}$"))]
     pub event_source_name: Option<String>,
+    /// Description of the event bus in AWS. Defaults to none. Maximum 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub description: Option<String>,
-    /// Id, ARN or alias of the customer key that encrypts events at rest.
+    /// Customer managed KMS key that encrypts events at rest: key ID, ARN, or alias. Defaults to an
+    /// AWS owned key. Maximum 2048 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
     pub kms_key_id: Option<String>,
-    /// Takes events that the bus could not decrypt or encrypt; not those that a target refused.
+    /// Dead-letter queue for events that the bus cannot encrypt or decrypt. Events that a target
+    /// rejects go to the dead-letter queue of the target. Defaults to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<DeadLetter>,
+    /// Logging of the event bus. Defaults to no logging. EventBridge sends no logs until a
+    /// CloudWatch Logs delivery is created for the bus; see "Event bus logs" in the EventBridge
+    /// User Guide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<BusLog>,
-    /// Who else may put events on the bus, besides its own account. Other statements of the bus's policy are left alone; these go with the object.
+    /// Other AWS accounts and organizations that may publish to the bus. The operator manages only
+    /// its own statements in the bus's resource policy and removes them with the object. Defaults
+    /// to none. Maximum 40 grants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub grants: Vec<BusGrant>,
+    /// AWS tags of the event bus. They override `spec.defaultTags` of the `AwsAccount`. Maximum 40
+    /// tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,
-    /// Keep the bus's events, to be replayed with an `EventReplay`. Other archives of the bus are left alone.
+    /// Archives of the bus, for use by an `EventReplay`. The operator does not change other
+    /// archives of the bus. Defaults to none. Maximum 10 archives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub archives: Vec<Archive>,
-    /// Namespaces, besides its own, whose rules may use the bus; `*` stands for any text.
+    /// Other namespaces whose objects may reference the bus. `*` matches any text. Defaults to
+    /// none. Maximum 100 entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub allowed_namespaces: Vec<String>,
-    /// Left out: `Delete`, once the bus has no rules; `Retain` for a partner's bus, for the source may go with it, and for a bus with an
-    /// archive that is retained, for AWS deletes no bus before its archives.
+    /// What happens to the event bus in AWS when the object is deleted. `Delete` deletes it after
+    /// its last rule is deleted. `Retain` keeps it. Defaults to `Retain` for a partner event bus,
+    /// and for a bus with an archive that is retained; otherwise to `Delete`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+    /// Whether the operator manages AWS resources (`Manage`) or only reports in `status.plan` the
+    /// writes that it would make (`Observe`). Defaults to `Manage`.
     #[serde(default)]
     pub management_policy: ManagementPolicy,
 }
 
+/// Observed state of an `EventBus`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventBusStatus {
+    /// Status fields shared by all kinds.
     #[serde(flatten)]
     pub common: CommonStatus,
-    /// The partner event source of a partner's bus.
+    /// Partner event source of a partner event bus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_source: Option<EventSourceStatus>,
-    /// `Sid`s of the statements that the object has, or may have, in the bus's policy.
+    /// Statement IDs (`Sid`) that the object has in the bus's resource policy, including those of
+    /// writes in progress.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<String>,
-    /// The archives of spec, and those that left it and are not dealt with yet.
+    /// Archives in the spec, and archives removed from it that are still to be processed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["awsName"]))]
     pub archives: Vec<ArchiveStatus>,

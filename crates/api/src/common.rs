@@ -1,4 +1,4 @@
-//! What all kinds share on the wire: references, policies, conditions, the identity pinned in status.
+//! Types shared by several kinds: references, policies, status, and identity.
 
 use std::collections::BTreeMap;
 
@@ -7,41 +7,63 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// AWS tags: keys and values.
 pub type Tags = BTreeMap<String, String>;
 
-/// What happens in AWS when the object is deleted.
+/// Removes the description of an enum from its schema. Otherwise it replaces the description of
+/// optional fields in the CRD.
+pub(super) fn without_description(schema: &mut schemars::Schema) {
+    schema.remove("description");
+}
+
+/// Turns the schema of an enum with documented variants into that of an enum without: a list of
+/// values. In an optional field the list then contains `null`.
+pub(super) fn plain_enum(schema: &mut schemars::Schema) {
+    if let Some(serde_json::Value::Array(variants)) = schema.remove("oneOf") {
+        let values = variants.iter().filter_map(|variant| variant.get("const").cloned()).collect();
+        schema.insert("type".into(), "string".into());
+        schema.insert("enum".into(), serde_json::Value::Array(values));
+    }
+}
+
+/// What happens to the AWS resource when the object is deleted.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(transform = without_description)]
 pub enum DeletionPolicy {
-    /// The AWS resource is deleted with the object.
+    /// Deletes the AWS resource.
     Delete,
-    /// The AWS resource stays; the same object, made again, takes it back.
+    /// Keeps the AWS resource. An object recreated with the same name and namespace manages it
+    /// again.
     Retain,
 }
 
-/// How far the operator may go for this object.
+/// Whether the operator manages AWS resources or only observes them.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub enum ManagementPolicy {
-    /// Create, update, repair and delete.
+    /// Creates, updates, repairs, and deletes AWS resources.
     #[default]
     Manage,
-    /// Look, and publish in `status.plan` what would be done. Writes nothing to AWS and holds no finalizer.
+    /// Makes no AWS writes and adds no finalizer. Reports the writes that `Manage` would make in
+    /// `status.plan`.
     Observe,
 }
 
-/// The `AwsAccount` to work in. Left out: the one named `default`.
+/// Reference to an `AwsAccount`.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountRef {
-    /// Kind of the account object; only `AwsAccount` today.
+    /// Kind of the account object. Defaults to `AwsAccount`, the only supported kind.
     #[serde(default)]
     pub kind: AccountKind,
-    /// Name of the cluster-scoped `AwsAccount`.
+    /// Name of the `AwsAccount`. Maximum 253 characters.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
 }
 
+/// Kind of an account object.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub enum AccountKind {
+    /// Cluster-scoped `AwsAccount`.
     #[default]
     AwsAccount,
 }
@@ -52,138 +74,165 @@ impl Default for AccountRef {
     }
 }
 
-/// An `EventSink`, by default of the same namespace. Elsewhere only where the sink's `allowedNamespaces` consent.
+/// Reference to an `EventSink`. A sink in another namespace must list this namespace in
+/// `spec.allowedNamespaces`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SinkRef {
+    /// Name of the `EventSink`. Maximum 253 characters.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// Namespace of the sink; left out: the namespace of the object that refers to it.
+    /// Namespace of the `EventSink`. Defaults to the namespace of the referring object. A sink in
+    /// another namespace must list the referring namespace in `spec.allowedNamespaces`. Maximum 63
+    /// characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub namespace: Option<String>,
 }
 
-/// Where events go that could not be delivered: a standard queue, as an `EventSink` of type `sqs`.
+/// Dead-letter queue: a standard SQS queue of an `EventSink`.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetter {
-    /// The sink whose queue takes them. Its policy is kept in the same way as that of a target.
+    /// `EventSink` of type `sqs` whose queue receives the events. The operator manages the queue's
+    /// policy as it does for targets.
     pub sink_ref: SinkRef,
 }
 
-/// Where the object lives in AWS. Written to status before the first AWS write, and never changed afterwards.
+/// Identity of the object's AWS resource.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
-    /// Name of the `AwsAccount` that was used.
+    /// Name of the `AwsAccount`.
     pub account: String,
-    /// 12-digit AWS account id.
+    /// AWS account ID, 12 digits.
     pub account_id: String,
     /// AWS partition, such as `aws`.
     pub partition: String,
     /// AWS Region, such as `eu-west-1`.
     pub region: String,
-    /// Name in AWS.
+    /// Name of the resource in AWS.
     pub name: String,
-    /// Bus of a rule.
+    /// Name of the event bus of a rule or replay. Absent for other kinds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bus: Option<String>,
-    /// ARN of the AWS resource.
+    /// ARN of the resource.
     pub arn: String,
 }
 
-/// One AWS resource that the object stands for.
+/// AWS resource of the object.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceStatus {
-    /// CloudFormation's word for the type, such as `AWS::SQS::Queue`.
+    /// CloudFormation resource type, such as `AWS::SQS::Queue`.
     #[serde(rename = "type")]
     pub type_: String,
+    /// ARN of the resource.
     pub arn: String,
 }
 
-/// The part of status that every kind has.
+/// Status fields shared by all kinds.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CommonStatus {
-    /// The `metadata.generation` that this status speaks of.
+    /// Most recent `metadata.generation` that the operator processed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, `Reconciling` and `Stalled`, as kstatus reads them.
+    /// Current conditions. `Ready`, `Reconciling`, and `Stalled` follow the kstatus conventions. An
+    /// `EventRule` also has `Deliverable`; a `BenchlingApp` with credentials also has
+    /// `CredentialsWork`.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-    /// Where the object lives in AWS; pinned before the first write.
+    /// Identity of the object's AWS resource. Recorded before the first AWS write and immutable
+    /// afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
-    /// The AWS resources that stand for the object.
+    /// AWS resources that exist for the object.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<ResourceStatus>,
-    /// Digest of the desired state that AWS was last known to hold; absent while writes are under way.
+    /// Hash of the desired state that was last applied to AWS. Absent while writes are in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<String>,
-    /// Keys of the tags that the object put there; one that leaves the spec is then removed in AWS.
+    /// Keys of the AWS tags that the object set. A key removed from the spec is also removed in
+    /// AWS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tag_keys: Vec<String>,
-    /// The last value of `tributary.dev/reconcile-at` that was acted on.
+    /// Last processed value of the annotation `tributary.dev/reconcile-at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
-    /// With `managementPolicy: Observe`: the AWS writes that `Manage` would make, in order.
+    /// AWS writes that `managementPolicy: Manage` would make, in order. Set only with
+    /// `managementPolicy: Observe`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plan: Vec<String>,
 }
 
 impl CommonStatus {
+    /// Returns the condition of type `type_`, if present.
     pub fn condition(&self, type_: &str) -> Option<&Condition> {
         self.conditions.iter().find(|c| c.type_ == type_)
     }
 
+    /// Returns whether the condition `Ready` is `True`.
     pub fn is_ready(&self) -> bool {
         self.condition("Ready").is_some_and(|c| c.status == "True")
     }
 }
 
-/// A permission that a sink's policy holds.
+/// Permission to send to the sink, in the target's resource policy or in the trust policy of the
+/// invocation role.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GrantStatus {
-    /// ARN (or ARN pattern, once collapsed) of the rule or bus that may send.
+    /// ARN of the rule or event bus that may send. An ARN pattern, such as `rule/BUS/*`, where
+    /// single ARNs exceed the size limit of the policy.
     pub source: String,
-    /// From when on AWS is sure to honour it. SQS says that a changed policy may take 60 seconds.
+    /// Time after which the permission is in effect. Changes of an SQS queue policy can take up to
+    /// 60 seconds.
     pub usable_after: Time,
-    /// Since when nobody needs it; it is withdrawn after the grace period.
+    /// Time since which no object needs the permission. The operator removes it after a grace
+    /// period, by default 24 hours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released_at: Option<Time>,
 }
 
-/// A partner event source, as AWS tells of it.
+/// Partner event source, as reported by AWS.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventSourceStatus {
-    /// Its name, which is the name of its bus too.
+    /// Name of the partner event source. Its event bus has the same name.
     pub name: String,
+    /// State of the partner event source.
+    ///
+    /// - `Missing`: AWS has no such event source in this account and Region.
+    /// - `Pending`: no event bus is associated, or the event source was deactivated. Events are
+    ///   lost.
+    /// - `Active`: the event bus receives the events.
+    /// - `Deleted`: the partner deleted the event source, or it expired.
     pub state: SourceState,
-    /// When AWS deletes the source unless a bus takes it; AWS tells it only while the source is `Pending`.
+    /// Time at which AWS deletes the event source unless an event bus is associated with it. AWS
+    /// reports it only while the event source is `Pending`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration_time: Option<Time>,
-    /// While it is `Missing`: where else a source of this name is, of the places that the namespace may use. Looked for at each sweep.
+    /// Other accounts and Regions that have an event source of this name, among those that the
+    /// namespace may use. Set only while the event source is `Missing`. Updated by each resync.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<String>,
-    /// At how many days before expiry the last warning was given.
+    /// Days before expiration at which the last warning event was published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warned_days: Option<u8>,
 }
 
+/// State of a partner event source.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash, JsonSchema, strum::IntoStaticStr)]
 pub enum SourceState {
-    /// AWS has no such source in this account and region.
+    /// AWS has no such event source in this account and Region.
     #[default]
     Missing,
-    /// There is no bus for it, or the source was deactivated. What the partner sends is dropped.
+    /// No event bus is associated, or the event source was deactivated. Events are lost.
     Pending,
-    /// A bus receives its events.
+    /// The event bus receives the events.
     Active,
-    /// The partner deleted it, or it expired.
+    /// The partner deleted the event source, or it expired.
     Deleted,
 }

@@ -1,4 +1,4 @@
-//! What an `EventSink` only refers to, one type a destination: by its ARN, or by an object that tells the ARN.
+//! Existing resources that an `EventSink` references, by ARN or by an object that contains the ARN.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -6,27 +6,31 @@ use serde::{Deserialize, Serialize};
 
 use super::EventSinkSpec;
 
-/// A field of another object of the sink's namespace that holds the ARN, such as the status of a queue of ACK or Crossplane. The operator
-/// reads it where who runs it allows the kind (`arnFrom.allowed` of the chart), and it is read again in each sweep.
+/// Reference to a field that contains the ARN, in another object of the sink's namespace, such as
+/// the status of an ACK or Crossplane queue.
+///
+/// The operator can read only kinds that the chart value `arnFrom.allowed` lists. It reads the
+/// field again in each resync.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ArnFrom {
-    /// Such as `sqs.services.k8s.aws/v1alpha1`.
+    /// API version of the object, such as `sqs.services.k8s.aws/v1alpha1`. Maximum 317 characters.
     #[schemars(length(max = 317), regex(pattern = r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?v[0-9]+((alpha|beta)[0-9]+)?$"))]
     pub api_version: String,
-    /// Such as `Queue`.
+    /// Kind of the object, such as `Queue`. Maximum 63 characters.
     #[schemars(length(max = 63), regex(pattern = r"^[A-Z][A-Za-z0-9]*$"))]
     pub kind: String,
-    /// Name of the object.
+    /// Name of the object. Maximum 253 characters.
     #[schemars(length(max = 253), regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
     pub name: String,
-    /// Names of fields, with dots between them, such as `status.ackResourceMetadata.arn`. A number is an index into a list.
+    /// Field names separated by dots, such as `status.ackResourceMetadata.arn`. A number is an
+    /// index into a list. Maximum 256 characters.
     #[schemars(length(max = 256), regex(pattern = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"))]
     pub field_path: String,
 }
 
 impl ArnFrom {
-    /// The API group and version that it names; the group of `v1` is empty.
+    /// Returns the API group and the version. The group of `v1` is empty.
     pub fn group_version(&self) -> (&str, &str) {
         self.api_version.split_once('/').unwrap_or(("", &self.api_version))
     }
@@ -38,111 +42,119 @@ macro_rules! existing {
 
         $(#[$doc])*
         #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
-        #[x_kube(validation = Rule::new("has(self.arn) != has(self.arnFrom)").message("set exactly one of arn and arnFrom"))]
+        #[x_kube(validation = Rule::new("has(self.arn) != has(self.arnFrom)").message("existing must set exactly one of arn and arnFrom."))]
         #[serde(rename_all = "camelCase")]
         pub struct $name {
-            /// Must be allowed by a grant of the `AwsAccount`.
+            /// ARN of the resource. Immutable. `spec.grants[].arns` of the `AwsAccount` must allow
+            /// it.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(length(max = $max), regex(pattern = $pattern))]
-            #[x_kube(validation = Rule::new("self == oldSelf").message("arn is immutable: make another EventSink") $(, validation = $rule)?)]
+            #[x_kube(validation = Rule::new("self == oldSelf").message("existing.arn is immutable. Delete and recreate the object.") $(, validation = $rule)?)]
             pub arn: Option<String>,
-            /// Where the ARN is read. It must be allowed by a grant of the `AwsAccount`, as any other.
+            /// Field that contains the ARN, in another object of the namespace, such as the status
+            /// of an ACK or Crossplane queue. Immutable. The chart value `arnFrom.allowed` must list
+            /// the kind of the object, and `spec.grants[].arns` of the `AwsAccount` must allow the
+            /// ARN.
             #[serde(default, skip_serializing_if = "Option::is_none")]
-            #[x_kube(validation = Rule::new("self == oldSelf").message("arnFrom is immutable: make another EventSink"))]
+            #[x_kube(validation = Rule::new("self == oldSelf").message("existing.arnFrom is immutable. Delete and recreate the object."))]
             pub arn_from: Option<ArnFrom>,
         }
     };
 }
 
-/// ARNs of destinations that have a field of their own.
+/// Pattern of ARNs whose target type has a separate field in spec.
 const OTHER_FIELD: &str = "^arn:aws[a-z-]*:((sqs|sns|lambda|logs|states|kinesis|firehose|ecs):|.*:(event-bus|api-destination)/)";
 
 existing!(
     ExistingQueue,
-    /// A queue that somebody else made.
+    /// Existing SQS queue.
     ,
     256,
     QUEUE = r"^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?$"
 );
 existing!(
     ExistingFunction,
-    /// A function, one of its versions (`:7`) or an alias (`:live`).
+    /// Existing Lambda function, version (`:7`), or alias (`:live`).
     ,
     256,
     FUNCTION = r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$"
 );
 existing!(
     ExistingLogGroup,
-    /// A log group that somebody else made. Its ARN may have `:*` at its end.
+    /// Existing log group. Its ARN can end in `:*`.
     ,
     600,
     LOG_GROUP = r"^arn:aws[a-z-]*:logs:[a-z0-9-]+:[0-9]{12}:log-group:[.\-_/#A-Za-z0-9]+(:\*)?$"
 );
 existing!(
     ExistingTopic,
-    /// A topic that somebody else made.
+    /// Existing SNS standard topic.
     ,
     320,
     TOPIC = r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$"
 );
 existing!(
     ExistingStateMachine,
-    /// A state machine that somebody else made.
+    /// Existing state machine, version, or alias.
     ,
     256,
     STATE_MACHINE = r"^arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$"
 );
 existing!(
     ExistingBus,
-    /// A bus. One of another account must let this account in by its own policy.
+    /// Existing event bus. The resource policy of a bus in another account must allow this account.
     ,
     400,
     BUS = r"^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[/.\-_A-Za-z0-9]+$"
 );
 existing!(
     ExistingApiDestination,
-    /// An API destination that somebody else made.
+    /// Existing API destination.
     ,
     400,
     API_DESTINATION = r"^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:api-destination/[.\-_A-Za-z0-9]+(/[A-Za-z0-9-]+)?$"
 );
 existing!(
     ExistingStream,
-    /// A stream that somebody else made.
+    /// Existing Kinesis data stream.
     ,
     256,
     STREAM = r"^arn:aws[a-z-]*:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[A-Za-z0-9_.-]+$"
 );
 existing!(
     ExistingDeliveryStream,
-    /// A delivery stream that somebody else made.
+    /// Existing Firehose stream.
     ,
     256,
     DELIVERY_STREAM = r"^arn:aws[a-z-]*:firehose:[a-z0-9-]+:[0-9]{12}:deliverystream/[A-Za-z0-9_.-]+$"
 );
 existing!(
     ExistingTarget,
-    /// A target that has no field of its own in spec.
+    /// Existing target of a type that has no separate field in spec.
     ,
     1600,
     TARGET = r"^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:.+$",
-    Rule::new(format!("!self.matches('{OTHER_FIELD}')")).message("this destination has a field of its own in spec: use that instead of arn")
+    Rule::new(format!("!self.matches('{OTHER_FIELD}')")).message("spec.arn.existing.arn: this target type has a separate field in spec. Use that field instead of spec.arn.")
 );
 
-/// What a sink refers to, whichever destination it is.
+/// Existing resource that a sink references, independent of its type.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Existing<'a> {
-    /// The field, such as `spec.sqs.existing`; the ARN is in its `arn` or told by its `arnFrom`.
+    /// Path of the field, such as `spec.sqs.existing`. Its `arn` or its `arnFrom` is set.
     pub field: &'static str,
+    /// ARN in the spec.
     pub arn: Option<&'a String>,
+    /// Reference to the field that contains the ARN.
     pub arn_from: Option<&'a ArnFrom>,
-    /// What an ARN of this destination looks like.
+    /// Regular expression that ARNs of the target type match.
     pub pattern: &'static str,
 }
 
 impl Existing<'_> {
-    /// Whether it is an ARN of this destination, as admission asks it of one that is written in the spec. What an object tells is not to
-    /// mean many things at once either.
+    /// Returns whether `arn` is a single ARN of the target type.
+    ///
+    /// Admission applies the same pattern to an ARN in the spec. An ARN from another object can
+    /// also contain wildcards or white space, which this function rejects.
     pub fn fits(&self, arn: &str) -> bool {
         let is = |pattern: &str| regex_lite::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(arn));
         let other = || self.pattern == TARGET && (is(OTHER_FIELD) || arn.contains(['*', '?']));
@@ -151,6 +163,8 @@ impl Existing<'_> {
 }
 
 impl EventSinkSpec {
+    /// Returns the existing resource that the sink references by ARN. Returns `None` for managed
+    /// destinations and for ECS tasks.
     pub fn existing(&self) -> Option<Existing<'_>> {
         macro_rules! referred {
             ($field:literal, $pattern:ident, $it:expr) => {
@@ -182,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_has_to_be_an_arn_of_the_destination_and_of_one_thing() {
+    fn an_arn_is_single_and_of_the_target_type() {
         assert!(existing(QUEUE).fits("arn:aws:sqs:eu-west-1:111122223333:orders.fifo"));
         assert!(existing(LOG_GROUP).fits("arn:aws:logs:eu-west-1:111122223333:log-group:/a/b:*"));
         assert!(existing(TARGET).fits("arn:aws:batch:eu-west-1:111122223333:job-queue/high"));

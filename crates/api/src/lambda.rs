@@ -1,4 +1,4 @@
-//! The `lambda` destination of an `EventSink`, and the `triggers` by which a queue feeds a function.
+//! The `lambda` destination of an `EventSink`, and the event source mappings of an SQS queue.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -6,50 +6,58 @@ use serde::{Deserialize, Serialize};
 
 use super::{ExistingFunction, SinkRef};
 
-/// A function that somebody else made and deploys.
+/// Existing Lambda function.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LambdaSink {
+    /// Lambda function, version, or alias.
     pub existing: ExistingFunction,
-    /// Takes what the function failed to work off, after Lambda's own retries. An event that could not even be handed to the function is
-    /// a matter of the rule's `deadLetter`.
+    /// Failure destination of the function, for events that it failed to process after Lambda's own
+    /// retries. Events that EventBridge cannot deliver to the function go to `deadLetter` of the
+    /// rule's target. Defaults to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<OnFailure>,
 }
 
-/// The failure destination of asynchronous invocations: a queue, as an `EventSink` of type `sqs`.
+/// Failure destination of asynchronous invocations: an SQS queue of an `EventSink`.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OnFailure {
-    /// The sink whose queue takes them. The function's execution role must be allowed `sqs:SendMessage` on it.
+    /// `EventSink` of type `sqs` whose queue receives the events. The execution role of the
+    /// function must allow `sqs:SendMessage` on the queue.
     pub sink_ref: SinkRef,
 }
 
-/// A function that works off a managed queue: an event source mapping of Lambda.
+/// Lambda event source mapping: a function that consumes the managed queue.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[x_kube(validation = Rule::new("!has(self.batchSize) || self.batchSize <= 10 || (has(self.maximumBatchingWindowSeconds) && self.maximumBatchingWindowSeconds >= 1)").message("a batchSize over 10 needs a maximumBatchingWindowSeconds of at least 1"))]
+#[x_kube(validation = Rule::new("!has(self.batchSize) || self.batchSize <= 10 || (has(self.maximumBatchingWindowSeconds) && self.maximumBatchingWindowSeconds >= 1)").message("spec.sqs.triggers[]: batchSize above 10 requires maximumBatchingWindowSeconds of at least 1. Set it, or reduce batchSize."))]
 #[serde(rename_all = "camelCase")]
 pub struct Trigger {
-    /// ARN of the function, of one of its versions or of an alias. Must be allowed by a grant of the `AwsAccount`. Its execution role must
-    /// be allowed `sqs:ReceiveMessage`, `sqs:DeleteMessage` and `sqs:GetQueueAttributes` on the queue.
+    /// ARN of the function, version, or alias. `spec.grants[].arns` of the `AwsAccount` must allow
+    /// it. The execution role of the function must allow `sqs:ReceiveMessage`, `sqs:DeleteMessage`,
+    /// and `sqs:GetQueueAttributes` on the queue. Maximum 256 characters.
     #[schemars(
         length(max = 256),
         regex(pattern = r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$")
     )]
     pub function_arn: String,
-    /// Messages in one invocation. Left out: 10.
+    /// Maximum number of messages per invocation, 1 to 10000. Defaults to 10. Values above 10
+    /// require `maximumBatchingWindowSeconds` and are not supported for FIFO queues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10000))]
     pub batch_size: Option<i32>,
-    /// How long Lambda waits for a batch to fill. Left out: not at all.
+    /// Maximum time in seconds that Lambda gathers messages before it invokes the function, 0 to
+    /// 300. Defaults to 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 300))]
     pub maximum_batching_window_seconds: Option<i32>,
-    /// Invocations at the same time that this queue may cause. Left out: as many as the function may have.
+    /// Maximum number of concurrent invocations for the queue, 2 to 1000. Defaults to the
+    /// concurrency limit of the function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 1000))]
     pub maximum_concurrency: Option<i32>,
-    /// The function says which messages of a batch failed, and only those come again.
+    /// Whether the function reports the failed messages of a batch (`ReportBatchItemFailures`), so
+    /// that only these are retried. Defaults to `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub report_batch_item_failures: bool,
 }

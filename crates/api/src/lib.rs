@@ -1,9 +1,12 @@
-//! What users write: one file per kind. Spec, status, CEL rules, printer columns. No I/O, nothing of AWS's SDK.
+//! API types of group `tributary.dev/v1alpha1`, one file per kind or destination.
 //!
-//! The wire format of API group `tributary.dev/v1alpha1`; `make generate` turns these types into `crds/`.
+//! Contains spec and status types, CEL validation rules, and printer columns. Contains no I/O and
+//! does not depend on the AWS SDK. `make generate` writes the CRDs in `crds/` and
+//! `docs/reference.md` from these types; their doc comments are the descriptions that users read.
 
 // Each `printcolumn` repeats its argument names, which is no duplication.
 #![allow(clippy::duplicated_attributes)]
+#![warn(missing_docs)]
 
 mod account;
 mod api_destination;
@@ -28,6 +31,11 @@ mod sqs;
 mod state_machine;
 mod subscription;
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::CustomResourceExt;
+
 pub use account::*;
 pub use api_destination::*;
 pub use app::*;
@@ -51,31 +59,34 @@ pub use sqs::*;
 pub use state_machine::*;
 pub use subscription::*;
 
+/// API group of all kinds.
 pub const GROUP: &str = "tributary.dev";
+/// API version of all kinds.
 pub const VERSION: &str = "v1alpha1";
 
-/// What a user may ask of one object without touching its spec.
+/// Annotations that change how the operator handles an object without a change to its spec.
 pub mod annotation {
-    /// `"true"`: leave this object alone, in Kubernetes and in AWS, until the annotation goes.
+    /// `"true"` pauses the object: the operator makes no change to it in Kubernetes or AWS.
     pub const PAUSED: &str = "tributary.dev/paused";
-    /// `"true"`: on deletion nothing is touched in AWS.
+    /// `"true"` deletes the object without any change in AWS.
     pub const ORPHAN: &str = "tributary.dev/orphan";
-    /// `"true"`: take over what exists and nobody owns; the present owner's tag value: take it over from that owner.
+    /// `"true"` adopts an existing AWS resource that has no owner tag. The value of an owner tag
+    /// adopts a resource from that owner.
     pub const ADOPT: &str = "tributary.dev/adopt";
-    /// Any new value: look at everything in AWS now.
+    /// Any new value triggers a full inspection of the object's AWS resources.
     pub const RECONCILE_AT: &str = "tributary.dev/reconcile-at";
 }
 
-/// Held by every object that may stand for something in AWS, from before the first write until after the last.
+/// Finalizer of objects that can have AWS resources. It is added before the first AWS write and
+/// removed after the last one.
 pub const FINALIZER: &str = "tributary.dev/finalizer";
 
-/// The AWS tag that says which object owns a resource.
+/// AWS tag that identifies the object that owns a resource.
 pub const OWNER_TAG: &str = "tributary.dev/owner";
 
-/// Every CRD of the group, in the order in which they are listed to users.
-pub fn crds() -> Vec<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition> {
-    use kube::CustomResourceExt;
-    vec![
+/// Returns the CRDs of the group, in the order in which the documentation lists them.
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    let mut crds = vec![
         AwsAccount::crd(),
         BenchlingSubscription::crd(),
         BenchlingApp::crd(),
@@ -84,5 +95,40 @@ pub fn crds() -> Vec<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensi
         EventRule::crd(),
         EventSink::crd(),
         EventReplay::crd(),
-    ]
+    ];
+    let schemas = crds.iter_mut().flat_map(|crd| &mut crd.spec.versions).filter_map(|version| version.schema.as_mut());
+    schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()).for_each(unwrap_descriptions);
+    crds
+}
+
+/// Joins the wrapped lines of doc comments in a schema, so that clients can wrap descriptions to
+/// their own width.
+fn unwrap_descriptions(schema: &mut JSONSchemaProps) {
+    if let Some(text) = &mut schema.description {
+        *text = unwrapped(text);
+    }
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(unwrap_descriptions);
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        unwrap_descriptions(items);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        unwrap_descriptions(values);
+    }
+}
+
+/// Returns the text with each paragraph and each list item on one line.
+fn unwrapped(text: &str) -> String {
+    let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let paragraph = |text: &str| text.split("\n- ").map(line).collect::<Vec<_>>().join("\n- ");
+    text.split("\n\n").map(paragraph).collect::<Vec<_>>().join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unwrapped;
+
+    #[test]
+    fn a_description_has_one_line_per_paragraph_and_list_item() {
+        assert_eq!(unwrapped("One\ntwo.\n\n- `A`: three\n  four.\n- `B`: five."), "One two.\n\n- `A`: three four.\n- `B`: five.");
+    }
 }

@@ -6,59 +6,73 @@ use serde::{Deserialize, Serialize};
 
 use super::{ExistingLogGroup, Tags};
 
-/// The numbers of days that CloudWatch Logs takes (API reference, `PutRetentionPolicy`).
+/// CEL rule for the retention periods that CloudWatch Logs supports, in days. See
+/// `PutRetentionPolicy` in the CloudWatch Logs API Reference.
 pub const RETENTION_RULE: &str =
     "self in [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]";
-pub const RETENTION_MESSAGE: &str = "CloudWatch Logs takes 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days; leave it out to keep events for ever";
+/// Message of [`RETENTION_RULE`].
+pub const RETENTION_MESSAGE: &str = "retentionDays must be one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, or 3653. Omit it to keep log events indefinitely.";
 
-/// A log group: made, or only referred to. `EventBridge` writes to log groups of the bus's own account and region, and never with a role.
+/// CloudWatch Logs log group in the account and Region of the event bus. Exactly one of `managed`
+/// and `existing` is set. EventBridge does not support a role for log groups.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
 #[x_kube(
-    validation = Rule::new("has(self.managed) != has(self.existing)").message("set exactly one of managed and existing"),
-    validation = Rule::new("has(self.managed) == has(oldSelf.managed)").message("a managed log group cannot become an existing one, nor the other way round: make another EventSink")
+    validation = Rule::new("has(self.managed) != has(self.existing)").message("spec.logGroup must set exactly one of managed and existing."),
+    validation = Rule::new("has(self.managed) == has(oldSelf.managed)").message("spec.logGroup: the choice between managed and existing is immutable. Delete and recreate the object.")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct LogGroupSink {
+    /// Log group that the operator creates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed: Option<ManagedLogGroup>,
+    /// Existing log group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub existing: Option<ExistingLogGroup>,
 }
 
-/// A log group that the operator makes.
+/// Log group that the operator creates.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[x_kube(
-    validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable"),
-    validation = Rule::new("has(self.class) == has(oldSelf.class) && (!has(self.class) || self.class == oldSelf.class)").message("class is immutable: AWS cannot change it")
+    validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable. Delete and recreate the object."),
+    validation = Rule::new("has(self.class) == has(oldSelf.class) && (!has(self.class) || self.class == oldSelf.class)").message("class is immutable: CloudWatch Logs cannot change it. Delete and recreate the object.")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ManagedLogGroup {
-    /// Name in AWS; left out: `/aws/events/<namespace>-<name>`.
+    /// Name of the log group. Defaults to `/aws/events/<namespace>-<name>`. Immutable. Maximum 512
+    /// characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512), regex(pattern = r"^[.\-_/#A-Za-z0-9]+$"))]
     pub name: Option<String>,
-    /// How long events are kept; one of the numbers of days that CloudWatch Logs takes. Left out: for ever.
+    /// Retention of log events in days: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545,
+    /// 731, 1096, 1827, 2192, 2557, 2922, 3288, or 3653. Defaults to no expiration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new(RETENTION_RULE).message(RETENTION_MESSAGE))]
     pub retention_days: Option<i32>,
-    /// Left out: `STANDARD`.
+    /// Log class: `STANDARD`, or `INFREQUENT_ACCESS` with a lower price and fewer features.
+    /// Defaults to `STANDARD`. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<LogGroupClass>,
-    /// ARN of the customer key that encrypts it; left out: AWS's own encryption. Its key policy must let CloudWatch Logs of the Region use it.
+    /// ARN of the KMS key that encrypts the log group. The key policy must allow CloudWatch Logs in
+    /// the Region to use it. Defaults to encryption by CloudWatch Logs. Maximum 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^arn:aws[a-z-]*:kms:.+$"))]
     pub kms_key_arn: Option<String>,
+    /// AWS tags of the log group. They override `spec.defaultTags` of the `AwsAccount`. Maximum 40
+    /// tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,
 }
 
+/// Log class of a log group. See "Log classes" in the CloudWatch Logs User Guide.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema, strum::Display)]
+#[schemars(transform = super::common::without_description)]
 pub enum LogGroupClass {
+    /// All features of CloudWatch Logs.
     #[serde(rename = "STANDARD")]
     #[strum(to_string = "STANDARD")]
     Standard,
-    /// Cheaper to write, with fewer ways to search.
+    /// Lower ingestion price and fewer features.
     #[serde(rename = "INFREQUENT_ACCESS")]
     #[strum(to_string = "INFREQUENT_ACCESS")]
     InfrequentAccess,

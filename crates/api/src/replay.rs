@@ -1,4 +1,4 @@
-//! `EventReplay`: sends the events of an archive once more. One-shot, like a Job.
+//! `EventReplay`: replays the events of an archive, once.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
@@ -6,14 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{BusRef, CommonStatus};
 
-/// A replay of archived events to the bus that they came from. It begins when bus, archive and rules are ready, runs once and is never begun
-/// again: to replay once more, make another object. Deleting it while it runs cancels it.
+/// Replays archived events to the bus that they came from.
+///
+/// The replay starts when bus, archive, and rules are ready and `endTime` has passed. It runs once;
+/// to replay again, create another object. Deleting the object while the replay runs cancels the
+/// replay.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "tributary.dev",
     version = "v1alpha1",
     kind = "EventReplay",
     plural = "eventreplays",
+    doc = "Replays archived events to the bus that they came from, once.",
     shortname = "ereplay",
     category = "tributary",
     namespaced,
@@ -30,63 +34,68 @@ use super::{BusRef, CommonStatus};
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("self == oldSelf").message("spec is immutable: a replay runs once. Make another EventReplay"),
-    validation = Rule::new("self.busRef.kind != 'BenchlingApp'").message("busRef: an archive is of a bus: name the EventBus of the app"),
-    validation = Rule::new("self.startTime < self.endTime").message("endTime must be after startTime")
+    validation = Rule::new("self == oldSelf").message("spec is immutable: a replay runs once. Create another EventReplay."),
+    validation = Rule::new("self.busRef.kind != 'BenchlingApp'").message("spec.busRef must not reference a BenchlingApp: archives belong to event buses. Reference the EventBus of the app."),
+    validation = Rule::new("self.startTime < self.endTime").message("spec.endTime must be after spec.startTime. Correct one of them.")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct EventReplaySpec {
-    /// The bus whose archive it is; the events go to its rules.
+    /// Event bus of the archive. Its rules receive the events.
     pub bus_ref: BusRef,
-    /// Name of an archive in `spec.archives` of the bus.
+    /// Name of an archive in `spec.archives` of the bus. Maximum 48 characters.
     #[schemars(length(min = 1, max = 48))]
     pub archive: String,
-    /// From when on events are replayed, by their own time.
+    /// Start of the time window, by `time` of the events.
     pub start_time: Time,
-    /// Up to when. The replay does not begin before that moment.
+    /// End of the time window, by `time` of the events. The replay does not start before this time.
     pub end_time: Time,
-    /// Names of `EventRule`s of this namespace that the events go to; left out: all rules of the bus, whoever made them. Required where the
-    /// bus is of another namespace.
+    /// Names of the `EventRule` objects in this namespace that receive the events. Defaults to all
+    /// rules of the bus. Must be set if the bus is in another namespace. Maximum 50 entries of at
+    /// most 253 characters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 253)), extend("x-kubernetes-list-type" = "set"))]
     pub rules: Vec<String>,
+    /// Description of the replay in AWS. Defaults to none. Maximum 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub description: Option<String>,
 }
 
+/// Observed state of an `EventReplay`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventReplayStatus {
+    /// Status fields shared by all kinds.
     #[serde(flatten)]
     pub common: CommonStatus,
-    /// AWS's word: `STARTING`, `RUNNING`, `CANCELLING`, and at the end `COMPLETED`, `FAILED` or `CANCELLED`. Absent until it was begun.
+    /// State of the replay in AWS: `STARTING`, `RUNNING`, `CANCELLING`, `COMPLETED`, `FAILED`, or
+    /// `CANCELLED`. Absent until the replay starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// AWS's words on the state, if it has any.
+    /// Reason for the state, as reported by AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_reason: Option<String>,
-    /// How much of the time between `startTime` and `endTime` is replayed: 0 to 100.
+    /// Replayed part of the time window in percent, 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<i32>,
-    /// Time of the last event that was replayed.
+    /// `time` of the last replayed event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_last_replayed_time: Option<Time>,
-    /// When AWS began.
+    /// Time at which AWS started the replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_start_time: Option<Time>,
-    /// When AWS was done.
+    /// Time at which AWS finished the replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_end_time: Option<Time>,
 }
 
 impl EventReplayStatus {
-    /// AWS has begun with it.
+    /// Returns whether AWS started the replay.
     pub fn started(&self) -> bool {
         self.state.is_some()
     }
 
-    /// It is over, however it ended.
+    /// Returns whether the replay ended, with or without success.
     pub fn finished(&self) -> bool {
         matches!(self.state.as_deref(), Some("COMPLETED" | "FAILED" | "CANCELLED"))
     }

@@ -1,4 +1,5 @@
-//! Destinations that EventBridge reaches through a role only, and the role that the operator makes for it.
+//! Destinations that EventBridge reaches with a role, and the options of the role that the operator
+//! creates.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -6,102 +7,126 @@ use serde::{Deserialize, Serialize};
 
 use super::{ExistingBus, ExistingDeliveryStream, ExistingStream, ExistingTarget};
 
-/// The role that the operator makes for EventBridge to deliver with: trusted for the rules that send here and for no others, with the one
-/// right that delivery needs.
+/// IAM role that the operator creates for EventBridge to deliver events. Its trust policy allows
+/// only rules that send to the sink; its permissions allow only the delivery.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
-#[x_kube(validation = Rule::new("has(self.path) == has(oldSelf.path) && (!has(self.path) || self.path == oldSelf.path)").message("path is immutable"))]
+#[x_kube(validation = Rule::new("has(self.path) == has(oldSelf.path) && (!has(self.path) || self.path == oldSelf.path)").message("spec.invocationRole.path is immutable. Delete and recreate the object."))]
 #[serde(rename_all = "camelCase")]
 pub struct InvocationRole {
-    /// Path of the role in IAM; left out: `/tributary/`.
+    /// IAM path of the role. Defaults to `/tributary/`. Immutable. Maximum 128 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128), regex(pattern = r"^/([A-Za-z0-9_+=,.@-]+/)*$"))]
     pub path: Option<String>,
-    /// ARN of the managed policy that bounds what the role may do. Must be allowed by a grant of the `AwsAccount` (`arns`).
+    /// ARN of the managed policy that is the permissions boundary of the role. `spec.grants[].arns`
+    /// of the `AwsAccount` must allow it. Defaults to none. Maximum 320 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 320), regex(pattern = r"^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$"))]
     pub permissions_boundary_arn: Option<String>,
 }
 
-/// Another event bus: of the same account, of another account, or of another Region.
+/// Another event bus, in the same or another account or Region.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventBusSink {
+    /// Existing event bus. The resource policy of a bus in another account must allow this account.
     pub existing: ExistingBus,
 }
 
-/// A stream of Amazon Kinesis Data Streams.
+/// Amazon Kinesis data stream.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KinesisSink {
+    /// Existing data stream.
     pub existing: ExistingStream,
-    /// JSON path of the partition key, such as `$.detail.id`; left out: the event's id.
+    /// JSON path of the partition key in the event, such as `$.detail.id`. Defaults to the ID of
+    /// the event. Maximum 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub partition_key_path: Option<String>,
 }
 
-/// A delivery stream of Amazon Data Firehose.
+/// Amazon Data Firehose stream.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FirehoseSink {
+    /// Existing Firehose stream.
     pub existing: ExistingDeliveryStream,
 }
 
-/// A task of Amazon ECS that is started for each event.
+/// Amazon ECS task that is started for each event.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[x_kube(validation = Rule::new("!has(self.launchType) || self.launchType != 'FARGATE' || has(self.network)").message("launchType FARGATE needs network.subnets"))]
+#[x_kube(validation = Rule::new("!has(self.launchType) || self.launchType != 'FARGATE' || has(self.network)").message("spec.ecsTask.launchType FARGATE requires spec.ecsTask.network.subnets. Set network.subnets."))]
 #[serde(rename_all = "camelCase")]
 pub struct EcsTaskSink {
-    /// The cluster. Must be allowed by a grant of the `AwsAccount`.
+    /// ARN of the cluster. Immutable. `spec.grants[].arns` of the `AwsAccount` must allow it.
+    /// Maximum 320 characters.
     #[schemars(length(max = 320), regex(pattern = r"^arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/[A-Za-z0-9_-]+$"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("clusterArn is immutable: make another EventSink"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("spec.ecsTask.clusterArn is immutable. Delete and recreate the object."))]
     pub cluster_arn: String,
-    /// With its revision, or without for the latest active one. Must be allowed by a grant of the `AwsAccount`.
+    /// ARN of the task definition. Without a revision, ECS uses the latest active one.
+    /// `spec.grants[].arns` of the `AwsAccount` must allow it. Maximum 400 characters.
     #[schemars(length(max = 400), regex(pattern = r"^arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:task-definition/[A-Za-z0-9_-]+(:[0-9]+)?$"))]
     pub task_definition_arn: String,
-    /// The task definition's task role and execution role, which the invocation role hands to ECS. Must be allowed by a grant of the
-    /// `AwsAccount` (`roles`).
+    /// ARNs of the task role and the execution role in the task definition, which the invocation
+    /// role passes to ECS. `spec.grants[].roles` of the `AwsAccount` must allow them. Defaults to
+    /// none. Maximum 2 entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 2))]
     pub pass_role_arns: Vec<String>,
-    /// Left out: 1.
+    /// Number of tasks to start per event, 1 to 10. Defaults to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10))]
     pub task_count: Option<i32>,
+    /// Launch type: `EC2`, `FARGATE`, or `EXTERNAL`. Defaults to the default capacity provider
+    /// strategy of the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch_type: Option<LaunchType>,
+    /// Network configuration for task definitions with network mode `awsvpc`. Launch type `FARGATE`
+    /// requires it. Defaults to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<TaskNetwork>,
 }
 
+/// Launch type of an ECS task.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema, strum::IntoStaticStr)]
 #[serde(rename_all = "UPPERCASE")]
 #[strum(serialize_all = "UPPERCASE")]
+#[schemars(transform = super::common::plain_enum)]
 pub enum LaunchType {
+    /// Amazon EC2 instances of the cluster.
     Ec2,
+    /// AWS Fargate.
     Fargate,
+    /// External instances (ECS Anywhere).
     External,
 }
 
-/// For task definitions of network mode `awsvpc`.
+/// Network configuration of a task with network mode `awsvpc`.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskNetwork {
+    /// IDs of the subnets of the task. 1 to 16 entries.
     #[schemars(length(min = 1, max = 16))]
     pub subnets: Vec<String>,
+    /// IDs of the security groups of the task. Defaults to the default security group of the VPC.
+    /// Maximum 5 entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5))]
     pub security_groups: Vec<String>,
+    /// Whether the task gets a public IP address. Supported only with launch type `FARGATE`.
+    /// Defaults to `false`.
     #[serde(default)]
     pub assign_public_ip: bool,
 }
 
-/// Any other target of EventBridge that takes a role.
+/// Target of any type that EventBridge reaches with a role and that has no separate field in spec.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ArnSink {
+    /// Existing target.
     pub existing: ExistingTarget,
-    /// What the invocation role may do with the target, such as `batch:SubmitJob`. Not needed with `roleArn`.
+    /// IAM actions that the invocation role allows on the target, such as `batch:SubmitJob`. Not
+    /// needed with `roleArn`. Maximum 5 entries of at most 128 characters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), inner(length(max = 128), regex(pattern = r"^[a-z0-9-]+:[A-Z][A-Za-z0-9]+$")))]
     pub actions: Vec<String>,

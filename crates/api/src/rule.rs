@@ -1,4 +1,4 @@
-//! `EventRule`: what to pick from a bus and where to send it.
+//! `EventRule`: selects events of a bus and sends them to targets.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, SinkRef, Tags};
 
-/// A rule of a bus with its targets. Account and region are those of the bus.
+/// Rule of an event bus and its targets. Account and Region are those of the bus. Exactly one of
+/// `eventPattern`, `benchling`, and `schedule` is set.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "tributary.dev",
     version = "v1alpha1",
     kind = "EventRule",
     plural = "eventrules",
+    doc = "Rule of an event bus and its targets.",
     shortname = "erule",
     category = "tributary",
     namespaced,
@@ -30,204 +32,254 @@ use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, 
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("[has(self.eventPattern), has(self.benchling), has(self.schedule)].filter(x, x).size() == 1").message("set exactly one of eventPattern, benchling and schedule"),
-    validation = Rule::new("self.busRef == oldSelf.busRef").message("busRef is immutable: AWS cannot move a rule to another bus"),
-    validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable")
+    validation = Rule::new("[has(self.eventPattern), has(self.benchling), has(self.schedule)].filter(x, x).size() == 1").message("spec must set exactly one of eventPattern, benchling, and schedule."),
+    validation = Rule::new("self.busRef == oldSelf.busRef").message("spec.busRef is immutable: EventBridge cannot move a rule to another bus. Delete and recreate the object."),
+    validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("spec.name is immutable. Delete and recreate the object.")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct EventRuleSpec {
+    /// Event bus of the rule. Immutable.
     pub bus_ref: BusRef,
-    /// Name in AWS; left out: `<namespace>-<name>`, cut with a hash at 64 characters.
+    /// Name of the rule in AWS. Defaults to `<namespace>-<name>`, truncated and suffixed with a
+    /// hash if it is longer than 64 characters. Immutable. Maximum 64 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), regex(pattern = r"^[.\-_A-Za-z0-9]+$"))]
     pub name: Option<String>,
+    /// Description of the rule in AWS. Defaults to none. Maximum 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub description: Option<String>,
-    /// An event pattern in EventBridge's own words, as a YAML or JSON object.
+    /// Event pattern of EventBridge, as a YAML or JSON object. See "Amazon EventBridge event
+    /// patterns" in the EventBridge User Guide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub event_pattern: Option<serde_json::Map<String, serde_json::Value>>,
-    /// Benchling events by type, schema and updated field. The pattern that it means is in `status.eventPattern`.
+    /// Filter for Benchling events by type, schema, and updated field. `status.eventPattern` has
+    /// the resulting event pattern.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub benchling: Option<BenchlingShorthand>,
-    /// `rate(5 minutes)` or `cron(0 12 * * ? *)`, in UTC; only on the default bus.
+    /// Schedule expression in UTC, such as `rate(5 minutes)` or `cron(0 12 * * ? *)`. Supported
+    /// only on the default bus. Maximum 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^(rate|cron)\(.+\)$"))]
     pub schedule: Option<String>,
+    /// Whether the rule matches events: `Enabled` or `Disabled`. Defaults to `Enabled`.
     #[serde(default)]
     pub state: RuleState,
+    /// AWS tags of the rule. They override `spec.defaultTags` of the `AwsAccount`. Maximum 40 tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,
-    /// At most five; `name` is the target's id in AWS.
+    /// Targets of the rule. Maximum 5 targets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub targets: Vec<Target>,
-    /// Left out: `Delete`.
+    /// What happens to the rule and its targets in AWS when the object is deleted. `Delete` deletes
+    /// them. `Retain` keeps them, and the rule continues to match events. Defaults to `Delete`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+    /// Whether the operator manages AWS resources (`Manage`) or only reports in `status.plan` the
+    /// writes that it would make (`Observe`). Defaults to `Manage`.
     #[serde(default)]
     pub management_policy: ManagementPolicy,
 }
 
+/// Whether a rule matches events.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash, JsonSchema, strum::Display)]
 pub enum RuleState {
+    /// The rule matches events.
     #[default]
     Enabled,
+    /// The rule matches no events.
     Disabled,
 }
 
-/// The bus of a rule. In another namespace only where the bus's `allowedNamespaces` consent.
+/// Reference to an event bus. A bus in another namespace must list this namespace in
+/// `spec.allowedNamespaces`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BusRef {
+    /// Kind of the referenced object: `EventBus`, `BenchlingSubscription` (its event bus), or
+    /// `BenchlingApp` (its event bus, and only the app's webhooks on it). Defaults to `EventBus`.
     #[serde(default)]
     pub kind: BusKind,
+    /// Name of the referenced object. Maximum 253 characters.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// Left out: the namespace of the rule.
+    /// Namespace of the referenced object. Defaults to the namespace of the referring object. A bus
+    /// in another namespace must list the referring namespace in `spec.allowedNamespaces`. Maximum
+    /// 63 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub namespace: Option<String>,
 }
 
+/// Kind of an object that has an event bus.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, strum::IntoStaticStr)]
 pub enum BusKind {
+    /// Event bus.
     #[default]
     EventBus,
+    /// Event bus of a `BenchlingSubscription`.
     BenchlingSubscription,
-    /// The bus of a `BenchlingApp` of the same namespace, and of what is on it only the app's webhooks.
+    /// Event bus of a `BenchlingApp` in the same namespace. Rules match only the app's webhooks.
     BenchlingApp,
 }
 
-/// One destination of a rule.
+/// Target of a rule. At most one of `input`, `inputPath`, and `inputTransformer` is set.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
-#[x_kube(validation = Rule::new("[has(self.input), has(self.inputPath), has(self.inputTransformer)].filter(x, x).size() <= 1").message("set at most one of input, inputPath and inputTransformer"))]
+#[x_kube(validation = Rule::new("[has(self.input), has(self.inputPath), has(self.inputTransformer)].filter(x, x).size() <= 1").message("spec.targets[] must set at most one of input, inputPath, and inputTransformer."))]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
-    /// The target's id in AWS.
+    /// ID of the target in AWS, unique within the rule. Maximum 64 characters.
     #[schemars(length(max = 64), regex(pattern = r"^[.\-_A-Za-z0-9]+$"))]
     pub name: String,
+    /// `EventSink` that receives the events.
     pub sink_ref: SinkRef,
-    /// Constant JSON object that is sent in place of the event.
+    /// Constant JSON object that is sent instead of the event. Not supported for an event bus in
+    /// another account or Region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub input: Option<serde_json::Map<String, serde_json::Value>>,
-    /// JSON path of the part of the event that is sent, such as `$.detail`.
+    /// JSON path of the part of the event to send, such as `$.detail`. Defaults to the whole event.
+    /// Not supported for an event bus in another account or Region. Maximum 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub input_path: Option<String>,
+    /// Input transformer, which sends a text with values of the event. Not supported for an event
+    /// bus in another account or Region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_transformer: Option<InputTransformer>,
+    /// Retry policy. Defaults to 24 hours and 185 attempts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryPolicy>,
+    /// Dead-letter queue for events that EventBridge cannot deliver. Defaults to none: these events
+    /// are lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<TargetDeadLetter>,
 }
 
-/// Where events go that could not be delivered: a standard queue, as an `EventSink` of type `sqs`.
+/// Dead-letter queue of a target: a standard SQS queue of an `EventSink`.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetDeadLetter {
-    /// The sink whose queue takes them. Its policy is kept in the same way as that of a target.
+    /// `EventSink` of type `sqs` whose queue receives the events. The operator manages the queue's
+    /// policy as it does for targets.
     pub sink_ref: SinkRef,
-    /// Look into the queue now and then, and tell the error codes of this target's events in status and as an Event. Messages stay
-    /// visible, and each look counts as a receive: not for a queue that has a dead-letter queue itself.
+    /// Whether to sample the queue and report the error codes of this target's events in status and
+    /// Kubernetes Events. Messages stay visible, but each inspection counts as a receive: do not
+    /// enable it for a queue that has a dead-letter queue. Defaults to `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inspect: bool,
 }
 
-/// Takes values out of the event and puts them into a text.
+/// Input transformer: a template with values of the event.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InputTransformer {
-    /// Name to JSON path, such as `id: $.detail.id`.
+    /// Variables and their JSON paths in the event, such as `id: $.detail.id`. Maximum 100 entries.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 100))]
     pub input_paths_map: BTreeMap<String, String>,
-    /// Text in which `<name>` stands for the value.
+    /// Text in which `<name>` is replaced with the value of the variable. Maximum 8192 characters.
     #[schemars(length(min = 1, max = 8192))]
     pub input_template: String,
 }
 
-/// How long EventBridge tries. Left out: 24 hours, 185 attempts.
+/// Retry policy of a target. Defaults to 24 hours and 185 attempts.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RetryPolicy {
+    /// Maximum age in seconds at which EventBridge still retries an event, 60 to 86400. Defaults to
+    /// 86400.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 60, max = 86400))]
     pub maximum_event_age_seconds: Option<i32>,
+    /// Maximum number of retries, 0 to 185. Defaults to 185.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 185))]
     pub maximum_retry_attempts: Option<i32>,
 }
 
+/// Observed state of an `EventRule`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventRuleStatus {
+    /// Status fields shared by all kinds.
     #[serde(flatten)]
     pub common: CommonStatus,
-    /// Targets in place, of those in spec, such as `1/2`.
+    /// Number of ready targets and number of targets in the spec, such as `1/2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets_ready: Option<String>,
+    /// State of each target.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub targets: Vec<TargetStatus>,
-    /// The event pattern as JSON, as AWS holds it: what `benchling` means.
+    /// Event pattern of the rule in AWS, as JSON. For `benchling`, the pattern generated from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_pattern: Option<String>,
-    /// What is odd about the pattern and holds nothing up, such as an event type that nobody knows.
+    /// Problems of the event pattern that do not block the rule, such as an unknown event type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
+/// Observed state of a target.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetStatus {
+    /// ID of the target in AWS.
     pub name: String,
-    /// ARN of the destination, once it is known.
+    /// ARN of the target. Absent until it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
-    /// Whether AWS holds the target as it is in spec.
+    /// Whether AWS matches the target in the spec.
     pub ready: bool,
-    /// Why not, and what to do.
+    /// Cause and next step if the target is not ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Whether EventBridge may deliver to it, as AWS holds policies, roles and keys now.
+    /// Whether EventBridge can deliver to the target, evaluated from policies, roles, and keys in
+    /// AWS: `Yes`, `No`, or `Unknown` if the operator lacks permission or the result depends on
+    /// data that only AWS has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliverable: Option<Deliverable>,
-    /// What is missing, ready to paste where it is a statement; or the right that the operator lacks to look.
+    /// What prevents delivery, with the policy statement to add; or the permission that the
+    /// operator lacks for the evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliverable_message: Option<String>,
-    /// What lies in its dead-letter queue, as of the last look.
+    /// Content of the target's dead-letter queue at the last inspection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letters: Option<DeadLettersStatus>,
 }
 
-/// Events that could not be delivered and wait in a dead-letter queue.
+/// Content of a dead-letter queue.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLettersStatus {
-    /// Messages in the queue, about, and whoever sent them: a queue may be shared.
+    /// Approximate number of messages in the queue, from all senders.
     pub messages: i64,
-    /// With `inspect`: `ERROR_CODE`s of this target's events among some of them (at most ten), with their numbers.
+    /// Number of this target's events by `ERROR_CODE`, in a sample of at most ten messages. Set
+    /// only with `inspect`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub error_codes: BTreeMap<String, i64>,
-    /// Why the codes cannot be told.
+    /// Reason why the error codes are not available.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
-/// Whether an event that the rule matches reaches a target.
+/// Whether EventBridge can deliver matching events to a target.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(transform = super::common::without_description)]
 pub enum Deliverable {
+    /// EventBridge can deliver.
     Yes,
+    /// EventBridge cannot deliver.
     No,
-    /// The operator may not look, or it hangs on something that only AWS knows.
+    /// The operator lacks permission to evaluate it, or the result depends on data that only AWS
+    /// has.
     Unknown,
 }
 
+/// Returns the schema of a JSON object with any fields.
 pub(super) fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }

@@ -1,4 +1,5 @@
-//! `EventSink`: one destination, made (`managed`) or only referred to (`existing`). One field per target type.
+//! `EventSink`: a destination, managed (created by the operator) or existing. One spec field per
+//! destination type.
 
 use std::borrow::Cow;
 
@@ -13,13 +14,14 @@ use super::{
     ManagedStateMachine, ManagementPolicy, PostgresSink, SinkRef, SnsSink, SqsSink, StateMachineSink, SyncStatus,
 };
 
-/// A destination for rules, and for events that could not be delivered.
+/// Destination for events of rules and for dead letters. Exactly one destination type is set.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "tributary.dev",
     version = "v1alpha1",
     kind = "EventSink",
     plural = "eventsinks",
+    doc = "Destination for events of rules and for dead letters.",
     shortname = "esink",
     category = "tributary",
     namespaced,
@@ -34,134 +36,155 @@ use super::{
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("[has(self.sqs), has(self.lambda), has(self.logGroup), has(self.sns), has(self.stateMachine), has(self.eventBus), has(self.apiDestination), has(self.kinesis), has(self.firehose), has(self.ecsTask), has(self.arn), has(self.postgres)].filter(x, x).size() == 1").message("set exactly one destination: sqs, lambda, logGroup, sns, stateMachine, eventBus, apiDestination, kinesis, firehose, ecsTask, arn or postgres"),
-    validation = Rule::new("has(self.sqs) == has(oldSelf.sqs) && has(self.lambda) == has(oldSelf.lambda) && has(self.logGroup) == has(oldSelf.logGroup) && has(self.sns) == has(oldSelf.sns) && has(self.stateMachine) == has(oldSelf.stateMachine) && has(self.eventBus) == has(oldSelf.eventBus) && has(self.apiDestination) == has(oldSelf.apiDestination) && has(self.kinesis) == has(oldSelf.kinesis) && has(self.firehose) == has(oldSelf.firehose) && has(self.ecsTask) == has(oldSelf.ecsTask) && has(self.postgres) == has(oldSelf.postgres)").message("the type of destination is immutable: make another EventSink"),
-    validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("accountRef is immutable"),
-    validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("region is immutable"),
-    validation = Rule::new("self.permissions != 'External' || !(has(self.postgres) || has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed) || has(self.apiDestination) && has(self.apiDestination.managed))").message("permissions: External is for what exists; the policy of what is managed is kept by the operator"),
-    validation = Rule::new("self.permissions != 'External' || !(has(self.lambda) && has(self.lambda.onFailure))").message("permissions: External asks Lambda nothing, so onFailure cannot be kept: leave it out, and let who owns the function set it"),
-    validation = Rule::new("!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || has(self.postgres) || has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed) || has(self.apiDestination) && has(self.apiDestination.managed)").message("deletionPolicy: Delete is for what is managed; what exists is never deleted"),
-    validation = Rule::new("!has(self.roleArn) || !has(self.logGroup)").message("EventBridge takes no role for a log group: leave roleArn out; the operator keeps a log resource policy instead"),
-    validation = Rule::new("!has(self.invocationRole) || !(has(self.sqs) || has(self.postgres) || has(self.lambda) || has(self.logGroup))").message("invocationRole is for destinations that EventBridge reaches through a role; for this one the operator keeps a statement in the target's policy"),
-    validation = Rule::new("!has(self.invocationRole) || !has(self.roleArn)").message("set roleArn for a role that exists, or invocationRole for one that the operator makes, not both"),
-    validation = Rule::new("has(self.sqs) || has(self.postgres) || has(self.lambda) || has(self.logGroup) || has(self.roleArn) == has(oldSelf.roleArn)").message("a role that the operator makes cannot become one that exists, nor the other way round: make another EventSink"),
-    validation = Rule::new("!has(self.sns) || has(self.invocationRole) == has(oldSelf.invocationRole)").message("whether a topic is reached by its policy or by a role is immutable: make another EventSink"),
-    validation = Rule::new("self.permissions != 'External' || has(self.sqs) || has(self.lambda) || has(self.logGroup) || has(self.sns) || has(self.roleArn)").message("permissions: External needs roleArn for this destination, which EventBridge reaches through a role only"),
-    validation = Rule::new("!has(self.arn) || has(self.roleArn) || (has(self.arn.actions) && self.arn.actions.size() > 0)").message("arn.actions says what the role may do with the target, such as batch:SubmitJob; or name a role that exists in roleArn")
+    validation = Rule::new("[has(self.sqs), has(self.lambda), has(self.logGroup), has(self.sns), has(self.stateMachine), has(self.eventBus), has(self.apiDestination), has(self.kinesis), has(self.firehose), has(self.ecsTask), has(self.arn), has(self.postgres)].filter(x, x).size() == 1").message("spec must set exactly one destination: sqs, lambda, logGroup, sns, stateMachine, eventBus, apiDestination, kinesis, firehose, ecsTask, arn, or postgres."),
+    validation = Rule::new("has(self.sqs) == has(oldSelf.sqs) && has(self.lambda) == has(oldSelf.lambda) && has(self.logGroup) == has(oldSelf.logGroup) && has(self.sns) == has(oldSelf.sns) && has(self.stateMachine) == has(oldSelf.stateMachine) && has(self.eventBus) == has(oldSelf.eventBus) && has(self.apiDestination) == has(oldSelf.apiDestination) && has(self.kinesis) == has(oldSelf.kinesis) && has(self.firehose) == has(oldSelf.firehose) && has(self.ecsTask) == has(oldSelf.ecsTask) && has(self.postgres) == has(oldSelf.postgres)").message("spec: the destination type is immutable. Delete and recreate the object."),
+    validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("spec.accountRef is immutable. Delete and recreate the object."),
+    validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("spec.region is immutable. Delete and recreate the object."),
+    validation = Rule::new("self.permissions != 'External' || !(has(self.postgres) || has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed) || has(self.apiDestination) && has(self.apiDestination.managed))").message("spec.permissions must not be External for a managed resource: the operator manages its policy. Remove spec.permissions."),
+    validation = Rule::new("self.permissions != 'External' || !(has(self.lambda) && has(self.lambda.onFailure))").message("spec.lambda.onFailure must not be set with spec.permissions External: the operator makes no writes to the function. Remove onFailure; the owner of the function can configure it."),
+    validation = Rule::new("!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || has(self.postgres) || has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed) || has(self.apiDestination) && has(self.apiDestination.managed)").message("spec.deletionPolicy must not be Delete for an existing resource, which the operator never deletes. Remove spec.deletionPolicy."),
+    validation = Rule::new("!has(self.roleArn) || !has(self.logGroup)").message("spec.roleArn must not be set with spec.logGroup: EventBridge does not support a role for log groups. Remove spec.roleArn."),
+    validation = Rule::new("!has(self.invocationRole) || !(has(self.sqs) || has(self.postgres) || has(self.lambda) || has(self.logGroup))").message("spec.invocationRole must not be set with sqs, postgres, lambda, or logGroup: EventBridge reaches them with a resource policy. Remove spec.invocationRole."),
+    validation = Rule::new("!has(self.invocationRole) || !has(self.roleArn)").message("spec must not set both roleArn and invocationRole. Set roleArn for an existing role, or invocationRole for a role that the operator creates."),
+    validation = Rule::new("has(self.sqs) || has(self.postgres) || has(self.lambda) || has(self.logGroup) || has(self.roleArn) == has(oldSelf.roleArn)").message("spec.roleArn: the choice between an existing role and one that the operator creates is immutable. Delete and recreate the object."),
+    validation = Rule::new("!has(self.sns) || has(self.invocationRole) == has(oldSelf.invocationRole)").message("spec.invocationRole: the choice between the policy of the topic and a role is immutable. Delete and recreate the object."),
+    validation = Rule::new("self.permissions != 'External' || has(self.sqs) || has(self.lambda) || has(self.logGroup) || has(self.sns) || has(self.roleArn)").message("spec.permissions External requires spec.roleArn for this destination: EventBridge reaches it only with a role. Set spec.roleArn."),
+    validation = Rule::new("!has(self.arn) || has(self.roleArn) || (has(self.arn.actions) && self.arn.actions.size() > 0)").message("spec.arn requires spec.arn.actions, such as batch:SubmitJob, or spec.roleArn. Set one of them.")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct EventSinkSpec {
+    /// `AwsAccount` to use. Defaults to the `AwsAccount` named `default`. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_ref: Option<AccountRef>,
-    /// Left out: the account's region. EventBridge reaches targets of its own region only.
+    /// AWS Region, such as `eu-west-1`. Defaults to `spec.region` of the `AwsAccount`. Immutable.
+    /// EventBridge delivers only to targets in the Region of the rule, except event buses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"))]
     pub region: Option<String>,
-    /// An Amazon SQS queue.
+    /// Amazon SQS queue, managed or existing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sqs: Option<SqsSink>,
-    /// An AWS Lambda function.
+    /// Existing AWS Lambda function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lambda: Option<LambdaSink>,
-    /// A log group of Amazon CloudWatch Logs.
+    /// Amazon CloudWatch Logs log group, managed or existing, in the account and Region of the
+    /// event bus. EventBridge does not support a role for log groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_group: Option<LogGroupSink>,
-    /// An Amazon SNS topic.
+    /// Amazon SNS standard topic, managed or existing. EventBridge does not deliver to FIFO topics;
+    /// see "Amazon EventBridge targets" in the EventBridge User Guide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sns: Option<SnsSink>,
-    /// A state machine of AWS Step Functions.
+    /// AWS Step Functions state machine, managed or existing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_machine: Option<StateMachineSink>,
-    /// Another event bus.
+    /// Existing event bus, in the same or another account or Region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_bus: Option<EventBusSink>,
-    /// An API destination of EventBridge.
+    /// EventBridge API destination, managed or existing: an HTTPS endpoint with a connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_destination: Option<ApiDestinationSink>,
-    /// An Amazon Kinesis data stream.
+    /// Existing Amazon Kinesis data stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kinesis: Option<KinesisSink>,
-    /// An Amazon Data Firehose stream.
+    /// Existing Amazon Data Firehose stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firehose: Option<FirehoseSink>,
-    /// An Amazon ECS task.
+    /// Amazon ECS task that is started for each event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ecs_task: Option<EcsTaskSink>,
-    /// Any other target that takes a role.
+    /// Existing target of any other type that EventBridge reaches with a role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<ArnSink>,
-    /// A table of PostgreSQL, into which `tributary sync` writes the entities that events speak of.
+    /// PostgreSQL table that `tributary sync` updates with the Benchling entities of the events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postgres: Option<PostgresSink>,
-    /// Options of the role that the operator makes for EventBridge, where delivery needs one and `roleArn` names none. With `sns` it makes
-    /// the operator use a role in place of the topic's policy, which cannot be narrowed to a rule.
+    /// Options of the IAM role that the operator creates for EventBridge if the destination needs
+    /// one and `roleArn` is not set. With `sns`, the operator uses a role instead of the topic's
+    /// policy, which cannot be restricted to single rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocation_role: Option<InvocationRole>,
-    /// A role that EventBridge assumes to deliver; no statement is then kept in the target's policy. Must be allowed by a grant of the
-    /// `AwsAccount` (`roles`).
+    /// ARN of an existing IAM role that EventBridge assumes to deliver. The operator then manages
+    /// no statement in the target's policy. `spec.grants[].roles` of the `AwsAccount` must allow
+    /// it. Defaults to a role that the operator creates, if the destination needs one. Maximum 1600
+    /// characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1600), regex(pattern = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$"))]
     pub role_arn: Option<String>,
-    /// Who keeps the permission of EventBridge to deliver.
+    /// Who manages the permission of EventBridge to deliver. `Managed`: the operator manages its
+    /// own statements in the target's resource policy. `External`: the owner of an existing
+    /// resource does; the operator makes no writes and reports the necessary statement in
+    /// `status.requiredStatement`. Defaults to `Managed`.
     #[serde(default)]
     pub permissions: Permissions,
-    /// Namespaces, besides its own, whose rules may send here; `*` stands for any text.
+    /// Other namespaces whose objects may reference the sink. `*` matches any text. Defaults to
+    /// none. Maximum 100 entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub allowed_namespaces: Vec<String>,
-    /// Left out: `Retain`, for queues and log groups hold data; `Delete` for a managed API destination, which can be made again.
+    /// What happens to the managed AWS resource when the object is deleted. `Delete` deletes it
+    /// with its data. `Retain` keeps it. Existing resources are never deleted. Defaults to `Delete`
+    /// for a managed API destination, otherwise to `Retain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+    /// Whether the operator manages AWS resources (`Manage`) or only reports in `status.plan` the
+    /// writes that it would make (`Observe`). Defaults to `Manage`.
     #[serde(default)]
     pub management_policy: ManagementPolicy,
 }
 
+/// Who manages the permission of EventBridge to deliver.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub enum Permissions {
-    /// The operator keeps its own statements in the target's resource policy.
+    /// The operator manages its own statements in the target's resource policy.
     #[default]
     Managed,
-    /// Someone else keeps the policy. Nothing is written to the target's service; `status.requiredStatement` says what is needed, and the
-    /// rules' condition `Deliverable` whether it is there, where the operator may look.
+    /// The owner of the resource manages its policy. The operator makes no writes and reports the
+    /// necessary statement in `status.requiredStatement`. The condition `Deliverable` of the rules
+    /// reports whether the statement exists, if the operator may read the policy.
     External,
 }
 
+/// Observed state of an `EventSink`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventSinkStatus {
+    /// Status fields shared by all kinds.
     #[serde(flatten)]
     pub common: CommonStatus,
-    /// Which destination it is, such as `sqs`.
+    /// Destination type, such as `sqs`.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub type_: Option<String>,
-    /// Who may send, as the target's policy holds it.
+    /// Rules and event buses that may send to the sink.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<GrantStatus>,
-    /// With `permissions: External`: the statement that the target's policy must have, ready to paste.
+    /// Statement that the target's policy needs, as JSON. Set only with `permissions: External`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required_statement: Option<String>,
-    /// The role that the operator made for EventBridge, or may have made since a write that is under way.
+    /// ARN of the role that the operator created for EventBridge, including a write in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocation_role_arn: Option<String>,
-    /// The role that the operator made for a managed state machine, in the same way.
+    /// ARN of the role that the operator created for a managed state machine, including a write in
+    /// progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_role_arn: Option<String>,
-    /// ARN of the managed API destination, which AWS makes up: the target that rules put.
+    /// ARN of the managed API destination. AWS generates its last part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_destination_arn: Option<String>,
-    /// The connection of a managed API destination.
+    /// Connection of the managed API destination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<ConnectionStatus>,
-    /// The failure destination that the operator gave to the function.
+    /// ARN of the failure destination that the operator set on the function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure_arn: Option<String>,
-    /// Functions that the queue's triggers feed, or may feed since a write that is under way.
+    /// ARNs of the functions that consume the queue, including those of writes in progress.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<String>,
-    /// When the last event reached a managed log group, as CloudWatch Logs tells; it may lag.
+    /// Time at which the last event reached the managed log group, as reported by CloudWatch Logs
+    /// with a delay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_event_time: Option<Time>,
-    /// Of `postgres`: what `tributary sync` tells. Its own field manager writes it, so the operator only reads it.
+    /// State of a `postgres` sink. Written by `tributary sync`.
     #[serde(default, skip_serializing)]
     pub sync: Option<SyncStatus>,
 }

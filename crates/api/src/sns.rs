@@ -5,39 +5,48 @@ use serde::{Deserialize, Serialize};
 
 use super::{ExistingTopic, Tags};
 
-/// A standard topic: made, or only referred to. EventBridge delivers to no FIFO topic (user guide, "Amazon EventBridge targets").
+/// Amazon SNS standard topic. Exactly one of `managed` and `existing` is set. EventBridge does not
+/// deliver to FIFO topics; see "Amazon EventBridge targets" in the EventBridge User Guide.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
 #[x_kube(
-    validation = Rule::new("has(self.managed) != has(self.existing)").message("set exactly one of managed and existing"),
-    validation = Rule::new("has(self.managed) == has(oldSelf.managed)").message("a managed topic cannot become an existing one, nor the other way round: make another EventSink")
+    validation = Rule::new("has(self.managed) != has(self.existing)").message("spec.sns must set exactly one of managed and existing."),
+    validation = Rule::new("has(self.managed) == has(oldSelf.managed)").message("spec.sns: the choice between managed and existing is immutable. Delete and recreate the object.")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SnsSink {
+    /// Topic that the operator creates. The operator does not manage attributes that are not set;
+    /// AWS applies its defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed: Option<ManagedTopic>,
+    /// Existing topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub existing: Option<ExistingTopic>,
 }
 
-/// A topic that the operator makes. Attributes left out keep AWS's defaults, and are then left alone.
+/// Topic that the operator creates. The operator does not manage attributes that are not set; AWS
+/// applies its defaults.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
-#[x_kube(validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable"))]
+#[x_kube(validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("spec.sns.managed.name is immutable. Delete and recreate the object."))]
 #[serde(rename_all = "camelCase")]
 pub struct ManagedTopic {
-    /// Name in AWS; left out: `<namespace>-<name>`, cut with a hash at 256 characters.
+    /// Name of the topic. Defaults to `<namespace>-<name>`, truncated and suffixed with a hash if
+    /// it is longer than 256 characters. Immutable. Maximum 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub name: Option<String>,
-    /// The sender that subscribers by mail and SMS see.
+    /// Sender name in email and SMS messages. Defaults to none. Maximum 100 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
     pub display_name: Option<String>,
-    /// Key that encrypts messages: id, ARN or alias of a customer managed key whose policy lets `events.amazonaws.com` use it. With
-    /// `alias/aws/sns` EventBridge cannot deliver.
+    /// Customer managed KMS key that encrypts messages: key ID, ARN, or alias. Its key policy must
+    /// allow `events.amazonaws.com` to use it. EventBridge cannot deliver with `alias/aws/sns`.
+    /// Defaults to no KMS encryption. Maximum 2048 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
-    #[x_kube(validation = Rule::new("!self.endsWith('alias/aws/sns')").message("EventBridge cannot deliver to a topic that is encrypted with alias/aws/sns: use a customer managed key whose policy lets events.amazonaws.com use it"))]
+    #[x_kube(validation = Rule::new("!self.endsWith('alias/aws/sns')").message("spec.sns.managed.kmsKeyId must not be alias/aws/sns: EventBridge cannot use that key. Set a customer managed key whose policy allows events.amazonaws.com."))]
     pub kms_key_id: Option<String>,
+    /// AWS tags of the topic. They override `spec.defaultTags` of the `AwsAccount`. Maximum 40
+    /// tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,

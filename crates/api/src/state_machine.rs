@@ -8,97 +8,116 @@ use serde::{Deserialize, Serialize};
 
 use super::{BusRef, ExistingStateMachine, SinkRef, Tags};
 
-/// A state machine of AWS Step Functions: made, or only referred to.
+/// AWS Step Functions state machine. Exactly one of `managed` and `existing` is set.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
 #[x_kube(
-    validation = Rule::new("has(self.managed) != has(self.existing)").message("set exactly one of managed and existing"),
-    validation = Rule::new("has(self.managed) == has(oldSelf.managed)").message("a managed state machine cannot become an existing one, nor the other way round: make another EventSink")
+    validation = Rule::new("has(self.managed) != has(self.existing)").message("spec.stateMachine must set exactly one of managed and existing."),
+    validation = Rule::new("has(self.managed) == has(oldSelf.managed)").message("spec.stateMachine: the choice between managed and existing is immutable. Delete and recreate the object.")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct StateMachineSink {
+    /// State machine that the operator creates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed: Option<ManagedStateMachine>,
+    /// Existing state machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub existing: Option<ExistingStateMachine>,
 }
 
-/// A state machine that the operator makes.
+/// State machine that the operator creates.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
 #[x_kube(
-    validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable"),
-    validation = Rule::new("self.type == oldSelf.type").message("type is immutable: AWS cannot change it. Make another EventSink")
+    validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("spec.stateMachine.managed.name is immutable. Delete and recreate the object."),
+    validation = Rule::new("self.type == oldSelf.type").message("spec.stateMachine.managed.type is immutable: AWS cannot change it. Delete and recreate the object.")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ManagedStateMachine {
-    /// Name in AWS; left out: `<namespace>-<name>`, cut with a hash at 80 characters.
+    /// Name of the state machine. Defaults to `<namespace>-<name>`, truncated and suffixed with a
+    /// hash if it is longer than 80 characters. Immutable. Maximum 80 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub name: Option<String>,
-    /// The workflow in Amazon States Language, as YAML or JSON. `${Name}` stands for a value of `substitutions`.
+    /// Definition in Amazon States Language, as a YAML or JSON object. `${Name}` is replaced with a
+    /// value of `substitutions`.
     #[schemars(schema_with = "super::rule::any_object")]
     pub definition: serde_json::Map<String, serde_json::Value>,
+    /// Values for `${Name}` in the definition, by name. Defaults to none. Maximum 50 entries.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 50))]
     pub substitutions: BTreeMap<String, Substitution>,
+    /// Workflow type: `Standard` or `Express`. Defaults to `Standard`. Immutable.
     #[serde(rename = "type", default)]
     pub type_: MachineType,
+    /// Logging of executions. Defaults to no logging.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logging: Option<MachineLogging>,
-    /// Traces executions with AWS X-Ray.
+    /// Whether executions are traced with AWS X-Ray. Defaults to `false`.
     #[serde(default)]
     pub tracing: bool,
-    /// The role that the state machine works as. Left out, the operator makes one with the rights that the definition's tasks need and no
-    /// others. Must be allowed by a grant of the `AwsAccount` (`roles`).
+    /// ARN of the execution role. `spec.grants[].roles` of the `AwsAccount` must allow it. Defaults
+    /// to a role that the operator creates with only the permissions that the tasks of the
+    /// definition need. Maximum 1600 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1600), regex(pattern = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$"))]
     pub role_arn: Option<String>,
+    /// AWS tags of the state machine. They override `spec.defaultTags` of the `AwsAccount`. Maximum
+    /// 40 tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,
 }
 
-/// What stands in place of `${Name}`.
+/// Value for `${Name}` in the definition. Exactly one of `value`, `busRef`, and `sinkRef` is set.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
-#[x_kube(validation = Rule::new("[has(self.value), has(self.busRef), has(self.sinkRef)].filter(x, x).size() == 1").message("set exactly one of value, busRef and sinkRef"))]
+#[x_kube(validation = Rule::new("[has(self.value), has(self.busRef), has(self.sinkRef)].filter(x, x).size() == 1").message("substitutions: each entry must set exactly one of value, busRef, and sinkRef."))]
 #[serde(rename_all = "camelCase")]
 pub struct Substitution {
+    /// Literal value. Maximum 2048 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub value: Option<String>,
-    /// The ARN of this bus, which `putEvents` takes as `EventBusName`.
+    /// Event bus whose ARN is the value, for example for `EventBusName` of `putEvents`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bus_ref: Option<BusRef>,
-    /// The ARN of this sink's target.
+    /// `EventSink` whose target ARN is the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sink_ref: Option<SinkRef>,
 }
 
+/// Workflow type of a state machine.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub enum MachineType {
+    /// Standard workflow.
     #[default]
     Standard,
-    /// Short and frequent workflows. They cannot wait for a task token.
+    /// Express workflow, for short and frequent executions. It cannot wait for a task token.
     Express,
 }
 
-/// Where executions are logged.
+/// Logging of the executions of a state machine.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MachineLogging {
+    /// Log level: `All`, `Error`, or `Fatal`. Defaults to `Error`.
     #[serde(default)]
     pub level: MachineLogLevel,
-    /// Logs input and output of the states too.
+    /// Whether log records contain execution input, data passed between states, and execution
+    /// output. Defaults to `false`.
     #[serde(default)]
     pub include_execution_data: bool,
-    /// An `EventSink` of type `logGroup`.
+    /// `EventSink` of type `logGroup` that receives the log records.
     pub sink_ref: SinkRef,
 }
 
+/// Log level of a state machine. See `LoggingConfiguration` in the Step Functions API Reference.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, strum::IntoStaticStr)]
 #[strum(serialize_all = "UPPERCASE")]
 pub enum MachineLogLevel {
+    /// All events of executions.
     All,
+    /// Errors and fatal errors.
     #[default]
     Error,
+    /// Fatal errors.
     Fatal,
 }

@@ -1,4 +1,4 @@
-//! `BenchlingSubscription`: one Benchling tenant's app in one account and region, from the source's appearance to the bus.
+//! `BenchlingSubscription`: the partner event source of a Benchling tenant, with its event bus.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
@@ -9,14 +9,18 @@ use super::{
     AccountRef, Archive, BusLog, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ManagedLogGroup, ManagementPolicy, Tags,
 };
 
-/// What a tenant admin subscribes to in Benchling's console. The object waits for the partner event source that Benchling then makes, and
-/// an `EventBus` of the same name takes it at once. Rules name the subscription, or that bus, in `busRef`.
+/// Event subscription of a Benchling tenant, as a tenant admin enters it in Benchling.
+///
+/// The operator creates an `EventBus` with the name of this object. As soon as Benchling creates
+/// the partner event source, the operator associates the bus with it. Rules reference the
+/// subscription, or its bus, in `busRef`.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "tributary.dev",
     version = "v1alpha1",
     kind = "BenchlingSubscription",
     plural = "benchlingsubscriptions",
+    doc = "Event subscription of a Benchling tenant, with its event bus.",
     shortname = "bsub",
     category = "tributary",
     namespaced,
@@ -36,100 +40,124 @@ use super::{
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("accountRef is immutable"),
-    validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("region is immutable"),
-    validation = Rule::new("has(self.eventSourceName) == has(oldSelf.eventSourceName) && (!has(self.eventSourceName) || self.eventSourceName == oldSelf.eventSourceName)").message("eventSourceName is immutable")
+    validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("spec.accountRef is immutable. Delete and recreate the object."),
+    validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("spec.region is immutable. Delete and recreate the object."),
+    validation = Rule::new("has(self.eventSourceName) == has(oldSelf.eventSourceName) && (!has(self.eventSourceName) || self.eventSourceName == oldSelf.eventSourceName)").message("spec.eventSourceName is immutable. Delete and recreate the object.")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct BenchlingSubscriptionSpec {
+    /// `AwsAccount` to use. Defaults to the `AwsAccount` named `default`. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_ref: Option<AccountRef>,
-    /// The Region that the tenant admin enters in Benchling. Left out: the account's region.
+    /// AWS Region that the tenant admin enters in Benchling. Defaults to `spec.region` of the
+    /// `AwsAccount`. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"))]
     pub region: Option<String>,
-    /// The tenant's name: `acme` of `acme.benchling.com`.
+    /// Name of the tenant, such as `acme` for `acme.benchling.com`. Immutable. Maximum 63
+    /// characters.
     #[schemars(length(min = 1, max = 63))]
     #[x_kube(
-        validation = Rule::new("self == oldSelf").message("tenant is immutable: make another BenchlingSubscription"),
-        validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("tenant is the first part of the tenant's host name alone: acme of acme.benchling.com")
+        validation = Rule::new("self == oldSelf").message("spec.tenant is immutable. Delete and recreate the object."),
+        validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("spec.tenant must be the first label of the tenant's host name. For acme.benchling.com, set acme.")
     )]
     pub tenant: String,
-    /// The App Name that the tenant admin enters in Benchling, such as `sequence-integrations`.
+    /// App Name that the tenant admin enters in Benchling, such as `sequence-integrations`.
+    /// Immutable. Maximum 128 characters.
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^[.\-_A-Za-z0-9]+$"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("appName is immutable: make another BenchlingSubscription"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("spec.appName is immutable. Delete and recreate the object."))]
     pub app_name: String,
-    /// Name of the partner event source, as Benchling's console shows it in the column Subscription. Left out:
-    /// `aws.partner/benchling.com/<tenant>/<appName>`.
+    /// Name of the partner event source, from the column Subscription of the Benchling console.
+    /// Defaults to `aws.partner/benchling.com/<tenant>/<appName>`. Immutable. Maximum 256
+    /// characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^aws\.partner/benchling\.com(/[.\-_A-Za-z0-9]+){2,}$"))]
     pub event_source_name: Option<String>,
-    /// The event types that the tenant admin ticks in Benchling. Only told and checked against; Benchling alone decides what is sent.
+    /// Event types that the tenant admin selects in Benchling. Used only for instructions and
+    /// warnings; Benchling decides which events it sends. Defaults to none. Maximum 100 entries of
+    /// at most 128 characters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 128)))]
     pub event_types: Vec<String>,
-    /// Options of the bus.
+    /// Options of the event bus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bus: Option<SubscriptionBus>,
-    /// A catch-all rule and a log group, to see every event that arrives.
+    /// Creates a rule and a log group that receive all events of the bus. Defaults to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub monitoring: Option<Monitoring>,
-    /// What happens to the bus on deletion. Left out: `Retain`, for a deleted bus may cost the source, which only Benchling can make again.
+    /// What happens to the event bus in AWS when the object is deleted. `Delete` deletes it, and
+    /// AWS may delete the partner event source, which only Benchling can recreate. `Retain` keeps
+    /// it. Defaults to `Retain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
-    /// Given to the child objects too.
+    /// Whether the operator manages AWS resources (`Manage`) or only reports the writes that it
+    /// would make (`Observe`). Applies to the child objects. Defaults to `Manage`.
     #[serde(default)]
     pub management_policy: ManagementPolicy,
 }
 
-/// What of an `EventBus` can be said here.
+/// Options of the event bus of a subscription.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SubscriptionBus {
+    /// Description of the event bus in AWS. Defaults to none. Maximum 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub description: Option<String>,
-    /// Id, ARN or alias of the customer key that encrypts events at rest.
+    /// Customer managed KMS key that encrypts events at rest: key ID, ARN, or alias. Defaults to an
+    /// AWS owned key. Maximum 2048 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
     pub kms_key_id: Option<String>,
-    /// Takes events that the bus could not decrypt or encrypt; not those that a target refused.
+    /// Dead-letter queue for events that the bus cannot encrypt or decrypt. Events that a target
+    /// rejects go to the dead-letter queue of the target. Defaults to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<DeadLetter>,
+    /// Logging of the event bus. Defaults to no logging. EventBridge sends no logs until a
+    /// CloudWatch Logs delivery is created for the bus; see "Event bus logs" in the EventBridge
+    /// User Guide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<BusLog>,
+    /// AWS tags of the event bus. They override `spec.defaultTags` of the `AwsAccount`. Maximum 40
+    /// tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,
-    /// Keep the bus's events, to be replayed with an `EventReplay`.
+    /// Archives of the bus, for use by an `EventReplay`. Defaults to none. Maximum 10 archives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub archives: Vec<Archive>,
-    /// Namespaces, besides its own, whose rules may use the bus; `*` stands for any text.
+    /// Other namespaces whose objects may reference the bus. `*` matches any text. Defaults to
+    /// none. Maximum 100 entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub allowed_namespaces: Vec<String>,
 }
 
+/// Rule and log group that receive all events of the bus.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Monitoring {
-    /// The log group that takes every event, called `/aws/events/<namespace>-<name>-monitoring` unless it has a name here.
+    /// Log group that receives the events. `name` defaults to
+    /// `/aws/events/<namespace>-<name>-monitoring`.
     pub log_group: ManagedLogGroup,
 }
 
+/// Observed state of a `BenchlingSubscription`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BenchlingSubscriptionStatus {
+    /// Status fields shared by all kinds.
     #[serde(flatten)]
     pub common: CommonStatus,
-    /// The partner event source, as AWS tells of it.
+    /// Partner event source of the subscription.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_source: Option<EventSourceStatus>,
-    /// When the last event reached the monitoring log group, as CloudWatch Logs tells; it may lag.
+    /// Time at which the last event reached the monitoring log group, as reported by CloudWatch
+    /// Logs with a delay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_event_time: Option<Time>,
-    /// What is odd about the spec and holds nothing up, such as an event type that nobody knows.
+    /// Problems of the spec that do not block the subscription, such as an unknown event type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }

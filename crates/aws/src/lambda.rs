@@ -1,5 +1,5 @@
-//! Adapter of Lambda's permissions and asynchronous settings: reads into `Observed...`, one call per step. A policy has a revision
-//! (docs/aws-facts.md, L5, L14), so a write of somebody else in between is noticed.
+//! Permissions and asynchronous invocation settings of Lambda functions. A policy has a revision (docs/aws-facts.md, L5, L14), by
+//! which AWS detects a concurrent write.
 
 use aws_sdk_lambda::types::{DestinationConfig, OnFailure, OnSuccess};
 use serde_json::Value;
@@ -10,90 +10,77 @@ use tributary_core::{
     steps::{FunctionRef, InvokeSettings, LambdaStep},
 };
 
-use crate::{AwsError, Session};
-
-/// Sends one request at this session's pace.
-macro_rules! send {
-    ($self:expr, $call:literal, $request:expr) => {{
-        let request = $request;
-        $self.call(&$self.shared.lambda, $call, $self.priority, || Box::pin(request.clone().send())).await
-    }};
-}
-pub(crate) use send;
+use crate::client::{
+    request::{ignore_not_found, non_empty, send, tag_map},
+    session::Session,
+};
 
 impl Session {
-    /// Statements of the function's policy; `None`: there is no such function, version or alias.
+    /// Returns the statements of the function's policy; `None` if the function, version or alias does not exist.
+    ///
+    /// # Errors
+    /// Those of `GetPolicy` and `GetFunctionConfiguration`.
     pub async fn function_policy(&self, function: &FunctionRef) -> Result<Option<Vec<Value>>, ReconcileError> {
         if let Some((statements, _)) = self.policy_and_revision(function).await? {
             return Ok(Some(statements));
         }
-        // AWS gives the same answer for no policy and for no function (docs/aws-facts.md, L6).
+        // AWS returns the same error for no policy and for no function (docs/aws-facts.md, L6).
         let request = self.lambda.get_function_configuration().function_name(&function.arn).set_qualifier(function.qualifier.clone());
-        match send!(self, "lambda:GetFunctionConfiguration", request) {
-            Err(error) if error.is_not_found() => Ok(None),
-            answer => answer.map(|_| Some(vec![])).map_err(ReconcileError::from),
-        }
+        Ok(ignore_not_found(send!(self, lambda, GetFunctionConfiguration, request))?.map(|_| vec![]))
     }
 
     async fn policy_and_revision(&self, function: &FunctionRef) -> Result<Option<(Vec<Value>, Option<String>)>, ReconcileError> {
         let request = self.lambda.get_policy().function_name(&function.arn).set_qualifier(function.qualifier.clone());
-        match send!(self, "lambda:GetPolicy", request) {
-            Err(error) if error.is_not_found() => Ok(None),
-            answer => answer
-                .map(|answer| Some((statements_of(&answer.policy.unwrap_or_default()), answer.revision_id)))
-                .map_err(ReconcileError::from),
-        }
+        let answer = ignore_not_found(send!(self, lambda, GetPolicy, request))?;
+        Ok(answer.map(|answer| (statements_of(&answer.policy.unwrap_or_default()), answer.revision_id)))
     }
 
-    /// What asynchronous invocations are set to; all empty where nobody has set anything.
+    /// Returns the settings of asynchronous invocations; all `None` where none are set.
+    ///
+    /// # Errors
+    /// Those of `GetFunctionEventInvokeConfig`.
     pub async fn invoke_settings(&self, function: &FunctionRef) -> Result<InvokeSettings, ReconcileError> {
         let request = self.lambda.get_function_event_invoke_config().function_name(&function.arn).set_qualifier(function.qualifier.clone());
-        let config = match send!(self, "lambda:GetFunctionEventInvokeConfig", request) {
-            Err(error) if error.is_not_found() => return Ok(InvokeSettings::default()),
-            answer => answer?,
-        };
-        let (on_failure, on_success) = config.destination_config.map(|d| (d.on_failure, d.on_success)).unwrap_or_default();
+        let answer = ignore_not_found(send!(self, lambda, GetFunctionEventInvokeConfig, request))?;
+        let Some(config) = answer else { return Ok(InvokeSettings::default()) };
+        let destinations = config.destination_config.unwrap_or_else(|| DestinationConfig::builder().build());
         Ok(InvokeSettings {
-            on_failure: on_failure.and_then(|d| d.destination).filter(|arn| !arn.is_empty()),
-            on_success: on_success.and_then(|d| d.destination).filter(|arn| !arn.is_empty()),
+            on_failure: non_empty(destinations.on_failure.and_then(|failure| failure.destination)),
+            on_success: non_empty(destinations.on_success.and_then(|success| success.destination)),
             maximum_event_age_seconds: config.maximum_event_age_in_seconds,
             maximum_retry_attempts: config.maximum_retry_attempts,
         })
     }
 
-    /// The only writes to Lambda.
+    /// Applies one step to Lambda.
+    ///
+    /// # Errors
+    /// Those of the call, with the next step for the user.
     pub async fn apply_lambda(&self, step: &LambdaStep) -> Result<(), ReconcileError> {
         match step {
             LambdaStep::AddPermission { function, sid, source } => {
-                self.shared.policies.write(&function.to_string(), self.add_permission(function, sid, source)).await
+                self.shared.caches.policies.write(&function.to_string(), self.add_permission(function, sid, source)).await
             }
             LambdaStep::RemovePermission { function, sid } => {
-                self.shared.policies.write(&function.to_string(), self.remove_permission(function, sid)).await
+                self.shared.caches.policies.write(&function.to_string(), self.remove_permission(function, sid)).await
             }
             LambdaStep::PutFunctionEventInvokeConfig { function, settings } => self.put_invoke_settings(function, settings).await,
-            LambdaStep::DeleteFunctionEventInvokeConfig { function } => {
-                let request = self
-                    .lambda
-                    .delete_function_event_invoke_config()
-                    .function_name(&function.arn)
-                    .set_qualifier(function.qualifier.clone());
-                ignore_not_found(send!(self, "lambda:DeleteFunctionEventInvokeConfig", request))
-            }
+            LambdaStep::DeleteFunctionEventInvokeConfig { function } => self.delete_invoke_settings(function).await,
             LambdaStep::CreateEventSourceMapping { queue_arn, function, settings, tags } => {
                 self.create_mapping(queue_arn, function, settings, tags).await
             }
             LambdaStep::UpdateEventSourceMapping { uuid, settings, .. } => self.update_mapping(uuid, settings).await,
             LambdaStep::DeleteEventSourceMapping { uuid, .. } => self.delete_mapping(uuid).await,
             LambdaStep::TagEventSourceMapping { arn, tags } => {
-                let request = self.lambda.tag_resource().resource(arn).set_tags(Some(tags.clone().into_iter().collect()));
-                send!(self, "lambda:TagResource", request).map(drop).map_err(ReconcileError::from)
+                let request = self.lambda.tag_resource().resource(arn).set_tags(Some(tag_map(tags)));
+                send!(self, lambda, TagResource, request).map(drop).map_err(ReconcileError::from)
             }
         }
     }
 
     async fn add_permission(&self, function: &FunctionRef, sid: &str, source: &str) -> Result<(), ReconcileError> {
         let (statements, revision) = self.policy_and_revision(function).await?.unwrap_or_default();
-        // A lost reply: it is there already, and AWS would refuse it (docs/aws-facts.md, L7).
+        // The reply to an earlier write was lost. AWS would refuse the statement that exists (docs/aws-facts.md, L7).
         if our_statement(&statements, sid).is_some_and(|s| single_source(s, "ArnLike", "AWS:SourceArn").contains(source)) {
             return Ok(());
         }
@@ -107,13 +94,21 @@ impl Session {
             .principal("events.amazonaws.com")
             .source_arn(source)
             .set_revision_id(revision);
-        send!(self, "lambda:AddPermission", request).map(drop).map_err(ReconcileError::from)
+        send!(self, lambda, AddPermission, request).map(drop).map_err(ReconcileError::from)
     }
 
     async fn remove_permission(&self, function: &FunctionRef, sid: &str) -> Result<(), ReconcileError> {
         let request =
             self.lambda.remove_permission().function_name(&function.arn).set_qualifier(function.qualifier.clone()).statement_id(sid);
-        ignore_not_found(send!(self, "lambda:RemovePermission", request))
+        ignore_not_found(send!(self, lambda, RemovePermission, request))?;
+        Ok(())
+    }
+
+    async fn delete_invoke_settings(&self, function: &FunctionRef) -> Result<(), ReconcileError> {
+        let request =
+            self.lambda.delete_function_event_invoke_config().function_name(&function.arn).set_qualifier(function.qualifier.clone());
+        ignore_not_found(send!(self, lambda, DeleteFunctionEventInvokeConfig, request))?;
+        Ok(())
     }
 
     async fn put_invoke_settings(&self, function: &FunctionRef, settings: &InvokeSettings) -> Result<(), ReconcileError> {
@@ -129,13 +124,6 @@ impl Session {
             .destination_config(destinations)
             .set_maximum_event_age_in_seconds(settings.maximum_event_age_seconds)
             .set_maximum_retry_attempts(settings.maximum_retry_attempts);
-        send!(self, "lambda:PutFunctionEventInvokeConfig", request).map(drop).map_err(ReconcileError::from)
-    }
-}
-
-pub(crate) fn ignore_not_found<T>(answer: Result<T, AwsError>) -> Result<(), ReconcileError> {
-    match answer {
-        Err(error) if error.is_not_found() => Ok(()),
-        answer => answer.map(drop).map_err(ReconcileError::from),
+        send!(self, lambda, PutFunctionEventInvokeConfig, request).map(drop).map_err(ReconcileError::from)
     }
 }

@@ -1,44 +1,53 @@
-//! Adapter of Lambda's event source mappings. AWS answers before it is done: the state tells.
+//! Event source mappings of Lambda. AWS answers before it has applied a change; the state shows the progress.
 
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseType, ScalingConfig};
 
 use tributary_api::Tags;
 use tributary_core::{
-    destinations::{lambda::function_of, triggers::ObservedTrigger},
+    destinations::sqs::triggers::ObservedTrigger,
     error::{Reason, ReconcileError, RetryClass},
     steps::{FunctionRef, MappingSettings},
 };
 
 use crate::{
-    Session,
-    lambda::{ignore_not_found, send},
+    client::{
+        request::{ignore_not_found, non_empty, send, tag_map},
+        session::Session,
+    },
+    read::TagRead,
 };
 
 impl Session {
-    /// Mappings that work this queue off, whoever made them; with their tags if asked.
-    pub async fn mappings(&self, queue_arn: &str, tags: bool) -> Result<Vec<ObservedTrigger>, ReconcileError> {
-        let (mut mappings, mut marker) = (Vec::new(), None);
+    /// Returns all mappings that consume this queue, including those of others.
+    ///
+    /// # Errors
+    /// Those of `ListEventSourceMappings` and `ListTags`.
+    pub async fn mappings(&self, queue_arn: &str, tags: TagRead) -> Result<Vec<ObservedTrigger>, ReconcileError> {
+        let mut mappings = Vec::new();
+        let mut marker = None;
         loop {
             let request = self.lambda.list_event_source_mappings().event_source_arn(queue_arn).set_marker(marker);
-            let page = send!(self, "lambda:ListEventSourceMappings", request)?;
+            let page = send!(self, lambda, ListEventSourceMappings, request)?;
             mappings.extend(page.event_source_mappings.unwrap_or_default().into_iter().map(observed));
-            marker = page.next_marker.filter(|marker| !marker.is_empty());
+            marker = non_empty(page.next_marker);
             if marker.is_none() {
                 break;
             }
         }
-        if tags {
+        if tags == TagRead::Read {
             for mapping in &mut mappings {
                 let request = self.lambda.list_tags().resource(&mapping.arn);
-                mapping.tags = match send!(self, "lambda:ListTags", request) {
-                    Err(error) if error.is_not_found() => Some(Tags::new()),
-                    answer => Some(answer?.tags.unwrap_or_default().into_iter().collect()),
-                };
+                let answer = ignore_not_found(send!(self, lambda, ListTags, request))?;
+                mapping.tags = Some(answer.and_then(|answer| answer.tags).unwrap_or_default().into_iter().collect());
             }
         }
         Ok(mappings)
     }
 
+    /// Creates a mapping.
+    ///
+    /// # Errors
+    /// `TargetNotFound` where the function does not exist; those of the call otherwise.
     pub(crate) async fn create_mapping(
         &self,
         queue_arn: &str,
@@ -56,13 +65,13 @@ impl Session {
             .maximum_batching_window_in_seconds(settings.maximum_batching_window_seconds)
             .set_scaling_config(settings.maximum_concurrency.map(scaling))
             .set_function_response_types(settings.report_batch_item_failures.then(|| vec![FunctionResponseType::ReportBatchItemFailures]))
-            .set_tags(Some(tags.clone().into_iter().collect()));
-        match send!(self, "lambda:CreateEventSourceMapping", request) {
+            .set_tags(Some(tag_map(tags)));
+        match send!(self, lambda, CreateEventSourceMapping, request) {
             Err(error) if error.is_not_found() => Err(ReconcileError::new(
                 RetryClass::Refused,
                 Reason::TargetNotFound,
                 format!(
-                    "spec.sqs.triggers: AWS has no function {}: {}. Deploy it, or correct the ARN; a version or an alias must exist too",
+                    "spec.sqs.triggers: function {} not found: {}. Deploy it or correct the ARN; a version or an alias must exist too.",
                     function.whole(),
                     error.message
                 ),
@@ -79,18 +88,19 @@ impl Session {
             .enabled(settings.enabled)
             .batch_size(settings.batch_size)
             .maximum_batching_window_in_seconds(settings.maximum_batching_window_seconds)
-            // Empty says that there shall be none; left out they would stay.
+            // AWS keeps what a request omits; empty values remove it.
             .scaling_config(settings.maximum_concurrency.map_or_else(|| ScalingConfig::builder().build(), scaling))
             .set_function_response_types(Some(if settings.report_batch_item_failures {
                 vec![FunctionResponseType::ReportBatchItemFailures]
             } else {
                 vec![]
             }));
-        send!(self, "lambda:UpdateEventSourceMapping", request).map(drop).map_err(ReconcileError::from)
+        send!(self, lambda, UpdateEventSourceMapping, request).map(drop).map_err(ReconcileError::from)
     }
 
     pub(crate) async fn delete_mapping(&self, uuid: &str) -> Result<(), ReconcileError> {
-        ignore_not_found(send!(self, "lambda:DeleteEventSourceMapping", self.lambda.delete_event_source_mapping().uuid(uuid)))
+        ignore_not_found(send!(self, lambda, DeleteEventSourceMapping, self.lambda.delete_event_source_mapping().uuid(uuid)))?;
+        Ok(())
     }
 }
 
@@ -103,7 +113,7 @@ fn observed(mapping: EventSourceMappingConfiguration) -> ObservedTrigger {
     ObservedTrigger {
         uuid: mapping.uuid.unwrap_or_default(),
         arn: mapping.event_source_mapping_arn.unwrap_or_default(),
-        function: function_of(&mapping.function_arn.unwrap_or_default()),
+        function: FunctionRef::from_arn(&mapping.function_arn.unwrap_or_default()),
         settings: MappingSettings {
             batch_size: mapping.batch_size.unwrap_or(10),
             maximum_batching_window_seconds: mapping.maximum_batching_window_in_seconds.unwrap_or(0),

@@ -1,41 +1,30 @@
-//! Resource policies: one writer per policy in the process, whoever contributes to it; merged by our own `Sid`s; read back where AWS has
-//! no revision to guard a write with (SQS, account policies of Logs).
+//! Merging of own statements into a resource policy that others may write too. The policy is read back after the write where AWS
+//! has no revision to protect it (SQS, SNS, resource policies of Logs).
 
-use std::{collections::HashMap, future::Future, sync::Arc};
+use std::future::Future;
 
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 
 use tributary_core::{
     error::{Reason, ReconcileError, RetryClass},
     policy_document::{canonical, sid_of, statements_of},
 };
 
-/// The writers of an account and region, by policy.
-#[derive(Debug, Default)]
-pub struct Policies(Mutex<HashMap<String, Arc<Mutex<()>>>>);
-
-impl Policies {
-    /// Waits until nobody else in the process writes this policy, then does the work.
-    pub async fn write<T>(&self, policy: &str, work: impl Future<Output = Result<T, ReconcileError>>) -> Result<T, ReconcileError> {
-        let lock = self.0.lock().await.entry(policy.to_owned()).or_default().clone();
-        let _one_writer = lock.lock().await;
-        work.await
-    }
-}
-
 /// A policy document that is written as a whole.
-pub trait Document: Sync {
-    /// For messages, such as `queue orders`.
+pub(crate) trait Document: Sync {
+    /// Returns the resource for messages, such as `queue orders`.
     fn what(&self) -> String;
+    /// Returns the current document; empty without a policy.
     fn read(&self) -> impl Future<Output = Result<String, ReconcileError>> + Send;
-    /// Empty: no policy.
+    /// Replaces the document; an empty one removes the policy.
     fn write(&self, document: &str) -> impl Future<Output = Result<(), ReconcileError>> + Send;
 }
 
-/// Reads the document, puts our statements in place of those with these `Sid`s, writes it, and reads it back: another writer may have come in
-/// between.
-pub async fn change(document: &impl Document, instead_of: &[String], ours: &[Value]) -> Result<(), ReconcileError> {
+/// Replaces the statements with the `Sid`s of `instead_of` by `ours`. The caller holds the lock of the policy.
+///
+/// # Errors
+/// `Conflict` where another writer changed the policy in between; those of the document's calls.
+pub(crate) async fn change(document: &impl Document, instead_of: &[String], ours: &[Value]) -> Result<(), ReconcileError> {
     let before = document.read().await?;
     let after = merge(&document.what(), &before, instead_of, ours)?;
     if same(&before, &after) {
@@ -48,7 +37,7 @@ pub async fn change(document: &impl Document, instead_of: &[String], ours: &[Val
     Err(ReconcileError::new(
         RetryClass::Conflict,
         Reason::Conflict,
-        format!("the policy of {} was written by somebody else in between; it is merged again", document.what()),
+        format!("the policy of {} was changed by another writer at the same time. Retried automatically", document.what()),
     ))
 }
 
@@ -65,17 +54,17 @@ fn parse(what: &str, policy: &str) -> Result<Value, ReconcileError> {
         ReconcileError::new(
             RetryClass::Refused,
             Reason::Rejected,
-            format!("the present policy of {what} is no JSON ({error}); it is left as it is. Correct it in AWS"),
+            format!("the current policy of {what} is not JSON: {error}. No changes were made. Correct it in AWS."),
         )
     })
 }
 
-/// Other people's statements and the rest of the document stay as they are; without any statement the policy goes (`""`;
+/// Keeps all other statements and the rest of the document. Without any statement the policy is removed (`""`;
 /// docs/aws-facts.md, Q9).
 fn merge(what: &str, policy: &str, instead_of: &[String], ours: &[Value]) -> Result<String, ReconcileError> {
     let mut document = parse(what, policy)?;
     let mut all = statements_of(policy);
-    // What another pass put there meanwhile under the same `Sid`, such as the wide statement of log groups, is put once.
+    // A statement of the same `Sid` that another reconcile added meanwhile, such as the wide one of log groups, is replaced.
     let replaced = |sid: &str| instead_of.iter().any(|own| own == sid) || ours.iter().any(|statement| sid_of(statement) == Some(sid));
     all.retain(|other| !sid_of(other).is_some_and(replaced));
     all.extend(ours.iter().cloned());

@@ -1,5 +1,5 @@
-//! Adapter of `PutEvents`, for the command line, the gateway and sync: the operator itself never publishes an event. One call each, nothing is tried
-//! again here.
+//! `PutEvents`, for the command line, the gateway and sync; the operator itself never publishes an event. Each function makes one
+//! call and does not retry.
 
 use std::time::Duration;
 
@@ -10,20 +10,31 @@ use k8s_openapi::jiff::Timestamp;
 
 use tributary_core::{fence::Fence, names::Arn};
 
-use crate::{AwsError, CaBundle, Session, client::http};
+use crate::client::{
+    call::{Call, Events},
+    cause::Cause,
+    error::AwsError,
+    http,
+    session::Session,
+    trust::CaBundle,
+};
 
 /// One event as `PutEvents` takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Name or ARN.
+    /// Name or ARN of the bus.
     pub bus: String,
+    /// Source of the event.
     pub source: String,
+    /// Detail type of the event.
     pub detail_type: String,
     /// Text of a JSON object.
     pub detail: String,
-    /// AWS delivers it without its fraction of a second; left out, it is the time of receipt (docs/aws-facts.md, P9).
+    /// Time of the event; AWS drops the fraction of a second. Defaults to the time of receipt (docs/aws-facts.md, P9).
     pub time: Option<Timestamp>,
+    /// ARNs of the resources that the event concerns.
     pub resources: Vec<String>,
+    /// X-Ray trace header.
     pub trace_header: Option<String>,
 }
 
@@ -31,57 +42,68 @@ pub struct Entry {
 pub const MOST_ENTRIES: usize = 10;
 /// Bytes in one call: 1 MB, since January 2026 (EventBridge user guide, "Calculating `PutEvents` event entry size").
 pub const LARGEST_CALL: usize = 1 << 20;
-/// What a time counts, however it is written (same page).
+/// Bytes that a time counts, in any format (same page).
 const TIME: usize = 14;
 
 impl Entry {
-    /// Bytes that the entry counts: time, source, detail type, detail and each resource (same page). Bus and trace header count nothing.
+    /// Returns the bytes that the entry counts: time, source, detail type, detail and each resource (same page). Bus and trace header count nothing.
     pub fn size(&self) -> usize {
         let resources: usize = self.resources.iter().map(String::len).sum();
         self.time.map_or(0, |_| TIME) + self.source.len() + self.detail_type.len() + self.detail.len() + resources
     }
 }
 
-/// Whether an entry that AWS refused with this code may be accepted a moment later.
+/// Returns whether an entry that AWS refused with this code may be accepted later. AWS does not document all codes of entries;
+/// these parts of names are common to the transient ones.
 pub fn may_pass(code: &str) -> bool {
     ["Throttl", "Internal", "Unavailable", "ServiceException"].iter().any(|part| code.contains(part))
 }
 
-/// Whose credentials are used, and where. What is left out is found as the AWS CLI finds it.
+/// Credentials and Region of a [`Publisher`]. Each option defaults to what the AWS CLI uses.
 #[derive(Clone, Debug, Default)]
 pub struct PublishOptions {
+    /// AWS Region.
     pub region: Option<String>,
+    /// URL in place of AWS's endpoint.
     pub endpoint_url: Option<String>,
+    /// Profile of the shared configuration file.
     pub profile: Option<String>,
+    /// Trusted in addition to the certificate authorities of the system.
     pub ca_bundle: Option<CaBundle>,
 }
 
-/// Whether a bus exists, as far as can be told.
+/// Whether a bus exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BusState {
+    /// It exists.
     There,
+    /// It does not exist.
     Missing,
-    /// It could not be looked at; why.
-    Untold(String),
+    /// It cannot be read, for this reason.
+    Unknown(String),
 }
 
-/// What AWS said of one entry: its `EventId`, or code and message.
+/// The answer to one entry: its `EventId`, or error code and message.
 pub type Answer = Result<String, (String, String)>;
 
+/// Publishes events with credentials of its own, without an `AwsAccount`.
 pub struct Publisher {
     events: aws_sdk_eventbridge::Client,
     sts: aws_sdk_sts::Client,
     region: String,
 }
 
-/// A request is up to 1 MB and may go a slow way.
+/// Time limit of a call: a request has up to 1 MB, and the connection may be slow.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Publisher {
-    /// An error is one of the configuration: no Region, a CA bundle that cannot be used.
+    /// Loads the configuration.
+    ///
+    /// # Errors
+    /// There is no Region, or the CA bundle cannot be used.
     pub async fn new(options: PublishOptions) -> Result<Self, String> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            // What may be sent again is for the caller to say: the SDK would send a batch again whose fate is not known.
+            // The caller decides about retries: the SDK would also repeat a batch whose outcome is unknown.
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(3)).operation_timeout(TIMEOUT).build())
             .http_client(http::client(options.ca_bundle.as_ref(), Fence::open())?);
@@ -95,58 +117,69 @@ impl Publisher {
             loader = loader.profile_name(profile);
         }
         let config = loader.load().await;
-        let region = config.region().map(ToString::to_string).ok_or("no AWS Region is known: give --region, or set AWS_REGION")?;
+        let region = config.region().map(ToString::to_string).ok_or("no AWS Region configured. Set --region or AWS_REGION.")?;
         Ok(Self { events: aws_sdk_eventbridge::Client::new(&config), sts: aws_sdk_sts::Client::new(&config), region })
     }
 
-    /// Looks for the bus: `PutEvents` takes an event for a bus that does not exist, and drops it without a word (docs/aws-facts.md, P6).
-    /// An error is one by which nothing at all can be sent, such as an endpoint that does not answer.
+    /// Returns whether the bus exists: `PutEvents` accepts events for one that does not, and silently drops them
+    /// (docs/aws-facts.md, P6).
+    ///
+    /// # Errors
+    /// Those that keep any event from being sent, such as an endpoint that does not answer.
     pub async fn bus(&self, bus: &str) -> Result<BusState, AwsError> {
         if let Some(arn) = Arn::parse(bus)
             && !self.is_here(&arn).await
         {
-            return Ok(BusState::Untold("it is of another account or Region, where nobody else can look".into()));
+            return Ok(BusState::Unknown("the bus belongs to another account or Region and cannot be read from here".into()));
         }
         match self.events.describe_event_bus().name(bus).send().await {
             Ok(_) => Ok(BusState::There),
             Err(error) => {
-                let error = AwsError::new("events:DescribeEventBus", &error);
-                match error.code.as_str() {
-                    _ if error.is_not_found() => Ok(BusState::Missing),
-                    // Of a name that no bus can have.
-                    "ValidationException" => Ok(BusState::Missing),
-                    "AccessDeniedException" | "ThrottlingException" => Ok(BusState::Untold(error.to_string())),
+                let error = AwsError::new(Events::DescribeEventBus, &error);
+                match error.cause {
+                    Cause::NotFound => Ok(BusState::Missing),
+                    // A name that no bus can have.
+                    Cause::Rejected if error.code == "ValidationException" => Ok(BusState::Missing),
+                    Cause::Throttled => Ok(BusState::Unknown(error.to_string())),
+                    // Other codes of `Denied` are about the credentials, which would fail for every call.
+                    Cause::Denied if error.code == "AccessDeniedException" => Ok(BusState::Unknown(error.to_string())),
                     _ => Err(error),
                 }
             }
         }
     }
 
-    /// Whether the ARN speaks of the caller's own account and Region.
+    /// Returns whether the ARN is of the caller's own account and Region.
     async fn is_here(&self, arn: &Arn<'_>) -> bool {
         let caller = self.sts.get_caller_identity().send().await.ok().and_then(|answer| answer.account);
         arn.region == self.region && caller.as_deref() == Some(arn.account_id)
     }
 
-    /// One call of at most ten entries; the answers are in their order.
+    /// Publishes at most ten entries in one call; the answers have the order of the entries.
+    ///
+    /// # Errors
+    /// The whole call failed.
     pub async fn put(&self, entries: &[&Entry]) -> Result<Vec<Answer>, AwsError> {
         put(&self.events, entries).await
     }
 }
 
 impl Session {
-    /// One call of at most ten entries; the answers are in their order. Not within the pace of the control plane: `PutEvents` has a quota of its
-    /// own, of thousands a second.
+    /// Publishes at most ten entries in one call; the answers have the order of the entries. Not subject to the rate limiter of
+    /// the control plane: `PutEvents` has a quota of its own, of thousands per second.
+    ///
+    /// # Errors
+    /// The whole call failed.
     pub async fn put(&self, entries: &[&Entry]) -> Result<Vec<Answer>, AwsError> {
         let answer = put(&self.events, entries).await;
-        self.metrics.aws_call("events:PutEvents", answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
+        self.observer.aws_call(Call::from(Events::PutEvents).action(), answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
         answer
     }
 }
 
 async fn put(events: &aws_sdk_eventbridge::Client, entries: &[&Entry]) -> Result<Vec<Answer>, AwsError> {
     let request = events.put_events().set_entries(Some(entries.iter().map(|entry| sdk_entry(entry)).collect()));
-    let answer = request.send().await.map_err(|error| AwsError::new("events:PutEvents", &error))?;
+    let answer = request.send().await.map_err(|error| AwsError::new(Events::PutEvents, &error))?;
     let answers = answer.entries.unwrap_or_default().into_iter().map(|entry| match (entry.error_code, entry.event_id) {
         (None, Some(id)) => Ok(id),
         (code, _) => Err((code.unwrap_or_default(), entry.error_message.unwrap_or_default())),

@@ -1,4 +1,4 @@
-//! Adapter of SQS for consumers: receive, hide longer, delete, and hand on to the dead-letter queue. Only `sync` takes messages off queues.
+//! Consuming messages of SQS: receive, extend the visibility timeout, delete, send to the dead-letter queue.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,51 +9,59 @@ use aws_sdk_sqs::types::{
 
 use tributary_core::error::{Reason, ReconcileError, RetryClass};
 
-use crate::{AwsError, Session};
+use crate::client::{
+    call::{Call, Sqs},
+    error::AwsError,
+    request::send,
+    session::Session,
+};
 
 /// Messages in one call (SQS API reference).
-pub const AT_ONCE: usize = 10;
+const BATCH: usize = 10;
 
 /// A message of the queue. Its receipt handle is valid until the message becomes visible again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
+    /// Message id.
     pub id: String,
+    /// Receipt handle.
     pub receipt: String,
+    /// Body.
     pub body: String,
-    /// How often it was received, this time included.
+    /// How often the message was received, including this time.
     pub receives: u32,
-    /// Unix time in milliseconds.
+    /// When the message was sent, in Unix milliseconds.
     pub sent_at: Option<i64>,
 }
 
-/// How many messages there are, about.
+/// Approximate numbers of messages in a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depths {
+    /// Visible messages.
     pub waiting: i64,
+    /// Messages that a consumer has received and not deleted.
     pub in_flight: i64,
 }
 
-// Calls are named by the right that they need, which is the same for one message and for a batch.
-macro_rules! send {
-    ($self:expr, $call:literal, $request:expr) => {{
-        let request = $request;
-        $self.call(&$self.shared.sqs, $call, $self.priority, || Box::pin(request.clone().send())).await
-    }};
-}
-
 impl Session {
-    /// URL of a queue that must be there.
+    /// Returns the URL of a queue that must exist.
+    ///
+    /// # Errors
+    /// `TargetNotFound` where it does not exist; those of `GetQueueUrl`.
     pub async fn queue_to_read(&self, name: &str) -> Result<String, ReconcileError> {
         self.queue_url(name).await?.ok_or_else(|| {
             ReconcileError::new(
                 RetryClass::Refused,
                 Reason::TargetNotFound,
-                format!("queue {name} is not there; see the sink's conditions"),
+                format!("queue {name} not found. See the conditions of the sink."),
             )
         })
     }
 
-    /// At most ten messages; waits this long for the first. They stay hidden from others for the time that `visible` says.
+    /// Receives at most ten messages. Waits up to `wait` for the first; they are hidden from other consumers for `hidden`.
+    ///
+    /// # Errors
+    /// Those of `ReceiveMessage`.
     pub async fn receive(&self, url: &str, wait: Duration, hidden: Duration) -> Result<Vec<Message>, AwsError> {
         let request = self
             .sqs
@@ -64,7 +72,7 @@ impl Session {
             .visibility_timeout(seconds(hidden))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp);
-        let answer = send!(self, "sqs:ReceiveMessage", request)?;
+        let answer = send!(self, sqs, ReceiveMessage, request)?;
         let message = |message: aws_sdk_sqs::types::Message| {
             let attributes = message.attributes.unwrap_or_default();
             let number = |name| attributes.get(&name).and_then(|text| text.parse::<i64>().ok());
@@ -80,50 +88,65 @@ impl Session {
         Ok(answer.messages.unwrap_or_default().into_iter().filter_map(message).collect())
     }
 
-    /// Deletes them; what SQS did not delete comes again, and does no harm.
+    /// Deletes messages. One that SQS fails to delete is received again, which does no harm.
+    ///
+    /// # Errors
+    /// Those of `DeleteMessageBatch`.
     pub async fn delete_messages(&self, url: &str, receipts: &[&str]) -> Result<(), AwsError> {
-        for chunk in receipts.chunks(AT_ONCE) {
+        for chunk in receipts.chunks(BATCH) {
             let mut request = self.sqs.delete_message_batch().queue_url(url);
             for (index, receipt) in chunk.iter().enumerate() {
-                request = request
-                    .entries(entry(DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(*receipt).build())?);
+                request = request.entries(built(
+                    Sqs::DeleteMessage,
+                    DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(*receipt).build(),
+                )?);
             }
-            let answer = send!(self, "sqs:DeleteMessage", request)?;
+            let answer = send!(self, sqs, DeleteMessage, request)?;
             if !answer.failed.is_empty() {
-                tracing::debug!(failed = answer.failed.len(), "SQS did not delete some messages; they come again");
+                tracing::debug!(failed = answer.failed.len(), "SQS failed to delete some messages; they are received again");
             }
         }
         Ok(())
     }
 
-    /// Hides them for so long from now; zero shows them again.
+    /// Hides messages from other consumers for `hidden` from now; zero makes them visible.
+    ///
+    /// # Errors
+    /// Those of `ChangeMessageVisibilityBatch`.
     pub async fn hide_messages(&self, url: &str, receipts: &[&str], hidden: Duration) -> Result<(), AwsError> {
-        for chunk in receipts.chunks(AT_ONCE) {
+        for chunk in receipts.chunks(BATCH) {
             let mut request = self.sqs.change_message_visibility_batch().queue_url(url);
             for (index, receipt) in chunk.iter().enumerate() {
-                let built = ChangeMessageVisibilityBatchRequestEntry::builder()
+                let change = ChangeMessageVisibilityBatchRequestEntry::builder()
                     .id(index.to_string())
                     .receipt_handle(*receipt)
                     .visibility_timeout(seconds(hidden))
                     .build();
-                request = request.entries(entry(built)?);
+                request = request.entries(built(Sqs::ChangeMessageVisibility, change)?);
             }
-            send!(self, "sqs:ChangeMessageVisibility", request)?;
+            send!(self, sqs, ChangeMessageVisibility, request)?;
         }
         Ok(())
     }
 
-    /// Puts a body into the dead-letter queue with these attributes.
+    /// Sends a message with these attributes.
+    ///
+    /// # Errors
+    /// Those of `SendMessage`.
     pub async fn send_message(&self, url: &str, body: &str, attributes: &BTreeMap<&str, String>) -> Result<(), AwsError> {
         let mut request = self.sqs.send_message().queue_url(url).message_body(body);
         for (name, value) in attributes {
             let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-            request = request.message_attributes(*name, entry(value)?);
+            request = request.message_attributes(*name, built(Sqs::SendMessage, value)?);
         }
-        send!(self, "sqs:SendMessage", request)?;
+        send!(self, sqs, SendMessage, request)?;
         Ok(())
     }
 
+    /// Returns the numbers of messages in a queue.
+    ///
+    /// # Errors
+    /// Those of `GetQueueAttributes`.
     pub async fn queue_depths(&self, url: &str) -> Result<Depths, AwsError> {
         let request = self
             .sqs
@@ -131,7 +154,7 @@ impl Session {
             .queue_url(url)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible);
-        let attributes = send!(self, "sqs:GetQueueAttributes", request)?.attributes.unwrap_or_default();
+        let attributes = send!(self, sqs, GetQueueAttributes, request)?.attributes.unwrap_or_default();
         let number = |name| attributes.get(&name).and_then(|text| text.parse().ok()).unwrap_or_default();
         Ok(Depths {
             waiting: number(QueueAttributeName::ApproximateNumberOfMessages),
@@ -144,7 +167,7 @@ fn seconds(time: Duration) -> i32 {
     i32::try_from(time.as_secs()).unwrap_or(i32::MAX)
 }
 
-/// A builder fails only where a part is missing, and all are given.
-fn entry<T, E: std::fmt::Display>(built: Result<T, E>) -> Result<T, AwsError> {
-    built.map_err(|error| AwsError { call: "sqs", code: String::new(), message: error.to_string(), status: 0, broken: false })
+/// A builder fails only where a part is missing, and all are set.
+fn built<T, E: std::fmt::Display>(call: impl Into<Call>, built: Result<T, E>) -> Result<T, AwsError> {
+    built.map_err(|error| AwsError::unbuilt(call, &error))
 }

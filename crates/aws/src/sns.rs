@@ -1,48 +1,52 @@
-//! Adapter of SNS: reads into `Observed...`, one call per step.
+//! Topics of SNS: their attributes, policies and tags.
 
 use aws_sdk_sns::types::Tag;
 use serde_json::Value;
 
-use tributary_api::Tags;
-use tributary_core::{destinations::sns::ObservedTopic, error::ReconcileError, steps::SnsStep};
-
-use crate::{
-    AwsError, Session,
-    events::buses::unbuilt,
-    policy_writer::{self, Document},
+use tributary_core::{
+    destinations::sns::ObservedTopic,
+    error::ReconcileError,
+    steps::{SnsStep, TopicAttributes},
 };
 
-macro_rules! send {
-    ($self:expr, $call:literal, $request:expr) => {{
-        let request = $request;
-        $self.call(&$self.shared.sns, $call, $self.priority, || Box::pin(request.clone().send())).await
-    }};
-}
+use crate::{
+    client::{
+        error::AwsError,
+        request::{ignore_not_found, sdk_tags, send, tag_map},
+        session::Session,
+    },
+    policy_writer::{self, Document},
+    read::TagRead,
+};
 
 impl Session {
-    /// The topic with its attributes, its policy among them; with its tags if asked.
-    pub async fn topic(&self, arn: &str, tags: bool) -> Result<Option<ObservedTopic>, ReconcileError> {
-        let attributes = match self.topic_attributes(arn).await {
-            Err(error) if error.is_not_found() => return Ok(None),
-            attributes => attributes?,
-        };
-        let tags = if tags {
-            let answer = send!(self, "sns:ListTagsForResource", self.sns.list_tags_for_resource().resource_arn(arn))?;
-            Some(answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect())
-        } else {
-            None
+    /// Returns the topic with its attributes, including the policy; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// Those of `GetTopicAttributes` and `ListTagsForResource`.
+    pub async fn topic(&self, arn: &str, tags: TagRead) -> Result<Option<ObservedTopic>, ReconcileError> {
+        let Some(attributes) = ignore_not_found(self.topic_attributes(arn).await)? else { return Ok(None) };
+        let tags = match tags {
+            TagRead::Read => {
+                let answer = send!(self, sns, ListTagsForResource, self.sns.list_tags_for_resource().resource_arn(arn))?;
+                Some(answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect())
+            }
+            TagRead::Skip => None,
         };
         Ok(Some(ObservedTopic { attributes, tags }))
     }
 
-    async fn topic_attributes(&self, arn: &str) -> Result<tributary_core::steps::TopicAttributes, AwsError> {
-        let answer = send!(self, "sns:GetTopicAttributes", self.sns.get_topic_attributes().topic_arn(arn))?;
-        // Counts of subscriptions change by themselves, and nothing of ours hangs on them.
+    async fn topic_attributes(&self, arn: &str) -> Result<TopicAttributes, AwsError> {
+        let answer = send!(self, sns, GetTopicAttributes, self.sns.get_topic_attributes().topic_arn(arn))?;
+        // Counts of subscriptions change all the time, and no plan depends on them.
         let steady = answer.attributes.unwrap_or_default().into_iter().filter(|(name, _)| !name.starts_with("Subscriptions"));
         Ok(steady.collect())
     }
 
-    /// The only writes to SNS.
+    /// Applies one step to SNS.
+    ///
+    /// # Errors
+    /// Those of the call, with the next step for the user.
     pub async fn apply_sns(&self, step: &SnsStep) -> Result<(), ReconcileError> {
         let sns = &self.sns;
         match step {
@@ -50,9 +54,9 @@ impl Session {
                 let request = sns
                     .create_topic()
                     .name(name)
-                    .set_attributes((!attributes.is_empty()).then(|| attributes.clone().into_iter().collect()))
-                    .set_tags(Some(sdk_tags(tags)?));
-                send!(self, "sns:CreateTopic", request)?;
+                    .set_attributes((!attributes.is_empty()).then(|| tag_map(attributes)))
+                    .set_tags(Some(sdk_tags!(Tag, tags)?));
+                send!(self, sns, CreateTopic, request)?;
             }
             SnsStep::SetTopicAttribute { arn, name, value } => self.set_topic_attribute(arn, name, value).await?,
             SnsStep::PutTopicStatement { arn, statement } => {
@@ -61,30 +65,30 @@ impl Session {
             }
             SnsStep::RemoveTopicStatement { arn, sid } => self.change_topic_policy(arn, sid, None).await?,
             SnsStep::TagTopic { arn, tags } => {
-                send!(self, "sns:TagResource", sns.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(tags)?)))?;
+                send!(self, sns, TagResource, sns.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags!(Tag, tags)?)))?;
             }
             SnsStep::UntagTopic { arn, keys } => {
-                send!(self, "sns:UntagResource", sns.untag_resource().resource_arn(arn).set_tag_keys(Some(keys.clone())))?;
+                send!(self, sns, UntagResource, sns.untag_resource().resource_arn(arn).set_tag_keys(Some(keys.clone())))?;
             }
-            // Deleting a topic that is gone succeeds (docs/aws-facts.md, N4).
-            SnsStep::DeleteTopic { arn } => drop(send!(self, "sns:DeleteTopic", sns.delete_topic().topic_arn(arn))?),
+            // Deleting a topic that does not exist succeeds (docs/aws-facts.md, N4).
+            SnsStep::DeleteTopic { arn } => drop(send!(self, sns, DeleteTopic, sns.delete_topic().topic_arn(arn))?),
         }
         Ok(())
     }
 
     async fn set_topic_attribute(&self, arn: &str, name: &str, value: &str) -> Result<(), ReconcileError> {
         let request = self.sns.set_topic_attributes().topic_arn(arn).attribute_name(name).attribute_value(value);
-        send!(self, "sns:SetTopicAttributes", request)?;
+        send!(self, sns, SetTopicAttributes, request)?;
         Ok(())
     }
 
     async fn change_topic_policy(&self, arn: &str, sid: &str, statement: Option<&Value>) -> Result<(), ReconcileError> {
         let (sids, statements) = ([sid.to_owned()], statement.cloned().into_iter().collect::<Vec<_>>());
-        self.shared.policies.write(arn, policy_writer::change(&TopicPolicy { session: self, arn }, &sids, &statements)).await
+        self.shared.caches.policies.write(arn, policy_writer::change(&TopicPolicy { session: self, arn }, &sids, &statements)).await
     }
 }
 
-/// A topic always has a policy: AWS's default one, if nobody has written another (docs/aws-facts.md, N12, N15).
+/// The policy of a topic. A topic always has one, AWS's default unless another was written (docs/aws-facts.md, N12, N15).
 struct TopicPolicy<'a> {
     session: &'a Session,
     arn: &'a str,
@@ -102,8 +106,4 @@ impl Document for TopicPolicy<'_> {
     async fn write(&self, document: &str) -> Result<(), ReconcileError> {
         self.session.set_topic_attribute(self.arn, "Policy", document).await
     }
-}
-
-fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, ReconcileError> {
-    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build().map_err(unbuilt)).collect()
 }

@@ -1,5 +1,6 @@
-//! Adapter of Step Functions: reads into `Observed...`, one call per step.
+//! State machines of Step Functions.
 
+use aws_sdk_sfn::operation::describe_state_machine::DescribeStateMachineOutput;
 use aws_sdk_sfn::types::{
     CloudWatchLogsLogGroup, LogDestination, LogLevel, LoggingConfiguration, StateMachineStatus, StateMachineType, Tag, TracingConfiguration,
 };
@@ -7,59 +8,52 @@ use serde_json::Value;
 
 use tributary_api::Tags;
 use tributary_core::{
-    destinations::state_machine::ObservedMachine,
+    destinations::ObservedMachine,
     error::{Reason, ReconcileError, RetryClass},
     steps::{MachineSettings, StatesStep},
 };
 
-use crate::Session;
-
-macro_rules! send {
-    ($self:expr, $call:literal, $request:expr) => {{
-        let request = $request;
-        $self.call(&$self.shared.states, $call, $self.priority, || Box::pin(request.clone().send())).await
-    }};
-}
+use crate::{
+    client::{
+        request::{ignore_not_found, send},
+        session::Session,
+    },
+    read::TagRead,
+};
 
 impl Session {
-    /// The state machine; with its tags if asked. One that is on its way out is waited for: AWS deletes in its own time
-    /// (docs/aws-facts.md, F4).
-    pub async fn state_machine(&self, arn: &str, tags: bool) -> Result<Option<ObservedMachine>, ReconcileError> {
-        let found = match send!(self, "states:DescribeStateMachine", self.states.describe_state_machine().state_machine_arn(arn)) {
-            Err(error) if error.is_not_found() => return Ok(None),
-            answer => answer?,
-        };
+    /// Returns the state machine; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// `NameNotFreeYet` while AWS deletes it, which takes until its executions have ended (docs/aws-facts.md, F4); those of
+    /// `DescribeStateMachine` and `ListTagsForResource`.
+    pub async fn state_machine(&self, arn: &str, tags: TagRead) -> Result<Option<ObservedMachine>, ReconcileError> {
+        let request = self.states.describe_state_machine().state_machine_arn(arn);
+        let Some(found) = ignore_not_found(send!(self, states, DescribeStateMachine, request))? else { return Ok(None) };
         if found.status == Some(StateMachineStatus::Deleting) {
             return Err(ReconcileError::new(
                 RetryClass::Transient,
                 Reason::NameNotFreeYet,
-                format!("state machine {arn} is being deleted, which waits for its executions; it is looked at again"),
+                format!("state machine {arn} is being deleted, which takes until its executions have ended. Retried automatically"),
             ));
         }
-        let tags = if tags {
-            let answer = send!(self, "states:ListTagsForResource", self.states.list_tags_for_resource().resource_arn(arn))?;
-            let pairs = answer.tags.unwrap_or_default().into_iter();
-            Some(pairs.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect())
-        } else {
-            None
+        let tags = match tags {
+            TagRead::Read => Some(self.state_machine_tags(arn).await?),
+            TagRead::Skip => None,
         };
-        let logging = found.logging_configuration;
-        let group = logging.as_ref().and_then(|logging| logging.destinations.as_ref()?.first()?.cloud_watch_logs_log_group.clone());
-        let settings = MachineSettings {
-            definition: serde_json::from_str(&found.definition).unwrap_or(Value::String(found.definition)),
-            role_arn: found.role_arn,
-            log_level: logging
-                .as_ref()
-                .and_then(|logging| logging.level.clone())
-                .map_or_else(|| "OFF".into(), |level| level.as_str().into()),
-            log_execution_data: logging.as_ref().is_some_and(|logging| logging.include_execution_data),
-            log_group_arn: group.and_then(|group| group.log_group_arn).map(|arn| arn.trim_end_matches(":*").to_owned()),
-            tracing: found.tracing_configuration.is_some_and(|tracing| tracing.enabled),
-        };
-        Ok(Some(ObservedMachine { express: found.r#type == StateMachineType::Express, settings, tags }))
+        Ok(Some(ObservedMachine { express: found.r#type == StateMachineType::Express, settings: observed_settings(found), tags }))
     }
 
-    /// The only writes to Step Functions.
+    async fn state_machine_tags(&self, arn: &str) -> Result<Tags, ReconcileError> {
+        let answer = send!(self, states, ListTagsForResource, self.states.list_tags_for_resource().resource_arn(arn))?;
+        let pairs = answer.tags.unwrap_or_default().into_iter();
+        Ok(pairs.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect())
+    }
+
+    /// Applies one step to Step Functions.
+    ///
+    /// # Errors
+    /// Those of the call, with the next step for the user.
     pub async fn apply_states(&self, step: &StatesStep) -> Result<(), ReconcileError> {
         let states = &self.states;
         match step {
@@ -73,7 +67,7 @@ impl Session {
                     .logging_configuration(logging(settings))
                     .tracing_configuration(TracingConfiguration::builder().enabled(settings.tracing).build())
                     .set_tags(Some(sdk_tags(tags)));
-                send!(self, "states:CreateStateMachine", request)?;
+                send!(self, states, CreateStateMachine, request)?;
             }
             StatesStep::UpdateStateMachine { arn, settings } => {
                 let request = states
@@ -83,24 +77,38 @@ impl Session {
                     .role_arn(&settings.role_arn)
                     .logging_configuration(logging(settings))
                     .tracing_configuration(TracingConfiguration::builder().enabled(settings.tracing).build());
-                send!(self, "states:UpdateStateMachine", request)?;
+                send!(self, states, UpdateStateMachine, request)?;
             }
-            // Deleting one that is gone succeeds (docs/aws-facts.md, F4).
+            // Deleting one that does not exist succeeds (docs/aws-facts.md, F4).
             StatesStep::DeleteStateMachine { arn } => {
-                send!(self, "states:DeleteStateMachine", states.delete_state_machine().state_machine_arn(arn))?;
+                send!(self, states, DeleteStateMachine, states.delete_state_machine().state_machine_arn(arn))?;
             }
             StatesStep::TagStateMachine { arn, tags } => {
-                send!(self, "states:TagResource", states.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(tags))))?;
+                send!(self, states, TagResource, states.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(tags))))?;
             }
             StatesStep::UntagStateMachine { arn, keys } => {
-                send!(self, "states:UntagResource", states.untag_resource().resource_arn(arn).set_tag_keys(Some(keys.clone())))?;
+                send!(self, states, UntagResource, states.untag_resource().resource_arn(arn).set_tag_keys(Some(keys.clone())))?;
             }
         }
         Ok(())
     }
 }
 
-/// A level needs exactly one destination, and its ARN the `:*` (docs/aws-facts.md, F9, F11).
+fn observed_settings(machine: DescribeStateMachineOutput) -> MachineSettings {
+    let logging = machine.logging_configuration;
+    let group = logging.as_ref().and_then(|logging| logging.destinations.as_ref()?.first()?.cloud_watch_logs_log_group.clone());
+    let level = logging.as_ref().and_then(|logging| logging.level.clone());
+    MachineSettings {
+        definition: serde_json::from_str(&machine.definition).unwrap_or(Value::String(machine.definition)),
+        role_arn: machine.role_arn,
+        log_level: level.map_or_else(|| "OFF".into(), |level| level.as_str().into()),
+        log_execution_data: logging.as_ref().is_some_and(|logging| logging.include_execution_data),
+        log_group_arn: group.and_then(|group| group.log_group_arn).map(|arn| arn.trim_end_matches(":*").to_owned()),
+        tracing: machine.tracing_configuration.is_some_and(|tracing| tracing.enabled),
+    }
+}
+
+/// A log level requires exactly one destination, whose ARN ends in `:*` (docs/aws-facts.md, F9, F11).
 fn logging(settings: &MachineSettings) -> LoggingConfiguration {
     let group = settings.log_group_arn.as_ref().map(|arn| {
         let group = CloudWatchLogsLogGroup::builder().log_group_arn(format!("{arn}:*")).build();

@@ -1,4 +1,5 @@
-//! Conditions as kstatus reads them: `Ready`, `Reconciling`, `Stalled`. Pure.
+//! The conditions that all kinds have, as kstatus reads them: `Ready`, `Reconciling`, `Stalled`.
+#![warn(missing_docs)]
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
@@ -7,34 +8,43 @@ use k8s_openapi::{
 
 use crate::error::{Reason, ReconcileError};
 
-/// The conditions that every kind has.
+/// Types of the conditions that every kind has.
 pub const COMMON: [&str; 3] = ["Ready", "Reconciling", "Stalled"];
 
-/// What a pass has to say of the object.
+/// The outcome of a reconcile.
 #[derive(Clone, Debug)]
 pub enum Outcome {
+    /// AWS matches the spec.
     InSync,
-    /// Writes are about to be made.
+    /// Writes to AWS are about to be made.
     Applying,
-    /// `managementPolicy: Observe` and something to do.
+    /// AWS differs from the spec, and `managementPolicy: Observe` withheld this many writes.
     Drifted(usize),
+    /// The annotation `tributary.dev/paused` is set.
     Paused,
-    /// A one-shot object has done what it is for, and what that came to.
+    /// A one-shot object is done. The text is its result.
     Completed(String),
-    /// Being deleted, and not done.
+    /// The object is being deleted, which may be blocked.
     Deleting(Option<ReconcileError>),
-    Halted(ReconcileError),
+    /// The object is not in sync.
+    Failed(ReconcileError),
 }
 
-/// The three conditions, with the times of those that did not change kept.
-pub fn conditions(verdict: &Outcome, before: &[Condition], generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
-    let (ready, reason, message) = summary(verdict);
-    let halt = match verdict {
-        Outcome::Halted(halt) | Outcome::Deleting(Some(halt)) => Some(halt),
-        _ => None,
-    };
-    let stalled = halt.is_some_and(ReconcileError::stalled);
-    let reconciling = !ready && !stalled && !matches!(verdict, Outcome::Paused | Outcome::Drifted(_));
+impl Outcome {
+    /// Why the object is not in sync, or its deletion blocked.
+    fn error(&self) -> Option<&ReconcileError> {
+        match self {
+            Self::Failed(error) | Self::Deleting(Some(error)) => Some(error),
+            Self::InSync | Self::Applying | Self::Drifted(_) | Self::Paused | Self::Completed(_) | Self::Deleting(None) => None,
+        }
+    }
+}
+
+/// The three conditions for the outcome. A condition whose status is as before keeps its transition time.
+pub fn conditions(outcome: &Outcome, before: &[Condition], generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
+    let (ready, reason, message) = summary(outcome);
+    let stalled = outcome.error().is_some_and(ReconcileError::stalled);
+    let reconciling = !ready && !stalled && !matches!(outcome, Outcome::Paused | Outcome::Drifted(_));
     let row = |type_: &str, on: bool| {
         let status = if on { "True" } else { "False" };
         let old = before.iter().find(|condition| condition.type_ == type_ && condition.status == status);
@@ -52,19 +62,19 @@ pub fn conditions(verdict: &Outcome, before: &[Condition], generation: Option<i6
     vec![row("Ready", ready), row("Reconciling", reconciling), row("Stalled", stalled)]
 }
 
-fn summary(verdict: &Outcome) -> (bool, Reason, String) {
-    match verdict {
-        Outcome::InSync => (true, Reason::InSync, "AWS holds what the spec says".into()),
+fn summary(outcome: &Outcome) -> (bool, Reason, String) {
+    match outcome {
+        Outcome::InSync => (true, Reason::InSync, "AWS matches the spec".into()),
         Outcome::Applying => (false, Reason::Applying, "writing to AWS".into()),
         Outcome::Drifted(steps) => (
             false,
             Reason::Drifted,
-            format!("managementPolicy is Observe: {steps} AWS writes would be made, see status.plan; set it to Manage to have them made"),
+            format!("AWS differs from the spec: status.plan lists {steps} AWS writes. To apply them, set managementPolicy to Manage."),
         ),
-        Outcome::Paused => (false, Reason::Paused, "the annotation tributary.dev/paused is set; remove it to go on".into()),
-        Outcome::Completed(what) => (true, Reason::BackfillCompleted, what.clone()),
-        Outcome::Deleting(None) => (false, Reason::Deleting, "being deleted".into()),
-        Outcome::Deleting(Some(halt)) | Outcome::Halted(halt) => (false, halt.reason, halt.message.clone()),
+        Outcome::Paused => (false, Reason::Paused, "annotation tributary.dev/paused is set. Remove it to resume.".into()),
+        Outcome::Completed(result) => (true, Reason::BackfillCompleted, result.clone()),
+        Outcome::Deleting(None) => (false, Reason::Deleting, "deletion in progress".into()),
+        Outcome::Deleting(Some(error)) | Outcome::Failed(error) => (false, error.reason, error.message.clone()),
     }
 }
 
@@ -82,18 +92,18 @@ mod tests {
     #[test]
     fn kstatus_reads_what_we_mean() {
         let now = Timestamp::UNIX_EPOCH;
-        let of = |verdict: &Outcome| {
-            let all = conditions(verdict, &[], Some(1), now);
+        let of = |outcome: &Outcome| {
+            let all = conditions(outcome, &[], Some(1), now);
             [status(&all, "Ready").to_owned(), status(&all, "Reconciling").to_owned(), status(&all, "Stalled").to_owned()]
         };
-        let halted = |class| Outcome::Halted(ReconcileError::new(class, Reason::Unavailable, "m"));
+        let failed = |class| Outcome::Failed(ReconcileError::new(class, Reason::Unavailable, "m"));
         assert_eq!(of(&Outcome::InSync), ["True", "False", "False"]);
         assert_eq!(of(&Outcome::Completed("m".into())), ["True", "False", "False"]);
         assert_eq!(of(&Outcome::Applying), ["False", "True", "False"]);
-        assert_eq!(of(&halted(RetryClass::Blocked)), ["False", "True", "False"]);
-        assert_eq!(of(&halted(RetryClass::Transient)), ["False", "True", "False"]);
-        assert_eq!(of(&halted(RetryClass::Invalid)), ["False", "False", "True"]);
-        assert_eq!(of(&halted(RetryClass::Refused)), ["False", "False", "True"]);
+        assert_eq!(of(&failed(RetryClass::Blocked)), ["False", "True", "False"]);
+        assert_eq!(of(&failed(RetryClass::Transient)), ["False", "True", "False"]);
+        assert_eq!(of(&failed(RetryClass::Invalid)), ["False", "False", "True"]);
+        assert_eq!(of(&failed(RetryClass::Refused)), ["False", "False", "True"]);
         assert_eq!(of(&Outcome::Paused), ["False", "False", "False"]);
     }
 

@@ -1,192 +1,244 @@
-//! Why a reconcile stopped short, and therefore what the user reads and when it starts again. Pure.
+//! Why a reconcile failed, and from that what the user reads and when it is retried.
+#![warn(missing_docs)]
 
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 
-/// The stable word of a condition. Each has an entry in `docs/troubleshooting.md`; a test sees to it.
+/// Reason of a condition: CamelCase and stable. `docs/troubleshooting.md` has an entry for each; a test checks that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::Display, strum::EnumIter, strum::IntoStaticStr)]
 pub enum Reason {
-    /// AWS holds what the spec says.
+    /// AWS matches the spec.
     InSync,
-    /// Writes are under way.
+    /// Writes to AWS are in progress.
     Applying,
     /// The annotation `tributary.dev/paused` is set.
     Paused,
-    /// `managementPolicy: Observe`: there is something to do, and `status.plan` says what.
+    /// `managementPolicy: Observe`: AWS differs from the spec, and `status.plan` lists the withheld writes.
     Drifted,
     /// The object is being deleted.
     Deleting,
+    /// The `AwsAccount` does not exist.
     AccountNotFound,
+    /// The `AwsAccount` does not allow the namespace to use it.
     AccountNotPermitted,
+    /// The `AwsAccount` does not allow the namespace to grant access to the principal.
     PrincipalNotPermitted,
+    /// The `AwsAccount` does not allow the namespace to refer to the ARN.
     ArnNotPermitted,
-    /// The object that tells the ARN is not there.
+    /// The object that `arnFrom` refers to does not exist.
     ArnFromNotFound,
-    /// It is there, and does not tell an ARN yet.
+    /// The object that `arnFrom` refers to has no ARN yet.
     ArnFromNotReady,
-    /// The operator does not read objects of this kind.
+    /// The operator is not configured to read objects of the kind that `arnFrom` refers to.
     ArnFromNotPermitted,
-    /// What it tells is no ARN of this destination.
+    /// The field that `arnFrom` refers to holds no ARN of this destination type.
     ArnFromUnusable,
+    /// The `BenchlingApp` does not exist.
     AppNotFound,
-    /// An older app has the webhooks of the same definition, tenant and path.
+    /// An older app receives the webhooks of the same definition, tenant and path.
     AppTaken,
+    /// The `EventBus` does not exist.
     BusNotFound,
+    /// The `EventBus` is not ready.
     BusNotReady,
+    /// The `EventSink` does not exist.
     SinkNotFound,
+    /// The `EventSink` is not ready.
     SinkNotReady,
+    /// The referenced object does not allow references from the namespace.
     ReferenceNotPermitted,
+    /// The Secret or its key does not exist.
     SecretNotFound,
-    /// The operator has no right to read the Secrets of the namespace.
+    /// The operator has no permission to read the Secret.
     SecretNotPermitted,
-    /// The Secret is of a type that is not sent anywhere, or its value is none that AWS takes.
+    /// The Secret is of a type that is never sent to AWS, or AWS does not accept its value.
     SecretUnusable,
-    /// AWS has the connection, and it is not authorised (yet).
+    /// The connection exists in AWS, and is not authorized (yet).
     ConnectionNotAuthorized,
-    /// Benchling does not take the client id and secret.
+    /// Benchling rejects the client id and secret.
     CredentialsRejected,
     /// Benchling has no such tenant.
     TenantNotFound,
+    /// The bus has no such archive.
     ArchiveNotFound,
+    /// The archive does not exist in AWS yet.
     ArchiveNotReady,
+    /// The `EventRule` does not exist.
     RuleNotFound,
+    /// The `EventRule` is not ready.
     RuleNotReady,
-    /// A replay waits for the end of its own window.
+    /// A replay waits for the end of its own time window.
     ReplayNotDue,
-    /// AWS runs as many replays as it does at once.
+    /// AWS runs the maximum number of concurrent replays.
     ReplayQueued,
-    /// A replay is under way.
+    /// A replay is in progress.
     Replaying,
+    /// A replay failed.
     ReplayFailed,
+    /// A replay was canceled in AWS.
     ReplayCancelled,
-    /// A backfill waits for the end of its own window.
+    /// A backfill waits for the end of its own time window.
     BackfillNotDue,
-    /// A backfill is under way.
+    /// A backfill is in progress.
     Backfilling,
-    /// All of a backfill's window is through.
+    /// A backfill has published its whole time window.
     BackfillCompleted,
-    /// All of a backfill's window is through but for events that EventBridge does not take.
+    /// A backfill has published its whole time window but for events that EventBridge rejects.
     EventsRefused,
-    /// The app lacks what is needed to read Benchling as it.
+    /// The app lacks what is needed to read Benchling on its behalf.
     AppNotReady,
-    /// Benchling shows the app nothing of what is asked for.
+    /// The app has no permission in Benchling to read what is requested.
     AppNotPermitted,
-    /// Benchling refuses requests as too many.
+    /// Benchling rejects requests as too many.
     RateLimited,
+    /// Benchling does not respond, or responds with a server error.
     BenchlingUnavailable,
-    /// Benchling does not take the request.
+    /// Benchling rejects the request.
     BenchlingRefused,
-    /// The partner has not made the event source yet.
+    /// The partner has not created the event source yet.
     SourceNotFound,
-    /// No bus took the event source in time, and AWS deleted it.
+    /// No bus was associated with the event source in time, and AWS deleted it.
     SourceExpired,
     /// The partner deleted the event source.
     SourceDeleted,
-    /// The event source is in another region or account.
+    /// The event source is in another Region or account.
     SourceElsewhere,
-    /// Another object stands for the event source already.
+    /// Another object is associated with the event source.
     SourceTaken,
-    /// The queue, function or log group that the sink names does not exist.
+    /// The existing resource that the sink refers to does not exist.
     TargetNotFound,
     /// The resource policy has no room for another statement.
     PolicyFull,
-    /// A new permission is there, and AWS may take this long to honour it.
+    /// A new permission is not guaranteed to be effective yet.
     PermissionSettling,
-    /// Something still needs the object that is to be deleted.
+    /// Other objects refer to the object that is to be deleted.
     InUse,
+    /// The spec means another AWS resource than the one that the object is pinned to.
     IdentityChanged,
+    /// The credentials are of another AWS account.
     WrongAccount,
+    /// The resource belongs to another owner.
     NotOwned,
+    /// The spec is invalid.
     InvalidSpec,
+    /// This version of the operator cannot parse the object.
     UnreadableObject,
+    /// AWS or Kubernetes denies access to the operator.
     AccessDenied,
+    /// AWS rejects the request.
     Rejected,
+    /// An AWS quota is exhausted.
     QuotaExceeded,
+    /// AWS rejects the target of a rule.
     TargetRejected,
-    /// SQS refuses the name of a queue that was deleted less than 60 seconds ago.
+    /// SQS rejects the name of a queue that was deleted less than 60 seconds ago.
     NameNotFreeYet,
+    /// AWS throttles the requests.
     Throttled,
+    /// A timeout, a server error or a lost connection.
     Unavailable,
+    /// The object was changed concurrently.
     Conflict,
 }
 
 impl Reason {
-    /// The reason that is spelt like this.
-    pub fn named(word: &str) -> Option<Self> {
+    /// The reason of this name.
+    pub fn named(name: &str) -> Option<Self> {
         use strum::IntoEnumIterator;
-        Self::iter().find(|reason| <&str>::from(*reason) == word)
+        Self::iter().find(|reason| <&str>::from(*reason) == name)
+    }
+
+    /// Whether the reason is the state of a partner event source, so that a bus with it receives no events.
+    pub fn is_about_event_source(self) -> bool {
+        matches!(self, Self::SourceNotFound | Self::SourceExpired | Self::SourceDeleted | Self::SourceElsewhere | Self::SourceTaken)
     }
 }
 
-/// What kind of stop it is. One match gives the retry, one the conditions, and the name is the metric's label.
+/// When a failed reconcile is retried, and whether the object counts as stalled. The name is a label value of the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 pub enum RetryClass {
-    /// Waits for another object, whose watch event dependents this one.
+    /// Waits for another object, whose change triggers this one.
     Blocked,
-    /// Waits for a moment that is known.
+    /// Waits until a known time.
     Until(Timestamp),
-    /// Waits for something in AWS that somebody else makes; looked for at short intervals, by one list for all who wait.
+    /// Waits for something in AWS that is created outside of the cluster; polled at short intervals, by one list for all waiting objects.
     Polled,
-    /// Our own check says no: waits for a change of the object.
+    /// The operator's own checks reject the object: waits for a change of the object.
     Invalid,
-    /// AWS says no: again within five minutes, for rights and quotas change without telling us.
+    /// AWS rejects the request: retried within five minutes, because permissions and quotas change without notice.
     Refused,
-    /// AWS says: too fast.
+    /// AWS throttles the requests.
     Throttled,
-    /// Something that passes: a timeout, a 5xx, a lost connection, an API server that is away.
+    /// A timeout, a server error, a lost connection, an unavailable API server.
     Transient,
-    /// Someone else wrote in between.
+    /// The object was changed concurrently.
     Conflict,
 }
 
+/// Why a reconcile failed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{reason}: {message}")]
 pub struct ReconcileError {
+    /// When to retry.
     pub class: RetryClass,
+    /// Reason of the conditions.
     pub reason: Reason,
+    /// Message of the conditions.
     pub message: String,
-    /// Which entries of a call were refused, where AWS took the others.
+    /// The entries of a batch call that were rejected, where AWS accepted the others.
     pub entries: Vec<String>,
+    /// The IAM action that AWS denied, where that is the cause.
+    pub denied_action: Option<&'static str>,
 }
 
-/// A watch event may be missed; nothing waits longer than this without looking again.
+/// Longest wait before a retry: a watch event may be missed.
 const RECHECK_AFTER: Duration = Duration::from_mins(5);
 
 impl ReconcileError {
+    /// An error of this class.
     pub fn new(class: RetryClass, reason: Reason, message: impl Into<String>) -> Self {
-        Self { class, reason, message: message.into(), entries: vec![] }
+        Self { class, reason, message: message.into(), entries: vec![], denied_action: None }
     }
 
-    /// The same, of these entries of the call only.
+    /// The same error, of these entries of the batch call only.
     #[must_use]
     pub fn of(self, entries: Vec<String>) -> Self {
         Self { entries, ..self }
     }
 
+    /// The same error, caused by a denial of this IAM action.
+    #[must_use]
+    pub fn denied(self, action: &'static str) -> Self {
+        Self { denied_action: Some(action), ..self }
+    }
+
+    /// Waits for another object.
     pub fn blocked(reason: Reason, message: impl Into<String>) -> Self {
         Self::new(RetryClass::Blocked, reason, message)
     }
 
+    /// Waits for a change of the object.
     pub fn invalid(reason: Reason, message: impl Into<String>) -> Self {
         Self::new(RetryClass::Invalid, reason, message)
     }
 
+    /// Retried soon, with reason `Unavailable`.
     pub fn transient(message: impl Into<String>) -> Self {
         Self::new(RetryClass::Transient, Reason::Unavailable, message)
     }
 
-    /// Whether only a change by somebody helps; otherwise it passes by itself.
+    /// Whether the object is stalled: it needs a change by a person. Other errors are resolved by a retry.
     pub fn stalled(&self) -> bool {
         matches!(self.class, RetryClass::Invalid | RetryClass::Refused)
     }
 
-    /// When to try again after this many failures in a row, without jitter.
+    /// How long to wait before the retry after this many failures in a row, without jitter.
     pub fn retry(&self, failures: u32, now: Timestamp) -> Duration {
         let exponential =
             |first_ms: u64, cap: Duration| Duration::from_millis(first_ms.saturating_mul(1 << failures.saturating_sub(1).min(16))).min(cap);
         match self.class {
-            // `Polled` is cut short by the next tick of the poll.
+            // For `Polled` the next poll comes first.
             RetryClass::Blocked | RetryClass::Polled | RetryClass::Invalid => RECHECK_AFTER,
             RetryClass::Until(when) => {
                 Duration::try_from(when.duration_since(now)).unwrap_or_default().clamp(Duration::from_millis(50), RECHECK_AFTER)
@@ -205,12 +257,12 @@ mod tests {
 
     #[test]
     fn a_transient_error_backs_off_but_never_for_good() {
-        let halt = ReconcileError::transient("x");
-        let at = |n| halt.retry(n, Timestamp::UNIX_EPOCH);
+        let error = ReconcileError::transient("x");
+        let at = |n| error.retry(n, Timestamp::UNIX_EPOCH);
         assert_eq!(at(1), Duration::from_millis(500));
         assert_eq!(at(4), Duration::from_secs(4));
         assert_eq!(at(u32::MAX), Duration::from_mins(1));
-        assert!(!halt.stalled());
+        assert!(!error.stalled());
     }
 
     #[test]
@@ -226,8 +278,8 @@ mod tests {
             RetryClass::Transient,
             RetryClass::Conflict,
         ] {
-            let halt = ReconcileError::new(class, Reason::Unavailable, "");
-            assert!(halt.retry(40, Timestamp::UNIX_EPOCH) <= RECHECK_AFTER, "{class:?}");
+            let error = ReconcileError::new(class, Reason::Unavailable, "");
+            assert!(error.retry(40, Timestamp::UNIX_EPOCH) <= RECHECK_AFTER, "{class:?}");
         }
     }
 }

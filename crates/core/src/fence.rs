@@ -1,5 +1,8 @@
-//! The fence: until when this process may write. Closed with the lease; every call to AWS and every request to the API server of a
-//! term looks at it, so that a replica that lost the lease writes nothing, even one that was stopped and woke up later.
+//! The write fence: until when this process may write.
+//!
+//! It closes with the lease. Every call to AWS and every request to the API server of a leadership term checks it, so that a replica that
+//! lost the lease writes nothing, even if it was suspended and resumed later.
+#![warn(missing_docs)]
 
 use std::{
     future::{Future, poll_fn},
@@ -8,33 +11,35 @@ use std::{
     time::Instant,
 };
 
-/// What a call gets that was not sent, or whose answer came too late to be believed.
+/// The error of a call that was not sent, or whose answer came after the fence closed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("this replica does not lead any more; nothing is written")]
+#[error("leadership lost; request not sent")]
 pub struct Closed;
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// There is no lease to lose.
+    /// Open until closed: without a lease.
     Open,
     Until(Instant),
     Closed,
 }
 
-/// Judged by the local monotonic clock only.
+/// The write fence. Clones share one state. Only the local monotonic clock counts.
 #[derive(Clone, Debug)]
 pub struct Fence(Arc<Mutex<State>>);
 
 impl Fence {
+    /// A fence that is open until it is closed.
     pub fn open() -> Self {
         Self(Arc::new(Mutex::new(State::Open)))
     }
 
+    /// A fence that is open until the deadline.
     pub fn until(deadline: Instant) -> Self {
         Self(Arc::new(Mutex::new(State::Until(deadline))))
     }
 
-    /// The lease was renewed. What is closed stays closed.
+    /// Moves the deadline after a renewal. A closed fence stays closed.
     pub fn extend(&self, deadline: Instant) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let State::Until(_) = *state {
@@ -42,10 +47,15 @@ impl Fence {
         }
     }
 
+    /// Closes the fence for good.
     pub fn close(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::Closed;
     }
 
+    /// Checks that the fence is open.
+    ///
+    /// # Errors
+    /// The fence is closed, or its deadline has passed.
     pub fn check(&self) -> Result<(), Closed> {
         match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             State::Open => Ok(()),
@@ -54,8 +64,13 @@ impl Fence {
         }
     }
 
-    /// Looks before each step of the call, not only before the first: between a call's start and the moment at which it is sent there may be a
-    /// connection to make, and the process may be stopped there for minutes.
+    /// Runs the call as long as the fence is open.
+    ///
+    /// Checks before each poll, not only before the first: between the start of a call and its sending there may be a connection to open,
+    /// and the process may be suspended there for minutes.
+    ///
+    /// # Errors
+    /// The fence closed before the call completed.
     pub async fn guard<T>(&self, call: impl Future<Output = T>) -> Result<T, Closed> {
         let mut call = std::pin::pin!(call);
         poll_fn(move |context| match self.check() {

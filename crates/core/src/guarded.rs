@@ -1,4 +1,5 @@
-//! Reading objects, whatever users put into them: one that cannot be read is kept apart and keeps nobody from reading the others.
+//! Reads objects whatever they contain: one that cannot be parsed becomes [`Unreadable`], and does not prevent the others from being read.
+#![warn(missing_docs)]
 
 use std::borrow::Cow;
 
@@ -12,23 +13,28 @@ use serde_json::{Value, value::RawValue};
 
 /// An object, or why it cannot be read.
 ///
-/// Its text is taken as it is first: a reader that goes into it would fail, and with it the whole list, on an event pattern nested deeper
-/// than it goes (128). `kube`'s own guard does.
+/// The object is taken as raw text first: a parser that descends into it fails, and with it the whole list, on an event pattern nested
+/// deeper than its recursion limit (128). `kube`'s own `DeserializeGuard` has that problem.
 #[derive(Clone, Debug)]
 pub struct Guarded<K>(pub Result<K, Unreadable>);
 
+/// An object that does not parse as its kind.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct Unreadable {
+    /// Why it does not parse.
     pub error: String,
+    /// Its metadata, without managed fields.
     pub metadata: ObjectMeta,
 }
 
-/// What can be read of every object: neither spec nor managed fields, for these are as deep as the spec.
+/// What can be read of every object: neither spec nor managed fields, which are nested as deeply as the spec.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Outline {
+    /// Metadata of the object.
     #[serde(deserialize_with = "outline")]
     pub metadata: ObjectMeta,
+    /// Status of the object, unparsed.
     #[serde(default)]
     pub status: Option<Value>,
 }
@@ -66,10 +72,10 @@ fn outline<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::
     })
 }
 
-/// Without the place in the text, which moves with every write of the object.
-fn said(error: &serde_json::Error) -> String {
+/// The error without its line and column, which change with every write of the object.
+fn message(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(said, _)| said);
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
     if text.contains("recursion limit") { "spec.eventPattern or an input is nested deeper than 100 levels".into() } else { text.into() }
 }
 
@@ -78,7 +84,7 @@ impl<'de, K: Resource + DeserializeOwned> Deserialize<'de> for Guarded<K> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
         let read = serde_json::from_str(text.get()).map(Ok).or_else(|error| {
             let Named { metadata } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
-            Ok(Err(Unreadable { error: said(&error), metadata }))
+            Ok(Err(Unreadable { error: message(&error), metadata }))
         });
         read.map(Self)
     }

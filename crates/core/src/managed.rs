@@ -1,11 +1,15 @@
-//! The contract of a kind: from its spec to what AWS should hold, to steps, to status. `kinds/` implements it.
+//! The contract of a kind: from its spec to the desired state in AWS, to steps, to status. `kinds/` implements it.
+#![warn(missing_docs)]
 
 use std::{fmt, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
-use kube_core::CustomResourceExt;
+use kube_core::{CustomResourceExt, object::HasStatus};
 use serde::{Serialize, de::DeserializeOwned};
-use tributary_api::{CommonStatus, DeletionPolicy, Existing, Identity, ManagementPolicy, Tags};
+use tributary_api::{
+    AwsAccountStatus, BenchlingAppStatus, BenchlingSubscriptionStatus, CommonStatus, DeletionPolicy, EventBusStatus, EventReplayStatus,
+    EventRuleStatus, EventSinkStatus, Existing, Identity, ManagementPolicy, Tags,
+};
 
 use crate::{
     error::ReconcileError,
@@ -15,97 +19,181 @@ use crate::{
     view::View,
 };
 
+/// A status with the part that all kinds have.
+pub trait HasCommonStatus {
+    /// The common part.
+    fn common(&self) -> &CommonStatus;
+    /// The common part, to change it.
+    fn common_mut(&mut self) -> &mut CommonStatus;
+}
+
+macro_rules! has_common_status {
+    ($($status:ty),* $(,)?) => {$(
+        impl HasCommonStatus for $status {
+            fn common(&self) -> &CommonStatus {
+                &self.common
+            }
+            fn common_mut(&mut self) -> &mut CommonStatus {
+                &mut self.common
+            }
+        }
+    )*};
+}
+has_common_status!(
+    AwsAccountStatus,
+    BenchlingAppStatus,
+    BenchlingSubscriptionStatus,
+    EventBusStatus,
+    EventReplayStatus,
+    EventRuleStatus,
+    EventSinkStatus,
+);
+
 /// A kind that stands for something in AWS.
 pub trait Managed:
-    kube_core::Resource<DynamicType = ()> + CustomResourceExt + Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+    kube_core::Resource<DynamicType = ()>
+    + HasStatus<Status: HasCommonStatus + Serialize + Clone + PartialEq + Default + Send + Sync>
+    + CustomResourceExt
+    + Clone
+    + fmt::Debug
+    + Serialize
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
 {
-    type Status: Serialize + Clone + PartialEq + Default + Send + Sync;
-    /// What AWS should hold. Its digest is kept in status as `applied`.
+    /// What AWS should hold. Status keeps its digest as `applied`.
     type Desired: Serialize + fmt::Debug + Send + Sync;
     /// What AWS holds.
     type Observed: fmt::Debug + Send + Sync;
 
+    /// Name of the kind in Kubernetes.
     const KIND: &'static str;
 
-    fn current(&self) -> Option<&Self::Status>;
-    fn common(status: &Self::Status) -> &CommonStatus;
-    fn common_mut(status: &mut Self::Status) -> &mut CommonStatus;
+    /// The status that the object has.
+    fn current(&self) -> Option<&Self::Status> {
+        self.status()
+    }
 
+    /// The part of the status that all kinds have.
+    fn common(status: &Self::Status) -> &CommonStatus {
+        status.common()
+    }
+
+    /// The part of the status that all kinds have, to change it.
+    fn common_mut(status: &mut Self::Status) -> &mut CommonStatus {
+        status.common_mut()
+    }
+
+    /// The identity that the object is pinned to.
+    fn pinned_identity(&self) -> Option<&Identity> {
+        self.status()?.common().identity.as_ref()
+    }
+
+    /// Whether plans are applied or only reported.
     fn management(&self) -> ManagementPolicy;
-    /// What happens in AWS on deletion when the user has not said it.
+
+    /// What a deletion does in AWS. Kinds differ in the default.
     fn deletion(&self) -> DeletionPolicy;
 
-    /// Whether something of ours has to leave AWS although the thing itself is retained, such as a statement in a queue's policy.
+    /// Whether a deletion has to remove something from AWS although the resource is retained, such as a statement in a queue's policy.
     fn leaves_traces(&self) -> bool {
         false
     }
 
-    /// Whether the object works through child objects, which deletion has to take away whatever becomes of AWS.
+    /// Whether the object consists of child objects, which its deletion has to delete whatever happens to AWS.
     fn composed(&self) -> bool {
         false
     }
 
-    /// The field of another object that tells where this one lives in AWS, if one does.
+    /// The field of another object that holds the ARN of this one's resource, if the spec refers to one.
     fn arn_from(&self) -> Option<Existing<'_>> {
         None
     }
-    /// Where the object lives in AWS: known before it exists.
-    fn identity(&self, view: &View) -> Result<Identity, ReconcileError>;
-    /// Resolves the references and says what AWS should hold.
-    fn desired(&self, view: &View, place: &Identity) -> Result<Self::Desired, ReconcileError>;
-    /// Who still needs the object, so that it may not go yet.
-    fn in_use(&self, view: &View) -> Vec<String>;
 
-    /// Four cases: create `(Some, None)`, update or in sync `(Some, Some)`, delete `(None, Some)`, nothing `(None, None)`.
+    /// Where the object lives in AWS. Known before the resource exists.
+    ///
+    /// # Errors
+    /// A reference cannot be resolved or is not permitted.
+    fn identity(&self, view: &View) -> Result<Identity, ReconcileError>;
+
+    /// Resolves the references of the spec to the desired state.
+    ///
+    /// # Errors
+    /// A reference cannot be resolved or is not permitted, or the spec is invalid.
+    fn desired(&self, view: &View, identity: &Identity) -> Result<Self::Desired, ReconcileError>;
+
+    /// The objects that refer to this one and so block its deletion, as `kind namespace/name`. Objects in namespaces without a grant or
+    /// consent cannot block it.
+    fn referenced_by(&self, view: &View) -> Vec<String>;
+
+    /// Plans the steps from the observed to the desired state: create `(Some, None)`, update or in sync `(Some, Some)`, delete
+    /// `(None, Some)`, nothing `(None, None)`.
+    ///
+    /// # Errors
+    /// The resource belongs to another owner, or the change is impossible in AWS.
     fn plan(
         desired: Option<&Self::Desired>,
         observed: Option<&Self::Observed>,
         context: &PlanContext<'_>,
     ) -> Result<Vec<Step>, ReconcileError>;
-    /// Takes into status what AWS was seen to hold, whatever comes of the pass: a refusal must not keep it from being told.
-    fn seen(&self, _status: &mut Self::Status, _observed: Option<&Self::Observed>, _now: Timestamp) {}
-    /// Writes down, before the first write to AWS, what may come to exist: what to take away again is known from status, even after a crash.
-    fn announce(&self, _status: &mut Self::Status, _desired: &Self::Desired) {}
-    /// In how long to look again although nothing changes, sooner than the next sweep.
+
+    /// Records in status what AWS holds, whatever the outcome of the reconcile: a refusal must not hide it.
+    fn record_observed(&self, _status: &mut Self::Status, _observed: Option<&Self::Observed>, _now: Timestamp) {}
+
+    /// Records in status, before the first write to AWS, what may be created: so that it can be removed even after a crash.
+    fn record_intent(&self, _status: &mut Self::Status, _desired: &Self::Desired) {}
+
+    /// After how long to reconcile again although nothing has changed, if that is sooner than the next resync.
     fn requeue_after(_status: &Self::Status, _now: Timestamp, _settings: &Settings) -> Option<Duration> {
         None
     }
-    /// What has to be waited for after these writes of a deletion, before the object may go.
-    fn leaving(_applied: &[Step]) -> Option<ReconcileError> {
+
+    /// What a deletion has to wait for after these steps, before the finalizer may be removed.
+    fn wait_after_deletion(_applied: &[Step]) -> Option<ReconcileError> {
         None
     }
-    /// The tags that the desired state has, for kinds that AWS can tag.
+
+    /// The tags of the desired state, for kinds that AWS can tag.
     fn tags(_desired: &Self::Desired) -> Option<&Tags> {
         None
     }
-    /// What has to be waited for, although all that could be applied was.
-    fn waiting(_desired: &Self::Desired, _observed: Option<&Self::Observed>, _place: &Identity) -> Option<ReconcileError> {
+
+    /// What the object has to wait for although all steps succeeded.
+    fn waiting(_desired: &Self::Desired, _observed: Option<&Self::Observed>, _identity: &Identity) -> Option<ReconcileError> {
         None
     }
-    /// What is worth a Warning Event besides the conditions, and was not said before.
+
+    /// Warning Events, besides the conditions, of what is new in the status.
     fn warning_events(&self, _before: &Self::Status, _now: &Self::Status) -> Vec<WarningEvent> {
         vec![]
     }
-    /// Fills in what the kind says of itself, besides the common part.
+
+    /// Fills in the part of the status that is the kind's own.
     fn report(&self, status: &mut Self::Status, report: &Report<'_, Self>);
 }
 
-/// What is known at the end of a pass.
+/// What is known at the end of a reconcile.
 pub struct Report<'a, K: Managed> {
+    /// What AWS should hold.
     pub desired: Option<&'a K::Desired>,
+    /// What AWS held before the steps.
     pub observed: Option<&'a K::Observed>,
-    /// Steps that took effect in this pass.
+    /// Steps that took effect in this reconcile.
     pub applied: &'a [Step],
-    pub halt: Option<&'a ReconcileError>,
-    /// Steps that were planned and not made, for the object is only observed.
-    pub left: usize,
+    /// Why the object is not in sync.
+    pub error: Option<&'a ReconcileError>,
+    /// Number of planned steps that `managementPolicy: Observe` withheld.
+    pub withheld: usize,
+    /// The time after the last step.
     pub now: Timestamp,
+    /// Settings of the installation.
     pub settings: &'a Settings,
 }
 
 impl<K: Managed> Report<'_, K> {
-    /// Everything that was desired now is in AWS.
+    /// Whether AWS holds all of the desired state.
     pub fn complete(&self) -> bool {
-        self.halt.is_none() && self.left == 0
+        self.error.is_none() && self.withheld == 0
     }
 }

@@ -1,6 +1,7 @@
-//! Names and ARNs: what a thing is called in AWS before it exists. Pure.
+//! Names and ARNs of AWS resources, known before the resources exist.
 
 use sha2::{Digest, Sha256};
+use tributary_api::Identity;
 
 /// First characters of the SHA-256 of a text, in hex.
 pub fn short_hash(text: &str, characters: usize) -> String {
@@ -39,10 +40,49 @@ pub fn queue_character(c: char) -> bool {
 
 pub const DEFAULT_BUS: &str = "default";
 
-/// A rule of the default bus has no bus in its ARN (docs/aws-facts.md, S3).
-pub fn rule_arn(partition: &str, region: &str, account_id: &str, bus: &str, rule: &str) -> String {
-    let bus = if bus == DEFAULT_BUS { String::new() } else { format!("{bus}/") };
-    format!("arn:{partition}:events:{region}:{account_id}:rule/{bus}{rule}")
+/// Where a resource lives: the part of an ARN between its service and its name.
+///
+/// The methods return the ARN of a resource by its name. Those of a destination are in the folder of its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope<'a> {
+    pub partition: &'a str,
+    pub region: &'a str,
+    pub account_id: &'a str,
+}
+
+impl<'a> Scope<'a> {
+    /// Returns the scope in which the resource of this identity lives.
+    pub fn of(identity: &'a Identity) -> Self {
+        Self { partition: &identity.partition, region: &identity.region, account_id: &identity.account_id }
+    }
+
+    /// Returns the ARN of a regional resource; `resource` is all that follows the account ID.
+    pub fn arn(self, service: &str, resource: &str) -> String {
+        let Self { partition, region, account_id } = self;
+        format!("arn:{partition}:{service}:{region}:{account_id}:{resource}")
+    }
+
+    /// Returns the ARN of an IAM role; `path` begins and ends with a slash.
+    pub fn role(self, path: &str, name: &str) -> String {
+        let Self { partition, account_id, .. } = self;
+        format!("arn:{partition}:iam::{account_id}:role{path}{name}")
+    }
+
+    /// Returns the ARN of an event bus.
+    pub fn bus(self, bus: &str) -> String {
+        self.arn("events", &format!("event-bus/{bus}"))
+    }
+
+    /// Returns the ARN of a rule. A rule of the default bus has no bus in its ARN (docs/aws-facts.md, S3).
+    pub fn rule(self, bus: &str, rule: &str) -> String {
+        let bus = if bus == DEFAULT_BUS { String::new() } else { format!("{bus}/") };
+        self.arn("events", &format!("rule/{bus}{rule}"))
+    }
+
+    /// Returns the ARN of a replay.
+    pub fn replay(self, replay: &str) -> String {
+        self.arn("events", &format!("replay/{replay}"))
+    }
 }
 
 /// Bus and name of the rule that an ARN speaks of.
@@ -51,45 +91,9 @@ pub fn rule_of(arn: &str) -> Option<(&str, &str)> {
     Some(rule.rsplit_once('/').unwrap_or((DEFAULT_BUS, rule)))
 }
 
-pub fn bus_arn(partition: &str, region: &str, account_id: &str, bus: &str) -> String {
-    format!("arn:{partition}:events:{region}:{account_id}:event-bus/{bus}")
-}
-
-pub fn replay_arn(partition: &str, region: &str, account_id: &str, replay: &str) -> String {
-    format!("arn:{partition}:events:{region}:{account_id}:replay/{replay}")
-}
-
-/// Without the id that AWS puts behind it, which is not known before the destination exists.
-pub fn api_destination_arn(partition: &str, region: &str, account_id: &str, destination: &str) -> String {
-    format!("arn:{partition}:events:{region}:{account_id}:api-destination/{destination}")
-}
-
-pub fn queue_arn(partition: &str, region: &str, account_id: &str, queue: &str) -> String {
-    format!("arn:{partition}:sqs:{region}:{account_id}:{queue}")
-}
-
-pub fn topic_arn(partition: &str, region: &str, account_id: &str, topic: &str) -> String {
-    format!("arn:{partition}:sns:{region}:{account_id}:{topic}")
-}
-
-pub fn state_machine_arn(partition: &str, region: &str, account_id: &str, machine: &str) -> String {
-    format!("arn:{partition}:states:{region}:{account_id}:stateMachine:{machine}")
-}
-
 /// Characters of log group names (API reference, `CreateLogGroup`).
 pub fn log_group_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '#')
-}
-
-/// Without the `:*` that `DescribeLogGroups` puts behind it (docs/aws-facts.md, G4): what `EventBridge` takes as target
-/// (docs/aws-facts.md, D9).
-pub fn log_group_arn(partition: &str, region: &str, account_id: &str, group: &str) -> String {
-    format!("arn:{partition}:logs:{region}:{account_id}:log-group:{group}")
-}
-
-/// `function` is a name, or a name and a qualifier.
-pub fn function_arn(partition: &str, region: &str, account_id: &str, function: &str) -> String {
-    format!("arn:{partition}:lambda:{region}:{account_id}:function:{function}")
 }
 
 /// The parts of an ARN; the resource part keeps its colons and slashes.
@@ -115,6 +119,8 @@ impl<'a> Arn<'a> {
 mod tests {
     use super::*;
 
+    const SCOPE: Scope<'static> = Scope { partition: "aws", region: "eu-west-1", account_id: "111122223333" };
+
     #[test]
     fn a_long_name_is_cut_with_a_hash_and_stays_unique() {
         let (a, b) = ("x".repeat(70), format!("{}y", "x".repeat(69)));
@@ -132,13 +138,14 @@ mod tests {
 
     #[test]
     fn rule_arns_name_the_bus_unless_it_is_the_default() {
-        assert_eq!(rule_arn("aws", "eu-west-1", "111122223333", "default", "r"), "arn:aws:events:eu-west-1:111122223333:rule/r");
-        assert_eq!(rule_arn("aws-cn", "cn-north-1", "111122223333", "b", "r"), "arn:aws-cn:events:cn-north-1:111122223333:rule/b/r");
+        let china = Scope { partition: "aws-cn", region: "cn-north-1", ..SCOPE };
+        assert_eq!(SCOPE.rule("default", "r"), "arn:aws:events:eu-west-1:111122223333:rule/r");
+        assert_eq!(china.rule("b", "r"), "arn:aws-cn:events:cn-north-1:111122223333:rule/b/r");
     }
 
     #[test]
     fn a_rule_is_known_by_its_arn() {
-        let arn = |bus| rule_arn("aws", "eu-west-1", "111122223333", bus, "r");
+        let arn = |bus| SCOPE.rule(bus, "r");
         for bus in ["default", "b", "aws.partner/benchling.com/acme/app"] {
             assert_eq!(rule_of(&arn(bus)), Some((bus, "r")));
         }

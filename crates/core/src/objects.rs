@@ -1,14 +1,15 @@
 //! The table of kinds, and the objects of each as the last watch events left them. Adding a kind is one row here.
+#![warn(missing_docs)]
 
 use std::sync::Arc;
 
 use kube_core::Resource;
 use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
 
-/// Calls the macro `$then` with the table of reconciled kinds: `plural singular: Type`, one row a kind.
+/// Calls the macro `$then` with the table of reconciled kinds: `plural singular: Type`, one row per kind.
 ///
-/// Whatever exists once a kind (stores, queues, watches, controllers, metrics) is generated from this table, so that no second list can
-/// disagree with it. [`Objects`] is the first user; an example of the expansion is `struct Objects { accounts: Arc<dyn Lister<AwsAccount>>, .. }`.
+/// Whatever exists once per kind (stores, queues, watches, controllers, metrics) is generated from this table, so that no second list can
+/// contradict it. [`Objects`] is the first user; it expands to `struct Objects { accounts: Arc<dyn Lister<AwsAccount>>, .. }`.
 #[macro_export]
 macro_rules! for_each_kind {
     ($then:ident) => {
@@ -32,17 +33,17 @@ pub trait Lister<K>: Send + Sync {
     fn each(&self, f: &mut dyn FnMut(&K));
 }
 
-/// A kind of which there are no objects, for a process that does not watch it.
-struct Nothing;
+/// A kind without objects, for a process that does not watch it.
+struct Empty;
 
-impl<K> Lister<K> for Nothing {
+impl<K> Lister<K> for Empty {
     fn get(&self, _: Option<&str>, _: &str) -> Option<K> {
         None
     }
     fn each(&self, _: &mut dyn FnMut(&K)) {}
 }
 
-/// A few objects that are known, for a process or a test without a watch.
+/// A fixed set of objects, for a process or a test without a watch.
 struct Fixed<K>(Vec<K>);
 
 impl<K: Resource + Clone + Send + Sync> Lister<K> for Fixed<K> {
@@ -64,12 +65,12 @@ macro_rules! objects {
         /// The objects of every kind.
         #[derive(Clone)]
         pub struct Objects {
-            $(pub $plural: Arc<dyn Lister<$kind>>,)*
+            $(#[doc = concat!("All objects of kind `", stringify!($kind), "`.")] pub $plural: Arc<dyn Lister<$kind>>,)*
         }
 
         impl Default for Objects {
             fn default() -> Self {
-                Self { $($plural: Arc::new(Nothing),)* }
+                Self { $($plural: Arc::new(Empty),)* }
             }
         }
     };

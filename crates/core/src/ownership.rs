@@ -1,4 +1,5 @@
-//! Who owns what in AWS: the owner is installation + kind + namespace + name; the uid is not part of it. Pure.
+//! Ownership of AWS resources: an owner is installation, kind, namespace and name. The uid is not part of it.
+#![warn(missing_docs)]
 
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use crate::{
     plan::PlanContext,
 };
 
-/// The value of the owner tag, at most 256 characters.
+/// Value of the owner tag, at most 256 characters.
 pub fn owner(installation: &str, kind: &str, key: &str) -> String {
     let plain = format!("{installation}/{kind}/{key}");
     if plain.len() <= 256 {
@@ -25,7 +26,7 @@ pub fn sid(owner: &str) -> String {
     format!("tributary-{}", short_hash(owner, 16))
 }
 
-/// Tags that the object puts on its AWS resource: the account's, its own, the owner.
+/// Tags of the object's AWS resource: the account's defaults, the object's own, the owner tag.
 pub fn tags(defaults: &Tags, own: Option<&Tags>, owner: &str) -> Tags {
     let mut tags = defaults.clone();
     tags.extend(own.into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())));
@@ -33,11 +34,14 @@ pub fn tags(defaults: &Tags, own: Option<&Tags>, owner: &str) -> Tags {
     tags
 }
 
-/// What is written into the description of a thing that AWS cannot tag, behind the user's own text: who owns it, and of which version of
-/// its Secrets it was made. In one field with the values it cannot lag behind them, whatever crashes.
+/// Ownership mark in the description of a resource that AWS cannot tag, after the user's own text.
+///
+/// It is written in the same request as the values, so that it cannot lag behind them after a crash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Mark {
+    /// Value of the owner tag.
     pub owner: Option<String>,
+    /// Version of the Secrets that the resource was made from.
     pub secrets: Option<String>,
 }
 
@@ -45,14 +49,14 @@ impl Mark {
     const BEGIN: &str = "[tributary.dev/owner=";
     const SECRETS: &str = "; secrets=";
 
-    /// At most 512 characters with a text of 180: an owner has 256.
+    /// The description: the text, then the mark. At most 512 characters for a text of 180, since an owner has at most 256.
     pub fn describe(&self, text: Option<&str>) -> String {
         let Some(owner) = &self.owner else { return text.unwrap_or_default().to_owned() };
         let secrets = self.secrets.as_ref().map(|version| format!("{}{version}", Self::SECRETS)).unwrap_or_default();
         format!("{} {}{owner}{secrets}]", text.unwrap_or_default(), Self::BEGIN).trim_start().to_owned()
     }
 
-    /// The text, and the mark behind it if there is one.
+    /// Splits a description into the text and the mark.
     pub fn read(description: &str) -> (Option<String>, Self) {
         let found = description.rsplit_once(Self::BEGIN).and_then(|(text, rest)| Some((text, rest.strip_suffix(']')?)));
         let (text, mark) = found.map_or((description, Self::default()), |(text, rest)| {
@@ -63,28 +67,33 @@ impl Mark {
         (Some(text.to_owned()).filter(|text| !text.is_empty()), mark)
     }
 
-    /// As tags, which `check` knows how to judge.
+    /// The mark as tags, for [`check`].
     pub fn tags(&self) -> Tags {
         self.owner.iter().map(|owner| (OWNER_TAG.to_owned(), owner.clone())).collect()
     }
 }
 
+/// Whether the tags name the object as owner.
 pub fn is_ours(tags: &Tags, context: &PlanContext<'_>) -> bool {
     tags.get(OWNER_TAG).map(String::as_str) == Some(context.owner)
 }
 
-/// Whether the object may write to something that exists and bears these tags.
+/// Checks that the object may write to an existing resource with these tags. `what` names the resource in the message.
+///
+/// # Errors
+/// The resource has another owner or none, and the adoption annotation does not match.
 pub fn check(what: &str, tags: &Tags, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
     let present = tags.get(OWNER_TAG).map(String::as_str);
     match (present, context.adopt) {
         (Some(present), _) if present == context.owner => Ok(()),
         (None, Some("true")) => Ok(()),
-        (Some(present), Some(word)) if word == present => Ok(()),
+        (Some(present), Some(adopt)) if adopt == present => Ok(()),
         (None, _) => Err(ReconcileError::new(
             RetryClass::Refused,
             Reason::NotOwned,
             format!(
-                "{what} exists and no object of this installation made it. To take it over, annotate this object, or the BenchlingSubscription that it is a child of, with {}=true; or choose another name, where it is not that of a partner's source",
+                "{what} exists and was not created by an object of this installation. To adopt it, annotate this object (or the \
+                 BenchlingSubscription that controls it) with {}=true. Otherwise choose another name.",
                 annotation::ADOPT
             ),
         )),
@@ -92,14 +101,14 @@ pub fn check(what: &str, tags: &Tags, context: &PlanContext<'_>) -> Result<(), R
             RetryClass::Refused,
             Reason::NotOwned,
             format!(
-                "{what} belongs to {present}. Choose another name; or, once that object no longer manages it, take it over with the annotation {}={present}",
+                "{what} belongs to {present}. Choose another name. To adopt it once that object no longer manages it, set the annotation {}={present}.",
                 annotation::ADOPT
             ),
         )),
     }
 }
 
-/// Tags to set and keys to remove. Only keys that the object put there itself are ever removed.
+/// Tags to set, and keys of tags to remove. Only tags that the object has set itself are removed.
 pub fn tag_changes(desired: &Tags, observed: &Tags, context: &PlanContext<'_>) -> (Tags, Vec<String>) {
     let set = desired.iter().filter(|(k, v)| observed.get(*k) != Some(v)).map(|(k, v)| (k.clone(), v.clone())).collect();
     let remove = context.tag_keys.iter().filter(|k| observed.contains_key(*k) && !desired.contains_key(*k)).cloned().collect();
@@ -119,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_users_word_adopts() {
+    fn only_a_matching_annotation_adopts() {
         assert!(allowed(Some("me"), None));
         assert!(!allowed(None, None));
         assert!(allowed(None, Some("true")));

@@ -1,43 +1,47 @@
-//! What planning depends on besides the desired and the observed state: read depth, context, warnings.
+//! What planning depends on besides the desired and the observed state: read depth, ownership context, warnings.
+#![warn(missing_docs)]
 
 use tributary_api::Identity;
 
-/// How closely to look at AWS. Each level reads what the one before reads, and more.
+/// How closely AWS is read. Each level reads what the one before reads, and more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
-    /// The quick sweep: what one page of a list tells of many objects.
+    /// The quick resync: what one page of a list contains of many objects.
     Quick,
-    /// The full sweep: what must be asked for each object, such as a rule's targets.
+    /// The full resync: what takes a request per object, such as a rule's targets.
     Full,
     /// Before a write: ownership too.
     Owner,
-    /// Before a deletion: also what else hangs on the thing.
+    /// Before a deletion: also what depends on the resource.
     Delete,
 }
 
-/// What `plan` may know besides the two states.
+/// What `plan` depends on besides the two states.
 pub struct PlanContext<'a> {
+    /// Where the object lives in AWS.
     pub identity: &'a Identity,
-    /// This object's value of the owner tag.
+    /// Value of this object's owner tag.
     pub owner: &'a str,
-    /// The user's word to take over what exists.
+    /// Value of the adoption annotation, if the account permits the adoption.
     pub adopt: Option<&'a str>,
-    /// Keys of the tags that this object put there before.
+    /// Keys of the tags that this object has set before.
     pub tag_keys: &'a [String],
-    /// Only for deletion: whether what holds the data goes too, or just our traces on it.
+    /// For a deletion: whether the resource stays, so that only this object's traces on it are removed.
     pub retain: bool,
-    /// Only for the deletion of a composed object: its children touch nothing in AWS.
+    /// For the deletion of a composed object: whether its children leave AWS as it is.
     pub orphan: bool,
 }
 
-/// Something to warn of, once.
+/// A Warning Event, published once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WarningEvent {
+    /// Reason of the Event, in CamelCase.
     pub reason: &'static str,
+    /// Note of the Event.
     pub message: String,
 }
 
-/// Those of the warnings that were not there before, as Warning Events.
+/// The warnings that are new, as Warning Events.
 pub fn new_warnings(before: &[String], now: &[String]) -> Vec<WarningEvent> {
     let new = now.iter().filter(|warning| !before.contains(warning));
     new.map(|message| WarningEvent { reason: "SpecWarning", message: message.clone() }).collect()

@@ -1,4 +1,4 @@
-//! Resource policies as data: statements, our own among them, and when two are the same. Pure.
+//! Policy documents as data: statements, and when two are equal. Pure.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::error::{Reason, ReconcileError, RetryClass};
 
-/// The statements of a policy document; none where it is empty or no JSON.
+/// Returns the statements of a policy document; none where it is empty or not JSON.
 pub fn statements_of(policy: &str) -> Vec<Value> {
     let parsed: Option<Value> = serde_json::from_str(policy).ok();
     match parsed.and_then(|mut policy| policy.get_mut("Statement").map(Value::take)) {
@@ -16,15 +16,17 @@ pub fn statements_of(policy: &str) -> Vec<Value> {
     }
 }
 
+/// Returns the id of a statement.
 pub fn sid_of(statement: &Value) -> Option<&str> {
     statement.get("Sid").and_then(Value::as_str)
 }
 
+/// Returns the statement with this id.
 pub fn our_statement<'a>(statements: &'a [Value], sid: &str) -> Option<&'a Value> {
     statements.iter().find(|statement| sid_of(statement) == Some(sid))
 }
 
-/// The sources that a statement's condition lets in.
+/// Returns the values that a statement's condition permits for `key`.
 pub fn single_source(statement: &Value, operator: &str, key: &str) -> BTreeSet<String> {
     match statement.get("Condition").and_then(|c| c.get(operator)).and_then(|c| c.get(key)) {
         Some(Value::String(one)) => BTreeSet::from([one.clone()]),
@@ -33,7 +35,7 @@ pub fn single_source(statement: &Value, operator: &str, key: &str) -> BTreeSet<S
     }
 }
 
-/// One spelling for what AWS may give back in several: a list of one is the same as its element, and lists have no order.
+/// Returns one spelling of what AWS may return in several: a list of one equals its element, and lists have no order.
 pub fn canonical(value: &Value) -> Value {
     match value {
         Value::Array(items) if items.len() == 1 => canonical(&items[0]),
@@ -47,13 +49,13 @@ pub fn canonical(value: &Value) -> Value {
     }
 }
 
-/// There is no room for our statement, even with whole buses let in.
+/// The error for a policy that has no room for the statement, even if it permits whole buses instead of rules.
 pub fn full(what: &str, why: &str) -> ReconcileError {
     ReconcileError::new(
         RetryClass::Refused,
         Reason::PolicyFull,
         format!(
-            "the resource policy of {what} has no room for the statement that lets EventBridge in: {why}. Remove statements that nobody needs, use another target, or keep the policy yourself with permissions: External"
+            "the resource policy of {what} has no room for the statement that permits EventBridge: {why}. Remove statements that are not needed, use another target, or manage the policy yourself with permissions: External."
         ),
     )
 }
@@ -68,6 +70,6 @@ mod tests {
     fn spelling_is_no_difference() {
         assert_eq!(canonical(&json!({"Service": ["x"], "A": ["b", "a"]})), canonical(&json!({"Service": "x", "A": ["a", "b"]})));
         assert_eq!(statements_of(r#"{"Statement": {"Sid": "one"}}"#).len(), 1);
-        assert!(statements_of("no JSON").is_empty());
+        assert!(statements_of("not JSON").is_empty());
     }
 }

@@ -1,4 +1,5 @@
-//! References between objects: which bus a rule, app or replay is about, and whether that bus takes events. Reads the view only.
+//! References between objects: the bus of a rule, app or replay, and whether that bus accepts events. Reads the view only.
+#![warn(missing_docs)]
 
 use tributary_api::{BenchlingApp, BusKind, EventBus, EventReplay, EventReplayStatus, EventRule};
 
@@ -9,47 +10,58 @@ use crate::{
     view::View,
 };
 
-/// What every `source` of a webhook's event begins with.
+/// Prefix of the `source` of every webhook event.
 pub const WEBHOOK_SOURCE: &str = "benchling.webhook/";
 
 /// Who may publish to an `EventBus`.
 pub trait BusReferences {
-    /// Whether events can be put on it, as far as Kubernetes knows. `PutEvents` takes an event for a bus that is not there and drops it without a
-    /// word (docs/aws-facts.md, P6), so nothing is put before the operator has seen the bus.
-    fn takes_events(&self, field: &str) -> Result<(), ReconcileError>;
-    /// Refuses a partner's bus to those who would put events on it.
-    fn is_no_partners(&self, field: &str) -> Result<(), ReconcileError>;
+    /// Checks that events can be published to the bus, as far as Kubernetes knows.
+    ///
+    /// `PutEvents` accepts an event for a bus that does not exist and silently drops it (docs/aws-facts.md, P6). So nothing is published
+    /// before the operator has observed the bus.
+    ///
+    /// # Errors
+    /// The bus is not observed yet, or is being deleted.
+    fn check_accepts_events(&self, field: &str) -> Result<(), ReconcileError>;
+    /// Checks that the bus is no partner event bus, to which only the partner can publish.
+    ///
+    /// # Errors
+    /// The bus is a partner event bus.
+    fn check_not_partner_bus(&self, field: &str) -> Result<(), ReconcileError>;
 }
 
 impl BusReferences for EventBus {
-    fn takes_events(&self, field: &str) -> Result<(), ReconcileError> {
+    fn check_accepts_events(&self, field: &str) -> Result<(), ReconcileError> {
         if self.status.as_ref().is_some_and(|status| !status.common.resources.is_empty()) && self.metadata.deletion_timestamp.is_none() {
             return Ok(());
         }
-        Err(ReconcileError::blocked(Reason::BusNotReady, format!("{field}: EventBus {} is not ready; see its conditions", key_of(self))))
+        Err(ReconcileError::blocked(Reason::BusNotReady, format!("{field}: EventBus {} is not ready. See its conditions.", key_of(self))))
     }
 
-    fn is_no_partners(&self, field: &str) -> Result<(), ReconcileError> {
+    fn check_not_partner_bus(&self, field: &str) -> Result<(), ReconcileError> {
         if self.spec.event_source_name.is_none() {
             return Ok(());
         }
         Err(ReconcileError::invalid(
             Reason::InvalidSpec,
-            format!("{field}: EventBus {} is a partner's: only the partner puts events on it. Name another one", key_of(self)),
+            format!(
+                "{field}: EventBus {} is a partner event bus; only the partner can publish to it. Reference a different bus.",
+                key_of(self)
+            ),
         ))
     }
 }
 
-/// How the events of a `BenchlingApp` are told from others.
+/// How the events of a `BenchlingApp` differ from others.
 pub trait AppReferences {
-    /// What the `source` of its events begins with: its namespace and name, so that no app can pass for another. The tenant follows.
+    /// Prefix of the `source` of its events: namespace and name, so that no app can impersonate another one. The tenant follows.
     fn source_prefix(&self) -> String;
 }
 
 impl AppReferences for BenchlingApp {
     fn source_prefix(&self) -> String {
         let key = key_of(self);
-        // A source has 256 characters, of which a tenant may take 63.
+        // A source has at most 256 characters, of which a tenant may take 63.
         let room = 256 - 64 - WEBHOOK_SOURCE.len() - 1;
         if key.len() <= room {
             return format!("{WEBHOOK_SOURCE}{key}/");
@@ -61,12 +73,12 @@ impl AppReferences for BenchlingApp {
 
 /// The bus or app of an `EventRule`.
 pub trait RuleReferences {
-    /// The same, where the rule names an app in place of its bus.
+    /// Key of the rule's bus, also where the rule refers to an app. `None` if the app does not exist.
     fn bus_key_in(&self, view: &View) -> Option<String>;
-    /// Whether the rule means this bus: by its own name, or as the bus of its subscription. A rule of an app holds up the app, which holds up
-    /// the bus.
+    /// Whether the rule refers to this bus, by its own name or through its subscription. A rule of an app blocks the deletion of the app,
+    /// which blocks that of the bus.
     fn means(&self, bus: &EventBus) -> bool;
-    /// The app that the rule names in place of its bus.
+    /// The app that the rule refers to in place of a bus.
     fn app(&self, view: &View) -> Option<BenchlingApp>;
 }
 
@@ -96,7 +108,7 @@ impl RuleReferences for EventRule {
 
 /// The bus of an `EventReplay`.
 pub trait ReplayReferences {
-    /// Whether the bus is that of the replay, and the replay is not over.
+    /// Whether the bus is that of the replay, and the replay is not finished.
     fn holds(&self, bus: &EventBus) -> bool;
 }
 

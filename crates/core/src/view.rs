@@ -1,4 +1,6 @@
-//! The view: everything that a pure phase may read. Objects, settings, the time. Resolves references and checks that they are allowed.
+//! The view: everything that the pure phases may read, which is objects, settings and the time. Resolves references and checks that they
+//! are permitted. What an `AwsAccount` or `allowedNamespaces` permits is decided in `tributary_api::permission`.
+#![warn(missing_docs)]
 
 use std::sync::Arc;
 
@@ -10,7 +12,8 @@ use tributary_api::{
 
 use crate::{
     error::{Reason, ReconcileError},
-    object::{key_of, owner_of},
+    names::Scope,
+    object::{ObjectMetaExt, key_of, owner_of},
     objects::Objects,
     settings::Settings,
 };
@@ -18,64 +21,81 @@ use crate::{
 /// What a reconcile may read: the objects of all kinds, the settings and the time. Objects that cannot be parsed are not in it.
 #[derive(Clone)]
 pub struct View {
+    /// The objects of every kind.
     pub objects: Objects,
+    /// Settings of the installation.
     pub settings: Arc<Settings>,
     /// The ARN that the object's `arnFrom` resolved to in this reconcile.
     pub resolved_arn: Option<String>,
+    /// The time of the reconcile.
     pub now: Timestamp,
 }
 
 impl View {
+    /// The `AwsAccount` of this name.
     pub fn account(&self, name: &str) -> Option<AwsAccount> {
         self.objects.accounts.get(None, name)
     }
 
+    /// The `EventBus` of this namespace and name.
     pub fn bus(&self, namespace: &str, name: &str) -> Option<EventBus> {
         self.objects.buses.get(Some(namespace), name)
     }
 
+    /// The `BenchlingSubscription` of this namespace and name.
     pub fn subscription(&self, namespace: &str, name: &str) -> Option<BenchlingSubscription> {
         self.objects.subscriptions.get(Some(namespace), name)
     }
 
+    /// The `BenchlingApp` of this namespace and name.
     pub fn app(&self, namespace: &str, name: &str) -> Option<BenchlingApp> {
         self.objects.apps.get(Some(namespace), name)
     }
 
+    /// The `EventRule` of this namespace and name.
     pub fn rule(&self, namespace: &str, name: &str) -> Option<EventRule> {
         self.objects.rules.get(Some(namespace), name)
     }
 
+    /// The `EventSink` of this namespace and name.
     pub fn sink(&self, namespace: &str, name: &str) -> Option<EventSink> {
         self.objects.sinks.get(Some(namespace), name)
     }
 
-    /// Calls `f` for each rule, without copying any. The same for the other kinds below.
+    /// Calls `f` for each `EventRule`, without copying any.
     pub fn each_rule(&self, mut f: impl FnMut(&EventRule)) {
         self.objects.rules.each(&mut f);
     }
 
+    /// Calls `f` for each `EventBus`, without copying any.
     pub fn each_bus(&self, mut f: impl FnMut(&EventBus)) {
         self.objects.buses.each(&mut f);
     }
 
+    /// Calls `f` for each `BenchlingApp`, without copying any.
     pub fn each_app(&self, mut f: impl FnMut(&BenchlingApp)) {
         self.objects.apps.each(&mut f);
     }
 
+    /// Calls `f` for each `BenchlingSubscription`, without copying any.
     pub fn each_subscription(&self, mut f: impl FnMut(&BenchlingSubscription)) {
         self.objects.subscriptions.each(&mut f);
     }
 
+    /// Calls `f` for each `EventSink`, without copying any.
     pub fn each_sink(&self, mut f: impl FnMut(&EventSink)) {
         self.objects.sinks.each(&mut f);
     }
 
+    /// Calls `f` for each `EventReplay`, without copying any.
     pub fn each_replay(&self, mut f: impl FnMut(&EventReplay)) {
         self.objects.replays.each(&mut f);
     }
 
-    /// The account that an object of the namespace may use.
+    /// The account that `spec.accountRef` refers to, or `default`.
+    ///
+    /// # Errors
+    /// The account does not exist, or does not allow the namespace to use it.
     pub fn account_for(&self, namespace: &str, reference: Option<&AccountRef>) -> Result<AwsAccount, ReconcileError> {
         let default = AccountRef::default();
         let name = &reference.unwrap_or(&default).name;
@@ -83,8 +103,8 @@ impl View {
             ReconcileError::blocked(
                 Reason::AccountNotFound,
                 format!(
-                    "{}: there is no AwsAccount {name:?}. Create it, or name another one",
-                    if reference.is_some() { "spec.accountRef" } else { "spec.accountRef is left out, which means `default`" }
+                    "spec.accountRef{}: AwsAccount {name:?} not found. Create it or correct the reference.",
+                    if reference.is_some() { "" } else { " (defaults to `default`)" }
                 ),
             )
         })?;
@@ -94,12 +114,16 @@ impl View {
         Err(ReconcileError::blocked(
             Reason::AccountNotPermitted,
             format!(
-                "AwsAccount {name:?} does not let namespace {namespace:?} use it. Its owner can add the namespace to spec.grants[].namespaces"
+                "spec.accountRef: AwsAccount {name:?} does not allow namespace {namespace:?} to use it. \
+                 Its owner can add the namespace to spec.grants[].namespaces."
             ),
         ))
     }
 
-    /// Refuses an ARN that the account's grants do not let the namespace name.
+    /// Checks that the account's grants allow the namespace to refer to the ARN.
+    ///
+    /// # Errors
+    /// No grant allows it.
     pub fn permit_arn(&self, account: &AwsAccount, namespace: &str, field: &str, arn: &str) -> Result<(), ReconcileError> {
         if account.spec.allows_arn(namespace, arn) {
             return Ok(());
@@ -107,13 +131,17 @@ impl View {
         Err(ReconcileError::blocked(
             Reason::ArnNotPermitted,
             format!(
-                "{field}: AwsAccount {:?} does not let namespace {namespace:?} name {arn}. Its owner can add the ARN, or a pattern, to spec.grants[].arns",
-                account.metadata.name.as_deref().unwrap_or_default()
+                "{field}: AwsAccount {:?} does not allow namespace {namespace:?} to refer to {arn}. \
+                 Its owner can add the ARN, or a pattern, to spec.grants[].arns.",
+                account.own_name()
             ),
         ))
     }
 
-    /// Refuses a role that the account's grants do not let the namespace hand to AWS.
+    /// Checks that the account's grants allow the namespace to pass the role to AWS.
+    ///
+    /// # Errors
+    /// No grant allows it.
     pub fn permit_role(&self, account: &AwsAccount, namespace: &str, field: &str, role: &str) -> Result<(), ReconcileError> {
         if account.spec.allows_role(namespace, role) {
             return Ok(());
@@ -121,34 +149,38 @@ impl View {
         Err(ReconcileError::blocked(
             Reason::ArnNotPermitted,
             format!(
-                "{field}: AwsAccount {:?} does not let namespace {namespace:?} hand role {role} to AWS. Its owner can add the ARN, or a pattern, to spec.grants[].roles",
-                account.metadata.name.as_deref().unwrap_or_default()
+                "{field}: AwsAccount {:?} does not allow namespace {namespace:?} to pass role {role} to AWS. \
+                 Its owner can add the ARN, or a pattern, to spec.grants[].roles.",
+                account.own_name()
             ),
         ))
     }
 
-    /// The bus that an object of the namespace refers to, by its own name or as that of a subscription, if the bus's side consents.
+    /// The bus that an object of the namespace refers to: by its own name, or as that of a subscription or app.
+    ///
+    /// # Errors
+    /// The bus does not exist, or its `allowedNamespaces` do not permit the reference.
     pub fn bus_for(&self, namespace: &str, field: &str, reference: &BusRef) -> Result<EventBus, ReconcileError> {
-        let (there, name) = (reference.namespace.as_deref().unwrap_or(namespace), &reference.name);
+        let (target, name) = (reference.namespace.as_deref().unwrap_or(namespace), &reference.name);
         if reference.kind == BusKind::BenchlingApp {
-            return self.bus_of_app(namespace, field, there, name);
+            return self.bus_of_app(namespace, field, target, name);
         }
         let by_subscription = reference.kind == BusKind::BenchlingSubscription;
-        if by_subscription && self.subscription(there, name).is_none() {
+        if by_subscription && self.subscription(target, name).is_none() {
             return Err(ReconcileError::blocked(
                 Reason::BusNotFound,
-                format!("{field}: there is no BenchlingSubscription {there}/{name}. Create it, or correct the reference"),
+                format!("{field}: BenchlingSubscription {target}/{name} not found. Create it or correct the reference."),
             ));
         }
-        let bus = self.bus(there, name).filter(|bus| !by_subscription || owner_of(bus).as_ref() == Some(name));
+        let bus = self.bus(target, name).filter(|bus| !by_subscription || owner_of(bus).as_ref() == Some(name));
         let bus = bus.ok_or_else(|| {
             if by_subscription {
-                let message = format!("{field}: BenchlingSubscription {there}/{name} has no bus yet; see its conditions");
+                let message = format!("{field}: BenchlingSubscription {target}/{name} has no bus yet. See its conditions.");
                 return ReconcileError::blocked(Reason::BusNotReady, message);
             }
             ReconcileError::blocked(
                 Reason::BusNotFound,
-                format!("{field}: there is no EventBus {there}/{name}. Create it, or correct the reference"),
+                format!("{field}: EventBus {target}/{name} not found. Create it or correct the reference."),
             )
         })?;
         if !consents(&bus.metadata, &bus.spec.allowed_namespaces, namespace) {
@@ -157,34 +189,38 @@ impl View {
         Ok(bus)
     }
 
-    /// The bus of an app, if its side consents to whom refers to the app.
-    fn bus_of_app(&self, namespace: &str, field: &str, there: &str, name: &str) -> Result<EventBus, ReconcileError> {
-        if there != namespace {
+    /// The bus of the app. The reference has to be permitted by the bus too.
+    fn bus_of_app(&self, namespace: &str, field: &str, target: &str, name: &str) -> Result<EventBus, ReconcileError> {
+        if target != namespace {
             return Err(ReconcileError::invalid(
                 Reason::InvalidSpec,
                 format!(
-                    "{field}: a BenchlingApp is named in its own namespace only. Name its EventBus, whose allowedNamespaces can consent"
+                    "{field}: a BenchlingApp can be referenced from its own namespace only. \
+                     Reference its EventBus, whose allowedNamespaces can permit it."
                 ),
             ));
         }
-        let app = self.app(there, name).ok_or_else(|| {
+        let app = self.app(target, name).ok_or_else(|| {
             ReconcileError::blocked(
                 Reason::AppNotFound,
-                format!("{field}: there is no BenchlingApp {there}/{name}. Create it, or correct the reference"),
+                format!("{field}: BenchlingApp {target}/{name} not found. Create it or correct the reference."),
             )
         })?;
-        // Admission knows no other kind in an app's spec.
+        // Admission accepts no other kind in an app's spec.
         let bus = BusRef { kind: BusKind::EventBus, ..app.spec.bus_ref.clone() };
-        self.bus_for(namespace, &format!("{field}: BenchlingApp {there}/{name}: spec.busRef"), &bus)
+        self.bus_for(namespace, &format!("{field}: BenchlingApp {target}/{name}: spec.busRef"), &bus)
     }
 
-    /// The sink that an object of the namespace refers to, if the sink's side consents.
+    /// The sink that an object of the namespace refers to.
+    ///
+    /// # Errors
+    /// The sink does not exist, or its `allowedNamespaces` do not permit the reference.
     pub fn sink_for(&self, namespace: &str, field: &str, reference: &SinkRef) -> Result<EventSink, ReconcileError> {
-        let there = reference.namespace.as_deref().unwrap_or(namespace);
-        let sink = self.sink(there, &reference.name).ok_or_else(|| {
+        let target = reference.namespace.as_deref().unwrap_or(namespace);
+        let sink = self.sink(target, &reference.name).ok_or_else(|| {
             ReconcileError::blocked(
                 Reason::SinkNotFound,
-                format!("{field}: there is no EventSink {there}/{}. Create it, or correct the reference", reference.name),
+                format!("{field}: EventSink {target}/{} not found. Create it or correct the reference.", reference.name),
             )
         })?;
         if !consents(&sink.metadata, &sink.spec.allowed_namespaces, namespace) {
@@ -198,25 +234,22 @@ fn not_permitted(field: &str, kind: &str, key: &str, namespace: &str) -> Reconci
     ReconcileError::blocked(
         Reason::ReferenceNotPermitted,
         format!(
-            "{field}: {kind} {key} does not let namespace {namespace:?} refer to it. Its owner can add the namespace to spec.allowedNamespaces"
+            "{field}: {kind} {key} does not allow references from namespace {namespace:?}. \
+             Its owner can add the namespace to spec.allowedNamespaces."
         ),
     )
 }
 
-/// The identity of a thing in an account.
-pub fn identity(
-    account: &AwsAccount,
-    region: Option<&String>,
-    name: String,
-    arn: impl FnOnce(&str, &str, &str, &str) -> String,
-) -> Identity {
+/// The identity of a resource in the account; `region` defaults to that of the account. `arn_of` makes the ARN from the
+/// scope and the name.
+pub fn identity(account: &AwsAccount, region: Option<&String>, name: String, arn_of: impl FnOnce(Scope<'_>, &str) -> String) -> Identity {
     let spec = &account.spec;
     let region = region.unwrap_or(&spec.region).clone();
     let partition = spec.partition.to_string();
     Identity {
         account: account.metadata.name.clone().unwrap_or_default(),
         account_id: spec.account_id.clone(),
-        arn: arn(&partition, &region, &spec.account_id, &name),
+        arn: arn_of(Scope { partition: &partition, region: &region, account_id: &spec.account_id }, &name),
         partition,
         region,
         name,

@@ -64,7 +64,7 @@ pub async fn assert_not_ready(world: &World, kind: &str, name: &str, reason: &st
 
 /// Waits until the object is not Ready for this reason and returns the message, which must contain each of the parts.
 pub async fn assert_reason(world: &World, kind: &str, name: &str, reason: &str, parts: &[&str]) -> String {
-    let message = world.halted(kind, name, reason).await;
+    let message = world.not_ready(kind, name, reason).await;
     assert_parts(kind, name, &message, parts);
     message
 }

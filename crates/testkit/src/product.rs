@@ -6,39 +6,43 @@ pub use tributary::{
     gateway,
     operator::{
         self, Options,
-        fault_points::{Point, Probe},
+        fault_points::{FaultPoints, Point},
     },
 };
 pub use tributary_api::{
     self as api, AwsAccount, BenchlingApp, BenchlingShorthand, BenchlingSubscription, DeletionPolicy, EventBus, EventRule, EventSink,
     Identity, OWNER_TAG, SourceState, Tags, annotation, crds,
 };
-pub use tributary_aws::AwsOptions;
+pub use tributary_aws::{AwsOptions, Call};
 pub use tributary_benchling::Urls;
 pub use tributary_core::{
     benchling,
+    delivery::DeliverabilityReason,
     error::{Reason, ReconcileError},
     iam_policy,
+    kinds::CredentialsReason,
 };
 
 /// Plans and what they are made of, for the property tests and the tests of the parsers.
 pub mod plan {
     pub use tributary_core::{
         destinations::{
-            Desired, Observed,
-            api_destination::{DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination},
-            by_role::{DesiredByRole, ObservedByRole},
-            grants::{self, Grants},
-            lambda::{DesiredLambda, ObservedLambda, function_of, statement},
+            Desired, DesiredApi, DesiredApiDestination, DesiredByRole, DesiredMachine, DesiredStateMachine, Observed,
+            ObservedApiDestination, ObservedByRole, ObservedConnection, ObservedDestination, ObservedMachine, ObservedStateMachine,
+            lambda::{DesiredLambda, ObservedLambda, statement},
             logs::{DesiredLogGroup, DesiredLogs, ObservedLogGroup, ObservedLogs},
-            role::{DesiredRole, ObservedRole},
+            shared::{
+                grants::{self, Grants},
+                role::{DesiredRole, InlinePolicy, ObservedRole},
+            },
             sns::{DesiredSns, DesiredTopic, ObservedSns, ObservedTopic},
-            sqs::{DesiredQueue, DesiredSqs, ObservedQueue, ObservedSqs},
-            state_machine::{DesiredStateMachine, ObservedMachine, ObservedStateMachine},
-            triggers::{DesiredTrigger, ObservedTrigger},
+            sqs::{
+                DesiredQueue, DesiredSqs, ObservedQueue, ObservedSqs,
+                triggers::{DesiredTrigger, ObservedTrigger},
+            },
         },
         kinds::{
-            self, BusInAws, DesiredBus, DesiredRule, DesiredSink, ObservedBus, ObservedRule, ObservedSink, SeenRule,
+            self, BusInAws, DesiredBus, DesiredRule, DesiredSink, ObservedBus, ObservedRule, ObservedSink, RuleInAws,
             archives::{DesiredArchive, ObservedArchive},
             bus_policy::DesiredGrant,
             partner::ObservedSource,
@@ -49,9 +53,15 @@ pub mod plan {
         plan::PlanContext,
         policy_document::{self, sid_of},
         steps::{
-            ArchiveSettings, Authorization, BusSettings, ConnectionSettings, DestinationSettings, EventsStep, HttpValue, HttpValues,
-            IamStep, InvokeSettings, LambdaStep, LogSettings, LogsStep, MachineSettings, MappingSettings, RuleSettings, SecretRefs,
-            SnsStep, SqsStep, StatesStep, Step, TargetSettings,
+            ApiDestinationStep, ArchiveSettings, ArchiveStep, Authorization, BusSettings, BusStep, ConnectionSettings, ConnectionStep,
+            DestinationSettings, EventsStep, FunctionRef, HttpValue, HttpValues, IamStep, InvokeSettings, LambdaStep, LogSettings,
+            LogsStep, MachineSettings, MappingSettings, RuleSettings, RuleStep, SecretRefs, SnsStep, SqsStep, StatesStep, Step, TagStep,
+            TargetSettings,
         },
     };
+
+    /// Function and qualifier of an ARN.
+    pub fn function_of(arn: &str) -> FunctionRef {
+        FunctionRef::from_arn(arn)
+    }
 }

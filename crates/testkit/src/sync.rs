@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use crate::{Bed, Benchling, Binary, Postgres, World, free_address, until};
 
 /// App `lims`, bus `events`, rule `entities` and sink `table`, all Ready, with an operator. No worker runs yet.
-pub struct Stage {
+pub struct Fixture {
     /// The namespace of the objects.
     pub world: World,
     /// The tenant.
@@ -25,7 +25,7 @@ pub struct Stage {
     pub queue: String,
 }
 
-impl Stage {
+impl Fixture {
     /// On the server that all tests share; `more` replaces parts of `spec.postgres`.
     pub async fn new(name: &str, more: Value) -> Self {
         Self::on(Postgres::shared().await, name, more).await
@@ -39,15 +39,15 @@ impl Stage {
         let database = world.namespace.replace('-', "_");
         let db = postgres.make_database(&database).await;
         let queue = format!("{}-table", world.namespace);
-        let stage = Self { world, benchling, postgres, database, db, app, queue };
-        stage.secrets(stage.app["clientSecret"].as_str().unwrap(), stage.postgres.text("password")).await;
-        let world = &stage.world;
+        let fixture = Self { world, benchling, postgres, database, db, app, queue };
+        fixture.secrets(fixture.app["clientSecret"].as_str().unwrap(), fixture.postgres.text("password")).await;
+        let world = &fixture.world;
         world.apply("EventBus", "events", json!({})).await;
-        let tenants = json!([stage.benchling.tenant]);
+        let tenants = json!([fixture.benchling.tenant]);
         let credentials = json!({"secretRef": {"name": "lims"}});
-        let spec = json!({"tenants": tenants, "appDefinitionId": stage.app["appDefinitionId"], "busRef": {"name": "events"}, "credentials": credentials});
+        let spec = json!({"tenants": tenants, "appDefinitionId": fixture.app["appDefinitionId"], "busRef": {"name": "events"}, "credentials": credentials});
         world.apply("BenchlingApp", "lims", spec).await;
-        world.apply("EventSink", "table", stage.spec(more)).await;
+        world.apply("EventSink", "table", fixture.spec(more)).await;
         let target = json!({"name": "table", "sinkRef": {"name": "table"}});
         world
             .apply(
@@ -58,7 +58,7 @@ impl Stage {
             .await;
         world.ready("EventSink", "table").await;
         world.ready("EventRule", "entities").await;
-        stage
+        fixture
     }
 
     /// Writes the Secrets of the app and of the database, with this client secret and this password.
@@ -183,7 +183,7 @@ impl Stage {
     }
 
     /// Waits until `status.sync` passes the check, and returns it.
-    pub async fn told(&self, what: &str, check: impl Fn(&Value) -> bool) -> Value {
+    pub async fn wait_for_status(&self, what: &str, check: impl Fn(&Value) -> bool) -> Value {
         self.world
             .wait("EventSink", "table", what, |object| {
                 let status = object?.data["status"]["sync"].clone();
@@ -194,7 +194,7 @@ impl Stage {
 
     /// Waits for this reason of condition `Syncing`, and returns its message.
     pub async fn syncing(&self, reason: &str) -> String {
-        let status = self.told(&format!("Syncing: {reason}"), |status| status["conditions"][0]["reason"] == reason).await;
+        let status = self.wait_for_status(&format!("Syncing: {reason}"), |status| status["conditions"][0]["reason"] == reason).await;
         status["conditions"][0]["message"].as_str().unwrap().to_owned()
     }
 

@@ -1,4 +1,4 @@
-"""Called by Lambda with a batch of messages, each of which is one event of Benchling's. Says which of them failed; only those come again."""
+"""Processes a batch of messages, one Benchling event each. Reports which of them failed; only those are received again."""
 import json
 
 
@@ -7,7 +7,7 @@ def lambda_handler(batch, context):
     for message in batch["Records"]:
         try:
             work_off(json.loads(message["body"]))
-        except Exception as error:      # one bad message must not bring all the others back
+        except Exception as error:      # one failed message must not make all others be received again
             print(f"message {message['messageId']}: {error!r}")
             failed.append({"itemIdentifier": message["messageId"]})
     return {"batchItemFailures": failed}

@@ -1,10 +1,10 @@
-"""Called by EventBridge with one event of Benchling's. What it raises is tried twice more, then goes to the sink `failed`."""
+"""Processes one Benchling event. After an exception Lambda retries twice, then sends the event to the sink `failed`."""
 
 
 def lambda_handler(event, context):
     detail = event["detail"]
-    # Benchling leaves out what makes an event too big, and says so. A real function would now ask the API for the request.
+    # Benchling omits what makes an event too large, and names it. A real function would read the request from the API.
     if "request" not in detail:
         raise ValueError(f"{detail['id']} came without {detail['excludedProperties']}")
-    # The id of the event is the key by which to know a second delivery again: EventBridge delivers at least once.
+    # EventBridge delivers at least once: deduplicate by the event's id.
     print(f"{detail['id']} request {detail['request']['id']} of schema {detail['schema']['name']}")

@@ -1,34 +1,37 @@
-//! The checkpoint of `backfill`, in a file: written after each page that is through, so that the next run goes on from there.
+//! The checkpoint file of `backfill`, written after each complete page, so that the next run continues there.
 
 use std::{fs, io::ErrorKind, path::Path};
 
 use crate::backfill::checkpoint::{Checkpoint, Run};
 
-/// The one in the file, or a new one where there is no file. An error says what to do with the file.
-pub fn open(path: &Path, mut run: Run, until_is_said: bool) -> Result<Checkpoint, String> {
+/// Returns the checkpoint in the file, or a new one if there is no file.
+///
+/// # Errors
+/// The file cannot be read, or belongs to another run.
+pub fn open(path: &Path, mut run: Run, has_until: bool) -> Result<Checkpoint, String> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Checkpoint::new(run)),
         Err(error) => return Err(format!("{}: {error}", path.display())),
     };
     let found: Checkpoint = serde_json::from_str(&text)
-        .map_err(|error| format!("{}: {error}. It is no checkpoint of a backfill: name another file", path.display()))?;
-    // Whoever starts the same command again means the same end, not the present moment.
-    if !until_is_said {
+        .map_err(|error| format!("{}: {error}. The file is not a checkpoint of a backfill. Use another file.", path.display()))?;
+    // The same command without --until continues to the same end, not to the present.
+    if !has_until {
         run.until = found.run.until;
     }
     if found.run == run {
         return Ok(found);
     }
-    Err(format!("{} is the checkpoint of another run: {:?}. Name another file, or the same flags", path.display(), found.run))
+    Err(format!("{} is the checkpoint of another run: {:?}. Use another file, or the same flags.", path.display(), found.run))
 }
 
-/// Whole or not at all: a crash leaves the one before.
+/// Replaces the file atomically: a crash leaves the previous checkpoint.
 pub fn save(checkpoint: &Checkpoint, path: &Path) -> Result<(), String> {
     let beside = path.with_extension("part");
     let text = serde_json::to_string_pretty(checkpoint).map_err(|error| error.to_string())?;
     let written = fs::write(&beside, text + "\n").and_then(|()| fs::rename(&beside, path));
-    written.map_err(|error| format!("{}: {error}. Nothing beyond the checkpoint is lost; run it again to go on", path.display()))
+    written.map_err(|error| format!("{}: {error}. Run the command again to continue at the last saved checkpoint.", path.display()))
 }
 
 #[cfg(test)]
@@ -53,11 +56,11 @@ mod tests {
         save(&half, &path).unwrap();
         assert_eq!(open(&path, run("2026-11-01T00:00:00Z"), true).unwrap(), half);
         let later = Run { until: "2026-11-09T00:00:00Z".parse().unwrap(), ..run("2026-11-01T00:00:00Z") };
-        assert_eq!(open(&path, later.clone(), false).unwrap(), half, "no end was said");
+        assert_eq!(open(&path, later.clone(), false).unwrap(), half, "no --until");
         assert!(open(&path, later, true).is_err());
         assert!(open(&path, run("2026-11-01T00:00:01Z"), true).unwrap_err().contains("another run"));
         fs::write(&path, "{").unwrap();
-        assert!(open(&path, run("2026-11-01T00:00:00Z"), true).unwrap_err().contains("no checkpoint"));
+        assert!(open(&path, run("2026-11-01T00:00:00Z"), true).unwrap_err().contains("not a checkpoint"));
         fs::remove_file(&path).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! What `backfill` says: how far it is on stderr, and on stdout what it came to.
+//! Output of `backfill`: progress on stderr, the result on stdout.
 
 use std::{
     io::{self, Write},
@@ -14,20 +14,20 @@ use serde_json::json;
 use crate::{
     backfill::{
         checkpoint::Checkpoint,
-        run::{Ended, Watcher},
+        run::{Ended, Observer, Refused},
         window::Counts,
     },
     cli::{backfill::file, put_events::report::Progress},
 };
 
-/// Keeps the checkpoint, and shows progress.
-pub struct Eyes {
+/// Saves the checkpoint and shows progress.
+pub struct ProgressObserver {
     file: Option<PathBuf>,
     stop: Arc<AtomicBool>,
     progress: Progress,
 }
 
-impl Eyes {
+impl ProgressObserver {
     pub fn new(file: Option<PathBuf>, stop: Arc<AtomicBool>) -> Self {
         Self { file, stop, progress: Progress::new() }
     }
@@ -37,7 +37,7 @@ impl Eyes {
     }
 }
 
-impl Watcher for Eyes {
+impl Observer for ProgressObserver {
     async fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), String> {
         let (counts, position) = (&checkpoint.counts, checkpoint.position);
         self.progress.at(|| {
@@ -47,12 +47,12 @@ impl Watcher for Eyes {
         self.file.as_ref().map_or(Ok(()), |path| file::save(checkpoint, path))
     }
 
-    async fn go_on(&mut self, _: usize) -> bool {
+    async fn continues(&mut self, _: usize) -> bool {
         !self.stop.load(Ordering::Relaxed)
     }
 }
 
-pub fn text(out: &mut impl Write, checkpoint: &Checkpoint, ended: &Ended, dry: bool) -> io::Result<()> {
+pub fn text(out: &mut impl Write, checkpoint: &Checkpoint, ended: &Ended, dry_run: bool) -> io::Result<()> {
     let Counts { listed, sent, already_seen, after_the_window, unreadable, by_type, .. } = &checkpoint.counts;
     let width = by_type.keys().map(String::len).max().unwrap_or(0).max(4);
     if !by_type.is_empty() {
@@ -62,11 +62,11 @@ pub fn text(out: &mut impl Write, checkpoint: &Checkpoint, ended: &Ended, dry: b
         }
     }
     if let Ended::Refused(refused) = ended {
-        for (id, code, message) in refused {
+        for Refused { id, code, message } in refused {
             writeln!(out, "{id}: {code}: {message}")?;
         }
     }
-    let (word, run) = (if dry { "would be sent (dry run)" } else { "sent" }, &checkpoint.run);
+    let (word, run) = (if dry_run { "would be sent (dry run)" } else { "sent" }, &checkpoint.run);
     writeln!(
         out,
         "{} to {}: {listed} events listed: {sent} {word}, {already_seen} already seen, {after_the_window} after the window, {unreadable} unreadable",
@@ -74,15 +74,15 @@ pub fn text(out: &mut impl Write, checkpoint: &Checkpoint, ended: &Ended, dry: b
     )
 }
 
-pub fn json(out: &mut impl Write, checkpoint: &Checkpoint, ended: &Ended, dry: bool) -> io::Result<()> {
+pub fn json(out: &mut impl Write, checkpoint: &Checkpoint, ended: &Ended, dry_run: bool) -> io::Result<()> {
     let refused = match ended {
         Ended::Refused(refused) => {
-            refused.iter().map(|(id, code, message)| json!({"id": id, "errorCode": code, "errorMessage": message})).collect()
+            refused.iter().map(|Refused { id, code, message }| json!({"id": id, "errorCode": code, "errorMessage": message})).collect()
         }
-        _ => vec![],
+        Ended::Complete | Ended::Interrupted => vec![],
     };
     let document =
-        json!({"run": checkpoint.run, "counts": checkpoint.counts, "complete": checkpoint.complete, "dryRun": dry, "refused": refused});
+        json!({"run": checkpoint.run, "counts": checkpoint.counts, "complete": checkpoint.complete, "dryRun": dry_run, "refused": refused});
     serde_json::to_writer_pretty(&mut *out, &document)?;
     writeln!(out)
 }

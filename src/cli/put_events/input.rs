@@ -1,4 +1,4 @@
-//! What `put-events` reads: JSON in four forms, into entries. Pure, but for the reading of files. Bad input is an answer, never a panic.
+//! Input of `put-events`: JSON in four forms. Invalid entries are reported by index, and never cause a panic.
 
 use std::io::Read;
 
@@ -8,23 +8,23 @@ use serde_json::{Number, value::RawValue};
 
 use tributary_aws::{Entry, LARGEST_CALL};
 
-/// One entry of the input, and where it stands.
+/// One entry of the input and its position.
 #[derive(Debug)]
 pub struct Item {
     pub file: String,
     /// Counted from 0 in each file.
     pub index: usize,
-    /// Or code and message of what is wrong with it.
+    /// The entry, or error code and message.
     pub entry: Result<Entry, (String, String)>,
 }
 
-/// As the AWS CLI spells it.
+/// An entry in the format of the AWS CLI.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Written {
     source: Option<String>,
     detail_type: Option<String>,
-    /// Text of JSON, or the JSON itself. Kept as it is written: a number that no `f64` holds stays what it is.
+    /// JSON, or JSON in a string. Kept as written: numbers beyond `f64` are preserved.
     detail: Option<Box<RawValue>>,
     event_bus_name: Option<String>,
     time: Option<When>,
@@ -39,7 +39,7 @@ enum When {
     Epoch(Number),
 }
 
-/// Reads a file, or what comes in on stdin if it is `-`.
+/// Reads a file, or stdin for `-`.
 pub fn read(file: &str, bus: &str) -> Result<Vec<Item>, String> {
     let mut bytes = Vec::new();
     let read = if file == "-" {
@@ -48,24 +48,27 @@ pub fn read(file: &str, bus: &str) -> Result<Vec<Item>, String> {
         std::fs::File::open(file).and_then(|mut opened| opened.read_to_end(&mut bytes))
     };
     read.map_err(|error| format!("{file}: {error}"))?;
-    let text = String::from_utf8(bytes).map_err(|error| format!("{file}: byte {} is no UTF-8", error.utf8_error().valid_up_to()))?;
+    let text = String::from_utf8(bytes).map_err(|error| format!("{file}: byte {} is not UTF-8", error.utf8_error().valid_up_to()))?;
     parse(file, &text, bus)
 }
 
-/// All entries of a text. An error is one of the text as a whole: where JSON ends is not known behind a place that is no JSON.
+/// Returns all entries of a text.
+///
+/// # Errors
+/// The text is not JSON: entries after an invalid part cannot be found.
 pub fn parse(file: &str, text: &str, bus: &str) -> Result<Vec<Item>, String> {
     let mut items = Vec::new();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for value in serde_json::Deserializer::from_str(text).into_iter::<Box<RawValue>>() {
-        let value = value.map_err(|error| format!("{file}: no JSON: {error}. Nothing is sent"))?;
-        for raw in unwrap(&value).map_err(|error| format!("{file}: {error}. Nothing is sent"))? {
+        let value = value.map_err(|error| format!("{file}: not JSON: {error}. No events sent."))?;
+        for raw in unwrap(&value).map_err(|error| format!("{file}: {error}. No events sent."))? {
             items.push(Item { file: file.to_owned(), index: items.len(), entry: entry(&raw, bus) });
         }
     }
     Ok(items)
 }
 
-/// The entries of one JSON value: an array, `{"Entries": [...]}`, or an entry by itself.
+/// The entries of one JSON value: an array, `{"Entries": [...]}`, or a single entry.
 fn unwrap(value: &RawValue) -> Result<Vec<Box<RawValue>>, String> {
     #[derive(Deserialize)]
     struct Wrapped {
@@ -78,8 +81,8 @@ fn unwrap(value: &RawValue) -> Result<Vec<Box<RawValue>>, String> {
     }
     match serde_json::from_str::<Wrapped>(text) {
         Ok(Wrapped { entries: Some(entries) }) => Ok(entries),
-        Err(_) if text.starts_with('{') => Err("Entries is no array".into()),
-        // What is no entry either is said of it as of an entry, by its index.
+        Err(_) if text.starts_with('{') => Err("Entries is not an array".into()),
+        // Anything else is reported as an invalid entry, by its index.
         Ok(_) | Err(_) => Ok(vec![value.to_owned()]),
     }
 }
@@ -95,7 +98,7 @@ fn entry(raw: &RawValue, bus: &str) -> Result<Entry, (String, String)> {
         bus: written.event_bus_name.filter(|bus| !bus.is_empty()).unwrap_or_else(|| bus.to_owned()),
         source: needed("Source", written.source)?,
         detail_type: needed("DetailType", written.detail_type)?,
-        detail: object(detail.get()).ok_or_else(|| invalid("Detail is neither a JSON object nor the text of one".into()))?,
+        detail: object(detail.get()).ok_or_else(|| invalid("Detail is neither a JSON object nor a string that contains one".into()))?,
         time: written.time.map(|when| moment(&when)).transpose().map_err(invalid)?,
         resources: written.resources.unwrap_or_default(),
         trace_header: written.trace_header,
@@ -103,10 +106,7 @@ fn entry(raw: &RawValue, bus: &str) -> Result<Entry, (String, String)> {
     if is_partners(&entry.bus) {
         return Err((
             "PartnerBus".into(),
-            format!(
-                "{} is a partner's bus: AWS lets nobody but the partner put events on it. Use a custom bus, or the default one",
-                entry.bus
-            ),
+            format!("{} is a partner event bus; only the partner can publish to it. Use a custom bus or the default bus.", entry.bus),
         ));
     }
     let bytes = entry.size();
@@ -114,7 +114,7 @@ fn entry(raw: &RawValue, bus: &str) -> Result<Entry, (String, String)> {
         return Err((
             "EntryTooLarge".into(),
             format!(
-                "it has {bytes} bytes, and EventBridge takes {LARGEST_CALL}. Put the large part elsewhere, such as into S3, and send where it is"
+                "the entry has {bytes} bytes, more than the limit of {LARGEST_CALL}. Store large data elsewhere, such as in S3, and send a reference."
             ),
         ));
     }

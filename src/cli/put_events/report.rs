@@ -1,4 +1,4 @@
-//! What `put-events` says: how far it is on stderr, and on stdout what became of each entry.
+//! Output of `put-events`: progress on stderr, the result of each entry on stdout.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -11,11 +11,11 @@ use tributary_aws::Answer;
 
 use crate::cli::put_events::input::Item;
 
-/// Numbers of the whole run.
+/// Counts of the whole run.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     pub entries: usize,
-    /// Handed to AWS at least once.
+    /// Sent to AWS at least once.
     pub sent: usize,
     pub accepted: usize,
     pub failed: usize,
@@ -26,7 +26,7 @@ pub fn summary(answers: &[Answer], sent: usize) -> Summary {
     Summary { entries: answers.len(), sent, accepted, failed: answers.len() - accepted }
 }
 
-/// A table of what failed, and the numbers.
+/// Writes a table of failed entries, and the counts.
 pub fn text(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &Summary) -> io::Result<()> {
     let failed = items.iter().zip(answers).filter_map(|(item, answer)| Some((item, answer.as_ref().err()?)));
     let rows: Vec<_> =
@@ -42,7 +42,7 @@ pub fn text(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &
     writeln!(out, "{} entries: {} sent, {} accepted, {} failed", summary.entries, summary.sent, summary.accepted, summary.failed)
 }
 
-/// One JSON document with each entry's `EventId` or error.
+/// Writes one JSON document with the `EventId` or error of each entry.
 pub fn json(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &Summary) -> io::Result<()> {
     let entries: Vec<Value> = items
         .iter()
@@ -58,7 +58,7 @@ pub fn json(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &
     writeln!(out)
 }
 
-/// Says how far it is once that takes more than a moment: in place on a terminal, else as a line every few seconds.
+/// Shows progress of runs longer than a second: in place on a terminal, otherwise as a line every few seconds.
 pub struct Progress {
     started: Instant,
     last: Instant,
@@ -72,7 +72,7 @@ impl Progress {
         Self { started: now, last: now, terminal: io::stderr().is_terminal(), shown: false }
     }
 
-    /// `text`: how far it is.
+    /// Shows the text if an update is due.
     pub fn at(&mut self, text: impl FnOnce() -> String) {
         let every = if self.terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
         if self.last.elapsed() < every || self.started.elapsed() < Duration::from_secs(1) {

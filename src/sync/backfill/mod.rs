@@ -1,10 +1,11 @@
-//! Sync: `BenchlingBackfill`s. One replica at a time works at one, by a claim in its status; each call that AWS accepted is in the status before
-//! the next one is made, so that whoever goes on repeats one call at most.
+//! `BenchlingBackfill`s. A claim in the status lets one replica run a backfill at a time. Each call that AWS accepted is in the status
+//! before the next call, so that a replica that takes over repeats one call at most.
 
-mod held;
-mod keeper;
+mod checkpoint_store;
+mod claim;
+mod progress;
+mod refused;
 mod resolve;
-mod status;
 mod worker;
 
-pub use worker::Worker;
+pub(crate) use worker::BackfillWorker;

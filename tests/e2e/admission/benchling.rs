@@ -1,7 +1,7 @@
-//! What admission knows of partner buses, subscriptions, functions and log groups.
+//! Admission of partner buses, subscriptions, functions and log groups.
 
 use serde_json::{Value, json};
-use tributary_testkit::merged as with;
+use tributary_testkit::merged;
 
 use super::rule_bus_account::{Row, table, text};
 
@@ -15,7 +15,7 @@ fn subscription() -> Value {
 
 #[tokio::test]
 async fn admission_knows_what_a_subscription_may_say() {
-    let host = Some("tenant is the first part of the tenant's host name alone");
+    let host = Some("spec.tenant must be the first label of the tenant's host name");
     let retention = |days: i32| json!({"monitoring": {"logGroup": {"retentionDays": days}}});
     let rows: Vec<Row> = vec![
         ("the least", json!({}), None),
@@ -29,7 +29,7 @@ async fn admission_knows_what_a_subscription_may_say() {
         ("event types", json!({"eventTypes": ["v2.entity.registered", "v9.nobody.knows"]}), None),
         ("an empty event type", json!({"eventTypes": [""]}), Some("spec.eventTypes")),
         ("monitoring", retention(14), None),
-        ("a retention that Logs does not know", retention(15), Some("CloudWatch Logs takes 1, 3, 5")),
+        ("a retention that Logs does not know", retention(15), Some("retentionDays must be one of 1, 3, 5")),
         ("another class", json!({"monitoring": {"logGroup": {"class": "GLACIER"}}}), Some("class")),
         ("monitoring of nothing", json!({"monitoring": {}}), Some("spec.monitoring.logGroup: Required")),
     ];
@@ -54,7 +54,7 @@ async fn admission_knows_what_a_partners_bus_may_say() {
         ("no partner's", json!({"eventSourceName": "aws.ec2"}), Some("spec.eventSourceName")),
         ("too few parts", json!({"eventSourceName": "aws.partner/benchling.com"}), Some("spec.eventSourceName")),
         ("an ARN", json!({"eventSourceName": format!("arn:aws:events:eu-west-1::event-source/{SOURCE}")}), Some("spec.eventSourceName")),
-        ("a name of its own", json!({"name": "b"}), Some("a partner's bus has the name of its source")),
+        ("a name of its own", json!({"name": "b"}), Some("spec.name must not be set with spec.eventSourceName")),
         ("a name that is too long", json!({"eventSourceName": format!("{SOURCE}{}", text(256))}), Some("spec.eventSourceName: Too long")),
     ];
     table("EventBus", json!({"eventSourceName": SOURCE}), false, rows).await;
@@ -82,27 +82,27 @@ async fn admission_knows_what_functions_and_log_groups_may_say() {
         (
             "and a failure destination",
             json!({"permissions": "External", "lambda": {"onFailure": {"sinkRef": {"name": "q"}}}}),
-            Some("onFailure cannot be kept"),
+            Some("spec.lambda.onFailure must not be set"),
         ),
-        ("deleting it", json!({"deletionPolicy": "Delete"}), Some("what exists is never deleted")),
+        ("deleting it", json!({"deletionPolicy": "Delete"}), Some("spec.deletionPolicy must not be Delete")),
     ];
     table("EventSink", lambda(FUNCTION), false, rows).await;
     let managed = |more: Value| json!({"logGroup": {"managed": more}});
     let rows: Vec<Row> = vec![
         ("a managed log group", json!({}), None),
         ("with all there is", managed(json!({"name": "/a/b", "retentionDays": 7, "class": "INFREQUENT_ACCESS"})), None),
-        ("an odd retention", managed(json!({"retentionDays": 8})), Some("CloudWatch Logs takes 1, 3, 5")),
+        ("an odd retention", managed(json!({"retentionDays": 8})), Some("retentionDays must be one of 1, 3, 5")),
         ("a name with a space", managed(json!({"name": "a b"})), Some("spec.logGroup.managed.name")),
         ("a key that is no ARN", managed(json!({"kmsKeyArn": "alias/x"})), Some("kmsKeyArn")),
         ("an existing one", json!({"logGroup": {"managed": null, "existing": {"arn": format!("{GROUP}:*")}}}), None),
         ("both", json!({"logGroup": {"existing": {"arn": GROUP}}}), Some("exactly one of managed and existing")),
-        ("a role", role, Some("EventBridge takes no role for a log group")),
-        ("permissions kept elsewhere", json!({"permissions": "External"}), Some("External is for what exists")),
+        ("a role", role, Some("spec.roleArn must not be set with spec.logGroup")),
+        ("permissions kept elsewhere", json!({"permissions": "External"}), Some("spec.permissions must not be External")),
         ("deleting what is managed", json!({"deletionPolicy": "Delete"}), None),
     ];
     table("EventSink", managed(json!({})), false, rows).await;
     let fixed: Vec<Row> = vec![
-        ("a queue in its place", json!({"logGroup": null, "sqs": {"managed": {}}}), Some("the type of destination is immutable")),
+        ("a queue in its place", json!({"logGroup": null, "sqs": {"managed": {}}}), Some("the destination type is immutable")),
         ("another name", managed(json!({"name": "n"})), Some("name is immutable")),
         ("another class", managed(json!({"class": "STANDARD"})), Some("class is immutable")),
         ("another retention", managed(json!({"retentionDays": 30})), None),
@@ -113,16 +113,16 @@ async fn admission_knows_what_functions_and_log_groups_may_say() {
 #[tokio::test]
 async fn admission_knows_what_triggers_a_queue_may_have() {
     let triggers = |rows: Value| json!({"sqs": {"triggers": rows}});
-    let one = |more: Value| triggers(json!([with(json!({"functionArn": FUNCTION}), more)]));
+    let one = |more: Value| triggers(json!([merged(json!({"functionArn": FUNCTION}), more)]));
     let rows: Vec<Row> = vec![
         ("one", one(json!({})), None),
         ("with batches", one(json!({"batchSize": 100, "maximumBatchingWindowSeconds": 5, "maximumConcurrency": 2})), None),
-        ("large batches without a window", one(json!({"batchSize": 11})), Some("a batchSize over 10 needs a maximumBatchingWindowSeconds")),
+        ("large batches without a window", one(json!({"batchSize": 11})), Some("batchSize above 10 requires maximumBatchingWindowSeconds")),
         ("a concurrency of one", one(json!({"maximumConcurrency": 1})), Some("maximumConcurrency")),
         ("two of one function", triggers(json!([{"functionArn": FUNCTION}, {"functionArn": FUNCTION}])), Some("duplicate entries")),
     ];
     table("EventSink", json!({"sqs": {"managed": {}}}), false, rows).await;
     let existing = json!({"sqs": {"existing": {"arn": "arn:aws:sqs:eu-west-1:111122223333:q"}}});
-    let rows: Vec<Row> = vec![("of an existing queue", one(json!({})), Some("triggers are for managed queues"))];
+    let rows: Vec<Row> = vec![("of an existing queue", one(json!({})), Some("spec.sqs.triggers requires spec.sqs.managed"))];
     table("EventSink", existing, false, rows).await;
 }

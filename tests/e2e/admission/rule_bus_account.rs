@@ -1,14 +1,15 @@
-//! What admission knows: one accepted and one refused spec for every rule of the schemas. Asked of the real API server, as dry runs.
+//! Admission of rules, buses and accounts: one accepted and one rejected spec for every rule of the schemas. Dry runs against the
+//! real API server.
 
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary_testkit::{API_VERSION as API, World, merged as with};
+use tributary_testkit::{API_VERSION, World, merged};
 
 /// What is asked, the change to the base spec, and the part of the refusal; `None`: it is accepted.
 pub type Row = (&'static str, Value, Option<&'static str>);
 
 async fn asked(world: &World, kind: &str, name: &str, spec: &Value) -> Result<(), String> {
-    let body = json!({"apiVersion": API, "kind": kind, "metadata": {"name": name}, "spec": spec});
+    let body = json!({"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec});
     let params = PatchParams::apply("e2e").force().dry_run();
     world.api(kind).patch(name, &params, &Patch::Apply(&body)).await.map(drop).map_err(|error| error.to_string())
 }
@@ -18,11 +19,11 @@ pub async fn table(kind: &str, base: Value, existing: bool, rows: Vec<Row>) {
     let world = World::empty("admission").await;
     let name = if kind == "AwsAccount" { format!("admission-{}", world.namespace) } else { "x".into() };
     if existing {
-        world.apply_in(Some(&world.namespace), API, kind, &name, json!({"spec": base})).await;
+        world.apply_in(Some(&world.namespace), API_VERSION, kind, &name, json!({"spec": base})).await;
     }
     let mut wrong = Vec::new();
     for (what, change, refusal) in rows {
-        match (asked(&world, kind, &name, &with(base.clone(), change)).await, refusal) {
+        match (asked(&world, kind, &name, &merged(base.clone(), change)).await, refusal) {
             (Ok(()), None) => {}
             (Err(error), Some(part)) if error.contains(part) => {}
             (answer, _) => wrong.push(format!("{what}: wanted {refusal:?}, got {answer:?}")),
@@ -43,7 +44,7 @@ pub fn tags(count: usize) -> Value {
 }
 
 fn target(more: Value) -> Value {
-    json!({"targets": [with(json!({"name": "t", "sinkRef": {"name": "q"}}), more)]})
+    json!({"targets": [merged(json!({"name": "t", "sinkRef": {"name": "q"}}), more)]})
 }
 
 fn targets(names: &[&str]) -> Value {
@@ -56,7 +57,7 @@ fn rule() -> Value {
 
 #[tokio::test]
 async fn admission_knows_what_a_rule_may_say() {
-    let one = Some("set exactly one of eventPattern, benchling and schedule");
+    let one = Some("set exactly one of eventPattern, benchling, and schedule");
     let rows = vec![
         ("a pattern", json!({}), None),
         ("a schedule", json!({"eventPattern": null, "schedule": "rate(5 minutes)"}), None),
@@ -96,7 +97,7 @@ async fn admission_knows_what_a_rule_may_say() {
         ("a path without $", target(json!({"inputPath": "detail"})), Some("inputPath")),
         ("a transformer", target(json!({"inputTransformer": {"inputTemplate": "\"x\""}})), None),
         ("an empty template", target(json!({"inputTransformer": {"inputTemplate": ""}})), Some("inputTemplate")),
-        ("two inputs", target(json!({"input": {}, "inputPath": "$"})), Some("at most one of input, inputPath and inputTransformer")),
+        ("two inputs", target(json!({"input": {}, "inputPath": "$"})), Some("at most one of input, inputPath, and inputTransformer")),
         ("60 seconds", target(json!({"retry": {"maximumEventAgeSeconds": 60, "maximumRetryAttempts": 0}})), None),
         ("59 seconds", target(json!({"retry": {"maximumEventAgeSeconds": 59}})), Some("maximumEventAgeSeconds")),
         ("over a day", target(json!({"retry": {"maximumEventAgeSeconds": 86401}})), Some("maximumEventAgeSeconds")),
@@ -117,13 +118,13 @@ async fn admission_knows_what_a_rule_may_say() {
         ("another name", json!({"name": "m"}), Some("name is immutable")),
         ("no name", json!({"name": null}), Some("name is immutable")),
     ];
-    table("EventRule", with(rule(), json!({"name": "n"})), true, changes).await;
+    table("EventRule", merged(rule(), json!({"name": "n"})), true, changes).await;
 }
 
 #[tokio::test]
 async fn admission_knows_what_a_bus_may_say() {
-    let default = |more: Value| with(json!({"name": "default"}), more);
-    let used = Some("the default bus is only used");
+    let default = |more: Value| merged(json!({"name": "default"}), more);
+    let used = Some("the operator does not change the default bus");
     let rows = vec![
         ("nothing", json!({}), None),
         ("a name of 256", json!({"name": text(256)}), None),
@@ -164,7 +165,7 @@ async fn admission_knows_what_a_bus_may_say() {
 async fn admission_knows_what_an_account_may_say() {
     let credentials = |more: Value| json!({"credentials": more});
     let role = |arn: &str| credentials(json!({"assumeRole": {"roleArn": arn}}));
-    let grant = |more: Value| json!({"grants": [with(json!({"namespaces": ["a"]}), more)]});
+    let grant = |more: Value| json!({"grants": [merged(json!({"namespaces": ["a"]}), more)]});
     let many: Vec<_> = (0..101).map(|i| format!("n{i}")).collect();
     let rows = vec![
         ("an id and a region", json!({}), None),
@@ -189,7 +190,7 @@ async fn admission_knows_what_an_account_may_say() {
         (
             "both",
             credentials(json!({"secretRef": {"name": "s"}, "assumeRole": {"roleArn": "arn:aws:iam::111122223333:role/r"}})),
-            Some("set one of assumeRole and secretRef"),
+            Some("must not set both assumeRole and secretRef"),
         ),
         ("41 tags", json!({"defaultTags": tags(41)}), Some("spec.defaultTags: Too many")),
         ("a grant", grant(json!({"arns": ["arn:aws:sqs:*"], "roles": ["*"]})), None),

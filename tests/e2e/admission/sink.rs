@@ -1,7 +1,7 @@
-//! What admission knows of sinks.
+//! Admission of sinks.
 
 use serde_json::{Value, json};
-use tributary_testkit::merged as with;
+use tributary_testkit::merged;
 
 use super::rule_bus_account::{Row, table, tags, text};
 
@@ -18,8 +18,8 @@ fn existing(arn: &str) -> Value {
 #[tokio::test]
 async fn admission_knows_what_a_sink_may_say() {
     let one = Some("set exactly one of managed and existing");
-    let external = |base: Value| with(base, json!({"permissions": "External"}));
-    let fifo = Some("the name of a FIFO queue ends in .fifo");
+    let external = |base: Value| merged(base, json!({"permissions": "External"}));
+    let fifo = Some("name must end in .fifo");
     let kms = |key: &str| managed(json!({"encryption": {"kms": {"keyId": key}}}));
     let rows: Vec<Row> = vec![
         ("a managed queue", json!({}), None),
@@ -31,10 +31,14 @@ async fn admission_knows_what_a_sink_may_say() {
         ("a topic", existing("arn:aws:sns:eu-west-1:111122223333:q"), Some("spec.sqs.existing.arn")),
         ("an existing FIFO queue", existing("arn:aws-cn:sqs:cn-north-1:111122223333:q.fifo"), None),
         ("permissions kept elsewhere", external(existing(ARN)), None),
-        ("the same of a managed queue", external(json!({})), Some("External is for what exists")),
+        ("the same of a managed queue", external(json!({})), Some("spec.permissions must not be External")),
         ("deleting what is managed", json!({"deletionPolicy": "Delete"}), None),
-        ("deleting what is not", with(existing(ARN), json!({"deletionPolicy": "Delete"})), Some("what exists is never deleted")),
-        ("retaining what is not", with(existing(ARN), json!({"deletionPolicy": "Retain"})), None),
+        (
+            "deleting what is not",
+            merged(existing(ARN), json!({"deletionPolicy": "Delete"})),
+            Some("spec.deletionPolicy must not be Delete"),
+        ),
+        ("retaining what is not", merged(existing(ARN), json!({"deletionPolicy": "Retain"})), None),
         ("other permissions", json!({"permissions": "Shared"}), Some("spec.permissions")),
         ("a name of 80", managed(json!({"name": text(80)})), None),
         ("a name of 81", managed(json!({"name": text(81)})), Some("name: Too long")),
@@ -46,12 +50,12 @@ async fn admission_knows_what_a_sink_may_say() {
         ("another scope", managed(json!({"fifo": {"deduplicationScope": "group"}})), Some("deduplicationScope")),
         ("another limit", managed(json!({"fifo": {"throughputLimit": "none"}})), Some("throughputLimit")),
         ("a customer key", kms("alias/events"), None),
-        ("AWS's own key", kms("alias/aws/sqs"), Some("EventBridge may not use AWS's own key")),
+        ("AWS's own key", kms("alias/aws/sqs"), Some("keyId must not be alias/aws/sqs")),
         ("no key", kms(""), Some("keyId")),
         ("SSE-SQS off", managed(json!({"encryption": {"sqs": {"enabled": false}}})), None),
         (
             "both encryptions",
-            with(kms("k"), managed(json!({"encryption": {"sqs": {"enabled": true}}}))),
+            merged(kms("k"), managed(json!({"encryption": {"sqs": {"enabled": true}}}))),
             Some("exactly one of sqs and kms"),
         ),
         ("no encryption named", managed(json!({"encryption": {}})), Some("exactly one of sqs and kms")),
@@ -107,15 +111,19 @@ async fn admission_knows_what_a_sink_may_not_change() {
         ("no region", json!({"region": null}), Some("region is immutable")),
         ("another name", managed(json!({"name": "p"})), Some("name is immutable")),
         ("no name", managed(json!({"name": null})), Some("name is immutable")),
-        ("a FIFO queue", managed(json!({"fifo": {}})), Some("cannot become a FIFO queue")),
-        ("an existing queue", existing(ARN), Some("a managed queue cannot become an existing one")),
+        ("a FIFO queue", managed(json!({"fifo": {}})), Some("between a standard and a FIFO queue is immutable")),
+        ("an existing queue", existing(ARN), Some("the choice between managed and existing is immutable")),
         ("no destination", json!({"sqs": null}), Some("set exactly one destination")),
     ];
     table("EventSink", base, true, changes).await;
     let changes = vec![
         ("permissions", json!({"permissions": "External"}), None),
         ("another queue", json!({"sqs": {"existing": {"arn": format!("{ARN}2")}}}), Some("arn is immutable")),
-        ("a managed queue", json!({"sqs": {"existing": null, "managed": {}}}), Some("a managed queue cannot become an existing one")),
+        (
+            "a managed queue",
+            json!({"sqs": {"existing": null, "managed": {}}}),
+            Some("the choice between managed and existing is immutable"),
+        ),
     ];
     table("EventSink", json!({"sqs": {"existing": {"arn": ARN}}}), true, changes).await;
     let without = json!({"sqs": {"managed": {"fifo": {}, "delaySeconds": 2}}});
@@ -123,7 +131,7 @@ async fn admission_knows_what_a_sink_may_not_change() {
         ("a region", json!({"region": "eu-west-1"}), Some("region is immutable")),
         ("an account", json!({"accountRef": {"name": "a"}}), Some("accountRef is immutable")),
         ("a name", managed(json!({"name": "q.fifo"})), Some("name is immutable")),
-        ("a standard queue", managed(json!({"fifo": null})), Some("cannot become a FIFO queue")),
+        ("a standard queue", managed(json!({"fifo": null})), Some("between a standard and a FIFO queue is immutable")),
     ];
     table("EventSink", without, true, changes).await;
 }

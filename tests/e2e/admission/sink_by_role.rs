@@ -1,4 +1,4 @@
-//! What admission refuses of the destinations that take a role.
+//! Admission of sinks that EventBridge reaches by a role.
 
 use serde_json::{Value, json};
 use tributary_testkit::World;
@@ -30,8 +30,8 @@ fn connections() -> Vec<(Value, &'static str)> {
         (api("https://example.com", json!({"rateLimitPerSecond": 0})), "rateLimitPerSecond"),
         (api("https://example.com", json!({"rateLimitPerSecond": 301})), "rateLimitPerSecond"),
         (api("https://example.com", json!({"description": "a [mark]"})), "description"),
-        (with(json!({})), "set exactly one of basic, apiKey and oauthClientCredentials"),
-        (with(json!({"basic": basic, "apiKey": key})), "set exactly one of basic, apiKey and oauthClientCredentials"),
+        (with(json!({})), "set exactly one of basic, apiKey, and oauthClientCredentials"),
+        (with(json!({"basic": basic, "apiKey": key})), "set exactly one of basic, apiKey, and oauthClientCredentials"),
         (with(json!({"basic": {"username": "a:b", "passwordSecretRef": secret}})), "username"),
         (with(json!({"basic": {"username": "a"}})), "passwordSecretRef"),
         (oauth("http://example.com/token"), "authorizationEndpoint"),
@@ -45,7 +45,7 @@ fn connections() -> Vec<(Value, &'static str)> {
             json!({"apiDestination": {"existing": {"arn": arn}, "managed": {"endpoint": "https://example.com", "connection": {"basic": basic}}}}),
             "set exactly one of managed and existing",
         ),
-        (external, "External is for what exists"),
+        (external, "spec.permissions must not be External"),
     ]
 }
 
@@ -64,14 +64,17 @@ async fn what_cannot_be_meant_is_refused_at_once() {
         (and(existing("stateMachine", machine), existing("sns", topic)), "set exactly one destination"),
         (existing("sns", "arn:aws:sns:eu-west-1:111122223333:t.fifo"), "spec.sns.existing.arn"),
         (json!({"sns": {"managed": {"kmsKeyId": "alias/aws/sns"}}}), "customer managed key"),
-        (and(existing("stateMachine", machine), json!({"invocationRole": {}, "roleArn": role})), "not both"),
-        (and(json!({"sqs": {"managed": {}}}), json!({"invocationRole": {}})), "invocationRole is for destinations"),
-        (and(existing("stateMachine", machine), json!({"permissions": "External"})), "needs roleArn"),
-        (and(existing("stateMachine", machine), json!({"deletionPolicy": "Delete"})), "what exists is never deleted"),
-        (existing("arn", "arn:aws:codebuild:eu-west-1:111122223333:project/p"), "arn.actions says"),
+        (
+            and(existing("stateMachine", machine), json!({"invocationRole": {}, "roleArn": role})),
+            "must not set both roleArn and invocationRole",
+        ),
+        (and(json!({"sqs": {"managed": {}}}), json!({"invocationRole": {}})), "spec.invocationRole must not be set with sqs"),
+        (and(existing("stateMachine", machine), json!({"permissions": "External"})), "requires spec.roleArn"),
+        (and(existing("stateMachine", machine), json!({"deletionPolicy": "Delete"})), "spec.deletionPolicy must not be Delete"),
+        (existing("arn", "arn:aws:codebuild:eu-west-1:111122223333:project/p"), "spec.arn requires spec.arn.actions"),
         (
             json!({"arn": {"existing": {"arn": "arn:aws:sqs:eu-west-1:111122223333:q"}, "actions": ["sqs:SendMessage"]}}),
-            "has a field of its own",
+            "has a separate field in spec",
         ),
         (
             json!({"arn": {"existing": {"arn": "arn:aws:codebuild:eu-west-1:111122223333:project/p"}, "actions": ["codebuild:*"]}}),
@@ -93,5 +96,5 @@ async fn what_cannot_be_meant_is_refused_at_once() {
     // Once made, how the destination is reached does not change.
     world.apply("EventSink", "m", existing("stateMachine", machine)).await;
     let error = world.attempt("EventSink", "m", and(existing("stateMachine", machine), json!({"roleArn": role}))).await.unwrap_err();
-    assert!(error.to_string().contains("make another EventSink"), "{error}");
+    assert!(error.to_string().contains("spec.roleArn: the choice between"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! One broken object never holds up others.
+//! Invariant 7: a broken object does not block others.
 
 use std::{
     sync::{Arc, Mutex, OnceLock},
@@ -7,8 +7,7 @@ use std::{
 
 use serde_json::json;
 use tributary_testkit::{
-    World, assert_not_ready as told, aws_name as named, disposable_queue as queue, merged as with, options, patch_status,
-    prompt as promptly, rule_spec as rule, second_account,
+    World, assert_not_ready, aws_name, disposable_queue, merged, options, patch_status, prompt, rule_spec, second_account,
 };
 
 /// Panics of the product's own code in this process, in whatever task.
@@ -29,9 +28,9 @@ fn panics() -> &'static Arc<Mutex<Vec<String>>> {
 
 async fn canary(world: &World, bus: &str) {
     let start = Instant::now();
-    world.apply("EventRule", "canary", rule(bus, &["q"])).await;
+    world.apply("EventRule", "canary", rule_spec(bus, &["q"])).await;
     world.ready("EventRule", "canary").await;
-    assert!(start.elapsed() < promptly(), "the canary took {:?}", start.elapsed());
+    assert!(start.elapsed() < prompt(), "the canary took {:?}", start.elapsed());
     assert!(panics().lock().unwrap().is_empty(), "{:?}", panics().lock().unwrap());
 }
 
@@ -40,7 +39,7 @@ async fn ready_world(name: &str, options: tributary_testkit::product::Options) -
     panics();
     let world = World::with(name, options).await;
     world.apply("EventBus", "bus", json!({})).await;
-    world.apply("EventSink", "q", queue()).await;
+    world.apply("EventSink", "q", disposable_queue()).await;
     world.ready("EventBus", "bus").await;
     world.ready("EventSink", "q").await;
     world
@@ -56,7 +55,7 @@ async fn thirty_rules_that_hang_in_one_account_do_not_hold_up_another_account() 
     world.ready("EventBus", "slow").await;
     other.faults(json!([{"match": "events.PutRule", "kind": "hang"}])).await;
     for i in 0..30 {
-        world.apply("EventRule", &format!("slow{i}"), rule("slow", &[])).await;
+        world.apply("EventRule", &format!("slow{i}"), rule_spec("slow", &[])).await;
     }
     let started = || async { (other.journal(0).await.0.iter().filter(|call| call.op == "PutRule").count() >= 30).then_some(()) };
     // A hanging call is in the journal as one without an end, if at all: do not insist for long.
@@ -74,7 +73,7 @@ async fn thirty_rules_that_hang_do_not_hold_up_another_bus_of_the_same_account()
     world.ready("EventBus", "slow").await;
     world.aws.faults(json!([{"match": "events.PutRule", "kind": "hang", "times": 30}])).await;
     for i in 0..30 {
-        world.apply("EventRule", &format!("slow{i}"), rule("slow", &[])).await;
+        world.apply("EventRule", &format!("slow{i}"), rule_spec("slow", &[])).await;
     }
     world.wait("EventRule", "slow29", "being written", |o| o.filter(|o| o.data["status"]["identity"]["name"].is_string()).map(drop)).await;
     canary(&world, "bus").await;
@@ -83,12 +82,12 @@ async fn thirty_rules_that_hang_do_not_hold_up_another_bus_of_the_same_account()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thirty_rules_that_aws_refuses_do_not_hold_up_their_own_bus() {
     let world = ready_world("denied", options()).await;
-    let bad = with(rule("bus", &["q"]), json!({"eventPattern": {"source": [{"nosuch": "x"}]}}));
+    let bad = merged(rule_spec("bus", &["q"]), json!({"eventPattern": {"source": [{"nosuch": "x"}]}}));
     for i in 0..30 {
         world.apply("EventRule", &format!("bad{i}"), bad.clone()).await;
     }
     canary(&world, "bus").await;
-    told(&world, "EventRule", "bad29", "Rejected", true, &["eventPattern"]).await;
+    assert_not_ready(&world, "EventRule", "bad29", "Rejected", true, &["eventPattern"]).await;
 }
 
 /// The API server takes a time with an offset that no clock has, and the operator's types do not.
@@ -97,18 +96,18 @@ const NO_TIME: &str = "2026-01-01T00:00:00+99:99";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unreadable_object_gets_a_condition_keeps_its_status_and_holds_up_nobody() {
     let mut world = ready_world("unreadable", options()).await;
-    world.apply("EventSink", "broken", queue()).await;
-    world.apply("EventRule", "sends", rule("bus", &["broken"])).await;
+    world.apply("EventSink", "broken", disposable_queue()).await;
+    world.apply("EventRule", "sends", rule_spec("bus", &["broken"])).await;
     world.ready("EventRule", "sends").await;
     let before = world.ready("EventSink", "broken").await.data["status"].clone();
-    let grants = |time: &str| json!({"grants": [with(before["grants"][0].clone(), json!({"usableAfter": time}))]});
+    let grants = |time: &str| json!({"grants": [merged(before["grants"][0].clone(), json!({"usableAfter": time}))]});
     // While the operator is away, as after a change of versions.
     world.stop().await;
     patch_status(&world, "EventSink", "broken", grants(NO_TIME)).await;
     let mark = world.aws.mark().await;
     world.run(options()).await;
     let parts = ["cannot read the object", "UTC numeric offset", "Correct the field", "upgrade the operator"];
-    told(&world, "EventSink", "broken", "UnreadableObject", true, &parts).await;
+    assert_not_ready(&world, "EventSink", "broken", "UnreadableObject", true, &parts).await;
     canary(&world, "bus").await;
     let after = world.get("EventSink", "broken").await.unwrap().data["status"].clone();
     assert_eq!(after["identity"], before["identity"], "what to delete is known from status");
@@ -117,11 +116,11 @@ async fn an_unreadable_object_gets_a_condition_keeps_its_status_and_holds_up_nob
     assert!(!touched, "an object that cannot be read is not acted on");
 
     patch_status(&world, "EventSink", "broken", grants("2026-01-01T00:00:00Z")).await;
-    world.apply("EventSink", "broken", with(queue(), json!({"sqs": {"managed": {"delaySeconds": 1}}}))).await;
+    world.apply("EventSink", "broken", merged(disposable_queue(), json!({"sqs": {"managed": {"delaySeconds": 1}}}))).await;
     world.ready("EventSink", "broken").await;
     for (kind, name) in [("EventRule", "sends"), ("EventSink", "broken")] {
         world.delete(kind, name).await;
         world.gone(kind, name).await;
     }
-    assert!(world.aws.queue_url(&named(&world, "broken")).await.is_none(), "the queue leaked");
+    assert!(world.aws.queue_url(&aws_name(&world, "broken")).await.is_none(), "the queue leaked");
 }

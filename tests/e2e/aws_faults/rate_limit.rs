@@ -1,10 +1,10 @@
-//! The token bucket, as the journal saw it.
+//! The rate limiter, as the journal of calls shows it.
 
 use std::time::{Duration, Instant};
 
 use kube::api::{DynamicObject, ListParams};
 use serde_json::json;
-use tributary_testkit::{Call, World, condition, disposable_queue as queue, options, product::Options, rule_spec as rule};
+use tributary_testkit::{Call, World, condition, disposable_queue, options, product::Options, rule_spec};
 
 fn with_quota(quota: u32) -> Options {
     let mut options = options();
@@ -14,9 +14,9 @@ fn with_quota(quota: u32) -> Options {
 
 async fn rules(world: &World, count: usize) {
     world.apply("EventBus", "bus", json!({})).await;
-    world.apply("EventSink", "q", queue()).await;
+    world.apply("EventSink", "q", disposable_queue()).await;
     for i in 0..count {
-        world.apply("EventRule", &format!("r{i:02}"), rule("bus", &["q"])).await;
+        world.apply("EventRule", &format!("r{i:02}"), rule_spec("bus", &["q"])).await;
     }
 }
 
@@ -62,7 +62,7 @@ async fn calls_that_waited_for_others_to_end_do_not_go_as_a_burst() {
     world.ready("EventBus", "bus").await;
     world.aws.faults(json!([{"match": "events.PutRule", "kind": "latency", "ms": 1800, "times": 16}])).await;
     for i in 0..60 {
-        world.apply("EventRule", &format!("r{i:02}"), rule("bus", &[])).await;
+        world.apply("EventRule", &format!("r{i:02}"), rule_spec("bus", &[])).await;
     }
     all_ready(&world, 60).await;
     let times = begun(&world.aws.journal(0).await.0);
@@ -81,7 +81,7 @@ async fn throttling_slows_all_down_and_all_become_ready() {
     world.ready("EventBus", "bus").await;
     world.aws.faults(json!([{"match": "events.PutRule", "kind": "throttle", "after": 10, "times": 30}])).await;
     for i in 0..40 {
-        world.apply("EventRule", &format!("r{i:02}"), rule("bus", &[])).await;
+        world.apply("EventRule", &format!("r{i:02}"), rule_spec("bus", &[])).await;
     }
     all_ready(&world, 40).await;
     let calls = world.aws.journal(0).await.0;
@@ -114,7 +114,7 @@ async fn a_users_change_goes_before_the_sweeps() {
     let in_aws = tributary_testkit::until("a full sweep", &mut { under_way }).await;
     let name = in_aws.rsplit('-').next().unwrap();
     let mark = world.aws.mark().await;
-    world.apply("EventRule", name, tributary_testkit::merged(rule("bus", &["q"]), json!({"description": "changed"}))).await;
+    world.apply("EventRule", name, tributary_testkit::merged(rule_spec("bus", &["q"]), json!({"description": "changed"}))).await;
     world.ready("EventRule", name).await;
     let calls = world.aws.journal(mark).await.0;
     let put = calls.iter().position(|call| call.op == "PutRule").expect("the change is made");

@@ -1,12 +1,10 @@
-//! What AWS refuses until somebody changes something outside: rights and quotas. A stable reason within ten seconds that names the
-//! action, no hot loop, and recovery by itself.
+//! Calls that AWS refuses until somebody changes permissions or quotas: a stable reason within ten seconds that names the action,
+//! no hot loop, and recovery without intervention.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tributary_testkit::{
-    World, assert_not_ready as told, aws_name as named, disposable_queue as queue, fault_rule as fault, rule_spec as rule,
-};
+use tributary_testkit::{World, assert_not_ready, aws_name, disposable_queue, fault_rule, rule_spec};
 
 /// `(call, kind, name, action)`: whom the refusal of the call stops, and what the message names. No object meets two of them.
 const CALLS: [(&str, &str, &str, &str); 4] = [
@@ -18,26 +16,26 @@ const CALLS: [(&str, &str, &str, &str); 4] = [
 
 async fn refused(code: &str, reason: &str, part: &str) {
     let world = World::start("refused").await;
-    let only = |call: &str| fault(call, "error", json!({"status": 400, "code": code, "message": "not now"}));
+    let only = |call: &str| fault_rule(call, "error", json!({"status": 400, "code": code, "message": "not now"}));
     // The bus and sink of the rules are there before, so that each call is hit by itself.
     world.apply("EventBus", "base", json!({})).await;
-    world.apply("EventSink", "s", queue()).await;
-    world.apply("EventRule", "before", rule("base", &["s"])).await;
+    world.apply("EventSink", "s", disposable_queue()).await;
+    world.apply("EventRule", "before", rule_spec("base", &["s"])).await;
     world.ready("EventRule", "before").await;
     for (call, kind, name, action) in CALLS {
         world.aws.faults(json!([only(call)])).await;
         let mark = world.aws.mark().await;
         let spec: Value = match name {
             "bus" => json!({}),
-            "q" => queue(),
-            _ => rule("base", &["s"]),
+            "q" => disposable_queue(),
+            _ => rule_spec("base", &["s"]),
         };
         world.apply(kind, name, spec).await;
-        told(&world, kind, name, reason, true, &[action, "not now", part]).await;
+        assert_not_ready(&world, kind, name, reason, true, &[action, "not now", part]).await;
         // Whoever loops makes hundreds of calls in this time; the first retry is due after five seconds.
         tokio::time::sleep(Duration::from_millis(1500)).await;
         let op = call.split_once('.').unwrap().1;
-        let mine = format!("{}\"", named(&world, name));
+        let mine = format!("{}\"", aws_name(&world, name));
         let calls = world.aws.journal(mark).await.0;
         let tries = calls.iter().filter(|call| call.op == op && call.request.to_string().contains(&mine)).count();
         assert!((1..=2).contains(&tries), "{op}: {tries} tries in 1.5 s");
@@ -50,7 +48,7 @@ async fn refused(code: &str, reason: &str, part: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn access_denied_names_the_action_does_not_loop_and_recovers_once_allowed() {
-    refused("AccessDeniedException", "AccessDenied", "the right").await;
+    refused("AccessDeniedException", "AccessDenied", "operator's role").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -63,14 +61,14 @@ async fn an_identity_that_aws_refuses_is_asked_for_by_few_however_many_objects_w
     let mut world = World::empty("identity").await;
     world
         .aws
-        .faults(json!([fault("sts.*", "error", json!({"status": 403, "code": "InvalidClientTokenId", "message": "no such key"}))]))
+        .faults(json!([fault_rule("sts.*", "error", json!({"status": 403, "code": "InvalidClientTokenId", "message": "no such key"}))]))
         .await;
     world.run(tributary_testkit::options()).await;
     for i in 0..20 {
         world.apply("EventBus", &format!("bus{i}"), json!({})).await;
     }
-    told(&world, "EventBus", "bus19", "AccessDenied", true, &["sts:GetCallerIdentity", "no such key"]).await;
-    told(&world, "AwsAccount", &world.account, "AccessDenied", true, &["sts:GetCallerIdentity", "credentials"]).await;
+    assert_not_ready(&world, "EventBus", "bus19", "AccessDenied", true, &["sts:GetCallerIdentity", "no such key"]).await;
+    assert_not_ready(&world, "AwsAccount", &world.account, "AccessDenied", true, &["sts:GetCallerIdentity", "credentials"]).await;
     let calls = world.aws.journal(0).await.0;
     assert!(calls.iter().all(|call| call.service == "sts"), "nothing else is called before the identity is known");
     assert!(calls.len() <= 8, "{} calls for 20 objects", calls.len());
@@ -85,10 +83,10 @@ async fn the_limit_of_rules_on_a_bus_is_told_and_the_rule_comes_once_there_is_ro
     let world = World::start("limit").await;
     world.aws.settings(json!({"ruleLimit": 1})).await;
     world.apply("EventBus", "bus", json!({})).await;
-    world.apply("EventRule", "a", rule("bus", &[])).await;
+    world.apply("EventRule", "a", rule_spec("bus", &[])).await;
     world.ready("EventRule", "a").await;
-    world.apply("EventRule", "b", rule("bus", &[])).await;
-    told(&world, "EventRule", "b", "QuotaExceeded", true, &["events:PutRule", "higher quota"]).await;
+    world.apply("EventRule", "b", rule_spec("bus", &[])).await;
+    assert_not_ready(&world, "EventRule", "b", "QuotaExceeded", true, &["events:PutRule", "higher quota"]).await;
     world.delete("EventRule", "a").await;
     world.ready("EventRule", "b").await;
 }

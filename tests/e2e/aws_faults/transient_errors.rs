@@ -1,12 +1,11 @@
-//! Errors that pass: throttling, outages, lost connections and lost replies, on create, update and delete of every kind. Every object
-//! becomes Ready by itself, no write takes effect twice, nothing is left behind.
+//! Invariants 5 and 7: throttling, outages, lost connections and lost responses on create, update and delete of every kind. Every
+//! object becomes Ready without intervention, no write takes effect twice, nothing is left behind.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tributary_testkit::{
-    Call, World, assert_not_ready as told, aws_name as named, disposable_queue as queue, effects, fault_rule as fault, merged as with,
-    options, product::Options, rule_spec as rule,
+    Call, World, assert_not_ready, aws_name, disposable_queue, effects, fault_rule, merged, options, product::Options, rule_spec,
 };
 
 /// Calls that are hit, by phase: of each object some reads and all writes.
@@ -37,20 +36,20 @@ const KINDS: [(&str, &str); 3] = [("EventBus", "bus"), ("EventSink", "q"), ("Eve
 
 async fn apply(world: &World, version: u32) {
     let sink = json!({"sqs": {"managed": {"visibilityTimeoutSeconds": 30 + version, "deadLetter": {"maxReceiveCount": 3}}}});
-    let sink = with(queue(), sink);
+    let sink = merged(disposable_queue(), sink);
     let sink =
-        if version > 1 { with(sink, json!({"sqs": {"managed": {"visibilityTimeoutSeconds": 60, "tags": {"v": "2"}}}})) } else { sink };
+        if version > 1 { merged(sink, json!({"sqs": {"managed": {"visibilityTimeoutSeconds": 60, "tags": {"v": "2"}}}})) } else { sink };
     let target = |name: &str| json!({"name": name, "sinkRef": {"name": "q"}, "inputPath": format!("$.detail.v{version}")});
     let targets = if version > 1 { json!([target("a")]) } else { json!([target("a"), target("b")]) };
     world.apply("EventBus", "bus", json!({"description": format!("version {version}")})).await;
     world.apply("EventSink", "q", sink).await;
     let pattern = json!({"eventPattern": {"source": [format!("v{version}")]}, "targets": targets});
-    world.apply("EventRule", "r", with(rule("bus", &[]), pattern)).await;
+    world.apply("EventRule", "r", merged(rule_spec("bus", &[]), pattern)).await;
 }
 
 fn once(calls: &[&str], kind: &str, more: &Value) -> Value {
     let read = |call: &&&str| kind != "garbage" || !NO_BODY.contains(call);
-    calls.iter().filter(read).map(|call| fault(call, kind, with(json!({"times": 1}), more.clone()))).collect()
+    calls.iter().filter(read).map(|call| fault_rule(call, kind, merged(json!({"times": 1}), more.clone()))).collect()
 }
 
 fn exactly(phase: &str, calls: &[Call], expected: &[(&str, usize)]) {
@@ -80,7 +79,7 @@ async fn passes(kind: &str, more: Value, options: Options) {
         exactly(phase, &calls, expected);
         mark = next;
     }
-    assert_eq!(world.aws.targets(&named(&world, "bus"), &named(&world, "r")).await.len(), 1);
+    assert_eq!(world.aws.targets(&aws_name(&world, "bus"), &aws_name(&world, "r")).await.len(), 1);
     world.aws.faults(once(DELETE, kind, &more)).await;
     for (kind, name) in KINDS {
         world.delete(kind, name).await;
@@ -132,16 +131,16 @@ async fn pages_of_one_row_hide_nothing() {
     let world = World::start("pages").await;
     world.aws.faults(json!([{"match": "*", "kind": "page_size"}])).await;
     world.apply("EventBus", "bus", json!({})).await;
-    world.apply("EventSink", "q", queue()).await;
+    world.apply("EventSink", "q", disposable_queue()).await;
     let targets = |names: &[&str]| names.iter().map(|name| json!({"name": name, "sinkRef": {"name": "q"}})).collect::<Vec<_>>();
     for name in ["r1", "r2", "r3"] {
-        world.apply("EventRule", name, with(rule("bus", &[]), json!({"targets": targets(&["a", "b", "c"])}))).await;
+        world.apply("EventRule", name, merged(rule_spec("bus", &[]), json!({"targets": targets(&["a", "b", "c"])}))).await;
     }
     for name in ["r1", "r2", "r3"] {
         world.ready("EventRule", name).await;
     }
     let mark = world.aws.mark().await;
-    world.apply("EventRule", "r3", with(rule("bus", &[]), json!({"targets": targets(&["a", "c"])}))).await;
+    world.apply("EventRule", "r3", merged(rule_spec("bus", &[]), json!({"targets": targets(&["a", "c"])}))).await;
     world.ready("EventRule", "r3").await;
     assert_eq!(world.aws.writes(mark).await, ["RemoveTargets"]);
     for (kind, name) in [("EventRule", "r1"), ("EventRule", "r2"), ("EventRule", "r3"), ("EventBus", "bus"), ("EventSink", "q")] {
@@ -185,9 +184,9 @@ async fn an_outage_and_throttling_are_told_and_not_called_stalled() {
     let world = World::start("outage").await;
     world.aws.faults(json!([{"match": "events.CreateEventBus", "kind": "error"}, {"match": "sqs.CreateQueue", "kind": "throttle"}])).await;
     world.apply("EventBus", "bus", json!({})).await;
-    world.apply("EventSink", "q", queue()).await;
-    told(&world, "EventBus", "bus", "Unavailable", false, &["events:CreateEventBus", "by itself"]).await;
-    told(&world, "EventSink", "q", "Throttled", false, &["sqs:CreateQueue", "by itself"]).await;
+    world.apply("EventSink", "q", disposable_queue()).await;
+    assert_not_ready(&world, "EventBus", "bus", "Unavailable", false, &["events:CreateEventBus", "automatically"]).await;
+    assert_not_ready(&world, "EventSink", "q", "Throttled", false, &["sqs:CreateQueue", "automatically"]).await;
     world.aws.faults(json!([])).await;
     world.ready("EventBus", "bus").await;
     world.ready("EventSink", "q").await;

@@ -1,9 +1,7 @@
-//! Archives of a bus: made, changed, taken back, retained; and how a bus is deleted that has some.
+//! Archives of a bus: create, update, delete and retain, and deletion of a bus that has archives.
 
 use serde_json::{Value, json};
-use tributary_testkit::{
-    World, aws_name as named, fast_resync as sweeping, patch_spec as patch, reconcile_now as look, resource_version as version,
-};
+use tributary_testkit::{World, aws_name, fast_resync, patch_spec, reconcile_now, resource_version};
 
 /// Names in AWS of the bus's archives, as status has them.
 async fn names(world: &World) -> Vec<String> {
@@ -23,7 +21,7 @@ async fn an_archive_is_made_changed_and_taken_back() {
     world.apply("EventBus", "b", json!({"archives": [archive]})).await;
     let bus = world.ready("EventBus", "b").await;
     let name = names(&world).await.remove(0);
-    assert!(name.starts_with(&named(&world, "b-all-")[..named(&world, "b-all-").len().min(39)]) && name.len() <= 48, "{name}");
+    assert!(name.starts_with(&aws_name(&world, "b-all-")[..aws_name(&world, "b-all-").len().min(39)]) && name.len() <= 48, "{name}");
     let have = described(&world, &name).await.unwrap();
     assert_eq!((&have["Description"], &have["RetentionDays"]), (&json!("d"), &json!(7)));
     assert_eq!(serde_json::from_str::<Value>(have["EventPattern"].as_str().unwrap()).unwrap(), pattern);
@@ -31,8 +29,8 @@ async fn an_archive_is_made_changed_and_taken_back() {
     assert_eq!((&row["name"], &row["state"], &row["arn"]), (&json!("all"), &json!("ENABLED"), &have["ArchiveArn"]));
     assert_eq!(bus.data["status"]["resources"][1], json!({"type": "AWS::Events::Archive", "arn": have["ArchiveArn"]}));
     // What it holds is told at a close look.
-    world.aws.put_event(&named(&world, "b"), "test", "test", &json!({})).await;
-    look(&world, "EventBus", "b").await;
+    world.aws.put_event(&aws_name(&world, "b"), "test", "test", &json!({})).await;
+    reconcile_now(&world, "EventBus", "b").await;
     let counted = |object: Option<&kube::api::DynamicObject>| (object?.data["status"]["archives"][0]["eventCount"] == 1).then_some(());
     world.wait("EventBus", "b", "counted", counted).await;
     // What leaves the spec leaves AWS, too.
@@ -41,7 +39,7 @@ async fn an_archive_is_made_changed_and_taken_back() {
     let have = described(&world, &name).await.unwrap();
     assert_eq!(have["RetentionDays"], 0);
     assert!(have.get("Description").is_none(), "{have}");
-    world.aws.put_event(&named(&world, "b"), "other", "test", &json!({})).await;
+    world.aws.put_event(&aws_name(&world, "b"), "other", "test", &json!({})).await;
     assert_eq!(described(&world, &name).await.unwrap()["EventCount"], 2, "every event");
     // The bus is retained with it, and both are taken back without a write.
     world.delete("EventBus", "b").await;
@@ -49,13 +47,13 @@ async fn an_archive_is_made_changed_and_taken_back() {
     world.stop().await;
     let since = world.aws.mark().await;
     world.apply("EventBus", "b", json!({"archives": [{"name": "all"}]})).await;
-    world.run(sweeping()).await;
+    world.run(fast_resync()).await;
     world.ready("EventBus", "b").await;
-    let (before, mark) = (version(&world, "EventBus", "b").await, world.aws.mark().await);
+    let (before, mark) = (resource_version(&world, "EventBus", "b").await, world.aws.mark().await);
     let swept =
         || async { (world.aws.calls(mark).await.iter().filter(|call| *call == "events:DescribeArchive").count() >= 2).then_some(()) };
     world.aws.until("full sweeps", swept).await;
-    assert_eq!(version(&world, "EventBus", "b").await, before, "in sync means silent");
+    assert_eq!(resource_version(&world, "EventBus", "b").await, before, "in sync means silent");
     assert_eq!(world.aws.writes(since).await, Vec::<String>::new());
 }
 
@@ -67,16 +65,16 @@ async fn an_archive_goes_only_when_it_is_said() {
     world.ready("EventBus", "b").await;
     let all = names(&world).await;
     // Out of the list: the one is deleted, the other left.
-    patch(&world, "EventBus", "b", json!({"archives": [{"name": "kept", "deletionPolicy": "Retain"}]})).await;
+    patch_spec(&world, "EventBus", "b", json!({"archives": [{"name": "kept", "deletionPolicy": "Retain"}]})).await;
     world.aws.until("the list is dealt with", || async { (names(&world).await == all[..1]).then_some(()) }).await;
     world.ready("EventBus", "b").await;
     assert!(described(&world, &all[1]).await.is_none() && described(&world, &all[2]).await.is_some());
     world.aws.events("DeleteArchive", json!({"ArchiveName": all[2]})).await;
     // A bus is not deleted over an archive that is to be kept.
     world.delete("EventBus", "b").await;
-    let message = world.halted("EventBus", "b", "InUse").await;
+    let message = world.not_ready("EventBus", "b", "InUse").await;
     assert!(message.contains(&all[0]) && message.contains("deletionPolicy"), "{message}");
-    patch(&world, "EventBus", "b", json!({"archives": [{"name": "kept", "deletionPolicy": "Delete"}]})).await;
+    patch_spec(&world, "EventBus", "b", json!({"archives": [{"name": "kept", "deletionPolicy": "Delete"}]})).await;
     world.gone("EventBus", "b").await;
     assert!(described(&world, &all[0]).await.is_none());
     let contents = world.aws.contents().await;

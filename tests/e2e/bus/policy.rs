@@ -1,7 +1,7 @@
-//! Who else may send to a bus, and what is logged of it.
+//! The resource policy of a bus (`spec.grants`) and its logging.
 
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World, aws_name as named, reconcile_now as look, resource_version as version};
+use tributary_testkit::{REGION, World, aws_name, reconcile_now, resource_version};
 
 const THERE: &str = "222233334444";
 const ORGANIZATION: &str = "o-abcdefghij";
@@ -36,7 +36,7 @@ async fn grants_are_made_kept_and_withdrawn_beside_those_of_others() {
     let grants = json!([{"name": "orders", "accountId": THERE}, {"name": "all", "organizationId": ORGANIZATION}]);
     world.apply("EventBus", "b", json!({"grants": grants, "deletionPolicy": "Retain"})).await;
     world.ready("EventBus", "b").await;
-    let bus = named(&world, "b");
+    let bus = aws_name(&world, "b");
     let account = format!("arn:aws:iam::{THERE}:root null");
     assert_eq!(who(&statements(&world, &bus).await), [format!("* \"{ORGANIZATION}\""), account.clone()]);
     // Somebody adds a statement, and changes ours: the one stays, the other is put back.
@@ -45,11 +45,11 @@ async fn grants_are_made_kept_and_withdrawn_beside_those_of_others() {
     let ours = statements(&world, &bus).await.iter().find(|s| s["Principal"] == "*").unwrap()["Sid"].clone();
     let wider = json!({"EventBusName": bus, "StatementId": ours, "Action": "events:PutEvents", "Principal": "*"});
     world.aws.events("PutPermission", wider).await;
-    look(&world, "EventBus", "b").await;
+    reconcile_now(&world, "EventBus", "b").await;
     let theirs = "arn:aws:iam::333344445555:root null".to_owned();
     assert_eq!(who(&statements(&world, &bus).await), [format!("* \"{ORGANIZATION}\""), account, theirs.clone()]);
-    let (before, mark) = (version(&world, "EventBus", "b").await, world.aws.mark().await);
-    look(&world, "EventBus", "b").await;
+    let (before, mark) = (resource_version(&world, "EventBus", "b").await, world.aws.mark().await);
+    reconcile_now(&world, "EventBus", "b").await;
     assert_eq!(world.aws.writes(mark).await, Vec::<String>::new(), "of version {before}");
     // What leaves the list leaves the policy; the bus stays when its object goes, and loses ours only.
     world.apply("EventBus", "b", json!({"grants": [grants[1]], "deletionPolicy": "Retain"})).await;
@@ -75,16 +75,16 @@ async fn the_default_bus_loses_its_grants_with_their_object() {
 async fn nobody_is_let_in_without_the_accounts_word() {
     let world = World::start("no-principals").await;
     world.apply("EventBus", "b", json!({"grants": [{"name": "orders", "accountId": THERE}]})).await;
-    let said = world.halted("EventBus", "b", "PrincipalNotPermitted").await;
+    let said = world.not_ready("EventBus", "b", "PrincipalNotPermitted").await;
     assert!(said.contains("spec.grants[0]") && said.contains(THERE) && said.contains("spec.grants[].principals"), "{said}");
-    assert!(world.aws.call("events", "DescribeEventBus", json!({"Name": named(&world, "b")})).await.is_err());
+    assert!(world.aws.call("events", "DescribeEventBus", json!({"Name": aws_name(&world, "b")})).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_crosses_to_the_account_that_lets_it_in() {
     let from = World::start("cross-from").await;
     let to = open_to("cross-to", &[&from.aws.account]).await;
-    let there = format!("arn:aws:events:{REGION}:{}:event-bus/{}", to.aws.account, named(&to, "b"));
+    let there = format!("arn:aws:events:{REGION}:{}:event-bus/{}", to.aws.account, aws_name(&to, "b"));
     let mut account = from.account_spec();
     account["grants"][0]["arns"].as_array_mut().unwrap().push(json!(there));
     from.apply_account(account).await;
@@ -95,7 +95,7 @@ async fn an_event_crosses_to_the_account_that_lets_it_in() {
     from.apply("EventRule", "r", tributary_testkit::rule_spec("b", &["s"])).await;
     from.ready("EventRule", "r").await;
     let outcome = async |mark: &str| {
-        from.aws.put_event(&named(&from, "b"), "test", "test", &json!({"mark": mark})).await;
+        from.aws.put_event(&aws_name(&from, "b"), "test", "test", &json!({"mark": mark})).await;
         from.aws.deliveries().await.last().unwrap()["outcome"].clone()
     };
     assert_eq!(outcome("one").await, "FAILED", "not let in");
@@ -107,7 +107,7 @@ async fn an_event_crosses_to_the_account_that_lets_it_in() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_logged_is_set_changed_and_taken_back() {
     let world = World::start("bus-log").await;
-    let log = async || world.aws.events("DescribeEventBus", json!({"Name": named(&world, "b")})).await["LogConfig"].clone();
+    let log = async || world.aws.events("DescribeEventBus", json!({"Name": aws_name(&world, "b")})).await["LogConfig"].clone();
     world.apply("EventBus", "b", json!({"log": {"level": "ERROR"}})).await;
     world.ready("EventBus", "b").await;
     assert_eq!(log().await, json!({"Level": "ERROR", "IncludeDetail": "NONE"}));
@@ -118,6 +118,6 @@ async fn what_is_logged_is_set_changed_and_taken_back() {
     world.ready("EventBus", "b").await;
     assert_eq!(log().await, json!({"Level": "OFF", "IncludeDetail": "NONE"}));
     let mark = world.aws.mark().await;
-    look(&world, "EventBus", "b").await;
+    reconcile_now(&world, "EventBus", "b").await;
     assert_eq!(world.aws.writes(mark).await, Vec::<String>::new());
 }

@@ -1,4 +1,4 @@
-//! `tributary backfill`, the real binary between Benchling's stand-in and AWS's: every event of the window once, whatever happens on the way.
+//! `tributary backfill` as a process: every event of the window arrives once, despite refusals and kills.
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tributary_testkit::{Benchling, REGION, World, all_ready, aws_name as named};
+use tributary_testkit::{Benchling, REGION, World, all_ready, aws_name};
 
 struct Rig {
     world: World,
@@ -81,7 +81,7 @@ impl Rig {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_events_of_a_window_arrive_once_though_it_is_refused_on_the_way() {
     let rig = Rig::new("backfill", 230).await;
-    let bus = named(&rig.world, "b");
+    let bus = aws_name(&rig.world, "b");
     let mut flags = rig.to_bus(&bus);
     flags.extend(["--until", "2026-11-20T00:03:19Z"]);
     let (ok, dry, err) = rig.run(&[flags.as_slice(), &["--dry-run"]].concat());
@@ -102,7 +102,7 @@ async fn the_events_of_a_window_arrive_once_though_it_is_refused_on_the_way() {
     assert_eq!((&said["counts"]["sent"], &said["counts"]["alreadySeen"], &said["complete"]), (&json!(200), &json!(0), &json!(true)));
     let accepted = rig.accepted().await;
     assert_eq!((accepted.len(), accepted.values().max()), (200, Some(&1)));
-    let received = rig.world.aws.receive(&named(&rig.world, "q")).await;
+    let received = rig.world.aws.receive(&aws_name(&rig.world, "q")).await;
     let source = format!("benchling.backfill/{}", rig.benchling.tenant);
     assert!(
         received.iter().all(|event| event["source"] == source.as_str() && event["detail"]["schema"]["name"] == "Plasmid"),
@@ -121,7 +121,7 @@ async fn the_events_of_a_window_arrive_once_though_it_is_refused_on_the_way() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_run_loses_nothing_and_sends_one_call_again_at_most() {
     let rig = Rig::new("backfill-kill", 300).await;
-    let bus = named(&rig.world, "b");
+    let bus = aws_name(&rig.world, "b");
     for calls in [3, 14] {
         let mut child = rig.spawn(&rig.to_bus(&bus), rig.app["clientSecret"].as_str().unwrap());
         let far =
@@ -143,7 +143,7 @@ async fn a_killed_run_loses_nothing_and_sends_one_call_again_at_most() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_work_is_said_before_anything_is_sent() {
     let rig = Rig::new("backfill-no", 3).await;
-    let bus = named(&rig.world, "b");
+    let bus = aws_name(&rig.world, "b");
     for (flags, word) in [
         (vec!["--bus", "aws.partner/benchling.com/acme/app"], "partner"),
         (vec!["--bus", "nobodys"], "no event bus nobodys"),

@@ -1,4 +1,4 @@
-//! `tributary put-events`, the real binary against the stand-in: what it sends, what it does not, and what it says.
+//! `tributary put-events` as a process: batches, rejected entries, throttling, dry run, and its output.
 
 use std::{
     fs::File,
@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World, apply_pipeline as trio, aws_name as named};
+use tributary_testkit::{REGION, World, apply_pipeline, aws_name};
 
 struct Said {
     ok: bool,
@@ -59,8 +59,8 @@ async fn sizes_of_calls(world: &World, since: u64) -> Vec<usize> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_go_in_batches_and_arrive() {
     let world = World::start("put").await;
-    trio(&world).await;
-    let bus = named(&world, "b");
+    apply_pipeline(&world).await;
+    let bus = aws_name(&world, "b");
     let since = world.aws.mark().await;
     let said = put(&world, &events(23).to_string(), &["--bus", &bus, "--output", "json"]);
     assert!(said.ok, "{} {}", said.out, said.err);
@@ -68,7 +68,7 @@ async fn events_go_in_batches_and_arrive() {
     assert_eq!(said["summary"], json!({"entries": 23, "sent": 23, "accepted": 23, "failed": 0}));
     assert_eq!(sizes_of_calls(&world, since).await, [10, 10, 3]);
     let ids: Vec<_> = said["entries"].as_array().unwrap().iter().map(|entry| entry["eventId"].as_str().unwrap()).collect();
-    let received = world.aws.receive(&named(&world, "q")).await;
+    let received = world.aws.receive(&aws_name(&world, "q")).await;
     let first = received.iter().find(|event| event["id"] == ids[0]).unwrap_or_else(|| panic!("{ids:?} {received:?}"));
     assert_eq!((&first["detail"], &first["time"], &first["resources"]), (&json!({"n": 0}), &json!("2026-03-01T12:00:00Z"), &json!(["r"])));
     // From files, in other forms, by ARN.

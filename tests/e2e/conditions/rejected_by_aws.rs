@@ -1,23 +1,23 @@
-//! What bad input gets that only AWS knows: its own words, the field, the next step.
+//! Invariant 10: input that only AWS rejects: its message, the field and the next step.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use strum::IntoEnumIterator;
 use tributary_testkit::{
-    World, assert_not_ready as told, aws_name as named, disposable_queue as queue, existing_queue as existing, merged as with,
+    World, assert_not_ready, aws_name, disposable_queue, existing_queue, merged,
     product::{Reason, annotation},
-    rule_spec as rule,
+    rule_spec,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_event_pattern_names_the_field_and_what_aws_said() {
     let world = World::start("pattern").await;
     world.apply("EventBus", "bus", json!({})).await;
-    let bad = with(rule("bus", &[]), json!({"eventPattern": {"source": [{"nosuch": "x"}]}}));
+    let bad = merged(rule_spec("bus", &[]), json!({"eventPattern": {"source": [{"nosuch": "x"}]}}));
     world.apply("EventRule", "r", bad).await;
-    told(&world, "EventRule", "r", "Rejected", true, &["events:PutRule", "nosuch", "Correct spec.eventPattern"]).await;
-    world.apply("EventRule", "r", rule("bus", &[])).await;
+    assert_not_ready(&world, "EventRule", "r", "Rejected", true, &["events:PutRule", "nosuch", "Correct spec.eventPattern"]).await;
+    world.apply("EventRule", "r", rule_spec("bus", &[])).await;
     world.ready("EventRule", "r").await;
 }
 
@@ -28,7 +28,7 @@ async fn a_bad_schedule_names_the_field() {
     let spec = |schedule: &str| json!({"busRef": {"name": "main"}, "schedule": schedule});
     for (name, bad) in [("cron", "cron(0 12 * * * *)"), ("rate", "rate(5 minute)")] {
         world.apply("EventRule", name, spec(bad)).await;
-        told(&world, "EventRule", name, "Rejected", true, &["events:PutRule", "Correct spec.schedule"]).await;
+        assert_not_ready(&world, "EventRule", name, "Rejected", true, &["events:PutRule", "Correct spec.schedule"]).await;
         world.apply("EventRule", name, spec("cron(0 12 * * ? *)")).await;
         world.ready("EventRule", name).await;
     }
@@ -38,13 +38,13 @@ async fn a_bad_schedule_names_the_field() {
 async fn a_bad_placeholder_names_the_target_and_the_field() {
     let world = World::start("placeholder").await;
     world.apply("EventBus", "bus", json!({})).await;
-    world.apply("EventSink", "q", queue()).await;
+    world.apply("EventSink", "q", disposable_queue()).await;
     let spec = |path: &str| {
         let transformer = json!({"inputPathsMap": {path: "$.detail.id"}, "inputTemplate": "{\"id\": <id>}"});
-        with(rule("bus", &[]), json!({"targets": [{"name": "q", "sinkRef": {"name": "q"}, "inputTransformer": transformer}]}))
+        merged(rule_spec("bus", &[]), json!({"targets": [{"name": "q", "sinkRef": {"name": "q"}, "inputTransformer": transformer}]}))
     };
     world.apply("EventRule", "r", spec("other")).await;
-    told(&world, "EventRule", "r", "Rejected", true, &["events:PutTargets", "target q", "inputTransformer"]).await;
+    assert_not_ready(&world, "EventRule", "r", "Rejected", true, &["events:PutTargets", "target q", "inputTransformer"]).await;
     world.apply("EventRule", "r", spec("id")).await;
     world.ready("EventRule", "r").await;
 }
@@ -52,8 +52,8 @@ async fn a_bad_placeholder_names_the_target_and_the_field() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_existing_queue_that_is_missing_is_found_once_it_is_made() {
     let world = World::start("missing").await;
-    world.apply("EventSink", "q", existing(&world, "late")).await;
-    told(&world, "EventSink", "q", "TargetNotFound", true, &["spec.sqs.existing: AWS", ":late", "Create it"]).await;
+    world.apply("EventSink", "q", existing_queue(&world, "late")).await;
+    assert_not_ready(&world, "EventSink", "q", "TargetNotFound", true, &["spec.sqs.existing: AWS", ":late", "Create it"]).await;
     world.aws.sqs("CreateQueue", json!({"QueueName": "late"})).await;
     world.ready("EventSink", "q").await;
 }
@@ -63,7 +63,7 @@ async fn what_somebody_else_made_is_taken_over_on_the_users_word_only() {
     let world = World::start("foreign").await;
     world.aws.events("CreateEventBus", json!({"Name": "theirs", "Description": "hands off"})).await;
     world.apply("EventBus", "bus", json!({"name": "theirs", "description": "ours"})).await;
-    told(&world, "EventBus", "bus", "NotOwned", true, &["event bus theirs", annotation::ADOPT, "another name"]).await;
+    assert_not_ready(&world, "EventBus", "bus", "NotOwned", true, &["event bus theirs", annotation::ADOPT, "another name"]).await;
     let described = world.aws.events("DescribeEventBus", json!({"Name": "theirs"})).await;
     assert_eq!(described["Description"], "hands off");
     world.annotate("EventBus", "bus", annotation::ADOPT, Some("true")).await;
@@ -74,26 +74,26 @@ async fn what_somebody_else_made_is_taken_over_on_the_users_word_only() {
 async fn the_name_of_a_queue_just_deleted_is_waited_for() {
     let world = World::start("freed").await;
     world.aws.settings(json!({"queueDeletedSeconds": 4})).await;
-    world.apply("EventSink", "q", queue()).await;
+    world.apply("EventSink", "q", disposable_queue()).await;
     world.ready("EventSink", "q").await;
     world.delete("EventSink", "q").await;
     world.gone("EventSink", "q").await;
-    world.apply("EventSink", "q", queue()).await;
-    told(&world, "EventSink", "q", "NameNotFreeYet", false, &["sqs:CreateQueue", "60 seconds", "by itself"]).await;
+    world.apply("EventSink", "q", disposable_queue()).await;
+    assert_not_ready(&world, "EventSink", "q", "NameNotFreeYet", false, &["sqs:CreateQueue", "60 seconds", "automatically"]).await;
     world.ready("EventSink", "q").await;
-    assert!(world.aws.queue_url(&named(&world, "q")).await.is_some());
+    assert!(world.aws.queue_url(&aws_name(&world, "q")).await.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn paused_and_only_observed_objects_say_so_and_are_neither_stalled_nor_reconciling() {
     let world = World::start("quiet").await;
     world.apply("EventBus", "seen", json!({"managementPolicy": "Observe"})).await;
-    world.halted("EventBus", "seen", "Drifted").await;
+    world.not_ready("EventBus", "seen", "Drifted").await;
     world.apply("EventBus", "bus", json!({})).await;
     world.ready("EventBus", "bus").await;
     let mark = world.aws.mark().await;
     world.annotate("EventBus", "bus", annotation::PAUSED, Some("true")).await;
-    world.halted("EventBus", "bus", "Paused").await;
+    world.not_ready("EventBus", "bus", "Paused").await;
     for name in ["seen", "bus"] {
         let object = world.get("EventBus", name).await.unwrap();
         for type_ in ["Stalled", "Reconciling"] {

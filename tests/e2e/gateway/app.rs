@@ -1,9 +1,9 @@
-//! The operator's side: what an app's status says, whose webhooks they are, what its rules mean on thin events.
+//! `BenchlingApp`: its status, the owner of its webhooks, and what its rules can match in thin events.
 
 use serde_json::{Value, json};
 use tributary_testkit::{World, condition};
 
-use crate::stage::{PATH, Stage, app_spec, rule};
+use crate::fixture::{Fixture, PATH, app_spec, rule};
 
 async fn credentials(world: &World, status: &str, reason: &str) -> String {
     world
@@ -31,15 +31,15 @@ async fn secret(world: &World, id: &Value, key: &Value) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn credentials_are_checked_and_webhooks_do_not_wait_for_them() {
-    let stage = Stage::new("gw-creds").await;
-    let (world, app) = (&stage.world, &stage.app);
+    let fixture = Fixture::new("gw-creds").await;
+    let (world, app) = (&fixture.world, &fixture.app);
     let object = world.ready("BenchlingApp", "lims").await;
     let status = &object.data["status"];
     assert_eq!(status["url"], format!("https://hooks.example.com{PATH}").as_str());
     assert_eq!(status["sourcePrefix"], format!("benchling.webhook/{}/lims/", world.namespace).as_str());
     assert!(condition(&object, "CredentialsWork").is_none(), "the spec names none");
 
-    let spec = app_spec(&stage.benchling, app, json!({"credentials": {"secretRef": {"name": "client"}}}));
+    let spec = app_spec(&fixture.benchling, app, json!({"credentials": {"secretRef": {"name": "client"}}}));
     world.apply("BenchlingApp", "lims", spec.clone()).await;
     let said = credentials(world, "Unknown", "SecretNotPermitted").await;
     assert!(said.contains("sinkSecrets.namespaces"), "{said}");
@@ -52,26 +52,26 @@ async fn credentials_are_checked_and_webhooks_do_not_wait_for_them() {
         condition(&world.get("BenchlingApp", "lims").await?, "Ready").filter(|c| c.1 == "SecretNotFound").map(drop)
     };
     tributary_testkit::until("the Secret is looked for", told).await;
-    let said = world.halted("BenchlingApp", "lims", "SecretNotFound").await;
+    let said = world.not_ready("BenchlingApp", "lims", "SecretNotFound").await;
     assert!(said.contains("BENCHLING_CLIENT_ID"), "{said}");
     // What failed often is tried less often: it begins anew.
-    world.apply("BenchlingApp", "lims", app_spec(&stage.benchling, app, json!({}))).await;
+    world.apply("BenchlingApp", "lims", app_spec(&fixture.benchling, app, json!({}))).await;
     world.ready("BenchlingApp", "lims").await;
     secret(world, &app["clientId"], &json!("wrong-canary-7Qm2")).await;
     world.apply("BenchlingApp", "lims", spec.clone()).await;
-    let said = world.halted("BenchlingApp", "lims", "CredentialsRejected").await;
+    let said = world.not_ready("BenchlingApp", "lims", "CredentialsRejected").await;
     assert!(said.contains("401 invalid_client") && said.contains("Developer Console") && !said.contains("canary"), "{said}");
     // Webhooks need none of it.
-    assert_eq!(stage.post(PATH, &stage.one(json!({})).await).await.0, 200);
+    assert_eq!(fixture.post(PATH, &fixture.one(json!({})).await).await.0, 200);
     // Nobody need touch the object once the Secret is right: it is asked again by itself.
     secret(world, &app["clientId"], &app["clientSecret"]).await;
     world.ready("BenchlingApp", "lims").await;
     credentials(world, "True", "TokenIssued").await;
 
     let mut wrong = spec.clone();
-    wrong["tenants"] = json!([stage.benchling.tenant, "nobody-has-this"]);
+    wrong["tenants"] = json!([fixture.benchling.tenant, "nobody-has-this"]);
     world.apply("BenchlingApp", "lims", wrong).await;
-    let said = world.halted("BenchlingApp", "lims", "TenantNotFound").await;
+    let said = world.not_ready("BenchlingApp", "lims", "TenantNotFound").await;
     assert!(said.contains("nobody-has-this"), "{said}");
     world.apply("BenchlingApp", "lims", spec).await;
     world.ready("BenchlingApp", "lims").await;
@@ -79,59 +79,59 @@ async fn credentials_are_checked_and_webhooks_do_not_wait_for_them() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn webhooks_of_one_app_and_path_are_of_the_older_object() {
-    let stage = Stage::new("gw-taken").await;
-    let neighbour = stage.world.neighbour("thief").await;
+    let fixture = Fixture::new("gw-taken").await;
+    let neighbour = fixture.world.neighbour("thief").await;
     neighbour.apply("EventBus", "events", json!({})).await;
     neighbour.ready("EventBus", "events").await;
     // Kubernetes tells age by the second; of two of the same one, names decide.
-    let born = stage.world.get("BenchlingApp", "lims").await.unwrap().metadata.creation_timestamp.unwrap().0;
+    let born = fixture.world.get("BenchlingApp", "lims").await.unwrap().metadata.creation_timestamp.unwrap().0;
     tributary_testkit::until("a later second", || async {
         (k8s_openapi::jiff::Timestamp::now().as_second() > born.as_second()).then_some(())
     })
     .await;
-    neighbour.apply("BenchlingApp", "mine", app_spec(&stage.benchling, &stage.app, json!({}))).await;
-    let said = neighbour.halted("BenchlingApp", "mine", "AppTaken").await;
-    assert!(said.contains(&format!("{}/lims", stage.world.namespace)), "{said}");
-    assert_eq!(stage.post(PATH, &stage.one(json!({})).await).await.0, 200);
-    let sources: Vec<_> = stage.world.aws.journal(0).await.0.into_iter().filter(|call| call.op == "PutEvents").collect();
+    neighbour.apply("BenchlingApp", "mine", app_spec(&fixture.benchling, &fixture.app, json!({}))).await;
+    let said = neighbour.not_ready("BenchlingApp", "mine", "AppTaken").await;
+    assert!(said.contains(&format!("{}/lims", fixture.world.namespace)), "{said}");
+    assert_eq!(fixture.post(PATH, &fixture.one(json!({})).await).await.0, 200);
+    let sources: Vec<_> = fixture.world.aws.journal(0).await.0.into_iter().filter(|call| call.op == "PutEvents").collect();
     let source = sources[0].request["Entries"][0]["Source"].as_str().unwrap().to_owned();
-    assert!(source.starts_with(&format!("benchling.webhook/{}/lims/", stage.world.namespace)), "{source}");
+    assert!(source.starts_with(&format!("benchling.webhook/{}/lims/", fixture.world.namespace)), "{source}");
     // Another path of its own it may have: Benchling does not send there.
-    neighbour.apply("BenchlingApp", "mine", app_spec(&stage.benchling, &stage.app, json!({"path": "/1/mine"}))).await;
+    neighbour.apply("BenchlingApp", "mine", app_spec(&fixture.benchling, &fixture.app, json!({"path": "/1/mine"}))).await;
     neighbour.ready("BenchlingApp", "mine").await;
     // A bus of another namespace it may not have without that one's consent.
-    let elsewhere = json!({"path": "/1/other", "busRef": {"name": "events", "namespace": stage.world.namespace}});
-    neighbour.apply("BenchlingApp", "other", app_spec(&stage.benchling, &stage.app, elsewhere)).await;
-    neighbour.halted("BenchlingApp", "other", "ReferenceNotPermitted").await;
-    let webhook = stage.one(json!({})).await;
-    assert_eq!(stage.post("/1/other", &webhook).await.0, 503, "verified, and nothing may be put there");
-    assert_eq!(stage.taken().await.len(), 1);
+    let elsewhere = json!({"path": "/1/other", "busRef": {"name": "events", "namespace": fixture.world.namespace}});
+    neighbour.apply("BenchlingApp", "other", app_spec(&fixture.benchling, &fixture.app, elsewhere)).await;
+    neighbour.not_ready("BenchlingApp", "other", "ReferenceNotPermitted").await;
+    let webhook = fixture.one(json!({})).await;
+    assert_eq!(fixture.post("/1/other", &webhook).await.0, 503, "verified, and nothing may be put there");
+    assert_eq!(fixture.taken().await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bus_that_is_not_there_is_not_put_on() {
-    let stage = Stage::new("gw-bus").await;
-    stage
+    let fixture = Fixture::new("gw-bus").await;
+    fixture
         .world
-        .apply("BenchlingApp", "lost", app_spec(&stage.benchling, &stage.app, json!({"path": "/1/lost", "busRef": {"name": "none"}})))
+        .apply("BenchlingApp", "lost", app_spec(&fixture.benchling, &fixture.app, json!({"path": "/1/lost", "busRef": {"name": "none"}})))
         .await;
-    let said = stage.world.halted("BenchlingApp", "lost", "BusNotFound").await;
+    let said = fixture.world.not_ready("BenchlingApp", "lost", "BusNotFound").await;
     assert!(said.contains("EventBus"), "{said}");
-    let webhook = stage.one(json!({})).await;
-    let (status, text) = stage.post("/1/lost", &webhook).await;
+    let webhook = fixture.one(json!({})).await;
+    let (status, text) = fixture.post("/1/lost", &webhook).await;
     assert_eq!(status, 503, "{text}");
-    assert!(stage.puts().await.is_empty());
+    assert!(fixture.puts().await.is_empty());
     // It comes, and the webhook is sent again.
-    stage.world.apply("EventBus", "none", json!({})).await;
-    stage.world.ready("BenchlingApp", "lost").await;
-    tributary_testkit::until("it is taken", || async { (stage.post("/1/lost", &webhook).await.0 == 200).then_some(()) }).await;
+    fixture.world.apply("EventBus", "none", json!({})).await;
+    fixture.world.ready("BenchlingApp", "lost").await;
+    tributary_testkit::until("it is taken", || async { (fixture.post("/1/lost", &webhook).await.0 == 200).then_some(()) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rules_are_told_what_cannot_match_a_thin_event() {
-    let stage = Stage::new("gw-thin").await;
+    let fixture = Fixture::new("gw-thin").await;
     let warned = |name: &'static str, said: &'static str| {
-        let world = &stage.world;
+        let world = &fixture.world;
         async move {
             world
                 .wait("EventRule", name, said, |object| {
@@ -141,31 +141,31 @@ async fn rules_are_told_what_cannot_match_a_thin_event() {
                 .await;
         }
     };
-    stage.world.apply("EventRule", "names", rule(json!({"schemas": {"names": ["Plasmid"]}}))).await;
+    fixture.world.apply("EventRule", "names", rule(json!({"schemas": {"names": ["Plasmid"]}}))).await;
     warned("names", "webhooks carry ids of schemas and no names").await;
     let stage_only = rule(json!({"eventTypes": ["v2.worksheet.updated.reviewSnapshot"]}));
-    stage.world.apply("EventRule", "channel", stage_only).await;
+    fixture.world.apply("EventRule", "channel", stage_only).await;
     warned("channel", "through EventBridge only").await;
     // A pattern by hand gets the app's source too, unless it names one.
     let mut own = rule(json!({}));
     own.as_object_mut().unwrap().remove("benchling");
     own["eventPattern"] = json!({"detail": {"message": {"resourceId": [{"prefix": "bfi_"}]}}});
-    stage.world.apply("EventRule", "own", own).await;
-    let ready = stage.world.ready("EventRule", "own").await;
+    fixture.world.apply("EventRule", "own", own).await;
+    let ready = fixture.world.ready("EventRule", "own").await;
     let pattern: Value = serde_json::from_str(ready.data["status"]["eventPattern"].as_str().unwrap()).unwrap();
-    assert_eq!(pattern["source"], json!([{"prefix": format!("benchling.webhook/{}/lims/", stage.world.namespace)}]));
+    assert_eq!(pattern["source"], json!([{"prefix": format!("benchling.webhook/{}/lims/", fixture.world.namespace)}]));
     // Deletion runs backwards: the rules hold the app, the app holds the bus.
-    stage.world.delete("EventBus", "events").await;
-    stage.world.delete("BenchlingApp", "lims").await;
-    let said = stage.world.halted("BenchlingApp", "lims", "InUse").await;
+    fixture.world.delete("EventBus", "events").await;
+    fixture.world.delete("BenchlingApp", "lims").await;
+    let said = fixture.world.not_ready("BenchlingApp", "lims", "InUse").await;
     assert!(said.contains("EventRule"), "{said}");
-    let said = stage.world.halted("EventBus", "events", "InUse").await;
+    let said = fixture.world.not_ready("EventBus", "events", "InUse").await;
     assert!(said.contains("BenchlingApp"), "{said}");
     for rule in ["names", "channel", "own", "all"] {
-        stage.world.delete("EventRule", rule).await;
+        fixture.world.delete("EventRule", rule).await;
     }
-    stage.world.gone("BenchlingApp", "lims").await;
-    stage.world.gone("EventBus", "events").await;
+    fixture.world.gone("BenchlingApp", "lims").await;
+    fixture.world.gone("EventBus", "events").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -174,14 +174,14 @@ async fn admission_refuses_what_could_lead_elsewhere() {
     let good = json!({"tenants": ["acme"], "appDefinitionId": "appdef_1", "busRef": {"name": "b"}});
     world.attempt("BenchlingApp", "good", good.clone()).await.unwrap();
     for (change, said) in [
-        (json!({"tenants": ["acme.benchling.com"]}), "first part of its host name"),
-        (json!({"tenants": ["evil.example/"]}), "first part of its host name"),
+        (json!({"tenants": ["acme.benchling.com"]}), "first label of the tenant's host name"),
+        (json!({"tenants": ["evil.example/"]}), "first label of the tenant's host name"),
         (json!({"tenants": []}), "tenants"),
         (json!({"appDefinitionId": "../../x"}), "appDefinitionId"),
         (json!({"path": "/"}), "path"),
         (json!({"path": "/1/../2"}), ""),
         (json!({"path": "1/webhooks"}), "path"),
-        (json!({"busRef": {"kind": "BenchlingSubscription", "name": "b"}}), "busRef names an EventBus"),
+        (json!({"busRef": {"kind": "BenchlingSubscription", "name": "b"}}), "spec.busRef must reference an EventBus"),
     ] {
         let mut spec = good.clone();
         spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());

@@ -1,4 +1,4 @@
-//! Benchling's own SDK beside the gateway: the same webhooks, and where their verdicts differ, it is said why.
+//! Benchling's own SDK verifies the same webhooks as the gateway; every difference is explained.
 
 use std::{
     io::Write,
@@ -8,17 +8,17 @@ use std::{
 use serde_json::{Value, json};
 use tributary_testkit::{Bed, Webhook};
 
-use crate::stage::{PATH, Stage};
+use crate::fixture::{Fixture, PATH};
 
 /// accepted, refused or crashed: of each webhook.
-fn judged(stage: &Stage, webhooks: &[Webhook]) -> Vec<String> {
+fn judged(fixture: &Fixture, webhooks: &[Webhook]) -> Vec<String> {
     let bed = Bed::get();
     let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bed/benchling/sdk.py");
     let url = format!("{}/api/v1/apps/{{}}/jwks", bed.benchling);
     let mut child = Command::new(&bed.python).arg(script).arg(url).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let rows: Vec<_> = webhooks
         .iter()
-        .map(|webhook| json!({"definition": stage.definition(), "headers": webhook.headers, "body": webhook.body}).to_string() + "\n")
+        .map(|webhook| json!({"definition": fixture.definition(), "headers": webhook.headers, "body": webhook.body}).to_string() + "\n")
         .collect();
     child.stdin.take().unwrap().write_all(rows.concat().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -29,8 +29,8 @@ fn judged(stage: &Stage, webhooks: &[Webhook]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sdk_and_the_gateway_say_the_same_but_where_it_is_the_sdks_defect() {
-    let stage = Stage::new("gw-sdk").await;
-    let good = stage.one(json!({})).await;
+    let fixture = Fixture::new("gw-sdk").await;
+    let good = fixture.one(json!({})).await;
     let der = good.headers["webhook-signature"].split(' ').find(|entry| entry.contains("der")).unwrap().to_owned();
     let mut table: Vec<(String, Webhook, Option<&str>)> = Vec::new();
     let signed = |name: &str, signature: String| {
@@ -40,23 +40,23 @@ async fn the_sdk_and_the_gateway_say_the_same_but_where_it_is_the_sdks_defect() 
     };
     for (name, webhook, defect) in [
         ("as it comes", good.clone(), None),
-        ("changed", stage.one(json!({"bad": "body"})).await, None),
-        ("another key", stage.one(json!({"bad": "key"})).await, None),
-        ("only raw", stage.one(json!({"bad": "raw"})).await, None),
-        ("no signature", stage.one(json!({"bad": "missing"})).await, None),
-        ("early enough", stage.one(json!({"skewSeconds": -200})).await, None),
-        ("late enough", stage.one(json!({"skewSeconds": 200})).await, None),
-        ("too early", stage.one(json!({"skewSeconds": -400})).await, None),
-        ("too late", stage.one(json!({"skewSeconds": 400})).await, None),
-        ("no time", stage.one(json!({"timestamp": "nan"})).await, None),
-        ("infinite time", stage.one(json!({"timestamp": "inf"})).await, None),
-        ("word for time", stage.one(json!({"timestamp": "now"})).await, None),
-        ("canvas", stage.one(json!({"channel": "app_signals", "message": {"type": "v2.canvas.created"}})).await, None),
-        ("umlaut", stage.one(json!({"message": {"x": "Zürich 東京"}})).await, None),
-        ("fraction", stage.one(json!({"timestamp": format!("{}.25", unix())})).await, None),
-        ("exponent", stage.one(json!({"timestamp": format!("{}e0", unix())})).await, None),
-        ("noise", stage.one(json!({"bad": "noise"})).await, Some("an entry that is none raises in the SDK")),
-        ("truncated", stage.one(json!({"bad": "truncated"})).await, None),
+        ("changed", fixture.one(json!({"bad": "body"})).await, None),
+        ("another key", fixture.one(json!({"bad": "key"})).await, None),
+        ("only raw", fixture.one(json!({"bad": "raw"})).await, None),
+        ("no signature", fixture.one(json!({"bad": "missing"})).await, None),
+        ("early enough", fixture.one(json!({"skewSeconds": -200})).await, None),
+        ("late enough", fixture.one(json!({"skewSeconds": 200})).await, None),
+        ("too early", fixture.one(json!({"skewSeconds": -400})).await, None),
+        ("too late", fixture.one(json!({"skewSeconds": 400})).await, None),
+        ("no time", fixture.one(json!({"timestamp": "nan"})).await, None),
+        ("infinite time", fixture.one(json!({"timestamp": "inf"})).await, None),
+        ("word for time", fixture.one(json!({"timestamp": "now"})).await, None),
+        ("canvas", fixture.one(json!({"channel": "app_signals", "message": {"type": "v2.canvas.created"}})).await, None),
+        ("umlaut", fixture.one(json!({"message": {"x": "Zürich 東京"}})).await, None),
+        ("fraction", fixture.one(json!({"timestamp": format!("{}.25", unix())})).await, None),
+        ("exponent", fixture.one(json!({"timestamp": format!("{}e0", unix())})).await, None),
+        ("noise", fixture.one(json!({"bad": "noise"})).await, Some("an entry that is none raises in the SDK")),
+        ("truncated", fixture.one(json!({"bad": "truncated"})).await, None),
     ] {
         table.push((name.to_owned(), webhook, defect));
     }
@@ -77,10 +77,10 @@ async fn the_sdk_and_the_gateway_say_the_same_but_where_it_is_the_sdks_defect() 
         table.push((name, webhook, defect));
     }
     let webhooks: Vec<_> = table.iter().map(|(_, webhook, _)| webhook.clone()).collect();
-    let verdicts = judged(&stage, &webhooks);
+    let verdicts = judged(&fixture, &webhooks);
     assert_eq!(verdicts.len(), table.len());
     for ((name, webhook, defect), verdict) in table.iter().zip(verdicts) {
-        let status = stage.post(PATH, webhook).await.0;
+        let status = fixture.post(PATH, webhook).await.0;
         let ours = match status {
             200 => "accepted",
             401 => "refused",

@@ -1,20 +1,20 @@
-//! The real binary, killed in the middle of a burst: whatever was acknowledged is on the bus.
+//! The gateway as a process, killed during a burst: what it acknowledged is on the bus.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 use tributary_testkit::{Gateway, http, until};
 
-use crate::stage::{PATH, Stage};
+use crate::fixture::{Fixture, PATH};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_in_a_burst_it_loses_nothing_that_it_acknowledged() {
-    let stage = Stage::new("gw-kill").await;
-    let webhooks = stage.sign(json!({"count": 300})).await;
+    let fixture = Fixture::new("gw-kill").await;
+    let webhooks = fixture.sign(json!({"count": 300})).await;
     let mut acknowledged = BTreeSet::new();
     let mut rest = webhooks;
     for round in 0..4 {
-        let mut gateway = Gateway::start(&stage.world.namespace, &stage.benchling).await;
+        let mut gateway = Gateway::start(&fixture.world.namespace, &fixture.benchling).await;
         let (url, http) = (format!("{}{PATH}", gateway.url), http());
         let sends: Vec<_> = rest
             .iter()
@@ -25,9 +25,9 @@ async fn killed_in_a_burst_it_loses_nothing_that_it_acknowledged() {
             })
             .collect();
         // Killed once the first are through, while the others are under way; the last one may finish.
-        let before = stage.taken().await.len();
+        let before = fixture.taken().await.len();
         if round < 3 {
-            until("some are through", || async { (stage.taken().await.len() > before + 10).then_some(()) }).await;
+            until("some are through", || async { (fixture.taken().await.len() > before + 10).then_some(()) }).await;
             gateway.binary.kill();
         }
         let mut again = Vec::new();
@@ -40,7 +40,7 @@ async fn killed_in_a_burst_it_loses_nothing_that_it_acknowledged() {
             }
         }
         rest = again;
-        let taken: BTreeSet<_> = stage.taken().await.into_iter().collect();
+        let taken: BTreeSet<_> = fixture.taken().await.into_iter().collect();
         let lost: Vec<_> = acknowledged.difference(&taken).collect();
         assert!(lost.is_empty(), "acknowledged, and not on the bus: {lost:?}");
         assert!(!gateway.binary.log().contains("canary-7Qm2"), "a secret is in the log");

@@ -8,6 +8,6 @@ mod app;
 mod benchling_sdk;
 mod crash;
 mod delivery;
+mod fixture;
 mod signing_keys;
-mod stage;
 mod untrusted_requests;

@@ -1,4 +1,4 @@
-//! What is not from Benchling, or not as it should be: refused, counted, and nothing is put on the bus.
+//! Requests that are not from Benchling or are malformed: rejected, counted, and never put on the bus.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use tokio::{
 };
 use tributary_testkit::{Webhook, until};
 
-use crate::stage::{PATH, Running, Stage};
+use crate::fixture::{Fixture, PATH, Running};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_put_that_benchling_did_not_sign_for_this_app() {
-    let stage = Stage::new("gw-bad").await;
+    let fixture = Fixture::new("gw-bad").await;
     let mut refused = 0;
     for wish in [
         json!({"bad": "body"}),
@@ -26,14 +26,14 @@ async fn nothing_is_put_that_benchling_did_not_sign_for_this_app() {
         json!({"timestamp": "nan"}),
         json!({"timestamp": "soon"}),
     ] {
-        let (status, text) = stage.post(PATH, &stage.one(wish.clone()).await).await;
+        let (status, text) = fixture.post(PATH, &fixture.one(wish.clone()).await).await;
         assert_eq!(status, 401, "{wish}: {text}");
         refused += 1;
     }
     // A header that is there twice, of which nobody knows which was signed.
-    let good = stage.one(json!({})).await;
+    let good = fixture.one(json!({})).await;
     for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
-        let mut request = stage.benchling.http.post(stage.gateway.url(PATH)).body(good.body.clone()).header(name, "x");
+        let mut request = fixture.benchling.http.post(fixture.gateway.url(PATH)).body(good.body.clone()).header(name, "x");
         for (name, value) in &good.headers {
             request = request.header(name, value);
         }
@@ -41,41 +41,41 @@ async fn nothing_is_put_that_benchling_did_not_sign_for_this_app() {
         refused += 1;
     }
     // Signed by Benchling, and for somebody else: the envelope chooses the app, and its keys verify.
-    let other = stage.benchling.app(json!({})).await;
-    let theirs = stage.benchling.sign(&other, json!({})).await.remove(0);
+    let other = fixture.benchling.app(json!({})).await;
+    let theirs = fixture.benchling.sign(&other, json!({})).await.remove(0);
     let stolen = Webhook { headers: theirs.headers.clone(), ..good.clone() };
-    assert_eq!(stage.post(PATH, &stolen).await.0, 401);
+    assert_eq!(fixture.post(PATH, &stolen).await.0, 401);
     refused += 1;
-    assert_eq!(stage.post(PATH, &theirs).await.0, 404, "an app that nobody has here");
+    assert_eq!(fixture.post(PATH, &theirs).await.0, 404, "an app that nobody has here");
     for envelope in [json!({"baseURL": "https://other.benchling.com"}), json!({"baseURL": "https://evil.example"})] {
-        assert_eq!(stage.post(PATH, &stage.one(json!({"envelope": envelope})).await).await.0, 404, "{envelope}");
+        assert_eq!(fixture.post(PATH, &fixture.one(json!({"envelope": envelope})).await).await.0, 404, "{envelope}");
     }
     for path in ["/", "/1", "/1/webhooksx", "/2/webhooks", "/metrics", "/healthz"] {
-        assert_eq!(stage.post(path, &good).await.0, 404, "{path}");
+        assert_eq!(fixture.post(path, &good).await.0, 404, "{path}");
     }
     for raw in ["", "{}", "[]", "null", "{\"appDefinition\":", "<xml/>", &"[".repeat(200_000)] {
-        assert_eq!(stage.post(PATH, &stage.one(json!({"raw": raw})).await).await.0, 400, "{raw:.20}");
+        assert_eq!(fixture.post(PATH, &fixture.one(json!({"raw": raw})).await).await.0, 400, "{raw:.20}");
     }
-    let status = stage.benchling.http.get(stage.gateway.url(PATH)).send().await.unwrap().status();
+    let status = fixture.benchling.http.get(fixture.gateway.url(PATH)).send().await.unwrap().status();
     assert_eq!(status, 405);
-    assert!(stage.puts().await.is_empty());
-    stage.told("refusals", |status| status["refused"] == refused && status["accepted"] == 0).await;
-    let metrics = stage.metrics().await;
+    assert!(fixture.puts().await.is_empty());
+    fixture.wait_for_status("refusals", |status| status["refused"] == refused && status["accepted"] == 0).await;
+    let metrics = fixture.metrics().await;
     for reason in ["missing_header", "bad_timestamp", "out_of_time", "no_signature", "wrong_signature"] {
         assert!(metrics.contains(&format!(r#"tributary_gateway_refusals_total{{reason="{reason}"}}"#)), "{reason}: {metrics}");
     }
     // A good signature among noise is good.
-    assert_eq!(stage.post(PATH, &stage.one(json!({"bad": "noise"})).await).await.0, 200);
+    assert_eq!(fixture.post(PATH, &fixture.one(json!({"bad": "noise"})).await).await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_are_bounded_however_they_come() {
-    let stage = Stage::new("gw-large").await;
-    let large = stage.one(json!({"message": {"x": "y".repeat(300_000)}})).await;
-    assert_eq!(stage.post(PATH, &large).await.0, 413, "by its Content-Length");
+    let fixture = Fixture::new("gw-large").await;
+    let large = fixture.one(json!({"message": {"x": "y".repeat(300_000)}})).await;
+    assert_eq!(fixture.post(PATH, &large).await.0, 413, "by its Content-Length");
     let parts: Vec<Result<Vec<u8>, std::io::Error>> = (0..300).map(|_| Ok(vec![b'x'; 1_024])).collect();
     let body = parts.into_iter().map(Result::unwrap).collect::<Vec<_>>();
-    let mut stream = TcpStream::connect(stage.gateway.public).await.unwrap();
+    let mut stream = TcpStream::connect(fixture.gateway.public).await.unwrap();
     stream.write_all(format!("POST {PATH} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n").as_bytes()).await.unwrap();
     for part in body {
         let chunk = [format!("{:x}\r\n", part.len()).into_bytes(), part, b"\r\n".to_vec()].concat();
@@ -87,17 +87,17 @@ async fn bodies_are_bounded_however_they_come() {
     let read = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut answer)).await.unwrap().unwrap_or(0);
     assert!(String::from_utf8_lossy(&answer[..read]).contains(" 413 "), "{}", String::from_utf8_lossy(&answer[..read]));
     // Just below the limit it is taken.
-    let fits = stage.one(json!({"message": {"x": "y".repeat(200_000)}})).await;
-    assert_eq!(stage.post(PATH, &fits).await.0, 200);
+    let fits = fixture.one(json!({"message": {"x": "y".repeat(200_000)}})).await;
+    assert_eq!(fixture.post(PATH, &fits).await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_bodies_of_a_stranger_do_not_keep_webhooks_out() {
-    let stage = Stage::new("gw-full").await;
+    let fixture = Fixture::new("gw-full").await;
     // Room for one large body.
-    let gateway = Running::start(&stage.world, &stage.benchling, |options| options.limits.bodies = 256 * 1_024).await;
-    let (large, thin) = (stage.one(json!({"message": {"x": "y".repeat(200_000)}})).await, stage.one(json!({})).await);
-    let (http, url) = (&stage.benchling.http, gateway.url(PATH));
+    let gateway = Running::start(&fixture.world, &fixture.benchling, |options| options.limits.bodies = 256 * 1_024).await;
+    let (large, thin) = (fixture.one(json!({"message": {"x": "y".repeat(200_000)}})).await, fixture.one(json!({})).await);
+    let (http, url) = (&fixture.benchling.http, gateway.url(PATH));
     let mut stranger = TcpStream::connect(gateway.public).await.unwrap();
     stranger.write_all(format!("POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 262144\r\n\r\n").as_bytes()).await.unwrap();
     stranger.write_all(&vec![b' '; 262_143]).await.unwrap();
@@ -109,9 +109,9 @@ async fn large_bodies_of_a_stranger_do_not_keep_webhooks_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_senders_hold_up_nobody_and_are_let_go() {
-    let stage = Stage::new("gw-slow").await;
+    let fixture = Fixture::new("gw-slow").await;
     // More than the gateway takes at a time, which send a head's first letters and no more, or a head and no body.
-    let gateway = Running::start(&stage.world, &stage.benchling, |options| options.limits.connections = 64).await;
+    let gateway = Running::start(&fixture.world, &fixture.benchling, |options| options.limits.connections = 64).await;
     let mut slow = Vec::new();
     for index in 0..200 {
         let mut stream = TcpStream::connect(gateway.public).await.unwrap();
@@ -124,7 +124,7 @@ async fn slow_senders_hold_up_nobody_and_are_let_go() {
         slow.push(stream);
     }
     // They are let go in turn, so a real one gets its answer in the end.
-    let webhook = stage.one(json!({})).await;
+    let webhook = fixture.one(json!({})).await;
     let (http, url) = (reqwest::Client::builder().timeout(Duration::from_secs(50)).build().unwrap(), gateway.url(PATH));
     let (status, text) = tokio::time::timeout(Duration::from_mins(1), webhook.post(&http, &url)).await.unwrap();
     assert_eq!(status, 200, "{text}");
@@ -139,9 +139,9 @@ async fn slow_senders_hold_up_nobody_and_are_let_go() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_connections_at_once_are_served() {
-    let stage = Stage::new("gw-500").await;
-    let webhooks = stage.sign(json!({"count": 500})).await;
-    let url = stage.gateway.url(PATH);
+    let fixture = Fixture::new("gw-500").await;
+    let webhooks = fixture.sign(json!({"count": 500})).await;
+    let url = fixture.gateway.url(PATH);
     let sends = webhooks.into_iter().map(|webhook| {
         let url = url.clone();
         // A client of its own: a connection of its own.
@@ -155,7 +155,7 @@ async fn five_hundred_connections_at_once_are_served() {
         })
     });
     let all: Vec<_> = futures::future::join_all(sends).await.into_iter().map(Result::unwrap).collect();
-    let taken: std::collections::BTreeSet<_> = stage.taken().await.into_iter().collect();
+    let taken: std::collections::BTreeSet<_> = fixture.taken().await.into_iter().collect();
     for (id, statuses) in &all {
         assert!(statuses.iter().all(|status| [0, 200, 503].contains(status)) && statuses.last() == Some(&200), "{id}: {statuses:?}");
         assert!(taken.contains(id));
@@ -164,13 +164,13 @@ async fn five_hundred_connections_at_once_are_served() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_and_readiness_tell_the_truth_and_metrics_are_not_for_the_world() {
-    let stage = Stage::new("gw-health").await;
+    let fixture = Fixture::new("gw-health").await;
     let get = |url: String| async move { reqwest::get(url).await.map_or(0, |answer| answer.status().as_u16()) };
-    assert_eq!((get(stage.gateway.url("/health")).await, get(stage.gateway.url("/ready")).await), (200, 200));
-    assert_eq!(get(stage.gateway.url("/metrics")).await, 404);
-    let admin = format!("http://{}", stage.gateway.admin);
+    assert_eq!((get(fixture.gateway.url("/health")).await, get(fixture.gateway.url("/ready")).await), (200, 200));
+    assert_eq!(get(fixture.gateway.url("/metrics")).await, 404);
+    let admin = format!("http://{}", fixture.gateway.admin);
     assert_eq!((get(format!("{admin}/healthz")).await, get(format!("{admin}/readyz")).await), (200, 200));
-    let Stage { world, benchling, app: Value::Object(_), gateway } = stage else { panic!() };
+    let Fixture { world, benchling, app: Value::Object(_), gateway } = fixture else { panic!() };
     // While it drains it serves, and says that it is not ready.
     gateway.stop().await;
     let gateway = Running::start(&world, &benchling, |options| options.drain = Duration::from_secs(3)).await;

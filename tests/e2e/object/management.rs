@@ -1,12 +1,12 @@
-//! The user's words: pause, orphan, look now, Observe, Retain and Delete, tags.
+//! Pause, orphan, reconcile-at, `managementPolicy`, `deletionPolicy` and tags.
 
 use std::collections::BTreeMap;
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use tributary_testkit::{
-    REGION, World, all_ready, apply_pipeline as trio, aws_name as named, managed_queue as managed, merged as with, options,
-    patch_spec as patch, reconcile_now as look, rule_spec as rule, wait_for_reason as reason,
+    REGION, World, all_ready, apply_pipeline, aws_name, managed_queue, merged, options, patch_spec, reconcile_now, rule_spec,
+    wait_for_reason,
 };
 
 const TRIO: [(&str, &str); 3] = [("EventBus", "b"), ("EventSink", "q"), ("EventRule", "r")];
@@ -18,19 +18,19 @@ fn finalizers(object: &DynamicObject) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_object_is_left_alone_until_the_word_goes() {
     let world = World::start("pause").await;
-    trio(&world).await;
+    apply_pipeline(&world).await;
     let before = world.aws.contents().await;
     let mark = world.aws.mark().await;
     for (kind, name) in TRIO {
         world.annotate(kind, name, "tributary.dev/paused", Some("true")).await;
-        reason(&world, kind, name, "Paused").await;
+        wait_for_reason(&world, kind, name, "Paused").await;
     }
-    patch(&world, "EventBus", "b", json!({"description": "new"})).await;
-    patch(&world, "EventSink", "q", json!({"sqs": {"managed": {"delaySeconds": 3}}})).await;
+    patch_spec(&world, "EventBus", "b", json!({"description": "new"})).await;
+    patch_spec(&world, "EventSink", "q", json!({"sqs": {"managed": {"delaySeconds": 3}}})).await;
     world.delete("EventRule", "r").await;
     for (kind, name) in TRIO {
         // `reason` speaks of the present generation: the change was seen.
-        reason(&world, kind, name, "Paused").await;
+        wait_for_reason(&world, kind, name, "Paused").await;
     }
     assert_eq!((world.aws.writes(mark).await, world.aws.contents().await), (vec![], before));
     for (kind, name) in TRIO {
@@ -38,15 +38,15 @@ async fn a_paused_object_is_left_alone_until_the_word_goes() {
     }
     world.gone("EventRule", "r").await;
     all_ready(&world, &TRIO[..2]).await;
-    let queue = world.aws.queue_attributes(&named(&world, "q")).await;
+    let queue = world.aws.queue_attributes(&aws_name(&world, "q")).await;
     assert_eq!(queue["DelaySeconds"], "3");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_orphaned_object_goes_without_a_trace_in_aws() {
     let world = World::start("orphan").await;
-    trio(&world).await;
-    patch(&world, "EventSink", "q", json!({"deletionPolicy": "Delete"})).await;
+    apply_pipeline(&world).await;
+    patch_spec(&world, "EventSink", "q", json!({"deletionPolicy": "Delete"})).await;
     world.ready("EventSink", "q").await;
     let (mark, before) = (world.aws.mark().await, world.aws.contents().await);
     for (kind, name) in TRIO {
@@ -61,19 +61,19 @@ async fn an_orphaned_object_goes_without_a_trace_in_aws() {
 async fn reconcile_at_looks_at_everything_now() {
     // No sweep comes within an hour.
     let world = World::start("now").await;
-    trio(&world).await;
-    let (bus, name, good) = (named(&world, "b"), named(&world, "r"), world.aws.contents().await);
+    apply_pipeline(&world).await;
+    let (bus, name, good) = (aws_name(&world, "b"), aws_name(&world, "r"), world.aws.contents().await);
     for times in 0..2 {
         world.aws.events("RemoveTargets", json!({"Rule": name, "EventBusName": bus, "Ids": ["q"]})).await;
         if times == 1 {
             world.aws.events("DeleteRule", json!({"Name": name, "EventBusName": bus})).await;
         }
-        look(&world, "EventRule", "r").await;
+        reconcile_now(&world, "EventRule", "r").await;
         assert_eq!(world.aws.contents().await, good, "time {times}");
     }
-    let url = world.aws.queue_url(&named(&world, "q")).await.unwrap();
+    let url = world.aws.queue_url(&aws_name(&world, "q")).await.unwrap();
     world.aws.sqs("UntagQueue", json!({"QueueUrl": url, "TagKeys": ["team"]})).await;
-    look(&world, "EventSink", "q").await;
+    reconcile_now(&world, "EventSink", "q").await;
     assert_eq!(world.aws.contents().await, good);
 }
 
@@ -83,24 +83,24 @@ async fn observe_publishes_the_plan_and_writes_nothing() {
     world.apply("EventBus", "b", json!({})).await;
     world.ready("EventBus", "b").await;
     let mark = world.aws.mark().await;
-    let observe = |spec: Value| with(spec, json!({"managementPolicy": "Observe"}));
+    let observe = |spec: Value| merged(spec, json!({"managementPolicy": "Observe"}));
     let objects = [("EventBus", "o", "CreateEventBus"), ("EventSink", "o", "CreateQueue"), ("EventRule", "o", "PutRule")];
-    for ((kind, name, step), spec) in objects.into_iter().zip([json!({}), managed(), rule("b", &[])]) {
+    for ((kind, name, step), spec) in objects.into_iter().zip([json!({}), managed_queue(), rule_spec("b", &[])]) {
         world.apply(kind, name, observe(spec)).await;
-        let object = reason(&world, kind, name, "Drifted").await;
+        let object = wait_for_reason(&world, kind, name, "Drifted").await;
         assert!(object.data["status"]["plan"][0].as_str().unwrap().starts_with(step), "{}", object.data["status"]);
         assert_eq!(finalizers(&object), 0);
     }
     assert_eq!(world.aws.writes(mark).await, Vec::<String>::new());
     for (kind, name, _) in objects {
-        patch(&world, kind, name, json!({"managementPolicy": "Manage"})).await;
+        patch_spec(&world, kind, name, json!({"managementPolicy": "Manage"})).await;
         let object = world.ready(kind, name).await;
         assert_eq!((finalizers(&object), object.data["status"]["plan"].as_array()), (1, None));
     }
     let (mark, made) = (world.aws.mark().await, world.aws.contents().await);
     assert_eq!(made.len(), 4);
     for (kind, name, _) in objects {
-        patch(&world, kind, name, json!({"managementPolicy": "Observe"})).await;
+        patch_spec(&world, kind, name, json!({"managementPolicy": "Observe"})).await;
         assert_eq!(finalizers(&world.ready(kind, name).await), 0);
         world.delete(kind, name).await;
         world.gone(kind, name).await;
@@ -111,11 +111,11 @@ async fn observe_publishes_the_plan_and_writes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_set_to_observe_and_deleted_at_once_stays_in_aws() {
     let mut world = World::start("oblivion").await;
-    trio(&world).await;
+    apply_pipeline(&world).await;
     world.stop().await;
     let (mark, before) = (world.aws.mark().await, world.aws.contents().await);
     for (kind, name) in TRIO {
-        patch(&world, kind, name, json!({"managementPolicy": "Observe"})).await;
+        patch_spec(&world, kind, name, json!({"managementPolicy": "Observe"})).await;
         world.delete(kind, name).await;
     }
     world.run(options()).await;
@@ -128,14 +128,14 @@ async fn an_object_set_to_observe_and_deleted_at_once_stays_in_aws() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn by_default_a_queue_is_retained_and_bus_and_rule_are_deleted() {
     let world = World::start("defaults").await;
-    trio(&world).await;
+    apply_pipeline(&world).await;
     for (kind, name) in TRIO.into_iter().rev() {
         world.delete(kind, name).await;
         world.gone(kind, name).await;
     }
     let left = world.aws.contents().await;
-    assert_eq!(left.keys().cloned().collect::<Vec<_>>(), [format!("queue {}", named(&world, "q"))]);
-    assert!(world.aws.sids(&named(&world, "q")).await.is_empty(), "our statement leaves with us");
+    assert_eq!(left.keys().cloned().collect::<Vec<_>>(), [format!("queue {}", aws_name(&world, "q"))]);
+    assert!(world.aws.sids(&aws_name(&world, "q")).await.is_empty(), "our statement leaves with us");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,13 +145,13 @@ async fn deletion_policies_say_otherwise() {
     world.apply("EventBus", "b", retain.clone()).await;
     let sink = json!({"sqs": {"managed": {"deadLetter": {"maxReceiveCount": 2}}}, "deletionPolicy": "Delete"});
     world.apply("EventSink", "q", sink).await;
-    world.apply("EventRule", "r", with(rule("b", &["q"]), retain)).await;
+    world.apply("EventRule", "r", merged(rule_spec("b", &["q"]), retain)).await;
     all_ready(&world, &TRIO).await;
     for (kind, name) in TRIO.into_iter().rev() {
         world.delete(kind, name).await;
         world.gone(kind, name).await;
     }
-    let (bus, name) = (named(&world, "b"), named(&world, "r"));
+    let (bus, name) = (aws_name(&world, "b"), aws_name(&world, "r"));
     let left = world.aws.contents().await;
     assert_eq!(left.keys().cloned().collect::<Vec<_>>(), [format!("bus {bus}"), format!("rule {bus}/{name}")]);
     assert_eq!(world.aws.targets(&bus, &name).await.len(), 1);
@@ -164,14 +164,14 @@ async fn only_tags_that_we_put_there_are_removed() {
         [
             ("EventBus", json!({"tags": tags})),
             ("EventSink", json!({"sqs": {"managed": {"tags": tags, "name": "queue"}}})),
-            ("EventRule", with(rule("b", &[]), json!({"tags": tags}))),
+            ("EventRule", merged(rule_spec("b", &[]), json!({"tags": tags}))),
         ]
     };
     for (kind, spec) in tagged(json!({"mine": "1", "gone": "1"})) {
         world.apply(kind, "b", spec).await;
         world.ready(kind, "b").await;
     }
-    let (account, bus) = (&world.aws.account, named(&world, "b"));
+    let (account, bus) = (&world.aws.account, aws_name(&world, "b"));
     let arns =
         [format!("arn:aws:events:{REGION}:{account}:event-bus/{bus}"), format!("arn:aws:events:{REGION}:{account}:rule/{bus}/{bus}")];
     for arn in &arns {

@@ -1,10 +1,9 @@
-//! Invariant 2, identity: the name is pinned before the first write, and what is not ours is not touched.
+//! Invariant 2: the name is pinned before the first write, and resources of other owners are not touched.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tributary_testkit::{
-    Aws, Bed, REGION, World, all_ready, apply_pipeline as trio, aws_name as named, managed_queue as managed, merged as with, options,
-    reconcile_now as look, rule_spec as rule, writes_since as written,
+    Aws, Bed, REGION, World, all_ready, apply_pipeline, aws_name, managed_queue, merged, options, reconcile_now, rule_spec, writes_since,
 };
 
 const FINALIZER: &str = "tributary.dev/finalizer";
@@ -16,9 +15,9 @@ async fn name_and_finalizer_are_there_before_the_first_write() {
     let world = running(world).await;
     for (kind, spec, op) in [
         ("EventBus", json!({}), "CreateEventBus"),
-        ("EventSink", managed(), "CreateQueue"),
+        ("EventSink", managed_queue(), "CreateQueue"),
         ("EventBus", json!({"name": "default"}), ""),
-        ("EventRule", with(rule("default", &[]), json!({"name": "r"})), "PutRule"),
+        ("EventRule", merged(rule_spec("default", &[]), json!({"name": "r"})), "PutRule"),
     ] {
         let name = if op.is_empty() { "default" } else { "x" };
         world.apply(kind, name, spec).await;
@@ -26,7 +25,7 @@ async fn name_and_finalizer_are_there_before_the_first_write() {
             world.ready(kind, name).await;
             continue;
         }
-        world.aws.until(op, || async { written(&world, 0).await.iter().any(|call| call.op == op).then_some(()) }).await;
+        world.aws.until(op, || async { writes_since(&world, 0).await.iter().any(|call| call.op == op).then_some(()) }).await;
         // The call hangs, so nothing happened since.
         let object = world.get(kind, name).await.unwrap();
         assert!(object.metadata.finalizers.unwrap_or_default().contains(&FINALIZER.to_owned()), "{kind}");
@@ -48,12 +47,12 @@ async fn names_are_namespace_and_name_cut_with_a_hash_where_aws_is_shorter() {
     let world = World::start("names").await;
     let long = "x".repeat(70);
     world.apply("EventBus", "b", json!({})).await;
-    world.apply("EventSink", "a.b", managed()).await;
-    world.apply("EventSink", &long, with(json!({}), json!({"sqs": {"managed": {"deadLetter": {"maxReceiveCount": 3}}}}))).await;
-    world.apply("EventRule", &long, rule("b", &[])).await;
-    world.apply("EventRule", &format!("{long}y"), rule("b", &[])).await;
+    world.apply("EventSink", "a.b", managed_queue()).await;
+    world.apply("EventSink", &long, merged(json!({}), json!({"sqs": {"managed": {"deadLetter": {"maxReceiveCount": 3}}}}))).await;
+    world.apply("EventRule", &long, rule_spec("b", &[])).await;
+    world.apply("EventRule", &format!("{long}y"), rule_spec("b", &[])).await;
     all_ready(&world, &[("EventSink", "a.b"), ("EventSink", &long), ("EventRule", &long), ("EventRule", &format!("{long}y"))]).await;
-    let (start, contents) = (named(&world, ""), world.aws.contents().await);
+    let (start, contents) = (aws_name(&world, ""), world.aws.contents().await);
     let of = |kind: &str| contents.keys().filter_map(|key| Some(key.strip_prefix(kind)?.to_owned())).collect::<Vec<_>>();
     assert_eq!(of("bus "), [format!("{start}b")]);
     let rules = of(&format!("rule {start}b/"));
@@ -67,7 +66,7 @@ async fn names_are_namespace_and_name_cut_with_a_hash_where_aws_is_shorter() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_that_became_another_one_stops_its_objects() {
     let mut world = World::start("changed").await;
-    trio(&world).await;
+    apply_pipeline(&world).await;
     world.stop().await;
     // Somebody forces the account away and makes it anew with the id of another one.
     let (api, name) = (world.api("AwsAccount"), world.account.clone());
@@ -75,15 +74,15 @@ async fn an_account_that_became_another_one_stops_its_objects() {
     api.delete(&name, &DeleteParams::default()).await.unwrap();
     let other = Aws::new(Bed::get());
     world.secret(&other.account).await;
-    world.apply_account(with(world.account_spec(), json!({"accountId": other.account}))).await;
+    world.apply_account(merged(world.account_spec(), json!({"accountId": other.account}))).await;
     let (mark, far) = (world.aws.mark().await, other.mark().await);
     world.run(options()).await;
     for (kind, name) in [("EventBus", "b"), ("EventSink", "q"), ("EventRule", "r")] {
-        world.halted(kind, name, "IdentityChanged").await;
+        world.not_ready(kind, name, "IdentityChanged").await;
     }
     // Deletion too: what is pinned is not looked for in the other account.
     world.delete("EventRule", "r").await;
-    world.halted("EventRule", "r", "IdentityChanged").await;
+    world.not_ready("EventRule", "r", "IdentityChanged").await;
     assert_eq!((world.aws.calls(mark).await, other.writes(far).await), (vec![], vec![]));
 }
 
@@ -95,10 +94,10 @@ async fn credentials_of_another_account_write_nothing() {
     let mark = other.mark().await;
     let world = running(world).await;
     world.apply("EventBus", "b", json!({})).await;
-    world.apply("EventSink", "q", managed()).await;
+    world.apply("EventSink", "q", managed_queue()).await;
     world.wait("AwsAccount", &world.account, "WrongAccount", |account| wrong(account?)).await;
-    world.halted("EventBus", "b", "WrongAccount").await;
-    world.halted("EventSink", "q", "WrongAccount").await;
+    world.not_ready("EventBus", "b", "WrongAccount").await;
+    world.not_ready("EventSink", "q", "WrongAccount").await;
     let calls = other.calls(mark).await;
     assert!(!calls.is_empty() && calls.iter().all(|call| call == "sts:GetCallerIdentity"), "{calls:?}");
     assert!(world.aws.calls(0).await.is_empty());
@@ -132,7 +131,7 @@ async fn what_exists_is_taken_over_only_on_the_users_word() {
     let world = running(world).await;
     claim(&world).await;
     for (kind, name) in [("EventBus", "b"), ("EventSink", "q")] {
-        world.halted(kind, name, "NotOwned").await;
+        world.not_ready(kind, name, "NotOwned").await;
     }
     assert!(world.aws.writes(0).await.is_empty());
     assert_eq!(world.aws.contents().await, before);
@@ -140,8 +139,8 @@ async fn what_exists_is_taken_over_only_on_the_users_word() {
         world.annotate(kind, name, "tributary.dev/adopt", Some("true")).await;
         world.ready(kind, name).await;
     }
-    world.apply("EventRule", "r", with(rule("b", &[]), json!({"name": "theirs"}))).await;
-    world.halted("EventRule", "r", "NotOwned").await;
+    world.apply("EventRule", "r", merged(rule_spec("b", &[]), json!({"name": "theirs"}))).await;
+    world.not_ready("EventRule", "r", "NotOwned").await;
     assert_eq!(world.aws.rule("theirs", "theirs").await.unwrap()["EventPattern"], r#"{"source":["theirs"]}"#);
     world.annotate("EventRule", "r", "tributary.dev/adopt", Some("true")).await;
     world.ready("EventRule", "r").await;
@@ -160,7 +159,7 @@ async fn from_another_owner_it_takes_that_owners_very_name() {
     let world = running(world).await;
     claim(&world).await;
     for (kind, name) in [("EventBus", "b"), ("EventSink", "q")] {
-        let message = world.halted(kind, name, "NotOwned").await;
+        let message = world.not_ready(kind, name, "NotOwned").await;
         assert!(message.contains("blue/EventBus/x/y"), "{message}");
         world.annotate(kind, name, "tributary.dev/adopt", Some("true")).await;
         look_refused(&world, kind, name).await;
@@ -177,29 +176,29 @@ async fn look_refused(world: &World, kind: &str, name: &str) {
     let mark = world.aws.mark().await;
     world.annotate(kind, name, "tributary.dev/reconcile-at", Some("again")).await;
     world.aws.until("asked again", || async { (!world.aws.calls(mark).await.is_empty()).then_some(()) }).await;
-    world.halted(kind, name, "NotOwned").await;
+    world.not_ready(kind, name, "NotOwned").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_objects_with_one_name_in_aws_the_second_is_refused() {
     let world = World::start("twice").await;
-    trio(&world).await;
+    apply_pipeline(&world).await;
     world.apply("EventSink", "first", json!({"sqs": {"managed": {"name": "shared"}}})).await;
     world.ready("EventSink", "first").await;
     let before = world.aws.contents().await;
     world.apply("EventSink", "second", json!({"sqs": {"managed": {"name": "shared", "delaySeconds": 9}}})).await;
-    world.apply("EventBus", "second", json!({"name": named(&world, "b"), "description": "other"})).await;
-    world.apply("EventRule", "second", with(rule("b", &["q"]), json!({"name": named(&world, "r"), "state": "Disabled"}))).await;
+    world.apply("EventBus", "second", json!({"name": aws_name(&world, "b"), "description": "other"})).await;
+    world.apply("EventRule", "second", merged(rule_spec("b", &["q"]), json!({"name": aws_name(&world, "r"), "state": "Disabled"}))).await;
     for kind in ["EventSink", "EventBus", "EventRule"] {
-        let message = world.halted(kind, "second", "NotOwned").await;
+        let message = world.not_ready(kind, "second", "NotOwned").await;
         assert!(message.contains(&format!("{}/", world.namespace)), "it names the owner: {message}");
         world.delete(kind, "second").await;
         world.gone(kind, "second").await;
     }
-    look(&world, "EventRule", "r").await;
+    reconcile_now(&world, "EventRule", "r").await;
     let mut after = world.aws.contents().await;
     // The sink of the second rule let it in for a while; that is its own statement.
-    let queue = format!("queue {}", named(&world, "q"));
+    let queue = format!("queue {}", aws_name(&world, "q"));
     assert!(after.remove(&queue).is_some());
     assert_eq!(after, before.into_iter().filter(|(key, _)| *key != queue).collect());
 }
@@ -211,10 +210,10 @@ async fn a_rule_that_an_aws_service_keeps_is_left_alone() {
     world.aws.events("CreateArchive", json!({"ArchiveName": "all", "EventSourceArn": bus})).await;
     let world = running(world).await;
     world.apply("EventBus", "default", json!({"name": "default"})).await;
-    let spec = with(rule("default", &[]), json!({"name": "Events-Archive-all"}));
+    let spec = merged(rule_spec("default", &[]), json!({"name": "Events-Archive-all"}));
     world.apply("EventRule", "r", spec).await;
-    let message = world.halted("EventRule", "r", "NotOwned").await;
-    assert!(message.contains("kept by"), "{message}");
+    let message = world.not_ready("EventRule", "r", "NotOwned").await;
+    assert!(message.contains("managed by"), "{message}");
     world.annotate("EventRule", "r", "tributary.dev/adopt", Some("true")).await;
     world.delete("EventRule", "r").await;
     world.gone("EventRule", "r").await;

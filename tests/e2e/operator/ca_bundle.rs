@@ -1,5 +1,5 @@
-//! The fifth fault measured in the strongest peer: it fails altogether when a custom CA bundle is set. The real binary, a private
-//! authority, and a TLS endpoint in front of the stand-in.
+//! The operator as a process behind a custom CA bundle: a private authority, and a TLS endpoint in front of the stand-in. A fault that was
+//! measured in the strongest peer.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::json;
-use tributary_testkit::{Bed, World, assert_not_ready as told, aws_name as named, merged as with};
+use tributary_testkit::{Bed, World, assert_not_ready, aws_name, merged};
 
 /// Ends with the test, whatever its outcome.
 struct Part(Child);
@@ -84,17 +84,17 @@ async fn it_works_with_a_custom_ca_bundle_and_without_it_says_what_to_do() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&world.namespace);
     certificates(&folder);
     let (_terminator, endpoint) = terminator(&folder, &world.aws.endpoint);
-    world.apply_account(with(world.account_spec(), json!({"endpoint": endpoint}))).await;
+    world.apply_account(merged(world.account_spec(), json!({"endpoint": endpoint}))).await;
     world.apply("EventBus", "bus", json!({})).await;
 
     let without = operator(&world, None);
-    told(&world, "EventBus", "bus", "Unavailable", false, &["certificate", "--aws-ca-bundle", "AWS_CA_BUNDLE"]).await;
+    assert_not_ready(&world, "EventBus", "bus", "Unavailable", false, &["certificate", "--aws-ca-bundle", "AWS_CA_BUNDLE"]).await;
     assert_eq!(world.aws.journal(0).await.0.len(), 0);
     drop(without);
 
     let _with = operator(&world, Some(&folder.join("ca.pem")));
     world.ready("EventBus", "bus").await;
-    world.aws.events("DescribeEventBus", json!({"Name": named(&world, "bus")})).await;
+    world.aws.events("DescribeEventBus", json!({"Name": aws_name(&world, "bus")})).await;
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

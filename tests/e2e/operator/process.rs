@@ -1,7 +1,7 @@
-//! The real binary as a child process: its own identity, assumed roles, health, metrics, logs, and how it stops.
+//! The operator as a process: its own identity, assumed roles, health, metrics, logs and shutdown.
 
 use serde_json::{Value, json};
-use tributary_testkit::{Aws, Bed, Replica, World, apply_pipeline as trio, aws_name as named, merged as with};
+use tributary_testkit::{Aws, Bed, Replica, World, apply_pipeline, aws_name, merged};
 
 /// With this account's keys as the pod's own identity.
 fn start(world: &World, keys: &str, kubeconfig: &Value) -> Replica {
@@ -11,7 +11,7 @@ fn start(world: &World, keys: &str, kubeconfig: &Value) -> Replica {
 fn own_identity(world: &World, credentials: Option<Value>) -> Value {
     let mut spec = world.account_spec();
     spec.as_object_mut().unwrap().remove("credentials");
-    credentials.map_or(spec.clone(), |credentials| with(spec, json!({"credentials": credentials})))
+    credentials.map_or(spec.clone(), |credentials| merged(spec, json!({"credentials": credentials})))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -21,7 +21,7 @@ async fn it_works_as_itself_tells_how_it_is_and_stops_when_asked() {
     let mut tributary = start(&world, &world.aws.account, &Bed::get().operator_kubeconfig());
     world.aws.until("ready", || async { tributary.get("/readyz").await.filter(|(status, _)| *status == 200) }).await;
     assert_eq!(tributary.get("/healthz").await.unwrap().0, 200);
-    trio(&world).await;
+    apply_pipeline(&world).await;
     let (_, ready) = tributary.get("/readyz").await.unwrap();
     assert!(ready.contains("leading"), "{ready}");
     let (status, metrics) = tributary.get("/metrics").await.unwrap();
@@ -66,13 +66,13 @@ async fn a_role_is_assumed_with_its_external_id() {
     world.apply_account(own_identity(&world, Some(json!({"assumeRole": {"roleArn": arn, "externalId": "wrong"}})))).await;
     let _tributary = start(&world, &base.account, &Bed::get().operator_kubeconfig());
     let account = world.account.as_str();
-    let message = world.halted("AwsAccount", account, "AccessDenied").await;
+    let message = world.not_ready("AwsAccount", account, "AccessDenied").await;
     assert!(message.contains("sts:AssumeRole"), "{message}");
     assert!(world.aws.writes(0).await.is_empty());
     world.apply_account(own_identity(&world, Some(json!({"assumeRole": {"roleArn": arn, "externalId": "tenant-7"}})))).await;
-    trio(&world).await;
+    apply_pipeline(&world).await;
     let caller = world.ready("AwsAccount", account).await.data["status"]["callerArn"].clone();
     assert!(caller.as_str().unwrap().contains(":assumed-role/op/"), "{caller}");
-    assert!(world.aws.contents().await.contains_key(&format!("bus {}", named(&world, "b"))));
+    assert!(world.aws.contents().await.contains_key(&format!("bus {}", aws_name(&world, "b"))));
     assert!(base.writes(0).await.iter().all(|op| op == "AssumeRole"), "nothing in the base account");
 }

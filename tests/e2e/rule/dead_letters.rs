@@ -1,8 +1,9 @@
-//! What lies in a dead-letter queue shows up in the rule's status and as an Event; the codes only where it is asked for.
+//! Messages in a dead-letter queue appear in the status of the rule and as an Event; their error codes only where inspection is
+//! allowed.
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
-use tributary_testkit::{World, aws_name as named, publish, reconcile_now as look};
+use tributary_testkit::{World, aws_name, publish, reconcile_now};
 
 /// A rule whose target nobody lets it send to, with a dead-letter queue that takes everything.
 async fn failing(name: &str, inspect: bool) -> World {
@@ -20,7 +21,7 @@ async fn failing(name: &str, inspect: bool) -> World {
 }
 
 async fn letters(world: &World, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
-    look(world, "EventRule", "r").await;
+    reconcile_now(world, "EventRule", "r").await;
     let told = |object: Option<&DynamicObject>| Some(object?.data["status"]["targets"][0]["deadLetters"].clone()).filter(|told| fits(told));
     world.wait("EventRule", "r", what, told).await
 }
@@ -41,7 +42,7 @@ async fn the_codes_are_told_where_the_queue_may_be_looked_into() {
     };
     world.aws.until("an Event", said).await;
     // They are still there for who works them off.
-    let queue = world.aws.sqs("GetQueueUrl", json!({"QueueName": named(&world, "d")})).await;
+    let queue = world.aws.sqs("GetQueueUrl", json!({"QueueName": aws_name(&world, "d")})).await;
     let got = world.aws.sqs("ReceiveMessage", json!({"QueueUrl": queue["QueueUrl"], "MaxNumberOfMessages": 10})).await;
     assert_eq!(got["Messages"].as_array().unwrap().len(), 2);
     // Without the right that is said, and nothing else suffers.

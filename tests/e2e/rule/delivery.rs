@@ -1,4 +1,4 @@
-//! The main job: three small manifests deliver an event to a queue.
+//! Three small manifests deliver an event to a queue.
 
 use serde_json::json;
 use tributary_testkit::World;

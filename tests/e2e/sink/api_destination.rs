@@ -1,13 +1,10 @@
-//! Managed API destinations: what is made, the requests that arrive with each kind of authorization, Secrets that change, are missing or not
-//! permitted, what is of somebody else.
+//! Sink `apiDestination`: connection and destination, the requests that arrive with each kind of authorization, Secrets that change, are
+//! missing or not permitted, and resources of other owners.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tributary_testkit::{
-    Bed, Receiver, Replica, World, all_ready, condition, fast_resync as sweeping, patch_spec as patch, publish, reconcile_now as look,
-    rule_spec as rule,
-};
+use tributary_testkit::{Bed, Receiver, Replica, World, all_ready, condition, fast_resync, patch_spec, publish, reconcile_now, rule_spec};
 
 fn secret(name: &str, key: &str) -> Value {
     json!({"name": name, "key": key})
@@ -26,7 +23,7 @@ fn managed(receiver: &Receiver, connection: &Value) -> Value {
 async fn applied(world: &World, receiver: &Receiver, connection: &Value) {
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "api", managed(receiver, connection)).await;
-    world.apply("EventRule", "r", rule("b", &["api"])).await;
+    world.apply("EventRule", "r", rule_spec("b", &["api"])).await;
 }
 
 const READY: [(&str, &str); 2] = [("EventSink", "api"), ("EventRule", "r")];
@@ -68,13 +65,13 @@ async fn basic_authorization_arrives_and_goes_again() {
     assert!(role.policy["Statement"][0]["Resource"].as_str().unwrap().ends_with(&format!(":api-destination/{name}/*")));
     // Nothing is put twice, whatever AWS leaves out when it is asked.
     let mark = world.aws.mark().await;
-    look(&world, "EventSink", "api").await;
-    look(&world, "EventRule", "r").await;
+    reconcile_now(&world, "EventSink", "api").await;
+    reconcile_now(&world, "EventRule", "r").await;
     assert_eq!(world.aws.writes(mark).await, [""; 0]);
 
     // A changed Secret is put at the next look; the target stays.
     world.user_secret("login", json!({"password": "second-Wm2"})).await;
-    look(&world, "EventSink", "api").await;
+    reconcile_now(&world, "EventSink", "api").await;
     world.ready("EventSink", "api").await;
     assert_eq!(publish(&world, "two").await["outcome"], "DELIVERED");
     assert_eq!(receiver.event("two").await.header("authorization"), Some("Basic YWRhOnNlY29uZC1XbTI="));
@@ -108,7 +105,7 @@ async fn an_api_key_arrives_and_what_the_spec_changes_is_changed() {
 
     let change = json!({"method": "PUT", "rateLimitPerSecond": 7, "description": "new", "endpoint": receiver.url("/new/*"),
         "connection": {"apiKey": null, "basic": {"username": "ada", "passwordSecretRef": secret("key", "value")}, "invocationHttp": null}});
-    patch(&world, "EventSink", "api", json!({"apiDestination": {"managed": change}})).await;
+    patch_spec(&world, "EventSink", "api", json!({"apiDestination": {"managed": change}})).await;
     world.ready("EventSink", "api").await;
     assert_eq!(publish(&world, "two").await["outcome"], "DELIVERED");
     let got = receiver.event("two").await;
@@ -123,7 +120,7 @@ async fn an_api_key_arrives_and_what_the_spec_changes_is_changed() {
     world.aws.events("DeleteApiDestination", json!({"Name": called})).await;
     world.aws.events("DeleteConnection", json!({"Name": called})).await;
     world.aws.until("the connection is gone", || async { world.aws.connection(&called).await.is_none().then_some(()) }).await;
-    look(&world, "EventSink", "api").await;
+    reconcile_now(&world, "EventSink", "api").await;
     all_ready(&world, &READY).await;
     let now = world.wait("EventSink", "api", "a new ARN", |object| {
         let arn = object?.data["status"]["apiDestinationArn"].as_str()?.to_owned();
@@ -148,7 +145,7 @@ async fn an_oauth_token_is_fetched_and_a_refusal_is_told() {
     receiver.accept_client_secret("right-Hn8");
     world.user_secret("client", json!({"secret": "wrong-Xp1"})).await;
     applied(&world, &receiver, &oauth(&receiver)).await;
-    let said = world.halted("EventSink", "api", "ConnectionNotAuthorized").await;
+    let said = world.not_ready("EventSink", "api", "ConnectionNotAuthorized").await;
     world
         .wait("EventSink", "api", "DEAUTHORIZED", |object| (object?.data["status"]["connection"]["state"] == "DEAUTHORIZED").then_some(()))
         .await;
@@ -165,7 +162,7 @@ async fn an_oauth_token_is_fetched_and_a_refusal_is_told() {
     assert_eq!(receiver.event("one").await.header("authorization"), Some("Bearer token-for-right-Hn8"));
     let asked = receiver.token_requests();
     assert!(asked.iter().any(|it| it.body.contains("client_id=me") && it.body.contains("scope=events")), "{asked:?}");
-    look(&world, "EventRule", "r").await;
+    reconcile_now(&world, "EventRule", "r").await;
     let told = world.get("EventRule", "r").await.unwrap();
     assert_eq!(condition(&told, "Deliverable").map(|it| it.0).as_deref(), Some("True"));
 }
@@ -185,14 +182,14 @@ async fn a_secret_that_may_not_be_read_is_missing_or_unfit_says_what_to_do() {
     let world = World::start("api-secret").await;
     let receiver = Receiver::start(&world.aws).await;
     applied(&world, &receiver, &basic()).await;
-    let said = world.halted("EventSink", "api", "SecretNotPermitted").await;
+    let said = world.not_ready("EventSink", "api", "SecretNotPermitted").await;
     assert!(
         said.contains("basic.passwordSecretRef") && said.contains("sinkSecrets.namespaces") && said.contains(&world.namespace),
         "{said}"
     );
     world.permit_secrets().await;
     world.annotate("EventSink", "api", "tributary.dev/reconcile-at", Some("permitted")).await;
-    let said = world.halted("EventSink", "api", "SecretNotFound").await;
+    let said = world.not_ready("EventSink", "api", "SecretNotFound").await;
     assert!(said.contains(&format!("{}/login", world.namespace)), "{said}");
     world.user_secret("login", json!({"other": "x"})).await;
     world.annotate("EventSink", "api", "tributary.dev/reconcile-at", Some("made")).await;
@@ -202,7 +199,7 @@ async fn a_secret_that_may_not_be_read_is_missing_or_unfit_says_what_to_do() {
     world.wait("EventSink", "api", "no key", says("has no key password")).await;
     world.user_secret("login", json!({"password": "in\u{1}fit"})).await;
     world.annotate("EventSink", "api", "tributary.dev/reconcile-at", Some("written")).await;
-    let said = world.halted("EventSink", "api", "SecretUnusable").await;
+    let said = world.not_ready("EventSink", "api", "SecretUnusable").await;
     assert!(said.contains("control characters") && !said.contains("fit\""), "{said}");
     world.user_secret("login", json!({"password": "now-Gf4"})).await;
     look_until_ready(&world).await;
@@ -213,21 +210,21 @@ async fn a_secret_that_may_not_be_read_is_missing_or_unfit_says_what_to_do() {
     let api = world.api_in(Some(&world.namespace), "v1", "Secret");
     api.delete("login", &kube::api::DeleteParams::default()).await.unwrap();
     world.annotate("EventSink", "api", "tributary.dev/reconcile-at", Some("later")).await;
-    world.halted("EventSink", "api", "SecretNotFound").await;
-    world.apply("EventRule", "s", rule("b", &["api"])).await;
+    world.not_ready("EventSink", "api", "SecretNotFound").await;
+    world.apply("EventRule", "s", rule_spec("b", &["api"])).await;
     world.ready("EventRule", "s").await;
     assert_eq!(publish(&world, "two").await["outcome"], "DELIVERED");
     // What Helm keeps is nothing to send.
     let body = json!({"type": "helm.sh/release.v1", "stringData": {"password": "release-Vd9"}});
     world.apply_in(Some(&world.namespace), "v1", "Secret", "release", body).await;
-    patch(
+    patch_spec(
         &world,
         "EventSink",
         "api",
         json!({"apiDestination": {"managed": {"connection": {"basic": {"passwordSecretRef": {"name": "release"}}}}}}),
     )
     .await;
-    let said = world.halted("EventSink", "api", "SecretUnusable").await;
+    let said = world.not_ready("EventSink", "api", "SecretUnusable").await;
     assert!(said.contains("helm.sh/release.v1"), "{said}");
 }
 
@@ -245,9 +242,9 @@ async fn theirs(world: &mut World, receiver: &Receiver) -> BTreeMap<String, Valu
     world.aws.events("UpdateConnection", connection).await;
     world.aws.events("UpdateApiDestination", json!({"Name": called, "Description": "theirs", "HttpMethod": "PUT"})).await;
     let before = world.aws.contents().await;
-    world.run(sweeping()).await;
+    world.run(fast_resync()).await;
     world.user_secret("login", json!({"password": "other-Ys2"})).await;
-    let said = world.halted("EventSink", "api", "NotOwned").await;
+    let said = world.not_ready("EventSink", "api", "NotOwned").await;
     assert!(said.contains(&called), "{said}");
     before
 }
@@ -266,7 +263,7 @@ async fn what_somebody_else_made_under_the_name_is_taken_over_by_the_users_word(
     assert_eq!((got.method.as_str(), got.header("authorization")), ("POST", Some("Basic YWRhOm90aGVyLVlzMg==")), "ada:other-Ys2");
     // Taken over for good: without the word it stays ours, and leaves with the sink.
     world.annotate("EventSink", "api", "tributary.dev/adopt", None).await;
-    look(&world, "EventSink", "api").await;
+    reconcile_now(&world, "EventSink", "api").await;
     world.ready("EventSink", "api").await;
     world.delete("EventRule", "r").await;
     world.gone("EventRule", "r").await;
@@ -333,13 +330,13 @@ async fn no_value_of_a_secret_comes_out() {
         json!([{"match": "events.CreateConnection", "kind": "error", "status": 400, "code": "ValidationException", "message": text}]);
     world.aws.faults(fault).await;
     applied(&world, &receiver, &connection).await;
-    let said = world.halted("EventSink", "api", "Rejected").await;
+    let said = world.not_ready("EventSink", "api", "Rejected").await;
     assert!(said.contains("(a secret value)"), "{said}");
     world.aws.faults(json!([])).await;
-    look(&world, "EventSink", "api").await;
+    reconcile_now(&world, "EventSink", "api").await;
     all_ready(&world, &READY).await;
     world.user_secret("login", json!({"password": format!("{password}-again")})).await;
-    look(&world, "EventSink", "api").await;
+    reconcile_now(&world, "EventSink", "api").await;
     let mut seen = vec![format!("{:?}", world.aws.journal(0).await.0), replica.log(), replica.get("/metrics").await.unwrap().1];
     assert!(seen[1].contains("UpdateConnection"), "the log speaks of the connection");
     for (api, kind) in [("tributary.dev/v1alpha1", "EventSink"), ("tributary.dev/v1alpha1", "EventRule"), ("events.k8s.io/v1", "Event")] {
@@ -368,7 +365,7 @@ async fn no_secret_of_the_operators_own_namespace_is_sent() {
     let own = tributary_testkit::product::Options { operator_namespace: world.namespace.clone(), ..tributary_testkit::options() };
     world.run(own).await;
     applied(&world, &receiver, &basic()).await;
-    let said = world.halted("EventSink", "api", "SecretNotPermitted").await;
+    let said = world.not_ready("EventSink", "api", "SecretNotPermitted").await;
     assert!(said.contains("operator's own namespace") && said.contains("another namespace"), "{said}");
     assert!(!world.aws.calls(0).await.contains(&"events:CreateConnection".to_owned()));
 }

@@ -1,10 +1,9 @@
-//! ARNs that another object of the namespace tells: waited for, read where the kind is allowed, and judged like one that is written down.
+//! `arnFrom`: ARNs in the status of other objects are waited for, read only from allowed kinds, and checked like ARNs in the spec.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tributary_testkit::{
-    REGION, World, all_ready, condition, existing_queue as existing, foreign_queue, publish, queue_arn, reconcile_now as look,
-    rule_spec as rule, until,
+    REGION, World, all_ready, condition, existing_queue, foreign_queue, publish, queue_arn, reconcile_now, rule_spec, until,
 };
 
 const ACK: &str = "sqs.services.k8s.aws/v1alpha1";
@@ -40,7 +39,7 @@ async fn config_map(world: &World, name: &str, data: Value) {
     world.apply_in(Some(&world.namespace), "v1", "ConfigMap", name, json!({"data": data})).await;
 }
 
-fn told(key: &str) -> Value {
+fn from_config_map(key: &str) -> Value {
     json!({"existing": {"arnFrom": {"apiVersion": "v1", "kind": "ConfigMap", "name": "told", "fieldPath": format!("data.{key}")}}})
 }
 
@@ -51,13 +50,13 @@ async fn a_queue_of_another_controller_is_waited_for_and_used() {
     foreign_queue(&world.aws, "orders", &[]).await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "s", queue_named("orders")).await;
-    world.apply("EventRule", "r", rule("b", &["s"])).await;
-    let said = world.halted("EventSink", "s", "ArnFromNotFound").await;
+    world.apply("EventRule", "r", rule_spec("b", &["s"])).await;
+    let said = world.not_ready("EventSink", "s", "ArnFromNotFound").await;
     assert!(said.contains("spec.sqs.existing.arnFrom") && said.contains(&format!("Queue {}/orders", world.namespace)), "{said}");
     let (status, ..) = condition(&world.get("EventSink", "s").await.unwrap(), "Reconciling").unwrap();
     assert_eq!(status, "True", "it comes by itself");
     world.apply_in(Some(&world.namespace), ACK, "Queue", "orders", json!({})).await;
-    let said = world.halted("EventSink", "s", "ArnFromNotReady").await;
+    let said = world.not_ready("EventSink", "s", "ArnFromNotReady").await;
     assert!(said.contains("status.ackResourceMetadata.arn is empty or not there yet"), "{said}");
     // Nothing but time goes by: no wish of anybody's, no sweep.
     tell(&world, "orders", json!(queue_arn(&world.aws, "orders"))).await;
@@ -69,7 +68,7 @@ async fn a_queue_of_another_controller_is_waited_for_and_used() {
     foreign_queue(&world.aws, "other", &[]).await;
     tell(&world, "orders", json!(queue_arn(&world.aws, "other"))).await;
     world.annotate("EventSink", "s", "tributary.dev/reconcile-at", Some("changed")).await;
-    let said = world.halted("EventSink", "s", "IdentityChanged").await;
+    let said = world.not_ready("EventSink", "s", "IdentityChanged").await;
     assert!(said.contains(":orders") && said.contains(":other"), "{said}");
     assert_eq!((world.aws.sids("orders").await.len(), world.aws.sids("other").await.len()), (1, 0));
     tell(&world, "orders", json!(queue_arn(&world.aws, "orders"))).await;
@@ -79,7 +78,7 @@ async fn a_queue_of_another_controller_is_waited_for_and_used() {
     // What is there goes on without the object, and leaves without it.
     world.api_in(Some(&world.namespace), ACK, "Queue").delete("orders", &DeleteParams::default()).await.unwrap();
     world.annotate("EventSink", "s", "tributary.dev/reconcile-at", Some("gone")).await;
-    world.halted("EventSink", "s", "ArnFromNotFound").await;
+    world.not_ready("EventSink", "s", "ArnFromNotFound").await;
     assert_eq!(publish(&world, "two").await["outcome"], "DELIVERED");
     world.delete("EventRule", "r").await;
     world.delete("EventSink", "s").await;
@@ -114,13 +113,13 @@ async fn every_destination_takes_an_arn_that_is_told() {
     config_map(&world, "told", json!(data)).await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     for (destination, _) in &all {
-        let mut spec = json!({*destination: told(destination)});
+        let mut spec = json!({*destination: from_config_map(destination)});
         if *destination == "arn" {
             spec["arn"]["actions"] = json!(["codebuild:StartBuild"]);
         }
         let name = destination.to_lowercase();
         world.apply("EventSink", &name, spec).await;
-        world.apply("EventRule", &name, rule("b", &[&name])).await;
+        world.apply("EventRule", &name, rule_spec("b", &[&name])).await;
     }
     for (destination, arn) in &all {
         let name = destination.to_lowercase();
@@ -138,19 +137,19 @@ async fn what_is_told_has_to_fit_and_is_not_repeated() {
         "elsewhere": format!("arn:aws:sqs:{REGION}:999988887777:q"), "empty": ""});
     config_map(&world, "told", data).await;
     for (key, reason, says) in [
-        ("secret", "ArnFromUnusable", "data.secret holds no ARN of this destination"),
-        ("topic", "ArnFromUnusable", "right fieldPath or destination"),
-        ("many", "ArnFromUnusable", "holds no ARN"),
+        ("secret", "ArnFromUnusable", "data.secret is not an ARN"),
+        ("topic", "ArnFromUnusable", "correct fieldPath or destination"),
+        ("many", "ArnFromUnusable", "is not an ARN"),
         ("elsewhere", "ArnNotPermitted", "spec.sqs.existing.arnFrom: AwsAccount"),
         ("empty", "ArnFromNotReady", "data.empty is empty"),
         ("none", "ArnFromNotReady", "data.none is empty or not there yet"),
     ] {
-        world.apply("EventSink", key, json!({"sqs": told(key)})).await;
-        let said = world.halted("EventSink", key, reason).await;
+        world.apply("EventSink", key, json!({"sqs": from_config_map(key)})).await;
+        let said = world.not_ready("EventSink", key, reason).await;
         assert!(said.contains(says) && !said.contains("canary"), "{said}");
     }
     // No text at all.
-    let mut sink = json!({"sqs": told("x")});
+    let mut sink = json!({"sqs": from_config_map("x")});
     sink["sqs"]["existing"]["arnFrom"]["fieldPath"] = json!("metadata.labels");
     world
         .api_in(Some(&world.namespace), "v1", "ConfigMap")
@@ -158,7 +157,7 @@ async fn what_is_told_has_to_fit_and_is_not_repeated() {
         .await
         .unwrap();
     world.apply("EventSink", "object", sink).await;
-    assert!(world.halted("EventSink", "object", "ArnFromUnusable").await.contains("holds no text"));
+    assert!(world.not_ready("EventSink", "object", "ArnFromUnusable").await.contains("is not a string"));
     assert_eq!(world.aws.writes(mark).await, [""; 0]);
 }
 
@@ -179,7 +178,7 @@ async fn only_kinds_that_are_allowed_are_read() {
         ("version", from("sqs.services.k8s.aws/v9", "Queue"), "ArnFromNotFound", "the cluster serves no queues in version v9"),
     ] {
         world.apply("EventSink", name, spec).await;
-        let said = world.halted("EventSink", name, reason).await;
+        let said = world.not_ready("EventSink", name, reason).await;
         assert!(said.contains(says), "{said}");
     }
     let bed: Value = serde_json::from_str(&std::fs::read_to_string(std::env::var("TRIBUTARY_BED").unwrap()).unwrap()).unwrap();
@@ -200,7 +199,7 @@ async fn admission_knows_what_can_be_known() {
         json!({"sqs": {"existing": {"arnFrom": from}}})
     };
     for (spec, says) in [
-        (both(json!(arn), told("x")["existing"]["arnFrom"].clone()), "set exactly one of arn and arnFrom"),
+        (both(json!(arn), from_config_map("x")["existing"]["arnFrom"].clone()), "set exactly one of arn and arnFrom"),
         (json!({"sqs": {"existing": {}}}), "set exactly one of arn and arnFrom"),
         (from(json!({"name": "../secrets/x"})), "arnFrom.name"),
         (from(json!({"apiVersion": "a/b/v1"})), "arnFrom.apiVersion"),
@@ -222,11 +221,11 @@ async fn an_arn_and_a_reference_to_it_are_the_same() {
     let world = World::start("told-same").await;
     foreign_queue(&world.aws, "q", &[]).await;
     config_map(&world, "told", json!({"arn": queue_arn(&world.aws, "q")})).await;
-    world.apply("EventSink", "s", existing(&world.aws, "q")).await;
+    world.apply("EventSink", "s", existing_queue(&world.aws, "q")).await;
     world.ready("EventSink", "s").await;
     let mark = world.aws.mark().await;
-    world.apply("EventSink", "s", json!({"sqs": told("arn")})).await;
+    world.apply("EventSink", "s", json!({"sqs": from_config_map("arn")})).await;
     world.ready("EventSink", "s").await;
-    look(&world, "EventSink", "s").await;
+    reconcile_now(&world, "EventSink", "s").await;
     assert_eq!(world.aws.writes(mark).await, [""; 0]);
 }

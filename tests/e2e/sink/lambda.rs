@@ -1,8 +1,8 @@
-//! The `lambda` sink: permission by statement, qualifiers, the failure destination; and triggers, by which a queue feeds a function.
+//! Sink `lambda`: the permission statement, qualifiers, the failure destination; and triggers, by which a queue invokes a function.
 
 use serde_json::{Value, json};
 use tributary_testkit::{
-    REGION, World, all_ready as ready, assert_reason as told, condition, event_notes as notes, fast_resync as sweeping,
+    REGION, World, all_ready, assert_reason, condition, event_notes, fast_resync,
     partner::{detail, marks, rule, source, subscription},
     status,
 };
@@ -21,7 +21,7 @@ fn sids(policy: &[Value]) -> Vec<String> {
 
 /// A world with an active subscription `lims`.
 async fn lims(name: &str) -> World {
-    let world = World::with(name, sweeping()).await;
+    let world = World::with(name, fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
     world
@@ -46,7 +46,7 @@ async fn foreign_statements_survive_create_update_and_delete_and_ours_leave() {
     foreign(&world, "f").await;
     world.apply("EventSink", "f", json!({"lambda": {"existing": {"arn": arn}}})).await;
     world.apply("EventRule", "r", requests(&["f"])).await;
-    ready(&world, &[("EventRule", "r"), ("EventSink", "f")]).await;
+    all_ready(&world, &[("EventRule", "r"), ("EventSink", "f")]).await;
     let policy = world.aws.function_policy("f").await;
     assert_eq!(policy.len(), 2, "{policy:?}");
     let ours = policy.iter().find(|s| s["Sid"] != "theirs").unwrap();
@@ -57,7 +57,7 @@ async fn foreign_statements_survive_create_update_and_delete_and_ours_leave() {
 
     // A second rule adds its own statement; the first loses it with the rule.
     world.apply("EventRule", "s", requests(&["f"])).await;
-    ready(&world, &[("EventRule", "s")]).await;
+    all_ready(&world, &[("EventRule", "s")]).await;
     assert_eq!(world.aws.function_policy("f").await.len(), 3);
     world.delete("EventRule", "r").await;
     world.gone("EventRule", "r").await;
@@ -70,7 +70,7 @@ async fn foreign_statements_survive_create_update_and_delete_and_ours_leave() {
     world.aws.lambda("DELETE", &format!("functions/f/policy/{mine}"), None).await.unwrap();
     request(&world, "two").await;
     assert_eq!(outcome(&world).await["code"], "NO_PERMISSIONS");
-    world.run(sweeping()).await;
+    world.run(fast_resync()).await;
     world.aws.until("it is put back", || async { (world.aws.function_policy("f").await.len() == 2).then_some(()) }).await;
     request(&world, "three").await;
     assert_eq!(outcome(&world).await["outcome"], "DELIVERED");
@@ -86,10 +86,10 @@ async fn a_function_that_does_not_exist_is_named_and_found_once_it_is_deployed()
     let world = lims("fn-missing").await;
     world.apply("EventSink", "f", json!({"lambda": {"existing": {"arn": world.aws.function_arn("late")}}})).await;
     world.apply("EventRule", "r", requests(&["f"])).await;
-    told(&world, "EventSink", "f", "TargetNotFound", &["spec.lambda.existing: AWS", "function:late", "Deploy it"]).await;
-    world.halted("EventRule", "r", "SinkNotReady").await;
+    assert_reason(&world, "EventSink", "f", "TargetNotFound", &["spec.lambda.existing: AWS", "function:late", "Deploy it"]).await;
+    world.not_ready("EventRule", "r", "SinkNotReady").await;
     world.aws.make_function("late").await;
-    ready(&world, &[("EventSink", "f"), ("EventRule", "r")]).await;
+    all_ready(&world, &[("EventSink", "f"), ("EventRule", "r")]).await;
     request(&world, "now").await;
     assert_eq!(outcome(&world).await["outcome"], "DELIVERED");
 }
@@ -102,13 +102,13 @@ async fn an_alias_has_a_policy_of_its_own() {
     world.aws.lambda("POST", "functions/f/aliases", Some(json!({"Name": "live", "FunctionVersion": version}))).await.unwrap();
     world.apply("EventSink", "f", json!({"lambda": {"existing": {"arn": format!("{arn}:live")}}})).await;
     world.apply("EventRule", "r", requests(&["f"])).await;
-    ready(&world, &[("EventRule", "r")]).await;
+    all_ready(&world, &[("EventRule", "r")]).await;
     assert!(world.aws.function_policy("f").await.is_empty(), "the function itself is not opened");
     request(&world, "one").await;
     assert_eq!(outcome(&world).await["outcome"], "DELIVERED");
     world.apply("EventSink", "gone", json!({"lambda": {"existing": {"arn": format!("{arn}:nobody")}}})).await;
     world.apply("EventRule", "s", requests(&["gone"])).await;
-    told(&world, "EventSink", "gone", "TargetNotFound", &["f:nobody", "alias must exist too"]).await;
+    assert_reason(&world, "EventSink", "gone", "TargetNotFound", &["f:nobody", "alias must exist too"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,7 +138,7 @@ async fn sixty_rules_fit_and_a_policy_that_others_filled_is_said_to_be_full() {
     }
     world.apply("EventSink", "crowded", json!({"lambda": {"existing": {"arn": other}}})).await;
     world.apply("EventRule", "late", requests(&["crowded"])).await;
-    told(&world, "EventSink", "crowded", "PolicyFull", &["function crowded", "20,480", "External"]).await;
+    assert_reason(&world, "EventSink", "crowded", "PolicyFull", &["function crowded", "20,480", "External"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -150,14 +150,14 @@ async fn the_failure_destination_is_put_kept_apart_from_others_and_taken_away() 
     let sink = |on_failure: Value| json!({"lambda": {"existing": {"arn": arn}, "onFailure": on_failure}});
     world.apply("EventSink", "f", sink(json!({"sinkRef": {"name": "failed"}}))).await;
     world.apply("EventRule", "r", requests(&["f"])).await;
-    ready(&world, &[("EventSink", "f"), ("EventRule", "r")]).await;
+    all_ready(&world, &[("EventSink", "f"), ("EventRule", "r")]).await;
     let config = || async { world.aws.lambda("GET", "functions/f/event-invoke-config", None).await.unwrap_or_default() };
     let queue = format!("arn:aws:sqs:{REGION}:{}:{}-failed", world.aws.account, world.namespace);
     assert_eq!(config().await["DestinationConfig"]["OnFailure"]["Destination"], json!(queue));
     assert_eq!(config().await["MaximumRetryAttempts"], 1, "what others set stays");
     // The queue may not go while the function sends there.
     world.delete("EventSink", "failed").await;
-    told(&world, "EventSink", "failed", "InUse", &["EventSink", "/f"]).await;
+    assert_reason(&world, "EventSink", "failed", "InUse", &["EventSink", "/f"]).await;
     world.apply("EventSink", "f", json!({"lambda": {"existing": {"arn": arn}}})).await;
     world.gone("EventSink", "failed").await;
     assert_eq!(config().await["DestinationConfig"]["OnFailure"]["Destination"], Value::Null);
@@ -174,9 +174,9 @@ async fn a_foreign_failure_destination_is_not_replaced_without_a_word_and_the_pe
     world.aws.lambda("PUT", "functions/f/event-invoke-config", Some(body)).await.unwrap();
     world.apply("EventSink", "failed", json!({"sqs": {"managed": {}}})).await;
     world.apply("EventSink", "f", json!({"lambda": {"existing": {"arn": arn}, "onFailure": {"sinkRef": {"name": "failed"}}}})).await;
-    told(&world, "EventSink", "f", "NotOwned", &["spec.lambda.onFailure", ":theirs", "tributary.dev/adopt"]).await;
+    assert_reason(&world, "EventSink", "f", "NotOwned", &["spec.lambda.onFailure", ":theirs", "tributary.dev/adopt"]).await;
     world.annotate("EventSink", "f", "tributary.dev/adopt", Some("true")).await;
-    ready(&world, &[("EventSink", "f")]).await;
+    all_ready(&world, &[("EventSink", "f")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -186,12 +186,19 @@ async fn an_execution_role_without_rights_holds_up_the_trigger_and_nothing_else(
     world.aws.allow_function("f", "arn:aws:sqs:*:*:other").await;
     world.apply("EventSink", "q", json!({"sqs": {"managed": {}, "triggers": [{"functionArn": arn}]}})).await;
     world.apply("EventRule", "r", requests(&["q"])).await;
-    told(&world, "EventSink", "q", "Rejected", &["CreateEventSourceMapping", "execution role", "Give the function's execution role"]).await;
-    ready(&world, &[("EventRule", "r")]).await;
+    assert_reason(
+        &world,
+        "EventSink",
+        "q",
+        "Rejected",
+        &["CreateEventSourceMapping", "execution role", "to the function's execution role"],
+    )
+    .await;
+    all_ready(&world, &[("EventRule", "r")]).await;
     request(&world, "kept").await;
     assert_eq!(marks(&world.aws.receive(&format!("{}-q", world.namespace)).await), ["kept"]);
     world.aws.allow_function("f", "*").await;
-    ready(&world, &[("EventSink", "q")]).await;
+    all_ready(&world, &[("EventSink", "q")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -204,7 +211,7 @@ async fn a_queue_feeds_its_function_with_batch_settings_and_a_foreign_mapping_st
     };
     world.apply("EventSink", "q", sink(5)).await;
     world.apply("EventRule", "r", requests(&["q"])).await;
-    ready(&world, &[("EventSink", "q"), ("EventRule", "r")]).await;
+    all_ready(&world, &[("EventSink", "q"), ("EventRule", "r")]).await;
     let queue = format!("arn:aws:sqs:{REGION}:{}:{}-q", world.aws.account, world.namespace);
     let mapping = world.aws.mappings(&queue).await.remove(0);
     assert_eq!((&mapping["State"], &mapping["BatchSize"]), (&json!("Enabled"), &json!(5)), "{mapping}");
@@ -223,11 +230,11 @@ async fn a_queue_feeds_its_function_with_batch_settings_and_a_foreign_mapping_st
     // Somebody else's mapping on the queue, and a change of ours behind our back.
     world.aws.lambda("POST", "event-source-mappings", Some(json!({"EventSourceArn": queue, "FunctionName": g}))).await.unwrap();
     world.apply("EventSink", "q", sink(7)).await;
-    ready(&world, &[("EventSink", "q")]).await;
+    all_ready(&world, &[("EventSink", "q")]).await;
     let rows = world.aws.mappings(&queue).await;
     assert!(rows.iter().any(|row| row["BatchSize"] == 7) && rows.len() == 2, "{rows:?}");
     world.apply("EventSink", "q", json!({"deletionPolicy": "Delete", "sqs": {"managed": {}}})).await;
-    ready(&world, &[("EventSink", "q")]).await;
+    all_ready(&world, &[("EventSink", "q")]).await;
     let left = || async {
         let rows = world.aws.mappings(&queue).await;
         (rows.len() == 1 && rows[0]["FunctionArn"] == json!(g)).then_some(())
@@ -240,7 +247,7 @@ async fn what_was_made_and_never_confirmed_is_taken_away_when_it_leaves_the_spec
     let world = lims("unconfirmed").await;
     let arn = world.aws.make_function("f").await;
     world.apply("EventSink", "failed", json!({"sqs": {"managed": {}}})).await;
-    ready(&world, &[("EventSink", "failed")]).await;
+    all_ready(&world, &[("EventSink", "failed")]).await;
     // Both take effect, and the operator is never told.
     let lost = |call: &str| json!({"match": call, "kind": "applied_reset"});
     let reads = json!({"match": "lambda.ListEventSourceMappings", "kind": "error", "after": 1});
@@ -258,12 +265,12 @@ async fn what_was_made_and_never_confirmed_is_taken_away_when_it_leaves_the_spec
         .aws
         .until("both are there", || async { (!world.aws.mappings(&queue).await.is_empty()).then_some(()).and(destination().await) })
         .await;
-    world.halted("EventSink", "q", "Unavailable").await;
-    world.halted("EventSink", "f", "Unavailable").await;
+    world.not_ready("EventSink", "q", "Unavailable").await;
+    world.not_ready("EventSink", "f", "Unavailable").await;
     world.apply("EventSink", "q", json!({"sqs": {"managed": {}}})).await;
     world.apply("EventSink", "f", json!({"lambda": {"existing": {"arn": arn}}})).await;
     world.aws.faults(json!([])).await;
-    ready(&world, &[("EventSink", "q"), ("EventSink", "f")]).await;
+    all_ready(&world, &[("EventSink", "q"), ("EventSink", "f")]).await;
     world.aws.until("the mapping is gone", || async { world.aws.mappings(&queue).await.is_empty().then_some(()) }).await;
     assert_eq!(destination().await, None);
 }
@@ -272,9 +279,9 @@ async fn what_was_made_and_never_confirmed_is_taken_away_when_it_leaves_the_spec
 async fn a_trigger_of_a_function_that_does_not_exist_is_named_and_made_once_it_is_deployed() {
     let world = lims("trigger-missing").await;
     world.apply("EventSink", "q", json!({"sqs": {"managed": {}, "triggers": [{"functionArn": world.aws.function_arn("late")}]}})).await;
-    told(&world, "EventSink", "q", "TargetNotFound", &["spec.sqs.triggers", "function:late", "Deploy it"]).await;
+    assert_reason(&world, "EventSink", "q", "TargetNotFound", &["spec.sqs.triggers", "function:late", "Deploy it"]).await;
     world.aws.make_function("late").await;
-    ready(&world, &[("EventSink", "q")]).await;
+    all_ready(&world, &[("EventSink", "q")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -289,13 +296,13 @@ async fn a_role_takes_the_place_of_the_statement() {
     world.aws.query("iam", &put).await;
     world.apply("EventSink", "f", json!({"lambda": {"existing": {"arn": arn}}, "roleArn": role})).await;
     world.apply("EventRule", "r", requests(&["f"])).await;
-    ready(&world, &[("EventRule", "r")]).await;
+    all_ready(&world, &[("EventRule", "r")]).await;
     assert!(world.aws.function_policy("f").await.is_empty());
     request(&world, "by role").await;
     assert_eq!(outcome(&world).await["outcome"], "DELIVERED");
     let other = "arn:aws:iam::999988887777:role/theirs";
     world.apply("EventSink", "g", json!({"lambda": {"existing": {"arn": arn}}, "roleArn": other})).await;
-    told(&world, "EventSink", "g", "ArnNotPermitted", &["spec.roleArn", other, "roles"]).await;
+    assert_reason(&world, "EventSink", "g", "ArnNotPermitted", &["spec.roleArn", other, "roles"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -304,7 +311,7 @@ async fn external_permissions_write_nothing_to_lambda_and_say_what_is_needed() {
     let arn = world.aws.make_function("f").await;
     world.apply("EventSink", "f", json!({"lambda": {"existing": {"arn": arn}}, "permissions": "External"})).await;
     world.apply("EventRule", "r", requests(&["f"])).await;
-    ready(&world, &[("EventRule", "r"), ("EventSink", "f")]).await;
+    all_ready(&world, &[("EventRule", "r"), ("EventSink", "f")]).await;
     let needed = |object: Option<&kube::api::DynamicObject>| status(object?)["requiredStatement"].as_str().map(str::to_owned);
     let statement: Value = serde_json::from_str(&world.wait("EventSink", "f", "what is needed", needed).await).unwrap();
     request(&world, "refused").await;
@@ -316,6 +323,6 @@ async fn external_permissions_write_nothing_to_lambda_and_say_what_is_needed() {
     assert_eq!(outcome(&world).await["outcome"], "DELIVERED");
     // Reads are for the rule's `Deliverable` only.
     assert!(!world.aws.journal(0).await.0.iter().any(|call| call.service == "lambda" && call.is_write()));
-    assert!(notes(&world, "EventSink", "f", "Applied").await.is_empty());
+    assert!(event_notes(&world, "EventSink", "f", "Applied").await.is_empty());
     assert_eq!(condition(&world.get("EventSink", "f").await.unwrap(), "Ready").unwrap().0, "True");
 }

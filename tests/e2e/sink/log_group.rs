@@ -1,14 +1,14 @@
-//! The `logGroup` sink: the group, and the one log resource policy of the installation.
+//! Sink `logGroup`: the log group, and the one log resource policy of the installation.
 
 use serde_json::{Value, json};
 use tributary_testkit::{
-    World, all_ready as ready, assert_reason as told, fast_resync as sweeping,
+    World, all_ready, assert_reason, fast_resync,
     partner::{entity, marks, rule, source, subscription},
     status,
 };
 
 async fn lims(name: &str) -> World {
-    let world = World::with(name, sweeping()).await;
+    let world = World::with(name, fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
     world
@@ -37,7 +37,7 @@ async fn a_managed_group_has_what_the_spec_says_and_takes_events_until_its_state
     let sink = |days: Value| managed(json!({"retentionDays": days, "class": "INFREQUENT_ACCESS", "tags": {"a": "1"}}));
     world.apply("EventSink", "all", sink(json!(14))).await;
     world.apply("EventRule", "r", rule(json!({}), &["all"])).await;
-    ready(&world, &[("EventSink", "all"), ("EventRule", "r")]).await;
+    all_ready(&world, &[("EventSink", "all"), ("EventRule", "r")]).await;
     let name = group(&world, "all");
     let have = world.aws.log_group(&name).await.unwrap();
     assert_eq!((&have["retentionInDays"], &have["logGroupClass"]), (&json!(14), &json!("INFREQUENT_ACCESS")), "{have}");
@@ -55,7 +55,7 @@ async fn a_managed_group_has_what_the_spec_says_and_takes_events_until_its_state
     world.aws.logs("DeleteResourcePolicy", json!({"policyName": world.aws.log_policies().await.keys().next().unwrap()})).await;
     registered(&world, "two").await;
     assert_eq!(world.aws.deliveries().await.last().unwrap()["code"], "NO_PERMISSIONS");
-    world.run(sweeping()).await;
+    world.run(fast_resync()).await;
     world.aws.until("the policy is back", || async { (policy(&world).await.len() == 2).then_some(()) }).await;
     registered(&world, "three").await;
     assert_eq!(world.aws.deliveries().await.last().unwrap()["outcome"], "DELIVERED");
@@ -78,7 +78,7 @@ async fn foreign_policies_and_statements_stay_and_an_existing_group_is_only_open
     let sink = json!({"logGroup": {"existing": {"arn": format!("{}:*", world.aws.log_group_arn("/theirs"))}}});
     world.apply("EventSink", "all", sink).await;
     world.apply("EventRule", "r", rule(json!({}), &["all"])).await;
-    ready(&world, &[("EventRule", "r")]).await;
+    all_ready(&world, &[("EventRule", "r")]).await;
     registered(&world, "one").await;
     assert_eq!(marks(&world.aws.logged("/theirs").await), ["one"]);
     // Somebody writes a statement of theirs into our policy.
@@ -87,7 +87,7 @@ async fn foreign_policies_and_statements_stay_and_an_existing_group_is_only_open
     world.aws.logs("PutResourcePolicy", json!({"policyName": name, "policyDocument": document(json!(statements))})).await;
     world.apply("EventSink", "more", managed(json!({}))).await;
     world.apply("EventRule", "s", rule(json!({}), &["more"])).await;
-    ready(&world, &[("EventRule", "s")]).await;
+    all_ready(&world, &[("EventRule", "s")]).await;
     assert_eq!(policy(&world).await.len(), 5);
     for (kind, name) in [("EventRule", "r"), ("EventRule", "s"), ("EventSink", "all"), ("EventSink", "more")] {
         world.delete(kind, name).await;
@@ -107,9 +107,9 @@ async fn a_region_full_of_policies_says_so_and_names_them() {
     }
     world.apply("EventSink", "all", managed(json!({}))).await;
     world.apply("EventRule", "r", rule(json!({}), &["all"])).await;
-    told(&world, "EventSink", "all", "PolicyFull", &["10 log resource policies", "other-0", "other-9", "External"]).await;
+    assert_reason(&world, "EventSink", "all", "PolicyFull", &["10 log resource policies", "other-0", "other-9", "External"]).await;
     world.aws.logs("DeleteResourcePolicy", json!({"policyName": "other-3"})).await;
-    ready(&world, &[("EventSink", "all"), ("EventRule", "r")]).await;
+    all_ready(&world, &[("EventSink", "all"), ("EventRule", "r")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -146,12 +146,13 @@ async fn a_group_that_somebody_else_made_is_not_taken_and_a_missing_one_is_named
     let world = lims("logs-owned").await;
     world.aws.logs("CreateLogGroup", json!({"logGroupName": "/their/group"})).await;
     world.apply("EventSink", "all", managed(json!({"name": "/their/group", "retentionDays": 1}))).await;
-    told(&world, "EventSink", "all", "NotOwned", &["log group /their/group", "tributary.dev/adopt"]).await;
+    assert_reason(&world, "EventSink", "all", "NotOwned", &["log group /their/group", "tributary.dev/adopt"]).await;
     assert!(world.aws.log_group("/their/group").await.unwrap()["retentionInDays"].is_null());
     world.annotate("EventSink", "all", "tributary.dev/adopt", Some("true")).await;
-    ready(&world, &[("EventSink", "all")]).await;
+    all_ready(&world, &[("EventSink", "all")]).await;
     // A prefix of the name is another group.
     let sink = json!({"logGroup": {"existing": {"arn": world.aws.log_group_arn("/their")}}});
     world.apply("EventSink", "none", sink).await;
-    told(&world, "EventSink", "none", "TargetNotFound", &["spec.logGroup.existing: AWS has no log group", "/their", "Create it"]).await;
+    assert_reason(&world, "EventSink", "none", "TargetNotFound", &["spec.logGroup.existing: AWS has no log group", "/their", "Create it"])
+        .await;
 }

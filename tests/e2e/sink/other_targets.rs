@@ -1,7 +1,7 @@
-//! Every other destination that takes a role: what is put as target, with what right, and that it arrives.
+//! The other sinks that EventBridge reaches by a role: the target, the permission, and what arrives.
 
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World, all_ready, aws_name as named, publish, reconcile_now as look, rule_spec as rule};
+use tributary_testkit::{REGION, World, all_ready, aws_name, publish, reconcile_now, rule_spec};
 
 /// A world in which rule `r` sends to sink `s` of this spec, all Ready; the target as AWS has it, and the rights of the role.
 async fn reached(name: &str, prepare: impl AsyncFnOnce(&World) -> Value) -> (World, Value, Value) {
@@ -9,13 +9,13 @@ async fn reached(name: &str, prepare: impl AsyncFnOnce(&World) -> Value) -> (Wor
     let spec = prepare(&world).await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "s", spec).await;
-    world.apply("EventRule", "r", rule("b", &["s"])).await;
+    world.apply("EventRule", "r", rule_spec("b", &["s"])).await;
     all_ready(&world, &[("EventSink", "s"), ("EventRule", "r")]).await;
-    let target = world.aws.targets("b", &named(&world, "r")).await[0].clone();
-    let (_, role) = world.aws.role_like(&named(&world, "s")).await.unwrap();
+    let target = world.aws.targets("b", &aws_name(&world, "r")).await[0].clone();
+    let (_, role) = world.aws.role_like(&aws_name(&world, "s")).await.unwrap();
     // Nothing is put twice: what was put is read back as the same.
     let mark = world.aws.mark().await;
-    look(&world, "EventRule", "r").await;
+    reconcile_now(&world, "EventRule", "r").await;
     assert_eq!(world.aws.writes(mark).await, [""; 0]);
     (world, target, role.policy["Statement"].clone())
 }
@@ -42,15 +42,15 @@ async fn a_bus_of_another_account_takes_events_as_they_are() {
     world.apply_account(account).await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "s", json!({"eventBus": {"existing": {"arn": there}}})).await;
-    let mut spec = rule("b", &["s"]);
+    let mut spec = rule_spec("b", &["s"]);
     spec["targets"][0]["inputPath"] = json!("$.detail");
     world.apply("EventRule", "r", spec.clone()).await;
-    let said = world.halted("EventRule", "r", "InvalidSpec").await;
+    let said = world.not_ready("EventRule", "r", "InvalidSpec").await;
     assert!(said.contains("spec.targets[0]") && said.contains("inputPath"), "{said}");
     spec["targets"][0].as_object_mut().unwrap().remove("inputPath");
     world.apply("EventRule", "r", spec).await;
     world.ready("EventRule", "r").await;
-    let target = world.aws.targets("b", &named(&world, "r")).await[0].clone();
+    let target = world.aws.targets("b", &aws_name(&world, "r")).await[0].clone();
     assert_eq!(target["Arn"], there);
     assert!(target["RoleArn"].as_str().unwrap().contains(":role/tributary/"), "AWS takes no bus elsewhere without a role: {target}");
 }

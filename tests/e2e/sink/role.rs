@@ -1,10 +1,7 @@
-//! The role that the operator makes for EventBridge: for whom it is trusted, what it may, whose it is, when it goes.
+//! The role that the operator creates for EventBridge: its trust policy, permissions, owner and lifetime.
 
 use serde_json::json;
-use tributary_testkit::{
-    REGION, World, all_ready, aws_name as named, condition, fast_resync as sweeping, merged as with, publish, reconcile_now as look,
-    rule_spec as rule,
-};
+use tributary_testkit::{REGION, World, all_ready, aws_name, condition, fast_resync, merged, publish, reconcile_now, rule_spec};
 
 async fn machine_sink(world: &World) -> String {
     let machine = world.aws.make_machine("theirs").await;
@@ -15,17 +12,17 @@ async fn machine_sink(world: &World) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_role_is_there_while_somebody_sends_and_for_these_rules_only() {
-    let world = World::with("role-life", sweeping()).await;
+    let world = World::with("role-life", fast_resync()).await;
     let machine = machine_sink(&world).await;
     world.ready("EventSink", "m").await;
     assert!(world.aws.roles().await.is_empty(), "nobody sends yet");
     for name in ["r", "s"] {
-        world.apply("EventRule", name, rule("b", &["m"])).await;
+        world.apply("EventRule", name, rule_spec("b", &["m"])).await;
     }
     all_ready(&world, &[("EventRule", "r"), ("EventRule", "s"), ("EventSink", "m")]).await;
-    let (name, role) = world.aws.role_like(&named(&world, "m")).await.unwrap();
+    let (name, role) = world.aws.role_like(&aws_name(&world, "m")).await.unwrap();
     assert_eq!(role.path, "/tributary/");
-    let arn = |rule: &str| format!("arn:aws:events:{REGION}:{}:rule/b/{}", world.aws.account, named(&world, rule));
+    let arn = |rule: &str| format!("arn:aws:events:{REGION}:{}:rule/b/{}", world.aws.account, aws_name(&world, rule));
     let statement = &role.trust["Statement"][0];
     assert_eq!(statement["Condition"]["ArnLike"]["aws:SourceArn"], json!([arn("r"), arn("s")]));
     assert_eq!(statement["Condition"]["StringEquals"]["aws:SourceAccount"], world.aws.account);
@@ -75,7 +72,7 @@ async fn the_role_is_there_while_somebody_sends_and_for_these_rules_only() {
 async fn a_role_goes_with_its_sink_and_comes_back_after_a_rebuild_without_a_write() {
     let mut world = World::start("role-rebuild").await;
     machine_sink(&world).await;
-    world.apply("EventRule", "r", rule("b", &["m"])).await;
+    world.apply("EventRule", "r", rule_spec("b", &["m"])).await;
     all_ready(&world, &[("EventRule", "r"), ("EventSink", "m")]).await;
     world.stop().await;
     for (kind, name) in [("EventRule", "r"), ("EventSink", "m"), ("EventBus", "b")] {
@@ -85,7 +82,7 @@ async fn a_role_goes_with_its_sink_and_comes_back_after_a_rebuild_without_a_writ
     let machine = format!("arn:aws:states:{REGION}:{}:stateMachine:theirs", world.aws.account);
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "m", json!({"stateMachine": {"existing": {"arn": machine}}})).await;
-    world.apply("EventRule", "r", rule("b", &["m"])).await;
+    world.apply("EventRule", "r", rule_spec("b", &["m"])).await;
     world.run(tributary_testkit::options()).await;
     all_ready(&world, &[("EventRule", "r"), ("EventSink", "m")]).await;
     assert_eq!(world.aws.writes(mark).await, [""; 0]);
@@ -100,16 +97,16 @@ async fn a_role_goes_with_its_sink_and_comes_back_after_a_rebuild_without_a_writ
 async fn a_role_of_somebody_else_is_not_taken_nor_changed() {
     let mut world = World::start("role-foreign").await;
     machine_sink(&world).await;
-    world.apply("EventRule", "r", rule("b", &["m"])).await;
+    world.apply("EventRule", "r", rule_spec("b", &["m"])).await;
     all_ready(&world, &[("EventRule", "r"), ("EventSink", "m")]).await;
-    let (name, _) = world.aws.role_like(&named(&world, "m")).await.unwrap();
+    let (name, _) = world.aws.role_like(&aws_name(&world, "m")).await.unwrap();
     world.stop().await;
     world.aws.query("iam", &[("Action", "UntagRole"), ("RoleName", &name), ("TagKeys.member.1", "tributary.dev/owner")]).await;
     let nobody = json!({"Version": "2012-10-17", "Statement": []}).to_string();
     world.aws.query("iam", &[("Action", "UpdateAssumeRolePolicy"), ("RoleName", &name), ("PolicyDocument", &nobody)]).await;
     let before = world.aws.role(&name).await.unwrap();
-    world.run(sweeping()).await;
-    let said = world.halted("EventSink", "m", "NotOwned").await;
+    world.run(fast_resync()).await;
+    let said = world.not_ready("EventSink", "m", "NotOwned").await;
     assert!(said.contains(&name), "{said}");
     let after = world.aws.role(&name).await.unwrap();
     assert_eq!((before.trust, before.policy, before.tags), (after.trust, after.policy, after.tags));
@@ -122,14 +119,14 @@ async fn a_role_that_the_spec_names_is_used_as_it_is_and_needs_a_grant() {
     let role = world.aws.make_role("mine", "events.amazonaws.com").await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     let sink = json!({"stateMachine": {"existing": {"arn": machine}}});
-    world.apply("EventSink", "m", with(sink.clone(), json!({"roleArn": role}))).await;
-    world.apply("EventRule", "r", rule("b", &["m"])).await;
+    world.apply("EventSink", "m", merged(sink.clone(), json!({"roleArn": role}))).await;
+    world.apply("EventRule", "r", rule_spec("b", &["m"])).await;
     all_ready(&world, &[("EventRule", "r"), ("EventSink", "m")]).await;
     assert_eq!(publish(&world, "one").await["outcome"], "DELIVERED");
     assert!(world.aws.roles().await.is_empty(), "no role of ours");
     let elsewhere = "arn:aws:iam::999988887777:role/theirs";
-    world.apply("EventSink", "n", with(sink, json!({"roleArn": elsewhere}))).await;
-    let said = world.halted("EventSink", "n", "ArnNotPermitted").await;
+    world.apply("EventSink", "n", merged(sink, json!({"roleArn": elsewhere}))).await;
+    let said = world.not_ready("EventSink", "n", "ArnNotPermitted").await;
     assert!(said.contains(elsewhere) && said.contains("grants[].roles"), "{said}");
 }
 
@@ -142,21 +139,21 @@ async fn path_and_boundary_are_as_the_spec_says() {
     let sink = |role| json!({"stateMachine": {"existing": {"arn": machine}}, "invocationRole": role});
     world.apply("EventSink", "m", sink(json!({"path": "/team/x/", "permissionsBoundaryArn": boundary}))).await;
     // What bounds a role is for the account's owner to allow.
-    let said = world.halted("EventSink", "m", "ArnNotPermitted").await;
+    let said = world.not_ready("EventSink", "m", "ArnNotPermitted").await;
     assert!(said.contains("permissionsBoundaryArn"), "{said}");
     let mut account = world.account_spec();
     account["grants"][0]["arns"].as_array_mut().unwrap().push(json!(boundary));
     world.apply_account(account).await;
-    world.apply("EventRule", "r", rule("b", &["m"])).await;
+    world.apply("EventRule", "r", rule_spec("b", &["m"])).await;
     all_ready(&world, &[("EventRule", "r"), ("EventSink", "m")]).await;
-    let (_, role) = world.aws.role_like(&named(&world, "m")).await.unwrap();
+    let (_, role) = world.aws.role_like(&aws_name(&world, "m")).await.unwrap();
     assert_eq!((role.path.as_str(), role.boundary.as_deref()), ("/team/x/", Some(boundary)));
     world.apply("EventSink", "m", sink(json!({"path": "/team/x/"}))).await;
     world.ready("EventSink", "m").await;
-    let (_, role) = world.aws.role_like(&named(&world, "m")).await.unwrap();
+    let (_, role) = world.aws.role_like(&aws_name(&world, "m")).await.unwrap();
     assert_eq!(role.boundary, None);
     let mark = world.aws.mark().await;
-    look(&world, "EventSink", "m").await;
+    reconcile_now(&world, "EventSink", "m").await;
     assert_eq!(world.aws.writes(mark).await, [""; 0], "in sync is silent");
     assert!(condition(&world.get("EventSink", "m").await.unwrap(), "Ready").is_some_and(|c| c.0 == "True"));
 }

@@ -1,10 +1,7 @@
-//! The `sns` sink: the topic's policy or a role, foreign statements, deletion.
+//! Sink `sns`: the policy of the topic or a role, statements of other owners, and deletion.
 
 use serde_json::{Value, json};
-use tributary_testkit::{
-    REGION, World, all_ready, aws_name as named, delivery_outcomes as outcomes, fast_resync as sweeping, merged as with, publish,
-    rule_spec as rule,
-};
+use tributary_testkit::{REGION, World, all_ready, aws_name, delivery_outcomes, fast_resync, merged, publish, rule_spec};
 
 fn arn(world: &World, name: &str) -> String {
     format!("arn:aws:sns:{REGION}:{}:{name}", world.aws.account)
@@ -15,9 +12,9 @@ async fn a_managed_topic_is_made_with_its_policy_and_delivers() {
     let world = World::start("sns-made").await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "t", json!({"sns": {"managed": {"displayName": "Orders", "tags": {"x": "y"}}}})).await;
-    world.apply("EventRule", "r", rule("b", &["t"])).await;
+    world.apply("EventRule", "r", rule_spec("b", &["t"])).await;
     all_ready(&world, &[("EventSink", "t"), ("EventRule", "r")]).await;
-    let topic = arn(&world, &named(&world, "t"));
+    let topic = arn(&world, &aws_name(&world, "t"));
     let attributes = world.aws.topic(&topic).await.unwrap();
     assert_eq!(attributes["DisplayName"], "Orders");
     let policy = world.aws.topic_policy(&topic).await;
@@ -53,11 +50,11 @@ async fn a_managed_topic_is_made_with_its_policy_and_delivers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_existing_topic_keeps_foreign_statements_and_ours_is_put_back() {
-    let world = World::with("sns-existing", sweeping()).await;
+    let world = World::with("sns-existing", fast_resync()).await;
     let topic = world.aws.make_topic("theirs").await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "t", json!({"sns": {"existing": {"arn": topic}}})).await;
-    world.apply("EventRule", "r", rule("b", &["t"])).await;
+    world.apply("EventRule", "r", rule_spec("b", &["t"])).await;
     all_ready(&world, &[("EventSink", "t"), ("EventRule", "r")]).await;
     assert_eq!(publish(&world, "one").await["outcome"], "DELIVERED");
     let before = world.aws.topic_policy(&topic).await;
@@ -81,14 +78,14 @@ async fn a_topic_by_role_has_no_statement_and_the_role_is_for_this_rule_only() {
     let topic = world.aws.make_topic("theirs").await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     let sink = json!({"sns": {"existing": {"arn": topic}}});
-    world.apply("EventSink", "t", with(sink, json!({"invocationRole": {}}))).await;
-    world.apply("EventRule", "r", rule("b", &["t"])).await;
+    world.apply("EventSink", "t", merged(sink, json!({"invocationRole": {}}))).await;
+    world.apply("EventRule", "r", rule_spec("b", &["t"])).await;
     all_ready(&world, &[("EventSink", "t"), ("EventRule", "r")]).await;
     assert_eq!(world.aws.topic_policy(&topic).await.len(), 1, "the topic's policy is left alone");
-    let (_, role) = world.aws.role_like(&named(&world, "t")).await.unwrap();
+    let (_, role) = world.aws.role_like(&aws_name(&world, "t")).await.unwrap();
     let sources = &role.trust["Statement"][0]["Condition"]["ArnLike"]["aws:SourceArn"];
-    assert_eq!(*sources, json!([format!("arn:aws:events:{REGION}:{}:rule/b/{}", world.aws.account, named(&world, "r"))]));
+    assert_eq!(*sources, json!([format!("arn:aws:events:{REGION}:{}:rule/b/{}", world.aws.account, aws_name(&world, "r"))]));
     assert_eq!(role.policy["Statement"][0]["Resource"], topic.as_str());
     assert_eq!(publish(&world, "one").await["outcome"], "DELIVERED");
-    assert_eq!(outcomes(&world).await, ["DELIVERED"]);
+    assert_eq!(delivery_outcomes(&world).await, ["DELIVERED"]);
 }

@@ -1,10 +1,7 @@
-//! A managed state machine: definition, substitutions, log group, its own role with the rights that its tasks need, and what it does.
+//! Sink `stateMachine`: definition, substitutions, log group, execution role with the permissions that its tasks need, and executions.
 
 use serde_json::{Value, json};
-use tributary_testkit::{
-    REGION, World, all_ready, aws_name as named, fast_resync as sweeping, merged as with, patch_spec as patch, publish,
-    reconcile_now as look, rule_spec as rule,
-};
+use tributary_testkit::{REGION, World, all_ready, aws_name, fast_resync, merged, patch_spec, publish, reconcile_now, rule_spec};
 
 /// Publishes one event on the bus `Bus` with its input as detail.
 fn publishing() -> Value {
@@ -17,12 +14,12 @@ fn publishing() -> Value {
 }
 
 fn arn(world: &World, name: &str) -> String {
-    format!("arn:aws:states:{REGION}:{}:stateMachine:{}", world.aws.account, named(world, name))
+    format!("arn:aws:states:{REGION}:{}:stateMachine:{}", world.aws.account, aws_name(world, name))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_works_as_a_role_with_the_rights_of_its_tasks_and_no_others() {
-    let world = World::with("sfn-made", sweeping()).await;
+    let world = World::with("sfn-made", fast_resync()).await;
     for (bus, name) in [("b", "b"), ("out", "out")] {
         world.apply("EventBus", bus, json!({"name": name})).await;
     }
@@ -30,8 +27,8 @@ async fn it_works_as_a_role_with_the_rights_of_its_tasks_and_no_others() {
     let mut spec = publishing();
     spec["stateMachine"]["managed"]["logging"] = json!({"level": "All", "includeExecutionData": true, "sinkRef": {"name": "logs"}});
     spec["stateMachine"]["managed"]["tracing"] = json!(true);
-    world.apply("EventSink", "m", with(spec.clone(), json!({"deletionPolicy": "Delete"}))).await;
-    world.apply("EventRule", "r", rule("b", &["m"])).await;
+    world.apply("EventSink", "m", merged(spec.clone(), json!({"deletionPolicy": "Delete"}))).await;
+    world.apply("EventRule", "r", rule_spec("b", &["m"])).await;
     world.apply("EventSink", "q", json!({"sqs": {"managed": {}}})).await;
     let done =
         json!({"busRef": {"name": "out"}, "eventPattern": {"source": ["workflow"]}, "targets": [{"name": "q", "sinkRef": {"name": "q"}}]});
@@ -53,13 +50,13 @@ async fn it_works_as_a_role_with_the_rights_of_its_tasks_and_no_others() {
     assert!(more.iter().all(|action| action.starts_with("logs:") || action.starts_with("xray:")), "{more:?}");
 
     assert_eq!(publish(&world, "one").await["outcome"], "DELIVERED");
-    let received = world.aws.receive(&named(&world, "q")).await;
+    let received = world.aws.receive(&aws_name(&world, "q")).await;
     assert_eq!(received[0]["detail"]["mark"], "one");
     // Step Functions says which workflow sent it (docs/aws-facts.md, F18).
     assert_eq!(received[0]["resources"][0], arn(&world, "m").as_str());
 
     // A changed definition is brought to AWS; a hand's change is undone.
-    patch(&world, "EventSink", "m", json!({"stateMachine": {"managed": {"definition": {"Comment": "second"}}}})).await;
+    patch_spec(&world, "EventSink", "m", json!({"stateMachine": {"managed": {"definition": {"Comment": "second"}}}})).await;
     world.ready("EventSink", "m").await;
     let second = world.aws.machine(&arn(&world, "m")).await.unwrap()["definition"].clone();
     assert!(second.as_str().unwrap().contains("second"));
@@ -85,21 +82,21 @@ async fn what_cannot_be_known_needs_a_named_role_and_rights_need_a_grant() {
         json!({"stateMachine": {"managed": {"definition": {"StartAt": "t", "States": {"t": task}}}}})
     };
     world.apply("EventSink", "m", task("arn:aws:states:::dynamodb:putItem", json!({}))).await;
-    let said = world.halted("EventSink", "m", "InvalidSpec").await;
+    let said = world.not_ready("EventSink", "m", "InvalidSpec").await;
     assert!(said.contains("state \"t\"") && said.contains("roleArn"), "{said}");
     // A workflow is given no right on what its namespace may not name.
     let theirs = "arn:aws:sns:us-east-1:999988887777:theirs";
     world.apply("EventSink", "m", task("arn:aws:states:::sns:publish", json!({"TopicArn": theirs, "Message": "x"}))).await;
-    let said = world.halted("EventSink", "m", "ArnNotPermitted").await;
+    let said = world.not_ready("EventSink", "m", "ArnNotPermitted").await;
     assert!(said.contains(theirs), "{said}");
     let mut unknown = task("arn:aws:states:::sns:publish", json!({"TopicArn": "${Topic}", "Message": "x"}));
     world.apply("EventSink", "m", unknown.clone()).await;
-    let said = world.halted("EventSink", "m", "InvalidSpec").await;
+    let said = world.not_ready("EventSink", "m", "InvalidSpec").await;
     assert!(said.contains("${Topic}") && said.contains("substitutions"), "{said}");
     assert_eq!(world.aws.writes(0).await, [""; 0], "nothing was written for any of these");
     unknown["stateMachine"]["managed"]["substitutions"] = json!({"Topic": {"sinkRef": {"name": "t"}}});
     world.apply("EventSink", "m", unknown).await;
-    world.halted("EventSink", "m", "SinkNotFound").await;
+    world.not_ready("EventSink", "m", "SinkNotFound").await;
     world.apply("EventSink", "t", json!({"sns": {"managed": {}}})).await;
     world.ready("EventSink", "m").await;
     // A sink that a workflow sends to is in use.
@@ -114,19 +111,19 @@ async fn a_definition_that_aws_refuses_is_told_and_made_good() {
     let world = World::start("sfn-refused").await;
     let spec = |definition: Value| json!({"stateMachine": {"managed": {"definition": definition}}, "deletionPolicy": "Delete"});
     world.apply("EventSink", "m", spec(json!({"StartAt": "nowhere"}))).await;
-    let said = world.halted("EventSink", "m", "Rejected").await;
+    let said = world.not_ready("EventSink", "m", "Rejected").await;
     assert!(said.contains("InvalidDefinition") && said.contains("spec.stateMachine.managed.definition"), "{said}");
     world.apply("EventSink", "m", spec(json!({"StartAt": "a", "States": {"a": {"Type": "Pass", "End": true}}}))).await;
     world.ready("EventSink", "m").await;
     let mark = world.aws.mark().await;
-    look(&world, "EventSink", "m").await;
+    reconcile_now(&world, "EventSink", "m").await;
     assert_eq!(world.aws.writes(mark).await, [""; 0]);
     // Waiting for a task token takes a Standard workflow, which AWS says by refusing; the type cannot be changed afterwards.
     let refused = world
         .attempt(
             "EventSink",
             "m",
-            with(
+            merged(
                 json!({"deletionPolicy": "Delete"}),
                 json!({"stateMachine": {"managed": {"type": "Express", "definition": {"States": {}}}}}),
             ),

@@ -1,8 +1,8 @@
-//! The main job: a subscription in Benchling, and its events arrive in a queue, in a function and in a log group.
+//! A subscription in Benchling delivers events to a queue, a function and a log group.
 
 use serde_json::json;
 use tributary_testkit::{
-    World, all_ready as ready,
+    World, all_ready,
     partner::{detail, entity, marks, rule, source, subscription},
 };
 
@@ -22,12 +22,12 @@ async fn a_subscription_brings_events_to_a_queue_a_function_and_a_log_group() {
     world.apply("EventSink", "queue", json!({"sqs": {"managed": {}}})).await;
     world.apply("EventSink", "function", json!({"lambda": {"existing": {"arn": function}}})).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({"monitoring": {"logGroup": {"retentionDays": 14}}}))).await;
-    let message = world.halted("BenchlingSubscription", "lims", "SourceNotFound").await;
+    let message = world.not_ready("BenchlingSubscription", "lims", "SourceNotFound").await;
     assert!(message.contains("benchling.com/event-subscriptions") && message.contains(&world.aws.account), "{message}");
 
     world.aws.make_source(&source(&world)).await;
-    ready(&world, &[("BenchlingSubscription", "lims"), ("EventBus", "lims")]).await;
-    ready(&world, &[("EventRule", "registered"), ("EventRule", "requests"), ("EventRule", "lims-monitoring")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims"), ("EventBus", "lims")]).await;
+    all_ready(&world, &[("EventRule", "registered"), ("EventRule", "requests"), ("EventRule", "lims-monitoring")]).await;
     assert_eq!(world.aws.source_state(&source(&world)).await.as_deref(), Some("ACTIVE"));
 
     let bus = source(&world);

@@ -1,11 +1,10 @@
-//! The life cycle of a partner event source as a table: each state that AWS or Benchling tell of, what status says of it, and how it recovers
-//! by itself. Where the sources disagree (what becomes of the source when its bus is deleted, how one that was made anew is joined with its old
-//! bus) both ways are played.
+//! The life cycle of a partner event source: each state that AWS or Benchling report, its status, and its recovery. Where sources disagree (what
+//! becomes of the source when its bus is deleted, how a recreated source is joined with its old bus) both ways are tested.
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use tributary_testkit::{
-    World, all_ready as ready, assert_reason as told, condition, event_notes as notes, fast_resync as sweeping,
+    World, all_ready, assert_reason, condition, event_notes, fast_resync,
     partner::{entity, marks, rule, source, subscription},
     product::Options,
     status,
@@ -13,12 +12,12 @@ use tributary_testkit::{
 
 /// A subscription `lims` whose bus is there, with a rule to queue `q`.
 async fn active(name: &str) -> World {
-    let world = World::with(name, sweeping()).await;
+    let world = World::with(name, fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
     world.apply("EventSink", "q", json!({"sqs": {"managed": {}}})).await;
     world.apply("EventRule", "r", rule(json!({"eventTypes": ["v2.entity.registered"]}), &["q"])).await;
-    ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "r")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "r")]).await;
     world
 }
 
@@ -38,7 +37,7 @@ async fn expire(world: &World) {
 }
 
 /// The state that status gives the source, of the bus and of the subscription.
-async fn says(world: &World, state: &str) {
+async fn wait_for_state(world: &World, state: &str) {
     for kind in ["EventBus", "BenchlingSubscription"] {
         let tells = |object: Option<&DynamicObject>| (object?.data["status"]["eventSource"]["state"] == state).then_some(());
         world.wait(kind, "lims", state, tells).await;
@@ -47,13 +46,13 @@ async fn says(world: &World, state: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_source_waits_cheaply_and_says_what_the_tenant_admin_must_do() {
-    let world = World::with("none", Options { sweep: std::time::Duration::from_hours(1), ..sweeping() }).await;
+    let world = World::with("none", Options { sweep: std::time::Duration::from_hours(1), ..fast_resync() }).await;
     let types = json!({"eventTypes": ["v2.entity.registered", "v2.request.created"]});
     world.apply("BenchlingSubscription", "lims", subscription(&world, types)).await;
     let parts =
         ["tenant admin", "event-subscriptions", "Region eu-west-1", "sequence-integrations", "v2.request.created", &world.aws.account];
-    told(&world, "BenchlingSubscription", "lims", "SourceNotFound", &parts).await;
-    says(&world, "Missing").await;
+    assert_reason(&world, "BenchlingSubscription", "lims", "SourceNotFound", &parts).await;
+    wait_for_state(&world, "Missing").await;
     let stalled = condition(&world.get("BenchlingSubscription", "lims").await.unwrap(), "Stalled").unwrap().0;
     assert_eq!(stalled, "False", "it is no fault of the object's");
     // Some looks later nothing but the shared list was asked.
@@ -62,14 +61,14 @@ async fn no_source_waits_cheaply_and_says_what_the_tenant_admin_must_do() {
     let calls = world.aws.until("some looks", many).await;
     assert!(calls.iter().all(|call| call == "events:ListEventSources"), "{calls:?}");
     world.aws.make_source(&source(&world)).await;
-    ready(&world, &[("BenchlingSubscription", "lims")]).await;
-    says(&world, "Active").await;
+    all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    wait_for_state(&world, "Active").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pending_source_is_taken_at_once() {
     let world = active("pending").await;
-    says(&world, "Active").await;
+    wait_for_state(&world, "Active").await;
     arrives(&world, "one").await;
     let bus = world.get("EventBus", "lims").await.unwrap();
     assert_eq!(status(&bus)["identity"]["name"], source(&world));
@@ -78,39 +77,39 @@ async fn a_pending_source_is_taken_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_source_that_expired_says_so_and_is_taken_when_it_is_back() {
-    let mut world = World::with("expired", sweeping()).await;
+    let mut world = World::with("expired", fast_resync()).await;
     // It cannot be taken: the account has no room for another bus.
     world.aws.settings(json!({"busLimit": 0})).await;
     world.aws.make_source(&source(&world)).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
-    told(&world, "BenchlingSubscription", "lims", "QuotaExceeded", &["CreateEventBus"]).await;
-    says(&world, "Pending").await;
+    assert_reason(&world, "BenchlingSubscription", "lims", "QuotaExceeded", &["CreateEventBus"]).await;
+    wait_for_state(&world, "Pending").await;
     let expires = |object: Option<&DynamicObject>| object?.data["status"]["eventSource"]["expirationTime"].as_str().map(str::to_owned);
     world.wait("BenchlingSubscription", "lims", "an expiry", expires).await;
     expire(&world).await;
-    told(&world, "EventBus", "lims", "SourceExpired", &["expired", "Resubscribe"]).await;
-    told(&world, "BenchlingSubscription", "lims", "SourceExpired", &["tenant admin", "Resubscribe"]).await;
+    assert_reason(&world, "EventBus", "lims", "SourceExpired", &["expired", "Resubscribe"]).await;
+    assert_reason(&world, "BenchlingSubscription", "lims", "SourceExpired", &["tenant admin", "Resubscribe"]).await;
     // A restart does not make it forget.
     world.stop().await;
-    world.run(sweeping()).await;
-    told(&world, "EventBus", "lims", "SourceExpired", &["Resubscribe"]).await;
+    world.run(fast_resync()).await;
+    assert_reason(&world, "EventBus", "lims", "SourceExpired", &["Resubscribe"]).await;
     world.aws.settings(json!({"busLimit": 100})).await;
     world.aws.make_source(&source(&world)).await;
-    ready(&world, &[("BenchlingSubscription", "lims")]).await;
-    says(&world, "Active").await;
+    all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    wait_for_state(&world, "Active").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_source_that_the_partner_deleted_keeps_its_bus_and_is_joined_again() {
     let world = active("deleted").await;
     world.aws.delete_source(&source(&world)).await;
-    told(&world, "EventBus", "lims", "SourceDeleted", &["the partner deleted", "are kept"]).await;
-    told(&world, "BenchlingSubscription", "lims", "SourceDeleted", &["Resubscribe", "List Events API"]).await;
-    says(&world, "Deleted").await;
+    assert_reason(&world, "EventBus", "lims", "SourceDeleted", &["the partner deleted", "are retained"]).await;
+    assert_reason(&world, "BenchlingSubscription", "lims", "SourceDeleted", &["Resubscribe", "List Events API"]).await;
+    wait_for_state(&world, "Deleted").await;
     assert!(world.aws.rule(&source(&world), &format!("{}-r", world.namespace)).await.is_some(), "the rule stays");
     assert!(tributary_testkit::is_ready(&world.get("EventRule", "r").await.unwrap()), "and is as it should be");
     world.aws.make_source(&source(&world)).await;
-    ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
     arrives(&world, "again").await;
     assert!(world.aws.writes(0).await.contains(&"ActivateEventSource".to_owned()));
 }
@@ -120,9 +119,9 @@ async fn where_only_a_new_bus_joins_a_source_made_anew_it_says_so_and_makes_one(
     let world = active("rejoin").await;
     world.aws.settings(json!({"recreatedNeedsNewBus": 1})).await;
     world.aws.delete_source(&source(&world)).await;
-    told(&world, "EventBus", "lims", "SourceDeleted", &[]).await;
+    assert_reason(&world, "EventBus", "lims", "SourceDeleted", &[]).await;
     world.aws.make_source(&source(&world)).await;
-    told(&world, "EventBus", "lims", "Rejected", &["ActivateEventSource", "Delete the rules and the bus"]).await;
+    assert_reason(&world, "EventBus", "lims", "Rejected", &["ActivateEventSource", "Delete the rules and the bus"]).await;
     let (bus, rule) = (source(&world), format!("{}-r", world.namespace));
     world.aws.events("RemoveTargets", json!({"EventBusName": bus, "Rule": rule, "Ids": ["q"]})).await;
     world.aws.events("DeleteRule", json!({"EventBusName": bus, "Name": rule})).await;
@@ -131,7 +130,7 @@ async fn where_only_a_new_bus_joins_a_source_made_anew_it_says_so_and_makes_one(
         let _ = world.aws.call("events", "RemoveTargets", json!({"EventBusName": bus, "Rule": rule, "Ids": ["q"]})).await;
         let _ = world.aws.call("events", "DeleteRule", json!({"EventBusName": bus, "Name": rule})).await;
     }
-    ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "r")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "r")]).await;
     let there = || async { world.aws.rule(&bus, &rule).await };
     world.aws.until("the rule is back", there).await;
     let targets = || async { Some(()).filter(|()| true).and(Some(world.aws.targets(&bus, &rule).await)).filter(|t| t.len() == 1) };
@@ -147,7 +146,7 @@ async fn a_deactivated_source_is_activated_again() {
     world.aws.until("it is active again", is_active).await;
     arrives(&world, "back").await;
     let said =
-        || async { notes(&world, "EventBus", "lims", "Applied").await.into_iter().find(|note| note.contains("ActivateEventSource")) };
+        || async { event_notes(&world, "EventBus", "lims", "Applied").await.into_iter().find(|note| note.contains("ActivateEventSource")) };
     world.aws.until("an Event says so", said).await;
 }
 
@@ -155,15 +154,15 @@ async fn a_deactivated_source_is_activated_again() {
 async fn a_deactivated_source_under_observe_says_what_would_be_done_and_expires_with_a_word() {
     let world = active("observed").await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({"managementPolicy": "Observe"}))).await;
-    ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
     let mark = world.aws.mark().await;
     world.aws.events("DeactivateEventSource", json!({"Name": source(&world)})).await;
-    world.halted("EventBus", "lims", "Drifted").await;
+    world.not_ready("EventBus", "lims", "Drifted").await;
     let bus = world.get("EventBus", "lims").await.unwrap();
     assert!(status(&bus)["plan"][0].as_str().unwrap().contains("ActivateEventSource"), "{bus:?}");
-    world.halted("BenchlingSubscription", "lims", "Drifted").await;
+    world.not_ready("BenchlingSubscription", "lims", "Drifted").await;
     expire(&world).await;
-    told(&world, "EventBus", "lims", "SourceExpired", &["Resubscribe"]).await;
+    assert_reason(&world, "EventBus", "lims", "SourceExpired", &["Resubscribe"]).await;
     assert!(world.aws.writes(mark).await.is_empty());
 }
 
@@ -171,7 +170,7 @@ async fn a_deactivated_source_under_observe_says_what_would_be_done_and_expires_
 async fn a_bus_deleted_by_hand_returns_the_source_to_pending_and_is_made_again() {
     let world = active("bus-gone").await;
     take_bus_away(&world).await;
-    ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
     let rule_is_back =
         || async { Some(world.aws.targets(&source(&world), &format!("{}-r", world.namespace)).await).filter(|t| !t.is_empty()) };
     world.aws.until("the rule is back with its target", rule_is_back).await;
@@ -183,9 +182,9 @@ async fn a_bus_deleted_by_hand_may_delete_the_source_too_which_benchling_then_ma
     let world = active("both-gone").await;
     world.aws.settings(json!({"busDeletionDeletesSource": 1})).await;
     take_bus_away(&world).await;
-    told(&world, "BenchlingSubscription", "lims", "SourceDeleted", &["Resubscribe"]).await;
+    assert_reason(&world, "BenchlingSubscription", "lims", "SourceDeleted", &["Resubscribe"]).await;
     world.aws.make_source(&source(&world)).await;
-    ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
     let rule_is_back =
         || async { Some(world.aws.targets(&source(&world), &format!("{}-r", world.namespace)).await).filter(|t| !t.is_empty()) };
     world.aws.until("the rule is back with its target", rule_is_back).await;
@@ -208,20 +207,20 @@ async fn take_bus_away(world: &World) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn warnings_are_given_at_seven_three_and_one_days_once_each() {
-    let world = World::with("warned", sweeping()).await;
+    let world = World::with("warned", fast_resync()).await;
     world.aws.settings(json!({"busLimit": 0})).await;
     world.aws.make_source(&source(&world)).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
-    told(&world, "EventBus", "lims", "QuotaExceeded", &[]).await;
-    assert!(notes(&world, "EventBus", "lims", "SourceExpiring").await.is_empty(), "two weeks are no reason to warn");
+    assert_reason(&world, "EventBus", "lims", "QuotaExceeded", &[]).await;
+    assert!(event_notes(&world, "EventBus", "lims", "SourceExpiring").await.is_empty(), "two weeks are no reason to warn");
     for (days, at) in [(7, 6.5), (3, 2.5), (1, 0.5)] {
         world.aws.bend_source(&source(&world), json!({"expiresIn": at * 86_400.0})).await;
         let warned = |object: Option<&DynamicObject>| (object?.data["status"]["eventSource"]["warnedDays"] == days).then_some(());
         world.wait("BenchlingSubscription", "lims", "warned", warned).await;
     }
     let all = || async {
-        let bus = notes(&world, "EventBus", "lims", "SourceExpiring").await;
-        let subscription = notes(&world, "BenchlingSubscription", "lims", "SourceExpiring").await;
+        let bus = event_notes(&world, "EventBus", "lims", "SourceExpiring").await;
+        let subscription = event_notes(&world, "BenchlingSubscription", "lims", "SourceExpiring").await;
         Some((bus, subscription)).filter(|(bus, subscription)| bus.len() >= 3 && subscription.len() >= 3)
     };
     let (bus, subscription) = world.aws.until("three warnings each", all).await;
@@ -231,22 +230,22 @@ async fn warnings_are_given_at_seven_three_and_one_days_once_each() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bus_that_exists_is_taken_over_on_the_users_word_only() {
-    let world = World::with("adopt", sweeping()).await;
+    let world = World::with("adopt", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     world.aws.events("CreateEventBus", json!({"Name": source(&world), "EventSourceName": source(&world)})).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({"bus": {"description": "ours"}}))).await;
-    told(&world, "BenchlingSubscription", "lims", "NotOwned", &["exists", "tributary.dev/adopt"]).await;
+    assert_reason(&world, "BenchlingSubscription", "lims", "NotOwned", &["exists", "tributary.dev/adopt"]).await;
     let described = world.aws.events("DescribeEventBus", json!({"Name": source(&world)})).await;
     assert_eq!(described["Description"], Value::Null);
-    says(&world, "Active").await;
+    wait_for_state(&world, "Active").await;
     // What happens to the source is told although the bus is somebody else's.
     world.aws.events("DeactivateEventSource", json!({"Name": source(&world)})).await;
-    says(&world, "Pending").await;
+    wait_for_state(&world, "Pending").await;
     world.aws.bend_source(&source(&world), json!({"expiresIn": 86_000})).await;
-    let warned = || async { Some(notes(&world, "EventBus", "lims", "SourceExpiring").await).filter(|notes| !notes.is_empty()) };
+    let warned = || async { Some(event_notes(&world, "EventBus", "lims", "SourceExpiring").await).filter(|notes| !notes.is_empty()) };
     world.aws.until("a warning", warned).await;
     world.annotate("BenchlingSubscription", "lims", "tributary.dev/adopt", Some("true")).await;
-    ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
     let described = world.aws.events("DescribeEventBus", json!({"Name": source(&world)})).await;
     assert_eq!(described["Description"], "ours");
     // The word is passed on to the child, and taken back there too.
@@ -260,38 +259,38 @@ async fn a_bus_that_exists_is_taken_over_on_the_users_word_only() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bus_that_aws_keeps_for_somebody_else_is_left_alone() {
-    let world = World::with("kept", sweeping()).await;
+    let world = World::with("kept", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     world.aws.bend_source(&source(&world), json!({"managedBus": "events.amazonaws.com"})).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
     world.annotate("BenchlingSubscription", "lims", "tributary.dev/adopt", Some("true")).await;
-    told(&world, "EventBus", "lims", "NotOwned", &["events.amazonaws.com", "left alone"]).await;
+    assert_reason(&world, "EventBus", "lims", "NotOwned", &["events.amazonaws.com", "No changes were made"]).await;
     assert!(world.aws.writes(0).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_region_without_partners_says_so() {
-    let world = World::with("disabled", sweeping()).await;
+    let world = World::with("disabled", fast_resync()).await;
     world.aws.settings(json!({"partnersDisabled": 1})).await;
     world.aws.make_source(&source(&world)).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
-    told(&world, "EventBus", "lims", "Rejected", &["OperationDisabledException", "use another one"]).await;
+    assert_reason(&world, "EventBus", "lims", "Rejected", &["OperationDisabledException", "use another one"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_letter_that_is_not_there_does_not_keep_the_source_waiting() {
-    let world = World::with("dead-letter", sweeping()).await;
+    let world = World::with("dead-letter", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     let spec = json!({"bus": {"deadLetter": {"sinkRef": {"name": "late"}}}});
     world.apply("BenchlingSubscription", "lims", subscription(&world, spec)).await;
-    told(&world, "EventBus", "lims", "SinkNotFound", &["spec.deadLetter.sinkRef", "/late"]).await;
-    says(&world, "Active").await;
+    assert_reason(&world, "EventBus", "lims", "SinkNotFound", &["spec.deadLetter.sinkRef", "/late"]).await;
+    wait_for_state(&world, "Active").await;
     let dead_letter = async || {
         let bus = world.aws.events("DescribeEventBus", json!({"Name": source(&world)})).await;
         bus["DeadLetterConfig"]["Arn"].as_str().map(str::to_owned)
     };
     assert_eq!(dead_letter().await, None);
     world.apply("EventSink", "late", json!({"sqs": {"managed": {}}})).await;
-    ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
     assert!(dead_letter().await.is_some_and(|arn| arn.ends_with("-late")));
 }

@@ -1,21 +1,20 @@
-//! `BenchlingSubscription`: its children, its monitoring, its deletion; the shorthand and its warnings; what else may be wrong with a source.
+//! `BenchlingSubscription`: its children, monitoring, deletion, the shorthand and its warnings, and conflicts about a source.
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 use tributary_testkit::{
-    Aws, Bed, OPERATOR_NAMESPACE, REGION, World, all_ready as ready, assert_reason as told, condition, event_notes as notes,
-    fast_resync as sweeping, is_ready,
+    Aws, Bed, OPERATOR_NAMESPACE, REGION, World, all_ready, assert_reason, condition, event_notes, fast_resync, is_ready,
     partner::{APP, detail, entity, marks, rule, source, subscription, tenant},
     status,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn children_are_exactly_what_the_subscription_says() {
-    let world = World::with("children", sweeping()).await;
+    let world = World::with("children", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     let spec = |retention: i32| json!({"monitoring": {"logGroup": {"retentionDays": retention}}, "bus": {"tags": {"a": "1"}}});
     world.apply("BenchlingSubscription", "lims", subscription(&world, spec(7))).await;
-    ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "lims-monitoring"), ("EventSink", "lims-monitoring")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "lims-monitoring"), ("EventSink", "lims-monitoring")]).await;
     let bus = world.get("EventBus", "lims").await.unwrap();
     let owner = &bus.metadata.owner_references.as_ref().unwrap()[0];
     assert_eq!((owner.kind.as_str(), owner.name.as_str(), owner.controller), ("BenchlingSubscription", "lims", Some(true)));
@@ -33,40 +32,41 @@ async fn children_are_exactly_what_the_subscription_says() {
     world.wait("EventBus", "lims", "as it was", restored).await;
     world.delete("EventRule", "lims-monitoring").await;
     world.gone_or_new("EventRule", "lims-monitoring").await;
-    ready(&world, &[("EventRule", "lims-monitoring"), ("BenchlingSubscription", "lims")]).await;
+    all_ready(&world, &[("EventRule", "lims-monitoring"), ("BenchlingSubscription", "lims")]).await;
     // Without monitoring the rule and the sink go, in that order; the group is retained.
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({"bus": {"tags": {"a": "1"}}}))).await;
     world.gone("EventRule", "lims-monitoring").await;
     world.gone("EventSink", "lims-monitoring").await;
-    ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
     assert!(world.aws.log_group(&group).await.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_that_a_child_needs_and_somebody_else_has_is_left_alone() {
-    let world = World::with("clash", sweeping()).await;
+    let world = World::with("clash", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     world.apply("EventBus", "lims", json!({"description": "mine"})).await;
-    ready(&world, &[("EventBus", "lims")]).await;
+    all_ready(&world, &[("EventBus", "lims")]).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
-    told(&world, "BenchlingSubscription", "lims", "NotOwned", &["EventBus", "/lims", "not of this subscription"]).await;
+    assert_reason(&world, "BenchlingSubscription", "lims", "NotOwned", &["EventBus", "/lims", "does not belong to this subscription"])
+        .await;
     assert_eq!(world.get("EventBus", "lims").await.unwrap().data["spec"]["description"], "mine");
     // A rule that means the subscription does not get the other bus.
     world.apply("EventRule", "r", rule(json!({}), &[])).await;
-    told(&world, "EventRule", "r", "BusNotReady", &["BenchlingSubscription", "has no bus yet"]).await;
+    assert_reason(&world, "EventRule", "r", "BusNotReady", &["BenchlingSubscription", "has no bus yet"]).await;
     world.delete("EventBus", "lims").await;
-    ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "r")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "r")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deletion_waits_for_rules_takes_the_children_along_and_keeps_the_bus() {
-    let world = World::with("delete", sweeping()).await;
+    let world = World::with("delete", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({"monitoring": {"logGroup": {}}}))).await;
     world.apply("EventRule", "r", rule(json!({}), &[])).await;
-    ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "r"), ("EventRule", "lims-monitoring")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "r"), ("EventRule", "lims-monitoring")]).await;
     world.delete("BenchlingSubscription", "lims").await;
-    told(&world, "BenchlingSubscription", "lims", "InUse", &["EventRule", "/r"]).await;
+    assert_reason(&world, "BenchlingSubscription", "lims", "InUse", &["EventRule", "/r"]).await;
     assert!(is_ready(&world.get("EventBus", "lims").await.unwrap()));
     world.delete("EventRule", "r").await;
     world.gone("BenchlingSubscription", "lims").await;
@@ -78,11 +78,11 @@ async fn deletion_waits_for_rules_takes_the_children_along_and_keeps_the_bus() {
     // Made again it takes the bus back, without a write of the bus.
     let mark = world.aws.mark().await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
-    ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
     assert!(world.aws.writes(mark).await.is_empty(), "{:?}", world.aws.writes(mark).await);
     // On the user's word the bus goes too.
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({"deletionPolicy": "Delete"}))).await;
-    ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
     world.delete("BenchlingSubscription", "lims").await;
     world.gone("BenchlingSubscription", "lims").await;
     assert_eq!(world.aws.source_state(&source(&world)).await.as_deref(), Some("PENDING"));
@@ -90,17 +90,17 @@ async fn deletion_waits_for_rules_takes_the_children_along_and_keeps_the_bus() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_orphaned_subscription_touches_nothing_in_aws() {
-    let mut world = World::with("orphan", sweeping()).await;
+    let mut world = World::with("orphan", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     let spec = json!({"monitoring": {"logGroup": {}}, "deletionPolicy": "Delete"});
     world.apply("BenchlingSubscription", "lims", subscription(&world, spec)).await;
-    ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "lims-monitoring")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "lims-monitoring")]).await;
     let (before, mark) = (world.aws.contents().await, world.aws.mark().await);
     // Word and deletion come while nobody looks, so that the children were not told before.
     world.stop().await;
     world.annotate("BenchlingSubscription", "lims", "tributary.dev/orphan", Some("true")).await;
     world.delete("BenchlingSubscription", "lims").await;
-    world.run(sweeping()).await;
+    world.run(fast_resync()).await;
     world.gone("BenchlingSubscription", "lims").await;
     assert_eq!(world.aws.contents().await, before);
     assert!(world.aws.writes(mark).await.is_empty());
@@ -108,7 +108,7 @@ async fn an_orphaned_subscription_touches_nothing_in_aws() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuilt_cluster_takes_all_back_without_a_write() {
-    let mut world = World::with("rebuilt", sweeping()).await;
+    let mut world = World::with("rebuilt", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     let function = world.aws.make_function("f").await;
     let apply = async |world: &World| {
@@ -119,8 +119,8 @@ async fn a_rebuilt_cluster_takes_all_back_without_a_write() {
     };
     let objects = [("BenchlingSubscription", "lims"), ("EventRule", "r"), ("EventSink", "f"), ("EventSink", "q")];
     apply(&world).await;
-    ready(&world, &objects).await;
-    ready(&world, &[("EventRule", "lims-monitoring"), ("EventSink", "lims-monitoring")]).await;
+    all_ready(&world, &objects).await;
+    all_ready(&world, &[("EventRule", "lims-monitoring"), ("EventSink", "lims-monitoring")]).await;
     world.stop().await;
     let before = world.aws.contents().await;
     for (kind, name) in
@@ -135,16 +135,16 @@ async fn a_rebuilt_cluster_takes_all_back_without_a_write() {
     }
     let mark = world.aws.mark().await;
     apply(&world).await;
-    world.run(sweeping()).await;
-    ready(&world, &objects).await;
-    ready(&world, &[("EventRule", "lims-monitoring"), ("EventSink", "lims-monitoring")]).await;
+    world.run(fast_resync()).await;
+    all_ready(&world, &objects).await;
+    all_ready(&world, &[("EventRule", "lims-monitoring"), ("EventSink", "lims-monitoring")]).await;
     assert!(world.aws.writes(mark).await.is_empty(), "{:?}", world.aws.writes(mark).await);
     assert_eq!(world.aws.contents().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_sync_is_silent_in_aws_and_in_kubernetes() {
-    let world = World::with("silent", sweeping()).await;
+    let world = World::with("silent", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     let function = world.aws.make_function("f").await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({"monitoring": {"logGroup": {"retentionDays": 7}}}))).await;
@@ -160,7 +160,7 @@ async fn in_sync_is_silent_in_aws_and_in_kubernetes() {
         ("EventSink", "q"),
         ("EventRule", "r"),
     ];
-    ready(&world, &objects).await;
+    all_ready(&world, &objects).await;
     // What a user puts on a child is the user's.
     world.annotate("EventBus", "lims", "tributary.dev/reconcile-at", Some("by hand")).await;
     let looked = |object: Option<&DynamicObject>| (status(object?)["lastHandledReconcileAt"] == "by hand").then_some(());
@@ -182,7 +182,7 @@ async fn in_sync_is_silent_in_aws_and_in_kubernetes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_shorthand_picks_what_it_says_and_shows_its_pattern() {
-    let world = World::with("shorthand", sweeping()).await;
+    let world = World::with("shorthand", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
     world.apply("EventSink", "q", json!({"sqs": {"managed": {}}})).await;
@@ -190,7 +190,7 @@ async fn the_shorthand_picks_what_it_says_and_shows_its_pattern() {
     let either = json!({"eventTypes": ["v2.request.created"], "schemas": {"ids": ["ts_9"], "names": ["Validated Request"]}});
     world.apply("EventRule", "updates", rule(updates, &["q"])).await;
     world.apply("EventRule", "either", rule(either, &["q"])).await;
-    ready(&world, &[("EventRule", "updates"), ("EventRule", "either")]).await;
+    all_ready(&world, &[("EventRule", "updates"), ("EventRule", "either")]).await;
     let bus = source(&world);
     let send = async |event_type: &str, resource: &str, schema: Value, updates: &[&str], mark: &str| {
         world.aws.partner_event(&bus, event_type, &detail(event_type, resource, schema, updates, mark)).await;
@@ -216,7 +216,7 @@ async fn the_shorthand_picks_what_it_says_and_shows_its_pattern() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_never_matches_is_warned_of_and_holds_nothing_up() {
-    let world = World::with("warnings", sweeping()).await;
+    let world = World::with("warnings", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     let types = json!({"eventTypes": ["v2.entity.registered", "v2.nobody.knows"]});
     world.apply("BenchlingSubscription", "lims", subscription(&world, types)).await;
@@ -247,7 +247,7 @@ async fn what_never_matches_is_warned_of_and_holds_nothing_up() {
     assert!(excluded.contains("does not include v2.request.created"), "{excluded}");
     assert_eq!(warnings("EventRule", "good").await, "");
     assert!(warnings("BenchlingSubscription", "lims").await.contains("v2.nobody.knows"));
-    let events = || async { Some(notes(&world, "EventRule", "update", "SpecWarning").await).filter(|notes| !notes.is_empty()) };
+    let events = || async { Some(event_notes(&world, "EventRule", "update", "SpecWarning").await).filter(|notes| !notes.is_empty()) };
     let before = world.aws.until("a Warning Event", events).await.len();
     // The subscription takes the type in: the warning goes, and none is repeated.
     world
@@ -255,15 +255,15 @@ async fn what_never_matches_is_warned_of_and_holds_nothing_up() {
         .await;
     let clean = |object: Option<&DynamicObject>| status(object?)["warnings"].is_null().then_some(());
     world.wait("EventRule", "excluded", "without warnings", clean).await;
-    assert_eq!(notes(&world, "EventRule", "update", "SpecWarning").await.len(), before);
+    assert_eq!(event_notes(&world, "EventRule", "update", "SpecWarning").await.len(), before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn monitoring_shows_when_the_last_event_came() {
-    let world = World::with("monitoring", sweeping()).await;
+    let world = World::with("monitoring", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({"monitoring": {"logGroup": {"retentionDays": 14}}}))).await;
-    ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "lims-monitoring")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "lims-monitoring")]).await;
     assert!(status(&world.get("BenchlingSubscription", "lims").await.unwrap())["lastEventTime"].is_null());
     world.aws.partner_event(&source(&world), "v2.entity.registered", &entity("Plasmid", "one")).await;
     let time = |object: Option<&DynamicObject>| status(object?)["lastEventTime"].as_str().map(str::to_owned);
@@ -271,12 +271,12 @@ async fn monitoring_shows_when_the_last_event_came() {
     // Where it may not be read, nothing else suffers.
     world.aws.faults(json!([{"match": "logs.DescribeLogStreams", "kind": "error", "status": 400, "code": "AccessDeniedException"}])).await;
     world.annotate("EventSink", "lims-monitoring", "tributary.dev/reconcile-at", Some("now")).await;
-    ready(&world, &[("EventSink", "lims-monitoring")]).await;
+    all_ready(&world, &[("EventSink", "lims-monitoring")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_source_in_another_region_or_account_is_found_out() {
-    let world = World::with("elsewhere", sweeping()).await;
+    let world = World::with("elsewhere", fast_resync()).await;
     // The tenant admin typed another account, which this namespace may use as well.
     let (other, name) = (Aws::new(Bed::get()), format!("other-{}", world.namespace));
     let keys = json!({"stringData": {"AWS_ACCESS_KEY_ID": other.account, "AWS_SECRET_ACCESS_KEY": "x"}});
@@ -287,7 +287,7 @@ async fn a_source_in_another_region_or_account_is_found_out() {
     world.apply_in(None, "tributary.dev/v1alpha1", "AwsAccount", &name, json!({"spec": spec})).await;
     world.aws.partner("CreatePartnerEventSource", json!({"Name": source(&world), "Account": other.account})).await.unwrap();
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
-    told(&world, "BenchlingSubscription", "lims", "SourceElsewhere", &[&other.account, REGION, &name, "anew"]).await;
+    assert_reason(&world, "BenchlingSubscription", "lims", "SourceElsewhere", &[&other.account, REGION, &name, "anew"]).await;
     // It goes on saying so between sweeps, without a word more.
     let version = async || world.get("BenchlingSubscription", "lims").await.unwrap().metadata.resource_version.unwrap();
     let (before, mark) = (version().await, world.aws.mark().await);
@@ -295,35 +295,35 @@ async fn a_source_in_another_region_or_account_is_found_out() {
     world.aws.until("some looks and sweeps", looks).await;
     assert_eq!(version().await, before, "the reason flaps");
     world.aws.make_source(&source(&world)).await;
-    ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_object_for_the_same_source_names_the_first_and_takes_over_when_that_is_gone() {
-    let world = World::with("twice", sweeping()).await;
+    let world = World::with("twice", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
-    ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
     world.apply("EventBus", "second", json!({"eventSourceName": source(&world)})).await;
-    told(&world, "EventBus", "second", "SourceTaken", &["/lims", "allowedNamespaces"]).await;
+    assert_reason(&world, "EventBus", "second", "SourceTaken", &["/lims", "allowedNamespaces"]).await;
     world.apply("BenchlingSubscription", "third", subscription(&world, json!({}))).await;
-    told(&world, "BenchlingSubscription", "third", "SourceTaken", &["/lims"]).await;
+    assert_reason(&world, "BenchlingSubscription", "third", "SourceTaken", &["/lims"]).await;
     assert!(is_ready(&world.get("BenchlingSubscription", "lims").await.unwrap()));
     world.delete("BenchlingSubscription", "third").await;
     world.gone("BenchlingSubscription", "third").await;
     world.delete("BenchlingSubscription", "lims").await;
     world.gone("BenchlingSubscription", "lims").await;
     // The bus was retained, and bears the first one's tag.
-    told(&world, "EventBus", "second", "NotOwned", &["belongs to"]).await;
+    assert_reason(&world, "EventBus", "second", "NotOwned", &["belongs to"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_console_may_show_another_name_for_the_source() {
-    let world = World::with("named", sweeping()).await;
+    let world = World::with("named", fast_resync()).await;
     let name = format!("aws.partner/benchling.com/other-{}/{APP}", tenant(&world));
     world.aws.make_source(&name).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({"eventSourceName": name}))).await;
-    ready(&world, &[("BenchlingSubscription", "lims")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
     assert_eq!(world.aws.source_state(&name).await.as_deref(), Some("ACTIVE"));
     assert_eq!(condition(&world.get("EventBus", "lims").await.unwrap(), "Ready").unwrap().1, "InSync");
 }

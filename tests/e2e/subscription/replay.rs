@@ -1,8 +1,8 @@
-//! What a partner sent can be replayed too: the archive of a subscription's bus.
+//! Events of a partner are replayed from the archive of the bus of a subscription.
 
 use serde_json::json;
 use tributary_testkit::{
-    World, all_ready as ready,
+    World, all_ready,
     partner::{entity, marks, rule, source, subscription},
 };
 
@@ -16,7 +16,7 @@ async fn a_partners_events_are_replayed_to_one_rule() {
         world.apply("EventSink", queue, json!({"sqs": {"managed": {}}})).await;
         world.apply("EventRule", name, rule(json!({"eventTypes": ["v2.entity.registered"]}), &[queue])).await;
     }
-    ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "r"), ("EventRule", "s")]).await;
+    all_ready(&world, &[("BenchlingSubscription", "lims"), ("EventRule", "r"), ("EventRule", "s")]).await;
     let named = |queue: &str| format!("{}-{queue}", world.namespace);
     world.aws.partner_event(&source(&world), "v2.entity.registered", &entity("Plasmid", "one")).await;
     for queue in ["q", "p"] {

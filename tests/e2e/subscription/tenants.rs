@@ -1,8 +1,8 @@
-//! Dev, test and prod in namespaces of one cluster and in accounts of their own: nothing is shared, and nothing is reached across.
+//! Dev, test and prod in namespaces of one cluster, with accounts of their own: nothing is shared or reached across.
 
 use serde_json::{Value, json};
 use tributary_testkit::{
-    Aws, Bed, OPERATOR_NAMESPACE, REGION, World, assert_reason as told, options,
+    Aws, Bed, OPERATOR_NAMESPACE, REGION, World, assert_reason, options,
     partner::{APP, entity, marks, rule},
 };
 
@@ -77,10 +77,10 @@ async fn a_namespace_can_neither_use_anothers_account_nor_name_its_queue_functio
     let mut spec = subscription(&prod);
     spec["accountRef"] = theirs.clone();
     dev.world.apply("BenchlingSubscription", "thief", spec).await;
-    told(&dev.world, "BenchlingSubscription", "thief", "AccountNotPermitted", &["does not let namespace"]).await;
+    assert_reason(&dev.world, "BenchlingSubscription", "thief", "AccountNotPermitted", &["does not allow namespace"]).await;
     assert!(dev.world.get("EventBus", "thief").await.is_none());
     dev.world.apply("EventBus", "bus", json!({"accountRef": theirs, "eventSourceName": prod.source})).await;
-    told(&dev.world, "EventBus", "bus", "AccountNotPermitted", &[]).await;
+    assert_reason(&dev.world, "EventBus", "bus", "AccountNotPermitted", &[]).await;
     for (name, sink) in [
         ("queue", json!({"sqs": {"existing": {"arn": format!("arn:aws:sqs:{REGION}:{}:{}-q", prod.aws.account, prod.world.namespace)}}})),
         ("function", json!({"lambda": {"existing": {"arn": prod.aws.function_arn("f")}}})),
@@ -88,14 +88,14 @@ async fn a_namespace_can_neither_use_anothers_account_nor_name_its_queue_functio
         ("trigger", json!({"sqs": {"managed": {}, "triggers": [{"functionArn": prod.aws.function_arn("f")}]}})),
     ] {
         dev.world.apply("EventSink", name, sink).await;
-        told(&dev.world, "EventSink", name, "ArnNotPermitted", &[&prod.aws.account]).await;
+        assert_reason(&dev.world, "EventSink", name, "ArnNotPermitted", &[&prod.aws.account]).await;
     }
     // The same source name in its own account is another source; a reference across is not consented to.
     dev.world.apply("BenchlingSubscription", "lims", subscription(&prod)).await;
-    told(&dev.world, "BenchlingSubscription", "lims", "SourceNotFound", &[&dev.aws.account]).await;
+    assert_reason(&dev.world, "BenchlingSubscription", "lims", "SourceNotFound", &[&dev.aws.account]).await;
     let reference = json!({"kind": "BenchlingSubscription", "name": "lims", "namespace": prod.world.namespace});
     dev.world.apply("EventRule", "r", json!({"busRef": reference, "benchling": {}})).await;
-    told(&dev.world, "EventRule", "r", "ReferenceNotPermitted", &["spec.busRef", "allowedNamespaces"]).await;
+    assert_reason(&dev.world, "EventRule", "r", "ReferenceNotPermitted", &["spec.busRef", "allowedNamespaces"]).await;
     let (calls, _) = prod.aws.journal(mark).await;
     assert!(calls.iter().all(|call| !call.is_write()), "{calls:?}");
 }

@@ -1,5 +1,5 @@
-//! `BenchlingBackfill`, worked off by the real binary: what of a window arrives in the queue behind a rule, judged by that queue, by Benchling's
-//! stand-in and by AWS's journal.
+//! `BenchlingBackfill`: which events of a window arrive in the queue behind a rule, as that queue, the stand-in for Benchling and the journal
+//! of AWS calls show.
 
 use std::collections::BTreeMap;
 
@@ -197,7 +197,7 @@ async fn an_answer_that_got_lost_is_one_call_again_and_bad_events_hold_up_nothin
         .await;
     rig.backfill("lost", json!({})).await;
     let worker = rig.worker();
-    let message = rig.world.halted(KIND, "lost", "EventsRefused").await;
+    let message = rig.world.not_ready(KIND, "lost", "EventsRefused").await;
     let status = rig.status("lost").await;
     assert_eq!(
         (&status["state"], &status["counts"]["sent"], &status["counts"]["refused"]),
@@ -205,7 +205,7 @@ async fn an_answer_that_got_lost_is_one_call_again_and_bad_events_hold_up_nothin
         "{status}"
     );
     let refused = status["refused"][0]["id"].as_str().unwrap();
-    assert!(message.contains(refused) && message.contains("MalformedDetail") && message.contains("not begun again"), "{message}");
+    assert!(message.contains(refused) && message.contains("MalformedDetail") && message.contains("does not run again"), "{message}");
     let (delivered, _) = rig.delivered("q", 110).await;
     let twice: usize = delivered.values().map(|count| count - 1).sum();
     assert!(delivered.len() == 110 && !delivered.contains_key(refused) && twice <= 10, "{} events, {twice} again", delivered.len());
@@ -220,7 +220,7 @@ async fn of_two_replicas_one_works_at_it_and_the_other_takes_over() {
     rig.backfill("shared", json!({"eventsPerSecond": 40})).await;
     rig.completed("shared").await;
     let at_work =
-        |worker: &Binary, name: &str| worker.log().lines().filter(|line| line.contains("works at it") && line.contains(name)).count();
+        |worker: &Binary, name: &str| worker.log().lines().filter(|line| line.contains("backfill started") && line.contains(name)).count();
     assert_eq!(at_work(&first, "shared") + at_work(&second, "shared"), 1, "one of them, and once");
     let (delivered, _) = rig.delivered("q", 300).await;
     assert_eq!((delivered.len(), delivered.values().max()), (300, Some(&1)));
@@ -237,7 +237,7 @@ async fn of_two_replicas_one_works_at_it_and_the_other_takes_over() {
     assert!(delivered.len() == 300 && twice <= 10, "one kill, one call: {} events, {twice} again", delivered.len());
     // Stopped as by a rollout, it gives the claim back.
     rig.backfill("handed", json!({"eventsPerSecond": 20})).await;
-    rig.world.halted(KIND, "handed", "Backfilling").await;
+    rig.world.not_ready(KIND, "handed", "Backfilling").await;
     other.stop().await;
     assert!(rig.status("handed").await["claim"].is_null());
 }
@@ -250,9 +250,9 @@ async fn a_replica_that_was_frozen_and_followed_sends_no_more() {
     rig.some_calls(4).await;
     frozen.signal("STOP");
     let next = rig.worker();
-    until("it is taken over", || async { next.log().contains("works at it").then_some(()) }).await;
+    until("it is taken over", || async { next.log().contains("backfill started").then_some(()) }).await;
     frozen.signal("CONT");
-    until("it sees that it was followed", || async { frozen.log().contains("works at it no more").then_some(()) }).await;
+    until("it sees that it was followed", || async { frozen.log().contains("backfill stopped").then_some(()) }).await;
     rig.completed("followed").await;
     let (delivered, _) = rig.delivered("q", 200).await;
     let twice: usize = delivered.values().map(|count| count - 1).sum();
@@ -268,18 +268,18 @@ async fn what_stands_in_its_way_is_told_and_once_it_is_remedied_all_arrive() {
     let wrong = "canary-wrong";
     rig.secret(wrong).await;
     rig.backfill("client", json!({})).await;
-    let message = rig.world.halted(KIND, "client", "CredentialsRejected").await;
+    let message = rig.world.not_ready(KIND, "client", "CredentialsRejected").await;
     assert!(message.contains("Developer Console"), "{message}");
     rig.secret(rig.app["clientSecret"].as_str().unwrap()).await;
     rig.completed("client").await;
 
     rig.backfill("app", json!({"appRef": {"name": "late"}})).await;
-    assert!(rig.world.halted(KIND, "app", "AppNotFound").await.contains("/late. Create it"));
+    assert!(rig.world.not_ready(KIND, "app", "AppNotFound").await.contains("/late not found. Create it"));
     rig.apply_app("late").await;
     rig.completed("app").await;
 
     rig.backfill("tenant", json!({"tenant": "other"})).await;
-    assert!(rig.world.halted(KIND, "tenant", "AppNotReady").await.contains("spec.tenant"));
+    assert!(rig.world.not_ready(KIND, "tenant", "AppNotReady").await.contains("spec.tenant"));
     rig.world.delete(KIND, "tenant").await;
 
     // AWS takes one call, and then nothing any more.
@@ -292,8 +292,8 @@ async fn what_stands_in_its_way_is_told_and_once_it_is_remedied_all_arrive() {
     later["after"] = json!(1);
     rig.world.aws.faults(json!([later])).await;
     rig.backfill("denied", json!({})).await;
-    let message = rig.world.halted(KIND, "denied", "AccessDenied").await;
-    assert!(message.contains("events:PutEvents") && message.contains("docs/iam.md"), "{message}");
+    let message = rig.world.not_ready(KIND, "denied", "AccessDenied").await;
+    assert!(message.contains("events:PutEvents") && message.contains("docs/how-to/set-up-iam.md"), "{message}");
     rig.some_calls(mark + 3).await;
     assert_eq!(rig.status("denied").await["counts"]["sent"], 10);
     rig.world.aws.faults(json!([])).await;
@@ -304,7 +304,7 @@ async fn what_stands_in_its_way_is_told_and_once_it_is_remedied_all_arrive() {
     // Of a call that AWS refuses there is nothing to keep.
     rig.world.aws.faults(json!([denied])).await;
     rig.backfill("first", json!({})).await;
-    rig.world.halted(KIND, "first", "AccessDenied").await;
+    rig.world.not_ready(KIND, "first", "AccessDenied").await;
     assert_eq!(rig.status("first").await["counts"]["listed"], 0);
     assert!(rig.status("first").await["checkpoint"].is_null());
     rig.world.aws.faults(json!([])).await;
@@ -315,7 +315,7 @@ async fn what_stands_in_its_way_is_told_and_once_it_is_remedied_all_arrive() {
     spec["grants"][0]["namespaces"] = json!([format!("{}-*", rig.world.namespace)]);
     rig.world.apply_account(spec).await;
     rig.backfill("grant", json!({})).await;
-    assert!(rig.world.halted(KIND, "grant", "AccountNotPermitted").await.contains("spec.grants"));
+    assert!(rig.world.not_ready(KIND, "grant", "AccountNotPermitted").await.contains("spec.grants"));
     rig.world.apply_account(rig.world.account_spec()).await;
     rig.completed("grant").await;
 
@@ -341,13 +341,13 @@ async fn another_namespaces_bus_needs_its_consent_and_a_partners_takes_nobodys_e
     rig.world.ready("EventBus", "partner").await;
     let worker = rig.worker();
     rig.backfill("nobodys", json!({"busRef": {"name": "theirs"}})).await;
-    assert!(rig.world.halted(KIND, "nobodys", "BusNotFound").await.contains("spec.busRef"));
+    assert!(rig.world.not_ready(KIND, "nobodys", "BusNotFound").await.contains("spec.busRef"));
     rig.backfill("partner", json!({"busRef": {"name": "partner"}})).await;
-    let message = rig.world.halted(KIND, "partner", "InvalidSpec").await;
-    assert!(message.contains("only the partner puts events on it"), "{message}");
+    let message = rig.world.not_ready(KIND, "partner", "InvalidSpec").await;
+    assert!(message.contains("only the partner can publish to it"), "{message}");
     let theirs = json!({"busRef": {"name": "theirs", "namespace": near.namespace}, "source": "mine.again"});
     rig.backfill("theirs", theirs).await;
-    assert!(rig.world.halted(KIND, "theirs", "ReferenceNotPermitted").await.contains("spec.allowedNamespaces"));
+    assert!(rig.world.not_ready(KIND, "theirs", "ReferenceNotPermitted").await.contains("spec.allowedNamespaces"));
     // An app's Secret is of the app's namespace: that of the same name next door is not found.
     near.user_secret("theirs", json!({"BENCHLING_CLIENT_ID": rig.app["clientId"], "BENCHLING_CLIENT_SECRET": rig.app["clientSecret"]}))
         .await;
@@ -357,7 +357,7 @@ async fn another_namespaces_bus_needs_its_consent_and_a_partners_takes_nobodys_e
     rig.world.apply("BenchlingApp", "other", app).await;
     rig.backfill("secret", json!({"appRef": {"name": "other"}})).await;
     let own = format!("{}/theirs does not exist", rig.world.namespace);
-    assert!(rig.world.halted(KIND, "secret", "SecretNotFound").await.contains(&own));
+    assert!(rig.world.not_ready(KIND, "secret", "SecretNotFound").await.contains(&own));
     assert_eq!(rig.calls(0).await, 0, "nothing was sent to any of them");
     // Consent opens: else nothing above could fail.
     near.apply("EventBus", "theirs", json!({"allowedNamespaces": [rig.world.namespace]})).await;
@@ -379,7 +379,7 @@ async fn what_benchling_says_is_told_and_it_goes_on_by_itself() {
     ] {
         rig.benchling.own_fault("/api/v2/events", json!({"status": status, "times": times})).await;
         rig.backfill(name, json!({})).await;
-        let said = rig.world.halted(KIND, name, reason).await;
+        let said = rig.world.not_ready(KIND, name, reason).await;
         assert!(said.contains(says) && said.contains(&rig.benchling.tenant), "{said}");
         let object = rig.world.ready(KIND, name).await;
         assert_eq!(condition(&object, "Ready").unwrap().1, "BackfillCompleted");
@@ -395,7 +395,7 @@ async fn a_pause_holds_it_and_a_deletion_stops_it() {
     rig.backfill("stopped", json!({"eventsPerSecond": 50})).await;
     rig.some_calls(3).await;
     rig.world.annotate(KIND, "stopped", "tributary.dev/paused", Some("true")).await;
-    rig.world.halted(KIND, "stopped", "Paused").await;
+    rig.world.not_ready(KIND, "stopped", "Paused").await;
     rig.looked("one").await;
     let mark = rig.world.aws.mark().await;
     rig.looked("two").await;
@@ -419,16 +419,16 @@ async fn it_waits_for_the_end_of_its_window_and_is_not_changed() {
     let worker = rig.worker();
     let end = Timestamp::from_second(Timestamp::now().as_second() + 6).unwrap();
     rig.backfill("due", json!({"endTime": end.to_string()})).await;
-    assert!(rig.world.halted(KIND, "due", "BackfillNotDue").await.contains("spec.endTime"));
+    assert!(rig.world.not_ready(KIND, "due", "BackfillNotDue").await.contains("spec.endTime"));
     let object = rig.world.ready(KIND, "due").await;
     assert!(object.data["status"]["startedAt"].as_str().unwrap().parse::<Timestamp>().unwrap() >= end);
     assert_eq!(condition(&object, "Stalled").unwrap().0, "False");
     for (name, more, word) in [
         ("due", json!({"dryRun": true, "endTime": end.to_string()}), "immutable"),
-        ("a", json!({"endTime": rig.at(-1)}), "endTime must be after"),
-        ("b", json!({"source": "aws.partner/benchling.com/acme/app"}), "leave source out"),
-        ("c", json!({"source": "benchling.webhook/other/app/acme"}), "leave source out"),
-        ("d", json!({"busRef": {"kind": "BenchlingSubscription", "name": "s"}}), "busRef names an EventBus"),
+        ("a", json!({"endTime": rig.at(-1)}), "spec.endTime must be after"),
+        ("b", json!({"source": "aws.partner/benchling.com/acme/app"}), "Omit spec.source"),
+        ("c", json!({"source": "benchling.webhook/other/app/acme"}), "Omit spec.source"),
+        ("d", json!({"busRef": {"kind": "BenchlingSubscription", "name": "s"}}), "spec.busRef must reference an EventBus"),
         ("e", json!({"eventTypes": ["a,b"]}), "eventTypes"),
         ("f", json!({"eventsPerSecond": 0}), "eventsPerSecond"),
     ] {

@@ -1,43 +1,43 @@
-//! Messages that cannot be worked off: each in the dead-letter queue with its reason, and none holds up another.
+//! Messages that cannot be processed: each goes to the dead-letter queue with its reason, and none blocks another.
 
 use serde_json::json;
-use tributary_testkit::sync::Stage;
+use tributary_testkit::sync::Fixture;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn poison_leaves_with_its_reason_and_holds_up_nobody() {
-    let stage = Stage::new("poison", json!({"attempts": 1, "activityLog": {}})).await;
-    stage.benchling.entities("custom-entities", vec![json!({"id": "bfi_1"}), json!({"id": "bfi_field", "fields": {}})]).await;
+    let fixture = Fixture::new("poison", json!({"attempts": 1, "activityLog": {}})).await;
+    fixture.benchling.entities("custom-entities", vec![json!({"id": "bfi_1"}), json!({"id": "bfi_field", "fields": {}})]).await;
     // All of them before anybody works, so that they come in one batch with the good one.
-    stage.send("{ no JSON").await;
-    stage.put(&json!({"eventType": "v2.entry.created", "tenant": stage.benchling.tenant, "entry": {"id": "etr_1"}})).await;
-    let mut unknown = stage.thin("seq_1");
+    fixture.send("{ no JSON").await;
+    fixture.put(&json!({"eventType": "v2.entry.created", "tenant": fixture.benchling.tenant, "entry": {"id": "etr_1"}})).await;
+    let mut unknown = fixture.thin("seq_1");
     unknown["message"]["schema"]["id"] = json!("ts_plasmid");
-    stage.put(&unknown).await;
-    stage
+    fixture.put(&unknown).await;
+    fixture
         .send(
             &json!({"detail-type": "v2.entity.registered", "source": "aws.partner/benchling.com/somebody/app",
         "detail": {"eventType": "v2.entity.registered", "entity": {"id": "bfi_1"}}})
             .to_string(),
         )
         .await;
-    stage.put(&stage.thin("bfi_gone")).await;
-    stage.put(&stage.thin("bfi_field")).await;
-    stage.put(&stage.thin("bfi_1")).await;
-    let worker = stage.worker();
-    assert_eq!(stage.row("bfi_1").await.1, "notes of bfi_1");
-    let mut dead = stage.dead(6).await;
+    fixture.put(&fixture.thin("bfi_gone")).await;
+    fixture.put(&fixture.thin("bfi_field")).await;
+    fixture.put(&fixture.thin("bfi_1")).await;
+    let worker = fixture.worker();
+    assert_eq!(fixture.row("bfi_1").await.1, "notes of bfi_1");
+    let mut dead = fixture.dead(6).await;
     dead.sort();
     let reasons: Vec<_> = dead.iter().map(|(reason, ..)| reason.as_str()).collect();
     assert_eq!(reasons, ["EntityNotFound", "FieldNotFound", "KindUnknown", "NotAnEntity", "NotAnEvent", "WrongTenant"]);
     assert!(dead[0].1.contains("bfi_gone") && dead[2].1.contains("spec.postgres.schemas"), "{dead:?}");
     assert_eq!(dead[4].2, "{ no JSON", "the body is as it was");
-    stage.drained().await;
-    let status = stage.told("six failures", |status| status["failures"].as_object().is_some_and(|all| all.len() == 6)).await;
+    fixture.drained().await;
+    let status = fixture.wait_for_status("six failures", |status| status["failures"].as_object().is_some_and(|all| all.len() == 6)).await;
     assert_eq!(status["conditions"][0]["status"], "True", "{status}");
-    assert_eq!(stage.rows().await.len(), 1);
+    assert_eq!(fixture.rows().await.len(), 1);
     // People who look into Benchling find them too.
     let session = tributary_testkit::until("the run stands in the activity log, closed", || async {
-        let sessions = stage.benchling.get("sessions", "").await["sessions"].as_array().cloned().unwrap_or_default();
+        let sessions = fixture.benchling.get("sessions", "").await["sessions"].as_array().cloned().unwrap_or_default();
         sessions.into_iter().find(|session| session["status"] == "COMPLETED_WITH_WARNINGS")
     })
     .await;
@@ -52,33 +52,34 @@ async fn poison_leaves_with_its_reason_and_holds_up_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entity_that_is_not_shown_yet_is_asked_for_again() {
-    let stage = Stage::new("later", json!({"attempts": 5})).await;
-    let worker = stage.worker();
-    stage.put(&stage.thin("bfi_1")).await;
-    tributary_testkit::until("it was asked for", || async { (!stage.benchling.requests("bulk-get").await.is_empty()).then_some(()) }).await;
-    stage.benchling.entities("custom-entities", vec![json!({"id": "bfi_1"})]).await;
-    stage.row("bfi_1").await;
-    stage.drained().await;
+    let fixture = Fixture::new("later", json!({"attempts": 5})).await;
+    let worker = fixture.worker();
+    fixture.put(&fixture.thin("bfi_1")).await;
+    tributary_testkit::until("it was asked for", || async { (!fixture.benchling.requests("bulk-get").await.is_empty()).then_some(()) })
+        .await;
+    fixture.benchling.entities("custom-entities", vec![json!({"id": "bfi_1"})]).await;
+    fixture.row("bfi_1").await;
+    fixture.drained().await;
     drop(worker);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_the_database_refuses_leaves_the_others_alone() {
-    let stage = Stage::new("refused", json!({})).await;
+    let fixture = Fixture::new("refused", json!({})).await;
     let table = "CREATE TABLE synced_benchling_data (synced_entity_id SERIAL PRIMARY KEY, entity_name VARCHAR(300) NOT NULL,
         benchling_api_id VARCHAR(30) NOT NULL, field_value VARCHAR(300), synced_datetime TIMESTAMPTZ DEFAULT NOW() NOT NULL)";
-    stage.db.batch_execute(table).await.unwrap();
+    fixture.db.batch_execute(table).await.unwrap();
     let entities = (0..20)
         .map(|n| json!({"id": format!("bfi_{n}")}))
         .chain([json!({"id": "bfi_long", "name": "n".repeat(301)}), json!({"id": "bfi_nul", "name": "a\u{0}b"})]);
-    stage.benchling.entities("custom-entities", entities.collect()).await;
+    fixture.benchling.entities("custom-entities", entities.collect()).await;
     let details: Vec<_> =
-        (0..20).map(|n| format!("bfi_{n}")).chain(["bfi_long".into(), "bfi_nul".into()]).map(|id| stage.thin(&id)).collect();
-    stage.put_all(&details).await;
-    let worker = stage.worker();
-    let dead = stage.dead(2).await;
+        (0..20).map(|n| format!("bfi_{n}")).chain(["bfi_long".into(), "bfi_nul".into()]).map(|id| fixture.thin(&id)).collect();
+    fixture.put_all(&details).await;
+    let worker = fixture.worker();
+    let dead = fixture.dead(2).await;
     assert!(dead.iter().all(|(reason, message, _)| reason == "RowRejected" && !message.contains("nnnn")), "{dead:?}");
-    stage.drained().await;
-    assert_eq!(stage.rows().await.len(), 20);
+    fixture.drained().await;
+    assert_eq!(fixture.rows().await.len(), 20);
     drop(worker);
 }

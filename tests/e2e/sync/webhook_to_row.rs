@@ -1,5 +1,5 @@
-//! The whole path at once: signed webhooks through gateways that are killed, onto the bus, through the rule, by workers that are killed, into a
-//! database that crashes; keys rotate, webhooks come twice and in any order, Benchling refuses some requests.
+//! The whole way: signed webhooks through gateways that are killed, the bus, the rule, and workers that are killed, into a database that crashes.
+//! Keys rotate, webhooks repeat in any order, Benchling refuses some requests.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,14 +9,14 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tributary_testkit::{Gateway, Postgres, Row, form, http, seed, sync::Stage, until_within};
+use tributary_testkit::{Gateway, Postgres, Row, form, http, seed, sync::Fixture, until_within};
 
 const SENDERS: usize = 16;
 const PATIENCE: Duration = Duration::from_mins(15);
 
 /// What the senders share.
 struct Burst {
-    stage: Stage,
+    fixture: Fixture,
     /// Webhooks that were not taken yet: number and entity. The last is the next.
     rest: Mutex<Vec<(usize, usize)>>,
     urls: Mutex<[String; 2]>,
@@ -37,13 +37,13 @@ impl Burst {
     }
 
     async fn sender(self: Arc<Self>, mut dice: fastrand::Rng) {
-        let (http, stage) = (http(), &self.stage);
+        let (http, fixture) = (http(), &self.fixture);
         loop {
             let Some((number, entity)) = self.rest.lock().unwrap().pop() else { return };
             let wish = json!({"id": format!("wh_{number}"), "message": {"resourceId": format!("bfi_{entity}")}});
             let mut left = if dice.u8(..20) == 0 { 2 } else { 1 };
             while left > 0 {
-                let webhook = stage.benchling.sign(&stage.app, wish.clone()).await.remove(0);
+                let webhook = fixture.benchling.sign(&fixture.app, wish.clone()).await.remove(0);
                 let url = format!("{}/1/webhooks", self.urls.lock().unwrap()[dice.usize(..2)]);
                 if (200..300).contains(&webhook.post(&http, &url).await.0) {
                     self.acknowledged.lock().unwrap().insert(webhook.id);
@@ -58,7 +58,7 @@ impl Burst {
 
     /// Ids of the webhooks whose event the bus took, each as often as it did.
     async fn arrived(&self) -> Vec<String> {
-        let calls = self.stage.world.aws.journal(0).await.0.into_iter().filter(|call| call.op == "PutEvents" && call.status == Some(200));
+        let calls = self.fixture.world.aws.journal(0).await.0.into_iter().filter(|call| call.op == "PutEvents" && call.status == Some(200));
         let id = |entry: &Value| {
             let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
             detail["webhook"]["id"].as_str().unwrap().to_owned()
@@ -72,30 +72,30 @@ async fn what_was_acknowledged_is_in_the_table_in_its_newest_version_once() {
     // One of each entity's first version, then one of its second: none of the latter can be missed for another.
     let (entities, kills) = (form(300, 5_000), form(4, 10));
     let mut dice = fastrand::Rng::with_seed(seed());
-    let stage = Stage::on(Postgres::own().await, "path", json!({})).await;
+    let fixture = Fixture::on(Postgres::own().await, "path", json!({})).await;
     let version = |v: usize| -> Vec<Value> {
         let one = |n| json!({"id": format!("bfi_{n}"), "name": format!("v{v}"), "modifiedAt": format!("2026-01-01T00:00:00.{v:06}+00:00")});
         (0..entities).map(one).collect()
     };
     // Requests enough for the work, with refusals: three for certain, and whenever the hidden limit is met.
-    stage.benchling.control("limits", json!({"limit": 300, "windowSeconds": 2, "hidden": 8})).await;
-    stage.benchling.own_fault("/api/v2/custom-entities:bulk-get", json!({"status": 429, "times": 3, "after": 2})).await;
+    fixture.benchling.control("limits", json!({"limit": 300, "windowSeconds": 2, "hidden": 8})).await;
+    fixture.benchling.own_fault("/api/v2/custom-entities:bulk-get", json!({"status": 429, "times": 3, "after": 2})).await;
     let mut row = Row::new(
         "W1-whole-path",
         "SIGKILL of gateways and of workers in a burst of signed webhooks, in turn; keys rotate, the database crashes, webhooks come twice and \
          in any order, Benchling answers 429: what was acknowledged is what the bus took, and each entity has one row, of its newest version",
     );
-    let namespace = stage.world.namespace.clone();
-    let mut gateways = [Gateway::start(&namespace, &stage.benchling).await, Gateway::start(&namespace, &stage.benchling).await];
-    let mut workers = [stage.worker(), stage.worker()];
+    let namespace = fixture.world.namespace.clone();
+    let mut gateways = [Gateway::start(&namespace, &fixture.benchling).await, Gateway::start(&namespace, &fixture.benchling).await];
+    let mut workers = [fixture.worker(), fixture.worker()];
     let urls = Mutex::new([gateways[0].url.clone(), gateways[1].url.clone()]);
-    let burst = Arc::new(Burst { stage, rest: Mutex::default(), urls, acknowledged: Mutex::default(), again: Mutex::default() });
-    let stage = &burst.stage;
+    let burst = Arc::new(Burst { fixture, rest: Mutex::default(), urls, acknowledged: Mutex::default(), again: Mutex::default() });
+    let fixture = &burst.fixture;
     // Workers and database are killed under a batch that was received, not between two.
-    let in_hand = || until_within(PATIENCE, "a batch is in hand", || async { (stage.depth(&stage.queue).await.1 > 0).then_some(()) });
+    let in_hand = || until_within(PATIENCE, "a batch is in hand", || async { (fixture.depth(&fixture.queue).await.1 > 0).then_some(()) });
     let began = Instant::now();
     for part in 0..2 {
-        stage.benchling.entities("custom-entities", version(part + 1)).await;
+        fixture.benchling.entities("custom-entities", version(part + 1)).await;
         let mut order: Vec<_> = (0..entities).map(|n| (entities * part + n, n)).collect();
         dice.shuffle(&mut order);
         let senders = burst.send(order);
@@ -106,26 +106,26 @@ async fn what_was_acknowledged_is_in_the_table_in_its_newest_version_once() {
             let victim = dice.usize(..2);
             if kill % 2 == 0 {
                 gateways[victim].binary.kill();
-                gateways[victim] = Gateway::start(&namespace, &stage.benchling).await;
+                gateways[victim] = Gateway::start(&namespace, &fixture.benchling).await;
                 burst.urls.lock().unwrap()[victim].clone_from(&gateways[victim].url);
             } else {
                 in_hand().await;
                 workers[victim].kill();
-                workers[victim] = stage.worker();
+                workers[victim] = fixture.worker();
             }
             if kill == kills / 4 {
-                stage.benchling.control("keys", json!({"appDefinitionId": stage.app["appDefinitionId"], "action": "rotate"})).await;
+                fixture.benchling.control("keys", json!({"appDefinitionId": fixture.app["appDefinitionId"], "action": "rotate"})).await;
             }
             if kill == kills / 2 {
                 in_hand().await;
-                stage.postgres.tell("kill").await;
-                stage.postgres.tell("start").await;
+                fixture.postgres.tell("kill").await;
+                fixture.postgres.tell("start").await;
             }
         }
         senders.join_all().await;
     }
     let sent = began.elapsed();
-    until_within(PATIENCE, "the queue is empty", || async { (stage.depth(&stage.queue).await == (0, 0)).then_some(()) }).await;
+    until_within(PATIENCE, "the queue is empty", || async { (fixture.depth(&fixture.queue).await == (0, 0)).then_some(()) }).await;
     let (all, arrived, acknowledged) = (began.elapsed(), burst.arrived().await, burst.acknowledged.lock().unwrap().clone());
     let on_the_bus: BTreeSet<String> = arrived.iter().cloned().collect();
     for id in (0..2 * entities).map(|number| format!("wh_{number}")) {
@@ -134,7 +134,7 @@ async fn what_was_acknowledged_is_in_the_table_in_its_newest_version_once() {
             (acknowledged, on_the_bus) => Err(format!("{id}: acknowledged: {acknowledged}, on the bus: {on_the_bus}")),
         });
     }
-    let db = stage.postgres.connect(&stage.database).await;
+    let db = fixture.postgres.connect(&fixture.database).await;
     let mut held: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in db.query("SELECT benchling_api_id, entity_name FROM synced_benchling_data", &[]).await.unwrap() {
         held.entry(row.get(0)).or_default().push(row.get(1));
@@ -143,7 +143,7 @@ async fn what_was_acknowledged_is_in_the_table_in_its_newest_version_once() {
         let versions = held.get(&id).cloned().unwrap_or_default();
         row.trial(if versions == ["v2"] { Ok(()) } else { Err(format!("{id}: rows of it: {versions:?}")) });
     }
-    let refused = stage.benchling.requests("bulk-get").await.iter().filter(|request| request["status"] == 429).count();
+    let refused = fixture.benchling.requests("bulk-get").await.iter().filter(|request| request["status"] == 429).count();
     let again = *burst.again.lock().unwrap();
     row.figure("webhooks", 2 * entities);
     row.figure("processes killed", 2 * kills);
@@ -152,7 +152,7 @@ async fn what_was_acknowledged_is_in_the_table_in_its_newest_version_once() {
     row.figure("refused by Benchling", refused);
     row.figure("acknowledged after, s", sent.as_secs());
     row.figure("all in the table after, s", all.as_secs());
-    let dead = stage.depth(&format!("{}-dlq", stage.queue)).await;
+    let dead = fixture.depth(&format!("{}-dlq", fixture.queue)).await;
     row.write();
     assert_eq!(dead, (0, 0), "nothing was given up");
     assert!(again > 0 && refused >= 3, "what was to go wrong did not: {again} sent again, {refused} refused");

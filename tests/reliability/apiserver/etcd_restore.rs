@@ -1,4 +1,4 @@
-//! etcd is restored from an older backup, so that versions go back; and wiped, with the same manifests applied anew. A bed of its own.
+//! etcd is restored from an older backup, so that versions decrease; and wiped, with the same manifests applied again. In its own bed.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use kube::{
 use serde_json::json;
 use tributary_testkit::{Bed, OPERATOR_NAMESPACE, OwnBed, Row, World, catch_panic, condition, form, product::Timeouts, until};
 
-use crate::stage::{apply_pipeline, description, patient, rule, visible};
+use crate::fixture::{apply_pipeline, description, rule, visible, with_timeouts};
 
 const BAR: Duration = Duration::from_mins(1);
 const ALL: [&str; 3] = ["kube-controller-manager", "kube-apiserver", "etcd"];
@@ -113,7 +113,7 @@ async fn wipe(own: &OwnBed, world: &mut World, about: &Path) -> Result<(), Strin
     world.apply_in(None, "v1", "Namespace", &world.namespace, json!({})).await;
     world.secret(&world.aws.account.clone()).await;
     world.apply_account(world.account_spec()).await;
-    world.run_through(bed.operator().await, patient(Timeouts::default()));
+    world.run_through(bed.operator().await, with_timeouts(Timeouts::default()));
     apply_pipeline(world).await;
     let moment = format!("{:?}", SystemTime::now());
     for (kind, name) in [("EventBus", "b"), ("EventSink", "q"), ("EventRule", "r")] {
@@ -142,7 +142,7 @@ async fn etcd_restored_from_an_older_backup_or_wiped_is_believed() {
     let mut row = Row::new("K3-etcd-restored", what);
     let own = tokio::task::spawn_blocking(|| OwnBed::start("restored")).await.unwrap();
     let mut world = World::empty_in(&own.bed, "restored").await;
-    world.run(patient(Timeouts { list: Duration::from_hours(24), ..Timeouts::default() })).await;
+    world.run(with_timeouts(Timeouts { list: Duration::from_hours(24), ..Timeouts::default() })).await;
     apply_pipeline(&world).await;
     assert!(world.api_in(Some(OPERATOR_NAMESPACE), "v1", "Secret").get_opt(&format!("keys-{}", world.namespace)).await.unwrap().is_some());
     for n in 0..form(1, 5) {

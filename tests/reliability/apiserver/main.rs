@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 mod etcd_restore;
+mod fixture;
 mod restart;
-mod stage;
 mod stale_lists;
 mod watches;

@@ -1,11 +1,11 @@
-//! The API server is killed and started again, in a bed of the test's own.
+//! The API server is killed and restarted, in its own bed.
 
 use std::time::{Duration, Instant};
 
 use kube::api::DynamicObject;
 use tributary_testkit::{OwnBed, Row, World, catch_panic, form, product::Timeouts, until};
 
-use crate::stage::{apply_pipeline, nothing_repeated, patient, rule, visible};
+use crate::fixture::{apply_pipeline, nothing_repeated, rule, visible, with_timeouts};
 
 const BAR: Duration = Duration::from_mins(1);
 
@@ -43,7 +43,7 @@ async fn an_api_server_that_was_killed_is_found_again() {
     let mut row = Row::new("K1-killed", what);
     let own = tokio::task::spawn_blocking(|| OwnBed::start("killed")).await.unwrap();
     let mut world = World::empty_in(&own.bed, "killed").await;
-    world.run(patient(Timeouts { list: Duration::from_hours(24), ..Timeouts::default() })).await;
+    world.run(with_timeouts(Timeouts { list: Duration::from_hours(24), ..Timeouts::default() })).await;
     apply_pipeline(&world).await;
     let (mut slowest, trials) = (0_f64, form(2, 10));
     for n in 0..trials {

@@ -1,5 +1,5 @@
-//! The API server shows what was: lists from before a change, a deletion, a deletion and a new object of the name. AWS is not written to
-//! from old news, neither for the old uid nor for the old spec.
+//! The API server returns stale lists: from before a change, a deletion, or a deletion and a new object of the same name. Nothing is written to
+//! AWS for the old uid or the old spec.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 use tributary_testkit::{Fault, Row, World, catch_panic, form, product::Timeouts, until};
 
-use crate::stage::{GROUP, PLURALS, Stage, description, patient, rule, visible};
+use crate::fixture::{Fixture, GROUP, PLURALS, description, rule, visible, with_timeouts};
 
 const BAR: Duration = Duration::from_mins(1);
 
-fn patience() -> Timeouts {
+fn short_timeouts() -> Timeouts {
     // A watch that is not answered ends the staleness soon after it is lifted.
     Timeouts { answer: Duration::from_secs(1), list: Duration::from_hours(24), ..Timeouts::default() }
 }
@@ -25,8 +25,8 @@ fn sink() -> Value {
 }
 
 /// Everything that happens behind the back of the lists: a spec is changed, a rule, a bus and a sink are deleted, a rule is made anew.
-async fn history(stage: &Stage, n: usize) -> String {
-    let (world, proxy) = (&stage.world, &stage.proxy);
+async fn history(fixture: &Fixture, n: usize) -> String {
+    let (world, proxy) = (&fixture.world, &fixture.proxy);
     let (z, y) = (format!("z{n}"), format!("y{n}"));
     for name in ["r", "d", "x", "fresh"] {
         world.apply("EventRule", name, rule("old")).await;
@@ -53,27 +53,27 @@ async fn history(stage: &Stage, n: usize) -> String {
     uid(&made)
 }
 
-async fn stale(stage: &mut Stage, n: usize, restart: bool) -> Result<(), String> {
-    let made = history(stage, n).await;
-    let (contents, mark) = (stage.world.aws.contents().await, stage.world.aws.mark().await);
-    let reads = stage.proxy.asked("get", "eventrules");
+async fn stale(fixture: &mut Fixture, n: usize, restart: bool) -> Result<(), String> {
+    let made = history(fixture, n).await;
+    let (contents, mark) = (fixture.world.aws.contents().await, fixture.world.aws.mark().await);
+    let reads = fixture.proxy.asked("get", "eventrules");
     if restart {
-        stage.world.stop().await;
+        fixture.world.stop().await;
     }
     for plural in PLURALS {
-        stage.proxy.fault("list", plural, 1, Fault::Recorded);
+        fixture.proxy.fault("list", plural, 1, Fault::Recorded);
         // The watch that follows would bring the news at once.
-        stage.proxy.fault("watch", plural, 1, Fault::Delay(Duration::from_secs(3)));
+        fixture.proxy.fault("watch", plural, 1, Fault::Delay(Duration::from_secs(3)));
     }
     if restart {
-        stage.run(patient(Timeouts { answer: Duration::from_secs(10), ..patience() }));
+        fixture.run(with_timeouts(Timeouts { answer: Duration::from_secs(10), ..short_timeouts() }));
     } else {
-        stage.proxy.expire_watches();
+        fixture.proxy.expire_watches();
     }
     // It acts on what it saw, and learns better: objects whose old copy would mean a write are read themselves.
-    until("the operator has doubts", || async { (stage.proxy.asked("get", "eventrules") > reads).then_some(()) }).await;
+    until("the operator has doubts", || async { (fixture.proxy.asked("get", "eventrules") > reads).then_some(()) }).await;
     // News come through once the watches are answered.
-    let world = &stage.world;
+    let world = &fixture.world;
     world.apply("EventRule", "fresh", rule(&format!("fresh {n}"))).await;
     visible(world, "fresh", &format!("fresh {n}"), BAR).await?;
     for name in ["r", "x", "fresh"] {
@@ -104,13 +104,13 @@ async fn stale(stage: &mut Stage, n: usize, restart: bool) -> Result<(), String>
 async fn nothing_is_written_from_a_stale_list() {
     let what = "lists from before: a spec changed, a rule, a bus and a sink deleted, a rule deleted and made anew; at a restart and at a relist, watches held back: 0 AWS writes for old uids and old specs, nothing resurrected or deleted, news are seen within 60 s";
     let mut row = Row::new("K2-stale-list", what);
-    let mut stage = Stage::new("stale", patient(patience())).await;
-    stage.world.aws.settings(json!({"queueDeletedSeconds": 0})).await;
+    let mut fixture = Fixture::new("stale", with_timeouts(short_timeouts())).await;
+    fixture.world.aws.settings(json!({"queueDeletedSeconds": 0})).await;
     for n in 0..form(2, 30) {
         let restart = n % 2 == 0;
-        let outcome = catch_panic(stale(&mut stage, n, restart)).await;
+        let outcome = catch_panic(stale(&mut fixture, n, restart)).await;
         row.trial(outcome.map_err(|error| format!("{n}, {}: {error}", if restart { "restart" } else { "relist" })));
-        stage.proxy.clear();
+        fixture.proxy.clear();
     }
     row.end();
 }
@@ -139,60 +139,60 @@ enum Way {
     Blind,
 }
 
-async fn recreate(stage: &mut Stage, n: usize, way: Way) -> Result<(), String> {
+async fn recreate(fixture: &mut Fixture, n: usize, way: Way) -> Result<(), String> {
     // Both have had one spec each, so that generations tell nothing.
     let (name, text) = (format!("k{n}-{}", way as u8), format!("{way:?} {n}"));
-    stage.world.apply("EventRule", &name, rule(&format!("before {text}"))).await;
-    stage.world.ready("EventRule", &name).await;
-    let mark = stage.world.aws.mark().await;
+    fixture.world.apply("EventRule", &name, rule(&format!("before {text}"))).await;
+    fixture.world.ready("EventRule", &name).await;
+    let mark = fixture.world.aws.mark().await;
     match way {
-        Way::Running => stage.world.delete("EventRule", &name).await,
+        Way::Running => fixture.world.delete("EventRule", &name).await,
         Way::Pending => {
-            stage.world.stop().await;
-            stage.world.delete("EventRule", &name).await;
-            stage.run(patient(patience()));
+            fixture.world.stop().await;
+            fixture.world.delete("EventRule", &name).await;
+            fixture.run(with_timeouts(short_timeouts()));
         }
         Way::Away => {
-            stage.world.stop().await;
-            tear_out(&stage.world, &name).await;
+            fixture.world.stop().await;
+            tear_out(&fixture.world, &name).await;
         }
         Way::Blind => {
-            stage.proxy.stall_watches();
-            tear_out(&stage.world, &name).await;
+            fixture.proxy.stall_watches();
+            tear_out(&fixture.world, &name).await;
         }
     }
-    stage.world.gone("EventRule", &name).await;
-    stage.world.apply("EventRule", &name, rule(&text)).await;
+    fixture.world.gone("EventRule", &name).await;
+    fixture.world.apply("EventRule", &name, rule(&text)).await;
     match way {
-        Way::Away => stage.run(patient(patience())),
-        Way::Blind => stage.proxy.expire_watches(),
+        Way::Away => fixture.run(with_timeouts(short_timeouts())),
+        Way::Blind => fixture.proxy.expire_watches(),
         Way::Running | Way::Pending => {}
     }
-    visible(&stage.world, &name, &text, BAR).await?;
-    stage.world.ready("EventRule", &name).await;
-    let writes = stage.world.aws.writes(mark).await;
+    visible(&fixture.world, &name, &text, BAR).await?;
+    fixture.world.ready("EventRule", &name).await;
+    let writes = fixture.world.aws.writes(mark).await;
     let (deletions, wanted) =
         (writes.iter().filter(|op| *op == "DeleteRule").count(), usize::from(matches!(way, Way::Running | Way::Pending)));
     if deletions != wanted {
         return Err(format!("{deletions} deletions, {wanted} wanted: {writes:?}"));
     }
     // The old one's end comes late or never; the new one stays.
-    if description(&stage.world, &name).await.as_deref() != Some(&text) {
+    if description(&fixture.world, &name).await.as_deref() != Some(&text) {
         return Err("the new rule is gone again".into());
     }
-    stage.world.delete("EventRule", &name).await;
-    stage.world.gone("EventRule", &name).await;
-    if description(&stage.world, &name).await.is_some() { Err("the deleted rule stays".into()) } else { Ok(()) }
+    fixture.world.delete("EventRule", &name).await;
+    fixture.world.gone("EventRule", &name).await;
+    if description(&fixture.world, &name).await.is_some() { Err("the deleted rule stays".into()) } else { Ok(()) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_made_again_under_the_same_name_is_the_one_that_counts() {
     let what = "a rule deleted and made again under its name: operator running, away with the finalizer pending, away with the object torn out, watches silent and then expired: the new spec is in AWS within 60 s, the old one is deleted once or not at all, never after";
     let mut row = Row::new("K2-recreated", what);
-    let mut stage = Stage::new("recreated", patient(patience())).await;
+    let mut fixture = Fixture::new("recreated", with_timeouts(short_timeouts())).await;
     for n in 0..form(1, 10) {
         for way in [Way::Running, Way::Pending, Way::Away, Way::Blind] {
-            let outcome = catch_panic(recreate(&mut stage, n, way)).await;
+            let outcome = catch_panic(recreate(&mut fixture, n, way)).await;
             row.trial(outcome.map_err(|error| format!("{n} {way:?}: {error}")));
         }
     }

@@ -1,11 +1,11 @@
-//! Watches that end, expire, fall silent, lose events, double them, swap them: every change of a spec comes through.
+//! Watches that end, expire, stall, or lose, repeat and reorder events: every change of a spec is applied.
 
 use std::time::Duration;
 
 use serde_json::json;
 use tributary_testkit::{Fault, Mangle, Row, catch_panic, form, product::Timeouts, seed, until};
 
-use crate::stage::{PLURALS, Stage, nothing_repeated, patient, rule, visible};
+use crate::fixture::{Fixture, PLURALS, nothing_repeated, rule, visible, with_timeouts};
 
 const BAR: Duration = Duration::from_mins(1);
 
@@ -15,8 +15,8 @@ fn no_relist() -> Timeouts {
 }
 
 /// The watches run: each was asked for, and no earlier one is meant.
-async fn asked_again(stage: &Stage, verb: &str, before: usize) {
-    until("the rules are asked for again", || async { (stage.proxy.asked(verb, "eventrules") > before).then_some(()) }).await;
+async fn asked_again(fixture: &Fixture, verb: &str, before: usize) {
+    until("the rules are asked for again", || async { (fixture.proxy.asked(verb, "eventrules") > before).then_some(()) }).await;
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +31,8 @@ enum Way {
     Unavailable,
 }
 
-async fn broken(stage: &Stage, way: Way, n: usize) -> Result<f64, String> {
-    let (world, proxy) = (&stage.world, &stage.proxy);
+async fn broken(fixture: &Fixture, way: Way, n: usize) -> Result<f64, String> {
+    let (world, proxy) = (&fixture.world, &fixture.proxy);
     let mark = world.aws.mark().await;
     let watches = proxy.asked("watch", "eventrules");
     if let Way::Gone | Way::Unavailable = way {
@@ -52,7 +52,7 @@ async fn broken(stage: &Stage, way: Way, n: usize) -> Result<f64, String> {
     } else {
         proxy.break_watches();
     }
-    asked_again(stage, "watch", watches).await;
+    asked_again(fixture, "watch", watches).await;
     world.apply("EventRule", "r", rule(&b)).await;
     let seconds = visible(world, "r", &b, BAR).await?;
     world.ready("EventRule", "r").await;
@@ -63,14 +63,14 @@ async fn broken(stage: &Stage, way: Way, n: usize) -> Result<f64, String> {
 async fn a_watch_that_breaks_or_expires_misses_nothing() {
     let what = "watches broken off, ended by an ERROR event of 410, by HTTP 410, by HTTP 503: the change before and after is seen within 60 s, no PutRule is repeated";
     let mut row = Row::new("K1-watch-410", what);
-    let stage = Stage::new("expired", patient(no_relist())).await;
+    let fixture = Fixture::new("expired", with_timeouts(no_relist())).await;
     let mut slowest = 0_f64;
     for n in 0..form(1, 13) {
         for way in [Way::Broken, Way::Expired, Way::Gone, Way::Unavailable] {
-            let outcome = catch_panic(broken(&stage, way, n * 4 + way as usize)).await;
+            let outcome = catch_panic(broken(&fixture, way, n * 4 + way as usize)).await;
             slowest = slowest.max(*outcome.as_ref().unwrap_or(&0.0));
             row.trial(outcome.map(drop).map_err(|error| format!("{n} {way:?}: {error}")));
-            stage.proxy.clear();
+            fixture.proxy.clear();
         }
     }
     row.figure("slowest change, s", slowest);
@@ -82,13 +82,13 @@ async fn a_watch_that_falls_silent_is_given_up() {
     let what = "running watches deliver nothing more and stay open, watch timeout 1 s (product 200 s), lists not repeated: a change is seen within timeout + 5 s + 60 s";
     let mut row = Row::new("K1-watch-stalls", what);
     let patience = Timeouts { watch: Duration::from_secs(1), ..no_relist() };
-    let stage = Stage::new("stalled", patient(patience)).await;
+    let fixture = Fixture::new("stalled", with_timeouts(patience)).await;
     let mut slowest = 0_f64;
     for n in 0..form(1, 10) {
-        stage.proxy.stall_watches();
+        fixture.proxy.stall_watches();
         let text = format!("s{n}");
-        stage.world.apply("EventRule", "r", rule(&text)).await;
-        let outcome = catch_panic(visible(&stage.world, "r", &text, BAR)).await;
+        fixture.world.apply("EventRule", "r", rule(&text)).await;
+        let outcome = catch_panic(visible(&fixture.world, "r", &text, BAR)).await;
         slowest = slowest.max(*outcome.as_ref().unwrap_or(&0.0));
         row.trial(outcome.map(drop));
     }
@@ -103,36 +103,36 @@ async fn an_answer_that_never_comes_is_given_up() {
     let what = "lists, watches and status writes that are never answered, and the client cut off, answers waited for 1 s (product 30 s): a change is seen within 60 s after";
     let mut row = Row::new("K1-silence", what);
     let patience = Timeouts { answer: Duration::from_secs(1), watch: Duration::from_secs(1), list: Duration::from_secs(4) };
-    let stage = Stage::new("unanswered", patient(patience)).await;
+    let fixture = Fixture::new("unanswered", with_timeouts(patience)).await;
     let mut slowest = 0_f64;
     for n in 0..form(1, 5) {
         for (verb, plural) in [("list", "eventrules"), ("watch", "eventrules"), ("patch", "eventrules"), ("", "")] {
             let text = format!("{verb}{n}");
             if verb.is_empty() {
-                stage.proxy.cut();
-                stage.world.apply("EventRule", "r", rule(&text)).await;
+                fixture.proxy.cut();
+                fixture.world.apply("EventRule", "r", rule(&text)).await;
                 tokio::time::sleep(Duration::from_secs(2)).await;
-                stage.proxy.mend();
+                fixture.proxy.mend();
             } else {
-                let before = stage.proxy.asked(verb, plural);
-                stage.proxy.fault(verb, plural, 1, Fault::Silence);
-                stage.proxy.break_watches();
-                stage.world.apply("EventRule", "r", rule(&text)).await;
-                asked_again_of(&stage, verb, plural, before).await;
+                let before = fixture.proxy.asked(verb, plural);
+                fixture.proxy.fault(verb, plural, 1, Fault::Silence);
+                fixture.proxy.break_watches();
+                fixture.world.apply("EventRule", "r", rule(&text)).await;
+                asked_again_of(&fixture, verb, plural, before).await;
             }
-            let outcome = catch_panic(visible(&stage.world, "r", &text, BAR)).await;
+            let outcome = catch_panic(visible(&fixture.world, "r", &text, BAR)).await;
             slowest = slowest.max(*outcome.as_ref().unwrap_or(&0.0));
             row.trial(outcome.map(drop).map_err(|error| format!("{n} {verb}: {error}")));
-            stage.world.ready("EventRule", "r").await;
-            stage.proxy.clear();
+            fixture.world.ready("EventRule", "r").await;
+            fixture.proxy.clear();
         }
     }
     row.figure("slowest change, s", slowest);
     row.end();
 }
 
-async fn asked_again_of(stage: &Stage, verb: &str, plural: &str, before: usize) {
-    until("it is asked", || async { (stage.proxy.asked(verb, plural) > before).then_some(()) }).await;
+async fn asked_again_of(fixture: &Fixture, verb: &str, plural: &str, before: usize) {
+    until("it is asked", || async { (fixture.proxy.asked(verb, plural) > before).then_some(()) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,8 +140,8 @@ async fn lost_doubled_and_swapped_events_do_no_harm() {
     let what = "all watch events of rules lost once; then a quarter each of those of rules or sinks lost, doubled, delivered after the next; lists repeated every 2 s (product 5 min): the last spec is in AWS within 60 s, and what was deleted is gone";
     let mut row = Row::new("K1-events", what);
     let patience = Timeouts { list: Duration::from_secs(2), ..Timeouts::default() };
-    let stage = Stage::new("events", patient(patience)).await;
-    let (world, proxy) = (&stage.world, &stage.proxy);
+    let fixture = Fixture::new("events", with_timeouts(patience)).await;
+    let (world, proxy) = (&fixture.world, &fixture.proxy);
     let (mut slowest, mut mangled) = (0_f64, 0);
     for n in 0..form(4_u64, 50) {
         let plural = if n % 4 == 3 { "eventsinks" } else { "eventrules" };

@@ -1,4 +1,4 @@
-//! What AWS and the namespace hold, for comparing one run with another.
+//! What AWS and the namespace hold, to compare one run with another.
 
 use std::collections::{BTreeMap, BTreeSet};
 

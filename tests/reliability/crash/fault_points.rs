@@ -1,4 +1,4 @@
-//! Probes: one writes down every point that is passed, one crashes the operator or loses the reply at one of them.
+//! Fault points: one implementation records every point that is passed, another crashes the operator or loses the response at one of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +10,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use tokio::sync::Notify;
-use tributary_testkit::product::{Point, Probe, ReconcileError, plan::Step};
+use tributary_testkit::product::{FaultPoints, Point, ReconcileError, plan::Step};
 
 /// One point of one step: the nth of its name that the kind makes in a phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Recorder {
     }
 }
 
-impl Probe for Recorder {
+impl FaultPoints for Recorder {
     fn at<'a>(&'a self, kind: &'static str, _: &'a str, point: Point, step: &'a Step) -> BoxFuture<'a, Result<(), ReconcileError>> {
         let site = self.counter.next(kind, step.name(), point);
         self.seen.lock().unwrap().insert(site);
@@ -108,7 +108,7 @@ impl Crasher {
     }
 }
 
-impl Probe for Crasher {
+impl FaultPoints for Crasher {
     fn at<'a>(&'a self, kind: &'static str, _: &'a str, point: Point, step: &'a Step) -> BoxFuture<'a, Result<(), ReconcileError>> {
         let site = self.counter.next(kind, step.name(), point);
         let crash = point != Point::Effect;

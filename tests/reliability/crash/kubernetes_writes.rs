@@ -1,6 +1,5 @@
-//! Crashes around writes to Kubernetes: before each is sent, and after the API server did it and before the operator heard of it.
-//! Which writes there are is recorded in a run without faults. In half of the trials all objects
-//! are deleted before the operator starts again.
+//! Crashes around writes to Kubernetes: before a write is sent, and after the API server applied it and before the operator receives the
+//! response. The writes are recorded in a run without faults. In half of the trials all objects are deleted before the operator restarts.
 
 use std::collections::BTreeSet;
 
@@ -10,20 +9,20 @@ use crate::{
     reference_run::{Reference, all, references},
     runner::{Then, end, holds, made, number, reaches, run, sample},
     scenario::{Phase, Scenario, Story},
-    write_interceptor::{Gate, Write},
+    write_interceptor::{Write, WriteInterceptor},
 };
 
 async fn crash_at(story: Story, phase: Phase, write: Write, then: Then, reference: &Reference) -> Option<()> {
     let mut scenario = Scenario::before("writes", story, phase).await;
-    let gate = Gate::stop_at(&scenario.world, write);
-    let client = gate.client(&scenario.world).await;
+    let interceptor = WriteInterceptor::stop_at(&scenario.world, write);
+    let client = interceptor.client(&scenario.world).await;
     scenario.world.run_through(client, options());
-    if !reaches(gate.reached(), &scenario, phase).await {
+    if !reaches(interceptor.reached(), &scenario, phase).await {
         scenario.world.stop().await;
         return None;
     }
     scenario.world.crash().await;
-    then.happen(&scenario).await;
+    then.apply(&scenario).await;
     scenario.run(options()).await;
     holds(scenario, phase, then, reference).await;
     Some(())

@@ -1,4 +1,4 @@
-//! A run without faults: what AWS holds at the end of each phase, and which points and writes went by. Crashes are chosen from these.
+//! A run without faults: what AWS holds at the end of each phase, and which fault points and writes occurred. Crashes are chosen from these.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +15,7 @@ use crate::{
     contents::{Contents, contents},
     fault_points::{Recorder, Site},
     scenario::{Phase, Scenario, Story},
-    write_interceptor::{Gate, Write},
+    write_interceptor::{Write, WriteInterceptor},
 };
 
 pub struct Reference {
@@ -48,15 +48,16 @@ impl Reference {
         let mut scenario = Scenario::new("calm", story).await;
         let mut phases = BTreeMap::new();
         for phase in Phase::ALL {
-            let (recorder, gate, since) = (Arc::new(Recorder::default()), Gate::open(&scenario.world), scenario.world.aws.mark().await);
+            let (recorder, interceptor, since) =
+                (Arc::new(Recorder::default()), WriteInterceptor::open(&scenario.world), scenario.world.aws.mark().await);
             scenario.prepare(phase).await;
-            let client = gate.client(&scenario.world).await;
-            scenario.world.run_through(client, Options { probe: recorder.clone(), ..options() });
+            let client = interceptor.client(&scenario.world).await;
+            scenario.world.run_through(client, Options { fault_points: recorder.clone(), ..options() });
             scenario.settle(phase).await;
             scenario.world.stop().await;
             let calls = scenario.world.aws.journal(since).await.0;
             let aws = calls.iter().filter(|call| call.is_write()).map(Call::name).collect();
-            let passed = Passed { contents: contents(&scenario.world).await, sites: recorder.sites(), kubernetes: gate.seen(), aws };
+            let passed = Passed { contents: contents(&scenario.world).await, sites: recorder.sites(), kubernetes: interceptor.seen(), aws };
             phases.insert(phase, passed);
         }
         scenario.end().await;

@@ -1,4 +1,4 @@
-//! What trials have in common: which are run, how many at a time, what must hold after the last crash, and how it is told.
+//! What all crash trials share: which run, how many at a time, what must hold after the last crash, and how the outcome is reported.
 
 use std::{
     collections::BTreeMap,
@@ -50,7 +50,7 @@ impl Then {
     }
 
     /// Lets it happen.
-    pub async fn happen(self, scenario: &Scenario) {
+    pub async fn apply(self, scenario: &Scenario) {
         if self == Self::Deletion {
             scenario.prepare(Phase::Delete).await;
         }
@@ -58,7 +58,7 @@ impl Then {
 }
 
 /// A number for this value, the same for the same seed, whatever others there are: runs do not make quite the same sites.
-fn lot(value: &impl Debug) -> u64 {
+fn random_key(value: &impl Debug) -> u64 {
     let mut hasher = DefaultHasher::new();
     format!("{} {value:?}", seed()).hash(&mut hasher);
     hasher.finish()
@@ -72,11 +72,11 @@ pub fn sample<T: Clone + Debug, G: Ord + Debug>(all: impl Iterator<Item = T>, n:
     }
     let mut order = vec![];
     for (name, mut items) in groups {
-        items.sort_by_key(lot);
-        order.extend(items.into_iter().enumerate().map(|(rank, item)| (rank, lot(&name), item)));
+        items.sort_by_key(random_key);
+        order.extend(items.into_iter().enumerate().map(|(rank, item)| (rank, random_key(&name), item)));
     }
     order.sort_by_key(|(rank, group, _)| (*rank, *group));
-    (0..n).map(|i| (&order[i % order.len()].2, i / order.len())).map(|drawn| (drawn.0.clone(), lot(&drawn))).collect()
+    (0..n).map(|i| (&order[i % order.len()].2, i / order.len())).map(|drawn| (drawn.0.clone(), random_key(&drawn))).collect()
 }
 
 /// Runs the trials. `CRASH_ONLY=text` runs only those whose description has the text.

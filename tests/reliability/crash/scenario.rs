@@ -1,4 +1,4 @@
-//! The scenario: objects of every kind that together make every step there is, through create, update and delete.
+//! The scenario: objects of every kind that together cause every step, through create, update and delete.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -81,7 +81,7 @@ pub struct Scenario {
 impl Scenario {
     pub async fn new(name: &str, story: Story) -> Self {
         let mut world = World::empty(name).await;
-        world.patience = BAR;
+        world.timeout = BAR;
         world.aws.settings(json!({"queueDeletedSeconds": 0, "replaySeconds": 3600, "connectionDelaySeconds": 0})).await;
         let scenario = Self { world, story };
         match story {
@@ -221,7 +221,7 @@ impl Scenario {
             if phase == Phase::Delete {
                 self.world.gone(kind, name).await;
             } else if kind == "EventReplay" {
-                self.world.halted(kind, name, "Replaying").await;
+                self.world.not_ready(kind, name, "Replaying").await;
             } else {
                 self.world.ready(kind, name).await;
             }
@@ -232,12 +232,12 @@ impl Scenario {
             match self.story {
                 Story::Queues => {
                     let left = || async { (aws.sids("theirs-1").await == ["theirs"]).then_some(()) };
-                    until_within(world.patience, "the released grant is withdrawn", &mut { left }).await;
+                    until_within(world.timeout, "the released grant is withdrawn", &mut { left }).await;
                     world.ready("EventSink", "old").await;
                 }
                 Story::Benchling => {
                     let left = || async { (aws.function_policy("f").await.len() == 1).then_some(()) };
-                    until_within(world.patience, "the function's statement is withdrawn", &mut { left }).await;
+                    until_within(world.timeout, "the function's statement is withdrawn", &mut { left }).await;
                     world.ready("EventSink", "function").await;
                 }
                 Story::Roles => self.roles_settled().await,

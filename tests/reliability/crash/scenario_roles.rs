@@ -1,4 +1,4 @@
-//! The story of roles: topics, a state machine, a stream, an API destination with its connection, and the rules that send there.
+//! The scenario of roles: topics, a state machine, a stream, an API destination with its connection, and the rules that send there.
 
 use serde_json::{Value, json};
 use tributary_testkit::{REGION, until_within};
@@ -82,14 +82,14 @@ impl Scenario {
         let (world, aws) = (&self.world, &self.world.aws);
         let topic = format!("arn:aws:sns:{REGION}:{}:theirs", aws.account);
         let left = || async { (aws.topic_policy(&topic).await.len() == 1).then_some(()) };
-        until_within(world.patience, "the topic's statement is withdrawn", &mut { left }).await;
+        until_within(world.timeout, "the topic's statement is withdrawn", &mut { left }).await;
         let head = format!("{}-stream-", world.namespace);
         let narrow = || async {
             let (_, role) = aws.role_like(&head).await?;
             let sources = role.trust["Statement"][0]["Condition"]["ArnLike"]["aws:SourceArn"].clone();
             (sources.as_array().map_or(1, Vec::len) == 1).then_some(())
         };
-        until_within(world.patience, "the stream's trust is narrowed", &mut { narrow }).await;
+        until_within(world.timeout, "the stream's trust is narrowed", &mut { narrow }).await;
         for name in ["theirs", "stream"] {
             world.ready("EventSink", name).await;
         }

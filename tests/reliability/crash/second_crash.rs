@@ -1,5 +1,5 @@
-//! Double crashes: the operator crashes at a step, starts again, and crashes again in the midst of the recovery. In some of the trials
-//! all objects are deleted before it starts for the third time.
+//! Two crashes: the operator crashes at a step, restarts, and crashes again during recovery. In some of the trials all objects are deleted
+//! before the third start.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ type Trial = (Story, Phase, Site, Then);
 async fn crash_twice((story, phase, site, then): Trial, mut dice: fastrand::Rng, reference: &Reference) -> Option<Second> {
     let mut scenario = Scenario::before("double", story, phase).await;
     let first = Arc::new(Crasher::site(site));
-    scenario.run(Options { probe: first.clone(), ..options() }).await;
+    scenario.run(Options { fault_points: first.clone(), ..options() }).await;
     if !reaches(first.reached(), &scenario, phase).await {
         scenario.world.stop().await;
         return None;
@@ -39,10 +39,10 @@ async fn crash_twice((story, phase, site, then): Trial, mut dice: fastrand::Rng,
     // As many points as the recovery has if it only does what is left.
     let left = reference.of(phase).points().saturating_sub(first.passed()).max(1);
     let second = Arc::new(Crasher::nth(dice.usize(1..=left)));
-    scenario.run(Options { probe: second.clone(), ..options() }).await;
+    scenario.run(Options { fault_points: second.clone(), ..options() }).await;
     if reaches(second.reached(), &scenario, phase).await {
         scenario.world.crash().await;
-        then.happen(&scenario).await;
+        then.apply(&scenario).await;
         scenario.run(options()).await;
         holds(scenario, phase, then, reference).await;
         return Some(Second::Recovery);
@@ -56,11 +56,11 @@ async fn crash_twice((story, phase, site, then): Trial, mut dice: fastrand::Rng,
     scenario.prepare(next).await;
     // Half of the points: a bound that every run comes to.
     let second = Arc::new(Crasher::nth(dice.usize(1..=reference.of(next).points() / 2)));
-    scenario.run(Options { probe: second.clone(), ..options() }).await;
+    scenario.run(Options { fault_points: second.clone(), ..options() }).await;
     assert!(reaches(second.reached(), &scenario, next).await, "half of the steps of {next:?} were not made");
     scenario.world.crash().await;
     let then = if next == Phase::Delete { Then::Nothing } else { then };
-    then.happen(&scenario).await;
+    then.apply(&scenario).await;
     scenario.run(options()).await;
     holds(scenario, next, then, reference).await;
     Some(Second::NextPhase)

@@ -1,5 +1,5 @@
-//! SIGKILL of the real binary around its writes to AWS. Before a call and after its effect the moment is exact: the journal proxy
-//! keeps the call or its answer. After the answer it is as soon as the journal shows it.
+//! SIGKILL of the real binary around its writes to AWS. Before a call and after its effect the moment is exact: the journal proxy delays the
+//! call or its response. After the response it is as soon as the journal shows it.
 
 use std::{
     os::unix::process::ExitStatusExt,
@@ -103,7 +103,7 @@ async fn kill_once(story: Story, phase: Phase, kill: Kill, then: Then, reference
     if !came {
         return None;
     }
-    then.happen(&scenario).await;
+    then.apply(&scenario).await;
     let (started, second) = (Instant::now(), start(&scenario.world, "second", "10"));
     let settled = tokio::time::timeout(BAR, scenario.settle(if then == Then::Deletion { Phase::Delete } else { phase })).await;
     let seconds = started.elapsed().as_secs_f64();

@@ -1,5 +1,5 @@
-//! Crashes at every step of every kind, at every point of the step, through create, update and delete. Which steps there are is
-//! recorded in a run without faults, not kept in a list; a step that no scenario makes turns the test red.
+//! Crashes at every fault point of every step of every kind, through create, update and delete. The steps are recorded in a run without faults,
+//! not kept in a list; a step that no scenario causes fails the test.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -20,7 +20,7 @@ use crate::{
 async fn crash_once(story: Story, phase: Phase, site: Site, reference: &Reference) -> Option<()> {
     let mut scenario = Scenario::before("crash", story, phase).await;
     let crasher = Arc::new(Crasher::site(site.clone()));
-    scenario.run(Options { probe: crasher.clone(), ..options() }).await;
+    scenario.run(Options { fault_points: crasher.clone(), ..options() }).await;
     if !reaches(crasher.reached(), &scenario, phase).await {
         scenario.world.stop().await;
         return None;

@@ -1,4 +1,4 @@
-//! A layer of the operator's Kubernetes client: writes down every write that goes by, and can stop the operator at one of them.
+//! A layer of the operator's Kubernetes client that records every write and can stop the operator at one of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,7 +37,7 @@ pub struct Write {
     pub moment: Moment,
 }
 
-pub struct Gate {
+pub struct WriteInterceptor {
     namespace: String,
     counts: Mutex<BTreeMap<(String, Moment), usize>>,
     seen: Mutex<BTreeSet<Write>>,
@@ -45,7 +45,7 @@ pub struct Gate {
     reached: Notify,
 }
 
-impl Gate {
+impl WriteInterceptor {
     /// Lets everything pass.
     pub fn open(world: &World) -> Arc<Self> {
         Self::new(world, None)
@@ -60,9 +60,9 @@ impl Gate {
         Arc::new(Self { namespace, counts: Mutex::default(), seen: Mutex::default(), stop_at, reached: Notify::new() })
     }
 
-    /// The operator's client, through this gate.
+    /// The operator's client, through this interceptor.
     pub async fn client(self: &Arc<Self>, world: &World) -> Client {
-        let (layer, own) = (layer_fn(|inner| Gated { inner, gate: self.clone() }), MapRequestLayer::new(own_objects(world)));
+        let (layer, own) = (layer_fn(|inner| Intercepted { inner, interceptor: self.clone() }), MapRequestLayer::new(own_objects(world)));
         ClientBuilder::try_from(Bed::get().operator_config().await).unwrap().with_layer(&own).with_layer(&layer).build()
     }
 
@@ -75,7 +75,7 @@ impl Gate {
         self.reached.notified().await;
     }
 
-    /// RetryClass and name of a write; `None` for what only reads.
+    /// Class and name of a write; `None` for what only reads.
     fn write(&self, request: &Request<Body>) -> Option<(&'static str, String)> {
         if request.method() == Method::GET {
             return None;
@@ -113,12 +113,12 @@ impl Gate {
     }
 }
 
-struct Gated<S> {
+struct Intercepted<S> {
     inner: S,
-    gate: Arc<Gate>,
+    interceptor: Arc<WriteInterceptor>,
 }
 
-impl<S, B> Service<Request<Body>> for Gated<S>
+impl<S, B> Service<Request<Body>> for Intercepted<S>
 where
     S: Service<Request<Body>, Response = Response<B>>,
     S::Future: Send + 'static,
@@ -134,15 +134,15 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let Some(write) = self.gate.write(&request) else { return Box::pin(self.inner.call(request)) };
+        let Some(write) = self.interceptor.write(&request) else { return Box::pin(self.inner.call(request)) };
         // The operator hangs here until the test drops it.
-        if self.gate.stops(&write, Moment::Before) {
+        if self.interceptor.stops(&write, Moment::Before) {
             return Box::pin(std::future::pending());
         }
-        let (gate, answer) = (self.gate.clone(), self.inner.call(request));
+        let (interceptor, answer) = (self.interceptor.clone(), self.inner.call(request));
         Box::pin(async move {
             let answer = answer.await?;
-            if answer.status().is_success() && gate.stops(&write, Moment::After) {
+            if answer.status().is_success() && interceptor.stops(&write, Moment::After) {
                 return std::future::pending().await;
             }
             Ok(answer)

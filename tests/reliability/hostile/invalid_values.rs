@@ -1,4 +1,4 @@
-//! Values that a field is not made for, by the field's schema. Pure.
+//! Values that a field does not expect, derived from its schema. Pure.
 
 use serde_json::{Map, Value, json};
 

@@ -3,6 +3,7 @@
 //! Run by `tests/bed/bed.py run -- cargo test --test hostile`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, clippy::needless_pass_by_value)]
 
+mod fixture;
 mod invalid_values;
 mod mutated_specs;
 mod mutations;
@@ -10,4 +11,3 @@ mod outcome;
 mod parsers;
 mod schema_bypass;
 mod seed_specs;
-mod stage;

@@ -1,4 +1,4 @@
-//! Rows A1-specs and A1-transitions: mutated specs of every kind and sink variant, there and back.
+//! Rows A1-specs and A1-transitions: mutated specs of every kind and sink type, and back.
 
 use std::{
     collections::BTreeMap,
@@ -9,10 +9,10 @@ use futures::future::join_all;
 use tributary_testkit::{Row, World, form, seed};
 
 use super::{
+    fixture::Fixture,
     mutations::{Case, cases},
     outcome::{End, Subject},
     seed_specs::{SEEDS, Seed},
-    stage::Stage,
 };
 
 /// Cases in an order in which every node of the schema comes first, then every node a second time, and so on.
@@ -110,7 +110,7 @@ async fn transitions(lane: World, of: &Seed, n: usize, seed: u64) -> Vec<Outcome
 }
 
 /// Counts the ends, tells the row of each trial, and says what the operator did besides.
-async fn judge(mut row: Row, stage: Stage, passes: f64, outcomes: Vec<Outcome>) {
+async fn report(mut row: Row, fixture: Fixture, before: f64, outcomes: Vec<Outcome>) {
     let mut ends: BTreeMap<String, usize> = BTreeMap::new();
     let n = outcomes.len();
     for (what, outcome) in outcomes {
@@ -124,11 +124,11 @@ async fn judge(mut row: Row, stage: Stage, passes: f64, outcomes: Vec<Outcome>) 
         row.figure(end, *count);
     }
     #[allow(clippy::cast_precision_loss)]
-    let each = (stage.passes().await - passes) / n.max(1) as f64;
-    row.figure("passes for each", (each * 10.0).round() / 10.0);
-    // Each trial is at least two changes of an object, and dependents those that refer to it; a loop makes thousands.
-    row.trial(if each < 100.0 { Ok(()) } else { Err(format!("{each} passes for each spec")) });
-    row.trial(stage.unharmed().await);
+    let each = (fixture.reconciles().await - before) / n.max(1) as f64;
+    row.figure("reconciles for each", (each * 10.0).round() / 10.0);
+    // Each trial changes an object at least twice, and triggers those that refer to it; a loop would cause thousands.
+    row.trial(if each < 100.0 { Ok(()) } else { Err(format!("{each} reconciles for each spec")) });
+    row.trial(fixture.unharmed().await);
     row.end();
 }
 
@@ -138,25 +138,25 @@ async fn a_mutated_spec_is_refused_or_ends_with_a_reason_and_recovers() {
         "A1-specs",
         "specs mutated at every node of the CRD schemas: refused with a word on where, Ready, or a reason; all recover",
     );
-    let (stage, each) = (Stage::new("specs").await, form(14, 92));
+    let (fixture, each) = (Fixture::new("specs").await, form(14, 92));
     let mut lanes = Vec::new();
     for (i, of) in SEEDS.iter().enumerate() {
-        lanes.push(specs(stage.lane(&format!("l{i}")).await, of, each, seed().wrapping_add(i as u64)));
+        lanes.push(specs(fixture.lane(&format!("l{i}")).await, of, each, seed().wrapping_add(i as u64)));
     }
-    let passes = stage.passes().await;
+    let before = fixture.reconciles().await;
     let outcomes = join_all(lanes).await.into_iter().flatten().collect();
-    judge(row, stage, passes, outcomes).await;
+    report(row, fixture, before, outcomes).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_mutations_in_a_row_end_with_a_reason_each_and_recover() {
     let row = Row::new("A1-transitions", "seed, one accepted mutation, another, seed: Ready or a reason each time, Ready at the end");
-    let (stage, each) = (Stage::new("steps").await, form(3, 28));
+    let (fixture, each) = (Fixture::new("steps").await, form(3, 28));
     let mut lanes = Vec::new();
     for (i, of) in SEEDS.iter().enumerate() {
-        lanes.push(transitions(stage.lane(&format!("l{i}")).await, of, each, seed().wrapping_add(1_000 + i as u64)));
+        lanes.push(transitions(fixture.lane(&format!("l{i}")).await, of, each, seed().wrapping_add(1_000 + i as u64)));
     }
-    let passes = stage.passes().await;
+    let before = fixture.reconciles().await;
     let outcomes = join_all(lanes).await.into_iter().flatten().collect();
-    judge(row, stage, passes, outcomes).await;
+    report(row, fixture, before, outcomes).await;
 }

@@ -1,4 +1,4 @@
-//! Walks every node of a kind's spec schema and makes the cases of it, by construction: nobody lists fields by hand. Pure.
+//! Derives cases from every node of the spec schema of a kind, so that no list of fields has to be kept. Pure.
 
 use serde_json::{Value, json};
 

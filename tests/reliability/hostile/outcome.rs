@@ -1,4 +1,4 @@
-//! What must hold of a mutated object: refused with a word on where, or Ready, or not Ready for a reason; and Ready again after the way back.
+//! What must hold of a mutated object: rejected with the field named, or Ready, or not Ready for a reason; and Ready again after the way back.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use kube::api::DeleteParams;
 use serde_json::Value;
 use tributary_testkit::{World, condition};
 
-use super::{mutations::Case, stage::apply};
+use super::{fixture::apply, mutations::Case};
 
 /// How long an object has to come to an end.
 const END: Duration = Duration::from_mins(1);
@@ -168,7 +168,7 @@ impl Subject<'_> {
 }
 
 fn immutable(message: &str) -> bool {
-    message.contains("immutable") || message.contains("cannot become")
+    message.contains("immutable")
 }
 
 /// A refusal is an end if it says where.

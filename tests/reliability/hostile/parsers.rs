@@ -1,4 +1,4 @@
-//! Row A2-parsers: generated inputs through everything that reads text of users or of AWS. No panic, and what is said of the answer holds.
+//! Row A2-parsers: generated inputs for everything that parses text of users or of AWS. No panic, and the documented properties hold.
 
 use std::{collections::BTreeSet, panic::catch_unwind};
 

@@ -1,10 +1,11 @@
-//! Row A1-bypass: what goes past the schema. Objects too deep to read, statuses written by hand, annotations and finalizers of others.
+//! Row A1-bypass: objects that bypass the schema. Objects nested too deeply to read, statuses written by hand, annotations and finalizers of
+//! others.
 
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use tributary_testkit::{Aws, Row, World, condition};
 
-use super::stage::{Stage, apply};
+use super::fixture::{Fixture, apply};
 
 /// A pattern so many levels deep.
 fn deep(levels: usize) -> Value {
@@ -24,7 +25,7 @@ async fn patch_status(world: &World, kind: &str, name: &str, status: Value) {
 }
 
 /// The condition of an object that the test's own client may not be able to read, by its text.
-async fn told(world: &World, name: &str, parts: &[&str]) {
+async fn wait_for_text(world: &World, name: &str, parts: &[&str]) {
     let path = format!("/apis/tributary.dev/v1alpha1/namespaces/{}/eventrules/{name}/status", world.namespace);
     let look = || async {
         let request = axum::http::Request::get(&path).body(vec![]).unwrap();
@@ -41,7 +42,7 @@ async fn too_deep(lane: &World) -> Result<(), String> {
     apply(lane, "EventRule", "deep", &rule(deep(100))).await.map(drop).unwrap_or_default();
     // Our own client may not be able to read the answer; the API server stores it all the same.
     apply(lane, "EventRule", "deeper", &rule(deep(300))).await.map(drop).unwrap_or_default();
-    told(lane, "deeper", &["UnreadableObject", "nested deeper"]).await;
+    wait_for_text(lane, "deeper", &["UnreadableObject", "nested deeper"]).await;
     lane.apply("EventRule", "after", rule(json!({"source": ["b"]}))).await;
     lane.ready("EventRule", "after").await;
     patch(lane, "EventRule", "before", json!({"spec": {"description": "changed"}})).await;
@@ -73,7 +74,7 @@ async fn another_identity(lane: &World) -> Result<(), String> {
     theirs["arn"] = json!(ours["arn"].as_str().unwrap().replace(ours["name"].as_str().unwrap(), "foreign"));
     patch_status(lane, "EventSink", "q", json!({"identity": theirs, "tagKeys": ["owner"], "applied": "forged"})).await;
     patch(lane, "EventSink", "q", json!({"spec": {"allowedNamespaces": ["x"]}})).await;
-    lane.halted("EventSink", "q", "IdentityChanged").await;
+    lane.not_ready("EventSink", "q", "IdentityChanged").await;
     stays(&lane.aws, "foreign", &tags).await?;
     lane.delete("EventSink", "q").await;
     lane.gone("EventSink", "q").await;
@@ -130,8 +131,8 @@ async fn what_goes_past_the_schema_harms_nobody() {
         "A1-bypass",
         "objects too deep to read, forged status, odd annotations, foreign finalizers, longest names: nobody else is harmed",
     );
-    let stage = Stage::new("past").await;
-    let lane = stage.lane("l").await;
+    let fixture = Fixture::new("past").await;
+    let lane = fixture.lane("l").await;
     lane.apply("EventBus", "bus", json!({})).await;
     lane.ready("EventBus", "bus").await;
     let named = |what: &'static str| move |why: String| format!("{what}: {why}");
@@ -139,6 +140,6 @@ async fn what_goes_past_the_schema_harms_nobody() {
     row.trial(another_identity(&lane).await.map_err(named("another identity")));
     row.trial(metadata(&lane).await.map_err(named("metadata")));
     row.trial(long_names(&lane).await.map_err(named("long names")));
-    row.trial(stage.unharmed().await);
+    row.trial(fixture.unharmed().await);
     row.end();
 }

@@ -1,4 +1,4 @@
-//! The seeds: one spec per kind and sink variant, with as many fields as can be Ready together.
+//! Seed specs: one for each kind and sink type, with as many fields as can be Ready together.
 
 use serde_json::{Value, json};
 use tributary_testkit::{REGION, World};

@@ -1,4 +1,4 @@
-//! N1: two tenants, A and B, in namespaces of their own. A's objects reach for what is B's by every field.
+//! Row N1: tenants A and B in namespaces of their own. A's objects reach for B's resources by every field.
 
 use std::collections::BTreeSet;
 
@@ -117,20 +117,20 @@ async fn no_field_reaches_what_is_another_tenants() {
     .await;
     for (i, attempt) in all.iter().enumerate() {
         row.trial(
-            told(&a, attempt.kind, &format!("try{i}"), attempt.reason, &attempt.names)
+            rejected(&a, attempt.kind, &format!("try{i}"), attempt.reason, &attempt.names)
                 .await
                 .map_err(|error| format!("{:?}: {error}", attempt.fields)),
         );
     }
-    row.trial(told(&a, "EventSink", "lims-monitoring", "NotOwned", "log group /theirs").await);
+    row.trial(rejected(&a, "EventSink", "lims-monitoring", "NotOwned", "log group /theirs").await);
     a.ready("EventRule", "clash").await;
     // A bus of A's whose status says that it is one of B's private account.
     let forged = json!({"status": {"identity": {"account": name, "accountId": private.account, "partition": "aws", "region": REGION, "name": "x", "arn": format!("arn:aws:events:{REGION}:{}:event-bus/x", private.account)}}});
     let merge = kube::api::Patch::Merge(forged);
     a.api("EventBus").patch_status("own", &kube::api::PatchParams::default(), &merge).await.unwrap();
-    // A status alone dependents nobody.
+    // A change of a status alone triggers nobody.
     a.annotate("EventBus", "own", "tributary.dev/reconcile-at", Some("now")).await;
-    row.trial(told(&a, "EventBus", "own", "IdentityChanged", "Nothing is written").await);
+    row.trial(rejected(&a, "EventBus", "own", "IdentityChanged", "No changes were made").await);
     let lost = b.wait("AwsAccount", &decoy, "told", |o| condition(o?, "Ready").filter(|c| c.0 == "False").map(|c| c.1)).await;
     row.trial(if lost == "SecretNotFound" { Ok(()) } else { Err(format!("a Secret of another namespace: {lost}")) });
 
@@ -171,7 +171,7 @@ async fn no_field_reaches_what_is_another_tenants() {
     row.end();
 }
 
-async fn told(world: &World, kind: &str, name: &str, reason: &str, names: &str) -> Result<(), String> {
+async fn rejected(world: &World, kind: &str, name: &str, reason: &str, names: &str) -> Result<(), String> {
     let api = world.api(kind);
     let end = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {

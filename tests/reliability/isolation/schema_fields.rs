@@ -1,5 +1,4 @@
-//! Every text that a CRD takes, found in the schemas: what of it can name somebody else's thing is attempted, and a new one is red
-//! until somebody says which it is.
+//! Every text field of the CRDs: one that can name another owner's resource is attempted, and a new one fails until it is classified.
 
 use std::collections::BTreeSet;
 

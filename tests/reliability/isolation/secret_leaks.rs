@@ -1,4 +1,4 @@
-//! N2: Secrets with values that are found again wherever they come out, through every error that has to do with credentials.
+//! Row N2: Secrets whose values are searched for in all output, through every error that involves credentials.
 
 use std::{fmt::Write, process::Command};
 
@@ -9,7 +9,7 @@ use tributary_testkit::{Aws, Bed, OPERATOR_NAMESPACE, REGION, Replica, Row, Worl
 const API: &str = "tributary.dev/v1alpha1";
 
 /// A secret value, and what it looks like wherever it may come out.
-struct Canary {
+struct MarkedSecret {
     what: String,
     value: String,
     forms: Vec<String>,
@@ -25,7 +25,7 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-impl Canary {
+impl MarkedSecret {
     /// `core` alone stands in the value as it is, URL-encoded and JSON-escaped; base64 has it at one of three offsets.
     fn new(what: String, core: String, value: String) -> Self {
         let mut forms = vec![core.clone()];
@@ -126,7 +126,7 @@ async fn no_secret_comes_out_by_any_error_at_any_level() {
         let mut values = json!({"AWS_ACCESS_KEY_ID": aws.account});
         for (j, key) in (0_u64..).zip(["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]) {
             let core = core(i * 2 + j);
-            let canary = Canary::new(format!("{key} ({what})"), core.clone(), make(core));
+            let canary = MarkedSecret::new(format!("{key} ({what})"), core.clone(), make(core));
             values[key] = json!(canary.value);
             canaries.push(canary);
         }
@@ -146,7 +146,7 @@ async fn no_secret_comes_out_by_any_error_at_any_level() {
     let kubeconfig = Bed::get().operator_kubeconfig();
     let token = kubeconfig["users"][0]["user"]["token"].as_str().unwrap().to_owned();
     let signature = token.rsplit('.').next().unwrap().to_owned();
-    canaries.push(Canary::new("token of the ServiceAccount".into(), signature, token));
+    canaries.push(MarkedSecret::new("token of the ServiceAccount".into(), signature, token));
 
     let runs = form(
         vec![("trace", "json"), ("trace", "text"), ("debug", "text")],
@@ -195,7 +195,7 @@ async fn no_secret_comes_out_by_any_error_at_any_level() {
         texts += all.len();
     }
     // A kubeconfig that cannot be read, with a token in it, and one that is no YAML at all.
-    let bad = Canary::new("token of a bad kubeconfig".into(), core(999), core(999));
+    let bad = MarkedSecret::new("token of a bad kubeconfig".into(), core(999), core(999));
     let folder = env!("CARGO_TARGET_TMPDIR");
     for (i, text) in [
         format!("users: [{{name: x, user: {{token: [{0}]}}}}]", bad.value),

@@ -1,4 +1,4 @@
-//! Rivals whose clocks are wrong: the test itself holds the lease and writes times of another hour. Only the replica's own clock may count.
+//! Rivals with wrong clocks: the test holds the lease itself and writes times of another hour. Only the replica's own clock may count.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use k8s_openapi::{
 use kube::api::{ObjectMeta, PostParams};
 use tributary_testkit::{Row, World, catch_panic, form, seed};
 
-use super::stage::{Stage, now};
+use super::fixture::{Fixture, now};
 
 /// The lease as a rival writes it whose clock is off by so much.
 fn theirs(world: &World, before: Option<Lease>, skew: SignedDuration) -> Lease {
@@ -33,35 +33,35 @@ async fn trial(n: usize) -> Result<f64, String> {
     let mut random = fastrand::Rng::with_seed(seed() + n as u64);
     // An hour back, an hour ahead, and everything between.
     let skew = SignedDuration::from_secs(random.i64(-3600..=3600));
-    let mut stage = Stage::empty("rival").await;
-    let leases = stage.leases();
-    let mut lease = leases.create(&PostParams::default(), &theirs(&stage.world, None, skew)).await.unwrap();
+    let mut fixture = Fixture::empty("rival").await;
+    let leases = fixture.leases();
+    let mut lease = leases.create(&PostParams::default(), &theirs(&fixture.world, None, skew)).await.unwrap();
     for name in ["r0", "r1"] {
-        stage.join(name).await;
+        fixture.join(name).await;
     }
-    let load = stage.load();
+    let load = fixture.load();
     // Longer than the lease: whoever believes the times in it has taken it by then.
     for _ in 0..20 {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let renewed = theirs(&stage.world, Some(lease), skew);
+        let renewed = theirs(&fixture.world, Some(lease), skew);
         lease = leases
-            .replace(&stage.world.namespace, &PostParams::default(), &renewed)
+            .replace(&fixture.world.namespace, &PostParams::default(), &renewed)
             .await
             .map_err(|error| format!("skew {skew:?}: taken from a rival that renews: {error}"))?;
     }
     let last = now();
-    let calls = stage.world.aws.calls(0).await;
+    let calls = fixture.world.aws.calls(0).await;
     if !calls.is_empty() {
         return Err(format!("skew {skew:?}: calls while the rival leads: {calls:?}"));
     }
-    let before = super::stage::Leader { name: "rival".into(), since: 0.0 };
-    let new = stage.next_leader(&before).await?;
+    let before = super::fixture::Leader { name: "rival".into(), since: 0.0 };
+    let new = fixture.next_leader(&before).await?;
     if new.since < last + 14.5 {
         return Err(format!("skew {skew:?}: taken {:.1} s after the last renewal; the lease is 15 s", new.since - last));
     }
-    stage.writes_of(&new).await;
+    fixture.writes_of(&new).await;
     drop(load);
-    stage.settles().await;
+    fixture.settles().await;
     Ok(new.since - last)
 }
 

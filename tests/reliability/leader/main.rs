@@ -5,6 +5,6 @@
 
 mod clock_skew;
 mod failover;
+mod fixture;
 mod lease;
-mod stage;
 mod tcp_proxy;

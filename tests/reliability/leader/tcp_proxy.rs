@@ -1,4 +1,4 @@
-//! A replica's own line to the API server, which can be cut: connections stay, and nothing comes through, as when a network is partitioned.
+//! The connection of a replica to the API server. It can be cut as a network partition does: connections stay open, and nothing comes through.
 
 use tokio::{
     io::copy_bidirectional,

@@ -1,4 +1,4 @@
-//! What the journal must say of a storm: nothing made twice beyond what a lost reply explains, no more calls than allowed, the pace kept.
+//! What the journal must show after a storm: no effect twice beyond what a lost response explains, no more calls than allowed, and the rate limit.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ pub fn doubled(is: &Effects, should: &Effects) -> Vec<String> {
 
 /// Calls to AWS that the crowd made; asking who we are is once per session.
 pub fn count(calls: &[Call]) -> usize {
-    calls.iter().filter(|call| call.service != "sts" && !call.request.to_string().contains("-canary-")).count()
+    calls.iter().filter(|call| call.service != "sts" && !call.request.to_string().contains("-probe-")).count()
 }
 
 /// The most calls to EventBridge that began within one second.

@@ -1,4 +1,4 @@
-//! F1 to F4: throttling, server errors, lost replies, calls that hang.
+//! Rows F1 to F4: throttling, server errors, lost responses, calls that hang.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use super::scenario::{Storm, with_quota};
 async fn f1_throttling_slows_the_crowd_and_multiplies_nothing() {
     let row = Row::new(
         "F1-throttled",
-        "30 % of all calls throttled, through create, change and delete: all Ready, at most twice the calls, the pace kept; canaries: a queue of the same account, a rule of another",
+        "30 % of all calls throttled, through create, change and delete: all Ready, at most twice the calls, the pace kept; probes: a queue of the same account, a rule of another",
     );
     let mut storm = Storm::start(row, with_quota()).await;
     storm.fault(json!([{"match": "*", "kind": "throttle", "p": 0.3}])).await;
-    storm.canaries_here();
+    storm.probe_here();
     storm.live().await;
     storm.end("throttle", Some(2.0)).await;
 }
@@ -24,12 +24,12 @@ async fn f1_throttling_slows_the_crowd_and_multiplies_nothing() {
 async fn f2_server_errors_and_resets_pass() {
     let row = Row::new(
         "F2-server-errors",
-        "20 % of all calls answered 503, 10 % reset, through create, change and delete: all Ready, nothing doubled or left; canaries: a queue of the same account, a rule of another",
+        "20 % of all calls answered 503, 10 % reset, through create, change and delete: all Ready, nothing doubled or left; probes: a queue of the same account, a rule of another",
     );
     let mut storm = Storm::start(row, with_quota()).await;
     let error = json!({"match": "*", "kind": "error", "status": 503, "code": "ServiceUnavailable", "p": 0.2});
     storm.fault(json!([error, {"match": "*", "kind": "reset", "p": 0.125}])).await;
-    storm.canaries_here();
+    storm.probe_here();
     storm.live().await;
     storm.end("error", None).await;
 }
@@ -38,11 +38,11 @@ async fn f2_server_errors_and_resets_pass() {
 async fn f3_lost_replies_double_nothing() {
     let row = Row::new(
         "F3-lost-replies",
-        "20 % of all calls take effect and their reply is lost, through create, change and delete: all Ready, nothing doubled or left; canaries: a queue of the same account, a rule of another",
+        "20 % of all calls take effect and their reply is lost, through create, change and delete: all Ready, nothing doubled or left; probes: a queue of the same account, a rule of another",
     );
     let mut storm = Storm::start(row, with_quota()).await;
     storm.fault(json!([{"match": "*", "kind": "applied_reset", "p": 0.2}])).await;
-    storm.canaries_here();
+    storm.probe_here();
     storm.live().await;
     storm.end("applied_reset", None).await;
 }
@@ -51,7 +51,7 @@ async fn f3_lost_replies_double_nothing() {
 async fn f4_an_account_that_hangs_holds_up_no_other() {
     let row = Row::new(
         "F4-hangs",
-        "every call of the crowd's account hangs, at first when it is made, then when it changes, then when it goes: all Ready once it answers again; canaries: a rule of another account",
+        "every call of the crowd's account hangs, at first when it is made, then when it changes, then when it goes: all Ready once it answers again; probes: a rule of another account",
     );
     let mut options = with_quota();
     options.aws.timeout = form(Duration::from_secs(4), Duration::from_secs(10));
@@ -59,20 +59,20 @@ async fn f4_an_account_that_hangs_holds_up_no_other() {
     let hang = json!([{"match": "*", "kind": "hang"}]);
     let hole = form(Duration::from_secs(10), Duration::from_mins(2));
     storm.fault(hang.clone()).await;
-    storm.crowd.apply(&storm.world, 1).await;
+    storm.workload.apply(&storm.world, 1).await;
     // How long the fault lasts is what is tested; nothing is expected to happen meanwhile.
     tokio::time::sleep(hole).await;
     storm.fault(json!([])).await;
     storm.made().await;
     storm.fault(hang.clone()).await;
-    storm.crowd.apply(&storm.world, 2).await;
+    storm.workload.apply(&storm.world, 2).await;
     tokio::time::sleep(hole / 2).await;
     storm.fault(json!([])).await;
     storm.changed().await;
     storm.fault(hang).await;
-    storm.crowd.delete(&storm.world).await;
+    storm.workload.delete(&storm.world).await;
     tokio::time::sleep(hole / 2).await;
     storm.fault(json!([])).await;
-    storm.crowd.gone(&storm.world).await;
+    storm.workload.gone(&storm.world).await;
     storm.end("hang", None).await;
 }

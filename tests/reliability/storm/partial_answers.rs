@@ -1,32 +1,32 @@
-//! F5: answers that say less than they seem to: entries that failed in HTTP 200, pages of one row, reads that lag behind writes.
+//! Row F5: partial responses: failed entries in HTTP 200, pages of one row, reads that lag behind writes.
 
 use serde_json::json;
 use tributary_testkit::{Row, form};
 
 use super::{
     scenario::{Storm, with_quota},
-    workload::told,
+    workload::reason_of,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f5_failed_entries_are_told_and_made_good() {
     let row = Row::new(
         "F5-failed-entries",
-        "every entry of PutTargets fails in HTTP 200: each rule names its target in its condition and is Ready once lifted; then half of all such calls of change and delete fail; canaries: a queue of the same account, a rule of another",
+        "every entry of PutTargets fails in HTTP 200: each rule names its target in its condition and is Ready once lifted; then half of all such calls of change and delete fail; probes: a queue of the same account, a rule of another",
     );
     let mut storm = Storm::start(row, with_quota()).await;
     let failed = |code: &str, p: f64| json!([{"match": "events.*Targets", "kind": "failed_entry", "code": code, "p": p}]);
     storm.fault(failed("AccessDeniedException", 1.0)).await;
-    storm.canaries_here();
-    storm.crowd.apply(&storm.world, 1).await;
+    storm.probe_here();
+    storm.workload.apply(&storm.world, 1).await;
     let named = |object: Option<&kube::api::DynamicObject>| {
         let Some(object) = object else { return Some("missing".into()) };
-        let said = told(object);
+        let said = reason_of(object);
         let target = object.data["spec"]["targets"][0]["name"].as_str();
         let fine = target.is_none_or(|target| said.starts_with("TargetRejected") && said.contains(&format!("target {target}:")));
         (!fine).then_some(said)
     };
-    storm.crowd.settle(&storm.world, "told", named).await;
+    storm.workload.settle(&storm.world, "told", named).await;
     storm.fault(json!([])).await;
     storm.made().await;
     storm.fault(failed("InternalException", 0.5)).await;
@@ -39,11 +39,11 @@ async fn f5_failed_entries_are_told_and_made_good() {
 async fn f5_pages_of_one_row_hide_nothing() {
     let row = Row::new(
         "F5-pages-of-one",
-        "every list gives one row a page, through create, change and delete: all Ready, nothing doubled or left; canaries: a queue of the same account, a rule of another",
+        "every list gives one row a page, through create, change and delete: all Ready, nothing doubled or left; probes: a queue of the same account, a rule of another",
     );
     let mut storm = Storm::start(row, with_quota()).await;
     storm.fault(json!([{"match": "*", "kind": "page_size"}])).await;
-    storm.canaries_here();
+    storm.probe_here();
     storm.live().await;
     storm.end("page_size", None).await;
 }
@@ -52,13 +52,13 @@ async fn f5_pages_of_one_row_hide_nothing() {
 async fn f5_reads_that_lag_conclude_nothing() {
     let row = Row::new(
         "F5-reads-lag",
-        "a bus or rule is found by reads and dependants only 10 s after it was made (short form: 4 s), and one reply in ten is lost: all Ready, nothing doubled or left; canaries: a queue of the same account, a rule of another",
+        "a bus or rule is found by reads and dependants only 10 s after it was made (short form: 4 s), and one reply in ten is lost: all Ready, nothing doubled or left; probes: a queue of the same account, a rule of another",
     );
     let mut storm = Storm::start(row, with_quota()).await;
     storm.lagging = true;
     storm.world.aws.settings(json!({"readLagSeconds": form(4, 10)})).await;
     storm.fault(json!([{"match": "events.*", "kind": "applied_reset", "p": 0.1}])).await;
-    storm.canaries_here();
+    storm.probe_here();
     storm.live().await;
     storm.end("applied_reset", None).await;
 }

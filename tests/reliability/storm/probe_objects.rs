@@ -1,4 +1,4 @@
-//! Canaries: a small object is made afresh every few seconds while the storm is on, must be Ready within 30 seconds, and goes again.
+//! Probe objects: a small object is created every few seconds during the storm, must be Ready within 30 seconds, and is deleted again.
 
 use std::{
     sync::{
@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use tokio::{sync::Mutex, task::JoinHandle};
 use tributary_testkit::{Aws, Bed, OPERATOR_NAMESPACE, World};
 
-use super::workload::{is_ready, patience, told};
+use super::workload::{is_ready, reason_of, time_limit};
 
 const IN_TIME: Duration = Duration::from_secs(30);
 
-/// Canaries that fly until they are told to stop.
-pub struct Canaries {
+/// Probe objects, created and deleted in turn until stopped.
+pub struct ProbeObjects {
     stop: Arc<AtomicBool>,
     task: JoinHandle<Vec<Result<f64, String>>>,
 }
@@ -35,49 +35,49 @@ pub async fn second_account(world: &World) -> (Aws, String) {
     (aws, name)
 }
 
-impl Canaries {
+impl ProbeObjects {
     /// A rule on a bus of another account, whose bus is made here and must be Ready first.
     pub async fn elsewhere(world: &World) -> Self {
         let (_, account) = second_account(world).await;
-        world.apply("EventBus", "aviary", json!({"accountRef": {"name": account}})).await;
-        world.ready("EventBus", "aviary").await;
-        Self::fly(
+        world.apply("EventBus", "probes", json!({"accountRef": {"name": account}})).await;
+        world.ready("EventBus", "probes").await;
+        Self::spawn(
             world,
             Arc::default(),
             "EventRule",
             "elsewhere",
-            json!({"busRef": {"name": "aviary"}, "eventPattern": {"source": ["canary"]}, "targets": []}),
+            json!({"busRef": {"name": "probes"}, "eventPattern": {"source": ["probe"]}, "targets": []}),
         )
     }
 
     /// A queue in the account of the storm. Whoever holds the lock finds none there.
     pub fn queue_here(world: &World, none_there: Arc<Mutex<()>>) -> Self {
-        Self::fly(world, none_there, "EventSink", "here", json!({"sqs": {"managed": {}}, "deletionPolicy": "Delete"}))
+        Self::spawn(world, none_there, "EventSink", "here", json!({"sqs": {"managed": {}}, "deletionPolicy": "Delete"}))
     }
 
-    fn fly(world: &World, none_there: Arc<Mutex<()>>, kind: &'static str, name: &'static str, spec: Value) -> Self {
+    fn spawn(world: &World, none_there: Arc<Mutex<()>>, kind: &'static str, name: &'static str, spec: Value) -> Self {
         let (stop, world) = (Arc::new(AtomicBool::new(false)), world.handle());
         let stopped = stop.clone();
         let task = tokio::spawn(async move {
-            let mut flights = vec![];
-            while flights.is_empty() || !stopped.load(Ordering::Relaxed) {
-                let name = format!("canary-{name}-{}", flights.len());
-                let flying = none_there.lock().await;
-                flights.push(flight(&world, kind, &name, &spec).await);
+            let mut probes = vec![];
+            while probes.is_empty() || !stopped.load(Ordering::Relaxed) {
+                let name = format!("probe-{name}-{}", probes.len());
+                let occupied = none_there.lock().await;
+                probes.push(probe(&world, kind, &name, &spec).await);
                 world.delete(kind, &name).await;
                 let gone = async {
                     while world.api(kind).get_opt(&name).await.ok().is_none_or(|object| object.is_some()) {
                         tokio::time::sleep(Duration::from_millis(200)).await;
                     }
                 };
-                if tokio::time::timeout(patience(), gone).await.is_err() {
-                    flights.push(Err(format!("{name} does not go")));
+                if tokio::time::timeout(time_limit(), gone).await.is_err() {
+                    probes.push(Err(format!("{name} does not go")));
                 }
-                drop(flying);
+                drop(occupied);
                 // Not a wait for anything: one every few seconds is what is asked.
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
-            flights
+            probes
         });
         Self { stop, task }
     }
@@ -89,7 +89,7 @@ impl Canaries {
     }
 }
 
-async fn flight(world: &World, kind: &'static str, name: &str, spec: &Value) -> Result<f64, String> {
+async fn probe(world: &World, kind: &'static str, name: &str, spec: &Value) -> Result<f64, String> {
     let start = Instant::now();
     world.apply(kind, name, spec.clone()).await;
     loop {
@@ -99,7 +99,7 @@ async fn flight(world: &World, kind: &'static str, name: &str, spec: &Value) -> 
             return Ok(took.as_secs_f64());
         }
         if took > IN_TIME {
-            return Err(format!("{name} not Ready within 30 s: {}", object.as_ref().map_or_else(|| "missing".into(), told)));
+            return Err(format!("{name} not Ready within 30 s: {}", object.as_ref().map_or_else(|| "missing".into(), reason_of)));
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }

@@ -1,4 +1,4 @@
-//! F6: refusals that only a person can lift. A reason soon, few tries, and recovery by itself.
+//! Row F6: refusals that only a person can resolve. A reason soon, few attempts, and recovery without intervention.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use tributary_testkit::{Row, condition, form};
 use super::{
     journal_checks,
     scenario::{Storm, none, with_quota},
-    workload::{Key, all, told},
+    workload::{Key, all, reason_of},
 };
 
 /// The shortest time between a refused try and the next one of the same object: 5 s, 10 s, 20 s... A busy machine only makes it longer.
@@ -31,9 +31,9 @@ impl Storm {
     /// Holds the refusal for as long, and judges reasons and tries of those whom `refused` names, by the write that stopped them.
     async fn hold(&mut self, since: u64, reason: &str, refused: impl Fn(&Key) -> Option<&'static str>) {
         let (hold, started) = (form(Duration::from_secs(8), Duration::from_mins(1)), Instant::now());
-        let stopped = self.crowd.keys().into_iter().filter(|key| refused(key).is_some()).collect::<Vec<_>>();
+        let stopped = self.workload.keys().into_iter().filter(|key| refused(key).is_some()).collect::<Vec<_>>();
         let mut told_at: BTreeMap<Key, f64> = BTreeMap::new();
-        while started.elapsed() < hold || (told_at.len() < stopped.len() && started.elapsed() < super::workload::patience()) {
+        while started.elapsed() < hold || (told_at.len() < stopped.len() && started.elapsed() < super::workload::time_limit()) {
             let objects = all(&self.world).await;
             let now = Timestamp::now().as_duration().as_secs_f64();
             for key in &stopped {
@@ -46,9 +46,9 @@ impl Storm {
         }
         let calls = self.world.aws.journal(since).await.0;
         let objects = all(&self.world).await;
-        // A sink that changes dependents the rules that send to it, and they try at once: what comes after that they do by themselves.
+        // A changed sink triggers the rules that send to it, and they retry at once: later attempts are their own.
         let of_sinks =
-            calls.iter().filter(|call| call.is_write() && call.service != "events" && !call.request.to_string().contains("-canary-"));
+            calls.iter().filter(|call| call.is_write() && call.service != "events" && !call.request.to_string().contains("-probe-"));
         let woken = of_sinks.map(|call| call.end.unwrap_or(call.start)).fold(0.0, f64::max) + 3.0;
         let (mut slowest, mut most): (f64, usize) = (0.0, 0);
         for key in stopped {
@@ -61,13 +61,13 @@ impl Storm {
             });
             let first = mine.and_then(|(_, times)| times.first().copied());
             let outcome = match (told_at.get(&key), first) {
-                (Some(told), Some(first)) => {
+                (Some(reported), Some(first)) => {
                     let count = mine.map_or(0, |(_, times)| times.len());
-                    (slowest, most) = (slowest.max(told - first), most.max(count));
+                    (slowest, most) = (slowest.max(reported - first), most.max(count));
                     let by_itself: Vec<_> = mine.into_iter().flat_map(|(_, times)| times).copied().filter(|time| *time > woken).collect();
                     too_soon(&by_itself).map_or(Ok(()), Err)
                 }
-                (None, _) => Err(format!("no {reason}: {}", objects.get(&key).map_or_else(|| "missing".into(), told))),
+                (None, _) => Err(format!("no {reason}: {}", objects.get(&key).map_or_else(|| "missing".into(), reason_of))),
                 (_, None) => Err(format!("{op} was never tried")),
             };
             self.row.trial(outcome.map_err(|why| format!("{} {}: {why}", key.0, key.1)));
@@ -84,20 +84,20 @@ impl Storm {
 async fn f6_denied_access_is_told_and_not_hammered() {
     let row = Row::new(
         "F6-access-denied",
-        "every change of a rule is denied: each says AccessDenied within seconds, waits 5, 10, 20... s between tries, and is Ready by itself once allowed; canaries: a queue of the same account, a rule of another",
+        "every change of a rule is denied: each says AccessDenied within seconds, waits 5, 10, 20... s between tries, and is Ready by itself once allowed; probes: a queue of the same account, a rule of another",
     );
     let mut storm = Storm::start(row, with_quota()).await;
-    storm.canaries_here();
+    storm.probe_here();
     storm.make().await;
     let denied = json!({"match": "events.PutRule", "kind": "error", "status": 400, "code": "AccessDeniedException", "message": "not now"});
     storm.fault(json!([denied])).await;
     let mark = storm.world.aws.mark().await;
     // Version 3 moves no permission: a sink that changes would wake its rules, and they may try again then.
     storm.versions_more = 1;
-    storm.crowd.apply_only(&storm.world, 3, |key| key.0 == "EventRule").await;
+    storm.workload.apply_only(&storm.world, 3, |key| key.0 == "EventRule").await;
     storm.hold(mark, "AccessDenied", |key| (key.0 == "EventRule").then_some("PutRule")).await;
     storm.fault(json!([])).await;
-    storm.crowd.ready(&storm.world, "allowed").await;
+    storm.workload.ready(&storm.world, "allowed").await;
     storm.change().await;
     storm.delete().await;
     storm.end("error", None).await;
@@ -107,15 +107,15 @@ async fn f6_denied_access_is_told_and_not_hammered() {
 async fn f6_a_full_quota_is_told_and_not_hammered() {
     let row = Row::new(
         "F6-quota-full",
-        "no rule may be added: each says QuotaExceeded within seconds, waits 5, 10, 20... s between tries, and is Ready by itself once there is room; canaries: a queue of the same account, a rule of another with room",
+        "no rule may be added: each says QuotaExceeded within seconds, waits 5, 10, 20... s between tries, and is Ready by itself once there is room; probes: a queue of the same account, a rule of another with room",
     );
     let mut storm = Storm::start(row, with_quota()).await;
-    storm.canaries_here();
+    storm.probe_here();
     // Buses and sinks have room, so that each rule meets the refusal itself.
-    storm.crowd.apply_only(&storm.world, 1, |key| key.0 != "EventRule").await;
+    storm.workload.apply_only(&storm.world, 1, |key| key.0 != "EventRule").await;
     storm.world.aws.settings(json!({"ruleLimit": 0})).await;
     let mark = storm.world.aws.mark().await;
-    storm.crowd.apply(&storm.world, 1).await;
+    storm.workload.apply(&storm.world, 1).await;
     storm.hold(mark, "QuotaExceeded", |key| (key.0 == "EventRule").then_some("PutRule")).await;
     storm.world.aws.settings(json!({"ruleLimit": 300})).await;
     storm.made().await;

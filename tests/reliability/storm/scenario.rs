@@ -1,4 +1,4 @@
-//! One storm from beginning to end: the crowd's life under faults, judged against the same life without.
+//! One storm from beginning to end, compared with the same workload without faults.
 
 use std::{
     collections::BTreeMap,
@@ -12,8 +12,8 @@ use tributary_testkit::{Call, Row, World, form, options, product::Options};
 
 use super::{
     journal_checks::{self, Effects},
-    probe_objects::Canaries,
-    workload::{Crowd, contents, differences, patience},
+    probe_objects::ProbeObjects,
+    workload::{Workload, contents, differences, time_limit},
 };
 
 /// The name is part of names in AWS: all worlds have one as long.
@@ -40,17 +40,17 @@ async fn reference() -> &'static Reference {
     static REFERENCE: OnceCell<Reference> = OnceCell::const_new();
     let make = || async {
         let mut world = World::empty(NAME).await;
-        let mut crowd = Crowd::of(&world, form(20, 200)).await;
+        let mut workload = Workload::of(&world, form(20, 200)).await;
         world.run(with_quota()).await;
-        crowd.apply(&world, 1).await;
-        crowd.ready(&world, "made").await;
+        workload.apply(&world, 1).await;
+        workload.ready(&world, "made").await;
         let made = settled(&world).await;
-        crowd.apply(&world, 2).await;
-        crowd.ready(&world, "changed").await;
+        workload.apply(&world, 2).await;
+        workload.ready(&world, "changed").await;
         let changed = settled(&world).await;
-        crowd.delete(&world).await;
-        crowd.gone(&world).await;
-        assert!(crowd.failed.is_empty(), "without faults: {:?}", crowd.failed);
+        workload.delete(&world).await;
+        workload.gone(&world).await;
+        assert!(workload.failed.is_empty(), "without faults: {:?}", workload.failed);
         let calls = world.aws.journal(0).await.0;
         world.stop().await;
         Reference { made, changed, effects: journal_checks::effects(&world, &calls, false), calls: journal_checks::count(&calls) }
@@ -73,41 +73,41 @@ async fn settled(world: &World) -> BTreeMap<String, Value> {
 pub struct Storm {
     pub row: Row,
     pub world: World,
-    pub crowd: Crowd,
+    pub workload: Workload,
     before: BTreeMap<String, Value>,
     /// Reads lag behind writes: what was made while the reply was lost may be made again.
     pub lagging: bool,
     /// Versions of the rules that only this storm has: each puts a rule once more.
     pub versions_more: usize,
-    canaries: Vec<(&'static str, Canaries)>,
-    /// Held while the account is looked at as a whole, or a canary of this account would go while it is read.
-    no_canary_here: Arc<Mutex<()>>,
+    probes: Vec<(&'static str, ProbeObjects)>,
+    /// Held while the account is looked at as a whole, or a probe of this account would go while it is read.
+    no_probe_here: Arc<Mutex<()>>,
 }
 
 impl Storm {
-    /// An account with the foreign things in it, an operator, and canaries in another account.
+    /// An account with the foreign things in it, an operator, and probes in another account.
     pub async fn start(row: Row, options: Options) -> Self {
         reference().await;
         let mut world = World::empty(NAME).await;
-        let crowd = Crowd::of(&world, form(20, 200)).await;
+        let workload = Workload::of(&world, form(20, 200)).await;
         let before = contents(&world).await;
         world.run(options).await;
-        let elsewhere = Canaries::elsewhere(&world).await;
+        let elsewhere = ProbeObjects::elsewhere(&world).await;
         Self {
             row,
             world,
-            crowd,
+            workload,
             before,
             lagging: false,
             versions_more: 0,
-            canaries: vec![("another account", elsewhere)],
-            no_canary_here: Arc::default(),
+            probes: vec![("another account", elsewhere)],
+            no_probe_here: Arc::default(),
         }
     }
 
-    /// Canaries in the account of the storm, too.
-    pub fn canaries_here(&mut self) {
-        self.canaries.push(("the same account", Canaries::queue_here(&self.world, self.no_canary_here.clone())));
+    /// Probe objects in the account of the storm, too.
+    pub fn probe_here(&mut self) {
+        self.probes.push(("the same account", ProbeObjects::queue_here(&self.world, self.no_probe_here.clone())));
     }
 
     pub async fn fault(&self, rules: Value) {
@@ -122,34 +122,34 @@ impl Storm {
     }
 
     pub async fn make(&mut self) {
-        self.crowd.apply(&self.world, 1).await;
+        self.workload.apply(&self.world, 1).await;
         self.made().await;
     }
 
     pub async fn made(&mut self) {
-        self.crowd.ready(&self.world, "made").await;
+        self.workload.ready(&self.world, "made").await;
         self.compare("made", &reference().await.made).await;
     }
 
     pub async fn change(&mut self) {
-        self.crowd.apply(&self.world, 2).await;
+        self.workload.apply(&self.world, 2).await;
         self.changed().await;
     }
 
     pub async fn changed(&mut self) {
-        self.crowd.ready(&self.world, "changed").await;
+        self.workload.ready(&self.world, "changed").await;
         self.compare("changed", &reference().await.changed).await;
     }
 
     pub async fn delete(&mut self) {
-        self.crowd.delete(&self.world).await;
-        self.crowd.gone(&self.world).await;
+        self.workload.delete(&self.world).await;
+        self.workload.gone(&self.world).await;
     }
 
     /// AWS holds what it holds without faults.
     async fn compare(&mut self, phase: &str, should: &BTreeMap<String, Value>) {
-        let _none = self.no_canary_here.lock().await;
-        let deadline = Instant::now() + patience();
+        let _none = self.no_probe_here.lock().await;
+        let deadline = Instant::now() + time_limit();
         let found = loop {
             let found = differences(&contents(&self.world).await, should);
             if found.is_empty() || Instant::now() > deadline {
@@ -164,29 +164,29 @@ impl Storm {
         self.world.aws.journal(0).await.0
     }
 
-    /// Lands the canaries, lifts the faults, judges, and writes the row. `calls_at_most`: how many times those without faults.
+    /// Lands the probes, lifts the faults, judges, and writes the row. `calls_at_most`: how many times those without faults.
     pub async fn end(mut self, kind: &str, calls_at_most: Option<f64>) {
         let calls = self.calls().await;
-        for (place, canaries) in std::mem::take(&mut self.canaries) {
-            let flights = canaries.land().await;
-            let slowest = flights.iter().filter_map(|flight| flight.as_ref().ok()).copied().fold(0.0, f64::max);
-            self.row.figure(&format!("canaries in {place}"), flights.len());
-            self.row.figure(&format!("slowest canary in {place}, s"), (slowest * 10.0).round() / 10.0);
-            for flight in flights {
-                self.row.trial(flight.map(drop));
+        for (place, probes) in std::mem::take(&mut self.probes) {
+            let probes = probes.land().await;
+            let slowest = probes.iter().filter_map(|probe| probe.as_ref().ok()).copied().fold(0.0, f64::max);
+            self.row.figure(&format!("probes in {place}"), probes.len());
+            self.row.figure(&format!("slowest probe in {place}, s"), (slowest * 10.0).round() / 10.0);
+            for probe in probes {
+                self.row.trial(probe.map(drop));
             }
         }
         self.fault(json!([])).await;
         self.world.aws.settings(json!({"readLagSeconds": 0, "ruleLimit": 300})).await;
-        for key in self.crowd.keys() {
-            self.row.trial(self.crowd.failed.remove(&key).map_or(Ok(()), Err));
+        for key in self.workload.keys() {
+            self.row.trial(self.workload.failed.remove(&key).map_or(Ok(()), Err));
         }
         // Objects go only after what was theirs has gone.
         let left = differences(&contents(&self.world).await, &self.before);
         self.row.trial(none("left over, or foreign and gone", left));
         let reference = reference().await;
         let mut effects = journal_checks::effects(&self.world, &calls, self.lagging);
-        effects.retain(|thing, _| !thing.contains("-canary-"));
+        effects.retain(|thing, _| !thing.contains("-probe-"));
         let mut allowed = reference.effects.clone();
         allowed.iter_mut().filter(|(thing, _)| thing.starts_with("PutRule ")).for_each(|(_, count)| *count += self.versions_more);
         self.row.trial(none("doubled", journal_checks::doubled(&effects, &allowed)));

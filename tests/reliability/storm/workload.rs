@@ -1,4 +1,4 @@
-//! The crowd: buses, sinks of every type, and rules from any bus to any sink; made, changed, deleted, and waited for all together.
+//! The workload: buses, sinks of every type, and rules from any bus to any sink; created, changed, deleted, and waited for together.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use tributary_testkit::{World, condition, form};
 /// Object of the crowd: kind and name.
 pub type Key = (&'static str, String);
 
-pub struct Crowd {
+pub struct Workload {
     buses: usize,
     queues: usize,
     functions: usize,
@@ -26,7 +26,7 @@ pub struct Crowd {
 }
 
 /// How long a phase may take. It ends as soon as all are where they should be; a busy machine takes longer, so nothing is judged by it.
-pub fn patience() -> Duration {
+pub fn time_limit() -> Duration {
     form(Duration::from_secs(150), Duration::from_mins(15))
 }
 
@@ -55,7 +55,7 @@ async fn foreign(world: &World, functions: usize) -> Vec<String> {
     arns
 }
 
-impl Crowd {
+impl Workload {
     /// Nothing is applied yet; what is foreign is there.
     pub async fn of(world: &World, n: usize) -> Self {
         let (buses, queues, functions, groups) = (n / 10, n / 5, n / 20, n / 20);
@@ -109,8 +109,9 @@ impl Crowd {
 
     /// Waits until all are Ready for their present spec; who is not in time has failed.
     pub async fn ready(&mut self, world: &World, phase: &str) {
-        let why =
-            |object: Option<&DynamicObject>| object.is_none_or(|o| !is_ready(o)).then(|| object.map_or_else(|| "missing".into(), told));
+        let why = |object: Option<&DynamicObject>| {
+            object.is_none_or(|o| !is_ready(o)).then(|| object.map_or_else(|| "missing".into(), reason_of))
+        };
         self.settle(world, phase, why).await;
     }
 
@@ -119,12 +120,12 @@ impl Crowd {
     }
 
     pub async fn gone(&mut self, world: &World) {
-        self.settle(world, "deleted", |object| object.map(told)).await;
+        self.settle(world, "deleted", |object| object.map(reason_of)).await;
     }
 
     /// Waits until nobody has an objection; whoever still has one at the end has failed.
     pub async fn settle(&mut self, world: &World, phase: &str, objection: impl Fn(Option<&DynamicObject>) -> Option<String>) {
-        let deadline = Instant::now() + patience();
+        let deadline = Instant::now() + time_limit();
         loop {
             let objects = all(world).await;
             let open = |key: &Key| objection(objects.get(key)).map(|why| (key.clone(), format!("{} {}: {phase}: {why}", key.0, key.1)));
@@ -155,7 +156,7 @@ pub async fn all(world: &World) -> BTreeMap<Key, DynamicObject> {
 }
 
 /// What the object says of itself.
-pub fn told(object: &DynamicObject) -> String {
+pub fn reason_of(object: &DynamicObject) -> String {
     condition(object, "Ready")
         .map_or_else(|| "says nothing of its present spec".into(), |(_, reason, message)| format!("{reason}: {message}"))
 }

@@ -1,31 +1,34 @@
-//! A breaker for a service of an account that does not answer: what waits for it would take the places of all others.
+//! A circuit breaker for a service that does not respond: its calls would occupy the workers of all others.
 //!
-//! A call that is never answered holds its object's pass for the whole time limit, and passes are few. After several in a row only a few
-//! calls go on asking; the others are told at once, and their objects come back by their own backoff.
+//! A call without an answer holds its reconcile for the whole time limit, and concurrent reconciles are few. After several such
+//! calls in a row, only a few go on testing the service. The others fail at once, and their objects retry with their own backoff.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// The circuit breaker of one service in one account and Region.
 #[derive(Debug, Default)]
-pub struct Breaker {
+pub(crate) struct Breaker {
     /// Calls in a row that were not answered within the time limit.
     unanswered: AtomicU32,
-    asking: AtomicU32,
+    in_flight: AtomicU32,
 }
 
+/// Calls in a row without an answer that open the breaker.
 const OPENS_AT: u32 = 16;
-/// Of the calls that ask whether the account answers again, as many at once.
-const PROBES: u32 = 8;
+/// Concurrent calls that test whether the service responds again.
+const TESTS: u32 = 8;
 
 impl Breaker {
-    /// A place for a call, if it may be made now; held while it is under way.
-    pub fn enter(&self) -> Option<Asking<'_>> {
-        let asking = self.asking.fetch_add(1, Ordering::Relaxed);
-        let place = Asking(self);
+    /// Returns a passage, to be held during the call, or `None` while the breaker is open and enough calls test the service.
+    pub fn enter(&self) -> Option<Passage<'_>> {
+        let in_flight = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let passage = Passage(self);
         let open = self.unanswered.load(Ordering::Relaxed) >= OPENS_AT;
-        (!open || asking < PROBES).then_some(place)
+        (!open || in_flight < TESTS).then_some(passage)
     }
 
-    pub fn outcome(&self, answered: bool) {
+    /// Records whether a call was answered.
+    pub fn record(&self, answered: bool) {
         if answered {
             self.unanswered.store(0, Ordering::Relaxed);
         } else {
@@ -34,11 +37,12 @@ impl Breaker {
     }
 }
 
-pub struct Asking<'a>(&'a Breaker);
+/// Permission for one call.
+pub(crate) struct Passage<'a>(&'a Breaker);
 
-impl Drop for Asking<'_> {
+impl Drop for Passage<'_> {
     fn drop(&mut self) {
-        self.0.asking.fetch_sub(1, Ordering::Relaxed);
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -52,11 +56,11 @@ mod tests {
         let many: Vec<_> = (0..100).map(|_| breaker.enter()).collect();
         assert!(many.iter().all(Option::is_some), "an account that answers is asked by all");
         drop(many);
-        (0..OPENS_AT).for_each(|_| breaker.outcome(false));
+        (0..OPENS_AT).for_each(|_| breaker.record(false));
         let many: Vec<_> = (0..100).map(|_| breaker.enter()).collect();
         assert_eq!(many.iter().flatten().count(), 8);
         drop(many);
-        breaker.outcome(true);
+        breaker.record(true);
         assert!((0..100).map(|_| breaker.enter()).collect::<Vec<_>>().iter().all(Option::is_some));
     }
 }

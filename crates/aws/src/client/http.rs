@@ -1,4 +1,4 @@
-//! The HTTP client of all AWS services: trusted certificates, and the fence that no call passes once the lease is lost.
+//! The HTTP client of all AWS services: trusted certificates, and the write fence that stops every request once the lease is lost.
 
 use std::{
     pin::Pin,
@@ -25,9 +25,12 @@ use http_body::{Body, Frame, SizeHint};
 
 use tributary_core::fence::Fence;
 
-use crate::CaBundle;
+use crate::client::trust::CaBundle;
 
-/// The client that the SDK makes by default, with our own certificate authorities if there are any, behind the fence.
+/// Builds the SDK's default client behind the fence, with additional certificate authorities if there are any.
+///
+/// # Errors
+/// The certificates cannot be used.
 pub(crate) fn client(ca_bundle: Option<&CaBundle>, fence: Fence) -> Result<SharedHttpClient, String> {
     let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
     let inner = match ca_bundle {
@@ -59,15 +62,15 @@ impl HttpConnector for Fenced<SharedHttpConnector> {
                 }
             }
         });
-        // Not even begun when it is closed: `call` is inside of what is guarded.
+        // `call` is inside the guarded future, so that a closed fence prevents even the start of the request.
         HttpConnectorFuture::new(async move {
             fence.guard(async move { inner.call(request).await }).await.map_err(|closed| ConnectorError::io(closed.into()))?
         })
     }
 }
 
-/// The body of a request, which the connection's own task takes up at the moment of writing, maybe long after the call handed it over: that
-/// task is not within the call's future. Without its body a request is none, and AWS does nothing.
+/// A request body that checks the fence when it is written. The connection's own task writes it, maybe long after the call
+/// returned it, and outside the call's future. AWS ignores a request whose body is incomplete.
 struct FencedBody {
     inner: Pin<Box<SdkBody>>,
     fence: Fence,

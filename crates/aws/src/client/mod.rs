@@ -1,10 +1,14 @@
-//! Sessions: who we are in an account and Region, how fast we call, what an error means.
+//! Sessions: the caller's identity in an account and Region, rate limits, the registry of calls, and what their errors mean.
 
 pub(crate) mod breaker;
-pub(crate) mod cache;
-pub mod error;
+pub(crate) mod call;
+pub(crate) mod cause;
+pub(crate) mod error;
+mod hints;
 pub(crate) mod http;
-pub mod observer;
-pub mod rate_limiter;
-pub mod session;
-pub mod trust;
+pub(crate) mod observer;
+pub(crate) mod rate_limiter;
+pub(crate) mod request;
+pub(crate) mod session;
+pub(crate) mod sessions;
+pub(crate) mod trust;

@@ -1,7 +1,8 @@
-//! What a process learns of each call: for its metrics.
+//! What a process observes of each AWS call, for its metrics.
 
-/// Is told the outcome of each AWS call.
+/// Observes the outcome of each AWS call.
 pub trait CallObserver: Send + Sync {
-    /// `call` is `service:Operation`; `outcome` is `ok` or the retry class of the error.
+    /// Called once per attempt. `call` is the IAM action, such as `events:PutRule`; `outcome` is `ok` or the name of the
+    /// error's retry class.
     fn aws_call(&self, call: &'static str, outcome: &'static str);
 }

@@ -1,7 +1,7 @@
-//! The pace of control-plane calls: one token bucket per account and region, users' changes before sweeps, calls in flight bounded.
+//! The rate of control-plane calls: evenly spaced per service, account and Region, changes before resyncs, concurrency bounded.
 //!
-//! AWS allows 50 control-plane calls a second per account and Region over all of EventBridge, hard, and shared with others
-//! (EventBridge user guide, quotas). The bucket hands out places in order of asking, so no object starves another.
+//! AWS allows 50 control-plane calls per second, account and Region over all of EventBridge. It is a hard limit, shared with
+//! other clients (EventBridge user guide, quotas). Calls are admitted in order, so that no object starves another.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -15,36 +15,38 @@ use tokio::{
 
 use crate::client::breaker::Breaker;
 
+/// The priority of a session's calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
-    /// Somebody changed something and waits.
+    /// A change that a user waits for.
     Change,
-    /// We look whether all is as it was.
+    /// A periodic check for drift.
     Sweep,
 }
 
+/// Admits the calls to one service in one account and Region.
 #[derive(Debug)]
-pub struct RateLimiter {
+pub(crate) struct RateLimiter {
     state: Mutex<State>,
     in_flight: Semaphore,
-    /// One sweep call at a time asks for a place, so a change waits for one sweep call at most.
+    /// One resync call at a time waits for admission, so that a change waits for one resync call at most.
     sweeps: tokio::sync::Mutex<Instant>,
     sweep_gap: Duration,
-    /// When the next call may go. Whoever holds the lock is next; the others stand in line.
+    /// When the next call is admitted. The holder of the lock is next; the others queue for the lock.
     next: tokio::sync::Mutex<Instant>,
-    /// Of this service alone: one that cannot be reached does not close the others.
+    /// Opens when this service stops responding, independently of the others.
     pub breaker: Breaker,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Calls a second; `None`: no limit.
+    /// Calls per second; `None`: no limit.
     rate: Option<f64>,
     limit: f64,
     window: Window,
 }
 
-/// What came of the calls since `since`: at least [`WINDOW`] of them decides the next rate.
+/// The outcomes since `since`. After [`WINDOW`] they decide the next rate.
 #[derive(Debug)]
 struct Window {
     since: Instant,
@@ -53,18 +55,18 @@ struct Window {
 }
 
 const WINDOW: Duration = Duration::from_secs(1);
-/// What comes back a second, as a share of the limit: when nothing was throttled, and when something was. The second is not zero, or AWS
-/// that throttles a constant share whatever the rate would bring it down to [`SLOWEST`] for good.
+/// Increase per second, as a share of the limit: without and with throttled calls. The second is not zero: otherwise a service
+/// that throttles a constant share at any rate would keep the rate at [`SLOWEST`] for good.
 const RECOVERY: f64 = 0.1;
 const RECOVERY_THROTTLED: f64 = 0.05;
-/// No window takes more than half of the rate.
+/// The rate keeps at least this share after one window.
 const KEPT: f64 = 0.5;
 const SLOWEST: f64 = 1.0;
-/// How much of being late is made up for: less than one place more in a second at the usual rates.
+/// How much lateness of timers is compensated: less than one additional call per second at the usual rates.
 const LATE: Duration = Duration::from_millis(40);
 
 impl RateLimiter {
-    /// `rate` and `sweep_rate` are calls a second, 0 for no limit.
+    /// `rate` and `sweep_rate` are calls per second, 0 for no limit; `in_flight` bounds concurrent calls.
     pub fn new(rate: u32, sweep_rate: u32, in_flight: usize) -> Self {
         let now = Instant::now();
         let gap = if sweep_rate == 0 || rate == 0 { Duration::ZERO } else { Duration::from_secs(1) / sweep_rate };
@@ -78,36 +80,36 @@ impl RateLimiter {
         }
     }
 
-    /// Waits for a place; the permit is held while the call is in flight.
+    /// Waits until a call is admitted. The permit is to be held while the call is in flight.
     pub async fn enter(&self, priority: Priority) -> Option<SemaphorePermit<'_>> {
-        // First the permit, then the place: whoever has a place goes at once, so calls that waited for a permit do not go as a burst, and
-        // no more places are given out at an old rate than calls may be in flight.
+        // First the permit, then the admission: calls that waited for a permit do not form a burst, and no more calls are
+        // admitted at an outdated rate than may be in flight.
         if priority == Priority::Sweep {
             let mut next = self.sweeps.lock().await;
             sleep_until(*next).await;
             *next = Instant::now() + self.sweep_gap;
             let permit = self.in_flight.acquire().await.ok();
-            self.place().await;
+            self.admission().await;
             return permit;
         }
         let permit = self.in_flight.acquire().await.ok();
-        self.place().await;
+        self.admission().await;
         permit
     }
 
-    /// Places are handed out one after the other, each only when it is due: a late one moves those behind it, and a lower rate holds for
-    /// all who wait.
-    async fn place(&self) {
+    /// Calls are admitted one after the other, each when it is due: a late one delays those behind it, and a lower rate holds
+    /// for all that wait.
+    async fn admission(&self) {
         let mut next = self.next.lock().await;
         let Some(gap) = self.state().gap() else { return };
         sleep_until(*next).await;
         let now = Instant::now();
-        // Timers are late by a little each time; more than that is not made up for, or it would be a burst.
+        // Timers are slightly late each time. More than that is not compensated, for it would be a burst.
         *next = (*next + gap).max((now + gap).checked_sub(LATE).unwrap_or(now));
     }
 
-    /// Calls how it went, so that the rate follows what AWS bears.
-    pub fn outcome(&self, throttled: bool) {
+    /// Records whether a call was throttled, so that the rate follows what AWS accepts.
+    pub fn record(&self, throttled: bool) {
         self.state().adapt(throttled, Instant::now());
     }
 
@@ -122,13 +124,13 @@ impl State {
         Self { rate: (rate > 0).then_some(limit), limit, window: Window::new(now) }
     }
 
-    /// The time between two calls. They are evenly spaced: a burst after a rest would be throttled by the others' share.
+    /// The time between two calls. They are evenly spaced: other clients' calls leave no room for a burst after an idle time.
     fn gap(&self) -> Option<Duration> {
         self.rate.map(|rate| Duration::from_secs_f64(1.0 / rate))
     }
 
-    /// The rate falls by the share that was throttled: if AWS bears a part of the rate, that part is what is left. Once a window and not
-    /// once a call, or ten refusals of one moment would count as ten reasons.
+    /// Lowers the rate by the share of throttled calls, once per window: ten calls that are throttled at one moment are one
+    /// reason to slow down, not ten.
     fn adapt(&mut self, throttled: bool, now: Instant) {
         self.window.calls += 1.0;
         self.window.throttled += if throttled { 1.0 } else { 0.0 };
@@ -156,17 +158,17 @@ impl Window {
 mod tests {
     use super::*;
 
-    /// Calls one after the other for `time`, each refused if `refuses` says so of the time since the start and the calls before; how many
-    /// passed and how many did not, in the second half.
-    async fn drive(pace: &RateLimiter, time: Duration, mut refuses: impl FnMut(Duration, u32) -> bool) -> (u32, u32) {
+    /// Makes calls one after the other for `time`, each throttled if `refuses` returns true for the time since the start and the
+    /// number of calls before. Returns how many were accepted and how many throttled in the second half.
+    async fn drive(limiter: &RateLimiter, time: Duration, mut refuses: impl FnMut(Duration, u32) -> bool) -> (u32, u32) {
         let (start, mut calls, mut passed, mut throttled) = (Instant::now(), 0, 0, 0);
         while start.elapsed() < time {
-            drop(pace.enter(Priority::Change).await);
-            let no = refuses(start.elapsed(), calls);
-            pace.outcome(no);
+            drop(limiter.enter(Priority::Change).await);
+            let throttled_call = refuses(start.elapsed(), calls);
+            limiter.record(throttled_call);
             calls += 1;
             if start.elapsed() > time / 2 {
-                *(if no { &mut throttled } else { &mut passed }) += 1;
+                *(if throttled_call { &mut throttled } else { &mut passed }) += 1;
             }
         }
         (passed, throttled)
@@ -174,29 +176,29 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_second_holds_more_calls_than_the_rate() {
-        let (pace, start) = (RateLimiter::new(40, 5, 10), Instant::now());
-        let mut places = Vec::new();
+        let (limiter, start) = (RateLimiter::new(40, 5, 10), Instant::now());
+        let mut admissions = Vec::new();
         for _ in 0..200 {
-            drop(pace.enter(Priority::Change).await);
-            places.push(Instant::now());
+            drop(limiter.enter(Priority::Change).await);
+            admissions.push(Instant::now());
         }
         assert!(start.elapsed() < Duration::from_millis(5_100), "{:?}", start.elapsed());
-        for window in places.windows(41) {
+        for window in admissions.windows(41) {
             assert!(window[40] - window[0] >= Duration::from_millis(990));
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_constant_share_of_throttling_leaves_a_pace_that_gets_work_done() {
-        let pace = RateLimiter::new(40, 5, 10);
-        let (passed, _) = drive(&pace, Duration::from_mins(4), |_, call| call * 7 % 10 < 3).await;
+        let limiter = RateLimiter::new(40, 5, 10);
+        let (passed, _) = drive(&limiter, Duration::from_mins(4), |_, call| call * 7 % 10 < 3).await;
         assert!(passed > 4 * 120, "{passed} passed in two minutes of 30 % throttled");
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_rate_settles_at_what_aws_bears() {
-        let (pace, mut second, mut used) = (RateLimiter::new(40, 5, 10), 0, 0);
-        let (passed, refused) = drive(&pace, Duration::from_mins(4), |at, _| {
+        let (limiter, mut second, mut used) = (RateLimiter::new(40, 5, 10), 0, 0);
+        let (passed, refused) = drive(&limiter, Duration::from_mins(4), |at, _| {
             used = if at.as_secs() == second { used + 1 } else { 1 };
             second = at.as_secs();
             used > 20
@@ -208,25 +210,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn when_all_is_throttled_one_call_a_second_asks_and_the_rate_is_back_soon_after() {
-        let pace = RateLimiter::new(40, 5, 10);
-        let (passed, refused) = drive(&pace, Duration::from_mins(2), |_, _| true).await;
+        let limiter = RateLimiter::new(40, 5, 10);
+        let (passed, refused) = drive(&limiter, Duration::from_mins(2), |_, _| true).await;
         assert!(passed == 0 && refused < 60 * 5, "{refused} refused in a minute");
-        let (passed, _) = drive(&pace, Duration::from_mins(1), |_, _| false).await;
+        let (passed, _) = drive(&limiter, Duration::from_mins(1), |_, _| false).await;
         assert!(passed > 39 * 30, "{passed} in the second half minute");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_change_waits_for_one_sweep_call_at_most() {
-        let pace = std::sync::Arc::new(RateLimiter::new(40, 5, 10));
+        let limiter = std::sync::Arc::new(RateLimiter::new(40, 5, 10));
         let sweeps: Vec<_> = (0..50)
             .map(|_| {
-                let pace = pace.clone();
-                tokio::spawn(async move { pace.enter(Priority::Sweep).await.is_some() })
+                let limiter = limiter.clone();
+                tokio::spawn(async move { limiter.enter(Priority::Sweep).await.is_some() })
             })
             .collect();
         tokio::task::yield_now().await;
         let start = Instant::now();
-        assert!(pace.enter(Priority::Change).await.is_some());
+        assert!(limiter.enter(Priority::Change).await.is_some());
         assert!(start.elapsed() <= Duration::from_millis(60), "{:?}", start.elapsed());
         sweeps.iter().for_each(tokio::task::JoinHandle::abort);
     }

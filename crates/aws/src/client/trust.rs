@@ -1,4 +1,4 @@
-//! Certificate authorities that are trusted besides the system's own: for endpoints and proxies that have a private one.
+//! Certificate authorities that are trusted in addition to the system's: for endpoints and proxies with a private one.
 
 use std::path::Path;
 
@@ -8,11 +8,15 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-/// A file of PEM certificates, all of which were read and understood: the SDK panics on one that it cannot read.
+/// A file of PEM certificates, all parsed: the SDK panics on one that it cannot read.
 #[derive(Clone, Debug)]
 pub struct CaBundle(Vec<u8>);
 
 impl CaBundle {
+    /// Reads a PEM file.
+    ///
+    /// # Errors
+    /// The file cannot be read, has no certificate, or one that is not valid.
     pub fn read(path: &Path) -> Result<Self, String> {
         let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
         Self::parse(pem).map_err(|error| format!("{}: {error}", path.display()))
@@ -26,12 +30,12 @@ impl CaBundle {
             roots.add(certificate).map_err(|error| bad(error.to_string()))?;
         }
         if roots.is_empty() {
-            return Err("there is no PEM certificate in it".into());
+            return Err("no PEM certificate found".into());
         }
         Ok(Self(pem))
     }
 
-    /// These and the system's.
+    /// Returns these certificates and the system's.
     pub(crate) fn trust_store(&self) -> TrustStore {
         TrustStore::default().with_pem_certificate(self.0.clone())
     }

@@ -1,40 +1,43 @@
-//! Adapter of EventBridge's archives: reads into `ObservedArchive`, one call per step.
+//! Archives.
 
 use tributary_core::{
     error::ReconcileError,
     kinds::archives::ObservedArchive,
-    steps::{ArchiveSettings, EventsStep},
+    steps::{ArchiveSettings, ArchiveStep},
 };
 
-use crate::{Session, events::buses::send};
+use crate::client::{
+    request::{ignore_not_found, non_empty, parsed, send},
+    session::Session,
+};
 
 impl Session {
+    /// Returns the archive; `None` if it does not exist. `retained` is passed on to the result.
+    ///
+    /// # Errors
+    /// Those of `DescribeArchive`.
     pub async fn archive(&self, name: &str, retained: bool) -> Result<Option<ObservedArchive>, ReconcileError> {
-        match send!(self, "events:DescribeArchive", self.events.describe_archive().archive_name(name)) {
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error.into()),
-            Ok(archive) => Ok(Some(ObservedArchive {
-                aws_name: name.to_owned(),
-                arn: archive.archive_arn.unwrap_or_default(),
-                state: archive.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
-                state_reason: archive.state_reason.filter(|text| !text.is_empty()),
-                settings: ArchiveSettings {
-                    description: archive.description.filter(|text| !text.is_empty()),
-                    retention_days: archive.retention_days.unwrap_or_default(),
-                    pattern: archive.event_pattern.filter(|text| !text.is_empty()).map(|text| crate::events::buses::parsed(&text)),
-                }
-                .canonical(),
-                event_count: archive.event_count,
-                size_bytes: archive.size_bytes,
-                retained,
-            })),
-        }
+        let found = ignore_not_found(send!(self, events, DescribeArchive, self.events.describe_archive().archive_name(name)))?;
+        Ok(found.map(|archive| ObservedArchive {
+            aws_name: name.to_owned(),
+            arn: archive.archive_arn.unwrap_or_default(),
+            state: archive.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+            state_reason: non_empty(archive.state_reason),
+            settings: ArchiveSettings {
+                description: non_empty(archive.description),
+                retention_days: archive.retention_days.unwrap_or_default(),
+                pattern: non_empty(archive.event_pattern).map(|text| parsed(&text)),
+            }
+            .canonical(),
+            event_count: archive.event_count,
+            size_bytes: archive.size_bytes,
+            retained,
+        }))
     }
 
-    /// The writes to archives; anything else is none of its business.
-    pub(crate) async fn apply_archive(&self, step: &EventsStep) -> Result<(), ReconcileError> {
+    pub(super) async fn apply_archive(&self, step: &ArchiveStep) -> Result<(), ReconcileError> {
         match step {
-            EventsStep::CreateArchive { name, bus_arn, settings } => {
+            ArchiveStep::CreateArchive { name, bus_arn, settings } => {
                 let request = self
                     .events
                     .create_archive()
@@ -43,10 +46,10 @@ impl Session {
                     .set_description(settings.description.clone())
                     .retention_days(settings.retention_days)
                     .set_event_pattern(settings.pattern.as_ref().map(ToString::to_string));
-                send!(self, "events:CreateArchive", request)?;
+                send!(self, events, CreateArchive, request)?;
             }
-            EventsStep::UpdateArchive { name, settings } => {
-                // What is left out stays as it is.
+            ArchiveStep::UpdateArchive { name, settings } => {
+                // AWS keeps what a request omits.
                 let pattern = settings.pattern.clone().unwrap_or_else(ArchiveSettings::every_event);
                 let request = self
                     .events
@@ -55,16 +58,11 @@ impl Session {
                     .description(settings.description.clone().unwrap_or_default())
                     .retention_days(settings.retention_days)
                     .event_pattern(pattern.to_string());
-                send!(self, "events:UpdateArchive", request)?;
+                send!(self, events, UpdateArchive, request)?;
             }
-            EventsStep::DeleteArchive { name } => {
-                crate::events::buses::ignore_not_found(send!(
-                    self,
-                    "events:DeleteArchive",
-                    self.events.delete_archive().archive_name(name)
-                ))?;
+            ArchiveStep::DeleteArchive { name } => {
+                ignore_not_found(send!(self, events, DeleteArchive, self.events.delete_archive().archive_name(name)))?;
             }
-            _ => {}
         }
         Ok(())
     }

@@ -1,9 +1,36 @@
-//! EventBridge: buses, rules, targets, archives, connections, replays, partner event sources.
+//! `EventBridge`: buses, rules, targets, archives, connections, API destinations, replays, partner event sources.
 
-pub(crate) mod archives;
-pub(crate) mod buses;
-pub(crate) mod connections;
-pub(crate) mod replays;
-pub(crate) mod rule_lists;
-pub(crate) mod sources;
-pub(crate) mod targets;
+mod api_destinations;
+mod archives;
+mod buses;
+mod connection_parameters;
+mod connections;
+mod replays;
+mod rules;
+mod sources;
+mod tags;
+mod targets;
+
+use tributary_core::{error::ReconcileError, steps::EventsStep};
+
+use crate::client::session::Session;
+
+pub use connection_parameters::SecretValues;
+
+impl Session {
+    /// Applies one step to `EventBridge`. `secrets` are the values that the step references.
+    ///
+    /// # Errors
+    /// Those of the call, with the next step for the user.
+    pub async fn apply_events(&self, step: &EventsStep, secrets: &SecretValues) -> Result<(), ReconcileError> {
+        match step {
+            EventsStep::Bus(step) => self.apply_bus(step).await,
+            EventsStep::Rule(step) => self.apply_rule(step).await,
+            EventsStep::Archive(step) => self.apply_archive(step).await,
+            EventsStep::Connection(step) => self.apply_connection(step, secrets).await,
+            EventsStep::ApiDestination(step) => self.apply_api_destination(step).await,
+            EventsStep::Replay(step) => self.apply_replay(step).await,
+            EventsStep::Tags(step) => self.apply_event_tags(step).await,
+        }
+    }
+}

@@ -1,4 +1,5 @@
-//! Adapter of EventBridge: a target in our words and in the SDK's, both ways. What is put and not read back is put for ever.
+//! Translation of a rule's target from and to the SDK. A setting that is written and not read back is written again at every
+//! reconcile.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,7 +10,7 @@ use tributary_core::{
     steps::{HttpSettings, TargetSettings, TaskSettings},
 };
 
-use crate::events::buses::unbuilt;
+use crate::client::request::unbuilt;
 
 pub(crate) fn dead_letter(arn: Option<&String>) -> Option<sdk::DeadLetterConfig> {
     arn.map(|arn| sdk::DeadLetterConfig::builder().arn(arn).build())

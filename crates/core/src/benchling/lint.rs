@@ -85,7 +85,7 @@ fn sources(one: &Pattern, source: &str, all: &mut Vec<String>) {
     // On a custom bus events of any source may be mirrored.
     if source.starts_with(SOURCE_PREFIX) {
         for other in items(one.get("source")).iter().filter_map(Value::as_str).filter(|other| *other != source) {
-            all.push(format!("spec.eventPattern.source: no event of this bus is from {other}: write {source}, or leave source out"));
+            all.push(format!("spec.eventPattern.source: no event of this bus is from {other}: write {source}, or remove source"));
         }
     }
 }
@@ -139,7 +139,7 @@ fn schemas(field: &str, pattern: &Pattern, all: &mut Vec<String>) {
             for part in ["id", "name"] {
                 if let Some(Value::Object(nested)) = inner.get(part) {
                     let values = nested.values().find(|value| value.is_array()).map_or_else(|| "[...]".to_owned(), Value::to_string);
-                    all.push(format!("{field}.{part}: {part} is a string in the payload, no object: write {{\"{part}\": {values}}}"));
+                    all.push(format!("{field}.{part}: {part} is a string in the payload, not an object: write {{\"{part}\": {values}}}"));
                 }
             }
         }
@@ -158,7 +158,7 @@ fn objects(detail: &Pattern, types: &[&str], all: &mut Vec<String>) {
         if let Some(own) = never.first().and_then(|type_| catalogue::resource_of(type_)) {
             let never = never.join(", ");
             all.push(format!(
-                "spec.eventPattern.detail.{key}: events of {never} have no {key}, so they never match: look under detail.{own}, or in detail.schema"
+                "spec.eventPattern.detail.{key}: events of {never} have no {key}, so they never match: use detail.{own}, or in detail.schema"
             ));
         }
     }
@@ -213,7 +213,7 @@ mod tests {
             (
                 json!({"detail-type": ["v2.request.created", "v2.entity.registered"], "detail": {"entity": {"name": ["A"]}}}),
                 "detail.entity: ",
-                "events of v2.request.created have no entity, so they never match: look under detail.request",
+                "events of v2.request.created have no entity, so they never match: use detail.request",
             ),
             (json!({"“detail-type”": ["v2.entity.registered"]}), ": ", "“detail-type” has typographic quotes"),
         ] {

@@ -34,7 +34,7 @@ fn type_warning(type_: &str) -> Option<String> {
     match standing(type_) {
         Some(Standing::Documented | Standing::ClientOnly) => None,
         Some(Standing::Beta { stable: Some(stable) }) => {
-            Some(format!("{type_} is superseded: subscribe to {stable} in Benchling and write that"))
+            Some(format!("{type_} is superseded: subscribe to {stable} in Benchling and use that type"))
         }
         Some(Standing::Beta { stable: None } | Standing::Alpha) => Some(format!(
             "{type_} is not stable: Benchling may change or drop it without notice, so watch for events with detail.deprecated"
@@ -46,7 +46,7 @@ fn type_warning(type_: &str) -> Option<String> {
 
 fn by_webhook(type_: &str) -> String {
     let then =
-        catalogue::counterpart(type_).map_or_else(|| "take it out".to_owned(), |other| format!("the nearest on EventBridge is {other}"));
+        catalogue::counterpart(type_).map_or_else(|| "remove it".to_owned(), |other| format!("the nearest on EventBridge is {other}"));
     format!("Benchling sends {type_} by webhook only, never through EventBridge: {then}")
 }
 
@@ -56,7 +56,7 @@ fn unknown(type_: &str) -> String {
         let resource = resource_of(type_).unwrap_or_default();
         let then = catalogue::counterpart(type_).map_or_else(String::new, |other| format!("; the nearest on EventBridge is {other}"));
         let kin = kin.join(", ");
-        return format!("there is no {type_} on EventBridge: Benchling sends events about {resource} by webhook only ({kin}){then}");
+        return format!("{type_} does not exist on EventBridge: Benchling sends events about {resource} by webhook only ({kin}){then}");
     }
     // Versions that EventBridge has none of: a type that is newer than the catalogue.
     let version = type_.split(['.', '-']).next().unwrap_or_default();
@@ -65,7 +65,9 @@ fn unknown(type_: &str) -> String {
     }
     match suggestion(type_) {
         Some(other) => {
-            format!("{type_} is not a known event type: did you mean {other}? If Benchling offers it under event-subscriptions, let it be")
+            format!(
+                "{type_} is not a known event type: did you mean {other}? If Benchling offers it under event-subscriptions, ignore this warning"
+            )
         }
         None => format!("{type_} is not a known event type: compare it with those that Benchling offers under event-subscriptions"),
     }
@@ -92,7 +94,7 @@ fn has_typographic_quotes(text: &str) -> bool {
 
 fn quotes_warning(field: &str, text: &str) -> Option<String> {
     has_typographic_quotes(text)
-        .then(|| format!("{field}: {text} has typographic quotes, which become part of the text: write straight ones (\")"))
+        .then(|| format!("{field}: {text} has typographic quotes, which become part of the text: use straight quotes (\")"))
 }
 
 #[cfg(test)]
@@ -125,7 +127,7 @@ mod tests {
             ("v2-beta.entry.updated.reviewSnapshot", "is superseded: subscribe to v2.entry.updated.reviewSnapshot"),
             ("v2-alpha.stageEntry.created", "is not stable: Benchling may change or drop it without notice"),
             ("v3.entry.created", "by webhook only, never through EventBridge: the nearest on EventBridge is v2.entry.created"),
-            ("v2.canvas.userInteracted", "by webhook only, never through EventBridge: take it out"),
+            ("v2.canvas.userInteracted", "by webhook only, never through EventBridge: remove it"),
             ("v3.plate.created", "Benchling sends v3.plate.created by webhook only"),
             ("v2.canvas.closed", "events about canvas by webhook only (v2.canvas.created, "),
             (

@@ -45,7 +45,7 @@ pub fn warnings(shorthand: &BenchlingShorthand, included: Option<&[String]>) -> 
         all.extend(rule_type_warnings("spec.benchling.eventTypes", type_, included));
     }
     if schemas.is_some() && ids.is_empty() && names.is_empty() {
-        all.push("spec.benchling.schemas: names no schema, so every schema matches: give ids or names, or leave it out".into());
+        all.push("spec.benchling.schemas: names no schema, so every schema matches: set ids or names, or remove it".into());
     }
     if !updated_fields.is_empty() {
         all.extend(fields_warning(event_types, included));

@@ -31,18 +31,18 @@ pub fn webhook_warnings(shorthand: &BenchlingShorthand) -> Vec<String> {
     let mut all: Vec<String> = event_types.iter().filter_map(|type_| type_warning(type_)).collect();
     if let Some(schemas) = schemas {
         if schemas.ids.is_empty() && schemas.names.is_empty() {
-            all.push("spec.benchling.schemas: names no schema, so every schema matches: give ids, or leave it out".into());
+            all.push("spec.benchling.schemas: names no schema, so every schema matches: set ids, or remove it".into());
         }
         if !schemas.names.is_empty() {
             let names = schemas.names.join(", ");
             all.push(format!(
-                "spec.benchling.schemas.names: webhooks carry ids of schemas and no names, so {names} never matches: give schemas.ids"
+                "spec.benchling.schemas.names: webhooks carry ids of schemas and no names, so {names} never matches: set schemas.ids"
             ));
         }
         let thick = event_types.iter().filter(|type_| type_.starts_with("v3.")).map(String::as_str).collect::<Vec<_>>().join(", ");
         if !thick.is_empty() {
             all.push(format!(
-                "spec.benchling.schemas: webhooks of {thick} carry no schema, so they never match: give them a rule without schemas"
+                "spec.benchling.schemas: webhooks of {thick} carry no schema, so they never match: use a rule without schemas"
             ));
         }
     }
@@ -67,10 +67,12 @@ fn type_warning(type_: &str) -> Option<String> {
             format!("{type_} is not stable: Benchling may change or drop it without notice")
         }
         Some(Standing::Documented | Standing::WebhookOnly) => return None,
-        Some(_) => format!("Benchling sends {type_} through EventBridge only, never by webhook: let the rule name a BenchlingSubscription"),
+        Some(_) => {
+            format!("Benchling sends {type_} through EventBridge only, never by webhook: reference a BenchlingSubscription in spec.busRef")
+        }
         None => match suggestion(type_).filter(|other| other.split(", ").all(is_on_webhooks)) {
             Some(other) => {
-                format!("{type_} is not a known event type: did you mean {other}? If the app's manifest may list it, let it be")
+                format!("{type_} is not a known event type: did you mean {other}? If the app's manifest may list it, ignore this warning")
             }
             None => format!("{type_} is not a known event type: compare it with those that the app's manifest may list"),
         },

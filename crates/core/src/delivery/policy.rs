@@ -1,36 +1,43 @@
-//! IAM policies as AWS evaluates them, as far as the delivery of events needs it (IAM user guide, "Policy evaluation logic"). Pure.
+//! IAM policies as AWS evaluates them, as far as the delivery of events needs it (IAM user guide, "Policy evaluation logic").
+//! Pure.
 //!
-//! What cannot be known here, such as a condition on a key whose value only AWS has, is `Unknown` and never guessed.
+//! A condition on a key whose value only AWS has is `Unknown`, never guessed.
 
 use serde_json::{Map, Value};
 use wildmatch::WildMatch;
 
-/// Who asks.
+/// The caller.
 #[derive(Clone, Copy, Debug)]
 pub enum Principal<'a> {
     /// An AWS service, such as `events.amazonaws.com`.
     Service(&'a str),
-    /// A role, by its ARN; its policies are its own and name no principal.
+    /// A role, by its ARN. Its own policies have no principal.
     Role(&'a str),
 }
 
-/// What is asked. `context` has lower-case keys.
+/// One call to evaluate.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
+    /// The caller.
     pub principal: Principal<'a>,
+    /// IAM action, such as `sqs:SendMessage`.
     pub action: &'a str,
+    /// ARN of the resource.
     pub resource: &'a str,
+    /// Condition keys in lower case, with their values.
     pub context: &'a [(&'a str, &'a str)],
 }
 
+/// The result of an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
+    /// A statement allows the call, and none denies it.
     Allowed,
-    /// The statement that denies, by its `Sid` if it has one.
+    /// The statement with this `Sid` or number denies the call.
     Denied(String),
-    /// No statement says anything of it.
+    /// No statement applies to the call.
     Silent,
-    /// It hangs on something that cannot be known here.
+    /// It depends on this, which only AWS knows.
     Unknown(String),
 }
 
@@ -58,12 +65,12 @@ impl Fits {
     }
 }
 
-/// Of a policy on a resource, or on who may assume a role: a statement has to name the principal.
+/// Evaluates the policy of a resource, or the trust policy of a role: statements apply to the principals that they name.
 pub fn on_resource(statements: &[Value], request: &Request<'_>) -> Decision {
     decide(statements, request, true)
 }
 
-/// Of a role's own policies.
+/// Evaluates a role's own policies.
 pub fn of_role(statements: &[Value], request: &Request<'_>) -> Decision {
     decide(statements, request, false)
 }
@@ -81,7 +88,7 @@ fn decide(statements: &[Value], request: &Request<'_>, names_principal: bool) ->
                 return Decision::Denied(sid);
             }
             (Fits::Yes, false) => allowed = true,
-            // An unknown denial counts whatever is allowed; an unknown permission only where no other one is.
+            // An unknown denial matters whatever is allowed; an unknown permission only if no other statement allows the call.
             (Fits::Unknown(why), true) => unknown = Some((why, true)),
             (Fits::Unknown(why), false) => {
                 unknown.get_or_insert((why, false));
@@ -124,7 +131,7 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// `*` means everybody, services too.
+/// `*` matches every principal, including services.
 fn who(statement: &Value, principal: Principal<'_>) -> Fits {
     let named = |value: &Value| match value {
         Value::String(all) => all == "*",
@@ -165,7 +172,7 @@ fn conditions(condition: Option<&Value>, request: &Request<'_>) -> Fits {
     })
 }
 
-/// What AWS knows of a call by a service principal: keys that are absent then (IAM user guide, "Global condition context keys").
+/// Condition keys that are absent from calls by a service principal (IAM user guide, "Global condition context keys").
 const ABSENT: [&str; 10] = [
     "aws:principalorgid",
     "aws:principalorgpaths",
@@ -205,14 +212,14 @@ fn holds(operator: &str, key: &str, wanted: &[String], request: &Request<'_>) ->
     }
 }
 
-/// A context with this key names everything that AWS knows of the call: a key that is not in it is absent.
+/// A context with this key is complete: every other key is absent from the call.
 pub const ALL_KNOWN: &str = "*";
 
 fn arn_like(pattern: &str, arn: &str) -> bool {
     let (mut patterns, mut parts) = (pattern.splitn(6, ':'), arn.splitn(6, ':'));
     loop {
         match (patterns.next(), parts.next()) {
-            // A pattern that ends in `*` speaks of the rest too.
+            // A final `*` matches the rest too.
             (None | Some("*"), None) => return true,
             (Some(pattern), Some(part)) if WildMatch::new(pattern).matches(part) => {}
             _ => return pattern == "*",
@@ -237,7 +244,7 @@ mod tests {
         )
     }
 
-    #[allow(clippy::needless_pass_by_value)] // A table reads better without a reference in each row.
+    #[allow(clippy::needless_pass_by_value)] // The table below reads better without a reference in each row.
     fn with(more: Value) -> Value {
         let mut statement =
             json!({"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": "*"});

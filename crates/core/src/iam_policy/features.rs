@@ -1,47 +1,11 @@
-//! The table of rights: features, and what each needs. Data only.
+//! The table of features and the IAM actions that each needs. Data only.
 
-use crate::iam_policy::{Asked, Condition, Feature, Statement};
+use crate::iam_policy::{
+    Feature,
+    parts::{BUS_WRITES, EXISTING_FUNCTION, RULE_WRITES, asked_by_aws, calls},
+};
 
-const fn calls(sid: &'static str, actions: &'static [&'static str], resources: &'static [&'static str]) -> Statement {
-    Statement { sid, actions, resources, condition: None, asked: Asked::ByCall }
-}
-
-const fn asked_by_aws(sid: &'static str, actions: &'static [&'static str], resources: &'static [&'static str]) -> Statement {
-    Statement { sid, actions, resources, condition: None, asked: Asked::ByAws }
-}
-
-impl Statement {
-    const fn if_(mut self, operator: &'static str, key: &'static str, values: &'static [&'static str]) -> Self {
-        self.condition = Some(Condition { operator, key, values });
-        self
-    }
-}
-
-const BUS_WRITES: &[&str] = &[
-    "events:DescribeEventBus",
-    "events:CreateEventBus",
-    "events:UpdateEventBus",
-    "events:DeleteEventBus",
-    "events:ListTagsForResource",
-    "events:TagResource",
-    "events:UntagResource",
-];
-
-const RULE_WRITES: &[&str] = &[
-    "events:PutRule",
-    "events:DeleteRule",
-    "events:PutTargets",
-    "events:RemoveTargets",
-    "events:ListTargetsByRule",
-    "events:ListTagsForResource",
-    "events:TagResource",
-    "events:UntagResource",
-];
-
-const EXISTING_FUNCTION: &[&str] =
-    &["arn:{partition}:lambda:{region}:{account}:function:NAME", "arn:{partition}:lambda:{region}:{account}:function:NAME:*"];
-
-/// All there are, in the order of `docs/iam.md`.
+/// All features, in the order of `docs/how-to/set-up-iam.md`.
 pub const FEATURES: &[Feature] = &[
     Feature {
         name: "buses",
@@ -92,7 +56,7 @@ pub const FEATURES: &[Feature] = &[
     },
     Feature {
         name: "existing-queues",
-        about: "policies of queues that somebody else made",
+        about: "policies of existing queues",
         statements: &[calls(
             "PoliciesOfExistingQueues",
             &["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SetQueueAttributes"],
@@ -375,7 +339,7 @@ pub const FEATURES: &[Feature] = &[
     },
     Feature {
         name: "sync",
-        about: "`tributary sync`: the queues of sinks with a table (`postgres`), worked off",
+        about: "`tributary sync`: consuming the queues of sinks with a table (`postgres`)",
         statements: &[calls(
             "SyncedQueues",
             &[

@@ -1,9 +1,10 @@
-//! What the operator has to be allowed in AWS, by feature: the policies of `docs/iam.md` and of `tributary iam-policy`. Pure.
+//! What the operator has to be allowed in AWS, by feature: the policies of `docs/how-to/set-up-iam.md` and of `tributary iam-policy`. Pure.
 //!
 //! Held against what is called: a test compares the actions here with the steps and with every call in `src/aws/`, another with the journal
 //! of all that the tests made the operator do.
 
 mod features;
+mod parts;
 
 use std::collections::BTreeSet;
 

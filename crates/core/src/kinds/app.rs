@@ -1,4 +1,6 @@
-//! `BenchlingApp`: makes nothing in AWS. Its place is that of its bus; in sync when the bus takes events and the credentials work. Pure.
+//! `BenchlingApp`: creates nothing in AWS. Its identity is that of its bus; it is in sync when the bus accepts events and the app's
+//! credentials work.
+#![warn(missing_docs)]
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
 use serde::Serialize;
@@ -8,46 +10,69 @@ use tributary_api::{AccountRef, BenchlingApp, BenchlingAppStatus, CommonStatus, 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
     managed::{Managed, Report},
-    object::key_of,
+    object::{ObjectMetaExt, key_of},
     plan::PlanContext,
     references::{AppReferences, BusReferences},
     steps::Step,
     view::View,
 };
 
-/// The condition that tells whether Benchling gave a token for the app's client.
+/// Type of the condition that reports whether Benchling issues tokens for the app's client.
 pub const CREDENTIALS: &str = "CredentialsWork";
 
-#[derive(Debug, Serialize)]
-pub struct DesiredApp {
-    pub bus: String,
-    pub definition: String,
-    /// The other app that has these webhooks.
-    #[serde(skip)]
-    pub halt: Option<ReconcileError>,
+/// The reasons of the condition `CredentialsWork` that are not a [`Reason`] as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display, strum::EnumIter, strum::IntoStaticStr)]
+pub enum CredentialsReason {
+    /// Each tenant issued a token.
+    TokenIssued,
 }
 
-/// What came of asking Benchling for a token.
+/// Where the app's events go.
+#[derive(Debug, Serialize)]
+pub struct DesiredApp {
+    /// ARN of the bus.
+    pub bus: String,
+    /// Id of the app definition in Benchling.
+    pub definition: String,
+    /// Why the app receives no webhooks.
+    #[serde(skip)]
+    pub error: Option<ReconcileError>,
+}
+
+/// Whether Benchling issues tokens for the app's client.
 #[derive(Clone, Debug, PartialEq)]
-pub enum SeenCredentials {
-    /// The spec names none.
+pub enum ObservedCredentials {
+    /// The spec refers to no credentials.
     None,
-    /// In each tenant.
+    /// It does, in each tenant.
     Work,
-    /// They do not; somebody has to do something.
-    Fail { reason: Reason, message: String },
-    /// It is not known, and why.
-    Unknown { reason: Reason, message: String },
+    /// It does not, until a person corrects the cause.
+    Fail {
+        /// Reason of the condition.
+        reason: Reason,
+        /// Message of the condition.
+        message: String,
+    },
+    /// The state is unknown.
+    Unknown {
+        /// Reason of the condition.
+        reason: Reason,
+        /// Message of the condition.
+        message: String,
+    },
 }
 
 /// What a `BenchlingApp` refers to.
 pub trait ResolveApp {
-    /// The older one has the webhooks.
+    /// Whether this app is older, so that it receives the webhooks that both want.
     fn is_before(&self, other: &Self) -> bool;
-    /// The app that has the webhooks that this one wants.
+    /// Key of the older app that receives the webhooks that this one wants.
     fn rival(&self, view: &View) -> Option<String>;
-    /// Whether the bus can be put on, as far as Kubernetes knows.
-    fn takes(&self, view: &View) -> Result<Identity, ReconcileError>;
+    /// Checks that the app's webhooks can be accepted. Returns the identity of the bus.
+    ///
+    /// # Errors
+    /// The bus accepts no events, or an older app receives the webhooks.
+    fn accepts_webhooks(&self, view: &View) -> Result<Identity, ReconcileError>;
 }
 
 impl ResolveApp for BenchlingApp {
@@ -66,39 +91,29 @@ impl ResolveApp for BenchlingApp {
         rival
     }
 
-    fn takes(&self, view: &View) -> Result<Identity, ReconcileError> {
-        let place = self.identity(view)?;
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
-        view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.takes_events("spec.busRef")?;
+    fn accepts_webhooks(&self, view: &View) -> Result<Identity, ReconcileError> {
+        let identity = self.identity(view)?;
+        let namespace = self.own_namespace();
+        view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.check_accepts_events("spec.busRef")?;
         if let Some(other) = self.rival(view) {
             return Err(ReconcileError::blocked(
                 Reason::AppTaken,
                 format!(
-                    "BenchlingApp {other} is older and has the webhooks of {} at {} for one of spec.tenants. Give this one another spec.path, or delete one of them",
+                    "BenchlingApp {other} is older and receives the webhooks of {} at {} for one of spec.tenants. Change spec.path, or delete one of the apps.",
                     self.spec.app_definition_id, self.spec.path
                 ),
             ));
         }
-        Ok(place)
+        Ok(identity)
     }
 }
 
 impl Managed for BenchlingApp {
-    type Status = BenchlingAppStatus;
     type Desired = DesiredApp;
-    type Observed = SeenCredentials;
+    type Observed = ObservedCredentials;
 
     const KIND: &'static str = "BenchlingApp";
 
-    fn current(&self) -> Option<&BenchlingAppStatus> {
-        self.status.as_ref()
-    }
-    fn common(status: &BenchlingAppStatus) -> &CommonStatus {
-        &status.common
-    }
-    fn common_mut(status: &mut BenchlingAppStatus) -> &mut CommonStatus {
-        &mut status.common
-    }
     fn management(&self) -> ManagementPolicy {
         ManagementPolicy::Manage
     }
@@ -107,56 +122,62 @@ impl Managed for BenchlingApp {
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = self.own_namespace();
         let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?;
-        // Admission forbids it; an object may be older than the rule.
-        bus.is_no_partners("spec.busRef")?;
-        let there = bus.identity(view)?;
-        view.account_for(namespace, Some(&AccountRef { name: there.account.clone(), ..Default::default() }))?;
-        Ok(there)
+        // Admission rejects it; an object may be older than that rule.
+        bus.check_not_partner_bus("spec.busRef")?;
+        let identity = bus.identity(view)?;
+        view.account_for(namespace, Some(&AccountRef { name: identity.account.clone(), ..Default::default() }))?;
+        Ok(identity)
     }
 
-    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredApp, ReconcileError> {
-        Ok(DesiredApp { bus: place.arn.clone(), definition: self.spec.app_definition_id.clone(), halt: self.takes(view).err() })
+    fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredApp, ReconcileError> {
+        Ok(DesiredApp {
+            bus: identity.arn.clone(),
+            definition: self.spec.app_definition_id.clone(),
+            error: self.accepts_webhooks(view).err(),
+        })
     }
 
-    fn in_use(&self, view: &View) -> Vec<String> {
-        let mut users = Vec::new();
+    fn referenced_by(&self, view: &View) -> Vec<String> {
+        let mut referrers = Vec::new();
         view.each_rule(|rule| {
             if rule.app_key().as_ref() == Some(&key_of(self)) {
-                users.push(format!("{} {}", EventRule::KIND, key_of(rule)));
+                referrers.push(format!("{} {}", EventRule::KIND, key_of(rule)));
             }
         });
-        users
+        referrers
     }
 
-    fn plan(_: Option<&DesiredApp>, _: Option<&SeenCredentials>, _: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
+    fn plan(_: Option<&DesiredApp>, _: Option<&ObservedCredentials>, _: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
         Ok(vec![])
     }
 
-    fn waiting(desired: &DesiredApp, observed: Option<&SeenCredentials>, _: &Identity) -> Option<ReconcileError> {
-        let refused = match observed {
-            // Nothing dependents us when a Secret is put right.
-            Some(SeenCredentials::Fail { reason, message }) => Some(ReconcileError::new(RetryClass::Refused, *reason, message.clone())),
-            _ => None,
+    fn waiting(desired: &DesiredApp, observed: Option<&ObservedCredentials>, _: &Identity) -> Option<ReconcileError> {
+        let rejected = match observed {
+            // Secrets are not watched: a corrected one triggers nothing.
+            Some(ObservedCredentials::Fail { reason, message }) => Some(ReconcileError::new(RetryClass::Refused, *reason, message.clone())),
+            Some(ObservedCredentials::None | ObservedCredentials::Work | ObservedCredentials::Unknown { .. }) | None => None,
         };
-        desired.halt.clone().or(refused)
+        desired.error.clone().or(rejected)
     }
 
     fn report(&self, status: &mut BenchlingAppStatus, report: &Report<'_, Self>) {
         status.source_prefix = Some(self.source_prefix());
         status.url = report.settings.gateway_url.as_ref().map(|url| format!("{}{}", url.trim_end_matches('/'), self.spec.path));
-        let Some(seen) = report.observed else { return };
-        let (word, reason, message) = match seen {
-            SeenCredentials::None => {
+        let Some(observed) = report.observed else { return };
+        let (state, reason, message) = match observed {
+            ObservedCredentials::None => {
                 status.common.conditions.retain(|condition| condition.type_ != CREDENTIALS);
                 return;
             }
-            SeenCredentials::Work => ("True", "TokenIssued".to_owned(), "Benchling gave a token in each tenant".to_owned()),
-            SeenCredentials::Fail { reason, message } => ("False", reason.to_string(), message.clone()),
-            SeenCredentials::Unknown { reason, message } => ("Unknown", reason.to_string(), message.clone()),
+            ObservedCredentials::Work => {
+                ("True", CredentialsReason::TokenIssued.to_string(), "Benchling issues tokens in each tenant".to_owned())
+            }
+            ObservedCredentials::Fail { reason, message } => ("False", reason.to_string(), message.clone()),
+            ObservedCredentials::Unknown { reason, message } => ("Unknown", reason.to_string(), message.clone()),
         };
-        let fresh = condition(word, reason, message, self.metadata.generation, &status.common, report.now);
+        let fresh = condition(state, reason, message, self.metadata.generation, &status.common, report.now);
         status.common.conditions.retain(|condition| condition.type_ != CREDENTIALS);
         status.common.conditions.push(fresh);
     }

@@ -1,7 +1,8 @@
-//! Archives of a bus: what they are called, what has to be written, what status says of them. Pure.
+//! Archives of a bus: their names, their steps, their rows in status.
 //!
-//! AWS cannot tag an archive, so its name carries a hash of the owner: what has the name is ours. Each archive makes a rule on its bus
-//! (`Events-Archive-<name>`, kept by AWS), which keeps the bus from being deleted before it.
+//! AWS cannot tag an archive, so its name contains a hash of the owner: an archive of that name belongs to the bus. Each archive has a
+//! managed rule on its bus (`Events-Archive-<name>`), so that AWS does not delete the bus before it.
+#![warn(missing_docs)]
 
 use serde::Serialize;
 
@@ -14,54 +15,69 @@ use crate::{
     object::key_of,
     ownership,
     plan::PlanContext,
-    steps::{ArchiveSettings, EventsStep, Step},
+    steps::{ArchiveSettings, ArchiveStep, EventsStep, Step},
 };
 
-/// The longest name that AWS takes (API reference, `CreateArchive`).
-const LONGEST: usize = 48;
+/// Longest name of an archive, in characters (API reference, `CreateArchive`).
+const MAX_NAME: usize = 48;
+/// Length of the hash at the end of a name, in characters.
 const HASH: usize = 8;
-/// How the rule is called that AWS makes for an archive.
-const RULE: &str = "Events-Archive-";
+/// Prefix of the managed rule of an archive.
+const RULE_PREFIX: &str = "Events-Archive-";
 
+/// An archive that the spec lists.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DesiredArchive {
+    /// Name in the spec.
     pub name: String,
+    /// Name in AWS.
     pub aws_name: String,
+    /// Settings in AWS.
     pub settings: ArchiveSettings,
+    /// What happens in AWS when the archive leaves the spec or its bus is deleted.
     pub deletion_policy: DeletionPolicy,
 }
 
+/// An archive in AWS.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservedArchive {
+    /// Name in AWS.
     pub aws_name: String,
+    /// ARN of the archive.
     pub arn: String,
+    /// State, such as `ENABLED`.
     pub state: String,
-    /// AWS's words on a state that is an error.
+    /// AWS's explanation of a state that is an error.
     pub state_reason: Option<String>,
+    /// Settings in AWS.
     pub settings: ArchiveSettings,
+    /// Number of archived events.
     pub event_count: i64,
+    /// Size in bytes.
     pub size_bytes: i64,
-    /// Not AWS's word, but that of spec or, for one that has left it, of status.
+    /// Whether the archive outlives its entry in the spec. From the spec or, for an archive that has left it, from status.
     pub retained: bool,
 }
 
-/// Known before the archive exists. Where the bus is another one, so is the archive: AWS cannot move it.
+/// Name of an archive in AWS, known before it exists. Another bus means another archive: AWS cannot move one.
 pub fn aws_name(installation: &str, bus: &EventBus, bus_name: &str, archive: &str) -> String {
     let owner = ownership::owner(installation, <EventBus as crate::managed::Managed>::KIND, &key_of(bus));
     let meta = &bus.metadata;
     let plain = format!("{}-{}-{archive}", meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
-    let cut: String = plain.chars().map(|c| if events_character(c) { c } else { '-' }).take(LONGEST - HASH - 1).collect();
+    let cut: String = plain.chars().map(|c| if events_character(c) { c } else { '-' }).take(MAX_NAME - HASH - 1).collect();
     format!("{cut}-{}", short_hash(&format!("{owner}/{bus_name}/{archive}"), HASH))
 }
 
-pub fn arn(place: &Identity, aws_name: &str) -> String {
-    format!("arn:{}:events:{}:{}:archive/{aws_name}", place.partition, place.region, place.account_id)
+/// ARN of the archive with this name in AWS.
+pub fn arn(identity: &Identity, aws_name: &str) -> String {
+    format!("arn:{}:events:{}:{}:archive/{aws_name}", identity.partition, identity.region, identity.account_id)
 }
 
-pub fn desired(bus: &EventBus, installation: &str, place: &Identity) -> Vec<DesiredArchive> {
+/// The archives that the spec lists.
+pub fn desired(bus: &EventBus, installation: &str, identity: &Identity) -> Vec<DesiredArchive> {
     let one = |archive: &tributary_api::Archive| DesiredArchive {
         name: archive.name.clone(),
-        aws_name: aws_name(installation, bus, &place.name, &archive.name),
+        aws_name: aws_name(installation, bus, &identity.name, &archive.name),
         settings: ArchiveSettings {
             description: archive.description.clone(),
             retention_days: archive.retention_days.unwrap_or_default(),
@@ -73,12 +89,13 @@ pub fn desired(bus: &EventBus, installation: &str, place: &Identity) -> Vec<Desi
     bus.spec.archives.iter().map(one).collect()
 }
 
-/// Names in AWS of all archives that may be the bus's, and whether each is retained: those of spec, and those that only status knows. A row
-/// of status counts only with the name that it must have: whoever may write status does not get at the archives of others by it.
-pub fn known(bus: &EventBus, installation: &str, place: &Identity) -> Vec<(String, bool)> {
-    let mut all: Vec<_> = bus.spec.archives.iter().map(|a| (aws_name(installation, bus, &place.name, &a.name), a.retained())).collect();
+/// Names in AWS of all archives that may belong to the bus, and whether each is retained: those of the spec, and those in status only.
+///
+/// A row of status counts only if its name is the one derived for it: write access to status must not give access to foreign archives.
+pub fn known(bus: &EventBus, installation: &str, identity: &Identity) -> Vec<(String, bool)> {
+    let mut all: Vec<_> = bus.spec.archives.iter().map(|a| (aws_name(installation, bus, &identity.name, &a.name), a.retained())).collect();
     for row in bus.status.iter().flat_map(|status| &status.archives) {
-        let ours = row.aws_name == aws_name(installation, bus, &place.name, &row.name);
+        let ours = row.aws_name == aws_name(installation, bus, &identity.name, &row.name);
         if ours && !all.iter().any(|(name, _)| *name == row.aws_name) {
             all.push((row.aws_name.clone(), row.deletion_policy == DeletionPolicy::Retain));
         }
@@ -86,56 +103,61 @@ pub fn known(bus: &EventBus, installation: &str, place: &Identity) -> Vec<(Strin
     all
 }
 
-/// Brings the archives of a bus that is there, or is made in the same plan, to what is wanted.
+/// Steps that bring the archives to the desired ones, for a bus that exists or is created in the same plan.
 pub fn steps(want: &[DesiredArchive], have: &[ObservedArchive], bus_arn: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     for archive in want {
         let (name, settings) = (archive.aws_name.clone(), archive.settings.clone());
         match have.iter().find(|have| have.aws_name == archive.aws_name) {
-            None => steps.push(EventsStep::CreateArchive { name, bus_arn: bus_arn.to_owned(), settings }.into()),
-            Some(have) if have.settings != archive.settings => steps.push(EventsStep::UpdateArchive { name, settings }.into()),
+            None => steps.push(ArchiveStep::CreateArchive { name, bus_arn: bus_arn.to_owned(), settings }.into()),
+            Some(have) if have.settings != archive.settings => steps.push(ArchiveStep::UpdateArchive { name, settings }.into()),
             Some(_) => {}
         }
     }
     let gone = have.iter().filter(|have| !have.retained && !want.iter().any(|want| want.aws_name == have.aws_name));
-    steps.extend(gone.map(|archive| EventsStep::DeleteArchive { name: archive.aws_name.clone() }.into()));
+    steps.extend(gone.map(|archive| ArchiveStep::DeleteArchive { name: archive.aws_name.clone() }.into()));
     steps
 }
 
-/// Takes away the archives that may go, and says what keeps the bus from going after them: `bus` is what is left of it then.
+/// Steps that delete the archives that are not retained. `bus` is left with the rules that remain after them.
+///
+/// # Errors
+/// Retained or foreign archives block the deletion of the bus.
 pub fn removal(have: &[ObservedArchive], bus: &mut BusInAws, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let steps = steps(&[], have, "");
-    let going: Vec<_> = have.iter().filter(|archive| !archive.retained).map(|archive| format!("{RULE}{}", archive.aws_name)).collect();
+    let going: Vec<_> =
+        have.iter().filter(|archive| !archive.retained).map(|archive| format!("{RULE_PREFIX}{}", archive.aws_name)).collect();
     bus.rules.retain(|rule| !going.contains(rule));
-    let (archives, rules): (Vec<_>, Vec<_>) = std::mem::take(&mut bus.rules).into_iter().partition(|rule| rule.starts_with(RULE));
+    let (archives, rules): (Vec<_>, Vec<_>) = std::mem::take(&mut bus.rules).into_iter().partition(|rule| rule.starts_with(RULE_PREFIX));
     bus.rules = rules;
     if archives.is_empty() || context.retain {
         return Ok(steps);
     }
-    let names: Vec<_> = archives.iter().filter_map(|rule| rule.strip_prefix(RULE)).collect();
+    let names: Vec<_> = archives.iter().filter_map(|rule| rule.strip_prefix(RULE_PREFIX)).collect();
     Err(ReconcileError::blocked(
         Reason::InUse,
         format!(
-            "event bus {} still has archives, and AWS deletes no bus before them: {}. Set deletionPolicy: Delete on those of spec.archives, delete others in AWS, or keep bus and archives with deletionPolicy: Retain on this object",
+            "event bus {} cannot be deleted before its archives: {}. Set deletionPolicy: Delete on those in spec.archives and delete others \
+             in AWS, or keep bus and archives with deletionPolicy: Retain on this object.",
             bus.name,
             names.join(", ")
         ),
     ))
 }
 
-/// What AWS says behind its own answer to `CreateArchive` and `UpdateArchive`.
+/// The failure of an archive that AWS reports after `CreateArchive` or `UpdateArchive` succeeded.
 pub fn waiting(have: &[ObservedArchive]) -> Option<ReconcileError> {
     let failed = have.iter().find(|archive| archive.state.ends_with("_FAILED"))?;
-    let why = failed.state_reason.as_deref().unwrap_or("AWS gives no reason");
+    let why = failed.state_reason.as_deref().unwrap_or("no reason given by AWS");
     let what = format!(
-        "archive {} is {}: {why}. Correct it in spec.archives, or delete it in AWS; it is then made anew",
+        "archive {} is {}: {why}. Correct it in spec.archives, or delete it in AWS to have it recreated.",
         failed.aws_name, failed.state
     );
     Some(ReconcileError::new(RetryClass::Refused, Reason::Rejected, what))
 }
 
-/// Rows of status before the first write: all that may come to exist, besides what was there.
-pub fn announced(before: &[ArchiveStatus], want: &[DesiredArchive]) -> Vec<ArchiveStatus> {
+/// Rows of status before the first write: the archives that may be created, besides those of before.
+pub fn planned_rows(before: &[ArchiveStatus], want: &[DesiredArchive]) -> Vec<ArchiveStatus> {
     let mut rows: Vec<_> = want.iter().map(|archive| row(archive, before.iter().find(|row| row.aws_name == archive.aws_name))).collect();
     rows.extend(before.iter().filter(|row| !want.iter().any(|archive| archive.aws_name == row.aws_name)).cloned());
     rows
@@ -153,18 +175,22 @@ fn row(archive: &DesiredArchive, before: Option<&ArchiveStatus>) -> ArchiveStatu
     }
 }
 
-/// Rows of status after a pass. `have`: `None` where the archives were not looked at. One that left the list stays until it is dealt with.
+/// Rows of status after a reconcile. `have` is `None` where the archives were not read. The row of an archive that has left the spec stays
+/// until the reconcile is complete.
 pub fn rows(
     before: &[ArchiveStatus],
     want: &[DesiredArchive],
     have: Option<&[ObservedArchive]>,
     applied: &[Step],
     complete: bool,
-    place: &Identity,
+    identity: &Identity,
 ) -> Vec<ArchiveStatus> {
-    let made =
-        |name: &str| applied.iter().any(|step| matches!(step, Step::Events(EventsStep::CreateArchive { name: made, .. }) if made == name));
-    let mut rows = announced(if complete { &[] } else { before }, want);
+    let created = |name: &str| {
+        applied.iter().any(
+            |step| matches!(step, Step::Events(EventsStep::Archive(ArchiveStep::CreateArchive { name: created, .. })) if created == name),
+        )
+    };
+    let mut rows = planned_rows(if complete { &[] } else { before }, want);
     for row in &mut rows {
         let old = before.iter().find(|old| old.aws_name == row.aws_name);
         match have.and_then(|have| have.iter().find(|archive| archive.aws_name == row.aws_name)) {
@@ -173,24 +199,25 @@ pub fn rows(
                 row.event_count = Some(archive.event_count);
                 row.size_bytes = Some(archive.size_bytes);
             }
-            // As AWS answers, and as it is until the next look.
-            None if made(&row.aws_name) => (row.state, row.event_count, row.size_bytes) = (Some("ENABLED".into()), Some(0), Some(0)),
+            // As AWS answers, until the archive is read next.
+            None if created(&row.aws_name) => (row.state, row.event_count, row.size_bytes) = (Some("ENABLED".into()), Some(0), Some(0)),
             None if have.is_some() => (row.state, row.event_count, row.size_bytes) = (None, None, None),
             None => {
                 row.state = old.and_then(|old| old.state.clone());
                 (row.event_count, row.size_bytes) = (old.and_then(|old| old.event_count), old.and_then(|old| old.size_bytes));
             }
         }
-        row.arn = row.state.is_some().then(|| arn(place, &row.aws_name));
+        row.arn = row.state.is_some().then(|| arn(identity, &row.aws_name));
     }
     rows
 }
 
+/// The archives that exist, for `status.resources`.
 pub fn resources(rows: &[ArchiveStatus]) -> impl Iterator<Item = ResourceStatus> {
     rows.iter().filter_map(|row| Some(ResourceStatus { type_: "AWS::Events::Archive".into(), arn: row.arn.clone()? }))
 }
 
-/// The ARN of the archive of this name, once it is there.
+/// ARN of the archive with this name in the spec, once it exists.
 pub fn of(bus: &EventBus, name: &str) -> Option<String> {
     bus.status.iter().flat_map(|status| &status.archives).find(|row| row.name == name)?.arn.clone()
 }
@@ -200,7 +227,7 @@ mod tests {
     use super::*;
 
     fn bus(namespace: &str, name: &str) -> EventBus {
-        let mut bus = EventBus::new(name, serde_json::from_value(serde_json::json!({})).expect("every field may be left out"));
+        let mut bus = EventBus::new(name, serde_json::from_value(serde_json::json!({})).expect("every field is optional"));
         bus.metadata.namespace = Some(namespace.into());
         bus
     }
@@ -213,7 +240,7 @@ mod tests {
         assert_ne!(one, name("j", "prod-orders", "all"), "another installation");
         assert_ne!(one, name("i", "other", "all"), "another bus in AWS");
         let long = |end: &str| name("i", "b", &format!("{}{end}", "x".repeat(47)));
-        assert_eq!((long("a").len(), long("a") == long("b")), (LONGEST, false));
+        assert_eq!((long("a").len(), long("a") == long("b")), (MAX_NAME, false));
     }
 
     fn observed(name: &str, retained: bool) -> ObservedArchive {
@@ -236,12 +263,12 @@ mod tests {
         let have = [observed("kept", true), observed("goes", false)];
         let rules = || vec!["Events-Archive-kept".to_owned(), "Events-Archive-goes".to_owned()];
         let in_aws = |rules| BusInAws { name: "b".into(), rules, ..BusInAws::default() };
-        let halt = removal(&have, &mut in_aws(rules()), &context(false)).err().map(|halt| (halt.reason, halt.message));
-        assert!(halt.is_some_and(|(reason, text)| reason == Reason::InUse && text.contains(": kept.")));
-        let said = |steps: Vec<Step>| steps.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(removal(&have, &mut in_aws(rules()), &context(true)).map(said), Ok(vec!["DeleteArchive goes".to_owned()]));
+        let error = removal(&have, &mut in_aws(rules()), &context(false)).err().map(|error| (error.reason, error.message));
+        assert!(error.is_some_and(|(reason, text)| reason == Reason::InUse && text.contains(": kept.")));
+        let texts = |steps: Vec<Step>| steps.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(removal(&have, &mut in_aws(rules()), &context(true)).map(texts), Ok(vec!["DeleteArchive goes".to_owned()]));
         let mut left = in_aws(vec!["Events-Archive-goes".to_owned()]);
-        assert_eq!(removal(&have[1..], &mut left, &context(false)).map(said), Ok(vec!["DeleteArchive goes".to_owned()]));
+        assert_eq!(removal(&have[1..], &mut left, &context(false)).map(texts), Ok(vec!["DeleteArchive goes".to_owned()]));
         assert!(left.rules.is_empty(), "it goes with its archive");
     }
 }

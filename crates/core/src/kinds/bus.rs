@@ -1,16 +1,17 @@
-//! `EventBus` in AWS: the default bus is only used; a custom bus is made, changed and, once empty, deleted; a partner's bus takes its
-//! event source (`partner.rs`). Pure.
+//! `EventBus` in AWS: the default bus is only used; a custom bus is created, updated and, once empty, deleted; a partner event bus is
+//! associated with its event source (`partner.rs`).
+#![warn(missing_docs)]
 
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use tributary_api::{
-    BusLog, BusLogDetail, CommonStatus, DeletionPolicy, EventBus, EventBusStatus, Identity, ManagementPolicy, ResourceStatus, Tags, matches,
+    BusLog, BusLogDetail, DeletionPolicy, EventBus, EventBusStatus, Identity, ManagementPolicy, ResourceStatus, Tags, consents,
 };
 
 use crate::{
-    destinations::reach,
+    destinations::target,
     error::{Reason, ReconcileError},
     kinds::{
         archives::{self, DesiredArchive, ObservedArchive},
@@ -19,86 +20,91 @@ use crate::{
     },
     managed::{Managed, Report},
     names,
-    object::key_of,
+    object::{ObjectMetaExt, key_of},
     ownership,
     plan::{PlanContext, WarningEvent},
     references::{ReplayReferences, RuleReferences},
-    steps::{self, BusSettings, EventsStep, LogSettings, Step},
+    steps::{self, BusSettings, BusStep, EventsStep, LogSettings, Step},
     view::View,
 };
 
+/// What AWS should hold of a bus.
 #[derive(Debug, Serialize)]
 pub struct DesiredBus {
+    /// Name in AWS.
     pub name: String,
-    /// The partner event source that the bus takes.
+    /// The partner event source to associate.
     pub source: Option<String>,
+    /// Settings in AWS.
     pub settings: BusSettings,
+    /// Tags in AWS.
     pub tags: Tags,
+    /// Archives of the bus.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub archives: Vec<DesiredArchive>,
+    /// Statements of the policy that allow others to publish.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<DesiredGrant>,
-    /// Why the dead letter of a partner's bus cannot be set yet: the source does not wait for it, for it expires. What AWS holds stays.
+    /// Why the dead-letter queue of a partner event bus cannot be set yet. The bus is created without it, because the event source expires; a
+    /// dead-letter queue that AWS has stays.
     #[serde(skip)]
     pub dead_letter_waits: Option<ReconcileError>,
 }
 
+/// What AWS holds of a bus.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObservedBus {
-    /// `None`: there is no such bus.
+    /// The bus, if it exists.
     pub bus: Option<BusInAws>,
-    /// Of a partner's bus only.
+    /// The event source of a partner event bus.
     pub source: Option<ObservedSource>,
-    /// Those of the archives that may be ours which are there; read from [`crate::plan::Depth::Full`] on.
+    /// The existing archives among those that may belong to the bus. Read from [`crate::plan::Depth::Full`] on.
     pub archives: Option<Vec<ObservedArchive>>,
 }
 
+/// A bus in AWS.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BusInAws {
+    /// Name in AWS.
     pub name: String,
+    /// ARN of the bus.
     pub arn: String,
+    /// Settings in AWS.
     pub settings: BusSettings,
-    /// Of its policy, whoever put them there.
+    /// All statements of its policy.
     pub statements: Vec<Value>,
-    /// Set when an AWS service keeps the bus.
+    /// The AWS service that manages the bus, if one does.
     pub managed_by: Option<String>,
-    /// Read from [`crate::plan::Depth::Owner`] on.
+    /// Tags in AWS. Read from [`crate::plan::Depth::Owner`] on.
     pub tags: Option<Tags>,
-    /// Rules that AWS has on the bus, whoever made them; read at [`crate::plan::Depth::Delete`].
+    /// Names of all rules on the bus. Read at [`crate::plan::Depth::Delete`].
     pub rules: Vec<String>,
 }
 
-/// What an `EventBus` refers to, and who may publish to it.
+/// What an `EventBus` refers to.
 pub trait ResolveBus {
-    /// ARN of the queue that takes what the bus could not encrypt or decrypt.
-    fn dead_letter(&self, namespace: &str, place: &Identity, view: &View) -> Result<Option<String>, ReconcileError>;
+    /// ARN of the queue for events that the bus could not encrypt or decrypt.
+    ///
+    /// # Errors
+    /// The sink does not exist, is not permitted, or is not ready.
+    fn dead_letter(&self, namespace: &str, identity: &Identity, view: &View) -> Result<Option<String>, ReconcileError>;
 }
 
 impl ResolveBus for EventBus {
-    fn dead_letter(&self, namespace: &str, place: &Identity, view: &View) -> Result<Option<String>, ReconcileError> {
+    fn dead_letter(&self, namespace: &str, identity: &Identity, view: &View) -> Result<Option<String>, ReconcileError> {
         let Some(dead_letter) = &self.spec.dead_letter else { return Ok(None) };
         let field = "spec.deadLetter.sinkRef";
         let sink = view.sink_for(namespace, field, &dead_letter.sink_ref)?;
-        reach::dead_letter(field, &sink, place, &place.arn, view).map(Some)
+        target::dead_letter(field, &sink, identity, &identity.arn, view).map(Some)
     }
 }
 
 impl Managed for EventBus {
-    type Status = EventBusStatus;
     type Desired = DesiredBus;
     type Observed = ObservedBus;
 
     const KIND: &'static str = "EventBus";
 
-    fn current(&self) -> Option<&EventBusStatus> {
-        self.status.as_ref()
-    }
-    fn common(status: &EventBusStatus) -> &CommonStatus {
-        &status.common
-    }
-    fn common_mut(status: &mut EventBusStatus) -> &mut CommonStatus {
-        &mut status.common
-    }
     fn management(&self) -> ManagementPolicy {
         self.spec.management_policy
     }
@@ -107,7 +113,7 @@ impl Managed for EventBus {
         self.spec.deletion_policy.unwrap_or(if retained { DeletionPolicy::Retain } else { DeletionPolicy::Delete })
     }
 
-    /// An archive may go although its bus stays, and so do grants.
+    /// Archives and grants may be deleted although the bus stays.
     fn leaves_traces(&self) -> bool {
         if !self.spec.grants.is_empty() || self.status.as_ref().is_some_and(|status| !status.grants.is_empty()) {
             return true;
@@ -118,28 +124,32 @@ impl Managed for EventBus {
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = self.own_namespace();
         let account = view.account_for(namespace, self.spec.account_ref.as_ref())?;
-        let name = self.spec.event_source_name.as_ref().or(self.spec.name.as_ref()).cloned().unwrap_or_else(|| {
-            names::default_name(namespace, self.metadata.name.as_deref().unwrap_or_default(), 256, names::events_character)
-        });
-        Ok(crate::view::identity(&account, self.spec.region.as_ref(), name, names::bus_arn))
+        let name = self
+            .spec
+            .event_source_name
+            .as_ref()
+            .or(self.spec.name.as_ref())
+            .cloned()
+            .unwrap_or_else(|| names::default_name(namespace, self.own_name(), 256, names::events_character));
+        Ok(crate::view::identity(&account, self.spec.region.as_ref(), name, |scope, name| scope.bus(name)))
     }
 
-    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredBus, ReconcileError> {
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+    fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredBus, ReconcileError> {
+        let namespace = self.own_namespace();
         let account = view.account_for(namespace, self.spec.account_ref.as_ref())?;
         if self.spec.event_source_name.is_some() {
-            partner::only_one(self, place, view)?;
+            partner::only_one(self, identity, view)?;
         }
-        let (dead_letter_arn, dead_letter_waits) = match self.dead_letter(namespace, place, view) {
+        let (dead_letter_arn, dead_letter_waits) = match self.dead_letter(namespace, identity, view) {
             Ok(arn) => (arn, None),
-            Err(why) if self.spec.event_source_name.is_some() => (None, Some(why)),
-            Err(why) => return Err(why),
+            Err(error) if self.spec.event_source_name.is_some() => (None, Some(error)),
+            Err(error) => return Err(error),
         };
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
         Ok(DesiredBus {
-            name: place.name.clone(),
+            name: identity.name.clone(),
             source: self.spec.event_source_name.clone(),
             settings: BusSettings {
                 description: self.spec.description.clone(),
@@ -148,46 +158,39 @@ impl Managed for EventBus {
                 log: self.spec.log.as_ref().map(log),
             },
             tags: ownership::tags(&account.spec.default_tags, self.spec.tags.as_ref(), &owner),
-            archives: archives::desired(self, &view.settings.installation_id, place),
+            archives: archives::desired(self, &view.settings.installation_id, identity),
             grants: bus_policy::desired(self, view, &account)?,
             dead_letter_waits,
         })
     }
 
-    fn in_use(&self, view: &View) -> Vec<String> {
-        let mut users = Vec::new();
+    fn referenced_by(&self, view: &View) -> Vec<String> {
+        let mut referrers = Vec::new();
+        // Objects in namespaces without consent cannot block deletion.
+        let permits = |namespace: &str| consents(&self.metadata, &self.spec.allowed_namespaces, namespace);
         view.each_rule(|rule| {
-            // A rule that the bus never consented to cannot hold it up.
-            let from = rule.metadata.namespace.as_deref().unwrap_or_default();
-            let known = rule.metadata.namespace == self.metadata.namespace
-                || matches(&self.spec.allowed_namespaces, from)
-                || rule.status.as_ref().is_some_and(|status| status.common.identity.is_some());
-            if known && rule.means(self) {
-                users.push(format!("EventRule {}", key_of(rule)));
+            if (permits(rule.own_namespace()) || rule.pinned_identity().is_some()) && rule.means(self) {
+                referrers.push(format!("EventRule {}", key_of(rule)));
             }
         });
         view.each_app(|app| {
-            let from = app.metadata.namespace.as_deref().unwrap_or_default();
-            let known = app.metadata.namespace == self.metadata.namespace || matches(&self.spec.allowed_namespaces, from);
-            if known && app.bus_key() == key_of(self) {
-                users.push(format!("BenchlingApp {}", key_of(app)));
+            if permits(app.own_namespace()) && app.bus_key() == key_of(self) {
+                referrers.push(format!("BenchlingApp {}", key_of(app)));
             }
         });
         view.each_replay(|replay| {
-            let from = replay.metadata.namespace.as_deref().unwrap_or_default();
-            let known = replay.metadata.namespace == self.metadata.namespace || matches(&self.spec.allowed_namespaces, from);
-            if known && replay.holds(self) {
-                users.push(format!("EventReplay {}", key_of(replay)));
+            if permits(replay.own_namespace()) && replay.holds(self) {
+                referrers.push(format!("EventReplay {}", key_of(replay)));
             }
         });
-        users
+        referrers
     }
 
     fn plan(desired: Option<&DesiredBus>, observed: Option<&ObservedBus>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
         let kept = observed.and_then(|observed| observed.archives.as_deref());
         let have = observed.and_then(|observed| observed.bus.as_ref());
         if context.identity.name == names::DEFAULT_BUS {
-            // Of the bus that everybody has, only archives and grants are ours.
+            // Of the default bus only archives and grants are managed.
             let (archives, grants) = desired.map_or((&[][..], &[][..]), |want| (&want.archives, &want.grants));
             let mut steps = kept.map_or_else(Vec::new, |kept| archives::steps(archives, kept, &context.identity.arn));
             steps.extend(have.map_or_else(Vec::new, |have| bus_policy::steps(grants, &have.statements, context)));
@@ -201,10 +204,9 @@ impl Managed for EventBus {
         match (desired, have) {
             (None, None) => {}
             (Some(want), None) => {
-                if source.is_none_or(ObservedSource::takes_a_bus) {
+                if source.is_none_or(ObservedSource::accepts_bus) {
                     let (name, source) = (want.name.clone(), want.source.clone());
-                    steps
-                        .push(EventsStep::CreateEventBus { name, source, settings: want.settings.clone(), tags: want.tags.clone() }.into());
+                    steps.push(BusStep::CreateEventBus { name, source, settings: want.settings.clone(), tags: want.tags.clone() }.into());
                     steps.extend(bus_policy::steps(&want.grants, &[], context));
                     steps.extend(archives::steps(&want.archives, kept.unwrap_or_default(), &context.identity.arn));
                 }
@@ -222,42 +224,23 @@ impl Managed for EventBus {
                     if settings.log.is_none() && have.settings.log.is_some() {
                         settings.log = Some(LogSettings::off());
                     }
-                    steps.push(EventsStep::UpdateEventBus { name: want.name.clone(), settings }.into());
+                    steps.push(BusStep::UpdateEventBus { name: want.name.clone(), settings }.into());
                 }
                 steps.extend(bus_policy::steps(&want.grants, &have.statements, context));
                 if source.is_some_and(ObservedSource::waits_for_activation) {
-                    steps.push(EventsStep::ActivateEventSource { name: want.name.clone() }.into());
+                    steps.push(BusStep::ActivateEventSource { name: want.name.clone() }.into());
                 }
                 if let Some(kept) = kept {
                     steps.extend(archives::steps(&want.archives, kept, &context.identity.arn));
                 }
             }
-            (None, Some(have)) => {
-                check_owner(have, context)?;
-                let mut left = have.clone();
-                steps.extend(archives::removal(kept.unwrap_or_default(), &mut left, context)?);
-                if context.retain {
-                    steps.extend(bus_policy::steps(&[], &have.statements, context));
-                    return Ok(steps);
-                }
-                if !left.rules.is_empty() {
-                    return Err(ReconcileError::blocked(
-                        Reason::InUse,
-                        format!(
-                            "event bus {} still has rules in AWS that no object here stands for: {}. Delete them, or keep the bus with deletionPolicy: Retain",
-                            left.name,
-                            left.rules.join(", ")
-                        ),
-                    ));
-                }
-                steps.push(EventsStep::DeleteEventBus { name: have.name.clone() }.into());
-            }
+            (None, Some(have)) => steps = removal(have, kept.unwrap_or_default(), context)?,
         }
         Ok(steps)
     }
 
-    fn waiting(desired: &DesiredBus, observed: Option<&ObservedBus>, place: &Identity) -> Option<ReconcileError> {
-        let source = observed.and_then(|observed| observed.source.as_ref()).and_then(|source| source.halt(place));
+    fn waiting(desired: &DesiredBus, observed: Option<&ObservedBus>, identity: &Identity) -> Option<ReconcileError> {
+        let source = observed.and_then(|observed| observed.source.as_ref()).and_then(|source| source.error(identity));
         let kept = observed.and_then(|observed| observed.archives.as_deref());
         source.or_else(|| desired.dead_letter_waits.clone()).or_else(|| archives::waiting(kept?))
     }
@@ -266,12 +249,12 @@ impl Managed for EventBus {
         Some(&desired.tags)
     }
 
-    fn seen(&self, status: &mut EventBusStatus, observed: Option<&ObservedBus>, now: Timestamp) {
+    fn record_observed(&self, status: &mut EventBusStatus, observed: Option<&ObservedBus>, now: Timestamp) {
         status.event_source = observed.and_then(|o| o.source.as_ref()).map(|source| source.status(&[], now));
     }
 
-    fn announce(&self, status: &mut EventBusStatus, desired: &DesiredBus) {
-        status.archives = archives::announced(&status.archives, &desired.archives);
+    fn record_intent(&self, status: &mut EventBusStatus, desired: &DesiredBus) {
+        status.archives = archives::planned_rows(&status.archives, &desired.archives);
         let new = desired.grants.iter().map(|grant| grant.sid.clone()).filter(|sid| !status.grants.contains(sid)).collect::<Vec<_>>();
         status.grants.extend(new);
     }
@@ -279,9 +262,9 @@ impl Managed for EventBus {
     fn report(&self, status: &mut EventBusStatus, report: &Report<'_, Self>) {
         let (observed, now) = (report.observed, report.now);
         status.event_source = observed.and_then(|o| o.source.as_ref()).map(|source| source.status(report.applied, now));
-        let there = observed.is_some_and(|o| o.bus.is_some()) || report.complete() || created(report.applied);
+        let exists = observed.is_some_and(|o| o.bus.is_some()) || report.complete() || created(report.applied);
         if let Some(identity) = &status.common.identity
-            && there
+            && exists
         {
             if let Some(desired) = report.desired {
                 if report.complete() {
@@ -293,7 +276,7 @@ impl Managed for EventBus {
             status.common.resources = vec![ResourceStatus { type_: "AWS::Events::EventBus".into(), arn: identity.arn.clone() }];
             status.common.resources.extend(archives::resources(&status.archives));
         } else if observed.and_then(|o| o.source.as_ref()).is_some_and(|source| !source.unchanged) {
-            // A partner's bus that is gone: its rules must not go on as if it were there.
+            // The partner event bus was deleted: its rules must not continue as if it existed.
             status.common.resources.clear();
         }
     }
@@ -310,7 +293,30 @@ fn log(log: &BusLog) -> LogSettings {
 }
 
 fn created(applied: &[Step]) -> bool {
-    applied.iter().any(|step| matches!(step, Step::Events(EventsStep::CreateEventBus { .. })))
+    applied.iter().any(|step| matches!(step, Step::Events(EventsStep::Bus(BusStep::CreateEventBus { .. }))))
+}
+
+/// Steps that delete the bus, or with `retain` only its archives and grants.
+fn removal(have: &BusInAws, archives: &[ObservedArchive], context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
+    check_owner(have, context)?;
+    let mut remaining = have.clone();
+    let mut steps = archives::removal(archives, &mut remaining, context)?;
+    if context.retain {
+        steps.extend(bus_policy::steps(&[], &have.statements, context));
+        return Ok(steps);
+    }
+    if !remaining.rules.is_empty() {
+        return Err(ReconcileError::blocked(
+            Reason::InUse,
+            format!(
+                "event bus {} still has rules in AWS that are not managed here: {}. Delete them, or keep the bus with deletionPolicy: Retain.",
+                remaining.name,
+                remaining.rules.join(", ")
+            ),
+        ));
+    }
+    steps.push(BusStep::DeleteEventBus { name: have.name.clone() }.into());
+    Ok(steps)
 }
 
 fn check_owner(have: &BusInAws, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
@@ -319,7 +325,7 @@ fn check_owner(have: &BusInAws, context: &PlanContext<'_>) -> Result<(), Reconci
         return Err(ReconcileError::invalid(
             Reason::NotOwned,
             format!(
-                "{what} is kept by {service}: an event source of EventBridge's new kind of bus has taken the partner event source, and gives it back when it is deleted. It is left alone"
+                "{what} is managed by {service}, which has associated the partner event source with its own bus until that is deleted. No changes were made."
             ),
         ));
     }

@@ -1,48 +1,56 @@
-//! The statements of a bus's policy that let other accounts in: what is wanted, what has to be written. Pure.
+//! The statements of a bus's policy that allow other accounts to publish.
 //!
-//! `PutPermission` writes one statement by its `Sid` and leaves the others alone, so nothing is read, changed and written back here.
+//! `PutPermission` writes one statement by its `Sid` and does not touch the others, so no policy is read, changed and written back here.
+#![warn(missing_docs)]
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use tributary_api::{AwsAccount, EventBus, Identity, matches};
+use tributary_api::{AwsAccount, EventBus, Identity};
 
 use crate::{
     error::{Reason, ReconcileError},
-    object::key_of,
+    object::{ObjectMetaExt, key_of},
     ownership,
     plan::PlanContext,
     policy_document::{canonical, our_statement, sid_of},
-    steps::{EventsStep, Step},
+    steps::{BusStep, Step},
     view::View,
 };
 
+/// A statement that allows an account or organization to publish to the bus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DesiredGrant {
+    /// `Sid` of the statement.
     pub sid: String,
-    /// An account id, or `*` with an organisation.
+    /// An account id, or `*` with an organization.
     pub principal: String,
+    /// Id of the organization.
     pub organization: Option<String>,
 }
 
-/// What all `Sid`s of the owner begin with.
+/// Prefix of all `Sid`s of the owner.
 fn prefix(owner: &str) -> String {
     format!("{}-", ownership::sid(owner))
 }
 
-/// The grants of spec, if the account lets the namespace make them.
+/// The grants of the spec.
+///
+/// # Errors
+/// The account does not allow the namespace to grant access to a principal.
 pub fn desired(bus: &EventBus, view: &View, account: &AwsAccount) -> Result<Vec<DesiredGrant>, ReconcileError> {
     let owner = ownership::owner(&view.settings.installation_id, <EventBus as crate::managed::Managed>::KIND, &key_of(bus));
-    let namespace = bus.metadata.namespace.as_deref().unwrap_or_default();
+    let namespace = bus.own_namespace();
     let mut grants = Vec::new();
     for (index, grant) in bus.spec.grants.iter().enumerate() {
-        let Some(who) = grant.account_id.as_ref().or(grant.organization_id.as_ref()) else { continue };
-        if !account.spec.grants.iter().any(|of| matches(&of.namespaces, namespace) && matches(&of.principals, who)) {
+        let Some(principal) = grant.account_id.as_ref().or(grant.organization_id.as_ref()) else { continue };
+        if !account.spec.allows_principal(namespace, principal) {
             return Err(ReconcileError::blocked(
                 Reason::PrincipalNotPermitted,
                 format!(
-                    "spec.grants[{index}]: AwsAccount {:?} does not let namespace {namespace:?} let {who} in. Its owner can add it to spec.grants[].principals",
-                    account.metadata.name.as_deref().unwrap_or_default()
+                    "spec.grants[{index}]: AwsAccount {:?} does not allow namespace {namespace:?} to grant access to {principal}. \
+                     Its owner can add {principal} to spec.grants[].principals.",
+                    account.own_name()
                 ),
             ));
         }
@@ -56,7 +64,7 @@ pub fn desired(bus: &EventBus, view: &View, account: &AwsAccount) -> Result<Vec<
 }
 
 impl DesiredGrant {
-    /// As AWS stores it (docs/aws-facts.md, I6).
+    /// The statement as AWS stores it (docs/aws-facts.md, I6).
     pub fn statement(&self, bus: &Identity) -> Value {
         let principal =
             if self.principal == "*" { json!("*") } else { json!({"AWS": format!("arn:{}:iam::{}:root", bus.partition, self.principal)}) };
@@ -69,7 +77,7 @@ impl DesiredGrant {
     }
 }
 
-/// Brings our statements to what is wanted. Those of others are not looked at.
+/// Steps that bring the owner's statements to the desired ones. Statements of others are ignored.
 pub fn steps(want: &[DesiredGrant], have: &[Value], context: &PlanContext<'_>) -> Vec<Step> {
     let bus = &context.identity.name;
     let missing = want.iter().filter(|grant| {
@@ -78,11 +86,11 @@ pub fn steps(want: &[DesiredGrant], have: &[Value], context: &PlanContext<'_>) -
     let mut steps: Vec<Step> = missing
         .map(|grant| {
             let DesiredGrant { sid, principal, organization } = grant.clone();
-            EventsStep::PutPermission { bus: bus.clone(), sid, principal, organization }.into()
+            BusStep::PutPermission { bus: bus.clone(), sid, principal, organization }.into()
         })
         .collect();
     let prefix = prefix(context.owner);
     let gone = have.iter().filter_map(sid_of).filter(|sid| sid.starts_with(&prefix) && !want.iter().any(|grant| grant.sid == *sid));
-    steps.extend(gone.map(|sid| EventsStep::RemovePermission { bus: bus.clone(), sid: sid.to_owned() }.into()));
+    steps.extend(gone.map(|sid| BusStep::RemovePermission { bus: bus.clone(), sid: sid.to_owned() }.into()));
     steps
 }

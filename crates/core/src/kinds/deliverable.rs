@@ -1,45 +1,58 @@
-//! The condition `Deliverable` of a rule: for each target whether events reach it, and what stands in the way. Pure.
+//! The condition `Deliverable` of a rule: for each target whether events reach it, and what prevents it. Pure.
+
+use std::str::FromStr;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use tributary_api::{Deliverable, EventRule, EventRuleStatus, RuleState};
 
-use crate::{delivery::Deliverability, managed::Report};
+use crate::{
+    delivery::{Deliverability, DeliverabilityReason},
+    managed::Report,
+};
 
 const TYPE: &str = "Deliverable";
 
-/// Takes the verdicts of this pass into status, where there are any; and says of the rule as a whole what follows.
-pub fn tell(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
-    let looks = report.observed.map(|observed| observed.looks.as_slice()).unwrap_or_default();
-    let mut refused = None;
-    for look in looks {
-        let Some(target) = status.targets.iter_mut().find(|target| target.name == look.target) else { continue };
-        if look.dead_letters.is_some() {
-            target.dead_letters.clone_from(&look.dead_letters);
+/// A condition without its times.
+struct Summary {
+    status: &'static str,
+    reason: DeliverabilityReason,
+    message: String,
+}
+
+/// Writes what this reconcile evaluated into the status of the targets, and the condition of the rule that follows from it. A
+/// target that was not evaluated this time keeps its status.
+pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
+    let evaluated = report.observed.map(|observed| observed.deliveries.as_slice()).unwrap_or_default();
+    let mut prevented = None;
+    for one in evaluated {
+        let Some(target) = status.targets.iter_mut().find(|target| target.name == one.target) else { continue };
+        if one.dead_letters.is_some() {
+            target.dead_letters.clone_from(&one.dead_letters);
         }
-        let (deliverable, message) = match &look.verdict {
+        let (deliverable, message) = match &one.deliverability {
             Deliverability::Yes => (Deliverable::Yes, None),
             Deliverability::No { reason, message } => {
-                refused.get_or_insert(*reason);
+                prevented.get_or_insert(*reason);
                 (Deliverable::No, Some(message.clone()))
             }
             Deliverability::Unknown { message } => (Deliverable::Unknown, Some(message.clone())),
-            Deliverability::Later => continue,
+            Deliverability::Unavailable => continue,
         };
         target.deliverable = Some(deliverable);
         target.deliverable_message = message;
     }
     let generation = rule.metadata.generation;
     let old = status.common.conditions.iter().find(|condition| condition.type_ == TYPE);
-    let kept = old.map(|condition| condition.reason.clone());
-    let problem = report.desired.and_then(|desired| desired.source_problem.clone());
-    let (word, reason, message) = summary(rule, status, problem, refused, kept);
-    let since = old.filter(|condition| condition.status == word).map_or(Time(report.now), |old| old.last_transition_time.clone());
+    let prevented = prevented.or_else(|| old.and_then(|old| DeliverabilityReason::from_str(&old.reason).ok()));
+    let source_problem = report.desired.and_then(|desired| desired.source_problem.clone());
+    let summary = summary(rule, status, source_problem, prevented);
+    let since = old.filter(|old| old.status == summary.status).map_or(Time(report.now), |old| old.last_transition_time.clone());
     let condition = Condition {
         type_: TYPE.into(),
-        status: word.into(),
-        reason,
-        message,
+        status: summary.status.into(),
+        reason: summary.reason.to_string(),
+        message: summary.message,
         observed_generation: generation,
         last_transition_time: since,
     };
@@ -47,43 +60,40 @@ pub fn tell(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, 
     status.common.conditions.push(condition);
 }
 
-/// Status, reason and message.
-fn summary(
-    rule: &EventRule,
-    status: &EventRuleStatus,
-    problem: Option<String>,
-    refused: Option<&'static str>,
-    kept: Option<String>,
-) -> (&'static str, String, String) {
-    let said = |word, reason: &str, message: String| (word, reason.to_owned(), message);
+/// `prevented` is the reason for targets that cannot be delivered to: of this reconcile, else of the condition so far.
+fn summary(rule: &EventRule, status: &EventRuleStatus, source_problem: Option<String>, prevented: Option<DeliverabilityReason>) -> Summary {
+    use DeliverabilityReason as Reason;
+    let no = |reason, message| Summary { status: "False", reason, message };
+    let unknown = |reason, message| Summary { status: "Unknown", reason, message };
     if rule.spec.state == RuleState::Disabled {
-        return said("False", "RuleDisabled", "spec.state is Disabled: AWS sends none of its events. Set it to Enabled".into());
+        return no(Reason::RuleDisabled, "spec.state is Disabled: EventBridge sends no events of the rule. Set it to Enabled.".into());
     }
-    if let Some(problem) = problem {
-        return said("False", "SourceNotActive", problem);
+    if let Some(problem) = source_problem {
+        return no(Reason::SourceNotActive, problem);
     }
     if status.targets.is_empty() {
-        return said("False", "NoTargets", "spec.targets is empty: what the rule matches goes nowhere".into());
+        return no(Reason::NoTargets, "spec.targets is empty: matched events are dropped. Add a target.".into());
     }
-    let of = |which: Deliverable| {
-        let rows = status.targets.iter().filter(move |target| target.deliverable == Some(which));
-        rows.map(|target| format!("target {}: {}", target.name, target.deliverable_message.as_deref().unwrap_or_default()))
-            .collect::<Vec<_>>()
+    let messages = |which: Deliverable| {
+        let targets = status.targets.iter().filter(move |target| target.deliverable == Some(which));
+        let texts = targets.map(|target| format!("target {}: {}", target.name, target.deliverable_message.as_deref().unwrap_or_default()));
+        texts.collect::<Vec<_>>().join("; ")
     };
-    let no = of(Deliverable::No);
-    if !no.is_empty() {
-        return said("False", &refused.map(str::to_owned).or(kept).unwrap_or_else(|| "PermissionMissing".into()), no.join("; "));
+    let undeliverable = messages(Deliverable::No);
+    if !undeliverable.is_empty() {
+        return no(prevented.unwrap_or(Reason::PermissionMissing), undeliverable);
     }
     if let Some(target) = status.targets.iter().find(|target| !target.ready) {
-        let why = target.message.as_deref().unwrap_or("it is not in place yet");
-        return said("False", "TargetNotInPlace", format!("target {}: {why}", target.name));
+        let why = target.message.as_deref().unwrap_or("not in AWS yet");
+        return no(Reason::TargetNotInPlace, format!("target {}: {why}", target.name));
     }
-    let unknown = of(Deliverable::Unknown);
-    if !unknown.is_empty() {
-        return said("Unknown", "CannotTell", unknown.join("; "));
+    let unclear = messages(Deliverable::Unknown);
+    if !unclear.is_empty() {
+        return unknown(Reason::CannotTell, unclear);
     }
     if status.targets.iter().any(|target| target.deliverable.is_none()) {
-        return said("Unknown", "NotEvaluated", "what was just put is evaluated in a moment".into());
+        return unknown(Reason::NotEvaluated, "new targets are evaluated shortly".into());
     }
-    said("True", "Deliverable", "EventBridge may deliver to every target, as AWS holds policies, roles and keys now".into())
+    let message = "EventBridge can deliver to every target, according to the current policies, roles and keys".into();
+    Summary { status: "True", reason: Reason::Deliverable, message }
 }

@@ -1,4 +1,4 @@
-//! What each kind means in AWS: place, desired, observed, plan, status. One file per kind. Pure: reads only the `View`.
+//! What each kind means in AWS: identity, desired and observed state, plan, status. One file per kind. Pure: reads only the `View`.
 
 mod account;
 mod app;
@@ -14,9 +14,9 @@ mod sink;
 mod subscription;
 
 pub use account::{CallerIdentity, DesiredAccount};
-pub use app::{CREDENTIALS, DesiredApp, ResolveApp, SeenCredentials};
+pub use app::{CREDENTIALS, CredentialsReason, DesiredApp, ObservedCredentials, ResolveApp};
 pub use bus::{BusInAws, DesiredBus, ObservedBus};
 pub use replay::{DesiredReplay, ObservedReplay, ResolveReplay};
-pub use rule::{DesiredRule, Looked, ObservedRule, SeenRule};
+pub use rule::{DesiredRule, ObservedRule, RuleInAws, TargetDelivery};
 pub use sink::{DesiredSink, ObservedSink};
 pub use subscription::{Compose, DesiredSubscription, ObservedSubscription};

@@ -1,55 +1,69 @@
-//! `EventReplay` in AWS: a replay that is begun once, watched to its end, and cancelled when its object goes before. Pure.
+//! `EventReplay` in AWS: a replay that is started once, followed to its end, and canceled when its object is deleted before.
 //!
-//! AWS keeps a replay and its name for 90 days. An object that is made anew under the name of an earlier one is another wish, and must not
-//! take the old replay for its own: so the name in AWS carries a hash of the uid as well as of the owner. The same object, after a crash
-//! between `StartReplay` and its status, finds its replay by that name and does not begin a second one.
+//! AWS keeps a replay and its name for 90 days. An object that is recreated under the name of an earlier one is another request, and must
+//! not adopt the old replay: so the name in AWS contains a hash of the uid as well as of the owner. The same object, after a crash between
+//! `StartReplay` and its status, finds its replay by that name and does not start a second one.
+#![warn(missing_docs)]
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use serde::Serialize;
 
-use tributary_api::{
-    AccountRef, CommonStatus, DeletionPolicy, EventBus, EventReplay, EventReplayStatus, Identity, ManagementPolicy, ResourceStatus,
-};
+use tributary_api::{AccountRef, DeletionPolicy, EventBus, EventReplay, EventReplayStatus, Identity, ManagementPolicy, ResourceStatus};
 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
     kinds::archives,
     managed::{Managed, Report},
-    names::{self, events_character, short_hash},
-    object::key_of,
+    names::{Scope, events_character, short_hash},
+    object::{ObjectMetaExt, key_of},
     ownership,
     plan::PlanContext,
     references::RuleReferences,
-    steps::{EventsStep, ReplaySettings, Step},
+    steps::{EventsStep, ReplaySettings, ReplayStep, Step},
     view::View,
 };
 
-/// The longest name that AWS takes (API reference, `StartReplay`).
-const LONGEST: usize = 64;
+/// Longest name of a replay, in characters (API reference, `StartReplay`).
+const MAX_NAME: usize = 64;
+/// Length of the hash at the end of a name, in characters.
 const HASH: usize = 16;
 
+/// The replay to start.
 #[derive(Debug, Serialize)]
 pub struct DesiredReplay {
+    /// Name in AWS.
     pub name: String,
-    /// `None`: it was begun already, and what it refers to is of no more concern.
+    /// `None` once it was started: its references do not matter any more.
     pub settings: Option<ReplaySettings>,
 }
 
+/// A replay in AWS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObservedReplay {
+    /// Name in AWS.
     pub name: String,
+    /// State, such as `RUNNING`.
     pub state: String,
+    /// AWS's explanation of the state.
     pub state_reason: Option<String>,
+    /// Time of the last replayed event.
     pub last_replayed: Option<Timestamp>,
+    /// When the replay started.
     pub started: Option<Timestamp>,
+    /// When the replay ended.
     pub ended: Option<Timestamp>,
 }
 
 /// What an `EventReplay` refers to.
 pub trait ResolveReplay {
+    /// Name of the replay in AWS.
     fn aws_name(&self, installation: &str) -> String;
-    /// ARNs of the rules that the events go to.
+    /// ARNs of the rules that receive the events.
+    ///
+    /// # Errors
+    /// A rule does not exist, is of another bus, or is not ready.
     fn rule_arns(&self, bus: &EventBus, view: &View) -> Result<Vec<String>, ReconcileError>;
+    /// Progress in percent of the time window. Less than 100 until AWS reports the end.
     fn percent(&self, observed: &ObservedReplay) -> i32;
 }
 
@@ -58,21 +72,21 @@ impl ResolveReplay for EventReplay {
         let owner = ownership::owner(installation, Self::KIND, &key_of(self));
         let uid = self.metadata.uid.as_deref().unwrap_or_default();
         let plain = key_of(self).replace('/', "-");
-        let cut: String = plain.chars().map(|c| if events_character(c) { c } else { '-' }).take(LONGEST - HASH - 1).collect();
+        let cut: String = plain.chars().map(|c| if events_character(c) { c } else { '-' }).take(MAX_NAME - HASH - 1).collect();
         format!("{cut}-{}", short_hash(&format!("{owner}/{uid}"), HASH))
     }
 
     fn rule_arns(&self, bus: &EventBus, view: &View) -> Result<Vec<String>, ReconcileError> {
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = self.own_namespace();
         let arn = |(index, name): (usize, &String)| {
             let field = format!("spec.rules[{index}]");
             let Some(rule) = view.rule(namespace, name) else {
-                let message = format!("{field}: there is no EventRule {namespace}/{name}. Create it, or make this object anew without it");
+                let message = format!("{field}: EventRule {namespace}/{name} not found. Create it, or recreate this object without it.");
                 return Err(ReconcileError::blocked(Reason::RuleNotFound, message));
             };
             if !rule.means(bus) && rule.bus_key_in(view).as_ref() != Some(&key_of(bus)) {
                 let message = format!(
-                    "{field}: EventRule {namespace}/{name} is of another bus than {}. Make this object anew without it",
+                    "{field}: EventRule {namespace}/{name} is on a different bus than {}. Recreate this object without it.",
                     key_of(bus)
                 );
                 return Err(ReconcileError::invalid(Reason::InvalidSpec, message));
@@ -80,8 +94,8 @@ impl ResolveReplay for EventReplay {
             let common = rule.status.as_ref().map(|status| &status.common).filter(|common| common.is_ready());
             common.and_then(|common| common.identity.as_ref()).map(|identity| identity.arn.clone()).ok_or_else(|| {
                 let message =
-                    format!("{field}: EventRule {namespace}/{name} is not ready; see its conditions. The replay begins when it is");
-                // A rule tells nobody how far it has come, for a thousand of them would wake their sinks for nothing: so it is looked at.
+                    format!("{field}: EventRule {namespace}/{name} is not ready. See its conditions. The replay starts when it is ready.");
+                // Polled: the progress of a rule triggers no dependents, since a thousand rules would trigger their sinks for nothing.
                 ReconcileError::new(RetryClass::Polled, Reason::RuleNotReady, message)
             })
         };
@@ -100,21 +114,11 @@ impl ResolveReplay for EventReplay {
 }
 
 impl Managed for EventReplay {
-    type Status = EventReplayStatus;
     type Desired = DesiredReplay;
     type Observed = ObservedReplay;
 
     const KIND: &'static str = "EventReplay";
 
-    fn current(&self) -> Option<&EventReplayStatus> {
-        self.status.as_ref()
-    }
-    fn common(status: &EventReplayStatus) -> &CommonStatus {
-        &status.common
-    }
-    fn common_mut(status: &mut EventReplayStatus) -> &mut CommonStatus {
-        &mut status.common
-    }
     fn management(&self) -> ManagementPolicy {
         ManagementPolicy::Manage
     }
@@ -123,38 +127,40 @@ impl Managed for EventReplay {
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
-        // Once begun it stays where it is, whatever becomes of the bus.
+        // Once started it stays where it is, whatever happens to the bus.
         let status = self.status.as_ref().filter(|status| status.started());
         if let Some(identity) = status.and_then(|status| status.common.identity.as_ref()) {
             return Ok(identity.clone());
         }
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
-        let there = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.identity(view)?;
-        view.account_for(namespace, Some(&AccountRef { name: there.account.clone(), ..Default::default() }))?;
+        let namespace = self.own_namespace();
+        let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.identity(view)?;
+        view.account_for(namespace, Some(&AccountRef { name: bus.account.clone(), ..Default::default() }))?;
         let name = self.aws_name(&view.settings.installation_id);
-        let arn = names::replay_arn(&there.partition, &there.region, &there.account_id, &name);
-        Ok(Identity { name, arn, bus: Some(there.name.clone()), ..there })
+        let arn = Scope::of(&bus).replay(&name);
+        Ok(Identity { name, arn, bus: Some(bus.name.clone()), ..bus })
     }
 
-    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredReplay, ReconcileError> {
-        let name = place.name.clone();
+    fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredReplay, ReconcileError> {
+        let name = identity.name.clone();
         if self.status.as_ref().is_some_and(EventReplayStatus::started) {
             return Ok(DesiredReplay { name, settings: None });
         }
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = self.own_namespace();
         let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?;
         if bus.metadata.namespace.as_deref() != Some(namespace) && self.spec.rules.is_empty() {
             return Err(ReconcileError::invalid(
                 Reason::InvalidSpec,
                 format!(
-                    "spec.rules: EventBus {} is of another namespace, whose rules would all get the events. Make this object anew with the names of your own rules",
+                    "spec.rules: required, because EventBus {} is in another namespace, whose rules would all receive the events. \
+                     Recreate this object with the names of your own rules.",
                     key_of(&bus)
                 ),
             ));
         }
         if !bus.spec.archives.iter().any(|archive| archive.name == self.spec.archive) {
             let message = format!(
-                "spec.archive: EventBus {} has no archive {:?} in spec.archives. Add it there (it will hold only events that come after that), or make this object anew with another name",
+                "spec.archive: archive {1:?} not found in spec.archives of EventBus {0}. Add it there (it will hold later events only), or \
+                 recreate this object with another archive.",
                 key_of(&bus),
                 self.spec.archive
             );
@@ -162,7 +168,7 @@ impl Managed for EventReplay {
         }
         let archive_arn = archives::of(&bus, &self.spec.archive).ok_or_else(|| {
             let message = format!(
-                "spec.archive: archive {:?} of EventBus {} is not there yet; see the bus's conditions",
+                "spec.archive: archive {:?} of EventBus {} does not exist yet. See the conditions of the bus.",
                 self.spec.archive,
                 key_of(&bus)
             );
@@ -171,36 +177,36 @@ impl Managed for EventReplay {
         let rules = self.rule_arns(&bus, view)?;
         let (start, end) = (self.spec.start_time.0, self.spec.end_time.0);
         if end > view.now {
-            let message = format!("spec.endTime is {end}: the replay begins then, for what is not archived yet would be left out");
+            let message = format!("spec.endTime: the replay starts at {end}, when all of its events are archived.");
             return Err(ReconcileError::new(RetryClass::Until(end), Reason::ReplayNotDue, message));
         }
         let description = self.spec.description.clone();
-        let bus_arn = names::bus_arn(&place.partition, &place.region, &place.account_id, place.bus.as_deref().unwrap_or_default());
+        let bus_arn = Scope::of(identity).bus(identity.bus.as_deref().unwrap_or_default());
         Ok(DesiredReplay { name, settings: Some(ReplaySettings { description, archive_arn, bus_arn, start, end, rules }) })
     }
 
-    fn in_use(&self, _: &View) -> Vec<String> {
+    fn referenced_by(&self, _: &View) -> Vec<String> {
         vec![]
     }
 
     fn plan(desired: Option<&DesiredReplay>, observed: Option<&ObservedReplay>, _: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
         Ok(match (desired, observed) {
-            // What was begun and is not shown is never begun again: AWS may lag, or has forgotten it after 90 days.
+            // A started replay that AWS does not list is never started again: AWS may lag, or has deleted it after 90 days.
             (Some(DesiredReplay { name, settings: Some(settings) }), None) => {
-                vec![EventsStep::StartReplay { name: name.clone(), settings: settings.clone() }.into()]
+                vec![ReplayStep::StartReplay { name: name.clone(), settings: settings.clone() }.into()]
             }
             (Some(_), _) | (None, None) => vec![],
             (None, Some(replay)) => match replay.state.as_str() {
-                "STARTING" | "RUNNING" => vec![EventsStep::CancelReplay { name: replay.name.clone() }.into()],
+                "STARTING" | "RUNNING" => vec![ReplayStep::CancelReplay { name: replay.name.clone() }.into()],
                 "CANCELLING" => return Err(cancelling(&replay.name)),
                 _ => vec![],
             },
         })
     }
 
-    fn leaving(applied: &[Step]) -> Option<ReconcileError> {
+    fn wait_after_deletion(applied: &[Step]) -> Option<ReconcileError> {
         applied.iter().find_map(|step| match step {
-            Step::Events(EventsStep::CancelReplay { name }) => Some(cancelling(name)),
+            Step::Events(EventsStep::Replay(ReplayStep::CancelReplay { name })) => Some(cancelling(name)),
             _ => None,
         })
     }
@@ -212,10 +218,10 @@ impl Managed for EventReplay {
                 return Some(ReconcileError::new(
                     RetryClass::Polled,
                     Reason::Replaying,
-                    format!("replay {name} was begun; see status.percent"),
+                    format!("replay {name} started. status.percent has the progress."),
                 ));
             }
-            let message = format!("replay {name} was begun, and AWS does not show it. It is looked at again, and not begun a second time");
+            let message = format!("replay {name} started, but AWS does not list it. It will not be started again.");
             return Some(ReconcileError::new(RetryClass::Polled, Reason::Replaying, message));
         };
         let why = replay.state_reason.as_ref().map(|why| format!(": {}", why.trim_end_matches('.'))).unwrap_or_default();
@@ -224,20 +230,23 @@ impl Managed for EventReplay {
             "FAILED" => Some(ReconcileError::invalid(
                 Reason::ReplayFailed,
                 format!(
-                    "replay {name} failed{why}. Some events may have been sent; status.eventLastReplayedTime says up to when. A replay is not begun again: make another EventReplay, with a startTime from there on"
+                    "replay {name} failed{why}. Events up to status.eventLastReplayedTime may have been sent. To replay the rest, create another \
+                     EventReplay with a later startTime."
                 ),
             )),
             "CANCELLED" => Some(ReconcileError::invalid(
                 Reason::ReplayCancelled,
-                format!("replay {name} was cancelled in AWS{why}. A replay is not begun again: make another EventReplay"),
+                format!("replay {name} was canceled in AWS{why}. To replay the events, create another EventReplay."),
             )),
-            state => {
-                Some(ReconcileError::new(RetryClass::Polled, Reason::Replaying, format!("replay {name} is {state}; see status.percent")))
-            }
+            state => Some(ReconcileError::new(
+                RetryClass::Polled,
+                Reason::Replaying,
+                format!("replay {name} is {state}. status.percent has the progress."),
+            )),
         }
     }
 
-    fn seen(&self, status: &mut EventReplayStatus, observed: Option<&ObservedReplay>, _: Timestamp) {
+    fn record_observed(&self, status: &mut EventReplayStatus, observed: Option<&ObservedReplay>, _: Timestamp) {
         let Some(observed) = observed else { return };
         status.state = Some(observed.state.clone());
         status.state_reason.clone_from(&observed.state_reason);
@@ -248,7 +257,7 @@ impl Managed for EventReplay {
     }
 
     fn report(&self, status: &mut EventReplayStatus, report: &Report<'_, Self>) {
-        if report.applied.iter().any(|step| matches!(step, Step::Events(EventsStep::StartReplay { .. }))) {
+        if report.applied.iter().any(|step| matches!(step, Step::Events(EventsStep::Replay(ReplayStep::StartReplay { .. })))) {
             // As AWS answers.
             (status.state, status.percent) = (Some("STARTING".into()), Some(0));
         }
@@ -262,6 +271,6 @@ fn cancelling(name: &str) -> ReconcileError {
     ReconcileError::new(
         RetryClass::Polled,
         Reason::Deleting,
-        format!("replay {name} is being cancelled; the object goes when AWS says that it is"),
+        format!("replay {name} is being canceled. The object is deleted once AWS confirms."),
     )
 }

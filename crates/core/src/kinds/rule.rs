@@ -1,101 +1,124 @@
-//! `EventRule` in AWS: a rule and its targets. Targets whose sink is not there yet wait; the others do not wait for them. Pure.
+//! `EventRule` in AWS: a rule and its targets. Targets whose sink does not exist yet wait; the others do not wait for them.
+#![warn(missing_docs)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use tributary_api::{
-    CommonStatus, DeadLettersStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, RuleState, Tags,
-    Target,
+    DeadLettersStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, RuleState, Tags, Target,
 };
 
 use crate::{
     benchling,
     delivery::Deliverability,
-    destinations::reach,
+    destinations::target,
     error::{Reason, ReconcileError},
     kinds::rule_status,
     managed::{Managed, Report},
-    names,
-    object::{key_of, owner_of},
+    names::{self, Scope},
+    object::{ObjectMetaExt, key_of, owner_of},
     ownership,
     plan::{PlanContext, WarningEvent},
     references::{AppReferences, RuleReferences},
-    steps::{self, EventsStep, RuleSettings, Step, TargetSettings},
+    steps::{self, RuleSettings, RuleStep, Step, TargetSettings},
     view::View,
 };
 
-/// AWS's limit, fixed.
+/// Targets per rule, a fixed limit of AWS.
 const TARGETS_PER_RULE: usize = 5;
 
+/// What AWS should hold of a rule.
 #[derive(Debug, Serialize)]
 pub struct DesiredRule {
+    /// Name of the bus in AWS.
     pub bus: String,
+    /// Name of the rule in AWS.
     pub name: String,
+    /// Settings in AWS.
     pub settings: RuleSettings,
+    /// Tags in AWS.
     pub tags: Tags,
+    /// Targets that can be put.
     pub targets: Vec<TargetSettings>,
-    /// Targets that cannot be put yet, and why. What AWS holds of them stays as it is.
+    /// Targets that cannot be put yet, and why. AWS keeps what it holds of them.
     pub waiting: BTreeMap<String, String>,
-    /// The first of the reasons, for the rule as a whole.
+    /// The first of these causes, for the rule as a whole.
     #[serde(skip)]
-    pub halt: Option<ReconcileError>,
-    /// What is odd about the pattern.
+    pub error: Option<ReconcileError>,
+    /// Findings about the pattern.
     #[serde(skip)]
     pub warnings: Vec<String>,
-    /// Why the bus gets no events, if it is a partner's.
+    /// Why a partner event bus receives no events.
     #[serde(skip)]
     pub source_problem: Option<String>,
 }
 
 impl DesiredRule {
-    /// Whether a rule that is not there is made. One that has targets to wait for and none to send to would match events and drop them.
+    /// Whether a missing rule is created. One whose targets all wait would match events and drop them.
     pub fn is_put(&self) -> bool {
         !self.targets.is_empty() || self.waiting.is_empty()
     }
 }
 
+/// A rule in AWS.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ObservedRule {
+pub struct RuleInAws {
+    /// Name of the bus in AWS.
     pub bus: String,
+    /// Name of the rule in AWS.
     pub name: String,
+    /// ARN of the rule.
     pub arn: String,
+    /// Settings in AWS.
     pub settings: RuleSettings,
-    /// Set when an AWS service keeps the rule.
+    /// The AWS service that manages the rule, if one does.
     pub managed_by: Option<String>,
-    /// Read from [`crate::plan::Depth::Full`] on.
+    /// Targets in AWS. Read from [`crate::plan::Depth::Full`] on.
     pub targets: Option<Vec<TargetSettings>>,
-    /// Read from [`crate::plan::Depth::Owner`] on.
+    /// Tags in AWS. Read from [`crate::plan::Depth::Owner`] on.
     pub tags: Option<Tags>,
 }
 
-/// What was seen of a rule: itself, and whether events reach its targets, by their names. The second is known before the first exists.
+/// What was observed of a rule: the rule in AWS, and whether events reach its targets. The latter is known before the rule exists.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct SeenRule {
-    pub rule: Option<ObservedRule>,
-    pub looks: Vec<Looked>,
+pub struct ObservedRule {
+    /// The rule, if it exists.
+    pub rule: Option<RuleInAws>,
+    /// Delivery to each target.
+    pub deliveries: Vec<TargetDelivery>,
 }
 
-/// What delivery to one target looks like.
+/// Delivery to one target.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Looked {
-    /// Its name.
+pub struct TargetDelivery {
+    /// Name of the target.
     pub target: String,
-    pub verdict: Deliverability,
+    /// Whether events can reach it.
+    pub deliverability: Deliverability,
+    /// Contents of its dead-letter queue.
     pub dead_letters: Option<DeadLettersStatus>,
 }
 
 /// What an `EventRule` refers to.
 pub trait ResolveRule {
+    /// The bus of the rule.
+    ///
+    /// # Errors
+    /// The bus does not exist, or its side does not permit the reference.
     fn bus(&self, view: &View) -> Result<EventBus, ReconcileError>;
-    /// The pattern in EventBridge's words, and what is odd about it.
+    /// The event pattern for EventBridge, and findings about it.
     fn pattern(&self, bus: &EventBus, source: &str, view: &View) -> (Option<serde_json::Value>, Vec<String>);
-    fn target(&self, index: usize, target: &Target, place: &Identity, view: &View) -> Result<TargetSettings, ReconcileError>;
+    /// The target at this index of `spec.targets`.
+    ///
+    /// # Errors
+    /// A sink does not exist, is not permitted, or is not ready.
+    fn target(&self, index: usize, target: &Target, identity: &Identity, view: &View) -> Result<TargetSettings, ReconcileError>;
 }
 
 impl ResolveRule for EventRule {
     fn bus(&self, view: &View) -> Result<EventBus, ReconcileError> {
-        view.bus_for(self.metadata.namespace.as_deref().unwrap_or_default(), "spec.busRef", &self.spec.bus_ref)
+        view.bus_for(self.own_namespace(), "spec.busRef", &self.spec.bus_ref)
     }
 
     fn pattern(&self, bus: &EventBus, source: &str, view: &View) -> (Option<serde_json::Value>, Vec<String>) {
@@ -108,7 +131,7 @@ impl ResolveRule for EventRule {
                 (None, pattern) => (pattern.clone().map(|pattern| benchling::of_source(pattern, &prefix).into()), vec![]),
             };
         }
-        let namespace = bus.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = bus.own_namespace();
         let subscription = owner_of(bus).and_then(|name| view.subscription(namespace, &name));
         let included = subscription.as_ref().map(|subscription| subscription.spec.event_types.as_slice());
         let is_benchling = source.starts_with(benchling::SOURCE_PREFIX);
@@ -119,21 +142,22 @@ impl ResolveRule for EventRule {
         }
     }
 
-    fn target(&self, index: usize, target: &Target, place: &Identity, view: &View) -> Result<TargetSettings, ReconcileError> {
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+    fn target(&self, index: usize, target: &Target, identity: &Identity, view: &View) -> Result<TargetSettings, ReconcileError> {
+        let namespace = self.own_namespace();
         let field = format!("spec.targets[{index}].sinkRef");
         let sink = view.sink_for(namespace, &field, &target.sink_ref)?;
-        let mut settings = reach::target(&field, &sink, place, &place.arn, view)?;
+        let mut settings = target::target(&field, &sink, identity, &identity.arn, view)?;
         settings.id.clone_from(&target.name);
         settings.input = target.input.clone().map(serde_json::Value::Object);
         settings.input_path.clone_from(&target.input_path);
         settings.transformer = target.input_transformer.as_ref().map(|t| (t.input_paths_map.clone(), t.input_template.clone()));
         let changed = settings.input.is_some() || settings.input_path.is_some() || settings.transformer.is_some();
-        if changed && !reach::takes_changed_events(&sink, place) {
+        if changed && !target::accepts_transformed_events(&sink, identity) {
             return Err(ReconcileError::blocked(
                 Reason::InvalidSpec,
                 format!(
-                    "spec.targets[{index}]: AWS passes events on to a bus of another account or Region as they are. Leave input, inputPath and inputTransformer out, and change the event there"
+                    "spec.targets[{index}]: AWS forwards events to a bus of another account or Region unchanged. Remove input, inputPath and \
+                     inputTransformer, and transform the event there."
                 ),
             ));
         }
@@ -142,28 +166,18 @@ impl ResolveRule for EventRule {
         if let Some(dead_letter) = &target.dead_letter {
             let field = format!("spec.targets[{index}].deadLetter.sinkRef");
             let sink = view.sink_for(namespace, &field, &dead_letter.sink_ref)?;
-            settings.dead_letter_arn = Some(reach::dead_letter(&field, &sink, place, &place.arn, view)?);
+            settings.dead_letter_arn = Some(target::dead_letter(&field, &sink, identity, &identity.arn, view)?);
         }
         Ok(settings)
     }
 }
 
 impl Managed for EventRule {
-    type Status = EventRuleStatus;
     type Desired = DesiredRule;
-    type Observed = SeenRule;
+    type Observed = ObservedRule;
 
     const KIND: &'static str = "EventRule";
 
-    fn current(&self) -> Option<&EventRuleStatus> {
-        self.status.as_ref()
-    }
-    fn common(status: &EventRuleStatus) -> &CommonStatus {
-        &status.common
-    }
-    fn common_mut(status: &mut EventRuleStatus) -> &mut CommonStatus {
-        &mut status.common
-    }
     fn management(&self) -> ManagementPolicy {
         self.spec.management_policy
     }
@@ -173,52 +187,47 @@ impl Managed for EventRule {
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         let bus = self.bus(view)?;
-        let there = bus.identity(view)?;
-        let (namespace, name) = (self.metadata.namespace.as_deref().unwrap_or_default(), self.metadata.name.as_deref().unwrap_or_default());
-        view.account_for(namespace, Some(&tributary_api::AccountRef { name: there.account.clone(), ..Default::default() }))?;
+        let of_bus = bus.identity(view)?;
+        let (namespace, name) = (self.own_namespace(), self.own_name());
+        view.account_for(namespace, Some(&tributary_api::AccountRef { name: of_bus.account.clone(), ..Default::default() }))?;
         let name = self.spec.name.clone().unwrap_or_else(|| names::default_name(namespace, name, 64, names::events_character));
-        Ok(Identity {
-            arn: names::rule_arn(&there.partition, &there.region, &there.account_id, &there.name, &name),
-            name,
-            bus: Some(there.name.clone()),
-            ..there
-        })
+        Ok(Identity { arn: Scope::of(&of_bus).rule(&of_bus.name, &name), name, bus: Some(of_bus.name.clone()), ..of_bus })
     }
 
-    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredRule, ReconcileError> {
+    fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredRule, ReconcileError> {
         let bus = self.bus(view)?;
-        let bus_name = place.bus.clone().unwrap_or_else(|| names::DEFAULT_BUS.into());
+        let bus_name = identity.bus.clone().unwrap_or_else(|| names::DEFAULT_BUS.into());
         if self.spec.schedule.is_some() && bus_name != names::DEFAULT_BUS {
             return Err(ReconcileError::invalid(
                 Reason::InvalidSpec,
                 format!(
-                    "spec.schedule: AWS runs schedules only on the default bus, and spec.busRef is {bus_name}. Refer to an EventBus with name: default"
+                    "spec.schedule: AWS runs schedules on the default bus only, but spec.busRef is {bus_name}. Reference an EventBus with spec.name: default."
                 ),
             ));
         }
-        // Once it is there, a bus serves its rules whatever else is the matter with it.
+        // An existing bus serves its rules, also when it is not ready.
         if !bus.status.as_ref().is_some_and(|status| status.common.is_ready() || !status.common.resources.is_empty()) {
             return Err(ReconcileError::blocked(
                 Reason::BusNotReady,
-                format!("spec.busRef: EventBus {} is not ready; see its conditions", key_of(&bus)),
+                format!("spec.busRef: EventBus {} is not ready. See its conditions.", key_of(&bus)),
             ));
         }
         let (pattern, warnings) = self.pattern(&bus, &bus_name, view);
-        let defaults = view.account(&place.account).map(|account| account.spec.default_tags).unwrap_or_default();
+        let defaults = view.account(&identity.account).map(|account| account.spec.default_tags).unwrap_or_default();
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
-        let (mut targets, mut waiting, mut halt) = (Vec::new(), BTreeMap::new(), None);
+        let (mut targets, mut waiting, mut error) = (Vec::new(), BTreeMap::new(), None);
         for (index, target) in self.spec.targets.iter().enumerate() {
-            match self.target(index, target, place, view) {
+            match self.target(index, target, identity, view) {
                 Ok(settings) => targets.push(settings),
-                Err(why) => {
-                    waiting.insert(target.name.clone(), why.message.clone());
-                    halt.get_or_insert(why);
+                Err(cause) => {
+                    waiting.insert(target.name.clone(), cause.message.clone());
+                    error.get_or_insert(cause);
                 }
             }
         }
         Ok(DesiredRule {
             bus: bus_name,
-            name: place.name.clone(),
+            name: identity.name.clone(),
             settings: RuleSettings {
                 description: self.spec.description.clone(),
                 pattern,
@@ -228,17 +237,21 @@ impl Managed for EventRule {
             tags: ownership::tags(&defaults, self.spec.tags.as_ref(), &owner),
             targets,
             waiting,
-            halt,
+            error,
             warnings,
             source_problem: source_problem(&bus),
         })
     }
 
-    fn in_use(&self, _: &View) -> Vec<String> {
+    fn referenced_by(&self, _: &View) -> Vec<String> {
         vec![]
     }
 
-    fn plan(desired: Option<&DesiredRule>, observed: Option<&SeenRule>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
+    fn plan(
+        desired: Option<&DesiredRule>,
+        observed: Option<&ObservedRule>,
+        context: &PlanContext<'_>,
+    ) -> Result<Vec<Step>, ReconcileError> {
         let observed = observed.and_then(|seen| seen.rule.as_ref());
         let mut steps: Vec<Step> = Vec::new();
         match (desired, observed) {
@@ -268,16 +281,16 @@ impl Managed for EventRule {
                 check_owner(have, context)?;
                 let ids: Vec<_> = have.targets.iter().flatten().map(|target| target.id.clone()).collect();
                 if !ids.is_empty() {
-                    steps.push(EventsStep::RemoveTargets { bus: have.bus.clone(), rule: have.name.clone(), ids }.into());
+                    steps.push(RuleStep::RemoveTargets { bus: have.bus.clone(), rule: have.name.clone(), ids }.into());
                 }
-                steps.push(EventsStep::DeleteRule { bus: have.bus.clone(), name: have.name.clone() }.into());
+                steps.push(RuleStep::DeleteRule { bus: have.bus.clone(), name: have.name.clone() }.into());
             }
         }
         Ok(steps)
     }
 
-    fn waiting(desired: &DesiredRule, _: Option<&SeenRule>, _: &Identity) -> Option<ReconcileError> {
-        desired.halt.clone()
+    fn waiting(desired: &DesiredRule, _: Option<&ObservedRule>, _: &Identity) -> Option<ReconcileError> {
+        desired.error.clone()
     }
 
     fn tags(desired: &DesiredRule) -> Option<&Tags> {
@@ -293,19 +306,19 @@ impl Managed for EventRule {
     }
 }
 
-/// What the bus says of its partner's event source, while no events come from there.
+/// Why a partner event bus receives no events.
 fn source_problem(bus: &EventBus) -> Option<String> {
     bus.spec.event_source_name.as_ref()?;
     let ready = bus.status.as_ref()?.common.condition("Ready").filter(|condition| condition.status == "False")?;
-    ready.reason.starts_with("Source").then(|| format!("EventBus {}: {}", key_of(bus), ready.message))
+    Reason::named(&ready.reason).is_some_and(Reason::is_about_event_source).then(|| format!("EventBus {}: {}", key_of(bus), ready.message))
 }
 
-fn check_owner(have: &ObservedRule, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
+fn check_owner(have: &RuleInAws, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
     let what = format!("rule {} on bus {}", have.name, have.bus);
     if let Some(service) = &have.managed_by {
         return Err(ReconcileError::invalid(
             Reason::NotOwned,
-            format!("{what} is kept by {service}, and can be changed by nobody else. Choose another name"),
+            format!("{what} is managed by {service}, and cannot be changed by other clients. Choose another name."),
         ));
     }
     have.tags.as_ref().map_or(Ok(()), |tags| ownership::check(&what, tags, context))
@@ -313,14 +326,15 @@ fn check_owner(have: &ObservedRule, context: &PlanContext<'_>) -> Result<(), Rec
 
 fn put_rule(want: &DesiredRule, new: bool) -> Step {
     let tags = new.then(|| want.tags.clone());
-    EventsStep::PutRule { bus: want.bus.clone(), name: want.name.clone(), settings: want.settings.clone(), tags }.into()
+    RuleStep::PutRule { bus: want.bus.clone(), name: want.name.clone(), settings: want.settings.clone(), tags }.into()
 }
 
 fn put_targets(want: &DesiredRule, targets: Vec<TargetSettings>) -> Step {
-    EventsStep::PutTargets { bus: want.bus.clone(), rule: want.name.clone(), targets }.into()
+    RuleStep::PutTargets { bus: want.bus.clone(), rule: want.name.clone(), targets }.into()
 }
 
-/// Targets are put in place and only then are old ones removed, so that no event is lost; where all five places are taken, some go first.
+/// Steps for the targets. New targets are put before old ones are removed, so that no event is lost; at AWS's limit of five, as many as
+/// necessary are removed first.
 fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
     let changed: Vec<_> = want.targets.iter().filter(|t| !have.contains(t)).cloned().collect();
     let ids: BTreeSet<_> = want.targets.iter().map(|t| &t.id).chain(want.waiting.keys()).collect();
@@ -328,7 +342,7 @@ fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
     let new = changed.iter().filter(|t| !have.iter().any(|h| h.id == t.id)).count();
     let crowded = (have.len() + new).saturating_sub(TARGETS_PER_RULE).min(stale.len());
     let later = stale.split_off(crowded);
-    let remove = |ids: Vec<String>| EventsStep::RemoveTargets { bus: want.bus.clone(), rule: want.name.clone(), ids }.into();
+    let remove = |ids: Vec<String>| RuleStep::RemoveTargets { bus: want.bus.clone(), rule: want.name.clone(), ids }.into();
     let mut steps = Vec::new();
     if !stale.is_empty() {
         steps.push(remove(stale));
@@ -336,9 +350,9 @@ fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
     if !changed.is_empty() {
         steps.push(put_targets(want, changed));
     }
-    // While a new target waits for its sink, what it may stand in for goes on: better one target too many than none.
-    let newcomer_waits = want.waiting.keys().any(|id| !have.iter().any(|t| t.id == *id));
-    if !later.is_empty() && !newcomer_waits {
+    // While a new target waits for its sink, the one that it may replace stays: one target too many is better than none.
+    let new_target_waits = want.waiting.keys().any(|id| !have.iter().any(|t| t.id == *id));
+    if !later.is_empty() && !new_target_waits {
         steps.push(remove(later));
     }
     steps

@@ -1,9 +1,11 @@
-//! What status says of a rule: its targets one by one, whether events reach them, and what is new about it. Pure.
+//! Status of a rule: its targets, whether events reach them, and the Warning Events of what is new.
+#![warn(missing_docs)]
 
 use tributary_api::{EventRule, EventRuleStatus, ResourceStatus, TargetStatus};
 
-use crate::{delivery::letters, kinds::deliverable, managed::Report, plan::WarningEvent};
+use crate::{delivery::dead_letters, kinds::deliverable, managed::Report, plan::WarningEvent};
 
+/// Fills in the rule's own part of the status.
 pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
     if let Some(identity) = &status.common.identity
         && (report.complete() || report.observed.is_some_and(|seen| seen.rule.is_some()) || !report.applied.is_empty())
@@ -13,7 +15,7 @@ pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_
     let Some(desired) = report.desired else { return };
     status.event_pattern = desired.settings.pattern.as_ref().map(ToString::to_string);
     status.warnings.clone_from(&desired.warnings);
-    let settled = report.left == 0 && report.halt == desired.halt.as_ref() || report.complete();
+    let settled = report.withheld == 0 && report.error == desired.error.as_ref() || report.complete();
     let before = std::mem::take(&mut status.targets);
     status.targets = rule
         .spec
@@ -22,33 +24,33 @@ pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_
         .map(|target| {
             let old = before.iter().find(|t| t.name == target.name);
             let put = desired.targets.iter().find(|t| t.id == target.name);
-            // A verdict is of one destination: another one under the same name has none yet.
-            let judged = old.filter(|old| put.is_none_or(|put| old.arn.as_ref() == Some(&put.arn)));
-            // Where AWS named the targets that it refused, the others are in place.
-            let spared = report.halt.is_some_and(|halt| !halt.entries.is_empty() && !halt.entries.contains(&target.name));
-            let settled = settled || spared;
-            let failed = report.halt.filter(|_| !settled).map(|halt| halt.message.clone());
+            // Deliverability is of one destination: another one under the same name has none yet.
+            let evaluated = old.filter(|old| put.is_none_or(|put| old.arn.as_ref() == Some(&put.arn)));
+            // Where AWS names the targets that it rejects, it has accepted the others.
+            let accepted = report.error.is_some_and(|error| !error.entries.is_empty() && !error.entries.contains(&target.name));
+            let settled = settled || accepted;
+            let failed = report.error.filter(|_| !settled).map(|error| error.message.clone());
             TargetStatus {
                 name: target.name.clone(),
                 arn: put.map(|t| t.arn.clone()).or_else(|| old.and_then(|t| t.arn.clone())),
                 ready: put.is_some() && (settled || old.is_some_and(|t| t.ready && failed.is_none())),
                 message: desired.waiting.get(&target.name).cloned().or(failed),
-                deliverable: judged.and_then(|t| t.deliverable),
-                deliverable_message: judged.and_then(|t| t.deliverable_message.clone()),
+                deliverable: evaluated.and_then(|t| t.deliverable),
+                deliverable_message: evaluated.and_then(|t| t.deliverable_message.clone()),
                 dead_letters: old.and_then(|t| t.dead_letters.clone()).filter(|_| target.dead_letter.is_some()),
             }
         })
         .collect();
-    deliverable::tell(rule, status, report);
+    deliverable::report(rule, status, report);
     status.targets_ready = Some(format!("{}/{}", status.targets.iter().filter(|t| t.ready).count(), status.targets.len()));
 }
 
-/// Warnings, and dead letters, that were not there before.
+/// Warning Events of new warnings and new dead letters.
 pub fn warning_events(before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
     let mut warning_events = crate::plan::new_warnings(&before.warnings, &now.warnings);
     for target in &now.targets {
         let old = before.targets.iter().find(|old| old.name == target.name).and_then(|old| old.dead_letters.as_ref());
-        let news = letters::news(&target.name, old, target.dead_letters.as_ref());
+        let news = dead_letters::warning(&target.name, old, target.dead_letters.as_ref());
         warning_events.extend(news.map(|message| WarningEvent { reason: "DeadLettered", message }));
     }
     warning_events
@@ -73,7 +75,7 @@ mod tests {
     };
     use tributary_api::{Deliverable, Tags};
 
-    /// `HTTP 200` with failed entries: the target that AWS named is not in place, the others are.
+    /// `HTTP 200` with failed entries: the target that AWS names is not ready, the others are.
     #[test]
     fn only_the_refused_target_is_not_ready() {
         let rule: EventRule = serde_json::from_value(json!({
@@ -89,19 +91,19 @@ mod tests {
             tags: Tags::new(),
             targets: vec![target("good"), target("bad")],
             waiting: BTreeMap::new(),
-            halt: None,
+            error: None,
             warnings: vec![],
             source_problem: None,
         };
         let settings = Settings::default();
-        let halt = ReconcileError::new(RetryClass::Refused, Reason::TargetRejected, "refused").of(vec!["bad".into()]);
+        let error = ReconcileError::new(RetryClass::Refused, Reason::TargetRejected, "refused").of(vec!["bad".into()]);
         let now = Timestamp::UNIX_EPOCH;
         let report = Report {
             desired: Some(&desired),
             observed: None,
             applied: &[],
-            halt: Some(&halt),
-            left: 0,
+            error: Some(&error),
+            withheld: 0,
             now,
             settings: &Arc::new(settings),
         };
@@ -109,7 +111,7 @@ mod tests {
         report_of(&rule, &mut status, &report);
         assert_eq!(status.targets_ready.as_deref(), Some("1/2"));
         assert_eq!(status.targets.iter().map(|t| (t.name.as_str(), t.ready)).collect::<Vec<_>>(), [("good", true), ("bad", false)]);
-        // A verdict is of one destination: another one under the same name has none yet.
+        // Deliverability is of one destination: another one under the same name has none yet.
         for target in &mut status.targets {
             target.deliverable = Some(Deliverable::Yes);
         }

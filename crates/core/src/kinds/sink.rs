@@ -1,28 +1,24 @@
-//! `EventSink` in AWS: what all destinations share; the rest is in the file of its type in `sinks/`. Pure.
+//! `EventSink` in AWS: what all destinations share. What is special about one is in the folder of its type.
 
 use std::time::Duration;
 
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use tributary_api::{
-    CommonStatus, ConnectionStatus, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Existing, Identity, ManagementPolicy,
-    Permissions, ResourceStatus, Tags, Target, matches,
+    AwsAccount, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Existing, Identity, ManagementPolicy, Permissions, ResourceStatus,
+    Tags, Target, matches,
 };
 
 use crate::{
     destinations::{
-        self as sinks, Desired, Observed, Type, grants,
-        lambda::{self, DesiredLambda},
-        logs,
-        resolve::{ResolveSink, in_place},
-        resolve_by_role::ResolveByRole,
-        sqs, type_of,
+        self, Desired, Observed, Type,
+        shared::{context::ResolveContext, grants},
+        target,
     },
-    error::{Reason, ReconcileError},
+    error::ReconcileError,
     managed::{Managed, Report},
-    names,
-    object::key_of,
+    object::{ObjectMetaExt, key_of},
     ownership,
     plan::PlanContext,
     settings::Settings,
@@ -30,44 +26,28 @@ use crate::{
     view::View,
 };
 
-/// How an ARN is made of partition, region, account and name.
-type ArnOf = fn(&str, &str, &str, &str) -> String;
-
 #[derive(Clone, Debug, Serialize)]
 pub struct DesiredSink {
     pub target: Desired,
-    /// `permissions: External`: nothing is asked of AWS, nothing written.
+    /// `permissions: External`: AWS is neither read nor written.
     pub external: bool,
     pub role_arn: Option<String>,
-    /// Why a part of the spec that the rest does not need cannot be had yet.
-    #[serde(skip)]
-    pub halt: Option<ReconcileError>,
 }
 
 pub type ObservedSink = Observed;
 
 impl Managed for EventSink {
-    type Status = EventSinkStatus;
     type Desired = DesiredSink;
     type Observed = ObservedSink;
 
     const KIND: &'static str = "EventSink";
 
-    fn current(&self) -> Option<&EventSinkStatus> {
-        self.status.as_ref()
-    }
-    fn common(status: &EventSinkStatus) -> &CommonStatus {
-        &status.common
-    }
-    fn common_mut(status: &mut EventSinkStatus) -> &mut CommonStatus {
-        &mut status.common
-    }
     fn management(&self) -> ManagementPolicy {
         self.spec.management_policy
     }
     fn deletion(&self) -> DeletionPolicy {
-        let default = if self.managed_api().is_some() { DeletionPolicy::Delete } else { DeletionPolicy::Retain };
-        self.spec.deletion_policy.unwrap_or(default)
+        let default = || Type::of(self).map_or(DeletionPolicy::Retain, |type_| type_.default_deletion_policy(self));
+        self.spec.deletion_policy.unwrap_or_else(default)
     }
 
     fn leaves_traces(&self) -> bool {
@@ -79,85 +59,31 @@ impl Managed for EventSink {
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
-        let account = self.account(view)?;
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
-        let region = self.spec.region.as_ref();
-        let by_policy: Option<ArnOf> = match type_of(self)? {
-            Type::Sqs => Some(names::queue_arn),
-            Type::Lambda => Some(names::function_arn),
-            Type::LogGroup => Some(names::log_group_arn),
-            _ => None,
-        };
-        if let Some(arn_of) = by_policy
-            && let Some((field, arn)) = self.existing(view)?
-        {
-            // A log group's ARN comes with `:*` and without.
-            let arn = arn.trim_end_matches(":*");
-            view.permit_arn(&account, namespace, &field, arn)?;
-            let parsed =
-                names::Arn::parse(arn).ok_or_else(|| ReconcileError::invalid(Reason::InvalidSpec, format!("{field}: {arn} is no ARN")))?;
-            let name = parsed.resource.trim_start_matches("function:").trim_start_matches("log-group:").to_owned();
-            let place = crate::view::identity(&account, region, name, arn_of);
-            in_place(&field, arn, &place)?;
-            return Ok(place);
-        }
-        if let Some(place) = self.place_by_role(view, &account)? {
-            return Ok(place);
-        }
-        let name = self.metadata.name.as_deref().unwrap_or_default();
-        if type_of(self)? == Type::LogGroup {
-            let managed = self.spec.log_group.as_ref().and_then(|logs| logs.managed.as_ref());
-            let name = managed
-                .and_then(|managed| managed.name.clone())
-                .unwrap_or_else(|| format!("{}{}", logs::PREFIX, names::default_name(namespace, name, 500, names::log_group_character)));
-            return Ok(crate::view::identity(&account, region, name, names::log_group_arn));
-        }
-        let managed = self.managed_queue().unwrap_or_default().into_owned();
-        let suffix = if managed.fifo.is_some() { ".fifo" } else { "" };
-        let name = managed.name.unwrap_or_else(|| {
-            // Room for `-dlq` and `.fifo` within SQS's 80 characters.
-            let base = names::default_name(namespace, name, 71, names::queue_character);
-            format!("{base}{suffix}")
-        });
-        Ok(crate::view::identity(&account, region, name, names::queue_arn))
+        let account = account(self, view)?;
+        let owner = owner(self, &view.settings);
+        Type::of(self)?.identity(&ResolveContext { sink: self, view, account: &account, owner: &owner })
     }
 
-    fn desired(&self, view: &View, place: &Identity) -> Result<DesiredSink, ReconcileError> {
-        let account = self.account(view)?;
+    fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredSink, ReconcileError> {
+        let account = account(self, view)?;
+        let owner = owner(self, &view.settings);
+        let context = ResolveContext { sink: self, view, account: &account, owner: &owner };
         if let Some(role) = &self.spec.role_arn {
-            view.permit_role(&account, self.metadata.namespace.as_deref().unwrap_or_default(), "spec.roleArn", role)?;
+            context.permit_role("spec.roleArn", role)?;
         }
-        let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
-        let mut halt = None;
-        let external = self.spec.permissions == Permissions::External;
-        if let Some(target) = self.desired_by_role(view, &account, place, &owner)? {
-            return Ok(DesiredSink { target, external, role_arn: self.spec.role_arn.clone(), halt });
-        }
-        let target = match type_of(self)? {
-            Type::Sqs | Type::Postgres => Desired::Sqs(self.sqs(view, &account, place, &owner)?),
-            Type::Lambda => {
-                let before = self.current().and_then(|status| status.on_failure_arn.clone());
-                let on_failure = self.on_failure(view, place).unwrap_or_else(|why| {
-                    halt = Some(why);
-                    before
-                });
-                Desired::Lambda(DesiredLambda {
-                    function: lambda::function_of(&place.arn),
-                    grants: self.grants(view, place, &owner),
-                    on_failure,
-                })
-            }
-            _ => Desired::LogGroup(self.logs(view, &account, place, &owner)),
-        };
-        Ok(DesiredSink { target, external, role_arn: self.spec.role_arn.clone(), halt })
+        Ok(DesiredSink {
+            target: Type::of(self)?.desired(&context, identity)?,
+            external: self.spec.permissions == Permissions::External,
+            role_arn: self.spec.role_arn.clone(),
+        })
     }
 
-    fn in_use(&self, view: &View) -> Vec<String> {
+    fn referenced_by(&self, view: &View) -> Vec<String> {
         let mut users = Vec::new();
-        // Whom the sink never consented to cannot hold it up.
+        // Objects in namespaces without consent cannot block deletion.
         let namespace = self.metadata.namespace.as_deref();
         let consents = |from: Option<&str>| from == namespace || matches(&self.spec.allowed_namespaces, from.unwrap_or_default());
-        let arn = sinks::reach::arn(self);
+        let arn = target::arn(self);
         let sends =
             |rule: &EventRule| rule.status.as_ref().is_some_and(|s| s.targets.iter().any(|t| t.arn.is_some() && t.arn.as_ref() == arn));
         view.each_rule(|rule| {
@@ -194,40 +120,24 @@ impl Managed for EventSink {
         if desired.is_some_and(|d| d.external) {
             return Ok(vec![]);
         }
-        sinks::plan(desired.map(|d| &d.target), observed, context)
+        destinations::plan(desired.map(|d| &d.target), observed, context)
     }
 
-    fn seen(&self, status: &mut EventSinkStatus, observed: Option<&ObservedSink>, _: Timestamp) {
-        let Some(api) = observed.and_then(Observed::api_destination) else { return };
-        status.api_destination_arn = api.destination.as_ref().map(|destination| destination.arn.clone());
-        status.connection = api.connection.as_ref().map(|connection| ConnectionStatus {
-            arn: connection.arn.clone(),
-            state: connection.state.clone(),
-            state_reason: connection.state_reason.clone(),
-        });
+    fn record_observed(&self, status: &mut EventSinkStatus, observed: Option<&ObservedSink>, _: Timestamp) {
+        if let Some(observed) = observed {
+            observed.record(status);
+        }
     }
 
-    fn announce(&self, status: &mut EventSinkStatus, desired: &DesiredSink) {
-        match &desired.target {
-            Desired::Sqs(sqs) => {
-                for function in sqs.triggers.iter().map(|trigger| trigger.function.whole()) {
-                    if !status.triggers.contains(&function) {
-                        status.triggers.push(function);
-                    }
-                }
-                if let Some(queue) = &sqs.dead_letter
-                    && !status.common.resources.iter().any(|resource| resource.arn == queue.arn)
-                {
-                    status.common.resources.push(ResourceStatus { type_: "AWS::SQS::Queue".into(), arn: queue.arn.clone() });
-                }
-            }
-            // One that was there before is still ours to take away.
-            Desired::Lambda(lambda) if lambda.on_failure.is_some() => status.on_failure_arn.clone_from(&lambda.on_failure),
-            Desired::Lambda(_) | Desired::LogGroup(_) => {}
-            Desired::Sns(_) | Desired::StateMachine(_) | Desired::ApiDestination(_) | Desired::ByRole(_) => {
-                let role = desired.target.by_role().and_then(|by| by.role.as_ref()).map(|role| role.arn.clone());
-                status.invocation_role_arn = role.or_else(|| status.invocation_role_arn.take());
-                status.execution_role_arn = desired.target.execution_role().cloned().or_else(|| status.execution_role_arn.take());
+    fn record_intent(&self, status: &mut EventSinkStatus, desired: &DesiredSink) {
+        desired.target.record_intent(status);
+        // A role of before is still ours to delete.
+        for (role, recorded) in [
+            (desired.target.invocation_role(), &mut status.invocation_role_arn),
+            (desired.target.execution_role(), &mut status.execution_role_arn),
+        ] {
+            if role.is_some() {
+                *recorded = role.cloned();
             }
         }
     }
@@ -241,67 +151,62 @@ impl Managed for EventSink {
     }
 
     fn waiting(desired: &DesiredSink, observed: Option<&ObservedSink>, _: &Identity) -> Option<ReconcileError> {
-        desired.halt.clone().or_else(|| desired.target.waiting(observed).filter(|_| !desired.external))
+        desired.target.waiting(observed).filter(|_| !desired.external)
     }
 
     fn report(&self, status: &mut EventSinkStatus, report: &Report<'_, Self>) {
-        status.type_ = type_of(self).ok().map(|type_| <&str>::from(type_).to_owned());
-        let last = report.observed.and_then(Observed::logs).and_then(|logs| logs.group.as_ref()).and_then(|group| group.last_event);
-        if let Some(last) = last.and_then(|ms| Timestamp::from_second(ms / 1_000).ok()) {
-            status.last_event_time = Some(Time(last));
-        }
+        status.type_ = Type::of(self).ok().map(|type_| type_.name().to_owned());
         let Some(desired) = report.desired else { return };
         let target = &desired.target;
         if desired.external {
             if report.complete() {
                 status.common.resources = resources(self, target, None);
                 status.grants.clear();
-                let statements = target.required_statements();
-                status.required_statement = match statements.as_slice() {
-                    [] => None,
-                    [one] => Some(one.to_string()),
-                    many => Some(serde_json::json!(many).to_string()),
-                };
+                status.required_statement = required_statement(target);
             }
             return;
         }
         if report.complete() {
             status.required_statement = None;
-            match target {
-                Desired::Lambda(lambda) => status.on_failure_arn.clone_from(&lambda.on_failure),
-                Desired::Sqs(sqs) => status.triggers = sqs.triggers.iter().map(|trigger| trigger.function.whole()).collect(),
-                Desired::StateMachine(_) => status.execution_role_arn = target.execution_role().cloned(),
-                Desired::LogGroup(_) | Desired::Sns(_) | Desired::ApiDestination(_) | Desired::ByRole(_) => {}
-            }
+            target.record_applied(status);
         }
-        // What failed or waits besides the permission does not keep the rules waiting.
-        let (identity, owner) = (
-            status.common.identity.clone().unwrap_or_default(),
-            ownership::owner(&report.settings.installation_id, Self::KIND, &key_of(self)),
-        );
+        // What failed or waits besides the permission does not delay the rules.
+        let identity = status.common.identity.clone().unwrap_or_default();
+        let owner = owner(self, report.settings);
         let context = PlanContext { identity: &identity, owner: &owner, adopt: None, tag_keys: &[], retain: true, orphan: false };
         if !report.complete() && !target.permitted(report.observed, report.applied, &context) {
             return;
         }
         status.common.resources = resources(self, target, report.observed);
-        if let Some(role) = target.by_role().and_then(|by| by.role.as_ref()) {
-            status.invocation_role_arn = Some(role.arn.clone());
+        if let Some(role) = target.invocation_role() {
+            status.invocation_role_arn = Some(role.clone());
         }
         let sources = target.sources_in_policy(report.observed);
-        // Whoever is in the policy but not wanted any more is what `held` kept for its grace period.
+        // Sources in the policy that are no longer wanted are within their grace period.
         let before = std::mem::take(&mut status.grants);
-        let settle = if target.born(report.applied) { Duration::ZERO } else { target.settle(report.settings) };
+        let settle = if target.created_with_policy(report.applied) { Duration::ZERO } else { target.settle(report.settings) };
         status.grants = grants::rows(&sources, &target.grants().wanted, &before, settle, report.now);
     }
 }
 
+fn account(sink: &EventSink, view: &View) -> Result<AwsAccount, ReconcileError> {
+    view.account_for(sink.own_namespace(), sink.spec.account_ref.as_ref())
+}
+
+fn owner(sink: &EventSink, settings: &Settings) -> String {
+    ownership::owner(&settings.installation_id, EventSink::KIND, &key_of(sink))
+}
+
 fn resources(sink: &EventSink, target: &Desired, observed: Option<&Observed>) -> Vec<ResourceStatus> {
-    let mut resources = target.resources(observed);
-    if let Desired::Sqs(sqs) = target
-        && sqs.dead_letter.is_none()
-        && sink.had_dead_letter(&sqs.grants.arn)
-    {
-        resources.push(("AWS::SQS::Queue", sqs::dead_letter_name(&sqs.grants.arn)));
+    let resources = target.resources(sink, observed).into_iter();
+    resources.map(|(type_, arn)| ResourceStatus { type_: type_.into(), arn }).collect()
+}
+
+/// The statements of the policy as JSON, ready to paste.
+fn required_statement(target: &Desired) -> Option<String> {
+    match target.required_statements().as_slice() {
+        [] => None,
+        [one] => Some(one.to_string()),
+        many => Some(serde_json::json!(many).to_string()),
     }
-    resources.into_iter().map(|(type_, arn)| ResourceStatus { type_: type_.into(), arn }).collect()
 }

@@ -1,5 +1,6 @@
-//! `BenchlingSubscription`: composed of child objects, an `EventBus` that takes the partner event source and, for monitoring, a catch-all
-//! rule and its log group. Makes nothing in AWS itself; says in Benchling's words what its bus waits for. Pure.
+//! `BenchlingSubscription`: composed of child objects, which are an `EventBus` for the partner event source and, for monitoring, a catch-all
+//! rule and its log group. Creates nothing in AWS itself; reports in Benchling's terms what its bus waits for.
+#![warn(missing_docs)]
 
 use std::collections::BTreeMap;
 
@@ -8,9 +9,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use tributary_api::{
-    BenchlingSubscription, BenchlingSubscriptionStatus, BusKind, BusRef, CommonStatus, DeletionPolicy, EventBus, EventBusSpec, EventRule,
-    EventRuleSpec, EventSink, EventSinkSpec, Identity, LogGroupSink, ManagementPolicy, Monitoring, ResourceStatus, SinkRef, Target,
-    annotation, matches,
+    BenchlingSubscription, BenchlingSubscriptionStatus, BusKind, BusRef, DeletionPolicy, EventBus, EventBusSpec, EventRule, EventRuleSpec,
+    EventSink, EventSinkSpec, Identity, LogGroupSink, ManagementPolicy, Monitoring, ResourceStatus, SinkRef, Target, annotation, consents,
 };
 
 use crate::{
@@ -18,21 +18,26 @@ use crate::{
     error::{Reason, ReconcileError, RetryClass},
     kinds::partner,
     managed::{Managed, Report},
-    names,
-    object::{controller, key_of, owner_of},
+    object::{ObjectMetaExt, controller, key_of, owner_of},
     plan::{PlanContext, WarningEvent},
     steps::{ChildStep, Step},
     view::View,
 };
 
-/// An object that the subscription makes.
+/// An object that the subscription creates.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Child {
+    /// Kind in Kubernetes.
     pub kind: &'static str,
+    /// Namespace of the subscription.
     pub namespace: String,
+    /// Name of the child.
     pub name: String,
+    /// Spec of the child.
     pub spec: Value,
+    /// Annotations that the subscription passes on.
     pub annotations: BTreeMap<String, String>,
+    /// Owner reference to the subscription.
     pub owner: Value,
 }
 
@@ -47,52 +52,62 @@ impl Child {
     }
 }
 
+/// The children of a subscription.
 #[derive(Debug, Serialize)]
 pub struct DesiredSubscription {
-    /// In the order in which they are made; they are deleted the other way round.
+    /// In the order of creation. They are deleted in reverse order.
     pub children: Vec<Child>,
-    /// What the children still wait for.
+    /// What the children wait for.
     #[serde(skip)]
-    pub halt: Option<ReconcileError>,
+    pub error: Option<ReconcileError>,
 }
 
 /// A child as the API server has it.
 #[derive(Clone, Debug)]
 pub struct ObservedChild {
+    /// The child.
     pub child: Child,
-    /// Whether it is this subscription's.
+    /// Whether this subscription owns it.
     pub ours: bool,
 }
 
 /// The children as the API server has them.
 #[derive(Clone, Debug)]
 pub struct ObservedSubscription {
+    /// Objects with the name of a child.
     pub children: Vec<ObservedChild>,
+    /// The bus that this subscription owns.
     pub bus: Option<EventBus>,
+    /// The sink for monitoring that this subscription owns.
     pub sink: Option<EventSink>,
 }
 
-/// Annotations that hold for the children too. Which of them a child has from here is written on it, so that one that is taken away
-/// here goes there as well, and one that was put on the child itself stays.
+/// Annotations that apply to the children too. Another annotation of the child lists those that it has from the subscription, so that one
+/// that is removed here is removed there as well, and one that was set on the child itself stays.
 const PASSED_ON: [&str; 3] = [annotation::ADOPT, annotation::ORPHAN, annotation::RECONCILE_AT];
+/// The annotation of a child that lists the passed annotations.
 const LIST: &str = "tributary.dev/passed-on";
 
 /// The children of a `BenchlingSubscription`.
 pub trait Compose {
-    /// Whether the object belongs to this subscription. The uid may be of an earlier life, from a backup: the name tells.
+    /// Whether this subscription owns the object. Decided by name, because the uid may differ after a restore from a backup.
     fn owns(&self, child: &impl Resource) -> bool;
+    /// A child with this spec.
     fn child<S: Serialize>(&self, kind: &'static str, name: String, spec: &S) -> Child;
+    /// All children, in the order of creation.
     fn children(&self) -> Vec<Child>;
+    /// The sink of the log group for monitoring.
     fn monitoring_sink(&self, monitoring: &Monitoring) -> EventSinkSpec;
-    /// Every event of the bus: its `source` is the name of the bus (Benchling, "Setting up CloudWatch monitoring").
+    /// The rule that matches every event of the bus: their `source` is the name of the bus (Benchling, "Setting up CloudWatch monitoring").
     fn monitoring_rule(&self) -> EventRuleSpec;
-    /// What of the children in the store is this subscription's, or has the name of one that is wanted.
+    /// The objects in the view that this subscription owns, or that have the name of a child.
     fn observed(&self, view: &View) -> ObservedSubscription;
+    /// The object as a child.
     fn observed_child<K: Managed>(&self, object: &K, spec: &impl Serialize) -> ObservedChild;
-    /// What keeps the children from being ready, the bus first.
+    /// Why a child is not ready, the bus first.
     fn waits_for(&self, view: &View) -> Option<ReconcileError>;
-    /// What a tenant admin has to do.
-    fn in_benchlings_words(&self, reason: Reason) -> Option<String>;
+    /// What a tenant admin has to do in Benchling about the event source.
+    fn benchling_instructions(&self, reason: Reason) -> Option<String>;
 }
 
 impl Compose for BenchlingSubscription {
@@ -161,7 +176,7 @@ impl Compose for BenchlingSubscription {
         let pattern = json!({"source": [self.source_name()]});
         EventRuleSpec {
             bus_ref: BusRef { kind: BusKind::EventBus, name: self.metadata.name.clone().unwrap_or_default(), namespace: None },
-            description: Some("Every event of the bus, to look at".into()),
+            description: Some("Every event of the bus, for monitoring".into()),
             event_pattern: pattern.as_object().cloned(),
             targets: vec![Target {
                 name: "log-group".into(),
@@ -174,11 +189,7 @@ impl Compose for BenchlingSubscription {
     }
 
     fn observed(&self, view: &View) -> ObservedSubscription {
-        let (namespace, name, monitoring) = (
-            self.metadata.namespace.as_deref().unwrap_or_default(),
-            self.metadata.name.as_deref().unwrap_or_default(),
-            self.monitoring_name(),
-        );
+        let (namespace, name, monitoring) = (self.own_namespace(), self.own_name(), self.monitoring_name());
         let (bus, sink, rule) = (view.bus(namespace, name), view.sink(namespace, &monitoring), view.rule(namespace, &monitoring));
         let children = [
             bus.as_ref().map(|bus| self.observed_child(bus, &bus.spec)),
@@ -206,44 +217,48 @@ impl Compose for BenchlingSubscription {
         let have = self.observed(view);
         let bus = have.bus.as_ref().map(|bus| (EventBus::KIND, key_of(bus), bus.status.as_ref().map(|s| &s.common)));
         let sink = have.sink.as_ref().map(|sink| (EventSink::KIND, key_of(sink), sink.status.as_ref().map(|s| &s.common)));
-        let rule =
-            view.rule(self.metadata.namespace.as_deref().unwrap_or_default(), &self.monitoring_name()).filter(|rule| self.owns(rule));
+        let rule = view.rule(self.own_namespace(), &self.monitoring_name()).filter(|rule| self.owns(rule));
         let rule = rule.as_ref().map(|rule| (EventRule::KIND, key_of(rule), rule.status.as_ref().map(|s| &s.common)));
         [bus, sink, rule].into_iter().flatten().find_map(|(kind, key, common)| {
             let ready = common.and_then(|common| common.condition("Ready"));
             let Some(ready) = ready else {
-                return Some(ReconcileError::blocked(Reason::Applying, format!("{kind} {key} has just been made")));
+                return Some(ReconcileError::blocked(Reason::Applying, format!("{kind} {key} was created and is not reconciled yet")));
             };
             if ready.status == "True" {
                 return None;
             }
             let reason = Reason::named(&ready.reason).unwrap_or(Reason::Unavailable);
             let stalled = common.and_then(|common| common.condition("Stalled")).is_some_and(|c| c.status == "True");
-            let message = self.in_benchlings_words(reason).unwrap_or_else(|| format!("{kind} {key}: {}", ready.message));
-            // The child looks again by itself, and its status dependents us.
+            let message = self.benchling_instructions(reason).unwrap_or_else(|| format!("{kind} {key}: {}", ready.message));
+            // The child retries, and its status triggers the subscription.
             Some(ReconcileError::new(if stalled { RetryClass::Invalid } else { RetryClass::Blocked }, reason, message))
         })
     }
 
-    fn in_benchlings_words(&self, reason: Reason) -> Option<String> {
-        let place = self.current().and_then(|status| status.common.identity.clone())?;
+    fn benchling_instructions(&self, reason: Reason) -> Option<String> {
+        let identity = self.current().and_then(|status| status.common.identity.clone())?;
         let spec = &self.spec;
         let page = format!("https://{}.benchling.com/event-subscriptions", spec.tenant);
-        let types = if spec.event_types.is_empty() { "those that are needed".to_owned() } else { spec.event_types.join(", ") };
+        let types = if spec.event_types.is_empty() { "the required ones".to_owned() } else { spec.event_types.join(", ") };
         let enter =
-            format!("AWS Account ID {}, Region {}, App Name {}, Event Types: {types}", place.account_id, place.region, spec.app_name);
+            format!("AWS Account ID {}, Region {}, App Name {}, Event Types: {types}", identity.account_id, identity.region, spec.app_name);
         Some(match reason {
             Reason::SourceNotFound => format!(
-                "waiting for Benchling: there is no event source {} yet. A tenant admin with the Developer Platform capability opens {page}, presses + and enters {enter}. The bus is made within seconds of that; until then Benchling's events are lost. If the console shows another name in its column Subscription, make this object anew with spec.eventSourceName set to it",
-                place.name
+                "waiting for Benchling: event source {} not found. A tenant admin with the Developer Platform capability opens {page}, clicks + and \
+                 enters {enter}; until then events are lost. If the console shows another name in column Subscription, recreate this object with \
+                 that name in spec.eventSourceName.",
+                identity.name
             ),
             Reason::SourceExpired => format!(
-                "event source {} expired before a bus took it, and AWS deleted it. A tenant admin opens {page} and presses Resubscribe (or makes the subscription anew with {enter}); the bus is then made within seconds",
-                place.name
+                "event source {} expired before a bus was associated, and AWS deleted it. A tenant admin opens {page} and clicks Resubscribe (or \
+                 recreates the subscription with {enter}). The bus then is created within seconds.",
+                identity.name
             ),
             Reason::SourceDeleted => format!(
-                "event source {} was deleted on Benchling's side; its bus and rules, where they are still there, get no events. A tenant admin opens {page} and presses Resubscribe (or makes the subscription anew with {enter}); it is then taken up by itself. Events of the time between are in Benchling's List Events API for up to two weeks",
-                place.name
+                "event source {} was deleted in Benchling; its bus and rules, where they still exist, receive no events. A tenant admin opens {page} \
+                 and clicks Resubscribe (or recreates the subscription with {enter}); the bus then is associated automatically. Missed events are \
+                 in Benchling's List Events API for up to two weeks.",
+                identity.name
             ),
             _ => return None,
         })
@@ -251,22 +266,12 @@ impl Compose for BenchlingSubscription {
 }
 
 impl Managed for BenchlingSubscription {
-    type Status = BenchlingSubscriptionStatus;
     type Desired = DesiredSubscription;
     type Observed = ObservedSubscription;
 
     const KIND: &'static str = "BenchlingSubscription";
 
-    fn current(&self) -> Option<&BenchlingSubscriptionStatus> {
-        self.status.as_ref()
-    }
-    fn common(status: &BenchlingSubscriptionStatus) -> &CommonStatus {
-        &status.common
-    }
-    fn common_mut(status: &mut BenchlingSubscriptionStatus) -> &mut CommonStatus {
-        &mut status.common
-    }
-    /// The children are told what `spec.managementPolicy` says; making them writes nothing to AWS.
+    /// `spec.managementPolicy` applies to the children; creating these writes nothing to AWS.
     fn management(&self) -> ManagementPolicy {
         ManagementPolicy::Manage
     }
@@ -281,29 +286,26 @@ impl Managed for BenchlingSubscription {
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
-        let account = view.account_for(self.metadata.namespace.as_deref().unwrap_or_default(), self.spec.account_ref.as_ref())?;
-        Ok(crate::view::identity(&account, self.spec.region.as_ref(), self.source_name(), names::bus_arn))
+        let account = view.account_for(self.own_namespace(), self.spec.account_ref.as_ref())?;
+        Ok(crate::view::identity(&account, self.spec.region.as_ref(), self.source_name(), |scope, name| scope.bus(name)))
     }
 
     fn desired(&self, view: &View, _: &Identity) -> Result<DesiredSubscription, ReconcileError> {
-        Ok(DesiredSubscription { children: self.children(), halt: self.waits_for(view) })
+        Ok(DesiredSubscription { children: self.children(), error: self.waits_for(view) })
     }
 
-    fn in_use(&self, view: &View) -> Vec<String> {
-        let mut users = Vec::new();
+    fn referenced_by(&self, view: &View) -> Vec<String> {
+        let mut referrers = Vec::new();
         let allowed = self.spec.bus.as_ref().map(|bus| bus.allowed_namespaces.as_slice()).unwrap_or_default();
         view.each_rule(|rule| {
-            let from = rule.metadata.namespace.as_deref().unwrap_or_default();
-            // A rule that was never consented to cannot hold it up; its own children go with it.
-            let known = rule.metadata.namespace == self.metadata.namespace
-                || matches(allowed, from)
-                || rule.status.as_ref().is_some_and(|status| status.common.identity.is_some());
-            let here = rule.spec.bus_ref.kind != BusKind::BenchlingApp && rule.bus_key() == key_of(self);
-            if known && here && !self.owns(rule) {
-                users.push(format!("EventRule {}", key_of(rule)));
+            // Rules in namespaces without consent cannot block deletion; own children are deleted with the subscription.
+            let permitted = consents(&self.metadata, allowed, rule.own_namespace()) || rule.pinned_identity().is_some();
+            let refers = rule.spec.bus_ref.kind != BusKind::BenchlingApp && rule.bus_key() == key_of(self);
+            if permitted && refers && !self.owns(rule) {
+                referrers.push(format!("EventRule {}", key_of(rule)));
             }
         });
-        users
+        referrers
     }
 
     fn plan(
@@ -321,7 +323,7 @@ impl Managed for BenchlingSubscription {
                 return Err(ReconcileError::invalid(
                     Reason::NotOwned,
                     format!(
-                        "{} {}/{} exists and is not of this subscription, which needs that name for a child object. Delete it, or give one of the two another name",
+                        "{} {}/{} exists and does not belong to this subscription, which needs the name for a child object. Delete or rename one of the two.",
                         child.kind, child.namespace, child.name
                     ),
                 ));
@@ -331,7 +333,7 @@ impl Managed for BenchlingSubscription {
                 steps.push(ChildStep::ApplyChild { kind: child.kind, namespace, name, manifest: child.manifest() }.into());
             }
         }
-        // The rule goes before its sink, and both before the bus.
+        // The rule is deleted before its sink, and both before the bus.
         for observed in have.iter().rev().filter(|observed| observed.ours && !wanted.iter().any(|child| is(&observed.child, child))) {
             let Child { kind, namespace, name, .. } = observed.child.clone();
             steps.push(ChildStep::DeleteChild { kind, namespace, name, orphan: context.orphan }.into());
@@ -341,7 +343,7 @@ impl Managed for BenchlingSubscription {
 
     fn waiting(desired: &DesiredSubscription, observed: Option<&ObservedSubscription>, _: &Identity) -> Option<ReconcileError> {
         let missing = observed.is_none_or(|observed| observed.bus.is_none());
-        desired.halt.clone().or_else(|| missing.then(|| ReconcileError::blocked(Reason::Applying, "the bus is being made")))
+        desired.error.clone().or_else(|| missing.then(|| ReconcileError::blocked(Reason::Applying, "the bus is being created")))
     }
 
     fn report(&self, status: &mut BenchlingSubscriptionStatus, report: &Report<'_, Self>) {

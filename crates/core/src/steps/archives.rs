@@ -1,26 +1,31 @@
-//! What `EventBridge` holds of archives and replays. Data only; the steps are among those of `events.rs`.
+//! Steps for archives and replays, and what `EventBridge` stores of them. Data only.
+
+use std::fmt;
 
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// What `UpdateArchive` can change.
+use super::text::list;
+
+/// The settings that `UpdateArchive` replaces.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ArchiveSettings {
+    /// Description of the archive.
     pub description: Option<String>,
-    /// 0: for ever.
+    /// Days that events are kept; 0 for no limit.
     pub retention_days: i32,
-    /// Parsed; `None`: every event.
+    /// Event pattern, parsed; `None` for every event.
     pub pattern: Option<Value>,
 }
 
 impl ArchiveSettings {
-    /// AWS has no word by which a pattern is taken away from an archive: one that takes every event stands for none, and is read as such.
+    /// Returns a pattern that matches every event. The API cannot remove the pattern of an archive, so this one stands for none.
     pub fn every_event() -> Value {
         json!({"source": [{"prefix": ""}]})
     }
 
-    /// In one spelling, so that settings can be compared.
+    /// Returns the settings in one spelling, so that they can be compared.
     #[must_use]
     pub fn canonical(mut self) -> Self {
         self.pattern = self.pattern.filter(|pattern| *pattern != Self::every_event());
@@ -28,14 +33,85 @@ impl ArchiveSettings {
     }
 }
 
-/// What a replay is started with; nothing of it can be changed.
+/// The settings of a replay, all immutable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReplaySettings {
+    /// Description of the replay.
     pub description: Option<String>,
+    /// ARN of the archive that events are read from.
     pub archive_arn: String,
+    /// ARN of the bus that events are sent to.
     pub bus_arn: String,
+    /// Start of the window.
     pub start: Timestamp,
+    /// End of the window.
     pub end: Timestamp,
-    /// ARNs of the rules that the events go to; none: all of the bus.
+    /// ARNs of the rules that receive the events; empty for all rules of the bus.
     pub rules: Vec<String>,
+}
+
+/// One write to an archive; the variant is the name of the call.
+#[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
+pub enum ArchiveStep {
+    /// Creates an archive.
+    CreateArchive {
+        /// Name of the archive.
+        name: String,
+        /// ARN of the bus whose events are archived.
+        bus_arn: String,
+        /// Settings of the archive.
+        settings: ArchiveSettings,
+    },
+    /// Replaces the settings of an archive.
+    UpdateArchive {
+        /// Name of the archive.
+        name: String,
+        /// All settings of the archive.
+        settings: ArchiveSettings,
+    },
+    /// Deletes an archive with its events.
+    DeleteArchive {
+        /// Name of the archive.
+        name: String,
+    },
+}
+
+impl fmt::Display for ArchiveStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name: &str = self.into();
+        match self {
+            Self::CreateArchive { name: archive, bus_arn, .. } => write!(f, "{name} {archive} of {bus_arn}"),
+            Self::UpdateArchive { name: archive, .. } | Self::DeleteArchive { name: archive } => write!(f, "{name} {archive}"),
+        }
+    }
+}
+
+/// One write to a replay; the variant is the name of the call.
+#[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
+pub enum ReplayStep {
+    /// Starts a replay. AWS accepts each name once, and remembers it for 90 days.
+    StartReplay {
+        /// Name of the replay.
+        name: String,
+        /// Settings of the replay.
+        settings: ReplaySettings,
+    },
+    /// Cancels a replay that runs.
+    CancelReplay {
+        /// Name of the replay.
+        name: String,
+    },
+}
+
+impl fmt::Display for ReplayStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name: &str = self.into();
+        match self {
+            Self::StartReplay { name: replay, settings: ReplaySettings { archive_arn, start, end, rules, .. } } => {
+                let receivers = if rules.is_empty() { "all rules".to_owned() } else { list(rules) };
+                write!(f, "{name} {replay}: {archive_arn} from {start} to {end}, to {receivers}")
+            }
+            Self::CancelReplay { name: replay } => write!(f, "{name} {replay}"),
+        }
+    }
 }

@@ -1,43 +1,55 @@
-//! What `EventBridge` holds of connections and API destinations, and the Secrets that a connection's values come from. Data only: no value of
-//! a Secret is ever in here, only where it is to be found.
+//! Steps for connections and API destinations, and what `EventBridge` stores of them. Data only: never holds a secret value, only
+//! the reference to it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
 use tributary_api::SecretKeyRef;
 
-use crate::steps::EventsStep;
+use crate::ownership::Mark;
 
-/// A connection without what is secret about it.
+/// The settings of a connection, without its secret values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConnectionSettings {
+    /// Description of the connection.
     pub description: Option<String>,
+    /// How requests are authorized.
     pub authorization: Authorization,
-    /// What every request gets.
+    /// Parameters that are added to every request.
     pub invocation: HttpValues,
 }
 
+/// How a connection authorizes its requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Authorization {
+    /// HTTP basic authentication.
     Basic {
+        /// User name.
         username: String,
     },
+    /// A header with an API key.
     ApiKey {
+        /// Name of the header.
         name: String,
     },
+    /// OAuth 2.0 client credentials.
     OauthClientCredentials {
+        /// URL that issues tokens.
         endpoint: String,
+        /// HTTP method of the token request.
         method: String,
+        /// Client id.
         client_id: String,
+        /// Parameters that are added to the token request.
         http: HttpValues,
     },
-    /// None, or one that is not known here.
+    /// None, or a type that this version does not know.
     Unknown,
 }
 
 impl Authorization {
-    /// AWS's word.
+    /// Returns the value of the AWS API.
     pub fn type_(&self) -> &'static str {
         match self {
             Self::Basic { .. } => "BASIC",
@@ -48,60 +60,165 @@ impl Authorization {
     }
 }
 
+/// Parameters that are added to HTTP requests, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct HttpValues {
+    /// Headers.
     pub headers: BTreeMap<String, HttpValue>,
+    /// Query parameters.
     pub query: BTreeMap<String, HttpValue>,
+    /// Fields of the body.
     pub body: BTreeMap<String, HttpValue>,
 }
 
+/// The value of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum HttpValue {
+    /// A value that AWS returns in reads.
     Plain(String),
+    /// A secret value, which AWS does not return.
     Secret,
 }
 
-/// A place in a connection that takes a secret value.
+/// A field of a connection that takes a secret value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Slot {
+    /// The password of basic authentication.
     Password,
+    /// The value of an API key.
     ApiKey,
+    /// The OAuth client secret.
     ClientSecret,
+    /// A parameter of every request.
     Invocation(Part, String),
+    /// A parameter of the token request.
     Oauth(Part, String),
 }
 
+/// The part of an HTTP request that a parameter belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Part {
+    /// A header.
     Header,
+    /// A query parameter.
     Query,
+    /// A field of the body.
     Body,
 }
 
-/// Where the secret values are, all in one namespace: that of the sink.
+/// References to the secret values of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SecretRefs {
+    /// Namespace of all the Secrets: that of the sink.
     pub namespace: String,
-    /// Field of the spec, for messages, and the Secret's key.
+    /// The field of the spec, for messages, and the key of the Secret.
     pub slots: BTreeMap<Slot, (String, SecretKeyRef)>,
 }
 
-/// What `UpdateApiDestination` can change.
+/// The settings that `UpdateApiDestination` replaces.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DestinationSettings {
+    /// Description of the API destination.
     pub description: Option<String>,
+    /// URL that requests are sent to.
     pub endpoint: String,
+    /// HTTP method.
     pub method: String,
-    /// `None`: as AWS has it.
+    /// Requests per second; `None` keeps the value in AWS.
     pub rate_limit: Option<i32>,
 }
 
-impl EventsStep {
-    /// Where the secret values are that the step needs.
+/// One write to a connection; the variant is the name of the call.
+#[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
+pub enum ConnectionStep {
+    /// Creates a connection with the values that the Secrets hold at that time.
+    CreateConnection {
+        /// Name of the connection.
+        name: String,
+        /// Settings of the connection.
+        settings: ConnectionSettings,
+        /// Where the secret values are.
+        secrets: SecretRefs,
+        /// Ownership mark in the description.
+        mark: Mark,
+    },
+    /// Replaces the settings and the secret values of a connection.
+    UpdateConnection {
+        /// Name of the connection.
+        name: String,
+        /// All settings of the connection.
+        settings: ConnectionSettings,
+        /// Where the secret values are.
+        secrets: SecretRefs,
+        /// Ownership mark in the description.
+        mark: Mark,
+    },
+    /// Deletes a connection.
+    DeleteConnection {
+        /// Name of the connection.
+        name: String,
+    },
+}
+
+impl ConnectionStep {
+    /// Returns where the secret values are that the step needs.
     pub fn secrets(&self) -> Option<&SecretRefs> {
         match self {
             Self::CreateConnection { secrets, .. } | Self::UpdateConnection { secrets, .. } => Some(secrets),
-            _ => None,
+            Self::DeleteConnection { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for ConnectionStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name: &str = self.into();
+        match self {
+            Self::CreateConnection { name: connection, settings, .. } | Self::UpdateConnection { name: connection, settings, .. } => {
+                write!(f, "{name} {connection} ({})", settings.authorization.type_())
+            }
+            Self::DeleteConnection { name: connection } => write!(f, "{name} {connection}"),
+        }
+    }
+}
+
+/// One write to an API destination; the variant is the name of the call. Its connection has the same name.
+#[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
+pub enum ApiDestinationStep {
+    /// Creates an API destination.
+    CreateApiDestination {
+        /// Name of the API destination and of its connection.
+        name: String,
+        /// Settings of the API destination.
+        settings: DestinationSettings,
+        /// Ownership mark in the description.
+        mark: Mark,
+    },
+    /// Replaces the settings of an API destination.
+    UpdateApiDestination {
+        /// Name of the API destination and of its connection.
+        name: String,
+        /// All settings of the API destination.
+        settings: DestinationSettings,
+        /// Ownership mark in the description.
+        mark: Mark,
+    },
+    /// Deletes an API destination.
+    DeleteApiDestination {
+        /// Name of the API destination.
+        name: String,
+    },
+}
+
+impl fmt::Display for ApiDestinationStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name: &str = self.into();
+        match self {
+            Self::CreateApiDestination { name: destination, settings, .. }
+            | Self::UpdateApiDestination { name: destination, settings, .. } => {
+                write!(f, "{name} {destination}: {} {}", settings.method, settings.endpoint)
+            }
+            Self::DeleteApiDestination { name: destination } => write!(f, "{name} {destination}"),
         }
     }
 }

@@ -15,6 +15,15 @@ pub struct FunctionRef {
 }
 
 impl FunctionRef {
+    /// Splits the qualifier from the ARN of a function, a version or an alias.
+    pub fn from_arn(arn: &str) -> Self {
+        // arn:partition:lambda:region:account:function:name[:qualifier]
+        match arn.match_indices(':').nth(6) {
+            Some((at, _)) => Self { arn: arn[..at].to_owned(), qualifier: Some(arn[at + 1..].to_owned()) },
+            None => Self { arn: arn.to_owned(), qualifier: None },
+        }
+    }
+
     /// The ARN with the qualifier.
     pub fn whole(&self) -> String {
         match &self.qualifier {
@@ -139,5 +148,17 @@ impl fmt::Display for LambdaStep {
             }
             Self::TagEventSourceMapping { arn, .. } => write!(f, "{call} {arn}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_qualifier_is_split_from_the_arn() {
+        const ARN: &str = "arn:aws:lambda:eu-west-1:111122223333:function:handle";
+        assert_eq!(FunctionRef::from_arn(ARN), FunctionRef { arn: ARN.into(), qualifier: None });
+        assert_eq!(FunctionRef::from_arn(&format!("{ARN}:live")), FunctionRef { arn: ARN.into(), qualifier: Some("live".into()) });
     }
 }

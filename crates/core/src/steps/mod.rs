@@ -2,32 +2,40 @@
 //! the point at which a crash is tested, and the entry in the list of IAM actions. Pure: no I/O, no SDK.
 
 mod archives;
+mod buses;
 mod child;
 mod connections;
 mod events;
 mod iam;
 mod lambda;
 mod logs;
+mod rules;
 mod sns;
 mod sqs;
 mod states;
 mod tags;
+mod targets;
+mod text;
 
 use std::{collections::BTreeSet, fmt};
 
 pub use archives::*;
+pub use buses::*;
 pub use child::*;
 pub use connections::*;
 pub use events::*;
 pub use iam::*;
 pub use lambda::*;
 pub use logs::*;
+pub use rules::*;
 use serde::Serialize;
 pub use sns::*;
 pub use sqs::*;
 pub use states::*;
 use strum::VariantNames;
-pub use tags::tag_steps;
+pub use tags::{TagStep, tag_steps};
+pub use targets::*;
+use text::list;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum Step {
@@ -73,7 +81,6 @@ impl Step {
     /// Every name that `name` can give: what a test of all steps has to cover.
     pub fn names() -> impl Iterator<Item = &'static str> {
         let all = [
-            EventsStep::VARIANTS,
             SqsStep::VARIANTS,
             LambdaStep::VARIANTS,
             LogsStep::VARIANTS,
@@ -82,7 +89,7 @@ impl Step {
             IamStep::VARIANTS,
             ChildStep::VARIANTS,
         ];
-        all.into_iter().flatten().copied()
+        EventsStep::names().chain(all.into_iter().flatten().copied())
     }
 }
 
@@ -92,7 +99,7 @@ pub fn actions() -> BTreeSet<String> {
         variants.iter().map(|variant| format!("{service}:{}", call(variant))).collect()
     }
     [
-        of("events", EventsStep::VARIANTS, |call| call),
+        EventsStep::names().map(|name| format!("events:{name}")).collect(),
         of("sqs", SqsStep::VARIANTS, SqsStep::call_of),
         of("lambda", LambdaStep::VARIANTS, LambdaStep::call_of),
         of("logs", LogsStep::VARIANTS, LogsStep::call_of),
@@ -141,7 +148,15 @@ step_from!(
     Child(ChildStep)
 );
 
-/// `a, b, c`: for messages.
-fn list<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
-    names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+/// Steps of `EventBridge` by resource.
+macro_rules! events_step_into_step {
+    ($($step:ty),* $(,)?) => {
+        $(impl From<$step> for Step {
+            fn from(step: $step) -> Self {
+                Self::Events(step.into())
+            }
+        })*
+    };
 }
+
+events_step_into_step!(BusStep, RuleStep, ArchiveStep, ConnectionStep, ApiDestinationStep, ReplayStep, TagStep);

@@ -1,9 +1,10 @@
-//! The condition `Deliverable`: each way to break delivery by hand is named rightly, healthy ones raise no alarm; judged by what arrives.
+//! Condition `Deliverable`: each way to break delivery by hand is reported with its cause, and a working rule raises no alarm. What arrives
+//! decides.
 //!
-//! Policies are kept by "somebody else" here (`permissions: External`, `roleArn`), so that nothing is repaired behind the table's back.
+//! Policies belong to another owner here (`permissions: External`, `roleArn`), so that the operator repairs nothing meanwhile.
 
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World, all_ready, aws_name as named, condition, publish, reconcile_now as look};
+use tributary_testkit::{REGION, World, all_ready, aws_name, condition, publish, reconcile_now};
 
 /// A world in which rule `r` sends to sink `s`.
 pub struct Rig {
@@ -28,26 +29,26 @@ impl Rig {
         let rule = json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["test"]}, "targets": [target]});
         world.apply("EventRule", "r", rule).await;
         all_ready(&world, &[("EventSink", "s"), ("EventRule", "r")]).await;
-        let rule = format!("arn:aws:events:{REGION}:{}:rule/b/{}", world.aws.account, named(&world, "r"));
+        let rule = format!("arn:aws:events:{REGION}:{}:rule/b/{}", world.aws.account, aws_name(&world, "r"));
         Self { world, rule }
     }
 
     /// What the rule says after a look, and what came of an event.
-    async fn told(&self) -> (String, String, String, Value) {
-        look(&self.world, "EventRule", "r").await;
+    async fn verdict(&self) -> (String, String, String, Value) {
+        reconcile_now(&self.world, "EventRule", "r").await;
         let (status, reason, message) = condition(&self.world.get("EventRule", "r").await.unwrap(), "Deliverable").unwrap();
         (status, reason, message, publish(&self.world, "x").await)
     }
 
     pub async fn is_fine(&self, what: &str) {
-        let (status, reason, message, outcome) = self.told().await;
+        let (status, reason, message, outcome) = self.verdict().await;
         assert_eq!((status.as_str(), reason.as_str()), ("True", "Deliverable"), "{what}: {message}");
         assert_eq!(outcome["outcome"], "DELIVERED", "{what}: {outcome}");
     }
 
     /// `word` has to be in the message: what is missing, or where.
     async fn is_broken(&self, what: &str, want: &str, word: &str) {
-        let (status, reason, message, outcome) = self.told().await;
+        let (status, reason, message, outcome) = self.verdict().await;
         assert_eq!((status.as_str(), reason.as_str()), ("False", want), "{what}: {message}");
         assert!(message.contains("target t") && message.contains(word), "{what}: {message}");
         assert_eq!(outcome["outcome"], "FAILED", "{what}: {outcome}");
@@ -333,7 +334,7 @@ async fn a_role() {
     aws.query("iam", &[("Action", "DetachRolePolicy"), ("RoleName", "mine"), ("PolicyArn", &attached)]).await;
     aws.query("iam", &[("Action", "DeleteRole"), ("RoleName", "mine")]).await;
     aws.make_machine("n").await;
-    let (status, _, message, _) = rig.told().await;
+    let (status, _, message, _) = rig.verdict().await;
     assert!(status == "False" && message.contains("target t"), "{message}");
 }
 
@@ -348,7 +349,7 @@ async fn a_dead_letter_queue() {
     set_queue(&rig.world, "q", json!({"Policy": document(&[rig.allow("sqs:SendMessage", &queue("q"))])})).await;
     let right = rig.allow("sqs:SendMessage", &queue("dead"));
     let broken = async |what: &str, word: &str| {
-        let (status, reason, message, outcome) = rig.told().await;
+        let (status, reason, message, outcome) = rig.verdict().await;
         assert_eq!((status.as_str(), reason.as_str()), ("False", "DeadLetterNotReachable"), "{what}: {message}");
         assert!(message.contains("is lost") && message.contains(word), "{what}: {message}");
         assert_eq!(outcome["outcome"], "DELIVERED", "{what}: the target itself takes it");

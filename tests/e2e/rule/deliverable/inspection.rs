@@ -1,7 +1,7 @@
-//! The condition `Deliverable` beside its table: what the rule itself says, what may not be looked at, what a look may cost and hold up.
+//! Condition `Deliverable`: what the rule reports, what cannot be inspected, and what inspection may cost and block.
 
 use serde_json::{Value, json};
-use tributary_testkit::{World, condition, fast_resync as sweeping, publish, reconcile_now as look};
+use tributary_testkit::{World, condition, fast_resync, publish, reconcile_now};
 
 use super::causes::{Rig, arn, document, set_queue, with};
 
@@ -11,7 +11,7 @@ async fn the_rule_itself_and_what_may_not_be_looked_at() {
     let rig = Rig::new("deliver-rule", make, false).await;
     rig.is_fine("a managed sink").await;
     let silent = rig.world.aws.mark().await;
-    look(&rig.world, "EventRule", "r").await;
+    reconcile_now(&rig.world, "EventRule", "r").await;
     assert_eq!(rig.world.aws.writes(silent).await, [""; 0]);
     let target = json!({"name": "t", "sinkRef": {"name": "s"}});
     let rule = |more: Value| with(json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["test"]}, "targets": [target]}), more);
@@ -26,7 +26,7 @@ async fn the_rule_itself_and_what_may_not_be_looked_at() {
     rig.world.apply("EventRule", "r", rule(json!({"targets": [{"name": "t", "sinkRef": {"name": "nobody"}}]}))).await;
     assert_eq!(says("TargetNotInPlace").await.0, "False");
     // The sink takes its statement back meanwhile, and gives it again.
-    look(&rig.world, "EventSink", "s").await;
+    reconcile_now(&rig.world, "EventSink", "s").await;
     rig.world.apply("EventRule", "r", rule(json!({}))).await;
     rig.world.ready("EventRule", "r").await;
     assert_eq!(says("Deliverable").await.0, "True");
@@ -34,14 +34,14 @@ async fn the_rule_itself_and_what_may_not_be_looked_at() {
         .aws
         .faults(json!([{"match": "sqs.GetQueueAttributes", "kind": "error", "status": 400, "code": "AccessDenied", "message": "no"}]))
         .await;
-    look(&rig.world, "EventRule", "r").await;
+    reconcile_now(&rig.world, "EventRule", "r").await;
     let (status, _, message) = says("CannotTell").await;
     assert!(status == "Unknown" && message.contains("sqs:GetQueueAttributes"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_grant_that_somebody_takes_away_is_noticed_by_a_sweep_at_one_read_for_many_rules() {
-    let world = World::with("deliver-sweep", sweeping()).await;
+    let world = World::with("deliver-sweep", fast_resync()).await;
     world.aws.sqs("CreateQueue", json!({"QueueName": "q"})).await;
     let queue = arn(&world, "sqs", "q");
     let all = json!({"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue});
@@ -89,13 +89,13 @@ async fn a_service_that_does_not_answer_keeps_no_rule_from_being_written() {
     let (status, reason, _) = condition(&world.get("EventRule", "r").await.unwrap(), "Deliverable").unwrap();
     assert_eq!((status.as_str(), reason.as_str()), ("Unknown", "NotEvaluated"));
     world.aws.faults(json!([])).await;
-    look(&world, "EventRule", "r").await;
+    reconcile_now(&world, "EventRule", "r").await;
     assert_eq!(condition(&world.get("EventRule", "r").await.unwrap(), "Deliverable").unwrap().0, "True");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_of_ours_costs_two_reads_a_sweep_for_proof_and_one_for_itself() {
-    let world = World::with("proof-role", sweeping()).await;
+    let world = World::with("proof-role", fast_resync()).await;
     let machine = world.aws.make_machine("theirs").await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "s", json!({"stateMachine": {"existing": {"arn": machine}}})).await;

@@ -1,12 +1,12 @@
-//! A rule tells whether its events arrive soon after it was made, without being asked.
+//! Condition `Deliverable` of a new rule is set soon after the rule is created.
 
 use kube::api::DynamicObject;
-use tributary_testkit::{World, apply_pipeline as trio, condition};
+use tributary_testkit::{World, apply_pipeline, condition};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_rule_tells_by_itself() {
     let world = World::start("tells").await;
-    trio(&world).await;
+    apply_pipeline(&world).await;
     let said = |object: Option<&DynamicObject>| condition(object?, "Deliverable").filter(|c| c.0 == "True").map(drop);
     world.wait("EventRule", "r", "Deliverable", said).await;
     assert_eq!(world.get("EventRule", "r").await.unwrap().data["status"]["targets"][0]["deliverable"], "Yes");

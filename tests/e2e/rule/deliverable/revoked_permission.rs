@@ -1,12 +1,11 @@
-//! A grant that somebody takes away by hand turns exactly its target's word, whatever else the rule sends to; the operator puts it back, or
-//! names it where it is not its own.
+//! Condition `Deliverable` after somebody revokes a permission: exactly the affected target is reported. The operator repairs its own
+//! permission and names that of another owner.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tributary_testkit::{
-    REGION, World, all_ready, aws_name as named, condition, existing_queue as existing, foreign_queue, merged as with,
-    reconcile_now as look, rule_spec as rule, set_policy,
+    REGION, World, all_ready, aws_name, condition, existing_queue, foreign_queue, merged, reconcile_now, rule_spec, set_policy,
 };
 
 use super::causes::{arn, document};
@@ -16,7 +15,7 @@ const TARGETS: [&str; 5] = ["queue", "topic", "function", "group", "stream"];
 
 /// What the rule says of each target.
 async fn words(world: &World) -> BTreeMap<String, (String, String)> {
-    look(world, "EventRule", "r").await;
+    reconcile_now(world, "EventRule", "r").await;
     let object = world.get("EventRule", "r").await.unwrap();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let rows = object.data["status"]["targets"].as_array().unwrap().iter();
@@ -87,7 +86,7 @@ async fn rig(name: &str) -> World {
 
 fn sink(world: &World, target: &str) -> Value {
     match target {
-        "queue" => existing(&world.aws, "queue"),
+        "queue" => existing_queue(&world.aws, "queue"),
         "topic" => json!({"sns": {"existing": {"arn": arn(world, "sns", "topic")}}}),
         "function" => json!({"lambda": {"existing": {"arn": world.aws.function_arn("function")}}}),
         "group" => json!({"logGroup": {"existing": {"arn": world.aws.log_group_arn("/aws/events/group")}}}),
@@ -101,14 +100,14 @@ async fn exactly_the_target_that_lost_its_grant_says_so_and_the_operator_repairs
     for target in TARGETS {
         world.apply("EventSink", target, sink(&world, target)).await;
     }
-    world.apply("EventRule", "r", rule("b", &TARGETS)).await;
+    world.apply("EventRule", "r", rule_spec("b", &TARGETS)).await;
     all_ready(&world, &TARGETS.map(|target| ("EventSink", target))).await;
     all_ready(&world, &[("EventRule", "r")]).await;
     assert_eq!(broken(&world).await, (vec![], vec![]), "no false alarm");
     for target in TARGETS {
         revoke(&world, target).await;
         assert_eq!(broken(&world).await, (vec![target.to_owned()], vec![target.to_owned()]), "without the grant of {target}");
-        look(&world, "EventSink", target).await;
+        reconcile_now(&world, "EventSink", target).await;
         assert_eq!(broken(&world).await, (vec![], vec![]), "{target} is repaired");
     }
 }
@@ -123,11 +122,11 @@ async fn a_grant_of_somebody_else_is_named_and_left_to_them() {
         let keeper = if target == "stream" { json!({"roleArn": role}) } else { json!({"permissions": "External"}) };
         // Log policies are the account's: the operator keeps them, or the user does without a sink's word for it.
         let keeper = if target == "group" { json!({}) } else { keeper };
-        world.apply("EventSink", target, with(sink(&world, target), keeper)).await;
+        world.apply("EventSink", target, merged(sink(&world, target), keeper)).await;
     }
-    world.apply("EventRule", "r", rule("b", &TARGETS)).await;
+    world.apply("EventRule", "r", rule_spec("b", &TARGETS)).await;
     all_ready(&world, &[("EventRule", "r")]).await;
-    let source = format!("arn:aws:events:{REGION}:{}:rule/b/{}", aws.account, named(&world, "r"));
+    let source = format!("arn:aws:events:{REGION}:{}:rule/b/{}", aws.account, aws_name(&world, "r"));
     let since = aws.mark().await;
     let said = words(&world).await;
     for (target, action) in

@@ -1,14 +1,13 @@
-//! Invariant 3: other people's statements survive, ours leave with us, and what drifted is repaired.
+//! Sink `sqs`, invariant 3: statements of other owners survive, ours are removed with the sink, and drift is repaired.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tributary_testkit::{
-    World, all_ready, apply_pipeline as trio, assert_delivers as delivers, aws_name as named, delivery_outcomes as outcomes,
-    existing_queue as existing, fast_resync as sweeping, foreign_queue, foreign_statement as statement, managed_queue as managed,
-    merged as with, options,
+    World, all_ready, apply_pipeline, assert_delivers, aws_name, delivery_outcomes, existing_queue, fast_resync, foreign_queue,
+    foreign_statement, managed_queue, merged, options,
     product::{AwsOptions, Options, annotation},
-    queue_arn, reconcile_now as look, rule_spec as rule, set_attributes, set_policy,
+    queue_arn, reconcile_now, rule_spec, set_attributes, set_policy,
 };
 
 /// Sids of the queue without ours, which begin with `tributary-`; and how many are ours.
@@ -20,15 +19,15 @@ async fn sids(world: &World, queue: &str) -> (Vec<String>, usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn foreign_statements_survive_and_ours_leave_with_us() {
     let world = World::start("foreign").await;
-    foreign_queue(&world.aws, "shared", &[statement("one"), statement("two")]).await;
+    foreign_queue(&world.aws, "shared", &[foreign_statement("one"), foreign_statement("two")]).await;
     let theirs = (vec!["one".to_owned(), "two".to_owned()], 1);
     world.apply("EventBus", "b", json!({})).await;
-    world.apply("EventSink", "q", existing(&world.aws, "shared")).await;
-    world.apply("EventRule", "r", rule("b", &["q"])).await;
+    world.apply("EventSink", "q", existing_queue(&world.aws, "shared")).await;
+    world.apply("EventRule", "r", rule_spec("b", &["q"])).await;
     world.ready("EventRule", "r").await;
     assert_eq!(sids(&world, "shared").await, theirs);
-    delivers(&world, &named(&world, "b"), "shared").await;
-    world.apply("EventRule", "s", rule("b", &["q"])).await;
+    assert_delivers(&world, &aws_name(&world, "b"), "shared").await;
+    world.apply("EventRule", "s", rule_spec("b", &["q"])).await;
     world.ready("EventRule", "s").await;
     assert_eq!(sids(&world, "shared").await, theirs);
     for (kind, name) in [("EventRule", "r"), ("EventRule", "s"), ("EventSink", "q")] {
@@ -36,7 +35,7 @@ async fn foreign_statements_survive_and_ours_leave_with_us() {
         world.gone(kind, name).await;
     }
     let policy: Value = serde_json::from_str(&world.aws.queue_attributes("shared").await["Policy"]).unwrap();
-    assert_eq!(policy, json!({"Version": "2012-10-17", "Id": "theirs", "Statement": [statement("one"), statement("two")]}));
+    assert_eq!(policy, json!({"Version": "2012-10-17", "Id": "theirs", "Statement": [foreign_statement("one"), foreign_statement("two")]}));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,8 +44,8 @@ async fn the_last_statement_takes_the_policy_with_it() {
     let world = World::with("last", Options { grant_grace: Duration::from_hours(1), ..options() }).await;
     foreign_queue(&world.aws, "bare", &[]).await;
     world.apply("EventBus", "b", json!({})).await;
-    world.apply("EventSink", "q", existing(&world.aws, "bare")).await;
-    world.apply("EventRule", "r", rule("b", &["q"])).await;
+    world.apply("EventSink", "q", existing_queue(&world.aws, "bare")).await;
+    world.apply("EventRule", "r", rule_spec("b", &["q"])).await;
     world.ready("EventRule", "r").await;
     assert_eq!(sids(&world, "bare").await, (vec![], 1));
     world.delete("EventRule", "r").await;
@@ -59,35 +58,35 @@ async fn the_last_statement_takes_the_policy_with_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_sinks_share_a_queue_in_peace() {
-    let world = World::with("share", sweeping()).await;
-    foreign_queue(&world.aws, "shared", &[statement("one")]).await;
+    let world = World::with("share", fast_resync()).await;
+    foreign_queue(&world.aws, "shared", &[foreign_statement("one")]).await;
     world.apply("EventBus", "b", json!({})).await;
     for (sink, rule_name) in [("q1", "r1"), ("q2", "r2")] {
-        world.apply("EventSink", sink, existing(&world.aws, "shared")).await;
-        world.apply("EventRule", rule_name, rule("b", &[sink])).await;
+        world.apply("EventSink", sink, existing_queue(&world.aws, "shared")).await;
+        world.apply("EventRule", rule_name, rule_spec("b", &[sink])).await;
     }
     all_ready(&world, &[("EventRule", "r1"), ("EventRule", "r2"), ("EventSink", "q1"), ("EventSink", "q2")]).await;
     assert_eq!(sids(&world, "shared").await, (vec!["one".to_owned()], 2));
     let mark = world.aws.mark().await;
-    look(&world, "EventSink", "q1").await;
-    look(&world, "EventSink", "q2").await;
+    reconcile_now(&world, "EventSink", "q1").await;
+    reconcile_now(&world, "EventSink", "q2").await;
     assert!(world.aws.writes(mark).await.is_empty());
     world.delete("EventRule", "r1").await;
     world.gone("EventRule", "r1").await;
     world.delete("EventSink", "q1").await;
     world.gone("EventSink", "q1").await;
     assert_eq!(sids(&world, "shared").await, (vec!["one".to_owned()], 1));
-    delivers(&world, &named(&world, "b"), "shared").await;
+    assert_delivers(&world, &aws_name(&world, "b"), "shared").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_others_broke_is_repaired_by_the_next_sweep() {
-    let world = World::with("drift", sweeping()).await;
+    let world = World::with("drift", fast_resync()).await;
     world.apply("EventBus", "b", json!({"description": "mine"})).await;
     world.apply("EventSink", "q", json!({"sqs": {"managed": {"visibilityTimeoutSeconds": 50}}})).await;
-    world.apply("EventRule", "r", rule("b", &["q"])).await;
+    world.apply("EventRule", "r", rule_spec("b", &["q"])).await;
     all_ready(&world, &[("EventBus", "b"), ("EventSink", "q"), ("EventRule", "r")]).await;
-    let (bus, queue, name) = (named(&world, "b"), named(&world, "q"), named(&world, "r"));
+    let (bus, queue, name) = (aws_name(&world, "b"), aws_name(&world, "q"), aws_name(&world, "r"));
     let good = world.aws.contents().await;
     let aws = &world.aws;
     let repaired = |what: &'static str| {
@@ -111,23 +110,23 @@ async fn what_others_broke_is_repaired_by_the_next_sweep() {
     repaired("the rule is back with its target").await;
     aws.events("UpdateEventBus", json!({"Name": bus, "Description": "yours"})).await;
     repaired("the description is back").await;
-    delivers(&world, &bus, &queue).await;
+    assert_delivers(&world, &bus, &queue).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn external_permissions_write_nothing_to_sqs_and_say_what_is_needed() {
-    let world = World::with("external", sweeping()).await;
+    let world = World::with("external", fast_resync()).await;
     foreign_queue(&world.aws, "ext", &[]).await;
     world.apply("EventBus", "b", json!({})).await;
-    world.apply("EventSink", "q", with(existing(&world.aws, "ext"), json!({"permissions": "External"}))).await;
-    world.apply("EventRule", "r", rule("b", &["q"])).await;
+    world.apply("EventSink", "q", merged(existing_queue(&world.aws, "ext"), json!({"permissions": "External"}))).await;
+    world.apply("EventRule", "r", rule_spec("b", &["q"])).await;
     world.ready("EventRule", "r").await;
     let required = |sink: Option<&kube::api::DynamicObject>| sink?.data["status"]["requiredStatement"].as_str().map(str::to_owned);
     let required = world.wait("EventSink", "q", "needs a statement", required).await;
-    world.aws.put_event(&named(&world, "b"), "test", "t", &json!({})).await;
-    assert_eq!(outcomes(&world).await, ["FAILED"], "nobody has given the permission yet");
+    world.aws.put_event(&aws_name(&world, "b"), "test", "t", &json!({})).await;
+    assert_eq!(delivery_outcomes(&world).await, ["FAILED"], "nobody has given the permission yet");
     set_policy(&world.aws, "ext", &[serde_json::from_str(&required).unwrap()]).await;
-    delivers(&world, &named(&world, "b"), "ext").await;
+    assert_delivers(&world, &aws_name(&world, "b"), "ext").await;
     world.delete("EventRule", "r").await;
     world.gone("EventRule", "r").await;
     world.delete("EventSink", "q").await;
@@ -143,22 +142,22 @@ async fn eighty_rules_on_one_sink_fit_into_its_policy() {
     let aws = AwsOptions { quota: 0, sweep_quota: 0, ..options().aws };
     let world = World::with("eighty", Options { aws, ..options() }).await;
     // Long names: named one by one they would take 80 times 130 bytes.
-    let bus = format!("{}-{}", named(&world, "bus"), "b".repeat(60));
+    let bus = format!("{}-{}", aws_name(&world, "bus"), "b".repeat(60));
     world.apply("EventBus", "b", json!({"name": bus})).await;
-    world.apply("EventSink", "q", managed()).await;
+    world.apply("EventSink", "q", managed_queue()).await;
     let rules: Vec<_> = (0..80).map(|n| format!("r{n:02}")).collect();
     for name in &rules {
-        world.apply("EventRule", name, with(rule("b", &["q"]), json!({"eventPattern": {"source": [name]}}))).await;
+        world.apply("EventRule", name, merged(rule_spec("b", &["q"]), json!({"eventPattern": {"source": [name]}}))).await;
     }
     for name in &rules {
         world.ready("EventRule", name).await;
     }
-    let policy = world.aws.queue_attributes(&named(&world, "q")).await["Policy"].clone();
+    let policy = world.aws.queue_attributes(&aws_name(&world, "q")).await["Policy"].clone();
     assert!(policy.len() <= 8_192, "{}", policy.len());
     for name in ["r00", "r79"] {
         world.aws.put_event(&bus, name, "t", &json!({})).await;
     }
-    assert_eq!(outcomes(&world).await, ["DELIVERED", "DELIVERED"]);
+    assert_eq!(delivery_outcomes(&world).await, ["DELIVERED", "DELIVERED"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -166,11 +165,11 @@ async fn a_policy_with_a_single_statement_keeps_it() {
     let world = World::start("scalar").await;
     // One statement as an object instead of a list, as AWS takes it.
     foreign_queue(&world.aws, "single", &[]).await;
-    let policy = json!({"Version": "2012-10-17", "Statement": statement("only")}).to_string();
+    let policy = json!({"Version": "2012-10-17", "Statement": foreign_statement("only")}).to_string();
     set_attributes(&world.aws, "single", json!({"Policy": policy})).await;
     world.apply("EventBus", "b", json!({})).await;
-    world.apply("EventSink", "q", existing(&world.aws, "single")).await;
-    world.apply("EventRule", "r", rule("b", &["q"])).await;
+    world.apply("EventSink", "q", existing_queue(&world.aws, "single")).await;
+    world.apply("EventRule", "r", rule_spec("b", &["q"])).await;
     world.ready("EventRule", "r").await;
     assert_eq!(sids(&world, "single").await, (vec!["only".to_owned()], 1));
 }
@@ -178,13 +177,13 @@ async fn a_policy_with_a_single_statement_keeps_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retained_rule_keeps_its_permission_until_it_is_gone_from_aws() {
     let world = World::start("retained").await;
-    trio(&world).await;
+    apply_pipeline(&world).await;
     world.annotate("EventRule", "r", annotation::ORPHAN, Some("true")).await;
     world.delete("EventRule", "r").await;
     world.gone("EventRule", "r").await;
-    look(&world, "EventSink", "q").await;
-    let (bus, queue, rule) = (named(&world, "b"), named(&world, "q"), named(&world, "r"));
-    delivers(&world, &bus, &queue).await;
+    reconcile_now(&world, "EventSink", "q").await;
+    let (bus, queue, rule) = (aws_name(&world, "b"), aws_name(&world, "q"), aws_name(&world, "r"));
+    assert_delivers(&world, &bus, &queue).await;
     let ids: Vec<_> = world.aws.targets(&bus, &rule).await.iter().map(|target| target["Id"].clone()).collect();
     world.aws.events("RemoveTargets", json!({"EventBusName": bus, "Rule": rule, "Ids": ids})).await;
     world

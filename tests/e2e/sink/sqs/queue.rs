@@ -1,9 +1,9 @@
-//! The `sqs` sink in full, and what a target can do with an event.
+//! Sink `sqs`: attributes, dead-letter queue, encryption, FIFO; and how targets shape what they send.
 
 use serde_json::{Value, json};
 use tributary_testkit::{
-    World, all_ready, assert_delivers as delivers, aws_name as named, delivery_outcomes as outcomes, merged as with, patch_spec as patch,
-    queue_arn, reconcile_now as look, rule_spec as rule, set_attributes, writes_since as written,
+    World, all_ready, assert_delivers, aws_name, delivery_outcomes, merged, patch_spec, queue_arn, reconcile_now, rule_spec,
+    set_attributes, writes_since,
 };
 
 async fn sink(world: &World, managed: Value) {
@@ -16,8 +16,8 @@ async fn a_managed_queue_has_every_attribute_and_a_dead_letter_queue_like_it() {
     let world = World::start("allattrs").await;
     let numbers = json!({"delaySeconds": 1, "maximumMessageSize": 2048, "messageRetentionSeconds": 3600, "receiveWaitTimeSeconds": 2,
                          "visibilityTimeoutSeconds": 44});
-    sink(&world, with(numbers, json!({"deadLetter": {"maxReceiveCount": 4}, "encryption": {"sqs": {"enabled": false}}}))).await;
-    let (queue, dead) = (named(&world, "q"), format!("{}-dlq", named(&world, "q")));
+    sink(&world, merged(numbers, json!({"deadLetter": {"maxReceiveCount": 4}, "encryption": {"sqs": {"enabled": false}}}))).await;
+    let (queue, dead) = (aws_name(&world, "q"), format!("{}-dlq", aws_name(&world, "q")));
     let have = world.aws.queue_attributes(&queue).await;
     for (name, value) in [
         ("DelaySeconds", "1"),
@@ -41,18 +41,18 @@ async fn a_managed_queue_has_every_attribute_and_a_dead_letter_queue_like_it() {
 async fn an_attribute_that_changes_is_written_and_one_left_out_is_left_alone() {
     let world = World::start("attrs").await;
     sink(&world, json!({"visibilityTimeoutSeconds": 44, "deadLetter": {"maxReceiveCount": 4}})).await;
-    let queue = named(&world, "q");
+    let queue = aws_name(&world, "q");
     set_attributes(&world.aws, &queue, json!({"DelaySeconds": "7"})).await;
     let mark = world.aws.mark().await;
     sink(&world, json!({"visibilityTimeoutSeconds": 45, "deadLetter": {"maxReceiveCount": 6}})).await;
-    let calls = written(&world, mark).await;
+    let calls = writes_since(&world, mark).await;
     let names: Vec<_> =
         calls.iter().map(|call| call.request["Attributes"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()).collect();
     assert_eq!(names, [["RedrivePolicy", "VisibilityTimeout"]]);
     let left_out = json!({"visibilityTimeoutSeconds": null, "deadLetter": null});
-    patch(&world, "EventSink", "q", json!({"sqs": {"managed": left_out}})).await;
+    patch_spec(&world, "EventSink", "q", json!({"sqs": {"managed": left_out}})).await;
     world.ready("EventSink", "q").await;
-    look(&world, "EventSink", "q").await;
+    reconcile_now(&world, "EventSink", "q").await;
     let have = world.aws.queue_attributes(&queue).await;
     assert_eq!((have["DelaySeconds"].as_str(), have["VisibilityTimeout"].as_str()), ("7", "45"));
     assert_eq!(have.get("RedrivePolicy").filter(|policy| !policy.is_empty()), None, "without deadLetter nothing is moved away");
@@ -64,7 +64,7 @@ async fn encryption_switches_from_kms_to_sqs_and_back() {
     let encrypted = |encryption: Value| json!({"encryption": encryption});
     let kms = json!({"kms": {"keyId": "alias/mine", "dataKeyReuseSeconds": 600}});
     let state = || async {
-        let have = world.aws.queue_attributes(&named(&world, "q")).await;
+        let have = world.aws.queue_attributes(&aws_name(&world, "q")).await;
         let key = have.get("KmsMasterKeyId").cloned().unwrap_or_default();
         (key, have.get("SqsManagedSseEnabled").cloned().unwrap_or_else(|| "false".into()))
     };
@@ -82,16 +82,16 @@ async fn a_fifo_queue_takes_events_with_a_message_group_id() {
     let fifo = json!({"fifo": {"deduplicationScope": "messageGroup", "throughputLimit": "perMessageGroupId"}, "deadLetter": {"maxReceiveCount": 2}});
     world.apply("EventBus", "b", json!({})).await;
     world.apply("EventSink", "q", json!({"sqs": {"managed": fifo}})).await;
-    world.apply("EventRule", "r", rule("b", &["q"])).await;
-    let message = world.halted("EventRule", "r", "InvalidSpec").await;
+    world.apply("EventRule", "r", rule_spec("b", &["q"])).await;
+    let message = world.not_ready("EventRule", "r", "InvalidSpec").await;
     assert!(message.contains("messageGroupId"), "{message}");
     world.apply("EventSink", "q", json!({"sqs": {"managed": fifo, "messageGroupId": "g"}})).await;
     world.ready("EventRule", "r").await;
-    let queue = format!("{}.fifo", named(&world, "q"));
+    let queue = format!("{}.fifo", aws_name(&world, "q"));
     let have = world.aws.queue_attributes(&queue).await;
     assert_eq!((have["ContentBasedDeduplication"].as_str(), have["DeduplicationScope"].as_str()), ("true", "messageGroup"));
-    assert!(world.aws.queue_url(&format!("{}-dlq.fifo", named(&world, "q"))).await.is_some());
-    delivers(&world, &named(&world, "b"), &queue).await;
+    assert!(world.aws.queue_url(&format!("{}-dlq.fifo", aws_name(&world, "q"))).await.is_some());
+    assert_delivers(&world, &aws_name(&world, "b"), &queue).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,8 +103,8 @@ async fn a_schedule_sends_its_constant_input() {
     let target = json!({"name": "t", "sinkRef": {"name": "q"}, "input": input});
     world.apply("EventRule", "tick", json!({"busRef": {"name": "default"}, "schedule": "rate(1 hour)", "targets": [target]})).await;
     world.ready("EventRule", "tick").await;
-    world.aws.fire(&named(&world, "tick")).await;
-    assert_eq!(world.aws.receive(&named(&world, "q")).await, [input]);
+    world.aws.fire(&aws_name(&world, "tick")).await;
+    assert_eq!(world.aws.receive(&aws_name(&world, "q")).await, [input]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -120,15 +120,15 @@ async fn targets_shape_what_they_send() {
     for (name, shape, _) in &shapes {
         world.apply("EventSink", name, json!({"sqs": {"managed": {}}})).await;
         let retry = json!({"retry": {"maximumEventAgeSeconds": 60, "maximumRetryAttempts": 0}});
-        targets.push(with(with(json!({"name": name, "sinkRef": {"name": name}}), shape.clone()), retry));
+        targets.push(merged(merged(json!({"name": name, "sinkRef": {"name": name}}), shape.clone()), retry));
     }
-    world.apply("EventRule", "r", with(rule("b", &[]), json!({"targets": targets}))).await;
+    world.apply("EventRule", "r", merged(rule_spec("b", &[]), json!({"targets": targets}))).await;
     world.ready("EventRule", "r").await;
-    world.aws.put_event(&named(&world, "b"), "test", "t", &json!({"id": 7})).await;
+    world.aws.put_event(&aws_name(&world, "b"), "test", "t", &json!({"id": 7})).await;
     for (name, _, sent) in shapes {
-        assert_eq!(world.aws.receive(&named(&world, name)).await, [sent]);
+        assert_eq!(world.aws.receive(&aws_name(&world, name)).await, [sent]);
     }
-    for target in world.aws.targets(&named(&world, "b"), &named(&world, "r")).await {
+    for target in world.aws.targets(&aws_name(&world, "b"), &aws_name(&world, "r")).await {
         assert_eq!(target["RetryPolicy"], json!({"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}));
     }
 }
@@ -141,13 +141,13 @@ async fn what_cannot_be_delivered_lands_in_the_targets_dead_letter_queue() {
         world.apply("EventSink", name, json!({"sqs": {"managed": {}}})).await;
     }
     let target = json!({"name": "t", "sinkRef": {"name": "q"}, "deadLetter": {"sinkRef": {"name": "lost"}}});
-    world.apply("EventRule", "r", with(rule("b", &[]), json!({"targets": [target]}))).await;
+    world.apply("EventRule", "r", merged(rule_spec("b", &[]), json!({"targets": [target]}))).await;
     all_ready(&world, &[("EventSink", "lost"), ("EventRule", "r")]).await;
-    let url = world.aws.queue_url(&named(&world, "q")).await.unwrap();
+    let url = world.aws.queue_url(&aws_name(&world, "q")).await.unwrap();
     world.aws.sqs("DeleteQueue", json!({"QueueUrl": url})).await;
-    world.aws.put_event(&named(&world, "b"), "test", "t", &json!({"id": 9})).await;
-    assert_eq!(outcomes(&world).await, ["FAILED"]);
-    let lost = world.aws.receive(&named(&world, "lost")).await;
+    world.aws.put_event(&aws_name(&world, "b"), "test", "t", &json!({"id": 9})).await;
+    assert_eq!(delivery_outcomes(&world).await, ["FAILED"]);
+    let lost = world.aws.receive(&aws_name(&world, "lost")).await;
     assert_eq!((lost.len(), &lost[0]["detail"]["id"]), (1, &json!(9)));
 }
 
@@ -159,7 +159,7 @@ async fn a_dead_letter_queue_that_left_the_spec_goes_with_the_sink() {
     world.ready("EventSink", "q").await;
     world.apply("EventSink", "q", spec(json!({"delaySeconds": 1}))).await;
     world.ready("EventSink", "q").await;
-    let (queue, dead) = (named(&world, "q"), format!("{}-dlq", named(&world, "q")));
+    let (queue, dead) = (aws_name(&world, "q"), format!("{}-dlq", aws_name(&world, "q")));
     assert!(!world.aws.queue_attributes(&queue).await.contains_key("RedrivePolicy"));
     assert!(world.aws.queue_url(&dead).await.is_some(), "it may hold messages, and stays as long as the sink");
     world.delete("EventSink", "q").await;

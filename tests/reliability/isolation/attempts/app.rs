@@ -1,4 +1,4 @@
-//! Attempts by an app in Benchling: another tenant's bus, and its client's Secret. Whose the webhooks are is in target `gateway`.
+//! Attempts by a `BenchlingApp`: the bus of another tenant, and the Secret of its client. Ownership of webhooks is tested in target `gateway`.
 
 use serde_json::{Value, json};
 use tributary_testkit::World;

@@ -1,4 +1,4 @@
-//! N1, ARNs that objects tell: A's own object may say anything, and B's object is out of A's reach.
+//! Row N1, `arnFrom`: A's own object may name anything, and B's object is out of A's reach.
 
 use serde_json::{Value, json};
 use tributary_testkit::{REGION, World};
@@ -45,7 +45,7 @@ pub fn attempts() -> Vec<Attempt> {
     let mut all = vec![];
     for (fields, destination, ..) in WAYS {
         all.push(attempt(fields, "EventSink", sink(destination, "told"), "ArnNotPermitted", "spec.grants[].arns"));
-        all.push(attempt(fields, "EventSink", sink(destination, "told-theirs"), "ArnFromNotFound", "no such object in this namespace"));
+        all.push(attempt(fields, "EventSink", sink(destination, "told-theirs"), "ArnFromNotFound", "not found in this namespace"));
     }
     all
 }

@@ -1,4 +1,4 @@
-//! N1, the table: an attempt for every field of A's kinds that can name a thing of B's.
+//! Row N1: an attempt for every field of A's kinds that can name a resource of B's.
 
 pub mod app;
 pub mod arn_from;

@@ -1,4 +1,4 @@
-//! Attempts by the destinations that are reached by a role, and by workflows, which are given rights.
+//! Attempts by sinks that EventBridge reaches by a role, and by state machines, which are given permissions.
 
 use serde_json::{Value, json};
 use tributary_testkit::{REGION, World};

@@ -1,0 +1,80 @@
+//! Cached facts about targets, roles and keys, each fetched once for all rules that depend on it.
+
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+
+use tokio::sync::Mutex;
+
+use tributary_core::{
+    delivery::{DeadLetter, Fact, KeyFacts, RoleFacts, TargetFacts},
+    error::ReconcileError,
+};
+
+use crate::cache::answer::Cached;
+
+/// How long one fetch may take. A service that cannot be reached from here, such as IAM from a closed network, takes longer.
+pub(crate) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Facts by what they are about.
+#[derive(Debug)]
+pub(crate) struct FactsByKey<T>(Mutex<HashMap<String, Arc<Cached<Fact<T>>>>>);
+
+impl<T> Default for FactsByKey<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> FactsByKey<T> {
+    /// Returns the fact, no older than `age`. Never fails, and takes no longer than [`FETCH_TIMEOUT`]: what proves delivery
+    /// must not keep a rule from being written.
+    pub async fn read<F>(&self, key: &str, age: Duration, fetch: impl FnOnce() -> F) -> Fact<T>
+    where
+        F: Future<Output = Result<Option<T>, ReconcileError>>,
+    {
+        let cell = self.0.lock().await.entry(key.to_owned()).or_default().clone();
+        let fact = cell.read(age, || async { Ok(fetched(fetch()).await) }).await;
+        fact.map_or(Fact::Unavailable, |fact: Arc<Fact<T>>| (*fact).clone())
+    }
+
+    /// Drops the fact about `key`.
+    pub async fn forget(&self, key: &str) {
+        self.0.lock().await.remove(key);
+    }
+
+    /// Drops the facts whose key contains `part`.
+    pub async fn forget_matching(&self, part: &str) {
+        self.0.lock().await.retain(|key, _| !key.contains(part));
+    }
+}
+
+/// Converts the outcome of a read, which may take [`FETCH_TIMEOUT`], into a fact.
+pub(crate) async fn fetched<T>(fetch: impl Future<Output = Result<Option<T>, ReconcileError>>) -> Fact<T> {
+    match tokio::time::timeout(FETCH_TIMEOUT, fetch).await {
+        Ok(Ok(found)) => found.map_or(Fact::Missing, Fact::Known),
+        Ok(Err(error)) => error.denied_action.map_or(Fact::Unavailable, |action| Fact::Denied { action }),
+        Err(_) => Fact::Unavailable,
+    }
+}
+
+/// Names of a role's policies.
+#[derive(Clone, Debug)]
+pub(crate) struct RolePolicies {
+    pub inline: Vec<String>,
+    /// ARNs.
+    pub attached: Vec<String>,
+}
+
+/// The facts of one account and Region.
+#[derive(Debug, Default)]
+pub(crate) struct FactCache {
+    /// By ARN.
+    pub targets: FactsByKey<TargetFacts>,
+    /// By role name.
+    pub roles: FactsByKey<RoleFacts>,
+    /// By role name.
+    pub role_policies: FactsByKey<RolePolicies>,
+    /// By id, ARN or alias.
+    pub keys: FactsByKey<KeyFacts>,
+    /// By ARN of the dead-letter queue.
+    pub dead_letters: FactsByKey<Vec<DeadLetter>>,
+}

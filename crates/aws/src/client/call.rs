@@ -1,0 +1,121 @@
+//! Every call that this crate makes, and the helpers that all adapters share to send one.
+//!
+//! A call is named by the IAM action that it needs, which is the same for one entry and for a batch (`sqs:DeleteMessage`
+//! for `DeleteMessageBatch`). To add a call, add its name to [`calls!`] below and its action to a feature of
+//! `tributary_core::iam_policy`; a test compares the two lists.
+
+/// Generates one enum per service, [`Call`] over all of them, and a module per service for use in [`send!`].
+macro_rules! calls {
+    ($($(#[$doc:meta])* $service:ident as $prefix:ident { $($operation:ident),* $(,)? })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+            pub enum $service {
+                $(#[doc = concat!("`", stringify!($prefix), ":", stringify!($operation), "`.")] $operation),*
+            }
+
+            impl From<$service> for Call {
+                fn from(operation: $service) -> Self {
+                    Self::$service(operation)
+                }
+            }
+
+            /// The calls of one service.
+            pub(crate) mod $prefix {
+                #[allow(unused_imports)] // Of STS there is one only, which no macro sends.
+                pub(crate) use super::$service::*;
+            }
+        )*
+
+        /// One call of the AWS API.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Call {
+            $($(#[$doc])* $service($service)),*
+        }
+
+        impl Call {
+            /// Every call that this crate can make.
+            pub const ALL: &'static [Self] = &[$($(Self::$service($service::$operation)),*),*];
+
+            /// Returns the IAM action that the call needs, such as `events:PutRule`.
+            pub const fn action(self) -> &'static str {
+                match self {
+                    $($(Self::$service($service::$operation) => concat!(stringify!($prefix), ":", stringify!($operation))),*),*
+                }
+            }
+        }
+    };
+}
+
+calls! {
+    /// A call of `EventBridge`.
+    Events as events {
+        ActivateEventSource, CancelReplay, CreateApiDestination, CreateArchive, CreateConnection, CreateEventBus, DeleteApiDestination,
+        DeleteArchive, DeleteConnection, DeleteEventBus, DeleteRule, DescribeApiDestination, DescribeArchive, DescribeConnection,
+        DescribeEventBus, DescribeReplay, ListEventSources, ListReplays, ListRules, ListTagsForResource, ListTargetsByRule, PutEvents,
+        PutPermission, PutRule, PutTargets, RemovePermission, RemoveTargets, StartReplay, TagResource, UntagResource, UpdateApiDestination,
+        UpdateArchive, UpdateConnection, UpdateEventBus,
+    }
+    /// A call of SQS.
+    Sqs as sqs {
+        ChangeMessageVisibility, CreateQueue, DeleteMessage, DeleteQueue, GetQueueAttributes, GetQueueUrl, ListQueueTags, ReceiveMessage,
+        SendMessage, SetQueueAttributes, TagQueue, UntagQueue,
+    }
+    /// A call of Lambda.
+    Lambda as lambda {
+        AddPermission, CreateEventSourceMapping, DeleteEventSourceMapping, DeleteFunctionEventInvokeConfig, GetFunctionConfiguration,
+        GetFunctionEventInvokeConfig, GetPolicy, ListEventSourceMappings, ListTags, PutFunctionEventInvokeConfig, RemovePermission,
+        TagResource, UpdateEventSourceMapping,
+    }
+    /// A call of CloudWatch Logs.
+    Logs as logs {
+        AssociateKmsKey, CreateLogGroup, DeleteLogGroup, DeleteResourcePolicy, DeleteRetentionPolicy, DescribeLogGroups, DescribeLogStreams,
+        DescribeResourcePolicies, DisassociateKmsKey, ListTagsForResource, PutResourcePolicy, PutRetentionPolicy, TagResource, UntagResource,
+    }
+    /// A call of SNS.
+    Sns as sns {
+        CreateTopic, DeleteTopic, GetTopicAttributes, ListTagsForResource, SetTopicAttributes, TagResource, UntagResource,
+    }
+    /// A call of Step Functions.
+    States as states {
+        CreateStateMachine, DeleteStateMachine, DescribeStateMachine, ListTagsForResource, TagResource, UntagResource, UpdateStateMachine,
+    }
+    /// A call of IAM.
+    Iam as iam {
+        CreateRole, DeleteRole, DeleteRolePermissionsBoundary, DeleteRolePolicy, GetPolicy, GetPolicyVersion, GetRole, GetRolePolicy,
+        ListAttachedRolePolicies, ListRolePolicies, PutRolePermissionsBoundary, PutRolePolicy, TagRole, UntagRole, UpdateAssumeRolePolicy,
+    }
+    /// A call of KMS.
+    Kms as kms { DescribeKey, GetKeyPolicy }
+    /// A call of STS.
+    Sts as sts { GetCallerIdentity }
+}
+
+impl Call {
+    /// Returns whether the call only reads, so that sending it twice does no harm.
+    pub fn is_read(self) -> bool {
+        let operation = self.action().split_once(':').map_or("", |(_, operation)| operation);
+        ["Get", "List", "Describe"].iter().any(|prefix| operation.starts_with(prefix))
+    }
+}
+
+impl std::fmt::Display for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.action())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_call_has_an_action_of_its_own() {
+        let actions: BTreeSet<_> = Call::ALL.iter().map(|call| call.action()).collect();
+        assert_eq!(actions.len(), Call::ALL.len());
+        assert_eq!(Call::from(Events::PutRule).to_string(), "events:PutRule");
+        assert!(Call::from(Kms::DescribeKey).is_read() && !Call::from(Iam::UntagRole).is_read());
+    }
+}

@@ -1,0 +1,109 @@
+//! The next step that an error message ends with: one per cause, and a table of those that name a field of the spec.
+
+use tributary_core::error::ReconcileError;
+
+use crate::client::{
+    call::{Call, Events, Lambda, States},
+    cause::Cause,
+    error::AwsError,
+};
+
+/// What to do about one rejection of AWS.
+struct Hint {
+    calls: &'static [Call],
+    code: &'static str,
+    /// Part of AWS's message, where AWS has one code for several faults of a call; empty: any message. Only the hint depends
+    /// on it, never what the operator does.
+    message: &'static str,
+    next_step: &'static str,
+}
+
+const TARGET_INPUT: &str = "Correct the target's inputTransformer or inputPath in spec.targets";
+const VISIBILITY: &str = "Raise spec.sqs.managed.visibilityTimeoutSeconds to at least the function's timeout; six times that is best";
+const MAPPING: &[Call] = &[Call::Lambda(Lambda::CreateEventSourceMapping), Call::Lambda(Lambda::UpdateEventSourceMapping)];
+const EXECUTION_ROLE: &[Call] = &[
+    Call::Lambda(Lambda::CreateEventSourceMapping),
+    Call::Lambda(Lambda::UpdateEventSourceMapping),
+    Call::Lambda(Lambda::PutFunctionEventInvokeConfig),
+];
+const MACHINE: &[Call] = &[Call::States(States::CreateStateMachine), Call::States(States::UpdateStateMachine)];
+const ARCHIVE: &[Call] = &[Call::Events(Events::CreateArchive), Call::Events(Events::UpdateArchive)];
+const PUT_RULE: &[Call] = &[Call::Events(Events::PutRule)];
+const PUT_TARGETS: &[Call] = &[Call::Events(Events::PutTargets)];
+
+/// The first that fits counts. AWS documents the codes on the page of each call; the messages are those of the recorded facts.
+const HINTS: &[Hint] = &[
+    Hint {
+        calls: EXECUTION_ROLE,
+        code: "InvalidParameterValueException",
+        message: "execution role",
+        next_step: "Add that permission to the function's execution role. Retried automatically",
+    },
+    Hint { calls: MAPPING, code: "InvalidParameterValueException", message: "visibility timeout", next_step: VISIBILITY },
+    Hint { calls: MACHINE, code: "InvalidDefinition", message: "", next_step: "Correct spec.stateMachine.managed.definition" },
+    Hint { calls: MACHINE, code: "InvalidLoggingConfiguration", message: "", next_step: "Correct spec.stateMachine.managed.logging" },
+    Hint { calls: PUT_RULE, code: "InvalidEventPatternException", message: "", next_step: "Correct spec.eventPattern" },
+    Hint { calls: ARCHIVE, code: "InvalidEventPatternException", message: "", next_step: "Correct the eventPattern in spec.archives" },
+    Hint { calls: PUT_RULE, code: "ValidationException", message: "ScheduleExpression", next_step: "Correct spec.schedule" },
+    Hint { calls: PUT_TARGETS, code: "ValidationException", message: "InputTemplate", next_step: TARGET_INPUT },
+    Hint { calls: PUT_TARGETS, code: "ValidationException", message: "InputPath", next_step: TARGET_INPUT },
+];
+
+/// Returns the next step in the imperative, without a full stop.
+fn next_step(error: &AwsError) -> String {
+    let fixed = match error.cause {
+        Cause::Denied => {
+            return format!("Allow {} for the operator's role in this account, or correct the AwsAccount's credentials", error.call);
+        }
+        Cause::Quota => "Request a higher quota from AWS, or delete resources that are not needed",
+        Cause::PolicyFull => {
+            "Remove statements that are not needed, use another target, or manage the policy yourself with permissions: External"
+        }
+        Cause::Throttled => "Retried automatically. If it persists, lower --quota: other clients share the limit of the account",
+        Cause::NameNotFree if error.code == "StateMachineDeleting" => {
+            "AWS deletes a state machine once its executions have ended. Retried automatically"
+        }
+        Cause::NameNotFree => "SQS frees the name of a deleted queue after 60 seconds. Retried automatically",
+        Cause::UntrustedCertificate => {
+            "If a private authority signed the endpoint's certificate, set --aws-ca-bundle (AWS_CA_BUNDLE) to its PEM file"
+        }
+        Cause::NoCredentials => "Correct the AwsAccount's credentials",
+        Cause::Conflict
+        | Cause::NotFound
+        | Cause::Timeout
+        | Cause::ConnectionLost
+        | Cause::CircuitOpen
+        | Cause::ServerError
+        | Cause::NoAnswer => "Retried automatically",
+        Cause::Rejected if error.code == "OperationDisabledException" => {
+            "AWS has no partner event sources in this Region. Use another Region"
+        }
+        Cause::Rejected => HINTS
+            .iter()
+            .find(|hint| hint.calls.contains(&error.call) && hint.code == error.code && error.message.contains(hint.message))
+            .map_or("Correct the spec. Retried automatically in case something in AWS changes", |hint| hint.next_step),
+    };
+    fixed.to_owned()
+}
+
+impl From<AwsError> for ReconcileError {
+    fn from(error: AwsError) -> Self {
+        let (class, reason) = error.cause.class();
+        let converted = ReconcileError::new(class, reason, format!("{error}. {}", next_step(&error)));
+        if error.cause == Cause::Denied { converted.denied(error.call.action()) } else { converted }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rejection_names_the_field_that_causes_it() {
+        let hint = |call: Call, code: &str, message: &str| next_step(&AwsError::answered(call, code, message, 400));
+        assert_eq!(hint(Events::PutRule.into(), "InvalidEventPatternException", "m"), "Correct spec.eventPattern");
+        assert_eq!(hint(Events::PutRule.into(), "ValidationException", "ScheduleExpression is not valid"), "Correct spec.schedule");
+        assert!(hint(Events::CreateEventBus.into(), "ValidationException", "m").starts_with("Correct the spec."));
+        assert!(hint(Events::PutTargets.into(), "AccessDeniedException", "m").contains("events:PutTargets"));
+    }
+}

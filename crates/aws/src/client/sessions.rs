@@ -1,0 +1,242 @@
+//! Opens sessions, and keeps them until the `AwsAccount` or its Secret changes.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, sts::AssumeRoleProvider};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+
+use tributary_api::{AssumeRole, AwsAccount};
+use tributary_core::{
+    error::{Reason, ReconcileError, RetryClass},
+    fence::Fence,
+    kinds::CallerIdentity,
+};
+
+use crate::{
+    cache::Caches,
+    client::{
+        call::{Call, Sts},
+        cause::Cause,
+        error::AwsError,
+        http,
+        observer::CallObserver,
+        rate_limiter::Priority,
+        session::{RateLimiters, Session, Shared},
+        trust::CaBundle,
+    },
+};
+
+/// Limits and settings of all sessions.
+#[derive(Clone, Debug)]
+pub struct AwsOptions {
+    /// Control-plane calls per second, account and Region; 0 for no limit.
+    pub quota: u32,
+    /// Of these, the calls per second that resyncs may use.
+    pub sweep_quota: u32,
+    /// Concurrent calls per service, account and Region.
+    pub in_flight: usize,
+    /// Time limit of one call.
+    pub timeout: Duration,
+    /// Trusted in addition to the certificate authorities of the system.
+    pub ca_bundle: Option<CaBundle>,
+    /// The app name in the user agent, by which CloudTrail tells replicas apart.
+    pub app_name: Option<String>,
+    /// IAM policy that limits the permissions of assumed roles. Defaults to all permissions of the role.
+    pub session_policy: Option<String>,
+}
+
+impl Default for AwsOptions {
+    fn default() -> Self {
+        Self {
+            quota: 40,
+            sweep_quota: 5,
+            in_flight: 32,
+            timeout: Duration::from_secs(10),
+            ca_bundle: None,
+            app_name: None,
+            session_policy: None,
+        }
+    }
+}
+
+/// Static credentials from a Secret. Only the SDK receives their values.
+pub struct StaticKeys {
+    /// Id of the access key.
+    pub access_key_id: String,
+    /// The secret access key.
+    pub secret_access_key: SecretString,
+    /// Present with temporary credentials.
+    pub session_token: Option<SecretString>,
+    /// Version of the Secret's contents.
+    pub version: String,
+}
+
+/// A session, or why it could not be opened and when that was tried.
+type Cell = Arc<Mutex<Option<Result<Session, (ReconcileError, Instant)>>>>;
+
+/// What a session is made from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    /// Uid of the `AwsAccount`.
+    account: String,
+    generation: i64,
+    /// Version of the Secret.
+    version: String,
+    region: String,
+}
+
+/// How long a failure to open a session is returned to all objects that need it, before it is tried again.
+const RETRY_FAILED: Duration = Duration::from_secs(2);
+
+/// All sessions of the process.
+pub struct Sessions {
+    options: AwsOptions,
+    /// Configuration of the pod's own identity, loaded once.
+    base: tokio::sync::OnceCell<SdkConfig>,
+    cells: Mutex<HashMap<Key, Cell>>,
+    /// By account id and Region.
+    shared: Mutex<HashMap<(String, String), Arc<Shared>>>,
+    observer: Arc<dyn CallObserver>,
+    /// Of all services, behind the write fence of the current leadership term.
+    http: SharedHttpClient,
+}
+
+impl Sessions {
+    /// Creates an empty set of sessions. `observer` is called after each AWS call; `fence` stops requests once the lease is lost.
+    ///
+    /// # Errors
+    /// The CA bundle of the options cannot be used.
+    pub fn new(options: AwsOptions, observer: Arc<dyn CallObserver>, fence: Fence) -> Result<Self, String> {
+        let http = http::client(options.ca_bundle.as_ref(), fence)?;
+        Ok(Self { http, options, base: tokio::sync::OnceCell::new(), cells: Mutex::default(), shared: Mutex::default(), observer })
+    }
+
+    /// Returns the session of an account in a Region. `keys` are those of the account's Secret, if it references one.
+    ///
+    /// # Errors
+    /// AWS rejects the credentials, does not answer, or returns another account id than the spec's.
+    pub async fn open(&self, account: &AwsAccount, region: &str, keys: Option<StaticKeys>) -> Result<Session, ReconcileError> {
+        let meta = &account.metadata;
+        let version = keys.as_ref().map(|keys| keys.version.clone()).unwrap_or_default();
+        let key = Key {
+            account: meta.uid.clone().unwrap_or_default(),
+            generation: meta.generation.unwrap_or_default(),
+            version,
+            region: region.to_owned(),
+        };
+        let cell = self.cell(key).await;
+        let mut cell = cell.lock().await;
+        match cell.as_ref() {
+            Some(Ok(session)) => return Ok(session.clone()),
+            Some(Err((error, at))) if at.elapsed() < RETRY_FAILED => return Err(error.clone()),
+            Some(Err(_)) | None => {}
+        }
+        let opened = self.connect(account, region, keys).await;
+        *cell = Some(opened.clone().map_err(|error| (error, Instant::now())));
+        opened
+    }
+
+    /// Drops sessions of an older spec or of other contents of the Secret. A reconcile that still has the older spec does not
+    /// displace the newer session.
+    async fn cell(&self, key: Key) -> Cell {
+        let mut cells = self.cells.lock().await;
+        cells.retain(|old, _| {
+            old.account != key.account
+                || old.generation > key.generation
+                || (old.generation == key.generation && old.version == key.version)
+        });
+        cells.entry(key).or_default().clone()
+    }
+
+    async fn connect(&self, account: &AwsAccount, region: &str, keys: Option<StaticKeys>) -> Result<Session, ReconcileError> {
+        let config = self.config(account, region, keys).await;
+        let sts = aws_sdk_sts::Client::new(&config);
+        let call = Call::from(Sts::GetCallerIdentity);
+        let answer = sts.get_caller_identity().send().await.map_err(|error| AwsError::new(call, &error));
+        self.observer.aws_call(call.action(), answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
+        let answer = answer.map_err(|error| match error.cause {
+            Cause::NoCredentials => ReconcileError::new(RetryClass::Refused, Reason::AccessDenied, ReconcileError::from(error).message),
+            _ => error.into(),
+        })?;
+        let caller = CallerIdentity { account_id: answer.account.unwrap_or_default(), arn: answer.arn.unwrap_or_default() };
+        caller.check(&account.spec.account_id)?;
+        Ok(Session {
+            shared: self.shared(&account.spec.account_id, region).await,
+            events: aws_sdk_eventbridge::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            sns: aws_sdk_sns::Client::new(&config),
+            states: aws_sdk_sfn::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            kms: aws_sdk_kms::Client::new(&config),
+            priority: Priority::Change,
+            observer: self.observer.clone(),
+            caller,
+        })
+    }
+
+    async fn shared(&self, account_id: &str, region: &str) -> Arc<Shared> {
+        let AwsOptions { quota, sweep_quota, in_flight, .. } = self.options;
+        let mut shared = self.shared.lock().await;
+        let new = || Arc::new(Shared { limits: RateLimiters::new(quota, sweep_quota, in_flight), caches: Caches::default() });
+        shared.entry((account_id.to_owned(), region.to_owned())).or_insert_with(new).clone()
+    }
+
+    async fn config(&self, account: &AwsAccount, region: &str, keys: Option<StaticKeys>) -> SdkConfig {
+        let base = self.base.get_or_init(|| self.load(account)).await;
+        let mut builder = base.to_builder().region(Region::new(region.to_owned()));
+        if let Some(endpoint) = &account.spec.endpoint {
+            builder = builder.endpoint_url(endpoint);
+        }
+        if let Some(keys) = keys {
+            let token = keys.session_token.as_ref().map(|token| token.expose_secret().to_owned());
+            let credentials = Credentials::new(keys.access_key_id, keys.secret_access_key.expose_secret(), token, None, "Secret");
+            return builder.credentials_provider(SharedCredentialsProvider::new(credentials)).build();
+        }
+        let config = builder.build();
+        match account.spec.credentials.as_ref().and_then(|credentials| credentials.assume_role.as_ref()) {
+            Some(role) => self.assuming(role, &config).await,
+            None => config,
+        }
+    }
+
+    /// Loads the configuration of the pod's own identity.
+    async fn load(&self, account: &AwsAccount) -> SdkConfig {
+        let timeout = TimeoutConfig::builder()
+            .connect_timeout(self.options.timeout.min(Duration::from_secs(3)))
+            .operation_timeout(self.options.timeout)
+            .build();
+        // The Region is that of each object; asking the instance metadata for one would only take time.
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(account.spec.region.clone()))
+            // `Session::call` retries, so that each attempt goes through the rate limiter.
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeout);
+        // A name that AWS does not accept as an app name is not worth failing for.
+        if let Some(name) = self.options.app_name.clone().and_then(|name| AppName::new(name).ok()) {
+            loader = loader.app_name(name);
+        }
+        loader.http_client(self.http.clone()).load().await
+    }
+
+    async fn assuming(&self, role: &AssumeRole, config: &SdkConfig) -> SdkConfig {
+        let mut provider = AssumeRoleProvider::builder(&role.role_arn).configure(config).session_name("tributary");
+        if let Some(policy) = &self.options.session_policy {
+            provider = provider.policy(policy);
+        }
+        if let Some(id) = &role.external_id {
+            provider = provider.external_id(id);
+        }
+        let provider = provider.build().await;
+        config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+    }
+}

@@ -1,0 +1,21 @@
+//! The calls by which `EventBridge` delivers to each type of target, and the policy statements that permit them.
+
+use serde_json::Value;
+
+use crate::{destinations::Type, names::Arn, steps::TargetSettings};
+
+/// Returns the type of destination that a target is, if it has a field of its own in the spec of a sink.
+pub(super) fn type_of(target: &TargetSettings) -> Option<Type> {
+    Type::of_target(&Arn::parse(&target.arn)?)
+}
+
+/// Returns action and resources of each call that a delivery consists of.
+pub(super) fn calls(target: &TargetSettings) -> Vec<(&'static str, Vec<String>)> {
+    type_of(target).map(|type_| type_.calls(target)).unwrap_or_default()
+}
+
+/// Returns the statement that permits the delivery, for the user to copy into the target's policy.
+pub(super) fn statement(target: &TargetSettings, source: &str) -> Value {
+    let statement = type_of(target).and_then(|type_| type_.policy_statement("AllowEventBridge", &target.arn, source));
+    statement.unwrap_or_default()
+}

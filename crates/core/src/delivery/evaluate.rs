@@ -1,0 +1,80 @@
+//! The evaluation of one target: existence, permission, key, dead-letter queue.
+
+use crate::{destinations::Type, names::Arn, steps::TargetSettings};
+
+use super::{
+    facts::{Fact, Facts, TargetFacts},
+    key,
+    reason::{Deliverability, DeliverabilityReason},
+    resource_policy, role,
+    service::Source,
+};
+
+/// Returns whether the events of a rule reach the target. `rule_arn` is the rule's ARN.
+pub fn evaluate(target: &TargetSettings, rule_arn: &str, facts: &Facts) -> Deliverability {
+    let Some(arn) = Arn::parse(&target.arn) else {
+        return Deliverability::no(DeliverabilityReason::TargetNotFound, format!("{} is not an ARN", target.arn));
+    };
+    let source = Source { rule_arn, account: rule_arn.split(':').nth(4).unwrap_or_default() };
+    let permission = match (&target.role_arn, Type::of_target(&arn)) {
+        (None, Some(type_)) if !type_.needs_role() => resource_policy::evaluate(target, source, facts.target.as_ref()),
+        (None, _) => Deliverability::no(
+            DeliverabilityReason::RoleMissing,
+            format!("{} is reached through a role only, and the target has none. Set roleArn on the sink.", target.arn),
+        ),
+        (Some(role), _) => role::evaluate(target, role, source, facts.role.as_ref()),
+    };
+    let receiver = if arn.account_id != source.account && arn.service == "events" {
+        Deliverability::Unknown {
+            message: format!("the policy of {} belongs to another account. It must allow events:PutEvents for this account.", target.arn),
+        }
+    } else {
+        Deliverability::Yes
+    };
+    let key = key::evaluate(&target.arn, facts.key.as_ref(), source.account);
+    let dead_letter = target.dead_letter_arn.as_ref().map_or(Deliverability::Yes, |queue| dead_letter_queue(queue, source, facts));
+    Deliverability::first([existence(target, facts.target.as_ref()), permission, key, receiver, dead_letter])
+}
+
+fn existence(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> Deliverability {
+    match fact {
+        Some(Fact::Missing) => Deliverability::no(
+            DeliverabilityReason::TargetNotFound,
+            format!("AWS has no {}. Create it, or send to another target.", target.arn),
+        ),
+        // For a target that is reached through a role, the role's permission is sufficient.
+        Some(Fact::Denied { action }) if target.role_arn.is_none() => Deliverability::denied(&target.arn, action),
+        Some(Fact::Unavailable) => Deliverability::Unavailable,
+        Some(Fact::Known(TargetFacts { unauthorized: Some(state), .. })) => Deliverability::no(
+            DeliverabilityReason::ConnectionNotAuthorized,
+            format!(
+                "the connection of {} is {state}, so no request is sent. See the conditions of the sink, or the connection in AWS.",
+                target.arn
+            ),
+        ),
+        Some(Fact::Known(_) | Fact::Denied { .. }) | None => Deliverability::Yes,
+    }
+}
+
+/// `EventBridge` writes to the dead-letter queue as a service, whether or not the target has a role.
+fn dead_letter_queue(queue: &str, source: Source<'_>, facts: &Facts) -> Deliverability {
+    let reason = DeliverabilityReason::DeadLetterNotReachable;
+    let target = TargetSettings { arn: queue.to_owned(), ..TargetSettings::default() };
+    let existence = match &facts.dead_letter {
+        Some(Fact::Missing) => {
+            Deliverability::no(reason, format!("AWS has no dead-letter queue {queue}. Create it, or reference another queue."))
+        }
+        Some(Fact::Denied { action }) => Deliverability::denied(&format!("dead-letter queue {queue}"), action),
+        Some(Fact::Unavailable) => Deliverability::Unavailable,
+        Some(Fact::Known(_)) | None => Deliverability::Yes,
+    };
+    let found = Deliverability::first([
+        existence,
+        resource_policy::evaluate(&target, source, facts.dead_letter.as_ref()),
+        key::evaluate(queue, facts.dead_letter_key.as_ref(), source.account),
+    ]);
+    match found {
+        Deliverability::No { message, .. } => Deliverability::no(reason, format!("an event that cannot be delivered is lost: {message}")),
+        Deliverability::Yes | Deliverability::Unknown { .. } | Deliverability::Unavailable => found,
+    }
+}

@@ -1,0 +1,69 @@
+//! Facts that delivery to a target depends on, as read from AWS.
+
+use serde_json::Value;
+
+/// A fact that was read from AWS, or why it is not known.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact<T> {
+    /// The resource exists.
+    Known(T),
+    /// The resource does not exist.
+    Missing,
+    /// AWS denied the read.
+    Denied {
+        /// The IAM action that the operator's role lacks, such as `sqs:GetQueueAttributes`.
+        action: &'static str,
+    },
+    /// AWS did not answer this time. What was known before holds until the next read.
+    Unavailable,
+}
+
+/// What the target's own service returns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TargetFacts {
+    /// Statements of the resource policy; of a log group, those of all resource policies of the account.
+    pub policy: Vec<Value>,
+    /// The customer's encryption key: id, ARN or alias.
+    pub key: Option<String>,
+    /// Approximate number of messages in a queue.
+    pub messages: Option<u64>,
+    /// State of an API destination's connection, if it is not authorized.
+    pub unauthorized: Option<String>,
+}
+
+/// The policies of a role.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RoleFacts {
+    /// Statements of the trust policy.
+    pub trust: Vec<Value>,
+    /// Statements of all its policies, inline and attached.
+    pub rights: Vec<Value>,
+    /// Statements of the permissions boundary.
+    pub boundary: Option<Vec<Value>>,
+}
+
+/// State and policy of a KMS key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeyFacts {
+    /// An AWS managed key (`alias/aws/...`), whose policy is fixed.
+    pub managed_by_aws: bool,
+    /// Whether the key can be used.
+    pub enabled: bool,
+    /// Statements of the key policy.
+    pub policy: Vec<Value>,
+}
+
+/// All facts about one target of a rule. `None`: the fact does not matter for this target, so it was not read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// The target.
+    pub target: Option<Fact<TargetFacts>>,
+    /// The role that `EventBridge` assumes.
+    pub role: Option<Fact<RoleFacts>>,
+    /// The target's encryption key.
+    pub key: Option<Fact<KeyFacts>>,
+    /// The dead-letter queue.
+    pub dead_letter: Option<Fact<TargetFacts>>,
+    /// The encryption key of the dead-letter queue.
+    pub dead_letter_key: Option<Fact<KeyFacts>>,
+}

@@ -1,0 +1,150 @@
+//! The `apiDestination` sink: connection and API destination, managed or existing, and the role by which EventBridge invokes it.
+
+mod plan;
+mod resolve;
+mod state;
+mod waiting;
+
+pub use state::{DesiredApi, DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination};
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use tributary_api::{ConnectionStatus, DeletionPolicy, EventSink, EventSinkStatus, Identity, Tags};
+
+use crate::{
+    destinations::{
+        by_role::{self, DesiredByRole},
+        contract::{Destination, State, roles},
+        shared::{context::ResolveContext, grants::Grants, role::DesiredRole},
+    },
+    error::ReconcileError,
+    names::{Arn, Scope},
+    plan::PlanContext,
+    steps::{HttpSettings, SecretRefs, Step, TargetSettings},
+};
+
+impl Scope<'_> {
+    /// Returns the ARN of an API destination, without the ID that AWS adds to it.
+    pub fn api_destination(self, name: &str) -> String {
+        self.arn("events", &format!("api-destination/{name}"))
+    }
+}
+
+/// The `apiDestination` type.
+pub(crate) struct ApiDestination;
+
+impl Destination for ApiDestination {
+    type Desired = DesiredApiDestination;
+
+    const NAME: &'static str = "apiDestination";
+    const RESOURCE_TYPE: &'static str = "AWS::Events::ApiDestination";
+    const ACTIONS: &'static [&'static str] = &["events:InvokeApiDestination"];
+
+    fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
+        match context.existing()? {
+            Some(existing) => context.local_identity(&existing),
+            None => Ok(context.identity(resolve::api_name(context), |scope, name| scope.api_destination(name))),
+        }
+    }
+
+    fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredApiDestination, ReconcileError> {
+        let by = by_role::desired::<Self>(context, identity)?;
+        Ok(DesiredApiDestination { managed: context.sink.managed_api().map(|managed| resolve::api(managed, context, identity)), by })
+    }
+
+    /// The name is ours, and AWS adds an ID to the ARN.
+    fn role_statements(sink: &EventSink, arn: &str) -> Vec<Value> {
+        let resource = if sink.managed_api().is_some() { format!("{arn}/*") } else { arn.to_owned() };
+        vec![json!({"Effect": "Allow", "Action": Self::ACTIONS, "Resource": resource})]
+    }
+
+    fn target_arn(sink: &EventSink) -> Option<&String> {
+        let status = sink.status.as_ref()?;
+        if sink.managed_api().is_some() {
+            return status.api_destination_arn.as_ref();
+        }
+        status.common.identity.as_ref().map(|identity| &identity.arn)
+    }
+
+    fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
+        let http = sink.spec.api_destination.as_ref().and_then(|api| api.http.as_ref());
+        target.http = http.map(|http| HttpSettings { headers: http.headers.clone(), query: http.query.clone(), path: http.path.clone() });
+        Ok(())
+    }
+
+    /// A managed one holds no data.
+    fn default_deletion_policy(sink: &EventSink) -> DeletionPolicy {
+        if sink.managed_api().is_some() { DeletionPolicy::Delete } else { DeletionPolicy::Retain }
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "events" && arn.resource.starts_with("api-destination/")
+    }
+}
+
+impl State for DesiredApiDestination {
+    type Observed = ObservedApiDestination;
+
+    fn plan(
+        desired: Option<&Self>,
+        observed: Option<&ObservedApiDestination>,
+        context: &PlanContext<'_>,
+    ) -> Result<Vec<Step>, ReconcileError> {
+        plan::plan(desired, observed, context)
+    }
+
+    fn grants(&self) -> &Grants {
+        &self.by.grants
+    }
+
+    fn invocation_role(&self) -> Option<&DesiredRole> {
+        self.by.role.as_ref()
+    }
+
+    fn secrets(&self) -> Option<&SecretRefs> {
+        self.managed.as_ref().map(|managed| &managed.secrets)
+    }
+
+    fn tags(&self) -> Option<&Tags> {
+        self.by.tags()
+    }
+
+    fn resources(&self, _: &EventSink, observed: Option<&ObservedApiDestination>) -> Vec<(&'static str, String)> {
+        if self.managed.is_none() {
+            return [(self.by.resource_type, self.by.grants.arn.clone())].into_iter().chain(roles(self, observed)).collect();
+        }
+        let connection = observed.and_then(|have| have.connection.as_ref()).map(|it| ("AWS::Events::Connection", it.arn.clone()));
+        let destination = observed.and_then(|have| have.destination.as_ref()).map(|it| (self.by.resource_type, it.arn.clone()));
+        destination.into_iter().chain(connection).chain(roles(self, observed)).collect()
+    }
+
+    fn sources_in_policy(&self, observed: Option<&ObservedApiDestination>) -> BTreeSet<String> {
+        self.by.sources_in_policy(observed.map(|have| &have.by))
+    }
+
+    fn permission_steps(
+        &self,
+        observed: Option<&ObservedApiDestination>,
+        context: &PlanContext<'_>,
+    ) -> Result<Option<Vec<Step>>, ReconcileError> {
+        if self.managed.is_some() && observed.is_none_or(|have| have.destination.is_none()) {
+            return Ok(None);
+        }
+        DesiredByRole::plan(Some(&self.by), observed.map(|have| &have.by), context).map(Some)
+    }
+
+    fn waiting(&self, observed: Option<&ObservedApiDestination>) -> Option<ReconcileError> {
+        waiting::waiting(self.managed.as_ref()?, observed)
+    }
+
+    fn record_observed(observed: &ObservedApiDestination, status: &mut EventSinkStatus) {
+        status.api_destination_arn = observed.destination.as_ref().map(|destination| destination.arn.clone());
+        status.connection = observed.connection.as_ref().map(|connection| ConnectionStatus {
+            arn: connection.arn.clone(),
+            state: connection.state.clone(),
+            state_reason: connection.state_reason.clone(),
+        });
+    }
+}

@@ -1,0 +1,83 @@
+//! The `ecsTask` sink: a task that is started for each event.
+
+use serde_json::{Value, json};
+
+use tributary_api::{EcsTaskSink, EventSink, Identity};
+
+use crate::{
+    destinations::{
+        by_role::{self, DesiredByRole},
+        contract::{Call, Destination},
+        shared::context::{ExistingArn, ResolveContext, in_scope},
+    },
+    error::ReconcileError,
+    names::Arn,
+    steps::{TargetSettings, TaskSettings},
+};
+
+/// The `ecsTask` type.
+pub(crate) struct EcsTask;
+
+impl Destination for EcsTask {
+    type Desired = DesiredByRole;
+
+    const NAME: &'static str = "ecsTask";
+    const RESOURCE_TYPE: &'static str = "AWS::ECS::Cluster";
+
+    fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredByRole, ReconcileError> {
+        if let Some(task) = &context.sink.spec.ecs_task {
+            let field = "spec.ecsTask.taskDefinitionArn";
+            context.permit_arn(field, &task.task_definition_arn)?;
+            in_scope(field, &task.task_definition_arn, identity)?;
+            for (index, role) in task.pass_role_arns.iter().enumerate() {
+                context.permit_role(&format!("spec.ecsTask.passRoleArns[{index}]"), role)?;
+            }
+        }
+        by_role::desired::<Self>(context, identity)
+    }
+
+    fn existing<'a>(context: &ResolveContext<'a>) -> Result<Option<ExistingArn<'a>>, ReconcileError> {
+        let task = context.sink.spec.ecs_task.as_ref();
+        Ok(task.map(|task| ("spec.ecsTask.clusterArn".into(), task.cluster_arn.as_str())))
+    }
+
+    /// The task definition in any revision where none is named, in this cluster only; and its roles, passed to ECS only.
+    fn role_statements(sink: &EventSink, _: &str) -> Vec<Value> {
+        sink.spec.ecs_task.iter().flat_map(run_task).collect()
+    }
+
+    fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
+        target.task = sink.spec.ecs_task.as_ref().map(|task| TaskSettings {
+            definition_arn: task.task_definition_arn.clone(),
+            count: task.task_count.unwrap_or(1),
+            launch_type: task.launch_type.map(|launch_type| <&str>::from(launch_type).to_owned()),
+            subnets: task.network.iter().flat_map(|network| network.subnets.iter().cloned()).collect(),
+            security_groups: task.network.iter().flat_map(|network| network.security_groups.iter().cloned()).collect(),
+            assign_public_ip: task.network.as_ref().is_some_and(|network| network.assign_public_ip),
+        });
+        Ok(())
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "ecs"
+    }
+
+    fn calls(target: &TargetSettings) -> Vec<Call> {
+        vec![("ecs:RunTask", target.task.iter().map(|task| task.definition_arn.clone()).collect())]
+    }
+}
+
+fn run_task(task: &EcsTaskSink) -> Vec<Value> {
+    let definition = &task.task_definition_arn;
+    let named = definition.rsplit('/').next().is_some_and(|name| name.contains(':'));
+    let resources = if named { vec![definition.clone()] } else { vec![definition.clone(), format!("{definition}:*")] };
+    let run = json!({
+        "Effect": "Allow", "Action": "ecs:RunTask", "Resource": resources,
+        "Condition": {"ArnLike": {"ecs:cluster": task.cluster_arn}},
+    });
+    let pass = json!({
+        "Effect": "Allow", "Action": "iam:PassRole", "Resource": task.pass_role_arns,
+        "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+    });
+    if task.pass_role_arns.is_empty() { vec![run] } else { vec![run, pass] }
+}

@@ -1,0 +1,130 @@
+//! The `lambda` sink: the operator's statements in a function's policy, and the failure destination of its asynchronous invocations.
+//!
+//! A statement allows one rule, or all rules of a bus (Lambda API reference, `AddPermission`; docs/aws-facts.md, L1 to L15).
+
+mod plan;
+mod policy;
+mod state;
+
+pub use policy::{granted, statement};
+pub use state::{DesiredLambda, ObservedLambda};
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use tributary_api::{EventSink, EventSinkStatus, Identity, Tags};
+
+use crate::{
+    destinations::{
+        contract::{Destination, State},
+        shared::{
+            context::ResolveContext,
+            grants::Grants,
+            reference::{exists, not_ready},
+        },
+        sqs::reference::standard_queue,
+    },
+    error::ReconcileError,
+    managed::Managed,
+    names::{Arn, Scope},
+    plan::PlanContext,
+    steps::{FunctionRef, Step},
+};
+
+impl Scope<'_> {
+    /// Returns the ARN of a function; `function` is a name, or a name and a qualifier.
+    pub fn function(self, function: &str) -> String {
+        self.arn("lambda", &format!("function:{function}"))
+    }
+}
+
+/// The `lambda` type.
+pub(crate) struct Lambda;
+
+impl Destination for Lambda {
+    type Desired = DesiredLambda;
+
+    const NAME: &'static str = "lambda";
+    const RESOURCE_TYPE: &'static str = "AWS::Lambda::Function";
+    const NEEDS_ROLE: bool = false;
+    const ACTIONS: &'static [&'static str] = &["lambda:InvokeFunction"];
+
+    fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
+        let existing = Self::existing(context)?.unwrap_or_default();
+        context.named_identity(&existing, "function:", |scope, name| scope.function(name))
+    }
+
+    fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredLambda, ReconcileError> {
+        let (on_failure, unresolved) = match on_failure(context, identity) {
+            Ok(queue) => (queue, None),
+            Err(error) => (context.sink.current().and_then(|status| status.on_failure_arn.clone()), Some(error)),
+        };
+        let function = FunctionRef::from_arn(&identity.arn);
+        Ok(DesiredLambda { function, grants: context.grants(identity), on_failure, unresolved })
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "lambda"
+    }
+
+    fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
+        Some(statement(sid, target_arn, source))
+    }
+}
+
+/// The failure destination waits for its queue; the permission does not wait for it.
+fn on_failure(context: &ResolveContext<'_>, identity: &Identity) -> Result<Option<String>, ReconcileError> {
+    let Some(reference) = context.sink.on_failure_ref() else { return Ok(None) };
+    let field = "spec.lambda.onFailure.sinkRef";
+    let sink: EventSink = context.view.sink_for(context.namespace(), field, reference)?;
+    let arn = standard_queue(field, &sink, identity)?;
+    if exists(&sink, Some(&arn)) { Ok(Some(arn)) } else { Err(not_ready(field, &sink, "is not ready")) }
+}
+
+impl State for DesiredLambda {
+    type Observed = ObservedLambda;
+
+    fn plan(desired: Option<&Self>, observed: Option<&ObservedLambda>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
+        plan::plan(desired, observed, context)
+    }
+
+    fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    fn tags(&self) -> Option<&Tags> {
+        None
+    }
+
+    fn resources(&self, _: &EventSink, _: Option<&ObservedLambda>) -> Vec<(&'static str, String)> {
+        vec![(Lambda::RESOURCE_TYPE, self.grants.arn.clone())]
+    }
+
+    fn sources_in_policy(&self, observed: Option<&ObservedLambda>) -> BTreeSet<String> {
+        policy::sources_in_policy(self, observed)
+    }
+
+    fn permission_steps(&self, observed: Option<&ObservedLambda>, _: &PlanContext<'_>) -> Result<Option<Vec<Step>>, ReconcileError> {
+        policy::policy_steps(self, observed).map(Some)
+    }
+
+    fn required_statements(&self) -> Vec<Value> {
+        self.grants.sources.iter().map(|source| statement(&self.grants.sid, &self.grants.arn, source)).collect()
+    }
+
+    fn waiting(&self, _: Option<&ObservedLambda>) -> Option<ReconcileError> {
+        self.unresolved.clone()
+    }
+
+    fn record_intent(&self, status: &mut EventSinkStatus) {
+        // A failure destination that left the spec is removed before its ARN leaves status.
+        if self.on_failure.is_some() {
+            status.on_failure_arn.clone_from(&self.on_failure);
+        }
+    }
+
+    fn record_applied(&self, status: &mut EventSinkStatus) {
+        status.on_failure_arn.clone_from(&self.on_failure);
+    }
+}

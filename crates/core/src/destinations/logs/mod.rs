@@ -1,0 +1,136 @@
+//! The `logGroup` sink: a log group, and the operator's statements in the one log resource policy that the installation has per account and
+//! Region.
+//!
+//! EventBridge needs `logs:CreateLogStream` and `logs:PutLogEvents` from a resource policy and does not accept a role. AWS allows 10 such
+//! policies per account and Region, for all services together, with 5,120 characters each (user guide, "Using resource-based policies";
+//! docs/aws-facts.md, G9 to G12, PM4). So one policy serves all log groups of the installation. When it is nearly full, one statement for
+//! all of `/aws/events/*`, as the console creates it, replaces those of the single groups.
+
+mod plan;
+mod policy;
+mod state;
+
+pub use policy::{granted, policy_name, statements};
+pub use state::{DesiredLogGroup, DesiredLogs, ObservedLogGroup, ObservedLogs};
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use serde_json::Value;
+
+use tributary_api::{EventSink, EventSinkStatus, Identity, Tags};
+
+use crate::{
+    destinations::{
+        contract::{Call, Destination, State},
+        shared::{context::ResolveContext, grants::Grants},
+    },
+    error::ReconcileError,
+    names::{self, Arn, Scope},
+    plan::PlanContext,
+    steps::{Step, TargetSettings},
+};
+
+impl Scope<'_> {
+    /// Returns the ARN of a log group as EventBridge accepts it as a target: without the `:*` that `DescribeLogGroups` adds
+    /// (docs/aws-facts.md, G4, D9).
+    pub fn log_group(self, group: &str) -> String {
+        self.arn("logs", &format!("log-group:{group}"))
+    }
+}
+
+/// The `logGroup` type.
+pub(crate) struct LogGroup;
+
+impl Destination for LogGroup {
+    type Desired = DesiredLogs;
+
+    const NAME: &'static str = "logGroup";
+    const RESOURCE_TYPE: &'static str = "AWS::Logs::LogGroup";
+    const NEEDS_ROLE: bool = false;
+
+    fn existing<'a>(context: &ResolveContext<'a>) -> Result<Option<(String, &'a str)>, ReconcileError> {
+        // Users copy the ARN with `:*` and without.
+        Ok(context.existing()?.map(|(field, arn)| (field, arn.trim_end_matches(":*"))))
+    }
+
+    fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
+        if let Some(existing) = Self::existing(context)? {
+            return context.named_identity(&existing, "log-group:", |scope, name| scope.log_group(name));
+        }
+        let managed = context.sink.spec.log_group.as_ref().and_then(|logs| logs.managed.as_ref());
+        let own = managed.and_then(|managed| managed.name.clone());
+        let name = own.unwrap_or_else(|| format!("{}{}", policy::PREFIX, context.default_name(500, names::log_group_character)));
+        Ok(context.identity(name, |scope, name| scope.log_group(name)))
+    }
+
+    fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredLogs, ReconcileError> {
+        let managed = context.sink.spec.log_group.as_ref().and_then(|spec| spec.managed.as_ref());
+        Ok(DesiredLogs {
+            name: identity.name.clone(),
+            managed: managed.map(|managed| DesiredLogGroup {
+                class: managed.class.map(|class| class.to_string()),
+                retention_days: managed.retention_days,
+                kms_key_arn: managed.kms_key_arn.clone(),
+                tags: context.tags(managed.tags.as_ref()),
+            }),
+            grants: context.grants(identity),
+            policy: policy_name(&context.view.settings.installation_id),
+        })
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "logs"
+    }
+
+    /// The resource is written with `:*` for all streams, or for one.
+    fn calls(target: &TargetSettings) -> Vec<Call> {
+        let group = target.arn.trim_end_matches(":*");
+        let resources = || vec![format!("{group}:*"), format!("{group}:log-stream:stream")];
+        vec![("logs:CreateLogStream", resources()), ("logs:PutLogEvents", resources())]
+    }
+
+    fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
+        Some(Value::Array(statements(sid, target_arn.trim_end_matches(":*"), &BTreeSet::from([source.to_owned()]))))
+    }
+}
+
+impl State for DesiredLogs {
+    type Observed = ObservedLogs;
+
+    fn plan(desired: Option<&Self>, observed: Option<&ObservedLogs>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
+        plan::plan(desired, observed, context)
+    }
+
+    fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    fn tags(&self) -> Option<&Tags> {
+        self.managed.as_ref().map(|group| &group.tags)
+    }
+
+    fn resources(&self, _: &EventSink, _: Option<&ObservedLogs>) -> Vec<(&'static str, String)> {
+        vec![(LogGroup::RESOURCE_TYPE, self.grants.arn.clone())]
+    }
+
+    fn sources_in_policy(&self, observed: Option<&ObservedLogs>) -> BTreeSet<String> {
+        policy::sources_in_policy(self, observed)
+    }
+
+    fn permission_steps(&self, observed: Option<&ObservedLogs>, _: &PlanContext<'_>) -> Result<Option<Vec<Step>>, ReconcileError> {
+        let nothing = ObservedLogs::default();
+        Ok(Some(policy::policy_step(self, observed.unwrap_or(&nothing))?.into_iter().collect()))
+    }
+
+    fn required_statements(&self) -> Vec<Value> {
+        statements(&self.grants.sid, &self.grants.arn, &self.grants.sources)
+    }
+
+    fn record_observed(observed: &ObservedLogs, status: &mut EventSinkStatus) {
+        let last = observed.group.as_ref().and_then(|group| group.last_event);
+        if let Some(last) = last.and_then(|milliseconds| Timestamp::from_second(milliseconds / 1_000).ok()) {
+            status.last_event_time = Some(Time(last));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The steps of a log group: create or update it with its policy, or delete it.
+
+use crate::{
+    destinations::logs::{
+        policy::{leaving, policy_name, policy_step, sids},
+        state::{DesiredLogGroup, DesiredLogs, ObservedLogGroup, ObservedLogs},
+    },
+    error::{Reason, ReconcileError, RetryClass},
+    ownership,
+    plan::PlanContext,
+    steps::{LogsStep, Step},
+};
+
+pub(super) fn plan(
+    desired: Option<&DesiredLogs>,
+    observed: Option<&ObservedLogs>,
+    context: &PlanContext<'_>,
+) -> Result<Vec<Step>, ReconcileError> {
+    let nothing = ObservedLogs::default();
+    let have = observed.unwrap_or(&nothing);
+    let Some(want) = desired else { return remove(have, context) };
+    let mut steps = Vec::new();
+    match (&want.managed, &have.group) {
+        (Some(managed), group) => steps.extend(group_steps(want, managed, group.as_ref(), context)?),
+        (None, Some(_)) => {}
+        (None, None) => {
+            return Err(ReconcileError::new(
+                RetryClass::Refused,
+                Reason::TargetNotFound,
+                format!(
+                    "spec.logGroup.existing: AWS has no log group {}. Create it, correct the ARN, or set spec.logGroup.managed",
+                    want.name
+                ),
+            ));
+        }
+    }
+    steps.extend(policy_step(want, have)?);
+    Ok(steps)
+}
+
+fn group_steps(
+    want: &DesiredLogs,
+    managed: &DesiredLogGroup,
+    have: Option<&ObservedLogGroup>,
+    context: &PlanContext<'_>,
+) -> Result<Vec<Step>, ReconcileError> {
+    let name = || want.name.clone();
+    let mut steps: Vec<Step> = Vec::new();
+    let Some(have) = have else {
+        let (class, kms_key_arn, tags) = (managed.class.clone(), managed.kms_key_arn.clone(), managed.tags.clone());
+        steps.push(LogsStep::CreateLogGroup { name: name(), class, kms_key_arn, tags }.into());
+        steps.extend(managed.retention_days.map(|days| LogsStep::PutRetentionPolicy { name: name(), days }.into()));
+        return Ok(steps);
+    };
+    if let Some(tags) = &have.tags {
+        ownership::check(&format!("log group {}", want.name), tags, context)?;
+        let (tags, keys) = ownership::tag_changes(&managed.tags, tags, context);
+        if !tags.is_empty() {
+            steps.push(LogsStep::TagLogGroup { arn: want.grants.arn.clone(), tags }.into());
+        }
+        if !keys.is_empty() {
+            steps.push(LogsStep::UntagLogGroup { arn: want.grants.arn.clone(), keys }.into());
+        }
+    }
+    if managed.class.is_some() && have.class.is_some() && managed.class != have.class {
+        return Err(ReconcileError::invalid(
+            Reason::InvalidSpec,
+            format!(
+                "spec.logGroup.managed.class: log group {} exists with another class, which AWS cannot change. Choose another name",
+                want.name
+            ),
+        ));
+    }
+    match (managed.retention_days, have.retention_days) {
+        (Some(days), present) if present != Some(days) => steps.push(LogsStep::PutRetentionPolicy { name: name(), days }.into()),
+        (None, Some(_)) => steps.push(LogsStep::DeleteRetentionPolicy { name: name() }.into()),
+        _ => {}
+    }
+    match (&managed.kms_key_arn, &have.kms_key_arn) {
+        (Some(key), present) if present.as_ref() != Some(key) => {
+            steps.push(LogsStep::AssociateKmsKey { name: name(), kms_key_arn: key.clone() }.into());
+        }
+        (None, Some(_)) => steps.push(LogsStep::DisassociateKmsKey { name: name() }.into()),
+        _ => {}
+    }
+    Ok(steps)
+}
+
+/// Deletion: the group if it is ours to delete, and our statements.
+fn remove(have: &ObservedLogs, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
+    let mut steps: Vec<Step> = Vec::new();
+    if let Some(group) = have.group.as_ref().filter(|_| !context.retain) {
+        if let Some(tags) = &group.tags {
+            ownership::check(&format!("log group {}", context.identity.name), tags, context)?;
+        }
+        steps.push(LogsStep::DeleteLogGroup { name: context.identity.name.clone() }.into());
+    }
+    let installation = context.owner.split('/').next().unwrap_or_default();
+    let sids = leaving(have, &sids(&ownership::sid(context.owner)), &context.identity.arn);
+    if !sids.is_empty() {
+        steps.push(LogsStep::RemovePolicyStatements { policy: policy_name(installation), sids }.into());
+    }
+    Ok(steps)
+}

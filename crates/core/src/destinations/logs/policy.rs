@@ -1,0 +1,179 @@
+//! The operator's statements in the log resource policy of the installation.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::{
+    destinations::{
+        logs::state::{DesiredLogs, ObservedLogs},
+        shared::grants,
+    },
+    error::ReconcileError,
+    names::short_hash,
+    policy_document::{canonical, full, our_statement, sid_of, single_source},
+    steps::{LogsStep, Step},
+};
+
+/// The beginning of the names of log groups that are meant for `EventBridge`.
+pub const PREFIX: &str = "/aws/events/";
+const POLICY_CHARACTERS: usize = 5_120;
+const FRAME: usize = 60;
+const WIDE: &str = "TributaryWide";
+
+/// One policy per installation, account and region.
+pub fn policy_name(installation: &str) -> String {
+    format!("tributary-{}", short_hash(installation, 12))
+}
+
+/// Begins with what `ownership::sid` says; a `Sid` here has letters and digits only.
+pub(super) fn sids(sid: &str) -> [String; 2] {
+    let plain: String = sid.chars().filter(char::is_ascii_alphanumeric).collect();
+    let base = format!("Tributary{}", plain.strip_prefix("tributary").unwrap_or(&plain));
+    [format!("{base}Streams"), format!("{base}Events")]
+}
+
+fn principal() -> Value {
+    json!({"Service": ["events.amazonaws.com", "delivery.logs.amazonaws.com"]})
+}
+
+/// Streams are made without naming a rule; events are let in for these rules only.
+pub fn statements(sid: &str, group_arn: &str, sources: &BTreeSet<String>) -> Vec<Value> {
+    let [streams, events] = sids(sid);
+    let resource = format!("{group_arn}:*");
+    vec![
+        json!({"Sid": streams, "Effect": "Allow", "Principal": principal(), "Action": "logs:CreateLogStream", "Resource": resource}),
+        json!({
+            "Sid": events, "Effect": "Allow", "Principal": principal(), "Action": "logs:PutLogEvents", "Resource": resource,
+            "Condition": {"ArnLike": {"aws:SourceArn": sources}},
+        }),
+    ]
+}
+
+fn wide(group_arn: &str) -> Option<Value> {
+    let (head, _) = group_arn.split_once(&format!(":log-group:{PREFIX}"))?;
+    Some(json!({
+        "Sid": WIDE, "Effect": "Allow", "Principal": principal(), "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": format!("{head}:log-group:{PREFIX}*:*"),
+    }))
+}
+
+fn is_wide(policy: &[Value], group_arn: &str) -> bool {
+    policy.iter().any(|statement| wide(group_arn).is_some_and(|wide| canonical(statement) == canonical(&wide)))
+}
+
+/// The sources that our statement lets in; none by name where one statement stands for all.
+pub fn granted(observed: &ObservedLogs, sid: &str) -> BTreeSet<String> {
+    let [_, events] = sids(sid);
+    our_statement(&observed.policy, &events).map(|s| single_source(s, "ArnLike", "aws:SourceArn")).unwrap_or_default()
+}
+
+/// Sources as they are let in.
+pub fn sources_in_policy(want: &DesiredLogs, observed: Option<&ObservedLogs>) -> BTreeSet<String> {
+    let nothing = ObservedLogs::default();
+    let have = observed.unwrap_or(&nothing);
+    // Half of the policy at most for one group.
+    let held = want.grants.to_hold(&granted(have, &want.grants.sid), &have.live);
+    grants::collapse(&held, POLICY_CHARACTERS / 2, grants::in_a_list)
+}
+
+/// What puts our statements in order.
+pub fn policy_step(want: &DesiredLogs, have: &ObservedLogs) -> Result<Option<Step>, ReconcileError> {
+    let (sid, policy) = (&want.grants.sid, want.policy.clone());
+    let own = sids(sid).to_vec();
+    let present: Vec<_> = have.policy.iter().filter(|s| sid_of(s).is_some_and(|s| own.iter().any(|own| own == s))).collect();
+    let sources = sources_in_policy(want, Some(have));
+    if sources.is_empty() {
+        let sids = leaving(have, &own, &want.grants.arn);
+        return Ok((!sids.is_empty()).then(|| LogsStep::RemovePolicyStatements { policy, sids }.into()));
+    }
+    if is_wide(&have.policy, &want.grants.arn) {
+        return Ok(None);
+    }
+    let statements = statements(sid, &want.grants.arn, &sources);
+    if present.len() == statements.len() && present.iter().zip(&statements).all(|(a, b)| canonical(a) == canonical(b)) {
+        return Ok(None);
+    }
+    let length = |instead_of: &[String], statements: &[Value]| {
+        let kept = have.policy.iter().filter(|s| !sid_of(s).is_some_and(|s| instead_of.iter().any(|own| own == s)));
+        FRAME + kept.chain(statements).map(|s| s.to_string().len() + 1).sum::<usize>()
+    };
+    if length(&own, &statements) <= POLICY_CHARACTERS {
+        return Ok(Some(LogsStep::PutPolicyStatements { policy, instead_of: own, statements }.into()));
+    }
+    // All single statements that the wide one stands for go in the same write.
+    let below = |s: &&Value| s.get("Resource").and_then(Value::as_str).is_some_and(|r| r.contains(&format!(":log-group:{PREFIX}")));
+    let ours = have.policy.iter().filter(below).filter_map(sid_of).filter(|sid| sid.starts_with("Tributary"));
+    let mut instead_of: Vec<String> = ours.map(str::to_owned).collect();
+    instead_of.extend(own);
+    match wide(&want.grants.arn).map(|wide| vec![wide]) {
+        Some(wide) if length(&instead_of, &wide) <= POLICY_CHARACTERS => {
+            Ok(Some(LogsStep::PutPolicyStatements { policy, instead_of, statements: wide }.into()))
+        }
+        _ => Err(full(
+            &format!("CloudWatch Logs that the operator keeps ({policy})"),
+            &format!(
+                "AWS allows {POLICY_CHARACTERS} characters. Log groups below {PREFIX} share one statement when it gets full; this one is not below it"
+            ),
+        )),
+    }
+}
+
+/// Our statements, and the wide one with the last of us.
+pub(super) fn leaving(have: &ObservedLogs, own: &[String], group_arn: &str) -> Vec<String> {
+    let mut sids: Vec<String> =
+        have.policy.iter().filter_map(sid_of).filter(|sid| own.iter().any(|own| own == sid)).map(str::to_owned).collect();
+    if !have.others && is_wide(&have.policy, group_arn) {
+        sids.push(WIDE.to_owned());
+    }
+    sids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{destinations::shared::grants::Grants, error::Reason, ownership};
+
+    fn want(name: &str) -> DesiredLogs {
+        let arn = format!("arn:aws:logs:eu-west-1:111122223333:log-group:{name}");
+        let rule = BTreeSet::from(["arn:aws:events:eu-west-1:111122223333:rule/aws.partner/benchling.com/acme/app/rule".to_owned()]);
+        let grants = Grants { arn, sid: ownership::sid(name), wanted: rule.clone(), sources: rule, forgotten: false };
+        DesiredLogs { name: name.into(), managed: None, grants, policy: "tributary-x".into() }
+    }
+
+    fn apply(have: &mut ObservedLogs, step: Option<Step>) {
+        let Some(Step::Logs(LogsStep::PutPolicyStatements { instead_of, statements, .. })) = step else { return };
+        have.policy.retain(|s| !instead_of.iter().any(|sid| sid_of(s) == Some(sid)));
+        have.policy.extend(statements);
+    }
+
+    #[test]
+    fn fifty_groups_share_one_policy_and_foreign_statements_stay() {
+        let mut have = ObservedLogs { policy: vec![json!({"Sid": "Theirs", "Effect": "Allow"})], ..ObservedLogs::default() };
+        for n in 0..50 {
+            let want = want(&format!("/aws/events/prod-group-{n}"));
+            let step = policy_step(&want, &have).expect("it fits");
+            apply(&mut have, step);
+            assert_eq!(policy_step(&want, &have).expect("it fits"), None, "nothing left to do");
+            assert!(have.policy.iter().map(|s| s.to_string().len() + 1).sum::<usize>() + FRAME <= POLICY_CHARACTERS);
+        }
+        assert!(have.policy.iter().any(|s| sid_of(s) == Some("Theirs")));
+        assert!(have.policy.iter().any(|s| sid_of(s) == Some(WIDE)));
+        let elsewhere = want("/other/group");
+        assert!(policy_step(&elsewhere, &have).is_ok_and(|step| step.is_some()), "a group elsewhere has its own statements");
+    }
+
+    #[test]
+    fn a_full_policy_is_said_to_be_full() {
+        let have = ObservedLogs { policy: vec![json!({"Sid": "x".repeat(5_000)})], ..ObservedLogs::default() };
+        assert_eq!(policy_step(&want("/other/group"), &have).map_err(|error| error.reason), Err(Reason::PolicyFull));
+    }
+
+    #[test]
+    fn the_wide_statement_goes_with_the_last_group() {
+        let want = want("/aws/events/a");
+        let others = ObservedLogs { policy: wide(&want.grants.arn).into_iter().collect(), others: true, ..ObservedLogs::default() };
+        assert!(leaving(&others, &[], &want.grants.arn).is_empty());
+        assert_eq!(leaving(&ObservedLogs { others: false, ..others }, &[], &want.grants.arn), [WIDE]);
+    }
+}

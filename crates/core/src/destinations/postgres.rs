@@ -1,0 +1,32 @@
+//! The `postgres` sink: a managed queue, which `tributary sync` consumes into a table.
+
+use tributary_api::Identity;
+
+use crate::{
+    destinations::{
+        contract::Destination,
+        shared::context::ResolveContext,
+        sqs::{self, DesiredSqs, Sqs},
+    },
+    error::ReconcileError,
+};
+
+/// The `postgres` type.
+pub(crate) struct Postgres;
+
+impl Destination for Postgres {
+    type Desired = DesiredSqs;
+
+    const NAME: &'static str = "postgres";
+    const RESOURCE_TYPE: &'static str = Sqs::RESOURCE_TYPE;
+    const NEEDS_ROLE: bool = Sqs::NEEDS_ROLE;
+    const ACTIONS: &'static [&'static str] = Sqs::ACTIONS;
+
+    fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
+        sqs::identity(context)
+    }
+
+    fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredSqs, ReconcileError> {
+        sqs::desired(context, identity)
+    }
+}

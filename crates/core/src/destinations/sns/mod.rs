@@ -1,0 +1,125 @@
+//! The `sns` sink: a topic, and the operator's statement in its policy or a role.
+//!
+//! A topic's policy cannot be narrowed to a rule: EventBridge publishes without a source, and a statement with a `Condition` never
+//! matches (EventBridge user guide, "Using resource-based policies"). So there is one statement while any rule sends, or better a role.
+
+mod plan;
+mod policy;
+mod state;
+
+pub use policy::statement;
+pub use state::{DesiredSns, DesiredTopic, ObservedSns, ObservedTopic};
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use tributary_api::{EventSink, Identity, ManagedTopic, Tags};
+
+use crate::{
+    destinations::{
+        by_role,
+        contract::{Destination, State, roles},
+        shared::{context::ResolveContext, grants::Grants, role::DesiredRole},
+    },
+    error::ReconcileError,
+    names::{self, Arn, Scope},
+    plan::PlanContext,
+    steps::{Step, TopicAttributes},
+};
+
+impl Scope<'_> {
+    /// Returns the ARN of a topic.
+    pub fn topic(self, name: &str) -> String {
+        self.arn("sns", name)
+    }
+}
+
+/// The `sns` type.
+pub(crate) struct Sns;
+
+impl Destination for Sns {
+    type Desired = DesiredSns;
+
+    const NAME: &'static str = "sns";
+    const RESOURCE_TYPE: &'static str = "AWS::SNS::Topic";
+    const NEEDS_ROLE: bool = false;
+    const ACTIONS: &'static [&'static str] = &["sns:Publish"];
+    const SENDS_SOURCE: bool = false;
+
+    fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
+        if let Some(existing) = context.existing()? {
+            return context.local_identity(&existing);
+        }
+        let own = managed(context.sink).and_then(|topic| topic.name.clone());
+        let name = own.unwrap_or_else(|| context.default_name(256, names::queue_character));
+        Ok(context.identity(name, |scope, name| scope.topic(name)))
+    }
+
+    fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredSns, ReconcileError> {
+        let by = by_role::desired::<Self>(context, identity)?;
+        Ok(DesiredSns {
+            managed: managed(context.sink).map(|topic| DesiredTopic {
+                name: identity.name.clone(),
+                attributes: attributes(topic),
+                tags: context.tags(topic.tags.as_ref()),
+            }),
+            by_policy: context.sink.spec.role_arn.is_none() && by.role.is_none(),
+            by,
+        })
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "sns"
+    }
+
+    fn policy_statement(sid: &str, target_arn: &str, _: &str) -> Option<Value> {
+        Some(statement(sid, target_arn))
+    }
+}
+
+fn managed(sink: &EventSink) -> Option<&ManagedTopic> {
+    sink.spec.sns.as_ref()?.managed.as_ref()
+}
+
+fn attributes(spec: &ManagedTopic) -> TopicAttributes {
+    let all = [("DisplayName", &spec.display_name), ("KmsMasterKeyId", &spec.kms_key_id)];
+    all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect()
+}
+
+impl State for DesiredSns {
+    type Observed = ObservedSns;
+
+    fn plan(desired: Option<&Self>, observed: Option<&ObservedSns>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
+        plan::plan(desired, observed, context)
+    }
+
+    fn grants(&self) -> &Grants {
+        &self.by.grants
+    }
+
+    fn invocation_role(&self) -> Option<&DesiredRole> {
+        self.by.role.as_ref()
+    }
+
+    fn tags(&self) -> Option<&Tags> {
+        self.managed.as_ref().map(|topic| &topic.tags).or_else(|| self.by.tags())
+    }
+
+    fn resources(&self, _: &EventSink, observed: Option<&ObservedSns>) -> Vec<(&'static str, String)> {
+        [(self.by.resource_type, self.by.grants.arn.clone())].into_iter().chain(roles(self, observed)).collect()
+    }
+
+    fn sources_in_policy(&self, observed: Option<&ObservedSns>) -> BTreeSet<String> {
+        policy::sources_in_policy(self, observed)
+    }
+
+    fn permission_steps(&self, observed: Option<&ObservedSns>, context: &PlanContext<'_>) -> Result<Option<Vec<Step>>, ReconcileError> {
+        let nothing = ObservedSns::default();
+        policy::permission_steps(self, observed.unwrap_or(&nothing), context).map(Some)
+    }
+
+    fn required_statements(&self) -> Vec<Value> {
+        vec![statement(&self.by.grants.sid, &self.by.grants.arn)]
+    }
+}

@@ -1,0 +1,106 @@
+//! Attributes of queues: from the spec, and compared with what AWS returns.
+
+use serde_json::{Value, json};
+
+use tributary_api::ManagedQueue;
+
+use crate::steps::QueueAttributes;
+
+const FOURTEEN_DAYS: i32 = 1_209_600;
+
+/// The name of the managed dead-letter queue.
+pub fn dead_letter_name(queue: &str) -> String {
+    match queue.strip_suffix(".fifo") {
+        Some(base) => format!("{base}-dlq.fifo"),
+        None => format!("{queue}-dlq"),
+    }
+}
+
+/// Attributes as SQS speaks of them: all text, and only those that the spec names.
+pub fn attributes(spec: &ManagedQueue, dead_letter_arn: Option<&str>) -> QueueAttributes {
+    let mut result = QueueAttributes::new();
+    let numbers = [
+        ("DelaySeconds", spec.delay_seconds),
+        ("MaximumMessageSize", spec.maximum_message_size),
+        ("MessageRetentionPeriod", spec.message_retention_seconds),
+        ("ReceiveMessageWaitTimeSeconds", spec.receive_wait_time_seconds),
+        ("VisibilityTimeout", spec.visibility_timeout_seconds),
+    ];
+    result.extend(numbers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_string()))));
+    result.extend(fifo(spec));
+    if let Some(encryption) = &spec.encryption {
+        if let Some(sqs) = encryption.sqs {
+            result.insert("SqsManagedSseEnabled".into(), sqs.enabled.to_string());
+        }
+        if let Some(kms) = &encryption.kms {
+            result.insert("KmsMasterKeyId".into(), kms.key_id.clone());
+            result.extend(kms.data_key_reuse_seconds.map(|seconds| ("KmsDataKeyReusePeriodSeconds".into(), seconds.to_string())));
+        }
+    }
+    if let (Some(dead_letter), Some(arn)) = (spec.dead_letter, dead_letter_arn) {
+        let policy = json!({"deadLetterTargetArn": arn, "maxReceiveCount": dead_letter.max_receive_count});
+        result.insert("RedrivePolicy".into(), policy.to_string());
+    }
+    result
+}
+
+fn fifo(spec: &ManagedQueue) -> QueueAttributes {
+    let Some(fifo) = spec.fifo else { return QueueAttributes::new() };
+    let text = |value: Value| value.as_str().unwrap_or_default().to_owned();
+    let mut result = QueueAttributes::from([("FifoQueue".into(), "true".into()), ("ContentBasedDeduplication".into(), "true".into())]);
+    result.extend(fifo.deduplication_scope.map(|scope| ("DeduplicationScope".into(), text(json!(scope)))));
+    result.extend(fifo.throughput_limit.map(|limit| ("FifoThroughputLimit".into(), text(json!(limit)))));
+    result
+}
+
+/// Attributes of the managed dead-letter queue: of the same type and encryption as its queue.
+pub fn dead_letter_attributes(spec: &ManagedQueue) -> QueueAttributes {
+    let retention = spec.dead_letter.and_then(|d| d.message_retention_seconds).unwrap_or(FOURTEEN_DAYS);
+    let like = ManagedQueue {
+        message_retention_seconds: Some(retention),
+        fifo: spec.fifo,
+        encryption: spec.encryption.clone(),
+        ..ManagedQueue::default()
+    };
+    attributes(&like, None)
+}
+
+/// SQS tells the type of a queue by its name; case matters.
+#[allow(clippy::case_sensitive_file_extension_comparisons)]
+pub fn is_fifo(name: &str) -> bool {
+    name.ends_with(".fifo")
+}
+
+/// Whether AWS holds the attribute: JSON is compared as JSON, and `maxReceiveCount` may come back as text or number.
+pub(super) fn holds(have: &QueueAttributes, name: &str, want: &str) -> bool {
+    let Some(have) = have.get(name) else { return want.is_empty() };
+    if name != "RedrivePolicy" {
+        return have == want;
+    }
+    let parse = |text: &str| {
+        let policy: Value = serde_json::from_str(text).ok()?;
+        let count = policy.get("maxReceiveCount")?;
+        Some((policy.get("deadLetterTargetArn")?.clone(), count.as_i64().or_else(|| count.as_str()?.parse().ok())?))
+    };
+    parse(have).is_some() && parse(have) == parse(want)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelling_is_no_difference() {
+        let have = QueueAttributes::from([("RedrivePolicy".into(), r#"{"maxReceiveCount":"5","deadLetterTargetArn":"a"}"#.into())]);
+        assert!(holds(&have, "RedrivePolicy", r#"{"deadLetterTargetArn":"a","maxReceiveCount":5}"#));
+        assert!(!holds(&have, "RedrivePolicy", r#"{"deadLetterTargetArn":"a","maxReceiveCount":6}"#));
+    }
+
+    #[test]
+    fn a_dead_letter_queue_is_of_the_same_type() {
+        assert_eq!(dead_letter_name("a"), "a-dlq");
+        assert_eq!(dead_letter_name("a.fifo"), "a-dlq.fifo");
+        let fifo = ManagedQueue { fifo: Some(tributary_api::Fifo::default()), ..ManagedQueue::default() };
+        assert_eq!(dead_letter_attributes(&fifo).get("FifoQueue").map(String::as_str), Some("true"));
+    }
+}

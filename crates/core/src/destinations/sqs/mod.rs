@@ -1,0 +1,160 @@
+//! The `sqs` sink: a managed queue with its dead-letter queue, or the operator's statement in the policy of an existing one.
+
+pub(crate) mod attributes;
+mod plan;
+pub mod policy;
+pub(crate) mod reference;
+mod resolve;
+pub(crate) mod state;
+pub mod triggers;
+
+pub use attributes::dead_letter_name;
+pub(crate) use resolve::{desired, identity};
+pub use state::{DesiredQueue, DesiredSqs, ObservedQueue, ObservedSqs};
+
+use std::{collections::BTreeSet, time::Duration};
+
+use serde_json::Value;
+
+use tributary_api::{EventSink, EventSinkStatus, Identity, ResourceStatus, Tags};
+
+use crate::{
+    destinations::{
+        contract::{Destination, State},
+        shared::{
+            context::{ResolveContext, has_resource},
+            grants::Grants,
+        },
+    },
+    error::{Reason, ReconcileError},
+    names::{Arn, Scope},
+    object::key_of,
+    plan::PlanContext,
+    settings::Settings,
+    steps::{SqsStep, Step, TargetSettings},
+};
+
+const RESOURCE_TYPE: &str = "AWS::SQS::Queue";
+
+impl Scope<'_> {
+    /// Returns the ARN of a queue.
+    pub fn queue(self, name: &str) -> String {
+        self.arn("sqs", name)
+    }
+}
+
+/// Whether the sink created a dead-letter queue for this queue, wanted now or not.
+pub fn had_dead_letter(sink: &EventSink, queue_arn: &str) -> bool {
+    let arn = dead_letter_name(queue_arn);
+    has_resource(sink, |resource| resource.arn == arn)
+}
+
+/// The `sqs` type.
+pub(crate) struct Sqs;
+
+impl Destination for Sqs {
+    type Desired = DesiredSqs;
+
+    const NAME: &'static str = "sqs";
+    const RESOURCE_TYPE: &'static str = RESOURCE_TYPE;
+    const NEEDS_ROLE: bool = false;
+    const ACTIONS: &'static [&'static str] = &["sqs:SendMessage"];
+
+    fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
+        identity(context)
+    }
+
+    fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredSqs, ReconcileError> {
+        desired(context, identity)
+    }
+
+    fn set_parameters(field: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
+        target.message_group_id = sink.spec.sqs.as_ref().and_then(|sqs| sqs.message_group_id.clone());
+        if !attributes::is_fifo(&target.arn) || target.message_group_id.is_some() {
+            return Ok(());
+        }
+        Err(ReconcileError::blocked(
+            Reason::InvalidSpec,
+            format!("{field}: EventSink {} is a FIFO queue without spec.sqs.messageGroupId. Set it there.", key_of(sink)),
+        ))
+    }
+
+    fn is_target(arn: &Arn<'_>) -> bool {
+        arn.service == "sqs"
+    }
+
+    fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
+        Some(policy::statement(sid, target_arn, &BTreeSet::from([source.to_owned()])))
+    }
+}
+
+impl State for DesiredSqs {
+    type Observed = ObservedSqs;
+
+    fn plan(desired: Option<&Self>, observed: Option<&ObservedSqs>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
+        plan::plan(desired, observed, context)
+    }
+
+    fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    fn tags(&self) -> Option<&Tags> {
+        self.managed.as_ref().map(|queue| &queue.tags)
+    }
+
+    fn resources(&self, sink: &EventSink, observed: Option<&ObservedSqs>) -> Vec<(&'static str, String)> {
+        let arn = &self.grants.arn;
+        let dead_letter = self.dead_letter.as_ref().map(|queue| queue.arn.clone());
+        let former = || had_dead_letter(sink, arn).then(|| dead_letter_name(arn));
+        let wanted = [Some(arn.clone()), dead_letter].into_iter().flatten().map(|arn| (RESOURCE_TYPE, arn));
+        let former = former().filter(|_| self.dead_letter.is_none()).map(|arn| (RESOURCE_TYPE, arn));
+        let mappings = self.triggers.iter().filter_map(|trigger| {
+            let present = observed?.triggers.iter().find(|present| present.function == trigger.function)?;
+            Some(("AWS::Lambda::EventSourceMapping", present.arn.clone()))
+        });
+        wanted.chain(mappings).chain(former).collect()
+    }
+
+    fn sources_in_policy(&self, observed: Option<&ObservedSqs>) -> BTreeSet<String> {
+        policy::sources_in_policy(self, observed)
+    }
+
+    fn permission_steps(&self, observed: Option<&ObservedSqs>, _: &PlanContext<'_>) -> Result<Option<Vec<Step>>, ReconcileError> {
+        let Some(have) = observed.filter(|have| have.queue.is_some()) else { return Ok(None) };
+        Ok(Some(policy::policy_step(self, Some(have))?.into_iter().collect()))
+    }
+
+    fn created_with_policy(&self, applied: &[Step]) -> bool {
+        applied.iter().any(|step| matches!(step, Step::Sqs(SqsStep::CreateQueue { name, .. }) if *name == self.name))
+    }
+
+    fn settle(&self, settings: &Settings) -> Duration {
+        settings.policy_settle
+    }
+
+    fn required_statements(&self) -> Vec<Value> {
+        vec![policy::statement(&self.grants.sid, &self.grants.arn, &self.grants.sources)]
+    }
+
+    fn waiting(&self, observed: Option<&ObservedSqs>) -> Option<ReconcileError> {
+        triggers::waiting(&self.triggers, observed.map(|have| have.triggers.as_slice()).unwrap_or_default())
+    }
+
+    fn record_intent(&self, status: &mut EventSinkStatus) {
+        for function in self.triggers.iter().map(|trigger| trigger.function.whole()) {
+            if !status.triggers.contains(&function) {
+                status.triggers.push(function);
+            }
+        }
+        if let Some(queue) = &self.dead_letter
+            && !status.common.resources.iter().any(|resource| resource.arn == queue.arn)
+        {
+            status.common.resources.push(ResourceStatus { type_: RESOURCE_TYPE.into(), arn: queue.arn.clone() });
+        }
+    }
+
+    fn record_applied(&self, status: &mut EventSinkStatus) {
+        status.triggers = self.triggers.iter().map(|trigger| trigger.function.whole()).collect();
+    }
+}

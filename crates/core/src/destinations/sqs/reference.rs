@@ -1,0 +1,25 @@
+//! References to a queue that takes what could not be delivered or processed.
+
+use tributary_api::{EventSink, Identity};
+
+use crate::{
+    destinations::{shared::reference::local, sqs::attributes::is_fifo},
+    error::{Reason, ReconcileError},
+    object::key_of,
+};
+
+/// Returns the ARN of the standard queue of a sink in the account and Region of `identity`.
+///
+/// # Errors
+/// The sink is not a standard queue, is elsewhere, or has no identity yet.
+pub(crate) fn standard_queue(field: &str, sink: &EventSink, identity: &Identity) -> Result<String, ReconcileError> {
+    let queue = local(field, sink, identity)?;
+    let unfit = |cause: &str| ReconcileError::blocked(Reason::InvalidSpec, format!("{field}: EventSink {} {cause}", key_of(sink)));
+    if sink.spec.sqs.is_none() {
+        return Err(unfit("is not a queue. Reference a standard SQS queue."));
+    }
+    if is_fifo(&queue.arn) {
+        return Err(unfit("is a FIFO queue, which AWS does not accept as a dead-letter queue. Reference a standard queue."));
+    }
+    Ok(queue.arn.clone())
+}

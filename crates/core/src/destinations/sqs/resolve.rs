@@ -1,0 +1,64 @@
+//! A queue as the spec of its sink describes it.
+
+use tributary_api::{Identity, ManagedQueue};
+
+use crate::{
+    destinations::{
+        shared::context::{ResolveContext, in_scope},
+        sqs::{
+            attributes::{attributes, dead_letter_attributes, dead_letter_name},
+            state::{DesiredQueue, DesiredSqs},
+            triggers,
+        },
+    },
+    error::ReconcileError,
+    names::{self, Scope},
+};
+
+/// SQS allows 80 characters; `-dlq` and `.fifo` are added to the name.
+const LONGEST: usize = 71;
+
+/// Returns the identity of the sink's queue, managed or existing.
+pub(crate) fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
+    if let Some(existing) = context.existing()? {
+        return context.named_identity(&existing, "", |scope, name| scope.queue(name));
+    }
+    let managed = context.sink.managed_queue().unwrap_or_default().into_owned();
+    let suffix = if managed.fifo.is_some() { ".fifo" } else { "" };
+    let name = managed.name.unwrap_or_else(|| format!("{}{suffix}", context.default_name(LONGEST, names::queue_character)));
+    Ok(context.identity(name, |scope, name| scope.queue(name)))
+}
+
+/// Returns what AWS should hold of the sink's queue, whatever consumes it.
+pub(crate) fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredSqs, ReconcileError> {
+    let sink = context.sink;
+    let grants = context.grants(identity);
+    let managed = sink.managed_queue();
+    let managed = managed.as_deref();
+    if managed.is_some() && grants.wanted.is_empty() {
+        context.wait_for_first_rule()?;
+    }
+    let queue = |name: String, spec: &ManagedQueue, attributes| DesiredQueue {
+        arn: Scope::of(identity).queue(&name),
+        name,
+        attributes,
+        tags: context.tags(spec.tags.as_ref()),
+    };
+    let dead_letter = managed
+        .filter(|managed| managed.dead_letter.is_some())
+        .map(|managed| queue(dead_letter_name(&identity.name), managed, dead_letter_attributes(managed)));
+    let dead_letter_arn = dead_letter.as_ref().map(|queue| queue.arn.clone());
+    let triggers = sink.spec.sqs.as_ref().map(|spec| spec.triggers.as_slice()).unwrap_or_default();
+    for (index, trigger) in triggers.iter().enumerate() {
+        let field = format!("spec.sqs.triggers[{index}].functionArn");
+        context.permit_arn(&field, &trigger.function_arn)?;
+        in_scope(&field, &trigger.function_arn, identity)?;
+    }
+    Ok(DesiredSqs {
+        managed: managed.map(|managed| queue(identity.name.clone(), managed, attributes(managed, dead_letter_arn.as_deref()))),
+        dead_letter,
+        name: identity.name.clone(),
+        grants,
+        triggers: triggers.iter().map(|trigger| triggers::desired(trigger, &context.tags(None))).collect(),
+    })
+}

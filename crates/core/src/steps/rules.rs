@@ -1,0 +1,81 @@
+//! Steps for rules and their targets, and what `EventBridge` stores of a rule. Data only.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use tributary_api::Tags;
+
+use super::{targets::TargetSettings, text::list};
+
+/// The settings that `PutRule` replaces.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RuleSettings {
+    /// Description of the rule.
+    pub description: Option<String>,
+    /// Event pattern, parsed: AWS returns the text as it was sent, and spelling makes no difference.
+    pub pattern: Option<Value>,
+    /// Schedule expression, such as `rate(5 minutes)`.
+    pub schedule: Option<String>,
+    /// Whether the rule matches events.
+    pub enabled: bool,
+}
+
+/// One write to a rule or its targets; the variant is the name of the call.
+#[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
+pub enum RuleStep {
+    /// Creates or replaces a rule.
+    PutRule {
+        /// Name of the bus.
+        bus: String,
+        /// Name of the rule.
+        name: String,
+        /// All settings of the rule.
+        settings: RuleSettings,
+        /// Only for a new rule: AWS ignores tags on an existing one.
+        tags: Option<Tags>,
+    },
+    /// Deletes a rule, which has no targets left.
+    DeleteRule {
+        /// Name of the bus.
+        bus: String,
+        /// Name of the rule.
+        name: String,
+    },
+    /// Creates or replaces targets by id.
+    PutTargets {
+        /// Name of the bus.
+        bus: String,
+        /// Name of the rule.
+        rule: String,
+        /// At least one target.
+        targets: Vec<TargetSettings>,
+    },
+    /// Removes targets.
+    RemoveTargets {
+        /// Name of the bus.
+        bus: String,
+        /// Name of the rule.
+        rule: String,
+        /// Ids of the targets.
+        ids: Vec<String>,
+    },
+}
+
+impl fmt::Display for RuleStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name: &str = self.into();
+        match self {
+            Self::PutRule { bus, name: rule, settings, .. } => {
+                write!(f, "{name} {bus}/{rule} ({})", if settings.enabled { "enabled" } else { "disabled" })
+            }
+            Self::DeleteRule { bus, name: rule } => write!(f, "{name} {bus}/{rule}"),
+            Self::PutTargets { bus, rule, targets } => {
+                let targets: Vec<_> = targets.iter().map(|target| format!("{} -> {}", target.id, target.arn)).collect();
+                write!(f, "{name} {bus}/{rule}: {}", targets.join(", "))
+            }
+            Self::RemoveTargets { bus, rule, ids } => write!(f, "{name} {bus}/{rule}: {}", list(ids)),
+        }
+    }
+}

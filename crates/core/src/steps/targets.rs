@@ -1,0 +1,68 @@
+//! What `EventBridge` stores of a rule's target. Data only.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The settings of a target, all replaced by `PutTargets`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TargetSettings {
+    /// Id of the target, unique in its rule.
+    pub id: String,
+    /// ARN of the resource that receives events.
+    pub arn: String,
+    /// ARN of the role that `EventBridge` assumes.
+    pub role_arn: Option<String>,
+    /// Constant input, parsed.
+    pub input: Option<Value>,
+    /// JSON path of the part of the event that is sent.
+    pub input_path: Option<String>,
+    /// Paths by placeholder, and the template.
+    pub transformer: Option<(BTreeMap<String, String>, String)>,
+    /// Message group of a FIFO queue.
+    pub message_group_id: Option<String>,
+    /// JSON path of the partition key for a Kinesis stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition_key_path: Option<String>,
+    /// Parameters of an API destination's requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpSettings>,
+    /// The task that an ECS cluster runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskSettings>,
+    /// How long delivery is retried, in seconds.
+    pub maximum_event_age_seconds: Option<i32>,
+    /// How often delivery is retried.
+    pub maximum_retry_attempts: Option<i32>,
+    /// ARN of the queue for events that cannot be delivered.
+    pub dead_letter_arn: Option<String>,
+}
+
+/// Parameters that are added to the requests of an API destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpSettings {
+    /// Headers.
+    pub headers: BTreeMap<String, String>,
+    /// Query parameters.
+    pub query: BTreeMap<String, String>,
+    /// Values for the `*` in the path.
+    pub path: Vec<String>,
+}
+
+/// The task that an ECS cluster runs for each event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskSettings {
+    /// ARN of the task definition.
+    pub definition_arn: String,
+    /// Number of tasks.
+    pub count: i32,
+    /// `FARGATE`, `EC2` or `EXTERNAL`; `None` for the cluster's default.
+    pub launch_type: Option<String>,
+    /// Ids of the subnets.
+    pub subnets: Vec<String>,
+    /// Ids of the security groups.
+    pub security_groups: Vec<String>,
+    /// Whether tasks get a public IP address.
+    pub assign_public_ip: bool,
+}

@@ -1,0 +1,96 @@
+//! Which objects have to be reconciled when another one changes. Pure: reads the view, returns references.
+//!
+//! One file per group of kinds: [`account`], [`sources`] (subscriptions, apps, buses), [`rules`] (rules and replays), [`sink`].
+
+mod account;
+mod rules;
+mod sink;
+mod sources;
+
+use std::hash::Hash;
+
+use kube::{Resource, runtime::reflector::ObjectRef};
+use tributary_api::{EventBus, EventRule, Identity, SinkRef, matches};
+use tributary_core::{
+    managed::Managed,
+    object::{ObjectMetaExt, owner_of},
+    view::View,
+};
+
+use super::stores::Dependent;
+
+/// A kind that other objects may refer to, or whose deletion others may block.
+pub trait Dependents: Managed {
+    /// The objects that a change of this one concerns.
+    fn dependents(&self, view: &View) -> Vec<Dependent>;
+
+    /// What other objects depend on: as long as it stays the same, they need not be reconciled. Only what they read belongs here, so
+    /// neither messages nor times of conditions.
+    fn visible_state(&self) -> impl Hash + '_;
+
+    /// Whether an operator that watches only these namespaces reconciles the object or refers to it.
+    fn concerns(&self, namespaces: &[String]) -> bool {
+        matches(namespaces, self.own_namespace())
+    }
+}
+
+fn reference<K: Resource<DynamicType = ()>>(object: &K) -> ObjectRef<K> {
+    let reference = ObjectRef::new(object.own_name());
+    match &object.meta().namespace {
+        Some(namespace) => reference.within(namespace),
+        None => reference,
+    }
+}
+
+/// Spec, deletion, readiness and identity of an object: what most kinds show to others.
+fn lifecycle<K: Managed>(object: &K) -> impl Hash + '_ {
+    let ready = object.current().map(|status| K::common(status).is_ready());
+    (object.meta().generation, object.is_deleting(), ready, object.pinned_identity().map(identity_fields))
+}
+
+fn identity_fields(identity: &Identity) -> impl Hash + '_ {
+    let Identity { account, account_id, partition, region, name, bus, arn } = identity;
+    (account, account_id, partition, region, name, bus, arn)
+}
+
+/// The `Ready` condition of a subscription's child: status, reason and message, which the subscription repeats. `None` for other objects.
+fn child_readiness<K: Managed>(child: &K) -> Option<(&str, &str, &str)> {
+    owner_of(child)?;
+    let ready = K::common(child.current()?).condition("Ready")?;
+    Some((&ready.status, &ready.reason, &ready.message))
+}
+
+/// The subscription that the object is a child of, or that needs its name for a child.
+fn parent<K: Managed>(child: &K, view: &View) -> Option<Dependent> {
+    let (namespace, name) = (child.own_namespace(), child.own_name());
+    let name_needed_by = |name: &str| view.subscription(namespace, name).map(|_| name.to_owned());
+    let parent = owner_of(child)
+        .or_else(|| name_needed_by(name.strip_suffix("-monitoring").filter(|_| K::KIND != EventBus::KIND).unwrap_or(name)))?;
+    Some(Dependent::BenchlingSubscription(ObjectRef::new(&parent).within(namespace)))
+}
+
+/// Accounts that are being deleted wait for the last object that uses them.
+fn deleting_accounts(view: &View) -> Vec<Dependent> {
+    let mut waiting = Vec::new();
+    view.objects.accounts.each(&mut |account| {
+        if account.is_deleting() {
+            waiting.push(Dependent::AwsAccount(reference(account)));
+        }
+    });
+    waiting
+}
+
+/// The sink that `object` refers to.
+fn sink_of(object: &impl Resource, sink: &SinkRef) -> Dependent {
+    let namespace = sink.namespace.as_deref().unwrap_or(object.own_namespace());
+    Dependent::EventSink(ObjectRef::new(&sink.name).within(namespace))
+}
+
+/// The sinks of a rule's targets and of their dead letters.
+fn sinks_of(rule: &EventRule) -> impl Iterator<Item = Dependent> + '_ {
+    let sinks =
+        rule.spec.targets.iter().flat_map(|target| {
+            std::iter::once(&target.sink_ref).chain(target.dead_letter.as_ref().map(|dead_letter| &dead_letter.sink_ref))
+        });
+    sinks.map(|sink| sink_of(rule, sink))
+}

@@ -1,0 +1,58 @@
+//! Dependents of what refers to a bus: `EventRule` and `EventReplay`.
+
+use std::hash::Hash;
+
+use kube::runtime::reflector::ObjectRef;
+use tributary_api::{EventReplay, EventReplayStatus, EventRule};
+use tributary_core::{object::ObjectMetaExt, view::View};
+
+use super::{Dependents, child_readiness, deleting_accounts, parent, reference, sinks_of};
+use crate::cluster::stores::Dependent;
+
+impl Dependents for EventRule {
+    fn dependents(&self, view: &View) -> Vec<Dependent> {
+        let mut dependents: Vec<_> = sinks_of(self).collect();
+        dependents.extend(parent(self, view));
+        let namespace = self.spec.bus_ref.namespace.as_deref().unwrap_or(self.own_namespace());
+        let name = &self.spec.bus_ref.name;
+        if view.bus(namespace, name).is_some_and(|bus| bus.is_deleting()) {
+            dependents.push(Dependent::EventBus(ObjectRef::new(name).within(namespace)));
+        }
+        if view.subscription(namespace, name).is_some_and(|subscription| subscription.is_deleting()) {
+            dependents.push(Dependent::BenchlingSubscription(ObjectRef::new(name).within(namespace)));
+        }
+        if self.app_key().is_some() && view.app(namespace, name).is_some_and(|app| app.is_deleting()) {
+            dependents.push(Dependent::BenchlingApp(ObjectRef::new(name).within(namespace)));
+        }
+        view.each_replay(|replay| {
+            let waits =
+                replay.metadata.namespace == self.metadata.namespace && replay.spec.rules.iter().any(|rule| rule == self.own_name());
+            if waits && !replay.status.as_ref().is_some_and(EventReplayStatus::started) {
+                dependents.push(Dependent::EventReplay(reference(replay)));
+            }
+        });
+        dependents.extend(deleting_accounts(view));
+        dependents
+    }
+
+    fn visible_state(&self) -> impl Hash + '_ {
+        // Sinks and buses depend on the spec of a rule, not on its progress.
+        (self.metadata.generation, self.is_deleting(), child_readiness(self))
+    }
+}
+
+impl Dependents for EventReplay {
+    fn dependents(&self, view: &View) -> Vec<Dependent> {
+        let mut dependents = deleting_accounts(view);
+        let namespace = self.spec.bus_ref.namespace.as_deref().unwrap_or(self.own_namespace());
+        if view.bus(namespace, &self.spec.bus_ref.name).is_some_and(|bus| bus.is_deleting()) {
+            dependents.push(Dependent::EventBus(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));
+        }
+        dependents
+    }
+
+    fn visible_state(&self) -> impl Hash + '_ {
+        // Objects that wait for a replay wait for its end only.
+        (self.is_deleting(), self.status.as_ref().is_some_and(EventReplayStatus::finished))
+    }
+}

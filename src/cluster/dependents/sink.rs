@@ -1,0 +1,59 @@
+//! Dependents of `EventSink`.
+
+use std::hash::Hash;
+
+use kube::runtime::reflector::ObjectRef;
+use tributary_api::{EventSink, GrantStatus};
+use tributary_core::{
+    managed::Managed,
+    object::{ObjectMetaExt, owner_of},
+    view::View,
+};
+
+use super::{Dependents, child_readiness, deleting_accounts, lifecycle, parent, reference, sink_of, sinks_of};
+use crate::cluster::stores::Dependent;
+
+impl Dependents for EventSink {
+    fn dependents(&self, view: &View) -> Vec<Dependent> {
+        let this = Dependent::EventSink(ObjectRef::new(self.own_name()).within(self.own_namespace()));
+        let mut dependents: Vec<_> = parent(self, view).into_iter().collect();
+        // A sink waits for the sinks that it refers to; one that is being deleted waits for its referrers.
+        dependents.extend(self.sink_refs().map(|sink| sink_of(self, sink)));
+        let on_failure = self.status.as_ref().and_then(|status| status.on_failure_arn.as_ref());
+        view.each_sink(|sink| {
+            let takes_failures = on_failure.is_some() && sink.pinned_identity().map(|identity| &identity.arn) == on_failure;
+            if takes_failures || sink.sink_refs().any(|referenced| sink_of(sink, referenced) == this) {
+                dependents.push(Dependent::EventSink(reference(sink)));
+            }
+        });
+        view.each_rule(|rule| {
+            if sinks_of(rule).any(|sink| sink == this) {
+                dependents.push(Dependent::EventRule(reference(rule)));
+            }
+        });
+        view.each_bus(|bus| {
+            if bus.spec.dead_letter.as_ref().is_some_and(|dead_letter| sink_of(bus, &dead_letter.sink_ref) == this) {
+                dependents.push(Dependent::EventBus(reference(bus)));
+            }
+        });
+        dependents.extend(deleting_accounts(view));
+        dependents
+    }
+
+    fn visible_state(&self) -> impl Hash + '_ {
+        let status = self.status.as_ref();
+        let exists = status.is_some_and(|status| !status.common.resources.is_empty());
+        let shown = status.map(|status| {
+            let grants: Vec<_> = status.grants.iter().map(grant_fields).collect();
+            (grants, &status.on_failure_arn, &status.invocation_role_arn)
+        });
+        let last_event = owner_of(self).and_then(|_| status?.last_event_time.as_ref()).map(|time| time.0);
+        (lifecycle(self), exists, shown, child_readiness(self), last_event)
+    }
+}
+
+/// What rules read of a grant: from when on they may rely on it.
+fn grant_fields(grant: &GrantStatus) -> impl Hash + '_ {
+    let GrantStatus { source, usable_after, released_at } = grant;
+    (source, usable_after.0, released_at.as_ref().map(|time| time.0))
+}

@@ -1,0 +1,46 @@
+//! Publishing to one bus with the credentials of its `AwsAccount`, as it is at the moment of the call.
+
+use std::sync::Arc;
+
+use tributary_api::AwsAccount;
+use tributary_aws::{Answer, Entry, Session, Sessions};
+use tributary_core::{error::ReconcileError, view::View};
+
+use crate::{
+    cluster::secrets::Secrets,
+    put_events::{PutError, PutEvents},
+};
+
+/// What publishing needs.
+pub(crate) struct Aws {
+    pub(crate) view: View,
+    pub(crate) sessions: Sessions,
+    pub(crate) secrets: Secrets,
+}
+
+/// The account and Region of a bus.
+pub(crate) struct BusPublisher {
+    pub(crate) aws: Arc<Aws>,
+    /// Name of the `AwsAccount`.
+    pub(crate) account: String,
+    pub(crate) account_id: String,
+    pub(crate) region: String,
+}
+
+impl BusPublisher {
+    async fn session(&self) -> Result<Session, ReconcileError> {
+        let account: Option<AwsAccount> = self.aws.view.account(&self.account);
+        let account = account
+            .filter(|account| account.spec.account_id == self.account_id)
+            .ok_or_else(|| ReconcileError::transient(format!("AwsAccount {} not found, or its account id changed", self.account)))?;
+        let keys = self.aws.secrets.keys_of(&account).await?;
+        self.aws.sessions.open(&account, &self.region, keys).await
+    }
+}
+
+impl PutEvents for BusPublisher {
+    async fn put(&self, entries: &[&Entry]) -> Result<Vec<Answer>, PutError> {
+        let session = self.session().await.map_err(|error| PutError::NotSent(error.to_string()))?;
+        Ok(session.put(entries).await?)
+    }
+}

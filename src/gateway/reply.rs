@@ -1,0 +1,48 @@
+//! The answer to a request.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Response, StatusCode, header};
+
+use crate::gateway::metrics::Outcome;
+
+/// Status, outcome for the metrics, and text of an answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) outcome: Outcome,
+    pub(crate) text: String,
+}
+
+impl Reply {
+    /// Returns a reply with status 200.
+    pub(crate) fn ok(outcome: Outcome, text: impl Into<String>) -> Self {
+        Self { status: StatusCode::OK, outcome, text: text.into() }
+    }
+
+    /// Returns a reply that rejects the request.
+    pub(crate) fn reject(status: StatusCode, outcome: Outcome, text: impl Into<String>) -> Self {
+        Self { status, outcome, text: text.into() }
+    }
+
+    /// Returns a reply with status 503, after which Benchling sends the webhook again.
+    pub(crate) fn retry_later(outcome: Outcome, text: impl Into<String>) -> Self {
+        Self::reject(StatusCode::SERVICE_UNAVAILABLE, outcome, text)
+    }
+
+    pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
+        let mut response = plain(self.status, &self.text);
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// Returns a response of plain text.
+pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(format!("{text}\n"))));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

@@ -1,0 +1,156 @@
+//! Starts the gateway: watches, the public and the admin server, key refresh and status writes.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use futures::{FutureExt, StreamExt};
+use k8s_openapi::jiff::Timestamp;
+use kube::Client;
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
+
+use tributary_api::{AwsAccount, BenchlingApp, EventBus};
+use tributary_aws::Sessions;
+use tributary_benchling::Benchling;
+use tributary_core::{fence::Fence, managed::Managed, objects::Objects, settings::Settings, view::View};
+
+use crate::{
+    cluster::{
+        queue::Queue,
+        reflector::{self, ReflectorContext},
+        secrets::Secrets,
+        stores::{Queues, Stores, Writers, lister, stores},
+        watch::WatchSettings,
+    },
+    gateway::{
+        accepted_events::AcceptedEvents,
+        bus::Aws,
+        keys::Keys,
+        metrics::GatewayMetrics,
+        options::Options,
+        server,
+        state::{Gateway, ROUTES_LIFETIME, State},
+        status,
+    },
+    telemetry::{
+        health::{Health, router},
+        metrics::Metrics,
+    },
+};
+
+/// Interval of the checks for key sets that are due.
+const KEYS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What ends the gateway before `stop`.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the CA bundle cannot be used: {0}")]
+    CaBundle(String),
+}
+
+/// Serves webhooks at `public`, and health and metrics at `admin`, until `stop` completes and open requests are answered.
+///
+/// # Errors
+/// The CA bundle cannot be used.
+pub async fn run(
+    client: Client,
+    options: Options,
+    public: TcpListener,
+    admin: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
+    let stop = stop.boxed().shared();
+    let client = options.timeouts.client(&client);
+    let (stores, writers) = stores();
+    let metrics = Arc::new(Metrics::default());
+    let gateway = Gateway(Arc::new(state(&client, &options, &stores, metrics.clone())?));
+    let mut tasks = JoinSet::new();
+    watch(&mut tasks, &client, &options, &gateway, stores, writers);
+    tasks.spawn(serve_admin(gateway.clone(), metrics, admin));
+    tasks.spawn(refresh_keys(gateway.clone()));
+    tasks.spawn(status::write(client.clone(), gateway.clone(), options.status_every));
+    tracing::info!("gateway started");
+    let drained = {
+        let (gateway, drain) = (gateway.clone(), options.drain);
+        async move {
+            stop.await;
+            gateway.health.waiting("gateway", "shutting down");
+            tokio::time::sleep(drain).await;
+        }
+    };
+    server::serve(gateway.clone(), public, drained).await;
+    status::write_last(&gateway, &client).await;
+    tasks.shutdown().await;
+    tracing::info!("gateway stopped");
+    Ok(())
+}
+
+fn state(client: &Client, options: &Options, stores: &Stores, metrics: Arc<Metrics>) -> Result<State, Error> {
+    // Only the kinds that the gateway watches.
+    let objects =
+        Objects { accounts: lister(&stores.accounts), apps: lister(&stores.apps), buses: lister(&stores.buses), ..Objects::default() };
+    let view = View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, now: Timestamp::now() };
+    let health = Arc::new(Health::default());
+    health.set_role("serving webhooks");
+    for kind in [AwsAccount::KIND, EventBus::KIND, BenchlingApp::KIND] {
+        // Under the watch's own name: the gateway must not be ready before the watches start.
+        health.waiting(&format!("{kind} watch"), "the first list of objects");
+    }
+    let aws = Aws {
+        view: view.clone(),
+        sessions: Sessions::new(options.aws.clone(), metrics, Fence::open()).map_err(Error::CaBundle)?,
+        secrets: Secrets::new(client.clone(), &options.namespace),
+    };
+    Ok(State {
+        view,
+        limits: options.limits,
+        bodies: Arc::new(Semaphore::new(options.limits.bodies)),
+        keys: Keys::new(Benchling::new(options.benchling.clone())),
+        accepted_events: AcceptedEvents::new(Instant::now()),
+        metrics: GatewayMetrics::default(),
+        health,
+        routes: Mutex::default(),
+        lanes: Mutex::default(),
+        aws: Arc::new(aws),
+    })
+}
+
+fn watch(tasks: &mut JoinSet<()>, client: &Client, options: &Options, gateway: &Gateway, stores: Stores, writers: Writers) {
+    // No controllers read these queues.
+    let context = ReflectorContext {
+        watch: WatchSettings { client: client.clone(), timeouts: options.timeouts, health: gateway.health.clone() },
+        namespaces: options.watch_namespaces.clone(),
+        queues: Queues::default(),
+        view: gateway.view.clone(),
+    };
+    tasks.spawn(reflector::run(context.clone(), writers.accounts, stores.accounts, Queue::default()));
+    tasks.spawn(reflector::run(context.clone(), writers.buses, stores.buses, Queue::default()));
+    tasks.spawn(reflector::run(context, writers.apps, stores.apps, Queue::default()));
+}
+
+/// Keeps the key sets of all apps fresh, so that no webhook waits for them.
+async fn refresh_keys(gateway: Gateway) {
+    loop {
+        let routes = gateway.routes();
+        gateway.retain(&routes);
+        futures::stream::iter(routes.all())
+            .for_each_concurrent(8, |route| {
+                let gateway = &gateway;
+                async move { gateway.metrics.keys(&route.key, gateway.keys.refresh(&route.definition).await) }
+            })
+            .await;
+        // There are no apps until all objects are listed.
+        tokio::time::sleep(if gateway.missing().is_empty() { KEYS_INTERVAL } else { ROUTES_LIFETIME }).await;
+    }
+}
+
+/// Serves health and metrics within the cluster.
+async fn serve_admin(gateway: Gateway, metrics: Arc<Metrics>, listener: TcpListener) {
+    let registries = vec![gateway.metrics.registry(), metrics.registry()];
+    let app = router(gateway.health.clone(), registries, || {});
+    if let Err(error) = axum::serve(listener, app).await {
+        tracing::error!(%error, "cannot serve health and metrics");
+    }
+}

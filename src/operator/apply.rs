@@ -1,0 +1,37 @@
+//! The only path from a plan to a write: one step to AWS, or to a child object in Kubernetes.
+
+use std::collections::BTreeMap;
+
+use tributary_core::{error::ReconcileError, plan::Depth, steps::Step};
+
+use crate::{cluster::children, observe::Cloud};
+
+/// Makes the write that `step` stands for.
+///
+/// # Errors
+/// What AWS or the API server answered. The write may have taken effect nevertheless, as after a lost reply.
+pub(super) async fn apply(cloud: &Cloud<'_>, step: &Step) -> Result<(), ReconcileError> {
+    if let Step::Child(step) = step {
+        return children::apply(cloud.client, step).await;
+    }
+    let session = cloud.session(Depth::Owner).await?;
+    let answer = match step {
+        Step::Events(step) => {
+            let values = match step.secrets() {
+                Some(refs) => cloud.secrets.values_of(refs).await?,
+                None => BTreeMap::new(),
+            };
+            session.apply_events(step, &values).await
+        }
+        Step::Sqs(step) => session.apply_sqs(step).await,
+        Step::Lambda(step) => session.apply_lambda(step).await,
+        Step::Logs(step) => session.apply_logs(step).await,
+        Step::Sns(step) => session.apply_sns(step).await,
+        Step::States(step) => session.apply_states(step).await,
+        Step::Iam(step) => session.apply_iam(step).await,
+        Step::Child(_) => Ok(()),
+    };
+    // After an error too: the write may have taken effect.
+    session.forget_facts(step, &cloud.account.spec.partition.to_string(), &cloud.region).await;
+    answer
+}

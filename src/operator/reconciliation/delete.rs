@@ -1,0 +1,77 @@
+//! Deletion: runs the plan towards nothing. The finalizer is removed after the last write is confirmed.
+
+use tributary_api::{DeletionPolicy, ManagementPolicy, annotation};
+use tributary_core::{
+    conditions::Outcome,
+    error::{Reason, ReconcileError},
+    plan::Depth,
+};
+
+use super::{Reconciliation, is_annotated, observe::States};
+use crate::{
+    observe::{Observe, Trigger},
+    operator::events::EventType,
+};
+
+/// How many of the objects that block a deletion its message lists.
+const LISTED: usize = 5;
+
+impl<K: Observe> Reconciliation<'_, K> {
+    /// Removes from AWS what the policies say, then the finalizer.
+    pub(super) async fn delete(&mut self) -> Result<(), ReconcileError> {
+        if !self.has_finalizer() {
+            return Ok(());
+        }
+        // `Observe` may have been set while no operator ran: it holds for the deletion too.
+        let orphaned = is_annotated(&self.object, annotation::ORPHAN) || self.object.management() == ManagementPolicy::Observe;
+        let result = if orphaned && !self.object.composed() { Ok(()) } else { self.remove().await };
+        self.publish_events(result.as_ref().err());
+        if let Err(error) = result {
+            self.publish_status(&Outcome::Deleting(Some(error.clone()))).await?;
+            return Err(error);
+        }
+        self.set_finalizer(false).await?;
+        self.reach_status_point().await?;
+        self.state.gone = true;
+        Ok(())
+    }
+
+    async fn remove(&mut self) -> Result<(), ReconcileError> {
+        let view = self.context.view();
+        check_unreferenced(self.object.referenced_by(&view))?;
+        // Without a pinned identity nothing was ever written.
+        let Some(identity) = K::common(&self.status).identity.clone() else { return Ok(()) };
+        let retain = self.object.deletion() == DeletionPolicy::Retain;
+        if retain && !self.object.leaves_traces() {
+            return Ok(());
+        }
+        let cloud = self.context.cloud(&view, &identity, Trigger::Change)?;
+        let observed = self.object.observe(&cloud, &identity, None, Depth::Delete).await?;
+        match self.plan(&view, &identity, &States { desired: None, observed: observed.as_ref(), retain }) {
+            Ok(steps) => {
+                Box::pin(self.apply_steps(&cloud, steps)).await?;
+                K::wait_after_deletion(&self.applied).map_or(Ok(()), Err)
+            }
+            Err(error) if error.reason == Reason::NotOwned => {
+                self.context.recorder.publish(&self.object, EventType::Warning, "LeftAlone", "Delete", &error.message);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Refuses the deletion while other objects refer to this one.
+fn check_unreferenced(mut referrers: Vec<String>) -> Result<(), ReconcileError> {
+    if referrers.is_empty() {
+        return Ok(());
+    }
+    // Sorted and without a count, so that the message changes only now and then while a thousand rules are deleted.
+    referrers.sort();
+    let listed = referrers.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
+    let more = if referrers.len() > LISTED { " and others" } else { "" };
+    Err(ReconcileError::blocked(
+        Reason::InUse,
+        format!("deletion is blocked by references from {listed}{more}. Delete these objects, or change their references."),
+    ))
+}

@@ -1,0 +1,119 @@
+//! One reconcile of one object, in phases: [`resolve`], [`observe`] (with the plan), [`apply`], [`record`]; [`delete`] for a deletion.
+//!
+//! Each phase has a type that the next one needs, so that no phase can be skipped: [`Resolved`](resolve::Resolved),
+//! [`Planned`](observe::Planned), [`Applied`](apply::Applied). When an object is reconciled is decided in `reconcile.rs`, not here.
+
+mod apply;
+mod delete;
+mod observe;
+mod publish;
+mod record;
+mod resolve;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::{Resource, ResourceExt};
+use tributary_api::{CommonStatus, FINALIZER, annotation};
+use tributary_core::{
+    conditions::Outcome,
+    error::{ReconcileError, RetryClass},
+    steps::Step,
+};
+
+use super::{
+    context::{Context, QUIET_PERIOD},
+    fault_points::Point,
+    state::ObjectState,
+};
+use crate::{cluster::status::Handle, observe::Observe};
+
+/// One object in one reconcile.
+pub(super) struct Reconciliation<'a, K: Observe> {
+    pub(super) context: &'a Context,
+    pub(super) object: K,
+    pub(super) handle: Handle,
+    /// `namespace/name`, or `name` for a cluster-scoped kind.
+    pub(super) key: String,
+    /// The status that the API server has.
+    pub(super) written: K::Status,
+    /// The status that the reconcile arrives at.
+    pub(super) status: K::Status,
+    pub(super) state: ObjectState,
+    /// Steps that took effect.
+    pub(super) applied: Vec<Step>,
+    /// Whether a write of this reconcile succeeded on condition that the object is the one that the decisions are based on.
+    pub(super) confirmed: bool,
+}
+
+/// Whether the annotation is set to `true`.
+fn is_annotated<K: Resource>(object: &K, annotation: &str) -> bool {
+    object.annotations().get(annotation).is_some_and(|value| value == "true")
+}
+
+impl<K: Observe> Reconciliation<'_, K> {
+    /// Reconciles the object once and publishes the outcome.
+    ///
+    /// # Errors
+    /// Why the object is not in sync. The conditions say the same.
+    pub(super) async fn run(&mut self) -> Result<(), ReconcileError> {
+        if is_annotated(&self.object, annotation::PAUSED) {
+            return self.publish_status(&Outcome::Paused).await;
+        }
+        if self.object.meta().deletion_timestamp.is_some() {
+            return self.delete().await;
+        }
+        let result = self.converge().await;
+        if let Err(error) = &result
+            && (self.state.doubtful || self.is_too_early_to_report(error))
+        {
+            return result.map(drop);
+        }
+        let outcome = match &result {
+            Ok(0) => Outcome::InSync,
+            Ok(steps) => Outcome::Drifted(*steps),
+            Err(error) => Outcome::Failed(error.clone()),
+        };
+        self.state.requeue_after = K::requeue_after(&self.status, Timestamp::now(), &self.context.view.settings);
+        let published = self.publish_status(&outcome).await;
+        if self.state.doubtful {
+            return published;
+        }
+        self.publish_events(result.as_ref().err());
+        self.publish_warnings();
+        self.reach_status_point().await?;
+        result.map(drop).and(published)
+    }
+
+    /// Runs the phases. Returns how many steps `managementPolicy: Observe` withheld.
+    async fn converge(&mut self) -> Result<usize, ReconcileError> {
+        let resolved = self.resolve().await?;
+        self.ensure_finalizer(resolved.policy).await?;
+        let planned = self.observe_and_plan(&resolved).await?;
+        let applied = self.apply_plan(&resolved, planned).await;
+        self.record(&resolved, applied)
+    }
+
+    /// Objects that are applied together arrive one by one: in its first moments an object that waits for another one reports nothing.
+    fn is_too_early_to_report(&self, error: &ReconcileError) -> bool {
+        let new = K::common(&self.written).conditions.is_empty() && self.state.first_seen.elapsed() < QUIET_PERIOD;
+        new && self.applied.is_empty() && matches!(error.class, RetryClass::Blocked | RetryClass::Until(_))
+    }
+
+    async fn reach_status_point(&self) -> Result<(), ReconcileError> {
+        match self.applied.last() {
+            Some(step) => self.context.fault_points.at(K::KIND, &self.key, Point::Status, step).await,
+            None => Ok(()),
+        }
+    }
+
+    fn common(&mut self) -> &mut CommonStatus {
+        K::common_mut(&mut self.status)
+    }
+
+    fn has_finalizer(&self) -> bool {
+        self.object.meta().finalizers.as_ref().is_some_and(|all| all.iter().any(|name| name == FINALIZER))
+    }
+
+    fn namespace(&self) -> &str {
+        self.object.meta().namespace.as_deref().unwrap_or_default()
+    }
+}

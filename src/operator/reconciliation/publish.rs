@@ -1,0 +1,72 @@
+//! Publishes the outcome of a reconcile: the status with its conditions, and Kubernetes Events.
+
+use k8s_openapi::jiff::Timestamp;
+use tributary_core::{
+    conditions::{COMMON, Outcome, conditions},
+    error::{Reason, ReconcileError, RetryClass},
+};
+
+use super::Reconciliation;
+use crate::{observe::Observe, operator::events::EventType};
+
+impl<K: Observe> Reconciliation<'_, K> {
+    /// Writes the status if it has changed; before writes to AWS always, so that the API server confirms that the object is current. A
+    /// reconcile of a stale copy ends here with a conflict: the uid alone is no precondition, for the API server ignores it in a status.
+    pub(super) async fn publish_status(&mut self, outcome: &Outcome) -> Result<(), ReconcileError> {
+        self.set_conditions(outcome);
+        let applying = matches!(outcome, Outcome::Applying);
+        if self.status == self.written && !applying {
+            return Ok(());
+        }
+        let precondition = self.object.meta().resource_version.as_deref().filter(|_| applying || !self.confirmed);
+        let written = self.handle.write_status(&self.status, precondition).await;
+        self.state.doubtful = written.as_ref().is_err_and(|error| error.class == RetryClass::Conflict);
+        let version = written?;
+        if version.is_none() && applying {
+            return Err(ReconcileError::new(RetryClass::Conflict, Reason::Conflict, "the object was deleted"));
+        }
+        self.confirmed = true;
+        // The write of the finalizer has it as a precondition.
+        self.object.meta_mut().resource_version.clone_from(&version);
+        self.state.written = version;
+        self.written = self.status.clone();
+        Ok(())
+    }
+
+    /// Sets the common conditions. Those that the kind itself reports stay as they are.
+    fn set_conditions(&mut self, outcome: &Outcome) {
+        let (generation, now) = (self.object.meta().generation, Timestamp::now());
+        let before = K::common(&self.written).conditions.clone();
+        let common = self.common();
+        common.observed_generation = generation;
+        let own = std::mem::take(&mut common.conditions).into_iter().filter(|condition| !COMMON.contains(&condition.type_.as_str()));
+        common.conditions = conditions(outcome, &before, generation, now).into_iter().chain(own).collect();
+    }
+
+    /// Publishes the Warning Events that the kind has besides its conditions.
+    pub(super) fn publish_warnings(&self) {
+        let empty = K::Status::default();
+        for warning in self.object.warning_events(self.object.current().unwrap_or(&empty), &self.status) {
+            self.context.recorder.publish(&self.object, EventType::Warning, warning.reason, "Warn", &warning.message);
+        }
+    }
+
+    /// Publishes one Event for the applied steps, and one when the reason of the failure is new.
+    pub(super) fn publish_events(&self, error: Option<&ReconcileError>) {
+        let recorder = &self.context.recorder;
+        if !self.applied.is_empty() {
+            let steps: Vec<_> = self.applied.iter().map(ToString::to_string).collect();
+            recorder.publish(&self.object, EventType::Normal, "Applied", "Apply", &steps.join("; "));
+        }
+        let Some(error) = error else { return };
+        let known = self.object.current().and_then(|status| K::common(status).condition("Ready").map(|c| c.reason.clone()));
+        if known.as_deref() != Some(<&str>::from(error.reason)) {
+            let type_ = match error.class {
+                RetryClass::Blocked | RetryClass::Polled | RetryClass::Until(_) | RetryClass::Conflict => EventType::Normal,
+                RetryClass::Invalid | RetryClass::Refused | RetryClass::Throttled | RetryClass::Transient => EventType::Warning,
+            };
+            recorder.publish(&self.object, type_, error.reason.into(), "Reconcile", &error.message);
+        }
+        tracing::info!(%error, "reconcile failed");
+    }
+}

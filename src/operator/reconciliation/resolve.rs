@@ -1,0 +1,74 @@
+//! Resolve: the references of the spec, the identity in AWS, the desired state. Reads Kubernetes only.
+
+use kube::ResourceExt;
+use tributary_api::{Identity, ManagementPolicy, annotation};
+use tributary_core::{
+    error::{Reason, ReconcileError},
+    names::short_hash,
+    view::View,
+};
+
+use super::Reconciliation;
+use crate::observe::Observe;
+
+/// What the spec means now. Its identity is the pinned one, if there is one.
+pub(super) struct Resolved<K: Observe> {
+    pub(super) view: View,
+    pub(super) identity: Identity,
+    pub(super) desired: K::Desired,
+    /// Identifies the desired state, so that AWS need not be read closely for what was applied already.
+    pub(super) digest: String,
+    /// Value of the annotation `tributary.dev/reconcile-at`.
+    pub(super) reconcile_at: Option<String>,
+    pub(super) policy: ManagementPolicy,
+}
+
+impl<K: Observe> Resolved<K> {
+    /// Whether the plan is applied, not only reported.
+    pub(super) fn manages(&self) -> bool {
+        self.policy == ManagementPolicy::Manage
+    }
+}
+
+fn digest<D: serde::Serialize>(desired: &D) -> String {
+    short_hash(&serde_json::to_string(desired).unwrap_or_default(), 16)
+}
+
+impl<K: Observe> Reconciliation<'_, K> {
+    /// Resolves the spec.
+    ///
+    /// # Errors
+    /// A reference cannot be resolved, or the spec means another identity than the pinned one.
+    pub(super) async fn resolve(&self) -> Result<Resolved<K>, ReconcileError> {
+        let mut view = self.context.view();
+        if let Some(existing) = self.object.arn_from() {
+            let created = self.object.meta().creation_timestamp.as_ref().map(|time| time.0);
+            view.resolved_arn = self.context.arn_sources.read(self.namespace(), &existing, created).await?;
+        }
+        let identity = self.object.identity(&view)?;
+        self.check_pinned(&identity)?;
+        let desired = self.object.desired(&view, &identity)?;
+        Ok(Resolved {
+            digest: digest(&desired),
+            reconcile_at: self.object.annotations().get(annotation::RECONCILE_AT).cloned(),
+            policy: self.object.management(),
+            view,
+            identity,
+            desired,
+        })
+    }
+
+    fn check_pinned(&self, identity: &Identity) -> Result<(), ReconcileError> {
+        match &K::common(&self.status).identity {
+            Some(pinned) if pinned != identity => Err(ReconcileError::invalid(
+                Reason::IdentityChanged,
+                format!(
+                    "status.identity is {} in account {}, but the spec now means {} in account {}. No changes were made. \
+                     Revert the change, or delete and recreate the object.",
+                    pinned.arn, pinned.account_id, identity.arn, identity.account_id
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Resolves a reference to a `BenchlingApp`: the app, its tenant and its client credentials.
+
+use kube::Api;
+
+use tributary_api::BenchlingApp;
+use tributary_benchling::AppClient;
+use tributary_core::{guarded::Guarded, object::key_of};
+
+use crate::sync::{
+    context::{SyncContext, VersionedClient},
+    error::{SyncError, SyncErrorReason},
+};
+
+impl SyncContext {
+    /// Returns the app that an object of the namespace references at `field`.
+    pub(crate) async fn app(&self, namespace: &str, field: &str, name: &str) -> Result<BenchlingApp, SyncError> {
+        let not_found = |message: String| SyncError::new(SyncErrorReason::AppNotFound, message);
+        let found = Api::<Guarded<BenchlingApp>>::namespaced(self.client.clone(), namespace).get_opt(name).await;
+        let found = found.map_err(|error| not_found(format!("{field}.appRef: BenchlingApp {namespace}/{name}: {error}")))?;
+        let app = found.ok_or_else(|| {
+            not_found(format!("{field}.appRef: BenchlingApp {namespace}/{name} not found. Create it, or correct the reference."))
+        })?;
+        app.0.map_err(|error| not_found(format!("{field}.appRef: BenchlingApp {namespace}/{name} cannot be read: {error}")))
+    }
+
+    /// Returns tenant and client credentials of the app, for an object of its namespace with `tenant` at `field`.
+    pub(crate) async fn credentials_of(
+        &self,
+        app: &BenchlingApp,
+        field: &str,
+        tenant: Option<&String>,
+    ) -> Result<(String, VersionedClient), SyncError> {
+        let (key, namespace) = (key_of(app), app.metadata.namespace.as_deref().unwrap_or_default());
+        let not_ready = |message: String| SyncError::new(SyncErrorReason::AppNotReady, message);
+        let tenant = match (tenant, app.spec.tenants.as_slice()) {
+            (Some(tenant), all) if all.contains(tenant) => tenant.clone(),
+            (None, [only]) => only.clone(),
+            (Some(tenant), _) => {
+                let message = format!("{field}.tenant: {tenant} is not in spec.tenants of BenchlingApp {key}. Correct one of the two.");
+                return Err(not_ready(message));
+            }
+            (None, _) => {
+                return Err(not_ready(format!("BenchlingApp {key} has several tenants. Set {field}.tenant to one of them.")));
+            }
+        };
+        let credentials = app.spec.credentials.as_ref().ok_or_else(|| {
+            not_ready(format!(
+                "BenchlingApp {key} has no spec.credentials, which reading from Benchling requires. Set it to the Secret of the app's client."
+            ))
+        })?;
+        let secret = &credentials.secret_ref.name;
+        let client = AppClient::of_secret(&self.secret_to_send(namespace, secret).await?).map_err(|lack| {
+            SyncError::new(SyncErrorReason::SecretNotFound, format!("Secret {namespace}/{secret} {lack}. Add it to the Secret."))
+        })?;
+        Ok((tenant, client))
+    }
+}

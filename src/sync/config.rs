@@ -1,0 +1,30 @@
+//! Settings that all workers of the process share.
+
+use std::time::Duration;
+
+/// How workers of sinks and backfills run.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkerConfig {
+    /// Maximum number of messages in a batch.
+    pub batch: usize,
+    /// How long one receive waits for a message.
+    pub wait: Duration,
+    /// Minimum time between two writes of a status whose condition is unchanged.
+    pub report: Duration,
+    /// Longest wait after an error.
+    pub backoff: Duration,
+    /// How long another replica's claim on a backfill is valid after its last renewal.
+    pub claim: Duration,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self {
+            batch: 100,
+            wait: Duration::from_secs(5),
+            report: Duration::from_secs(5),
+            backoff: Duration::from_secs(30),
+            claim: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Takes messages off a sink's queue: deletes processed ones, and moves unprocessable ones to the dead-letter queue.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tributary_aws::Message;
+
+use crate::sync::{
+    batch::Batch,
+    error::SyncError,
+    metrics::SinkMetrics,
+    read::Missing,
+    sink_context::SinkContext,
+    unprocessable::{Unprocessable, UnprocessableReason},
+};
+
+/// The first wait for a missing entity is twice this; it doubles with each receive.
+const FIRST_WAIT_SECONDS: u64 = 5;
+const MAX_DOUBLINGS: u32 = 7;
+
+impl SinkContext {
+    /// Deletes the messages at these indexes.
+    pub(crate) async fn delete(&self, batch: &Batch, done: &[usize]) -> Result<(), SyncError> {
+        let receipts: Vec<&str> = done.iter().map(|index| batch.0[*index].receipt.as_str()).collect();
+        let deleted = self.session.delete_messages(&self.queue, &receipts).await;
+        deleted.map_err(|error| SyncError::queue(&error.into()))
+    }
+
+    /// Hides the message of a missing entity for a while: the entity may appear later, or the app may get access.
+    ///
+    /// After `attempts` receives the message moves to the dead-letter queue. Returns the line for the activity log if it did.
+    pub(crate) async fn retry_missing(&self, message: &Message, missing: &Missing, metrics: &SinkMetrics) -> Option<String> {
+        if message.receives >= self.attempts {
+            let text = format!(
+                "Benchling did not return {} to the app in {} attempts: {}. If the entity exists, add the app to its organization, team or \
+                 project, then move the message back to the queue.",
+                missing.id, message.receives, missing.cause
+            );
+            return self.dead_letter(message, &Unprocessable::new(UnprocessableReason::EntityNotFound, text), metrics).await;
+        }
+        let wait = Duration::from_secs(FIRST_WAIT_SECONDS << message.receives.min(MAX_DOUBLINGS));
+        if let Err(error) = self.session.hide_messages(&self.queue, &[&message.receipt], wait).await {
+            tracing::debug!(sink = %self.key, %error, "visibility timeout not extended; the message is received again early");
+        }
+        None
+    }
+
+    /// Moves the message to the dead-letter queue with its reason. If that fails, the message stays on the queue and is received again.
+    ///
+    /// Returns the line for the activity log if the message was moved.
+    pub(crate) async fn dead_letter(&self, message: &Message, unprocessable: &Unprocessable, metrics: &SinkMetrics) -> Option<String> {
+        let Unprocessable { reason, message: text } = unprocessable;
+        let attributes = BTreeMap::from([
+            ("TributaryReason", reason.to_string()),
+            ("TributaryMessage", text.clone()),
+            ("TributarySink", self.key.clone()),
+        ]);
+        if let Err(error) = self.session.send_message(&self.dead_letter_queue, &message.body, &attributes).await {
+            tracing::warn!(sink = %self.key, %reason, %error, "message not moved to the dead-letter queue; it is received again");
+            return None;
+        }
+        metrics.failed(unprocessable);
+        tracing::warn!(sink = %self.key, message = %message.id, %reason, "{text}");
+        if let Err(error) = self.session.delete_messages(&self.queue, &[&message.receipt]).await {
+            tracing::warn!(sink = %self.key, %error, "message is in the dead-letter queue but was not deleted; expect a duplicate there");
+        }
+        Some(format!("{reason}: {text}"))
+    }
+}

@@ -1,0 +1,11 @@
+//! The structure of the code as tests: which crate may use which, no cycles between modules, sizes, and the texts that users read.
+
+// Helpers of tests may fail as tests do.
+#![allow(clippy::expect_used)]
+
+mod floors;
+mod modules;
+mod sizes;
+mod source;
+mod tests_page;
+mod texts;
