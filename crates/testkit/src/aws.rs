@@ -9,7 +9,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::bed::Bed;
+use crate::{bed::Bed, conditions::scaled_by_load};
 
 /// The Region of all tests.
 pub const REGION: &str = "eu-west-1";
@@ -337,9 +337,9 @@ pub fn http() -> reqwest::Client {
     reqwest::Client::builder().pool_idle_timeout(Duration::from_secs(2)).build().unwrap()
 }
 
-/// Looks again and again until the closure gives something, at most 30 seconds.
+/// Looks again and again until the closure gives something, at most 30 seconds, scaled by the load of the machine.
 pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl FnMut() -> F) -> T {
-    until_within(Duration::from_secs(30), what, look).await
+    until_within(scaled_by_load(Duration::from_secs(30)), what, look).await
 }
 
 /// The same, at most for `limit`.

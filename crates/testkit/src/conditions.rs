@@ -33,11 +33,16 @@ pub async fn wait_for_reason(world: &World, kind: &str, name: &str, reason: &str
     world.wait(kind, name, reason, |object| object.filter(|o| condition(o, "Ready").is_some_and(|c| c.1 == reason)).cloned()).await
 }
 
-/// Ten seconds on an idle machine; on a busy one as much longer as it has more work than processors.
-pub fn prompt() -> Duration {
+/// The same time on an idle machine; on a busy one as much longer as it has more work than processors, at most six times.
+pub fn scaled_by_load(time: Duration) -> Duration {
     let load = std::fs::read_to_string("/proc/loadavg").ok().and_then(|text| text.split(' ').next()?.parse::<f64>().ok()).unwrap_or(1.0);
     let processors = std::thread::available_parallelism().map_or(1.0, |n| f64::from(u32::try_from(n.get()).unwrap_or(1)));
-    Duration::from_secs(10).mul_f64((load / processors).clamp(1.0, 6.0))
+    time.mul_f64((load / processors).clamp(1.0, 6.0))
+}
+
+/// Ten seconds, scaled by the load of the machine.
+pub fn prompt() -> Duration {
+    scaled_by_load(Duration::from_secs(10))
 }
 
 /// Waits until the object is not Ready for this reason and returns the message, which must contain each of the parts. That must be

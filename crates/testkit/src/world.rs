@@ -14,7 +14,7 @@ use tokio::{sync::oneshot, task::JoinHandle, time::MissedTickBehavior};
 use crate::{
     aws::{Aws, REGION},
     bed::{Bed, OPERATOR_NAMESPACE},
-    conditions::condition,
+    conditions::{condition, scaled_by_load},
     product::{Options, operator},
 };
 
@@ -80,7 +80,7 @@ impl World {
         let (aws, client) = (Aws::new(bed), bed.admin().await);
         let namespace = format!("{name}-{}", &aws.account[5..]);
         let account = format!("acct-{namespace}");
-        let timeout = Duration::from_secs(29);
+        let timeout = scaled_by_load(Duration::from_secs(29));
         let world = Self { account, namespace, aws, client, timeout, bed: bed.clone(), running: None };
         world.apply_in(None, "v1", "Namespace", &world.namespace, json!({})).await;
         world.secret(&world.aws.account.clone()).await;

@@ -10,7 +10,8 @@ use tributary_testkit::{
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_is_born_with_its_policy_before_the_rule_and_its_targets() {
-    let world = World::start("born").await;
+    // How long the queue waits for its first rule. It ends with the rule; the tests' own 300 ms are too short for a busy machine.
+    let world = World::with("born", Options { first_rule: Duration::from_secs(20), ..options() }).await;
     let mark = world.aws.mark().await;
     apply_pipeline(&world).await;
     let ops = world.aws.writes(mark).await;

@@ -59,8 +59,8 @@ async fn specs(lane: World, of: &Seed, n: usize, seed: u64) -> Vec<Outcome> {
     let mut random = fastrand::Rng::with_seed(seed);
     let all = spread(cases(of.kind, &subject.seed, &subject.name, &lane.aws.account), &mut random);
     let mut outcomes = Vec::new();
-    // A busy machine tries fewer; the row says how many.
-    let limit = Instant::now() + form(Duration::from_secs(45), Duration::from_hours(1)).min(minutes());
+    // A machine that is busy beyond measure tries fewer; the row says how many.
+    let limit = Instant::now() + form(Duration::from_mins(3), Duration::from_hours(1)).min(minutes());
     for case in all.iter().take(n) {
         if Instant::now() > limit {
             break;
