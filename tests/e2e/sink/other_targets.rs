@@ -141,7 +141,7 @@ async fn a_batch_job_by_a_role_that_lacks_the_job_definition() {
     spec["roleArn"] = json!(role);
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "s", spec).await;
-    world.apply("EventRule", "r", rule("b", &["s"])).await;
+    world.apply("EventRule", "r", rule_spec("b", &["s"])).await;
     all_ready(&world, &[("EventSink", "s"), ("EventRule", "r")]).await;
     let queue = batch(&world, "job-queue/q");
     for (resources, verdict) in [(json!([queue]), "No"), (json!([queue, definition]), "Yes")] {
@@ -149,7 +149,7 @@ async fn a_batch_job_by_a_role_that_lacks_the_job_definition() {
         let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
         let put = [("Action", "PutRolePolicy"), ("RoleName", "given"), ("PolicyName", "p"), ("PolicyDocument", &policy)];
         world.aws.query("iam", &put).await;
-        look(&world, "EventRule", "r").await;
+        reconcile_now(&world, "EventRule", "r").await;
         let row = world.get("EventRule", "r").await.unwrap().data["status"]["targets"][0].clone();
         assert_eq!(row["deliverable"], verdict, "{row}");
         let says = format!("no permission for batch:SubmitJob on {definition}");
