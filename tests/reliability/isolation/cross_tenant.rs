@@ -34,6 +34,7 @@ async fn no_field_reaches_what_is_another_tenants() {
     let arns: Vec<_> = ["sqs", "lambda"]
         .iter()
         .flat_map(|s| [format!("arn:aws:{s}:{REGION}:{id}:a-*"), format!("arn:aws:{s}:{REGION}:{id}:function:a-*")])
+        .chain([format!("arn:aws:batch:{REGION}:{id}:job-queue/a-*")])
         .collect();
     let mut spec = b.account_spec();
     let everything = spec["grants"][0].clone();
@@ -87,7 +88,7 @@ async fn no_field_reaches_what_is_another_tenants() {
     assert!(before.len() > 4, "{before:?}");
 
     let mut all = attempts(&b, &name);
-    all.extend(role::attempts(&a, &b));
+    all.extend(role::attempts(&b));
     all.extend(secret::attempts());
     all.extend(app::attempts(&b));
     all.extend(arn_from::attempts());

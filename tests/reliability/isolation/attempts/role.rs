@@ -7,7 +7,7 @@ use super::{Attempt, attempt};
 
 /// `a` attempts, `b` is the other tenant; what is called `theirs` there is its own.
 #[allow(clippy::too_many_lines)] // a table
-pub fn attempts(a: &World, b: &World) -> Vec<Attempt> {
+pub fn attempts(b: &World) -> Vec<Attempt> {
     let (id, there) = (&b.aws.account, &b.namespace);
     let arn = |service: &str, resource: &str| format!("arn:aws:{service}:{REGION}:{id}:{resource}");
     let (far, role) = (json!({"name": "q", "namespace": there}), format!("arn:aws:iam::{id}:role/theirs"));
@@ -15,7 +15,8 @@ pub fn attempts(a: &World, b: &World) -> Vec<Attempt> {
         attempt(fields, "EventSink", json!({field: {"existing": {"arn": arn}}}), "ArnNotPermitted", "spec.grants[].arns")
     };
     let ecs = |definition: &str, roles: Value| json!({"ecsTask": {"clusterArn": arn("ecs", "cluster/theirs"), "taskDefinitionArn": definition, "passRoleArns": roles}});
-    let own_queue = format!("arn:aws:batch:{REGION}:{}:job-queue/own", a.aws.account);
+    // The account lets A name queues that are called `a-...`, and no job definition.
+    let own_queue = arn("batch", "job-queue/a-own");
     let batch_job =
         |queue: &str, definition: &str| json!({"batchJob": {"existing": {"arn": queue}, "jobDefinitionArn": definition, "jobName": "j"}});
     let publish = json!({"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": {"TopicArn": "${Topic}", "Message": "x"}, "End": true});
