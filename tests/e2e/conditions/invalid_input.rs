@@ -200,7 +200,7 @@ async fn a_new_permission_settles_before_the_target_is_put() {
     world.apply("EventBus", "bus", json!({})).await;
     world.apply("EventSink", "q", existing_queue(&world, "q")).await;
     world.apply("EventRule", "r", rule_spec("bus", &["q"])).await;
-    assert_not_ready(&world, "EventRule", "r", "PermissionSettling", false, &["spec.targets[0].sinkRef", "to apply it"]).await;
+    assert_not_ready(&world, "EventRule", "r", "PermissionSettling", false, &["spec.targets[0].sinkRef", "to apply the permission"]).await;
     world.ready("EventRule", "r").await;
     let (calls, _) = world.aws.journal(0).await;
     let at = |op: &str| calls.iter().find(|call| call.op == op).unwrap().start;
