@@ -7,7 +7,9 @@ import threading
 from stage import SYSTEM, selector, until
 
 # What the operator warns of when the API server answers late; it goes on by itself.
-SLOW = ("the lease could not be read or taken", "the lease was not renewed", "not leading any more", "watch failed")
+SLOW = ("cannot read or acquire the lease", "cannot renew the lease", "lost leadership", "watch failed")
+# How a step ends whose replica lost the lease before the request was sent.
+LOST = "leadership lost; request not sent"
 
 
 class Load:
@@ -123,7 +125,8 @@ class Logs:
         for name, line in self.lines():
             try:
                 told = json.loads(line)
-                fine = told["level"] in ("INFO", "DEBUG", "TRACE") or told["level"] == "WARN" and told["message"].startswith(SLOW)
+                fine = told["level"] in ("INFO", "DEBUG", "TRACE") or told["level"] == "WARN" and (
+                    told["message"].startswith(SLOW) or LOST in told.get("error", ""))
             except (ValueError, KeyError, TypeError):
                 fine = False
             if not fine:
