@@ -8,6 +8,7 @@ pub mod backfill;
 pub mod cli;
 pub mod cluster;
 pub mod gateway;
+pub mod http_server;
 pub mod observe;
 pub mod operator;
 pub mod put_events;

@@ -19,7 +19,7 @@ use crate::{
     cluster::{timeouts::Timeouts, watch::WatchSettings},
     sync::{Runner, SyncContext, SyncOptions, WorkerConfig},
     telemetry::{
-        health::{Health, router},
+        health::{Admin, Health},
         metrics::Metrics,
     },
 };
@@ -95,7 +95,8 @@ impl Sync {
             watch: WatchSettings { client, timeouts, health: health.clone() },
         };
         let stop = logs::terminated()?;
-        let serving = tokio::spawn(async move { axum::serve(listener, router(health, vec![metrics.registry()], || {})).await });
+        let admin = Admin::new(health, vec![metrics.registry()], || {});
+        let serving = tokio::spawn(admin.serve(listener, std::future::pending()));
         Box::pin(runner.run(stop)).await;
         serving.abort();
         Ok(())
