@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::Client;
 
 use tributary_aws::Sessions;
-use tributary_benchling::{AppClient, Urls};
+use tributary_benchling::Urls;
 
 use crate::{
     cluster::secrets::Secrets,
@@ -36,9 +36,6 @@ pub struct SyncOptions {
     /// Name of this replica.
     pub replica: String,
 }
-
-/// Client credentials of an app, and a version that changes with them.
-pub(crate) type VersionedClient = (AppClient, String);
 
 impl SyncContext {
     pub fn new(client: Client, sessions: Sessions, options: SyncOptions) -> Self {

@@ -5,9 +5,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tributary_benchling::{BenchlingError, Budget, BudgetUse, TenantClient, Urls};
+use tributary_benchling::{AppClient, BenchlingError, Budget, BudgetUse, TenantClient, Urls};
 
-use crate::sync::context::VersionedClient;
+/// Client credentials of an app, and a version that changes with them.
+pub(crate) type VersionedClient = (AppClient, String);
 
 /// Tenant and client id, whose requests Benchling counts together.
 type Client = (String, String);
@@ -68,10 +69,8 @@ impl TenantClients {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::SecretString;
-    use tributary_benchling::AppClient;
-
     use super::*;
+    use secrecy::SecretString;
 
     fn client(id: &str, version: &str) -> VersionedClient {
         (AppClient { id: id.into(), secret: SecretString::from(version.to_owned()) }, version.into())
