@@ -160,7 +160,7 @@ mod tests {
             "status": {"resources": resources},
         }));
         bus.spec.event_source_name = (name == "partner").then(|| "aws.partner/benchling.com/acme/x".into());
-        bus.metadata.deletion_timestamp = (name == "deleted").then(|| Time(Timestamp::UNIX_EPOCH));
+        bus.metadata.deletion_timestamp = (name == "deleted").then_some(Time(Timestamp::UNIX_EPOCH));
         bus
     }
 
