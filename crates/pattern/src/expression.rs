@@ -1,5 +1,5 @@
 //! What a field of a pattern accepts: the expressions of its array, and how a value is held against them.
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use crate::address::{self, AddressRange};
 use crate::anything_but::AnythingBut;
@@ -17,6 +17,16 @@ pub(crate) enum Value<'a> {
     Number(&'a str),
     /// `true`, `false` or `null`.
     Word(&'static str),
+}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Number(text) => f.write_str(text),
+            Self::Word(word) => f.write_str(word),
+        }
+    }
 }
 
 /// One element of a field's array.
@@ -55,6 +65,8 @@ impl Expression {
 #[derive(Debug, Clone)]
 pub(crate) struct Expressions {
     pub(crate) all: Vec<Expression>,
+    /// The array as it is written.
+    pub(crate) source: String,
     numeric: bool,
     addresses: bool,
     /// Whether the field may be absent.
@@ -62,12 +74,13 @@ pub(crate) struct Expressions {
 }
 
 impl Expressions {
-    pub(crate) fn new(all: Vec<Expression>) -> Self {
+    pub(crate) fn new(all: Vec<Expression>, source: String) -> Self {
         Self {
             numeric: all.iter().any(Expression::is_numeric),
             addresses: all.iter().any(|expression| matches!(expression, Expression::Address(_))),
             absent: all.contains(&Expression::Absent),
             all,
+            source,
         }
     }
 

@@ -80,6 +80,11 @@ impl<'a> Reader<'a> {
         self.token_start
     }
 
+    /// Where the last token ended, in bytes.
+    pub(crate) fn position(&self) -> usize {
+        self.position
+    }
+
     /// How many containers are open.
     pub(crate) fn depth(&self) -> usize {
         self.open.len()

@@ -13,13 +13,16 @@
 #![warn(missing_docs)]
 
 mod address;
+mod alternative;
 mod anything_but;
 mod compile;
 mod error;
 mod event;
+mod explain;
 mod expression;
 mod ignore_case;
 mod json;
+mod limits;
 mod number;
 mod numeric;
 mod pattern;
@@ -28,4 +31,6 @@ mod text;
 mod wildcard;
 
 pub use error::{EventError, Location, PatternError};
-pub use pattern::{Limits, Pattern, Target};
+pub use explain::{AlternativeResult, Explanation, FieldResult, FieldVerdict};
+pub use limits::{Limits, Target};
+pub use pattern::Pattern;

@@ -1,60 +1,14 @@
 //! A compiled pattern.
 use std::collections::BTreeMap;
 
+use crate::alternative::Path;
 use crate::compile;
 use crate::error::{EventError, PatternError};
 use crate::event::{self, Names};
+use crate::explain::{self, Explanation};
 use crate::expression::{Expression, Expressions};
+use crate::limits::Limits;
 use crate::search::{self, Field};
-
-/// What a pattern is for. A filter of EventBridge Pipes has fewer operators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Target {
-    /// A rule of an event bus.
-    #[default]
-    Bus,
-    /// A filter of a pipe.
-    Pipe,
-}
-
-/// Limits beyond the syntax.
-///
-/// Source: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Longest pattern in characters. The quota is 2,048 and can be raised to 4,096.
-    pub characters: usize,
-    /// Most combinations of the elements of `$or`. AWS allows 1,000.
-    pub or_combinations: usize,
-    /// What the pattern is for.
-    pub target: Target,
-}
-
-impl Limits {
-    /// AWS's default quotas for a rule of a bus.
-    pub const BUS: Self = Self { characters: 2_048, or_combinations: 1_000, target: Target::Bus };
-    /// No limit of the length: for patterns of which only the meaning counts.
-    pub const NONE: Self = Self { characters: usize::MAX, ..Self::BUS };
-}
-
-/// The fields that must hold together, by dotted path. Java sorts by units of UTF-16, and the order matters where fields must be absent.
-pub(crate) type Alternative = BTreeMap<Path, Expressions>;
-
-/// A dotted path, ordered by its units of UTF-16.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Path(pub(crate) String);
-
-impl Ord for Path {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.encode_utf16().cmp(other.0.encode_utf16())
-    }
-}
-
-impl PartialOrd for Path {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
 
 /// A pattern that AWS would accept.
 #[derive(Debug, Clone)]
@@ -62,6 +16,8 @@ pub struct Pattern {
     /// One of them must hold: `$or` makes several.
     alternatives: Vec<Vec<(usize, Expressions)>>,
     names: Names,
+    /// All dotted paths, in their order.
+    paths: Vec<String>,
     wildcard_complexity: usize,
     uses_exactly: bool,
 }
@@ -92,7 +48,8 @@ impl Pattern {
             .map(|fields| fields.iter().map(|(path, accepts)| (place(path), accepts.clone())).collect())
             .collect();
         let wildcard_complexity = compiled.alternatives.iter().flat_map(BTreeMap::values).map(complexity).max().unwrap_or_default();
-        Ok(Self { alternatives, names, wildcard_complexity, uses_exactly: compiled.uses_exactly })
+        let paths = paths.iter().map(|path| path.0.clone()).collect();
+        Ok(Self { alternatives, names, paths, wildcard_complexity, uses_exactly: compiled.uses_exactly })
     }
 
     /// Whether the pattern matches an event.
@@ -105,6 +62,23 @@ impl Pattern {
             let fields: Vec<_> = fields.iter().map(|(place, accepts)| Field { place: *place, accepts }).collect();
             search::satisfiable(&fields, &leaves)
         }))
+    }
+
+    /// Why the pattern matches an event or not, field by field.
+    ///
+    /// # Errors
+    /// The event is no JSON object.
+    pub fn explain(&self, event: &str) -> Result<Explanation, EventError> {
+        let leaves = event::leaves(event, &self.names)?;
+        let alternatives = self
+            .alternatives
+            .iter()
+            .map(|fields| {
+                let fields: Vec<_> = fields.iter().map(|(place, accepts)| Field { place: *place, accepts }).collect();
+                explain::alternative(&fields, &leaves, &self.paths)
+            })
+            .collect();
+        Ok(Explanation { alternatives })
     }
 
     /// How many states the wildcards of one field can be in at once, at most. 0 without wildcards.

@@ -1,7 +1,7 @@
 //! The place of the compiler in a pattern's text, and how it refuses.
 use crate::error::{Location, PatternError, line_and_column};
 use crate::json::{Reader, SyntaxError, Token};
-use crate::pattern::Target;
+use crate::limits::Target;
 
 /// Why a pattern is refused.
 pub(super) struct Refusal {
@@ -50,6 +50,11 @@ impl<'a> Cursor<'a> {
     /// The next token. At the end of a text without any value it is null, which nothing accepts there.
     pub(super) fn next(&mut self) -> Result<Token<'a>, Refusal> {
         Ok(self.reader.next()?.unwrap_or(Token::Null))
+    }
+
+    /// Where the last token began and ended, in bytes.
+    pub(super) fn span(&self) -> (usize, usize) {
+        (self.reader.token_start(), self.reader.position())
     }
 
     /// Refuses with this reason unless the next token is this one.

@@ -4,11 +4,12 @@ mod numeric;
 mod operator;
 
 use crate::address::AddressRange;
+use crate::alternative::{Alternative, Path};
 use crate::error::PatternError;
 use crate::expression::{Expression, Expressions};
 use crate::json::Token;
+use crate::limits::Limits;
 use crate::number;
-use crate::pattern::{Alternative, Limits, Path};
 
 use cursor::{Cursor, Refusal, Step, refuse};
 
@@ -52,13 +53,14 @@ pub(crate) struct Compiled {
 /// The reason in AWS's words, and where it is.
 pub(crate) fn compile(text: &str, limits: &Limits) -> Result<Compiled, PatternError> {
     let mut compiler = Compiler {
+        text,
         cursor: Cursor::new(text, limits.target),
         limits: *limits,
         open: Vec::new(),
         alternatives: Vec::new(),
         path: Vec::new(),
     };
-    compiler.pattern(text).map_err(|refusal| compiler.cursor.locate(text, refusal))
+    compiler.pattern().map_err(|refusal| compiler.cursor.locate(text, refusal))
 }
 
 /// Most fields that AWS's matcher takes in a pattern.
@@ -73,6 +75,7 @@ enum Open {
 }
 
 struct Compiler<'a> {
+    text: &'a str,
     cursor: Cursor<'a>,
     limits: Limits,
     open: Vec<Open>,
@@ -83,8 +86,8 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn pattern(&mut self, text: &str) -> Result<Compiled, Refusal> {
-        let characters = text.chars().count();
+    fn pattern(&mut self) -> Result<Compiled, Refusal> {
+        let characters = self.text.chars().count();
         if characters > self.limits.characters {
             return refuse(format!("Event pattern has {characters} characters, {} are allowed", self.limits.characters));
         }
@@ -140,7 +143,10 @@ impl Compiler<'_> {
         // Keys without a name at the begin of a path leave no dot.
         let around = self.path.join(".");
         let name = Path(if around.is_empty() { key.to_owned() } else { format!("{around}.{key}") });
-        let accepts = Expressions::new(self.expressions()?);
+        let (start, _) = self.cursor.span();
+        let all = self.expressions()?;
+        let (_, end) = self.cursor.span();
+        let accepts = Expressions::new(all, self.text.get(start..end).unwrap_or_default().to_owned());
         if self.alternatives.is_empty() {
             self.alternatives.push(Alternative::new());
         }

@@ -8,8 +8,8 @@ use crate::anything_but::AnythingBut;
 use crate::expression::Expression;
 use crate::ignore_case::IgnoreCase;
 use crate::json::Token;
+use crate::limits::Target;
 use crate::number;
-use crate::pattern::Target;
 use crate::wildcard::Wildcard;
 
 const ONE_KEY: &str = "Only one key allowed in match expression";

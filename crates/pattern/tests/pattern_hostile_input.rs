@@ -66,7 +66,7 @@ fn size_and_combinations_are_bounded() {
     let error = Pattern::compile_within(&long, &Limits::BUS).unwrap_err();
     assert!(error.reason.contains("2048 are allowed"), "{error}");
     let or = r#"{"$or":[{"a":[1]},{"b":[1]}]}"#;
-    let many = format!("{{{}}}", vec![&or[1..or.len() - 1]; 12].join(","));
+    let many = format!("{{{}}}", [&or[1..or.len() - 1]; 12].join(","));
     let error = Pattern::compile(&many).unwrap_err();
     assert_eq!(error.reason, "$or makes more than 1000 combinations");
 }
