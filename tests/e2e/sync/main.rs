@@ -3,7 +3,13 @@
 //! Run by `tests/bed/bed.py run -- cargo test --test sync`. With `TRIBUTARY_FORM=whole`, 10,000 webhooks go the whole way.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
-mod backfill;
+mod backfill {
+    mod delivery;
+    mod failover;
+    mod fixture;
+    mod lifecycle;
+    mod obstacles;
+}
 mod rows;
 mod sync_errors;
 mod table;

@@ -56,7 +56,7 @@ async fn history(fixture: &Fixture, n: usize) -> String {
 async fn stale(fixture: &mut Fixture, n: usize, restart: bool) -> Result<(), String> {
     let made = history(fixture, n).await;
     let (contents, mark) = (fixture.world.aws.contents().await, fixture.world.aws.mark().await);
-    let reads = fixture.proxy.asked("get", "eventrules");
+    let reads = fixture.proxy.requests("get", "eventrules");
     if restart {
         fixture.world.stop().await;
     }
@@ -71,7 +71,7 @@ async fn stale(fixture: &mut Fixture, n: usize, restart: bool) -> Result<(), Str
         fixture.proxy.expire_watches();
     }
     // It acts on what it saw, and learns better: objects whose old copy would mean a write are read themselves.
-    until("the operator has doubts", || async { (fixture.proxy.asked("get", "eventrules") > reads).then_some(()) }).await;
+    until("the operator reads the rule", || async { (fixture.proxy.requests("get", "eventrules") > reads).then_some(()) }).await;
     // News come through once the watches are answered.
     let world = &fixture.world;
     world.apply("EventRule", "fresh", rule(&format!("fresh {n}"))).await;

@@ -14,9 +14,9 @@ fn no_relist() -> Timeouts {
     Timeouts { list: Duration::from_hours(24), ..Timeouts::default() }
 }
 
-/// The watches run: each was asked for, and no earlier one is meant.
-async fn asked_again(fixture: &Fixture, verb: &str, before: usize) {
-    until("the rules are asked for again", || async { (fixture.proxy.asked(verb, "eventrules") > before).then_some(()) }).await;
+/// The watches run: each was requested after `before`.
+async fn requested_again(fixture: &Fixture, verb: &str, before: usize) {
+    until("the rules are requested again", || async { (fixture.proxy.requests(verb, "eventrules") > before).then_some(()) }).await;
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -34,11 +34,11 @@ enum Way {
 async fn broken(fixture: &Fixture, way: Way, n: usize) -> Result<f64, String> {
     let (world, proxy) = (&fixture.world, &fixture.proxy);
     let mark = world.aws.mark().await;
-    let watches = proxy.asked("watch", "eventrules");
+    let watches = proxy.requests("watch", "eventrules");
     if let Way::Gone | Way::Unavailable = way {
         for plural in PLURALS {
             match way {
-                // Until the client lists anew: asked again with the same version it would be refused for ever.
+                // Until the client lists again: a watch from the same version is rejected each time.
                 Way::Gone => proxy.fault_until_listed(plural, Fault::Answer(410, "Expired")),
                 _ => proxy.fault("watch", plural, 2, Fault::Answer(503, "ServiceUnavailable")),
             }
@@ -52,7 +52,7 @@ async fn broken(fixture: &Fixture, way: Way, n: usize) -> Result<f64, String> {
     } else {
         proxy.break_watches();
     }
-    asked_again(fixture, "watch", watches).await;
+    requested_again(fixture, "watch", watches).await;
     world.apply("EventRule", "r", rule(&b)).await;
     let seconds = visible(world, "r", &b, BAR).await?;
     world.ready("EventRule", "r").await;
@@ -114,11 +114,11 @@ async fn an_answer_that_never_comes_is_given_up() {
                 tokio::time::sleep(Duration::from_secs(2)).await;
                 fixture.proxy.mend();
             } else {
-                let before = fixture.proxy.asked(verb, plural);
+                let before = fixture.proxy.requests(verb, plural);
                 fixture.proxy.fault(verb, plural, 1, Fault::Silence);
                 fixture.proxy.break_watches();
                 fixture.world.apply("EventRule", "r", rule(&text)).await;
-                asked_again_of(&fixture, verb, plural, before).await;
+                requested_again_of(&fixture, verb, plural, before).await;
             }
             let outcome = catch_panic(visible(&fixture.world, "r", &text, BAR)).await;
             slowest = slowest.max(*outcome.as_ref().unwrap_or(&0.0));
@@ -131,8 +131,8 @@ async fn an_answer_that_never_comes_is_given_up() {
     row.end();
 }
 
-async fn asked_again_of(fixture: &Fixture, verb: &str, plural: &str, before: usize) {
-    until("it is asked", || async { (fixture.proxy.asked(verb, plural) > before).then_some(()) }).await;
+async fn requested_again_of(fixture: &Fixture, verb: &str, plural: &str, before: usize) {
+    until("the request arrives", || async { (fixture.proxy.requests(verb, plural) > before).then_some(()) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
