@@ -20,7 +20,7 @@ use crate::{
 
 /// Flags of `tributary run`. Each can be set by an environment variable.
 #[derive(Args, Debug)]
-pub struct Run {
+pub(super) struct Run {
     /// Listen address of /healthz, /readyz and /metrics.
     #[arg(long, env = "TRIBUTARY_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -138,7 +138,7 @@ impl Run {
         })
     }
 
-    pub async fn run(&self) -> Result<(), Error> {
+    pub(super) async fn run(&self) -> Result<(), Error> {
         self.logs.init()?;
         let options = self.options()?;
         let client = logs::client().await?;

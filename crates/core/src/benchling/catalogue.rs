@@ -74,12 +74,12 @@ pub fn standing(type_: &str) -> Option<Standing> {
 }
 
 /// Returns the known types that Benchling sends over EventBridge.
-pub fn on_eventbridge() -> impl Iterator<Item = &'static str> {
+pub(super) fn on_eventbridge() -> impl Iterator<Item = &'static str> {
     TYPES.iter().filter(|(_, standing)| *standing != WebhookOnly).map(|(type_, _)| *type_)
 }
 
 /// Returns whether Benchling sends events of this type over EventBridge.
-pub fn is_on_eventbridge(type_: &str) -> bool {
+pub(super) fn is_on_eventbridge(type_: &str) -> bool {
     on_eventbridge().any(|known| known == type_)
 }
 
@@ -97,7 +97,7 @@ pub fn carries_fields(type_: &str) -> bool {
 }
 
 /// Returns whether `detail` of this type has an object under this key.
-pub fn carries_object(type_: &str, key: &str) -> bool {
+pub(super) fn carries_object(type_: &str, key: &str) -> bool {
     let resource = resource_of(type_);
     // Some events of a stage entry or worksheet hold an entry (event models of Benchling's API
     // client).
@@ -138,14 +138,14 @@ pub fn suggestion(type_: &str) -> Option<String> {
 }
 
 /// Returns the type on EventBridge that replaces a type of a webhook.
-pub fn counterpart(type_: &str) -> Option<&'static str> {
+pub(super) fn counterpart(type_: &str) -> Option<&'static str> {
     let same = on_eventbridge().find(|known| unversioned(known) == unversioned(type_));
     let is_entity = resource_of(type_).is_some_and(|resource| ENTITIES.iter().any(|entity| entity.eq_ignore_ascii_case(resource)));
     same.or(is_entity.then_some("v2.entity.registered"))
 }
 
 /// Returns the types of webhooks about the resource of a type; none if EventBridge has types about it.
-pub fn webhook_kin(type_: &str) -> Vec<&'static str> {
+pub(super) fn webhook_kin(type_: &str) -> Vec<&'static str> {
     let Some(resource) = resource_of(type_) else { return vec![] };
     let same = |known: &&(&str, Standing)| resource_of(known.0).is_some_and(|of| of.eq_ignore_ascii_case(resource));
     let kin: Vec<_> = TYPES.iter().filter(same).collect();
