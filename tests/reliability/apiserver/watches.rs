@@ -61,7 +61,7 @@ async fn broken(fixture: &Fixture, way: Way, n: usize) -> Result<f64, String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_that_breaks_or_expires_misses_nothing() {
-    let what = "watches broken off, ended by an ERROR event of 410, by HTTP 410, by HTTP 503: the change before and after is seen within 60 s, no PutRule is repeated";
+    let what = "Watches broken, ended by an ERROR event of 410, by HTTP 410, by HTTP 503: the changes before and after are seen within 60 s; no PutRule is repeated.";
     let mut row = Row::new("K1-watch-410", what);
     let fixture = Fixture::new("expired", with_timeouts(no_relist())).await;
     let mut slowest = 0_f64;
@@ -79,7 +79,7 @@ async fn a_watch_that_breaks_or_expires_misses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_that_falls_silent_is_given_up() {
-    let what = "running watches deliver nothing more and stay open, watch timeout 1 s (product 200 s), lists not repeated: a change is seen within timeout + 5 s + 60 s";
+    let what = "Running watches stay open and deliver nothing; watch timeout 1 s (product: 200 s), no relists: a change is seen within timeout + 5 s + 60 s.";
     let mut row = Row::new("K1-watch-stalls", what);
     let patience = Timeouts { watch: Duration::from_secs(1), ..no_relist() };
     let fixture = Fixture::new("stalled", with_timeouts(patience)).await;
@@ -93,14 +93,14 @@ async fn a_watch_that_falls_silent_is_given_up() {
         row.trial(outcome.map(drop));
     }
     row.figure("slowest change, s", slowest);
-    row.figure("given up by the product after, s", Timeouts::default().watch.as_secs() + 5);
+    row.figure("timeout of the product, s", Timeouts::default().watch.as_secs() + 5);
     row.end();
     assert!(Timeouts::default().watch + Duration::from_secs(5) + BAR <= Duration::from_mins(5), "the product's own bar");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_never_comes_is_given_up() {
-    let what = "lists, watches and status writes that are never answered, and the client cut off, answers waited for 1 s (product 30 s): a change is seen within 60 s after";
+    let what = "Lists, watches and status writes without a response, and a network partition; response timeout 1 s (product: 30 s): a later change is seen within 60 s.";
     let mut row = Row::new("K1-silence", what);
     let patience = Timeouts { answer: Duration::from_secs(1), watch: Duration::from_secs(1), list: Duration::from_secs(4) };
     let fixture = Fixture::new("unanswered", with_timeouts(patience)).await;
@@ -137,7 +137,7 @@ async fn requested_again_of(fixture: &Fixture, verb: &str, plural: &str, before:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_doubled_and_swapped_events_do_no_harm() {
-    let what = "all watch events of rules lost once; then a quarter each of those of rules or sinks lost, doubled, delivered after the next; lists repeated every 2 s (product 5 min): the last spec is in AWS within 60 s, and what was deleted is gone";
+    let what = "All watch events of rules lost once; then 25 % each of the events of rules or sinks lost, duplicated, reordered; relist every 2 s (product: 5 min): the latest spec is in AWS within 60 s, and deleted objects are gone.";
     let mut row = Row::new("K1-events", what);
     let patience = Timeouts { list: Duration::from_secs(2), ..Timeouts::default() };
     let fixture = Fixture::new("events", with_timeouts(patience)).await;

@@ -129,7 +129,7 @@ async fn long_names(lane: &World) -> Result<(), String> {
 async fn what_goes_past_the_schema_harms_nobody() {
     let mut row = Row::new(
         "A1-bypass",
-        "objects too deep to read, forged status, odd annotations, foreign finalizers, longest names: nobody else is harmed",
+        "Objects nested too deep to parse, forged status, invalid annotations, foreign finalizers, longest names: no other object is affected.",
     );
     let fixture = Fixture::new("past").await;
     let lane = fixture.lane("l").await;
