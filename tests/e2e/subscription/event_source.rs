@@ -46,7 +46,7 @@ async fn wait_for_state(world: &World, state: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_source_waits_cheaply_and_says_what_the_tenant_admin_must_do() {
-    let world = World::with("none", Options { sweep: std::time::Duration::from_hours(1), ..fast_resync() }).await;
+    let world = World::with("none", Options { resync: std::time::Duration::from_hours(1), ..fast_resync() }).await;
     let types = json!({"eventTypes": ["v2.entity.registered", "v2.request.created"]});
     world.apply("BenchlingSubscription", "lims", subscription(&world, types)).await;
     let parts =

@@ -77,8 +77,8 @@ fn start(world: &World, name: &str, timeout: &str) -> Replica {
         ["--grant-grace-seconds", "0"],
         ["--source-poll-seconds", "1"],
         ["--first-rule-seconds", "0.3"],
-        ["--sweep-seconds", "3600"],
-        ["--full-sweep-seconds", "31536000"],
+        ["--resync-seconds", "3600"],
+        ["--full-resync-seconds", "31536000"],
         ["--aws-timeout-seconds", timeout],
     ];
     Replica::start(world, name, &Bed::get().operator_kubeconfig(), &world.aws.account, flags.as_flattened())

@@ -150,7 +150,10 @@ async fn a_mutated_spec_is_refused_or_ends_with_a_reason_and_recovers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_mutations_in_a_row_end_with_a_reason_each_and_recover() {
-    let row = Row::new("A1-transitions", "Valid spec, one accepted mutation, another one, valid spec: Ready or a reason each time, Ready at the end.");
+    let row = Row::new(
+        "A1-transitions",
+        "Valid spec, one accepted mutation, another one, valid spec: Ready or a reason each time, Ready at the end.",
+    );
     let (fixture, each) = (Fixture::new("steps").await, form(3, 28));
     let mut lanes = Vec::new();
     for (i, of) in SEEDS.iter().enumerate() {

@@ -112,7 +112,8 @@ async fn a_leader_that_is_killed_is_followed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_was_stopped_past_its_lease_writes_nothing_when_it_wakes() {
-    let what = "SIGSTOP to the leader under load, SIGCONT once the next leader writes: no AWS call of the old leader after it lost the lease.";
+    let what =
+        "SIGSTOP to the leader under load, SIGCONT once the next leader writes: no AWS call of the old leader after it lost the lease.";
     row("L1-stopped", what, Fault::Stopped, 20.0, form(3, std::env::var("LEADER_TRIALS").map_or(50, |n| n.parse().unwrap()))).await;
 }
 
