@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_run_goes_on_and_another_is_refused() {
+    fn the_same_run_continues_and_another_is_rejected() {
         let path = std::env::temp_dir().join(format!("tributary-checkpoint-{}.json", std::process::id()));
         let run = |from: &str| Run {
             tenant: "acme".into(),

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_of_the_entry() {
+    fn an_error_names_its_entry() {
         assert!(refused(r#"{"source": "a"}"#).contains("unknown field `source`"));
         assert!(refused(r#"{"Source": "", "DetailType": "t", "Detail": {}}"#).contains("Source is missing or empty"));
         assert!(refused("3").contains("InvalidEntry"));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn too_large_is_not_sent() {
+    fn entries_that_are_too_large_are_not_sent() {
         let large = format!(r#"{{"Source": "a", "DetailType": "t", "Detail": {{"x": "{}"}}}}"#, "x".repeat(LARGEST_CALL));
         assert!(refused(&large).starts_with("EntryTooLarge"));
     }

@@ -127,7 +127,7 @@ async fn six_rules(options: Options, name: &str) -> World {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_quick_sweep_lists_rules_by_page_and_asks_no_rule_for_its_targets() {
+async fn a_quick_resync_lists_rules_by_page_and_reads_no_targets() {
     let world = six_rules(Options { resync: Duration::from_secs(1), ..options() }, "quick").await;
     let mark = world.aws.mark().await;
     let counts = sweeps(&world, mark, 5).await;
@@ -138,7 +138,7 @@ async fn a_quick_sweep_lists_rules_by_page_and_asks_no_rule_for_its_targets() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_sweep_adds_one_call_for_each_rule() {
+async fn a_full_resync_adds_one_call_for_each_rule() {
     let world = six_rules(Options { resync: Duration::from_secs(2), full_resync: Duration::from_secs(2), ..options() }, "full").await;
     let mark = world.aws.mark().await;
     let counts = sweeps(&world, mark, 4).await;
@@ -164,7 +164,7 @@ async fn a_disabled_rule_stays_disabled_when_something_else_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rule_that_a_list_of_pages_missed_is_not_put_anew() {
+async fn a_rule_missing_from_a_paginated_list_is_not_put_again() {
     let world = World::start("missed").await;
     apply_pipeline(&world).await;
     // Another's rule stands before ours in the list, and is deleted between its two pages: what comes next moves up, and is in neither.

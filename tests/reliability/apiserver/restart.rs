@@ -38,7 +38,7 @@ async fn kill(own: &OwnBed, world: &World, n: usize, away: Duration) -> Result<f
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_api_server_that_was_killed_is_found_again() {
+async fn a_killed_api_server_is_reconnected() {
     let what = "SIGKILL of the API server up to 100 ms after a change, downtime, restart: that change, or one made after the restart, is in AWS within 60 s; no PutRule is repeated. No relists.";
     let mut row = Row::new("K1-killed", what);
     let own = tokio::task::spawn_blocking(|| OwnBed::start("killed")).await.unwrap();

@@ -186,7 +186,7 @@ async fn recreate(fixture: &mut Fixture, n: usize, way: Way) -> Result<(), Strin
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_object_made_again_under_the_same_name_is_the_one_that_counts() {
+async fn a_recreated_object_replaces_the_old_one() {
     let what = "A rule deleted and recreated under the same name, with the operator running, stopped with the finalizer pending, stopped with the object removed, with stalled and then expired watches: the new spec is in AWS within 60 s; the old rule is deleted at most once, and never afterwards.";
     let mut row = Row::new("K2-recreated", what);
     let mut fixture = Fixture::new("recreated", with_timeouts(short_timeouts())).await;

@@ -78,7 +78,7 @@ async fn a_watch_that_breaks_or_expires_misses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_watch_that_falls_silent_is_given_up() {
+async fn a_stalled_watch_times_out() {
     let what = "Running watches stay open and deliver nothing; watch timeout 1 s (product: 200 s), no relists: a change is seen within timeout + 5 s + 60 s.";
     let mut row = Row::new("K1-watch-stalls", what);
     let patience = Timeouts { watch: Duration::from_secs(1), ..no_relist() };
@@ -99,7 +99,7 @@ async fn a_watch_that_falls_silent_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_never_comes_is_given_up() {
+async fn a_request_without_a_response_times_out() {
     let what = "Lists, watches and status writes without a response, and a network partition; response timeout 1 s (product: 30 s): a later change is seen within 60 s.";
     let mut row = Row::new("K1-silence", what);
     let patience = Timeouts { answer: Duration::from_secs(1), watch: Duration::from_secs(1), list: Duration::from_secs(4) };
@@ -136,7 +136,7 @@ async fn requested_again_of(fixture: &Fixture, verb: &str, plural: &str, before:
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lost_doubled_and_swapped_events_do_no_harm() {
+async fn lost_doubled_and_swapped_events_are_repaired() {
     let what = "All watch events of rules lost once; then 25 % each of the events of rules or sinks lost, duplicated, reordered; relist every 2 s (product: 5 min): the latest spec is in AWS within 60 s, and deleted objects are gone.";
     let mut row = Row::new("K1-events", what);
     let patience = Timeouts { list: Duration::from_secs(2), ..Timeouts::default() };

@@ -133,7 +133,7 @@ async fn report(mut row: Row, fixture: Fixture, before: f64, outcomes: Vec<Outco
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mutated_spec_is_refused_or_ends_with_a_reason_and_recovers() {
+async fn a_mutated_spec_is_rejected_or_gets_a_reason_and_recovers() {
     let row = Row::new(
         "A1-specs",
         "Specs mutated at every node of the CRD schemas: rejected with the field, Ready, or a condition with a reason; all recover.",
@@ -149,7 +149,7 @@ async fn a_mutated_spec_is_refused_or_ends_with_a_reason_and_recovers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_mutations_in_a_row_end_with_a_reason_each_and_recover() {
+async fn two_mutations_in_a_row_get_a_reason_each_and_recover() {
     let row = Row::new(
         "A1-transitions",
         "Valid spec, one accepted mutation, another one, valid spec: Ready or a reason each time, Ready at the end.",

@@ -126,7 +126,7 @@ async fn long_names(lane: &World) -> Result<(), String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_goes_past_the_schema_harms_nobody() {
+async fn objects_that_bypass_the_schema_affect_no_others() {
     let mut row = Row::new(
         "A1-bypass",
         "Objects nested too deep to parse, forged status, invalid annotations, foreign finalizers, longest names: no other object is affected.",

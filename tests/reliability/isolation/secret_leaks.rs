@@ -112,7 +112,7 @@ async fn visible(world: &World, replica: &Replica, accounts: &[Aws]) -> Vec<(Str
 
 #[allow(clippy::too_many_lines)] // one row, in its order
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_secret_comes_out_by_any_error_at_any_level() {
+async fn no_error_exposes_a_secret_at_any_log_level() {
     let mut row = Row::new(
         "N2-secrets",
         "Random secret keys, session tokens and a ServiceAccount token in every credentials error, at all log levels, in both log formats: none in logs, objects, Events, metrics, health, calls or CLI output.",

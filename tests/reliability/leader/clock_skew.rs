@@ -66,7 +66,7 @@ async fn trial(n: usize) -> Result<f64, String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_times_that_others_write_decide_nothing() {
+async fn timestamps_of_others_do_not_decide_who_leads() {
     let mut row = Row::new(
         "L1-skewed",
         "Another holder renews the lease with timestamps up to an hour off: no AWS call while it renews; takeover no earlier than one lease duration after its last renewal.",

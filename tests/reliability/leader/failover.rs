@@ -93,13 +93,13 @@ async fn row(id: &'static str, what: &'static str, fault: Fault, bar: f64, trial
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_that_is_told_to_end_gives_the_lease_back() {
+async fn a_terminated_leader_releases_the_lease() {
     let what = "SIGTERM to the leader under load, 2 or 3 replicas: the next replica leads within 3 s, no later call of the old leader, nothing left.";
     row("L1-ended", what, Fault::Ended, 3.0, form(3, std::env::var("LEADER_TRIALS").map_or(50, |n| n.parse().unwrap()))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_that_is_killed_is_followed() {
+async fn a_killed_leader_is_replaced() {
     row(
         "L1-killed",
         "SIGKILL to the leader under load: the next replica leads within 20 s, no duplicates, nothing left.",
@@ -111,14 +111,14 @@ async fn a_leader_that_is_killed_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_that_was_stopped_past_its_lease_writes_nothing_when_it_wakes() {
+async fn a_leader_suspended_past_its_lease_writes_nothing_when_it_resumes() {
     let what =
         "SIGSTOP to the leader under load, SIGCONT once the next leader writes: no AWS call of the old leader after it lost the lease.";
     row("L1-stopped", what, Fault::Stopped, 20.0, form(3, std::env::var("LEADER_TRIALS").map_or(50, |n| n.parse().unwrap()))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_that_is_cut_off_stops_before_the_next_one_starts() {
+async fn a_partitioned_leader_stops_before_the_next_one_starts() {
     let what = "The leader loses the API server under load and still reaches AWS: it stops before the next leader starts, and stands by after the partition.";
     row("L1-cut-off", what, Fault::CutOff, 20.0, form(3, std::env::var("LEADER_TRIALS").map_or(50, |n| n.parse().unwrap()))).await;
 }

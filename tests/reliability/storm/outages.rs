@@ -8,7 +8,7 @@ use tributary_testkit::{Row, form};
 use super::scenario::{Storm, with_quota};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f1_throttling_slows_the_crowd_and_multiplies_nothing() {
+async fn f1_throttling_slows_the_workload_and_duplicates_nothing() {
     let row = Row::new(
         "F1-throttled",
         "30 % of all calls throttled during create, change and delete: all Ready, at most twice the calls, rate limit respected. Probes: a queue of the same account, a rule of another account.",
@@ -21,7 +21,7 @@ async fn f1_throttling_slows_the_crowd_and_multiplies_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f2_server_errors_and_resets_pass() {
+async fn f2_server_errors_and_resets_are_retried() {
     let row = Row::new(
         "F2-server-errors",
         "20 % of all calls answered with 503 and 10 % reset during create, change and delete: all Ready, no duplicates, nothing left. Probes: a queue of the same account, a rule of another account.",
@@ -35,7 +35,7 @@ async fn f2_server_errors_and_resets_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f3_lost_replies_double_nothing() {
+async fn f3_lost_replies_duplicate_nothing() {
     let row = Row::new(
         "F3-lost-replies",
         "20 % of all calls take effect and their reply is lost during create, change and delete: all Ready, no duplicates, nothing left. Probes: a queue of the same account, a rule of another account.",
@@ -48,7 +48,7 @@ async fn f3_lost_replies_double_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f4_an_account_that_hangs_holds_up_no_other() {
+async fn f4_a_hanging_account_blocks_no_other() {
     let row = Row::new(
         "F4-hangs",
         "Every call of the workload's account hangs during create, then change, then delete: all Ready once AWS responds again. Probes: a rule of another account.",

@@ -9,7 +9,7 @@ use super::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f5_failed_entries_are_told_and_made_good() {
+async fn f5_failed_entries_are_reported_and_repaired() {
     let row = Row::new(
         "F5-failed-entries",
         "Every entry of PutTargets fails in an HTTP 200 response: each rule names its target in its condition, and is Ready after the fault; then half of these calls fail during change and delete. Probes: a queue of the same account, a rule of another account.",

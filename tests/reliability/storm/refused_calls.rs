@@ -81,7 +81,7 @@ impl Storm {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f6_denied_access_is_told_and_not_hammered() {
+async fn f6_denied_access_is_reported_and_retried_with_backoff() {
     let row = Row::new(
         "F6-access-denied",
         "Every change of a rule is denied: each rule reports AccessDenied within seconds, retries after 5, 10, 20... s, and is Ready automatically once allowed. Probes: a queue of the same account, a rule of another account.",
@@ -104,7 +104,7 @@ async fn f6_denied_access_is_told_and_not_hammered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f6_a_full_quota_is_told_and_not_hammered() {
+async fn f6_a_full_quota_is_reported_and_retried_with_backoff() {
     let row = Row::new(
         "F6-quota-full",
         "The quota for rules is exhausted: each rule reports QuotaExceeded within seconds, retries after 5, 10, 20... s, and is Ready automatically once the quota allows. Probes: a queue of the same account, a rule of another account with a free quota.",

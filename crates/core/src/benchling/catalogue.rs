@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_types_lead_to_right_ones() {
+    fn unknown_types_suggest_known_ones() {
         for (wrong, right) in [
             ("v2.assayRun.updated", "v2.assayRun.updated.fields"),
             ("v2.entity.created", "v2.entity.registered"),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn webhook_types_lead_to_what_eventbridge_has() {
+    fn webhook_types_suggest_eventbridge_types() {
         assert_eq!(counterpart("v3.entry.created"), Some("v2.entry.created"));
         assert_eq!(counterpart("v2.dnasequence.created"), Some("v2.entity.registered"));
         assert_eq!(counterpart("v3.project.created"), None);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_tells_what_its_events_carry() {
+    fn a_type_describes_the_contents_of_its_events() {
         assert_eq!(resource_of("v2-alpha.stageEntry.updated.fields"), Some("stageEntry"));
         assert_eq!((resource_of("OrderPlaced"), resource_of("my.app.event")), (None, None));
         assert!(carries_fields("v2.assayRun.updated.fields") && !carries_fields("v2.request.updated.status"));
