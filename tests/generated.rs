@@ -181,7 +181,7 @@ fn every_field_of_a_crd_is_described_in_standard_words() {
 fn banned_phrases_are_found_as_whole_words() {
     assert_eq!(banned("Left out: `Delete`."), ["left out"]);
     assert_eq!(banned("made\nanew, by itself"), ["anew", "by itself"]);
-    assert_eq!(banned("`sweepSeconds`, the history of this"), [""; 0]);
+    assert_eq!(banned("`resyncSeconds`, the history of this"), [""; 0]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::cli::Error;
 const MAX_POLICY_SIZE: usize = 6144;
 
 #[derive(Args, Debug)]
-pub struct IamPolicy {
+pub(super) struct IamPolicy {
     /// Names of features. Lists all features if there are none.
     features: Vec<String>,
     /// Account id.
@@ -42,7 +42,7 @@ fn feature(name: &String) -> Result<&'static Feature, Error> {
 }
 
 impl IamPolicy {
-    pub fn run(self) -> Result<(), Error> {
+    pub(super) fn run(self) -> Result<(), Error> {
         if self.features.is_empty() {
             for feature in FEATURES {
                 println!("{:22}{}", feature.name, feature.about);

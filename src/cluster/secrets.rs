@@ -25,7 +25,7 @@ const MAX_AGE: Duration = Duration::from_secs(15);
 const MAX_AGE_OF_ABSENCE: Duration = Duration::from_secs(1);
 
 /// Reads Secrets.
-pub struct Secrets {
+pub(crate) struct Secrets {
     pub(super) client: Client,
     api: Api<Secret>,
     namespace: String,
@@ -34,12 +34,12 @@ pub struct Secrets {
 
 impl Secrets {
     /// Whether it is the operator's own namespace. The credentials of accounts are there; no object of a user may have them sent to AWS.
-    pub fn is_own(&self, namespace: &str) -> bool {
+    pub(crate) fn is_own(&self, namespace: &str) -> bool {
         self.namespace == namespace
     }
 
     /// Reads credentials of accounts from Secrets in `namespace`.
-    pub fn new(client: Client, namespace: &str) -> Self {
+    pub(crate) fn new(client: Client, namespace: &str) -> Self {
         Self { api: Api::namespaced(client.clone(), namespace), client, namespace: namespace.to_owned(), read: Mutex::default() }
     }
 
@@ -47,7 +47,7 @@ impl Secrets {
     ///
     /// # Errors
     /// The Secret does not exist, lacks a key or cannot be read.
-    pub async fn keys_of(&self, account: &AwsAccount) -> Result<Option<StaticKeys>, ReconcileError> {
+    pub(crate) async fn keys_of(&self, account: &AwsAccount) -> Result<Option<StaticKeys>, ReconcileError> {
         let Some(reference) = account.spec.credentials.as_ref().and_then(|credentials| credentials.secret_ref.as_ref()) else {
             return Ok(None);
         };

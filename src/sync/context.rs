@@ -11,7 +11,7 @@ use tributary_benchling::{AppClient, TenantClient, Urls};
 use crate::{cluster::secrets::Secrets, sync::error::SyncError};
 
 /// What all workers of the process share.
-pub struct SyncContext {
+pub(crate) struct SyncContext {
     pub(crate) client: Client,
     pub(crate) sessions: Sessions,
     pub(crate) secrets: Secrets,
@@ -24,7 +24,7 @@ pub struct SyncContext {
 }
 
 /// What [`SyncContext::new`] needs besides the clients.
-pub struct SyncOptions {
+pub(crate) struct SyncOptions {
     /// Namespace of the Secrets that `AwsAccount`s reference.
     pub namespace: String,
     pub urls: Urls,
@@ -40,7 +40,7 @@ pub struct SyncOptions {
 pub(crate) type VersionedClient = (AppClient, String);
 
 impl SyncContext {
-    pub fn new(client: Client, sessions: Sessions, options: SyncOptions) -> Self {
+    pub(crate) fn new(client: Client, sessions: Sessions, options: SyncOptions) -> Self {
         let SyncOptions { namespace, urls, budget, database_hosts, replica } = options;
         let secrets = Secrets::new(client.clone(), &namespace);
         let holder = format!("{replica}-{:016x}", fastrand::u64(..));

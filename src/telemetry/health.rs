@@ -13,29 +13,29 @@ use crate::telemetry::metrics::encode;
 
 /// Parts of the process and what each still waits for; `None` once it is up.
 #[derive(Debug, Default)]
-pub struct Health {
+pub(crate) struct Health {
     parts: Mutex<BTreeMap<String, Option<String>>>,
     role: Mutex<String>,
 }
 
 impl Health {
     /// Sets the text that `/readyz` has for the role of this replica. A standby is ready: it takes over at once.
-    pub fn set_role(&self, role: impl Into<String>) {
+    pub(crate) fn set_role(&self, role: impl Into<String>) {
         *self.role.lock().unwrap_or_else(PoisonError::into_inner) = role.into();
     }
 
     /// Sets what the part waits for.
-    pub fn waiting(&self, part: &str, what: impl Into<String>) {
+    pub(crate) fn waiting(&self, part: &str, what: impl Into<String>) {
         self.parts().insert(part.to_owned(), Some(what.into()));
     }
 
     /// Marks the part as up.
-    pub fn up(&self, part: &str) {
+    pub(crate) fn up(&self, part: &str) {
         self.parts().insert(part.to_owned(), None);
     }
 
     /// What the process still waits for, one line per part.
-    pub fn missing(&self) -> Vec<String> {
+    pub(crate) fn missing(&self) -> Vec<String> {
         self.parts().iter().filter_map(|(part, what)| what.as_ref().map(|what| format!("{part}: {what}"))).collect()
     }
 
@@ -47,7 +47,7 @@ impl Health {
 /// Returns the routes `/healthz`, `/readyz` and `/metrics`.
 ///
 /// `/metrics` calls `refresh`, then encodes all `registries` as one OpenMetrics text.
-pub fn router(health: Arc<Health>, registries: Vec<Arc<Registry>>, refresh: impl Fn() + Clone + Send + Sync + 'static) -> Router {
+pub(crate) fn router(health: Arc<Health>, registries: Vec<Arc<Registry>>, refresh: impl Fn() + Clone + Send + Sync + 'static) -> Router {
     let metrics = move || async move {
         refresh();
         ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], encode(&registries))

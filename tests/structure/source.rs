@@ -29,6 +29,9 @@ pub const CRATES: [(&str, &str); 6] = [
     ("tributary_pattern", "crates/pattern/src"),
 ];
 
+/// The support crate of the tests: the size of its files and functions and its modules are checked too.
+pub const TESTKIT: (&str, &str) = ("tributary_testkit", "crates/testkit/src");
+
 /// All source files of a folder, sorted by path.
 pub fn sources(folder: &str) -> Vec<Source> {
     let mut paths = Vec::new();

@@ -156,7 +156,7 @@ fn objects(random: &mut fastrand::Rng) {
 fn no_input_makes_a_parser_panic() {
     let mut row = Row::new(
         "A2-parsers",
-        "generated ARNs, names, event patterns, shorthands, policies, objects: no panic, and what the parsers promise",
+        "Generated ARNs, names, event patterns, shorthands, policies and objects: no panic, and the invariants of the parsers hold.",
     );
     let n: u64 = form(2_000, 2_000_000);
     let parsers = [arns as fn(&mut fastrand::Rng), names, patterns, policies, objects];

@@ -21,7 +21,7 @@ impl<T> Cached<T> {
     ///
     /// # Errors
     /// Those of `fetch`; they are not cached.
-    pub async fn read<F>(&self, age: Duration, fetch: impl FnOnce() -> F) -> Result<Arc<T>, ReconcileError>
+    pub(crate) async fn read<F>(&self, age: Duration, fetch: impl FnOnce() -> F) -> Result<Arc<T>, ReconcileError>
     where
         F: Future<Output = Result<T, ReconcileError>>,
     {
@@ -40,7 +40,7 @@ impl<T> Cached<T> {
     }
 
     /// Drops the answer, so that the next reader fetches a new one. To be called after a write.
-    pub async fn forget(&self) {
+    pub(crate) async fn forget(&self) {
         *self.0.lock().await = None;
     }
 }

@@ -27,7 +27,7 @@ impl<T> Default for FactsByKey<T> {
 impl<T: Clone> FactsByKey<T> {
     /// Returns the fact, no older than `age`. Never fails, and takes no longer than [`FETCH_TIMEOUT`]: what proves delivery
     /// must not keep a rule from being written.
-    pub async fn read<F>(&self, key: &str, age: Duration, fetch: impl FnOnce() -> F) -> Fact<T>
+    pub(crate) async fn read<F>(&self, key: &str, age: Duration, fetch: impl FnOnce() -> F) -> Fact<T>
     where
         F: Future<Output = Result<Option<T>, ReconcileError>>,
     {
@@ -37,12 +37,12 @@ impl<T: Clone> FactsByKey<T> {
     }
 
     /// Drops the fact about `key`.
-    pub async fn forget(&self, key: &str) {
+    pub(crate) async fn forget(&self, key: &str) {
         self.0.lock().await.remove(key);
     }
 
     /// Drops the facts whose key contains `part`.
-    pub async fn forget_matching(&self, part: &str) {
+    pub(crate) async fn forget_matching(&self, part: &str) {
         self.0.lock().await.retain(|key, _| !key.contains(part));
     }
 }

@@ -10,7 +10,7 @@ pub(crate) struct PolicyLocks(Mutex<HashMap<String, Arc<Mutex<()>>>>);
 
 impl PolicyLocks {
     /// Waits until no other task writes this policy, then runs `work`.
-    pub async fn write<T>(&self, policy: &str, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn write<T>(&self, policy: &str, work: impl Future<Output = T>) -> T {
         let lock = self.0.lock().await.entry(policy.to_owned()).or_default().clone();
         let _one_writer = lock.lock().await;
         work.await

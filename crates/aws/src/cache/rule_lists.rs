@@ -39,7 +39,7 @@ impl RuleLists {
     ///
     /// # Errors
     /// Those of `fetch`.
-    pub async fn read<R, F>(
+    pub(crate) async fn read<R, F>(
         &self,
         bus: &str,
         age: Duration,
@@ -63,7 +63,7 @@ impl RuleLists {
     }
 
     /// Enters an own write. `None`: the rule was deleted.
-    pub async fn record_write(&self, bus: &str, name: &str, rule: Option<RuleInAws>) {
+    pub(crate) async fn record_write(&self, bus: &str, name: &str, rule: Option<RuleInAws>) {
         let listed = self.bus(bus).await;
         let mut listed = listed.lock().await;
         match rule {
@@ -73,7 +73,7 @@ impl RuleLists {
     }
 
     /// Drops the list of a bus, after a write whose outcome is unknown.
-    pub async fn forget(&self, bus: &str) {
+    pub(crate) async fn forget(&self, bus: &str) {
         self.bus(bus).await.lock().await.at = None;
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct RateLimiters {
 
 impl RateLimiters {
     /// `quota` and `resync_quota` are calls per second, 0 for no limit; `in_flight` bounds concurrent calls per service.
-    pub fn new(quota: u32, resync_quota: u32, in_flight: usize) -> Self {
+    pub(crate) fn new(quota: u32, resync_quota: u32, in_flight: usize) -> Self {
         let limiter = |highest: u32| RateLimiter::new(quota.min(highest), resync_quota, in_flight);
         Self {
             events: RateLimiter::new(quota, resync_quota, in_flight),

@@ -82,7 +82,7 @@ pub struct BusInAws {
 }
 
 /// What an `EventBus` refers to.
-pub trait ResolveBus {
+pub(super) trait ResolveBus {
     /// ARN of the queue for events that the bus could not encrypt or decrypt.
     ///
     /// # Errors

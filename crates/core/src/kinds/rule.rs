@@ -103,7 +103,7 @@ pub struct TargetDelivery {
 }
 
 /// What an `EventRule` refers to.
-pub trait ResolveRule {
+pub(super) trait ResolveRule {
     /// The bus of the rule.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The `stateMachine` sink: a state machine, managed with its execution role or existing, and the
 //! role that EventBridge starts it with.
 
-pub mod asl;
+pub(super) mod asl;
 mod plan;
 mod resolve;
 mod state;
