@@ -6,6 +6,7 @@ use aws_sdk_cloudwatchlogs::types::{LogGroup, LogGroupClass, OrderBy};
 use serde_json::Value;
 
 use tributary_core::{
+    delivery::TargetFacts,
     destinations::logs::ObservedLogGroup,
     error::{Reason, ReconcileError, RetryClass},
     policy_document::statements_of,
@@ -46,6 +47,12 @@ impl Session {
             tags,
             last_event: None,
         }))
+    }
+
+    /// Returns what delivery to the log group depends on, without the policies of the account.
+    pub(crate) async fn log_group_facts(&self, arn: &str, resource: &str) -> Result<Option<TargetFacts>, ReconcileError> {
+        let name = resource.trim_start_matches("log-group:").trim_end_matches(":*");
+        Ok(self.log_group(name, arn, TagRead::Skip).await?.map(|_| TargetFacts::default()))
     }
 
     /// Finds the group of exactly this name: the API finds groups by prefix (docs/aws-facts.md, G5).

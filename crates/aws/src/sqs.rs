@@ -5,9 +5,10 @@ use serde_json::Value;
 
 use tributary_api::Tags;
 use tributary_core::{
-    delivery::DeadLetter,
+    delivery::{DeadLetter, TargetFacts},
     destinations::sqs::ObservedQueue,
     error::ReconcileError,
+    policy_document::statements_of,
     steps::{QueueAttributes, SqsStep},
 };
 
@@ -70,6 +71,16 @@ impl Session {
             DeadLetter { rule_arn, target_arn, code }
         };
         Ok(Some(answer.messages.unwrap_or_default().into_iter().map(dead_letter).collect()))
+    }
+
+    /// Returns what delivery to the queue depends on.
+    pub(crate) async fn queue_facts(&self, name: &str) -> Result<Option<TargetFacts>, ReconcileError> {
+        Ok(self.queue_with_counts(name).await?.map(|(_, mut attributes)| TargetFacts {
+            policy: statements_of(attributes.get("Policy").map(String::as_str).unwrap_or_default()),
+            key: attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()),
+            messages: attributes.get("ApproximateNumberOfMessages").and_then(|count| count.parse().ok()),
+            ..TargetFacts::default()
+        }))
     }
 
     async fn queue_attributes(&self, url: &str) -> Result<QueueAttributes, AwsError> {

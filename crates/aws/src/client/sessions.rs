@@ -28,7 +28,6 @@ use crate::{
         error::AwsError,
         http,
         observer::CallObserver,
-        rate_limiter::Priority,
         session::{RateLimiters, Session, Shared},
         trust::CaBundle,
     },
@@ -168,20 +167,8 @@ impl Sessions {
         })?;
         let caller = CallerIdentity { account_id: answer.account.unwrap_or_default(), arn: answer.arn.unwrap_or_default() };
         caller.check(&account.spec.account_id)?;
-        Ok(Session {
-            shared: self.shared(&account.spec.account_id, region).await,
-            events: aws_sdk_eventbridge::Client::new(&config),
-            sqs: aws_sdk_sqs::Client::new(&config),
-            lambda: aws_sdk_lambda::Client::new(&config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
-            sns: aws_sdk_sns::Client::new(&config),
-            states: aws_sdk_sfn::Client::new(&config),
-            iam: aws_sdk_iam::Client::new(&config),
-            kms: aws_sdk_kms::Client::new(&config),
-            priority: Priority::Change,
-            observer: self.observer.clone(),
-            caller,
-        })
+        let shared = self.shared(&account.spec.account_id, region).await;
+        Ok(Session::new(&config, shared, self.observer.clone(), caller))
     }
 
     async fn shared(&self, account_id: &str, region: &str) -> Arc<Shared> {
