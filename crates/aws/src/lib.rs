@@ -73,7 +73,6 @@ mod facts;
 mod iam;
 mod lambda;
 mod logs;
-mod mappings;
 mod policy_writer;
 mod put_events;
 mod read;

@@ -1,6 +1,8 @@
 //! Permissions and asynchronous invocation settings of Lambda functions. A policy has a revision (docs/aws-facts.md, L5, L14), by
 //! which AWS detects a concurrent write.
 
+mod mappings;
+
 use aws_sdk_lambda::types::{DestinationConfig, OnFailure, OnSuccess};
 use serde_json::Value;
 
