@@ -51,6 +51,18 @@ macro_rules! for_each_service {
             states: States = aws_sdk_sfn, Limit::PerSecond(10), {
                 CreateStateMachine, DeleteStateMachine, DescribeStateMachine, ListTagsForResource, TagResource, UntagResource, UpdateStateMachine,
             }
+            /// A call of Kinesis Data Streams.
+            // 20 calls per second are allowed of this one (its API reference).
+            kinesis: Kinesis = aws_sdk_kinesis, Limit::PerSecond(10), { DescribeStreamSummary }
+            /// A call of Firehose.
+            // 5 calls per second are allowed (its quotas).
+            firehose: Firehose = aws_sdk_firehose, Limit::PerSecond(3), { DescribeDeliveryStream }
+            /// A call of ECS.
+            // 20 calls per second are allowed of these (its quotas on throttling).
+            ecs: Ecs = aws_sdk_ecs, Limit::PerSecond(10), { DescribeClusters, DescribeTaskDefinition }
+            /// A call of AWS Batch.
+            // The limits are not published.
+            batch: Batch = aws_sdk_batch, Limit::PerSecond(10), { DescribeJobDefinitions, DescribeJobQueues }
             /// A call of IAM.
             // The limits are not published, and hold for the account across Regions.
             iam: Iam = aws_sdk_iam, Limit::PerSecond(10), {
@@ -66,11 +78,15 @@ macro_rules! for_each_service {
     };
 }
 
+mod batch;
 mod cache;
 mod client;
+mod ecs;
 mod events;
 mod facts;
+mod firehose;
 mod iam;
+mod kinesis;
 mod lambda;
 mod logs;
 mod policy_writer;
@@ -129,6 +145,10 @@ impl Session {
             "logs" => self.log_group_facts(arn, parsed.resource).boxed(),
             "sns" => self.topic_facts(arn).boxed(),
             "states" => self.state_machine_facts(arn).boxed(),
+            "kinesis" => self.stream_facts(arn).boxed(),
+            "firehose" => self.delivery_stream_facts(parsed.resource).boxed(),
+            "ecs" => self.ecs_facts(parsed.resource).boxed(),
+            "batch" => self.batch_facts(arn, parsed.resource).boxed(),
             _ => return None,
         })
     }

@@ -119,6 +119,12 @@ pub(crate) trait Destination {
         Self::ACTIONS.first().map(|action| (*action, vec![target.arn.clone()])).into_iter().collect()
     }
 
+    /// Returns the ARN of another resource that the target names and a delivery needs, such as a task definition.
+    fn named(target: &TargetSettings) -> Option<&String> {
+        let _ = target;
+        None
+    }
+
     /// Returns the statement of the target's policy that allows a rule; `None` for a type without
     /// such a policy.
     fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {

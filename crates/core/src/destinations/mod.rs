@@ -145,6 +145,11 @@ macro_rules! destinations {
                 match self { $(Self::$type => <$destination>::calls(target),)* }
             }
 
+            /// Returns the ARN of another resource that the target names and a delivery needs.
+            pub(crate) fn named(self, target: &TargetSettings) -> Option<&String> {
+                match self { $(Self::$type => <$destination>::named(target),)* }
+            }
+
             /// Returns the statement of the target's policy that allows a rule; `None` for a type
             /// without such a policy.
             pub(crate) fn policy_statement(self, sid: &str, target_arn: &str, source: &str) -> Option<Value> {
