@@ -14,7 +14,7 @@ use tributary_core::{
 };
 
 use crate::{
-    cache::LogPolicies,
+    cache::{ALL, LogPolicies},
     client::{
         cause::Cause,
         error::AwsError,
@@ -86,7 +86,7 @@ impl Session {
     /// # Errors
     /// Those of `DescribeResourcePolicies`.
     pub async fn log_policy(&self, policy: &str, age: Duration) -> Result<Vec<Value>, ReconcileError> {
-        let policies = self.shared.caches.log_policies.read(age, || self.list_log_policies()).await?;
+        let policies = self.shared.caches.log_policies.read(&self.caller.arn, ALL, age, || self.list_log_policies()).await?;
         Ok(policies.get(policy).map(|document| statements_of(document)).unwrap_or_default())
     }
 
@@ -95,7 +95,7 @@ impl Session {
     /// # Errors
     /// Those of `DescribeResourcePolicies`.
     pub(crate) async fn log_policies(&self, age: Duration) -> Result<Vec<Value>, ReconcileError> {
-        let policies = self.shared.caches.log_policies.read(age, || self.list_log_policies()).await?;
+        let policies = self.shared.caches.log_policies.read(&self.caller.arn, ALL, age, || self.list_log_policies()).await?;
         Ok(policies.values().flat_map(|document| statements_of(document)).collect())
     }
 
@@ -161,7 +161,7 @@ impl Session {
     async fn change_log_policy(&self, policy: &str, instead_of: &[String], statements: &[Value]) -> Result<(), ReconcileError> {
         let document = LogPolicy { session: self, name: policy };
         let changed = self.shared.caches.policies.write(policy, policy_writer::change(&document, instead_of, statements)).await;
-        self.shared.caches.log_policies.forget().await;
+        self.shared.caches.log_policies.forget(ALL).await;
         changed
     }
 

@@ -101,7 +101,7 @@ impl Session {
         let answer = ignore_not_found(send!(self, sqs, GetQueueUrl, self.sqs.get_queue_url().queue_name(name)))?;
         let url = answer.and_then(|answer| answer.queue_url);
         if let Some(url) = &url {
-            self.shared.caches.queue_urls.lock().await.insert(name.to_owned(), url.clone());
+            self.shared.caches.remember_url(name, url).await;
         }
         Ok(url)
     }
@@ -149,7 +149,7 @@ impl Session {
             .set_attributes((!attributes.is_empty()).then(|| sdk_attributes(attributes)))
             .set_tags((!tags.is_empty()).then(|| tag_map(tags)));
         if let Some(url) = send!(self, sqs, CreateQueue, request)?.queue_url {
-            self.shared.caches.queue_urls.lock().await.insert(name.to_owned(), url);
+            self.shared.caches.remember_url(name, &url).await;
         }
         Ok(())
     }

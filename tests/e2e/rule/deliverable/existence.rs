@@ -2,7 +2,7 @@
 //! is not called deliverable.
 
 use serde_json::{Value, json};
-use tributary_testkit::{World, all_ready, condition, publish, reconcile_now};
+use tributary_testkit::{World, all_ready, condition, fault_rule, publish, reconcile_now};
 
 use super::causes::{arn, document};
 
@@ -106,4 +106,22 @@ async fn a_role_of_an_arn_sink_is_judged_by_the_action_that_eventbridge_uses() {
     let (status, reason, message) = verdict(&world).await;
     assert_eq!((status.as_str(), reason.as_str()), ("False", "RoleLacksRight"), "{message}");
     assert!(message.contains("codepipeline:StartPipelineExecution"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_on_the_second_page_of_a_roles_policies_counts() {
+    let world = sends("there-pages", async |world| {
+        world.aws.call("kinesis", "CreateStream", json!({"StreamName": "s", "ShardCount": 1})).await.unwrap();
+        let role = world.aws.make_role("given", "events.amazonaws.com").await;
+        json!({"kinesis": {"existing": {"arn": arn(world, "kinesis", "stream/s")}}, "roleArn": role})
+    })
+    .await;
+    world.aws.faults(json!([fault_rule("iam.List*", "page_size", json!({}))])).await;
+    is_fine(&world).await;
+    let denial = document(&[json!({"Effect": "Deny", "Action": "kinesis:*", "Resource": "*"})]);
+    let parameters = [("Action", "PutRolePolicy"), ("RoleName", "given"), ("PolicyName", "z"), ("PolicyDocument", &denial)];
+    world.aws.query("iam", &parameters).await;
+    let (status, reason, message) = verdict(&world).await;
+    assert_eq!((status.as_str(), reason.as_str()), ("False", "ExplicitDeny"), "{message}");
+    assert_eq!(publish(&world, "denied").await["outcome"], "FAILED");
 }
