@@ -44,7 +44,7 @@ fn feature(name: &String) -> Result<&'static Feature, Error> {
 impl IamPolicy {
     pub(super) fn run(self) -> Result<(), Error> {
         if self.features.is_empty() {
-            for feature in FEATURES {
+            for feature in FEATURES.iter() {
                 println!("{:22}{}", feature.name, feature.about);
             }
             println!(

@@ -53,6 +53,7 @@ mod rule {
     mod dead_letters;
     mod deliverable {
         mod causes;
+        mod existence;
         mod inspection;
         mod new_rule;
         mod revoked_permission;

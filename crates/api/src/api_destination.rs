@@ -7,7 +7,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ExistingApiDestination;
+use super::existing::existing;
 
 /// EventBridge API destination: an HTTPS endpoint with a connection. Exactly one of `managed` and
 /// `existing` is set.
@@ -236,3 +236,11 @@ pub struct ConnectionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_reason: Option<String>,
 }
+
+existing!(
+    ExistingApiDestination,
+    /// Existing API destination.
+    ,
+    400,
+    API_DESTINATION = r"^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:api-destination/[.\-_A-Za-z0-9]+(/[A-Za-z0-9-]+)?$"
+);

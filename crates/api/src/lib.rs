@@ -57,6 +57,7 @@ pub use postgres::*;
 pub use replay::*;
 pub use role::*;
 pub use rule::*;
+pub(crate) use sink::OTHER_FIELD;
 pub use sink::*;
 pub use sns::*;
 pub use sqs::*;

@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ExistingQueue, Tags, Trigger};
+use super::{Tags, Trigger, existing::existing};
 
 /// Amazon SQS queue. Exactly one of `managed` and `existing` is set.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
@@ -177,3 +177,11 @@ pub struct QueueDeadLetter {
     #[schemars(range(min = 60, max = 1_209_600))]
     pub message_retention_seconds: Option<i32>,
 }
+
+existing!(
+    ExistingQueue,
+    /// Existing SQS queue.
+    ,
+    256,
+    QUEUE = r"^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?$"
+);

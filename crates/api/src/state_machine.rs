@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BusRef, ExistingStateMachine, SinkRef, Tags};
+use super::{BusRef, SinkRef, Tags, existing::existing};
 
 /// AWS Step Functions state machine. Exactly one of `managed` and `existing` is set.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
@@ -121,3 +121,11 @@ pub enum MachineLogLevel {
     /// Fatal errors.
     Fatal,
 }
+
+existing!(
+    ExistingStateMachine,
+    /// Existing state machine, version, or alias.
+    ,
+    256,
+    STATE_MACHINE = r"^arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$"
+);

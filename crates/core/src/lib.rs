@@ -13,6 +13,7 @@ pub mod conditions;
 pub mod delivery;
 pub mod destinations;
 pub mod error;
+pub mod feature;
 pub mod fence;
 pub mod guarded;
 pub mod iam_policy;

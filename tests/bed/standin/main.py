@@ -25,7 +25,7 @@ def configure(port):
 
 def install():
     """Put the strict handlers in MiniStack's places. A name that is gone there means another version: fail loudly."""
-    from ministack.services import cloudwatch_logs, eventbridge, lambda_svc, sqs, stepfunctions, sts
+    from ministack.services import cloudwatch_logs, eventbridge, iam, lambda_svc, sqs, stepfunctions, sts
 
     import archives
     import buses
@@ -41,6 +41,7 @@ def install():
     import permissions
     import queues
     import replays
+    import roles
     import rules
     import targets
     import workflows
@@ -55,6 +56,7 @@ def install():
         if action not in sqs._HANDLERS:
             raise SystemExit(f"this MiniStack has no sqs.{action}: the pinned version is in requirements.txt")
         sqs._HANDLERS[action] = function
+    iam._IAM_HANDLERS.update(roles.HANDLERS)
     queues.install()
     workflows.install()
     connections.install()

@@ -9,59 +9,10 @@ mod parts;
 
 use std::collections::BTreeSet;
 
+pub use crate::feature::{Asked, Condition, Feature, Statement};
 pub use features::FEATURES;
 use serde::Serialize;
 use serde_json::Value;
-
-/// An optional feature and the IAM permissions that it needs.
-#[derive(Debug)]
-pub struct Feature {
-    /// Name on the command line, such as `log-groups`.
-    pub name: &'static str,
-    /// When the feature is needed: one line of help.
-    pub about: &'static str,
-    /// Statements that the feature needs.
-    pub statements: &'static [Statement],
-}
-
-/// A policy statement with placeholders.
-///
-/// `{partition}`, `{region}`, `{account}` and `{prefix}` are replaced by the fields of [`Place`].
-/// The user replaces `NAME`.
-#[derive(Debug)]
-pub struct Statement {
-    /// Id of the statement (`Sid`), unique among all features: letters and digits only.
-    pub sid: &'static str,
-    /// IAM actions, such as `events:PutRule`.
-    pub actions: &'static [&'static str],
-    /// ARNs of the resources, or `*`.
-    pub resources: &'static [&'static str],
-    /// Condition of the statement; `None` for no condition.
-    pub condition: Option<Condition>,
-    /// Why the actions are needed.
-    pub asked: Asked,
-}
-
-/// A condition with one operator and one key.
-#[derive(Debug)]
-pub struct Condition {
-    /// Condition operator, such as `StringEquals`.
-    pub operator: &'static str,
-    /// Condition key, such as `iam:PassedToService`.
-    pub key: &'static str,
-    /// Values, of which one has to match.
-    pub values: &'static [&'static str],
-}
-
-/// Why an action is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// The operator makes the call.
-    ByCall,
-    /// AWS requires the permission while it processes another call of the operator. No call of this
-    /// name is recorded.
-    ByAws,
-}
 
 /// The account and Region that a policy is for.
 #[derive(Clone, Debug)]
@@ -148,7 +99,7 @@ mod tests {
         assert_eq!(sids.iter().collect::<BTreeSet<_>>().len(), sids.len(), "a Sid is unique in a policy: {sids:?}");
         assert!(sids.iter().all(|sid| sid.chars().all(|c| c.is_ascii_alphanumeric())));
         let place = Place { partition: "aws-cn".into(), ..Place::default() };
-        let text = document(FEATURES, &place).unwrap();
+        let text = document(FEATURES.iter(), &place).unwrap();
         assert!(
             !text.contains('{'.to_string().as_str().repeat(2).as_str()) && !text.contains("{account}") && !text.contains("arn:aws:"),
             "{text}"
@@ -159,6 +110,6 @@ mod tests {
     fn every_step_is_among_the_rights() {
         let granted = actions(Asked::ByCall);
         let missing: Vec<_> = crate::steps::actions().into_iter().filter(|action| !granted.contains(action.as_str())).collect();
-        assert!(missing.is_empty(), "iam_policy/features.rs has no feature with {missing:?}");
+        assert!(missing.is_empty(), "no feature of iam_policy or of a destination has {missing:?}");
     }
 }

@@ -9,6 +9,7 @@
 
 mod plan;
 mod policy;
+mod rights;
 mod state;
 
 pub use policy::{granted, policy_name, statements};
@@ -27,6 +28,7 @@ use crate::{
         shared::{context::ResolveContext, grants::Grants},
     },
     error::ReconcileError,
+    feature::Feature,
     names::{self, Arn, Scope},
     plan::PlanContext,
     steps::{Step, TargetSettings},
@@ -48,6 +50,8 @@ impl Destination for LogGroup {
 
     const NAME: &'static str = "logGroup";
     const RESOURCE_TYPE: &'static str = "AWS::Logs::LogGroup";
+    const READS: &'static [&'static str] = &["logs:DescribeLogGroups", "logs:DescribeResourcePolicies"];
+    const FEATURES: &'static [Feature] = rights::FEATURES;
     const NEEDS_ROLE: bool = false;
 
     fn existing<'a>(context: &ResolveContext<'a>) -> Result<Option<(String, &'a str)>, ReconcileError> {
