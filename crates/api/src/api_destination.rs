@@ -62,8 +62,8 @@ pub struct ManagedApiDestination {
     /// HTTP method of the requests. Defaults to `POST`.
     #[serde(default)]
     pub method: HttpMethod,
-    /// Maximum invocations per second, 1 to 300. The operator does not manage an unset value; AWS
-    /// creates API destinations with 300.
+    /// Maximum invocations per second, 1 to 300. Defaults to the value in AWS, which the operator
+    /// then does not manage; AWS creates API destinations with 300.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 300))]
     pub rate_limit_per_second: Option<i32>,
