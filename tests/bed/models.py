@@ -1,6 +1,6 @@
 """AWS's own limits of the calls that we make: lengths, patterns, ranges, enums and required members, from the API models that botocore ships.
 
-usage: models.py           (in the bed's interpreter, which has botocore) writes standin/models.json
+usage: models.py           (in the bed's interpreter, which has botocore) writes crates/core/src/limits/models.json
        models.py --check   exits with 1 if that file differs
 
 The calls are those of the product, read from crates/aws/src/client/call.rs. A member is named by its path: `Targets[].Id`, `Tags{}` for the
@@ -12,8 +12,9 @@ import re
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-FILE = HERE / "standin" / "models.json"
-CALLS = HERE.parents[1] / "crates/aws/src/client/call.rs"
+ROOT = HERE.parents[1]
+FILE = ROOT / "crates/core/src/limits/models.json"       # the product checks its plans against the same file
+CALLS = ROOT / "crates/aws/src/client/call.rs"
 # Signing name: folder of the model, where they differ.
 FOLDERS = {"states": "stepfunctions"}
 # Calls that need the IAM action of another.

@@ -13,10 +13,10 @@ import models
 from harness import BedTest
 
 MODELS = json.loads(models.FILE.read_text())
-sys.path.append(str(models.FILE.parent))
+sys.path.append(str(models.HERE / "standin"))
 import limits  # noqa: E402
 
-sys.path.remove(str(models.FILE.parent))
+sys.path.pop()
 UNCHECKED = {"events.PutEvents": "its handler answers P4's text", "sts.AssumeRole": "M11"}
 
 
@@ -106,6 +106,29 @@ class Limits(BedTest):
                     self.fail(f"{call}: {path} = {value!r:.40} is taken")
             seen.add(service)
         self.assertGreaterEqual(seen, {"events", "iam", "kms", "lambda", "logs", "sns", "states", "sqs"})
+
+    def test_tags_are_refused_by_what_holds_for_every_service(self):
+        for tags, text in (({"aws:x": "v"}, "aws: prefixed"), ({"k": "a<b"}, "regular expression"), ({f"k{i}": "v" for i in range(51)}, "or equal to 50"),
+                           ({"k" * 129: "v"}, "or equal to 128"), ({"k": "v" * 257}, "or equal to 256")):
+            listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+            for service, operation, parameters in (
+                    ("events", "PutRule", {"Name": "r", "EventPattern": '{"source":["a"]}', "Tags": listed}), ("sqs", "CreateQueue", {"QueueName": "q", "tags": tags}),
+                    ("sns", "CreateTopic", {"Name": "t", "Tags": listed}), ("logs", "CreateLogGroup", {"logGroupName": "g", "tags": tags})):
+                with self.subTest(service=service, text=text), self.assertRaisesRegex(aws.AwsError, text):
+                    self.send(service, operation, parameters)
+
+    def test_templates_and_paths_of_targets(self):
+        self.rule()
+        bad = (({"a": "detail.id"}, '"<a>"', "not a JSON path"), ({"a": "$.x"}, "text <a>", "Invalid InputTemplate"), ({"a": "$.x"}, '{"a": <a>', "Invalid InputTemplate"))
+        for paths, template, text in bad:
+            with self.subTest(template=template), self.assertRaisesRegex(aws.AwsError, text):
+                self.target(paths, template)
+        for template in ('{"a": <a>, "b": "x <a>"}', '"one <a>"\n"two"', '"\\"<a>\\""', "<a>"):
+            self.target({"a": "$.x"}, template)
+
+    def target(self, paths, template):
+        transformer = {"InputPathsMap": paths, "InputTemplate": template}
+        return self.events("PutTargets", Rule="rule", Targets=[{"Id": "t", "Arn": self.arn("sqs", "q"), "InputTransformer": transformer}])
 
     def send(self, service, operation, parameters):
         if service in ("iam", "sns", "sts"):

@@ -1,6 +1,6 @@
 """Strict stand-in: refuses every request that AWS's own API models refuse, before a handler sees it: lengths, patterns, ranges, enums, required members.
 
-models.json is made from the models by ../models.py. Texts are in the form that AWS was recorded to answer (E9, E10, E30, E32, L11); where in a
+The limits are extracted from the models by ../models.py. Texts are in the form that AWS was recorded to answer (E9, E10, E30, E32, L11); where in a
 request the wrong value stands is named as EventBridge names it, for all services, which is a guess.
 """
 import json
@@ -9,9 +9,10 @@ import re
 import sys
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+import models  # noqa: E402
 import wire  # noqa: E402
 
-MODELS = json.loads((pathlib.Path(__file__).parent / "models.json").read_text())
+MODELS = json.loads(models.FILE.read_text())
 # What a handler of ours answers itself, with a text that was recorded.
 RECORDED = {"events.PutEvents": "P4", "sts.AssumeRole": "M11"}
 CODES = {"logs": "InvalidParameterException", "iam": "ValidationError", "sns": "ValidationError", "sts": "ValidationError"}
@@ -97,6 +98,24 @@ def problems(call, request):
     return found
 
 
+TAG = {"pattern": r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*", "max": 128}
+
+
+def tag_problems(request):
+    """What every service refuses in tags, whether its model says so or not (TG1). The texts are guesses."""
+    given = request.get("Tags") or request.get("tags") or {}
+    pairs = given.items() if isinstance(given, dict) else [(tag.get("Key", tag.get("key")), tag.get("Value", tag.get("value"))) for tag in given]
+    pairs, found = list(pairs), []
+    if len(pairs) > 50:
+        found.append(f"Value at 'tags' failed to satisfy constraint: Member must have length less than or equal to 50, not {len(pairs)}")
+    for key, value in pairs:
+        for text, limits in ((key, TAG), (value, {**TAG, "max": 256})):
+            found += [f"Value '{text}' at 'tags' failed to satisfy constraint: {why}" for why in _violations(limits, text)]
+        if str(key).lower().startswith("aws:"):
+            found.append(f"Value '{key}' at 'tags' failed to satisfy constraint: aws: prefixed tag key names are not allowed for external use")
+    return found
+
+
 def from_form(form):
     """The request of a query protocol as JSON: lists are `Name.member.1`, maps `Name.entry.1.key` and `.value`."""
     request = {}
@@ -128,6 +147,7 @@ def refusal(method, target, headers, body):
     if call.name in RECORDED or not isinstance(request, dict):
         return None
     found = problems(call.name, request)
+    found = found or tag_problems(request)
     if not found:
         return None
     if call.service == "logs" and len(request.get("logGroupName") or "") > 512:                   # G3

@@ -15,6 +15,7 @@ use crate::{
     destinations::target,
     error::{Reason, ReconcileError},
     kinds::rule_status,
+    limits,
     managed::{Managed, Report},
     names::{self, Scope},
     object::{ObjectMetaExt, key_of, owner_of},
@@ -170,6 +171,7 @@ impl ResolveRule for EventRule {
             let sink = view.sink_for(namespace, &field, &dead_letter.sink_ref)?;
             settings.dead_letter_arn = Some(target::dead_letter(&field, &sink, identity, &identity.arn, view)?);
         }
+        limits::check_target(&format!("spec.targets[{index}]"), &settings)?;
         Ok(settings)
     }
 }
