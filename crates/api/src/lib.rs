@@ -33,7 +33,7 @@ mod state_machine;
 mod subscription;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool, ValidationRule,
 };
 use kube::CustomResourceExt;
 
@@ -102,6 +102,9 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     for schema in schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()) {
         unwrap_descriptions(schema);
         default_status(schema);
+        if let Some(spec) = schema.properties.as_mut().and_then(|properties| properties.get_mut("spec")) {
+            limit_tags(spec);
+        }
     }
     crds
 }
@@ -111,6 +114,22 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 fn default_status(schema: &mut JSONSchemaProps) {
     if let Some(status) = schema.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
         status.default = Some(JSON(serde_json::json!({"observedGeneration": -1})));
+    }
+}
+
+/// Adds what AWS requires of tags to each map of tags in a schema (IAM user guide, "Rules for
+/// tagging"). The operator checks the characters and the number of tags from all sources.
+fn limit_tags(schema: &mut JSONSchemaProps) {
+    for (name, field) in schema.properties.iter_mut().flatten() {
+        if let (true, Some(JSONSchemaPropsOrBool::Schema(value))) = (["tags", "defaultTags"].contains(&name.as_str()), &mut field.additional_properties) {
+            value.max_length = Some(256);
+            field.x_kubernetes_validations.get_or_insert_default().push(ValidationRule {
+                rule: "self.all(key, key.size() >= 1 && key.size() <= 128 && !key.startsWith('aws:'))".into(),
+                message: Some("a key of a tag has 1 to 128 characters and does not start with aws:, which AWS reserves.".into()),
+                ..ValidationRule::default()
+            });
+        }
+        limit_tags(field);
     }
 }
 
