@@ -121,7 +121,9 @@ fn default_status(schema: &mut JSONSchemaProps) {
 /// tagging"). The operator checks the characters and the number of tags from all sources.
 fn limit_tags(schema: &mut JSONSchemaProps) {
     for (name, field) in schema.properties.iter_mut().flatten() {
-        if let (true, Some(JSONSchemaPropsOrBool::Schema(value))) = (["tags", "defaultTags"].contains(&name.as_str()), &mut field.additional_properties) {
+        if let (true, Some(JSONSchemaPropsOrBool::Schema(value))) =
+            (["tags", "defaultTags"].contains(&name.as_str()), &mut field.additional_properties)
+        {
             value.max_length = Some(256);
             field.x_kubernetes_validations.get_or_insert_default().push(ValidationRule {
                 rule: "self.all(key, key.size() >= 1 && key.size() <= 128 && !key.startsWith('aws:'))".into(),

@@ -45,14 +45,24 @@ async fn a_log_group_that_is_too_long_for_a_state_machine_is_refused_for_the_mac
     world.apply("EventSink", "machine", machine).await;
     world.apply("EventBus", "b", json!({})).await;
     world.apply("EventRule", "r", rule_spec("b", &["log", "machine"])).await;
-    assert_not_ready(&world, "EventSink", "machine", "InvalidSpec", true, &["spec.stateMachine.managed.logging.sinkRef has", "at most 256"]).await;
+    assert_not_ready(
+        &world,
+        "EventSink",
+        "machine",
+        "InvalidSpec",
+        true,
+        &["spec.stateMachine.managed.logging.sinkRef has", "at most 256"],
+    )
+    .await;
     world.ready("EventSink", "log").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_that_two_objects_could_have_differ() {
     let world = World::start("limits").await;
-    let queue = |dead: bool| merged(disposable_queue(), if dead { json!({"sqs": {"managed": {"deadLetter": {"maxReceiveCount": 3}}}}) } else { json!({}) });
+    let queue = |dead: bool| {
+        merged(disposable_queue(), if dead { json!({"sqs": {"managed": {"deadLetter": {"maxReceiveCount": 3}}}}) } else { json!({}) })
+    };
     world.apply("EventSink", "x", queue(true)).await;
     world.apply("EventSink", "x-dlq", queue(false)).await;
     world.apply("EventBus", "b", json!({})).await;
@@ -70,7 +80,8 @@ async fn a_bus_called_default_says_which_bus_it_means() {
     let world = World::start("limits").await;
     let mark = world.aws.mark().await;
     world.apply("EventBus", "default", json!({})).await;
-    assert_not_ready(&world, "EventBus", "default", "InvalidSpec", true, &["spec.name", "recreate the object with spec.name: default"]).await;
+    assert_not_ready(&world, "EventBus", "default", "InvalidSpec", true, &["spec.name", "recreate the object with spec.name: default"])
+        .await;
     assert!(world.aws.writes(mark).await.is_empty());
     world.delete("EventBus", "default").await;
     world.gone("EventBus", "default").await;

@@ -193,7 +193,8 @@ mod tests {
 
     #[test]
     fn the_policy_of_all_features_is_divided_into_policies_that_iam_accepts() {
-        let place = Place { partition: "aws-us-gov".into(), region: "us-gov-west-1".into(), prefix: "integrations-".into(), ..Place::default() };
+        let place =
+            Place { partition: "aws-us-gov".into(), region: "us-gov-west-1".into(), prefix: "integrations-".into(), ..Place::default() };
         let whole = document(FEATURES.iter(), &place).unwrap();
         assert!(size(&whole) > MAX_POLICY_SIZE, "it fits into one, and this test says nothing");
         let parts = documents(FEATURES.iter(), &place).unwrap();

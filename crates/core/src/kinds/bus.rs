@@ -103,8 +103,8 @@ impl ResolveBus for EventBus {
 fn default_bus_unnamed() -> ReconcileError {
     ReconcileError::invalid(
         Reason::InvalidSpec,
-        "spec.name: not set, and the object is called default. To reference the default event bus, recreate the object with spec.name: \
-         default. For a custom event bus, choose another metadata.name.",
+        "EventBus default: spec.name is not set. To reference the default event bus, recreate the object with spec.name: default. For a \
+         custom event bus, choose another metadata.name.",
     )
 }
 

@@ -30,7 +30,11 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("events.PutTargets", "Targets[]", ".sinkRef"),
     ("events.*", "AuthParameters.BasicAuthParameters", "spec.apiDestination.managed.connection.basic.username"),
     ("events.*", "AuthParameters.ApiKeyAuthParameters", "spec.apiDestination.managed.connection.apiKey.name"),
-    ("events.*", "AuthParameters.OAuthParameters.ClientParameters", "spec.apiDestination.managed.connection.oauthClientCredentials.clientId"),
+    (
+        "events.*",
+        "AuthParameters.OAuthParameters.ClientParameters",
+        "spec.apiDestination.managed.connection.oauthClientCredentials.clientId",
+    ),
     ("events.*", "AuthParameters.OAuthParameters", "spec.apiDestination.managed.connection.oauthClientCredentials"),
     ("events.*", "AuthParameters.InvocationHttpParameters", "spec.apiDestination.managed.connection.invocationHttp"),
     ("events.*", "InvocationEndpoint", "spec.apiDestination.managed.endpoint"),

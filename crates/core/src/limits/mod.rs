@@ -10,7 +10,7 @@ mod patterns;
 mod request;
 mod template;
 
-use std::{borrow::Cow, collections::BTreeMap, sync::LazyLock};
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub const TAGS_PER_RESOURCE: usize = 50;
 struct Limits {
     min: Option<i64>,
     max: Option<i64>,
-    pattern: Option<Cow<'static, str>>,
+    pattern: Option<String>,
     #[serde(rename = "enum")]
     values: Option<Vec<String>>,
 }

@@ -189,7 +189,8 @@ fn http_values(http: &HttpValues) -> Value {
 
 fn api_destination(step: &ApiDestinationStep) -> Value {
     match step {
-        ApiDestinationStep::CreateApiDestination { name, settings, mark } | ApiDestinationStep::UpdateApiDestination { name, settings, mark } => {
+        ApiDestinationStep::CreateApiDestination { name, settings, mark }
+        | ApiDestinationStep::UpdateApiDestination { name, settings, mark } => {
             let DestinationSettings { description, endpoint, method, rate_limit } = settings;
             json!({
                 "Name": name, "Description": mark.describe(description.as_deref()), "InvocationEndpoint": endpoint,
@@ -285,7 +286,9 @@ fn states(step: &StatesStep) -> Value {
     };
     let tag_list = |tags: &Tags| -> Value { tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect() };
     match step {
-        StatesStep::CreateStateMachine { name, settings, tags, .. } => with(machine(settings), json!({"name": name, "tags": tag_list(tags)})),
+        StatesStep::CreateStateMachine { name, settings, tags, .. } => {
+            with(machine(settings), json!({"name": name, "tags": tag_list(tags)}))
+        }
         StatesStep::UpdateStateMachine { arn, settings } => with(machine(settings), json!({"stateMachineArn": arn})),
         StatesStep::DeleteStateMachine { arn } => json!({"stateMachineArn": arn}),
         StatesStep::TagStateMachine { arn, tags } => json!({"resourceArn": arn, "tags": tag_list(tags)}),
