@@ -9,11 +9,11 @@ import unittest
 
 import acquire
 import aws
-import models
+import api_models
 from harness import BedTest
 
-MODELS = json.loads(models.FILE.read_text())
-sys.path.append(str(models.HERE / "standin"))
+MODELS = json.loads(api_models.FILE.read_text())
+sys.path.append(str(api_models.HERE / "standin"))
 import limits  # noqa: E402
 
 sys.path.pop()
@@ -71,7 +71,7 @@ def form(value, prefix=""):
 
 class Limits(BedTest):
     def test_the_models_are_those_of_botocore_and_of_the_calls_that_we_make(self):
-        done = subprocess.run([str(acquire.python(print)), str(pathlib.Path(models.__file__)), "--check"], capture_output=True, text=True)
+        done = subprocess.run([str(acquire.python(print)), str(pathlib.Path(api_models.__file__)), "--check"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_each_member_of_each_call_has_its_limits(self):

@@ -1,6 +1,6 @@
 """Strict stand-in: refuses every request that AWS's own API models refuse, before a handler sees it: lengths, patterns, ranges, enums, required members.
 
-The limits are extracted from the models by ../models.py. Texts are in the form that AWS was recorded to answer (E9, E10, E30, E32, L11); where in a
+The limits are extracted from the models by ../api_models.py. Texts are in the form that AWS was recorded to answer (E9, E10, E30, E32, L11); where in a
 request the wrong value stands is named as EventBridge names it, for all services, which is a guess.
 """
 import json
@@ -9,10 +9,10 @@ import re
 import sys
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
-import models  # noqa: E402
+import api_models  # noqa: E402
 import wire  # noqa: E402
 
-MODELS = json.loads(models.FILE.read_text())
+MODELS = json.loads(api_models.FILE.read_text())
 # What a handler of ours answers itself, with a text that was recorded.
 RECORDED = {"events.PutEvents": "P4", "sts.AssumeRole": "M11"}
 CODES = {"logs": "InvalidParameterException", "iam": "ValidationError", "sns": "ValidationError", "sts": "ValidationError"}

@@ -99,7 +99,7 @@ impl ResolveBus for EventBus {
     }
 }
 
-/// Refuses an object called `default` that does not say which bus it means (docs/adr/0025).
+/// Refuses an object called `default` that does not say which bus it means (docs/adr/0027).
 fn default_bus_unnamed() -> ReconcileError {
     ReconcileError::invalid(
         Reason::InvalidSpec,

@@ -2,7 +2,7 @@
 //! message that names the field.
 //!
 //! Lengths, patterns, ranges and enums are those of AWS's API models (`models.json`, extracted by
-//! `tests/bed/models.py`). What only the documentation says is in [`documented`], `template.rs` and
+//! `tests/bed/api_models.py`). What only the documentation says is in [`documented`], `template.rs` and
 //! [`check_tags`].
 
 mod fields;

@@ -1,7 +1,7 @@
 """AWS's own limits of the calls that we make: lengths, patterns, ranges, enums and required members, from the API models that botocore ships.
 
-usage: models.py           (in the bed's interpreter, which has botocore) writes crates/core/src/limits/models.json
-       models.py --check   exits with 1 if that file differs
+usage: api_models.py           (in the bed's interpreter, which has botocore) writes crates/core/src/limits/models.json
+       api_models.py --check   exits with 1 if that file differs
 
 The calls are those of the product, read from crates/aws/src/client/call.rs. A member is named by its path: `Targets[].Id`, `Tags{}` for the
 values of a map and `Tags{key}` for its keys.
@@ -88,5 +88,5 @@ def text(found):
 if __name__ == "__main__":
     now = text(extract())
     if sys.argv[1:] == ["--check"]:
-        sys.exit(0 if FILE.read_text() == now else f"{FILE.name} differs from botocore's models or the calls of the product: run models.py")
+        sys.exit(0 if FILE.read_text() == now else f"{FILE.name} differs from botocore's models or the calls of the product: run api_models.py")
     FILE.write_text(now)
