@@ -37,6 +37,7 @@ mod cli {
 }
 mod conditions {
     mod invalid_input;
+    mod limits;
     mod rejected_by_aws;
 }
 mod object {

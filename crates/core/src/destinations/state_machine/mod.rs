@@ -55,7 +55,7 @@ impl Destination for StateMachine {
             return context.local_identity(&existing);
         }
         let own = context.sink.managed_state_machine().and_then(|machine| machine.name.clone());
-        let name = own.unwrap_or_else(|| context.default_name(80, names::queue_character));
+        let name = own.unwrap_or_else(|| context.default_name("", 80, names::queue_character, ""));
         Ok(context.identity(name, |scope, name| scope.state_machine(name)))
     }
 
