@@ -21,7 +21,8 @@ async fn an_archive_is_created_changed_and_deleted() {
     world.apply("EventBus", "b", json!({"archives": [archive]})).await;
     let bus = world.ready("EventBus", "b").await;
     let name = names(&world).await.remove(0);
-    assert!(name.starts_with(&aws_name(&world, "b-all-")[..aws_name(&world, "b-all-").len().min(39)]) && name.len() <= 48, "{name}");
+    let head = format!("{}-all-", aws_name(&world, "b"));
+    assert!(name.starts_with(&head[..head.len().min(39)]) && name.len() <= 48, "{name}");
     let have = described(&world, &name).await.unwrap();
     assert_eq!((&have["Description"], &have["RetentionDays"]), (&json!("d"), &json!(7)));
     assert_eq!(serde_json::from_str::<Value>(have["EventPattern"].as_str().unwrap()).unwrap(), pattern);
