@@ -8,6 +8,7 @@ mod backfill;
 pub mod cli;
 mod cluster;
 pub mod gateway;
+mod http_server;
 mod observe;
 pub mod operator;
 mod put_events;

@@ -18,7 +18,7 @@ use k8s_openapi::jiff::Timestamp;
 use secrecy::SecretString;
 
 use tributary_aws::{BusState, Publisher};
-use tributary_benchling::{AppClient, TenantClient, Urls};
+use tributary_benchling::{AppClient, Budget, TenantClient, Urls};
 
 use crate::{
     backfill::{
@@ -124,7 +124,8 @@ impl Backfill {
         let seen = self.seen()?;
         let urls = Urls { tenant: self.benchling_url.clone().unwrap_or_else(|| Urls::default().tenant), ..Urls::default() };
         let client = AppClient { id: self.client_id.clone(), secret: self.secret()? };
-        let tenant_client = TenantClient::new(urls, self.tenant.clone(), client, self.budget).map_err(|error| error.message)?;
+        let tenant_client =
+            TenantClient::new(urls, self.tenant.clone(), client, Budget::new(self.budget)).map_err(|error| error.message)?;
         let publisher = if self.dry_run { None } else { Some(self.publisher().await?) };
         let stop = interruption();
         let mut observer = ProgressObserver::new(self.checkpoint.clone().filter(|_| !self.dry_run), stop);

@@ -66,6 +66,9 @@ pub(super) struct Gateway {
     /// Maximum number of open connections. Further connections wait.
     #[arg(long, env = "TRIBUTARY_GATEWAY_CONNECTIONS", default_value_t = 2_048, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     connections: u32,
+    /// Age in seconds at which a connection is closed, after the request in progress.
+    #[arg(long, env = "TRIBUTARY_GATEWAY_CONNECTION_SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    connection_seconds: u32,
     /// Maximum size of one request body in bytes. EventBridge accepts events of up to 1 MB.
     #[arg(long, env = "TRIBUTARY_GATEWAY_BODY_BYTES", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(1_024..=393_216))]
     body_bytes: u32,
@@ -99,7 +102,13 @@ impl Gateway {
             namespace: self.namespace.clone(),
             watch_namespaces: self.watch_namespaces.clone(),
             benchling: self.benchling.urls(),
-            limits: Limits { connections: self.connections as usize, body: self.body_bytes as usize, bodies: self.memory_bytes as usize },
+            limits: Limits {
+                connections: self.connections as usize,
+                body: self.body_bytes as usize,
+                bodies: self.memory_bytes as usize,
+                age: Duration::from_secs(self.connection_seconds.into()),
+                ..defaults.limits
+            },
             status_every: seconds("status-seconds", self.status_seconds.max(0.1))?,
             drain: seconds("drain-seconds", self.drain_seconds)?,
             aws: AwsOptions {

@@ -65,7 +65,8 @@ impl Secrets {
                 ),
             )
         };
-        let secret = self.get(name).await?.ok_or_else(|| missing("does not exist"))?;
+        let secret =
+            self.get(name).await.map_err(|error| self.read_error(account, name, error))?.ok_or_else(|| missing("does not exist"))?;
         let value = |key: &str| {
             let bytes = secret.data.as_ref()?.get(key)?;
             String::from_utf8(bytes.0.clone()).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
@@ -85,14 +86,30 @@ impl Secrets {
         }))
     }
 
-    async fn get(&self, name: &str) -> Result<Option<Secret>, ReconcileError> {
+    fn read_error(&self, account: &AwsAccount, name: &str, error: kube::Error) -> ReconcileError {
+        match &error {
+            kube::Error::Api(status) if status.code == 403 => ReconcileError::new(
+                RetryClass::Refused,
+                Reason::SecretNotPermitted,
+                format!(
+                    "AwsAccount {}: spec.credentials.secretRef: no permission to read Secret {}/{name}. \
+                     Add its name to the chart value awsSecrets, and to gateway.awsSecrets and sync.awsSecrets if they use the account.",
+                    account.own_name(),
+                    self.namespace
+                ),
+            ),
+            _ => api_error(error),
+        }
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<Secret>, kube::Error> {
         let mut read = self.read.lock().await;
         if let Some((at, secret)) = read.get(name)
             && at.elapsed() < if secret.is_some() { MAX_AGE } else { MAX_AGE_OF_ABSENCE }
         {
             return Ok(secret.clone());
         }
-        let secret = self.api.get_opt(name).await.map_err(api_error)?;
+        let secret = self.api.get_opt(name).await?;
         read.insert(name.to_owned(), (Instant::now(), secret.clone()));
         Ok(secret)
     }

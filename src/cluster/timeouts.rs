@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use axum::http::{Request, Response};
+use hyper::{Request, Response};
 use kube::{Client, client::Body};
 
 /// Timeouts towards the API server.

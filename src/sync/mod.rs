@@ -26,6 +26,7 @@ mod sink_context;
 mod spec;
 mod status;
 mod table;
+mod tenant_clients;
 mod tls;
 mod unprocessable;
 mod view;

@@ -37,6 +37,7 @@ mod cli {
 }
 mod conditions {
     mod invalid_input;
+    mod limits;
     mod rejected_by_aws;
 }
 mod object {
@@ -53,6 +54,7 @@ mod rule {
     mod dead_letters;
     mod deliverable {
         mod causes;
+        mod existence;
         mod inspection;
         mod new_rule;
         mod revoked_permission;

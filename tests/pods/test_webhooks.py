@@ -41,8 +41,11 @@ class Webhooks(unittest.TestCase):
         cls.account = Account(stage, "webhooks", "333300000003")
         cls.benchling = Benchling(stage.bed["benchling"], f"t{self.account.number}")
         keys = ["keys-webhooks"]
-        values = {"gateway": {"enabled": True, "awsSecrets": keys}, "sync": {"enabled": True, "awsSecrets": keys, "secretNamespaces": ["webhooks"]},
-                  "extraEnv": self.benchling.environment(), **{name: int(value) for name, value in (pair.split("=") for pair in VALUES)}}
+        env = self.benchling.environment()
+        sync = {"enabled": True, "awsSecrets": keys, "secretNamespaces": ["webhooks"], "databaseHosts": [self.database.about["host"]], "extraEnv": env}
+        numbers = {name: int(value) for name, value in (pair.split("=") for pair in VALUES) if value.isdecimal()}
+        values = {"gateway": {"enabled": True, "awsSecrets": keys, "extraEnv": env}, "sync": sync, "extraEnv": env, **numbers,
+                  "awsSecrets": ["keys-settled", "keys-busy", *keys]}
         file = stage.scratch / "webhooks.json"
         file.write_text(json.dumps(values))
         for template in ("gateway", "sync"):

@@ -6,6 +6,7 @@
 mod floors;
 mod modules;
 mod sizes;
+mod slices;
 mod source;
 mod tests_page;
 mod texts;

@@ -19,7 +19,7 @@ pub use tributary_core::{
     delivery::DeliverabilityReason,
     error::{Reason, ReconcileError},
     iam_policy,
-    kinds::CredentialsReason,
+    kinds::{CredentialsReason, webhooks::ContestReason},
 };
 
 /// Plans and what they are made of, for the property tests and the tests of the parsers.

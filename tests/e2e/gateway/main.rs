@@ -6,6 +6,7 @@
 
 mod app;
 mod benchling_sdk;
+mod chart;
 mod crash;
 mod delivery;
 mod fixture;

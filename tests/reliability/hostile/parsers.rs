@@ -114,7 +114,7 @@ fn arns(random: &mut fastrand::Rng) {
 fn names(random: &mut fastrand::Rng) {
     let (namespace, name) = (text(random), text(random));
     for (longest, allowed) in [(64, events_character as fn(char) -> bool), (80, queue_character), (512, log_group_character)] {
-        let made = default_name(&namespace, &name, longest, allowed);
+        let made = default_name(&namespace, &name, longest, allowed, Some(&namespace).filter(|_| random.bool()).map(String::as_str));
         assert!(made.len() <= longest && made.chars().all(allowed), "{namespace:?} {name:?}: {made:?}");
     }
     let _ = (api::matches(&texts(random), &name), grants::covers(&namespace, &name));
