@@ -144,7 +144,7 @@ pub async fn run(cluster: &Cluster, settings: &Settings, report: &mut Report) ->
         report.detail(
             &format!("scale {rules}"),
             json!({"objects": cost.objects, "readySeconds": rounded(cost.ready_seconds), "readyCpuSeconds": rounded(cost.ready_cpu),
-                   "anonymousMiB": rounded(cost.anonymous_mib), "sweepCpuSeconds": rounded(cost.resync_cpu), "restartCpuSeconds": rounded(cost.restart_cpu)}),
+                   "anonymousMiB": rounded(cost.anonymous_mib), "resyncCpuSeconds": rounded(cost.resync_cpu), "restartCpuSeconds": rounded(cost.restart_cpu)}),
         );
         costs.push(cost);
     }
