@@ -38,8 +38,8 @@ pub struct LogGroupSink {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ManagedLogGroup {
-    /// Name of the log group. Defaults to `/aws/events/<namespace>-<name>`. Immutable. Maximum 512
-    /// characters.
+    /// Name of the log group. Defaults to `/aws/events/<namespace>-<name>`, suffixed with a hash if
+    /// `<name>` contains a hyphen. Immutable. Maximum 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512), regex(pattern = r"^[.\-_/#A-Za-z0-9]+$"))]
     pub name: Option<String>,

@@ -30,7 +30,7 @@ pub struct SnsSink {
 #[serde(rename_all = "camelCase")]
 pub struct ManagedTopic {
     /// Name of the topic. Defaults to `<namespace>-<name>`, truncated and suffixed with a hash if
-    /// it is longer than 256 characters. Immutable. Maximum 256 characters.
+    /// it is longer than 256 characters or `<name>` contains a hyphen. Immutable. Maximum 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub name: Option<String>,

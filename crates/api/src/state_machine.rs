@@ -33,7 +33,7 @@ pub struct StateMachineSink {
 #[serde(rename_all = "camelCase")]
 pub struct ManagedStateMachine {
     /// Name of the state machine. Defaults to `<namespace>-<name>`, truncated and suffixed with a
-    /// hash if it is longer than 80 characters. Immutable. Maximum 80 characters.
+    /// hash if it is longer than 80 characters or `<name>` contains a hyphen. Immutable. Maximum 80 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub name: Option<String>,

@@ -18,6 +18,7 @@ pub mod fence;
 pub mod guarded;
 pub mod iam_policy;
 pub mod kinds;
+pub mod limits;
 pub mod managed;
 pub mod names;
 pub mod object;

@@ -21,7 +21,7 @@ impl<T> Cached<T> {
     ///
     /// # Errors
     /// Those of `fetch`; they are not cached.
-    pub async fn read<F>(&self, age: Duration, fetch: impl FnOnce() -> F) -> Result<Arc<T>, ReconcileError>
+    pub(crate) async fn read<F>(&self, age: Duration, fetch: impl FnOnce() -> F) -> Result<Arc<T>, ReconcileError>
     where
         F: Future<Output = Result<T, ReconcileError>>,
     {

@@ -10,7 +10,7 @@ pub(crate) struct PolicyLocks(Mutex<HashMap<String, Arc<Mutex<()>>>>);
 
 impl PolicyLocks {
     /// Waits until no other task writes this policy, then runs `work`.
-    pub async fn write<T>(&self, policy: &str, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn write<T>(&self, policy: &str, work: impl Future<Output = T>) -> T {
         let lock = {
             let mut locks = self.0.lock().await;
             // Only those that a task has or waits for.

@@ -47,7 +47,7 @@ impl RuleLists {
     ///
     /// # Errors
     /// Those of `fetch`.
-    pub async fn read<R, F>(
+    pub(crate) async fn read<R, F>(
         &self,
         identity: &str,
         bus: &str,

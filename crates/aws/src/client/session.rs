@@ -48,7 +48,7 @@ macro_rules! sessions {
 
         impl RateLimiters {
             /// `quota` and `resync_quota` are calls per second, 0 for no limit; `in_flight` bounds concurrent calls per service.
-            pub fn new(quota: u32, resync_quota: u32, in_flight: usize) -> Self {
+            pub(crate) fn new(quota: u32, resync_quota: u32, in_flight: usize) -> Self {
                 let limiter = |limit| match limit {
                     Limit::Quota => RateLimiter::new(quota, resync_quota, in_flight),
                     Limit::PerSecond(highest) => RateLimiter::new(quota.min(highest), resync_quota, in_flight),

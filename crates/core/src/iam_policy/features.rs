@@ -46,11 +46,8 @@ const BASE: &[Feature] = &[
     Feature {
         name: "bus-grants",
         about: "`grants` of a bus: other accounts and organizations that may send events",
-        statements: &[calls(
-            "BusPolicies",
-            &["events:PutPermission", "events:RemovePermission"],
-            &["arn:{partition}:events:{region}:{account}:event-bus/{prefix}*"],
-        )],
+        // These calls have no resource-level permissions (docs/aws-facts.md, IA1).
+        statements: &[calls("BusPolicies", &["events:PutPermission", "events:RemovePermission"], &["*"])],
     },
     Feature {
         name: "rules",
@@ -94,11 +91,13 @@ const BASE: &[Feature] = &[
         name: "replays",
         about: "`EventReplay`",
         statements: &[
+            // StartReplay needs all three (docs/aws-facts.md, IA2).
             calls(
                 "Replays",
                 &["events:StartReplay", "events:DescribeReplay", "events:CancelReplay"],
                 &[
                     "arn:{partition}:events:{region}:{account}:archive/{prefix}*",
+                    "arn:{partition}:events:{region}:{account}:event-bus/{prefix}*",
                     "arn:{partition}:events:{region}:{account}:replay/{prefix}*",
                 ],
             ),

@@ -42,7 +42,7 @@ struct Document {
     statement: Vec<Said>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Said {
     sid: &'static str,
@@ -62,11 +62,48 @@ impl Place {
     }
 }
 
+/// Maximum size of a managed policy without white space, in characters (IAM user guide, "IAM and
+/// AWS STS quotas").
+pub const MAX_POLICY_SIZE: usize = 6144;
+
 /// Returns the policy document with the statements of the features, as indented JSON.
 ///
 /// # Errors
 /// The document cannot be serialized.
 pub fn document<'a>(features: impl IntoIterator<Item = &'a Feature>, place: &Place) -> Result<String, serde_json::Error> {
+    text(said(features, place))
+}
+
+/// Returns as few policy documents as needed, each within [`MAX_POLICY_SIZE`]. A statement is never
+/// divided.
+///
+/// # Errors
+/// A document cannot be serialized.
+pub fn documents<'a>(features: impl IntoIterator<Item = &'a Feature>, place: &Place) -> Result<Vec<String>, serde_json::Error> {
+    let mut all: Vec<Vec<Said>> = Vec::new();
+    for statement in said(features, place) {
+        let fits = |statements: &Vec<Said>| {
+            let together = statements.iter().chain([&statement]).cloned().collect();
+            text(together).is_ok_and(|text| size(&text) <= MAX_POLICY_SIZE)
+        };
+        match all.iter_mut().find(|statements| fits(statements)) {
+            Some(statements) => statements.push(statement),
+            None => all.push(vec![statement]),
+        }
+    }
+    all.into_iter().map(text).collect()
+}
+
+/// Returns the size of a policy as IAM counts it: without white space.
+pub fn size(policy: &str) -> usize {
+    policy.chars().filter(|c| !c.is_whitespace()).count()
+}
+
+fn text(statement: Vec<Said>) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(&Document { version: "2012-10-17", statement })
+}
+
+fn said<'a>(features: impl IntoIterator<Item = &'a Feature>, place: &Place) -> Vec<Said> {
     let said = |statement: &Statement| Said {
         sid: statement.sid,
         effect: "Allow",
@@ -77,8 +114,7 @@ pub fn document<'a>(features: impl IntoIterator<Item = &'a Feature>, place: &Pla
             serde_json::json!({condition.operator: {condition.key: values}})
         }),
     };
-    let statement = features.into_iter().flat_map(|feature| feature.statements).map(said).collect();
-    serde_json::to_string_pretty(&Document { version: "2012-10-17", statement })
+    features.into_iter().flat_map(|feature| feature.statements).map(said).collect()
 }
 
 /// Returns all actions that are needed for this reason.
@@ -104,6 +140,26 @@ mod tests {
             !text.contains('{'.to_string().as_str().repeat(2).as_str()) && !text.contains("{account}") && !text.contains("arn:aws:"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_policy_of_all_features_is_divided_into_policies_that_iam_accepts() {
+        let place =
+            Place { partition: "aws-us-gov".into(), region: "us-gov-west-1".into(), prefix: "integrations-".into(), ..Place::default() };
+        let whole = document(FEATURES.iter(), &place).unwrap();
+        assert!(size(&whole) > MAX_POLICY_SIZE, "it fits into one, and this test says nothing");
+        let parts = documents(FEATURES.iter(), &place).unwrap();
+        let statements = |text: &str| serde_json::from_str::<Value>(text).unwrap()["Statement"].as_array().unwrap().clone();
+        let mut divided: Vec<_> = parts.iter().flat_map(|part| statements(part)).map(|statement| statement.to_string()).collect();
+        let mut all: Vec<_> = statements(&whole).iter().map(ToString::to_string).collect();
+        divided.sort();
+        all.sort();
+        assert_eq!(divided, all, "no statement is lost or repeated");
+        assert!(parts.iter().all(|part| size(part) <= MAX_POLICY_SIZE));
+        // AWS attaches at most 10 managed policies to a role.
+        assert!((2..=4).contains(&parts.len()), "{}", parts.len());
+        let few = documents(FEATURES.iter().take(2), &place).unwrap();
+        assert_eq!(few, [document(FEATURES.iter().take(2), &place).unwrap()]);
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Destination for LogGroup {
         }
         let managed = context.sink.spec.log_group.as_ref().and_then(|logs| logs.managed.as_ref());
         let own = managed.and_then(|managed| managed.name.clone());
-        let name = own.unwrap_or_else(|| format!("{}{}", policy::PREFIX, context.default_name(500, names::log_group_character)));
+        let name = own.unwrap_or_else(|| context.default_name(policy::PREFIX, 500, names::log_group_character, ""));
         Ok(context.identity(name, |scope, name| scope.log_group(name)))
     }
 

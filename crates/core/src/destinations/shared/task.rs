@@ -19,13 +19,13 @@ pub(crate) struct Task<'a> {
 
 impl<'a> Task<'a> {
     /// Returns call and pattern of the integration, such as `sqs:sendMessage` and `waitForTaskToken`.
-    pub fn integration(&self) -> (&'a str, &'a str) {
+    pub(crate) fn integration(&self) -> (&'a str, &'a str) {
         let integration = self.resource.split_once(":states:::").map(|(_, integration)| integration).unwrap_or_default();
         integration.split_once('.').unwrap_or((integration, ""))
     }
 
     /// Returns the parameters of the call.
-    pub fn parameters(&self) -> Option<&'a Value> {
+    pub(crate) fn parameters(&self) -> Option<&'a Value> {
         self.state.get("Parameters").or_else(|| self.state.get("Arguments"))
     }
 
@@ -33,7 +33,7 @@ impl<'a> Task<'a> {
     ///
     /// # Errors
     /// A path or an expression computes it, or it is missing.
-    pub fn parameter(&self, name: &str) -> Result<&'a str, String> {
+    pub(crate) fn parameter(&self, name: &str) -> Result<&'a str, String> {
         let parameters = self.parameters().ok_or_else(|| format!("{name} is missing"))?;
         given(parameters, name)?.ok_or_else(|| format!("{name} is missing"))
     }

@@ -62,7 +62,7 @@ impl Destination for Sns {
             return context.local_identity(&existing);
         }
         let own = managed(context.sink).and_then(|topic| topic.name.clone());
-        let name = own.unwrap_or_else(|| context.default_name(256, names::queue_character));
+        let name = own.unwrap_or_else(|| context.default_name("", 256, names::queue_character, ""));
         Ok(context.identity(name, |scope, name| scope.topic(name)))
     }
 

@@ -16,7 +16,7 @@ use crate::{
 
 /// Permissions that the tasks of a definition need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
+pub(crate) struct Needs {
     /// ARNs of the resources by IAM action.
     pub rights: BTreeMap<&'static str, BTreeSet<String>>,
     /// Tasks whose permissions cannot be determined, each with the reason.
@@ -26,7 +26,7 @@ pub struct Needs {
 /// Replaces `${Name}` with its value in every text of the definition.
 ///
 /// Returns the definition, and the names that have no value.
-pub fn substitute(definition: &Map<String, Value>, values: &BTreeMap<String, String>) -> (Value, Vec<String>) {
+pub(crate) fn substitute(definition: &Map<String, Value>, values: &BTreeMap<String, String>) -> (Value, Vec<String>) {
     let mut missing = BTreeSet::new();
     let result = replace(&Value::Object(definition.clone()), values, &mut missing);
     (result, missing.into_iter().collect())
@@ -61,7 +61,7 @@ fn replace_text(text: &str, values: &BTreeMap<String, String>, missing: &mut BTr
 
 /// Returns the permissions that all tasks of a definition need, including those inside `Map` and
 /// `Parallel` states.
-pub fn needs(definition: &Value, scope: Scope<'_>) -> Needs {
+pub(crate) fn needs(definition: &Value, scope: Scope<'_>) -> Needs {
     let mut needs = Needs::default();
     walk(definition, scope, &mut needs);
     needs
@@ -92,7 +92,7 @@ fn task(task: &Task<'_>, needs: &mut Needs) -> Result<(), String> {
 impl Needs {
     /// Returns the statements of the role's policy. `logging` and `tracing` add actions that do not
     /// support resources.
-    pub fn statements(&self, logging: bool, tracing: bool) -> Vec<Value> {
+    pub(crate) fn statements(&self, logging: bool, tracing: bool) -> Vec<Value> {
         let mut statements: Vec<Value> =
             self.rights.iter().map(|(action, arns)| json!({"Effect": "Allow", "Action": action, "Resource": arns})).collect();
         if logging {

@@ -1,7 +1,7 @@
 //! The `stateMachine` sink: a state machine, managed with its execution role or existing, and the
 //! role that EventBridge starts it with.
 
-pub mod asl;
+pub(super) mod asl;
 mod plan;
 mod resolve;
 mod rights;
@@ -55,7 +55,7 @@ impl Destination for StateMachine {
             return context.local_identity(&existing);
         }
         let own = context.sink.managed_state_machine().and_then(|machine| machine.name.clone());
-        let name = own.unwrap_or_else(|| context.default_name(80, names::queue_character));
+        let name = own.unwrap_or_else(|| context.default_name("", 80, names::queue_character, ""));
         Ok(context.identity(name, |scope, name| scope.state_machine(name)))
     }
 
