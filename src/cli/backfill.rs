@@ -38,7 +38,7 @@ enum Output {
 /// Publishes the events that Benchling lists for a time window. Partner event buses accept events of the partner only: use a custom bus,
 /// with rules to the same sinks. Exits with status 1 if any event was not accepted.
 #[derive(Args, Debug)]
-pub struct Backfill {
+pub(super) struct Backfill {
     /// Name of the tenant, such as `acme` of acme.benchling.com.
     #[arg(long)]
     tenant: String,
@@ -93,7 +93,7 @@ fn source(text: &str) -> Result<String, String> {
 }
 
 impl Backfill {
-    pub async fn run(self) -> Result<(), Error> {
+    pub(super) async fn run(self) -> Result<(), Error> {
         let now = Timestamp::now();
         let until = self.until.unwrap_or(now);
         if self.from >= until {

@@ -19,7 +19,7 @@ use crate::{
 
 /// URLs of Benchling. The installation sets them, never an object.
 #[derive(Args, Debug)]
-pub struct BenchlingUrls {
+pub(super) struct BenchlingUrls {
     /// URL of the Benchling API. `{tenant}` is replaced by the tenant's name.
     #[arg(long, env = "TRIBUTARY_BENCHLING_URL", default_value_t = Urls::default().tenant, value_parser = holds_tenant)]
     benchling_url: String,
@@ -29,7 +29,7 @@ pub struct BenchlingUrls {
 }
 
 impl BenchlingUrls {
-    pub fn urls(&self) -> Urls {
+    pub(super) fn urls(&self) -> Urls {
         Urls { tenant: self.benchling_url.clone(), keys: self.benchling_keys_url.clone() }
     }
 }
@@ -48,7 +48,7 @@ fn holds_definition(text: &str) -> Result<String, String> {
 
 /// Flags of `tributary gateway`. Each can be set by an environment variable.
 #[derive(Args, Debug)]
-pub struct Gateway {
+pub(super) struct Gateway {
     /// Public listen address for webhooks, /health and /ready, behind an Ingress that terminates TLS.
     #[arg(long, env = "TRIBUTARY_GATEWAY_LISTEN", default_value = "0.0.0.0:8081")]
     listen: SocketAddr,
@@ -121,7 +121,7 @@ impl Gateway {
         })
     }
 
-    pub async fn run(&self) -> Result<(), Error> {
+    pub(super) async fn run(&self) -> Result<(), Error> {
         self.logs.init()?;
         let options = self.options()?;
         let client = logs::client().await?;

@@ -26,7 +26,7 @@ use crate::{
 
 /// Flags of `tributary sync`. Each can be set by an environment variable.
 #[derive(Args, Debug)]
-pub struct Sync {
+pub(super) struct Sync {
     /// Listen address of /healthz, /readyz and /metrics.
     #[arg(long, env = "TRIBUTARY_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -73,7 +73,7 @@ const IN_FLIGHT: usize = 1024;
 const MIN_AWS_TIMEOUT_SECONDS: u64 = 10;
 
 impl Sync {
-    pub async fn run(&self) -> Result<(), Error> {
+    pub(super) async fn run(&self) -> Result<(), Error> {
         self.logs.init()?;
         let timeouts = Timeouts::default();
         let client = timeouts.client(&logs::client().await?);

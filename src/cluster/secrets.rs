@@ -25,21 +25,29 @@ const MAX_AGE: Duration = Duration::from_secs(15);
 const MAX_AGE_OF_ABSENCE: Duration = Duration::from_secs(1);
 
 /// Reads Secrets.
-pub struct Secrets {
+pub(crate) struct Secrets {
     pub(super) client: Client,
     api: Api<Secret>,
     namespace: String,
-    read: Mutex<HashMap<String, (Instant, Option<Secret>)>>,
+    read: Mutex<Read>,
+}
+
+/// Secrets by name, as they were read at that time.
+type Read = HashMap<String, (Instant, Option<Secret>)>;
+
+/// Drops what no reader is given any more. Contents of a Secret are not kept for longer than they are needed.
+fn drop_old(read: &mut Read) {
+    read.retain(|_, (at, _)| at.elapsed() < MAX_AGE);
 }
 
 impl Secrets {
     /// Whether it is the operator's own namespace. The credentials of accounts are there; no object of a user may have them sent to AWS.
-    pub fn is_own(&self, namespace: &str) -> bool {
+    pub(crate) fn is_own(&self, namespace: &str) -> bool {
         self.namespace == namespace
     }
 
     /// Reads credentials of accounts from Secrets in `namespace`.
-    pub fn new(client: Client, namespace: &str) -> Self {
+    pub(crate) fn new(client: Client, namespace: &str) -> Self {
         Self { api: Api::namespaced(client.clone(), namespace), client, namespace: namespace.to_owned(), read: Mutex::default() }
     }
 
@@ -47,7 +55,7 @@ impl Secrets {
     ///
     /// # Errors
     /// The Secret does not exist, lacks a key or cannot be read.
-    pub async fn keys_of(&self, account: &AwsAccount) -> Result<Option<StaticKeys>, ReconcileError> {
+    pub(crate) async fn keys_of(&self, account: &AwsAccount) -> Result<Option<StaticKeys>, ReconcileError> {
         let Some(reference) = account.spec.credentials.as_ref().and_then(|credentials| credentials.secret_ref.as_ref()) else {
             return Ok(None);
         };
@@ -110,7 +118,21 @@ impl Secrets {
             return Ok(secret.clone());
         }
         let secret = self.api.get_opt(name).await?;
+        drop_old(&mut read);
         read.insert(name.to_owned(), (Instant::now(), secret.clone()));
         Ok(secret)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_that_nobody_reads_any_more_are_dropped() {
+        let long_ago = Instant::now().checked_sub(2 * MAX_AGE).unwrap_or_else(Instant::now);
+        let mut read = Read::from([("old".to_owned(), (long_ago, None)), ("new".to_owned(), (Instant::now(), None))]);
+        drop_old(&mut read);
+        assert_eq!(read.into_keys().collect::<Vec<_>>(), ["new"]);
     }
 }

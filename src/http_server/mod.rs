@@ -30,7 +30,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Limits of a server.
 #[derive(Clone, Copy, Debug)]
-pub struct ServerLimits {
+pub(crate) struct ServerLimits {
     /// Maximum number of open connections.
     pub connections: usize,
     /// What happens to a connection beyond that.
@@ -45,7 +45,7 @@ pub struct ServerLimits {
 
 /// What happens to a connection beyond the maximum number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhenFull {
+pub(crate) enum WhenFull {
     /// It waits in the kernel's queue, where it takes no memory of the process.
     Wait,
     /// The oldest one is closed. Requests that end at once are answered whatever others hold open.
@@ -54,7 +54,7 @@ pub enum WhenFull {
 
 impl ServerLimits {
     /// Limits of a port for health and metrics.
-    pub const ADMIN: Self = Self {
+    pub(crate) const ADMIN: Self = Self {
         connections: 128,
         when_full: WhenFull::CloseOldest,
         head: Duration::from_secs(5),
@@ -88,7 +88,7 @@ impl Open {
 }
 
 /// Serves until `stop` completes, then answers open requests. `gauge` counts the open connections.
-pub async fn serve<S, F>(listener: TcpListener, limits: ServerLimits, gauge: Gauge, stop: impl Future<Output = ()>, service: S)
+pub(crate) async fn serve<S, F>(listener: TcpListener, limits: ServerLimits, gauge: Gauge, stop: impl Future<Output = ()>, service: S)
 where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
@@ -196,7 +196,7 @@ fn no_host() -> Response<Full<Bytes>> {
 }
 
 /// Returns a response of plain text.
-pub fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(format!("{text}\n"))));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain; charset=utf-8"));

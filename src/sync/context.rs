@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What all workers of the process share.
-pub struct SyncContext {
+pub(crate) struct SyncContext {
     pub(crate) client: Client,
     pub(crate) sessions: Sessions,
     pub(crate) secrets: Secrets,
@@ -25,7 +25,7 @@ pub struct SyncContext {
 }
 
 /// What [`SyncContext::new`] needs besides the clients.
-pub struct SyncOptions {
+pub(crate) struct SyncOptions {
     /// Namespace of the Secrets that `AwsAccount`s reference.
     pub namespace: String,
     pub urls: Urls,
@@ -38,7 +38,7 @@ pub struct SyncOptions {
 }
 
 impl SyncContext {
-    pub fn new(client: Client, sessions: Sessions, options: SyncOptions) -> Self {
+    pub(crate) fn new(client: Client, sessions: Sessions, options: SyncOptions) -> Self {
         let SyncOptions { namespace, urls, budget, database_hosts, replica } = options;
         let secrets = Secrets::new(client.clone(), &namespace);
         let holder = format!("{replica}-{:016x}", fastrand::u64(..));
@@ -47,12 +47,12 @@ impl SyncContext {
     }
 
     /// Returns the metrics of all workers.
-    pub fn metrics(&self) -> &Arc<SyncMetrics> {
+    pub(crate) fn metrics(&self) -> &Arc<SyncMetrics> {
         &self.metrics
     }
 
     /// Updates the metrics that are not counted as they change. For each request of the metrics.
-    pub fn refresh_metrics(&self) {
+    pub(crate) fn refresh_metrics(&self) {
         self.metrics.set_budgets(self.tenant_clients.budgets());
     }
 }

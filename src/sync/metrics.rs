@@ -36,7 +36,7 @@ struct TenantLabels {
 
 /// The metrics of all sinks. Their labels are bounded by the number of sinks and tenants.
 #[derive(Debug)]
-pub struct SyncMetrics {
+pub(crate) struct SyncMetrics {
     registry: Arc<Registry>,
     rows: Family<SinkLabels, Counter>,
     unchanged: Family<SinkLabels, Counter>,
@@ -73,7 +73,7 @@ impl Default for SyncMetrics {
 }
 
 impl SyncMetrics {
-    pub fn registry(&self) -> Arc<Registry> {
+    pub(crate) fn registry(&self) -> Arc<Registry> {
         self.registry.clone()
     }
 

@@ -32,6 +32,6 @@ mod unprocessable;
 mod view;
 mod worker;
 
-pub use config::WorkerConfig;
-pub use context::{SyncContext, SyncOptions};
-pub use runner::Runner;
+pub(crate) use config::WorkerConfig;
+pub(crate) use context::{SyncContext, SyncOptions};
+pub(crate) use runner::Runner;

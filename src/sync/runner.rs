@@ -95,7 +95,7 @@ impl Running {
 }
 
 /// Runs the workers of all kinds.
-pub struct Runner {
+pub(crate) struct Runner {
     pub shared: Arc<SyncContext>,
     /// Namespaces of the objects. Defaults to all.
     pub namespaces: Vec<String>,
@@ -105,7 +105,7 @@ pub struct Runner {
 
 impl Runner {
     /// Runs until `stop` completes, then waits for the current batches.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
         let stop = stop.shared();
         futures::join!(self.watch::<EventSink>(stop.clone()), self.watch::<BenchlingBackfill>(stop));
     }

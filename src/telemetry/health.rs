@@ -19,29 +19,29 @@ use crate::{
 
 /// Parts of the process and what each still waits for; `None` once it is up.
 #[derive(Debug, Default)]
-pub struct Health {
+pub(crate) struct Health {
     parts: Mutex<BTreeMap<String, Option<String>>>,
     role: Mutex<String>,
 }
 
 impl Health {
     /// Sets the text that `/readyz` has for the role of this replica. A standby is ready: it takes over at once.
-    pub fn set_role(&self, role: impl Into<String>) {
+    pub(crate) fn set_role(&self, role: impl Into<String>) {
         *self.role.lock().unwrap_or_else(PoisonError::into_inner) = role.into();
     }
 
     /// Sets what the part waits for.
-    pub fn waiting(&self, part: &str, what: impl Into<String>) {
+    pub(crate) fn waiting(&self, part: &str, what: impl Into<String>) {
         self.parts().insert(part.to_owned(), Some(what.into()));
     }
 
     /// Marks the part as up.
-    pub fn up(&self, part: &str) {
+    pub(crate) fn up(&self, part: &str) {
         self.parts().insert(part.to_owned(), None);
     }
 
     /// What the process still waits for, one line per part.
-    pub fn missing(&self) -> Vec<String> {
+    pub(crate) fn missing(&self) -> Vec<String> {
         self.parts().iter().filter_map(|(part, what)| what.as_ref().map(|what| format!("{part}: {what}"))).collect()
     }
 
@@ -51,7 +51,7 @@ impl Health {
 }
 
 /// What the port for health and metrics serves: `/healthz`, `/readyz` and `/metrics`.
-pub struct Admin {
+pub(crate) struct Admin {
     health: Arc<Health>,
     registries: Vec<Arc<Registry>>,
     refresh: Box<dyn Fn() + Send + Sync>,
@@ -59,12 +59,12 @@ pub struct Admin {
 
 impl Admin {
     /// `/metrics` calls `refresh`, then encodes all `registries` as one OpenMetrics text.
-    pub fn new(health: Arc<Health>, registries: Vec<Arc<Registry>>, refresh: impl Fn() + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(health: Arc<Health>, registries: Vec<Arc<Registry>>, refresh: impl Fn() + Send + Sync + 'static) -> Self {
         Self { health, registries, refresh: Box::new(refresh) }
     }
 
     /// Serves until `stop` completes, then answers open requests.
-    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
+    pub(crate) async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let admin = Arc::new(self);
         let answer = move |request: Request<_>| std::future::ready(admin.answer(&request));
         http_server::serve(listener, ServerLimits::ADMIN, Gauge::default(), stop, answer).await;

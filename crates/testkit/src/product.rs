@@ -2,10 +2,9 @@
 
 pub use tributary::{
     cli::generate,
-    cluster::timeouts::Timeouts,
     gateway,
     operator::{
-        self, Options,
+        self, Options, Timeouts,
         fault_points::{FaultPoints, Point},
     },
 };
