@@ -29,7 +29,7 @@ async fn an_archive_is_created_changed_and_deleted() {
     let row = &bus.data["status"]["archives"][0];
     assert_eq!((&row["name"], &row["state"], &row["arn"]), (&json!("all"), &json!("ENABLED"), &have["ArchiveArn"]));
     assert_eq!(bus.data["status"]["resources"][1], json!({"type": "AWS::Events::Archive", "arn": have["ArchiveArn"]}));
-    // What it holds is told at a close look.
+    // A full read reports the contents.
     world.aws.put_event(&aws_name(&world, "b"), "test", "test", &json!({})).await;
     reconcile_now(&world, "EventBus", "b").await;
     let counted = |object: Option<&kube::api::DynamicObject>| (object?.data["status"]["archives"][0]["eventCount"] == 1).then_some(());
@@ -53,7 +53,7 @@ async fn an_archive_is_created_changed_and_deleted() {
     let (before, mark) = (resource_version(&world, "EventBus", "b").await, world.aws.mark().await);
     let swept =
         || async { (world.aws.calls(mark).await.iter().filter(|call| *call == "events:DescribeArchive").count() >= 2).then_some(()) };
-    world.aws.until("full sweeps", swept).await;
+    world.aws.until("full resyncs", swept).await;
     assert_eq!(resource_version(&world, "EventBus", "b").await, before, "in sync means silent");
     assert_eq!(world.aws.writes(since).await, Vec::<String>::new());
 }
