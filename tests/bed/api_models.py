@@ -3,7 +3,7 @@
 usage: api_models.py           (in the bed's interpreter, which has botocore) writes crates/core/src/limits/models.json
        api_models.py --check   exits with 1 if that file differs
 
-The calls are those of the product, read from crates/aws/src/client/call.rs. A member is named by its path: `Targets[].Id`, `Tags{}` for the
+The calls are those of the product, read from crates/aws/src/lib.rs. A member is named by its path: `Targets[].Id`, `Tags{}` for the
 values of a map and `Tags{key}` for its keys.
 """
 import json
@@ -14,7 +14,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 FILE = ROOT / "crates/core/src/limits/models.json"       # the product checks its plans against the same file
-CALLS = ROOT / "crates/aws/src/client/call.rs"
+CALLS = ROOT / "crates/aws/src/lib.rs"
 # Signing name: folder of the model, where they differ.
 FOLDERS = {"states": "stepfunctions"}
 # Calls that need the IAM action of another.
@@ -23,12 +23,9 @@ LIMITS = ("min", "max", "pattern", "enum")
 
 
 def calls():
-    """The operations of each service, as `calls!` in the product lists them."""
-    block = re.search(r"^calls! \{\n(.*?)^\}", CALLS.read_text(), re.S | re.M)[1]
-    found = {}
-    for service, names in re.findall(r"^    \w+ as (\w+) \{([^}]*)\}", block, re.M):
-        found[service] = sorted({*re.findall(r"\w+", names), *BATCHES.get(service, ())})
-    return found
+    """The operations of each service, as `for_each_service!` in the product lists them."""
+    rows = re.findall(r"^ +(\w+): \w+ = aws_sdk_\w+, [^{]*\{([^}]*)\}", CALLS.read_text(), re.M)
+    return {service: sorted({*re.findall(r"\w+", names), *BATCHES.get(service, ())}) for service, names in rows}
 
 
 def members(shapes, name, path="", seen=()):
@@ -72,7 +69,8 @@ def extract():
         for operation in operations:
             given = model["operations"].get(operation)
             if given and "input" in given:
-                found[f"{service}.{operation}"] = dict(members(model["shapes"], given["input"]["shape"]))
+                rows = dict(members(model["shapes"], given["input"]["shape"]))
+                found.update({f"{service}.{operation}": rows} if rows else {})
     return found
 
 

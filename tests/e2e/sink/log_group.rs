@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tributary_testkit::{
-    World, all_ready, assert_reason, fast_resync,
+    World, all_ready, assert_reason, aws_name, fast_resync,
     partner::{entity, marks, rule, source, subscription},
     status,
 };
@@ -15,7 +15,7 @@ async fn lims(name: &str) -> World {
 }
 
 fn group(world: &World, name: &str) -> String {
-    format!("/aws/events/{}-{name}", world.namespace)
+    format!("/aws/events/{}", aws_name(world, name))
 }
 
 fn managed(more: Value) -> Value {
