@@ -29,7 +29,7 @@ impl ByRole {
         let roles = &mut self.roles;
         match step.clone() {
             IamStep::CreateRole { name, trust, boundary, tags, .. } => {
-                let role = ObservedRole { name: name.clone(), trust, policy: InlinePolicy::Absent, boundary, tags };
+                let role = ObservedRole { name: name.clone(), arn: name.clone(), trust, policy: InlinePolicy::Absent, boundary, tags };
                 if roles.insert(name, role).is_some() {
                     return Err("EntityAlreadyExists".into());
                 }

@@ -74,7 +74,14 @@ def role_may(role_arn, action, resource):
     return evaluator.evaluate(_context(session, action, resource, None), policies).decision == "Allow"
 
 
-def check_role(role_arn, action, resource, source, **more):
+def _by_policy(policy, action, resource, session):
+    """What a resource policy decides for a role: Allow, Deny or ImplicitDeny."""
+    document = as_policy(policy)
+    return evaluator.evaluate_resource_policy(document, _context(session, action, resource, None)).decision if document else "ImplicitDeny"
+
+
+def check_role(role_arn, action, resource, source, policy=None, **more):
+    """`source` counts for the assumption of the role only: the role's own calls do not carry it. `policy` is the resource's."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     role = iam._roles.get_scoped(account, None, name)
     if role is None or account != get_account_id():
@@ -84,8 +91,10 @@ def check_role(role_arn, action, resource, source, **more):
     if not allows(trust, "sts:AssumeRole", "*", source):
         raise _denied(f"{SERVICE} may not assume {role_arn} for {source}.")
     session = f"arn:aws:sts::{account}:assumed-role/{name}/events"
-    if evaluator.evaluate(_context(session, action, resource, source, **more), evaluator._gather_role_policies(name, account),
-                          *evaluator._permissions_boundary(iam._roles, name, account)).decision != "Allow":
+    own = evaluator.evaluate(_context(session, action, resource, None, **more), evaluator._gather_role_policies(name, account),
+                             *evaluator._permissions_boundary(iam._roles, name, account)).decision
+    theirs = _by_policy(policy, action, resource, session)
+    if "Deny" in (own, theirs) or "Allow" not in (own, theirs):
         raise _denied(f"{role_arn} is not allowed {action} on {resource}.")
     return session
 
@@ -100,18 +109,38 @@ def _policy_of(arn, service):
     return permissions.policy_now(arn)
 
 
-def check_key(name):
-    """A customer's key has to let EventBridge use it; AWS's own never do."""
+def check_key(name, role=None):
+    """A customer's key has to let EventBridge, or the role, use it; AWS's own let roles only."""
     if not name:
         return
     if name.startswith("alias/aws/"):
+        if role:
+            return
         raise _denied(f"{SERVICE} may not use the key {name}, which AWS keeps.")
     key = kms._resolve_key(name)
     if key is None or key.get("KeyState", "Enabled") != "Enabled":
         raise _denied(f"The key {name} is not there or not enabled.")
     for action in ("kms:Decrypt", "kms:GenerateDataKey"):
-        if not allows(key.get("Policy"), action, key["Arn"], None):
+        if role and not _role_may_use(key, role, action):
+            raise _denied(f"{role} is not allowed {action} on key {name}.")
+        if not role and not allows(key.get("Policy"), action, key["Arn"], None):
             raise _denied(f"The policy of key {name} does not allow {SERVICE} {action}.")
+
+
+def _role_may_use(key, role, action):
+    """The key's policy has to name the role, or the account, which leaves it to the role's own policies."""
+    account, name = role.split(":")[4], role.rsplit("/", 1)[-1]
+    def names(statement, who):
+        listed = (statement.get("Principal") or {})
+        return listed == "*" or who & set(listed["AWS"] if isinstance(listed.get("AWS"), list) else [listed.get("AWS")])
+    statements = _statements(as_policy(key.get("Policy")) or {})
+    named = {"Version": "2012-10-17", "Statement": [s for s in statements if names(s, {role, "*"})]}
+    delegated = {"Version": "2012-10-17", "Statement": [{**s, "Principal": "*"} for s in statements if names(s, {account, f"arn:aws:iam::{account}:root"})]}
+    session = f"arn:aws:sts::{account}:assumed-role/{name}/events"
+    by_name, by_account = _by_policy(named, action, key["Arn"], session), _by_policy(delegated, action, key["Arn"], session)
+    if "Deny" in (by_name, by_account):
+        return False
+    return by_name == "Allow" or by_account == "Allow" and role_may(role, action, key["Arn"])
 
 
 def _key_of(arn, service):
@@ -145,12 +174,13 @@ def check(target, spec, source):
             raise _denied(f"The resource policy of {arn} does not allow {session or SERVICE} {action} for {source}.")
     elif not role:
         raise _denied(f"Target {arn} needs a RoleArn.")
-    check_key(_key_of(arn, service))
+    check_key(_key_of(arn, service), role)
     return session
 
 
 def _check_target(role, action, target, source):
-    return check_role(role, action, target["Arn"], source)
+    service = target["Arn"].split(":")[2]
+    return check_role(role, action, target["Arn"], source, _policy_of(target["Arn"], service) if service in BY_POLICY else None)
 
 
 def _check_task(role, action, target, source):

@@ -6,7 +6,7 @@ use tributary_core::{
     delivery::{DeadLetter, Fact, TargetFacts},
     error::ReconcileError,
     names::Arn,
-    policy_document::statements_of,
+    policy_document::versioned_statements_of,
     steps::FunctionRef,
 };
 
@@ -41,7 +41,7 @@ impl Session {
         Ok(match parsed.service {
             "sqs" => self.read_queue(resource).await?,
             "sns" => self.topic(arn, TagRead::Skip).await?.map(|mut topic| TargetFacts {
-                policy: statements_of(topic.attributes.get("Policy").map(String::as_str).unwrap_or_default()),
+                policy: versioned_statements_of(topic.attributes.get("Policy").map(String::as_str).unwrap_or_default()),
                 key: topic.attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()),
                 ..TargetFacts::default()
             }),
@@ -61,8 +61,9 @@ impl Session {
 
     async fn read_queue(&self, name: &str) -> Result<Option<TargetFacts>, ReconcileError> {
         Ok(self.queue_with_counts(name).await?.map(|(_, mut attributes)| TargetFacts {
-            policy: statements_of(attributes.get("Policy").map(String::as_str).unwrap_or_default()),
+            policy: versioned_statements_of(attributes.get("Policy").map(String::as_str).unwrap_or_default()),
             key: attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()),
+            content_based_deduplication: attributes.get("ContentBasedDeduplication").map(|enabled| enabled == "true"),
             messages: attributes.get("ApproximateNumberOfMessages").and_then(|count| count.parse().ok()),
             ..TargetFacts::default()
         }))

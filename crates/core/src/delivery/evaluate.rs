@@ -1,10 +1,16 @@
 //! The evaluation of one target: existence, permission, key, dead-letter queue.
 
-use crate::{destinations::Type, names::Arn, steps::TargetSettings};
+use crate::{
+    destinations::{Type, sqs::attributes::is_fifo},
+    names::Arn,
+    steps::TargetSettings,
+};
 
 use super::{
+    calls::calls,
     facts::{Fact, Facts, TargetFacts},
-    key,
+    fifo,
+    key::{self, Sender},
     reason::{Deliverability, DeliverabilityReason},
     resource_policy, role,
     service::Source,
@@ -22,18 +28,29 @@ pub fn evaluate(target: &TargetSettings, rule_arn: &str, facts: &Facts) -> Deliv
             DeliverabilityReason::RoleMissing,
             format!("{} requires a role, and the target has none. Set roleArn on the sink.", target.arn),
         ),
-        (Some(role), _) => role::evaluate(target, role, source, facts.role.as_ref()),
+        (Some(role), _) => role::evaluate(target, role, source, facts.role.as_ref(), facts.target.as_ref()),
     };
-    let receiver = if arn.account_id != source.account && arn.service == "events" {
-        Deliverability::Unknown {
-            message: format!("the policy of {} belongs to another account. It must allow events:PutEvents for this account.", target.arn),
-        }
-    } else {
-        Deliverability::Yes
-    };
-    let key = key::evaluate(&target.arn, facts.key.as_ref(), source.account);
+    let receiver = if arn.account_id == source.account { Deliverability::Yes } else { other_account(target) };
+    let sender = target.role_arn.as_deref().map_or(Sender::Service, |role| {
+        let known = facts.role.as_ref().and_then(|role| if let Fact::Known(known) = role { Some(known) } else { None });
+        Sender::Role(role, known)
+    });
+    let key = key::evaluate(&target.arn, facts.key.as_ref(), sender);
     let dead_letter = target.dead_letter_arn.as_ref().map_or(Deliverability::Yes, |queue| dead_letter_queue(queue, source, facts));
-    Deliverability::first([existence(target, facts.target.as_ref()), permission, key, receiver, dead_letter])
+    let fifo = fifo::evaluate(target, facts.target.as_ref());
+    Deliverability::first([existence(target, facts.target.as_ref()), fifo, permission, key, receiver, dead_letter])
+}
+
+/// The result for a target of another account, whose policy has to allow the delivery too (IAM user
+/// guide, "Cross-account policy evaluation logic").
+fn other_account(target: &TargetSettings) -> Deliverability {
+    let action = calls(target).first().map_or("the call", |(action, _)| *action);
+    Deliverability::Unknown {
+        message: format!(
+            "the policy of {} belongs to another account, and the operator cannot read it. It must allow {action} for this account.",
+            target.arn
+        ),
+    }
 }
 
 /// Evaluates whether the target exists and its connection is authorized.
@@ -43,8 +60,8 @@ fn existence(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> Deliv
             DeliverabilityReason::TargetNotFound,
             format!("AWS has no {}. Create it, or send to another target.", target.arn),
         ),
-        // For a target that is reached through a role, the role's permission is sufficient.
-        Some(Fact::Denied { action }) if target.role_arn.is_none() => Deliverability::denied(&target.arn, action),
+        // Even with a role: the target may not exist, and its policy may deny the role.
+        Some(Fact::Denied { action }) => Deliverability::denied(&target.arn, action),
         Some(Fact::Unavailable) => Deliverability::Unavailable,
         Some(Fact::Known(TargetFacts { unauthorized: Some(state), .. })) => Deliverability::no(
             DeliverabilityReason::ConnectionNotAuthorized,
@@ -53,7 +70,7 @@ fn existence(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> Deliv
                 target.arn
             ),
         ),
-        Some(Fact::Known(_) | Fact::Denied { .. }) | None => Deliverability::Yes,
+        Some(Fact::Known(_)) | None => Deliverability::Yes,
     }
 }
 
@@ -62,6 +79,9 @@ fn existence(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> Deliv
 fn dead_letter_queue(queue: &str, source: Source<'_>, facts: &Facts) -> Deliverability {
     let reason = DeliverabilityReason::DeadLetterNotReachable;
     let target = TargetSettings { arn: queue.to_owned(), ..TargetSettings::default() };
+    if is_fifo(queue) {
+        return Deliverability::no(reason, format!("{queue} is a FIFO queue. EventBridge needs a standard queue for dead letters."));
+    }
     let existence = match &facts.dead_letter {
         Some(Fact::Missing) => {
             Deliverability::no(reason, format!("AWS has no dead-letter queue {queue}. Create it, or reference another queue."))
@@ -73,7 +93,7 @@ fn dead_letter_queue(queue: &str, source: Source<'_>, facts: &Facts) -> Delivera
     let found = Deliverability::first([
         existence,
         resource_policy::evaluate(&target, source, facts.dead_letter.as_ref()),
-        key::evaluate(queue, facts.dead_letter_key.as_ref(), source.account),
+        key::evaluate(queue, facts.dead_letter_key.as_ref(), Sender::Service),
     ]);
     match found {
         Deliverability::No { message, .. } => Deliverability::no(reason, format!("an event that cannot be delivered is lost: {message}")),

@@ -10,12 +10,15 @@ mod calls;
 pub mod dead_letters;
 mod evaluate;
 mod facts;
+mod fifo;
 mod key;
 pub mod policy;
 mod reason;
 mod resource_policy;
 mod role;
 mod service;
+#[cfg(test)]
+mod tests;
 
 pub use dead_letters::DeadLetter;
 pub use evaluate::evaluate;

@@ -189,6 +189,11 @@ pub(crate) trait State: Clone + Debug + Serialize {
         vec![]
     }
 
+    /// Returns warnings about permissions that cannot be derived from the spec.
+    fn warnings(&self) -> Vec<String> {
+        vec![]
+    }
+
     /// Returns what the sink waits for after all steps.
     fn waiting(&self, observed: Option<&Self::Observed>) -> Option<ReconcileError> {
         let _ = observed;

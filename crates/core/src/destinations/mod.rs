@@ -230,6 +230,11 @@ macro_rules! destinations {
                 match self { $(Self::$state(want) => want.settle(settings),)* }
             }
 
+            /// Returns warnings about permissions that cannot be derived from the spec.
+            pub fn warnings(&self) -> Vec<String> {
+                match self { $(Self::$state(want) => want.warnings(),)* }
+            }
+
             fn statements(&self) -> Vec<Value> {
                 match self { $(Self::$state(want) => want.required_statements(),)* }
             }
