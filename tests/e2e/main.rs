@@ -45,6 +45,7 @@ mod replay;
 mod rule {
     mod dead_letters;
     mod deliverable {
+        mod by_role;
         mod causes;
         mod inspection;
         mod new_rule;

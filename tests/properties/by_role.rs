@@ -163,7 +163,7 @@ fn machine() -> impl Strategy<Value = DesiredSink> {
             log_group_arn: None,
             tracing,
         };
-        let machine = DesiredMachine { name: "m".into(), express: false, settings, execution_role: Some(role), tags };
+        let machine = DesiredMachine { name: "m".into(), express: false, settings, execution_role: Some(role), tags, warnings: vec![] };
         sink(Desired::StateMachine(DesiredStateMachine { managed: Some(machine), by }))
     })
 }

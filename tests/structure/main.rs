@@ -9,3 +9,4 @@ mod sizes;
 mod source;
 mod tests_page;
 mod texts;
+mod transitions;

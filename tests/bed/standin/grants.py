@@ -74,10 +74,13 @@ def role_may(role_arn, action, resource):
     return evaluator.evaluate(_context(session, action, resource, None), policies).decision == "Allow"
 
 
-def _by_policy(policy, action, resource, session):
-    """What a resource policy decides for a role: Allow, Deny or ImplicitDeny."""
-    document = as_policy(policy)
-    return evaluator.evaluate_resource_policy(document, _context(session, action, resource, None)).decision if document else "ImplicitDeny"
+def _role_decision(session, action, resource, policy, required=False, **more):
+    """What the role's policies, its boundary and the resource's policy amount to. `required`: that policy has to allow it too."""
+    account, name = session.split(":")[4], session.split("/")[1]
+    context = _context(session, action, resource, None, **more)
+    limits = evaluator._permissions_boundary(iam._roles, name, account)
+    own = evaluator.evaluate(context, evaluator._gather_role_policies(name, account), *limits)
+    return evaluator.combine_resource_policy(own, context, as_policy(policy) or {}, account, required, tuple(limits)).decision
 
 
 def check_role(role_arn, action, resource, source, policy=None, **more):
@@ -91,10 +94,7 @@ def check_role(role_arn, action, resource, source, policy=None, **more):
     if not allows(trust, "sts:AssumeRole", "*", source):
         raise _denied(f"{SERVICE} may not assume {role_arn} for {source}.")
     session = f"arn:aws:sts::{account}:assumed-role/{name}/events"
-    own = evaluator.evaluate(_context(session, action, resource, None, **more), evaluator._gather_role_policies(name, account),
-                             *evaluator._permissions_boundary(iam._roles, name, account)).decision
-    theirs = _by_policy(policy, action, resource, session)
-    if "Deny" in (own, theirs) or "Allow" not in (own, theirs):
+    if _role_decision(session, action, resource, policy, **more) != "Allow":
         raise _denied(f"{role_arn} is not allowed {action} on {resource}.")
     return session
 
@@ -109,38 +109,22 @@ def _policy_of(arn, service):
     return permissions.policy_now(arn)
 
 
-def check_key(name, role=None):
+def check_key(name, session=None):
     """A customer's key has to let EventBridge, or the role, use it; AWS's own let roles only."""
     if not name:
         return
     if name.startswith("alias/aws/"):
-        if role:
+        if session:
             return
         raise _denied(f"{SERVICE} may not use the key {name}, which AWS keeps.")
     key = kms._resolve_key(name)
     if key is None or key.get("KeyState", "Enabled") != "Enabled":
         raise _denied(f"The key {name} is not there or not enabled.")
     for action in ("kms:Decrypt", "kms:GenerateDataKey"):
-        if role and not _role_may_use(key, role, action):
-            raise _denied(f"{role} is not allowed {action} on key {name}.")
-        if not role and not allows(key.get("Policy"), action, key["Arn"], None):
+        if session and _role_decision(session, action, key["Arn"], key.get("Policy"), required=True) != "Allow":
+            raise _denied(f"{session} is not allowed {action} on key {name}.")
+        if not session and not allows(key.get("Policy"), action, key["Arn"], None):
             raise _denied(f"The policy of key {name} does not allow {SERVICE} {action}.")
-
-
-def _role_may_use(key, role, action):
-    """The key's policy has to name the role, or the account, which leaves it to the role's own policies."""
-    account, name = role.split(":")[4], role.rsplit("/", 1)[-1]
-    def names(statement, who):
-        listed = (statement.get("Principal") or {})
-        return listed == "*" or who & set(listed["AWS"] if isinstance(listed.get("AWS"), list) else [listed.get("AWS")])
-    statements = _statements(as_policy(key.get("Policy")) or {})
-    named = {"Version": "2012-10-17", "Statement": [s for s in statements if names(s, {role, "*"})]}
-    delegated = {"Version": "2012-10-17", "Statement": [{**s, "Principal": "*"} for s in statements if names(s, {account, f"arn:aws:iam::{account}:root"})]}
-    session = f"arn:aws:sts::{account}:assumed-role/{name}/events"
-    by_name, by_account = _by_policy(named, action, key["Arn"], session), _by_policy(delegated, action, key["Arn"], session)
-    if "Deny" in (by_name, by_account):
-        return False
-    return by_name == "Allow" or by_account == "Allow" and role_may(role, action, key["Arn"])
 
 
 def _key_of(arn, service):
@@ -174,7 +158,7 @@ def check(target, spec, source):
             raise _denied(f"The resource policy of {arn} does not allow {session or SERVICE} {action} for {source}.")
     elif not role:
         raise _denied(f"Target {arn} needs a RoleArn.")
-    check_key(_key_of(arn, service), role)
+    check_key(_key_of(arn, service), session)
     return session
 
 

@@ -21,26 +21,24 @@ pub(super) fn evaluate(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>
     let no = |message: String| Deliverability::no(DeliverabilityReason::FifoNotUsable, message);
     match Arn::parse(arn).filter(|_| is_fifo(arn)).map(|arn| arn.service) {
         Some("sns") => no(format!("{arn} is a FIFO topic, to which EventBridge does not deliver. Use a standard topic.")),
-        Some("sqs") if target.message_group_id.is_none() => no(format!(
-            "{arn} is a FIFO queue, and the target has no message group. Set spec.sqs.messageGroupId on the sink."
-        )),
+        Some("sqs") if target.message_group_id.is_none() => {
+            no(format!("{arn} is a FIFO queue, and the target has no message group. Set spec.sqs.messageGroupId on the sink."))
+        }
         Some("sqs") => deduplication(arn, fact),
         _ => Deliverability::Yes,
     }
 }
 
 fn deduplication(arn: &str, fact: Option<&Fact<TargetFacts>>) -> Deliverability {
-    match fact {
-        Some(Fact::Known(TargetFacts { content_based_deduplication: Some(true), .. })) => Deliverability::Yes,
-        Some(Fact::Known(TargetFacts { content_based_deduplication: Some(false), .. })) => Deliverability::no(
+    let Some(Fact::Known(known)) = fact else { return Deliverability::Yes };
+    match known.content_based_deduplication {
+        Some(true) => Deliverability::Yes,
+        Some(false) => Deliverability::no(
             DeliverabilityReason::FifoNotUsable,
             format!(
                 "{arn} is a FIFO queue without content-based deduplication, and EventBridge sends no deduplication ID. Enable ContentBasedDeduplication on the queue."
             ),
         ),
-        Some(Fact::Known(TargetFacts { content_based_deduplication: None, .. })) => {
-            Deliverability::unclear(arn, "its attribute ContentBasedDeduplication")
-        }
-        Some(Fact::Missing | Fact::Denied { .. } | Fact::Unavailable) | None => Deliverability::Yes,
+        None => Deliverability::unclear(arn, "its attribute ContentBasedDeduplication"),
     }
 }

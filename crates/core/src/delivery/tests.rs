@@ -107,14 +107,19 @@ fn a_role_is_judged_by_its_own_policies_and_that_of_the_target() {
     let send = || own("Allow", "sqs:SendMessage");
     let role = json!({"AWS": ROLE});
     let with = |policy: &[Value], rights: &[Value]| Delivery::to(QUEUE, policy).with_role(rights);
-    let rule_only = json!({"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*", "Condition": {"ArnLike": {"aws:SourceArn": RULE}}});
+    let rule_only =
+        json!({"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*", "Condition": {"ArnLike": {"aws:SourceArn": RULE}}});
     let all = || own("Allow", "*");
     check(vec![
         ("its own permission", with(&[], &[send()]), Want::Yes),
         ("none", with(&[], &[]), Want::No(Reason::RoleLacksRight)),
         ("a permission for the service only", with(&[by("Allow", &events(), "sqs:SendMessage")], &[]), Want::No(Reason::RoleLacksRight)),
         ("the target's permission for the role", with(&[by("Allow", &role, "sqs:SendMessage")], &[]), Want::Yes),
-        ("the target's permission for the account", with(&[by("Allow", &root(), "sqs:SendMessage")], &[]), Want::No(Reason::RoleLacksRight)),
+        (
+            "the target's permission for the account",
+            with(&[by("Allow", &root(), "sqs:SendMessage")], &[]),
+            Want::No(Reason::RoleLacksRight),
+        ),
         ("the target denies the role", with(&[by("Deny", &role, "sqs:SendMessage")], &[send()]), Want::No(Reason::ExplicitDeny)),
         ("the target denies the account", with(&[by("Deny", &root(), "sqs:*")], &[send()]), Want::No(Reason::ExplicitDeny)),
         ("the target denies everyone", with(&[by("Deny", &json!("*"), "sqs:*")], &[send()]), Want::No(Reason::ExplicitDeny)),
@@ -173,10 +178,14 @@ fn a_key_has_to_let_the_sender_use_it() {
         ("the service, and the key allows the account only", service(&[allow(&root())]), unusable()),
         ("the service, denied", service(&[allow(&events()), by("Deny", &events(), "kms:Decrypt")]), unusable()),
         ("the service, and a condition that may be met", service(std::slice::from_ref(&narrowed)), Want::Unknown),
-        ("the service, to a topic, where no such condition is supported", {
-            let rights = [by("Allow", &events(), "sns:Publish")];
-            Delivery::to(TOPIC, &rights).encrypted(&[narrowed])
-        }, unusable()),
+        (
+            "the service, to a topic, where no such condition is supported",
+            {
+                let rights = [by("Allow", &events(), "sns:Publish")];
+                Delivery::to(TOPIC, &rights).encrypted(&[narrowed])
+            },
+            unusable(),
+        ),
         ("a role, and the key allows the service only", role(&[], &[allow(&events())]), unusable()),
         ("a role with a permission, and the key allows the service only", role(&[kms()], &[allow(&events())]), unusable()),
         ("a role without a permission, and the key leaves it to the account", role(&[], &[allow(&root()), allow(&events())]), unusable()),
@@ -204,7 +213,11 @@ fn a_topic_is_called_without_the_rule_and_supports_no_conditions() {
     check(vec![
         ("no condition", to(json!({}), "Allow"), Want::Yes),
         ("the rule", to(rule.clone(), "Allow"), Want::No(Reason::PermissionMissing)),
-        ("the account, as in AWS's own policy", to(json!({"StringEquals": {"AWS:SourceOwner": "111122223333"}}), "Allow"), Want::No(Reason::PermissionMissing)),
+        (
+            "the account, as in AWS's own policy",
+            to(json!({"StringEquals": {"AWS:SourceOwner": "111122223333"}}), "Allow"),
+            Want::No(Reason::PermissionMissing),
+        ),
         ("another rule", to(not_rule.clone(), "Allow"), Want::Unknown),
         ("a condition that is met", to(secure("true"), "Allow"), Want::Unknown),
         ("a denial of insecure calls", to(secure("false"), "Deny"), Want::Yes),

@@ -28,7 +28,7 @@ pub(super) fn resource(text: &str, pattern: &Pattern, resource: &str) -> Fits {
     let by_part = text.starts_with("arn:") && each(&patterns, &parts[..patterns.len()]);
     // The documentation restricts a wildcard to its part, but does not tell what AWS does with one
     // that matches only beyond it.
-    Fits::of(by_part).agreed(Fits::of(whole || by_part), || format!("the resource pattern {text}"))
+    Fits::of(by_part).agreed(&Fits::of(whole || by_part), || format!("the resource pattern {text}"))
 }
 
 fn parts(arn: &str) -> Vec<&str> {

@@ -25,9 +25,10 @@ pub fn of_role(statements: &[Value], request: &Request<'_>) -> Decision {
 
 /// Evaluates a policy. `names_principal`: a statement applies to the principals that it names.
 pub(in crate::delivery) fn outcome(statements: &[Value], request: &Request<'_>, names_principal: bool) -> Outcome {
-    statements.iter().enumerate().fold(Outcome::silent(), |found, (index, statement)| {
-        found.join(one(index, statement, request, names_principal))
-    })
+    statements
+        .iter()
+        .enumerate()
+        .fold(Outcome::silent(), |found, (index, statement)| found.join(one(index, statement, request, names_principal)))
 }
 
 fn one(index: usize, statement: &Value, request: &Request<'_>, names_principal: bool) -> Outcome {

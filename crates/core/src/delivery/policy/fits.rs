@@ -55,7 +55,7 @@ impl Fits {
     }
 
     /// Returns the answer if two readings of the documentation agree, otherwise `Unknown`.
-    pub(super) fn agreed(self, other: Self, why: impl FnOnce() -> String) -> Self {
-        if self == other { self } else { Self::Unknown(why()) }
+    pub(super) fn agreed(self, other: &Self, why: impl FnOnce() -> String) -> Self {
+        if self == *other { self } else { Self::Unknown(why()) }
     }
 }

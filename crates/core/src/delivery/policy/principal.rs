@@ -1,5 +1,5 @@
 //! Who a statement applies to (IAM user guide, "AWS JSON policy elements: Principal" and
-//! "NotPrincipal").
+//! "AWS JSON policy elements: `NotPrincipal`").
 
 use serde_json::{Map, Value};
 

@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
         match self.variables {
             Variables::Replaced => replaced(),
             Variables::Text => as_text(),
-            Variables::Unknown => as_text().agreed(replaced(), || format!("the version of the policy, for the variable in {text}")),
+            Variables::Unknown => as_text().agreed(&replaced(), || format!("the version of the policy, for the variable in {text}")),
         }
     }
 }
