@@ -1,13 +1,9 @@
 //! The evaluation of one target: existence, permission, key, dead-letter queue.
 
-use crate::{
-    destinations::{Type, sqs::attributes::is_fifo},
-    names::Arn,
-    steps::TargetSettings,
-};
+use crate::{destinations::Type, names::Arn, steps::TargetSettings};
 
 use super::{
-    calls::calls,
+    calls::{calls, named},
     facts::{Fact, Facts, TargetFacts},
     fifo,
     key::{self, Sender},
@@ -37,8 +33,9 @@ pub fn evaluate(target: &TargetSettings, rule_arn: &str, facts: &Facts) -> Deliv
     });
     let key = key::evaluate(&target.arn, facts.key.as_ref(), sender);
     let dead_letter = target.dead_letter_arn.as_ref().map_or(Deliverability::Yes, |queue| dead_letter_queue(queue, source, facts));
+    let named = named_resource(target, facts.named.as_ref());
     let fifo = fifo::evaluate(target, facts.target.as_ref());
-    Deliverability::first([existence(target, facts.target.as_ref()), fifo, permission, key, receiver, dead_letter])
+    Deliverability::first([receiver, existence(target, facts.target.as_ref()), named, fifo, permission, key, dead_letter])
 }
 
 /// The result for a target of another account, whose policy has to allow the delivery too (IAM user
@@ -70,7 +67,30 @@ fn existence(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> Deliv
                 target.arn
             ),
         ),
-        Some(Fact::Known(_)) | None => Deliverability::Yes,
+        Some(Fact::Known(_)) => Deliverability::Yes,
+        None => not_inspected(&target.arn),
+    }
+}
+
+/// Evaluates whether another resource exists that the target names, such as a task definition.
+fn named_resource(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> Deliverability {
+    let Some(arn) = named(target) else { return Deliverability::Yes };
+    match fact {
+        Some(Fact::Missing) => Deliverability::no(
+            DeliverabilityReason::TargetNotFound,
+            format!("AWS has no active {arn}, which the target names. Create it, or name another one in the sink."),
+        ),
+        Some(Fact::Denied { action }) => Deliverability::denied(arn, action),
+        Some(Fact::Unavailable) => Deliverability::Unavailable,
+        Some(Fact::Known(_)) => Deliverability::Yes,
+        None => not_inspected(arn),
+    }
+}
+
+/// Returns the result for a resource that the operator does not read.
+fn not_inspected(arn: &str) -> Deliverability {
+    Deliverability::Unknown {
+        message: format!("{arn} is not inspected: the operator does not read resources of this kind. Check that it exists."),
     }
 }
 
@@ -79,7 +99,7 @@ fn existence(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> Deliv
 fn dead_letter_queue(queue: &str, source: Source<'_>, facts: &Facts) -> Deliverability {
     let reason = DeliverabilityReason::DeadLetterNotReachable;
     let target = TargetSettings { arn: queue.to_owned(), ..TargetSettings::default() };
-    if is_fifo(queue) {
+    if fifo::is_fifo(queue) {
         return Deliverability::no(reason, format!("{queue} is a FIFO queue. EventBridge needs a standard queue for dead letters."));
     }
     let existence = match &facts.dead_letter {
@@ -88,7 +108,8 @@ fn dead_letter_queue(queue: &str, source: Source<'_>, facts: &Facts) -> Delivera
         }
         Some(Fact::Denied { action }) => Deliverability::denied(&format!("dead-letter queue {queue}"), action),
         Some(Fact::Unavailable) => Deliverability::Unavailable,
-        Some(Fact::Known(_)) | None => Deliverability::Yes,
+        Some(Fact::Known(_)) => Deliverability::Yes,
+        None => not_inspected(queue),
     };
     let found = Deliverability::first([
         existence,

@@ -29,8 +29,8 @@ pub struct TargetFacts {
     pub key: Option<String>,
     /// Approximate number of messages in a queue.
     pub messages: Option<u64>,
-    /// Whether a FIFO queue has content-based deduplication; `None` for other targets.
-    pub content_based_deduplication: Option<bool>,
+    /// Whether a FIFO queue has content-based deduplication.
+    pub content_based_deduplication: bool,
     /// State of an API destination's connection, if it is not authorized.
     pub unauthorized: Option<String>,
 }
@@ -61,12 +61,14 @@ pub struct KeyFacts {
     pub policy: Vec<Value>,
 }
 
-/// All facts about one target of a rule. `None`: the fact is irrelevant to this target and was not
-/// read.
+/// All facts about one target of a rule. `None`: the target has no such part, or the operator does
+/// not read it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// The target.
     pub target: Option<Fact<TargetFacts>>,
+    /// Another resource that the target names, such as a task definition.
+    pub named: Option<Fact<TargetFacts>>,
     /// The role that `EventBridge` assumes.
     pub role: Option<Fact<RoleFacts>>,
     /// The target's encryption key.

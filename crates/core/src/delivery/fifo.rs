@@ -1,44 +1,26 @@
 //! FIFO queues and topics as targets.
-//!
-//! `EventBridge` sends a message group and no deduplication id: a FIFO queue has to have
-//! content-based deduplication (EventBridge API reference, `SqsParameters`). It does not deliver to
-//! FIFO topics (EventBridge user guide, "Amazon EventBridge targets"; docs/aws-facts.md, PM1, PM2,
-//! Q19, Q20).
 
-use crate::{destinations::sqs::attributes::is_fifo, names::Arn, steps::TargetSettings};
+use crate::steps::TargetSettings;
 
 use super::{
+    calls::type_of,
     facts::{Fact, TargetFacts},
     reason::{Deliverability, DeliverabilityReason},
 };
 
 /// Returns whether `EventBridge` can send to the target, if it is a FIFO queue or topic.
 ///
-/// Returns `Yes` if the attributes are not known, which the evaluation of the target's existence
-/// reports.
+/// If the attributes are not known, which the evaluation of the target's existence reports, they
+/// are assumed to be right.
 pub(super) fn evaluate(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> Deliverability {
-    let arn = &target.arn;
-    let no = |message: String| Deliverability::no(DeliverabilityReason::FifoNotUsable, message);
-    match Arn::parse(arn).filter(|_| is_fifo(arn)).map(|arn| arn.service) {
-        Some("sns") => no(format!("{arn} is a FIFO topic, to which EventBridge does not deliver. Use a standard topic.")),
-        Some("sqs") if target.message_group_id.is_none() => {
-            no(format!("{arn} is a FIFO queue, and the target has no message group. Set spec.sqs.messageGroupId on the sink."))
-        }
-        Some("sqs") => deduplication(arn, fact),
-        _ => Deliverability::Yes,
-    }
+    let deduplicates = if let Some(Fact::Known(known)) = fact { known.content_based_deduplication } else { true };
+    let obstacle = type_of(target).filter(|_| is_fifo(&target.arn)).and_then(|type_| type_.fifo_obstacle(target, deduplicates));
+    obstacle.map_or(Deliverability::Yes, |message| Deliverability::no(DeliverabilityReason::FifoNotUsable, message))
 }
 
-fn deduplication(arn: &str, fact: Option<&Fact<TargetFacts>>) -> Deliverability {
-    let Some(Fact::Known(known)) = fact else { return Deliverability::Yes };
-    match known.content_based_deduplication {
-        Some(true) => Deliverability::Yes,
-        Some(false) => Deliverability::no(
-            DeliverabilityReason::FifoNotUsable,
-            format!(
-                "{arn} is a FIFO queue without content-based deduplication, and EventBridge sends no deduplication ID. Enable ContentBasedDeduplication on the queue."
-            ),
-        ),
-        None => Deliverability::unclear(arn, "its attribute ContentBasedDeduplication"),
-    }
+/// Returns whether the ARN is that of a FIFO queue or topic. AWS derives the type from the name,
+/// which is case-sensitive.
+#[allow(clippy::case_sensitive_file_extension_comparisons)]
+pub(super) fn is_fifo(arn: &str) -> bool {
+    arn.ends_with(".fifo")
 }

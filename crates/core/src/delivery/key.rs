@@ -1,6 +1,6 @@
 //! Encryption keys of targets and dead-letter queues.
 
-use crate::names::Arn;
+use crate::{destinations::Type, names::Arn};
 
 use super::{
     facts::{Fact, KeyFacts, RoleFacts},
@@ -24,7 +24,8 @@ const ACTIONS: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
 /// Returns whether the sender can use the encryption key of the resource `arn`.
 ///
 /// A customer managed key needs a policy that allows it. The policies of AWS managed keys never
-/// allow it to a service (SQS and SNS developer guides, "Key management").
+/// allow it to a service (developer guides of queues and topics, "Key
+/// management").
 pub(super) fn evaluate(arn: &str, fact: Option<&Fact<KeyFacts>>, sender: Sender<'_>) -> Deliverability {
     let no = |message: String| Deliverability::no(DeliverabilityReason::KeyNotUsable, message);
     let known = match fact {
@@ -55,7 +56,11 @@ pub(super) fn evaluate(arn: &str, fact: Option<&Fact<KeyFacts>>, sender: Sender<
 /// Returns whether AWS advises against a role for this target, because delivery to one that is
 /// encrypted may fail (docs/aws-facts.md, PM17).
 fn prefers_service(arn: &str) -> bool {
-    Arn::parse(arn).is_some_and(|arn| matches!(arn.service, "sqs" | "sns"))
+    type_of(arn).is_some_and(|type_| !type_.needs_role())
+}
+
+fn type_of(arn: &str) -> Option<Type> {
+    Type::of_target(&Arn::parse(arn)?)
 }
 
 fn advice(arn: &str) -> Deliverability {
@@ -69,7 +74,7 @@ fn advice(arn: &str) -> Deliverability {
 fn by_service_itself(arn: &str, known: &KeyFacts) -> Deliverability {
     // Whether EventBridge sends the rule and the account depends on the target, and is documented
     // for topics only, where it does not.
-    let topic = Arn::parse(arn).is_some_and(|arn| arn.service == "sns");
+    let topic = type_of(arn).is_some_and(|type_| !type_.sends_source());
     let source: &[&str] = if topic { &["aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths"] } else { &[] };
     let context = by_service().withholding(source);
     Deliverability::all(ACTIONS.map(|action| {

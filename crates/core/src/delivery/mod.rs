@@ -11,6 +11,8 @@ pub mod dead_letters;
 mod evaluate;
 mod facts;
 mod fifo;
+#[cfg(test)]
+mod inspection_tests;
 mod key;
 pub mod policy;
 mod reason;
@@ -20,6 +22,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+pub use calls::named;
 pub use dead_letters::DeadLetter;
 pub use evaluate::evaluate;
 pub use facts::{Fact, Facts, KeyFacts, RoleFacts, TargetFacts};

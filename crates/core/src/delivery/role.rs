@@ -32,6 +32,9 @@ pub(super) fn evaluate(
         None => return Deliverability::Yes,
     };
     let calls = calls(target);
+    if calls.is_empty() {
+        return Deliverability::all([trust(known, role, source), action_unknown(target, role)]);
+    }
     let requests = calls.iter().flat_map(|(action, resources)| resources.iter().map(|resource| (*action, resource)));
     let context = context(role, target);
     let permissions = requests.map(|(action, on)| {
@@ -44,6 +47,16 @@ pub(super) fn evaluate(
 fn context(role: &str, target: &TargetSettings) -> Context {
     let context = by_role(role);
     if target.task.is_some() { context.with("ecs:cluster", &target.arn) } else { context }
+}
+
+/// Returns the result for a service of which the operator does not know what `EventBridge` calls.
+fn action_unknown(target: &TargetSettings, role: &str) -> Deliverability {
+    let arn = &target.arn;
+    Deliverability::Unknown {
+        message: format!(
+            "the permissions of {role} are not evaluated: the operator does not know which action EventBridge uses on {arn}. Check them manually."
+        ),
+    }
 }
 
 /// Evaluates whether the trust policy allows `EventBridge` to assume the role.

@@ -71,7 +71,7 @@ impl Delivery {
         self
     }
 
-    fn fifo(mut self, group: Option<&str>, deduplication: Option<bool>) -> Self {
+    fn fifo(mut self, group: Option<&str>, deduplication: bool) -> Self {
         self.target.message_group_id = group.map(str::to_owned);
         if let Some(Fact::Known(known)) = &mut self.facts.target {
             known.content_based_deduplication = deduplication;
@@ -232,18 +232,17 @@ fn a_fifo_queue_needs_a_group_and_content_based_deduplication() {
     let allowed = [by("Allow", &events(), "sqs:SendMessage")];
     let to = |group, deduplication| Delivery::to(&format!("{QUEUE}.fifo"), &allowed).fifo(group, deduplication);
     let no = || Want::No(Reason::FifoNotUsable);
-    let mut by_role = to(Some("g"), Some(false)).with_role(&[own("Allow", "sqs:*")]);
+    let mut by_role = to(Some("g"), false).with_role(&[own("Allow", "sqs:*")]);
     by_role.target.role_arn = Some(ROLE.into());
     let topic = Delivery::to(&format!("{TOPIC}.fifo"), &[by("Allow", &events(), "sns:Publish")]);
     let mut dead = Delivery::to(QUEUE, &allowed);
     dead.target.dead_letter_arn = Some(format!("{QUEUE}.fifo"));
     dead.facts.dead_letter = Some(Fact::Known(TargetFacts { policy: allowed.to_vec(), ..TargetFacts::default() }));
     check(vec![
-        ("both", to(Some("g"), Some(true)), Want::Yes),
-        ("no deduplication", to(Some("g"), Some(false)), no()),
+        ("both", to(Some("g"), true), Want::Yes),
+        ("no deduplication", to(Some("g"), false), no()),
         ("no deduplication, with a role", by_role, no()),
-        ("no group", to(None, Some(true)), no()),
-        ("attributes that are not known", to(Some("g"), None), Want::Unknown),
+        ("no group", to(None, true), no()),
         ("a standard queue", Delivery::to(QUEUE, &allowed), Want::Yes),
         ("a FIFO topic", topic, no()),
         ("a FIFO queue for dead letters", dead, Want::No(Reason::DeadLetterNotReachable)),

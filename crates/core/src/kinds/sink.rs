@@ -210,10 +210,8 @@ fn role_warning(sink: &EventSink) -> Option<String> {
         (None, Some(_)) => "spec.invocationRole",
         (None, None) => return None,
     };
-    // With a topic, the choice is immutable.
-    let next = if type_ == Type::Sns { "Create a sink without it" } else { "Remove it" };
     Some(format!(
-        "{field}: AWS advises against a role for a destination of type {}. Delivery can fail, in particular if the destination is encrypted. {next}, so that EventBridge uses the policy of the destination.",
+        "{field}: AWS advises against a role for a destination of type {}. Delivery can fail, in particular if the destination is encrypted. Use the policy of the destination: omit the field here or, if it is immutable, in another sink.",
         type_.name()
     ))
 }

@@ -6,6 +6,7 @@
 
 mod plan;
 mod policy;
+mod rights;
 mod state;
 
 pub use policy::statement;
@@ -21,12 +22,18 @@ use crate::{
     destinations::{
         by_role,
         contract::{Destination, State, roles},
-        shared::{context::ResolveContext, grants::Grants, role::DesiredRole},
+        shared::{
+            context::ResolveContext,
+            grants::Grants,
+            role::DesiredRole,
+            task::{Rights, Task},
+        },
     },
     error::ReconcileError,
+    feature::Feature,
     names::{self, Arn, Scope},
     plan::PlanContext,
-    steps::{Step, TopicAttributes},
+    steps::{Step, TargetSettings, TopicAttributes},
 };
 
 impl Scope<'_> {
@@ -46,6 +53,8 @@ impl Destination for Sns {
     const RESOURCE_TYPE: &'static str = "AWS::SNS::Topic";
     const NEEDS_ROLE: bool = false;
     const ACTIONS: &'static [&'static str] = &["sns:Publish"];
+    const READS: &'static [&'static str] = &["sns:GetTopicAttributes"];
+    const FEATURES: &'static [Feature] = rights::FEATURES;
     const SENDS_SOURCE: bool = false;
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
@@ -53,7 +62,7 @@ impl Destination for Sns {
             return context.local_identity(&existing);
         }
         let own = managed(context.sink).and_then(|topic| topic.name.clone());
-        let name = own.unwrap_or_else(|| context.default_name(256, names::queue_character));
+        let name = own.unwrap_or_else(|| context.default_name("", 256, names::queue_character, ""));
         Ok(context.identity(name, |scope, name| scope.topic(name)))
     }
 
@@ -74,8 +83,19 @@ impl Destination for Sns {
         arn.service == "sns"
     }
 
+    /// EventBridge does not deliver to FIFO topics (EventBridge user guide, "Amazon EventBridge
+    /// targets"; docs/aws-facts.md, PM2).
+    fn fifo_obstacle(target: &TargetSettings, _: bool) -> Option<String> {
+        Some(format!("{} is a FIFO topic, to which EventBridge does not deliver. Use a standard topic.", target.arn))
+    }
+
     fn policy_statement(sid: &str, target_arn: &str, _: &str) -> Option<Value> {
         Some(statement(sid, target_arn))
+    }
+
+    fn task_rights(task: &Task<'_>) -> Result<Option<Vec<Rights>>, String> {
+        let ("sns:publish", _) = task.integration() else { return Ok(None) };
+        Ok(Some(vec![("sns:Publish", vec![task.parameter("TopicArn")?.to_owned()])]))
     }
 }
 

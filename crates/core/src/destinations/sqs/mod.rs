@@ -6,6 +6,7 @@ mod plan;
 pub mod policy;
 pub(crate) mod reference;
 mod resolve;
+mod rights;
 pub(crate) mod state;
 pub mod triggers;
 
@@ -25,9 +26,11 @@ use crate::{
         shared::{
             context::{ResolveContext, has_resource},
             grants::Grants,
+            task::{Rights, Task},
         },
     },
     error::{Reason, ReconcileError},
+    feature::Feature,
     names::{Arn, Scope},
     object::key_of,
     plan::PlanContext,
@@ -61,6 +64,8 @@ impl Destination for Sqs {
     const RESOURCE_TYPE: &'static str = RESOURCE_TYPE;
     const NEEDS_ROLE: bool = false;
     const ACTIONS: &'static [&'static str] = &["sqs:SendMessage"];
+    const READS: &'static [&'static str] = &["sqs:GetQueueUrl", "sqs:GetQueueAttributes"];
+    const FEATURES: &'static [Feature] = rights::FEATURES;
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
         identity(context)
@@ -85,8 +90,34 @@ impl Destination for Sqs {
         arn.service == "sqs"
     }
 
+    /// EventBridge sends a message group and no deduplication id, so that a FIFO queue has to have
+    /// content-based deduplication (EventBridge API reference, `SqsParameters`; docs/aws-facts.md,
+    /// PM1, Q19, Q20).
+    fn fifo_obstacle(target: &TargetSettings, deduplicates: bool) -> Option<String> {
+        let arn = &target.arn;
+        if target.message_group_id.is_none() {
+            return Some(format!("{arn} is a FIFO queue, and the target has no message group. Set spec.sqs.messageGroupId on the sink."));
+        }
+        (!deduplicates).then(|| {
+            format!(
+                "{arn} is a FIFO queue without content-based deduplication, and EventBridge sends no deduplication ID. Enable ContentBasedDeduplication on the queue."
+            )
+        })
+    }
+
     fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
         Some(policy::statement(sid, target_arn, &BTreeSet::from([source.to_owned()])))
+    }
+
+    fn task_rights(task: &Task<'_>) -> Result<Option<Vec<Rights>>, String> {
+        let ("sqs:sendMessage", _) = task.integration() else { return Ok(None) };
+        let url = task.parameter("QueueUrl")?;
+        let mut parts = url.rsplit('/');
+        let (name, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        if account.len() != 12 {
+            return Err(format!("QueueUrl {url:?} is not the URL of a queue"));
+        }
+        Ok(Some(vec![("sqs:SendMessage", vec![Scope { account_id: account, ..task.scope }.queue(name)])]))
     }
 }
 

@@ -10,17 +10,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::{
-    destinations::state_machine::{
-        distributed_map,
-        needs::{Needs, arguments, given, parameter},
+    destinations::{
+        Type,
+        shared::task::{Task, given},
+        state_machine::{distributed_map, needs::Needs},
     },
-    names::{self, Scope},
+    names::Scope,
 };
 
 /// Replaces `${Name}` with its value in every text of the definition.
 ///
 /// Returns the definition, and the names that have no value.
-pub fn substitute(definition: &Map<String, Value>, values: &BTreeMap<String, String>) -> (Value, Vec<String>) {
+pub(crate) fn substitute(definition: &Map<String, Value>, values: &BTreeMap<String, String>) -> (Value, Vec<String>) {
     let mut missing = BTreeSet::new();
     let result = replace(&Value::Object(definition.clone()), values, &mut missing);
     (result, missing.into_iter().collect())
@@ -55,7 +56,7 @@ fn replace_text(text: &str, values: &BTreeMap<String, String>, missing: &mut BTr
 
 /// Returns the permissions that all states of the definition of `machine` need, including those
 /// inside `Map` and `Parallel` states. `machine` is the ARN of the state machine.
-pub fn needs(definition: &Value, machine: &str, scope: Scope<'_>) -> Needs {
+pub(crate) fn needs(definition: &Value, machine: &str, scope: Scope<'_>) -> Needs {
     let mut needs = Needs::default();
     walk(definition, machine, scope, &mut needs);
     needs
@@ -66,17 +67,10 @@ fn walk(definition: &Value, machine: &str, scope: Scope<'_>, needs: &mut Needs) 
         let inner = ["Iterator", "ItemProcessor"].into_iter().filter_map(|key| state.get(key));
         let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten();
         inner.chain(branches).for_each(|inner| walk(inner, machine, scope, needs));
-        let found = match state.get("Type").and_then(Value::as_str) {
-            Some("Task") => state.get("Resource").and_then(Value::as_str).map_or(Ok(()), |resource| match credentials(state) {
-                Ok(Some(role)) => {
-                    needs.add("sts:AssumeRole", role);
-                    needs.perhaps.push(format!("state {name:?}: the permissions of {role} for {resource:?}, and its trust policy"));
-                    Ok(())
-                }
-                Ok(None) => task(resource, state, scope, needs),
-                Err(why) => Err(why),
-            }),
-            Some("Map") => distributed_map::needs(name, state, machine, scope, needs),
+        let resource = state.get("Resource").and_then(Value::as_str);
+        let found = match (state.get("Type").and_then(Value::as_str), resource) {
+            (Some("Task"), Some(resource)) => task(name, &Task { resource, state, scope }, needs),
+            (Some("Map"), _) => distributed_map::needs(name, state, machine, scope, needs),
             _ => Ok(()),
         };
         if let Err(why) = found {
@@ -85,54 +79,28 @@ fn walk(definition: &Value, machine: &str, scope: Scope<'_>, needs: &mut Needs) 
     }
 }
 
+fn task(name: &str, task: &Task<'_>, needs: &mut Needs) -> Result<(), String> {
+    let resource = task.resource;
+    if let Some(role) = credentials(task.state)? {
+        needs.add("sts:AssumeRole", role);
+        needs.perhaps.push(format!("state {name:?}: the permissions of {role} for {resource:?}, and its trust policy"));
+        return Ok(());
+    }
+    let rights = Type::task_rights(task)?;
+    for (action, arns) in rights.ok_or_else(|| format!("the IAM actions that {resource:?} needs are not known"))? {
+        for arn in &arns {
+            needs.add(action, arn);
+        }
+    }
+    Ok(())
+}
+
 /// Returns the role that a task assumes instead of using the execution role (Step Functions
 /// developer guide, "Accessing resources in other AWS accounts").
 fn credentials(state: &Value) -> Result<Option<&str>, String> {
     let Some(credentials) = state.get("Credentials") else { return Ok(None) };
     let role = given(credentials, "RoleArn").map_err(|why| format!("Credentials.{why}"))?;
     role.map(Some).ok_or_else(|| "Credentials.RoleArn is computed at run time".to_owned())
-}
-
-fn task(resource: &str, state: &Value, scope: Scope<'_>, needs: &mut Needs) -> Result<(), String> {
-    if resource.contains(":lambda:") && resource.contains(":function:") {
-        needs.add("lambda:InvokeFunction", resource);
-        return Ok(());
-    }
-    let integration = resource.split_once(":states:::").map(|(_, integration)| integration).unwrap_or_default();
-    let (call, how) = integration.split_once('.').unwrap_or((integration, ""));
-    match call {
-        "events:putEvents" => {
-            let entries = arguments(state).and_then(|arguments| arguments.get("Entries")).and_then(Value::as_array);
-            for entry in entries.ok_or("Entries is computed at run time")? {
-                let bus = match given(entry, "EventBusName")? {
-                    Some(bus) if bus.starts_with("arn:") => bus.to_owned(),
-                    Some(bus) => scope.bus(bus),
-                    None => scope.bus(names::DEFAULT_BUS),
-                };
-                needs.add("events:PutEvents", &bus);
-            }
-        }
-        "lambda:invoke" => {
-            let function = parameter(state, "FunctionName")?;
-            let arn = if function.starts_with("arn:") { function.to_owned() } else { scope.function(function) };
-            needs.add("lambda:InvokeFunction", &arn);
-        }
-        "sns:publish" => needs.add("sns:Publish", parameter(state, "TopicArn")?),
-        "sqs:sendMessage" => {
-            let url = parameter(state, "QueueUrl")?;
-            let mut parts = url.rsplit('/');
-            let (name, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-            if account.len() != 12 {
-                return Err(format!("QueueUrl {url:?} is not the URL of a queue"));
-            }
-            needs.add("sqs:SendMessage", &Scope { account_id: account, ..scope }.queue(name));
-        }
-        "states:startExecution" if how.is_empty() || how == "waitForTaskToken" => {
-            needs.add("states:StartExecution", parameter(state, "StateMachineArn")?);
-        }
-        _ => return Err(format!("the IAM actions that {resource:?} needs are not known")),
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@
 use serde_json::Value;
 
 use crate::{
-    destinations::state_machine::needs::{Needs, arguments, given, parameter},
+    destinations::{
+        shared::task::{Task, given},
+        state_machine::needs::Needs,
+    },
     names::Scope,
 };
 
@@ -36,12 +39,9 @@ pub(super) fn needs(name: &str, state: &Value, machine: &str, scope: Scope<'_>, 
     Ok(())
 }
 
-fn integration(part: &Value) -> &str {
-    part.get("Resource")
-        .and_then(Value::as_str)
-        .and_then(|resource| resource.split_once(":states:::"))
-        .map(|(_, call)| call)
-        .unwrap_or_default()
+/// Returns the reader or writer as the task that it is.
+fn as_task<'a>(part: &'a Value, scope: Scope<'a>) -> Task<'a> {
+    Task { resource: part.get("Resource").and_then(Value::as_str).unwrap_or_default(), state: part, scope }
 }
 
 fn bucket_arn(scope: Scope<'_>, bucket: &str) -> String {
@@ -49,21 +49,22 @@ fn bucket_arn(scope: Scope<'_>, bucket: &str) -> String {
 }
 
 /// Adds the permissions of `ItemReader`. Returns the bucket.
-fn read<'a>(reader: &'a Value, scope: Scope<'_>, needs: &mut Needs) -> Result<&'a str, String> {
+fn read<'a>(reader: &'a Value, scope: Scope<'a>, needs: &mut Needs) -> Result<&'a str, String> {
     let config = |name: &str| reader.get("ReaderConfig").and_then(|config| config.get(name)).and_then(Value::as_str);
     // The files that a manifest lists are known at run time only.
     if config("InputType") == Some("MANIFEST") {
         return Err("the files of a manifest are known at run time".into());
     }
-    let bucket = parameter(reader, "Bucket")?;
+    let task = as_task(reader, scope);
+    let bucket = task.parameter("Bucket")?;
     let arn = bucket_arn(scope, bucket);
-    match integration(reader) {
-        "s3:getObject" => needs.add("s3:GetObject", &format!("{arn}/{}", parameter(reader, "Key")?)),
+    match task.integration().0 {
+        "s3:getObject" => needs.add("s3:GetObject", &format!("{arn}/{}", task.parameter("Key")?)),
         "s3:listObjectsV2" => {
             needs.add("s3:ListBucket", &arn);
             // The contents of the objects are read too.
             if config("Transformation") == Some("LOAD_AND_FLATTEN") {
-                needs.add("s3:GetObject", &format!("{arn}/{}*", prefix(reader)?));
+                needs.add("s3:GetObject", &format!("{arn}/{}*", prefix(&task)?));
             }
         }
         other => return Err(format!("the IAM actions that {other:?} needs are not known")),
@@ -72,12 +73,13 @@ fn read<'a>(reader: &'a Value, scope: Scope<'_>, needs: &mut Needs) -> Result<&'
 }
 
 /// Adds the permissions of `ResultWriter`. Returns the bucket.
-fn write<'a>(writer: &'a Value, scope: Scope<'_>, needs: &mut Needs) -> Result<&'a str, String> {
-    if integration(writer) != "s3:putObject" {
-        return Err(format!("the IAM actions that {:?} needs are not known", integration(writer)));
+fn write<'a>(writer: &'a Value, scope: Scope<'a>, needs: &mut Needs) -> Result<&'a str, String> {
+    let task = as_task(writer, scope);
+    if task.integration().0 != "s3:putObject" {
+        return Err(format!("the IAM actions that {:?} needs are not known", task.resource));
     }
-    let bucket = parameter(writer, "Bucket")?;
-    let prefix = prefix(writer)?;
+    let bucket = task.parameter("Bucket")?;
+    let prefix = prefix(&task)?;
     let below = if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") };
     let objects = format!("{}/{below}*", bucket_arn(scope, bucket));
     for action in ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"] {
@@ -86,8 +88,8 @@ fn write<'a>(writer: &'a Value, scope: Scope<'_>, needs: &mut Needs) -> Result<&
     Ok(bucket)
 }
 
-fn prefix(part: &Value) -> Result<&str, String> {
-    Ok(arguments(part).map(|arguments| given(arguments, "Prefix")).transpose()?.flatten().unwrap_or_default())
+fn prefix<'a>(task: &Task<'a>) -> Result<&'a str, String> {
+    Ok(task.parameters().map(|arguments| given(arguments, "Prefix")).transpose()?.flatten().unwrap_or_default())
 }
 
 #[cfg(test)]
