@@ -53,6 +53,7 @@ mod replay;
 mod rule {
     mod dead_letters;
     mod deliverable {
+        mod by_role;
         mod causes;
         mod existence;
         mod inspection;

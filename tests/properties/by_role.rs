@@ -29,7 +29,7 @@ impl ByRole {
         let roles = &mut self.roles;
         match step.clone() {
             IamStep::CreateRole { name, trust, boundary, tags, .. } => {
-                let role = ObservedRole { name: name.clone(), trust, policy: InlinePolicy::Absent, boundary, tags };
+                let role = ObservedRole { name: name.clone(), arn: name.clone(), trust, policy: InlinePolicy::Absent, boundary, tags };
                 if roles.insert(name, role).is_some() {
                     return Err("EntityAlreadyExists".into());
                 }
@@ -163,7 +163,7 @@ fn machine() -> impl Strategy<Value = DesiredSink> {
             log_group_arn: None,
             tracing,
         };
-        let machine = DesiredMachine { name: "m".into(), express: false, settings, execution_role: Some(role), tags };
+        let machine = DesiredMachine { name: "m".into(), express: false, settings, execution_role: Some(role), tags, warnings: vec![] };
         sink(Desired::StateMachine(DesiredStateMachine { managed: Some(machine), by }))
     })
 }

@@ -6,6 +6,7 @@
 mod api_destination;
 mod by_role;
 mod model;
+mod policies;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -10,3 +10,4 @@ mod slices;
 mod source;
 mod tests_page;
 mod texts;
+mod transitions;

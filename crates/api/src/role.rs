@@ -9,8 +9,7 @@ use super::{ExistingBus, ExistingTarget, existing::existing};
 
 /// IAM role that the operator creates for EventBridge to deliver events. Its trust policy allows
 /// only rules that send to the sink; its permissions allow only the delivery.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
-#[x_kube(validation = Rule::new("has(self.path) == has(oldSelf.path) && (!has(self.path) || self.path == oldSelf.path)").message("spec.invocationRole.path is immutable. Delete and recreate the object."))]
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InvocationRole {
     /// IAM path of the role. Defaults to `/tributary/`. Immutable. Maximum 128 characters.

@@ -40,7 +40,7 @@ pub(crate) const OTHER_FIELD: &str = "^arn:aws[a-z-]*:((sqs|sns|lambda|logs|stat
 )]
 #[x_kube(
     validation = Rule::new("[has(self.sqs), has(self.lambda), has(self.logGroup), has(self.sns), has(self.stateMachine), has(self.eventBus), has(self.apiDestination), has(self.kinesis), has(self.firehose), has(self.ecsTask), has(self.batchJob), has(self.arn), has(self.postgres)].filter(x, x).size() == 1").message("spec must set exactly one destination: sqs, lambda, logGroup, sns, stateMachine, eventBus, apiDestination, kinesis, firehose, ecsTask, batchJob, arn, or postgres."),
-    validation = Rule::new("has(self.sqs) == has(oldSelf.sqs) && has(self.lambda) == has(oldSelf.lambda) && has(self.logGroup) == has(oldSelf.logGroup) && has(self.sns) == has(oldSelf.sns) && has(self.stateMachine) == has(oldSelf.stateMachine) && has(self.eventBus) == has(oldSelf.eventBus) && has(self.apiDestination) == has(oldSelf.apiDestination) && has(self.kinesis) == has(oldSelf.kinesis) && has(self.firehose) == has(oldSelf.firehose) && has(self.ecsTask) == has(oldSelf.ecsTask) && has(self.batchJob) == has(oldSelf.batchJob) && has(self.postgres) == has(oldSelf.postgres)").message("spec: the destination type is immutable. Delete and recreate the object."),
+    validation = Rule::new("has(self.sqs) == has(oldSelf.sqs) && has(self.lambda) == has(oldSelf.lambda) && has(self.logGroup) == has(oldSelf.logGroup) && has(self.sns) == has(oldSelf.sns) && has(self.stateMachine) == has(oldSelf.stateMachine) && has(self.eventBus) == has(oldSelf.eventBus) && has(self.apiDestination) == has(oldSelf.apiDestination) && has(self.kinesis) == has(oldSelf.kinesis) && has(self.firehose) == has(oldSelf.firehose) && has(self.ecsTask) == has(oldSelf.ecsTask) && has(self.batchJob) == has(oldSelf.batchJob) && has(self.arn) == has(oldSelf.arn) && has(self.postgres) == has(oldSelf.postgres)").message("spec: the destination type is immutable. Delete and recreate the object."),
     validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("spec.accountRef is immutable. Delete and recreate the object."),
     validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("spec.region is immutable. Delete and recreate the object."),
     validation = Rule::new("self.permissions != 'External' || !(has(self.postgres) || has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed) || has(self.apiDestination) && has(self.apiDestination.managed))").message("spec.permissions must not be External for a managed resource: the operator manages its policy. Remove spec.permissions."),
@@ -51,6 +51,8 @@ pub(crate) const OTHER_FIELD: &str = "^arn:aws[a-z-]*:((sqs|sns|lambda|logs|stat
     validation = Rule::new("!has(self.invocationRole) || !has(self.roleArn)").message("spec must not set both roleArn and invocationRole. Set roleArn for an existing role, or invocationRole for a role that the operator creates."),
     validation = Rule::new("has(self.sqs) || has(self.postgres) || has(self.lambda) || has(self.logGroup) || has(self.roleArn) == has(oldSelf.roleArn)").message("spec.roleArn: the choice between an existing role and one that the operator creates is immutable. Delete and recreate the object."),
     validation = Rule::new("!has(self.sns) || has(self.invocationRole) == has(oldSelf.invocationRole)").message("spec.invocationRole: the choice between the policy of the topic and a role is immutable. Delete and recreate the object."),
+    // Here and not at the role's options: a rule about the old value is not evaluated when its parent appears or disappears.
+    validation = Rule::new("(has(self.invocationRole) && has(self.invocationRole.path) ? self.invocationRole.path : '/tributary/') == (has(oldSelf.invocationRole) && has(oldSelf.invocationRole.path) ? oldSelf.invocationRole.path : '/tributary/')").message("spec.invocationRole.path is immutable: AWS cannot change the path of a role. Delete and recreate the object."),
     validation = Rule::new("self.permissions != 'External' || has(self.sqs) || has(self.lambda) || has(self.logGroup) || has(self.sns) || has(self.roleArn)").message("spec.permissions External requires spec.roleArn for this destination: EventBridge reaches it only with a role. Set spec.roleArn."),
     validation = Rule::new("!has(self.arn) || has(self.roleArn) || (has(self.arn.actions) && self.arn.actions.size() > 0)").message("spec.arn requires spec.arn.actions, such as batch:SubmitJob, or spec.roleArn. Set one of them.")
 )]
@@ -107,12 +109,13 @@ pub struct EventSinkSpec {
     pub postgres: Option<PostgresSink>,
     /// Options of the IAM role that the operator creates for EventBridge if the destination needs
     /// one and `roleArn` is not set. With `sns`, the operator uses a role instead of the topic's
-    /// policy, which cannot be restricted to single rules.
+    /// policy, which cannot be restricted to single rules. AWS advises against a role for `sns`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocation_role: Option<InvocationRole>,
     /// ARN of an existing IAM role that EventBridge assumes to deliver. The operator then manages
     /// no statement in the target's policy. `spec.grants[].roles` of the `AwsAccount` must allow
-    /// it. Defaults to a role that the operator creates, if the destination needs one. Maximum 1600
+    /// it. AWS advises against a role for `sqs`, `sns` and `lambda`; see "Using resource-based
+    /// policies for Amazon EventBridge" in the EventBridge User Guide. Defaults to a role that the operator creates, if the destination needs one. Maximum 1600
     /// characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1600), regex(pattern = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$"))]
@@ -186,6 +189,9 @@ pub struct EventSinkStatus {
     /// ARNs of the functions that consume the queue, including those of writes in progress.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<String>,
+    /// Settings that AWS advises against, and permissions that cannot be derived from the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Time at which the last event reached the managed log group, as reported by CloudWatch Logs
     /// with a delay.
     #[serde(default, skip_serializing_if = "Option::is_none")]

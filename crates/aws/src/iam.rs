@@ -37,6 +37,7 @@ impl Session {
         let answer = ignore_not_found(send!(self, iam, GetRole, self.iam.get_role().role_name(name)))?;
         Ok(answer.and_then(|answer| answer.role).map(|role| ObservedRole {
             name: name.to_owned(),
+            arn: role.arn,
             trust: parse(role.assume_role_policy_document.as_deref().unwrap_or_default()),
             policy: InlinePolicy::NotRead,
             boundary: role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),

@@ -9,7 +9,7 @@ use tributary_core::{
     delivery::TargetFacts,
     destinations::logs::ObservedLogGroup,
     error::{Reason, ReconcileError, RetryClass},
-    policy_document::statements_of,
+    policy_document::{statements_of, versioned_statements_of},
     steps::LogsStep,
 };
 
@@ -96,7 +96,7 @@ impl Session {
     /// Those of `DescribeResourcePolicies`.
     pub(crate) async fn log_policies(&self, age: Duration) -> Result<Vec<Value>, ReconcileError> {
         let policies = self.shared.caches.log_policies.read(&self.caller.arn, ALL, age, || self.list_log_policies()).await?;
-        Ok(policies.values().flat_map(|document| statements_of(document)).collect())
+        Ok(policies.values().flat_map(|document| versioned_statements_of(document)).collect())
     }
 
     async fn list_log_policies(&self) -> Result<LogPolicies, ReconcileError> {

@@ -7,7 +7,7 @@ use tributary_core::{
     delivery::TargetFacts,
     destinations::sns::ObservedTopic,
     error::ReconcileError,
-    policy_document::statements_of,
+    policy_document::versioned_statements_of,
     steps::{SnsStep, TopicAttributes},
 };
 
@@ -41,7 +41,7 @@ impl Session {
     /// Returns what delivery to the topic depends on.
     pub(crate) async fn topic_facts(&self, arn: &str) -> Result<Option<TargetFacts>, ReconcileError> {
         Ok(self.topic(arn, TagRead::Skip).await?.map(|mut topic| TargetFacts {
-            policy: statements_of(topic.attributes.get("Policy").map(String::as_str).unwrap_or_default()),
+            policy: versioned_statements_of(topic.attributes.get("Policy").map(String::as_str).unwrap_or_default()),
             key: topic.attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()),
             ..TargetFacts::default()
         }))

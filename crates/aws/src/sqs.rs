@@ -8,7 +8,7 @@ use tributary_core::{
     delivery::{DeadLetter, TargetFacts},
     destinations::sqs::ObservedQueue,
     error::ReconcileError,
-    policy_document::statements_of,
+    policy_document::versioned_statements_of,
     steps::{QueueAttributes, SqsStep},
 };
 
@@ -76,8 +76,9 @@ impl Session {
     /// Returns what delivery to the queue depends on.
     pub(crate) async fn queue_facts(&self, name: &str) -> Result<Option<TargetFacts>, ReconcileError> {
         Ok(self.queue_with_counts(name).await?.map(|(_, mut attributes)| TargetFacts {
-            policy: statements_of(attributes.get("Policy").map(String::as_str).unwrap_or_default()),
+            policy: versioned_statements_of(attributes.get("Policy").map(String::as_str).unwrap_or_default()),
             key: attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()),
+            content_based_deduplication: attributes.get("ContentBasedDeduplication").is_some_and(|enabled| enabled == "true"),
             messages: attributes.get("ApproximateNumberOfMessages").and_then(|count| count.parse().ok()),
             ..TargetFacts::default()
         }))

@@ -16,6 +16,20 @@ pub fn statements_of(policy: &str) -> Vec<Value> {
     }
 }
 
+/// Returns the statements of a policy document, each with the `Version` of the policy, on which the
+/// meaning of policy variables depends. AWS reads a policy without a version as 2008-10-17 (IAM
+/// user guide, "IAM JSON policy elements: Version").
+pub fn versioned_statements_of(policy: &str) -> Vec<Value> {
+    let parsed: Option<Value> = serde_json::from_str(policy).ok();
+    let version = parsed.and_then(|mut policy| policy.get_mut("Version").map(Value::take)).filter(Value::is_string);
+    let version = version.unwrap_or_else(|| Value::String("2008-10-17".into()));
+    let mut statements = statements_of(policy);
+    for statement in statements.iter_mut().filter_map(Value::as_object_mut) {
+        statement.insert("Version".into(), version.clone());
+    }
+    statements
+}
+
 /// Returns the id of a statement.
 pub fn sid_of(statement: &Value) -> Option<&str> {
     statement.get("Sid").and_then(Value::as_str)
@@ -67,6 +81,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_statement_knows_the_version_of_its_policy() {
+        let version = |policy: &str| versioned_statements_of(policy)[0]["Version"].clone();
+        assert_eq!(version(r#"{"Version": "2012-10-17", "Statement": {}}"#), "2012-10-17");
+        assert_eq!(version(r#"{"Statement": [{}]}"#), "2008-10-17");
+    }
 
     #[test]
     fn spelling_is_no_difference() {

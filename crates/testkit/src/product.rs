@@ -16,7 +16,7 @@ pub use tributary_aws::{AwsOptions, Call};
 pub use tributary_benchling::Urls;
 pub use tributary_core::{
     benchling,
-    delivery::DeliverabilityReason,
+    delivery::{self, DeliverabilityReason},
     error::{Reason, ReconcileError},
     iam_policy,
     kinds::{CredentialsReason, webhooks::ContestReason},

@@ -74,7 +74,17 @@ def role_may(role_arn, action, resource):
     return evaluator.evaluate(_context(session, action, resource, None), policies).decision == "Allow"
 
 
-def check_role(role_arn, action, resource, source, **more):
+def _role_decision(session, action, resource, policy, required=False, **more):
+    """What the role's policies, its boundary and the resource's policy amount to. `required`: that policy has to allow it too."""
+    account, name = session.split(":")[4], session.split("/")[1]
+    context = _context(session, action, resource, None, **more)
+    limits = evaluator._permissions_boundary(iam._roles, name, account)
+    own = evaluator.evaluate(context, evaluator._gather_role_policies(name, account), *limits)
+    return evaluator.combine_resource_policy(own, context, as_policy(policy) or {}, account, required, tuple(limits)).decision
+
+
+def check_role(role_arn, action, resource, source, policy=None, **more):
+    """`source` counts for the assumption of the role only: the role's own calls do not carry it. `policy` is the resource's."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     role = iam._roles.get_scoped(account, None, name)
     if role is None or account != get_account_id():
@@ -84,8 +94,7 @@ def check_role(role_arn, action, resource, source, **more):
     if not allows(trust, "sts:AssumeRole", "*", source):
         raise _denied(f"{SERVICE} may not assume {role_arn} for {source}.")
     session = f"arn:aws:sts::{account}:assumed-role/{name}/events"
-    if evaluator.evaluate(_context(session, action, resource, source, **more), evaluator._gather_role_policies(name, account),
-                          *evaluator._permissions_boundary(iam._roles, name, account)).decision != "Allow":
+    if _role_decision(session, action, resource, policy, **more) != "Allow":
         raise _denied(f"{role_arn} is not allowed {action} on {resource}.")
     return session
 
@@ -100,17 +109,21 @@ def _policy_of(arn, service):
     return permissions.policy_now(arn)
 
 
-def check_key(name):
-    """A customer's key has to let EventBridge use it; AWS's own never do."""
+def check_key(name, session=None):
+    """A customer's key has to let EventBridge, or the role, use it; AWS's own let roles only."""
     if not name:
         return
     if name.startswith("alias/aws/"):
+        if session:
+            return
         raise _denied(f"{SERVICE} may not use the key {name}, which AWS keeps.")
     key = kms._resolve_key(name)
     if key is None or key.get("KeyState", "Enabled") != "Enabled":
         raise _denied(f"The key {name} is not there or not enabled.")
     for action in ("kms:Decrypt", "kms:GenerateDataKey"):
-        if not allows(key.get("Policy"), action, key["Arn"], None):
+        if session and _role_decision(session, action, key["Arn"], key.get("Policy"), required=True) != "Allow":
+            raise _denied(f"{session} is not allowed {action} on key {name}.")
+        if not session and not allows(key.get("Policy"), action, key["Arn"], None):
             raise _denied(f"The policy of key {name} does not allow {SERVICE} {action}.")
 
 
@@ -145,12 +158,13 @@ def check(target, spec, source):
             raise _denied(f"The resource policy of {arn} does not allow {session or SERVICE} {action} for {source}.")
     elif not role:
         raise _denied(f"Target {arn} needs a RoleArn.")
-    check_key(_key_of(arn, service))
+    check_key(_key_of(arn, service), session)
     return session
 
 
 def _check_target(role, action, target, source):
-    return check_role(role, action, target["Arn"], source)
+    service = target["Arn"].split(":")[2]
+    return check_role(role, action, target["Arn"], source, _policy_of(target["Arn"], service) if service in BY_POLICY else None)
 
 
 def _check_task(role, action, target, source):

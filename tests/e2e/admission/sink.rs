@@ -127,12 +127,34 @@ async fn admission_knows_what_a_sink_may_not_change() {
         ("permissions", json!({"permissions": "External"}), None),
         ("another queue", json!({"sqs": {"existing": {"arn": format!("{ARN}2")}}}), Some("arn is immutable")),
         (
+            "another way to the queue",
+            json!({"sqs": {"existing": {"arn": null, "arnFrom": {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "fieldPath": "data.arn"}}}}),
+            Some("the choice between arn and arnFrom is immutable"),
+        ),
+        (
             "a managed queue",
             json!({"sqs": {"existing": null, "managed": {}}}),
             Some("the choice between managed and existing is immutable"),
         ),
     ];
     table("EventSink", json!({"sqs": {"existing": {"arn": ARN}}}), true, changes).await;
+    let stream = json!({"kinesis": {"existing": {"arn": "arn:aws:kinesis:eu-west-1:111122223333:stream/s"}}});
+    let path = |path: Value| json!({"invocationRole": {"path": path}});
+    let changes = vec![
+        ("options", json!({"invocationRole": {}}), None),
+        ("the default path", path(json!("/tributary/")), None),
+        ("a path, with the options", path(json!("/other/")), Some("spec.invocationRole.path is immutable")),
+    ];
+    table("EventSink", stream.clone(), true, changes).await;
+    let mut with_path = stream;
+    with_path["invocationRole"] = json!({"path": "/mine/"});
+    let changes = vec![
+        ("a boundary", json!({"invocationRole": {"permissionsBoundaryArn": "arn:aws:iam::111122223333:policy/p"}}), None),
+        ("another path", path(json!("/other/")), Some("spec.invocationRole.path is immutable")),
+        ("no path", path(json!(null)), Some("spec.invocationRole.path is immutable")),
+        ("no options", json!({"invocationRole": null}), Some("spec.invocationRole.path is immutable")),
+    ];
+    table("EventSink", with_path, true, changes).await;
     let without = json!({"sqs": {"managed": {"fifo": {}, "delaySeconds": 2}}});
     let changes = vec![
         ("a region", json!({"region": "eu-west-1"}), Some("region is immutable")),

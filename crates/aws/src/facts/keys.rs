@@ -7,7 +7,7 @@ use aws_sdk_kms::types::{KeyManagerType, KeyState};
 use tributary_core::{
     delivery::{Fact, KeyFacts},
     error::ReconcileError,
-    policy_document::statements_of,
+    policy_document::versioned_statements_of,
 };
 
 use crate::client::{
@@ -23,18 +23,19 @@ impl Session {
 
     async fn read_key(&self, key: &str) -> Result<Option<KeyFacts>, ReconcileError> {
         if key.starts_with("alias/aws/") || key.contains(":alias/aws/") {
-            return Ok(Some(KeyFacts { managed_by_aws: true, enabled: true, policy: vec![] }));
+            return Ok(Some(KeyFacts { managed_by_aws: true, enabled: true, ..KeyFacts::default() }));
         }
         let answer = ignore_not_found(send!(self, kms, DescribeKey, self.kms.describe_key().key_id(key)))?;
         let Some(found) = answer.and_then(|answer| answer.key_metadata) else { return Ok(None) };
         let managed_by_aws = found.key_manager == Some(KeyManagerType::Aws);
+        let arn = found.arn.unwrap_or_default();
         let enabled = found.key_state.is_none_or(|state| state == KeyState::Enabled);
         let policy = if managed_by_aws {
             vec![]
         } else {
             let request = self.kms.get_key_policy().key_id(found.key_id).policy_name("default");
-            statements_of(&send!(self, kms, GetKeyPolicy, request)?.policy.unwrap_or_default())
+            versioned_statements_of(&send!(self, kms, GetKeyPolicy, request)?.policy.unwrap_or_default())
         };
-        Ok(Some(KeyFacts { managed_by_aws, enabled, policy }))
+        Ok(Some(KeyFacts { arn, managed_by_aws, enabled, policy }))
     }
 }

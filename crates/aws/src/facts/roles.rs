@@ -8,7 +8,7 @@ use tributary_api::OWNER_TAG;
 use tributary_core::{
     delivery::{Fact, RoleFacts},
     error::{Reason, ReconcileError, RetryClass},
-    policy_document::statements_of,
+    policy_document::versioned_statements_of,
 };
 
 use crate::{
@@ -27,7 +27,11 @@ impl Session {
     /// Returns the policies of a role, no older than `age`.
     pub async fn role_facts(&self, arn: &str, age: Duration) -> Fact<RoleFacts> {
         let name = arn.rsplit('/').next().unwrap_or_default();
-        self.shared.caches.facts.roles.read(&self.caller.arn, name, age, || self.read_role(name, age)).await
+        // IAM is asked by name. A role of the same name with another path, or of another account, is not this one.
+        match self.shared.caches.facts.roles.read(&self.caller.arn, name, age, || self.read_role(name, age)).await {
+            Fact::Known(role) if role.arn != arn => Fact::Missing,
+            fact => fact,
+        }
     }
 
     async fn read_role(&self, name: &str, age: Duration) -> Result<Option<RoleFacts>, ReconcileError> {
@@ -49,7 +53,7 @@ impl Session {
         let mut rights = Vec::new();
         for policy in &policies.inline {
             let document = self.inline_policy(name, policy).await?;
-            rights.extend(document.iter().flat_map(|document| statements_of(&document.to_string())));
+            rights.extend(document.iter().flat_map(|document| versioned_statements_of(&document.to_string())));
         }
         for policy in &policies.attached {
             rights.extend(self.managed_policy(policy).await?);
@@ -58,7 +62,7 @@ impl Session {
             Some(arn) => Some(self.managed_policy(arn).await?),
             None => None,
         };
-        Ok(Some(RoleFacts { trust: statements_of(&role.trust.to_string()), rights, boundary }))
+        Ok(Some(RoleFacts { arn: role.arn, trust: versioned_statements_of(&role.trust.to_string()), rights, boundary }))
     }
 
     async fn list_policies(&self, role: &str) -> Result<Option<RolePolicies>, ReconcileError> {
@@ -97,6 +101,6 @@ impl Session {
         let version = policy.and_then(|policy| policy.default_version_id).unwrap_or_else(|| "v1".into());
         let request = self.iam.get_policy_version().policy_arn(arn).version_id(version);
         let document = send!(self, iam, GetPolicyVersion, request)?.policy_version.and_then(|version| version.document);
-        Ok(statements_of(&parse(document.as_deref().unwrap_or_default()).to_string()))
+        Ok(versioned_statements_of(&parse(document.as_deref().unwrap_or_default()).to_string()))
     }
 }

@@ -3,9 +3,10 @@
 use crate::{destinations::Type, names::Arn, steps::TargetSettings};
 
 use super::{
-    calls::named,
+    calls::{calls, named},
     facts::{Fact, Facts, TargetFacts},
-    key,
+    fifo,
+    key::{self, Sender},
     reason::{Deliverability, DeliverabilityReason},
     resource_policy, role,
     service::Source,
@@ -23,19 +24,30 @@ pub fn evaluate(target: &TargetSettings, rule_arn: &str, facts: &Facts) -> Deliv
             DeliverabilityReason::RoleMissing,
             format!("{} requires a role, and the target has none. Set roleArn on the sink.", target.arn),
         ),
-        (Some(role), _) => role::evaluate(target, role, source, facts.role.as_ref()),
+        (Some(role), _) => role::evaluate(target, role, source, facts.role.as_ref(), facts.target.as_ref()),
     };
-    let receiver = if arn.account_id != source.account && arn.service == "events" {
-        Deliverability::Unknown {
-            message: format!("the policy of {} belongs to another account. It must allow events:PutEvents for this account.", target.arn),
-        }
-    } else {
-        Deliverability::Yes
-    };
-    let key = key::evaluate(&target.arn, facts.key.as_ref(), source.account);
+    let receiver = if arn.account_id == source.account { Deliverability::Yes } else { other_account(target) };
+    let sender = target.role_arn.as_deref().map_or(Sender::Service, |role| {
+        let known = facts.role.as_ref().and_then(|role| if let Fact::Known(known) = role { Some(known) } else { None });
+        Sender::Role(role, known)
+    });
+    let key = key::evaluate(&target.arn, facts.key.as_ref(), sender);
     let dead_letter = target.dead_letter_arn.as_ref().map_or(Deliverability::Yes, |queue| dead_letter_queue(queue, source, facts));
     let named = named_resource(target, facts.named.as_ref());
-    Deliverability::first([receiver, existence(target, facts.target.as_ref()), named, permission, key, dead_letter])
+    let fifo = fifo::evaluate(target, facts.target.as_ref());
+    Deliverability::first([receiver, existence(target, facts.target.as_ref()), named, fifo, permission, key, dead_letter])
+}
+
+/// The result for a target of another account, whose policy has to allow the delivery too (IAM user
+/// guide, "Cross-account policy evaluation logic").
+fn other_account(target: &TargetSettings) -> Deliverability {
+    let action = calls(target).first().map_or("the call", |(action, _)| *action);
+    Deliverability::Unknown {
+        message: format!(
+            "the policy of {} belongs to another account, and the operator cannot read it. It must allow {action} for this account.",
+            target.arn
+        ),
+    }
 }
 
 /// Evaluates whether the target exists and its connection is authorized.
@@ -87,6 +99,9 @@ fn not_inspected(arn: &str) -> Deliverability {
 fn dead_letter_queue(queue: &str, source: Source<'_>, facts: &Facts) -> Deliverability {
     let reason = DeliverabilityReason::DeadLetterNotReachable;
     let target = TargetSettings { arn: queue.to_owned(), ..TargetSettings::default() };
+    if fifo::is_fifo(queue) {
+        return Deliverability::no(reason, format!("{queue} is a FIFO queue. EventBridge needs a standard queue for dead letters."));
+    }
     let existence = match &facts.dead_letter {
         Some(Fact::Missing) => {
             Deliverability::no(reason, format!("AWS has no dead-letter queue {queue}. Create it, or reference another queue."))
@@ -99,7 +114,7 @@ fn dead_letter_queue(queue: &str, source: Source<'_>, facts: &Facts) -> Delivera
     let found = Deliverability::first([
         existence,
         resource_policy::evaluate(&target, source, facts.dead_letter.as_ref()),
-        key::evaluate(queue, facts.dead_letter_key.as_ref(), source.account),
+        key::evaluate(queue, facts.dead_letter_key.as_ref(), Sender::Service),
     ]);
     match found {
         Deliverability::No { message, .. } => Deliverability::no(reason, format!("an event that cannot be delivered is lost: {message}")),

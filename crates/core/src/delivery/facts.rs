@@ -21,13 +21,16 @@ pub enum Fact<T> {
 /// Facts about a target that its own service returns.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetFacts {
-    /// Statements of the resource policy. For a log group, those of all resource policies of the
-    /// account.
+    /// Statements of the resource policy, each with the version of its policy, see
+    /// [`crate::policy_document::versioned_statements_of`]. For a log group, those of all resource
+    /// policies of the account.
     pub policy: Vec<Value>,
     /// Customer managed encryption key: id, ARN or alias.
     pub key: Option<String>,
     /// Approximate number of messages in a queue.
     pub messages: Option<u64>,
+    /// Whether a FIFO queue has content-based deduplication.
+    pub content_based_deduplication: bool,
     /// State of an API destination's connection, if it is not authorized.
     pub unauthorized: Option<String>,
 }
@@ -35,6 +38,8 @@ pub struct TargetFacts {
 /// The policies of a role.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RoleFacts {
+    /// ARN of the role, with its path.
+    pub arn: String,
     /// Statements of the trust policy.
     pub trust: Vec<Value>,
     /// Statements of all its policies, inline and attached.
@@ -46,6 +51,8 @@ pub struct RoleFacts {
 /// State and policy of a KMS key.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeyFacts {
+    /// ARN of the key.
+    pub arn: String,
     /// An AWS managed key (`alias/aws/...`), whose policy is fixed.
     pub managed_by_aws: bool,
     /// Whether the key can be used.

@@ -1,5 +1,7 @@
 //! Nothing is deliverable that was not inspected: each type of target, with each of its facts missing in turn.
 
+#![allow(clippy::type_complexity, clippy::unnecessary_wraps)]
+
 use serde_json::{Value, json};
 
 use super::{Deliverability, Fact, Facts, RoleFacts, TargetFacts, evaluate};

@@ -10,6 +10,7 @@ mod calls;
 pub mod dead_letters;
 mod evaluate;
 mod facts;
+mod fifo;
 #[cfg(test)]
 mod inspection_tests;
 mod key;
@@ -18,6 +19,8 @@ mod reason;
 mod resource_policy;
 mod role;
 mod service;
+#[cfg(test)]
+mod tests;
 
 pub use calls::named;
 pub use dead_letters::DeadLetter;

@@ -20,6 +20,8 @@ pub enum DeliverabilityReason {
     RoleLacksRight,
     /// `EventBridge` cannot use the target's encryption key.
     KeyNotUsable,
+    /// `EventBridge` cannot send to the FIFO queue or topic.
+    FifoNotUsable,
     /// The target does not exist.
     TargetNotFound,
     /// The connection of an API destination is not authorized.

@@ -5,9 +5,9 @@ use crate::steps::TargetSettings;
 use super::{
     calls::{calls, statement, type_of},
     facts::{Fact, TargetFacts},
-    policy::{self, ALL_KNOWN, Decision, Principal, Request},
+    policy::{self, Decision, Denial, Fits, Outcome, Principal, Request},
     reason::{Deliverability, DeliverabilityReason},
-    service::{SERVICE, Source, context},
+    service::{SERVICE, Source, by_service, for_rule},
 };
 
 /// Returns whether the target's policy permits each call of a delivery.
@@ -16,15 +16,17 @@ use super::{
 /// reports.
 pub(super) fn evaluate(target: &TargetSettings, source: Source<'_>, fact: Option<&Fact<TargetFacts>>) -> Deliverability {
     let Some(Fact::Known(known)) = fact else { return Deliverability::Yes };
-    // For some types, EventBridge does not send the rule and the account that it calls for.
-    let keys = [("aws:sourcearn", source.rule_arn), ("aws:sourceaccount", source.account)];
-    let context = context(if type_of(target).is_some_and(|type_| !type_.sends_source()) { &[(ALL_KNOWN, "")] } else { &keys });
+    // For some types, EventBridge does not send the rule and the account that it calls for, and AWS
+    // does not support conditions.
+    let sends_source = type_of(target).is_none_or(|type_| type_.sends_source());
+    let context = if sends_source { for_rule(source) } else { by_service().without_conditions() };
     let calls = calls(target);
     Deliverability::all(calls.into_iter().map(|(action, resources)| {
-        let decide = |resource: &String| {
-            policy::on_resource(&known.policy, &Request { principal: Principal::Service(SERVICE), action, resource, context: &context })
+        let one = |resource: &String| {
+            let request = Request { principal: Principal::Service(SERVICE), action, resource, context: &context };
+            policy::outcome(&known.policy, &request, true)
         };
-        match strictest(&resources.iter().map(decide).collect::<Vec<_>>()) {
+        match alternatives(resources.iter().map(one)).decision() {
             Decision::Allowed => Deliverability::Yes,
             Decision::Denied(sid) => Deliverability::no(
                 DeliverabilityReason::ExplicitDeny,
@@ -47,10 +49,8 @@ pub(super) fn evaluate(target: &TargetSettings, source: Source<'_>, fact: Option
     }))
 }
 
-/// Returns the decision on alternative resources: a denial, otherwise a permission, otherwise the
-/// first.
-fn strictest(decisions: &[Decision]) -> Decision {
-    let denied = decisions.iter().find(|decision| matches!(decision, Decision::Denied(_)));
-    let allowed = decisions.iter().find(|decision| **decision == Decision::Allowed);
-    denied.or(allowed).or(decisions.first()).cloned().unwrap_or(Decision::Silent)
+/// Returns the outcome for alternative resources: a permission for one of them is sufficient, and a
+/// denial of one of them is one.
+fn alternatives(outcomes: impl IntoIterator<Item = Outcome>) -> Outcome {
+    outcomes.into_iter().fold(Outcome { denial: Denial::No, allows: Fits::No }, Outcome::join)
 }

@@ -4,15 +4,21 @@ use crate::steps::TargetSettings;
 
 use super::{
     calls::calls,
-    facts::{Fact, RoleFacts},
-    policy::{self, Decision, Principal, Request},
+    facts::{Fact, RoleFacts, TargetFacts},
+    policy::{self, Context, Decision, Denial, Fits, Outcome, Principal, Request},
     reason::{Deliverability, DeliverabilityReason},
-    service::{SERVICE, Source, context},
+    service::{SERVICE, Source, by_role, for_rule},
 };
 
-/// Returns whether `EventBridge` can assume the role, and whether the role permits each call of a
-/// delivery.
-pub(super) fn evaluate(target: &TargetSettings, role: &str, source: Source<'_>, fact: Option<&Fact<RoleFacts>>) -> Deliverability {
+/// Returns whether `EventBridge` can assume the role, and whether the role may make each call of a
+/// delivery: by its own policies or by that of the target, and denied by none.
+pub(super) fn evaluate(
+    target: &TargetSettings,
+    role: &str,
+    source: Source<'_>,
+    fact: Option<&Fact<RoleFacts>>,
+    resource: Option<&Fact<TargetFacts>>,
+) -> Deliverability {
     let known = match fact {
         Some(Fact::Known(known)) => known,
         Some(Fact::Missing) => {
@@ -25,18 +31,22 @@ pub(super) fn evaluate(target: &TargetSettings, role: &str, source: Source<'_>, 
         Some(Fact::Unavailable) => return Deliverability::Unavailable,
         None => return Deliverability::Yes,
     };
-    let keys = [("aws:sourcearn", source.rule_arn), ("aws:sourceaccount", source.account), ("ecs:cluster", target.arn.as_str())];
-    let context = context(&keys);
-    let trust = trust(known, role, source, &context);
     let calls = calls(target);
     if calls.is_empty() {
-        return Deliverability::all([trust, action_unknown(target, role)]);
+        return Deliverability::all([trust(known, role, source), action_unknown(target, role)]);
     }
     let requests = calls.iter().flat_map(|(action, resources)| resources.iter().map(|resource| (*action, resource)));
-    let permissions = requests.map(|(action, resource)| {
-        permission(known, role, &Request { principal: Principal::Role(role), action, resource, context: &context })
+    let context = context(role, target);
+    let permissions = requests.map(|(action, on)| {
+        let request = Request { principal: Principal::Role(role), action, resource: on, context: &context };
+        permission(known, role, target, &request, resource)
     });
-    Deliverability::all(std::iter::once(trust).chain(permissions))
+    Deliverability::all(std::iter::once(trust(known, role, source)).chain(permissions))
+}
+
+fn context(role: &str, target: &TargetSettings) -> Context {
+    let context = by_role(role);
+    if target.task.is_some() { context.with("ecs:cluster", &target.arn) } else { context }
 }
 
 /// Returns the result for a service of which the operator does not know what `EventBridge` calls.
@@ -50,8 +60,9 @@ fn action_unknown(target: &TargetSettings, role: &str) -> Deliverability {
 }
 
 /// Evaluates whether the trust policy allows `EventBridge` to assume the role.
-fn trust(known: &RoleFacts, role: &str, source: Source<'_>, context: &[(&str, &str)]) -> Deliverability {
-    let assume = Request { principal: Principal::Service(SERVICE), action: "sts:AssumeRole", resource: role, context };
+fn trust(known: &RoleFacts, role: &str, source: Source<'_>) -> Deliverability {
+    let context = for_rule(source);
+    let assume = Request { principal: Principal::Service(SERVICE), action: "sts:AssumeRole", resource: role, context: &context };
     match policy::on_resource(&known.trust, &assume) {
         Decision::Allowed => Deliverability::Yes,
         Decision::Unknown(why) => Deliverability::unclear(&format!("the trust policy of {role}"), &why),
@@ -65,24 +76,46 @@ fn trust(known: &RoleFacts, role: &str, source: Source<'_>, context: &[(&str, &s
     }
 }
 
-/// Evaluates one request against the role's policies and its permissions boundary.
-fn permission(known: &RoleFacts, role: &str, request: &Request<'_>) -> Deliverability {
-    let Request { action, resource, .. } = request;
-    let bounded = known.boundary.as_ref().map_or(Decision::Allowed, |boundary| policy::of_role(boundary, request));
-    match (policy::of_role(&known.rights, request), bounded) {
-        (Decision::Allowed, Decision::Allowed) => Deliverability::Yes,
-        (Decision::Denied(sid), _) => Deliverability::no(
-            DeliverabilityReason::ExplicitDeny,
-            format!("statement {sid} in a policy of {role} denies {action} on {resource}. Remove it."),
-        ),
-        (Decision::Silent, _) => Deliverability::no(
-            DeliverabilityReason::RoleLacksRight,
-            format!("{role} has no permission for {action} on {resource}. Add a policy that allows it."),
-        ),
-        (Decision::Allowed, Decision::Silent | Decision::Denied(_)) => Deliverability::no(
-            DeliverabilityReason::RoleLacksRight,
-            format!("the permissions boundary of {role} does not allow {action} on {resource}. Extend it, or use another role."),
-        ),
-        (Decision::Unknown(why), _) | (_, Decision::Unknown(why)) => Deliverability::unclear(&format!("the permissions of {role}"), &why),
+/// Returns what the role's permissions boundary leaves of an outcome (IAM user guide, "Permissions
+/// boundaries for IAM entities"). It limits a permission by a resource policy too.
+pub(super) fn bounded(outcome: Outcome, known: &RoleFacts, request: &Request<'_>) -> Outcome {
+    let Some(boundary) = &known.boundary else { return outcome };
+    let limit = policy::outcome(boundary, request, false);
+    let allows = outcome.allows.clone().and(|| limit.allows.clone());
+    Outcome { allows, ..outcome.join(Outcome { allows: Fits::No, ..limit }) }
+}
+
+/// Evaluates one call.
+fn permission(
+    known: &RoleFacts,
+    role: &str,
+    target: &TargetSettings,
+    request: &Request<'_>,
+    resource: Option<&Fact<TargetFacts>>,
+) -> Deliverability {
+    let Request { action, resource: on, .. } = request;
+    let own = policy::outcome(&known.rights, request, false);
+    let theirs = match resource {
+        Some(Fact::Known(facts)) => policy::outcome(&facts.policy, request, true),
+        Some(Fact::Missing | Fact::Denied { .. } | Fact::Unavailable) | None => Outcome::silent(),
+    };
+    let denied = |sid: &str, where_: &str| {
+        let message = format!("statement {sid} in {where_} denies {action} on {on}. Remove it.");
+        Deliverability::no(DeliverabilityReason::ExplicitDeny, message)
+    };
+    match (&own.denial, &theirs.denial) {
+        (Denial::By(sid), _) => return denied(sid, &format!("a policy of {role}")),
+        (_, Denial::By(sid)) => return denied(sid, &format!("the policy of {}, to {role},", target.arn)),
+        _ => {}
+    }
+    let joined = own.join(theirs);
+    let lacks = |message: String| Deliverability::no(DeliverabilityReason::RoleLacksRight, message);
+    match (joined.clone().decision(), bounded(joined, known, request).decision()) {
+        (_, Decision::Allowed) => Deliverability::Yes,
+        (Decision::Silent, _) => lacks(format!("{role} has no permission for {action} on {on}. Add a policy that allows it.")),
+        (_, Decision::Silent | Decision::Denied(_)) => {
+            lacks(format!("the permissions boundary of {role} does not allow {action} on {on}. Extend it, or use another role."))
+        }
+        (_, Decision::Unknown(why)) => Deliverability::unclear(&format!("the permissions of {role}"), &why),
     }
 }

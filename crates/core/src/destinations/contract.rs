@@ -125,6 +125,13 @@ pub(crate) trait Destination {
         None
     }
 
+    /// Returns why EventBridge cannot send to a target that is a FIFO queue or topic.
+    /// `deduplicates`: whether it has content-based deduplication.
+    fn fifo_obstacle(target: &TargetSettings, deduplicates: bool) -> Option<String> {
+        let _ = (target, deduplicates);
+        None
+    }
+
     /// Returns the statement of the target's policy that allows a rule; `None` for a type without
     /// such a policy.
     fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
@@ -209,6 +216,11 @@ pub(crate) trait State: Clone + Debug + Serialize {
     /// Returns the statements that the policy requires, for users who manage it (`permissions:
     /// External`).
     fn required_statements(&self) -> Vec<Value> {
+        vec![]
+    }
+
+    /// Returns warnings about permissions that cannot be derived from the spec.
+    fn warnings(&self) -> Vec<String> {
         vec![]
     }
 

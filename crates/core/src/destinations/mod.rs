@@ -150,6 +150,11 @@ macro_rules! destinations {
                 match self { $(Self::$type => <$destination>::named(target),)* }
             }
 
+            /// Returns why EventBridge cannot send to a target that is a FIFO queue or topic.
+            pub(crate) fn fifo_obstacle(self, target: &TargetSettings, deduplicates: bool) -> Option<String> {
+                match self { $(Self::$type => <$destination>::fifo_obstacle(target, deduplicates),)* }
+            }
+
             /// Returns the statement of the target's policy that allows a rule; `None` for a type
             /// without such a policy.
             pub(crate) fn policy_statement(self, sid: &str, target_arn: &str, source: &str) -> Option<Value> {
@@ -262,6 +267,11 @@ macro_rules! destinations {
             /// Returns how long AWS can take until a new permission is in effect.
             pub fn settle(&self, settings: &Settings) -> Duration {
                 match self { $(Self::$state(want) => want.settle(settings),)* }
+            }
+
+            /// Returns warnings about permissions that cannot be derived from the spec.
+            pub fn warnings(&self) -> Vec<String> {
+                match self { $(Self::$state(want) => want.warnings(),)* }
             }
 
             fn statements(&self) -> Vec<Value> {

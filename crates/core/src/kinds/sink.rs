@@ -21,7 +21,7 @@ use crate::{
     managed::{Managed, Report},
     object::{ObjectMetaExt, key_of},
     ownership,
-    plan::PlanContext,
+    plan::{PlanContext, WarningEvent, new_warnings},
     settings::Settings,
     steps::Step,
     view::View,
@@ -161,10 +161,15 @@ impl Managed for EventSink {
         desired.target.waiting(observed).filter(|_| !desired.external)
     }
 
+    fn warning_events(&self, before: &EventSinkStatus, now: &EventSinkStatus) -> Vec<WarningEvent> {
+        new_warnings(&before.warnings, &now.warnings)
+    }
+
     fn report(&self, status: &mut EventSinkStatus, report: &Report<'_, Self>) {
         status.type_ = Type::of(self).ok().map(|type_| type_.name().to_owned());
         let Some(desired) = report.desired else { return };
         let target = &desired.target;
+        status.warnings = role_warning(self).into_iter().chain(target.warnings()).collect();
         if desired.external {
             if report.complete() {
                 status.common.resources = resources(self, target, None);
@@ -194,6 +199,21 @@ impl Managed for EventSink {
         let settle = if target.created_with_policy(report.applied) { Duration::ZERO } else { target.settle(report.settings) };
         status.grants = grants::rows(&sources, &target.grants().wanted, &before, settle, report.now);
     }
+}
+
+/// Returns a warning if the sink uses a role where AWS advises against one (docs/aws-facts.md,
+/// PM17).
+fn role_warning(sink: &EventSink) -> Option<String> {
+    let type_ = Type::of(sink).ok().filter(|type_| !type_.needs_role())?;
+    let field = match (&sink.spec.role_arn, &sink.spec.invocation_role) {
+        (Some(_), _) => "spec.roleArn",
+        (None, Some(_)) => "spec.invocationRole",
+        (None, None) => return None,
+    };
+    Some(format!(
+        "{field}: AWS advises against a role for a destination of type {}. Delivery can fail, in particular if the destination is encrypted. Use the policy of the destination: omit the field here or, if it is immutable, in another sink.",
+        type_.name()
+    ))
 }
 
 fn account(sink: &EventSink, view: &View) -> Result<AwsAccount, ReconcileError> {

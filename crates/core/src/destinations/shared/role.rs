@@ -78,6 +78,9 @@ impl InlinePolicy {
 pub struct ObservedRole {
     /// Name of the role.
     pub name: String,
+    /// ARN of the role, with its path. A name is unique in an account, whatever its path (IAM user
+    /// guide, "IAM identifiers").
+    pub arn: String,
     /// Trust policy (`AssumeRolePolicyDocument`).
     pub trust: Value,
     /// The inline policy.
@@ -154,19 +157,15 @@ pub fn plan(
     let name = || want.name.clone();
     // AWS rejects a policy without statements.
     let policy = (!want.rights.is_empty()).then(|| document(&want.rights));
-    let Some(have) = have else {
-        let create = IamStep::CreateRole {
-            name: name(),
-            path: want.path.clone(),
-            trust: trust.clone(),
-            boundary: want.boundary.clone(),
-            description: want.description.clone(),
-            tags: want.tags.clone(),
-        };
-        let rights = policy.map(|policy| IamStep::PutRolePolicy { name: name(), policy }.into());
-        return Ok([create.into()].into_iter().chain(rights).collect());
-    };
+    let Some(have) = have else { return Ok(create(want, trust, policy)) };
     check(have, context)?;
+    // AWS cannot change the path of a role. Rules have the ARN with the desired path, so that a
+    // role of the same name with another path is of no use to them.
+    if have.arn != want.arn {
+        let mut steps = remove(have, context)?;
+        steps.extend(create(want, trust, policy));
+        return Ok(steps);
+    }
     let mut steps: Vec<Step> = Vec::new();
     let (tags, keys) = ownership::tag_changes(&want.tags, &have.tags, context);
     if !tags.is_empty() {
@@ -192,6 +191,19 @@ pub fn plan(
         steps.push(IamStep::UpdateAssumeRolePolicy { name: name(), trust: trust.clone() }.into());
     }
     Ok(steps)
+}
+
+fn create(want: &DesiredRole, trust: &Value, policy: Option<Value>) -> Vec<Step> {
+    let create = IamStep::CreateRole {
+        name: want.name.clone(),
+        path: want.path.clone(),
+        trust: trust.clone(),
+        boundary: want.boundary.clone(),
+        description: want.description.clone(),
+        tags: want.tags.clone(),
+    };
+    let rights = policy.map(|policy| IamStep::PutRolePolicy { name: want.name.clone(), policy }.into());
+    [create.into()].into_iter().chain(rights).collect()
 }
 
 fn check(have: &ObservedRole, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
@@ -252,6 +264,7 @@ mod tests {
         };
         let have = ObservedRole {
             name: "r".into(),
+            arn: "arn".into(),
             trust: canonical(trust),
             policy: InlinePolicy::Present(canonical(policy)),
             boundary: None,
@@ -259,6 +272,9 @@ mod tests {
         };
         assert_eq!(for_rules(&want, &grants, Some(&have), &none, &context), Ok(vec![]));
         assert_eq!(granted(&have), sources(1));
+        let elsewhere = ObservedRole { arn: "arn with another path".into(), ..have.clone() };
+        let moved = for_rules(&want, &grants, Some(&elsewhere), &none, &context).expect("it is ours");
+        assert!(matches!(&moved[..3], [_, Step::Iam(IamStep::DeleteRole { .. }), Step::Iam(IamStep::CreateRole { .. })]), "{moved:?}");
         let gone = for_rules(&want, &nobody, Some(&have), &none, &context).expect("it is ours");
         assert!(matches!(gone.last(), Some(Step::Iam(IamStep::DeleteRole { .. }))), "{gone:?}");
         let foreign = ObservedRole { tags: Tags::new(), ..have };

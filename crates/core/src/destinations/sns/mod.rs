@@ -33,7 +33,7 @@ use crate::{
     feature::Feature,
     names::{self, Arn, Scope},
     plan::PlanContext,
-    steps::{Step, TopicAttributes},
+    steps::{Step, TargetSettings, TopicAttributes},
 };
 
 impl Scope<'_> {
@@ -81,6 +81,12 @@ impl Destination for Sns {
 
     fn is_target(arn: &Arn<'_>) -> bool {
         arn.service == "sns"
+    }
+
+    /// EventBridge does not deliver to FIFO topics (EventBridge user guide, "Amazon EventBridge
+    /// targets"; docs/aws-facts.md, PM2).
+    fn fifo_obstacle(target: &TargetSettings, _: bool) -> Option<String> {
+        Some(format!("{} is a FIFO topic, to which EventBridge does not deliver. Use a standard topic.", target.arn))
     }
 
     fn policy_statement(sid: &str, target_arn: &str, _: &str) -> Option<Value> {

@@ -90,6 +90,21 @@ impl Destination for Sqs {
         arn.service == "sqs"
     }
 
+    /// EventBridge sends a message group and no deduplication id, so that a FIFO queue has to have
+    /// content-based deduplication (EventBridge API reference, `SqsParameters`; docs/aws-facts.md,
+    /// PM1, Q19, Q20).
+    fn fifo_obstacle(target: &TargetSettings, deduplicates: bool) -> Option<String> {
+        let arn = &target.arn;
+        if target.message_group_id.is_none() {
+            return Some(format!("{arn} is a FIFO queue, and the target has no message group. Set spec.sqs.messageGroupId on the sink."));
+        }
+        (!deduplicates).then(|| {
+            format!(
+                "{arn} is a FIFO queue without content-based deduplication, and EventBridge sends no deduplication ID. Enable ContentBasedDeduplication on the queue."
+            )
+        })
+    }
+
     fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
         Some(policy::statement(sid, target_arn, &BTreeSet::from([source.to_owned()])))
     }

@@ -7,21 +7,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::{
-    destinations::{Type, shared::task::Task},
+    destinations::{
+        Type,
+        shared::task::{Task, given},
+        state_machine::{distributed_map, needs::Needs},
+    },
     names::Scope,
 };
-
-/// Permissions that the tasks of a definition need.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Needs {
-    /// ARNs of the resources by IAM action.
-    pub rights: BTreeMap<&'static str, BTreeSet<String>>,
-    /// Tasks whose permissions cannot be determined, each with the reason.
-    pub unknown: Vec<String>,
-}
 
 /// Replaces `${Name}` with its value in every text of the definition.
 ///
@@ -59,65 +54,62 @@ fn replace_text(text: &str, values: &BTreeMap<String, String>, missing: &mut BTr
     result + rest
 }
 
-/// Returns the permissions that all tasks of a definition need, including those inside `Map` and
-/// `Parallel` states.
-pub(crate) fn needs(definition: &Value, scope: Scope<'_>) -> Needs {
+/// Returns the permissions that all states of the definition of `machine` need, including those
+/// inside `Map` and `Parallel` states. `machine` is the ARN of the state machine.
+pub(crate) fn needs(definition: &Value, machine: &str, scope: Scope<'_>) -> Needs {
     let mut needs = Needs::default();
-    walk(definition, scope, &mut needs);
+    walk(definition, machine, scope, &mut needs);
     needs
 }
 
-fn walk(machine: &Value, scope: Scope<'_>, needs: &mut Needs) {
-    for (name, state) in machine.get("States").and_then(Value::as_object).into_iter().flatten() {
+fn walk(definition: &Value, machine: &str, scope: Scope<'_>, needs: &mut Needs) {
+    for (name, state) in definition.get("States").and_then(Value::as_object).into_iter().flatten() {
         let inner = ["Iterator", "ItemProcessor"].into_iter().filter_map(|key| state.get(key));
         let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten();
-        inner.chain(branches).for_each(|machine| walk(machine, scope, needs));
-        let resource = state.get("Resource").and_then(Value::as_str).filter(|_| state.get("Type").and_then(Value::as_str) == Some("Task"));
-        if let Some(resource) = resource
-            && let Err(why) = task(&Task { resource, state, scope }, needs)
-        {
+        inner.chain(branches).for_each(|inner| walk(inner, machine, scope, needs));
+        let resource = state.get("Resource").and_then(Value::as_str);
+        let found = match (state.get("Type").and_then(Value::as_str), resource) {
+            (Some("Task"), Some(resource)) => task(name, &Task { resource, state, scope }, needs),
+            (Some("Map"), _) => distributed_map::needs(name, state, machine, scope, needs),
+            _ => Ok(()),
+        };
+        if let Err(why) = found {
             needs.unknown.push(format!("state {name:?}: {why}"));
         }
     }
 }
 
-fn task(task: &Task<'_>, needs: &mut Needs) -> Result<(), String> {
+fn task(name: &str, task: &Task<'_>, needs: &mut Needs) -> Result<(), String> {
+    let resource = task.resource;
+    if let Some(role) = credentials(task.state)? {
+        needs.add("sts:AssumeRole", role);
+        needs.perhaps.push(format!("state {name:?}: the permissions of {role} for {resource:?}, and its trust policy"));
+        return Ok(());
+    }
     let rights = Type::task_rights(task)?;
-    for (action, arns) in rights.ok_or_else(|| format!("the IAM actions that {:?} needs are not known", task.resource))? {
-        needs.rights.entry(action).or_default().extend(arns);
+    for (action, arns) in rights.ok_or_else(|| format!("the IAM actions that {resource:?} needs are not known"))? {
+        for arn in &arns {
+            needs.add(action, arn);
+        }
     }
     Ok(())
 }
 
-impl Needs {
-    /// Returns the statements of the role's policy. `logging` and `tracing` add actions that do not
-    /// support resources.
-    pub(crate) fn statements(&self, logging: bool, tracing: bool) -> Vec<Value> {
-        let mut statements: Vec<Value> =
-            self.rights.iter().map(|(action, arns)| json!({"Effect": "Allow", "Action": action, "Resource": arns})).collect();
-        if logging {
-            // These actions do not support resources (developer guide, "Logging using CloudWatch
-            // Logs").
-            statements.push(json!({
-                "Effect": "Allow",
-                "Action": ["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery"],
-                "Resource": "*",
-            }));
-        }
-        if tracing {
-            statements.push(json!({
-                "Effect": "Allow",
-                "Action": ["xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments"],
-                "Resource": "*",
-            }));
-        }
-        statements
-    }
+/// Returns the role that a task assumes instead of using the execution role (Step Functions
+/// developer guide, "Accessing resources in other AWS accounts").
+fn credentials(state: &Value) -> Result<Option<&str>, String> {
+    let Some(credentials) = state.get("Credentials") else { return Ok(None) };
+    let role = given(credentials, "RoleArn").map_err(|why| format!("Credentials.{why}"))?;
+    role.map(Some).ok_or_else(|| "Credentials.RoleArn is computed at run time".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    const MACHINE: &str = "arn:aws:states:eu-west-1:111122223333:stateMachine:m";
 
     const SCOPE: Scope<'static> = Scope { partition: "aws", region: "eu-west-1", account_id: "111122223333" };
 
@@ -129,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_bus_is_known_by_name_by_arn_or_is_the_default_one() {
-        let bus = |entry: Value| needs(&put_events(&entry), SCOPE);
+        let bus = |entry: Value| needs(&put_events(&entry), MACHINE, SCOPE);
         let arn = "arn:aws:events:eu-west-1:111122223333:event-bus/";
         for (entry, want) in [
             (json!({"EventBusName": "central"}), format!("{arn}central")),
@@ -145,8 +137,24 @@ mod tests {
     #[test]
     fn other_services_need_a_role_that_the_user_names() {
         let task = json!({"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "Parameters": {}});
-        let needs = needs(&json!({"States": {"save": task}}), SCOPE);
+        let needs = needs(&json!({"States": {"save": task}}), MACHINE, SCOPE);
         assert!(needs.unknown[0].contains("dynamodb:putItem"), "{needs:?}");
+    }
+
+    #[test]
+    fn a_task_with_credentials_assumes_a_role() {
+        let role = "arn:aws:iam::999988887777:role/theirs";
+        let task = |credentials: Value| {
+            let task = json!({"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "Credentials": credentials});
+            needs(&json!({"States": {"save": task}}), MACHINE, SCOPE)
+        };
+        let found = task(json!({"RoleArn": role}));
+        assert_eq!(found.rights, BTreeMap::from([("sts:AssumeRole", BTreeSet::from([role.to_owned()]))]));
+        assert!(found.unknown.is_empty() && found.perhaps[0].contains("state \"save\"") && found.perhaps[0].contains(role), "{found:?}");
+        for computed in [json!({"RoleArn.$": "$.role"}), json!({"RoleArn": "{% $role %}"}), json!({})] {
+            let found = task(computed);
+            assert!(found.rights.is_empty() && found.unknown[0].contains("Credentials.RoleArn"), "{found:?}");
+        }
     }
 
     #[test]

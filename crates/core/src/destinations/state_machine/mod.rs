@@ -2,6 +2,8 @@
 //! role that EventBridge starts it with.
 
 pub(super) mod asl;
+mod distributed_map;
+mod needs;
 mod plan;
 mod resolve;
 mod rights;
@@ -123,6 +125,10 @@ impl State for DesiredStateMachine {
             return DesiredByRole::plan(Some(&self.by), observed.map(|have| &have.by), context).map(Some);
         }
         Self::plan(Some(self), observed, context).map(Some)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.managed.as_ref().map(|machine| machine.warnings.clone()).unwrap_or_default()
     }
 
     fn record_applied(&self, status: &mut EventSinkStatus) {

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use tributary_api::{BusRef, EventSink, Identity, MachineType, ManagedStateMachine, SinkRef, Substitution};
 
 use crate::{
@@ -12,7 +14,7 @@ use crate::{
             reference::{exists, not_ready},
             role::DesiredRole,
         },
-        state_machine::{asl, state::DesiredMachine},
+        state_machine::{asl, needs::Needs, state::DesiredMachine},
     },
     error::{Reason, ReconcileError},
     managed::Managed,
@@ -20,6 +22,8 @@ use crate::{
     object::key_of,
     steps::MachineSettings,
 };
+
+const FIELD: &str = "spec.stateMachine.managed";
 
 /// Returns the state machine to create.
 ///
@@ -31,57 +35,37 @@ pub(super) fn machine(
     context: &ResolveContext<'_>,
     identity: &Identity,
 ) -> Result<DesiredMachine, ReconcileError> {
-    let (settings, execution_role) = workflow(machine, context, identity)?;
+    let (settings, execution_role, warnings) = workflow(machine, context, identity)?;
     Ok(DesiredMachine {
         name: identity.name.clone(),
         express: machine.type_ == MachineType::Express,
         settings,
         execution_role,
         tags: context.tags(machine.tags.as_ref()),
+        warnings,
     })
 }
 
-/// Returns the settings of a managed state machine, and its execution role unless the spec
-/// references one.
+/// Returns the settings of a managed state machine, its execution role unless the spec references
+/// one, and warnings about permissions that the role perhaps lacks.
 fn workflow(
     machine: &ManagedStateMachine,
     context: &ResolveContext<'_>,
     identity: &Identity,
-) -> Result<(MachineSettings, Option<DesiredRole>), ReconcileError> {
-    let mut values = BTreeMap::new();
-    for (name, substitution) in &machine.substitutions {
-        let field = format!("spec.stateMachine.managed.substitutions[{name}]");
-        values.insert(name.clone(), value(substitution, &field, context)?);
-    }
-    let field = "spec.stateMachine.managed";
-    let (definition, missing) = asl::substitute(&machine.definition, &values);
-    if !missing.is_empty() {
-        return Err(ReconcileError::invalid(
-            Reason::InvalidSpec,
-            format!(
-                "{field}.definition contains ${{{}}}, which {field}.substitutions does not define. Add it there.",
-                missing.join("}, ${")
-            ),
-        ));
-    }
+) -> Result<(MachineSettings, Option<DesiredRole>, Vec<String>), ReconcileError> {
+    let definition = definition(machine, context)?;
     let log_group_arn = machine.logging.as_ref().map(|logging| log_group(&logging.sink_ref, context)).transpose()?;
-    let (role_arn, role) = if let Some(role) = &machine.role_arn {
-        context.permit_role(&format!("{field}.roleArn"), role)?;
-        (role.clone(), None)
+    let (role_arn, role, warnings) = if let Some(role) = &machine.role_arn {
+        context.permit_role(&format!("{FIELD}.roleArn"), role)?;
+        (role.clone(), None, vec![])
     } else {
-        let needs = asl::needs(&definition, Scope::of(identity));
-        if let Some(unknown) = needs.unknown.first() {
-            return Err(ReconcileError::invalid(
-                Reason::InvalidSpec,
-                format!("{field}.definition: {unknown}. Set {field}.roleArn to a role with the permissions."),
-            ));
-        }
-        for arn in needs.rights.values().flatten() {
-            permit(&format!("{field}.definition"), arn, context)?;
-        }
+        let needs = needs(&definition, context, identity)?;
         let description = format!("Execution role of state machine {}. Managed by Tributary", identity.name);
         let role = context.role("states", needs.statements(log_group_arn.is_some(), machine.tracing), description, identity);
-        (role.arn.clone(), Some(role))
+        let warning = |perhaps: &String| {
+            format!("{FIELD}.definition: cannot be derived: {perhaps}. Check it, or set {FIELD}.roleArn to a role with the permissions.")
+        };
+        (role.arn.clone(), Some(role), needs.perhaps.iter().map(warning).collect())
     };
     let logging = machine.logging.as_ref();
     let settings = MachineSettings {
@@ -92,7 +76,48 @@ fn workflow(
         log_group_arn,
         tracing: machine.tracing,
     };
-    Ok((settings, role))
+    Ok((settings, role, warnings))
+}
+
+/// Returns the definition with its substitutions.
+fn definition(machine: &ManagedStateMachine, context: &ResolveContext<'_>) -> Result<Value, ReconcileError> {
+    let mut values = BTreeMap::new();
+    for (name, substitution) in &machine.substitutions {
+        let field = format!("{FIELD}.substitutions[{name}]");
+        values.insert(name.clone(), value(substitution, &field, context)?);
+    }
+    let (definition, missing) = asl::substitute(&machine.definition, &values);
+    if missing.is_empty() {
+        return Ok(definition);
+    }
+    Err(ReconcileError::invalid(
+        Reason::InvalidSpec,
+        format!("{FIELD}.definition contains ${{{}}}, which {FIELD}.substitutions does not define. Add it there.", missing.join("}, ${")),
+    ))
+}
+
+/// Returns the permissions that the definition needs.
+///
+/// # Errors
+/// They are not known, or the account's grants do not allow them.
+fn needs(definition: &Value, context: &ResolveContext<'_>, identity: &Identity) -> Result<Needs, ReconcileError> {
+    let needs = asl::needs(definition, &identity.arn, Scope::of(identity));
+    if let Some(unknown) = needs.unknown.first() {
+        return Err(ReconcileError::invalid(
+            Reason::InvalidSpec,
+            format!("{FIELD}.definition: {unknown}. Set {FIELD}.roleArn to a role with the permissions."),
+        ));
+    }
+    let executions = format!("{}:*", identity.arn.replacen(":stateMachine:", ":execution:", 1));
+    for (action, arn) in needs.rights.iter().flat_map(|(action, arns)| arns.iter().map(move |arn| (*action, arn))) {
+        let field = format!("{FIELD}.definition");
+        match action {
+            "sts:AssumeRole" => context.permit_role(&field, arn)?,
+            _ if *arn == identity.arn || *arn == executions => {}
+            _ => permit(&field, arn, context)?,
+        }
+    }
+    Ok(needs)
 }
 
 /// Checks that the execution role can use an ARN: that of a bus or sink in the namespace, or one

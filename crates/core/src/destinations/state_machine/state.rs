@@ -34,6 +34,10 @@ pub struct DesiredMachine {
     pub execution_role: Option<DesiredRole>,
     /// Tags of the state machine.
     pub tags: Tags,
+    /// Warnings about permissions that cannot be derived from the definition. Not part of what AWS
+    /// should hold.
+    #[serde(skip)]
+    pub warnings: Vec<String>,
 }
 
 /// A state machine, as AWS returns it.
