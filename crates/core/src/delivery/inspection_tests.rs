@@ -107,3 +107,10 @@ fn each_type_of_target_is_among_the_samples() {
     let missing: Vec<_> = Type::ALL.iter().map(|type_| type_.name()).filter(|name| *name != "postgres" && !types.contains(name)).collect();
     assert!(missing.is_empty(), "no sample of {missing:?}");
 }
+
+#[test]
+fn a_stream_whose_key_is_not_evaluated_is_unknown() {
+    let facts = TargetFacts { sender_key: Some("arn:aws:kms:eu-west-1:111122223333:key/k".into()), ..TargetFacts::default() };
+    let found = evaluate(&target("kinesis stream/s"), RULE, &Facts { target: Some(Fact::Known(facts)), ..fine() });
+    assert!(matches!(&found, Deliverability::Unknown { message } if message.contains("kms:GenerateDataKey")), "{found:?}");
+}
