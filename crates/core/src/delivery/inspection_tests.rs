@@ -43,16 +43,24 @@ fn target(rest: &str) -> TargetSettings {
     target
 }
 
-fn role(rights: Value) -> Option<Fact<RoleFacts>> {
+fn role(rights: Value) -> Fact<RoleFacts> {
     let trust = json!({"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"});
-    Some(Fact::Known(RoleFacts { trust: vec![trust], rights: vec![rights], ..RoleFacts::default() }))
+    Fact::Known(RoleFacts { trust: vec![trust], rights: vec![rights], ..RoleFacts::default() })
 }
 
 /// Everything exists, and the role may do everything.
 fn fine() -> Facts {
     let there = || Some(Fact::Known(TargetFacts::default()));
-    Facts { target: there(), named: there(), role: role(json!({"Effect": "Allow", "Action": "*", "Resource": "*"})), ..Facts::default() }
+    Facts {
+        target: there(),
+        named: there(),
+        role: Some(role(json!({"Effect": "Allow", "Action": "*", "Resource": "*"}))),
+        ..Facts::default()
+    }
 }
+
+/// Replaces one of the facts.
+type Part = fn(&mut Facts, Option<Fact<TargetFacts>>);
 
 fn known(rest: &str) -> bool {
     Arn::parse(&arn(rest)).is_some_and(|arn| Type::of_target(&arn).is_some())
@@ -70,7 +78,7 @@ fn a_target_that_is_there_and_allowed_is_deliverable_if_its_action_is_known() {
 fn what_was_not_inspected_is_unknown_and_what_does_not_exist_is_not_deliverable() {
     for rest in TARGETS {
         let target = target(rest);
-        let mut parts: Vec<fn(&mut Facts, Option<Fact<TargetFacts>>)> = vec![|facts, fact| facts.target = fact];
+        let mut parts: Vec<Part> = vec![|facts, fact| facts.target = fact];
         if target.task.is_some() || target.batch.is_some() {
             parts.push(|facts, fact| facts.named = fact);
         }
@@ -92,7 +100,7 @@ fn what_was_not_inspected_is_unknown_and_what_does_not_exist_is_not_deliverable(
 fn a_role_without_a_right_delivers_to_nothing() {
     let other = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"});
     for rest in TARGETS {
-        let found = evaluate(&target(rest), RULE, &Facts { role: role(other.clone()), ..fine() });
+        let found = evaluate(&target(rest), RULE, &Facts { role: Some(role(other.clone())), ..fine() });
         assert!(
             if known(rest) { matches!(found, Deliverability::No { .. }) } else { matches!(found, Deliverability::Unknown { .. }) },
             "{rest}: {found:?}"
