@@ -19,15 +19,17 @@ const fn slice(folders: &'static [&'static str], words: &'static [&'static str])
     Slice { folders, words, more: None }
 }
 
+const PARAMETERS: &str = "the parameters of a target are a part of the step that puts it and of its translation";
+
 const SLICES: &[Slice] = &[
     slice(&["sns"], &["sns"]),
     Slice { more: Some((10, "`sqs.triggers` are functions that consume a queue")), ..slice(&["lambda"], &["lambda"]) },
-    slice(&["kinesis"], &["kinesis"]),
+    Slice { more: Some((7, PARAMETERS)), ..slice(&["kinesis"], &["kinesis"]) },
     slice(&["firehose"], &["firehose"]),
-    slice(&["ecs_task", "ecs"], &["ecs"]),
+    Slice { more: Some((7, PARAMETERS)), ..slice(&["ecs_task", "ecs"], &["ecs"]) },
     slice(&["batch_job"], &["batchjob", "batch_job"]),
     Slice {
-        more: Some((30, "a queue is also the dead-letter queue of rules, sinks and functions, and what `tributary sync` consumes")),
+        more: Some((32, "a queue is also the dead-letter queue of rules, sinks and functions, and what `tributary sync` consumes")),
         ..slice(&["sqs"], &["sqs"])
     },
     Slice { more: Some((11, "a state machine writes its logs to one")), ..slice(&["logs"], &["loggroup", "log_group"]) },
@@ -36,7 +38,7 @@ const SLICES: &[Slice] = &[
         ..slice(&["state_machine", "states"], &["statemachine", "state_machine"])
     },
     Slice {
-        more: Some((9, "EventBridge itself has them: its steps and reads are with those of buses")),
+        more: Some((12, "EventBridge itself has them: its steps and reads are with those of buses")),
         ..slice(&["api_destination", "api_destinations"], &["apidestination", "api_destination"])
     },
 ];

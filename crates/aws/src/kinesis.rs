@@ -5,7 +5,7 @@ use aws_sdk_kinesis::types::StreamStatus;
 use tributary_core::{delivery::TargetFacts, error::ReconcileError};
 
 use crate::client::{
-    request::{ignore_not_found, send},
+    request::{ignore_not_found, non_empty, send},
     session::Session,
 };
 
@@ -15,6 +15,11 @@ impl Session {
         let request = self.kinesis.describe_stream_summary().stream_arn(arn);
         let answer = ignore_not_found(send!(self, kinesis, DescribeStreamSummary, request))?;
         let stream = answer.and_then(|answer| answer.stream_description_summary);
-        Ok(stream.filter(|stream| stream.stream_status != StreamStatus::Deleting).map(|_| TargetFacts::default()))
+        let stream = stream.filter(|stream| stream.stream_status != StreamStatus::Deleting);
+        // The key that AWS manages needs no permission (docs/aws-facts.md, PM42).
+        Ok(stream.map(|stream| TargetFacts {
+            sender_key: non_empty(stream.key_id).filter(|key| !key.contains("alias/aws/")),
+            ..TargetFacts::default()
+        }))
     }
 }

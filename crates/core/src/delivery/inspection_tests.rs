@@ -45,16 +45,24 @@ fn target(rest: &str) -> TargetSettings {
     target
 }
 
-fn role(rights: Value) -> Option<Fact<RoleFacts>> {
+fn role(rights: Value) -> Fact<RoleFacts> {
     let trust = json!({"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"});
-    Some(Fact::Known(RoleFacts { trust: vec![trust], rights: vec![rights], ..RoleFacts::default() }))
+    Fact::Known(RoleFacts { trust: vec![trust], rights: vec![rights], ..RoleFacts::default() })
 }
 
 /// Everything exists, and the role may do everything.
 fn fine() -> Facts {
     let there = || Some(Fact::Known(TargetFacts::default()));
-    Facts { target: there(), named: there(), role: role(json!({"Effect": "Allow", "Action": "*", "Resource": "*"})), ..Facts::default() }
+    Facts {
+        target: there(),
+        named: there(),
+        role: Some(role(json!({"Effect": "Allow", "Action": "*", "Resource": "*"}))),
+        ..Facts::default()
+    }
 }
+
+/// Replaces one of the facts.
+type Part = fn(&mut Facts, Option<Fact<TargetFacts>>);
 
 fn known(rest: &str) -> bool {
     Arn::parse(&arn(rest)).is_some_and(|arn| Type::of_target(&arn).is_some())
@@ -72,7 +80,7 @@ fn a_target_that_is_there_and_allowed_is_deliverable_if_its_action_is_known() {
 fn what_was_not_inspected_is_unknown_and_what_does_not_exist_is_not_deliverable() {
     for rest in TARGETS {
         let target = target(rest);
-        let mut parts: Vec<fn(&mut Facts, Option<Fact<TargetFacts>>)> = vec![|facts, fact| facts.target = fact];
+        let mut parts: Vec<Part> = vec![|facts, fact| facts.target = fact];
         if target.task.is_some() || target.batch.is_some() {
             parts.push(|facts, fact| facts.named = fact);
         }
@@ -94,7 +102,7 @@ fn what_was_not_inspected_is_unknown_and_what_does_not_exist_is_not_deliverable(
 fn a_role_without_a_right_delivers_to_nothing() {
     let other = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"});
     for rest in TARGETS {
-        let found = evaluate(&target(rest), RULE, &Facts { role: role(other.clone()), ..fine() });
+        let found = evaluate(&target(rest), RULE, &Facts { role: Some(role(other.clone())), ..fine() });
         assert!(
             if known(rest) { matches!(found, Deliverability::No { .. }) } else { matches!(found, Deliverability::Unknown { .. }) },
             "{rest}: {found:?}"
@@ -108,4 +116,11 @@ fn each_type_of_target_is_among_the_samples() {
     let types: Vec<_> = samples.iter().filter_map(|arn| Type::of_target(&Arn::parse(arn)?)).map(Type::name).collect();
     let missing: Vec<_> = Type::ALL.iter().map(|type_| type_.name()).filter(|name| *name != "postgres" && !types.contains(name)).collect();
     assert!(missing.is_empty(), "no sample of {missing:?}");
+}
+
+#[test]
+fn a_stream_whose_key_is_not_evaluated_is_unknown() {
+    let facts = TargetFacts { sender_key: Some("arn:aws:kms:eu-west-1:111122223333:key/k".into()), ..TargetFacts::default() };
+    let found = evaluate(&target("kinesis stream/s"), RULE, &Facts { target: Some(Fact::Known(facts)), ..fine() });
+    assert!(matches!(&found, Deliverability::Unknown { message } if message.contains("kms:GenerateDataKey")), "{found:?}");
 }

@@ -1,5 +1,7 @@
 //! The `kinesis` sink: a data stream.
 
+use serde_json::{Value, json};
+
 use tributary_api::{EventSink, Identity};
 
 use crate::{
@@ -28,6 +30,18 @@ impl Destination for Kinesis {
         by_role::desired::<Self>(context, identity)
     }
 
+    /// The role can use the key of an encrypted stream, for this stream only; the key's policy has to allow it too (Kinesis Data
+    /// Streams developer guide, "Permissions to use user-generated KMS keys"; docs/aws-facts.md, PM42).
+    fn role_statements(_: &EventSink, arn: &str) -> Vec<Value> {
+        vec![
+            json!({"Effect": "Allow", "Action": Self::ACTIONS, "Resource": arn}),
+            json!({
+                "Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": "*",
+                "Condition": {"StringEquals": {"kms:EncryptionContext:aws:kinesis:arn": arn}},
+            }),
+        ]
+    }
+
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
         target.partition_key_path = sink.spec.kinesis.as_ref().and_then(|stream| stream.partition_key_path.clone());
         Ok(())
@@ -35,5 +49,21 @@ impl Destination for Kinesis {
 
     fn is_target(arn: &Arn<'_>) -> bool {
         arn.service == "kinesis"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tributary_api::EventSinkSpec;
+
+    use super::*;
+
+    #[test]
+    fn the_role_may_use_the_key_of_this_stream_only() {
+        const ARN: &str = "arn:aws:kinesis:eu-west-1:111122223333:stream/s";
+        let statements = Kinesis::role_statements(&EventSink::new("s", EventSinkSpec::default()), ARN);
+        assert_eq!((&statements[0]["Action"], &statements[0]["Resource"]), (&json!(["kinesis:PutRecord"]), &json!(ARN)));
+        assert_eq!(statements[1]["Action"], "kms:GenerateDataKey");
+        assert_eq!(statements[1]["Condition"]["StringEquals"]["kms:EncryptionContext:aws:kinesis:arn"], ARN);
     }
 }

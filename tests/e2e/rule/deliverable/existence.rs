@@ -65,7 +65,7 @@ async fn an_ecs_cluster_or_task_definition_that_does_not_exist() {
     is_not_there(&world, "cluster/c").await;
     world.aws.call("ecs", "CreateCluster", json!({"clusterName": "c"})).await.unwrap();
     is_not_there(&world, "task-definition/work").await;
-    let registered = json!({"family": "work", "containerDefinitions": []});
+    let registered = json!({"family": "work", "containerDefinitions": [{"name": "work", "image": "work"}]});
     world.aws.call("ecs", "RegisterTaskDefinition", registered).await.unwrap();
     is_fine(&world).await;
     world.aws.call("ecs", "DeregisterTaskDefinition", json!({"taskDefinition": "work:1"})).await.unwrap();
