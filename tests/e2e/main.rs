@@ -6,6 +6,7 @@
 
 mod account {
     mod access;
+    mod consent;
 }
 mod admission {
     mod benchling;

@@ -9,6 +9,7 @@ mod observe;
 mod publish;
 mod record;
 mod resolve;
+mod withdraw;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
@@ -85,7 +86,10 @@ impl<K: Observe> Reconciliation<'_, K> {
 
     /// Runs the phases. Returns how many steps `managementPolicy: Observe` withheld.
     async fn converge(&mut self) -> Result<usize, ReconcileError> {
-        let resolved = self.resolve().await?;
+        let resolved = match self.resolve().await {
+            Ok(resolved) => resolved,
+            Err(error) => return Err(self.withdraw(error).await),
+        };
         self.ensure_finalizer(resolved.policy).await?;
         let planned = self.observe_and_plan(&resolved).await?;
         let applied = self.apply_plan(&resolved, planned).await;

@@ -61,10 +61,7 @@ impl<K: Observe> Reconciliation<'_, K> {
         let Some(error) = error else { return };
         let known = self.object.current().and_then(|status| K::common(status).condition("Ready").map(|c| c.reason.clone()));
         if known.as_deref() != Some(<&str>::from(error.reason)) {
-            let type_ = match error.class {
-                RetryClass::Blocked | RetryClass::Polled | RetryClass::Until(_) | RetryClass::Conflict => EventType::Normal,
-                RetryClass::Invalid | RetryClass::Refused | RetryClass::Throttled | RetryClass::Transient => EventType::Warning,
-            };
+            let type_ = if error.is_warning() { EventType::Warning } else { EventType::Normal };
             recorder.publish(&self.object, type_, error.reason.into(), "Reconcile", &error.message);
         }
         tracing::info!(%error, "reconcile failed");

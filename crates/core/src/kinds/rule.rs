@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use tributary_api::{
@@ -14,13 +15,16 @@ use crate::{
     delivery::Deliverability,
     destinations::target,
     error::{Reason, ReconcileError},
-    kinds::rule_status,
+    kinds::{
+        rule_consent::{self, Refused},
+        rule_status,
+    },
     managed::{Managed, Report},
     names::{self, Scope},
     object::{ObjectMetaExt, key_of, owner_of},
     ownership,
     plan::{PlanContext, WarningEvent},
-    references::{AppReferences, RuleReferences},
+    references::{AppReferences, BusReferences, RuleReferences},
     steps::{self, RuleSettings, RuleStep, Step, TargetSettings},
     view::View,
 };
@@ -43,6 +47,8 @@ pub struct DesiredRule {
     pub targets: Vec<TargetSettings>,
     /// Targets that cannot be put yet, and why. AWS keeps what it holds of them.
     pub waiting: BTreeMap<String, String>,
+    /// What is not permitted. AWS keeps nothing of it.
+    pub refused: Refused,
     /// The first of these causes, for the rule as a whole.
     #[serde(skip)]
     pub error: Option<ReconcileError>,
@@ -179,6 +185,7 @@ impl Managed for EventRule {
     type Observed = ObservedRule;
 
     const KIND: &'static str = "EventRule";
+    const LEAVES_IF_REFUSED: bool = true;
 
     fn management(&self) -> ManagementPolicy {
         self.spec.management_policy
@@ -188,8 +195,7 @@ impl Managed for EventRule {
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
-        let bus = self.bus(view)?;
-        let of_bus = bus.identity(view)?;
+        let of_bus = self.bus(view)?.admitted_identity(view)?;
         let (namespace, name) = (self.own_namespace(), self.own_name());
         view.account_for(namespace, Some(&tributary_api::AccountRef { name: of_bus.account.clone(), ..Default::default() }))?;
         let name = self.spec.name.clone().unwrap_or_else(|| names::default_name(namespace, name, 64, names::events_character));
@@ -217,16 +223,21 @@ impl Managed for EventRule {
         let (pattern, warnings) = self.pattern(&bus, &bus_name, view);
         let defaults = view.account(&identity.account).map(|account| account.spec.default_tags).unwrap_or_default();
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
-        let (mut targets, mut waiting, mut error) = (Vec::new(), BTreeMap::new(), None);
+        let (mut targets, mut waiting, mut error) = (Vec::new(), BTreeMap::new(), None::<ReconcileError>);
+        let mut refused = Refused::default();
         for (index, target) in self.spec.targets.iter().enumerate() {
             match self.target(index, target, identity, view) {
                 Ok(settings) => targets.push(settings),
                 Err(cause) => {
                     waiting.insert(target.name.clone(), cause.message.clone());
+                    if cause.reason.is_refusal() {
+                        refused.targets.insert(target.name.clone());
+                    }
                     error.get_or_insert(cause);
                 }
             }
         }
+        refused.arns = Refused::arns(self, &targets, view);
         Ok(DesiredRule {
             bus: bus_name,
             name: identity.name.clone(),
@@ -239,6 +250,7 @@ impl Managed for EventRule {
             tags: ownership::tags(&defaults, self.spec.tags.as_ref(), &owner),
             targets,
             waiting,
+            refused,
             error,
             warnings,
             source_problem: source_problem(&bus),
@@ -303,6 +315,21 @@ impl Managed for EventRule {
         rule_status::report(self, status, report);
     }
 
+    fn is_withdrawn(&self) -> bool {
+        self.status.as_ref().is_some_and(rule_consent::is_withdrawn)
+    }
+
+    fn withdrawn(&self, status: &mut EventRuleStatus, error: &ReconcileError, now: Timestamp) {
+        rule_consent::withdrawn(self, status, error, now);
+    }
+
+    fn record_intent(&self, status: &mut EventRuleStatus, _: &DesiredRule) {
+        // Permitted again: from here on there may be a rule in AWS.
+        if rule_consent::is_withdrawn(status) {
+            status.common.conditions.retain(|condition| condition.type_ != "Deliverable");
+        }
+    }
+
     fn warning_events(&self, before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
         rule_status::warning_events(before, now)
     }
@@ -335,9 +362,10 @@ fn put_targets(want: &DesiredRule, targets: Vec<TargetSettings>) -> Step {
     RuleStep::PutTargets { bus: want.bus.clone(), rule: want.name.clone(), targets }.into()
 }
 
-/// Steps for the targets. New targets are put before old ones are removed, so that no event is
+/// Steps for the targets. What is not permitted goes first. New targets are put before old ones are removed, so that no event is
 /// lost; at AWS's limit of five, as many as necessary are removed first.
 fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
+    let (mut steps, have) = rule_consent::removal(want, have);
     let changed: Vec<_> = want.targets.iter().filter(|t| !have.contains(t)).cloned().collect();
     let ids: BTreeSet<_> = want.targets.iter().map(|t| &t.id).chain(want.waiting.keys()).collect();
     let mut stale: Vec<_> = have.iter().filter(|t| !ids.contains(&t.id)).map(|t| t.id.clone()).collect();
@@ -345,7 +373,6 @@ fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
     let crowded = (have.len() + new).saturating_sub(TARGETS_PER_RULE).min(stale.len());
     let later = stale.split_off(crowded);
     let remove = |ids: Vec<String>| RuleStep::RemoveTargets { bus: want.bus.clone(), rule: want.name.clone(), ids }.into();
-    let mut steps = Vec::new();
     if !stale.is_empty() {
         steps.push(remove(stale));
     }

@@ -3,4 +3,5 @@
 pub(crate) mod context;
 pub mod grants;
 pub(crate) mod reference;
+pub(crate) mod references;
 pub mod role;
