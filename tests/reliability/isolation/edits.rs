@@ -150,7 +150,6 @@ async fn prepare(a: &World, b: &World) {
         aws.make_function(name).await;
         aws.make_topic(name).await;
         aws.make_machine(name).await;
-        aws.make_role(name, "events.amazonaws.com").await;
         aws.sqs("CreateQueue", json!({"QueueName": name})).await;
         aws.events("CreateEventBus", json!({"Name": name})).await;
     }

@@ -10,6 +10,7 @@ mod deliverable;
 pub mod partner;
 mod replay;
 mod rule;
+mod rule_check;
 mod rule_consent;
 mod rule_status;
 mod sink;

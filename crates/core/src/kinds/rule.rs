@@ -16,6 +16,7 @@ use crate::{
     destinations::target,
     error::{Reason, ReconcileError},
     kinds::{
+        rule_check,
         rule_consent::{self, Refused},
         rule_status,
     },
@@ -203,6 +204,7 @@ impl Managed for EventRule {
     }
 
     fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredRule, ReconcileError> {
+        rule_check::check(&self.spec)?;
         let bus = self.bus(view)?;
         let bus_name = identity.bus.clone().unwrap_or_else(|| names::DEFAULT_BUS.into());
         if self.spec.schedule.is_some() && bus_name != names::DEFAULT_BUS {

@@ -132,6 +132,12 @@ impl State for DesiredLambda {
         self.unresolved.clone()
     }
 
+    fn record_observed(observed: &ObservedLambda, status: &mut EventSinkStatus) {
+        if observed.invoke.as_ref().is_some_and(|settings| settings.on_failure.is_none()) {
+            status.on_failure_arn = None;
+        }
+    }
+
     fn record_intent(&self, status: &mut EventSinkStatus) {
         // If the spec no longer has a failure destination, its ARN remains in status until it is
         // removed from the function.
