@@ -1,6 +1,8 @@
 //! Eventually stable reconciliation, as a property of every kind's plan: after the plan is applied to a model of AWS, nothing is left to
 //! plan; a deletion leaves nothing; and on the way there no limit of AWS is broken.
 
+#![allow(unreachable_pub)]
+
 mod api_destination;
 mod by_role;
 mod model;
@@ -14,8 +16,8 @@ use tributary_testkit::product::{
     DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags,
     plan::{
         ArchiveSettings, BusInAws, BusSettings, BusStep, Desired, DesiredArchive, DesiredBus, DesiredGrant, DesiredLambda, DesiredLogGroup,
-        DesiredLogs, DesiredQueue, DesiredRule, DesiredSink, DesiredSqs, DesiredTrigger, EventsStep, Grants, LogSettings, Managed, Refused, RefusedOfBus,
-        MappingSettings, ObservedRule, PlanContext, RuleInAws, RuleSettings, Step, TargetSettings, function_of,
+        DesiredLogs, DesiredQueue, DesiredRule, DesiredSink, DesiredSqs, DesiredTrigger, EventsStep, Grants, LogSettings, Managed,
+        MappingSettings, ObservedRule, PlanContext, Refused, RefusedOfBus, RuleInAws, RuleSettings, Step, TargetSettings, function_of,
     },
 };
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 use tributary_api::{
-    AccountRef, AdmittedReferences, AwsAccount, BenchlingApp, BenchlingSubscription, BusKind, BusRef, EventBus, EventReplay, EventRule, EventSink, Identity,
-    SinkRef, consents,
+    AccountRef, AdmittedReferences, AwsAccount, BenchlingApp, BenchlingSubscription, BusKind, BusRef, EventBus, EventReplay, EventRule,
+    EventSink, Identity, SinkRef, consents,
 };
 
 use crate::{

@@ -164,7 +164,11 @@ async fn a_dead_letter_queue_that_withdraws_consent_is_taken_out_alone() {
         let queue = format!(":{}", aws_name(&world, "q"));
         let of_guest = |key: &str| key.contains(&guest.namespace) || key.contains("work");
         let contents = world.aws.contents().await;
-        let held: Vec<_> = contents.iter().filter(|(key, value)| of_guest(key) && value.to_string().contains(&queue)).map(|(key, _)| key.clone()).collect();
+        let held: Vec<_> = contents
+            .iter()
+            .filter(|(key, value)| of_guest(key) && value.to_string().contains(&queue))
+            .map(|(key, _)| key.clone())
+            .collect();
         held
     };
     assert!(!mentions().await.is_empty());

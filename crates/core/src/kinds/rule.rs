@@ -20,6 +20,7 @@ use crate::{
         rule_consent::{self, Refused},
         rule_status,
     },
+    limits,
     managed::{Managed, Report},
     names::{self, Scope},
     object::{ObjectMetaExt, key_of, owner_of},
@@ -110,7 +111,7 @@ pub struct TargetDelivery {
 }
 
 /// What an `EventRule` refers to.
-pub trait ResolveRule {
+pub(super) trait ResolveRule {
     /// The bus of the rule.
     ///
     /// # Errors
@@ -177,6 +178,7 @@ impl ResolveRule for EventRule {
             let sink = view.sink_for(namespace, &field, &dead_letter.sink_ref)?;
             settings.dead_letter_arn = Some(target::dead_letter(&field, &sink, identity, &identity.arn, view)?);
         }
+        limits::check_target(&format!("spec.targets[{index}]"), &settings)?;
         Ok(settings)
     }
 }
@@ -199,7 +201,8 @@ impl Managed for EventRule {
         let of_bus = self.bus(view)?.admitted_identity(view)?;
         let (namespace, name) = (self.own_namespace(), self.own_name());
         view.account_for(namespace, Some(&tributary_api::AccountRef { name: of_bus.account.clone(), ..Default::default() }))?;
-        let name = self.spec.name.clone().unwrap_or_else(|| names::default_name(namespace, name, 64, names::events_character));
+        let pinned = self.pinned_identity().map(|identity| identity.name.as_str());
+        let name = self.spec.name.clone().unwrap_or_else(|| names::default_name(namespace, name, 64, names::events_character, pinned));
         Ok(Identity { arn: Scope::of(&of_bus).rule(&of_bus.name, &name), name, bus: Some(of_bus.name.clone()), ..of_bus })
     }
 

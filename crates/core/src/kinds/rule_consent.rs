@@ -103,7 +103,7 @@ pub(super) fn report(status: &mut EventRuleStatus, refused: &Refused, settled: b
 }
 
 /// Whether the rule was removed from AWS because it was not permitted.
-pub fn is_withdrawn(status: &EventRuleStatus) -> bool {
+pub(super) fn is_withdrawn(status: &EventRuleStatus) -> bool {
     let reason: &str = DeliverabilityReason::NotPermitted.into();
     let deliverable = status.common.condition(deliverable::TYPE);
     status.common.resources.is_empty() && deliverable.is_some_and(|condition| condition.reason == reason)

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Fills in the rule's own part of the status.
-pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
+pub(super) fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
     if let Some(identity) = &status.common.identity
         && (report.complete() || report.observed.is_some_and(|seen| seen.rule.is_some()) || !report.applied.is_empty())
     {
@@ -65,7 +65,7 @@ fn undeliverable(before: &EventRuleStatus, now: &EventRuleStatus) -> Option<Warn
 }
 
 /// Warning Events of new warnings, new dead letters, and events that no longer arrive.
-pub fn warning_events(before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
+pub(super) fn warning_events(before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
     let mut warning_events = crate::plan::new_warnings(&before.warnings, &now.warnings);
     warning_events.extend(undeliverable(before, now));
     for target in &now.targets {

@@ -7,14 +7,13 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use tributary_api::{
-    AdmittedReferences, AwsAccount, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Existing, Identity, ManagementPolicy, Permissions, ResourceStatus,
-    Tags, Target, matches,
+    AdmittedReferences, AwsAccount, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Existing, Identity, ManagementPolicy,
+    Permissions, ResourceStatus, Tags, Target, matches,
 };
 
 use crate::{
     destinations::{
-        self, Desired, Observed, Type,
-        admitted,
+        self, Desired, Observed, Type, admitted,
         shared::{context::ResolveContext, grants, references::References},
         target,
     },

@@ -5,3 +5,4 @@ pub mod grants;
 pub(crate) mod reference;
 pub(crate) mod references;
 pub mod role;
+pub(crate) mod task;

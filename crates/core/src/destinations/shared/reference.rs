@@ -50,13 +50,7 @@ pub(crate) fn local<'a>(field: &str, sink: &'a EventSink, identity: &Identity) -
 ///
 /// # Errors
 /// The policy does not allow it yet, or the permission is not in effect yet.
-pub(crate) fn permitted(
-    field: &str,
-    sink: &EventSink,
-    permissions: Permissions,
-    source: &str,
-    view: &View,
-) -> Result<(), ReconcileError> {
+pub(crate) fn permitted(field: &str, sink: &EventSink, permissions: Permissions, source: &str, view: &View) -> Result<(), ReconcileError> {
     let status = sink.status.as_ref().ok_or_else(|| not_ready(field, sink, "is not ready"))?;
     if permissions == Permissions::External {
         return Ok(());
