@@ -29,7 +29,15 @@ pub(crate) struct Secrets {
     pub(super) client: Client,
     api: Api<Secret>,
     namespace: String,
-    read: Mutex<HashMap<String, (Instant, Option<Secret>)>>,
+    read: Mutex<Read>,
+}
+
+/// Secrets by name, as they were read at that time.
+type Read = HashMap<String, (Instant, Option<Secret>)>;
+
+/// Drops what no reader is given any more. Contents of a Secret are not kept for longer than they are needed.
+fn drop_old(read: &mut Read) {
+    read.retain(|_, (at, _)| at.elapsed() < MAX_AGE);
 }
 
 impl Secrets {
@@ -110,7 +118,21 @@ impl Secrets {
             return Ok(secret.clone());
         }
         let secret = self.api.get_opt(name).await?;
+        drop_old(&mut read);
         read.insert(name.to_owned(), (Instant::now(), secret.clone()));
         Ok(secret)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_that_nobody_reads_any_more_are_dropped() {
+        let long_ago = Instant::now().checked_sub(2 * MAX_AGE).unwrap_or_else(Instant::now);
+        let mut read = Read::from([("old".to_owned(), (long_ago, None)), ("new".to_owned(), (Instant::now(), None))]);
+        drop_old(&mut read);
+        assert_eq!(read.into_keys().collect::<Vec<_>>(), ["new"]);
     }
 }

@@ -65,7 +65,7 @@ async fn a_replay_sends_events_once_to_the_selected_rules() {
     assert_eq!(days, [1, 2], "those of the window");
     assert!(received.iter().all(|event| event["replay-name"] == status["identity"]["name"]), "{received:?}");
     assert!(world.aws.receive(&aws_name(&world, "p")).await.is_empty(), "the other rule gets none");
-    // Over is over: nothing is asked of AWS any more, and the bus may go.
+    // A finished replay makes no AWS calls and does not block the deletion of the bus.
     let (before, since) = (resource_version(&world, "EventReplay", "x").await, world.aws.mark().await);
     world.annotate("EventReplay", "x", "tributary.dev/adopt", Some("true")).await;
     reconcile_now(&world, "EventReplay", "x").await;

@@ -46,3 +46,17 @@ fn the_reliability_page_shows_the_stored_rows() {
         assert!(page.contains(&line), "run tests/reliability.py render: docs/reliability.md lacks {line}");
     }
 }
+
+#[test]
+fn the_architecture_page_names_paths_that_exist() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the page");
+    let folders = ["crates/", "src/", "tests/", "docs/"];
+    let paths: Vec<_> = quoted(&page).filter(|text| folders.iter().any(|folder| text.starts_with(folder)) && !text.contains('<')).collect();
+    assert!(paths.len() > 20, "{paths:?}");
+    let missing: Vec<_> = paths.iter().filter(|path| !root().join(path).exists()).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names what does not exist: {missing:?}");
+    let folders = fs::read_dir(root().join("src")).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let names = folders.filter(|path| path.is_dir()).map(|path| format!("`src/{}/", path.file_name().expect("a name").display()));
+    let missing: Vec<_> = names.filter(|name| !page.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "the code map of ARCHITECTURE.md lacks {missing:?}");
+}

@@ -2,7 +2,7 @@
 //!
 //! Contains spec and status types, CEL validation rules, and printer columns. Contains no I/O and
 //! does not depend on the AWS SDK. `make generate` writes the CRDs in `crds/` and
-//! `docs/reference.md` from these types; their doc comments are the descriptions that users read.
+//! `docs/reference/api.md` from these types; their doc comments are the descriptions that users read.
 
 // Each `printcolumn` repeats its argument names, which is no duplication.
 #![allow(clippy::duplicated_attributes)]

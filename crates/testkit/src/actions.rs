@@ -120,7 +120,7 @@ pub fn position(ops: &[String], op: &str) -> usize {
     ops.iter().position(|found| found == op).unwrap_or_else(|| panic!("no {op} in {ops:?}"))
 }
 
-/// Whether the call took effect in AWS, whatever the caller was told.
+/// Whether the call took effect in AWS, whether or not the caller got the response.
 pub fn took_effect(call: &Call) -> bool {
     call.status == Some(200) && !matches!(call.fault.as_deref(), Some("garbage" | "failed_entry" | "throttle" | "error" | "hang" | "reset"))
 }

@@ -18,7 +18,7 @@ use crate::{
     product::{Options, operator},
 };
 
-/// Options for tests: quick where waiting proves nothing, and no sweeps unless a test asks for them.
+/// Options for tests: quick where waiting proves nothing, and no resyncs unless a test asks for them.
 pub fn options() -> Options {
     Options {
         operator_namespace: OPERATOR_NAMESPACE.into(),
@@ -52,7 +52,7 @@ pub struct World {
     pub account: String,
     /// The AWS account.
     pub aws: Aws,
-    /// A client with a cluster admin's rights.
+    /// A client with cluster-admin permissions.
     pub client: Client,
     /// How long one wait may take.
     pub timeout: Duration,

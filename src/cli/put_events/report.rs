@@ -103,13 +103,16 @@ mod tests {
         assert_eq!(summary, Summary { entries: 2, sent: 2, accepted: 1, failed: 1 });
         let mut out = Vec::new();
         assert!(text(&mut out, &items, &answers, &summary).is_ok());
-        let said = String::from_utf8_lossy(&out).into_owned();
-        assert!(said.contains("f.json      1  MalformedDetail  Detail is malformed.") && said.contains("1 accepted, 1 failed"), "{said}");
+        let output = String::from_utf8_lossy(&out).into_owned();
+        assert!(
+            output.contains("f.json      1  MalformedDetail  Detail is malformed.") && output.contains("1 accepted, 1 failed"),
+            "{output}"
+        );
         let mut out = Vec::new();
         assert!(json(&mut out, &items, &answers, &summary).is_ok());
-        let said: Value = serde_json::from_slice(&out).unwrap_or_default();
+        let output: Value = serde_json::from_slice(&out).unwrap_or_default();
         assert_eq!(
-            (said["entries"][0]["eventId"].as_str(), said["entries"][1]["errorCode"].as_str()),
+            (output["entries"][0]["eventId"].as_str(), output["entries"][1]["errorCode"].as_str()),
             (Some("id"), Some("MalformedDetail"))
         );
     }

@@ -54,8 +54,8 @@ fn once(calls: &[&str], kind: &str, more: &Value) -> Value {
 
 fn exactly(phase: &str, calls: &[Call], expected: &[(&str, usize)]) {
     for (op, count) in expected {
-        let told: Vec<_> = calls.iter().filter(|call| call.op == *op).map(|call| (call.status, &call.error, &call.fault)).collect();
-        assert_eq!(effects(calls, op), *count, "{phase}: {op} took effect another number of times: {told:?}");
+        let results: Vec<_> = calls.iter().filter(|call| call.op == *op).map(|call| (call.status, &call.error, &call.fault)).collect();
+        assert_eq!(effects(calls, op), *count, "{phase}: {op} took effect another number of times: {results:?}");
     }
 }
 

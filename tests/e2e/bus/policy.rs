@@ -75,8 +75,8 @@ async fn the_default_bus_loses_its_grants_with_their_object() {
 async fn no_principal_gets_access_without_a_grant_of_the_account() {
     let world = World::start("no-principals").await;
     world.apply("EventBus", "b", json!({"grants": [{"name": "orders", "accountId": THERE}]})).await;
-    let said = world.not_ready("EventBus", "b", "PrincipalNotPermitted").await;
-    assert!(said.contains("spec.grants[0]") && said.contains(THERE) && said.contains("spec.grants[].principals"), "{said}");
+    let message = world.not_ready("EventBus", "b", "PrincipalNotPermitted").await;
+    assert!(message.contains("spec.grants[0]") && message.contains(THERE) && message.contains("spec.grants[].principals"), "{message}");
     assert!(world.aws.call("events", "DescribeEventBus", json!({"Name": aws_name(&world, "b")})).await.is_err());
 }
 

@@ -26,12 +26,13 @@ async fn a_target_over_a_limit_waits_and_the_others_are_put() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tags_of_account_and_object_together_have_one_limit() {
     let world = World::start("limits").await;
+    // The account of every test has one tag of its own, and the operator adds one.
     world.apply_account(merged(world.account_spec(), json!({"defaultTags": tags("d", 30)}))).await;
     let mark = world.aws.mark().await;
     world.apply("EventBus", "b", json!({"tags": tags("o", 20)})).await;
-    assert_not_ready(&world, "EventBus", "b", "InvalidSpec", true, &["spec.tags", "51 tags", "AWS allows 50"]).await;
+    assert_not_ready(&world, "EventBus", "b", "InvalidSpec", true, &["spec.tags", "52 tags", "AWS allows 50"]).await;
     assert!(world.aws.writes(mark).await.is_empty(), "nothing is written");
-    world.apply("EventBus", "b", json!({"tags": tags("o", 19)})).await;
+    world.apply("EventBus", "b", json!({"tags": tags("o", 18)})).await;
     world.ready("EventBus", "b").await;
 }
 

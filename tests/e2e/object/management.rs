@@ -59,7 +59,7 @@ async fn an_orphaned_object_is_deleted_without_a_change_in_aws() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reconcile_at_reads_everything_now() {
-    // No sweep comes within an hour.
+    // No resync comes within an hour.
     let world = World::start("now").await;
     apply_pipeline(&world).await;
     let (bus, name, good) = (aws_name(&world, "b"), aws_name(&world, "r"), world.aws.contents().await);

@@ -171,11 +171,11 @@ async fn adoption_from_another_owner_requires_that_owners_name() {
     }
 }
 
-/// The annotation was read, and AWS asked once more, without a change.
+/// Waits until the annotation was read and AWS was read again, without a change.
 async fn look_refused(world: &World, kind: &str, name: &str) {
     let mark = world.aws.mark().await;
     world.annotate(kind, name, "tributary.dev/reconcile-at", Some("again")).await;
-    world.aws.until("asked again", || async { (!world.aws.calls(mark).await.is_empty()).then_some(()) }).await;
+    world.aws.until("another read", || async { (!world.aws.calls(mark).await.is_empty()).then_some(()) }).await;
     world.not_ready(kind, name, "NotOwned").await;
 }
 

@@ -107,7 +107,7 @@ fn an_invalid_ca_bundle_is_rejected_at_startup() {
         command.env("KUBECONFIG", "/nonexistent/kubeconfig").env_remove("KUBERNETES_SERVICE_HOST");
         let output = command.output().unwrap();
         assert!(!output.status.success());
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(told.contains(part), "{path}: {told}");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains(part), "{path}: {error}");
     }
 }

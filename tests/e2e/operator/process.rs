@@ -44,8 +44,8 @@ async fn readiness_names_what_is_missing() {
     let mut kubeconfig = Bed::get().operator_kubeconfig();
     kubeconfig["clusters"][0]["cluster"]["server"] = json!("https://127.0.0.1:1");
     let tributary = start(&world, &world.aws.account, &kubeconfig);
-    let said = || async { tributary.get("/readyz").await.filter(|(_, text)| text.contains("the first list of objects: ")) };
-    let (status, text) = world.aws.until("an answer", said).await;
+    let not_ready = || async { tributary.get("/readyz").await.filter(|(_, text)| text.contains("the first list of objects: ")) };
+    let (status, text) = world.aws.until("a response", not_ready).await;
     assert_eq!(status, 503);
     for kind in ["AwsAccount", "EventBus", "EventRule", "EventSink"] {
         assert!(text.contains(&format!("{kind} watch: ")), "{text}");

@@ -248,7 +248,7 @@ async fn an_unconfirmed_mapping_is_removed_when_it_leaves_the_spec() {
     let arn = world.aws.make_function("f").await;
     world.apply("EventSink", "failed", json!({"sqs": {"managed": {}}})).await;
     all_ready(&world, &[("EventSink", "failed")]).await;
-    // Both take effect, and the operator is never told.
+    // Both take effect, and their responses are lost.
     let lost = |call: &str| json!({"match": call, "kind": "applied_reset"});
     let reads = json!({"match": "lambda.ListEventSourceMappings", "kind": "error", "after": 1});
     let config = json!({"match": "lambda.GetFunctionEventInvokeConfig", "kind": "error", "after": 1});
@@ -291,8 +291,9 @@ async fn a_role_replaces_the_statement() {
     let role = format!("arn:aws:iam::{}:role/deliver", world.aws.account);
     let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
     world.aws.query("iam", &[("Action", "CreateRole"), ("RoleName", "deliver"), ("AssumeRolePolicyDocument", &trust.to_string())]).await;
-    let rights = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn}]});
-    let put = [("Action", "PutRolePolicy"), ("RoleName", "deliver"), ("PolicyName", "p"), ("PolicyDocument", &rights.to_string())];
+    let permissions =
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn}]});
+    let put = [("Action", "PutRolePolicy"), ("RoleName", "deliver"), ("PolicyName", "p"), ("PolicyDocument", &permissions.to_string())];
     world.aws.query("iam", &put).await;
     world.apply("EventSink", "f", json!({"lambda": {"existing": {"arn": arn}}, "roleArn": role})).await;
     world.apply("EventRule", "r", requests(&["f"])).await;

@@ -43,7 +43,7 @@ async fn a_managed_group_matches_the_spec_and_receives_events_until_its_statemen
     assert_eq!((&have["retentionInDays"], &have["logGroupClass"]), (&json!(14), &json!("INFREQUENT_ACCESS")), "{have}");
     registered(&world, "one").await;
     assert_eq!(marks(&world.aws.logged(&name).await), ["one"]);
-    // The last event's time is told.
+    // The time of the last event is reported.
     let told_time = |object: Option<&kube::api::DynamicObject>| status(object?)["lastEventTime"].as_str().map(str::to_owned);
     world.wait("EventSink", "all", "last event", told_time).await;
 
@@ -137,7 +137,7 @@ async fn many_groups_share_one_policy_of_five_thousand_characters() {
     let looked = || async {
         Some(world.aws.calls(mark).await).filter(|calls| calls.iter().filter(|c| c.ends_with("DescribeLogGroups")).count() > 24)
     };
-    world.aws.until("two sweeps", looked).await;
+    world.aws.until("two resyncs", looked).await;
     assert!(world.aws.writes(mark).await.is_empty(), "in sync is silent: {:?}", world.aws.writes(mark).await);
 }
 

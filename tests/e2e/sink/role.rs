@@ -34,7 +34,7 @@ async fn the_role_exists_while_rules_send_and_trusts_only_them() {
     let input: serde_json::Value = serde_json::from_str(executions[0]["input"].as_str().unwrap()).unwrap();
     assert!(input["detail"]["mark"] == "one" && executions[0]["name"].as_str().unwrap().starts_with(input["id"].as_str().unwrap()));
 
-    // What somebody changes by hand is put back: trust, rights, tags, the role itself.
+    // Manual changes are reverted: trust, permissions, tags, the role itself.
     let nobody = json!({"Version": "2012-10-17", "Statement": []}).to_string();
     world.aws.query("iam", &[("Action", "UpdateAssumeRolePolicy"), ("RoleName", &name), ("PolicyDocument", &nobody)]).await;
     assert_eq!(publish(&world, "two").await["code"], "NO_PERMISSIONS");
@@ -44,8 +44,8 @@ async fn the_role_exists_while_rules_send_and_trusts_only_them() {
     };
     world.aws.until("the trust is put back", whole).await;
     world.aws.query("iam", &[("Action", "DeleteRolePolicy"), ("RoleName", &name), ("PolicyName", "tributary")]).await;
-    world.aws.until("the rights are put back", whole).await;
-    // A sweep may put the policy back between the two.
+    world.aws.until("the permissions are restored", whole).await;
+    // A resync may restore the policy between the two.
     let removed = || async {
         let _ = world.aws.try_query("iam", &[("Action", "DeleteRolePolicy"), ("RoleName", &name), ("PolicyName", "tributary")]).await;
         world.aws.try_query("iam", &[("Action", "DeleteRole"), ("RoleName", &name)]).await.ok()
@@ -106,8 +106,8 @@ async fn a_foreign_role_is_neither_adopted_nor_changed() {
     world.aws.query("iam", &[("Action", "UpdateAssumeRolePolicy"), ("RoleName", &name), ("PolicyDocument", &nobody)]).await;
     let before = world.aws.role(&name).await.unwrap();
     world.run(fast_resync()).await;
-    let said = world.not_ready("EventSink", "m", "NotOwned").await;
-    assert!(said.contains(&name), "{said}");
+    let message = world.not_ready("EventSink", "m", "NotOwned").await;
+    assert!(message.contains(&name), "{message}");
     let after = world.aws.role(&name).await.unwrap();
     assert_eq!((before.trust, before.policy, before.tags), (after.trust, after.policy, after.tags));
 }
@@ -126,8 +126,8 @@ async fn a_role_that_the_spec_names_is_used_as_it_is_and_needs_a_grant() {
     assert!(world.aws.roles().await.is_empty(), "no role of ours");
     let elsewhere = "arn:aws:iam::999988887777:role/theirs";
     world.apply("EventSink", "n", merged(sink, json!({"roleArn": elsewhere}))).await;
-    let said = world.not_ready("EventSink", "n", "ArnNotPermitted").await;
-    assert!(said.contains(elsewhere) && said.contains("grants[].roles"), "{said}");
+    let message = world.not_ready("EventSink", "n", "ArnNotPermitted").await;
+    assert!(message.contains(elsewhere) && message.contains("grants[].roles"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -139,8 +139,8 @@ async fn path_and_boundary_match_the_spec() {
     let sink = |role| json!({"stateMachine": {"existing": {"arn": machine}}, "invocationRole": role});
     world.apply("EventSink", "m", sink(json!({"path": "/team/x/", "permissionsBoundaryArn": boundary}))).await;
     // What bounds a role is for the account's owner to allow.
-    let said = world.not_ready("EventSink", "m", "ArnNotPermitted").await;
-    assert!(said.contains("permissionsBoundaryArn"), "{said}");
+    let message = world.not_ready("EventSink", "m", "ArnNotPermitted").await;
+    assert!(message.contains("permissionsBoundaryArn"), "{message}");
     let mut account = world.account_spec();
     account["grants"][0]["arns"].as_array_mut().unwrap().push(json!(boundary));
     world.apply_account(account).await;

@@ -59,7 +59,7 @@ async fn an_existing_topic_keeps_foreign_statements_and_the_own_one_is_restored(
     assert_eq!(publish(&world, "one").await["outcome"], "DELIVERED");
     let before = world.aws.topic_policy(&topic).await;
     let foreign: Vec<_> = before.iter().filter(|s| s["Principal"]["Service"].is_null()).cloned().collect();
-    // Somebody takes our statement away: AWS refuses, and the sweep puts it back.
+    // Somebody takes our statement away: AWS refuses, and the resync puts it back.
     let document = json!({"Version": "2012-10-17", "Statement": foreign}).to_string();
     let set = [("Action", "SetTopicAttributes"), ("TopicArn", topic.as_str()), ("AttributeName", "Policy"), ("AttributeValue", &document)];
     world.aws.query("sns", &set).await;

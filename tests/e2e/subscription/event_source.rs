@@ -55,7 +55,7 @@ async fn a_missing_source_is_polled_cheaply_and_the_message_names_the_next_step(
     wait_for_state(&world, "Missing").await;
     let stalled = condition(&world.get("BenchlingSubscription", "lims").await.unwrap(), "Stalled").unwrap().0;
     assert_eq!(stalled, "False", "it is no fault of the object's");
-    // Some looks later nothing but the shared list was asked.
+    // Some polls later, only the shared list was read.
     let mark = world.aws.mark().await;
     let many = || async { Some(world.aws.calls(mark).await).filter(|calls| calls.len() >= 4) };
     let calls = world.aws.until("some looks", many).await;
@@ -145,9 +145,9 @@ async fn a_deactivated_source_is_activated_again() {
     let is_active = || async { world.aws.source_state(&source(&world)).await.filter(|state| state == "ACTIVE") };
     world.aws.until("it is active again", is_active).await;
     arrives(&world, "back").await;
-    let said =
+    let noted =
         || async { event_notes(&world, "EventBus", "lims", "Applied").await.into_iter().find(|note| note.contains("ActivateEventSource")) };
-    world.aws.until("an Event says so", said).await;
+    world.aws.until("an Event about it", noted).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -238,7 +238,7 @@ async fn an_existing_bus_is_adopted_only_with_the_annotation() {
     let described = world.aws.events("DescribeEventBus", json!({"Name": source(&world)})).await;
     assert_eq!(described["Description"], Value::Null);
     wait_for_state(&world, "Active").await;
-    // What happens to the source is told although the bus is somebody else's.
+    // The state of the source is reported although the bus has another owner.
     world.aws.events("DeactivateEventSource", json!({"Name": source(&world)})).await;
     wait_for_state(&world, "Pending").await;
     world.aws.bend_source(&source(&world), json!({"expiresIn": 86_000})).await;

@@ -41,8 +41,8 @@ async fn befall(fixture: &Fixture, fault: Fault, old: &Leader) -> Result<Takeove
     }
     if matches!(fault, Fault::Stopped | Fault::CutOff) {
         let (replica, words) = (fixture.replica(&old.name), format!("standby; {}_", new.name));
-        let said = || async { replica.get("/readyz").await.filter(|(_, text)| text.contains(&words)).map(drop) };
-        until_within(TIME_LIMIT, "the old leader stands by", said).await;
+        let standby = || async { replica.get("/readyz").await.filter(|(_, text)| text.contains(&words)).map(drop) };
+        until_within(TIME_LIMIT, "the old leader stands by", standby).await;
     }
     Ok(Takeover { after: new.since - at, apart: fixture.check_terms(old, &new).await? })
 }

@@ -25,7 +25,7 @@ async fn a_lease_that_another_client_changes_or_deletes_stays_with_its_leader() 
     let made = || async { leases.get_opt(&name).await.unwrap() };
     let again = until_within(TIME_LIMIT, "the lease is there again", made).await;
     assert_ne!(again.metadata.uid, touched.metadata.uid);
-    assert_eq!(fixture.leader().await.unwrap(), leader, "the leader made it again; nobody else took the place of one that still writes");
+    assert_eq!(fixture.leader().await.unwrap(), leader, "the leader recreated the lease; no other replica took over while it writes");
     drop(load);
     fixture.settles().await;
     assert!(fixture.world.aws.journal(0).await.0.iter().all(|call| call.replica() == Some(&leader.name)));

@@ -21,12 +21,12 @@ async fn f5_failed_entries_are_reported_and_repaired() {
     storm.workload.apply(&storm.world, 1).await;
     let named = |object: Option<&kube::api::DynamicObject>| {
         let Some(object) = object else { return Some("missing".into()) };
-        let said = reason_of(object);
+        let reason = reason_of(object);
         let target = object.data["spec"]["targets"][0]["name"].as_str();
-        let fine = target.is_none_or(|target| said.starts_with("TargetRejected") && said.contains(&format!("target {target}:")));
-        (!fine).then_some(said)
+        let fine = target.is_none_or(|target| reason.starts_with("TargetRejected") && reason.contains(&format!("target {target}:")));
+        (!fine).then_some(reason)
     };
-    storm.workload.settle(&storm.world, "told", named).await;
+    storm.workload.settle(&storm.world, "the condition", named).await;
     storm.fault(json!([])).await;
     storm.made().await;
     storm.fault(failed("InternalException", 0.5)).await;

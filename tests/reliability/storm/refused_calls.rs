@@ -37,8 +37,9 @@ impl Storm {
             let objects = all(&self.world).await;
             let now = Timestamp::now().as_duration().as_secs_f64();
             for key in &stopped {
-                let said = objects.get(key).and_then(|object| condition(object, "Ready")).is_some_and(|c| c.0 == "False" && c.1 == reason);
-                if said {
+                let reported =
+                    objects.get(key).and_then(|object| condition(object, "Ready")).is_some_and(|c| c.0 == "False" && c.1 == reason);
+                if reported {
                     told_at.entry(key.clone()).or_insert(now);
                 }
             }

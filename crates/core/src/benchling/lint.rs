@@ -185,7 +185,7 @@ mod tests {
 
     const BUS: &str = "aws.partner/benchling.com/acme/lims";
 
-    fn said(pattern: &Value) -> Vec<String> {
+    fn warnings(pattern: &Value) -> Vec<String> {
         lint(pattern.as_object().unwrap(), BUS, None)
     }
 
@@ -221,10 +221,10 @@ mod tests {
             ),
             (json!({"“detail-type”": ["v2.entity.registered"]}), ": ", "“detail-type” has typographic quotes"),
         ] {
-            let said = said(&pattern);
-            assert_eq!(said.len(), 1, "{pattern}: {said:?}");
+            let warnings = warnings(&pattern);
+            assert_eq!(warnings.len(), 1, "{pattern}: {warnings:?}");
             let start = format!("spec.eventPattern{}{starts}", if starts == ": " { "" } else { "." });
-            assert!(said[0].starts_with(&start) && said[0].contains(contains), "{pattern}: {said:?}");
+            assert!(warnings[0].starts_with(&start) && warnings[0].contains(contains), "{pattern}: {warnings:?}");
         }
     }
 
@@ -240,7 +240,7 @@ mod tests {
             json!({"detail-type": [{"prefix": "v2."}], "detail": {"entity": {"name": ["A"]}}}),
             json!({"detail-type": "v2.entity.registered", "$or": [], "detail": {"schema": {"fields": {"id": {"value": ["a"]}}}}}),
         ] {
-            assert_eq!(said(&pattern), Vec::<String>::new(), "{pattern}");
+            assert_eq!(warnings(&pattern), Vec::<String>::new(), "{pattern}");
         }
         let mirrored = json!({"source": ["aws.partner/benchling.com/acme/old"]});
         assert!(lint(mirrored.as_object().unwrap(), "mirror", None).is_empty());

@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn parts_that_never_match_have_a_warning() {
         let included = ["v2.entity.registered".to_owned()];
-        for (written, field, said) in [
+        for (written, field, warning) in [
             (json!({"eventTypes": ["v2.assayRun.updated"]}), "eventTypes", "did you mean v2.assayRun.updated.fields?"),
             (json!({"eventTypes": ["v2.request.created"]}), "eventTypes", "does not include v2.request.created"),
             (
@@ -182,7 +182,7 @@ mod tests {
         ] {
             let all = warnings(&shorthand(written.clone()), Some(&included));
             assert_eq!(all.len(), 1, "{written}: {all:?}");
-            assert!(all[0].starts_with(&format!("spec.benchling.{field}: ")) && all[0].contains(said), "{all:?}");
+            assert!(all[0].starts_with(&format!("spec.benchling.{field}: ")) && all[0].contains(warning), "{all:?}");
         }
         assert!(warnings(&BenchlingShorthand::default(), Some(&included)).is_empty());
     }

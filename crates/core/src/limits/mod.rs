@@ -36,24 +36,15 @@ struct Limits {
     values: Option<Vec<String>>,
 }
 
-/// Limits by call, such as `events.PutRule`, and member, such as `Targets[].Id`.
+/// Limits of the models, and those that only the API reference describes, by call, such as `events.PutRule`, and member, such as `Targets[].Id`.
 static MODELS: LazyLock<BTreeMap<String, BTreeMap<String, Limits>>> = LazyLock::new(|| {
     let mut all: BTreeMap<String, BTreeMap<String, Limits>> = serde_json::from_str(include_str!("models.json")).unwrap_or_default();
-    for (call, member, limits) in documented() {
-        all.entry(call.to_owned()).or_default().insert(member.to_owned(), limits);
+    let documented: BTreeMap<String, BTreeMap<String, Limits>> = serde_json::from_str(include_str!("documented.json")).unwrap_or_default();
+    for (call, members) in documented {
+        all.entry(call).or_default().extend(members);
     }
     all
 });
-
-/// Limits that the API reference describes and the models lack.
-fn documented() -> Vec<(&'static str, &'static str, Limits)> {
-    let text = |min, max| Limits { min: Some(min), max: Some(max), ..Limits::default() };
-    vec![
-        // "A queue name can have up to 80 characters", `.fifo` included.
-        ("sqs.CreateQueue", "QueueName", text(1, 80)),
-        ("sns.CreateTopic", "Name", text(1, 256)),
-    ]
-}
 
 /// Checks the steps of a plan, and all tags that the resource is to have.
 ///
@@ -77,7 +68,7 @@ pub fn check(tags: Option<&Tags>, steps: &[Step]) -> Result<(), ReconcileError> 
 /// # Errors
 /// AWS would refuse the target, and with it all targets of the rule. The message names the field.
 pub fn check_target(field: &str, target: &TargetSettings) -> Result<(), ReconcileError> {
-    check_members("events.PutTargets", "Targets[].", field, &request::target(target))?;
+    check_members("events.PutTargets", "Targets[].", field, &target.limited())?;
     let invalid = |part: &str, problem: &str| {
         let text = format!("{field}.{part} {problem}. Correct it.");
         Err(ReconcileError::invalid(Reason::InvalidSpec, text))

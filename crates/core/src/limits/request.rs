@@ -1,13 +1,10 @@
 //! The members of each step's request that AWS limits, under the names that they have in AWS.
 
-use serde_json::{Map, Value, json};
-
-use tributary_api::Tags;
+use serde_json::{Value, json};
 
 use crate::steps::{
     ApiDestinationStep, ArchiveSettings, ArchiveStep, Authorization, BusSettings, BusStep, ConnectionSettings, ConnectionStep,
-    DestinationSettings, EventsStep, FunctionRef, HttpSettings, HttpValue, HttpValues, IamStep, InvokeSettings, LambdaStep, LogsStep,
-    MachineSettings, MappingSettings, ReplayStep, RuleStep, SnsStep, SqsStep, StatesStep, Step, TagStep, TargetSettings,
+    DestinationSettings, EventsStep, HttpValue, HttpValues, ReplayStep, RuleStep, Step, TagStep, TargetSettings, strip, tag_list, with,
 };
 
 /// Returns the request of a step without the members that AWS does not limit; `None` for a step in
@@ -15,62 +12,11 @@ use crate::steps::{
 pub(super) fn of(step: &Step) -> Option<Value> {
     let mut request = match step {
         Step::Events(step) => events(step),
-        Step::Sqs(step) => sqs(step),
-        Step::Lambda(step) => lambda(step),
-        Step::Logs(step) => logs(step),
-        Step::Sns(step) => sns(step),
-        Step::States(step) => states(step),
-        Step::Iam(step) => iam(step),
         Step::Child(_) => return None,
+        other => other.limited(),
     };
     strip(&mut request);
     Some(request)
-}
-
-/// Returns a target as an entry of `events:PutTargets`.
-pub(super) fn target(target: &TargetSettings) -> Value {
-    let transformer = target.transformer.as_ref();
-    let mut value = json!({
-        "Id": target.id,
-        "Arn": target.arn,
-        "RoleArn": target.role_arn,
-        "Input": target.input.as_ref().map(ToString::to_string),
-        "InputPath": target.input_path,
-        "InputTransformer": transformer.map(|(paths, template)| json!({"InputPathsMap": paths, "InputTemplate": template})),
-        "SqsParameters": target.message_group_id.as_ref().map(|id| json!({"MessageGroupId": id})),
-        "KinesisParameters": target.partition_key_path.as_ref().map(|path| json!({"PartitionKeyPath": path})),
-        "HttpParameters": target.http.as_ref().map(http),
-        "EcsParameters": target.task.as_ref().map(|task| json!({
-            "TaskDefinitionArn": task.definition_arn, "TaskCount": task.count, "LaunchType": task.launch_type,
-        })),
-        "RetryPolicy": {
-            "MaximumRetryAttempts": target.maximum_retry_attempts, "MaximumEventAgeInSeconds": target.maximum_event_age_seconds,
-        },
-        "DeadLetterConfig": {"Arn": target.dead_letter_arn},
-    });
-    strip(&mut value);
-    value
-}
-
-/// Removes absent members, which have no limits.
-fn strip(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|_, member| !member.is_null());
-            members.values_mut().for_each(strip);
-        }
-        Value::Array(items) => items.iter_mut().for_each(strip),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-fn http(http: &HttpSettings) -> Value {
-    json!({"HeaderParameters": http.headers, "QueryStringParameters": http.query, "PathParameterValues": http.path})
-}
-
-/// Tags as a list, as most services take them.
-fn tag_list(tags: &Tags) -> Value {
-    tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect()
 }
 
 fn events(step: &EventsStep) -> Value {
@@ -119,7 +65,7 @@ fn rule(step: &RuleStep) -> Value {
         }),
         RuleStep::DeleteRule { bus, name } => json!({"Name": name, "EventBusName": bus}),
         RuleStep::PutTargets { bus, rule, targets } => json!({
-            "Rule": rule, "EventBusName": bus, "Targets": targets.iter().map(target).collect::<Vec<_>>(),
+            "Rule": rule, "EventBusName": bus, "Targets": targets.iter().map(TargetSettings::limited).collect::<Vec<_>>(),
         }),
         RuleStep::RemoveTargets { bus, rule, ids } => json!({"Rule": rule, "EventBusName": bus, "Ids": ids}),
     }
@@ -199,125 +145,4 @@ fn api_destination(step: &ApiDestinationStep) -> Value {
         }
         ApiDestinationStep::DeleteApiDestination { name } => json!({"Name": name}),
     }
-}
-
-fn sqs(step: &SqsStep) -> Value {
-    match step {
-        SqsStep::CreateQueue { name, attributes, .. } => json!({"QueueName": name, "Attributes": attributes}),
-        SqsStep::SetQueueAttributes { attributes, .. } => json!({"Attributes": attributes}),
-        SqsStep::PutStatement { .. }
-        | SqsStep::RemoveStatement { .. }
-        | SqsStep::TagQueue { .. }
-        | SqsStep::UntagQueue { .. }
-        | SqsStep::DeleteQueue { .. } => json!({}),
-    }
-}
-
-fn function(function: &FunctionRef) -> Value {
-    json!({"FunctionName": function.arn, "Qualifier": function.qualifier})
-}
-
-fn mapping(settings: &MappingSettings) -> Value {
-    json!({
-        "BatchSize": settings.batch_size, "MaximumBatchingWindowInSeconds": settings.maximum_batching_window_seconds,
-        "ScalingConfig": {"MaximumConcurrency": settings.maximum_concurrency},
-    })
-}
-
-fn lambda(step: &LambdaStep) -> Value {
-    match step {
-        LambdaStep::AddPermission { function: of, sid, source } => {
-            with(function(of), json!({"StatementId": sid, "SourceArn": source, "Action": "lambda:InvokeFunction"}))
-        }
-        LambdaStep::RemovePermission { function: of, sid } => with(function(of), json!({"StatementId": sid})),
-        LambdaStep::PutFunctionEventInvokeConfig { function: of, settings } => {
-            let InvokeSettings { on_failure, on_success, maximum_event_age_seconds, maximum_retry_attempts } = settings;
-            let destinations = json!({"OnFailure": {"Destination": on_failure}, "OnSuccess": {"Destination": on_success}});
-            let limits = json!({"MaximumEventAgeInSeconds": maximum_event_age_seconds, "MaximumRetryAttempts": maximum_retry_attempts});
-            with(with(function(of), limits), json!({"DestinationConfig": destinations}))
-        }
-        LambdaStep::DeleteFunctionEventInvokeConfig { function: of } => function(of),
-        LambdaStep::CreateEventSourceMapping { queue_arn, function, settings, tags } => {
-            with(mapping(settings), json!({"EventSourceArn": queue_arn, "FunctionName": function.whole(), "Tags": tags}))
-        }
-        LambdaStep::UpdateEventSourceMapping { uuid, function, settings } => {
-            with(mapping(settings), json!({"UUID": uuid, "FunctionName": function.whole()}))
-        }
-        LambdaStep::DeleteEventSourceMapping { uuid, .. } => json!({"UUID": uuid}),
-        LambdaStep::TagEventSourceMapping { arn, tags } => json!({"Resource": arn, "Tags": tags}),
-    }
-}
-
-fn logs(step: &LogsStep) -> Value {
-    match step {
-        LogsStep::CreateLogGroup { name, class, kms_key_arn, tags } => {
-            json!({"logGroupName": name, "logGroupClass": class, "kmsKeyId": kms_key_arn, "tags": tags})
-        }
-        LogsStep::PutRetentionPolicy { name, .. }
-        | LogsStep::DeleteRetentionPolicy { name }
-        | LogsStep::DisassociateKmsKey { name }
-        | LogsStep::DeleteLogGroup { name } => json!({"logGroupName": name}),
-        LogsStep::AssociateKmsKey { name, kms_key_arn } => json!({"logGroupName": name, "kmsKeyId": kms_key_arn}),
-        LogsStep::TagLogGroup { arn, tags } => json!({"resourceArn": arn, "tags": tags}),
-        LogsStep::UntagLogGroup { arn, keys } => json!({"resourceArn": arn, "tagKeys": keys}),
-        LogsStep::PutPolicyStatements { .. } | LogsStep::RemovePolicyStatements { .. } => json!({}),
-    }
-}
-
-fn sns(step: &SnsStep) -> Value {
-    match step {
-        SnsStep::CreateTopic { name, tags, .. } => json!({"Name": name, "Tags": tag_list(tags)}),
-        SnsStep::TagTopic { arn, tags } => json!({"ResourceArn": arn, "Tags": tag_list(tags)}),
-        SnsStep::UntagTopic { arn, keys } => json!({"ResourceArn": arn, "TagKeys": keys}),
-        SnsStep::SetTopicAttribute { .. }
-        | SnsStep::PutTopicStatement { .. }
-        | SnsStep::RemoveTopicStatement { .. }
-        | SnsStep::DeleteTopic { .. } => json!({}),
-    }
-}
-
-fn states(step: &StatesStep) -> Value {
-    let machine = |settings: &MachineSettings| {
-        let group = settings.log_group_arn.as_ref().map(|arn| json!([{"cloudWatchLogsLogGroup": {"logGroupArn": format!("{arn}:*")}}]));
-        json!({
-            "definition": settings.definition.to_string(), "roleArn": settings.role_arn,
-            "loggingConfiguration": {"level": settings.log_level, "destinations": group},
-        })
-    };
-    let tag_list = |tags: &Tags| -> Value { tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect() };
-    match step {
-        StatesStep::CreateStateMachine { name, settings, tags, .. } => {
-            with(machine(settings), json!({"name": name, "tags": tag_list(tags)}))
-        }
-        StatesStep::UpdateStateMachine { arn, settings } => with(machine(settings), json!({"stateMachineArn": arn})),
-        StatesStep::DeleteStateMachine { arn } => json!({"stateMachineArn": arn}),
-        StatesStep::TagStateMachine { arn, tags } => json!({"resourceArn": arn, "tags": tag_list(tags)}),
-        StatesStep::UntagStateMachine { arn, keys } => json!({"resourceArn": arn, "tagKeys": keys}),
-    }
-}
-
-fn iam(step: &IamStep) -> Value {
-    match step {
-        IamStep::CreateRole { name, path, trust, boundary, description, tags } => json!({
-            "RoleName": name, "Path": path, "AssumeRolePolicyDocument": trust.to_string(), "PermissionsBoundary": boundary,
-            "Description": description, "Tags": tag_list(tags),
-        }),
-        IamStep::UpdateAssumeRolePolicy { name, trust } => json!({"RoleName": name, "PolicyDocument": trust.to_string()}),
-        IamStep::PutRolePolicy { name, policy } => json!({"RoleName": name, "PolicyDocument": policy.to_string()}),
-        IamStep::PutRolePermissionsBoundary { name, boundary } => json!({"RoleName": name, "PermissionsBoundary": boundary}),
-        IamStep::TagRole { name, tags } => json!({"RoleName": name, "Tags": tag_list(tags)}),
-        IamStep::UntagRole { name, keys } => json!({"RoleName": name, "TagKeys": keys}),
-        IamStep::DeleteRolePolicy { name } | IamStep::DeleteRolePermissionsBoundary { name } | IamStep::DeleteRole { name } => {
-            json!({"RoleName": name})
-        }
-    }
-}
-
-/// Returns the members of both objects.
-fn with(one: Value, other: Value) -> Value {
-    let members = [one, other].into_iter().flat_map(|value| match value {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    });
-    Value::Object(members.collect())
 }

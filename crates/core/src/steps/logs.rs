@@ -6,14 +6,14 @@
 use std::fmt;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use strum::VariantNames;
 
 use tributary_api::Tags;
 
 use crate::{
     names::Scope,
-    steps::{Changed, ServiceStep, text::list},
+    steps::{Changed, FieldOf, ServiceStep, text::list},
 };
 
 /// One write to CloudWatch Logs. `LogsStep::call` returns the name of the call.
@@ -102,6 +102,9 @@ impl LogsStep {
 }
 
 impl ServiceStep for LogsStep {
+    const FIELDS: &'static [FieldOf] =
+        &[("logs.*", "logGroupName", "spec.logGroup.managed.name"), ("logs.*", "kmsKeyId", "spec.logGroup.managed.kmsKeyArn")];
+
     fn names() -> Vec<&'static str> {
         Self::VARIANTS.to_vec()
     }
@@ -119,6 +122,22 @@ impl ServiceStep for LogsStep {
         match self {
             Self::CreateLogGroup { name, .. } | Self::DeleteLogGroup { name } => Some(Changed::Target(scope.log_group(name))),
             _ => None,
+        }
+    }
+
+    fn limited(&self) -> Value {
+        match self {
+            Self::CreateLogGroup { name, class, kms_key_arn, tags } => {
+                json!({"logGroupName": name, "logGroupClass": class, "kmsKeyId": kms_key_arn, "tags": tags})
+            }
+            Self::PutRetentionPolicy { name, .. }
+            | Self::DeleteRetentionPolicy { name }
+            | Self::DisassociateKmsKey { name }
+            | Self::DeleteLogGroup { name } => json!({"logGroupName": name}),
+            Self::AssociateKmsKey { name, kms_key_arn } => json!({"logGroupName": name, "kmsKeyId": kms_key_arn}),
+            Self::TagLogGroup { arn, tags } => json!({"resourceArn": arn, "tags": tags}),
+            Self::UntagLogGroup { arn, keys } => json!({"resourceArn": arn, "tagKeys": keys}),
+            Self::PutPolicyStatements { .. } | Self::RemovePolicyStatements { .. } => json!({}),
         }
     }
 }

@@ -11,6 +11,7 @@ mod events;
 mod iam;
 mod lambda;
 mod logs;
+mod request;
 mod rules;
 mod sns;
 mod sqs;
@@ -22,6 +23,7 @@ mod text;
 use std::{collections::BTreeSet, fmt};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::names::Scope;
 
@@ -33,6 +35,7 @@ pub use events::*;
 pub use iam::*;
 pub use lambda::*;
 pub use logs::*;
+pub(crate) use request::{strip, tag_list, with};
 pub use rules::*;
 pub use sns::*;
 pub use sqs::*;
@@ -50,12 +53,23 @@ trait ServiceStep {
         name
     }
 
+    /// Returns the members of the request that AWS limits, in the names of AWS.
+    fn limited(&self) -> Value {
+        Value::Null
+    }
+
+    /// Which field of a spec a member of a request comes from: call, member, and field.
+    const FIELDS: &'static [FieldOf] = &[];
+
     /// Returns the cached facts that the write may change.
     fn changes(&self, scope: Scope<'_>) -> Option<Changed> {
         let _ = scope;
         None
     }
 }
+
+/// A call, or `*` after the service for each of its calls; the beginning of a member's name; and the field of a spec that it comes from.
+pub(crate) type FieldOf = (&'static str, &'static str, &'static str);
 
 /// A cached fact that a write may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +109,18 @@ macro_rules! steps {
             /// Returns all names that [`Step::name`] can return.
             pub fn names() -> impl Iterator<Item = &'static str> {
                 [$(<$step as ServiceStep>::names()),*].into_iter().flatten()
+            }
+
+            /// Returns the members of the request that AWS limits, in the names of AWS.
+            pub(crate) fn limited(&self) -> Value {
+                match self {
+                    $(Self::$service(step) => step.limited(),)*
+                }
+            }
+
+            /// Returns which field of a spec each member of a request comes from.
+            pub(crate) fn fields() -> impl Iterator<Item = &'static FieldOf> {
+                [$(<$step as ServiceStep>::FIELDS),*].into_iter().flatten()
             }
 
             /// Returns the cached facts that the step may change. `scope` is the account and Region that it writes to.

@@ -5,14 +5,14 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use strum::VariantNames;
 
 use tributary_api::Tags;
 
 use crate::{
     names::Scope,
-    steps::{Changed, ServiceStep, text::list},
+    steps::{Changed, FieldOf, ServiceStep, tag_list, text::list},
 };
 
 /// Attributes of a topic by name. All values are text, as in the API of SNS.
@@ -83,6 +83,8 @@ impl SnsStep {
 }
 
 impl ServiceStep for SnsStep {
+    const FIELDS: &'static [FieldOf] = &[("sns.CreateTopic", "Name", "spec.sns.managed.name")];
+
     fn names() -> Vec<&'static str> {
         Self::VARIANTS.to_vec()
     }
@@ -106,6 +108,18 @@ impl ServiceStep for SnsStep {
             | Self::UntagTopic { arn, .. }
             | Self::DeleteTopic { arn } => arn.clone(),
         }))
+    }
+
+    fn limited(&self) -> Value {
+        match self {
+            Self::CreateTopic { name, tags, .. } => json!({"Name": name, "Tags": tag_list(tags)}),
+            Self::TagTopic { arn, tags } => json!({"ResourceArn": arn, "Tags": tag_list(tags)}),
+            Self::UntagTopic { arn, keys } => json!({"ResourceArn": arn, "TagKeys": keys}),
+            Self::SetTopicAttribute { .. }
+            | Self::PutTopicStatement { .. }
+            | Self::RemoveTopicStatement { .. }
+            | Self::DeleteTopic { .. } => json!({}),
+        }
     }
 }
 

@@ -5,14 +5,14 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use strum::VariantNames;
 
 use tributary_api::Tags;
 
 use crate::{
     names::Scope,
-    steps::{Changed, ServiceStep, text::list},
+    steps::{Changed, FieldOf, ServiceStep, text::list},
 };
 
 /// Attributes of a queue by name. All values are text, as in the API of SQS.
@@ -89,6 +89,8 @@ impl SqsStep {
 }
 
 impl ServiceStep for SqsStep {
+    const FIELDS: &'static [FieldOf] = &[("sqs.CreateQueue", "QueueName", "spec.sqs.managed.name")];
+
     fn names() -> Vec<&'static str> {
         Self::VARIANTS.to_vec()
     }
@@ -102,6 +104,18 @@ impl ServiceStep for SqsStep {
 
     fn changes(&self, scope: Scope<'_>) -> Option<Changed> {
         Some(Changed::Target(scope.queue(self.queue())))
+    }
+
+    fn limited(&self) -> Value {
+        match self {
+            Self::CreateQueue { name, attributes, .. } => json!({"QueueName": name, "Attributes": attributes}),
+            Self::SetQueueAttributes { attributes, .. } => json!({"Attributes": attributes}),
+            Self::PutStatement { .. }
+            | Self::RemoveStatement { .. }
+            | Self::TagQueue { .. }
+            | Self::UntagQueue { .. }
+            | Self::DeleteQueue { .. } => json!({}),
+        }
     }
 }
 

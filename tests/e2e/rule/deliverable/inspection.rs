@@ -16,8 +16,8 @@ async fn a_broken_rule_and_facts_that_cannot_be_read() {
     let target = json!({"name": "t", "sinkRef": {"name": "s"}});
     let rule = |more: Value| with(json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["test"]}, "targets": [target]}), more);
     let says = async |reason: &str| {
-        let said = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.1 == reason);
-        rig.world.wait("EventRule", "r", reason, said).await
+        let found = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.1 == reason);
+        rig.world.wait("EventRule", "r", reason, found).await
     };
     rig.world.apply("EventRule", "r", rule(json!({"state": "Disabled"}))).await;
     assert_eq!(says("RuleDisabled").await.0, "False");
@@ -41,7 +41,7 @@ async fn a_broken_rule_and_facts_that_cannot_be_read() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revoked_grant_is_noticed_by_a_resync_with_one_read_for_many_rules() {
-    let world = World::with("deliver-sweep", fast_resync()).await;
+    let world = World::with("deliver-resync", fast_resync()).await;
     world.aws.sqs("CreateQueue", json!({"QueueName": "q"})).await;
     let queue = arn(&world, "sqs", "q");
     let all = json!({"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue});
@@ -60,8 +60,8 @@ async fn a_revoked_grant_is_noticed_by_a_resync_with_one_read_for_many_rules() {
     }
     let all_say = async |status: &str| {
         for name in &names {
-            let said = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.0 == status).map(drop);
-            world.wait("EventRule", name, status, said).await;
+            let found = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.0 == status).map(drop);
+            world.wait("EventRule", name, status, found).await;
         }
     };
     all_say("True").await;
@@ -69,8 +69,8 @@ async fn a_revoked_grant_is_noticed_by_a_resync_with_one_read_for_many_rules() {
     set_queue(&world, "q", json!({"Policy": ""})).await;
     all_say("False").await;
     let reads = world.aws.journal(mark).await.0.iter().filter(|call| call.op == "GetQueueAttributes").count();
-    let sweeps = usize::try_from(start.elapsed().as_secs()).unwrap() + 2;
-    assert!(reads <= sweeps, "{reads} reads in {sweeps} sweeps of 20 rules");
+    let resyncs = usize::try_from(start.elapsed().as_secs()).unwrap() + 2;
+    assert!(reads <= resyncs, "{reads} reads in {resyncs} resyncs of 20 rules");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,14 +107,14 @@ async fn a_managed_role_costs_three_reads_per_resync() {
         )
         .await;
     let says = async |status: &str| {
-        let said = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.0 == status).map(drop);
-        world.wait("EventRule", "r", status, said).await;
+        let found = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.0 == status).map(drop);
+        world.wait("EventRule", "r", status, found).await;
     };
     says("True").await;
     let mark = world.aws.mark().await;
     let counted = async |op: &str| world.aws.journal(mark).await.0.iter().filter(|call| call.op == op).count();
     let seen = || async { (counted("GetRolePolicy").await >= 4).then_some(()) };
-    world.aws.until("four sweeps", seen).await;
+    world.aws.until("four resyncs", seen).await;
     assert!(counted("ListRolePolicies").await <= 1 && counted("ListAttachedRolePolicies").await <= 1);
     // What somebody takes away is noticed all the same.
     let (name, _) = world.aws.roles().await.into_iter().find(|(name, _)| name.contains("proof-role")).unwrap();
