@@ -207,7 +207,6 @@ impl Managed for EventRule {
     }
 
     fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredRule, ReconcileError> {
-        rule_check::check(&self.spec)?;
         let bus = self.bus(view)?;
         let bus_name = identity.bus.clone().unwrap_or_else(|| names::DEFAULT_BUS.into());
         if self.spec.schedule.is_some() && bus_name != names::DEFAULT_BUS {
@@ -243,6 +242,10 @@ impl Managed for EventRule {
             }
         }
         refused.arns = Refused::arns(self, &targets, view);
+        if refused.arns.is_empty() {
+            // Else what is not permitted goes first, and AWS rejects the rest.
+            rule_check::check(&self.spec)?;
+        }
         Ok(DesiredRule {
             bus: bus_name,
             name: identity.name.clone(),
@@ -286,6 +289,8 @@ impl Managed for EventRule {
             }
             (Some(want), Some(have)) => {
                 check_owner(have, context)?;
+                // First, so that settings that AWS rejects keep nothing there.
+                steps.extend(have.targets.as_ref().map(|targets| rule_consent::removal(want, targets).0).unwrap_or_default());
                 if want.settings != have.settings {
                     steps.push(put_rule(want, false));
                 }
@@ -367,10 +372,11 @@ fn put_targets(want: &DesiredRule, targets: Vec<TargetSettings>) -> Step {
     RuleStep::PutTargets { bus: want.bus.clone(), rule: want.name.clone(), targets }.into()
 }
 
-/// Steps for the targets. What is not permitted goes first. New targets are put before old ones are removed, so that no event is
+/// Steps for the targets that are permitted. New targets are put before old ones are removed, so that no event is
 /// lost; at AWS's limit of five, as many as necessary are removed first.
 fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
-    let (mut steps, have) = rule_consent::removal(want, have);
+    let (_, have) = rule_consent::removal(want, have);
+    let mut steps = Vec::new();
     let changed: Vec<_> = want.targets.iter().filter(|t| !have.contains(t)).cloned().collect();
     let ids: BTreeSet<_> = want.targets.iter().map(|t| &t.id).chain(want.waiting.keys()).collect();
     let mut stale: Vec<_> = have.iter().filter(|t| !ids.contains(&t.id)).map(|t| t.id.clone()).collect();
