@@ -51,9 +51,9 @@ def is_unit(target):
 
 
 def cargo_test(target, *arguments):
-    # Always the whole workspace for unit tests: one package alone has other features, and builds everything again.
-    which = ["--workspace", "--lib"] if is_unit(target) else ["--test", target]
-    return ["cargo", "test", "--locked", "--quiet", *which, "--", *arguments]
+    # Always the whole workspace: one package alone has other features, and builds everything again.
+    which = ["--lib"] if is_unit(target) else ["--test", target]
+    return ["cargo", "test", "--locked", "--quiet", "--workspace", *which, "--", *arguments]
 
 
 def run_test(tree, target, test):
