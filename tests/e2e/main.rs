@@ -13,6 +13,7 @@
 
 mod account {
     mod access;
+    mod consent;
 }
 mod admission {
     mod benchling;

@@ -18,7 +18,7 @@ use tributary_testkit::product::{
     plan::{
         ArchiveSettings, BusInAws, BusSettings, BusStep, Desired, DesiredArchive, DesiredBus, DesiredGrant, DesiredLambda, DesiredLogGroup,
         DesiredLogs, DesiredQueue, DesiredRule, DesiredSink, DesiredSqs, DesiredTrigger, EventsStep, Grants, LogSettings, Managed,
-        MappingSettings, ObservedRule, PlanContext, RuleInAws, RuleSettings, Step, TargetSettings, function_of,
+        MappingSettings, ObservedRule, PlanContext, Refused, RefusedOfBus, RuleInAws, RuleSettings, Step, TargetSettings, function_of,
     },
 };
 
@@ -123,7 +123,7 @@ fn sources() -> impl Strategy<Value = BTreeSet<String>> {
 
 fn grants(arn: &'static str) -> impl Strategy<Value = Grants> {
     let sid = tributary_testkit::product::plan::ownership::sid(OWNER);
-    sources().prop_map(move |sources| Grants { arn: arn.into(), sid: sid.clone(), wanted: sources.clone(), sources, forgotten: false })
+    sources().prop_map(move |sources| Grants { arn: arn.into(), sid: sid.clone(), wanted: sources.clone(), sources, ..Grants::default() })
 }
 
 fn triggers() -> impl Strategy<Value = Vec<(u8, i32)>> {
@@ -170,7 +170,7 @@ fn desired_logs() -> impl Strategy<Value = DesiredSink> {
 }
 
 fn sink(target: Desired) -> DesiredSink {
-    DesiredSink { target, external: false, role_arn: None }
+    DesiredSink { target, external: false, role_arn: None, depends_on: tributary_api::AdmittedReferences::default() }
 }
 
 proptest! {
@@ -190,7 +190,7 @@ proptest! {
         }
         let had_theirs = model.bus.is_some();
         let desired =
-            DesiredBus { name: "b".into(), source: None, settings: want.0, tags: want.1, archives: want.2, grants: want.3, dead_letter_waits: None };
+            DesiredBus { name: "b".into(), source: None, settings: want.0, tags: want.1, archives: want.2, grants: want.3, dead_letter_waits: None, refused: RefusedOfBus::default() };
         converges::<EventBus>(Some(&desired), &mut model, Model::observed_bus, 1)?;
         let statements = &model.bus.as_ref().unwrap().statements;
         prop_assert_eq!(statements.len(), desired.grants.len() + usize::from(had_theirs));
@@ -212,7 +212,7 @@ proptest! {
     ) {
         let mut model = Model { bus: have.map(|(settings, tags)| bus(settings, tags)), source: Some(state), ..Model::default() };
         let had_bus = model.bus.is_some();
-        let desired = DesiredBus { name: "b".into(), source: Some("b".into()), settings: want.0, tags: want.1, archives: vec![], grants: vec![], dead_letter_waits: None };
+        let desired = DesiredBus { name: "b".into(), source: Some("b".into()), settings: want.0, tags: want.1, archives: vec![], grants: vec![], dead_letter_waits: None, refused: RefusedOfBus::default() };
         converges::<EventBus>(Some(&desired), &mut model, Model::observed_bus, 1)?;
         let observed = model.observed_bus();
         let waits = EventBus::waiting(&desired, observed.as_ref(), &Identity::default()).is_some();
@@ -235,7 +235,7 @@ proptest! {
         };
         let mut model = Model { rule: have.map(|(settings, targets, tags)| named(settings, targets, tags)), ..Model::default() };
         let waiting: BTreeMap<_, _> = waiting.filter(|_| want.1.len() < 5).map(|id: &str| (id.to_owned(), String::new())).into_iter().collect();
-        let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, waiting, error: None, warnings: vec![], source_problem: None };
+        let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, waiting, refused: Refused::default(), error: None, warnings: vec![], source_problem: None };
         converges::<EventRule>(Some(&desired), &mut model, seen_rule, 1)?;
         converges::<EventRule>(None, &mut model, seen_rule, 1)?;
         prop_assert!(model.rule.is_none());

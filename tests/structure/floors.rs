@@ -14,7 +14,7 @@ const FLOORS: [(&str, &[&str]); 7] = [
     ("tributary-api", &[]),
     ("tributary-benchling", &[]),
     ("tributary-pattern", &[]),
-    ("tributary-core", &["tributary-api"]),
+    ("tributary-core", &["tributary-api", "tributary-pattern"]),
     ("tributary-aws", &["tributary-api", "tributary-core"]),
     ("tributary", &["tributary-api", "tributary-core", "tributary-aws", "tributary-benchling", "tributary-pattern"]),
     ("tributary-testkit", &["tributary", "tributary-api", "tributary-core", "tributary-aws", "tributary-benchling"]),

@@ -11,6 +11,7 @@
 #![warn(missing_docs)]
 
 mod account;
+mod admitted;
 mod api_destination;
 mod app;
 mod archive;
@@ -40,6 +41,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 
 pub use account::*;
+pub use admitted::*;
 pub use api_destination::*;
 pub use app::*;
 pub use archive::*;

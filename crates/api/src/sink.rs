@@ -9,9 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountRef, ApiDestinationSink, ArnSink, BatchJobSink, BusRef, CommonStatus, ConnectionStatus, DeletionPolicy, EcsTaskSink,
-    EventBusSink, Existing, FirehoseSink, GrantStatus, InvocationRole, KinesisSink, LambdaSink, LogGroupSink, ManagedApiDestination,
-    ManagedQueue, ManagedStateMachine, ManagementPolicy, PostgresSink, SinkRef, SnsSink, SqsSink, StateMachineSink, SyncStatus,
+    AccountRef, AdmittedSink, ApiDestinationSink, ArnSink, BatchJobSink, BusRef, CommonStatus, ConnectionStatus, DeletionPolicy,
+    EcsTaskSink, EventBusSink, Existing, FirehoseSink, GrantStatus, InvocationRole, KinesisSink, LambdaSink, LogGroupSink,
+    ManagedApiDestination, ManagedQueue, ManagedStateMachine, ManagementPolicy, PostgresSink, SinkRef, SnsSink, SqsSink, StateMachineSink,
+    SyncStatus,
 };
 
 /// Pattern of ARNs whose target type has a separate field in spec.
@@ -167,6 +168,9 @@ pub struct EventSinkStatus {
     /// Rules and event buses that may send to the sink.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<GrantStatus>,
+    /// Last admitted spec, as far as other objects use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted: Option<AdmittedSink>,
     /// Statement that the target's policy needs, as JSON. Set only with `permissions: External`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required_statement: Option<String>,

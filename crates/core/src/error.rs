@@ -49,6 +49,8 @@ pub enum Reason {
     SinkNotReady,
     /// The referenced object does not allow references from the namespace.
     ReferenceNotPermitted,
+    /// The `EventSink` depends on something that its owner no longer permits.
+    SinkNotPermitted,
     /// The Secret or its key does not exist.
     SecretNotFound,
     /// The operator has no permission to read the Secret.
@@ -150,6 +152,19 @@ impl Reason {
         Self::iter().find(|reason| <&str>::from(*reason) == name)
     }
 
+    /// Whether the owner of something does not permit what the object refers to. Not the case for
+    /// what is missing: that may come back.
+    pub fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::AccountNotPermitted
+                | Self::ArnNotPermitted
+                | Self::PrincipalNotPermitted
+                | Self::ReferenceNotPermitted
+                | Self::SinkNotPermitted
+        )
+    }
+
     /// Whether the reason is the state of a partner event source, so that a bus with it receives no
     /// events.
     pub fn is_about_event_source(self) -> bool {
@@ -236,7 +251,26 @@ impl ReconcileError {
     /// Whether the object is stalled: it needs a change by a person. Other errors are resolved by a
     /// retry.
     pub fn stalled(&self) -> bool {
-        matches!(self.class, RetryClass::Invalid | RetryClass::Refused)
+        matches!(self.class, RetryClass::Invalid | RetryClass::Refused) || self.reason.is_refusal() || self.reason == Reason::InUse
+    }
+
+    /// Whether a person has to act, so that the Event is a warning. What is missing may come with
+    /// the next object of the same commit, so the object is not stalled.
+    pub fn is_warning(&self) -> bool {
+        use Reason as R;
+        let missing = matches!(
+            self.reason,
+            R::AccountNotFound
+                | R::AppNotFound
+                | R::AppTaken
+                | R::ArchiveNotFound
+                | R::ArnFromNotFound
+                | R::BusNotFound
+                | R::RuleNotFound
+                | R::SinkNotFound
+                | R::SourceTaken
+        );
+        missing || self.stalled() || matches!(self.class, RetryClass::Throttled | RetryClass::Transient)
     }
 
     /// How long to wait before the retry after this many failures in a row, without jitter.

@@ -155,6 +155,23 @@ pub trait Managed:
         None
     }
 
+    /// Whether the object is removed from AWS when somebody no longer permits what it refers to.
+    /// Objects that hold data or that others use stay as they are.
+    const LEAVES_IF_REFUSED: bool = false;
+
+    /// Whether the object was removed from AWS because it was not permitted.
+    fn is_withdrawn(&self) -> bool {
+        false
+    }
+
+    /// Whether AWS may hold something of the object.
+    fn may_be_in_aws(&self) -> bool {
+        self.pinned_identity().is_some() && !self.is_withdrawn()
+    }
+
+    /// Records that the object was removed from AWS because of `error`.
+    fn withdrawn(&self, _status: &mut Self::Status, _error: &ReconcileError, _now: Timestamp) {}
+
     /// What a deletion has to wait for after these steps, before the finalizer may be removed.
     fn wait_after_deletion(_applied: &[Step]) -> Option<ReconcileError> {
         None

@@ -1,10 +1,11 @@
 //! References between objects: the bus of a rule, app or replay, and whether that bus accepts
 //! events. Reads the view only.
 
-use tributary_api::{BenchlingApp, BusKind, EventBus, EventReplay, EventReplayStatus, EventRule};
+use tributary_api::{BenchlingApp, BusKind, EventBus, EventReplay, EventReplayStatus, EventRule, Identity};
 
 use crate::{
     error::{Reason, ReconcileError},
+    managed::Managed,
     names::short_hash,
     object::{key_of, owner_of},
     view::View,
@@ -28,6 +29,12 @@ pub trait BusReferences {
     /// # Errors
     /// The bus is a partner event bus.
     fn check_not_partner_bus(&self, field: &str) -> Result<(), ReconcileError>;
+    /// Returns where the bus is: the identity that it is pinned to, or before that the one of its
+    /// spec. A later spec that means another identity is refused.
+    ///
+    /// # Errors
+    /// See [`Managed::identity`].
+    fn admitted_identity(&self, view: &View) -> Result<Identity, ReconcileError>;
 }
 
 impl BusReferences for EventBus {
@@ -36,6 +43,10 @@ impl BusReferences for EventBus {
             return Ok(());
         }
         Err(ReconcileError::blocked(Reason::BusNotReady, format!("{field}: EventBus {} is not ready. See its conditions.", key_of(self))))
+    }
+
+    fn admitted_identity(&self, view: &View) -> Result<Identity, ReconcileError> {
+        self.pinned_identity().cloned().map_or_else(|| self.identity(view), Ok)
     }
 
     fn check_not_partner_bus(&self, field: &str) -> Result<(), ReconcileError> {

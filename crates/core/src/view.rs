@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 use tributary_api::{
-    AccountRef, AwsAccount, BenchlingApp, BenchlingSubscription, BusKind, BusRef, EventBus, EventReplay, EventRule, EventSink, Identity,
-    SinkRef, consents,
+    AccountRef, AdmittedReferences, AwsAccount, BenchlingApp, BenchlingSubscription, BusKind, BusRef, EventBus, EventReplay, EventRule,
+    EventSink, Identity, SinkRef, consents,
 };
 
 use crate::{
@@ -188,7 +188,25 @@ impl View {
         if !consents(&bus.metadata, &bus.spec.allowed_namespaces, namespace) {
             return Err(not_permitted(field, <&str>::from(reference.kind), &key_of(&bus), namespace));
         }
+        self.check_bus_admitted(field, &bus)?;
         Ok(bus)
+    }
+
+    /// Checks that the account still allows the namespace of the bus to use it.
+    fn check_bus_admitted(&self, field: &str, bus: &EventBus) -> Result<(), ReconcileError> {
+        let pinned = bus.status.as_ref().and_then(|status| status.common.identity.as_ref());
+        let account = pinned.and_then(|identity| self.account(&identity.account));
+        let Some(account) = account.filter(|account| !account.spec.allows_namespace(bus.own_namespace())) else { return Ok(()) };
+        Err(ReconcileError::blocked(
+            Reason::AccountNotPermitted,
+            format!(
+                "{field}: AwsAccount {:?} does not allow namespace {:?} of EventBus {} to use it. \
+                 Its owner can add the namespace to spec.grants[].namespaces.",
+                account.own_name(),
+                bus.own_namespace(),
+                key_of(bus)
+            ),
+        ))
     }
 
     /// The bus of the app. The reference has to be permitted by the bus too.
@@ -228,7 +246,54 @@ impl View {
         if !consents(&sink.metadata, &sink.spec.allowed_namespaces, namespace) {
             return Err(not_permitted(field, "EventSink", &key_of(&sink), namespace));
         }
+        self.check_sink_admitted(field, &sink)?;
         Ok(sink)
+    }
+
+    /// Checks that all that the admitted spec of the sink depends on is still permitted. What
+    /// cannot be found is not withdrawn.
+    fn check_sink_admitted(&self, field: &str, sink: &EventSink) -> Result<(), ReconcileError> {
+        let Some(withdrawn) = self.withdrawn_from(sink) else { return Ok(()) };
+        Err(ReconcileError::blocked(
+            Reason::SinkNotPermitted,
+            format!(
+                "{field}: EventSink {} depends on {withdrawn}, which is no longer permitted; no events are sent to it. See its conditions.",
+                key_of(sink)
+            ),
+        ))
+    }
+
+    /// Returns what is no longer permitted of that which the admitted spec depends on.
+    fn withdrawn_from(&self, sink: &EventSink) -> Option<String> {
+        let namespace = sink.own_namespace();
+        let nothing = AdmittedReferences::default();
+        let admitted = sink.status.as_ref().and_then(|status| status.admitted.as_ref());
+        let needs = admitted.map_or(&nothing, |admitted| &admitted.depends_on);
+        let identity = sink.status.as_ref()?.common.identity.as_ref()?;
+        if let Some(account) = self.account(&identity.account) {
+            let (name, spec) = (account.own_name(), &account.spec);
+            if !spec.allows_namespace(namespace) {
+                return Some(format!("AwsAccount {name}"));
+            }
+            if let Some(arn) = needs.arns.iter().find(|arn| !spec.allows_arn(namespace, arn)) {
+                return Some(format!("{arn} of AwsAccount {name}"));
+            }
+            if let Some(role) = needs.roles.iter().find(|role| !spec.allows_role(namespace, role)) {
+                return Some(format!("role {role} of AwsAccount {name}"));
+            }
+        }
+        let refuses_sink = |key: &&String| {
+            let there = key.split_once('/').and_then(|(namespace, name)| self.sink(namespace, name));
+            there.is_some_and(|there| !consents(&there.metadata, &there.spec.allowed_namespaces, namespace))
+        };
+        if let Some(key) = needs.sinks.iter().find(refuses_sink) {
+            return Some(format!("EventSink {key}"));
+        }
+        let refuses_bus = |key: &&String| {
+            let there = key.split_once('/').and_then(|(namespace, name)| self.bus(namespace, name));
+            there.is_some_and(|there| !consents(&there.metadata, &there.spec.allowed_namespaces, namespace))
+        };
+        needs.buses.iter().find(refuses_bus).map(|key| format!("EventBus {key}"))
     }
 }
 

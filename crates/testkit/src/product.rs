@@ -41,7 +41,8 @@ pub mod plan {
             },
         },
         kinds::{
-            self, BusInAws, DesiredBus, DesiredRule, DesiredSink, ObservedBus, ObservedRule, ObservedSink, RuleInAws,
+            self, BusInAws, DesiredBus, DesiredRule, DesiredSink, ObservedBus, ObservedRule, ObservedSink, Refused, RefusedOfBus,
+            RuleInAws,
             archives::{DesiredArchive, ObservedArchive},
             bus_policy::DesiredGrant,
             partner::ObservedSource,

@@ -3,8 +3,8 @@
 use std::hash::Hash;
 
 use kube::runtime::reflector::ObjectRef;
-use tributary_api::{EventReplay, EventReplayStatus, EventRule};
-use tributary_core::{object::ObjectMetaExt, view::View};
+use tributary_api::{Deliverable, EventReplay, EventReplayStatus, EventRule};
+use tributary_core::{error::Reason, object::ObjectMetaExt, view::View};
 
 use super::{Dependents, child_readiness, deleting_accounts, parent, reference, sinks_of};
 use crate::cluster::stores::Dependent;
@@ -36,9 +36,23 @@ impl Dependents for EventRule {
     }
 
     fn visible_state(&self) -> impl Hash + '_ {
-        // Sinks and buses depend on the spec of a rule, not on its progress.
-        (self.metadata.generation, self.is_deleting(), child_readiness(self))
+        // Sinks and buses depend on the spec of a rule, not on its progress. A sink whose permission is gone puts it back.
+        (self.metadata.generation, self.is_deleting(), child_readiness(self), withdrawn_targets(self), undeliverable_targets(self))
     }
+}
+
+/// Names of the targets that events do not reach.
+fn undeliverable_targets(rule: &EventRule) -> Vec<&str> {
+    let targets = rule.status.iter().flat_map(|status| &status.targets);
+    targets.filter(|target| target.deliverable == Some(Deliverable::No)).map(|target| target.name.as_str()).collect()
+}
+
+/// Names of the targets that were removed because somebody no longer permits them: the deletion of a sink or bus waits for that.
+fn withdrawn_targets(rule: &EventRule) -> Option<Vec<&str>> {
+    let status = rule.status.as_ref()?;
+    let ready = status.common.condition("Ready")?;
+    let refused = Reason::named(&ready.reason).is_some_and(Reason::is_refusal);
+    refused.then(|| status.targets.iter().filter(|target| target.arn.is_none()).map(|target| target.name.as_str()).collect())
 }
 
 impl Dependents for EventReplay {

@@ -45,7 +45,9 @@ impl Dependents for EventSink {
         let exists = status.is_some_and(|status| !status.common.resources.is_empty());
         let shown = status.map(|status| {
             let grants: Vec<_> = status.grants.iter().map(grant_fields).collect();
-            (grants, &status.on_failure_arn, &status.invocation_role_arn)
+            // Its order does not change: the fields of an object are sorted.
+            let admitted = status.admitted.as_ref().and_then(|admitted| serde_json::to_string(admitted).ok());
+            (grants, &status.on_failure_arn, &status.invocation_role_arn, admitted)
         });
         let last_event = owner_of(self).and_then(|_| status?.last_event_time.as_ref()).map(|time| time.0);
         (lifecycle(self), exists, shown, child_readiness(self), last_event)

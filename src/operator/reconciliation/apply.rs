@@ -29,6 +29,7 @@ impl<K: Observe> Reconciliation<'_, K> {
             return Applied { observed, withheld: steps.len(), error: None };
         }
         self.common().plan = vec![];
+        self.drifted = K::common(&self.status).applied.as_ref() == Some(&resolved.digest);
         if !steps.is_empty() {
             self.object.record_intent(&mut self.status, &resolved.desired);
         }

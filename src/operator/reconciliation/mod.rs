@@ -9,6 +9,7 @@ mod observe;
 mod publish;
 mod record;
 mod resolve;
+mod withdraw;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
@@ -40,6 +41,8 @@ pub(super) struct Reconciliation<'a, K: Observe> {
     pub(super) state: ObjectState,
     /// Steps that took effect.
     pub(super) applied: Vec<Step>,
+    /// Whether AWS held this very spec before, so that the steps undo a change by somebody else.
+    pub(super) drifted: bool,
     /// Whether a write of this reconcile succeeded on condition that the object is the one that the decisions are based on.
     pub(super) confirmed: bool,
 }
@@ -85,7 +88,10 @@ impl<K: Observe> Reconciliation<'_, K> {
 
     /// Runs the phases. Returns how many steps `managementPolicy: Observe` withheld.
     async fn converge(&mut self) -> Result<usize, ReconcileError> {
-        let resolved = self.resolve().await?;
+        let resolved = match self.resolve().await {
+            Ok(resolved) => resolved,
+            Err(error) => return Err(self.withdraw(error).await),
+        };
         self.ensure_finalizer(resolved.policy).await?;
         let planned = self.observe_and_plan(&resolved).await?;
         let applied = self.apply_plan(&resolved, planned).await;

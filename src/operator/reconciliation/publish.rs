@@ -51,20 +51,23 @@ impl<K: Observe> Reconciliation<'_, K> {
         }
     }
 
-    /// Publishes one Event for the applied steps, and one when the reason of the failure is new.
+    /// Publishes one Event for the applied steps, a warning if they undo what somebody else changed, and one when the reason of the failure is new.
     pub(super) fn publish_events(&self, error: Option<&ReconcileError>) {
         let recorder = &self.context.recorder;
         if !self.applied.is_empty() {
             let steps: Vec<_> = self.applied.iter().map(ToString::to_string).collect();
-            recorder.publish(&self.object, EventType::Normal, "Applied", "Apply", &steps.join("; "));
+            let steps = steps.join("; ");
+            if self.drifted {
+                let note = format!("AWS no longer matched the spec, which has not changed. Restored by {steps}");
+                recorder.publish(&self.object, EventType::Warning, "DriftCorrected", "Apply", &note);
+            } else {
+                recorder.publish(&self.object, EventType::Normal, "Applied", "Apply", &steps);
+            }
         }
         let Some(error) = error else { return };
         let known = self.object.current().and_then(|status| K::common(status).condition("Ready").map(|c| c.reason.clone()));
         if known.as_deref() != Some(<&str>::from(error.reason)) {
-            let type_ = match error.class {
-                RetryClass::Blocked | RetryClass::Polled | RetryClass::Until(_) | RetryClass::Conflict => EventType::Normal,
-                RetryClass::Invalid | RetryClass::Refused | RetryClass::Throttled | RetryClass::Transient => EventType::Warning,
-            };
+            let type_ = if error.is_warning() { EventType::Warning } else { EventType::Normal };
             recorder.publish(&self.object, type_, error.reason.into(), "Reconcile", &error.message);
         }
         tracing::info!(%error, "reconcile failed");

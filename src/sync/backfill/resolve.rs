@@ -10,7 +10,6 @@ use tributary_benchling::TenantClient;
 use tributary_core::{
     error::{Reason, ReconcileError, RetryClass},
     guarded::Guarded,
-    managed::Managed,
     object::key_of,
     references::{AppReferences, BusReferences},
 };
@@ -64,7 +63,7 @@ impl SyncContext {
         let bus = view.bus_for(namespace, &field, &reference)?;
         bus.check_not_partner_bus(&field)?;
         bus.check_accepts_events(&field)?;
-        let identity = bus.identity(&view)?;
+        let identity = bus.admitted_identity(&view)?;
         let account = view.account_for(namespace, Some(&AccountRef { name: identity.account.clone(), ..Default::default() }))?;
         let pinned = backfill.status.as_ref().and_then(|status| status.common.identity.as_ref());
         if let Some(pinned) = pinned.filter(|pinned| pinned.arn != identity.arn) {

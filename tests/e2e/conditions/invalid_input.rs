@@ -112,14 +112,14 @@ async fn a_missing_account_grant_or_consent_names_who_has_to_act() {
     assert_not_ready(&world, "EventBus", "a", "AccountNotFound", false, &["spec.accountRef", &late, "Create it"]).await;
     let closed = merged(spec.clone(), json!({"grants": [{"namespaces": [format!("{}-*", world.namespace)]}]}));
     world.apply_in(None, API_VERSION, "AwsAccount", &late, json!({"spec": closed})).await;
-    assert_not_ready(&world, "EventBus", "a", "AccountNotPermitted", false, &["spec.grants[].namespaces", &world.namespace]).await;
+    assert_not_ready(&world, "EventBus", "a", "AccountNotPermitted", true, &["spec.grants[].namespaces", &world.namespace]).await;
     world.apply("EventBus", "open", json!({"grants": [{"name": "in", "organizationId": "o-abcdefghij"}]})).await;
     assert_not_ready(
         &world,
         "EventBus",
         "open",
         "PrincipalNotPermitted",
-        false,
+        true,
         &["spec.grants[0]", "o-abcdefghij", "spec.grants[].principals"],
     )
     .await;
@@ -127,7 +127,7 @@ async fn a_missing_account_grant_or_consent_names_who_has_to_act() {
     world.aws.sqs("CreateQueue", json!({"QueueName": "q"})).await;
     let no_arns = merged(spec.clone(), json!({"grants": [{"namespaces": [world.namespace, far]}]}));
     world.apply_account(no_arns.clone()).await;
-    assert_not_ready(&world, "EventSink", "q", "ArnNotPermitted", false, &["spec.sqs.existing.arn", "spec.grants[].arns"]).await;
+    assert_not_ready(&world, "EventSink", "q", "ArnNotPermitted", true, &["spec.sqs.existing.arn", "spec.grants[].arns"]).await;
     world.apply_account(spec.clone()).await;
     world.apply_in(None, API_VERSION, "AwsAccount", &late, json!({"spec": no_arns})).await;
     world.ready("EventBus", "a").await;
@@ -137,7 +137,7 @@ async fn a_missing_account_grant_or_consent_names_who_has_to_act() {
     world.apply_in(Some(&far), API_VERSION, "EventBus", "far", bus(json!({}))).await;
     let from_here = merged(rule_spec("far", &[]), json!({"busRef": {"namespace": far}}));
     world.apply("EventRule", "r", from_here).await;
-    assert_not_ready(&world, "EventRule", "r", "ReferenceNotPermitted", false, &["spec.busRef", "spec.allowedNamespaces"]).await;
+    assert_not_ready(&world, "EventRule", "r", "ReferenceNotPermitted", true, &["spec.busRef", "spec.allowedNamespaces"]).await;
     world.apply_in(Some(&far), API_VERSION, "EventBus", "far", bus(json!({"allowedNamespaces": [world.namespace]}))).await;
     world.ready("EventRule", "r").await;
 }
@@ -216,7 +216,7 @@ async fn a_referenced_object_waits_and_names_its_references() {
     world.ready("EventRule", "r").await;
     for (kind, name) in [("EventBus", "bus"), ("EventSink", "q")] {
         world.delete(kind, name).await;
-        assert_not_ready(&world, kind, name, "InUse", false, &["EventRule", "/r", "Delete these objects"]).await;
+        assert_not_ready(&world, kind, name, "InUse", true, &["EventRule", "/r", "Delete these objects"]).await;
     }
     world.delete("EventRule", "r").await;
     for (kind, name) in [("EventRule", "r"), ("EventBus", "bus"), ("EventSink", "q")] {

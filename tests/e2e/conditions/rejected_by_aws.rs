@@ -16,7 +16,7 @@ async fn a_bad_event_pattern_names_the_field_and_the_error_of_aws() {
     world.apply("EventBus", "bus", json!({})).await;
     let bad = merged(rule_spec("bus", &[]), json!({"eventPattern": {"source": [{"nosuch": "x"}]}}));
     world.apply("EventRule", "r", bad).await;
-    assert_not_ready(&world, "EventRule", "r", "Rejected", true, &["events:PutRule", "nosuch", "Correct spec.eventPattern"]).await;
+    assert_not_ready(&world, "EventRule", "r", "InvalidSpec", true, &["spec.eventPattern.source", "nosuch", "Correct it"]).await;
     world.apply("EventRule", "r", rule_spec("bus", &[])).await;
     world.ready("EventRule", "r").await;
 }
@@ -27,8 +27,10 @@ async fn a_bad_schedule_names_the_field() {
     world.apply("EventBus", "main", json!({"name": "default"})).await;
     let spec = |schedule: &str| json!({"busRef": {"name": "main"}, "schedule": schedule});
     for (name, bad) in [("cron", "cron(0 12 * * * *)"), ("rate", "rate(5 minute)")] {
+        let mark = world.aws.mark().await;
         world.apply("EventRule", name, spec(bad)).await;
-        assert_not_ready(&world, "EventRule", name, "Rejected", true, &["events:PutRule", "Correct spec.schedule"]).await;
+        assert_not_ready(&world, "EventRule", name, "InvalidSpec", true, &["spec.schedule"]).await;
+        assert!(!world.aws.calls(mark).await.contains(&"events:PutRule".to_owned()), "AWS is not asked");
         world.apply("EventRule", name, spec("cron(0 12 * * ? *)")).await;
         world.ready("EventRule", name).await;
     }

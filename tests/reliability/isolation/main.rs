@@ -12,5 +12,6 @@
 
 mod attempts;
 mod cross_tenant;
+mod edits;
 mod schema_fields;
 mod secret_leaks;

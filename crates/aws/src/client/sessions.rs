@@ -170,7 +170,7 @@ impl Sessions {
         let answer = sts.get_caller_identity().send().await.map_err(|error| AwsError::new(call, &error));
         self.observer.aws_call(call.action(), answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
         let answer = answer.map_err(|error| match error.cause {
-            Cause::NoCredentials => ReconcileError::new(RetryClass::Refused, Reason::AccessDenied, ReconcileError::from(error).message),
+            Cause::NoCredentials => no_identity(account),
             _ => error.into(),
         })?;
         let caller = CallerIdentity { account_id: answer.account.unwrap_or_default(), arn: answer.arn.unwrap_or_default() };
@@ -236,6 +236,21 @@ impl Sessions {
         let provider = provider.build().await;
         config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
     }
+}
+
+/// Returns the error for an account whose calls nothing can sign.
+fn no_identity(account: &AwsAccount) -> ReconcileError {
+    let assumed = account.spec.credentials.as_ref().and_then(|credentials| credentials.assume_role.as_ref());
+    let purpose = assumed.map_or_else(String::new, |role| format!(", which spec.credentials.assumeRole needs to assume {}", role.role_arn));
+    ReconcileError::new(
+        RetryClass::Refused,
+        Reason::AccessDenied,
+        format!(
+            "AwsAccount {}: the operator's pod has no AWS identity{purpose}. Give its ServiceAccount an IAM role (EKS Pod Identity, or chart value \
+             serviceAccount.annotations), or set spec.credentials.secretRef.",
+            account.metadata.name.as_deref().unwrap_or_default()
+        ),
+    )
 }
 
 #[cfg(test)]

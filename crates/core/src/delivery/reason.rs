@@ -28,6 +28,8 @@ pub enum DeliverabilityReason {
     ConnectionNotAuthorized,
     /// Events that cannot be delivered do not reach the dead-letter queue.
     DeadLetterNotReachable,
+    /// The owner of the bus, of a sink or of the account does not permit it.
+    NotPermitted,
     /// The target is not in AWS yet.
     TargetNotInPlace,
     /// The rule is disabled.

@@ -91,12 +91,22 @@ pub(crate) trait Destination {
         sink.status.as_ref()?.common.identity.as_ref().map(|identity| &identity.arn)
     }
 
-    /// Sets the parameters of the type in the target of a rule. `field` names the reference to the
-    /// sink.
+    /// Sets the parameters of the type in the target of a rule, from a spec that was admitted. Not
+    /// called for a spec that was not: rules use what this returned for the last one. `field` names
+    /// the reference to the sink.
     ///
     /// # Errors
     /// A parameter that AWS requires is missing.
     fn set_parameters(field: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
+        let _ = (field, sink, target);
+        Ok(())
+    }
+
+    /// Checks that AWS accepts the target. `field` names the reference to the sink.
+    ///
+    /// # Errors
+    /// A parameter that AWS requires is missing.
+    fn check_target(field: &str, sink: &EventSink, target: &TargetSettings) -> Result<(), ReconcileError> {
         let _ = (field, sink, target);
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! is the only one that matches on types and states. `docs/contributing/adding-a-sink.md` walks
 //! through a new type.
 
+pub(crate) mod admitted;
 mod api_destination;
 mod arn;
 mod batch_job;
@@ -127,8 +128,12 @@ macro_rules! destinations {
                 match self { $(Self::$type => <$destination>::target_arn(sink),)* }
             }
 
-            fn set_parameters(self, field: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
+            pub(crate) fn set_parameters(self, field: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
                 match self { $(Self::$type => <$destination>::set_parameters(field, sink, target),)* }
+            }
+
+            fn check_target(self, field: &str, sink: &EventSink, target: &TargetSettings) -> Result<(), ReconcileError> {
+                match self { $(Self::$type => <$destination>::check_target(field, sink, target),)* }
             }
 
             fn accepts_transformed_events(self, target_arn: &str, identity: &Identity) -> bool {

@@ -1,11 +1,12 @@
 //! The target of a rule for a sink, once EventBridge is allowed to deliver to it. Reads the status
-//! of the sink, never AWS.
+//! of the sink, never AWS, and of its spec nothing that can change: a later spec may be refused.
 
 use tributary_api::{EventSink, Identity};
 
 use crate::{
     destinations::{
         Type,
+        admitted::admitted,
         shared::reference::{self, local, not_ready, permitted},
         sqs::reference::standard_queue,
     },
@@ -24,13 +25,14 @@ pub fn target(field: &str, sink: &EventSink, identity: &Identity, source: &str, 
     local(field, sink, identity)?;
     let type_ = Type::of(sink)?;
     let arn = type_.target_arn(sink).ok_or_else(|| not_ready(field, sink, "does not exist yet"))?;
-    if sink.spec.role_arn.is_none() {
-        permitted(field, sink, source, view)?;
+    let admitted = admitted(field, sink)?;
+    if !admitted.existing_role {
+        permitted(field, sink, admitted.permissions, source, view)?;
     } else if !reference::exists(sink, Some(arn)) {
         return Err(not_ready(field, sink, "is not ready"));
     }
-    let mut target = TargetSettings { arn: arn.clone(), role_arn: role(sink), ..TargetSettings::default() };
-    type_.set_parameters(field, sink, &mut target)?;
+    let target = TargetSettings { arn: arn.clone(), ..admitted.settings };
+    type_.check_target(field, sink, &target)?;
     if type_.needs_role() && target.role_arn.is_none() {
         return Err(not_ready(field, sink, "has no role yet"));
     }
@@ -41,12 +43,6 @@ pub fn target(field: &str, sink: &EventSink, identity: &Identity, source: &str, 
 /// unless AWS assigns a part of it.
 pub fn arn(sink: &EventSink) -> Option<&String> {
     Type::of(sink).ok()?.target_arn(sink)
-}
-
-/// Returns the role that EventBridge delivers with: that of the spec, or the managed one.
-fn role(sink: &EventSink) -> Option<String> {
-    let ours = || sink.status.as_ref().and_then(|status| status.invocation_role_arn.clone());
-    sink.spec.role_arn.clone().or_else(ours)
 }
 
 /// Returns whether a rule with this identity can transform the events that it sends to the sink.
@@ -65,6 +61,6 @@ pub fn accepts_transformed_events(sink: &EventSink, identity: &Identity) -> bool
 /// the source yet.
 pub fn dead_letter(field: &str, sink: &EventSink, identity: &Identity, source: &str, view: &View) -> Result<String, ReconcileError> {
     let arn = standard_queue(field, sink, identity)?;
-    permitted(field, sink, source, view)?;
+    permitted(field, sink, admitted(field, sink)?.permissions, source, view)?;
     Ok(arn)
 }

@@ -89,7 +89,7 @@ impl Managed for BenchlingApp {
         let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?;
         // Admission rejects it; an object may be older than that rule.
         bus.check_not_partner_bus("spec.busRef")?;
-        let identity = bus.identity(view)?;
+        let identity = bus.admitted_identity(view)?;
         view.account_for(namespace, Some(&AccountRef { name: identity.account.clone(), ..Default::default() }))?;
         Ok(identity)
     }

@@ -14,7 +14,7 @@ use crate::{
     error::{Reason, ReconcileError},
     kinds::{
         archives::{self, DesiredArchive, ObservedArchive},
-        bus_policy::{self, DesiredGrant},
+        bus_policy::{self, DesiredGrant, RefusedOfBus},
         partner::{self, ObservedSource},
     },
     managed::{Managed, Report},
@@ -48,6 +48,8 @@ pub struct DesiredBus {
     /// without it, because the event source expires; a dead-letter queue that AWS has stays.
     #[serde(skip)]
     pub dead_letter_waits: Option<ReconcileError>,
+    /// What is not permitted. AWS keeps nothing of it.
+    pub refused: RefusedOfBus,
 }
 
 /// What AWS holds of a bus.
@@ -152,10 +154,16 @@ impl Managed for EventBus {
         }
         let (dead_letter_arn, dead_letter_waits) = match self.dead_letter(namespace, identity, view) {
             Ok(arn) => (arn, None),
-            Err(error) if self.spec.event_source_name.is_some() => (None, Some(error)),
+            Err(error) if self.spec.event_source_name.is_some() || error.reason.is_refusal() => (None, Some(error)),
             Err(error) => return Err(error),
         };
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
+        let (grants, mut refused) = bus_policy::desired(self, view, &account);
+        refused.dead_letter = dead_letter_waits.as_ref().filter(|error| error.reason.is_refusal()).and_then(|_| {
+            let reference = &self.spec.dead_letter.as_ref()?.sink_ref;
+            let sink = view.sink(reference.namespace.as_deref().unwrap_or(namespace), &reference.name)?;
+            target::arn(&sink).cloned()
+        });
         Ok(DesiredBus {
             name: identity.name.clone(),
             source: self.spec.event_source_name.clone(),
@@ -167,8 +175,9 @@ impl Managed for EventBus {
             },
             tags: ownership::tags(&account.spec.default_tags, self.spec.tags.as_ref(), &owner),
             archives: archives::desired(self, &view.settings.installation_id, identity),
-            grants: bus_policy::desired(self, view, &account)?,
+            grants,
             dead_letter_waits,
+            refused,
         })
     }
 
@@ -177,7 +186,7 @@ impl Managed for EventBus {
         // Objects in namespaces without consent cannot block deletion.
         let permits = |namespace: &str| consents(&self.metadata, &self.spec.allowed_namespaces, namespace);
         view.each_rule(|rule| {
-            if (permits(rule.own_namespace()) || rule.pinned_identity().is_some()) && rule.means(self) {
+            if (permits(rule.own_namespace()) || rule.may_be_in_aws()) && rule.means(self) {
                 referrers.push(format!("EventRule {}", key_of(rule)));
             }
         });
@@ -201,7 +210,10 @@ impl Managed for EventBus {
             // Of the default bus only archives and grants are managed.
             let (archives, grants) = desired.map_or((&[][..], &[][..]), |want| (&want.archives, &want.grants));
             let mut steps = kept.map_or_else(Vec::new, |kept| archives::steps(archives, kept, &context.identity.arn));
-            steps.extend(have.map_or_else(Vec::new, |have| bus_policy::steps(grants, &have.statements, context)));
+            steps.extend(have.map_or_else(Vec::new, |have| match desired {
+                Some(want) => bus_policy::steps(grants, &want.refused.statements(&have.statements, context.identity), context),
+                None => bus_policy::steps(grants, &have.statements, context),
+            }));
             return Ok(steps);
         }
         let source = observed.and_then(|observed| observed.source.as_ref());
@@ -212,7 +224,9 @@ impl Managed for EventBus {
         match (desired, have) {
             (None, None) => {}
             (Some(want), None) => {
-                if source.is_none_or(ObservedSource::accepts_bus) {
+                // Without its dead-letter queue only a partner event bus is created, whose source expires.
+                let complete = want.dead_letter_waits.is_none() || want.source.is_some();
+                if complete && source.is_none_or(ObservedSource::accepts_bus) {
                     let (name, source) = (want.name.clone(), want.source.clone());
                     steps.push(BusStep::CreateEventBus { name, source, settings: want.settings.clone(), tags: want.tags.clone() }.into());
                     steps.extend(bus_policy::steps(&want.grants, &[], context));
@@ -225,7 +239,7 @@ impl Managed for EventBus {
                     steps.extend(steps::tag_steps(&have.arn, &want.tags, tags, context));
                 }
                 let mut settings = want.settings.clone();
-                if want.dead_letter_waits.is_some() {
+                if want.dead_letter_waits.is_some() && have.settings.dead_letter_arn != want.refused.dead_letter {
                     settings.dead_letter_arn.clone_from(&have.settings.dead_letter_arn);
                 }
                 if settings != have.settings {
@@ -234,7 +248,7 @@ impl Managed for EventBus {
                     }
                     steps.push(BusStep::UpdateEventBus { name: want.name.clone(), settings }.into());
                 }
-                steps.extend(bus_policy::steps(&want.grants, &have.statements, context));
+                steps.extend(bus_policy::steps(&want.grants, &want.refused.statements(&have.statements, context.identity), context));
                 if source.is_some_and(ObservedSource::waits_for_activation) {
                     steps.push(BusStep::ActivateEventSource { name: want.name.clone() }.into());
                 }
@@ -250,7 +264,8 @@ impl Managed for EventBus {
     fn waiting(desired: &DesiredBus, observed: Option<&ObservedBus>, identity: &Identity) -> Option<ReconcileError> {
         let source = observed.and_then(|observed| observed.source.as_ref()).and_then(|source| source.error(identity));
         let kept = observed.and_then(|observed| observed.archives.as_deref());
-        source.or_else(|| desired.dead_letter_waits.clone()).or_else(|| archives::waiting(kept?))
+        let refused = || desired.refused.error.clone();
+        source.or_else(|| desired.dead_letter_waits.clone()).or_else(refused).or_else(|| archives::waiting(kept?))
     }
 
     fn tags(desired: &DesiredBus) -> Option<&Tags> {

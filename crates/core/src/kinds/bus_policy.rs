@@ -29,38 +29,66 @@ pub struct DesiredGrant {
     pub organization: Option<String>,
 }
 
+/// What others do not permit a bus.
+#[derive(Debug, Default, Serialize)]
+pub struct RefusedOfBus {
+    /// ARN of the dead-letter queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<String>,
+    /// Statements for principals that the account does not allow.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<DesiredGrant>,
+    /// Why the first of these statements is not permitted.
+    #[serde(skip)]
+    pub error: Option<ReconcileError>,
+}
+
+impl RefusedOfBus {
+    /// Leaves out the statements of a refused grant that AWS holds of an earlier, permitted spec:
+    /// they stay.
+    pub(super) fn statements(&self, have: &[Value], identity: &Identity) -> Vec<Value> {
+        let keeps = |statement: &Value| {
+            let refused = self.grants.iter().find(|grant| sid_of(statement) == Some(grant.sid.as_str()));
+            refused.is_some_and(|grant| canonical(statement) != canonical(&grant.statement(identity)))
+        };
+        have.iter().filter(|statement| !keeps(statement)).cloned().collect()
+    }
+}
+
 /// Prefix of all `Sid`s of the owner.
 fn prefix(owner: &str) -> String {
     format!("{}-", ownership::sid(owner))
 }
 
-/// The grants of the spec.
-///
-/// # Errors
-/// The account does not allow the namespace to grant access to a principal.
-pub fn desired(bus: &EventBus, view: &View, account: &AwsAccount) -> Result<Vec<DesiredGrant>, ReconcileError> {
+/// The grants of the spec that the account allows, and those that it does not.
+pub fn desired(bus: &EventBus, view: &View, account: &AwsAccount) -> (Vec<DesiredGrant>, RefusedOfBus) {
     let owner = ownership::owner(&view.settings.installation_id, <EventBus as crate::managed::Managed>::KIND, &key_of(bus));
     let namespace = bus.own_namespace();
-    let mut grants = Vec::new();
+    let (mut grants, mut refused) = (Vec::new(), RefusedOfBus::default());
     for (index, grant) in bus.spec.grants.iter().enumerate() {
         let Some(principal) = grant.account_id.as_ref().or(grant.organization_id.as_ref()) else { continue };
-        if !account.spec.allows_principal(namespace, principal) {
-            return Err(ReconcileError::blocked(
+        let statement = DesiredGrant {
+            sid: format!("{}{}", prefix(&owner), grant.name),
+            principal: grant.account_id.clone().unwrap_or_else(|| "*".into()),
+            organization: grant.organization_id.clone(),
+        };
+        if account.spec.allows_principal(namespace, principal) {
+            grants.push(statement);
+            continue;
+        }
+        refused.grants.push(statement);
+        refused.error.get_or_insert_with(|| {
+            ReconcileError::blocked(
                 Reason::PrincipalNotPermitted,
                 format!(
                     "spec.grants[{index}]: AwsAccount {:?} does not allow namespace {namespace:?} to grant access to {principal}. \
                      Its owner can add {principal} to spec.grants[].principals.",
                     account.own_name()
                 ),
-            ));
-        }
-        grants.push(DesiredGrant {
-            sid: format!("{}{}", prefix(&owner), grant.name),
-            principal: grant.account_id.clone().unwrap_or_else(|| "*".into()),
-            organization: grant.organization_id.clone(),
+            )
         });
     }
-    Ok(grants)
+    (grants, refused)
 }
 
 impl DesiredGrant {

@@ -3,7 +3,10 @@
 
 use std::str::FromStr;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+    jiff::Timestamp,
+};
 
 use tributary_api::{Deliverable, EventRule, EventRuleStatus, RuleState};
 
@@ -12,7 +15,8 @@ use crate::{
     managed::Report,
 };
 
-const TYPE: &str = "Deliverable";
+/// Type of the condition.
+pub(super) const TYPE: &str = "Deliverable";
 
 /// A condition without its times.
 struct Summary {
@@ -25,7 +29,8 @@ struct Summary {
 /// rule that follows from it. A target that was not evaluated this time keeps its status.
 pub(super) fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
     let evaluated = report.observed.map(|observed| observed.deliveries.as_slice()).unwrap_or_default();
-    let mut prevented = None;
+    let refused = report.desired.is_some_and(|desired| !desired.refused.targets.is_empty());
+    let mut prevented = refused.then_some(DeliverabilityReason::NotPermitted);
     for one in evaluated {
         let Some(target) = status.targets.iter_mut().find(|target| target.name == one.target) else { continue };
         if one.dead_letters.is_some() {
@@ -43,18 +48,28 @@ pub(super) fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Re
         target.deliverable = Some(deliverable);
         target.deliverable_message = message;
     }
-    let generation = rule.metadata.generation;
     let old = status.common.conditions.iter().find(|condition| condition.type_ == TYPE);
     let prevented = prevented.or_else(|| old.and_then(|old| DeliverabilityReason::from_str(&old.reason).ok()));
     let source_problem = report.desired.and_then(|desired| desired.source_problem.clone());
     let summary = summary(rule, status, source_problem, prevented);
-    let since = old.filter(|old| old.status == summary.status).map_or(Time(report.now), |old| old.last_transition_time.clone());
+    set(rule, status, summary, report.now);
+}
+
+/// Sets the condition of a rule that is not in AWS because it is not permitted.
+pub(super) fn refuse(rule: &EventRule, status: &mut EventRuleStatus, message: &str, now: Timestamp) {
+    let summary = Summary { status: "False", reason: DeliverabilityReason::NotPermitted, message: message.to_owned() };
+    set(rule, status, summary, now);
+}
+
+fn set(rule: &EventRule, status: &mut EventRuleStatus, summary: Summary, now: Timestamp) {
+    let old = status.common.condition(TYPE);
+    let since = old.filter(|old| old.status == summary.status).map_or(Time(now), |old| old.last_transition_time.clone());
     let condition = Condition {
         type_: TYPE.into(),
         status: summary.status.into(),
         reason: summary.reason.to_string(),
         message: summary.message,
-        observed_generation: generation,
+        observed_generation: rule.metadata.generation,
         last_transition_time: since,
     };
     status.common.conditions.retain(|condition| condition.type_ != TYPE);

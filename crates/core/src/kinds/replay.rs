@@ -19,7 +19,7 @@ use crate::{
     object::{ObjectMetaExt, key_of},
     ownership,
     plan::PlanContext,
-    references::RuleReferences,
+    references::{BusReferences, RuleReferences},
     steps::{EventsStep, ReplaySettings, ReplayStep, Step},
     view::View,
 };
@@ -135,7 +135,7 @@ impl Managed for EventReplay {
             return Ok(identity.clone());
         }
         let namespace = self.own_namespace();
-        let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.identity(view)?;
+        let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.admitted_identity(view)?;
         view.account_for(namespace, Some(&AccountRef { name: bus.account.clone(), ..Default::default() }))?;
         let name = self.aws_name(&view.settings.installation_id);
         let arn = Scope::of(&bus).replay(&name);

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use tributary_api::{
@@ -14,14 +15,18 @@ use crate::{
     delivery::Deliverability,
     destinations::target,
     error::{Reason, ReconcileError},
-    kinds::rule_status,
+    kinds::{
+        rule_check,
+        rule_consent::{self, Refused},
+        rule_status,
+    },
     limits,
     managed::{Managed, Report},
     names::{self, Scope},
     object::{ObjectMetaExt, key_of, owner_of},
     ownership,
     plan::{PlanContext, WarningEvent},
-    references::{AppReferences, RuleReferences},
+    references::{AppReferences, BusReferences, RuleReferences},
     steps::{self, RuleSettings, RuleStep, Step, TargetSettings},
     view::View,
 };
@@ -44,6 +49,8 @@ pub struct DesiredRule {
     pub targets: Vec<TargetSettings>,
     /// Targets that cannot be put yet, and why. AWS keeps what it holds of them.
     pub waiting: BTreeMap<String, String>,
+    /// What is not permitted. AWS keeps nothing of it.
+    pub refused: Refused,
     /// The first of these causes, for the rule as a whole.
     #[serde(skip)]
     pub error: Option<ReconcileError>,
@@ -181,6 +188,7 @@ impl Managed for EventRule {
     type Observed = ObservedRule;
 
     const KIND: &'static str = "EventRule";
+    const LEAVES_IF_REFUSED: bool = true;
 
     fn management(&self) -> ManagementPolicy {
         self.spec.management_policy
@@ -190,8 +198,7 @@ impl Managed for EventRule {
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
-        let bus = self.bus(view)?;
-        let of_bus = bus.identity(view)?;
+        let of_bus = self.bus(view)?.admitted_identity(view)?;
         let (namespace, name) = (self.own_namespace(), self.own_name());
         view.account_for(namespace, Some(&tributary_api::AccountRef { name: of_bus.account.clone(), ..Default::default() }))?;
         let pinned = self.pinned_identity().map(|identity| identity.name.as_str());
@@ -220,15 +227,24 @@ impl Managed for EventRule {
         let (pattern, warnings) = self.pattern(&bus, &bus_name, view);
         let defaults = view.account(&identity.account).map(|account| account.spec.default_tags).unwrap_or_default();
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
-        let (mut targets, mut waiting, mut error) = (Vec::new(), BTreeMap::new(), None);
+        let (mut targets, mut waiting, mut error) = (Vec::new(), BTreeMap::new(), None::<ReconcileError>);
+        let mut refused = Refused::default();
         for (index, target) in self.spec.targets.iter().enumerate() {
             match self.target(index, target, identity, view) {
                 Ok(settings) => targets.push(settings),
                 Err(cause) => {
                     waiting.insert(target.name.clone(), cause.message.clone());
+                    if cause.reason.is_refusal() {
+                        refused.targets.insert(target.name.clone());
+                    }
                     error.get_or_insert(cause);
                 }
             }
+        }
+        refused.arns = Refused::arns(self, &targets, view);
+        if refused.arns.is_empty() {
+            // Else what is not permitted goes first, and AWS rejects the rest.
+            rule_check::check(&self.spec)?;
         }
         Ok(DesiredRule {
             bus: bus_name,
@@ -242,6 +258,7 @@ impl Managed for EventRule {
             tags: ownership::tags(&defaults, self.spec.tags.as_ref(), &owner),
             targets,
             waiting,
+            refused,
             error,
             warnings,
             source_problem: source_problem(&bus),
@@ -272,6 +289,8 @@ impl Managed for EventRule {
             }
             (Some(want), Some(have)) => {
                 check_owner(have, context)?;
+                // First, so that settings that AWS rejects keep nothing there.
+                steps.extend(have.targets.as_ref().map(|targets| rule_consent::removal(want, targets).0).unwrap_or_default());
                 if want.settings != have.settings {
                     steps.push(put_rule(want, false));
                 }
@@ -306,6 +325,21 @@ impl Managed for EventRule {
         rule_status::report(self, status, report);
     }
 
+    fn is_withdrawn(&self) -> bool {
+        self.status.as_ref().is_some_and(rule_consent::is_withdrawn)
+    }
+
+    fn withdrawn(&self, status: &mut EventRuleStatus, error: &ReconcileError, now: Timestamp) {
+        rule_consent::withdrawn(self, status, error, now);
+    }
+
+    fn record_intent(&self, status: &mut EventRuleStatus, _: &DesiredRule) {
+        // Permitted again: from here on there may be a rule in AWS.
+        if rule_consent::is_withdrawn(status) {
+            status.common.conditions.retain(|condition| condition.type_ != "Deliverable");
+        }
+    }
+
     fn warning_events(&self, before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
         rule_status::warning_events(before, now)
     }
@@ -338,9 +372,11 @@ fn put_targets(want: &DesiredRule, targets: Vec<TargetSettings>) -> Step {
     RuleStep::PutTargets { bus: want.bus.clone(), rule: want.name.clone(), targets }.into()
 }
 
-/// Steps for the targets. New targets are put before old ones are removed, so that no event is
+/// Steps for the targets that are permitted. New targets are put before old ones are removed, so that no event is
 /// lost; at AWS's limit of five, as many as necessary are removed first.
 fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
+    let (_, have) = rule_consent::removal(want, have);
+    let mut steps = Vec::new();
     let changed: Vec<_> = want.targets.iter().filter(|t| !have.contains(t)).cloned().collect();
     let ids: BTreeSet<_> = want.targets.iter().map(|t| &t.id).chain(want.waiting.keys()).collect();
     let mut stale: Vec<_> = have.iter().filter(|t| !ids.contains(&t.id)).map(|t| t.id.clone()).collect();
@@ -348,7 +384,6 @@ fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
     let crowded = (have.len() + new).saturating_sub(TARGETS_PER_RULE).min(stale.len());
     let later = stale.split_off(crowded);
     let remove = |ids: Vec<String>| RuleStep::RemoveTargets { bus: want.bus.clone(), rule: want.name.clone(), ids }.into();
-    let mut steps = Vec::new();
     if !stale.is_empty() {
         steps.push(remove(stale));
     }

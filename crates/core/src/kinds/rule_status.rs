@@ -2,7 +2,12 @@
 
 use tributary_api::{EventRule, EventRuleStatus, ResourceStatus, TargetStatus};
 
-use crate::{delivery::dead_letters, kinds::deliverable, managed::Report, plan::WarningEvent};
+use crate::{
+    delivery::{DeliverabilityReason, dead_letters},
+    kinds::{deliverable, rule_consent},
+    managed::Report,
+    plan::WarningEvent,
+};
 
 /// Fills in the rule's own part of the status.
 pub(super) fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
@@ -40,13 +45,29 @@ pub(super) fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Re
             }
         })
         .collect();
+    let settled = report.complete() || report.withheld == 0 && report.error == desired.error.as_ref();
+    rule_consent::report(status, &desired.refused, settled);
     deliverable::report(rule, status, report);
     status.targets_ready = Some(format!("{}/{}", status.targets.iter().filter(|t| t.ready).count(), status.targets.len()));
 }
 
-/// Warning Events of new warnings and new dead letters.
+/// Reasons for which a new rule is not deliverable yet, or is not meant to be.
+const EXPECTED: [DeliverabilityReason; 3] =
+    [DeliverabilityReason::TargetNotInPlace, DeliverabilityReason::RuleDisabled, DeliverabilityReason::NoTargets];
+
+/// Warning Event of a rule whose events do not arrive any more.
+fn undeliverable(before: &EventRuleStatus, now: &EventRuleStatus) -> Option<WarningEvent> {
+    let condition = now.common.condition(deliverable::TYPE).filter(|condition| condition.status == "False")?;
+    let was = before.common.condition(deliverable::TYPE).map(|condition| (condition.status.as_str(), condition.reason.as_str()));
+    let expected = was.is_none() && EXPECTED.iter().any(|reason| condition.reason == <&str>::from(*reason));
+    let new = was != Some(("False", condition.reason.as_str()));
+    (new && !expected).then(|| WarningEvent { reason: "NotDeliverable", message: condition.message.clone() })
+}
+
+/// Warning Events of new warnings, new dead letters, and events that no longer arrive.
 pub(super) fn warning_events(before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
     let mut warning_events = crate::plan::new_warnings(&before.warnings, &now.warnings);
+    warning_events.extend(undeliverable(before, now));
     for target in &now.targets {
         let old = before.targets.iter().find(|old| old.name == target.name).and_then(|old| old.dead_letters.as_ref());
         let news = dead_letters::warning(&target.name, old, target.dead_letters.as_ref());
@@ -90,6 +111,7 @@ mod tests {
             tags: Tags::new(),
             targets: vec![target("good"), target("bad")],
             waiting: BTreeMap::new(),
+            refused: crate::kinds::Refused::default(),
             error: None,
             warnings: vec![],
             source_problem: None,

@@ -7,14 +7,14 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use tributary_api::{
-    AwsAccount, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Existing, Identity, ManagementPolicy, Permissions, ResourceStatus,
-    Tags, Target, matches,
+    AdmittedReferences, AwsAccount, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Existing, Identity, ManagementPolicy,
+    Permissions, ResourceStatus, Tags, Target, matches,
 };
 
 use crate::{
     destinations::{
-        self, Desired, Observed, Type,
-        shared::{context::ResolveContext, grants},
+        self, Desired, Observed, Type, admitted,
+        shared::{context::ResolveContext, grants, references::References},
         target,
     },
     error::ReconcileError,
@@ -38,6 +38,9 @@ pub struct DesiredSink {
     /// ARN of the role that `EventBridge` delivers with, from the spec; `None` for no role or one
     /// that the operator creates.
     pub role_arn: Option<String>,
+    /// What the spec refers to and somebody else has to permit.
+    #[serde(skip)]
+    pub depends_on: AdmittedReferences,
 }
 
 /// Observed state of an `EventSink`.
@@ -68,20 +71,26 @@ impl Managed for EventSink {
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         let account = account(self, view)?;
         let owner = owner(self, &view.settings);
-        Type::of(self)?.identity(&ResolveContext { sink: self, view, account: &account, owner: &owner })
+        let references = References::default();
+        Type::of(self)?.identity(&ResolveContext { sink: self, view, account: &account, owner: &owner, references: &references })
     }
 
     fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredSink, ReconcileError> {
         let account = account(self, view)?;
         let owner = owner(self, &view.settings);
-        let context = ResolveContext { sink: self, view, account: &account, owner: &owner };
+        let (type_, references) = (Type::of(self)?, References::default());
+        let context = ResolveContext { sink: self, view, account: &account, owner: &owner, references: &references };
+        // What the identity refers to has to stay permitted too.
+        type_.identity(&context)?;
         if let Some(role) = &self.spec.role_arn {
             context.permit_role("spec.roleArn", role)?;
         }
+        let target = type_.desired(&context, identity)?;
         Ok(DesiredSink {
-            target: Type::of(self)?.desired(&context, identity)?,
+            target,
             external: self.spec.permissions == Permissions::External,
             role_arn: self.spec.role_arn.clone(),
+            depends_on: references.into_inner(),
         })
     }
 
@@ -174,6 +183,8 @@ impl Managed for EventSink {
             if report.complete() {
                 status.common.resources = resources(self, target, None);
                 status.grants.clear();
+                let record = admitted::record(self, desired.role_arn.clone(), &desired.depends_on);
+                status.admitted = record.or(status.admitted.take());
                 status.required_statement = required_statement(target);
             }
             return;
@@ -190,6 +201,9 @@ impl Managed for EventSink {
             return;
         }
         status.common.resources = resources(self, target, report.observed);
+        let role = desired.role_arn.as_ref().or(target.invocation_role());
+        let record = admitted::record(self, role.cloned(), &desired.depends_on);
+        status.admitted = record.or(status.admitted.take());
         if let Some(role) = target.invocation_role() {
             status.invocation_role_arn = Some(role.clone());
         }

@@ -303,7 +303,7 @@ impl Managed for BenchlingSubscription {
         view.each_rule(|rule| {
             // Rules in namespaces without consent cannot block deletion; own children are deleted
             // with the subscription.
-            let permitted = consents(&self.metadata, allowed, rule.own_namespace()) || rule.pinned_identity().is_some();
+            let permitted = consents(&self.metadata, allowed, rule.own_namespace()) || rule.may_be_in_aws();
             let refers = rule.spec.bus_ref.kind != BusKind::BenchlingApp && rule.bus_key() == key_of(self);
             if permitted && refers && !self.owns(rule) {
                 referrers.push(format!("EventRule {}", key_of(rule)));

@@ -65,7 +65,7 @@ impl Destination for Lambda {
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredLambda, ReconcileError> {
         let (on_failure, unresolved) = match on_failure(context, identity) {
             Ok(queue) => (queue, None),
-            Err(error) => (context.sink.current().and_then(|status| status.on_failure_arn.clone()), Some(error)),
+            Err(error) => (kept_on_failure(context, &error), Some(error)),
         };
         let function = FunctionRef::from_arn(&identity.arn);
         Ok(DesiredLambda { function, grants: context.grants(identity), on_failure, unresolved })
@@ -101,9 +101,19 @@ impl Destination for Lambda {
 fn on_failure(context: &ResolveContext<'_>, identity: &Identity) -> Result<Option<String>, ReconcileError> {
     let Some(reference) = context.sink.on_failure_ref() else { return Ok(None) };
     let field = "spec.lambda.onFailure.sinkRef";
-    let sink: EventSink = context.view.sink_for(context.namespace(), field, reference)?;
+    let sink: EventSink = context.sink_for(field, reference)?;
     let arn = standard_queue(field, &sink, identity)?;
     if exists(&sink, Some(&arn)) { Ok(Some(arn)) } else { Err(not_ready(field, &sink, "is not ready")) }
+}
+
+/// Returns the failure destination that the function keeps while the reference cannot be resolved:
+/// the present one, unless its owner no longer permits it.
+fn kept_on_failure(context: &ResolveContext<'_>, error: &ReconcileError) -> Option<String> {
+    let present = context.sink.current().and_then(|status| status.on_failure_arn.clone());
+    let reference = context.sink.on_failure_ref().filter(|_| error.reason.is_refusal());
+    let refused = reference.and_then(|sink| context.view.sink(sink.namespace.as_deref().unwrap_or(context.namespace()), &sink.name));
+    let refused = refused.and_then(|sink| sink.pinned_identity().map(|identity| identity.arn.clone()));
+    present.filter(|arn| refused.as_ref() != Some(arn))
 }
 
 impl State for DesiredLambda {
@@ -139,6 +149,12 @@ impl State for DesiredLambda {
 
     fn waiting(&self, _: Option<&ObservedLambda>) -> Option<ReconcileError> {
         self.unresolved.clone()
+    }
+
+    fn record_observed(observed: &ObservedLambda, status: &mut EventSinkStatus) {
+        if observed.invoke.as_ref().is_some_and(|settings| settings.on_failure.is_none()) {
+            status.on_failure_arn = None;
+        }
     }
 
     fn record_intent(&self, status: &mut EventSinkStatus) {

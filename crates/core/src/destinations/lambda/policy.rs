@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn a_hundred_rules_fit_and_foreign_statements_are_not_touched() {
         let sources: BTreeSet<_> = (0..100).map(|n| format!("arn:aws:events:eu-west-1:111122223333:rule/bus/rule-{n:03}")).collect();
-        let grants = Grants { arn: ARN.into(), sid: "tributary-0".into(), wanted: sources.clone(), sources, forgotten: false };
+        let grants = Grants { arn: ARN.into(), sid: "tributary-0".into(), wanted: sources.clone(), sources, ..Grants::default() };
         let want = DesiredLambda { function: FunctionRef::from_arn(ARN), grants, on_failure: None, unresolved: None };
         let foreign = json!({"Sid": "theirs", "Effect": "Allow"});
         let have = ObservedLambda { policy: Some(vec![foreign]), ..ObservedLambda::default() };

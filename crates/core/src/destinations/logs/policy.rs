@@ -146,7 +146,7 @@ mod tests {
     fn want(name: &str) -> DesiredLogs {
         let arn = format!("arn:aws:logs:eu-west-1:111122223333:log-group:{name}");
         let rule = BTreeSet::from(["arn:aws:events:eu-west-1:111122223333:rule/aws.partner/benchling.com/acme/app/rule".to_owned()]);
-        let grants = Grants { arn, sid: ownership::sid(name), wanted: rule.clone(), sources: rule, forgotten: false };
+        let grants = Grants { arn, sid: ownership::sid(name), wanted: rule.clone(), sources: rule, ..Grants::default() };
         DesiredLogs { name: name.into(), managed: None, grants, policy: "tributary-x".into() }
     }
 

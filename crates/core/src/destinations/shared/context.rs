@@ -3,16 +3,18 @@
 
 use k8s_openapi::jiff::SignedDuration;
 
-use tributary_api::{AwsAccount, EventSink, Identity, ResourceStatus, Tags};
+use tributary_api::{AwsAccount, BusRef, EventBus, EventSink, Identity, ResourceStatus, SinkRef, Tags};
 
 use crate::{
     destinations::shared::{
         grants::{self, Grants},
+        references::References,
         role::{self, DesiredRole},
     },
     error::{Reason, ReconcileError, RetryClass},
     managed::Managed,
     names::{self, Arn, Scope},
+    object::key_of,
     ownership,
     view::{self, View},
 };
@@ -28,6 +30,8 @@ pub(crate) struct ResolveContext<'a> {
     pub(crate) account: &'a AwsAccount,
     /// Value of the sink's owner tag.
     pub(crate) owner: &'a str,
+    /// Collects what the spec was permitted to refer to.
+    pub(crate) references: &'a References,
 }
 
 /// The field that references an existing resource, and the ARN of the resource.
@@ -125,7 +129,9 @@ impl<'a> ResolveContext<'a> {
     /// # Errors
     /// The grants do not allow it.
     pub(crate) fn permit_arn(&self, field: &str, arn: &str) -> Result<(), ReconcileError> {
-        self.view.permit_arn(self.account, self.namespace(), field, arn)
+        self.view.permit_arn(self.account, self.namespace(), field, arn)?;
+        self.references.arn(arn);
+        Ok(())
     }
 
     /// Checks that the account's grants allow a role.
@@ -133,7 +139,33 @@ impl<'a> ResolveContext<'a> {
     /// # Errors
     /// The grants do not allow it.
     pub(crate) fn permit_role(&self, field: &str, role: &str) -> Result<(), ReconcileError> {
-        self.view.permit_role(self.account, self.namespace(), field, role)
+        self.view.permit_role(self.account, self.namespace(), field, role)?;
+        self.references.role(role);
+        Ok(())
+    }
+
+    /// Returns the sink that this one refers to.
+    ///
+    /// # Errors
+    /// See [`View::sink_for`].
+    pub(crate) fn sink_for(&self, field: &str, reference: &SinkRef) -> Result<EventSink, ReconcileError> {
+        let sink = self.view.sink_for(self.namespace(), field, reference)?;
+        if sink.metadata.namespace != self.sink.metadata.namespace {
+            self.references.sink(&key_of(&sink));
+        }
+        Ok(sink)
+    }
+
+    /// Returns the bus that the sink refers to.
+    ///
+    /// # Errors
+    /// See [`View::bus_for`].
+    pub(crate) fn bus_for(&self, field: &str, reference: &BusRef) -> Result<EventBus, ReconcileError> {
+        let bus = self.view.bus_for(self.namespace(), field, reference)?;
+        if bus.metadata.namespace != self.sink.metadata.namespace {
+            self.references.bus(&key_of(&bus));
+        }
+        Ok(bus)
     }
 
     /// Returns the rules and buses that are allowed to send to the sink.
@@ -141,10 +173,13 @@ impl<'a> ResolveContext<'a> {
         let view = self.view;
         let wanted = grants::wanted(self.sink, view);
         let before = self.sink.current().map_or(&[][..], |status| &status.grants);
+        let refused = grants::refused(self.sink, before, view);
+        let held = grants::held(&wanted, before, view.now, &view.settings);
         Grants {
             arn: identity.arn.clone(),
             sid: ownership::sid(self.owner),
-            sources: grants::held(&wanted, before, view.now, &view.settings),
+            sources: held.into_iter().filter(|source| !refused.contains(source) || wanted.contains(source)).collect(),
+            refused,
             forgotten: !view.settings.grant_grace.is_zero()
                 && before.is_empty()
                 && self.sink.current().is_none_or(|status| status.common.applied.is_none()),

@@ -6,13 +6,13 @@ use std::{
 };
 
 use k8s_openapi::{
-    apimachinery::pkg::apis::meta::v1::Time,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
     jiff::{SignedDuration, Timestamp},
 };
 use serde::Serialize;
 use wildmatch::WildMatch;
 
-use tributary_api::{EventSink, GrantStatus, SinkRef, Target, matches};
+use tributary_api::{EventSink, GrantStatus, Identity, SinkRef, Target, consents, matches};
 
 use crate::{managed::Managed, settings::Settings, view::View};
 
@@ -27,6 +27,10 @@ pub struct Grants {
     pub wanted: BTreeSet<String>,
     /// ARNs that the policy has to allow: `wanted`, and ARNs within their grace period.
     pub sources: BTreeSet<String>,
+    /// ARNs of rules and buses to which the sink does not consent (any more). They have no grace
+    /// period.
+    #[serde(skip)]
+    pub refused: BTreeSet<String>,
     /// Whether status has no grants, as in a rebuilt cluster. What the operator's statements allow
     /// then gets a grace period.
     #[serde(skip)]
@@ -39,9 +43,9 @@ impl Grants {
     /// `granted` are those that it allows now, `live` the rules that have no object and still send.
     pub fn to_hold(&self, granted: &BTreeSet<String>, live: &BTreeSet<String>) -> BTreeSet<String> {
         let mut sources = self.sources.clone();
-        sources.extend(live.iter().cloned());
+        sources.extend(live.difference(&self.refused).cloned());
         if self.forgotten {
-            sources.extend(granted.iter().cloned());
+            sources.extend(granted.difference(&self.refused).cloned());
         }
         sources
     }
@@ -83,6 +87,33 @@ pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
         }
     });
     sources
+}
+
+/// Returns the ARNs of rules and buses that the sink does not allow: those that refer to it, and
+/// those that were `granted` before.
+pub fn refused(sink: &EventSink, granted: &[GrantStatus], view: &View) -> BTreeSet<String> {
+    let mut refused = BTreeSet::new();
+    let mut add = |metadata: &ObjectMeta, refers: bool, identity: Option<&Identity>| {
+        let from = metadata.namespace.as_deref().unwrap_or_default();
+        let Some(identity) = identity.filter(|_| !consents(&sink.metadata, &sink.spec.allowed_namespaces, from)) else { return };
+        if refers || granted.iter().any(|grant| grant.source == identity.arn) {
+            refused.insert(identity.arn.clone());
+        }
+    };
+    view.each_rule(|rule| {
+        let from = rule.metadata.namespace.as_deref();
+        let refers = |target: &Target| {
+            let dead_letter = target.dead_letter.as_ref().map(|queue| &queue.sink_ref);
+            std::iter::once(&target.sink_ref).chain(dead_letter).any(|reference| sink.is_referenced_by(from, reference))
+        };
+        add(&rule.metadata, rule.spec.targets.iter().any(refers), rule.pinned_identity());
+    });
+    view.each_bus(|bus| {
+        let from = bus.metadata.namespace.as_deref();
+        let refers = bus.spec.dead_letter.as_ref().is_some_and(|queue| sink.is_referenced_by(from, &queue.sink_ref));
+        add(&bus.metadata, refers, bus.pinned_identity());
+    });
+    refused
 }
 
 /// Returns the ARN of a rule or bus. Prefers the identity in status, which can send even if its

@@ -3,5 +3,6 @@
 pub(crate) mod context;
 pub mod grants;
 pub(crate) mod reference;
+pub(crate) mod references;
 pub mod role;
 pub(crate) mod task;

@@ -45,14 +45,15 @@ pub(crate) fn local<'a>(field: &str, sink: &'a EventSink, identity: &Identity) -
 }
 
 /// Checks that the policy of the sink allows `source`, the ARN of a rule or bus, and that the
-/// permission is in effect.
+/// permission is in effect. `permissions` are those of the admitted spec: with `External` the
+/// policy is not the operator's.
 ///
 /// # Errors
 /// The policy does not allow it yet, or the permission is not in effect yet.
-pub(crate) fn permitted(field: &str, sink: &EventSink, source: &str, view: &View) -> Result<(), ReconcileError> {
+pub(crate) fn permitted(field: &str, sink: &EventSink, permissions: Permissions, source: &str, view: &View) -> Result<(), ReconcileError> {
     let status = sink.status.as_ref().ok_or_else(|| not_ready(field, sink, "is not ready"))?;
-    if sink.spec.permissions == Permissions::External {
-        return if status.common.is_ready() { Ok(()) } else { Err(not_ready(field, sink, "is not ready")) };
+    if permissions == Permissions::External {
+        return Ok(());
     }
     let grant = status
         .grants

@@ -75,8 +75,12 @@ impl Destination for Sqs {
         desired(context, identity)
     }
 
-    fn set_parameters(field: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
+    fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
         target.message_group_id = sink.spec.sqs.as_ref().and_then(|sqs| sqs.message_group_id.clone());
+        Ok(())
+    }
+
+    fn check_target(field: &str, sink: &EventSink, target: &TargetSettings) -> Result<(), ReconcileError> {
         if !attributes::is_fifo(&target.arn) || target.message_group_id.is_some() {
             return Ok(());
         }

@@ -142,12 +142,12 @@ fn value(substitution: &Substitution, field: &str, context: &ResolveContext<'_>)
     }
     let Some(reference) = &substitution.sink_ref else { return Ok(substitution.value.clone().unwrap_or_default()) };
     let field = format!("{field}.sinkRef");
-    let sink = context.view.sink_for(context.namespace(), &field, reference)?;
+    let sink = context.sink_for(&field, reference)?;
     ready_arn(&field, &sink, sink.current().and_then(|status| status.common.identity.as_ref()))
 }
 
 fn bus_of(reference: &BusRef, field: &str, context: &ResolveContext<'_>) -> Result<String, ReconcileError> {
-    let bus = context.view.bus_for(context.namespace(), field, reference)?;
+    let bus = context.bus_for(field, reference)?;
     let identity = bus.current().and_then(|status| status.common.identity.as_ref());
     identity.map(|identity| identity.arn.clone()).ok_or_else(|| {
         ReconcileError::blocked(Reason::BusNotReady, format!("{field}: EventBus {} is not ready; see its conditions", key_of(&bus)))
@@ -156,7 +156,7 @@ fn bus_of(reference: &BusRef, field: &str, context: &ResolveContext<'_>) -> Resu
 
 fn log_group(reference: &SinkRef, context: &ResolveContext<'_>) -> Result<String, ReconcileError> {
     let field = "spec.stateMachine.managed.logging.sinkRef";
-    let sink = context.view.sink_for(context.namespace(), field, reference)?;
+    let sink = context.sink_for(field, reference)?;
     if sink.spec.log_group.is_none() {
         return Err(ReconcileError::blocked(Reason::InvalidSpec, format!("{field}: EventSink {} is not a log group", key_of(&sink))));
     }

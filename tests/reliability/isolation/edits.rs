@@ -1,0 +1,335 @@
+//! Row N1, edits: an object that is ready is edited to what it may not refer to, one field at a time. The refused value reaches no call to
+//! AWS, of the object itself or of one that refers to it, and events flow on as before.
+
+use std::collections::BTreeSet;
+
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+use tributary_testkit::{REGION, Row, World, aws_name, condition, options, reconcile_now, rule_spec, writes_since};
+
+use super::{attempts::ELSEWHERE, schema_fields::references};
+
+/// Part of every value that is not permitted.
+const FORBIDDEN: &str = "theirs";
+
+/// A sink that is permitted, and edits of one field each.
+struct Edited {
+    sink: &'static str,
+    spec: Value,
+    edits: Vec<(&'static str, Value)>,
+}
+
+fn edited(sink: &'static str, spec: Value, edits: Vec<(&'static str, Value)>) -> Edited {
+    Edited { sink, spec, edits }
+}
+
+#[allow(clippy::too_many_lines)] // a table
+fn table(id: &str, there: &str) -> Vec<Edited> {
+    let arn = |service: &str, resource: &str| format!("arn:aws:{service}:{REGION}:{id}:{resource}");
+    let iam = |what: &str| format!("arn:aws:iam::{id}:{what}");
+    let role = || ("EventSink.roleArn", json!({"roleArn": iam("role/theirs")}));
+    let existing = |field: &str, path: &'static str, theirs: String| (path, json!({field: {"existing": {"arn": theirs}}}));
+    let from = |field: &str, path: &'static str| {
+        let from = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "theirs", "fieldPath": "data.arn"});
+        (path, json!({field: {"existing": {"arn": null, "arnFrom": from}}}))
+    };
+    let by_role = |field: &str, more: Value| {
+        let mut spec = json!({"roleArn": iam("role/ours")});
+        spec[field] = more;
+        spec
+    };
+    let far = |name: &str| json!({"sinkRef": {"name": name, "namespace": there}});
+    let account = ("EventSink.accountRef.name", json!({"accountRef": {"name": "theirs"}}));
+    let task = json!({"clusterArn": arn("ecs", "cluster/ours"), "taskDefinitionArn": arn("ecs", "task-definition/ours"), "passRoleArns": [iam("role/ours")]});
+    let job = json!({"existing": {"arn": arn("batch", "job-queue/ours")}, "jobDefinitionArn": arn("batch", "job-definition/ours"), "jobName": "ours"});
+    let definition = json!({"StartAt": "a", "States": {"a": {"Type": "Task", "Resource": "arn:aws:states:::sns:publish",
+        "Parameters": {"TopicArn": "${Topic}", "Message": "x"}, "End": true}}});
+    let machine = json!({"managed": {"definition": definition, "substitutions": {"Topic": {"value": arn("sns", "ours")}}, "logging": {"level": "All", "sinkRef": {"name": "logs"}}}});
+    let substitution = |to: Value| json!({"stateMachine": {"managed": {"substitutions": {"Topic": to}}}});
+    let logging = |to: Value| json!({"stateMachine": {"managed": {"logging": to}}});
+    vec![
+        edited(
+            "sqs",
+            by_role("sqs", json!({"managed": {}})),
+            vec![
+                role(),
+                account,
+                ("EventSink.sqs.triggers.functionArn", json!({"sqs": {"triggers": [{"functionArn": arn("lambda", "function:theirs")}]}})),
+                ("EventSink.sqs.managed.name", json!({"sqs": {"managed": {"name": "theirs"}}})),
+            ],
+        ),
+        edited(
+            "sqs-existing",
+            json!({"sqs": {"existing": {"arn": arn("sqs", "ours")}}}),
+            vec![existing("sqs", "EventSink.sqs.existing.arn", arn("sqs", "theirs")), from("sqs", "EventSink.sqs.existing.arnFrom.name")],
+        ),
+        edited(
+            "lambda",
+            by_role("lambda", json!({"existing": {"arn": arn("lambda", "function:ours")}})),
+            vec![
+                role(),
+                existing("lambda", "EventSink.lambda.existing.arn", arn("lambda", "function:theirs")),
+                from("lambda", "EventSink.lambda.existing.arnFrom.name"),
+                ("EventSink.lambda.onFailure.sinkRef.name", json!({"lambda": {"onFailure": {"sinkRef": {"name": "theirs"}}}})),
+                ("EventSink.lambda.onFailure.sinkRef.namespace", json!({"lambda": {"onFailure": far("theirs-queue")}})),
+            ],
+        ),
+        edited(
+            "logs",
+            json!({"logGroup": {"managed": {"name": "/ours"}}}),
+            vec![("EventSink.logGroup.managed.name", json!({"logGroup": {"managed": {"name": "/theirs"}}}))],
+        ),
+        edited(
+            "logs-existing",
+            json!({"logGroup": {"existing": {"arn": arn("logs", "log-group:/ours-existing")}}}),
+            vec![
+                existing("logGroup", "EventSink.logGroup.existing.arn", arn("logs", "log-group:/theirs")),
+                from("logGroup", "EventSink.logGroup.existing.arnFrom.name"),
+            ],
+        ),
+        edited(
+            "sns",
+            json!({"sns": {"managed": {}}, "invocationRole": {"permissionsBoundaryArn": iam("policy/ours")}}),
+            vec![
+                (
+                    "EventSink.invocationRole.permissionsBoundaryArn",
+                    json!({"invocationRole": {"permissionsBoundaryArn": iam("policy/theirs")}}),
+                ),
+                ("EventSink.sns.managed.name", json!({"sns": {"managed": {"name": "theirs"}}})),
+            ],
+        ),
+        edited(
+            "sns-existing",
+            by_role("sns", json!({"existing": {"arn": arn("sns", "ours")}})),
+            vec![
+                role(),
+                existing("sns", "EventSink.sns.existing.arn", arn("sns", "theirs")),
+                from("sns", "EventSink.sns.existing.arnFrom.name"),
+            ],
+        ),
+        edited(
+            "machine",
+            json!({"stateMachine": machine}),
+            vec![
+                ("EventSink.stateMachine.managed.name", json!({"stateMachine": {"managed": {"name": "theirs"}}})),
+                ("EventSink.stateMachine.managed.roleArn", json!({"stateMachine": {"managed": {"roleArn": iam("role/theirs")}}})),
+                ("EventSink.stateMachine.managed.substitutions.value", substitution(json!({"value": arn("sns", "theirs")}))),
+                (
+                    "EventSink.stateMachine.managed.substitutions.sinkRef.name",
+                    substitution(json!({"value": null, "sinkRef": {"name": "theirs"}})),
+                ),
+                (
+                    "EventSink.stateMachine.managed.substitutions.sinkRef.namespace",
+                    substitution(json!({"value": null, "sinkRef": far("theirs-queue")["sinkRef"]})),
+                ),
+                (
+                    "EventSink.stateMachine.managed.substitutions.busRef.name",
+                    substitution(json!({"value": null, "busRef": {"name": "theirs"}})),
+                ),
+                (
+                    "EventSink.stateMachine.managed.substitutions.busRef.namespace",
+                    substitution(json!({"value": null, "busRef": {"name": "theirs-bus", "namespace": there}})),
+                ),
+                ("EventSink.stateMachine.managed.logging.sinkRef.name", logging(json!({"sinkRef": {"name": "theirs"}}))),
+                ("EventSink.stateMachine.managed.logging.sinkRef.namespace", logging(far("theirs-logs"))),
+            ],
+        ),
+        edited(
+            "machine-existing",
+            by_role("stateMachine", json!({"existing": {"arn": arn("states", "stateMachine:ours")}})),
+            vec![
+                role(),
+                existing("stateMachine", "EventSink.stateMachine.existing.arn", arn("states", "stateMachine:theirs")),
+                from("stateMachine", "EventSink.stateMachine.existing.arnFrom.name"),
+            ],
+        ),
+        edited(
+            "bus",
+            by_role("eventBus", json!({"existing": {"arn": arn("events", "event-bus/ours")}})),
+            vec![
+                role(),
+                existing("eventBus", "EventSink.eventBus.existing.arn", arn("events", "event-bus/theirs")),
+                from("eventBus", "EventSink.eventBus.existing.arnFrom.name"),
+            ],
+        ),
+        edited(
+            "api",
+            by_role("apiDestination", json!({"existing": {"arn": arn("events", "api-destination/ours/1")}})),
+            vec![
+                role(),
+                existing("apiDestination", "EventSink.apiDestination.existing.arn", arn("events", "api-destination/theirs/1")),
+                from("apiDestination", "EventSink.apiDestination.existing.arnFrom.name"),
+            ],
+        ),
+        edited(
+            "kinesis",
+            by_role("kinesis", json!({"existing": {"arn": arn("kinesis", "stream/ours")}})),
+            vec![
+                role(),
+                existing("kinesis", "EventSink.kinesis.existing.arn", arn("kinesis", "stream/theirs")),
+                from("kinesis", "EventSink.kinesis.existing.arnFrom.name"),
+            ],
+        ),
+        edited(
+            "firehose",
+            by_role("firehose", json!({"existing": {"arn": arn("firehose", "deliverystream/ours")}})),
+            vec![
+                role(),
+                existing("firehose", "EventSink.firehose.existing.arn", arn("firehose", "deliverystream/theirs")),
+                from("firehose", "EventSink.firehose.existing.arnFrom.name"),
+            ],
+        ),
+        edited(
+            "task",
+            json!({"ecsTask": task}),
+            vec![
+                ("EventSink.ecsTask.clusterArn", json!({"ecsTask": {"clusterArn": arn("ecs", "cluster/theirs")}})),
+                ("EventSink.ecsTask.taskDefinitionArn", json!({"ecsTask": {"taskDefinitionArn": arn("ecs", "task-definition/theirs")}})),
+                ("EventSink.ecsTask.passRoleArns", json!({"ecsTask": {"passRoleArns": [iam("role/theirs")]}})),
+            ],
+        ),
+        edited(
+            "task-role",
+            by_role("ecsTask", task.clone()),
+            vec![
+                role(),
+                ("EventSink.ecsTask.taskDefinitionArn", json!({"ecsTask": {"taskDefinitionArn": arn("ecs", "task-definition/theirs")}})),
+            ],
+        ),
+        edited(
+            "job",
+            json!({"batchJob": job}),
+            vec![
+                existing("batchJob", "EventSink.batchJob.existing.arn", arn("batch", "job-queue/theirs")),
+                from("batchJob", "EventSink.batchJob.existing.arnFrom.name"),
+                ("EventSink.batchJob.jobDefinitionArn", json!({"batchJob": {"jobDefinitionArn": arn("batch", "job-definition/theirs")}})),
+            ],
+        ),
+        edited(
+            "job-role",
+            by_role("batchJob", job.clone()),
+            vec![
+                role(),
+                ("EventSink.batchJob.jobDefinitionArn", json!({"batchJob": {"jobDefinitionArn": arn("batch", "job-definition/theirs")}})),
+            ],
+        ),
+        edited(
+            "arn",
+            by_role("arn", json!({"existing": {"arn": arn("codebuild", "project/ours")}})),
+            vec![
+                role(),
+                existing("arn", "EventSink.arn.existing.arn", arn("codebuild", "project/theirs")),
+                from("arn", "EventSink.arn.existing.arnFrom.name"),
+            ],
+        ),
+    ]
+}
+
+/// Resources of the account that the edited objects use, and those of the neighbor that they reach for.
+async fn prepare(a: &World, b: &World) {
+    let aws = &a.aws;
+    for name in ["ours", "theirs"] {
+        aws.make_function(name).await;
+        aws.make_topic(name).await;
+        aws.make_machine(name).await;
+        aws.sqs("CreateQueue", json!({"QueueName": name})).await;
+        aws.events("CreateEventBus", json!({"Name": name})).await;
+    }
+    aws.logs("CreateLogGroup", json!({"logGroupName": "/ours-existing"})).await;
+    aws.batch("CreateJobQueue", json!({"jobQueueName": "ours"})).await;
+    aws.batch("RegisterJobDefinition", json!({"jobDefinitionName": "ours", "type": "container"})).await;
+    b.apply("EventSink", "theirs-queue", json!({"sqs": {"managed": {"name": "theirs-queue"}}})).await;
+    b.apply("EventSink", "theirs-logs", json!({"logGroup": {"managed": {"name": "/theirs-logs"}}})).await;
+    b.apply("EventBus", "theirs-bus", json!({"name": "theirs-bus"})).await;
+    a.apply("EventBus", "b", json!({"name": "ours-b"})).await;
+}
+
+/// Edits one field of a ready sink. Says what went wrong.
+async fn edit(a: &World, sink: &str, field: &str, merge: &Value) -> Result<(), String> {
+    let rule = format!("r-{sink}");
+    let mark = a.aws.mark().await;
+    let before = a.aws.targets("ours-b", &aws_name(a, &rule)).await;
+    let patched = a.api("EventSink").patch(sink, &PatchParams::default(), &Patch::Merge(json!({"spec": merge}))).await;
+    match patched {
+        Err(kube::Error::Api(error)) if error.code == 422 => return Ok(()),
+        Err(error) => return Err(error.to_string()),
+        Ok(_) => {}
+    }
+    let known = ["ArnNotPermitted", "ReferenceNotPermitted", "SinkNotFound", "BusNotFound", "AccountNotFound", "IdentityChanged"];
+    let refused = |object: Option<&DynamicObject>| {
+        let object = object?;
+        let ready = condition(object, "Ready").filter(|(status, reason, _)| status == "False" && known.contains(&reason.as_str()))?;
+        (object.data["status"]["observedGeneration"] == json!(object.metadata.generation)).then_some(ready)
+    };
+    a.wait("EventSink", sink, &format!("refused: {field}"), refused).await;
+    reconcile_now(a, "EventRule", &rule).await;
+    let writes = writes_since(a, mark).await;
+    let reached: Vec<_> = writes.iter().filter(|call| call.request.to_string().contains(FORBIDDEN)).map(|call| call.name()).collect();
+    if !reached.is_empty() {
+        return Err(format!("the refused value reached AWS: {reached:?}"));
+    }
+    let after = a.aws.targets("ours-b", &aws_name(a, &rule)).await;
+    if after != before || before.is_empty() {
+        return Err(format!("the target changed: {before:?} became {after:?}"));
+    }
+    let ready = a.get("EventRule", &rule).await.is_some_and(|rule| tributary_testkit::is_ready(&rule));
+    if ready { Ok(()) } else { Err("the rule is not ready any more".into()) }
+}
+
+/// Puts the spec back, and waits until the sink is ready again.
+async fn restore(a: &World, sink: &str, spec: &Value) {
+    loop {
+        let mut object = a.get("EventSink", sink).await.unwrap();
+        object.data["spec"] = spec.clone();
+        object.metadata.managed_fields = None;
+        match a.api("EventSink").replace(sink, &PostParams::default(), &object).await {
+            Err(kube::Error::Api(error)) if error.code == 409 => {}
+            answer => {
+                answer.unwrap();
+                break;
+            }
+        }
+    }
+    a.ready("EventSink", sink).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_refused_edit_of_a_ready_sink_reaches_aws() {
+    let mut row =
+        Row::new("N1-edits", "a ready sink is edited to what is not permitted, one field at a time; no call to AWS has the value");
+    let mut a = World::empty("edits").await;
+    let b = a.neighbour("b").await;
+    let id = a.aws.account.clone();
+    let mut spec = a.account_spec();
+    let ours = [format!("arn:aws:*:{REGION}:{id}:*ours*"), format!("arn:aws:iam::{id}:policy/ours")];
+    spec["grants"] = json!([
+        {"namespaces": [a.namespace], "arns": ours, "roles": [format!("arn:aws:iam::{id}:role/ours")]},
+        {"namespaces": [b.namespace], "arns": ["*"], "roles": ["*"]},
+    ]);
+    a.apply_account(spec).await;
+    a.run(options()).await;
+    prepare(&a, &b).await;
+    let table = table(&id, &b.namespace);
+    for Edited { sink, spec, .. } in &table {
+        a.apply("EventSink", sink, spec.clone()).await;
+        a.apply("EventRule", &format!("r-{sink}"), rule_spec("b", &[sink])).await;
+    }
+    for Edited { sink, .. } in &table {
+        a.ready("EventRule", &format!("r-{sink}")).await;
+    }
+    let tried: BTreeSet<_> = table.iter().flat_map(|row| &row.edits).map(|(field, _)| (*field).to_owned()).collect();
+    for path in references().iter().filter(|path| path.starts_with("EventSink.") && !ELSEWHERE.contains(&path.as_str())) {
+        // Secrets are read from the sink's own namespace by the sink alone.
+        if !tried.contains(path) && !path.ends_with("secretRef.name") {
+            row.trial(Err(format!("{path}: a field that can name a thing of another's, and no edit of it")));
+        }
+    }
+    for Edited { sink, edits, .. } in &table {
+        let before = a.get("EventSink", sink).await.unwrap().data["spec"].clone();
+        for (field, merge) in edits {
+            row.trial(edit(&a, sink, field, merge).await.map_err(|error| format!("{sink}: {field}: {error}")));
+            restore(&a, sink, &before).await;
+        }
+    }
+    row.end();
+}
