@@ -3,6 +3,7 @@
 
 mod api_destination;
 mod by_role;
+mod lifecycle;
 mod model;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +28,7 @@ const GROUP_ARN: &str = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/even
 fn with_context<R>(retain: bool, run: impl FnOnce(&PlanContext<'_>) -> R) -> R {
     let identity = model::identity();
     let tag_keys: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
-    run(&PlanContext { identity: &identity, owner: OWNER, adopt: None, tag_keys: &tag_keys, retain, orphan: false })
+    run(&PlanContext { tag_keys: &tag_keys, retain, ..PlanContext::new(&identity, OWNER) })
 }
 
 /// Plans, applies, and plans again until nothing is left, at most `passes` times.
@@ -120,7 +121,7 @@ fn sources() -> impl Strategy<Value = BTreeSet<String>> {
 
 fn grants(arn: &'static str) -> impl Strategy<Value = Grants> {
     let sid = tributary_testkit::product::plan::ownership::sid(OWNER);
-    sources().prop_map(move |sources| Grants { arn: arn.into(), sid: sid.clone(), wanted: sources.clone(), sources, forgotten: false })
+    sources().prop_map(move |sources| Grants { arn: arn.into(), sid: sid.clone(), wanted: sources.clone(), sources, ..Grants::default() })
 }
 
 fn triggers() -> impl Strategy<Value = Vec<(u8, i32)>> {

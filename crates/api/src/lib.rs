@@ -31,6 +31,7 @@ mod sns;
 mod sqs;
 mod state_machine;
 mod subscription;
+mod written;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -60,6 +61,7 @@ pub use sns::*;
 pub use sqs::*;
 pub use state_machine::*;
 pub use subscription::*;
+pub use written::*;
 
 /// API group of all kinds.
 pub const GROUP: &str = "tributary.dev";

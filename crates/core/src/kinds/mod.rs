@@ -12,6 +12,7 @@ mod replay;
 mod rule;
 mod rule_status;
 mod sink;
+mod sink_written;
 mod subscription;
 
 pub use account::{CallerIdentity, DesiredAccount};

@@ -2,7 +2,7 @@
 
 use tributary_api::{EventRule, EventRuleStatus, ResourceStatus, TargetStatus};
 
-use crate::{delivery::dead_letters, kinds::deliverable, managed::Report, plan::WarningEvent};
+use crate::{delivery::dead_letters, error::ReconcileError, kinds::deliverable, managed::Report, plan::WarningEvent};
 
 /// Fills in the rule's own part of the status.
 pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
@@ -44,6 +44,16 @@ pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_
     status.targets_ready = Some(format!("{}/{}", status.targets.iter().filter(|t| t.ready).count(), status.targets.len()));
 }
 
+/// Takes back what the status says of the targets: the reconcile stopped before it compared them.
+pub fn report_unreached(status: &mut EventRuleStatus, error: &ReconcileError) {
+    for target in &mut status.targets {
+        target.ready = false;
+        target.message = Some(error.message.clone());
+        (target.deliverable, target.deliverable_message) = (None, None);
+    }
+    status.targets_ready = status.targets_ready.as_ref().map(|_| format!("0/{}", status.targets.len()));
+}
+
 /// Warning Events of new warnings and new dead letters.
 pub fn warning_events(before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
     let mut warning_events = crate::plan::new_warnings(&before.warnings, &now.warnings);
@@ -67,7 +77,7 @@ mod tests {
     use super::*;
     use crate::kinds::rule_status::report as report_of;
     use crate::{
-        error::{Reason, ReconcileError, RetryClass},
+        error::{Reason, RetryClass},
         kinds::DesiredRule,
         settings::Settings,
         steps::{RuleSettings, TargetSettings},

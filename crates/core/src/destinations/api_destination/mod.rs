@@ -72,7 +72,9 @@ impl Destination for ApiDestination {
 
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
         let http = sink.spec.api_destination.as_ref().and_then(|api| api.http.as_ref());
-        target.http = http.map(|http| HttpSettings { headers: http.headers.clone(), query: http.query.clone(), path: http.path.clone() });
+        let http = http.map(|http| HttpSettings { headers: http.headers.clone(), query: http.query.clone(), path: http.path.clone() });
+        // AWS does not return parameters that are empty: they would be put again for ever.
+        target.http = http.filter(|http| *http != HttpSettings::default());
         Ok(())
     }
 
@@ -107,6 +109,10 @@ impl State for DesiredApiDestination {
 
     fn secrets(&self) -> Option<&SecretRefs> {
         self.managed.as_ref().map(|managed| &managed.secrets)
+    }
+
+    fn live(observed: &ObservedApiDestination) -> &BTreeSet<String> {
+        &observed.by.live
     }
 
     fn tags(&self) -> Option<&Tags> {

@@ -8,6 +8,7 @@ mod plan;
 mod policy;
 mod state;
 
+pub use plan::claimed_by_others;
 pub use policy::{granted, statement};
 pub use state::{DesiredLambda, ObservedLambda};
 
@@ -15,7 +16,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use tributary_api::{EventSink, EventSinkStatus, Identity, Tags};
+use tributary_api::{EventSink, Identity, Tags};
 
 use crate::{
     destinations::{
@@ -60,6 +61,7 @@ impl Destination for Lambda {
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredLambda, ReconcileError> {
         let (on_failure, unresolved) = match on_failure(context, identity) {
             Ok(queue) => (queue, None),
+            // What the operator has set remains until the new queue can be used.
             Err(error) => (context.sink.current().and_then(|status| status.on_failure_arn.clone()), Some(error)),
         };
         let function = FunctionRef::from_arn(&identity.arn);
@@ -98,6 +100,10 @@ impl State for DesiredLambda {
         &self.grants
     }
 
+    fn live(observed: &ObservedLambda) -> &BTreeSet<String> {
+        &observed.live
+    }
+
     fn tags(&self) -> Option<&Tags> {
         None
     }
@@ -122,15 +128,8 @@ impl State for DesiredLambda {
         self.unresolved.clone()
     }
 
-    fn record_intent(&self, status: &mut EventSinkStatus) {
-        // If the spec no longer has a failure destination, its ARN remains in status until it is
-        // removed from the function.
-        if self.on_failure.is_some() {
-            status.on_failure_arn.clone_from(&self.on_failure);
-        }
+    fn failure_destination(&self) -> Option<&String> {
+        self.on_failure.as_ref()
     }
 
-    fn record_applied(&self, status: &mut EventSinkStatus) {
-        status.on_failure_arn.clone_from(&self.on_failure);
-    }
 }

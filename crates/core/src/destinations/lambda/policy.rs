@@ -61,7 +61,7 @@ pub fn sources_in_policy(want: &DesiredLambda, observed: Option<&ObservedLambda>
     let nothing = ObservedLambda::default();
     let have = observed.unwrap_or(&nothing);
     let size = |source: &str| statement(sid, arn, source).to_string().len() + 1;
-    grants::collapse(&want.grants.to_hold(&granted(have, sid), &have.live), room(have, sid), size)
+    want.grants.fit(&granted(have, sid), &have.live, room(have, sid), size)
 }
 
 /// Returns how many bytes of the policy the statements of others leave.
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn a_hundred_rules_fit_and_foreign_statements_are_not_touched() {
         let sources: BTreeSet<_> = (0..100).map(|n| format!("arn:aws:events:eu-west-1:111122223333:rule/bus/rule-{n:03}")).collect();
-        let grants = Grants { arn: ARN.into(), sid: "tributary-0".into(), wanted: sources.clone(), sources, forgotten: false };
+        let grants = Grants { arn: ARN.into(), sid: "tributary-0".into(), wanted: sources.clone(), sources, ..Grants::default() };
         let want = DesiredLambda { function: FunctionRef::from_arn(ARN), grants, on_failure: None, unresolved: None };
         let foreign = json!({"Sid": "theirs", "Effect": "Allow"});
         let have = ObservedLambda { policy: Some(vec![foreign]), ..ObservedLambda::default() };

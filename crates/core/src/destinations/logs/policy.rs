@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use tributary_api::{EventSink, Identity, Permissions};
+
 use crate::{
     destinations::{
         logs::state::{DesiredLogs, ObservedLogs},
@@ -11,8 +13,10 @@ use crate::{
     },
     error::ReconcileError,
     names::short_hash,
+    object::key_of,
     policy_document::{canonical, full, our_statement, sid_of, single_source},
     steps::{LogsStep, Step},
+    view::View,
 };
 
 /// Prefix of the names of log groups for `EventBridge`.
@@ -80,8 +84,7 @@ pub fn sources_in_policy(want: &DesiredLogs, observed: Option<&ObservedLogs>) ->
     let nothing = ObservedLogs::default();
     let have = observed.unwrap_or(&nothing);
     // One log group uses at most half of the policy.
-    let held = want.grants.to_hold(&granted(have, &want.grants.sid), &have.live);
-    grants::collapse(&held, POLICY_CHARACTERS / 2, grants::in_a_list)
+    want.grants.fit(&granted(have, &want.grants.sid), &have.live, POLICY_CHARACTERS / 2, grants::in_a_list)
 }
 
 /// Returns the step that updates the operator's statements; `None` if they match.
@@ -127,6 +130,22 @@ pub fn policy_step(want: &DesiredLogs, have: &ObservedLogs) -> Result<Option<Ste
     }
 }
 
+/// Returns whether other sinks need the policy of the installation, even of the same log group.
+pub fn needed_by_others(sink: &EventSink, identity: &Identity, view: &View) -> bool {
+    let mut others = false;
+    view.each_sink(|other| {
+        let there = other.status.as_ref().and_then(|status| status.common.identity.as_ref());
+        // Sinks without senders that are deleted at the same time do not keep the policy for each other.
+        let needs = other.metadata.deletion_timestamp.is_none() || !grants::wanted(other, view).is_empty();
+        others |= key_of(other) != key_of(sink)
+            && other.spec.log_group.is_some()
+            && needs
+            && other.spec.permissions == Permissions::Managed
+            && there.is_some_and(|there| (&there.account_id, &there.region) == (&identity.account_id, &identity.region));
+    });
+    others
+}
+
 /// Returns the `Sid`s of the operator's statements to remove, and of the wide one if no other log
 /// group needs it.
 pub(super) fn leaving(have: &ObservedLogs, own: &[String], group_arn: &str) -> Vec<String> {
@@ -146,7 +165,7 @@ mod tests {
     fn want(name: &str) -> DesiredLogs {
         let arn = format!("arn:aws:logs:eu-west-1:111122223333:log-group:{name}");
         let rule = BTreeSet::from(["arn:aws:events:eu-west-1:111122223333:rule/aws.partner/benchling.com/acme/app/rule".to_owned()]);
-        let grants = Grants { arn, sid: ownership::sid(name), wanted: rule.clone(), sources: rule, forgotten: false };
+        let grants = Grants { arn, sid: ownership::sid(name), wanted: rule.clone(), sources: rule, ..Grants::default() };
         DesiredLogs { name: name.into(), managed: None, grants, policy: "tributary-x".into() }
     }
 

@@ -143,6 +143,7 @@ impl<'a> ResolveContext<'a> {
             arn: identity.arn.clone(),
             sid: ownership::sid(self.owner),
             sources: grants::held(&wanted, before, view.now, &view.settings),
+            patterns: grants::patterns(before, view.now, &view.settings),
             forgotten: !view.settings.grant_grace.is_zero()
                 && before.is_empty()
                 && self.sink.current().is_none_or(|status| status.common.applied.is_none()),
