@@ -10,7 +10,10 @@ use tributary_core::{
 
 use crate::observe::{
     Cloud, Observe,
-    destinations::{self, inspection::{Inspection, Purpose}},
+    destinations::{
+        self,
+        inspection::{Inspection, Purpose},
+    },
 };
 
 impl Observe for EventSink {

@@ -13,9 +13,9 @@ use tributary_testkit::product::{
     AwsAccount, EventRule, EventSink, OWNER_TAG, ReconcileError,
     api::{EventSinkStatus, Permissions, WrittenType},
     plan::{
-        DesiredSink, InlinePolicy, Managed, Objects, Observed, ObservedByRole, ObservedLambda, ObservedLogGroup, ObservedLogs, ObservedQueue,
-        ObservedRole, ObservedSink, ObservedSns, ObservedSqs, ObservedStateMachine, ObservedTopic, PlanContext, Report, Settings, Step, View,
-        fixed, key_of, lambda, logs, ownership, sid_of,
+        DesiredSink, InlinePolicy, Managed, Objects, Observed, ObservedByRole, ObservedLambda, ObservedLogGroup, ObservedLogs,
+        ObservedQueue, ObservedRole, ObservedSink, ObservedSns, ObservedSqs, ObservedStateMachine, ObservedTopic, PlanContext, Report,
+        Settings, Step, View, fixed, key_of, lambda, logs, ownership, sid_of,
     },
 };
 
@@ -298,7 +298,8 @@ impl World {
             Event::SetFailureDestination(queue) => {
                 // What a sink may have set itself cannot be told from the same value of somebody else.
                 let value = QUEUES[*queue].to_owned();
-                let noted = |sink: &EventSink| sink.status.iter().any(|s| s.wrote(WrittenType::FailureDestination).any(|arn| *arn == value));
+                let noted =
+                    |sink: &EventSink| sink.status.iter().any(|s| s.wrote(WrittenType::FailureDestination).any(|arn| *arn == value));
                 if self.model.invoke.on_failure.is_none() && !self.sinks.iter().any(noted) {
                     self.model.invoke.on_failure = Some(value.clone());
                     self.theirs = Some(value);
@@ -362,7 +363,8 @@ impl World {
     /// Nothing of others is gone, and nothing of the operator is unknown.
     fn check(&self) -> Result<(), TestCaseError> {
         let sids: BTreeSet<_> = self.statements().iter().filter_map(|s| sid_of(s).map(str::to_owned)).collect();
-        let here = |sid: &&String| self.kind != Kind::Machine && (sid.as_str() != "Theirs") == (self.kind != Kind::LogGroup) || sid.contains('-');
+        let here =
+            |sid: &&String| self.kind != Kind::Machine && (sid.as_str() != "Theirs") == (self.kind != Kind::LogGroup) || sid.contains('-');
         for sid in self.foreign.iter().filter(here).filter(|sid| sid.as_str() == "theirs" || sid.as_str() == "Theirs") {
             prop_assert!(sids.contains(sid), "{sid} of others is gone: {sids:?}");
         }
@@ -391,7 +393,8 @@ impl World {
         }
         for (name, boundary) in &self.narrowed {
             let Some(role) = self.model.by_role.roles.get(name) else { continue };
-            let asked = self.sinks.iter().any(|sink| sink.spec.invocation_role.as_ref().is_some_and(|r| r.permissions_boundary_arn.is_some()));
+            let asked =
+                self.sinks.iter().any(|sink| sink.spec.invocation_role.as_ref().is_some_and(|r| r.permissions_boundary_arn.is_some()));
             prop_assert!(asked || role.boundary.is_some(), "{boundary} of others is gone: {role:?}");
             prop_assert!(role.policy != InlinePolicy::NotRead);
         }
@@ -421,7 +424,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_500) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
     #[test]
     fn what_a_sink_wrote_goes_and_what_others_wrote_stays(

@@ -138,8 +138,7 @@ mod tests {
     fn allowed(tag: Option<&str>, adopt: Option<&str>) -> bool {
         let tags = tag.map(|t| (OWNER_TAG.to_owned(), t.to_owned())).into_iter().collect();
         let identity = Identity::default();
-        check("queue q", &tags, &PlanContext { adopt, ..PlanContext::new(&identity, "me") })
-            .is_ok()
+        check("queue q", &tags, &PlanContext { adopt, ..PlanContext::new(&identity, "me") }).is_ok()
     }
 
     #[test]

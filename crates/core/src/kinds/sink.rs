@@ -125,7 +125,9 @@ impl Managed for EventSink {
             Some(DesiredSink { external: false, target, .. }) => destinations::plan(Some(target), observed, context),
             // What the operator wrote before leaves the target, as in the deletion of the sink of a
             // retained resource.
-            Some(_) => destinations::plan(None, observed, &PlanContext { retain: true, ..PlanContext::new(context.identity, context.owner) }),
+            Some(_) => {
+                destinations::plan(None, observed, &PlanContext { retain: true, ..PlanContext::new(context.identity, context.owner) })
+            }
             None => {
                 still_sending(observed, context)?;
                 destinations::plan(None, observed, context)

@@ -156,3 +156,20 @@ impl State for DesiredApiDestination {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_that_are_empty_are_none() -> Result<(), ReconcileError> {
+        for (http, is_some) in [(json!({}), false), (json!({"headers": {}}), false), (json!({"headers": {"a": "b"}}), true)] {
+            let spec = json!({"apiDestination": {"existing": {"arn": "a"}, "http": http}});
+            let sink = EventSink::new("s", serde_json::from_value(spec).unwrap_or_default());
+            let mut target = TargetSettings::default();
+            ApiDestination::set_parameters("spec", &sink, &mut target)?;
+            assert_eq!(target.http.is_some(), is_some, "{http}");
+        }
+        Ok(())
+    }
+}

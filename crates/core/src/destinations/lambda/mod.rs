@@ -131,5 +131,4 @@ impl State for DesiredLambda {
     fn failure_destination(&self) -> Option<&String> {
         self.on_failure.as_ref()
     }
-
 }

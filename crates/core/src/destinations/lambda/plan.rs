@@ -52,7 +52,10 @@ pub fn claimed_by_others(sink: &EventSink, view: &View) -> BTreeSet<String> {
             && other.spec.permissions == Permissions::Managed
             && other.on_failure_ref().is_some();
         let same = arn.is_some() && other.pinned_identity().map(|identity| &identity.arn) == arn && key_of(other) != key_of(sink);
-        if needs && same && let Some(status) = &other.status {
+        if needs
+            && same
+            && let Some(status) = &other.status
+        {
             claimed.extend(status.wrote(WrittenType::FailureDestination).cloned());
         }
     });

@@ -51,13 +51,7 @@ impl Grants {
 
     /// Returns what the policy allows: the sources of [`Grants::to_hold`] in at most `bytes` bytes if
     /// possible, at `size` bytes each, and the patterns within their grace period.
-    pub fn fit(
-        &self,
-        granted: &BTreeSet<String>,
-        live: &BTreeSet<String>,
-        bytes: usize,
-        size: impl Fn(&str) -> usize,
-    ) -> BTreeSet<String> {
+    pub fn fit(&self, granted: &BTreeSet<String>, live: &BTreeSet<String>, bytes: usize, size: impl Fn(&str) -> usize) -> BTreeSet<String> {
         let patterns = self.patterns.iter().map(|pattern| size(pattern)).sum();
         let mut sources = collapse(&self.to_hold(granted, live), bytes.saturating_sub(patterns), size);
         sources.extend(self.patterns.iter().cloned());
