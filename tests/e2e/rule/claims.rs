@@ -92,5 +92,5 @@ async fn a_reconcile_that_stops_early_takes_back_what_it_did_not_see() {
 
 /// The owner tag of the world's rule `r`.
 fn world_owner(world: &World) -> String {
-    format!("{}/EventRule/{}/r", tributary_testkit::options().installation_id, world.namespace)
+    format!("e2e/EventRule/{}/r", world.namespace)
 }
