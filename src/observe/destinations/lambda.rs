@@ -17,7 +17,7 @@ pub(super) async fn read(inspection: &Inspection<'_>) -> Result<ObservedLambda, 
     let ours = inspection.wrote(WrittenType::FailureDestination);
     let asked = policy.is_some() && (!ours.is_empty() || inspection.sink.on_failure_ref().is_some());
     let invoke = if asked { Some(inspection.session.invoke_settings(&function).await?) } else { None };
-    let shared = lambda::claimed_by_others(inspection.sink, &inspection.cloud.view);
+    let shared = lambda::claimed_by_others(inspection.sink, &inspection.identity.arn, &inspection.cloud.view);
     let mut observed = ObservedLambda { policy, invoke, on_failure_ours: ours, on_failure_shared: shared, live: BTreeSet::new() };
     let granted = lambda::granted(&observed, &inspection.sid());
     observed.live = inspection.still_sending(&granted).await?;

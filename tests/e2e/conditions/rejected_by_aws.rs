@@ -44,7 +44,7 @@ async fn a_bad_placeholder_names_the_target_and_the_field() {
         merged(rule_spec("bus", &[]), json!({"targets": [{"name": "q", "sinkRef": {"name": "q"}, "inputTransformer": transformer}]}))
     };
     world.apply("EventRule", "r", spec("other")).await;
-    assert_not_ready(&world, "EventRule", "r", "Rejected", true, &["events:PutTargets", "target q", "inputTransformer"]).await;
+    assert_not_ready(&world, "EventRule", "r", "TargetRejected", true, &["events:PutTargets", "target q", "inputTransformer"]).await;
     world.apply("EventRule", "r", spec("id")).await;
     world.ready("EventRule", "r").await;
 }

@@ -240,3 +240,18 @@ async fn a_role_that_others_use_stalls_its_deletion_and_says_what_to_do() {
     world.gone("EventSink", "m").await;
     assert!(world.aws.roles().await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tag_that_was_never_confirmed_goes_with_its_line() {
+    let world = World::with("tag-note", fast_resync()).await;
+    world.apply("EventBus", "b", json!({"name": "tagged", "description": "one"})).await;
+    all_ready(&world, &[("EventBus", "b")]).await;
+    let arn = format!("arn:aws:events:{REGION}:{}:event-bus/tagged", world.aws.account);
+    let has_tag = || async { world.aws.tags(&arn).await.contains_key("extra") };
+    world.aws.faults(json!([fault_rule("events.UpdateEventBus", "error", json!({"status": 500}))])).await;
+    world.apply("EventBus", "b", json!({"name": "tagged", "description": "two", "tags": {"extra": "x"}})).await;
+    world.aws.until("the tag is there", || async { has_tag().await.then_some(()) }).await;
+    world.apply("EventBus", "b", json!({"name": "tagged", "description": "one"})).await;
+    world.aws.faults(json!([])).await;
+    world.aws.until("the tag is gone", || async { (!has_tag().await).then_some(()) }).await;
+}

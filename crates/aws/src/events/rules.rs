@@ -129,9 +129,13 @@ impl Session {
     /// Puts the targets. AWS rejects a call as a whole for one invalid target (docs/aws-facts.md, E11): then each is put by itself, so
     /// that one does not keep the events from the others.
     async fn put_targets(&self, bus: &str, rule: &str, targets: &[TargetSettings]) -> Result<(), ReconcileError> {
-        let together = self.put_batch(bus, rule, targets).await;
-        if targets.len() < 2 || !together.as_ref().is_err_and(|error| error.reason == Reason::Rejected) {
-            return together;
+        let rejection = match self.put_batch(bus, rule, targets).await {
+            Err(error) if error.reason == Reason::Rejected => error,
+            answer => return answer,
+        };
+        if let [only] = targets {
+            let message = format!("target {}: {}", only.id, rejection.message);
+            return Err(ReconcileError::new(RetryClass::Refused, Reason::TargetRejected, message).of(vec![only.id.clone()]));
         }
         let (mut rejected, mut texts) = (Vec::new(), Vec::new());
         for target in targets {

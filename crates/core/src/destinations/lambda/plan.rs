@@ -41,17 +41,16 @@ pub(super) fn plan(
     Ok(steps)
 }
 
-/// Returns the failure destinations that other sinks of this function have set and still need.
+/// Returns the failure destinations that other sinks of the function `arn` have set and still need.
 ///
 /// Sinks that are deleted at the same time do not leave them for each other.
-pub fn claimed_by_others(sink: &EventSink, view: &View) -> BTreeSet<String> {
+pub fn claimed_by_others(sink: &EventSink, arn: &str, view: &View) -> BTreeSet<String> {
     let mut claimed = BTreeSet::new();
-    let arn = sink.pinned_identity().map(|identity| &identity.arn);
     view.each_sink(|other| {
         let needs = other.metadata.deletion_timestamp.is_none()
             && other.spec.permissions == Permissions::Managed
             && other.on_failure_ref().is_some();
-        let same = arn.is_some() && other.pinned_identity().map(|identity| &identity.arn) == arn && key_of(other) != key_of(sink);
+        let same = other.pinned_identity().is_some_and(|identity| identity.arn == arn) && key_of(other) != key_of(sink);
         if needs
             && same
             && let Some(status) = &other.status

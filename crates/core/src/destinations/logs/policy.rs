@@ -159,8 +159,17 @@ pub(super) fn leaving(have: &ObservedLogs, own: &[String], group_arn: &str) -> V
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use k8s_openapi::jiff::Timestamp;
+
     use super::*;
-    use crate::{destinations::shared::grants::Grants, error::Reason, ownership};
+    use crate::{
+        destinations::shared::grants::Grants,
+        error::Reason,
+        objects::{Objects, fixed},
+        ownership,
+    };
 
     fn want(name: &str) -> DesiredLogs {
         let arn = format!("arn:aws:logs:eu-west-1:111122223333:log-group:{name}");
@@ -195,6 +204,28 @@ mod tests {
     fn a_full_policy_is_said_to_be_full() {
         let have = ObservedLogs { policy: vec![json!({"Sid": "x".repeat(5_000)})], ..ObservedLogs::default() };
         assert_eq!(policy_step(&want("/other/group"), &have).map_err(|error| error.reason), Err(Reason::PolicyFull));
+    }
+
+    #[test]
+    fn another_sink_of_the_same_group_needs_the_policy_too() {
+        let sink = |name: &str, arn: &str| -> EventSink {
+            let identity = json!({"account": "a", "accountId": "1", "partition": "aws", "region": "r", "name": "g", "arn": arn});
+            let object = json!({
+                "apiVersion": "tributary.dev/v1alpha1", "kind": "EventSink", "metadata": {"name": name, "namespace": "ns"},
+                "spec": {"logGroup": {"existing": {"arn": arn}}}, "status": {"identity": identity},
+            });
+            serde_json::from_value(object).expect("the sink is well formed")
+        };
+        let needed = |others: Vec<EventSink>| {
+            let one = sink("one", "g");
+            let identity = one.status.as_ref().and_then(|status| status.common.identity.clone()).unwrap_or_default();
+            let objects = Objects { sinks: fixed(others.into_iter().chain([one.clone()]).collect::<Vec<_>>()), ..Objects::default() };
+            let view = View { objects, settings: Arc::default(), resolved_arn: None, now: Timestamp::UNIX_EPOCH };
+            needed_by_others(&one, &identity, &view)
+        };
+        assert!(!needed(vec![]), "itself does not count");
+        assert!(needed(vec![sink("two", "g")]));
+        assert!(needed(vec![sink("two", "h")]));
     }
 
     #[test]

@@ -1,13 +1,9 @@
-//! What a sink writes goes when it should, whatever was edited and whatever failed in between: two sinks of one existing resource, random
-//! edits of their specs, writes that fail with and without effect, writes of others to the same resource.
-//!
-//! Everything that the operator created is in the desired state or in status, or gone. In the end nothing of the operator is left, and
-//! nothing of others is gone.
+//! Two sinks of one existing resource, in a model of AWS: what happens to them, and what has to hold.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use k8s_openapi::jiff::Timestamp;
-use proptest::{collection, prelude::*, sample::select};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use tributary_testkit::product::{
     AwsAccount, EventRule, EventSink, OWNER_TAG, ReconcileError,
@@ -19,7 +15,7 @@ use tributary_testkit::product::{
     },
 };
 
-use super::{
+use crate::{
     FUNCTION_ARN, GROUP_ARN, QUEUE_ARN,
     model::{Model, put_statement, statements_in},
 };
@@ -30,7 +26,7 @@ const QUEUES: [&str; 2] = ["arn:aws:sqs:eu-west-1:111122223333:fa", "arn:aws:sqs
 const BOUNDARIES: [&str; 2] = ["arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/B"];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+pub enum Kind {
     Lambda,
     Sqs,
     LogGroup,
@@ -41,16 +37,16 @@ enum Kind {
 
 /// One edit of a sink, as admission accepts it.
 #[derive(Clone, Debug)]
-struct Edit {
-    external: bool,
-    on_failure: Option<usize>,
-    boundary: Option<usize>,
-    path: bool,
-    rules: usize,
+pub struct Edit {
+    pub external: bool,
+    pub on_failure: Option<usize>,
+    pub boundary: Option<usize>,
+    pub path: bool,
+    pub rules: usize,
 }
 
 #[derive(Clone, Debug)]
-enum Event {
+pub enum Event {
     Edit(usize, Edit),
     /// A reconcile whose step at this index fails, with or without effect.
     Reconcile(usize, Option<(usize, bool)>),
@@ -63,18 +59,18 @@ enum Event {
     Delete(usize, Option<(usize, bool)>),
 }
 
-struct World {
-    kind: Kind,
-    sinks: Vec<EventSink>,
-    deleted: Vec<bool>,
-    rules: Vec<usize>,
-    model: Model,
+pub struct World {
+    pub kind: Kind,
+    pub sinks: Vec<EventSink>,
+    pub deleted: Vec<bool>,
+    pub rules: Vec<usize>,
+    pub model: Model,
     /// The failure destination that somebody else has set.
-    theirs: Option<String>,
+    pub theirs: Option<String>,
     /// Sids of all statements of others.
-    foreign: BTreeSet<String>,
+    pub foreign: BTreeSet<String>,
     /// Roles and boundaries that somebody else has set.
-    narrowed: BTreeSet<(String, String)>,
+    pub narrowed: BTreeSet<(String, String)>,
 }
 
 fn spec(kind: Kind, edit: &Edit) -> Value {
@@ -123,7 +119,7 @@ fn identity_at(arn: &str) -> Value {
 }
 
 impl World {
-    fn new(kind: Kind) -> Self {
+    pub fn new(kind: Kind) -> Self {
         let statement = |sid: &str| json!({"Sid": sid, "Effect": "Allow"});
         let mut model = Model { function: vec![statement("theirs")], log_policy: vec![statement("Theirs")], ..Model::default() };
         let mut attributes = std::collections::BTreeMap::new();
@@ -193,7 +189,7 @@ impl World {
                 policy: Some(model.function.clone()),
                 invoke: Some(model.invoke.clone()),
                 on_failure_ours: wrote(WrittenType::FailureDestination),
-                on_failure_shared: lambda::claimed_by_others(sink, view),
+                on_failure_shared: lambda::claimed_by_others(sink, FUNCTION_ARN, view),
                 live: BTreeSet::new(),
             }),
             Kind::Sqs => Observed::Sqs(ObservedSqs { queue: model.queues.get("q").cloned(), ..ObservedSqs::default() }),
@@ -228,7 +224,7 @@ impl World {
     }
 
     /// One reconcile. Returns whether nothing was left to do.
-    fn reconcile(&mut self, n: usize, failure: Option<(usize, bool)>) -> Result<bool, TestCaseError> {
+    pub fn reconcile(&mut self, n: usize, failure: Option<(usize, bool)>) -> Result<bool, TestCaseError> {
         if self.deleted[n] || self.sinks[n].metadata.deletion_timestamp.is_some() {
             return Ok(true);
         }
@@ -267,7 +263,7 @@ impl World {
     }
 
     /// One attempt to delete the sink.
-    fn delete(&mut self, n: usize, failure: Option<(usize, bool)>) -> Result<(), TestCaseError> {
+    pub fn delete(&mut self, n: usize, failure: Option<(usize, bool)>) -> Result<(), TestCaseError> {
         if self.deleted[n] {
             return Ok(());
         }
@@ -287,7 +283,7 @@ impl World {
         Ok(())
     }
 
-    fn happen(&mut self, event: &Event) -> Result<(), TestCaseError> {
+    pub fn happen(&mut self, event: &Event) -> Result<(), TestCaseError> {
         match event {
             Event::Edit(n, edit) => {
                 let edited: EventSink = object("EventSink", "x", &spec(self.kind, edit), None);
@@ -361,7 +357,7 @@ impl World {
     }
 
     /// Nothing of others is gone, and nothing of the operator is unknown.
-    fn check(&self) -> Result<(), TestCaseError> {
+    pub fn check(&self) -> Result<(), TestCaseError> {
         let sids: BTreeSet<_> = self.statements().iter().filter_map(|s| sid_of(s).map(str::to_owned)).collect();
         let here =
             |sid: &&String| self.kind != Kind::Machine && (sid.as_str() != "Theirs") == (self.kind != Kind::LogGroup) || sid.contains('-');
@@ -378,7 +374,7 @@ impl World {
     }
 
     /// After reconciles without a failure.
-    fn check_settled(&self) -> Result<(), TestCaseError> {
+    pub fn check_settled(&self) -> Result<(), TestCaseError> {
         for (n, sink) in self.sinks.iter().enumerate() {
             let status = sink.status.clone().unwrap_or_default();
             let external = sink.spec.permissions == Permissions::External;
@@ -399,61 +395,5 @@ impl World {
             prop_assert!(role.policy != InlinePolicy::NotRead);
         }
         Ok(())
-    }
-}
-
-fn failure() -> impl Strategy<Value = Option<(usize, bool)>> {
-    prop_oneof![2 => Just(None), 3 => (0..4_usize, any::<bool>()).prop_map(Some)]
-}
-
-fn edit() -> impl Strategy<Value = Edit> {
-    let index = || proptest::option::of(0..2_usize);
-    (prop::bool::weighted(0.3), index(), index(), any::<bool>(), 0..3_usize)
-        .prop_map(|(external, on_failure, boundary, path, rules)| Edit { external, on_failure, boundary, path, rules })
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    prop_oneof![
-        4 => (0..2_usize, edit()).prop_map(|(n, edit)| Event::Edit(n, edit)),
-        6 => (0..2_usize, failure()).prop_map(|(n, failure)| Event::Reconcile(n, failure)),
-        1 => (0..2_usize).prop_map(Event::SetFailureDestination),
-        1 => (0..2_usize).prop_map(Event::Narrow),
-        1 => (0..2_usize).prop_map(Event::AddRequired),
-        1 => (0..2_usize, failure()).prop_map(|(n, failure)| Event::Delete(n, failure)),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
-
-    #[test]
-    fn what_a_sink_wrote_goes_and_what_others_wrote_stays(
-        kind in select(vec![Kind::Lambda, Kind::Lambda, Kind::Sqs, Kind::LogGroup, Kind::Topic, Kind::TopicByRole, Kind::Machine]),
-        events in collection::vec(event(), 1..24),
-    ) {
-        let mut world = World::new(kind);
-        for event in &events {
-            world.happen(event)?;
-            world.check()?;
-        }
-        // Everything settles, two rounds for two sinks that share a function.
-        for _ in 0..3 {
-            for n in 0..2 {
-                if world.sinks[n].metadata.deletion_timestamp.is_some() {
-                    world.delete(n, None)?;
-                }
-                world.reconcile(n, None)?;
-                world.check()?;
-            }
-        }
-        prop_assert!(world.reconcile(0, None)? && world.reconcile(1, None)?, "still something to do");
-        world.check_settled()?;
-        for n in 0..2 {
-            world.delete(n, None)?;
-            world.check()?;
-        }
-        world.check_settled()?;
-        prop_assert!(world.model.by_role.roles.is_empty(), "{:?}", world.model.by_role.roles);
-        prop_assert_eq!(world.model.invoke.on_failure, world.theirs, "the failure destination that a sink has set");
     }
 }
