@@ -19,9 +19,11 @@ async fn one_invalid_target_does_not_keep_the_events_from_the_others() {
     world.apply("EventRule", "r", rule).await;
     let said = assert_not_ready(&world, "EventRule", "r", "TargetRejected", true, &["target bad", "missing"]).await;
     assert!(!said.contains("target good"), "{said}");
-    let rule = world.get("EventRule", "r").await.unwrap();
-    assert_eq!(status(&rule)["targetsReady"], "1/2");
-    assert_eq!(condition(&rule, "Deliverable").unwrap().0, "False");
+    let half = |object: Option<&kube::api::DynamicObject>| {
+        let object = object?;
+        (status(object)["targetsReady"] == "1/2").then(|| condition(object, "Deliverable").unwrap().0)
+    };
+    assert_eq!(world.wait("EventRule", "r", "the other target is ready", half).await, "False");
     publish(&world, "one").await;
     assert_eq!(delivery_outcomes(&world).await, ["DELIVERED"]);
     assert_eq!(world.aws.receive(&aws_name(&world, "good")).await.len(), 1);
