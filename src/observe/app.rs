@@ -62,10 +62,10 @@ impl Observe for BenchlingApp {
 
 fn credentials_error(tenant: &str, secret: &str, why: TokenError) -> ObservedCredentials {
     match why {
-        TokenError::Rejected(said) => ObservedCredentials::Fail {
+        TokenError::Rejected(error) => ObservedCredentials::Fail {
             reason: Reason::CredentialsRejected,
             message: format!(
-                "Benchling rejects the client ID and secret of Secret {secret} in tenant {tenant}: {said}. Copy them from the app's page in the Developer Console, and check that the app is installed and active in that tenant. Webhooks are still accepted."
+                "Benchling rejects the client ID and secret of Secret {secret} in tenant {tenant}: {error}. Copy them from the app's page in the Developer Console, and check that the app is installed and active in that tenant. Webhooks are still accepted."
             ),
         },
         TokenError::TenantNotFound => ObservedCredentials::Fail {
@@ -74,9 +74,9 @@ fn credentials_error(tenant: &str, secret: &str, why: TokenError) -> ObservedCre
                 "spec.tenants: tenant {tenant} not found: https://{tenant}.benchling.com has no API. Correct the name. Webhooks of other tenants are still accepted."
             ),
         },
-        TokenError::Unavailable(said) => ObservedCredentials::Unknown {
+        TokenError::Unavailable(error) => ObservedCredentials::Unknown {
             reason: Reason::Unavailable,
-            message: format!("cannot request a token from tenant {tenant}: {said}. Retried automatically."),
+            message: format!("cannot request a token from tenant {tenant}: {error}. Retried automatically."),
         },
     }
 }

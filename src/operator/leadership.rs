@@ -142,7 +142,12 @@ impl Leadership {
             metrics: self.metrics.clone(),
             state: ReconcileState::default(),
             names: NameLocks::default(),
-            resyncs: ResyncSchedule { started: Instant::now(), quick: options.sweep, full: options.full_sweep, poll: options.source_poll },
+            resyncs: ResyncSchedule {
+                started: Instant::now(),
+                quick: options.resync,
+                full: options.full_resync,
+                poll: options.source_poll,
+            },
             fault_points: options.fault_points.clone(),
             benchling: Benchling::new(options.benchling.clone()),
             client: client.clone(),

@@ -17,3 +17,5 @@ mod state;
 
 pub use options::{Error, Options};
 pub use run::run;
+
+pub use crate::cluster::timeouts::Timeouts;

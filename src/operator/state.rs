@@ -18,7 +18,7 @@ pub(super) struct ObjectState {
     pub(super) written: Option<String>,
     /// The copy in the store proved stale: the next reconcile reads the object from the API server.
     pub(super) doubtful: bool,
-    /// After how long the object asked to be reconciled again.
+    /// Delay until the next reconcile, as its outcome requests.
     pub(super) requeue_after: Option<Duration>,
     /// The object waits for something in AWS that is polled for. Until then, the next resync, only that is inspected.
     pub(super) polling_until: Option<Instant>,

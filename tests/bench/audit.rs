@@ -1,4 +1,4 @@
-//! Benchmark, part 2b: what the operator asked of Kubernetes, counted in the API server's audit log.
+//! Benchmark, part 2b: requests of the operator to Kubernetes, counted in the API server's audit log.
 
 use std::{
     collections::BTreeMap,

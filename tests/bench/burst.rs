@@ -2,7 +2,7 @@
 //! and aims, as `tests/bench` does; a missed aim is not a failure. Run by `make bench`, inside a whole test bed.
 //!
 //! AWS and Benchling are stand-ins here, one Python process each: counts are those of sync, the wall time is mostly theirs.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
 mod figures;
 
@@ -80,11 +80,11 @@ async fn put(fixture: &Fixture, events: usize) {
     fixture.put_all(&(0..events).map(|n| fixture.thin(&id(n))).collect::<Vec<_>>()).await;
 }
 
-/// What Benchling was asked, and what is in the table; `what` leads the names of the figures.
+/// Requests to Benchling, and rows of the table; `what` leads the names of the figures.
 async fn outcome(fixture: &Fixture, what: &str, events: usize, report: &mut Report) {
-    let asked = fixture.benchling.requests("").await;
-    let limited = asked.iter().filter(|request| request["status"] == 429).count();
-    let reads = asked.iter().filter(|request| request["path"].as_str().is_some_and(|path| path.ends_with(":bulk-get"))).count();
+    let requests = fixture.benchling.requests("").await;
+    let limited = requests.iter().filter(|request| request["status"] == 429).count();
+    let reads = requests.iter().filter(|request| request["path"].as_str().is_some_and(|path| path.ends_with(":bulk-get"))).count();
     let rows = fixture.db.query("SELECT benchling_api_id, entity_name FROM synced_benchling_data", &[]).await.unwrap();
     // What is wrong in a row is as good as lost.
     let found: BTreeMap<String, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
@@ -92,7 +92,7 @@ async fn outcome(fixture: &Fixture, what: &str, events: usize, report: &mut Repo
     let dead = fixture.depth(&format!("{}-dlq", fixture.queue)).await.0;
     let aim = events.div_ceil(BATCH) + FEW;
     report.figure(format!("{what}: requests to Benchling for entities"), count(reads), "", Some(count(aim)));
-    report.figure("  all requests to Benchling, tokens too", count(asked.len()), "", None);
+    report.figure("  all requests to Benchling, tokens too", count(requests.len()), "", None);
     report.figure(format!("{what}: rate-limit hits (429)"), count(limited), "", Some(0.0));
     report.figure(format!("{what}: rows lost"), count(lost), "", Some(0.0));
     report.figure(format!("{what}: rows doubled"), count(rows.len() - found.len()), "", Some(0.0));

@@ -22,7 +22,7 @@ const OPERATOR: &str = "system:serviceaccount:tributary-system:tributary";
 pub struct Cluster {
     /// What a cluster admin does.
     pub admin: Client,
-    /// Kubeconfig of the operator: the rights that the chart gives it, no others.
+    /// Kubeconfig with exactly the permissions that the chart grants to the operator.
     pub operator_kubeconfig: PathBuf,
     /// The same of the gateway.
     pub gateway_kubeconfig: PathBuf,
@@ -47,7 +47,7 @@ impl Cluster {
             }
             Err(format!("{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
         };
-        say("installing the chart, for its CRDs, ServiceAccount and rights");
+        say("installing the chart, for its CRDs, ServiceAccount and permissions");
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/tributary");
         let values = format!("gateway.enabled=true,gateway.awsSecrets={{{KEYS}}}");
         tool("helm", &["upgrade", "--install", "tributary", chart, "-n", OPERATOR_NAMESPACE, "--create-namespace", "--set", &values])?;

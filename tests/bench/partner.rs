@@ -38,7 +38,7 @@ pub async fn waiting(cluster: &Cluster, settings: &Settings, report: &mut Report
     objects::create_kind(&cluster.admin, "BenchlingSubscription", (0..WAITING).map(subscription)).await?;
     say(&format!("waiting: {WAITING} subscriptions without a source, for a minute"));
     // ResyncSchedule ten times as often as by default: two of them are in the minute.
-    let operator = Operator::start(cluster, "waiting", &settings.log, &["--sweep-seconds", "30"].map(str::to_owned))?;
+    let operator = Operator::start(cluster, "waiting", &settings.log, &["--resync-seconds", "30"].map(str::to_owned))?;
     // What a start costs is no part of waiting.
     let from = operator.started + Duration::from_secs(10);
     tokio::time::sleep_until((from + Duration::from_mins(1)).into()).await;
@@ -66,7 +66,7 @@ pub async fn waiting(cluster: &Cluster, settings: &Settings, report: &mut Report
     operator.stop().await
 }
 
-const FULL_SWEEP: Duration = Duration::from_secs(10);
+const FULL_RESYNC: Duration = Duration::from_secs(10);
 
 /// The spec of the sink of this number.
 type SinkSpec = fn(usize) -> Value;
@@ -116,7 +116,7 @@ pub async fn sinks(cluster: &Cluster, settings: &Settings, report: &mut Report) 
             [
                 "EventBridge calls per rule, sink sqs",
                 "  other services' calls per rule, sink sqs",
-                "  other services' calls per sink and full sweep, sink sqs",
+                "  other services' calls per sink and full resync, sink sqs",
             ],
         ),
         (
@@ -125,7 +125,7 @@ pub async fn sinks(cluster: &Cluster, settings: &Settings, report: &mut Report) 
             [
                 "EventBridge calls per rule, sink lambda",
                 "  other services' calls per rule, sink lambda",
-                "  other services' calls per sink and full sweep, sink lambda",
+                "  other services' calls per sink and full resync, sink lambda",
             ],
         ),
         (
@@ -134,7 +134,7 @@ pub async fn sinks(cluster: &Cluster, settings: &Settings, report: &mut Report) 
             [
                 "EventBridge calls per rule, sink logGroup",
                 "  other services' calls per rule, sink logGroup",
-                "  other services' calls per sink and full sweep, sink logGroup",
+                "  other services' calls per sink and full resync, sink logGroup",
             ],
         ),
         (
@@ -143,7 +143,7 @@ pub async fn sinks(cluster: &Cluster, settings: &Settings, report: &mut Report) 
             [
                 "EventBridge calls per rule, sink sns",
                 "  other services' calls per rule, sink sns",
-                "  other services' calls per sink and full sweep, sink sns",
+                "  other services' calls per sink and full resync, sink sns",
             ],
         ),
         (
@@ -152,7 +152,7 @@ pub async fn sinks(cluster: &Cluster, settings: &Settings, report: &mut Report) 
             [
                 "EventBridge calls per rule, sink stateMachine",
                 "  other services' calls per rule, sink stateMachine",
-                "  other services' calls per sink and full sweep, sink stateMachine",
+                "  other services' calls per sink and full resync, sink stateMachine",
             ],
         ),
         (
@@ -161,7 +161,7 @@ pub async fn sinks(cluster: &Cluster, settings: &Settings, report: &mut Report) 
             [
                 "EventBridge calls per rule, sink kinesis",
                 "  other services' calls per rule, sink kinesis",
-                "  other services' calls per sink and full sweep, sink kinesis",
+                "  other services' calls per sink and full resync, sink kinesis",
             ],
         ),
     ];
@@ -177,9 +177,9 @@ pub async fn sinks(cluster: &Cluster, settings: &Settings, report: &mut Report) 
             "0",
             "--grant-grace-seconds",
             "0",
-            "--sweep-seconds",
+            "--resync-seconds",
             "5",
-            "--full-sweep-seconds",
+            "--full-resync-seconds",
             "10",
         ];
         let flags = flags.map(str::to_owned);
@@ -190,16 +190,16 @@ pub async fn sinks(cluster: &Cluster, settings: &Settings, report: &mut Report) 
         report.figure(figures[0], count(events) / count(RULES), "", Some(2.1));
         report.figure(figures[1], count(calls.len() - events) / count(RULES), "", None);
         operator.stop().await?;
-        // Sinks and proof of delivery together; two whole sweeps, each a full one.
-        let sweeps = ["--quota", "0", "--sweep-seconds", "10", "--full-sweep-seconds", "9"].map(str::to_owned);
-        let operator = Operator::start(cluster, &format!("sweep-{name}"), &settings.log, &sweeps)?;
-        tokio::time::sleep(FULL_SWEEP / 2).await;
+        // Sinks and proof of delivery together; two whole resyncs, each a full one.
+        let resyncs = ["--quota", "0", "--resync-seconds", "10", "--full-resync-seconds", "9"].map(str::to_owned);
+        let operator = Operator::start(cluster, &format!("resync-{name}"), &settings.log, &resyncs)?;
+        tokio::time::sleep(FULL_RESYNC / 2).await;
         let from = Instant::now();
-        tokio::time::sleep(2 * FULL_SWEEP).await;
+        tokio::time::sleep(2 * FULL_RESYNC).await;
         let swept = standin.log().between(from, Instant::now());
         let others = swept.len() - swept.of(Service::Events).len();
         report.figure(figures[2], count(others) / count(2 * (RULES / PER_SINK)), "", None);
-        report.detail(&format!("sink {name}"), json!({"create": calls.by_operation(), "two full sweeps": swept.by_operation()}));
+        report.detail(&format!("sink {name}"), json!({"create": calls.by_operation(), "two full resyncs": swept.by_operation()}));
         let gone = Rules::shall(&cluster.admin, true).await?;
         objects::delete(&cluster.admin).await?;
         gone.wait().await?;

@@ -1,4 +1,4 @@
-//! Benchmark, part 4: the phases, one after the other, each from a fresh start of the operator: create, floor, sweeps, delete; then all
+//! Benchmark, part 4: the phases, one after the other, each from a fresh start of the operator: create, floor, resyncs, delete; then all
 //! of it once more with the token bucket on and a stand-in that throttles.
 
 use std::time::{Duration, Instant};
@@ -88,29 +88,29 @@ async fn delete(cluster: &Cluster, standin: &StandIn, settings: &Settings, name:
     Ok(Phase { wall, usage, started, calls, requests: cluster.audit.since(mark)?, control_plane })
 }
 
-/// Lets `sweeps` sweeps go by on what is in sync; half a period before the first is left to the start.
-async fn sweep(
+/// Lets `resyncs` resyncs go by on what is in sync; half a period before the first is left to the start.
+async fn resync(
     cluster: &Cluster,
     standin: &StandIn,
     settings: &Settings,
     name: &str,
     full: &str,
-    (period, sweeps): (u32, u32),
+    (period, resyncs): (u32, u32),
 ) -> Result<Phase> {
     let (in_flight, seconds) = (settings.in_flight.to_string(), period.to_string());
-    let flags = flags(&[("quota", "0"), ("aws-in-flight", &in_flight), ("sweep-seconds", &seconds), ("full-sweep-seconds", full)]);
+    let flags = flags(&[("quota", "0"), ("aws-in-flight", &in_flight), ("resync-seconds", &seconds), ("full-resync-seconds", full)]);
     let mut operator = Operator::start(cluster, name, &settings.log, &flags)?;
     let period = Duration::from_secs(period.into());
     let from = operator.started + period / 2;
     tokio::time::sleep_until(from.into()).await;
     let (mark, before, control_plane) = (cluster.audit.mark()?, operator.usage()?, cluster.cpu()?);
-    tokio::time::sleep_until((from + period * sweeps).into()).await;
+    tokio::time::sleep_until((from + period * resyncs).into()).await;
     let after = operator.usage()?;
     let (requests, control_plane) = (cluster.audit.since(mark)?, cluster.cpu()?.saturating_sub(control_plane));
     operator.stop().await?;
-    let calls = standin.log().between(from, from + period * sweeps);
+    let calls = standin.log().between(from, from + period * resyncs);
     let usage = Usage { cpu: after.cpu.saturating_sub(before.cpu), ..after };
-    Ok(Phase { wall: period * sweeps, usage, started: from, calls, requests, control_plane })
+    Ok(Phase { wall: period * resyncs, usage, started: from, calls, requests, control_plane })
 }
 
 pub async fn without_bucket(cluster: &Cluster, settings: &Settings, report: &mut Report) -> Result<()> {
@@ -121,7 +121,7 @@ pub async fn without_bucket(cluster: &Cluster, settings: &Settings, report: &mut
     objects::create(&cluster.admin, settings.rules, &standin.url).await?;
     say("create: the operator, until all is Ready");
     let in_flight = settings.in_flight.to_string();
-    let quiet = flags(&[("quota", "0"), ("aws-in-flight", &in_flight), ("sweep-seconds", NEVER), ("full-sweep-seconds", NEVER)]);
+    let quiet = flags(&[("quota", "0"), ("aws-in-flight", &in_flight), ("resync-seconds", NEVER), ("full-resync-seconds", NEVER)]);
     let created = create(cluster, &standin, settings, "create", &quiet).await?;
     say("floor: the same writes through the AWS SDK");
     let fresh = StandIn::start(options).await?;
@@ -143,23 +143,23 @@ pub async fn without_bucket(cluster: &Cluster, settings: &Settings, report: &mut
 
     let long = settings.rules > 200;
     let quick = if long { (10, 3) } else { (4, 2) };
-    say(&format!("quick sweeps: {} of them, {} s apart", quick.1, quick.0));
-    let quick_swept = sweep(cluster, &standin, settings, "quick", NEVER, quick).await?;
-    // A little shorter than the quick one, so that each sweep is a full one for every object.
+    say(&format!("quick resyncs: {} of them, {} s apart", quick.1, quick.0));
+    let quick_swept = resync(cluster, &standin, settings, "quick", NEVER, quick).await?;
+    // A little shorter than the quick one, so that each resync is a full one for every object.
     let (full, shorter) = if long { ((30, 1), "24") } else { ((8, 1), "6") };
-    say(&format!("full sweep: after {} s", full.0));
-    let full_swept = sweep(cluster, &standin, settings, "full", shorter, full).await?;
+    say(&format!("full resync: after {} s", full.0));
+    let full_swept = resync(cluster, &standin, settings, "full", shorter, full).await?;
     let mut silent = 0;
-    for (names, aim, (_, sweeps), swept) in [
+    for (names, aim, (_, resyncs), swept) in [
         (["EventBridge calls per rule swept quick", "  CPU per rule swept quick"], 0.02, quick, &quick_swept),
         (["EventBridge calls per rule swept full", "  CPU per rule swept full"], 1.05, full, &full_swept),
     ] {
-        let (each, events) = (rules * f64::from(sweeps), swept.calls.of(Service::Events).len());
+        let (each, events) = (rules * f64::from(resyncs), swept.calls.of(Service::Events).len());
         report.figure(names[0], count(events) / each, "", Some(aim));
         report.figure(names[1], swept.usage.cpu.as_secs_f64() * 1_000.0 / each, "ms", None);
         silent += swept.calls.writes() + swept.requests.writes();
     }
-    report.figure("writes during sweeps, to AWS and Kubernetes", count(silent), "", Some(0.0));
+    report.figure("writes during resyncs, to AWS and Kubernetes", count(silent), "", Some(0.0));
     report.detail("quickSweeps", quick_swept.json());
     report.detail("fullSweep", full_swept.json());
 
@@ -181,7 +181,7 @@ pub async fn with_bucket(cluster: &Cluster, settings: &Settings, report: &mut Re
     let standin = StandIn::start(Options { latency: settings.latency, throttle: Some(50) }).await?;
     say(&format!("with the bucket: writing {} rules into the API server", settings.throttled_rules));
     objects::create(&cluster.admin, settings.throttled_rules, &standin.url).await?;
-    let defaults = flags(&[("sweep-seconds", NEVER), ("full-sweep-seconds", NEVER)]);
+    let defaults = flags(&[("resync-seconds", NEVER), ("full-resync-seconds", NEVER)]);
     say("with the bucket: create and delete, AWS throttling at 50 calls a second");
     let created = create(cluster, &standin, settings, "bucket-create", &defaults).await?;
     let deleted = delete(cluster, &standin, settings, "bucket-delete", &defaults).await?;

@@ -1,4 +1,4 @@
-//! Benchmark, part 7: what objects cost as their number grows: time to Ready, memory, a sweep, a restart, each per object, so that
+//! Benchmark, part 7: what objects cost as their number grows: time to Ready, memory, a resync, a restart, each per object, so that
 //! growth shows as a figure that is not flat.
 
 use std::{
@@ -22,8 +22,8 @@ use crate::{
 
 /// Long enough that none happens.
 const NEVER: &str = "1000000";
-/// Between two sweeps, where sweeps are measured.
-const SWEEP: Duration = Duration::from_mins(1);
+/// Between two resyncs, where resyncs are measured.
+const RESYNC: Duration = Duration::from_mins(1);
 
 /// What one number of objects costs.
 struct Cost {
@@ -33,16 +33,16 @@ struct Cost {
     calls: usize,
     anonymous_mib: f64,
     peak_mib: f64,
-    sweep_cpu: f64,
-    sweep_calls: usize,
+    resync_cpu: f64,
+    resync_calls: usize,
     restart_seconds: f64,
     restart_cpu: f64,
     restart_writes: usize,
 }
 
-fn start(cluster: &Cluster, settings: &Settings, name: &str, sweep: &str) -> Result<(Operator, String)> {
+fn start(cluster: &Cluster, settings: &Settings, name: &str, resync: &str) -> Result<(Operator, String)> {
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-    let flags = ["--listen", &address, "--quota", "0", "--sweep-seconds", sweep, "--full-sweep-seconds", NEVER].map(str::to_owned);
+    let flags = ["--listen", &address, "--quota", "0", "--resync-seconds", resync, "--full-resync-seconds", NEVER].map(str::to_owned);
     Ok((Operator::start(cluster, name, &settings.log, &flags)?, address))
 }
 
@@ -95,15 +95,15 @@ async fn measure(cluster: &Cluster, settings: &Settings, rules: usize) -> Result
     let restart_writes = standin.log().between(from, Instant::now()).writes();
     operator.stop().await?;
 
-    say("scale: a quick sweep");
-    let (mut operator, _) = start(cluster, settings, "scale-sweep", &SWEEP.as_secs().to_string())?;
+    say("scale: a quick resync");
+    let (mut operator, _) = start(cluster, settings, "scale-resync", &RESYNC.as_secs().to_string())?;
     // Half a period is left to the start.
-    let from = operator.started + SWEEP / 2;
+    let from = operator.started + RESYNC / 2;
     tokio::time::sleep_until(from.into()).await;
     let before = operator.usage()?;
-    tokio::time::sleep_until((from + SWEEP).into()).await;
+    tokio::time::sleep_until((from + RESYNC).into()).await;
     let after = operator.usage()?;
-    let sweep_calls = standin.log().between(from, from + SWEEP).of(Service::Events).len();
+    let resync_calls = standin.log().between(from, from + RESYNC).of(Service::Events).len();
     say("scale: deleting everything");
     let gone = Rules::shall(&cluster.admin, true).await?;
     objects::delete(&cluster.admin).await?;
@@ -116,8 +116,8 @@ async fn measure(cluster: &Cluster, settings: &Settings, rules: usize) -> Result
         calls,
         anonymous_mib: restarted.anonymous_mib,
         peak_mib: made.peak_rss_mib.max(restarted.peak_rss_mib).max(after.peak_rss_mib),
-        sweep_cpu: after.cpu.saturating_sub(before.cpu).as_secs_f64(),
-        sweep_calls,
+        resync_cpu: after.cpu.saturating_sub(before.cpu).as_secs_f64(),
+        resync_calls,
         restart_seconds,
         restart_cpu: restarted.cpu.as_secs_f64(),
         restart_writes,
@@ -136,15 +136,15 @@ pub async fn run(cluster: &Cluster, settings: &Settings, report: &mut Report) ->
         figure("EventBridge calls, per object", count(cost.calls) / n, "", None);
         figure("memory at rest (anonymous)", cost.anonymous_mib, "MiB", None);
         figure("peak RSS of all phases", cost.peak_mib, "MiB", None);
-        figure("CPU of a quick sweep, per object", cost.sweep_cpu * 1e3 / n, "ms", None);
-        figure("EventBridge calls of a quick sweep, per object", count(cost.sweep_calls) / n, "", None);
+        figure("CPU of a quick resync, per object", cost.resync_cpu * 1e3 / n, "ms", None);
+        figure("EventBridge calls of a quick resync, per object", count(cost.resync_calls) / n, "", None);
         figure("restart, until each object was looked at", cost.restart_seconds, "s", None);
         figure("CPU of a restart, per object", cost.restart_cpu * 1e3 / n, "ms", None);
         figure("writes of a restart", count(cost.restart_writes), "", Some(0.0));
         report.detail(
             &format!("scale {rules}"),
             json!({"objects": cost.objects, "readySeconds": rounded(cost.ready_seconds), "readyCpuSeconds": rounded(cost.ready_cpu),
-                   "anonymousMiB": rounded(cost.anonymous_mib), "sweepCpuSeconds": rounded(cost.sweep_cpu), "restartCpuSeconds": rounded(cost.restart_cpu)}),
+                   "anonymousMiB": rounded(cost.anonymous_mib), "resyncCpuSeconds": rounded(cost.resync_cpu), "restartCpuSeconds": rounded(cost.restart_cpu)}),
         );
         costs.push(cost);
     }
@@ -155,7 +155,7 @@ pub async fn run(cluster: &Cluster, settings: &Settings, report: &mut Report) ->
         report.figure("memory at rest per further object", kib, "KiB", None);
         let growth = |of: fn(&Cost) -> f64| (of(last) / count(last.objects)) / (of(first) / count(first.objects));
         report.figure("growth of CPU to Ready per object, largest to smallest", growth(|cost| cost.ready_cpu), "", Some(1.0));
-        report.figure("growth of CPU of a sweep per object, largest to smallest", growth(|cost| cost.sweep_cpu), "", Some(1.0));
+        report.figure("growth of CPU of a resync per object, largest to smallest", growth(|cost| cost.resync_cpu), "", Some(1.0));
         report.figure("growth of CPU of a restart per object, largest to smallest", growth(|cost| cost.restart_cpu), "", Some(1.0));
     }
     Ok(())

@@ -46,7 +46,7 @@ pub fn open(address: SocketAddr, count: usize, kind: Kind) -> JoinSet<()> {
     for n in 0..count {
         all.spawn(async move {
             loop {
-                // Whatever ended it, it is opened again; not at once, for a gateway that is gone would be asked without end.
+                // It is reopened whatever ended it, but not at once: a stopped gateway would get requests in a tight loop.
                 drop(hold(address, kind, matches!(kind, Kind::Slow) && n % 2 == 0).await);
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }

@@ -1,6 +1,8 @@
 //! Eventually stable reconciliation, as a property of every kind's plan: after the plan is applied to a model of AWS, nothing is left to
 //! plan; a deletion leaves nothing; and on the way there no limit of AWS is broken.
 
+#![allow(unreachable_pub)]
+
 mod api_destination;
 mod by_role;
 mod lifecycle;

@@ -33,3 +33,30 @@ fn the_page_of_tests_is_complete() {
     let missing: Vec<_> = mutants(&tests.join("mutants")).into_iter().filter(|name| !covers(name)).collect();
     assert!(missing.is_empty(), "tests/README.md has no row for the mutants {missing:?}");
 }
+
+#[test]
+fn the_reliability_page_shows_the_stored_rows() {
+    let read = |name: &str| fs::read_to_string(root().join("docs").join(name)).expect("readable");
+    let (page, stored): (_, serde_json::Value) = (read("reliability.md"), serde_json::from_str(&read("reliability.json")).expect("JSON"));
+    let rows = stored["rows"].as_array().expect("rows");
+    assert!(rows.len() > 30, "{} rows", rows.len());
+    for row in rows {
+        let text = |key: &str| row[key].as_str().expect("text").to_owned();
+        let line = format!("| {} | {} | {} | {} |", text("id"), text("what"), row["n"], row["failed"]);
+        assert!(page.contains(&line), "run tests/reliability.py render: docs/reliability.md lacks {line}");
+    }
+}
+
+#[test]
+fn the_architecture_page_names_paths_that_exist() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the page");
+    let folders = ["crates/", "src/", "tests/", "docs/"];
+    let paths: Vec<_> = quoted(&page).filter(|text| folders.iter().any(|folder| text.starts_with(folder)) && !text.contains('<')).collect();
+    assert!(paths.len() > 20, "{paths:?}");
+    let missing: Vec<_> = paths.iter().filter(|path| !root().join(path).exists()).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names what does not exist: {missing:?}");
+    let folders = fs::read_dir(root().join("src")).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let names = folders.filter(|path| path.is_dir()).map(|path| format!("`src/{}/", path.file_name().expect("a name").display()));
+    let missing: Vec<_> = names.filter(|name| !page.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "the code map of ARCHITECTURE.md lacks {missing:?}");
+}

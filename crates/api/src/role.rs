@@ -5,7 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ExistingBus, ExistingDeliveryStream, ExistingStream, ExistingTarget};
+use super::{ExistingBus, ExistingTarget, existing::existing};
 
 /// IAM role that the operator creates for EventBridge to deliver events. Its trust policy allows
 /// only rules that send to the sink; its permissions allow only the delivery.
@@ -131,3 +131,19 @@ pub struct ArnSink {
     #[schemars(length(max = 5), inner(length(max = 128), regex(pattern = r"^[a-z0-9-]+:[A-Z][A-Za-z0-9]+$")))]
     pub actions: Vec<String>,
 }
+
+existing!(
+    ExistingStream,
+    /// Existing Kinesis data stream.
+    ,
+    256,
+    STREAM = r"^arn:aws[a-z-]*:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[A-Za-z0-9_.-]+$"
+);
+
+existing!(
+    ExistingDeliveryStream,
+    /// Existing Firehose stream.
+    ,
+    256,
+    DELIVERY_STREAM = r"^arn:aws[a-z-]*:firehose:[a-z0-9-]+:[0-9]{12}:deliverystream/[A-Za-z0-9_.-]+$"
+);

@@ -1,4 +1,4 @@
-//! The real binary as a child process, whatever its command: it can be stopped, continued, killed, asked to end. And the gateway as such a process.
+//! The real binary as a child process with any command, to stop, continue, kill or terminate; and the gateway as such a process.
 
 use std::{
     fs,
@@ -111,7 +111,7 @@ impl Drop for Binary {
     }
 }
 
-/// A gateway as a process, with the chart's rights. Ready when started.
+/// A gateway as a process, with the permissions of the chart. It is ready when started.
 pub struct Gateway {
     /// The process.
     pub binary: Binary,

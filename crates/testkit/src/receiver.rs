@@ -1,5 +1,5 @@
-//! An endpoint of a customer: takes what EventBridge sends to an API destination, and gives tokens. Behind a host name of its own, which the
-//! stand-in was told of.
+//! An HTTP endpoint of a customer: records the requests of API destinations, and issues OAuth tokens. It has a host name of its own, which
+//! the stand-in is configured with.
 
 use std::sync::{Arc, Mutex};
 

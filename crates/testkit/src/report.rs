@@ -60,8 +60,8 @@ impl Row {
 
     /// The tree that was tested; the tests run in it.
     fn commit() -> String {
-        let told = std::process::Command::new("git").args(["describe", "--always", "--dirty", "--exclude=*"]).output();
-        told.ok().and_then(|told| String::from_utf8(told.stdout).ok()).map(|text| text.trim().to_owned()).unwrap_or_default()
+        let output = std::process::Command::new("git").args(["describe", "--always", "--dirty", "--exclude=*"]).output();
+        output.ok().and_then(|output| String::from_utf8(output.stdout).ok()).map(|text| text.trim().to_owned()).unwrap_or_default()
     }
 
     /// Writes the row.

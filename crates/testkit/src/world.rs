@@ -18,7 +18,7 @@ use crate::{
     product::{Options, operator},
 };
 
-/// Options for tests: quick where waiting proves nothing, and no sweeps unless a test asks for them.
+/// Options for tests: quick where waiting proves nothing, and no resyncs unless a test asks for them.
 pub fn options() -> Options {
     Options {
         operator_namespace: OPERATOR_NAMESPACE.into(),
@@ -28,13 +28,13 @@ pub fn options() -> Options {
         source_poll: Duration::from_secs(1),
         grant_grace: Duration::ZERO,
         first_rule: Duration::from_millis(300),
-        sweep: Duration::from_hours(1),
+        resync: Duration::from_hours(1),
         // As the chart of the bed says, and one that it gives no right to.
         arn_from: ["Queue=queues.sqs.services.k8s.aws", "ConfigMap=configmaps", "Topic=topics.sns.services.k8s.aws"]
             .map(|kind| kind.parse().unwrap())
             .to_vec(),
-        // An object's first full sweep comes at a random moment of this time, and must not fall into a test that does not ask for it.
-        full_sweep: Duration::from_hours(24 * 365),
+        // An object's first full resync comes at a random moment of this interval, and must not fall into a test that does not expect it.
+        full_resync: Duration::from_hours(24 * 365),
         ..Options::default()
     }
 }
@@ -52,7 +52,7 @@ pub struct World {
     pub account: String,
     /// The AWS account.
     pub aws: Aws,
-    /// A client with a cluster admin's rights.
+    /// A client with cluster-admin permissions.
     pub client: Client,
     /// How long one wait may take.
     pub timeout: Duration,

@@ -43,6 +43,36 @@ def _batch(wrong, given, at):
     wrong.number((given.get("RetryStrategy") or {}).get("Attempts"), f"{at}.retryStrategy.attempts", 1, 10)
 
 
+def _path_ok(name, where, path):
+    """A JSON path from the event on (RT7). The text is a guess."""
+    if not (path == "$" or path.startswith(("$.", "$["))):
+        raise invalid(f"{where} for target {name} is invalid: {path} is not a JSON path.")
+
+
+def _template_ok(name, template):
+    """JSON with placeholders as values or inside strings, or lines in double quotes (RT7, X6). The text is a guess."""
+    filled, quoted, escaped, at = "", False, False, 0
+    while at < len(template):
+        found = PLACEHOLDER.match(template, at)
+        if found:
+            filled, at = filled + ("x" if quoted else "0"), found.end()
+            continue
+        one = template[at]
+        quoted, escaped = quoted != (one == '"' and not escaped), one == "\\" and not escaped
+        filled, at = filled + one, at + 1
+    lines = [line.strip() for line in filled.splitlines() if line.strip()]
+    if not (_json(filled) or lines and all(line.startswith('"') and _json(line) for line in lines)):
+        raise invalid(f"Invalid InputTemplate for target {name} : neither JSON nor a quoted string.")
+
+
+def _json(text):
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _input_ok(target):
     name = target["Id"]
     if sum(k in target for k in ("Input", "InputPath", "InputTransformer")) > 1:                # E11
@@ -52,15 +82,20 @@ def _input_ok(target):
             json.loads(target["Input"])
         except ValueError:
             raise invalid(f"JSON syntax error in input for target {name}.") from None
+    if "InputPath" in target:
+        _path_ok(name, "InputPath", target["InputPath"])
     transformer = target.get("InputTransformer")
     if transformer:
         paths = transformer.get("InputPathsMap") or {}
+        for path in paths.values():
+            _path_ok(name, "InputPathsMap", path)
         for key in paths:
             if not re.fullmatch(r"[A-Za-z0-9_\-]+", key) or key.upper().startswith("AWS."):
                 raise invalid(f"InputPathsMap for target {name} contains invalid key {key}.")
         for key in PLACEHOLDER.findall(transformer.get("InputTemplate") or ""):                 # E12
             if key not in paths and key not in RESERVED:
                 raise invalid(f"InputTemplate for target {name} contains invalid placeholder {key}.")
+        _template_ok(name, transformer.get("InputTemplate") or "")
 
 
 def _arn_ok(target):

@@ -27,7 +27,7 @@ impl Service {
         }
     }
 
-    /// Services that speak forms are told apart by the version of their API.
+    /// Services with form requests differ in the version of their API.
     pub fn of_version(version: Option<&str>) -> Self {
         match version {
             Some("2010-05-08") => Self::Iam,

@@ -1,4 +1,4 @@
-//! Benchmark, part 1: a stand-in for AWS. In memory, a fixed latency for each call, a log of all calls, and AWS's hard limit if asked.
+//! Benchmark, part 1: a stand-in for AWS. In memory, a fixed latency for each call, a log of all calls, and AWS's hard limit if configured.
 //! It judges nothing but what the figures need; the strict one is `tests/bed`.
 
 mod events;
@@ -160,7 +160,7 @@ impl Shared {
             Service::Lambda => lock(&self.lambda).call(op, path, &request),
             Service::Iam => lock(&self.roles).call(op, &query::form(body)).map(Value::String),
             Service::Sns => lock(&self.topics).call(op, &query::form(body)).map(Value::String),
-            // An existing state machine is there, and nothing else is asked of it.
+            // An existing state machine is there, and nothing else is read.
             Service::States => Ok(
                 json!({"stateMachineArn": request["stateMachineArn"], "name": "m", "definition": "{}", "roleArn": "r", "type": "STANDARD",
                 "creationDate": 0, "status": "ACTIVE"}),

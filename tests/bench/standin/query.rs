@@ -29,7 +29,7 @@ fn tags(form: &Form) -> String {
     pairs.collect()
 }
 
-fn said(op: &str, inside: &str) -> String {
+fn response(op: &str, inside: &str) -> String {
     format!("<{op}Response><{op}Result>{inside}</{op}Result><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></{op}Response>")
 }
 
@@ -90,7 +90,7 @@ impl Roles {
             }
             _ => return Err(Refusal::new("InvalidAction", format!("the benchmark's stand-in does not know iam:{op}"))),
         };
-        Ok(said(op, &inside))
+        Ok(response(op, &inside))
     }
 }
 
@@ -136,6 +136,6 @@ impl Topics {
             }
             _ => return Err(Refusal::new("InvalidAction", format!("the benchmark's stand-in does not know sns:{op}"))),
         };
-        Ok(said(op, &inside))
+        Ok(response(op, &inside))
     }
 }

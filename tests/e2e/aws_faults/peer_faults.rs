@@ -74,21 +74,21 @@ async fn a_rule_throttled_during_create_becomes_ready_and_is_not_leaked_on_delet
     }
 }
 
-/// Its fault: PutRule on every sweep when `state` is omitted.
+/// Its fault: PutRule on every resync when `state` is omitted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sweeps_put_no_rule_whose_state_is_omitted() {
-    let sweeping = Options { sweep: Duration::from_millis(500), full_sweep: Duration::from_secs(1), ..options() };
-    let world = World::with("sweeps", sweeping).await;
+async fn resyncs_put_no_rule_whose_state_is_omitted() {
+    let sweeping = Options { resync: Duration::from_millis(500), full_resync: Duration::from_secs(1), ..options() };
+    let world = World::with("resyncs", sweeping).await;
     world.apply("EventBus", "bus", json!({})).await;
     world.apply("EventSink", "q", disposable_queue()).await;
     world.apply("EventRule", "r", rule_spec("bus", &["q"])).await;
     world.ready("EventRule", "r").await;
     let mark = world.aws.mark().await;
-    let sweeps = || async {
+    let resyncs = || async {
         let calls = world.aws.calls(mark).await;
         (calls.iter().filter(|call| *call == "events:ListTargetsByRule").count() >= 3).then_some(())
     };
-    tributary_testkit::until("three full sweeps", &mut { sweeps }).await;
+    tributary_testkit::until("three full resyncs", &mut { resyncs }).await;
     assert_eq!(world.aws.writes(mark).await, Vec::<String>::new());
 }
 

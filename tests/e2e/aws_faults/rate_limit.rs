@@ -94,30 +94,30 @@ async fn throttling_slows_all_down_and_all_become_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_users_change_goes_before_the_sweeps() {
+async fn a_users_change_precedes_resyncs() {
     let mut options = with_quota(10);
-    (options.aws.sweep_quota, options.sweep, options.full_sweep) = (5, Duration::from_secs(12), Duration::from_secs(12));
+    (options.aws.sweep_quota, options.resync, options.full_resync) = (5, Duration::from_secs(12), Duration::from_secs(12));
     let world = World::with("before", options).await;
     rules(&world, 40).await;
     all_ready(&world, 40).await;
     let mark = world.aws.mark().await;
-    // A full sweep of 40 rules at five calls a second takes eight of the twelve seconds.
-    let asked = |calls: &[Call]| -> Vec<String> {
+    // A full resync of 40 rules at five calls a second takes eight of the twelve seconds.
+    let rules_read = |calls: &[Call]| -> Vec<String> {
         let of_targets = calls.iter().filter(|call| call.op == "ListTargetsByRule");
         of_targets.map(|call| call.request["Rule"].as_str().unwrap().to_owned()).collect()
     };
     let under_way = || async {
-        let rules = asked(&world.aws.journal(mark).await.0);
+        let rules = rules_read(&world.aws.journal(mark).await.0);
         (rules.len() >= 2).then(|| rules[0].clone())
     };
-    // A rule whose own turn in the sweep is over, and comes again only seconds later: a pass that is under way is not interrupted.
-    let in_aws = tributary_testkit::until("a full sweep", &mut { under_way }).await;
+    // A rule whose own turn in the resync is over, and comes again only seconds later: a pass that is under way is not interrupted.
+    let in_aws = tributary_testkit::until("a full resync", &mut { under_way }).await;
     let name = in_aws.rsplit('-').next().unwrap();
     let mark = world.aws.mark().await;
     world.apply("EventRule", name, tributary_testkit::merged(rule_spec("bus", &["q"]), json!({"description": "changed"}))).await;
     world.ready("EventRule", name).await;
     let calls = world.aws.journal(mark).await.0;
     let put = calls.iter().position(|call| call.op == "PutRule").expect("the change is made");
-    let before = asked(&calls[..put]).iter().filter(|rule| **rule != in_aws).count();
-    assert!(before <= 12, "{before} of the sweep's calls went before the change");
+    let before = rules_read(&calls[..put]).iter().filter(|rule| **rule != in_aws).count();
+    assert!(before <= 12, "{before} of the resync's calls went before the change");
 }

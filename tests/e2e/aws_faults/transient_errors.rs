@@ -54,8 +54,8 @@ fn once(calls: &[&str], kind: &str, more: &Value) -> Value {
 
 fn exactly(phase: &str, calls: &[Call], expected: &[(&str, usize)]) {
     for (op, count) in expected {
-        let told: Vec<_> = calls.iter().filter(|call| call.op == *op).map(|call| (call.status, &call.error, &call.fault)).collect();
-        assert_eq!(effects(calls, op), *count, "{phase}: {op} took effect another number of times: {told:?}");
+        let results: Vec<_> = calls.iter().filter(|call| call.op == *op).map(|call| (call.status, &call.error, &call.fault)).collect();
+        assert_eq!(effects(calls, op), *count, "{phase}: {op} took effect another number of times: {results:?}");
     }
 }
 
@@ -120,7 +120,7 @@ async fn a_garbled_answer_of_any_call_passes_and_nothing_is_doubled_or_orphaned(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_that_hangs_is_given_up_and_nothing_is_doubled_or_orphaned() {
+async fn a_call_that_hangs_times_out_and_nothing_is_doubled_or_orphaned() {
     let mut options = options();
     options.aws.timeout = Duration::from_secs(1);
     passes("hang", json!({}), options).await;
@@ -180,7 +180,7 @@ async fn reads_that_lag_behind_writes_lead_to_no_error_and_nothing_foreign() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_outage_and_throttling_are_told_and_not_called_stalled() {
+async fn an_outage_and_throttling_are_reported_and_not_stalled() {
     let world = World::start("outage").await;
     world.aws.faults(json!([{"match": "events.CreateEventBus", "kind": "error"}, {"match": "sqs.CreateQueue", "kind": "throttle"}])).await;
     world.apply("EventBus", "bus", json!({})).await;

@@ -14,21 +14,22 @@ async fn described(world: &World, name: &str) -> Option<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_archive_is_made_changed_and_taken_back() {
+async fn an_archive_is_created_changed_and_deleted() {
     let mut world = World::start("archive").await;
     let pattern = json!({"source": ["test"]});
     let archive = json!({"name": "all", "description": "d", "retentionDays": 7, "eventPattern": pattern});
     world.apply("EventBus", "b", json!({"archives": [archive]})).await;
     let bus = world.ready("EventBus", "b").await;
     let name = names(&world).await.remove(0);
-    assert!(name.starts_with(&aws_name(&world, "b-all-")[..aws_name(&world, "b-all-").len().min(39)]) && name.len() <= 48, "{name}");
+    let head = format!("{}-all-", aws_name(&world, "b"));
+    assert!(name.starts_with(&head[..head.len().min(39)]) && name.len() <= 48, "{name}");
     let have = described(&world, &name).await.unwrap();
     assert_eq!((&have["Description"], &have["RetentionDays"]), (&json!("d"), &json!(7)));
     assert_eq!(serde_json::from_str::<Value>(have["EventPattern"].as_str().unwrap()).unwrap(), pattern);
     let row = &bus.data["status"]["archives"][0];
     assert_eq!((&row["name"], &row["state"], &row["arn"]), (&json!("all"), &json!("ENABLED"), &have["ArchiveArn"]));
     assert_eq!(bus.data["status"]["resources"][1], json!({"type": "AWS::Events::Archive", "arn": have["ArchiveArn"]}));
-    // What it holds is told at a close look.
+    // A full read reports the contents.
     world.aws.put_event(&aws_name(&world, "b"), "test", "test", &json!({})).await;
     reconcile_now(&world, "EventBus", "b").await;
     let counted = |object: Option<&kube::api::DynamicObject>| (object?.data["status"]["archives"][0]["eventCount"] == 1).then_some(());
@@ -52,13 +53,13 @@ async fn an_archive_is_made_changed_and_taken_back() {
     let (before, mark) = (resource_version(&world, "EventBus", "b").await, world.aws.mark().await);
     let swept =
         || async { (world.aws.calls(mark).await.iter().filter(|call| *call == "events:DescribeArchive").count() >= 2).then_some(()) };
-    world.aws.until("full sweeps", swept).await;
+    world.aws.until("full resyncs", swept).await;
     assert_eq!(resource_version(&world, "EventBus", "b").await, before, "in sync means silent");
     assert_eq!(world.aws.writes(since).await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_archive_goes_only_when_it_is_said() {
+async fn an_archive_is_deleted_only_if_the_spec_says_so() {
     let world = World::start("unarchive").await;
     let both = |kept: &str| json!({"deletionPolicy": "Delete", "archives": [{"name": "kept", "deletionPolicy": kept}, {"name": "goes", "deletionPolicy": "Delete"}, {"name": "left"}]});
     world.apply("EventBus", "b", both("Retain")).await;

@@ -79,7 +79,7 @@ impl Rig {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_events_of_a_window_arrive_once_though_it_is_refused_on_the_way() {
+async fn the_events_of_a_window_arrive_once_despite_a_rejected_call() {
     let rig = Rig::new("backfill", 230).await;
     let bus = aws_name(&rig.world, "b");
     let mut flags = rig.to_bus(&bus);
@@ -94,12 +94,12 @@ async fn the_events_of_a_window_arrive_once_though_it_is_refused_on_the_way() {
         .aws
         .faults(json!([{"match": "events.PutEvents", "kind": "error", "status": 400, "code": "AccessDeniedException", "message": "no", "after": 6, "times": 1}]))
         .await;
-    let (ok, said, err) = rig.run(&flags);
+    let (ok, report, err) = rig.run(&flags);
     assert!(!ok && err.contains("10 events") && err.contains("goes on from"), "{err}");
-    assert_eq!((said["refused"].as_array().unwrap().len(), &said["complete"]), (10, &json!(false)), "{said}");
-    let (ok, said, err) = rig.run(&flags);
+    assert_eq!((report["refused"].as_array().unwrap().len(), &report["complete"]), (10, &json!(false)), "{report}");
+    let (ok, report, err) = rig.run(&flags);
     assert!(ok, "{err}");
-    assert_eq!((&said["counts"]["sent"], &said["counts"]["alreadySeen"], &said["complete"]), (&json!(200), &json!(0), &json!(true)));
+    assert_eq!((&report["counts"]["sent"], &report["counts"]["alreadySeen"], &report["complete"]), (&json!(200), &json!(0), &json!(true)));
     let accepted = rig.accepted().await;
     assert_eq!((accepted.len(), accepted.values().max()), (200, Some(&1)));
     let received = rig.world.aws.receive(&aws_name(&rig.world, "q")).await;
@@ -119,7 +119,7 @@ async fn the_events_of_a_window_arrive_once_though_it_is_refused_on_the_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_run_loses_nothing_and_sends_one_call_again_at_most() {
+async fn a_killed_run_loses_nothing_and_repeats_at_most_one_call() {
     let rig = Rig::new("backfill-kill", 300).await;
     let bus = aws_name(&rig.world, "b");
     for calls in [3, 14] {
@@ -131,8 +131,8 @@ async fn a_killed_run_loses_nothing_and_sends_one_call_again_at_most() {
         let _ = child.kill();
         child.wait().unwrap();
     }
-    let (ok, said, err) = rig.run(&rig.to_bus(&bus));
-    assert!(ok && said["complete"] == true, "{err}");
+    let (ok, report, err) = rig.run(&rig.to_bus(&bus));
+    assert!(ok && report["complete"] == true, "{err}");
     let accepted = rig.accepted().await;
     assert_eq!(accepted.len(), 300);
     let twice = accepted.values().filter(|count| **count > 1).count();
@@ -141,7 +141,7 @@ async fn a_killed_run_loses_nothing_and_sends_one_call_again_at_most() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_work_is_said_before_anything_is_sent() {
+async fn invalid_flags_are_reported_before_anything_is_sent() {
     let rig = Rig::new("backfill-no", 3).await;
     let bus = aws_name(&rig.world, "b");
     for (flags, word) in [
@@ -160,9 +160,9 @@ async fn what_cannot_work_is_said_before_anything_is_sent() {
     // What arrived already is skipped.
     let seen = std::env::temp_dir().join(format!("seen-{}", rig.world.namespace));
     std::fs::write(&seen, "evt_1\n").unwrap();
-    let (ok, said, err) = rig.run(&["--bus", &bus, "--seen", seen.to_str().unwrap()]);
+    let (ok, report, err) = rig.run(&["--bus", &bus, "--seen", seen.to_str().unwrap()]);
     std::fs::remove_file(&seen).unwrap();
     assert!(ok, "{err}");
-    assert_eq!((&said["counts"]["sent"], &said["counts"]["alreadySeen"]), (&json!(2), &json!(1)));
+    assert_eq!((&report["counts"]["sent"], &report["counts"]["alreadySeen"]), (&json!(2), &json!(1)));
     assert_eq!(rig.accepted().await.into_keys().collect::<Vec<_>>(), ["evt_0", "evt_2"]);
 }

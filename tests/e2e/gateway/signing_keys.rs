@@ -34,9 +34,9 @@ async fn bad_signatures_ask_benchling_now_and_then_only() {
         assert_eq!(fixture.post(PATH, webhook).await.0, 401);
     }
     let url = format!("{}/_emu/requests?path={path}", fixture.benchling.url);
-    let asked: serde_json::Value = reqwest::get(url).await.unwrap().json().await.unwrap();
-    let asked = asked["requests"].as_array().unwrap().len();
-    assert!(asked < 20, "{asked} fetches for 200 bad signatures");
+    let log: serde_json::Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let fetches = log["requests"].as_array().unwrap().len();
+    assert!(fetches < 20, "{fetches} fetches for 200 bad signatures");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,7 +65,9 @@ async fn while_the_endpoint_is_down_the_known_keys_serve() {
     let url = second.url(PATH);
     assert_eq!(webhook.post(&fixture.benchling.http, &url).await.0, 503);
     fixture
-        .wait_for_status("no keys", |status| status["message"].as_str().is_some_and(|said| said.contains("the key endpoint answered 500")))
+        .wait_for_status("no keys", |status| {
+            status["message"].as_str().is_some_and(|message| message.contains("the key endpoint answered 500"))
+        })
         .await;
     fixture.benchling.forget_fault(&path).await;
     until("it has keys", || async { (webhook.post(&fixture.benchling.http, &url).await.0 == 200).then_some(()) }).await;
@@ -77,7 +79,7 @@ async fn only_keys_on_p256_verify() {
     let fixture = Fixture::with("gw-p384", json!({"curve": "P-384"}), json!({})).await;
     let webhook = fixture.one(json!({})).await;
     assert_eq!(fixture.post(PATH, &webhook).await.0, 503, "the set has no key that may verify");
-    fixture.wait_for_status("why", |status| status["message"].as_str().is_some_and(|said| said.contains("no EC key on P-256"))).await;
+    fixture.wait_for_status("why", |status| status["message"].as_str().is_some_and(|message| message.contains("no EC key on P-256"))).await;
     let definition = fixture.definition();
     fixture
         .benchling

@@ -147,7 +147,7 @@ async fn five_hundred_connections_at_once_are_served() {
         // A client of its own: a connection of its own.
         tokio::spawn(async move {
             let mut statuses = vec![];
-            // Who is not served in time is told to come again, or let go, and does, as Benchling would.
+            // A sender that is not served in time gets an error or is disconnected, and resends, as Benchling does.
             while statuses.last() != Some(&200) && statuses.len() < 100 {
                 statuses.push(webhook.post(&reqwest::Client::new(), &url).await.0);
             }

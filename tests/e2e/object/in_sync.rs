@@ -49,10 +49,10 @@ async fn versions(world: &World) -> BTreeMap<&'static str, String> {
 }
 
 /// Waits until the operator has looked at the custom bus so often since the mark, and gives what it called meanwhile.
-async fn sweeps(world: &World, mark: u64, times: usize) -> BTreeMap<String, usize> {
+async fn resyncs(world: &World, mark: u64, times: usize) -> BTreeMap<String, usize> {
     world
         .aws
-        .until("enough sweeps", || async {
+        .until("enough resyncs", || async {
             let mut counts = BTreeMap::new();
             for call in world.aws.calls(mark).await {
                 *counts.entry(call).or_default() += 1;
@@ -71,19 +71,19 @@ async fn in_sync_means_no_write_no_status_and_no_event() {
     for (kind, name) in ALL {
         reconcile_now(&world, kind, name).await;
     }
-    let (before, told, mark) = (versions(&world).await, events(&world).await, world.aws.mark().await);
-    let counts = sweeps(&world, mark, 8).await;
-    assert!(counts.contains_key("events:ListTargetsByRule"), "there was a full sweep: {counts:?}");
+    let (before, published, mark) = (versions(&world).await, events(&world).await, world.aws.mark().await);
+    let counts = resyncs(&world, mark, 8).await;
+    assert!(counts.contains_key("events:ListTargetsByRule"), "there was a full resync: {counts:?}");
     assert_eq!(world.aws.writes(mark).await, Vec::<String>::new());
     assert_eq!(versions(&world).await, before);
-    assert_eq!(events(&world).await, told);
+    assert_eq!(events(&world).await, published);
     // The same after a restart.
     world.stop().await;
     let mark = world.aws.mark().await;
     world.run(fast_resync()).await;
-    sweeps(&world, mark, 6).await;
+    resyncs(&world, mark, 6).await;
     assert_eq!(world.aws.writes(mark).await, Vec::<String>::new());
-    assert_eq!((versions(&world).await, events(&world).await), (before, told));
+    assert_eq!((versions(&world).await, events(&world).await), (before, published));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -127,10 +127,10 @@ async fn six_rules(options: Options, name: &str) -> World {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_quick_sweep_lists_rules_by_page_and_asks_no_rule_for_its_targets() {
-    let world = six_rules(Options { sweep: Duration::from_secs(1), ..options() }, "quick").await;
+async fn a_quick_resync_lists_rules_by_page_and_reads_no_targets() {
+    let world = six_rules(Options { resync: Duration::from_secs(1), ..options() }, "quick").await;
     let mark = world.aws.mark().await;
-    let counts = sweeps(&world, mark, 5).await;
+    let counts = resyncs(&world, mark, 5).await;
     let names: Vec<_> = counts.keys().map(String::as_str).collect();
     assert_eq!(names, ["events:DescribeEventBus", "events:ListRules", "sqs:GetQueueAttributes"], "{counts:?}");
     // On a busy machine a page may be too old for the last of its rules.
@@ -138,13 +138,13 @@ async fn a_quick_sweep_lists_rules_by_page_and_asks_no_rule_for_its_targets() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_sweep_adds_one_call_for_each_rule() {
-    let world = six_rules(Options { sweep: Duration::from_secs(2), full_sweep: Duration::from_secs(2), ..options() }, "full").await;
+async fn a_full_resync_adds_one_call_for_each_rule() {
+    let world = six_rules(Options { resync: Duration::from_secs(2), full_resync: Duration::from_secs(2), ..options() }, "full").await;
     let mark = world.aws.mark().await;
-    let counts = sweeps(&world, mark, 4).await;
+    let counts = resyncs(&world, mark, 4).await;
     let names: Vec<_> = counts.keys().map(String::as_str).collect();
     assert_eq!(names, ["events:DescribeEventBus", "events:ListRules", "events:ListTargetsByRule", "sqs:GetQueueAttributes"], "{counts:?}");
-    assert!((6..=30).contains(&counts["events:ListTargetsByRule"]), "at most four sweeps, five at their edges, of six rules: {counts:?}");
+    assert!((6..=30).contains(&counts["events:ListTargetsByRule"]), "at most four resyncs, five at their edges, of six rules: {counts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -164,7 +164,7 @@ async fn a_disabled_rule_stays_disabled_when_something_else_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rule_that_a_list_of_pages_missed_is_not_put_anew() {
+async fn a_rule_missing_from_a_paginated_list_is_not_put_again() {
     let world = World::start("missed").await;
     apply_pipeline(&world).await;
     // Another's rule stands before ours in the list, and is deleted between its two pages: what comes next moves up, and is in neither.
@@ -180,6 +180,6 @@ async fn a_rule_that_a_list_of_pages_missed_is_not_put_anew() {
     };
     tokio::join!(reconcile_now(&world, "EventRule", "r"), between);
     assert_eq!(writes_since(&world, mark).await.iter().map(|call| call.op.as_str()).collect::<Vec<_>>(), [""; 0]);
-    let asked: Vec<_> = lists().await.into_iter().filter_map(|call| call.request.get("NamePrefix").cloned()).collect();
-    assert_eq!(asked, [json!(aws_name(&world, "r"))], "the list missed it, and it was asked for by name");
+    let read: Vec<_> = lists().await.into_iter().filter_map(|call| call.request.get("NamePrefix").cloned()).collect();
+    assert_eq!(read, [json!(aws_name(&world, "r"))], "the list missed the rule, and it was read by name");
 }

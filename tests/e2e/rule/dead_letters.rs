@@ -22,45 +22,46 @@ async fn failing(name: &str, inspect: bool) -> World {
 
 async fn letters(world: &World, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
     reconcile_now(world, "EventRule", "r").await;
-    let told = |object: Option<&DynamicObject>| Some(object?.data["status"]["targets"][0]["deadLetters"].clone()).filter(|told| fits(told));
-    world.wait("EventRule", "r", what, told).await
+    let status =
+        |object: Option<&DynamicObject>| Some(object?.data["status"]["targets"][0]["deadLetters"].clone()).filter(|status| fits(status));
+    world.wait("EventRule", "r", what, status).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_codes_are_told_where_the_queue_may_be_looked_into() {
+async fn error_codes_are_reported_where_reading_the_queue_is_allowed() {
     let world = failing("letters", true).await;
-    assert_eq!(letters(&world, "none", |told| told["messages"] == 0).await, json!({"messages": 0}));
+    assert_eq!(letters(&world, "none", |status| status["messages"] == 0).await, json!({"messages": 0}));
     assert_eq!(publish(&world, "one").await["code"], "NO_PERMISSIONS");
     publish(&world, "two").await;
-    let told = letters(&world, "two", |told| told["messages"] == 2).await;
-    assert_eq!(told["errorCodes"], json!({"NO_PERMISSIONS": 2}));
-    let said = async || {
+    let status = letters(&world, "two", |status| status["messages"] == 2).await;
+    assert_eq!(status["errorCodes"], json!({"NO_PERMISSIONS": 2}));
+    let noted = async || {
         let all =
             world.api_in(Some(&world.namespace), "events.k8s.io/v1", "Event").list(&kube::api::ListParams::default()).await.unwrap().items;
         let mut ours = all.into_iter().filter(|event| event.data["reason"] == "DeadLettered" && event.data["regarding"]["name"] == "r");
         ours.find(|event| event.data["note"].as_str().is_some_and(|note| note.contains("target t") && note.contains("NO_PERMISSIONS 2")))
     };
-    world.aws.until("an Event", said).await;
+    world.aws.until("an Event", noted).await;
     // They are still there for who works them off.
     let queue = world.aws.sqs("GetQueueUrl", json!({"QueueName": aws_name(&world, "d")})).await;
     let got = world.aws.sqs("ReceiveMessage", json!({"QueueUrl": queue["QueueUrl"], "MaxNumberOfMessages": 10})).await;
     assert_eq!(got["Messages"].as_array().unwrap().len(), 2);
-    // Without the right that is said, and nothing else suffers.
+    // Without the permission that is reported, and nothing else is affected.
     world
         .aws
         .faults(json!([{"match": "sqs.ReceiveMessage", "kind": "error", "status": 400, "code": "AccessDenied", "message": "no"}]))
         .await;
     world.aws.sqs("PurgeQueue", json!({"QueueUrl": queue["QueueUrl"]})).await;
     publish(&world, "three").await;
-    let told = letters(&world, "the right", |told| told["message"].is_string()).await;
-    assert!(told["message"].as_str().unwrap().contains("sqs:ReceiveMessage"), "{told}");
+    let status = letters(&world, "the right", |status| status["message"].is_string()).await;
+    assert!(status["message"].as_str().unwrap().contains("sqs:ReceiveMessage"), "{status}");
     world.ready("EventRule", "r").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_looks_into_a_queue_unasked() {
+async fn a_queue_is_not_read_without_consent() {
     let world = failing("no-letters", false).await;
     publish(&world, "one").await;
-    assert_eq!(letters(&world, "the number", |told| told["messages"] == 1).await, json!({"messages": 1}));
+    assert_eq!(letters(&world, "the number", |status| status["messages"] == 1).await, json!({"messages": 1}));
     assert!(!world.aws.calls(0).await.contains(&"sqs:ReceiveMessage".to_owned()));
 }

@@ -38,7 +38,7 @@ async fn name(world: &World) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn basic_authorization_arrives_and_goes_again() {
+async fn basic_authorization_arrives_and_is_deleted() {
     let world = World::start("api-basic").await;
     let receiver = Receiver::start(&world.aws).await;
     world.permit_secrets().await;
@@ -63,7 +63,7 @@ async fn basic_authorization_arrives_and_goes_again() {
     assert_eq!(status["connection"]["state"], "AUTHORIZED");
     let (_, role) = world.aws.role_like(&format!("{}-api", world.namespace)).await.unwrap();
     assert!(role.policy["Statement"][0]["Resource"].as_str().unwrap().ends_with(&format!(":api-destination/{name}/*")));
-    // Nothing is put twice, whatever AWS leaves out when it is asked.
+    // Nothing is written twice, whatever AWS omits in its responses.
     let mark = world.aws.mark().await;
     reconcile_now(&world, "EventSink", "api").await;
     reconcile_now(&world, "EventRule", "r").await;
@@ -90,7 +90,7 @@ async fn basic_authorization_arrives_and_goes_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_api_key_arrives_and_what_the_spec_changes_is_changed() {
+async fn an_api_key_arrives_and_changes_of_the_spec_are_applied() {
     let world = World::start("api-key").await;
     let receiver = Receiver::start(&world.aws).await;
     world.permit_secrets().await;
@@ -138,18 +138,18 @@ fn oauth(receiver: &Receiver) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_oauth_token_is_fetched_and_a_refusal_is_told() {
+async fn an_oauth_token_is_requested_and_a_rejection_is_reported() {
     let world = World::start("api-oauth").await;
     let receiver = Receiver::start(&world.aws).await;
     world.permit_secrets().await;
     receiver.accept_client_secret("right-Hn8");
     world.user_secret("client", json!({"secret": "wrong-Xp1"})).await;
     applied(&world, &receiver, &oauth(&receiver)).await;
-    let said = world.not_ready("EventSink", "api", "ConnectionNotAuthorized").await;
+    let message = world.not_ready("EventSink", "api", "ConnectionNotAuthorized").await;
     world
         .wait("EventSink", "api", "DEAUTHORIZED", |object| (object?.data["status"]["connection"]["state"] == "DEAUTHORIZED").then_some(()))
         .await;
-    assert!(said.contains("connection") && !said.contains("wrong-Xp1"), "{said}");
+    assert!(message.contains("connection") && !message.contains("wrong-Xp1"), "{message}");
     // The rule is there, and says what it is worth.
     let refused = world.wait("EventRule", "r", "not deliverable", |object| {
         condition(object?, "Deliverable").filter(|it| it.0 == "False" && it.1 == "ConnectionNotAuthorized").map(|it| it.2)
@@ -160,14 +160,14 @@ async fn an_oauth_token_is_fetched_and_a_refusal_is_told() {
     look_until_ready(&world).await;
     assert_eq!(publish(&world, "one").await["outcome"], "DELIVERED");
     assert_eq!(receiver.event("one").await.header("authorization"), Some("Bearer token-for-right-Hn8"));
-    let asked = receiver.token_requests();
-    assert!(asked.iter().any(|it| it.body.contains("client_id=me") && it.body.contains("scope=events")), "{asked:?}");
+    let tokens = receiver.token_requests();
+    assert!(tokens.iter().any(|it| it.body.contains("client_id=me") && it.body.contains("scope=events")), "{tokens:?}");
     reconcile_now(&world, "EventRule", "r").await;
-    let told = world.get("EventRule", "r").await.unwrap();
-    assert_eq!(condition(&told, "Deliverable").map(|it| it.0).as_deref(), Some("True"));
+    let rule = world.get("EventRule", "r").await.unwrap();
+    assert_eq!(condition(&rule, "Deliverable").map(|it| it.0).as_deref(), Some("True"));
 }
 
-/// A look is asked for; it may take more than one until AWS has the token.
+/// Requests inspections until AWS has the token.
 async fn look_until_ready(world: &World) {
     world.annotate("EventSink", "api", "tributary.dev/reconcile-at", Some("now")).await;
     let done = |object: Option<&kube::api::DynamicObject>| {
@@ -178,19 +178,19 @@ async fn look_until_ready(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_secret_that_may_not_be_read_is_missing_or_unfit_says_what_to_do() {
+async fn a_secret_that_is_forbidden_missing_or_invalid_has_a_reason() {
     let world = World::start("api-secret").await;
     let receiver = Receiver::start(&world.aws).await;
     applied(&world, &receiver, &basic()).await;
-    let said = world.not_ready("EventSink", "api", "SecretNotPermitted").await;
+    let message = world.not_ready("EventSink", "api", "SecretNotPermitted").await;
     assert!(
-        said.contains("basic.passwordSecretRef") && said.contains("sinkSecrets.namespaces") && said.contains(&world.namespace),
-        "{said}"
+        message.contains("basic.passwordSecretRef") && message.contains("sinkSecrets.namespaces") && message.contains(&world.namespace),
+        "{message}"
     );
     world.permit_secrets().await;
     world.annotate("EventSink", "api", "tributary.dev/reconcile-at", Some("permitted")).await;
-    let said = world.not_ready("EventSink", "api", "SecretNotFound").await;
-    assert!(said.contains(&format!("{}/login", world.namespace)), "{said}");
+    let message = world.not_ready("EventSink", "api", "SecretNotFound").await;
+    assert!(message.contains(&format!("{}/login", world.namespace)), "{message}");
     world.user_secret("login", json!({"other": "x"})).await;
     world.annotate("EventSink", "api", "tributary.dev/reconcile-at", Some("made")).await;
     let says = |text: &'static str| {
@@ -199,8 +199,8 @@ async fn a_secret_that_may_not_be_read_is_missing_or_unfit_says_what_to_do() {
     world.wait("EventSink", "api", "no key", says("has no key password")).await;
     world.user_secret("login", json!({"password": "in\u{1}fit"})).await;
     world.annotate("EventSink", "api", "tributary.dev/reconcile-at", Some("written")).await;
-    let said = world.not_ready("EventSink", "api", "SecretUnusable").await;
-    assert!(said.contains("control characters") && !said.contains("fit\""), "{said}");
+    let message = world.not_ready("EventSink", "api", "SecretUnusable").await;
+    assert!(message.contains("control characters") && !message.contains("fit\""), "{message}");
     world.user_secret("login", json!({"password": "now-Gf4"})).await;
     look_until_ready(&world).await;
     world.ready("EventRule", "r").await;
@@ -224,8 +224,8 @@ async fn a_secret_that_may_not_be_read_is_missing_or_unfit_says_what_to_do() {
         json!({"apiDestination": {"managed": {"connection": {"basic": {"passwordSecretRef": {"name": "release"}}}}}}),
     )
     .await;
-    let said = world.not_ready("EventSink", "api", "SecretUnusable").await;
-    assert!(said.contains("helm.sh/release.v1"), "{said}");
+    let message = world.not_ready("EventSink", "api", "SecretUnusable").await;
+    assert!(message.contains("helm.sh/release.v1"), "{message}");
 }
 
 /// Connection and destination under the sink's name are somebody else's, and so is their password. What AWS held before the operator looked.
@@ -244,13 +244,13 @@ async fn theirs(world: &mut World, receiver: &Receiver) -> BTreeMap<String, Valu
     let before = world.aws.contents().await;
     world.run(fast_resync()).await;
     world.user_secret("login", json!({"password": "other-Ys2"})).await;
-    let said = world.not_ready("EventSink", "api", "NotOwned").await;
-    assert!(said.contains(&called), "{said}");
+    let message = world.not_ready("EventSink", "api", "NotOwned").await;
+    assert!(message.contains(&called), "{message}");
     before
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_somebody_else_made_under_the_name_is_taken_over_by_the_users_word() {
+async fn a_foreign_destination_is_adopted_with_the_annotation() {
     let mut world = World::start("api-adopt").await;
     let receiver = Receiver::start(&world.aws).await;
     theirs(&mut world, &receiver).await;
@@ -274,7 +274,7 @@ async fn what_somebody_else_made_under_the_name_is_taken_over_by_the_users_word(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_somebody_else_made_under_the_name_is_left_alone() {
+async fn a_foreign_destination_is_not_changed() {
     let mut world = World::start("api-foreign").await;
     let receiver = Receiver::start(&world.aws).await;
     let before = theirs(&mut world, &receiver).await;
@@ -292,7 +292,7 @@ async fn what_somebody_else_made_under_the_name_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_rebuild_it_is_taken_back_and_only_the_secret_is_put_again() {
+async fn after_a_rebuild_the_destination_is_reused_and_only_the_secret_is_written() {
     let mut world = World::start("api-rebuild").await;
     let receiver = Receiver::start(&world.aws).await;
     world.permit_secrets().await;
@@ -313,7 +313,7 @@ async fn after_a_rebuild_it_is_taken_back_and_only_the_secret_is_put_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_value_of_a_secret_comes_out() {
+async fn no_secret_value_is_exposed() {
     let world = World::empty("api-canary").await;
     // The real binary, for its log at the most talkative level.
     let replica = Replica::start(&world, "one", &Bed::get().operator_kubeconfig(), "keys", &["--log", "trace"]);
@@ -330,8 +330,8 @@ async fn no_value_of_a_secret_comes_out() {
         json!([{"match": "events.CreateConnection", "kind": "error", "status": 400, "code": "ValidationException", "message": text}]);
     world.aws.faults(fault).await;
     applied(&world, &receiver, &connection).await;
-    let said = world.not_ready("EventSink", "api", "Rejected").await;
-    assert!(said.contains("(redacted)"), "{said}");
+    let message = world.not_ready("EventSink", "api", "Rejected").await;
+    assert!(message.contains("(redacted)"), "{message}");
     world.aws.faults(json!([])).await;
     reconcile_now(&world, "EventSink", "api").await;
     all_ready(&world, &READY).await;
@@ -365,7 +365,7 @@ async fn no_secret_of_the_operators_own_namespace_is_sent() {
     let own = tributary_testkit::product::Options { operator_namespace: world.namespace.clone(), ..tributary_testkit::options() };
     world.run(own).await;
     applied(&world, &receiver, &basic()).await;
-    let said = world.not_ready("EventSink", "api", "SecretNotPermitted").await;
-    assert!(said.contains("operator's own namespace") && said.contains("another namespace"), "{said}");
+    let message = world.not_ready("EventSink", "api", "SecretNotPermitted").await;
+    assert!(message.contains("operator's own namespace") && message.contains("another namespace"), "{message}");
     assert!(!world.aws.calls(0).await.contains(&"events:CreateConnection".to_owned()));
 }

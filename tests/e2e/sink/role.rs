@@ -11,7 +11,7 @@ async fn machine_sink(world: &World) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_role_is_there_while_somebody_sends_and_for_these_rules_only() {
+async fn the_role_exists_while_rules_send_and_trusts_only_them() {
     let world = World::with("role-life", fast_resync()).await;
     let machine = machine_sink(&world).await;
     world.ready("EventSink", "m").await;
@@ -34,7 +34,7 @@ async fn the_role_is_there_while_somebody_sends_and_for_these_rules_only() {
     let input: serde_json::Value = serde_json::from_str(executions[0]["input"].as_str().unwrap()).unwrap();
     assert!(input["detail"]["mark"] == "one" && executions[0]["name"].as_str().unwrap().starts_with(input["id"].as_str().unwrap()));
 
-    // What somebody changes by hand is put back: trust, rights, tags, the role itself.
+    // Manual changes are reverted: trust, permissions, tags, the role itself.
     let nobody = json!({"Version": "2012-10-17", "Statement": []}).to_string();
     world.aws.query("iam", &[("Action", "UpdateAssumeRolePolicy"), ("RoleName", &name), ("PolicyDocument", &nobody)]).await;
     assert_eq!(publish(&world, "two").await["code"], "NO_PERMISSIONS");
@@ -44,8 +44,8 @@ async fn the_role_is_there_while_somebody_sends_and_for_these_rules_only() {
     };
     world.aws.until("the trust is put back", whole).await;
     world.aws.query("iam", &[("Action", "DeleteRolePolicy"), ("RoleName", &name), ("PolicyName", "tributary")]).await;
-    world.aws.until("the rights are put back", whole).await;
-    // A sweep may put the policy back between the two.
+    world.aws.until("the permissions are restored", whole).await;
+    // A resync may restore the policy between the two.
     let removed = || async {
         let _ = world.aws.try_query("iam", &[("Action", "DeleteRolePolicy"), ("RoleName", &name), ("PolicyName", "tributary")]).await;
         world.aws.try_query("iam", &[("Action", "DeleteRole"), ("RoleName", &name)]).await.ok()
@@ -69,7 +69,7 @@ async fn the_role_is_there_while_somebody_sends_and_for_these_rules_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_goes_with_its_sink_and_comes_back_after_a_rebuild_without_a_write() {
+async fn a_role_is_deleted_with_its_sink_and_reused_after_a_rebuild_without_a_write() {
     let mut world = World::start("role-rebuild").await;
     machine_sink(&world).await;
     world.apply("EventRule", "r", rule_spec("b", &["m"])).await;
@@ -94,7 +94,7 @@ async fn a_role_goes_with_its_sink_and_comes_back_after_a_rebuild_without_a_writ
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_of_somebody_else_is_not_taken_nor_changed() {
+async fn a_foreign_role_is_neither_adopted_nor_changed() {
     let mut world = World::start("role-foreign").await;
     machine_sink(&world).await;
     world.apply("EventRule", "r", rule_spec("b", &["m"])).await;
@@ -106,8 +106,8 @@ async fn a_role_of_somebody_else_is_not_taken_nor_changed() {
     world.aws.query("iam", &[("Action", "UpdateAssumeRolePolicy"), ("RoleName", &name), ("PolicyDocument", &nobody)]).await;
     let before = world.aws.role(&name).await.unwrap();
     world.run(fast_resync()).await;
-    let said = world.not_ready("EventSink", "m", "NotOwned").await;
-    assert!(said.contains(&name), "{said}");
+    let message = world.not_ready("EventSink", "m", "NotOwned").await;
+    assert!(message.contains(&name), "{message}");
     let after = world.aws.role(&name).await.unwrap();
     assert_eq!((before.trust, before.policy, before.tags), (after.trust, after.policy, after.tags));
 }
@@ -126,12 +126,12 @@ async fn a_role_that_the_spec_names_is_used_as_it_is_and_needs_a_grant() {
     assert!(world.aws.roles().await.is_empty(), "no role of ours");
     let elsewhere = "arn:aws:iam::999988887777:role/theirs";
     world.apply("EventSink", "n", merged(sink, json!({"roleArn": elsewhere}))).await;
-    let said = world.not_ready("EventSink", "n", "ArnNotPermitted").await;
-    assert!(said.contains(elsewhere) && said.contains("grants[].roles"), "{said}");
+    let message = world.not_ready("EventSink", "n", "ArnNotPermitted").await;
+    assert!(message.contains(elsewhere) && message.contains("grants[].roles"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn path_and_boundary_are_as_the_spec_says() {
+async fn path_and_boundary_match_the_spec() {
     let world = World::start("role-options").await;
     let machine = world.aws.make_machine("theirs").await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
@@ -139,8 +139,8 @@ async fn path_and_boundary_are_as_the_spec_says() {
     let sink = |role| json!({"stateMachine": {"existing": {"arn": machine}}, "invocationRole": role});
     world.apply("EventSink", "m", sink(json!({"path": "/team/x/", "permissionsBoundaryArn": boundary}))).await;
     // What bounds a role is for the account's owner to allow.
-    let said = world.not_ready("EventSink", "m", "ArnNotPermitted").await;
-    assert!(said.contains("permissionsBoundaryArn"), "{said}");
+    let message = world.not_ready("EventSink", "m", "ArnNotPermitted").await;
+    assert!(message.contains("permissionsBoundaryArn"), "{message}");
     let mut account = world.account_spec();
     account["grants"][0]["arns"].as_array_mut().unwrap().push(json!(boundary));
     world.apply_account(account).await;

@@ -18,7 +18,7 @@ fn arn(world: &World, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_works_as_a_role_with_the_rights_of_its_tasks_and_no_others() {
+async fn the_execution_role_has_exactly_the_permissions_of_the_tasks() {
     let world = World::with("sfn-made", fast_resync()).await;
     for (bus, name) in [("b", "b"), ("out", "out")] {
         world.apply("EventBus", bus, json!({"name": name})).await;
@@ -43,10 +43,10 @@ async fn it_works_as_a_role_with_the_rights_of_its_tasks_and_no_others() {
     let role = world.aws.role(&name).await.unwrap();
     assert_eq!(role.trust["Statement"][0]["Principal"]["Service"], "states.amazonaws.com");
     assert_eq!(role.trust["Statement"][0]["Condition"]["ArnLike"]["aws:SourceArn"], arn(&world, "m").as_str());
-    let rights = role.policy["Statement"].as_array().unwrap();
-    assert_eq!(rights[0], json!({"Effect": "Allow", "Action": "events:PutEvents", "Resource": [bus]}));
+    let permissions = role.policy["Statement"].as_array().unwrap();
+    assert_eq!(permissions[0], json!({"Effect": "Allow", "Action": "events:PutEvents", "Resource": [bus]}));
     let more: Vec<_> =
-        rights[1..].iter().flat_map(|s| s["Action"].as_array().unwrap().clone()).map(|a| a.as_str().unwrap().to_owned()).collect();
+        permissions[1..].iter().flat_map(|s| s["Action"].as_array().unwrap().clone()).map(|a| a.as_str().unwrap().to_owned()).collect();
     assert!(more.iter().all(|action| action.starts_with("logs:") || action.starts_with("xray:")), "{more:?}");
 
     assert_eq!(publish(&world, "one").await["outcome"], "DELIVERED");
@@ -75,24 +75,24 @@ async fn it_works_as_a_role_with_the_rights_of_its_tasks_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_known_needs_a_named_role_and_rights_need_a_grant() {
-    let world = World::start("sfn-rights").await;
+async fn unknown_tasks_need_a_named_role_and_permissions_need_a_grant() {
+    let world = World::start("sfn-permissions").await;
     let task = |resource: &str, parameters: Value| {
         let task = json!({"Type": "Task", "Resource": resource, "Parameters": parameters, "End": true});
         json!({"stateMachine": {"managed": {"definition": {"StartAt": "t", "States": {"t": task}}}}})
     };
     world.apply("EventSink", "m", task("arn:aws:states:::dynamodb:putItem", json!({}))).await;
-    let said = world.not_ready("EventSink", "m", "InvalidSpec").await;
-    assert!(said.contains("state \"t\"") && said.contains("roleArn"), "{said}");
+    let message = world.not_ready("EventSink", "m", "InvalidSpec").await;
+    assert!(message.contains("state \"t\"") && message.contains("roleArn"), "{message}");
     // A workflow is given no right on what its namespace may not name.
     let theirs = "arn:aws:sns:us-east-1:999988887777:theirs";
     world.apply("EventSink", "m", task("arn:aws:states:::sns:publish", json!({"TopicArn": theirs, "Message": "x"}))).await;
-    let said = world.not_ready("EventSink", "m", "ArnNotPermitted").await;
-    assert!(said.contains(theirs), "{said}");
+    let message = world.not_ready("EventSink", "m", "ArnNotPermitted").await;
+    assert!(message.contains(theirs), "{message}");
     let mut unknown = task("arn:aws:states:::sns:publish", json!({"TopicArn": "${Topic}", "Message": "x"}));
     world.apply("EventSink", "m", unknown.clone()).await;
-    let said = world.not_ready("EventSink", "m", "InvalidSpec").await;
-    assert!(said.contains("${Topic}") && said.contains("substitutions"), "{said}");
+    let message = world.not_ready("EventSink", "m", "InvalidSpec").await;
+    assert!(message.contains("${Topic}") && message.contains("substitutions"), "{message}");
     assert_eq!(world.aws.writes(0).await, [""; 0], "nothing was written for any of these");
     unknown["stateMachine"]["managed"]["substitutions"] = json!({"Topic": {"sinkRef": {"name": "t"}}});
     world.apply("EventSink", "m", unknown).await;
@@ -101,18 +101,18 @@ async fn what_cannot_be_known_needs_a_named_role_and_rights_need_a_grant() {
     world.ready("EventSink", "m").await;
     // A sink that a workflow sends to is in use.
     world.delete("EventSink", "t").await;
-    let said =
+    let message =
         world.wait("EventSink", "t", "InUse", |o| tributary_testkit::condition(o?, "Ready").filter(|c| c.1 == "InUse").map(|c| c.2)).await;
-    assert!(said.contains("EventSink") && said.contains("/m"), "{said}");
+    assert!(message.contains("EventSink") && message.contains("/m"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_definition_that_aws_refuses_is_told_and_made_good() {
+async fn a_definition_that_aws_rejects_is_reported_and_recovers() {
     let world = World::start("sfn-refused").await;
     let spec = |definition: Value| json!({"stateMachine": {"managed": {"definition": definition}}, "deletionPolicy": "Delete"});
     world.apply("EventSink", "m", spec(json!({"StartAt": "nowhere"}))).await;
-    let said = world.not_ready("EventSink", "m", "Rejected").await;
-    assert!(said.contains("InvalidDefinition") && said.contains("spec.stateMachine.managed.definition"), "{said}");
+    let message = world.not_ready("EventSink", "m", "Rejected").await;
+    assert!(message.contains("InvalidDefinition") && message.contains("spec.stateMachine.managed.definition"), "{message}");
     world.apply("EventSink", "m", spec(json!({"StartAt": "a", "States": {"a": {"Type": "Pass", "End": true}}}))).await;
     world.ready("EventSink", "m").await;
     let mark = world.aws.mark().await;

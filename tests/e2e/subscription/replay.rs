@@ -32,7 +32,7 @@ async fn a_partners_events_are_replayed_to_one_rule() {
     assert_eq!(marks(&received), ["one"]);
     assert!(received[0]["replay-name"].is_string(), "{received:?}");
     assert!(world.aws.receive(&named("p")).await.is_empty());
-    // The bus is retained, and the archive goes, as each was told.
+    // The bus is retained and the archive deleted, as their policies say.
     for (kind, name) in [("EventRule", "r"), ("EventRule", "s"), ("EventReplay", "x"), ("BenchlingSubscription", "lims")] {
         world.delete(kind, name).await;
     }

@@ -15,7 +15,7 @@ async fn events_of_both_channels_become_rows() {
     let worker = fixture.worker();
     fixture.put(&fixture.thin("bfi_1")).await;
     fixture.put(&fixture.thin("bfi_1")).await;
-    // The kind of a hydrated sequence is told by its object. Whoever fetches something from the place that it names comes here.
+    // The object of a hydrated sequence has its kind. A request to the URL that it names would arrive here.
     let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", elsewhere.local_addr().unwrap());
     let entity = json!({"id": "seq_1", "apiURL": format!("{url}/api/v2/dna-sequences/seq_1"), "webURL": format!("{url}/")});

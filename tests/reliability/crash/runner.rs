@@ -105,11 +105,11 @@ pub fn made<T, O>(all: &[Done<T, O>], such: impl Fn(&T) -> bool) -> usize {
 /// Puts the trials into the row, and ends it. Each trial is written down in a file of its own too. `again`: the site is not the first of its
 /// name in the phase, and need not be made in every run.
 pub fn end<T: Debug, O: Debug>(mut row: Row, file: &str, all: &[Done<T, O>], again: impl Fn(&T) -> bool) {
-    let told = all
+    let trials = all
         .iter()
         .map(|done| json!({"what": format!("{:?}", done.what), "outcome": format!("{:?}", done.outcome), "seconds": done.seconds}));
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
-    std::fs::write(&path, serde_json::to_string_pretty(&told.collect::<Vec<_>>()).unwrap()).unwrap();
+    std::fs::write(&path, serde_json::to_string_pretty(&trials.collect::<Vec<_>>()).unwrap()).unwrap();
     println!("each trial: {}", path.display());
     let missed: Vec<_> = all.iter().filter(|done| matches!(done.outcome, Ok(None))).map(|done| &done.what).collect();
     println!("not made in this run: {missed:?}");
@@ -117,7 +117,7 @@ pub fn end<T: Debug, O: Debug>(mut row: Row, file: &str, all: &[Done<T, O>], aga
         row.trial(outcome.as_ref().map(drop).map_err(|why| format!("{what:?}: {why}")));
     }
     row.figure("slowest trial, s", all.iter().map(|done| done.seconds).fold(0.0, f64::max).round());
-    row.figure("sites not made in this run", missed.len());
+    row.figure("fault points not reached", missed.len());
     row.end();
     let firsts = all.iter().filter(|done| !again(&done.what)).count();
     let missed: Vec<_> = missed.into_iter().filter(|what| !again(what)).collect();

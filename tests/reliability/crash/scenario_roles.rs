@@ -77,7 +77,7 @@ impl Scenario {
         world.apply("EventRule", "other", sends(pick(json!([to("theirs"), to("stream")]), json!([to("machine")])))).await;
     }
 
-    /// The statement and the place in the trust that nobody needs any more go a moment after the rule is Ready.
+    /// An unused statement and its entry in the trust policy are removed a moment after the rule is Ready.
     pub async fn roles_settled(&self) {
         let (world, aws) = (&self.world, &self.world.aws);
         let topic = format!("arn:aws:sns:{REGION}:{}:theirs", aws.account);

@@ -22,7 +22,7 @@ use crate::own_objects::own_objects;
 pub enum Moment {
     /// It has not been sent.
     Before,
-    /// The API server said that it is done, and the operator has not heard it.
+    /// The API server responded, and the operator has not received the response.
     After,
 }
 
@@ -31,7 +31,7 @@ pub enum Moment {
 pub struct Write {
     /// Such as `status`, `Event`.
     pub class: &'static str,
-    /// Such as `status eventsinks work`; Events are told apart by their number only.
+    /// Such as `status eventsinks work`; Events differ only in their number.
     pub what: String,
     pub nth: usize,
     pub moment: Moment,
@@ -82,9 +82,9 @@ impl WriteInterceptor {
         }
         let path = request.uri().path().replace(&self.namespace, "NS");
         let parts: Vec<_> = path.split('/').skip_while(|part| !part.starts_with('v')).skip(1).collect();
-        let place = if parts.first() == Some(&"namespaces") && parts.len() > 2 { &parts[2..] } else { &parts[..] };
+        let resource = if parts.first() == Some(&"namespaces") && parts.len() > 2 { &parts[2..] } else { &parts[..] };
         let sort = request.headers().get(CONTENT_TYPE).and_then(|sort| sort.to_str().ok()).unwrap_or_default();
-        let class = match (request.method(), place) {
+        let class = match (request.method(), resource) {
             (&Method::POST, ["events"]) => "Event",
             (&Method::PATCH, [_, _, "status"]) => "status",
             (&Method::PATCH, [_, _]) if sort.contains("merge-patch") => "metadata",
@@ -94,7 +94,7 @@ impl WriteInterceptor {
             // Nobody's sort, so that a new one turns the test red.
             _ => "unknown",
         };
-        Some((class, format!("{} {}", request.method(), place.join(" "))))
+        Some((class, format!("{} {}", request.method(), resource.join(" "))))
     }
 
     /// Counts the write; whether the operator is to stop here.

@@ -18,7 +18,7 @@ pub fn count_panics() -> usize {
     HOOK.get_or_init(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if info.location().is_none_or(|place| !["tests/", "crates/testkit/"].iter().any(|ours| place.file().starts_with(ours))) {
+            if info.location().is_none_or(|location| !["tests/", "crates/testkit/"].iter().any(|ours| location.file().starts_with(ours))) {
                 PANICS.fetch_add(1, Ordering::Relaxed);
             }
             before(info);

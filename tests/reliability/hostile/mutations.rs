@@ -47,7 +47,7 @@ fn find<'a>(spec: &'a Value, at: &[Part]) -> Option<&'a Value> {
     })
 }
 
-/// The spec with the value at this place; parents that are missing are made from the schema. `None`: taken out.
+/// Sets the value at this path; missing parents are created from the schema. `None` removes it.
 fn put(spec: &mut Value, schema: &Value, at: &[Part], value: Option<Value>) {
     let Some((part, rest)) = at.split_first() else {
         *spec = value.unwrap_or_else(|| json!({}));

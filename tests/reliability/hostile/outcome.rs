@@ -90,15 +90,15 @@ impl Subject<'_> {
 
     /// What all that is being deleted beside it says.
     async fn neighbours(&self) -> String {
-        let mut said = vec![];
+        let mut states = vec![];
         for kind in ["EventBus", "EventRule", "EventSink"] {
             let list = self.lane.api(kind).list(&kube::api::ListParams::default()).await.map(|list| list.items).unwrap_or_default();
             let going = list.into_iter().filter(|object| object.metadata.deletion_timestamp.is_some());
-            said.extend(going.map(|object| {
+            states.extend(going.map(|object| {
                 format!("{kind} {}: {}", object.metadata.name.unwrap_or_default(), object.data["status"]["conditions"][0]["message"])
             }));
         }
-        said.join("; ")
+        states.join("; ")
     }
 
     async fn delete(&self) -> Result<(), String> {

@@ -50,7 +50,7 @@ impl MarkedSecret {
     }
 }
 
-/// Unique to the run and the place: a number that nobody else writes, in letters of every encoding.
+/// Unique to the run and the field: a number that occurs nowhere else, in letters that every encoding changes.
 fn core(n: u64) -> String {
     let mut state = seed() ^ (u64::from(std::process::id()) << 32) ^ n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (0..3).fold("cnry".to_owned(), |mut text, _| {
@@ -112,10 +112,10 @@ async fn visible(world: &World, replica: &Replica, accounts: &[Aws]) -> Vec<(Str
 
 #[allow(clippy::too_many_lines)] // one row, in its order
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_secret_comes_out_by_any_error_at_any_level() {
+async fn no_error_exposes_a_secret_at_any_log_level() {
     let mut row = Row::new(
         "N2-secrets",
-        "random secret keys, session tokens and a ServiceAccount token through every error of credentials, at the levels of the log, in both formats: none in logs, objects, Events, metrics, health, calls or CLI output",
+        "Random secret keys, session tokens and a ServiceAccount token in every credentials error, at all log levels, in both log formats: none in logs, objects, Events, metrics, health, calls or CLI output.",
     );
     let world = World::empty("canaries").await;
     let (mut canaries, mut accounts) = (vec![], vec![]);
@@ -161,7 +161,7 @@ async fn no_secret_comes_out_by_any_error_at_any_level() {
             world.apply("EventBus", &bus(i), json!({"accountRef": {"name": account}})).await;
         }
         let api = world.api("EventBus");
-        until("every bus was told how it stands", || async {
+        until("every bus has a condition", || async {
             let list = api.list(&ListParams::default()).await.unwrap();
             let prefix = format!("{level}-{format}-");
             let of_this_run = list.items.iter().filter(|bus| bus.metadata.name.as_ref().is_some_and(|name| name.starts_with(&prefix)));
@@ -208,14 +208,14 @@ async fn no_secret_comes_out_by_any_error_at_any_level() {
         let path = format!("{folder}/bad-{i}.yaml");
         std::fs::write(&path, text).unwrap();
         for arguments in [&["run", "--leader-elect", "false", "--log", "trace"][..], &["--help"], &["run", "--help"]] {
-            let told = Command::new(tributary_testkit::executable())
+            let output = Command::new(tributary_testkit::executable())
                 .args(arguments)
                 .env("KUBECONFIG", &path)
                 .env("RUST_BACKTRACE", "1")
                 .env("AWS_SECRET_ACCESS_KEY", &bad.value)
                 .output()
                 .unwrap();
-            let text = format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+            let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
             assert!(!text.is_empty());
             row.trial(bad.found_in(&text).map_or(Ok(()), |_| Err(format!("{} {i}, {arguments:?}: {text}", bad.what))));
             texts += 1;
@@ -236,8 +236,8 @@ async fn no_secret_comes_out_by_any_error_at_any_level() {
         assert!(planted.found_in(&text).is_some(), "the scanner sees {text}");
     }
     row.figure("secret values", canaries.len() + 1);
-    row.figure("ways to fail", accounts.len());
+    row.figure("failure modes", accounts.len());
     row.figure("runs of the binary", runs.len());
-    row.figure("texts that were searched", texts);
+    row.figure("texts searched", texts);
     row.end();
 }

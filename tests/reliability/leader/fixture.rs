@@ -27,7 +27,7 @@ pub struct Fixture {
     pub world: World,
     pub replicas: Vec<Replica>,
     links: Vec<Link>,
-    _place: SemaphorePermit<'static>,
+    _permit: SemaphorePermit<'static>,
 }
 
 /// Who holds the lease, and since when, by the clock that all here share.
@@ -56,10 +56,10 @@ impl Drop for Load {
 impl Fixture {
     /// No replica yet.
     pub async fn empty(name: &str) -> Self {
-        let place = WORLDS.acquire().await.unwrap();
+        let permit = WORLDS.acquire().await.unwrap();
         let mut world = World::empty(name).await;
         world.timeout = TIME_LIMIT;
-        Self { world, replicas: vec![], links: vec![], _place: place }
+        Self { world, replicas: vec![], links: vec![], _permit: permit }
     }
 
     /// Replicas with the product's own lease of 15 seconds; one of them leads.
@@ -72,13 +72,13 @@ impl Fixture {
         fixture
     }
 
-    /// One more replica. Its sweeps need no word from the API server: it would call AWS on and on, however cut off it is.
+    /// One more replica. Its resyncs need no word from the API server: it would call AWS on and on, however cut off it is.
     pub async fn join(&mut self, name: &str) {
         let mut kubeconfig = Bed::get().operator_kubeconfig();
         let server = kubeconfig["clusters"][0]["cluster"]["server"].as_str().unwrap().to_owned();
         let link = Link::to(server.rsplit(':').next().unwrap().parse().unwrap()).await;
         kubeconfig["clusters"][0]["cluster"]["server"] = json!(format!("https://127.0.0.1:{}", link.port));
-        self.replicas.push(Replica::start(&self.world, name, &kubeconfig, &self.world.aws.account, &["--sweep-seconds", "1"]));
+        self.replicas.push(Replica::start(&self.world, name, &kubeconfig, &self.world.aws.account, &["--resync-seconds", "1"]));
         self.links.push(link);
     }
 
@@ -168,7 +168,7 @@ impl Fixture {
         ))
     }
 
-    /// All that was asked for is there, once; and all goes when it is deleted.
+    /// Asserts that every object is in AWS once, and that deletion removes it.
     pub async fn settles(&self) {
         self.world.aws.faults(json!([])).await;
         for n in 0..5 {

@@ -7,7 +7,7 @@ use tributary_testkit::until_within;
 use super::fixture::{Fixture, Leader, TIME_LIMIT, now};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lease_that_somebody_touches_or_deletes_stays_with_its_leader() {
+async fn a_lease_that_another_client_changes_or_deletes_stays_with_its_leader() {
     let fixture = Fixture::new("touched", 2).await;
     let (leases, name) = (fixture.leases(), fixture.world.namespace.clone());
     let leader = fixture.leader().await.unwrap();
@@ -25,14 +25,14 @@ async fn a_lease_that_somebody_touches_or_deletes_stays_with_its_leader() {
     let made = || async { leases.get_opt(&name).await.unwrap() };
     let again = until_within(TIME_LIMIT, "the lease is there again", made).await;
     assert_ne!(again.metadata.uid, touched.metadata.uid);
-    assert_eq!(fixture.leader().await.unwrap(), leader, "the leader made it again; nobody else took the place of one that still writes");
+    assert_eq!(fixture.leader().await.unwrap(), leader, "the leader recreated the lease; no other replica took over while it writes");
     drop(load);
     fixture.settles().await;
     assert!(fixture.world.aws.journal(0).await.0.iter().all(|call| call.replica() == Some(&leader.name)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_whose_lease_somebody_else_holds_steps_down_and_may_lead_again() {
+async fn a_leader_that_lost_its_lease_steps_down_and_may_lead_again() {
     let fixture = Fixture::new("stolen", 1).await;
     let leases = fixture.leases();
     let old = fixture.leader().await.unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use tributary_testkit::{Call, World};
 
-/// The call took effect in AWS, whether or not anyone was told.
+/// The call took effect in AWS, whether or not the response arrived.
 fn took_effect(call: &Call) -> bool {
     call.status == Some(200) && !matches!(call.fault.as_deref(), Some("garbage" | "failed_entry" | "throttle" | "error" | "hang" | "reset"))
 }
@@ -24,13 +24,12 @@ fn thing(world: &World, call: &Call) -> String {
     format!("{} {}", call.op, names.join("/")).replace(&world.namespace, "NAMESPACE")
 }
 
-/// `told`: only those whose reply was not lost.
-pub fn effects(world: &World, calls: &[Call], told: bool) -> Effects {
+/// `answered`: only calls whose response was not lost.
+pub fn effects(world: &World, calls: &[Call], answered: bool) -> Effects {
     let mut all = Effects::new();
-    for call in calls
-        .iter()
-        .filter(|call| MAKES.contains(&call.op.as_str()) && took_effect(call) && !(told && call.fault.as_deref() == Some("applied_reset")))
-    {
+    for call in calls.iter().filter(|call| {
+        MAKES.contains(&call.op.as_str()) && took_effect(call) && !(answered && call.fault.as_deref() == Some("applied_reset"))
+    }) {
         *all.entry(thing(world, call)).or_default() += 1;
     }
     all

@@ -74,7 +74,7 @@ impl ProbeObjects {
                     probes.push(Err(format!("{name} does not go")));
                 }
                 drop(occupied);
-                // Not a wait for anything: one every few seconds is what is asked.
+                // The interval between probes, not a wait for a condition.
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             probes

@@ -167,11 +167,11 @@ impl Storm {
     /// Lands the probes, lifts the faults, judges, and writes the row. `calls_at_most`: how many times those without faults.
     pub async fn end(mut self, kind: &str, calls_at_most: Option<f64>) {
         let calls = self.calls().await;
-        for (place, probes) in std::mem::take(&mut self.probes) {
+        for (account, probes) in std::mem::take(&mut self.probes) {
             let probes = probes.land().await;
             let slowest = probes.iter().filter_map(|probe| probe.as_ref().ok()).copied().fold(0.0, f64::max);
-            self.row.figure(&format!("probes in {place}"), probes.len());
-            self.row.figure(&format!("slowest probe in {place}, s"), (slowest * 10.0).round() / 10.0);
+            self.row.figure(&format!("probes in {account}"), probes.len());
+            self.row.figure(&format!("slowest probe in {account}, s"), (slowest * 10.0).round() / 10.0);
             for probe in probes {
                 self.row.trial(probe.map(drop));
             }
@@ -195,7 +195,7 @@ impl Storm {
         self.row.figure(kind, journal_checks::hit(&calls, kind));
         self.row.figure("calls", count);
         self.row.figure("calls without faults", reference.calls);
-        self.row.figure("times as many calls", (times * 100.0).round() / 100.0);
+        self.row.figure("calls relative to a run without faults", (times * 100.0).round() / 100.0);
         self.row.figure("calls to EventBridge in the busiest second", most);
         if let Some(limit) = calls_at_most {
             self.row.trial(if times <= limit { Ok(()) } else { Err(format!("{times:.2} times the calls of the run without faults")) });

@@ -148,7 +148,7 @@ impl Workload {
 pub async fn all(world: &World) -> BTreeMap<Key, DynamicObject> {
     let mut all = BTreeMap::new();
     for kind in ["EventBus", "EventSink", "EventRule"] {
-        // The API server is the only one here that is not under test; when it is busy it is asked again.
+        // The API server is not under test: a request that fails because it is busy is retried.
         let Ok(list) = world.api(kind).list(&ListParams::default()).await else { continue };
         all.extend(list.items.into_iter().map(|object| ((kind, object.metadata.name.clone().unwrap()), object)));
     }

@@ -98,7 +98,7 @@ impl Cause {
             // IAM: entities that others attached to a role (docs/aws-facts.md, M2).
             "DeleteConflict" => Self::InUse,
             "QueueDeletedRecently" | "AWS.SimpleQueueService.QueueDeletedRecently" | "StateMachineDeleting" => Self::NameNotFree,
-            // SNS, Step Functions, IAM: docs/aws-facts.md, N1, F5, M7.
+            // The codes of each service: docs/aws-facts.md, N1, F5, M7.
             "ResourceNotFoundException"
             | "QueueDoesNotExist"
             | "AWS.SimpleQueueService.NonExistentQueue"

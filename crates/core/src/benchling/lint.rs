@@ -185,12 +185,12 @@ mod tests {
 
     const BUS: &str = "aws.partner/benchling.com/acme/lims";
 
-    fn said(pattern: &Value) -> Vec<String> {
+    fn warnings(pattern: &Value) -> Vec<String> {
         lint(pattern.as_object().unwrap(), BUS, None)
     }
 
     #[test]
-    fn what_never_matches_is_said_once_with_its_place() {
+    fn a_part_that_never_matches_is_reported_once_with_its_path() {
         for (pattern, starts, contains) in [
             (json!({"detail-type": ["v2.assayRun.updated"]}), "detail-type: ", "did you mean v2.assayRun.updated.fields?"),
             (json!({"detail": {"eventType": ["v3.run.created"]}}), "detail.eventType: ", "by webhook only"),
@@ -221,15 +221,15 @@ mod tests {
             ),
             (json!({"“detail-type”": ["v2.entity.registered"]}), ": ", "“detail-type” has typographic quotes"),
         ] {
-            let said = said(&pattern);
-            assert_eq!(said.len(), 1, "{pattern}: {said:?}");
+            let warnings = warnings(&pattern);
+            assert_eq!(warnings.len(), 1, "{pattern}: {warnings:?}");
             let start = format!("spec.eventPattern{}{starts}", if starts == ": " { "" } else { "." });
-            assert!(said[0].starts_with(&start) && said[0].contains(contains), "{pattern}: {said:?}");
+            assert!(warnings[0].starts_with(&start) && warnings[0].contains(contains), "{pattern}: {warnings:?}");
         }
     }
 
     #[test]
-    fn what_can_match_is_let_be() {
+    fn patterns_that_can_match_have_no_warning() {
         for pattern in [
             json!({"source": [{"prefix": "aws.partner/benchling.com"}]}),
             json!({"source": [BUS], "detail-type": ["v2.entity.registered", {"prefix": "v2.entry."}, {"anything-but": ["x"]}]}),
@@ -240,7 +240,7 @@ mod tests {
             json!({"detail-type": [{"prefix": "v2."}], "detail": {"entity": {"name": ["A"]}}}),
             json!({"detail-type": "v2.entity.registered", "$or": [], "detail": {"schema": {"fields": {"id": {"value": ["a"]}}}}}),
         ] {
-            assert_eq!(said(&pattern), Vec::<String>::new(), "{pattern}");
+            assert_eq!(warnings(&pattern), Vec::<String>::new(), "{pattern}");
         }
         let mirrored = json!({"source": ["aws.partner/benchling.com/acme/old"]});
         assert!(lint(mirrored.as_object().unwrap(), "mirror", None).is_empty());

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_relied_on_is_not_talked_about() {
+    fn available_types_have_no_warning() {
         for (type_, of) in TYPES {
             let silent = matches!(of, Standing::Documented | Standing::ClientOnly);
             assert_eq!(about(type_).is_empty(), silent, "{type_}");
@@ -123,8 +123,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_what_to_do() {
-        for (type_, said) in [
+    fn warnings_state_the_problem_and_the_next_step() {
+        for (type_, part) in [
             (
                 "v2.assayRun.updated",
                 "spec.eventTypes: v2.assayRun.updated is not a known event type: did you mean v2.assayRun.updated.fields?",
@@ -141,18 +141,20 @@ mod tests {
             ),
             ("v2.container.moved", "compare it with those that Benchling offers"),
         ] {
-            assert!(about(type_).contains(said), "{type_}: {}", about(type_));
+            assert!(about(type_).contains(part), "{type_}: {}", about(type_));
         }
     }
 
     #[test]
-    fn a_subscription_that_states_its_types_is_taken_at_its_word() {
+    fn a_subscription_with_event_types_limits_them() {
         let included = ["v2.entity.registered".to_owned()];
-        let said = |type_, included| rule_type_warnings("f", type_, included).concat();
-        assert!(said("v2.request.created", Some(&included)).starts_with("f: the subscription does not include v2.request.created: add it"));
-        assert_eq!(said("v2.entity.registered", Some(&included)), "");
-        assert_eq!(said("v2.request.created", None), "");
-        assert_eq!(said("v2.request.created", Some(&[])), "");
+        let warning = |type_, included| rule_type_warnings("f", type_, included).concat();
+        assert!(
+            warning("v2.request.created", Some(&included)).starts_with("f: the subscription does not include v2.request.created: add it")
+        );
+        assert_eq!(warning("v2.entity.registered", Some(&included)), "");
+        assert_eq!(warning("v2.request.created", None), "");
+        assert_eq!(warning("v2.request.created", Some(&[])), "");
         assert_eq!(rule_type_warnings("f", "v3.run.created", Some(&included)).len(), 1, "no advice to add what cannot be added");
     }
 
@@ -200,7 +202,7 @@ mod tests {
     /// Each pattern among Benchling's examples never matches and causes a warning. The shorthand
     /// matches.
     #[test]
-    fn the_vendors_examples_never_match_and_that_is_said() {
+    fn the_vendors_examples_never_match_and_have_warnings() {
         let registered = event("v2.entity.registered", "entity", &[]);
         let updated = event("v2.assayRun.updated.fields", "assayRun", &["fields.my_field", "fields.Cost Center"]);
         for (example, warnings, event, shorthand) in [
@@ -230,15 +232,15 @@ mod tests {
                 json!({"schemas": {"names": ["Plasmid"]}}),
             ),
         ] {
-            let said = lint(example.as_object().unwrap(), BUS, None);
+            let found = lint(example.as_object().unwrap(), BUS, None);
             assert!(!matches(&example, event), "{example}");
-            assert!(said.len() == warnings.len() && said.iter().zip(warnings).all(|(said, part)| said.contains(part)), "{said:?}");
+            assert!(found.len() == warnings.len() && found.iter().zip(warnings).all(|(warning, part)| warning.contains(part)), "{found:?}");
             assert!(matches(&short(shorthand.clone()), event), "{shorthand}");
         }
     }
 
     #[test]
-    fn the_working_forms_match_without_a_word() {
+    fn the_working_forms_match_without_a_warning() {
         let registered = event("v2.entity.registered", "entity", &[]);
         let updated = event("v2.assayRun.updated.fields", "assayRun", &["fields.my_field"]);
         for (pattern, event) in [

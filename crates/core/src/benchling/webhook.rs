@@ -66,7 +66,7 @@ pub fn webhook_warnings(shorthand: &BenchlingShorthand) -> Vec<String> {
 }
 
 fn type_warning(type_: &str) -> Option<String> {
-    let said = match standing(type_) {
+    let warning = match standing(type_) {
         Some(Standing::WebhookOnly) if type_.contains("-beta.") || type_.starts_with("v0") => {
             format!("{type_} is not stable: Benchling may change or drop it without notice")
         }
@@ -81,7 +81,7 @@ fn type_warning(type_: &str) -> Option<String> {
             None => format!("{type_} is not a known event type: compare it with those that the app's manifest may list"),
         },
     };
-    Some(format!("spec.benchling.eventTypes: {said}"))
+    Some(format!("spec.benchling.eventTypes: {warning}"))
 }
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_other_channels_pattern_from_the_apps_source() {
+    fn the_pattern_is_that_of_the_eventbridge_channel_with_the_apps_source() {
         let source = json!([{"prefix": PREFIX}]);
         for (written, pattern) in [
             (json!({}), json!({"source": source})),
@@ -111,8 +111,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_match_is_said() {
-        for (written, said) in [
+    fn types_that_cannot_match_have_a_warning() {
+        for (written, warning) in [
             (json!({"schemas": {"names": ["Plasmid"]}}), "schemas.names: webhooks carry ids of schemas and no names, so Plasmid never"),
             (json!({"schemas": {}}), "schemas: names no schema"),
             (json!({"eventTypes": ["v2.worksheet.updated.reviewSnapshot"]}), "through EventBridge only, never by webhook"),
@@ -123,7 +123,7 @@ mod tests {
             (json!({"schemas": {"ids": ["“ts_a”"]}}), "typographic quotes"),
         ] {
             let all = webhook_warnings(&shorthand(written.clone()));
-            assert!(all.len() == 1 && all[0].contains(said), "{written}: {all:?}");
+            assert!(all.len() == 1 && all[0].contains(warning), "{written}: {all:?}");
         }
         assert!(webhook_warnings(&shorthand(json!({"eventTypes": ["v3.run.created", "v2.canvas.userInteracted"]}))).is_empty());
     }

@@ -29,11 +29,24 @@ pub(super) fn evaluate(target: &TargetSettings, role: &str, source: Source<'_>, 
     let context = context(&keys);
     let trust = trust(known, role, source, &context);
     let calls = calls(target);
+    if calls.is_empty() {
+        return Deliverability::all([trust, action_unknown(target, role)]);
+    }
     let requests = calls.iter().flat_map(|(action, resources)| resources.iter().map(|resource| (*action, resource)));
     let permissions = requests.map(|(action, resource)| {
         permission(known, role, &Request { principal: Principal::Role(role), action, resource, context: &context })
     });
     Deliverability::all(std::iter::once(trust).chain(permissions))
+}
+
+/// Returns the result for a service of which the operator does not know what `EventBridge` calls.
+fn action_unknown(target: &TargetSettings, role: &str) -> Deliverability {
+    let arn = &target.arn;
+    Deliverability::Unknown {
+        message: format!(
+            "the permissions of {role} are not evaluated: the operator does not know which action EventBridge uses on {arn}. Check them manually."
+        ),
+    }
 }
 
 /// Evaluates whether the trust policy allows `EventBridge` to assume the role.

@@ -23,6 +23,7 @@ impl Destination for EcsTask {
 
     const NAME: &'static str = "ecsTask";
     const RESOURCE_TYPE: &'static str = "AWS::ECS::Cluster";
+    const READS: &'static [&'static str] = &["ecs:DescribeClusters", "ecs:DescribeTaskDefinition"];
 
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredByRole, ReconcileError> {
         if let Some(task) = &context.sink.spec.ecs_task {
@@ -65,6 +66,10 @@ impl Destination for EcsTask {
 
     fn calls(target: &TargetSettings) -> Vec<Call> {
         vec![("ecs:RunTask", target.task.iter().map(|task| task.definition_arn.clone()).collect())]
+    }
+
+    fn named(target: &TargetSettings) -> Option<&String> {
+        target.task.as_ref().map(|task| &task.definition_arn)
     }
 }
 

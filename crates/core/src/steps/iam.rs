@@ -6,11 +6,15 @@
 use std::fmt;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use strum::VariantNames;
 
 use tributary_api::Tags;
 
-use crate::steps::list;
+use crate::{
+    names::Scope,
+    steps::{Changed, FieldOf, ServiceStep, tag_list, text::list},
+};
 
 /// One write to a role; the variant is the name of the call.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
@@ -84,7 +88,7 @@ pub enum IamStep {
 
 impl IamStep {
     /// Returns the name of the role that the step changes.
-    pub fn role(&self) -> &str {
+    fn role(&self) -> &str {
         match self {
             Self::CreateRole { name, .. }
             | Self::UpdateAssumeRolePolicy { name, .. }
@@ -95,6 +99,36 @@ impl IamStep {
             | Self::TagRole { name, .. }
             | Self::UntagRole { name, .. }
             | Self::DeleteRole { name } => name,
+        }
+    }
+}
+
+impl ServiceStep for IamStep {
+    const FIELDS: &'static [FieldOf] =
+        &[("iam.*", "Path", "path of the role"), ("iam.*", "PermissionsBoundary", "permissionsBoundaryArn of the role")];
+
+    fn names() -> Vec<&'static str> {
+        Self::VARIANTS.to_vec()
+    }
+
+    fn changes(&self, _: Scope<'_>) -> Option<Changed> {
+        Some(Changed::Role(self.role().to_owned()))
+    }
+
+    fn limited(&self) -> Value {
+        match self {
+            Self::CreateRole { name, path, trust, boundary, description, tags } => json!({
+                "RoleName": name, "Path": path, "AssumeRolePolicyDocument": trust.to_string(), "PermissionsBoundary": boundary,
+                "Description": description, "Tags": tag_list(tags),
+            }),
+            Self::UpdateAssumeRolePolicy { name, trust } => json!({"RoleName": name, "PolicyDocument": trust.to_string()}),
+            Self::PutRolePolicy { name, policy } => json!({"RoleName": name, "PolicyDocument": policy.to_string()}),
+            Self::PutRolePermissionsBoundary { name, boundary } => json!({"RoleName": name, "PermissionsBoundary": boundary}),
+            Self::TagRole { name, tags } => json!({"RoleName": name, "Tags": tag_list(tags)}),
+            Self::UntagRole { name, keys } => json!({"RoleName": name, "TagKeys": keys}),
+            Self::DeleteRolePolicy { name } | Self::DeleteRolePermissionsBoundary { name } | Self::DeleteRole { name } => {
+                json!({"RoleName": name})
+            }
         }
     }
 }

@@ -6,8 +6,15 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::{Value, json};
+use strum::VariantNames;
 
 use tributary_api::Tags;
+
+use crate::{
+    names::Scope,
+    steps::{Changed, FieldOf, ServiceStep, with},
+};
 
 /// A function, or a version or an alias of it. Each has its own policy and its own asynchronous
 /// settings.
@@ -152,26 +159,71 @@ pub enum LambdaStep {
 }
 
 impl LambdaStep {
-    /// Returns the function whose policy the step changes, if it changes one.
-    pub fn permission_of(&self) -> Option<&FunctionRef> {
-        match self {
-            Self::AddPermission { function, .. } | Self::RemovePermission { function, .. } => Some(function),
-            _ => None,
-        }
-    }
-
     /// Returns the name of the API call, which is also the IAM action without the service prefix.
-    pub fn call(&self) -> &'static str {
+    fn call(&self) -> &'static str {
         Self::call_of(self.into())
     }
+}
 
-    /// Returns the API call that the step `variant` makes, by the name of the variant.
-    pub fn call_of(variant: &'static str) -> &'static str {
-        match variant {
+impl ServiceStep for LambdaStep {
+    const FIELDS: &'static [FieldOf] = &[
+        ("lambda.*", "Qualifier", "spec.lambda.existing.arn"),
+        ("lambda.*", "DestinationConfig", "spec.lambda.onFailure.sinkRef"),
+        ("lambda.*", "ScalingConfig", "spec.sqs.triggers[].maximumConcurrency"),
+    ];
+
+    fn names() -> Vec<&'static str> {
+        Self::VARIANTS.to_vec()
+    }
+
+    fn call_of(name: &'static str) -> &'static str {
+        match name {
             "TagEventSourceMapping" => "TagResource",
             call => call,
         }
     }
+
+    fn changes(&self, _: Scope<'_>) -> Option<Changed> {
+        match self {
+            Self::AddPermission { function, .. } | Self::RemovePermission { function, .. } => Some(Changed::Target(function.whole())),
+            _ => None,
+        }
+    }
+
+    fn limited(&self) -> Value {
+        match self {
+            Self::AddPermission { function: of, sid, source } => {
+                with(function(of), json!({"StatementId": sid, "SourceArn": source, "Action": "lambda:InvokeFunction"}))
+            }
+            Self::RemovePermission { function: of, sid } => with(function(of), json!({"StatementId": sid})),
+            Self::PutFunctionEventInvokeConfig { function: of, settings } => {
+                let InvokeSettings { on_failure, on_success, maximum_event_age_seconds, maximum_retry_attempts } = settings;
+                let destinations = json!({"OnFailure": {"Destination": on_failure}, "OnSuccess": {"Destination": on_success}});
+                let limits = json!({"MaximumEventAgeInSeconds": maximum_event_age_seconds, "MaximumRetryAttempts": maximum_retry_attempts});
+                with(with(function(of), limits), json!({"DestinationConfig": destinations}))
+            }
+            Self::DeleteFunctionEventInvokeConfig { function: of } => function(of),
+            Self::CreateEventSourceMapping { queue_arn, function, settings, tags } => {
+                with(mapping(settings), json!({"EventSourceArn": queue_arn, "FunctionName": function.whole(), "Tags": tags}))
+            }
+            Self::UpdateEventSourceMapping { uuid, function, settings } => {
+                with(mapping(settings), json!({"UUID": uuid, "FunctionName": function.whole()}))
+            }
+            Self::DeleteEventSourceMapping { uuid, .. } => json!({"UUID": uuid}),
+            Self::TagEventSourceMapping { arn, tags } => json!({"Resource": arn, "Tags": tags}),
+        }
+    }
+}
+
+fn function(function: &FunctionRef) -> Value {
+    json!({"FunctionName": function.arn, "Qualifier": function.qualifier})
+}
+
+fn mapping(settings: &MappingSettings) -> Value {
+    json!({
+        "BatchSize": settings.batch_size, "MaximumBatchingWindowInSeconds": settings.maximum_batching_window_seconds,
+        "ScalingConfig": {"MaximumConcurrency": settings.maximum_concurrency},
+    })
 }
 
 impl fmt::Display for LambdaStep {

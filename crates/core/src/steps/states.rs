@@ -3,11 +3,15 @@
 use std::fmt;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use strum::VariantNames;
 
 use tributary_api::Tags;
 
-use crate::steps::list;
+use crate::{
+    names::Scope,
+    steps::{Changed, FieldOf, ServiceStep, text::list, with},
+};
 
 /// The settings that `UpdateStateMachine` replaces.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -71,16 +75,54 @@ pub enum StatesStep {
 
 impl StatesStep {
     /// Returns the name of the API call, which is also the IAM action without the service prefix.
-    pub fn call(&self) -> &'static str {
+    fn call(&self) -> &'static str {
         Self::call_of(self.into())
     }
+}
 
-    /// Returns the API call that the step `variant` makes, by the name of the variant.
-    pub fn call_of(variant: &'static str) -> &'static str {
-        match variant {
+impl ServiceStep for StatesStep {
+    const FIELDS: &'static [FieldOf] = &[
+        ("states.*", "name", "spec.stateMachine.managed.name"),
+        ("states.*", "definition", "spec.stateMachine.managed.definition"),
+        ("states.*", "roleArn", "spec.stateMachine.managed.executionRole"),
+        ("states.*", "loggingConfiguration", "spec.stateMachine.managed.logging.sinkRef"),
+    ];
+
+    fn names() -> Vec<&'static str> {
+        Self::VARIANTS.to_vec()
+    }
+
+    fn call_of(name: &'static str) -> &'static str {
+        match name {
             "TagStateMachine" => "TagResource",
             "UntagStateMachine" => "UntagResource",
             call => call,
+        }
+    }
+
+    fn changes(&self, scope: Scope<'_>) -> Option<Changed> {
+        match self {
+            Self::CreateStateMachine { name, .. } => Some(Changed::Target(scope.state_machine(name))),
+            Self::DeleteStateMachine { arn } => Some(Changed::Target(arn.clone())),
+            Self::UpdateStateMachine { .. } | Self::TagStateMachine { .. } | Self::UntagStateMachine { .. } => None,
+        }
+    }
+
+    fn limited(&self) -> Value {
+        let machine = |settings: &MachineSettings| {
+            let group = settings.log_group_arn.as_ref().map(|arn| json!([{"cloudWatchLogsLogGroup": {"logGroupArn": format!("{arn}:*")}}]));
+            json!({
+                "definition": settings.definition.to_string(), "roleArn": settings.role_arn,
+                "loggingConfiguration": {"level": settings.log_level, "destinations": group},
+            })
+        };
+        let tag_list = |tags: &Tags| -> Value { tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect() };
+        match self {
+            Self::CreateStateMachine { name, settings, tags, .. } => with(machine(settings), json!({"name": name, "tags": tag_list(tags)})),
+            Self::UpdateStateMachine { arn, settings } => with(machine(settings), json!({"stateMachineArn": arn})),
+            Self::DeleteStateMachine { arn } => json!({"stateMachineArn": arn}),
+            Self::TagStateMachine { arn, tags } => json!({"resourceArn": arn, "tags": tag_list(tags)}),
+            Self::UntagStateMachine { arn, keys } => json!({"resourceArn": arn, "tagKeys": keys}),
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::steps::{FieldOf, strip};
 
 /// The settings of a target, all replaced by `PutTargets`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -22,7 +24,7 @@ pub struct TargetSettings {
     pub transformer: Option<(BTreeMap<String, String>, String)>,
     /// Message group of a FIFO queue.
     pub message_group_id: Option<String>,
-    /// JSON path of the partition key for a Kinesis stream.
+    /// JSON path of the partition key for a data stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition_key_path: Option<String>,
     /// Parameters of an API destination's requests.
@@ -88,4 +90,53 @@ pub struct BatchSettings {
     pub array_size: Option<i32>,
     /// Number of attempts; `None` for those of the job definition.
     pub attempts: Option<i32>,
+}
+
+impl TargetSettings {
+    /// Which field of a rule or sink a member comes from. The first that matches counts.
+    pub(crate) const FIELDS: &'static [FieldOf] = &[
+        ("events.PutTargets", "Targets[].InputTransformer.InputPathsMap", ".inputTransformer.inputPathsMap"),
+        ("events.PutTargets", "Targets[].InputTransformer.InputTemplate", ".inputTransformer.inputTemplate"),
+        ("events.PutTargets", "Targets[].InputPath", ".inputPath"),
+        ("events.PutTargets", "Targets[].Input", ".input"),
+        ("events.PutTargets", "Targets[].RetryPolicy", ".retry"),
+        ("events.PutTargets", "Targets[].Id", ".name"),
+        ("events.PutTargets", "Targets[].HttpParameters.HeaderParameters", ".sinkRef: spec.apiDestination.http.headers of the sink"),
+        ("events.PutTargets", "Targets[].HttpParameters.QueryStringParameters", ".sinkRef: spec.apiDestination.http.query of the sink"),
+        ("events.PutTargets", "Targets[].HttpParameters.PathParameterValues", ".sinkRef: spec.apiDestination.http.path of the sink"),
+        ("events.PutTargets", "Targets[].SqsParameters", ".sinkRef: spec.sqs.messageGroupId of the sink"),
+        ("events.PutTargets", "Targets[].KinesisParameters", ".sinkRef: spec.kinesis.partitionKeyPath of the sink"),
+        ("events.PutTargets", "Targets[]", ".sinkRef"),
+    ];
+
+    /// Returns the members of an entry of `events:PutTargets` that AWS limits, in the names of AWS.
+    pub(crate) fn limited(&self) -> Value {
+        let transformer = self.transformer.as_ref();
+        let mut value = json!({
+            "Id": self.id,
+            "Arn": self.arn,
+            "RoleArn": self.role_arn,
+            "Input": self.input.as_ref().map(ToString::to_string),
+            "InputPath": self.input_path,
+            "InputTransformer": transformer.map(|(paths, template)| json!({"InputPathsMap": paths, "InputTemplate": template})),
+            "SqsParameters": self.message_group_id.as_ref().map(|id| json!({"MessageGroupId": id})),
+            "KinesisParameters": self.partition_key_path.as_ref().map(|path| json!({"PartitionKeyPath": path})),
+            "HttpParameters": self.http.as_ref().map(HttpSettings::limited),
+            "EcsParameters": self.task.as_ref().map(|task| json!({
+                "TaskDefinitionArn": task.definition_arn, "TaskCount": task.count, "LaunchType": task.launch_type,
+            })),
+            "RetryPolicy": {
+                "MaximumRetryAttempts": self.maximum_retry_attempts, "MaximumEventAgeInSeconds": self.maximum_event_age_seconds,
+            },
+            "DeadLetterConfig": {"Arn": self.dead_letter_arn},
+        });
+        strip(&mut value);
+        value
+    }
+}
+
+impl HttpSettings {
+    fn limited(&self) -> Value {
+        json!({"HeaderParameters": self.headers, "QueryStringParameters": self.query, "PathParameterValues": self.path})
+    }
 }

@@ -279,7 +279,7 @@ async fn a_role() {
         json!({"stateMachine": {"existing": {"arn": machine}}, "roleArn": role})
     };
     let rig = Rig::new("deliver-role", make, false).await;
-    rig.is_fine("trust and rights").await;
+    rig.is_fine("trust and permissions").await;
     let (aws, machine) = (&rig.world.aws, arn(&rig.world, "states", "stateMachine:m"));
     let trust =
         |more: Value| with(json!({"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}), more);

@@ -6,7 +6,7 @@ use tributary_testkit::{World, condition, fast_resync, publish, reconcile_now};
 use super::causes::{Rig, arn, document, set_queue, with};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_rule_itself_and_what_may_not_be_looked_at() {
+async fn a_broken_rule_and_facts_that_cannot_be_read() {
     let make = async |_: &World| json!({"sqs": {"managed": {}}});
     let rig = Rig::new("deliver-rule", make, false).await;
     rig.is_fine("a managed sink").await;
@@ -16,8 +16,8 @@ async fn the_rule_itself_and_what_may_not_be_looked_at() {
     let target = json!({"name": "t", "sinkRef": {"name": "s"}});
     let rule = |more: Value| with(json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["test"]}, "targets": [target]}), more);
     let says = async |reason: &str| {
-        let said = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.1 == reason);
-        rig.world.wait("EventRule", "r", reason, said).await
+        let found = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.1 == reason);
+        rig.world.wait("EventRule", "r", reason, found).await
     };
     rig.world.apply("EventRule", "r", rule(json!({"state": "Disabled"}))).await;
     assert_eq!(says("RuleDisabled").await.0, "False");
@@ -40,8 +40,8 @@ async fn the_rule_itself_and_what_may_not_be_looked_at() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_grant_that_somebody_takes_away_is_noticed_by_a_sweep_at_one_read_for_many_rules() {
-    let world = World::with("deliver-sweep", fast_resync()).await;
+async fn a_revoked_grant_is_noticed_by_a_resync_with_one_read_for_many_rules() {
+    let world = World::with("deliver-resync", fast_resync()).await;
     world.aws.sqs("CreateQueue", json!({"QueueName": "q"})).await;
     let queue = arn(&world, "sqs", "q");
     let all = json!({"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue});
@@ -60,8 +60,8 @@ async fn a_grant_that_somebody_takes_away_is_noticed_by_a_sweep_at_one_read_for_
     }
     let all_say = async |status: &str| {
         for name in &names {
-            let said = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.0 == status).map(drop);
-            world.wait("EventRule", name, status, said).await;
+            let found = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.0 == status).map(drop);
+            world.wait("EventRule", name, status, found).await;
         }
     };
     all_say("True").await;
@@ -69,12 +69,12 @@ async fn a_grant_that_somebody_takes_away_is_noticed_by_a_sweep_at_one_read_for_
     set_queue(&world, "q", json!({"Policy": ""})).await;
     all_say("False").await;
     let reads = world.aws.journal(mark).await.0.iter().filter(|call| call.op == "GetQueueAttributes").count();
-    let sweeps = usize::try_from(start.elapsed().as_secs()).unwrap() + 2;
-    assert!(reads <= sweeps, "{reads} reads in {sweeps} sweeps of 20 rules");
+    let resyncs = usize::try_from(start.elapsed().as_secs()).unwrap() + 2;
+    assert!(reads <= resyncs, "{reads} reads in {resyncs} resyncs of 20 rules");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_does_not_answer_keeps_no_rule_from_being_written() {
+async fn a_service_without_a_response_blocks_no_rule() {
     let world = World::empty("deliver-hang").await;
     let (machine, role) = (world.aws.make_machine("m").await, world.aws.make_role("mine", "events.amazonaws.com").await);
     world.aws.faults(json!([{"match": "iam.*", "kind": "hang"}])).await;
@@ -94,7 +94,7 @@ async fn a_service_that_does_not_answer_keeps_no_rule_from_being_written() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_of_ours_costs_two_reads_a_sweep_for_proof_and_one_for_itself() {
+async fn a_managed_role_costs_three_reads_per_resync() {
     let world = World::with("proof-role", fast_resync()).await;
     let machine = world.aws.make_machine("theirs").await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
@@ -107,14 +107,14 @@ async fn a_role_of_ours_costs_two_reads_a_sweep_for_proof_and_one_for_itself() {
         )
         .await;
     let says = async |status: &str| {
-        let said = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.0 == status).map(drop);
-        world.wait("EventRule", "r", status, said).await;
+        let found = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|c| c.0 == status).map(drop);
+        world.wait("EventRule", "r", status, found).await;
     };
     says("True").await;
     let mark = world.aws.mark().await;
     let counted = async |op: &str| world.aws.journal(mark).await.0.iter().filter(|call| call.op == op).count();
     let seen = || async { (counted("GetRolePolicy").await >= 4).then_some(()) };
-    world.aws.until("four sweeps", seen).await;
+    world.aws.until("four resyncs", seen).await;
     assert!(counted("ListRolePolicies").await <= 1 && counted("ListAttachedRolePolicies").await <= 1);
     // What somebody takes away is noticed all the same.
     let (name, _) = world.aws.roles().await.into_iter().find(|(name, _)| name.contains("proof-role")).unwrap();

@@ -95,7 +95,7 @@ fn sink(world: &World, target: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn exactly_the_target_that_lost_its_grant_says_so_and_the_operator_repairs_it() {
+async fn exactly_the_target_that_lost_its_grant_is_reported_and_repaired() {
     let world = rig("revoked").await;
     for target in TARGETS {
         world.apply("EventSink", target, sink(&world, target)).await;
@@ -113,7 +113,7 @@ async fn exactly_the_target_that_lost_its_grant_says_so_and_the_operator_repairs
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_grant_of_somebody_else_is_named_and_left_to_them() {
+async fn a_lost_foreign_grant_is_reported_and_not_repaired() {
     let world = rig("revoked-external").await;
     let aws = &world.aws;
     let role = aws.make_role("given", "events.amazonaws.com").await;
@@ -128,15 +128,15 @@ async fn a_grant_of_somebody_else_is_named_and_left_to_them() {
     all_ready(&world, &[("EventRule", "r")]).await;
     let source = format!("arn:aws:events:{REGION}:{}:rule/b/{}", aws.account, aws_name(&world, "r"));
     let since = aws.mark().await;
-    let said = words(&world).await;
+    let found = words(&world).await;
     for (target, action) in
         [("queue", "sqs:SendMessage"), ("topic", "sns:Publish"), ("function", "lambda:InvokeFunction"), ("stream", "kinesis:PutRecord")]
     {
-        let (verdict, message) = &said[target];
+        let (verdict, message) = &found[target];
         assert!(verdict == "No" && message.contains(action), "{target}: {verdict}: {message}");
         assert!(target == "stream" || target == "topic" || message.contains(&source), "{target}: {message}");
     }
-    assert_eq!(said["group"].0, "Yes");
+    assert_eq!(found["group"].0, "Yes");
     let condition = condition(&world.get("EventRule", "r").await.unwrap(), "Deliverable").unwrap();
     assert_eq!(condition.0, "False", "{condition:?}");
     assert_eq!(aws.writes(since).await, [""; 0], "what is somebody else's is only named");
