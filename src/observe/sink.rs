@@ -1,6 +1,7 @@
-//! Reads a sink: its target, and the policy that allows EventBridge to deliver. With `permissions: External` nothing is read.
+//! Reads a sink: its target, and the policy that allows EventBridge to deliver. With `permissions: External` it
+//! reads only what the operator wrote before.
 
-use tributary_api::{EventSink, Identity, Permissions};
+use tributary_api::{EventSink, EventSinkStatus, Identity, Permissions};
 use tributary_core::{
     error::ReconcileError,
     kinds::{DesiredSink, ObservedSink},
@@ -9,7 +10,10 @@ use tributary_core::{
 
 use crate::observe::{
     Cloud, Observe,
-    destinations::{self, inspection::Inspection},
+    destinations::{
+        self,
+        inspection::{Inspection, Purpose},
+    },
 };
 
 impl Observe for EventSink {
@@ -20,10 +24,16 @@ impl Observe for EventSink {
         desired: Option<&DesiredSink>,
         depth: Depth,
     ) -> Result<Option<ObservedSink>, ReconcileError> {
-        if self.spec.permissions == Permissions::External {
+        let external = self.spec.permissions == Permissions::External;
+        // Without a note in status, whatever is in AWS is somebody else's, even an equal statement.
+        if external && !self.status.as_ref().is_some_and(EventSinkStatus::has_written) {
             return Ok(None);
         }
-        let target = desired.map(|desired| &desired.target);
-        destinations::read(&Inspection { sink: self, cloud, session: cloud.session(depth).await?, identity, target, depth }).await
+        let purpose = match desired {
+            Some(desired) if !external => Purpose::Converge(&desired.target),
+            Some(_) => Purpose::HandOver,
+            None => Purpose::Delete,
+        };
+        destinations::read(&Inspection { sink: self, cloud, session: cloud.session(depth).await?, identity, purpose, depth }).await
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     operator::{
         events::Recorder,
         fault_points::FaultPoints,
+        name_locks::NameLocks,
         state::{ReconcileState, ResyncSchedule},
     },
     telemetry::metrics::Metrics,
@@ -36,6 +37,7 @@ pub(super) struct Context {
     pub(super) recorder: Recorder,
     pub(super) metrics: Arc<Metrics>,
     pub(super) state: ReconcileState,
+    pub(super) names: NameLocks,
     pub(super) resyncs: ResyncSchedule,
     pub(super) fault_points: Arc<dyn FaultPoints>,
     pub(super) benchling: Benchling,

@@ -32,6 +32,7 @@ use crate::{
         context::Context,
         events::{self, Recorder},
         lease::{Candidate, Held, Lost},
+        name_locks::NameLocks,
         options::{Error, Options, Signal},
         reconcile::reconcile,
         state::{ReconcileState, ResyncSchedule},
@@ -140,6 +141,7 @@ impl Leadership {
             recorder,
             metrics: self.metrics.clone(),
             state: ReconcileState::default(),
+            names: NameLocks::default(),
             resyncs: ResyncSchedule {
                 started: Instant::now(),
                 quick: options.resync,

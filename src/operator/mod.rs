@@ -8,6 +8,7 @@ mod events;
 pub mod fault_points;
 mod leadership;
 pub mod lease;
+mod name_locks;
 mod options;
 mod reconcile;
 mod reconciliation;

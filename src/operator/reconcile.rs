@@ -113,8 +113,19 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
     let written = object.current().cloned().unwrap_or_default();
     let key = key_of(&object);
     let status = written.clone();
-    let mut reconciliation =
-        Reconciliation { key, context, handle, status, written, object, state, applied: vec![], drifted: false, confirmed: false };
+    let mut reconciliation = Reconciliation {
+        key,
+        context,
+        handle,
+        status,
+        written,
+        object,
+        state,
+        applied: vec![],
+        drifted: false,
+        confirmed: false,
+        reached: false,
+    };
     let result = reconciliation.run().await;
     (result, reconciliation.state)
 }

@@ -42,6 +42,7 @@ mod conditions {
     mod rejected_by_aws;
 }
 mod object {
+    mod cleanup;
     mod in_sync;
     mod management;
     mod ownership;
@@ -52,6 +53,7 @@ mod operator {
 }
 mod replay;
 mod rule {
+    mod claims;
     mod dead_letters;
     mod deliverable {
         mod by_role;

@@ -13,7 +13,11 @@ use tributary_testkit::product::{
     },
 };
 
-use super::{GROUP_ARN, converges, grants, model::Model, sink, tags};
+use super::{
+    GROUP_ARN, converges, grants,
+    model::{Model, put_statement, remove_statement},
+    sink, tags,
+};
 
 /// What AWS holds of all that has a role.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +33,15 @@ impl ByRole {
         let roles = &mut self.roles;
         match step.clone() {
             IamStep::CreateRole { name, trust, boundary, tags, .. } => {
-                let role = ObservedRole { name: name.clone(), arn: name.clone(), trust, policy: InlinePolicy::Absent, boundary, tags };
+                let role = ObservedRole {
+                    name: name.clone(),
+                    arn: name.clone(),
+                    trust,
+                    policy: InlinePolicy::Absent,
+                    boundary,
+                    boundary_is_ours: true,
+                    tags,
+                };
                 if roles.insert(name, role).is_some() {
                     return Err("EntityAlreadyExists".into());
                 }
@@ -69,10 +81,9 @@ impl ByRole {
                 topic.as_mut().ok_or_else(none)?.attributes.insert(name, value);
             }
             SnsStep::PutTopicStatement { statement, .. } => {
-                let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
-                topic.as_mut().ok_or_else(none)?.attributes.insert("Policy".into(), policy);
+                put_statement(&mut topic.as_mut().ok_or_else(none)?.attributes, statement);
             }
-            SnsStep::RemoveTopicStatement { .. } => drop(topic.as_mut().ok_or_else(none)?.attributes.remove("Policy")),
+            SnsStep::RemoveTopicStatement { sid, .. } => remove_statement(&mut topic.as_mut().ok_or_else(none)?.attributes, &sid),
             SnsStep::TagTopic { tags, .. } => topic.as_mut().and_then(|topic| topic.tags.as_mut()).ok_or_else(none)?.extend(tags),
             SnsStep::UntagTopic { keys, .. } => {
                 topic.as_mut().and_then(|topic| topic.tags.as_mut()).ok_or_else(none)?.retain(|key, _| !keys.contains(key));

@@ -5,6 +5,7 @@
 
 mod api_destination;
 mod by_role;
+mod lifecycle;
 mod model;
 mod policies;
 
@@ -30,7 +31,7 @@ const GROUP_ARN: &str = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/even
 fn with_context<R>(retain: bool, run: impl FnOnce(&PlanContext<'_>) -> R) -> R {
     let identity = model::identity();
     let tag_keys: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
-    run(&PlanContext { identity: &identity, owner: OWNER, adopt: None, tag_keys: &tag_keys, retain, orphan: false })
+    run(&PlanContext { tag_keys: &tag_keys, retain, ..PlanContext::new(&identity, OWNER) })
 }
 
 /// Plans, applies, and plans again until nothing is left, at most `passes` times.

@@ -1,6 +1,6 @@
 //! A model of AWS for the properties: what each step does to buses, rules, queues, functions and log groups, and what it refuses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use tributary_testkit::product::{
@@ -8,7 +8,7 @@ use tributary_testkit::product::{
     plan::{
         ArchiveSettings, ArchiveStep, BusInAws, BusSettings, BusStep, DesiredGrant, EventsStep, InvokeSettings, LambdaStep, LogsStep,
         Observed, ObservedArchive, ObservedBus, ObservedLambda, ObservedLogGroup, ObservedLogs, ObservedQueue, ObservedSink,
-        ObservedSource, ObservedSqs, ObservedTrigger, RuleInAws, RuleStep, SqsStep, Step, TagStep, sid_of, statement,
+        ObservedSource, ObservedSqs, ObservedTrigger, RuleInAws, RuleStep, SqsStep, Step, TagStep, policy_document, sid_of, statement,
     },
 };
 
@@ -31,8 +31,8 @@ pub struct Model {
     pub mappings: Vec<ObservedTrigger>,
     pub function: Vec<Value>,
     pub invoke: InvokeSettings,
-    /// The failure destination that status remembers as ours.
-    pub set_on_failure: Option<String>,
+    /// The failure destinations that were set by a step.
+    pub set_on_failure: BTreeSet<String>,
     pub group: Option<ObservedLogGroup>,
     pub log_policy: Vec<Value>,
     pub by_role: super::by_role::ByRole,
@@ -73,7 +73,7 @@ impl Model {
             }
             LambdaStep::RemovePermission { sid, .. } => self.function.retain(|s| sid_of(s) != Some(&sid)),
             LambdaStep::PutFunctionEventInvokeConfig { settings, .. } => {
-                self.set_on_failure.clone_from(&settings.on_failure);
+                self.set_on_failure.extend(settings.on_failure.clone());
                 self.invoke = settings;
             }
             LambdaStep::DeleteFunctionEventInvokeConfig { .. } => self.invoke = InvokeSettings::default(),
@@ -135,7 +135,7 @@ impl Model {
         Some(Observed::Lambda(ObservedLambda {
             policy: Some(self.function.clone()),
             invoke: Some(self.invoke.clone()),
-            on_failure_before: self.set_on_failure.clone(),
+            on_failure_ours: self.set_on_failure.clone(),
             ..ObservedLambda::default()
         }))
     }
@@ -280,9 +280,9 @@ impl Model {
             }
             SqsStep::PutStatement { name, statement } => {
                 let attributes = &mut self.queues.get_mut(&name).ok_or("no queue")?.attributes;
-                attributes.insert("Policy".into(), json!({"Version": "2012-10-17", "Statement": [statement]}).to_string());
+                put_statement(attributes, statement);
             }
-            SqsStep::RemoveStatement { name, .. } => drop(self.queues.get_mut(&name).ok_or("no queue")?.attributes.remove("Policy")),
+            SqsStep::RemoveStatement { name, sid } => remove_statement(&mut self.queues.get_mut(&name).ok_or("no queue")?.attributes, &sid),
             SqsStep::TagQueue { name, tags: new } => {
                 self.queues.get_mut(&name).and_then(|q| q.tags.as_mut()).ok_or("no queue")?.extend(new);
             }
@@ -304,4 +304,27 @@ impl Model {
             ..ObservedSqs::default()
         }))
     }
+}
+
+/// Replaces the statement of this id in the policy of a queue or topic, as the one writer of the policy does.
+pub fn put_statement(attributes: &mut BTreeMap<String, String>, statement: Value) {
+    let sid = sid_of(&statement).unwrap_or_default().to_owned();
+    remove_statement(attributes, &sid);
+    let mut all = statements_in(attributes);
+    all.push(statement);
+    attributes.insert("Policy".into(), json!({"Version": "2012-10-17", "Statement": all}).to_string());
+}
+
+pub fn remove_statement(attributes: &mut BTreeMap<String, String>, sid: &str) {
+    let mut all = statements_in(attributes);
+    all.retain(|statement| sid_of(statement) != Some(sid));
+    if all.is_empty() {
+        attributes.remove("Policy");
+    } else {
+        attributes.insert("Policy".into(), json!({"Version": "2012-10-17", "Statement": all}).to_string());
+    }
+}
+
+pub fn statements_in(attributes: &BTreeMap<String, String>) -> Vec<Value> {
+    attributes.get("Policy").map(|policy| policy_document::statements_of(policy)).unwrap_or_default()
 }

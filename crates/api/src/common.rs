@@ -155,10 +155,15 @@ pub struct CommonStatus {
     /// Hash of the desired state that was last applied to AWS. Absent while writes are in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<String>,
-    /// Keys of the AWS tags that the object set. A key removed from the spec is also removed in
-    /// AWS.
+    /// Keys of the AWS tags that the object set, including those of writes in progress. A key
+    /// removed from the spec is also removed in AWS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tag_keys: Vec<String>,
+    /// ARNs of resources of other objects that the object's AWS resource refers to, such as targets
+    /// and dead-letter queues, including those of writes in progress. Their objects are not deleted
+    /// before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<String>,
     /// Last processed value of the annotation `tributary.dev/reconcile-at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,

@@ -34,6 +34,7 @@ mod sns;
 mod sqs;
 mod state_machine;
 mod subscription;
+mod written;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool, ValidationRule,
@@ -65,6 +66,7 @@ pub use sns::*;
 pub use sqs::*;
 pub use state_machine::*;
 pub use subscription::*;
+pub use written::*;
 
 /// API group of all kinds.
 pub const GROUP: &str = "tributary.dev";

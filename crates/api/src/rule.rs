@@ -287,6 +287,12 @@ pub(super) fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema 
 }
 
 impl EventRule {
+    /// Every sink that the rule references, as a target or for dead letters.
+    pub fn sink_refs(&self) -> impl Iterator<Item = &SinkRef> {
+        let targets = self.spec.targets.iter();
+        targets.flat_map(|target| std::iter::once(&target.sink_ref).chain(target.dead_letter.as_ref().map(|queue| &queue.sink_ref)))
+    }
+
     /// `namespace/name` of the referenced object, an `EventBus` in most cases. The bus of a subscription has the subscription's name.
     pub fn bus_key(&self) -> String {
         let namespace = self.spec.bus_ref.namespace.as_deref().or(self.metadata.namespace.as_deref()).unwrap_or_default();

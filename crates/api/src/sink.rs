@@ -12,7 +12,7 @@ use super::{
     AccountRef, AdmittedSink, ApiDestinationSink, ArnSink, BatchJobSink, BusRef, CommonStatus, ConnectionStatus, DeletionPolicy,
     EcsTaskSink, EventBusSink, Existing, FirehoseSink, GrantStatus, InvocationRole, KinesisSink, LambdaSink, LogGroupSink,
     ManagedApiDestination, ManagedQueue, ManagedStateMachine, ManagementPolicy, PostgresSink, SinkRef, SnsSink, SqsSink, StateMachineSink,
-    SyncStatus,
+    SyncStatus, Written,
 };
 
 /// Pattern of ARNs whose target type has a separate field in spec.
@@ -123,8 +123,9 @@ pub struct EventSinkSpec {
     pub role_arn: Option<String>,
     /// Who manages the permission of EventBridge to deliver. `Managed`: the operator manages its
     /// own statements in the target's resource policy. `External`: the owner of an existing
-    /// resource does; the operator makes no writes and reports the necessary statement in
-    /// `status.requiredStatement`. Defaults to `Managed`.
+    /// resource does; the operator reports the necessary statement in `status.requiredStatement`.
+    /// A change to `External` removes what the operator has written, including its statements: add
+    /// the necessary statement first. Defaults to `Managed`.
     #[serde(default)]
     pub permissions: Permissions,
     /// Other namespaces whose objects may reference the sink. `*` matches any text. Defaults to
@@ -149,8 +150,8 @@ pub enum Permissions {
     /// The operator manages its own statements in the target's resource policy.
     #[default]
     Managed,
-    /// The owner of the resource manages its policy. The operator makes no writes and reports the
-    /// necessary statement in `status.requiredStatement`. The condition `Deliverable` of the rules
+    /// The owner of the resource manages its policy. The operator removes what it has written
+    /// before, makes no other writes, and reports the necessary statement in `status.requiredStatement`. The condition `Deliverable` of the rules
     /// reports whether the statement exists, if the operator may read the policy.
     External,
 }
@@ -174,11 +175,14 @@ pub struct EventSinkStatus {
     /// Statement that the target's policy needs, as JSON. Set only with `permissions: External`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required_statement: Option<String>,
-    /// ARN of the role that the operator created for EventBridge, including a write in progress.
+    /// What the operator has written to AWS for the sink, including writes in progress. An entry
+    /// remains until its removal is confirmed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub written: Vec<Written>,
+    /// ARN of the role that the operator created for EventBridge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocation_role_arn: Option<String>,
-    /// ARN of the role that the operator created for a managed state machine, including a write in
-    /// progress.
+    /// ARN of the role that the operator created for a managed state machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_role_arn: Option<String>,
     /// ARN of the managed API destination. AWS generates its last part.

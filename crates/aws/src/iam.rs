@@ -41,6 +41,7 @@ impl Session {
             trust: parse(role.assume_role_policy_document.as_deref().unwrap_or_default()),
             policy: InlinePolicy::NotRead,
             boundary: role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),
+            boundary_is_ours: false,
             tags: role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
         }))
     }

@@ -31,7 +31,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Why the object is not in sync, or its deletion blocked.
-    fn error(&self) -> Option<&ReconcileError> {
+    pub fn error(&self) -> Option<&ReconcileError> {
         match self {
             Self::Failed(error) | Self::Deleting(Some(error)) => Some(error),
             Self::InSync | Self::Applying | Self::Drifted(_) | Self::Paused | Self::Completed(_) | Self::Deleting(None) => None,
@@ -60,6 +60,21 @@ pub fn conditions(outcome: &Outcome, before: &[Condition], generation: Option<i6
         }
     };
     vec![row("Ready", ready), row("Reconciling", reconciling), row("Stalled", stalled)]
+}
+
+/// Makes the kind's own conditions `Unknown` that are `True`, where the outcome prevented their
+/// evaluation: nothing says `True` that was not seen.
+pub fn unconfirm(all: &mut [Condition], outcome: &Outcome, generation: Option<i64>, now: Timestamp) {
+    let (_, reason, why) = summary(outcome);
+    for condition in all.iter_mut().filter(|condition| !COMMON.contains(&condition.type_.as_str()) && condition.status != "False") {
+        if condition.status != "Unknown" {
+            condition.last_transition_time = Time(now);
+        }
+        condition.status = "Unknown".into();
+        condition.reason = reason.to_string();
+        condition.message = format!("not evaluated: {why}");
+        condition.observed_generation = generation;
+    }
 }
 
 fn summary(outcome: &Outcome) -> (bool, Reason, String) {

@@ -273,6 +273,15 @@ impl ReconcileError {
         missing || self.stalled() || matches!(self.class, RetryClass::Throttled | RetryClass::Transient)
     }
 
+    /// Whether the error puts in doubt what status says of AWS: it concerns the object, and does not
+    /// pass by itself.
+    pub fn changes_claims(&self) -> bool {
+        match self.class {
+            RetryClass::Blocked | RetryClass::Invalid | RetryClass::Refused => true,
+            RetryClass::Until(_) | RetryClass::Polled | RetryClass::Throttled | RetryClass::Transient | RetryClass::Conflict => false,
+        }
+    }
+
     /// How long to wait before the retry after this many failures in a row, without jitter.
     pub fn retry(&self, failures: u32, now: Timestamp) -> Duration {
         let exponential =

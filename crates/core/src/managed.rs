@@ -1,7 +1,7 @@
 //! The contract of a kind: from its spec to the desired state in AWS, to steps, to status. `kinds/`
 //! implements it.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 use kube_core::{CustomResourceExt, object::HasStatus};
@@ -145,9 +145,10 @@ pub trait Managed:
     /// hide it.
     fn record_observed(&self, _status: &mut Self::Status, _observed: Option<&Self::Observed>, _now: Timestamp) {}
 
-    /// Records in status, before the first write to AWS, what may be created: so that it can be
-    /// removed even after a crash.
-    fn record_intent(&self, _status: &mut Self::Status, _desired: &Self::Desired) {}
+    /// Records in status, before the first write to AWS, what `steps` may create: so that it can be
+    /// removed even after a crash. Adds to what is recorded, and replaces nothing: what an earlier
+    /// reconcile wrote may still be in AWS.
+    fn record_intent(&self, _status: &mut Self::Status, _desired: &Self::Desired, _steps: &[Step]) {}
 
     /// After how long to reconcile again although nothing has changed, if that is sooner than the
     /// next resync.
@@ -181,6 +182,17 @@ pub trait Managed:
     fn tags(_desired: &Self::Desired) -> Option<&Tags> {
         None
     }
+
+    /// ARNs of resources of other objects that AWS holds in the object's resource after all steps,
+    /// such as targets and dead-letter queues; `None` if that was not read. They are in use, whatever
+    /// the spec says since.
+    fn uses(_desired: &Self::Desired, _observed: Option<&Self::Observed>) -> Option<BTreeSet<String>> {
+        Some(BTreeSet::new())
+    }
+
+    /// Corrects the part of the status that is the kind's own, when a reconcile stopped before it
+    /// compared AWS with the spec: what was true before may not be true any more.
+    fn report_unreached(&self, _status: &mut Self::Status, _error: &ReconcileError) {}
 
     /// What the object has to wait for although all steps succeeded.
     fn waiting(_desired: &Self::Desired, _observed: Option<&Self::Observed>, _identity: &Identity) -> Option<ReconcileError> {

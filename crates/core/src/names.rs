@@ -114,6 +114,11 @@ pub fn rule_of(arn: &str) -> Option<(&str, &str)> {
     Some(rule.rsplit_once('/').unwrap_or((DEFAULT_BUS, rule)))
 }
 
+/// Returns the name of the bus of an ARN, if it is the ARN of an event bus.
+pub fn bus_of(arn: &str) -> Option<&str> {
+    Arn::parse(arn).filter(|arn| arn.service == "events")?.resource.strip_prefix("event-bus/")
+}
+
 /// Returns whether names of log groups may contain the character (AWS API reference,
 /// `CreateLogGroup`).
 pub fn log_group_character(c: char) -> bool {

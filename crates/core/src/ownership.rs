@@ -111,6 +111,18 @@ pub fn check(what: &str, tags: &Tags, context: &PlanContext<'_>) -> Result<(), R
     }
 }
 
+/// Whether a deletion may delete a resource with these tags. One of another owner is left in AWS,
+/// and does not prevent the deletion of what is the object's own.
+pub fn may_delete(what: &str, tags: &Tags, context: &PlanContext<'_>) -> bool {
+    match check(what, tags, context) {
+        Ok(()) => true,
+        Err(error) => {
+            context.leave(error.message);
+            false
+        }
+    }
+}
+
 /// Tags to set, and keys of tags to remove. Only tags that the object has set itself are removed.
 pub fn tag_changes(desired: &Tags, observed: &Tags, context: &PlanContext<'_>) -> (Tags, Vec<String>) {
     let set = desired.iter().filter(|(k, v)| observed.get(*k) != Some(v)).map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -126,8 +138,7 @@ mod tests {
     fn allowed(tag: Option<&str>, adopt: Option<&str>) -> bool {
         let tags = tag.map(|t| (OWNER_TAG.to_owned(), t.to_owned())).into_iter().collect();
         let identity = Identity::default();
-        check("queue q", &tags, &PlanContext { identity: &identity, owner: "me", adopt, tag_keys: &[], retain: false, orphan: false })
-            .is_ok()
+        check("queue q", &tags, &PlanContext { adopt, ..PlanContext::new(&identity, "me") }).is_ok()
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What planning depends on besides the desired and the observed state: read depth, ownership
 //! context, warnings.
 
+use std::cell::RefCell;
+
 use tributary_api::Identity;
 
 /// How closely AWS is read. Each level reads what the one before reads, and more.
@@ -31,6 +33,21 @@ pub struct PlanContext<'a> {
     pub retain: bool,
     /// For the deletion of a composed object: whether its children leave AWS as it is.
     pub orphan: bool,
+    /// For a deletion: collects what it leaves in AWS, and why.
+    pub left_alone: RefCell<Vec<String>>,
+}
+
+impl<'a> PlanContext<'a> {
+    /// The context of an object at `identity` that has this owner tag, without adoption, tags or a
+    /// deletion.
+    pub fn new(identity: &'a Identity, owner: &'a str) -> Self {
+        Self { identity, owner, adopt: None, tag_keys: &[], retain: false, orphan: false, left_alone: RefCell::default() }
+    }
+
+    /// Records that a deletion leaves something in AWS.
+    pub(crate) fn leave(&self, why: impl Into<String>) {
+        self.left_alone.borrow_mut().push(why.into());
+    }
 }
 
 /// A Warning Event, published once.

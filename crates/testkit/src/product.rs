@@ -28,8 +28,8 @@ pub mod plan {
         destinations::{
             Desired, DesiredApi, DesiredApiDestination, DesiredByRole, DesiredMachine, DesiredStateMachine, Observed,
             ObservedApiDestination, ObservedByRole, ObservedConnection, ObservedDestination, ObservedMachine, ObservedStateMachine,
-            lambda::{DesiredLambda, ObservedLambda, statement},
-            logs::{DesiredLogGroup, DesiredLogs, ObservedLogGroup, ObservedLogs},
+            lambda::{self, DesiredLambda, ObservedLambda, statement},
+            logs::{self, DesiredLogGroup, DesiredLogs, ObservedLogGroup, ObservedLogs},
             shared::{
                 grants::{self, Grants},
                 role::{DesiredRole, InlinePolicy, ObservedRole},
@@ -47,17 +47,21 @@ pub mod plan {
             bus_policy::DesiredGrant,
             partner::ObservedSource,
         },
-        managed::Managed,
+        managed::{Managed, Report},
         names::{Arn, default_name, events_character, log_group_character, queue_character, rule_of},
+        object::key_of,
+        objects::{Objects, fixed},
         ownership::{self, Mark},
         plan::PlanContext,
         policy_document::{self, sid_of},
+        settings::Settings,
         steps::{
             ApiDestinationStep, ArchiveSettings, ArchiveStep, Authorization, BusSettings, BusStep, ConnectionSettings, ConnectionStep,
             DestinationSettings, EventsStep, FunctionRef, HttpValue, HttpValues, IamStep, InvokeSettings, LambdaStep, LogSettings,
             LogsStep, MachineSettings, MappingSettings, RuleSettings, RuleStep, SecretRefs, SnsStep, SqsStep, StatesStep, Step, TagStep,
             TargetSettings,
         },
+        view::View,
     };
 
     /// Function and qualifier of an ARN.

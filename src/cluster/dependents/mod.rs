@@ -80,6 +80,17 @@ fn deleting_accounts(view: &View) -> Vec<Dependent> {
     waiting
 }
 
+/// Sinks that are being deleted wait until AWS holds their resource in that of no other object.
+fn deleting_sinks(view: &View) -> Vec<Dependent> {
+    let mut waiting = Vec::new();
+    view.each_sink(|sink| {
+        if sink.is_deleting() {
+            waiting.push(Dependent::EventSink(reference(sink)));
+        }
+    });
+    waiting
+}
+
 /// The sink that `object` refers to.
 fn sink_of(object: &impl Resource, sink: &SinkRef) -> Dependent {
     let namespace = sink.namespace.as_deref().unwrap_or(object.own_namespace());
@@ -88,9 +99,5 @@ fn sink_of(object: &impl Resource, sink: &SinkRef) -> Dependent {
 
 /// The sinks of a rule's targets and of their dead letters.
 fn sinks_of(rule: &EventRule) -> impl Iterator<Item = Dependent> + '_ {
-    let sinks =
-        rule.spec.targets.iter().flat_map(|target| {
-            std::iter::once(&target.sink_ref).chain(target.dead_letter.as_ref().map(|dead_letter| &dead_letter.sink_ref))
-        });
-    sinks.map(|sink| sink_of(rule, sink))
+    rule.sink_refs().map(|sink| sink_of(rule, sink))
 }

@@ -6,7 +6,7 @@ use kube::runtime::reflector::ObjectRef;
 use tributary_api::{Deliverable, EventReplay, EventReplayStatus, EventRule};
 use tributary_core::{error::Reason, object::ObjectMetaExt, view::View};
 
-use super::{Dependents, child_readiness, deleting_accounts, parent, reference, sinks_of};
+use super::{Dependents, child_readiness, deleting_accounts, deleting_sinks, parent, reference, sinks_of};
 use crate::cluster::stores::Dependent;
 
 impl Dependents for EventRule {
@@ -32,12 +32,15 @@ impl Dependents for EventRule {
             }
         });
         dependents.extend(deleting_accounts(view));
+        dependents.extend(deleting_sinks(view));
         dependents
     }
 
     fn visible_state(&self) -> impl Hash + '_ {
-        // Sinks and buses depend on the spec of a rule, not on its progress. A sink whose permission is gone puts it back.
-        (self.metadata.generation, self.is_deleting(), child_readiness(self), withdrawn_targets(self), undeliverable_targets(self))
+        // Sinks and buses depend on the spec of a rule and on its targets in AWS, not on its progress. A sink whose permission is gone
+        // puts it back.
+        let uses = self.status.as_ref().map(|status| &status.common.uses);
+        (self.metadata.generation, self.is_deleting(), child_readiness(self), uses, withdrawn_targets(self), undeliverable_targets(self))
     }
 }
 

@@ -6,11 +6,11 @@ use kube::runtime::reflector::ObjectRef;
 use tributary_api::{EventSink, GrantStatus};
 use tributary_core::{
     managed::Managed,
-    object::{ObjectMetaExt, owner_of},
+    object::{ObjectMetaExt, key_of, owner_of},
     view::View,
 };
 
-use super::{Dependents, child_readiness, deleting_accounts, lifecycle, parent, reference, sink_of, sinks_of};
+use super::{Dependents, child_readiness, deleting_accounts, deleting_sinks, lifecycle, parent, reference, sink_of, sinks_of};
 use crate::cluster::stores::Dependent;
 
 impl Dependents for EventSink {
@@ -19,10 +19,11 @@ impl Dependents for EventSink {
         let mut dependents: Vec<_> = parent(self, view).into_iter().collect();
         // A sink waits for the sinks that it refers to; one that is being deleted waits for its referrers.
         dependents.extend(self.sink_refs().map(|sink| sink_of(self, sink)));
-        let on_failure = self.status.as_ref().and_then(|status| status.on_failure_arn.as_ref());
         view.each_sink(|sink| {
-            let takes_failures = on_failure.is_some() && sink.pinned_identity().map(|identity| &identity.arn) == on_failure;
-            if takes_failures || sink.sink_refs().any(|referenced| sink_of(sink, referenced) == this) {
+            // Another sink of the same function may have its failure destination.
+            let both = self.spec.lambda.is_some() && sink.spec.lambda.is_some() && key_of(sink) != key_of(self);
+            let same = both && sink.pinned_identity().is_some() && sink.pinned_identity() == self.pinned_identity();
+            if same || sink.sink_refs().any(|referenced| sink_of(sink, referenced) == this) {
                 dependents.push(Dependent::EventSink(reference(sink)));
             }
         });
@@ -37,6 +38,7 @@ impl Dependents for EventSink {
             }
         });
         dependents.extend(deleting_accounts(view));
+        dependents.extend(deleting_sinks(view));
         dependents
     }
 
@@ -47,7 +49,7 @@ impl Dependents for EventSink {
             let grants: Vec<_> = status.grants.iter().map(grant_fields).collect();
             // Its order does not change: the fields of an object are sorted.
             let admitted = status.admitted.as_ref().and_then(|admitted| serde_json::to_string(admitted).ok());
-            (grants, &status.on_failure_arn, &status.invocation_role_arn, admitted)
+            (grants, &status.common.uses, &status.on_failure_arn, &status.invocation_role_arn, admitted)
         });
         let last_event = owner_of(self).and_then(|_| status?.last_event_time.as_ref()).map(|time| time.0);
         (lifecycle(self), exists, shown, child_readiness(self), last_event)

@@ -10,7 +10,7 @@ use tributary_core::{
     view::View,
 };
 
-use super::{Dependents, child_readiness, deleting_accounts, lifecycle, parent, reference, sink_of, sinks_of};
+use super::{Dependents, child_readiness, deleting_accounts, deleting_sinks, lifecycle, parent, reference, sink_of, sinks_of};
 use crate::cluster::stores::Dependent;
 
 impl Dependents for BenchlingSubscription {
@@ -101,6 +101,7 @@ impl Dependents for EventBus {
             }
         });
         dependents.extend(deleting_accounts(view));
+        dependents.extend(deleting_sinks(view));
         dependents
     }
 
@@ -110,7 +111,7 @@ impl Dependents for EventBus {
         // Replays wait for an archive. No object depends on how much it holds.
         let archives: Vec<_> = status.iter().flat_map(|status| &status.archives).map(|row| (&row.name, &row.arn)).collect();
         let source = owner_of(self).and_then(|_| status?.event_source.as_ref()).map(event_source_fields);
-        (lifecycle(self), exists, archives, child_readiness(self), source)
+        (lifecycle(self), exists, archives, child_readiness(self), source, status.map(|status| &status.common.uses))
     }
 }
 

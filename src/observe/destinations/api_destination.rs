@@ -13,7 +13,7 @@ pub(super) async fn read(inspection: &Inspection<'_>) -> Result<ObservedApiDesti
     }
     let (session, name) = (&inspection.session, &inspection.identity.name);
     let (connection, destination) = (session.connection(name).await?, session.api_destination(name).await?);
-    let secrets = match inspection.target.and_then(Desired::secrets) {
+    let secrets = match inspection.target().and_then(Desired::secrets) {
         Some(secrets) => match inspection.cloud.secrets.version_of(secrets).await {
             // While the API server is unavailable nothing is known of the Secrets.
             Err(error) if error.reason == Reason::Unavailable => return Err(error),

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use tributary_api::{EventSink, Identity};
+use tributary_api::{EventSink, Identity, WrittenType};
 use tributary_aws::Session;
 use tributary_core::{
-    destinations::{
-        Desired,
-        shared::{grants::Grants, role::ObservedRole},
-    },
+    destinations::{Desired, shared::role::ObservedRole},
     error::ReconcileError,
+    managed::Managed,
     names,
+    object::key_of,
+    ownership,
     plan::Depth,
+    view::View,
 };
 
 use crate::observe::Cloud;
@@ -22,40 +23,106 @@ pub(crate) struct Inspection<'a> {
     pub(crate) cloud: &'a Cloud<'a>,
     pub(crate) session: Session,
     pub(crate) identity: &'a Identity,
-    /// `None` while the sink is being deleted.
-    pub(crate) target: Option<&'a Desired>,
+    pub(crate) purpose: Purpose<'a>,
     pub(crate) depth: Depth,
 }
 
-impl Inspection<'_> {
-    pub(crate) fn grants(&self) -> Option<&Grants> {
-        self.target.map(Desired::grants)
+/// What is planned from what an inspection reads.
+#[derive(Clone, Copy)]
+pub(crate) enum Purpose<'a> {
+    /// The way to this desired state.
+    Converge(&'a Desired),
+    /// The removal of what the operator wrote, because the owner of the resource manages it now.
+    HandOver,
+    /// The deletion of the sink.
+    Delete,
+}
+
+impl<'a> Inspection<'a> {
+    pub(crate) fn target(&self) -> Option<&'a Desired> {
+        match self.purpose {
+            Purpose::Converge(target) => Some(target),
+            Purpose::HandOver | Purpose::Delete => None,
+        }
+    }
+
+    /// Returns the prefix of the `Sid`s of the operator's statements.
+    pub(crate) fn sid(&self) -> String {
+        let owner = ownership::owner(&self.cloud.view.settings.installation_id, EventSink::KIND, &key_of(self.sink));
+        ownership::sid(&owner)
+    }
+
+    /// Returns what the operator has written of this type, according to status.
+    pub(crate) fn wrote(&self, type_: WrittenType) -> BTreeSet<String> {
+        self.sink.status.iter().flat_map(|status| status.wrote(type_)).cloned().collect()
     }
 
     /// Reads one of the operator's roles by its ARN. Below `Depth::Full` only what `GetRole` returns: its trust policy.
     pub(crate) async fn role(&self, arn: Option<&String>) -> Result<Option<ObservedRole>, ReconcileError> {
-        let Some(name) = arn.and_then(|arn| arn.rsplit('/').next()) else { return Ok(None) };
-        if self.depth >= Depth::Full { self.session.role_with_policy(name).await } else { self.session.role(name).await }
+        let Some(name) = arn.map(|arn| role_name(arn)) else { return Ok(None) };
+        let role = if self.depth >= Depth::Full { self.session.role_with_policy(name).await } else { self.session.role(name).await };
+        Ok(role?.map(|role| {
+            let boundaries = self.wrote(WrittenType::PermissionsBoundary);
+            let boundary_is_ours = role.boundary.as_ref().is_some_and(|boundary| boundaries.contains(boundary));
+            ObservedRole { boundary_is_ours, ..role }
+        }))
     }
 
-    /// Returns those of the `granted` rules without an object that AWS still has with this target or dead letter. Without their permission a
-    /// rule that was retained or orphaned would match events and drop them.
+    /// Reads the roles of this type that the operator has written, except the one with the ARN `current`.
+    pub(crate) async fn former_roles(&self, type_: WrittenType, current: Option<&String>) -> Result<Vec<ObservedRole>, ReconcileError> {
+        let current = current.map(|arn| role_name(arn).to_owned());
+        let mut former = Vec::new();
+        for arn in self.wrote(type_).iter().filter(|arn| Some(role_name(arn)) != current.as_deref()) {
+            former.extend(self.role(Some(arn)).await?);
+        }
+        Ok(former)
+    }
+
+    /// Returns those rules and buses without an object that AWS still has with this target or dead letter, of those that the policy has
+    /// `granted` or status lists. Without their permission a rule that was retained or orphaned would match events and drop them.
     pub(crate) async fn still_sending(&self, granted: &BTreeSet<String>) -> Result<BTreeSet<String>, ReconcileError> {
         let mut live = BTreeSet::new();
-        let Some(grants) = self.grants() else { return Ok(live) };
+        let mut candidates = granted.clone();
+        let rows = self.sink.status.iter().flat_map(|status| &status.grants);
+        candidates.extend(rows.map(|grant| grant.source.clone()));
+        let skipped = match self.purpose {
+            Purpose::Converge(target) => target.grants().sources.clone(),
+            Purpose::HandOver => return Ok(live),
+            // Those that have an object block the deletion themselves.
+            Purpose::Delete => with_object(&self.cloud.view),
+        };
         let (arn, age) = (&self.identity.arn, self.cloud.list_age(self.depth));
-        for source in granted.iter().filter(|source| !grants.sources.contains(*source)) {
+        // AWS adds an ID to the ARN of an API destination.
+        let is_ours = |target: &str| target.strip_prefix(arn.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        for source in candidates.difference(&skipped) {
+            if let Some(bus) = names::bus_of(source) {
+                let bus = self.session.bus(bus).await?;
+                if bus.is_some_and(|bus| bus.settings.dead_letter_arn.as_ref() == Some(arn)) {
+                    live.insert(source.clone());
+                }
+                continue;
+            }
             let Some((bus, rule)) = names::rule_of(source).filter(|(_, rule)| *rule != "*") else { continue };
             if self.session.rule(bus, rule, age).await?.is_none() {
                 continue;
             }
             let targets = self.session.targets(bus, rule).await?;
-            // AWS adds an ID to the ARN of an API destination.
-            let is_ours = |target: &str| target.strip_prefix(arn.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
             if targets.iter().any(|target| is_ours(&target.arn) || target.dead_letter_arn.as_ref() == Some(arn)) {
                 live.insert(source.clone());
             }
         }
         Ok(live)
     }
+}
+
+/// Returns the ARNs of the rules and buses that have an object.
+fn with_object(view: &View) -> BTreeSet<String> {
+    let mut arns = BTreeSet::new();
+    view.each_rule(|rule| arns.extend(rule.pinned_identity().map(|identity| identity.arn.clone())));
+    view.each_bus(|bus| arns.extend(bus.pinned_identity().map(|identity| identity.arn.clone())));
+    arns
+}
+
+fn role_name(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
 }

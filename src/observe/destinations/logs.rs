@@ -2,13 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use tributary_api::Permissions;
 use tributary_aws::TagRead;
 use tributary_core::{
-    destinations::{
-        logs::{self, ObservedLogs},
-        shared::grants,
-    },
+    destinations::logs::{self, ObservedLogs},
     error::ReconcileError,
     plan::Depth,
 };
@@ -25,20 +21,9 @@ pub(super) async fn read(inspection: &Inspection<'_>) -> Result<ObservedLogs, Re
     }
     let name = logs::policy_name(&view.settings.installation_id);
     let policy = session.log_policy(&name, inspection.cloud.list_age(inspection.depth)).await?;
-    let mut others = false;
-    view.each_sink(|other| {
-        let there = other.status.as_ref().and_then(|status| status.common.identity.as_ref());
-        // Sinks without senders that are deleted at the same time do not keep the policy for each other.
-        let needs = other.metadata.deletion_timestamp.is_none() || !grants::wanted(other, view).is_empty();
-        others |= other.spec.log_group.is_some()
-            && needs
-            && other.spec.permissions == Permissions::Managed
-            && there.is_some_and(|there| {
-                (&there.account_id, &there.region) == (&identity.account_id, &identity.region) && there.arn != identity.arn
-            });
-    });
+    let others = logs::needed_by_others(inspection.sink, identity, view);
     let mut observed = ObservedLogs { group, policy, live: BTreeSet::new(), others };
-    let granted = inspection.grants().map(|grants| logs::granted(&observed, &grants.sid)).unwrap_or_default();
+    let granted = logs::granted(&observed, &inspection.sid());
     observed.live = inspection.still_sending(&granted).await?;
     Ok(observed)
 }

@@ -26,8 +26,7 @@ pub(super) async fn read(inspection: &Inspection<'_>) -> Result<Option<ObservedS
     let asked = spec.is_some_and(|spec| !spec.triggers.is_empty()) || inspection.sink.had_triggers();
     // A queue that does not exist yet may have mappings of a former queue with its name.
     let triggers = if asked { session.mappings(&identity.arn, TagRead::when(inspection.depth >= Depth::Owner)).await? } else { vec![] };
-    let granted =
-        queue.as_ref().zip(inspection.grants()).map(|(queue, grants)| sqs::policy::granted(queue, &grants.sid)).unwrap_or_default();
+    let granted = queue.as_ref().map(|queue| sqs::policy::granted(queue, &inspection.sid())).unwrap_or_default();
     let live = inspection.still_sending(&granted).await?;
     let something = queue.is_some() || dead_letter.is_some() || !triggers.is_empty();
     Ok(something.then_some(ObservedSqs { queue, dead_letter, live, triggers }))

@@ -31,10 +31,20 @@ impl<K: Observe> Reconciliation<'_, K> {
         self.common().plan = vec![];
         self.drifted = K::common(&self.status).applied.as_ref() == Some(&resolved.digest);
         if !steps.is_empty() {
-            self.object.record_intent(&mut self.status, &resolved.desired);
+            self.record_common_intent(&resolved.desired, observed.as_ref());
+            self.object.record_intent(&mut self.status, &resolved.desired, &steps);
         }
         let error = Box::pin(self.apply_steps(&cloud, steps)).await.err();
         Applied { observed, withheld: 0, error }
+    }
+
+    /// Records, before the first write, what all kinds may write. Like `record_intent`, it only adds.
+    fn record_common_intent(&mut self, desired: &K::Desired, observed: Option<&K::Observed>) {
+        let keys = K::tags(desired).into_iter().flat_map(|tags| tags.keys().cloned()).collect::<Vec<_>>();
+        let uses = K::uses(desired, observed).unwrap_or_default();
+        let common = self.common();
+        add_missing(&mut common.tag_keys, keys);
+        add_missing(&mut common.uses, uses);
     }
 
     /// Makes the steps. Before the first one, status gets the identity and says that writes are in progress; the API server accepts that
@@ -87,5 +97,13 @@ impl<K: Observe> Reconciliation<'_, K> {
         meta.resource_version.clone_from(&version);
         self.state.written = version;
         Ok(())
+    }
+}
+
+fn add_missing(to: &mut Vec<String>, values: impl IntoIterator<Item = String>) {
+    for value in values {
+        if !to.contains(&value) {
+            to.push(value);
+        }
     }
 }

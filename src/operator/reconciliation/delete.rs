@@ -8,10 +8,7 @@ use tributary_core::{
 };
 
 use super::{Reconciliation, is_annotated, observe::States};
-use crate::{
-    observe::{Observe, Trigger},
-    operator::events::EventType,
-};
+use crate::observe::{Observe, Trigger};
 
 /// How many of the objects that block a deletion its message lists.
 const LISTED: usize = 5;
@@ -27,7 +24,9 @@ impl<K: Observe> Reconciliation<'_, K> {
         let result = if orphaned && !self.object.composed() { Ok(()) } else { self.remove().await };
         self.publish_events(result.as_ref().err());
         if let Err(error) = result {
-            self.publish_status(&Outcome::Deleting(Some(error.clone()))).await?;
+            let outcome = Outcome::Deleting(Some(error.clone()));
+            self.withdraw_claims(&outcome);
+            self.publish_status(&outcome).await?;
             return Err(error);
         }
         self.set_finalizer(false).await?;
@@ -46,6 +45,7 @@ impl<K: Observe> Reconciliation<'_, K> {
             return Ok(());
         }
         let cloud = self.context.cloud(&view, &identity, Trigger::Change)?;
+        let _one_at_a_time = self.context.names.lock(&identity).await;
         let observed = self.object.observe(&cloud, &identity, None, Depth::Delete).await?;
         match self.plan(&view, &identity, &States { desired: None, observed: observed.as_ref(), retain }) {
             Ok(steps) => {
@@ -53,7 +53,7 @@ impl<K: Observe> Reconciliation<'_, K> {
                 K::wait_after_deletion(&self.applied).map_or(Ok(()), Err)
             }
             Err(error) if error.reason == Reason::NotOwned => {
-                self.context.recorder.publish(&self.object, EventType::Warning, "LeftAlone", "Delete", &error.message);
+                self.publish_left_alone(&error.message);
                 Ok(())
             }
             Err(error) => Err(error),

@@ -45,6 +45,8 @@ pub(super) struct Reconciliation<'a, K: Observe> {
     pub(super) drifted: bool,
     /// Whether a write of this reconcile succeeded on condition that the object is the one that the decisions are based on.
     pub(super) confirmed: bool,
+    /// Whether AWS was compared with the spec, so that status says what came of it.
+    pub(super) reached: bool,
 }
 
 /// Whether the annotation is set to `true`.
@@ -59,6 +61,7 @@ impl<K: Observe> Reconciliation<'_, K> {
     /// Why the object is not in sync. The conditions say the same.
     pub(super) async fn run(&mut self) -> Result<(), ReconcileError> {
         if is_annotated(&self.object, annotation::PAUSED) {
+            self.withdraw_claims(&Outcome::Paused);
             return self.publish_status(&Outcome::Paused).await;
         }
         if self.object.meta().deletion_timestamp.is_some() {
@@ -75,6 +78,7 @@ impl<K: Observe> Reconciliation<'_, K> {
             Ok(steps) => Outcome::Drifted(*steps),
             Err(error) => Outcome::Failed(error.clone()),
         };
+        self.withdraw_claims(&outcome);
         self.state.requeue_after = K::requeue_after(&self.status, Timestamp::now(), &self.context.view.settings);
         let published = self.publish_status(&outcome).await;
         if self.state.doubtful {
@@ -93,6 +97,8 @@ impl<K: Observe> Reconciliation<'_, K> {
             Err(error) => return Err(self.withdraw(error).await),
         };
         self.ensure_finalizer(resolved.policy).await?;
+        // From the check of the owner to the last write that relies on it.
+        let _one_at_a_time = self.context.names.lock(&resolved.identity).await;
         let planned = self.observe_and_plan(&resolved).await?;
         let applied = self.apply_plan(&resolved, planned).await;
         self.record(&resolved, applied)

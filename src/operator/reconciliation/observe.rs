@@ -1,6 +1,9 @@
 //! Observe and plan: reads from AWS what the desired state is compared with, as closely as needed, and plans the steps.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::RefCell,
+    time::{Duration, Instant},
+};
 
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
@@ -86,7 +89,7 @@ impl<'a, K: Observe> Reconciliation<'a, K> {
         if until.is_some() { Trigger::Resync } else { Trigger::Change }
     }
 
-    /// Plans the steps between the two states.
+    /// Plans the steps between the two states. What a deletion leaves in AWS is published as an Event.
     ///
     /// # Errors
     /// The plan is refused, above all because the resource belongs to another owner.
@@ -102,8 +105,13 @@ impl<'a, K: Observe> Reconciliation<'a, K> {
             tag_keys: &K::common(&self.status).tag_keys,
             retain: states.retain,
             orphan: is_annotated(&self.object, annotation::ORPHAN),
+            left_alone: RefCell::default(),
         };
-        K::plan(states.desired, states.observed, &context).map_err(|error| match forbidden {
+        let steps = K::plan(states.desired, states.observed, &context);
+        if states.desired.is_none() {
+            context.left_alone.into_inner().iter().for_each(|why| self.publish_left_alone(why));
+        }
+        steps.map_err(|error| match forbidden {
             // A deletion continues without what belongs to others.
             Some(forbidden) if error.reason == Reason::NotOwned && states.desired.is_some() => forbidden,
             _ => error,

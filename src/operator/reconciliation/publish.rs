@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 use tributary_core::{
-    conditions::{COMMON, Outcome, conditions},
+    conditions::{COMMON, Outcome, conditions, unconfirm},
     error::{Reason, ReconcileError, RetryClass},
 };
 
@@ -33,6 +33,19 @@ impl<K: Observe> Reconciliation<'_, K> {
         Ok(())
     }
 
+    /// Takes back what status claims from an earlier reconcile, if this one stopped before it compared AWS with the spec. A transient error
+    /// takes nothing back: what was true before the outage most likely is still.
+    pub(super) fn withdraw_claims(&mut self, outcome: &Outcome) {
+        if self.reached || outcome.error().is_some_and(|error| !error.changes_claims()) {
+            return;
+        }
+        if let Some(error) = outcome.error() {
+            self.object.report_unreached(&mut self.status, error);
+        }
+        let generation = self.object.meta().generation;
+        unconfirm(&mut self.common().conditions, outcome, generation, Timestamp::now());
+    }
+
     /// Sets the common conditions. Those that the kind itself reports stay as they are.
     fn set_conditions(&mut self, outcome: &Outcome) {
         let (generation, now) = (self.object.meta().generation, Timestamp::now());
@@ -49,6 +62,11 @@ impl<K: Observe> Reconciliation<'_, K> {
         for warning in self.object.warning_events(self.object.current().unwrap_or(&empty), &self.status) {
             self.context.recorder.publish(&self.object, EventType::Warning, warning.reason, "Warn", &warning.message);
         }
+    }
+
+    /// Publishes that a deletion leaves something in AWS.
+    pub(super) fn publish_left_alone(&self, why: &str) {
+        self.context.recorder.publish(&self.object, EventType::Warning, "LeftAlone", "Delete", why);
     }
 
     /// Publishes one Event for the applied steps, a warning if they undo what somebody else changed, and one when the reason of the failure is new.

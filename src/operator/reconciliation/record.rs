@@ -13,6 +13,14 @@ impl<K: Observe> Reconciliation<'_, K> {
     /// Why a step failed, or what has to be waited for although all steps succeeded.
     pub(super) fn record(&mut self, resolved: &Resolved<K>, applied: Applied<K>) -> Result<usize, ReconcileError> {
         let Applied { observed, withheld, error } = applied;
+        self.reached = true;
+        // After all steps, even if the object waits for something.
+        if error.is_none()
+            && withheld == 0
+            && let Some(uses) = K::uses(&resolved.desired, observed.as_ref())
+        {
+            self.common().uses = uses.into_iter().collect();
+        }
         let error = error.or_else(|| K::waiting(&resolved.desired, observed.as_ref(), &resolved.identity));
         if error.is_none() && withheld == 0 {
             self.record_applied(resolved);

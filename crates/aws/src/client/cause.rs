@@ -30,6 +30,8 @@ pub enum Cause {
     NotFound,
     /// The resource exists already, is in use, or was changed in between.
     Conflict,
+    /// Others still use the resource that is to be deleted.
+    InUse,
     /// A quota of the account is reached.
     Quota,
     /// The resource policy has no room for another statement.
@@ -89,11 +91,12 @@ impl Cause {
             | "ResourceConflictException"
             | "PreconditionFailedException"
             | "EntityAlreadyExists"
-            | "DeleteConflict"
             | "ConcurrentModification"
             | "ConcurrentAccess"
             | "StateMachineAlreadyExists"
             | "ResourceInUseException" => Self::Conflict,
+            // IAM: entities that others attached to a role (docs/aws-facts.md, M2).
+            "DeleteConflict" => Self::InUse,
             "QueueDeletedRecently" | "AWS.SimpleQueueService.QueueDeletedRecently" | "StateMachineDeleting" => Self::NameNotFree,
             // The codes of each service: docs/aws-facts.md, N1, F5, M7.
             "ResourceNotFoundException"
@@ -117,6 +120,7 @@ impl Cause {
             Self::Denied => (RetryClass::Refused, Reason::AccessDenied),
             Self::PolicyFull => (RetryClass::Refused, Reason::PolicyFull),
             Self::Quota => (RetryClass::Refused, Reason::QuotaExceeded),
+            Self::InUse => (RetryClass::Refused, Reason::InUse),
             Self::Conflict => (RetryClass::Conflict, Reason::Conflict),
             Self::NameNotFree => (RetryClass::Transient, Reason::NameNotFreeYet),
             Self::Rejected => (RetryClass::Refused, Reason::Rejected),

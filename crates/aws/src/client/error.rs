@@ -93,6 +93,7 @@ impl AwsError {
             | Cause::Denied
             | Cause::NotFound
             | Cause::Conflict
+            | Cause::InUse
             | Cause::Quota
             | Cause::PolicyFull
             | Cause::NameNotFree

@@ -55,6 +55,9 @@ fn next_step(error: &AwsError) -> String {
         Cause::Denied => {
             return format!("Allow {} for the operator's role in this account, or correct the AwsAccount's credentials", error.call);
         }
+        Cause::InUse => {
+            "Others have attached policies or instance profiles to the role. Detach them, or keep the role with the annotation tributary.dev/orphan=true on this object. Retried automatically"
+        }
         Cause::Quota => "Request a higher quota from AWS, or delete resources that are not needed",
         Cause::PolicyFull => {
             "Remove statements that are not needed, use another target, or manage the policy yourself with permissions: External"
@@ -96,7 +99,10 @@ impl From<AwsError> for ReconcileError {
 
 #[cfg(test)]
 mod tests {
+    use tributary_core::error::Reason;
+
     use super::*;
+    use crate::client::call::Iam;
 
     #[test]
     fn a_rejection_names_the_field_that_causes_it() {
@@ -105,5 +111,13 @@ mod tests {
         assert_eq!(hint(Events::PutRule.into(), "ValidationException", "ScheduleExpression is not valid"), "Correct spec.schedule");
         assert!(hint(Events::CreateEventBus.into(), "ValidationException", "m").starts_with("Correct the spec."));
         assert!(hint(Events::PutTargets.into(), "AccessDeniedException", "m").contains("events:PutTargets"));
+    }
+
+    #[test]
+    fn a_role_that_others_use_needs_a_person() {
+        let conflict = AwsError::answered(Iam::DeleteRole, "DeleteConflict", "Cannot delete entity, must detach all policies first.", 409);
+        let error = ReconcileError::from(conflict);
+        assert!(error.stalled() && error.reason == Reason::InUse, "{error:?}");
+        assert!(error.message.contains("Detach them") && error.message.contains("tributary.dev/orphan"), "{error}");
     }
 }

@@ -130,7 +130,35 @@ impl Session {
         answer.map(drop).map_err(ReconcileError::from)
     }
 
+    /// Puts the targets. AWS rejects a call as a whole for one invalid target (docs/aws-facts.md, E11): then each is put by itself, so
+    /// that one does not keep the events from the others.
     async fn put_targets(&self, bus: &str, rule: &str, targets: &[TargetSettings]) -> Result<(), ReconcileError> {
+        let rejection = match self.put_batch(bus, rule, targets).await {
+            Err(error) if error.reason == Reason::Rejected => error,
+            answer => return answer,
+        };
+        if let [only] = targets {
+            let message = format!("target {}: {}", only.id, rejection.message);
+            return Err(ReconcileError::new(RetryClass::Refused, Reason::TargetRejected, message).of(vec![only.id.clone()]));
+        }
+        let (mut rejected, mut texts) = (Vec::new(), Vec::new());
+        for target in targets {
+            match self.put_batch(bus, rule, std::slice::from_ref(target)).await {
+                Ok(()) => {}
+                Err(error) if error.stalled() => {
+                    rejected.push(target.id.clone());
+                    texts.push(format!("target {}: {}", target.id, error.message.trim_end_matches('.')));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if rejected.is_empty() {
+            return Ok(());
+        }
+        Err(ReconcileError::new(RetryClass::Refused, Reason::TargetRejected, texts.join("; ")).of(rejected))
+    }
+
+    async fn put_batch(&self, bus: &str, rule: &str, targets: &[TargetSettings]) -> Result<(), ReconcileError> {
         let targets = targets.iter().map(sdk_target).collect::<Result<Vec<_>, _>>()?;
         let request = self.events.put_targets().event_bus_name(bus).rule(rule).set_targets(Some(targets));
         let answer = send!(self, events, PutTargets, request)?;

@@ -41,6 +41,8 @@ pub struct DesiredByRole {
 pub struct ObservedByRole {
     /// The role; `None` if it does not exist.
     pub role: Option<ObservedRole>,
+    /// Roles that the operator created for the sink before, and that the spec no longer needs.
+    pub former: Vec<ObservedRole>,
     /// ARNs of rules that have no object and still send to the target.
     pub live: BTreeSet<String>,
 }
@@ -68,11 +70,16 @@ impl State for DesiredByRole {
     fn plan(desired: Option<&Self>, observed: Option<&ObservedByRole>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
         let nothing = ObservedByRole::default();
         let have = observed.unwrap_or(&nothing);
-        match (desired, &have.role) {
-            (Some(Self { role: Some(role), grants, .. }), present) => role::for_rules(role, grants, present.as_ref(), &have.live, context),
-            (None, Some(present)) => role::remove(present, context),
-            (Some(Self { role: None, .. }), _) | (None, None) => Ok(vec![]),
-        }
+        let former = have.former.iter().flat_map(|role| role::remove(role, context)).collect::<Vec<_>>();
+        let mut steps = match (desired, &have.role) {
+            (Some(Self { role: Some(role), grants, .. }), present) => role::for_rules(role, grants, present.as_ref(), &have.live, context)?,
+            // A rule that has no object still assumes the role.
+            (None, Some(_)) if !have.live.is_empty() => vec![],
+            (Some(Self { role: None, .. }) | None, Some(present)) => role::remove(present, context),
+            (Some(Self { role: None, .. }) | None, None) => vec![],
+        };
+        steps.extend(former);
+        Ok(steps)
     }
 
     fn grants(&self) -> &Grants {
@@ -81,6 +88,10 @@ impl State for DesiredByRole {
 
     fn invocation_role(&self) -> Option<&DesiredRole> {
         self.role.as_ref()
+    }
+
+    fn live(observed: &ObservedByRole) -> &BTreeSet<String> {
+        &observed.live
     }
 
     fn tags(&self) -> Option<&Tags> {

@@ -190,6 +190,19 @@ pub(crate) trait State: Clone + Debug + Serialize {
         None
     }
 
+    /// Returns the failure destination of a function.
+    fn failure_destination(&self) -> Option<&String> {
+        None
+    }
+
+    /// Returns the log group of a state machine.
+    fn log_group(&self) -> Option<&String> {
+        None
+    }
+
+    /// Returns the rules and buses without an object that AWS still has with this destination.
+    fn live(observed: &Self::Observed) -> &BTreeSet<String>;
+
     /// Returns the references to secret values that the steps need.
     fn secrets(&self) -> Option<&SecretRefs> {
         None

@@ -232,6 +232,22 @@ macro_rules! destinations {
                 match self { $(Self::$state(want) => want.execution_role(),)* }.map(|role| &role.arn)
             }
 
+            /// Returns the permissions boundaries of the managed roles.
+            pub fn boundaries(&self) -> impl Iterator<Item = &String> {
+                let roles = match self { $(Self::$state(want) => [want.invocation_role(), want.execution_role()],)* };
+                roles.into_iter().flatten().filter_map(|role| role.boundary.as_ref())
+            }
+
+            /// Returns the failure destination of a function.
+            pub fn failure_destination(&self) -> Option<&String> {
+                match self { $(Self::$state(want) => want.failure_destination(),)* }
+            }
+
+            /// Returns the log group of a state machine.
+            pub fn log_group(&self) -> Option<&String> {
+                match self { $(Self::$state(want) => want.log_group(),)* }
+            }
+
             /// Returns the references to secret values that the steps need.
             pub fn secrets(&self) -> Option<&SecretRefs> {
                 match self { $(Self::$state(want) => want.secrets(),)* }
@@ -302,6 +318,12 @@ macro_rules! destinations {
         }
 
         impl Observed {
+            /// Returns the rules and buses without an object that AWS still has with this
+            /// destination.
+            pub fn live(&self) -> &BTreeSet<String> {
+                match self { $(Self::$state(have) => <$desired>::live(have),)* }
+            }
+
             /// Records observed state that no other status field contains.
             pub fn record(&self, status: &mut EventSinkStatus) {
                 match self { $(Self::$state(have) => <$desired>::record_observed(have, status),)* }

@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn what_is_retained_stays_and_holds_the_bus() {
         let identity = Identity::default();
-        let context = |retain| PlanContext { identity: &identity, owner: "me", adopt: None, tag_keys: &[], retain, orphan: false };
+        let context = |retain| PlanContext { retain, ..PlanContext::new(&identity, "me") };
         let have = [observed("kept", true), observed("goes", false)];
         let rules = || vec!["Events-Archive-kept".to_owned(), "Events-Archive-goes".to_owned()];
         let in_aws = |rules| BusInAws { name: "b".into(), rules, ..BusInAws::default() };

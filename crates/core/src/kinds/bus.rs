@@ -1,6 +1,8 @@
 //! `EventBus` in AWS: the default bus is only used; a custom bus is created, updated and, once
 //! empty, deleted; a partner event bus is associated with its event source (`partner.rs`).
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -261,6 +263,12 @@ impl Managed for EventBus {
         Ok(steps)
     }
 
+    fn uses(desired: &DesiredBus, observed: Option<&ObservedBus>) -> Option<BTreeSet<String>> {
+        let kept = || observed?.bus.as_ref()?.settings.dead_letter_arn.as_ref();
+        let queue = desired.settings.dead_letter_arn.as_ref().or_else(|| desired.dead_letter_waits.as_ref().and_then(|_| kept()));
+        Some(queue.into_iter().cloned().collect())
+    }
+
     fn waiting(desired: &DesiredBus, observed: Option<&ObservedBus>, identity: &Identity) -> Option<ReconcileError> {
         let source = observed.and_then(|observed| observed.source.as_ref()).and_then(|source| source.error(identity));
         let kept = observed.and_then(|observed| observed.archives.as_deref());
@@ -276,7 +284,7 @@ impl Managed for EventBus {
         status.event_source = observed.and_then(|o| o.source.as_ref()).map(|source| source.status(&[], now));
     }
 
-    fn record_intent(&self, status: &mut EventBusStatus, desired: &DesiredBus) {
+    fn record_intent(&self, status: &mut EventBusStatus, desired: &DesiredBus, _: &[Step]) {
         status.archives = archives::planned_rows(&status.archives, &desired.archives);
         let new = desired.grants.iter().map(|grant| grant.sid.clone()).filter(|sid| !status.grants.contains(sid)).collect::<Vec<_>>();
         status.grants.extend(new);
@@ -321,7 +329,14 @@ fn created(applied: &[Step]) -> bool {
 
 /// Steps that delete the bus, or with `retain` only its archives and grants.
 fn removal(have: &BusInAws, archives: &[ObservedArchive], context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
-    check_owner(have, context)?;
+    if let Err(error) = check_owner(have, context) {
+        // Archives and statements are marked themselves: they are removed from a bus of another
+        // owner.
+        context.leave(error.message);
+        let mut steps = archives::steps(&[], archives, "");
+        steps.extend(bus_policy::steps(&[], &have.statements, context));
+        return Ok(steps);
+    }
     let mut remaining = have.clone();
     let mut steps = archives::removal(archives, &mut remaining, context)?;
     if context.retain {

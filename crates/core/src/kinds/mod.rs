@@ -14,6 +14,7 @@ mod rule_check;
 mod rule_consent;
 mod rule_status;
 mod sink;
+mod sink_written;
 mod subscription;
 pub mod webhooks;
 

@@ -313,6 +313,25 @@ impl Managed for EventRule {
         Ok(steps)
     }
 
+    fn uses(desired: &DesiredRule, observed: Option<&ObservedRule>) -> Option<BTreeSet<String>> {
+        let mut uses: BTreeSet<String> = desired.targets.iter().flat_map(TargetSettings::uses).cloned().collect();
+        if !desired.waiting.is_empty()
+            && let Some(rule) = observed.and_then(|observed| observed.rule.as_ref())
+        {
+            let have = rule.targets.as_ref()?;
+            let waits = new_target_waits(desired, have);
+            let kept = have.iter().filter(|target| {
+                desired.waiting.contains_key(&target.id) || (waits && !desired.targets.iter().any(|want| want.id == target.id))
+            });
+            uses.extend(kept.flat_map(TargetSettings::uses).cloned());
+        }
+        Some(uses)
+    }
+
+    fn report_unreached(&self, status: &mut EventRuleStatus, error: &ReconcileError) {
+        rule_status::report_unreached(status, error);
+    }
+
     fn waiting(desired: &DesiredRule, _: Option<&ObservedRule>, _: &Identity) -> Option<ReconcileError> {
         desired.error.clone()
     }
@@ -333,7 +352,7 @@ impl Managed for EventRule {
         rule_consent::withdrawn(self, status, error, now);
     }
 
-    fn record_intent(&self, status: &mut EventRuleStatus, _: &DesiredRule) {
+    fn record_intent(&self, status: &mut EventRuleStatus, _: &DesiredRule, _: &[Step]) {
         // Permitted again: from here on there may be a rule in AWS.
         if rule_consent::is_withdrawn(status) {
             status.common.conditions.retain(|condition| condition.type_ != "Deliverable");
@@ -392,9 +411,13 @@ fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
     }
     // While a new target waits for its sink, the one that it may replace stays: one target too many
     // is better than none.
-    let new_target_waits = want.waiting.keys().any(|id| !have.iter().any(|t| t.id == *id));
-    if !later.is_empty() && !new_target_waits {
+    if !later.is_empty() && !new_target_waits(want, &have) {
         steps.push(remove(later));
     }
     steps
+}
+
+/// Whether a target waits that AWS does not have under its id.
+fn new_target_waits(want: &DesiredRule, have: &[TargetSettings]) -> bool {
+    want.waiting.keys().any(|id| !have.iter().any(|target| target.id == *id))
 }

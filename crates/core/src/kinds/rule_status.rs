@@ -4,6 +4,7 @@ use tributary_api::{EventRule, EventRuleStatus, ResourceStatus, TargetStatus};
 
 use crate::{
     delivery::{DeliverabilityReason, dead_letters},
+    error::ReconcileError,
     kinds::{deliverable, rule_consent},
     managed::Report,
     plan::WarningEvent,
@@ -51,6 +52,16 @@ pub(super) fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Re
     status.targets_ready = Some(format!("{}/{}", status.targets.iter().filter(|t| t.ready).count(), status.targets.len()));
 }
 
+/// Takes back what the status says of the targets: the reconcile stopped before it compared them.
+pub(super) fn report_unreached(status: &mut EventRuleStatus, error: &ReconcileError) {
+    for target in &mut status.targets {
+        target.ready = false;
+        target.message = Some(error.message.clone());
+        (target.deliverable, target.deliverable_message) = (None, None);
+    }
+    status.targets_ready = status.targets_ready.as_ref().map(|_| format!("0/{}", status.targets.len()));
+}
+
 /// Reasons for which a new rule is not deliverable yet, or is not meant to be.
 const EXPECTED: [DeliverabilityReason; 3] =
     [DeliverabilityReason::TargetNotInPlace, DeliverabilityReason::RuleDisabled, DeliverabilityReason::NoTargets];
@@ -88,7 +99,7 @@ mod tests {
     use super::*;
     use crate::kinds::rule_status::report as report_of;
     use crate::{
-        error::{Reason, ReconcileError, RetryClass},
+        error::{Reason, RetryClass},
         kinds::DesiredRule,
         settings::Settings,
         steps::{RuleSettings, TargetSettings},

@@ -1,14 +1,14 @@
 //! `EventSink` in AWS: what all destinations share. What is special about one is in the folder of
 //! its type.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use tributary_api::{
-    AdmittedReferences, AwsAccount, DeletionPolicy, EventRule, EventSink, EventSinkStatus, Existing, Identity, ManagementPolicy,
-    Permissions, ResourceStatus, Tags, Target, matches,
+    AdmittedReferences, AwsAccount, CommonStatus, DeletionPolicy, EventBus, EventRule, EventSink, EventSinkStatus, Existing, Identity,
+    ManagementPolicy, Permissions, ResourceStatus, SinkRef, Tags, matches,
 };
 
 use crate::{
@@ -17,7 +17,8 @@ use crate::{
         shared::{context::ResolveContext, grants, references::References},
         target,
     },
-    error::ReconcileError,
+    error::{Reason, ReconcileError},
+    kinds::sink_written,
     managed::{Managed, Report},
     object::{ObjectMetaExt, key_of},
     ownership,
@@ -61,7 +62,7 @@ impl Managed for EventSink {
     }
 
     fn leaves_traces(&self) -> bool {
-        self.spec.permissions == Permissions::Managed
+        self.spec.permissions == Permissions::Managed || self.status.as_ref().is_some_and(EventSinkStatus::has_written)
     }
 
     fn arn_from(&self) -> Option<Existing<'_>> {
@@ -99,31 +100,27 @@ impl Managed for EventSink {
         // Objects in namespaces without consent cannot block deletion.
         let namespace = self.metadata.namespace.as_deref();
         let consents = |from: Option<&str>| from == namespace || matches(&self.spec.allowed_namespaces, from.unwrap_or_default());
-        let arn = target::arn(self);
-        let sends =
-            |rule: &EventRule| rule.status.as_ref().is_some_and(|s| s.targets.iter().any(|t| t.arn.is_some() && t.arn.as_ref() == arn));
-        view.each_rule(|rule| {
-            let from = rule.metadata.namespace.as_deref();
-            let refers = |t: &Target| {
-                self.is_referenced_by(from, &t.sink_ref) || t.dead_letter.as_ref().is_some_and(|d| self.is_referenced_by(from, &d.sink_ref))
-            };
-            if rule.spec.targets.iter().any(refers) && (consents(from) || sends(rule)) {
-                users.push(format!("EventRule {}", key_of(rule)));
+        let refers = |from: Option<&str>, sink: &SinkRef| self.is_referenced_by(from, sink);
+        // What AWS holds counts as much as what the spec says by now.
+        let mut add = |kind: &str, key: String, from: Option<&str>, common: Option<&CommonStatus>, sinks: &[&SinkRef]| {
+            let by_spec = sinks.iter().any(|sink| refers(from, sink));
+            if by_spec && consents(from) {
+                users.push(format!("{kind} {key}"));
+            } else if common.is_some_and(|common| is_used(self, common, from, sinks, view)) {
+                users.push(format!("{kind} {key} (in AWS)"));
             }
+        };
+        view.each_rule(|rule| {
+            let sinks: Vec<_> = rule.sink_refs().collect();
+            add(EventRule::KIND, key_of(rule), rule.metadata.namespace.as_deref(), rule.status.as_ref().map(|s| &s.common), &sinks);
         });
         view.each_bus(|bus| {
-            let from = bus.metadata.namespace.as_deref();
-            if bus.spec.dead_letter.as_ref().is_some_and(|d| self.is_referenced_by(from, &d.sink_ref)) && consents(from) {
-                users.push(format!("EventBus {}", key_of(bus)));
-            }
+            let sinks: Vec<_> = bus.spec.dead_letter.iter().map(|dead_letter| &dead_letter.sink_ref).collect();
+            add(EventBus::KIND, key_of(bus), bus.metadata.namespace.as_deref(), bus.status.as_ref().map(|s| &s.common), &sinks);
         });
         view.each_sink(|sink| {
-            let from = sink.metadata.namespace.as_deref();
-            let status = sink.status.as_ref();
-            let sends = status.is_some_and(|status| status.on_failure_arn.is_some() && status.on_failure_arn.as_ref() == arn);
-            if sends || (sink.sink_refs().any(|reference| self.is_referenced_by(from, reference)) && consents(from)) {
-                users.push(format!("EventSink {}", key_of(sink)));
-            }
+            let sinks: Vec<_> = sink.sink_refs().collect();
+            add(EventSink::KIND, key_of(sink), sink.metadata.namespace.as_deref(), sink.status.as_ref().map(|s| &s.common), &sinks);
         });
         users
     }
@@ -133,10 +130,18 @@ impl Managed for EventSink {
         observed: Option<&ObservedSink>,
         context: &PlanContext<'_>,
     ) -> Result<Vec<Step>, ReconcileError> {
-        if desired.is_some_and(|d| d.external) {
-            return Ok(vec![]);
+        match desired {
+            Some(DesiredSink { external: false, target, .. }) => destinations::plan(Some(target), observed, context),
+            // What the operator wrote before leaves the target, as in the deletion of the sink of a
+            // retained resource.
+            Some(_) => {
+                destinations::plan(None, observed, &PlanContext { retain: true, ..PlanContext::new(context.identity, context.owner) })
+            }
+            None => {
+                still_sending(observed, context)?;
+                destinations::plan(None, observed, context)
+            }
         }
-        destinations::plan(desired.map(|d| &d.target), observed, context)
     }
 
     fn record_observed(&self, status: &mut EventSinkStatus, observed: Option<&ObservedSink>, _: Timestamp) {
@@ -145,21 +150,21 @@ impl Managed for EventSink {
         }
     }
 
-    fn record_intent(&self, status: &mut EventSinkStatus, desired: &DesiredSink) {
-        desired.target.record_intent(status);
-        // A role that the spec no longer needs has to be deleted.
-        for (role, recorded) in [
-            (desired.target.invocation_role(), &mut status.invocation_role_arn),
-            (desired.target.execution_role(), &mut status.execution_role_arn),
-        ] {
-            if role.is_some() {
-                *recorded = role.cloned();
-            }
+    fn record_intent(&self, status: &mut EventSinkStatus, desired: &DesiredSink, steps: &[Step]) {
+        if desired.external {
+            return;
         }
+        desired.target.record_intent(status);
+        sink_written::note(status, &desired.target, steps);
     }
 
     fn requeue_after(status: &EventSinkStatus, now: Timestamp, settings: &Settings) -> Option<Duration> {
         status.grants.iter().filter_map(|grant| grants::requeue_after(grant, now, settings)).min()
+    }
+
+    fn uses(desired: &DesiredSink, _: Option<&ObservedSink>) -> Option<BTreeSet<String>> {
+        let uses = desired.target.failure_destination().into_iter().chain(desired.target.log_group());
+        Some(uses.filter(|_| !desired.external).map(|arn| arn.trim_end_matches(":*").to_owned()).collect())
     }
 
     fn tags(desired: &DesiredSink) -> Option<&Tags> {
@@ -182,21 +187,22 @@ impl Managed for EventSink {
         if desired.external {
             if report.complete() {
                 status.common.resources = resources(self, target, None);
-                status.grants.clear();
                 let record = admitted::record(self, desired.role_arn.clone(), &desired.depends_on);
                 status.admitted = record.or(status.admitted.take());
                 status.required_statement = required_statement(target);
+                sink_written::clear(status);
             }
             return;
         }
         if report.complete() {
             status.required_statement = None;
             target.record_applied(status);
+            sink_written::settle(status, target);
         }
         // What failed or waits besides the permission does not delay the rules.
         let identity = status.common.identity.clone().unwrap_or_default();
         let owner = owner(self, report.settings);
-        let context = PlanContext { identity: &identity, owner: &owner, adopt: None, tag_keys: &[], retain: true, orphan: false };
+        let context = PlanContext { retain: true, ..PlanContext::new(&identity, &owner) };
         if !report.complete() && !target.permitted(report.observed, report.applied, &context) {
             return;
         }
@@ -243,9 +249,48 @@ fn resources(sink: &EventSink, target: &Desired, observed: Option<&Observed>) ->
     resources.map(|(type_, arn)| ResourceStatus { type_: type_.into(), arn }).collect()
 }
 
-/// The statements of the policy as JSON, ready to paste.
+/// Returns whether AWS holds the resource of the sink in that of an object with this status, and the
+/// object does not refer to it through another sink.
+fn is_used(sink: &EventSink, common: &CommonStatus, from: Option<&str>, sinks: &[&SinkRef], view: &View) -> bool {
+    let Some(arn) = target::arn(sink) else { return false };
+    let other = |reference: &&SinkRef| {
+        let namespace = reference.namespace.as_deref().or(from).unwrap_or_default();
+        view.sink(namespace, &reference.name).is_some_and(|other| key_of(&other) != key_of(sink) && target::arn(&other) == Some(arn))
+    };
+    common.uses.contains(arn) && !sinks.iter().any(other)
+}
+
+/// Checks for a deletion that no rule without an object still sends: it would match events and drop
+/// them. If the resource stays, its permission stays too, and the rule works on.
+///
+/// # Errors
+/// The resource would be deleted.
+fn still_sending(observed: Option<&Observed>, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
+    let Some(live) = observed.map(Observed::live).filter(|live| !live.is_empty()) else { return Ok(()) };
+    let (name, rules) = (&context.identity.name, live.iter().cloned().collect::<Vec<_>>().join(", "));
+    if context.retain {
+        context.leave(format!(
+            "{name} keeps the permission of EventBridge, because AWS still has rules or buses without an object that send to it: {rules}. Remove the permission after them."
+        ));
+        return Ok(());
+    }
+    Err(ReconcileError::blocked(
+        Reason::InUse,
+        format!(
+            "deletion is blocked: AWS still has rules or buses without an object that send to {name}: {rules}. Delete them in AWS, or keep {name} with deletionPolicy: Retain."
+        ),
+    ))
+}
+
+/// The statements of the policy as JSON, ready to paste. Their `Sid`s are not those of the
+/// operator's own statements, which it removes.
 fn required_statement(target: &Desired) -> Option<String> {
-    match target.required_statements().as_slice() {
+    let mut statements = target.required_statements();
+    for sid in statements.iter_mut().filter_map(|statement| statement.get_mut("Sid")) {
+        let theirs = sid.as_str().map(|sid| sid.replacen("tributary", "eventbridge", 1).replacen("Tributary", "EventBridge", 1));
+        *sid = theirs.into();
+    }
+    match statements.as_slice() {
         [] => None,
         [one] => Some(one.to_string()),
         many => Some(serde_json::json!(many).to_string()),

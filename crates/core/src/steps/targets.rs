@@ -44,6 +44,13 @@ pub struct TargetSettings {
     pub dead_letter_arn: Option<String>,
 }
 
+impl TargetSettings {
+    /// Returns the ARNs of the resources that receive events: the target and its dead-letter queue.
+    pub fn uses(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.arn).chain(&self.dead_letter_arn)
+    }
+}
+
 /// Parameters that are added to the requests of an API destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpSettings {

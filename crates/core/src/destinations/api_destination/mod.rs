@@ -76,7 +76,9 @@ impl Destination for ApiDestination {
 
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
         let http = sink.spec.api_destination.as_ref().and_then(|api| api.http.as_ref());
-        target.http = http.map(|http| HttpSettings { headers: http.headers.clone(), query: http.query.clone(), path: http.path.clone() });
+        let http = http.map(|http| HttpSettings { headers: http.headers.clone(), query: http.query.clone(), path: http.path.clone() });
+        // AWS does not return parameters that are empty: they would be put again for ever.
+        target.http = http.filter(|http| *http != HttpSettings::default());
         Ok(())
     }
 
@@ -111,6 +113,10 @@ impl State for DesiredApiDestination {
 
     fn secrets(&self) -> Option<&SecretRefs> {
         self.managed.as_ref().map(|managed| &managed.secrets)
+    }
+
+    fn live(observed: &ObservedApiDestination) -> &BTreeSet<String> {
+        &observed.by.live
     }
 
     fn tags(&self) -> Option<&Tags> {
@@ -152,5 +158,22 @@ impl State for DesiredApiDestination {
             state: connection.state.clone(),
             state_reason: connection.state_reason.clone(),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_that_are_empty_are_none() -> Result<(), ReconcileError> {
+        for (http, is_some) in [(json!({}), false), (json!({"headers": {}}), false), (json!({"headers": {"a": "b"}}), true)] {
+            let spec = json!({"apiDestination": {"existing": {"arn": "a"}, "http": http}});
+            let sink = EventSink::new("s", serde_json::from_value(spec).unwrap_or_default());
+            let mut target = TargetSettings::default();
+            ApiDestination::set_parameters("spec", &sink, &mut target)?;
+            assert_eq!(target.http.is_some(), is_some, "{http}");
+        }
+        Ok(())
     }
 }

@@ -96,12 +96,12 @@ fn remove(have: &ObservedApiDestination, context: &PlanContext<'_>) -> Result<Ve
         return Ok(steps);
     }
     let name = || context.identity.name.clone();
-    if let Some(destination) = &have.destination {
-        check("API destination", &destination.mark, context)?;
+    let may_delete = |what: &str, mark: &Mark| ownership::may_delete(&format!("{what} {}", name()), &mark.tags(), context);
+    if have.destination.as_ref().is_some_and(|destination| may_delete("API destination", &destination.mark)) {
         steps.push(ApiDestinationStep::DeleteApiDestination { name: name() }.into());
     }
-    if let Some(connection) = have.connection.as_ref().filter(|connection| connection.state != DELETING) {
-        check("connection", &connection.mark, context)?;
+    let connection = have.connection.as_ref().filter(|connection| connection.state != DELETING);
+    if connection.is_some_and(|connection| may_delete("connection", &connection.mark)) {
         steps.push(ConnectionStep::DeleteConnection { name: name() }.into());
     }
     Ok(steps)

@@ -9,6 +9,7 @@ mod policy;
 mod rights;
 mod state;
 
+pub use plan::claimed_by_others;
 pub use policy::{granted, statement};
 pub use state::{DesiredLambda, ObservedLambda};
 
@@ -16,7 +17,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use tributary_api::{EventSink, EventSinkStatus, Identity, Tags};
+use tributary_api::{EventSink, Identity, Tags};
 
 use crate::{
     destinations::{
@@ -127,6 +128,10 @@ impl State for DesiredLambda {
         &self.grants
     }
 
+    fn live(observed: &ObservedLambda) -> &BTreeSet<String> {
+        &observed.live
+    }
+
     fn tags(&self) -> Option<&Tags> {
         None
     }
@@ -151,21 +156,7 @@ impl State for DesiredLambda {
         self.unresolved.clone()
     }
 
-    fn record_observed(observed: &ObservedLambda, status: &mut EventSinkStatus) {
-        if observed.invoke.as_ref().is_some_and(|settings| settings.on_failure.is_none()) {
-            status.on_failure_arn = None;
-        }
-    }
-
-    fn record_intent(&self, status: &mut EventSinkStatus) {
-        // If the spec no longer has a failure destination, its ARN remains in status until it is
-        // removed from the function.
-        if self.on_failure.is_some() {
-            status.on_failure_arn.clone_from(&self.on_failure);
-        }
-    }
-
-    fn record_applied(&self, status: &mut EventSinkStatus) {
-        status.on_failure_arn.clone_from(&self.on_failure);
+    fn failure_destination(&self) -> Option<&String> {
+        self.on_failure.as_ref()
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn sources_in_policy(want: &DesiredLambda, observed: Option<&Observed
     let nothing = ObservedLambda::default();
     let have = observed.unwrap_or(&nothing);
     let size = |source: &str| statement(sid, arn, source).to_string().len() + 1;
-    grants::collapse(&want.grants.to_hold(&granted(have, sid), &have.live), room(have, sid), size)
+    want.grants.fit(&granted(have, sid), &have.live, room(have, sid), size)
 }
 
 /// Returns how many bytes of the policy the statements of others leave.

@@ -33,8 +33,11 @@ pub struct ObservedLambda {
     /// Settings of asynchronous invocations. Read only if the sink has, or had, a failure
     /// destination.
     pub invoke: Option<InvokeSettings>,
-    /// The failure destination that this sink set before.
-    pub on_failure_before: Option<String>,
+    /// The failure destinations that this sink has set, according to status. An equal one of
+    /// somebody else is not among them.
+    pub on_failure_ours: BTreeSet<String>,
+    /// The failure destinations that other sinks of the function have set and still need.
+    pub on_failure_shared: BTreeSet<String>,
     /// ARNs of rules that have no object and still send to the function.
     pub live: BTreeSet<String>,
 }

@@ -12,7 +12,7 @@ mod policy;
 mod rights;
 mod state;
 
-pub use policy::{granted, policy_name, statements};
+pub use policy::{granted, needed_by_others, policy_name, statements};
 pub use state::{DesiredLogGroup, DesiredLogs, ObservedLogGroup, ObservedLogs};
 
 use std::collections::BTreeSet;
@@ -109,6 +109,10 @@ impl State for DesiredLogs {
 
     fn grants(&self) -> &Grants {
         &self.grants
+    }
+
+    fn live(observed: &ObservedLogs) -> &BTreeSet<String> {
+        &observed.live
     }
 
     fn tags(&self) -> Option<&Tags> {

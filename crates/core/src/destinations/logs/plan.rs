@@ -18,7 +18,7 @@ pub(super) fn plan(
 ) -> Result<Vec<Step>, ReconcileError> {
     let nothing = ObservedLogs::default();
     let have = observed.unwrap_or(&nothing);
-    let Some(want) = desired else { return remove(have, context) };
+    let Some(want) = desired else { return Ok(remove(have, context)) };
     let mut steps = Vec::new();
     match (&want.managed, &have.group) {
         (Some(managed), group) => steps.extend(group_steps(want, managed, group.as_ref(), context)?),
@@ -90,20 +90,21 @@ fn group_steps(
     Ok(steps)
 }
 
-/// Returns the steps of a deletion: the log group unless it is retained, and the operator's
-/// statements.
-fn remove(have: &ObservedLogs, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
+/// Returns the steps of a deletion: the log group unless it is retained or belongs to another owner,
+/// and the operator's statements.
+fn remove(have: &ObservedLogs, context: &PlanContext<'_>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    if let Some(group) = have.group.as_ref().filter(|_| !context.retain) {
-        if let Some(tags) = &group.tags {
-            ownership::check(&format!("log group {}", context.identity.name), tags, context)?;
-        }
+    let what = format!("log group {}", context.identity.name);
+    let deletes =
+        |group: &&ObservedLogGroup| !context.retain && group.tags.as_ref().is_none_or(|tags| ownership::may_delete(&what, tags, context));
+    if have.group.as_ref().filter(deletes).is_some() {
         steps.push(LogsStep::DeleteLogGroup { name: context.identity.name.clone() }.into());
     }
     let installation = context.owner.split('/').next().unwrap_or_default();
     let sids = leaving(have, &sids(&ownership::sid(context.owner)), &context.identity.arn);
-    if !sids.is_empty() {
+    // A rule that has no object still sends by the statements.
+    if !sids.is_empty() && have.live.is_empty() {
         steps.push(LogsStep::RemovePolicyStatements { policy: policy_name(installation), sids }.into());
     }
-    Ok(steps)
+    steps
 }

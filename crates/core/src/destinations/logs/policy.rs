@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use tributary_api::{EventSink, Identity, Permissions};
+
 use crate::{
     destinations::{
         logs::state::{DesiredLogs, ObservedLogs},
@@ -11,8 +13,10 @@ use crate::{
     },
     error::ReconcileError,
     names::short_hash,
+    object::key_of,
     policy_document::{canonical, full, our_statement, sid_of, single_source},
     steps::{LogsStep, Step},
+    view::View,
 };
 
 /// Prefix of the names of log groups for `EventBridge`.
@@ -80,8 +84,7 @@ pub(super) fn sources_in_policy(want: &DesiredLogs, observed: Option<&ObservedLo
     let nothing = ObservedLogs::default();
     let have = observed.unwrap_or(&nothing);
     // One log group uses at most half of the policy.
-    let held = want.grants.to_hold(&granted(have, &want.grants.sid), &have.live);
-    grants::collapse(&held, POLICY_CHARACTERS / 2, grants::in_a_list)
+    want.grants.fit(&granted(have, &want.grants.sid), &have.live, POLICY_CHARACTERS / 2, grants::in_a_list)
 }
 
 /// Returns the step that updates the operator's statements; `None` if they match.
@@ -127,6 +130,22 @@ pub(super) fn policy_step(want: &DesiredLogs, have: &ObservedLogs) -> Result<Opt
     }
 }
 
+/// Returns whether other sinks need the policy of the installation, even of the same log group.
+pub fn needed_by_others(sink: &EventSink, identity: &Identity, view: &View) -> bool {
+    let mut others = false;
+    view.each_sink(|other| {
+        let there = other.status.as_ref().and_then(|status| status.common.identity.as_ref());
+        // Sinks without senders that are deleted at the same time do not keep the policy for each other.
+        let needs = other.metadata.deletion_timestamp.is_none() || !grants::wanted(other, view).is_empty();
+        others |= key_of(other) != key_of(sink)
+            && other.spec.log_group.is_some()
+            && needs
+            && other.spec.permissions == Permissions::Managed
+            && there.is_some_and(|there| (&there.account_id, &there.region) == (&identity.account_id, &identity.region));
+    });
+    others
+}
+
 /// Returns the `Sid`s of the operator's statements to remove, and of the wide one if no other log
 /// group needs it.
 pub(super) fn leaving(have: &ObservedLogs, own: &[String], group_arn: &str) -> Vec<String> {
@@ -140,8 +159,17 @@ pub(super) fn leaving(have: &ObservedLogs, own: &[String], group_arn: &str) -> V
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use k8s_openapi::jiff::Timestamp;
+
     use super::*;
-    use crate::{destinations::shared::grants::Grants, error::Reason, ownership};
+    use crate::{
+        destinations::shared::grants::Grants,
+        error::Reason,
+        objects::{Objects, fixed},
+        ownership,
+    };
 
     fn want(name: &str) -> DesiredLogs {
         let arn = format!("arn:aws:logs:eu-west-1:111122223333:log-group:{name}");
@@ -176,6 +204,28 @@ mod tests {
     fn a_full_policy_is_said_to_be_full() {
         let have = ObservedLogs { policy: vec![json!({"Sid": "x".repeat(5_000)})], ..ObservedLogs::default() };
         assert_eq!(policy_step(&want("/other/group"), &have).map_err(|error| error.reason), Err(Reason::PolicyFull));
+    }
+
+    #[test]
+    fn another_sink_of_the_same_group_needs_the_policy_too() {
+        let sink = |name: &str, arn: &str| -> EventSink {
+            let identity = json!({"account": "a", "accountId": "1", "partition": "aws", "region": "r", "name": "g", "arn": arn});
+            let object = json!({
+                "apiVersion": "tributary.dev/v1alpha1", "kind": "EventSink", "metadata": {"name": name, "namespace": "ns"},
+                "spec": {"logGroup": {"existing": {"arn": arn}}}, "status": {"identity": identity},
+            });
+            serde_json::from_value(object).expect("the sink is well formed")
+        };
+        let needed = |others: Vec<EventSink>| {
+            let one = sink("one", "g");
+            let identity = one.status.as_ref().and_then(|status| status.common.identity.clone()).unwrap_or_default();
+            let objects = Objects { sinks: fixed(others.into_iter().chain([one.clone()]).collect::<Vec<_>>()), ..Objects::default() };
+            let view = View { objects, settings: Arc::default(), resolved_arn: None, now: Timestamp::UNIX_EPOCH };
+            needed_by_others(&one, &identity, &view)
+        };
+        assert!(!needed(vec![]), "itself does not count");
+        assert!(needed(vec![sink("two", "g")]));
+        assert!(needed(vec![sink("two", "h")]));
     }
 
     #[test]

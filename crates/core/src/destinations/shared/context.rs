@@ -178,6 +178,10 @@ impl<'a> ResolveContext<'a> {
         Grants {
             arn: identity.arn.clone(),
             sid: ownership::sid(self.owner),
+            patterns: grants::patterns(before, view.now, &view.settings)
+                .into_iter()
+                .filter(|pattern| !refused.iter().any(|arn| grants::covers(pattern, arn)))
+                .collect(),
             sources: held.into_iter().filter(|source| !refused.contains(source) || wanted.contains(source)).collect(),
             refused,
             forgotten: !view.settings.grant_grace.is_zero()

@@ -31,6 +31,9 @@ pub struct Grants {
     /// period.
     #[serde(skip)]
     pub refused: BTreeSet<String>,
+    /// Patterns for all rules of a bus that the policy has. One that is not necessary any more stays
+    /// for its grace period, since nothing says which of the rules below it went meanwhile.
+    pub patterns: BTreeSet<String>,
     /// Whether status has no grants, as in a rebuilt cluster. What the operator's statements allow
     /// then gets a grace period.
     #[serde(skip)]
@@ -47,6 +50,15 @@ impl Grants {
         if self.forgotten {
             sources.extend(granted.difference(&self.refused).cloned());
         }
+        sources
+    }
+
+    /// Returns what the policy allows: the sources of [`Grants::to_hold`] in at most `bytes` bytes if
+    /// possible, at `size` bytes each, and the patterns within their grace period.
+    pub fn fit(&self, granted: &BTreeSet<String>, live: &BTreeSet<String>, bytes: usize, size: impl Fn(&str) -> usize) -> BTreeSet<String> {
+        let patterns = self.patterns.iter().map(|pattern| size(pattern)).sum();
+        let mut sources = collapse(&self.to_hold(granted, live), bytes.saturating_sub(patterns), size);
+        sources.extend(self.patterns.iter().cloned());
         sources
     }
 }
@@ -123,15 +135,29 @@ fn arn_of<K: Managed>(object: &K, view: &View) -> Option<String> {
     pinned.or_else(|| object.identity(view).ok()).map(|identity| identity.arn)
 }
 
-/// Returns the wanted sources, and former ones within their grace period.
-pub fn held(wanted: &BTreeSet<String>, before: &[GrantStatus], now: Timestamp, settings: &Settings) -> BTreeSet<String> {
+/// Returns the grants that no object needs and that are within their grace period, and those that are
+/// needed so far.
+fn lingering<'a>(before: &'a [GrantStatus], now: Timestamp, settings: &Settings) -> impl Iterator<Item = &'a GrantStatus> {
     let grace = SignedDuration::try_from(settings.grant_grace).unwrap_or(SignedDuration::MAX);
-    let lingering = before.iter().filter(|grant| match &grant.released_at {
+    before.iter().filter(move |grant| match &grant.released_at {
         None => !grace.is_zero(),
         Some(released) => now.duration_since(released.0) < grace,
-    });
-    // Bus-wide patterns have no grace period: the rules that they replace have one.
-    wanted.iter().cloned().chain(lingering.filter(|g| !g.source.ends_with("/*")).map(|g| g.source.clone())).collect()
+    })
+}
+
+/// Returns the patterns for all rules of a bus that stay in the policy.
+pub fn patterns(before: &[GrantStatus], now: Timestamp, settings: &Settings) -> BTreeSet<String> {
+    lingering(before, now, settings).filter(|grant| is_pattern(&grant.source)).map(|grant| grant.source.clone()).collect()
+}
+
+fn is_pattern(source: &str) -> bool {
+    source.ends_with("/*")
+}
+
+/// Returns the wanted sources, and former ones within their grace period.
+pub fn held(wanted: &BTreeSet<String>, before: &[GrantStatus], now: Timestamp, settings: &Settings) -> BTreeSet<String> {
+    let former = lingering(before, now, settings).filter(|grant| !is_pattern(&grant.source));
+    wanted.iter().cloned().chain(former.map(|grant| grant.source.clone())).collect()
 }
 
 /// Returns when to check a released grant again: at the end of its grace period, then at growing
@@ -158,10 +184,13 @@ pub fn rows(
         .iter()
         .map(|source| {
             let old = before.iter().find(|grant| &grant.source == source);
-            let needed = wanted.iter().any(|arn| covers(source, arn));
+            // A pattern is needed by the rules that are not named beside it.
+            let needed = wanted.iter().any(|arn| covers(source, arn) && (source == arn || !sources.contains(arn)));
+            // A rule that a pattern allowed so far does not wait for its own entry.
+            let before = old.or_else(|| before.iter().find(|grant| covers(&grant.source, source)));
             GrantStatus {
                 source: source.clone(),
-                usable_after: old.map_or_else(|| Time(usable), |grant| grant.usable_after.clone()),
+                usable_after: before.map_or_else(|| Time(usable), |grant| grant.usable_after.clone()),
                 released_at: (!needed).then(|| old.and_then(|grant| grant.released_at.clone()).unwrap_or(Time(now))),
             }
         })
@@ -230,6 +259,40 @@ mod tests {
         assert!(collapsed.contains("arn:aws:events:eu-west-1:111122223333:rule/big/*"));
         assert_eq!(collapsed.len(), 4, "the small bus keeps its three: {collapsed:?}");
         assert!(all.iter().all(|arn| collapsed.iter().any(|granted| covers(granted, arn))));
+    }
+
+    /// What the operator does in each reconcile: the policy that follows, and its rows in status.
+    fn reconcile(wanted: &BTreeSet<String>, before: &[GrantStatus], now: Timestamp, settings: &Settings) -> Vec<GrantStatus> {
+        let grants = Grants {
+            sources: held(wanted, before, now, settings),
+            patterns: patterns(before, now, settings),
+            wanted: wanted.clone(),
+            ..Grants::default()
+        };
+        let none = BTreeSet::new();
+        let policy = grants.fit(&none, &none, 600, in_a_list);
+        assert!(policy.iter().map(|arn| in_a_list(arn)).sum::<usize>() <= 600, "{policy:?}");
+        rows(&policy, wanted, before, Duration::from_mins(1), now)
+    }
+
+    #[test]
+    fn rules_that_went_while_their_bus_was_named_have_their_grace_period_too() {
+        let settings = Settings { grant_grace: Duration::from_hours(24), ..Settings::default() };
+        let (start, hour) = (Timestamp::UNIX_EPOCH, SignedDuration::from_hours(1));
+        let allowed = |rows: &[GrantStatus], arn: &str| rows.iter().any(|row| covers(&row.source, arn));
+        let many = reconcile(&rules(100, "a"), &[], start, &settings);
+        assert_eq!(many.len(), 1, "one pattern: {many:?}");
+        let gone = rules(100, "a").into_iter().last().unwrap_or_default();
+        let few = reconcile(&rules(2, "a"), &many, start + hour, &settings);
+        assert!(allowed(&few, &gone), "{few:?}");
+        assert!(few.iter().filter(|row| !is_pattern(&row.source)).all(|row| row.usable_after == many[0].usable_after), "nobody waits");
+        let later = reconcile(&rules(2, "a"), &few, start + hour * 24, &settings);
+        assert!(allowed(&later, &gone), "{later:?}");
+        let after = reconcile(&rules(2, "a"), &later, start + hour * 26, &settings);
+        assert!(!allowed(&after, &gone) && after.len() == 2, "{after:?}");
+        let nobody = reconcile(&BTreeSet::new(), &many, start + hour, &settings);
+        assert!(allowed(&nobody, &gone), "{nobody:?}");
+        assert!(reconcile(&BTreeSet::new(), &nobody, start + hour * 26, &settings).is_empty());
     }
 
     #[test]

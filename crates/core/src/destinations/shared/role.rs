@@ -87,6 +87,8 @@ pub struct ObservedRole {
     pub policy: InlinePolicy,
     /// ARN of the permissions boundary.
     pub boundary: Option<String>,
+    /// Whether the operator has set that permissions boundary, according to status.
+    pub boundary_is_ours: bool,
     /// Tags of the role.
     pub tags: Tags,
 }
@@ -122,8 +124,7 @@ pub fn granted(role: &ObservedRole) -> BTreeSet<String> {
 
 /// Returns the sources that the trust policy allows after all steps.
 pub fn sources_in_trust(grants: &Grants, have: Option<&ObservedRole>, live: &BTreeSet<String>) -> BTreeSet<String> {
-    let held = grants.to_hold(&have.map(granted).unwrap_or_default(), live);
-    grants::collapse(&held, TRUST_CHARACTERS - FRAME, grants::in_a_list)
+    grants.fit(&have.map(granted).unwrap_or_default(), live, TRUST_CHARACTERS - FRAME, grants::in_a_list)
 }
 
 /// Returns the steps of a role that EventBridge assumes. Without senders, the role is deleted.
@@ -139,7 +140,10 @@ pub fn for_rules(
 ) -> Result<Vec<Step>, ReconcileError> {
     let sources = sources_in_trust(grants, have, live);
     if sources.is_empty() {
-        return have.map_or(Ok(vec![]), |have| remove(have, context));
+        if let Some(have) = have {
+            check(have, context)?;
+        }
+        return Ok(have.map(|have| remove(have, context)).unwrap_or_default());
     }
     plan(want, &events_trust(&want.account_id, &sources), have, context)
 }
@@ -162,7 +166,7 @@ pub fn plan(
     // AWS cannot change the path of a role. Rules have the ARN with the desired path, so that a
     // role of the same name with another path is of no use to them.
     if have.arn != want.arn {
-        let mut steps = remove(have, context)?;
+        let mut steps = remove(have, context);
         steps.extend(create(want, trust, policy));
         return Ok(steps);
     }
@@ -174,11 +178,15 @@ pub fn plan(
     if !keys.is_empty() {
         steps.push(IamStep::UntagRole { name: name(), keys }.into());
     }
-    if have.boundary != want.boundary {
-        steps.push(match &want.boundary {
-            Some(boundary) => IamStep::PutRolePermissionsBoundary { name: name(), boundary: boundary.clone() }.into(),
-            None => IamStep::DeleteRolePermissionsBoundary { name: name() }.into(),
-        });
+    match &want.boundary {
+        Some(boundary) if have.boundary.as_ref() != Some(boundary) => {
+            steps.push(IamStep::PutRolePermissionsBoundary { name: name(), boundary: boundary.clone() }.into());
+        }
+        // A boundary that somebody else has set narrows the role: it stays.
+        None if have.boundary.is_some() && have.boundary_is_ours => {
+            steps.push(IamStep::DeleteRolePermissionsBoundary { name: name() }.into());
+        }
+        Some(_) | None => {}
     }
     if have.policy.differs_from(policy.as_ref()) {
         steps.push(
@@ -210,15 +218,14 @@ fn check(have: &ObservedRole, context: &PlanContext<'_>) -> Result<(), Reconcile
     ownership::check(&format!("role {}", have.name), &have.tags, context)
 }
 
-/// Returns the steps that delete a role. It stores no data and can be recreated, so the deletion
-/// policy does not apply.
-///
-/// # Errors
-/// The role has another owner.
-pub fn remove(have: &ObservedRole, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
-    check(have, context)?;
+/// Returns the steps that delete a role; none for a role of another owner. It stores no data and can
+/// be recreated, so the deletion policy does not apply.
+pub fn remove(have: &ObservedRole, context: &PlanContext<'_>) -> Vec<Step> {
+    if !ownership::may_delete(&format!("role {}", have.name), &have.tags, context) {
+        return vec![];
+    }
     let policy = (have.policy != InlinePolicy::Absent).then(|| IamStep::DeleteRolePolicy { name: have.name.clone() }.into());
-    Ok(policy.into_iter().chain([IamStep::DeleteRole { name: have.name.clone() }.into()]).collect())
+    policy.into_iter().chain([IamStep::DeleteRole { name: have.name.clone() }.into()]).collect()
 }
 
 #[cfg(test)]
@@ -244,7 +251,7 @@ mod tests {
     #[test]
     fn what_was_put_is_in_sync_and_what_nobody_needs_goes() {
         let identity = Identity::default();
-        let context = PlanContext { identity: &identity, owner: "me", adopt: None, tag_keys: &[], retain: true, orphan: false };
+        let context = PlanContext { retain: true, ..PlanContext::new(&identity, "me") };
         let tags: Tags = ownership::tags(&Tags::new(), None, "me");
         let want = DesiredRole {
             name: "r".into(),
@@ -268,6 +275,7 @@ mod tests {
             trust: canonical(trust),
             policy: InlinePolicy::Present(canonical(policy)),
             boundary: None,
+            boundary_is_ours: false,
             tags,
         };
         assert_eq!(for_rules(&want, &grants, Some(&have), &none, &context), Ok(vec![]));

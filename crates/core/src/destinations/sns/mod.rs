@@ -123,6 +123,10 @@ impl State for DesiredSns {
         self.by.role.as_ref()
     }
 
+    fn live(observed: &ObservedSns) -> &BTreeSet<String> {
+        &observed.by.live
+    }
+
     fn tags(&self) -> Option<&Tags> {
         self.managed.as_ref().map(|topic| &topic.tags).or_else(|| self.by.tags())
     }

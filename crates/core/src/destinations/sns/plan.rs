@@ -73,19 +73,16 @@ fn topic_steps(
 }
 
 /// Returns the steps of a deletion: the topic, or only the operator's statement if the topic is
-/// retained; and the role.
+/// retained or belongs to another owner; and the role.
 fn remove(have: &ObservedSns, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let (arn, sid) = (context.identity.arn.clone(), ownership::sid(context.owner));
     let mut steps: Vec<Step> = Vec::new();
     if let Some(topic) = &have.topic {
-        let ours = our_statement(&statements(topic), &sid).is_some();
-        let theirs =
-            topic.tags.as_ref().map_or(Ok(()), |tags| ownership::check(&format!("topic {}", context.identity.name), tags, context));
-        if context.retain {
-            steps.extend(ours.then(|| SnsStep::RemoveTopicStatement { arn, sid }.into()));
-        } else {
-            theirs?;
+        let what = format!("topic {}", context.identity.name);
+        if !context.retain && topic.tags.as_ref().is_none_or(|tags| ownership::may_delete(&what, tags, context)) {
             steps.push(SnsStep::DeleteTopic { arn }.into());
+        } else if have.by.live.is_empty() && our_statement(&statements(topic), &sid).is_some() {
+            steps.push(SnsStep::RemoveTopicStatement { arn, sid }.into());
         }
     }
     steps.extend(DesiredByRole::plan(None, Some(&have.by), context)?);

@@ -36,18 +36,19 @@ pub(super) fn sources_in_policy(want: &DesiredSns, have: Option<&ObservedSns>) -
     if !want.by_policy {
         return want.by.sources_in_policy(have.map(|have| &have.by));
     }
-    want.by.grants.sources.clone()
+    let nothing = BTreeSet::new();
+    want.by.grants.to_hold(&nothing, have.map_or(&nothing, |have| &have.by.live))
 }
 
 /// Returns the step that updates the operator's statement; `None` if it matches.
 ///
 /// # Errors
 /// The policy has no room for the statement.
-pub(super) fn policy_step(want: &DesiredSns, have: Option<&ObservedTopic>) -> Result<Option<Step>, ReconcileError> {
+pub(super) fn policy_step(want: &DesiredSns, have: &ObservedSns) -> Result<Option<Step>, ReconcileError> {
     let (sid, arn) = (&want.by.grants.sid, &want.by.grants.arn);
-    let present = have.map(statements).unwrap_or_default();
+    let present = have.topic.as_ref().map(statements).unwrap_or_default();
     let ours = our_statement(&present, sid);
-    if !want.by_policy || want.by.grants.sources.is_empty() {
+    if !want.by_policy || sources_in_policy(want, Some(have)).is_empty() {
         return Ok(ours.map(|_| SnsStep::RemoveTopicStatement { arn: arn.clone(), sid: sid.clone() }.into()));
     }
     let statement = statement(sid, arn);
@@ -69,6 +70,6 @@ pub(super) fn policy_step(want: &DesiredSns, have: Option<&ObservedTopic>) -> Re
 /// The policy has no room for the statement, or the role has another owner.
 pub(super) fn permission_steps(want: &DesiredSns, have: &ObservedSns, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let mut steps = DesiredByRole::plan(Some(&want.by), Some(&have.by), context)?;
-    steps.extend(policy_step(want, have.topic.as_ref())?);
+    steps.extend(policy_step(want, have)?);
     Ok(steps)
 }

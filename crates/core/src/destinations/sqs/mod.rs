@@ -136,6 +136,10 @@ impl State for DesiredSqs {
         &self.grants
     }
 
+    fn live(observed: &ObservedSqs) -> &BTreeSet<String> {
+        &observed.live
+    }
+
     fn tags(&self) -> Option<&Tags> {
         self.managed.as_ref().map(|queue| &queue.tags)
     }

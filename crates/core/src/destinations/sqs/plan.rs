@@ -101,32 +101,25 @@ fn queue_steps(
 }
 
 /// Returns the steps of a deletion: the queues, or only the operator's statement if they are
-/// retained.
-///
-/// # Errors
-/// A queue has another owner.
+/// retained or belong to another owner.
 fn remove(have: &ObservedSqs, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
-    let mut steps = Vec::new();
     let sid = ownership::sid(context.owner);
     // A trigger stores no data, so it is deleted even if the queue is retained.
-    steps.extend(triggers::plan("", &[], &have.triggers, context)?);
+    let mut steps = triggers::plan("", &[], &have.triggers, context)?;
+    let deletes = |queue: &&ObservedQueue| !context.retain && may_delete(queue, context);
     if let Some(queue) = &have.queue {
-        if context.retain {
-            if our_statement(&statements(queue), &sid).is_some() {
-                steps.push(SqsStep::RemoveStatement { name: queue.name.clone(), sid }.into());
-            }
-            return Ok(steps);
+        let name = queue.name.clone();
+        if deletes(&queue) {
+            steps.push(SqsStep::DeleteQueue { name }.into());
+        } else if have.live.is_empty() && our_statement(&statements(queue), &sid).is_some() {
+            steps.push(SqsStep::RemoveStatement { name, sid }.into());
         }
-        check_owner(queue, context)?;
-        steps.push(SqsStep::DeleteQueue { name: queue.name.clone() }.into());
     }
-    if let Some(queue) = have.dead_letter.as_ref().filter(|_| !context.retain) {
-        check_owner(queue, context)?;
-        steps.push(SqsStep::DeleteQueue { name: queue.name.clone() }.into());
-    }
+    let dead_letter = have.dead_letter.as_ref().filter(deletes);
+    steps.extend(dead_letter.map(|queue| SqsStep::DeleteQueue { name: queue.name.clone() }.into()));
     Ok(steps)
 }
 
-fn check_owner(queue: &ObservedQueue, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
-    queue.tags.as_ref().map_or(Ok(()), |tags| ownership::check(&format!("queue {}", queue.name), tags, context))
+fn may_delete(queue: &ObservedQueue, context: &PlanContext<'_>) -> bool {
+    queue.tags.as_ref().is_none_or(|tags| ownership::may_delete(&format!("queue {}", queue.name), tags, context))
 }

@@ -46,7 +46,7 @@ pub fn sources_in_policy(want: &DesiredSqs, observed: Option<&ObservedSqs>) -> B
     let granted = queue.map(|queue| granted(queue, &want.grants.sid)).unwrap_or_default();
     let live = observed.map(|o| o.live.clone()).unwrap_or_default();
     let room = POLICY_BYTES.saturating_sub(FRAME_BYTES + want.grants.arn.len() + foreign);
-    grants::collapse(&want.grants.to_hold(&granted, &live), room, grants::in_a_list)
+    want.grants.fit(&granted, &live, room, grants::in_a_list)
 }
 
 /// Returns the statements of the queue's policy.

@@ -101,6 +101,14 @@ impl State for DesiredStateMachine {
         self.managed.as_ref()?.execution_role.as_ref()
     }
 
+    fn log_group(&self) -> Option<&String> {
+        self.managed.as_ref()?.settings.log_group_arn.as_ref()
+    }
+
+    fn live(observed: &ObservedStateMachine) -> &BTreeSet<String> {
+        &observed.by.live
+    }
+
     fn tags(&self) -> Option<&Tags> {
         self.managed.as_ref().map(|machine| &machine.tags).or_else(|| self.by.tags())
     }

@@ -34,7 +34,7 @@ pub(super) fn plan(
     // Delete an execution role that the spec no longer needs after the state machine assumes
     // another one.
     if let (None, Some(role)) = (&machine.execution_role, &have.execution_role) {
-        steps.extend(role::remove(role, context)?);
+        steps.extend(role::remove(role, context));
     }
     Ok(steps)
 }
@@ -80,24 +80,20 @@ fn machine_steps(
     Ok(steps)
 }
 
-/// Returns the steps of a deletion: the state machine, then the roles. A retained state machine
-/// retains its execution role.
-///
-/// # Errors
-/// A resource has another owner.
+/// Returns the steps of a deletion: the state machine, then the roles. A state machine that stays,
+/// because it is retained or belongs to another owner, keeps its execution role.
 fn remove(have: &ObservedStateMachine, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let mut steps = DesiredByRole::plan(None, Some(&have.by), context)?;
     if context.retain {
         return Ok(steps);
     }
     if let Some(machine) = &have.machine {
-        if let Some(tags) = &machine.tags {
-            ownership::check(&format!("state machine {}", context.identity.name), tags, context)?;
+        let what = format!("state machine {}", context.identity.name);
+        if !machine.tags.as_ref().is_none_or(|tags| ownership::may_delete(&what, tags, context)) {
+            return Ok(steps);
         }
         steps.push(StatesStep::DeleteStateMachine { arn: context.identity.arn.clone() }.into());
     }
-    if let Some(role) = &have.execution_role {
-        steps.extend(role::remove(role, context)?);
-    }
+    steps.extend(have.execution_role.iter().flat_map(|role| role::remove(role, context)));
     Ok(steps)
 }
