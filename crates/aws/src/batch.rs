@@ -10,12 +10,11 @@ use crate::client::{
 impl Session {
     /// Returns what delivery depends on of a job queue or a job definition; `None` if it does not exist or is inactive.
     pub(crate) async fn batch_facts(&self, arn: &str, resource: &str) -> Result<Option<TargetFacts>, ReconcileError> {
-        let active = match resource.split_once('/') {
-            Some(("job-definition", name)) => self.is_job_definition(name).await?,
-            _ => {
-                let answer = send!(self, batch, DescribeJobQueues, self.batch.describe_job_queues().job_queues(arn))?;
-                !answer.job_queues.unwrap_or_default().is_empty()
-            }
+        let active = if let Some(("job-definition", name)) = resource.split_once('/') {
+            self.is_job_definition(name).await?
+        } else {
+            let answer = send!(self, batch, DescribeJobQueues, self.batch.describe_job_queues().job_queues(arn))?;
+            !answer.job_queues.unwrap_or_default().is_empty()
         };
         Ok(active.then(TargetFacts::default))
     }

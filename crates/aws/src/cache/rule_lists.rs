@@ -15,11 +15,13 @@ use crate::cache::answers::{FEW, KEPT};
 
 type Rules = BTreeMap<String, RuleInAws>;
 
+/// ARN of the identity that listed, and bus.
+type Key = (String, String);
+
 /// The rules of the buses of one account and Region.
 #[derive(Debug, Default)]
 pub(crate) struct RuleLists {
-    /// By ARN of the identity that listed, and bus.
-    buses: Mutex<HashMap<(String, String), Arc<Mutex<Listed>>>>,
+    buses: Mutex<HashMap<Key, Arc<Mutex<Listed>>>>,
 }
 
 #[derive(Debug, Default)]
