@@ -96,8 +96,8 @@ fn remove(have: &ObservedLogs, context: &PlanContext<'_>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let what = format!("log group {}", context.identity.name);
     let deletes =
-        |group: &&ObservedLogGroup| !context.retain && group.tags.as_ref().is_none_or(|tags| ownership::may_delete(&what, tags, context));
-    if have.group.as_ref().filter(deletes).is_some() {
+        |group: &ObservedLogGroup| !context.retain && group.tags.as_ref().is_none_or(|tags| ownership::may_delete(&what, tags, context));
+    if have.group.as_ref().is_some_and(deletes) {
         steps.push(LogsStep::DeleteLogGroup { name: context.identity.name.clone() }.into());
     }
     let installation = context.owner.split('/').next().unwrap_or_default();
