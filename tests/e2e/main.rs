@@ -12,6 +12,7 @@ mod admission {
     mod rule_bus_account;
     mod sink;
     mod sink_by_role;
+    mod sink_parameters;
 }
 mod aws_faults {
     mod independence;

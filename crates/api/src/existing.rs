@@ -136,6 +136,13 @@ existing!(
     JOB_QUEUE = r"^arn:aws[a-z-]*:batch:[a-z0-9-]+:[0-9]{12}:job-queue/[A-Za-z0-9_-]+$"
 );
 existing!(
+    ExistingWarehouse,
+    /// Existing Amazon Redshift cluster or serverless workgroup.
+    ,
+    256,
+    WAREHOUSE = r"^arn:aws[a-z-]*:(redshift:[a-z0-9-]+:[0-9]{12}:cluster:[a-z][a-z0-9-]*|redshift-serverless:[a-z0-9-]+:[0-9]{12}:workgroup/[A-Za-z0-9-]+)$"
+);
+existing!(
     ExistingTarget,
     /// Existing target of a type that has no separate field in spec.
     ,
@@ -190,6 +197,7 @@ impl EventSinkSpec {
         referred!("spec.kinesis.existing", STREAM, self.kinesis.as_ref().map(|stream| &stream.existing));
         referred!("spec.firehose.existing", DELIVERY_STREAM, self.firehose.as_ref().map(|stream| &stream.existing));
         referred!("spec.batchJob.existing", JOB_QUEUE, self.batch_job.as_ref().map(|job| &job.existing));
+        referred!("spec.redshiftData.existing", WAREHOUSE, self.redshift_data.as_ref().map(|sink| &sink.existing));
         referred!("spec.arn.existing", TARGET, self.arn.as_ref().map(|target| &target.existing));
         None
     }

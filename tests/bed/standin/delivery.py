@@ -14,6 +14,7 @@ from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import batch, cloudwatch_logs, ecs, eventbridge as eb, firehose, kinesis, lambda_svc, sns, sqs, stepfunctions
 
 import connections
+import declared
 import grants
 import invokes
 import workflows
@@ -37,7 +38,9 @@ def invoke(target, event, rule, view=None):
             _to_bus(target, spec, event, rule, session)
         else:
             with request_scope(spec.account_id, spec.region):
-                _send(target, spec, payload, view, event)
+                call = _send(target, spec, payload, view, event)
+                if call:
+                    entry["call"] = call
     except Undeliverable as no:
         entry.update(outcome="FAILED", code=no.code, message=str(no))
         entry["deadLetter"] = _dead_letter(target, rule, json.dumps(envelope(view)), no)
@@ -86,6 +89,7 @@ def _follow(path, value):
 
 
 def _send(target, spec, payload, view, event):
+    """The call as a dict, where the record of deliveries is all that shows it."""
     arn = target["Arn"]
     if spec.service == "sqs":
         send_to_queue(arn, payload, group=(target.get("SqsParameters") or {}).get("MessageGroupId"))
@@ -109,12 +113,13 @@ def _send(target, spec, payload, view, event):
         cloudwatch_logs._put_log_events({"logGroupName": group, "logStreamName": stream,
                                          "logEvents": [{"timestamp": int(time.time() * 1000), "message": payload}]})
     elif spec.service in STREAMS:
-        STREAMS[spec.service](target, payload, view)
+        return STREAMS[spec.service](target, payload, view)
     elif spec.service == "events":
         http = eb._resolve_http_parameters(target.get("HttpParameters") or {}, view.event_with_detail())
         connections.deliver(arn, payload, {**target, "HttpParameters": http})
     else:
         raise Undeliverable("NO_RESOURCE", f"Delivery to {spec.service} is not modelled here.")
+    return None
 
 
 def _to_kinesis(target, payload, view):
@@ -155,7 +160,17 @@ def _to_batch(target, payload, _view):
     batch._jobs[answer["jobId"]]["parameters"] = body.get("Parameters") or {} if isinstance(body, dict) else {}
 
 
-STREAMS = {"kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs, "batch": _to_batch}
+def _to_redshift(target, _payload, _view):
+    """Of a cluster, the database has to exist in its declaration if that names any; no SQL runs here."""
+    given = target.get("RedshiftDataParameters") or {}
+    found = declared.need(target["Arn"], "Cluster or workgroup")
+    if given["Database"] not in found.get("databases", [given["Database"]]):
+        raise Undeliverable("NO_RESOURCE", f"Database {given['Database']} does not exist.")
+    return {"action": "BatchExecuteStatement" if given.get("Sqls") else "ExecuteStatement", "request": given}
+
+
+STREAMS = {"kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs, "batch": _to_batch, "redshift": _to_redshift,
+           "redshift-serverless": _to_redshift}
 
 
 def send_to_queue(arn, body, group=None, attributes=None):

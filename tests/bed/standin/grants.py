@@ -12,7 +12,8 @@ from answers import as_policy
 
 SERVICE = "events.amazonaws.com"
 ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction", "states": "states:StartExecution",
-           "kinesis": "kinesis:PutRecord", "firehose": "firehose:PutRecord", "ecs": "ecs:RunTask", "batch": "batch:SubmitJob"}
+           "kinesis": "kinesis:PutRecord", "firehose": "firehose:PutRecord", "ecs": "ecs:RunTask", "batch": "batch:SubmitJob",
+           "redshift": "redshift-data:ExecuteStatement", "redshift-serverless": "redshift-data:ExecuteStatement"}
 # Where a resource policy alone is enough, inside the account.
 BY_POLICY = {"sqs", "sns", "lambda"}
 
@@ -165,7 +166,20 @@ def _check_job(role, action, target, source):
     return check_role(role, action, target["Arn"], source)
 
 
-CHECKS = {"ecs": _check_task, "batch": _check_job}
+def _check_sql(role, action, target, source):
+    """Running the SQL is granted on the cluster or workgroup; so are the ways to authenticate, each on its own resource."""
+    arn, given = target["Arn"], target.get("RedshiftDataParameters") or {}
+    if given.get("SecretManagerArn"):
+        check_role(role, "secretsmanager:GetSecretValue", given["SecretManagerArn"], source)
+    elif ":workgroup/" in arn:
+        check_role(role, "redshift-serverless:GetCredentials", arn, source)
+    else:
+        for kind, name in (("dbuser", given.get("DbUser") or ""), ("dbname", given["Database"])):
+            check_role(role, "redshift:GetClusterCredentials", f"{arn.replace(':cluster:', f':{kind}:')}/{name}", source)
+    return check_role(role, "redshift-data:BatchExecuteStatement" if given.get("Sqls") else action, arn, source)
+
+
+CHECKS = {"ecs": _check_task, "batch": _check_job, "redshift": _check_sql, "redshift-serverless": _check_sql}
 
 
 def check_bus(arn, bus, session, owner_scope):

@@ -6,6 +6,7 @@ from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge as eb
 
+import models
 import settings
 from answers import TOO_MANY, Constraints, Refused, handler, invalid, page
 from rules import changeable, need as need_rule
@@ -14,7 +15,12 @@ ID = r"[\.\-_A-Za-z0-9]+"
 PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
 RESERVED = {"aws.events.event", "aws.events.event.json", "aws.events.rule-arn", "aws.events.rule-name", "aws.events.event.ingestion-time"}
 # Services that EventBridge can reach through a role only.
-ROLE_ONLY = {"states", "kinesis", "firehose", "ecs", "batch", "codepipeline", "codebuild"}
+ROLE_ONLY = {"states", "kinesis", "firehose", "ecs", "batch", "codepipeline", "codebuild", "redshift", "redshift-serverless", "sagemaker", "appsync", "ssm"}
+# Services whose targets say nothing without their parameters.
+REQUIRED = {"redshift": "RedshiftDataParameters", "redshift-serverless": "RedshiftDataParameters"}
+# Parameters of a target type, checked against AWS's API model.
+PARAMETERS = {"BatchParameters", "EcsParameters", "HttpParameters", "RedshiftDataParameters", "SageMakerPipelineParameters", "AppSyncParameters",
+              "RunCommandParameters"}
 
 
 def _constraints(targets):
@@ -31,16 +37,12 @@ def _constraints(targets):
         retry = target.get("RetryPolicy") or {}
         wrong.number(retry.get("MaximumRetryAttempts"), f"{at}.retryPolicy.maximumRetryAttempts", 0, 185)
         wrong.number(retry.get("MaximumEventAgeInSeconds"), f"{at}.retryPolicy.maximumEventAgeInSeconds", 60, 86400)
-        if "BatchParameters" in target:                                                         # PM12
-            _batch(wrong, target["BatchParameters"], f"{at}.batchParameters")
+        for parameters in PARAMETERS & target.keys():                                           # PM12, PM17 to PM20
+            models.check(wrong, parameters, target[parameters], f"{at}.{parameters[:1].lower()}{parameters[1:]}")
+        batch = target.get("BatchParameters") or {}     # the model has no range for these two; AWS Batch has
+        wrong.number((batch.get("ArrayProperties") or {}).get("Size"), f"{at}.batchParameters.arrayProperties.size", 2, 10000)
+        wrong.number((batch.get("RetryStrategy") or {}).get("Attempts"), f"{at}.batchParameters.retryStrategy.attempts", 1, 10)
     wrong.check()
-
-
-def _batch(wrong, given, at):
-    wrong.text(given.get("JobDefinition") or "", f"{at}.jobDefinition", shortest=1)
-    wrong.text(given.get("JobName") or "", f"{at}.jobName", shortest=1)
-    wrong.number((given.get("ArrayProperties") or {}).get("Size"), f"{at}.arrayProperties.size", 2, 10000)
-    wrong.number((given.get("RetryStrategy") or {}).get("Attempts"), f"{at}.retryStrategy.attempts", 1, 10)
 
 
 def _input_ok(target):
@@ -80,6 +82,12 @@ def _arn_ok(target):
         raise invalid(f"Parameter(s) SqsParameters must be specified for target: {name}.")
     if spec.service == "events" and away and any(k in target for k in ("Input", "InputPath", "InputTransformer")):
         raise invalid(f"Input transformation is not supported for target {name}.")
+    for service, parameters in REQUIRED.items():
+        if spec.service == service and parameters not in target:
+            raise invalid(f"Parameter(s) {parameters} must be specified for target: {name}.")
+    sql = target.get("RedshiftDataParameters")
+    if sql is not None and (bool(sql.get("Sql")) == bool(sql.get("Sqls")) or (sql.get("DbUser") and sql.get("SecretManagerArn"))):
+        raise invalid(f"RedshiftDataParameters of target {name} must have one of Sql and Sqls, and at most one of DbUser and SecretManagerArn.")
     dead = (target.get("DeadLetterConfig") or {}).get("Arn")
     if dead and (dead.split(":")[2:4] != ["sqs", get_region()] or dead.endswith(".fifo")):
         raise invalid(f"Parameter DeadLetterConfig.Arn is not valid for target {name}. Reason: {dead} is not a standard SQS queue in this Region.")

@@ -106,6 +106,7 @@ async fn every_destination_takes_an_arn_that_is_told() {
         ("kinesis", arn("kinesis", "stream/k")),
         ("firehose", arn("firehose", "deliverystream/s")),
         ("batchJob", arn("batch", "job-queue/q")),
+        ("redshiftData", arn("redshift", "cluster:lab")),
         ("arn", arn("codebuild", "project/p")),
     ];
     let mut data: serde_json::Map<_, _> = all.iter().map(|(destination, arn)| ((*destination).to_owned(), json!(arn))).collect();
@@ -121,6 +122,11 @@ async fn every_destination_takes_an_arn_that_is_told() {
         if *destination == "batchJob" {
             spec["batchJob"]["jobDefinitionArn"] = json!(arn("batch", "job-definition/d"));
             spec["batchJob"]["jobName"] = json!("j");
+        }
+        if *destination == "redshiftData" {
+            spec["redshiftData"]["database"] = json!("dev");
+            spec["redshiftData"]["dbUser"] = json!("loader");
+            spec["redshiftData"]["sql"] = json!("select 1");
         }
         let name = destination.to_lowercase();
         world.apply("EventSink", &name, spec).await;

@@ -8,6 +8,8 @@ mod arn_from;
 mod lambda;
 mod log_group;
 mod other_targets;
+mod parameters;
+mod redshift_data;
 mod role;
 mod sns;
 mod sqs {

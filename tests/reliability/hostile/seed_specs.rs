@@ -8,7 +8,7 @@ pub struct Seed {
     pub variant: &'static str,
 }
 
-pub const SEEDS: [Seed; 19] = [
+pub const SEEDS: [Seed; 20] = [
     Seed { kind: "AwsAccount", variant: "account" },
     Seed { kind: "EventBus", variant: "bus" },
     Seed { kind: "EventRule", variant: "pattern" },
@@ -23,6 +23,7 @@ pub const SEEDS: [Seed; 19] = [
     Seed { kind: "EventSink", variant: "workflow" },
     Seed { kind: "EventSink", variant: "task" },
     Seed { kind: "EventSink", variant: "job" },
+    Seed { kind: "EventSink", variant: "sql" },
     Seed { kind: "EventSink", variant: "api" },
     Seed { kind: "EventSink", variant: "managed-api" },
     Seed { kind: "EventSink", variant: "table" },
@@ -152,6 +153,12 @@ impl Seed {
                 let job = json!({"existing": {"arn": arn("job-queue/q")}, "jobDefinitionArn": arn("job-definition/d:1"), "jobName": "j",
                     "arraySize": 2, "attempts": 1});
                 sink(json!({"batchJob": job}), false)
+            }
+            "sql" => {
+                let arn = |what: &str| format!("arn:aws:redshift:{REGION}:{}:{what}", aws.account);
+                let data = json!({"existing": {"arn": arn("cluster:c")}, "database": "d", "dbUser": "u", "sqls": ["s"], "statementName": "n",
+                    "withEvent": true});
+                sink(json!({"redshiftData": data}), false)
             }
             "api" => {
                 let arn = format!("arn:aws:events:{REGION}:{}:api-destination/d/1", aws.account);

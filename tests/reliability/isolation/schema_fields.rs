@@ -46,6 +46,9 @@ const PLAIN: &[&str] = &[
     "displayName",
     "partitionKeyPath",
     "jobName",
+    "sql",
+    "sqls",
+    "statementName",
     "headers",
     "query",
     // Of an API destination's URL, and of a role in IAM: its name has the owner's hash, and its tags say whose it is.

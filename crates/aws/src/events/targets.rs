@@ -7,7 +7,7 @@ use aws_sdk_eventbridge::types as sdk;
 
 use tributary_core::{
     error::ReconcileError,
-    steps::{BatchSettings, HttpSettings, TargetSettings, TaskSettings},
+    steps::{BatchSettings, HttpSettings, RedshiftSettings, TargetSettings, TaskSettings},
 };
 
 use crate::client::request::unbuilt;
@@ -41,6 +41,7 @@ pub(crate) fn sdk_target(target: &TargetSettings) -> Result<sdk::Target, Reconci
         .set_http_parameters(target.http.as_ref().map(sdk_http))
         .set_ecs_parameters(target.task.as_ref().map(sdk_task).transpose()?)
         .set_batch_parameters(target.batch.as_ref().map(sdk_batch).transpose()?)
+        .set_redshift_data_parameters(target.redshift.as_ref().map(sdk_redshift).transpose()?)
         .set_retry_policy(retry)
         .set_dead_letter_config(dead_letter(target.dead_letter_arn.as_ref()))
         .build()
@@ -85,6 +86,19 @@ fn sdk_batch(batch: &BatchSettings) -> Result<sdk::BatchParameters, ReconcileErr
         .map_err(unbuilt)
 }
 
+fn sdk_redshift(data: &RedshiftSettings) -> Result<sdk::RedshiftDataParameters, ReconcileError> {
+    sdk::RedshiftDataParameters::builder()
+        .database(&data.database)
+        .set_db_user(data.db_user.clone())
+        .set_secret_manager_arn(data.secret_arn.clone())
+        .set_sql(data.sql.clone())
+        .set_sqls((!data.sqls.is_empty()).then(|| data.sqls.clone()))
+        .set_statement_name(data.statement_name.clone())
+        .with_event(data.with_event)
+        .build()
+        .map_err(unbuilt)
+}
+
 fn observed_http(http: sdk::HttpParameters) -> Option<HttpSettings> {
     let settings = HttpSettings {
         headers: http.header_parameters.unwrap_or_default().into_iter().collect(),
@@ -116,6 +130,18 @@ fn observed_batch(batch: sdk::BatchParameters) -> BatchSettings {
     }
 }
 
+fn observed_redshift(data: sdk::RedshiftDataParameters) -> RedshiftSettings {
+    RedshiftSettings {
+        database: data.database,
+        db_user: data.db_user,
+        secret_arn: data.secret_manager_arn,
+        sql: data.sql,
+        sqls: data.sqls.unwrap_or_default(),
+        statement_name: data.statement_name,
+        with_event: data.with_event,
+    }
+}
+
 pub(crate) fn observed_target(target: sdk::Target) -> TargetSettings {
     let retry = target.retry_policy;
     TargetSettings {
@@ -133,6 +159,7 @@ pub(crate) fn observed_target(target: sdk::Target) -> TargetSettings {
         http: target.http_parameters.and_then(observed_http),
         task: target.ecs_parameters.map(observed_task),
         batch: target.batch_parameters.map(observed_batch),
+        redshift: target.redshift_data_parameters.map(observed_redshift),
         maximum_event_age_seconds: retry.as_ref().and_then(|retry| retry.maximum_event_age_in_seconds),
         maximum_retry_attempts: retry.as_ref().and_then(|retry| retry.maximum_retry_attempts),
         dead_letter_arn: target.dead_letter_config.and_then(|config| config.arn),
@@ -144,13 +171,33 @@ pub(crate) fn observed_target(target: sdk::Target) -> TargetSettings {
 mod tests {
     use super::*;
 
+    fn round_trip(target: TargetSettings) {
+        let target = TargetSettings { id: "t".into(), arn: "a".into(), ..target };
+        assert_eq!(observed_target(sdk_target(&target).unwrap()), target);
+    }
+
     #[test]
-    fn what_is_written_is_read_back_as_the_same() {
-        let target =
-            |batch: BatchSettings| TargetSettings { id: "t".into(), arn: "a".into(), batch: Some(batch), ..TargetSettings::default() };
+    fn a_batch_job_is_read_back_as_it_is_written() {
         let job = BatchSettings { definition_arn: "d".into(), name: "n".into(), array_size: None, attempts: None };
         for job in [job.clone(), BatchSettings { array_size: Some(2), attempts: Some(10), ..job }] {
-            assert_eq!(observed_target(sdk_target(&target(job.clone())).unwrap()), target(job));
+            round_trip(TargetSettings { batch: Some(job), ..TargetSettings::default() });
+        }
+    }
+
+    #[test]
+    fn sql_is_read_back_as_it_is_written() {
+        let data =
+            RedshiftSettings { database: "d".into(), db_user: Some("u".into()), sql: Some("s".into()), ..RedshiftSettings::default() };
+        let secret = RedshiftSettings {
+            database: "d".into(),
+            secret_arn: Some("a".into()),
+            sqls: vec!["s".into(), "t".into()],
+            statement_name: Some("n".into()),
+            with_event: true,
+            ..RedshiftSettings::default()
+        };
+        for data in [data, secret] {
+            round_trip(TargetSettings { redshift: Some(data), ..TargetSettings::default() });
         }
     }
 }

@@ -16,6 +16,7 @@ mod kinesis;
 pub mod lambda;
 pub mod logs;
 mod postgres;
+mod redshift_data;
 pub mod shared;
 pub mod sns;
 pub mod sqs;
@@ -288,6 +289,7 @@ destinations! {
         Firehose: firehose::Firehose => firehose,
         EcsTask: ecs_task::EcsTask => ecs_task,
         BatchJob: batch_job::BatchJob => batch_job,
+        RedshiftData: redshift_data::RedshiftData => redshift_data,
         Arn: arn::Arn => arn,
         Postgres: postgres::Postgres => postgres,
     }

@@ -34,6 +34,9 @@ pub struct TargetSettings {
     /// The job that an AWS Batch queue runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchSettings>,
+    /// The SQL that the Redshift Data API runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redshift: Option<RedshiftSettings>,
     /// How long delivery is retried, in seconds.
     pub maximum_event_age_seconds: Option<i32>,
     /// How often delivery is retried.
@@ -81,4 +84,23 @@ pub struct BatchSettings {
     pub array_size: Option<i32>,
     /// Number of attempts; `None` for those of the job definition.
     pub attempts: Option<i32>,
+}
+
+/// The SQL that the Redshift Data API runs for each event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedshiftSettings {
+    /// Name of the database.
+    pub database: String,
+    /// Database user; `None` for that of the secret or of the role.
+    pub db_user: Option<String>,
+    /// ARN of the secret with the credentials.
+    pub secret_arn: Option<String>,
+    /// The statement, unless there are several.
+    pub sql: Option<String>,
+    /// The statements of a transaction, in order.
+    pub sqls: Vec<String>,
+    /// Name of the statement.
+    pub statement_name: Option<String>,
+    /// Whether Redshift sends an event when the SQL has run.
+    pub with_event: bool,
 }

@@ -19,6 +19,7 @@ const WAYS: &[Way] = &[
     (&["EventSink.kinesis.existing.arnFrom.name"], "kinesis", "kinesis", "stream/theirs"),
     (&["EventSink.firehose.existing.arnFrom.name"], "firehose", "firehose", "deliverystream/theirs"),
     (&["EventSink.batchJob.existing.arnFrom.name"], "batchJob", "batch", "job-queue/theirs"),
+    (&["EventSink.redshiftData.existing.arnFrom.name"], "redshiftData", "redshift", "cluster:theirs"),
     (&["EventSink.arn.existing.arnFrom.name"], "arn", "batch", "job-queue/theirs"),
 ];
 
@@ -44,6 +45,10 @@ pub fn attempts() -> Vec<Attempt> {
         if destination == "batchJob" {
             spec["batchJob"]["jobDefinitionArn"] = json!(format!("arn:aws:batch:{REGION}:111122223333:job-definition/d"));
             spec["batchJob"]["jobName"] = json!("j");
+        }
+        if destination == "redshiftData" {
+            let more = json!({"database": "a-d", "dbUser": "a-u", "sql": "s"});
+            spec["redshiftData"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         }
         spec
     };

@@ -1,0 +1,68 @@
+//! Admission of the parameters that a sink sets in the targets of rules: ranges, lengths and patterns of AWS's API model.
+
+use serde_json::{Value, json};
+use tributary_testkit::{World, merged};
+
+fn arn(service: &str, rest: &str) -> String {
+    format!("arn:aws:{service}:eu-west-1:111122223333:{rest}")
+}
+
+/// A spec that admission takes, patches that it refuses, and the word that the refusal has.
+struct Type {
+    field: &'static str,
+    valid: Value,
+    refused: Vec<(Value, &'static str)>,
+}
+
+fn redshift_data() -> Type {
+    let workgroup = json!({"existing": {"arn": arn("redshift-serverless", "workgroup/1-2")}});
+    let secret = arn("secretsmanager", "secret:lab-AbCdEf");
+    Type {
+        field: "redshiftData",
+        valid: json!({"existing": {"arn": arn("redshift", "cluster:lab")}, "database": "dev", "dbUser": "loader", "sql": "select 1"}),
+        refused: vec![
+            (json!({"existing": {"arn": arn("redshift", "cluster:*")}}), "existing.arn"),
+            (json!({"existing": {"arn": arn("redshift", "dbuser:lab/loader")}}), "existing.arn"),
+            (json!({"database": ""}), "database"),
+            (json!({"database": "d".repeat(65)}), "database"),
+            (json!({"database": "*"}), "database"),
+            (json!({"database": "$.detail.database"}), "database"),
+            (json!({"dbUser": "*"}), "dbUser"),
+            (json!({"dbUser": "a/b"}), "dbUser"),
+            (json!({"dbUser": "${aws:userid}"}), "dbUser"),
+            (json!({"dbUser": "u".repeat(129)}), "dbUser"),
+            (json!({"secretArn": secret}), "must not set both"),
+            (json!({"dbUser": null, "secretArn": "$.detail.secret"}), "secretArn"),
+            (json!({"dbUser": null, "secretArn": arn("secretsmanager", "secret:*")}), "secretArn"),
+            (json!({"dbUser": null}), "requires dbUser or secretArn"),
+            (workgroup, "not supported for a serverless workgroup"),
+            (json!({"sql": null}), "exactly one of sql and sqls"),
+            (json!({"sqls": ["s"]}), "exactly one of sql and sqls"),
+            (json!({"sql": ""}), "sql"),
+            (json!({"sql": "s".repeat(100_001)}), "sql"),
+            (json!({"sql": null, "sqls": []}), "sqls"),
+            (json!({"sql": null, "sqls": vec!["s"; 41]}), "sqls"),
+            (json!({"sql": null, "sqls": [""]}), "sqls"),
+            (json!({"statementName": "n".repeat(501)}), "statementName"),
+        ],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parameters_that_aws_refuses_are_refused_at_once() {
+    let world = World::empty("parameters-admission").await;
+    for (i, Type { field, valid, refused }) in [redshift_data()].into_iter().enumerate() {
+        for (patch, word) in refused {
+            let mut spec = merged(valid.clone(), patch);
+            spec.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+            let error = world.attempt("EventSink", "s", json!({field: spec})).await.expect_err(&format!("{field} {word}")).to_string();
+            assert!(error.contains(word), "{error}");
+        }
+        let name = format!("valid-{i}");
+        world.apply("EventSink", &name, json!({field: valid})).await;
+        let by_arn = json!({"arn": {"existing": valid["existing"], "actions": ["a:B"]}});
+        let error = world.attempt("EventSink", &name, by_arn.clone()).await.unwrap_err().to_string();
+        assert!(error.contains("the destination type is immutable"), "{error}");
+        world.apply("EventSink", &format!("by-arn-{i}"), by_arn).await;
+    }
+}

@@ -1,0 +1,34 @@
+//! Attempts with the parameters of targets that name resources, one field at a time: all others name what the account lets A use.
+
+use serde_json::{Value, json};
+use tributary_testkit::{REGION, World, merged};
+
+use super::{Attempt, attempt};
+
+/// ARNs that A may use: what is called `a-...`.
+pub fn own(id: &str) -> Vec<String> {
+    let arn = |service: &str, rest: &str| format!("arn:aws:{service}:{REGION}:{id}:{rest}");
+    vec![arn("redshift", "cluster:a-*"), arn("redshift", "dbuser:a-own/a-*"), arn("redshift", "dbname:a-own/a-*")]
+}
+
+pub fn attempts(b: &World) -> Vec<Attempt> {
+    let arn = |service: &str, rest: &str| format!("arn:aws:{service}:{REGION}:{}:{rest}", b.aws.account);
+    let refused = |field: &'static [&'static str], type_: &str, base: &Value, more: Value| {
+        let says = field[0].replace("EventSink.", "spec.");
+        attempt(field, "EventSink", json!({type_: merged(base.clone(), more)}), "ArnNotPermitted", &says)
+    };
+    let sql = json!({"existing": {"arn": arn("redshift", "cluster:a-own")}, "database": "a-d", "dbUser": "a-u", "sql": "s"});
+    let with_secret = json!({"existing": sql["existing"], "database": "a-d", "sql": "s"});
+    let their_cluster = json!({"existing": {"arn": arn("redshift", "cluster:theirs")}});
+    vec![
+        refused(&["EventSink.redshiftData.existing.arn"], "redshiftData", &sql, their_cluster),
+        refused(&["EventSink.redshiftData.dbUser"], "redshiftData", &sql, json!({"dbUser": "theirs"})),
+        refused(&["EventSink.redshiftData.database"], "redshiftData", &sql, json!({"database": "theirs"})),
+        refused(
+            &["EventSink.redshiftData.secretArn"],
+            "redshiftData",
+            &with_secret,
+            json!({"secretArn": arn("secretsmanager", "secret:theirs-AbCdEf")}),
+        ),
+    ]
+}
