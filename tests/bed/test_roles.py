@@ -107,6 +107,20 @@ class Roles(BedTest):
             self.assertEqual(record["code"], "NO_PERMISSIONS" if missing else None, missing)
         return record
 
+    def test_pipeline(self):
+        pipeline = self.arn("sagemaker", "pipeline/train")
+        put, of = self.put_to(pipeline), "SageMakerPipelineParameters"
+        self.refused("role", "ValidationException", f"RoleArn is required for target {pipeline}.", put)
+        for word, given in (("name", {"Name": "-a", "Value": "b"}), ("name", {"Name": "a" * 257, "Value": "b"}), ("value", {"Name": "a", "Value": "b" * 1025}),
+                            ("value", {"Name": "a"})):
+            with self.subTest(word):
+                self.refused_with(word, put, {"PipelineParameterList": [given]}, of)
+        self.refused_with("pipelineParameterList", put, {"PipelineParameterList": [{"Name": f"a{i}", "Value": "b"} for i in range(201)]}, of)
+        self.declare(pipeline)
+        given = {of: {"PipelineParameterList": [{"Name": "source", "Value": "$.source"}, {"Name": "b", "Value": "c"}]}}
+        record = self.needs(pipeline, [("sagemaker:StartPipelineExecution", pipeline)], **given)
+        self.assertEqual([p["Value"] for p in record["call"]["request"]["PipelineParameters"]], ["test", "c"])
+
     def test_sql(self):
         cluster, secret = self.arn("redshift", "cluster:lab"), self.arn("secretsmanager", "secret:s-AbCdEf")
         put, of = self.put_to(cluster), "RedshiftDataParameters"

@@ -43,6 +43,7 @@ def apply(world):
     world.cloud.make_function("handle-upload", "s3-object-to-lambda")
     world.cloud.call("batch", "CreateJobQueue", {"jobQueueName": "sequencing", "priority": 1, "computeEnvironmentOrder": []})
     world.cloud.call("batch", "RegisterJobDefinition", {"jobDefinitionName": "align-reads", "type": "container"})
+    world.cloud.declare("sagemaker", "pipeline/train")
     world.cloud.declare("redshift", "cluster:lab")
     for name in ("audit", "returns"):
         world.cloud.call("sqs", "CreateQueue", {"QueueName": name})

@@ -143,6 +143,13 @@ existing!(
     WAREHOUSE = r"^arn:aws[a-z-]*:(redshift:[a-z0-9-]+:[0-9]{12}:cluster:[a-z][a-z0-9-]*|redshift-serverless:[a-z0-9-]+:[0-9]{12}:workgroup/[A-Za-z0-9-]+)$"
 );
 existing!(
+    ExistingPipeline,
+    /// Existing Amazon SageMaker pipeline.
+    ,
+    256,
+    PIPELINE = r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:pipeline/[A-Za-z0-9](-*[A-Za-z0-9])*$"
+);
+existing!(
     ExistingTarget,
     /// Existing target of a type that has no separate field in spec.
     ,
@@ -198,6 +205,7 @@ impl EventSinkSpec {
         referred!("spec.firehose.existing", DELIVERY_STREAM, self.firehose.as_ref().map(|stream| &stream.existing));
         referred!("spec.batchJob.existing", JOB_QUEUE, self.batch_job.as_ref().map(|job| &job.existing));
         referred!("spec.redshiftData.existing", WAREHOUSE, self.redshift_data.as_ref().map(|sink| &sink.existing));
+        referred!("spec.sageMakerPipeline.existing", PIPELINE, self.sage_maker_pipeline.as_ref().map(|sink| &sink.existing));
         referred!("spec.arn.existing", TARGET, self.arn.as_ref().map(|target| &target.existing));
         None
     }

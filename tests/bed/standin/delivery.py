@@ -169,7 +169,17 @@ def _to_redshift(target, _payload, _view):
     return {"action": "BatchExecuteStatement" if given.get("Sqls") else "ExecuteStatement", "request": given}
 
 
-STREAMS = {"kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs, "batch": _to_batch, "redshift": _to_redshift,
+def _to_pipeline(target, _payload, view):
+    """No pipeline runs here. A value that is a JSON path is that of the event."""
+    declared.need(target["Arn"], "Pipeline")
+    given = (target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList") or []
+    event = envelope(view)
+    value = lambda text: str(_follow(text, event)) if text.startswith("$.") else text         # noqa: E731
+    return {"action": "StartPipelineExecution", "request": {
+        "PipelineName": target["Arn"].rsplit("/", 1)[1], "PipelineParameters": [{"Name": p["Name"], "Value": value(p["Value"])} for p in given]}}
+
+
+STREAMS = {"sagemaker": _to_pipeline, "kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs, "batch": _to_batch, "redshift": _to_redshift,
            "redshift-serverless": _to_redshift}
 
 

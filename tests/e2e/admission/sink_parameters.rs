@@ -48,10 +48,27 @@ fn redshift_data() -> Type {
     }
 }
 
+fn sage_maker_pipeline() -> Type {
+    let with = |name: &str, value: &str| json!({"parameters": [{"name": name, "value": value}]});
+    let twice: Value = [with("a", "b")["parameters"][0].clone(), with("a", "c")["parameters"][0].clone()].to_vec().into();
+    Type {
+        field: "sageMakerPipeline",
+        valid: json!({"existing": {"arn": arn("sagemaker", "pipeline/train")}, "parameters": [{"name": "a", "value": "b"}]}),
+        refused: vec![
+            (json!({"existing": {"arn": arn("sagemaker", "pipeline/*")}}), "existing.arn"),
+            (json!({"existing": {"arn": arn("sagemaker", "endpoint/e")}}), "existing.arn"),
+            (with("-a", "b"), "name"),
+            (with(&"a".repeat(257), "b"), "name"),
+            (with("a", &"b".repeat(1025)), "value"),
+            (json!({"parameters": twice}), "Duplicate value"),
+        ],
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parameters_that_aws_refuses_are_refused_at_once() {
     let world = World::empty("parameters-admission").await;
-    for (i, Type { field, valid, refused }) in [redshift_data()].into_iter().enumerate() {
+    for (i, Type { field, valid, refused }) in [redshift_data(), sage_maker_pipeline()].into_iter().enumerate() {
         for (patch, word) in refused {
             let mut spec = merged(valid.clone(), patch);
             spec.as_object_mut().unwrap().retain(|_, value| !value.is_null());
@@ -60,7 +77,7 @@ async fn parameters_that_aws_refuses_are_refused_at_once() {
         }
         let name = format!("valid-{i}");
         world.apply("EventSink", &name, json!({field: valid})).await;
-        let by_arn = json!({"arn": {"existing": valid["existing"], "actions": ["a:B"]}});
+        let by_arn = json!({"arn": {"existing": valid["existing"], "actions": ["x:Any"]}});
         let error = world.attempt("EventSink", &name, by_arn.clone()).await.unwrap_err().to_string();
         assert!(error.contains("the destination type is immutable"), "{error}");
         world.apply("EventSink", &format!("by-arn-{i}"), by_arn).await;

@@ -107,6 +107,7 @@ async fn every_destination_takes_an_arn_that_is_told() {
         ("firehose", arn("firehose", "deliverystream/s")),
         ("batchJob", arn("batch", "job-queue/q")),
         ("redshiftData", arn("redshift", "cluster:lab")),
+        ("sageMakerPipeline", arn("sagemaker", "pipeline/p")),
         ("arn", arn("codebuild", "project/p")),
     ];
     let mut data: serde_json::Map<_, _> = all.iter().map(|(destination, arn)| ((*destination).to_owned(), json!(arn))).collect();

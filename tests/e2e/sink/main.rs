@@ -11,6 +11,7 @@ mod other_targets;
 mod parameters;
 mod redshift_data;
 mod role;
+mod sage_maker_pipeline;
 mod sns;
 mod sqs {
     mod policy;

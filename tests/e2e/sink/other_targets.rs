@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tributary_testkit::{REGION, World, all_ready, aws_name, publish, reconcile_now, rule_spec};
 
 /// A world in which rule `r` sends to sink `s` of this spec, all Ready; the target as AWS has it, and the rights of the role.
-pub async fn reached(name: &str, prepare: impl AsyncFnOnce(&World) -> Value) -> (World, Value, Value) {
+async fn reached(name: &str, prepare: impl AsyncFnOnce(&World) -> Value) -> (World, Value, Value) {
     let world = World::start(name).await;
     let spec = prepare(&world).await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;

@@ -3,8 +3,6 @@
 use serde_json::{Value, json};
 use tributary_testkit::{REGION, World, all_ready, aws_name, publish, reconcile_now, rule_spec};
 
-use crate::other_targets::reached;
-
 /// An action and the resource on which the role needs it.
 pub type Right = (&'static str, String);
 
@@ -13,6 +11,8 @@ pub struct Wanted {
     pub spec: Value,
     pub parameters: Value,
     pub statements: Value,
+    /// Constant input of the rule's target.
+    pub input: Option<Value>,
 }
 
 /// Statement of a role.
@@ -28,15 +28,18 @@ pub fn arn(world: &World, service: &str, rest: &str) -> String {
 /// From spec to delivery: rule `r` sends to the sink. What is changed by hand is put back; without the objects, target and role are gone.
 /// Returns the call of the delivery.
 pub async fn delivers(name: &str, member: &str, prepare: impl AsyncFnOnce(&World) -> Wanted) -> Value {
-    let mut wanted = None;
-    let (world, target, rights) = reached(name, async |world| {
-        let want = wanted.insert(prepare(world).await);
-        want.spec.clone()
-    })
-    .await;
-    let Wanted { parameters, statements, .. } = wanted.unwrap();
+    let world = World::start(name).await;
+    let Wanted { spec, parameters, statements, input } = prepare(&world).await;
+    world.apply("EventBus", "b", json!({"name": "b"})).await;
+    world.apply("EventSink", "s", spec).await;
+    world.apply("EventRule", "r", rule(input)).await;
+    all_ready(&world, &[("EventSink", "s"), ("EventRule", "r")]).await;
+    let target = world.aws.targets("b", &aws_name(&world, "r")).await[0].clone();
     assert_eq!(target[member], parameters);
-    assert_eq!(rights, statements);
+    assert_eq!(world.aws.role_like(&aws_name(&world, "s")).await.unwrap().1.policy["Statement"], statements);
+    let mark = world.aws.mark().await;
+    reconcile_now(&world, "EventRule", "r").await;
+    assert_eq!(world.aws.writes(mark).await, [""; 0], "what was written is read back as the same");
     let record = publish(&world, "one").await;
     assert_eq!(record["outcome"], "DELIVERED", "{record}");
 
@@ -61,6 +64,15 @@ pub async fn delivers(name: &str, member: &str, prepare: impl AsyncFnOnce(&World
     record["call"].clone()
 }
 
+/// Rule on bus `b` that sends to sink `s`.
+fn rule(input: Option<Value>) -> Value {
+    let mut spec = rule_spec("b", &["s"]);
+    if let Some(input) = input {
+        spec["targets"][0]["input"] = input;
+    }
+    spec
+}
+
 /// The parameters with one text in them changed.
 fn changed(parameters: &Value) -> Value {
     match parameters {
@@ -77,14 +89,14 @@ fn changed(parameters: &Value) -> Value {
 }
 
 /// With a role of the user's: `Deliverable` is false without any one of the rights, says which, and is what EventBridge does.
-pub async fn needs(name: &str, prepare: impl AsyncFnOnce(&World) -> (Value, Vec<Right>)) {
+pub async fn needs(name: &str, prepare: impl AsyncFnOnce(&World) -> (Value, Vec<Right>, Option<Value>)) {
     let world = World::start(name).await;
     let role = world.aws.make_role("given", "events.amazonaws.com").await;
-    let (mut spec, rights) = prepare(&world).await;
+    let (mut spec, rights, input) = prepare(&world).await;
     spec["roleArn"] = json!(role);
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "s", spec).await;
-    world.apply("EventRule", "r", rule_spec("b", &["s"])).await;
+    world.apply("EventRule", "r", rule(input)).await;
     all_ready(&world, &[("EventSink", "s"), ("EventRule", "r")]).await;
     for missing in rights.iter().map(Some).chain([None]) {
         let held = rights.iter().filter(|right| Some(*right) != missing);

@@ -31,6 +31,7 @@ async fn sql_runs_on_a_cluster_as_a_database_user() {
             .await,
             parameters: parameters.clone(),
             statements: json!([allow(RUN, &[of("cluster:lab")]), allow(CREDENTIALS, &[of("dbuser:lab/loader"), of("dbname:lab/dev")])]),
+            input: None,
         }
     })
     .await;
@@ -48,6 +49,7 @@ async fn statements_of_a_transaction_run_with_a_secret() {
                 allow("redshift-data:BatchExecuteStatement", &[arn(world, "redshift", "cluster:lab")]),
                 allow(READ, &[secret])
             ]),
+            input: None,
         }
     })
     .await;
@@ -62,6 +64,7 @@ async fn sql_runs_on_a_workgroup_as_the_role() {
             spec: on(world, "redshift-serverless", "workgroup/1-2", json!({"sql": "call load()"})).await,
             parameters: json!({"Database": "dev", "Sql": "call load()"}),
             statements: json!([allow(RUN, &workgroup), allow("redshift-serverless:GetCredentials", &workgroup)]),
+            input: None,
         }
     })
     .await;
@@ -72,7 +75,7 @@ async fn sql_needs_each_right_of_a_database_user() {
     needs("sql-rights-user", async |world| {
         let spec = on(world, "redshift", "cluster:lab", json!({"dbUser": "loader", "sql": "s"})).await;
         let of = |rest: &str| arn(world, "redshift", rest);
-        (spec, vec![(RUN, of("cluster:lab")), (CREDENTIALS, of("dbuser:lab/loader")), (CREDENTIALS, of("dbname:lab/dev"))])
+        (spec, vec![(RUN, of("cluster:lab")), (CREDENTIALS, of("dbuser:lab/loader")), (CREDENTIALS, of("dbname:lab/dev"))], None)
     })
     .await;
 }
@@ -82,7 +85,7 @@ async fn sql_needs_each_right_of_a_secret() {
     needs("sql-rights-secret", async |world| {
         let secret = arn(world, "secretsmanager", "secret:lab-AbCdEf");
         let spec = on(world, "redshift", "cluster:lab", json!({"secretArn": secret, "sql": "s"})).await;
-        (spec, vec![(RUN, arn(world, "redshift", "cluster:lab")), (READ, secret)])
+        (spec, vec![(RUN, arn(world, "redshift", "cluster:lab")), (READ, secret)], None)
     })
     .await;
 }

@@ -8,7 +8,7 @@ pub struct Seed {
     pub variant: &'static str,
 }
 
-pub const SEEDS: [Seed; 20] = [
+pub const SEEDS: [Seed; 21] = [
     Seed { kind: "AwsAccount", variant: "account" },
     Seed { kind: "EventBus", variant: "bus" },
     Seed { kind: "EventRule", variant: "pattern" },
@@ -24,6 +24,7 @@ pub const SEEDS: [Seed; 20] = [
     Seed { kind: "EventSink", variant: "task" },
     Seed { kind: "EventSink", variant: "job" },
     Seed { kind: "EventSink", variant: "sql" },
+    Seed { kind: "EventSink", variant: "pipeline" },
     Seed { kind: "EventSink", variant: "api" },
     Seed { kind: "EventSink", variant: "managed-api" },
     Seed { kind: "EventSink", variant: "table" },
@@ -159,6 +160,11 @@ impl Seed {
                 let data = json!({"existing": {"arn": arn("cluster:c")}, "database": "d", "dbUser": "u", "sqls": ["s"], "statementName": "n",
                     "withEvent": true});
                 sink(json!({"redshiftData": data}), false)
+            }
+            "pipeline" => {
+                let arn = format!("arn:aws:sagemaker:{REGION}:{}:pipeline/p", aws.account);
+                let pipeline = json!({"existing": {"arn": arn}, "parameters": [{"name": "a", "value": "b"}]});
+                sink(json!({"sageMakerPipeline": pipeline}), false)
             }
             "api" => {
                 let arn = format!("arn:aws:events:{REGION}:{}:api-destination/d/1", aws.account);

@@ -49,6 +49,8 @@ const PLAIN: &[&str] = &[
     "sql",
     "sqls",
     "statementName",
+    "parameters.name",
+    "parameters.value",
     "headers",
     "query",
     // Of an API destination's URL, and of a role in IAM: its name has the owner's hash, and its tags say whose it is.

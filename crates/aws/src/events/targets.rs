@@ -42,6 +42,7 @@ pub(crate) fn sdk_target(target: &TargetSettings) -> Result<sdk::Target, Reconci
         .set_ecs_parameters(target.task.as_ref().map(sdk_task).transpose()?)
         .set_batch_parameters(target.batch.as_ref().map(sdk_batch).transpose()?)
         .set_redshift_data_parameters(target.redshift.as_ref().map(sdk_redshift).transpose()?)
+        .set_sage_maker_pipeline_parameters(sdk_pipeline(&target.pipeline_parameters)?)
         .set_retry_policy(retry)
         .set_dead_letter_config(dead_letter(target.dead_letter_arn.as_ref()))
         .build()
@@ -99,6 +100,13 @@ fn sdk_redshift(data: &RedshiftSettings) -> Result<sdk::RedshiftDataParameters, 
         .map_err(unbuilt)
 }
 
+/// AWS lists parameters of a pipeline; their order means nothing.
+fn sdk_pipeline(parameters: &BTreeMap<String, String>) -> Result<Option<sdk::SageMakerPipelineParameters>, ReconcileError> {
+    let list = parameters.iter().map(|(name, value)| sdk::SageMakerPipelineParameter::builder().name(name).value(value).build());
+    let list = list.collect::<Result<Vec<_>, _>>().map_err(unbuilt)?;
+    Ok((!list.is_empty()).then(|| sdk::SageMakerPipelineParameters::builder().set_pipeline_parameter_list(Some(list)).build()))
+}
+
 fn observed_http(http: sdk::HttpParameters) -> Option<HttpSettings> {
     let settings = HttpSettings {
         headers: http.header_parameters.unwrap_or_default().into_iter().collect(),
@@ -142,6 +150,11 @@ fn observed_redshift(data: sdk::RedshiftDataParameters) -> RedshiftSettings {
     }
 }
 
+fn observed_pipeline(parameters: sdk::SageMakerPipelineParameters) -> BTreeMap<String, String> {
+    let list = parameters.pipeline_parameter_list.unwrap_or_default();
+    list.into_iter().map(|parameter| (parameter.name, parameter.value)).collect()
+}
+
 pub(crate) fn observed_target(target: sdk::Target) -> TargetSettings {
     let retry = target.retry_policy;
     TargetSettings {
@@ -160,6 +173,7 @@ pub(crate) fn observed_target(target: sdk::Target) -> TargetSettings {
         task: target.ecs_parameters.map(observed_task),
         batch: target.batch_parameters.map(observed_batch),
         redshift: target.redshift_data_parameters.map(observed_redshift),
+        pipeline_parameters: target.sage_maker_pipeline_parameters.map(observed_pipeline).unwrap_or_default(),
         maximum_event_age_seconds: retry.as_ref().and_then(|retry| retry.maximum_event_age_in_seconds),
         maximum_retry_attempts: retry.as_ref().and_then(|retry| retry.maximum_retry_attempts),
         dead_letter_arn: target.dead_letter_config.and_then(|config| config.arn),
@@ -182,6 +196,13 @@ mod tests {
         for job in [job.clone(), BatchSettings { array_size: Some(2), attempts: Some(10), ..job }] {
             round_trip(TargetSettings { batch: Some(job), ..TargetSettings::default() });
         }
+    }
+
+    #[test]
+    fn parameters_of_a_pipeline_are_read_back_as_they_are_written() {
+        let pipeline_parameters = [("b", "2"), ("a", "1")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        round_trip(TargetSettings { pipeline_parameters, ..TargetSettings::default() });
+        round_trip(TargetSettings::default());
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod lambda;
 pub mod logs;
 mod postgres;
 mod redshift_data;
+mod sage_maker_pipeline;
 pub mod shared;
 pub mod sns;
 pub mod sqs;
@@ -290,6 +291,7 @@ destinations! {
         EcsTask: ecs_task::EcsTask => ecs_task,
         BatchJob: batch_job::BatchJob => batch_job,
         RedshiftData: redshift_data::RedshiftData => redshift_data,
+        SageMakerPipeline: sage_maker_pipeline::SageMakerPipeline => sage_maker_pipeline,
         Arn: arn::Arn => arn,
         Postgres: postgres::Postgres => postgres,
     }

@@ -37,6 +37,9 @@ pub struct TargetSettings {
     /// The SQL that the Redshift Data API runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redshift: Option<RedshiftSettings>,
+    /// Parameters of a SageMaker pipeline's execution: value by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pipeline_parameters: BTreeMap<String, String>,
     /// How long delivery is retried, in seconds.
     pub maximum_event_age_seconds: Option<i32>,
     /// How often delivery is retried.

@@ -20,6 +20,7 @@ const WAYS: &[Way] = &[
     (&["EventSink.firehose.existing.arnFrom.name"], "firehose", "firehose", "deliverystream/theirs"),
     (&["EventSink.batchJob.existing.arnFrom.name"], "batchJob", "batch", "job-queue/theirs"),
     (&["EventSink.redshiftData.existing.arnFrom.name"], "redshiftData", "redshift", "cluster:theirs"),
+    (&["EventSink.sageMakerPipeline.existing.arnFrom.name"], "sageMakerPipeline", "sagemaker", "pipeline/theirs"),
     (&["EventSink.arn.existing.arnFrom.name"], "arn", "batch", "job-queue/theirs"),
 ];
 

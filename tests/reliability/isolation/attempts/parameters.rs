@@ -20,7 +20,9 @@ pub fn attempts(b: &World) -> Vec<Attempt> {
     let sql = json!({"existing": {"arn": arn("redshift", "cluster:a-own")}, "database": "a-d", "dbUser": "a-u", "sql": "s"});
     let with_secret = json!({"existing": sql["existing"], "database": "a-d", "sql": "s"});
     let their_cluster = json!({"existing": {"arn": arn("redshift", "cluster:theirs")}});
+    let existing = |rest: &str| json!({"existing": {"arn": arn("sagemaker", rest)}});
     vec![
+        refused(&["EventSink.sageMakerPipeline.existing.arn"], "sageMakerPipeline", &json!({}), existing("pipeline/theirs")),
         refused(&["EventSink.redshiftData.existing.arn"], "redshiftData", &sql, their_cluster),
         refused(&["EventSink.redshiftData.dbUser"], "redshiftData", &sql, json!({"dbUser": "theirs"})),
         refused(&["EventSink.redshiftData.database"], "redshiftData", &sql, json!({"database": "theirs"})),
