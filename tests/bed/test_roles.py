@@ -121,6 +121,18 @@ class Roles(BedTest):
         record = self.needs(pipeline, [("sagemaker:StartPipelineExecution", pipeline)], **given)
         self.assertEqual([p["Value"] for p in record["call"]["request"]["PipelineParameters"]], ["test", "c"])
 
+    def test_mutation(self):
+        endpoint, api = self.arn("appsync", "endpoints/graphql-api/e"), self.arn("appsync", "apis/a")
+        put, of = self.put_to(endpoint), "AppSyncParameters"
+        self.refused("role", "ValidationException", f"RoleArn is required for target {endpoint}.", put)
+        for word, text in (("graphQLOperation", ""), ("must be a mutation", "query { a }"), ("not valid", "mutation {")):
+            with self.subTest(word):
+                self.refused_with(word, put, {"GraphQLOperation": text}, of)
+        given = {of: {"GraphQLOperation": "mutation M($x: String) { log(x: $x) { id } other: send { id } }"}, "Input": '{"x": "y"}'}
+        self.declare(endpoint, apiArn=api)
+        record = self.needs(endpoint, [("appsync:GraphQL", f"{api}/types/Mutation/fields/{field}") for field in ("log", "send")], **given)
+        self.assertEqual(record["call"]["request"]["variables"], {"x": "y"})
+
     def test_sql(self):
         cluster, secret = self.arn("redshift", "cluster:lab"), self.arn("secretsmanager", "secret:s-AbCdEf")
         put, of = self.put_to(cluster), "RedshiftDataParameters"

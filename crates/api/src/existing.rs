@@ -150,6 +150,13 @@ existing!(
     PIPELINE = r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:pipeline/[A-Za-z0-9](-*[A-Za-z0-9])*$"
 );
 existing!(
+    ExistingGraphqlApi,
+    /// Existing endpoint of an AWS AppSync GraphQL API.
+    ,
+    256,
+    GRAPHQL_API = r"^arn:aws[a-z-]*:appsync:[a-z0-9-]+:[0-9]{12}:endpoints/graphql-api/[A-Za-z0-9-]+$"
+);
+existing!(
     ExistingTarget,
     /// Existing target of a type that has no separate field in spec.
     ,
@@ -206,6 +213,7 @@ impl EventSinkSpec {
         referred!("spec.batchJob.existing", JOB_QUEUE, self.batch_job.as_ref().map(|job| &job.existing));
         referred!("spec.redshiftData.existing", WAREHOUSE, self.redshift_data.as_ref().map(|sink| &sink.existing));
         referred!("spec.sageMakerPipeline.existing", PIPELINE, self.sage_maker_pipeline.as_ref().map(|sink| &sink.existing));
+        referred!("spec.appSync.existing", GRAPHQL_API, self.app_sync.as_ref().map(|sink| &sink.existing));
         referred!("spec.arn.existing", TARGET, self.arn.as_ref().map(|target| &target.existing));
         None
     }

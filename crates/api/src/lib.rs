@@ -11,6 +11,7 @@
 mod account;
 mod api_destination;
 mod app;
+mod app_sync;
 mod archive;
 mod backfill;
 mod batch_job;
@@ -42,6 +43,7 @@ use kube::CustomResourceExt;
 pub use account::*;
 pub use api_destination::*;
 pub use app::*;
+pub use app_sync::*;
 pub use archive::*;
 pub use backfill::*;
 pub use batch_job::*;

@@ -179,7 +179,15 @@ def _to_pipeline(target, _payload, view):
         "PipelineName": target["Arn"].rsplit("/", 1)[1], "PipelineParameters": [{"Name": p["Name"], "Value": value(p["Value"])} for p in given]}}
 
 
-STREAMS = {"sagemaker": _to_pipeline, "kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs, "batch": _to_batch, "redshift": _to_redshift,
+def _to_graphql(target, payload, _view):
+    """No resolver runs here. The event has the variables."""
+    variables = json.loads(payload)
+    if not isinstance(variables, dict):
+        raise Undeliverable("INVALID_PARAMETER", "The variables of a GraphQL operation are an object.")
+    return {"action": "GraphQL", "request": {"query": target["AppSyncParameters"]["GraphQLOperation"], "variables": variables}}
+
+
+STREAMS = {"appsync": _to_graphql, "sagemaker": _to_pipeline, "kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs, "batch": _to_batch, "redshift": _to_redshift,
            "redshift-serverless": _to_redshift}
 
 

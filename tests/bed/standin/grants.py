@@ -13,7 +13,7 @@ from answers import as_policy
 SERVICE = "events.amazonaws.com"
 ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction", "states": "states:StartExecution",
            "kinesis": "kinesis:PutRecord", "firehose": "firehose:PutRecord", "ecs": "ecs:RunTask", "batch": "batch:SubmitJob",
-           "sagemaker": "sagemaker:StartPipelineExecution",
+           "appsync": "appsync:GraphQL", "sagemaker": "sagemaker:StartPipelineExecution",
            "redshift": "redshift-data:ExecuteStatement", "redshift-serverless": "redshift-data:ExecuteStatement"}
 # Where a resource policy alone is enough, inside the account.
 BY_POLICY = {"sqs", "sns", "lambda"}
@@ -180,7 +180,17 @@ def _check_sql(role, action, target, source):
     return check_role(role, "redshift-data:BatchExecuteStatement" if given.get("Sqls") else action, arn, source)
 
 
-CHECKS = {"ecs": _check_task, "batch": _check_job, "redshift": _check_sql, "redshift-serverless": _check_sql}
+def _check_mutation(role, action, target, source):
+    """appsync:GraphQL is granted on each field of the mutation, by the ARN of the API; the target has that of its endpoint."""
+    import declared
+    from targets import mutation_fields
+    api, session = declared.need(target["Arn"], "GraphQL API")["apiArn"], None
+    for field in mutation_fields(target, lambda message: Undeliverable("INVALID_PARAMETER", message)):
+        session = check_role(role, action, f"{api}/types/Mutation/fields/{field}", source)
+    return session
+
+
+CHECKS = {"appsync": _check_mutation, "ecs": _check_task, "batch": _check_job, "redshift": _check_sql, "redshift-serverless": _check_sql}
 
 
 def check_bus(arn, bus, session, owner_scope):

@@ -2,6 +2,7 @@
 import json
 import re
 
+import graphql
 from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge as eb
@@ -17,7 +18,7 @@ RESERVED = {"aws.events.event", "aws.events.event.json", "aws.events.rule-arn", 
 # Services that EventBridge can reach through a role only.
 ROLE_ONLY = {"states", "kinesis", "firehose", "ecs", "batch", "codepipeline", "codebuild", "redshift", "redshift-serverless", "sagemaker", "appsync", "ssm"}
 # Services whose targets say nothing without their parameters.
-REQUIRED = {"redshift": "RedshiftDataParameters", "redshift-serverless": "RedshiftDataParameters"}
+REQUIRED = {"appsync": "AppSyncParameters", "redshift": "RedshiftDataParameters", "redshift-serverless": "RedshiftDataParameters"}
 # Parameters of a target type, checked against AWS's API model.
 PARAMETERS = {"BatchParameters", "EcsParameters", "HttpParameters", "RedshiftDataParameters", "SageMakerPipelineParameters", "AppSyncParameters",
               "RunCommandParameters"}
@@ -65,6 +66,18 @@ def _input_ok(target):
                 raise invalid(f"InputTemplate for target {name} contains invalid placeholder {key}.")
 
 
+def mutation_fields(target, refuse):
+    """The fields of the mutation, at its top; `refuse` makes the error of an operation that is none."""
+    text = (target.get("AppSyncParameters") or {}).get("GraphQLOperation") or ""
+    try:
+        found = [d for d in graphql.parse(text).definitions if isinstance(d, graphql.OperationDefinitionNode)]
+    except graphql.GraphQLError as error:
+        raise refuse(f"GraphQLOperation of target {target['Id']} is not valid: {error.message}") from None
+    if [d.operation.value for d in found] != ["mutation"]:
+        raise refuse(f"GraphQLOperation of target {target['Id']} must be a mutation.")
+    return [field.name.value for field in found[0].selection_set.selections if isinstance(field, graphql.FieldNode)]
+
+
 def _arn_ok(target):
     name, arn, role = target["Id"], target["Arn"], target.get("RoleArn")
     try:
@@ -88,6 +101,8 @@ def _arn_ok(target):
     sql = target.get("RedshiftDataParameters")
     if sql is not None and (bool(sql.get("Sql")) == bool(sql.get("Sqls")) or (sql.get("DbUser") and sql.get("SecretManagerArn"))):
         raise invalid(f"RedshiftDataParameters of target {name} must have one of Sql and Sqls, and at most one of DbUser and SecretManagerArn.")
+    if spec.service == "appsync":
+        mutation_fields(target, invalid)
     dead = (target.get("DeadLetterConfig") or {}).get("Arn")
     if dead and (dead.split(":")[2:4] != ["sqs", get_region()] or dead.endswith(".fifo")):
         raise invalid(f"Parameter DeadLetterConfig.Arn is not valid for target {name}. Reason: {dead} is not a standard SQS queue in this Region.")

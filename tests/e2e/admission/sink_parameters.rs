@@ -65,10 +65,29 @@ fn sage_maker_pipeline() -> Type {
     }
 }
 
+fn app_sync() -> Type {
+    let endpoint = arn("appsync", "endpoints/graphql-api/e");
+    Type {
+        field: "appSync",
+        valid: json!({"existing": {"arn": endpoint}, "apiArn": arn("appsync", "apis/a"), "operation": "mutation { a }", "fields": ["a"]}),
+        refused: vec![
+            (json!({"existing": {"arn": arn("appsync", "apis/a")}}), "existing.arn"),
+            (json!({"apiArn": endpoint}), "apiArn"),
+            (json!({"apiArn": arn("appsync", "apis/*")}), "apiArn"),
+            (json!({"operation": "query { a }"}), "operation"),
+            (json!({"operation": format!("mutation {{ a }}{}", " ".repeat(1_048_576))}), "operation"),
+            (json!({"fields": []}), "fields"),
+            (json!({"fields": ["*"]}), "fields"),
+            (json!({"fields": ["a/b"]}), "fields"),
+            (json!({"fields": vec!["a"; 21]}), "fields"),
+        ],
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parameters_that_aws_refuses_are_refused_at_once() {
     let world = World::empty("parameters-admission").await;
-    for (i, Type { field, valid, refused }) in [redshift_data(), sage_maker_pipeline()].into_iter().enumerate() {
+    for (i, Type { field, valid, refused }) in [redshift_data(), sage_maker_pipeline(), app_sync()].into_iter().enumerate() {
         for (patch, word) in refused {
             let mut spec = merged(valid.clone(), patch);
             spec.as_object_mut().unwrap().retain(|_, value| !value.is_null());

@@ -108,6 +108,7 @@ async fn every_destination_takes_an_arn_that_is_told() {
         ("batchJob", arn("batch", "job-queue/q")),
         ("redshiftData", arn("redshift", "cluster:lab")),
         ("sageMakerPipeline", arn("sagemaker", "pipeline/p")),
+        ("appSync", arn("appsync", "endpoints/graphql-api/e")),
         ("arn", arn("codebuild", "project/p")),
     ];
     let mut data: serde_json::Map<_, _> = all.iter().map(|(destination, arn)| ((*destination).to_owned(), json!(arn))).collect();
@@ -123,6 +124,10 @@ async fn every_destination_takes_an_arn_that_is_told() {
         if *destination == "batchJob" {
             spec["batchJob"]["jobDefinitionArn"] = json!(arn("batch", "job-definition/d"));
             spec["batchJob"]["jobName"] = json!("j");
+        }
+        if *destination == "appSync" {
+            let more = json!({"apiArn": arn("appsync", "apis/a"), "operation": "mutation { a }", "fields": ["a"]});
+            spec["appSync"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         }
         if *destination == "redshiftData" {
             spec["redshiftData"]["database"] = json!("dev");

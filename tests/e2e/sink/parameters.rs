@@ -83,7 +83,8 @@ fn changed(parameters: &Value) -> Value {
             Value::Object(members)
         }
         Value::Array(items) => items.iter().map(changed).collect(),
-        Value::String(text) => json!(format!("{text}x")),
+        // A comment in GraphQL, and a part of any other text.
+        Value::String(text) => json!(format!("{text}#x")),
         other => other.clone(),
     }
 }

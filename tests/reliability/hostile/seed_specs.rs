@@ -8,7 +8,7 @@ pub struct Seed {
     pub variant: &'static str,
 }
 
-pub const SEEDS: [Seed; 21] = [
+pub const SEEDS: [Seed; 22] = [
     Seed { kind: "AwsAccount", variant: "account" },
     Seed { kind: "EventBus", variant: "bus" },
     Seed { kind: "EventRule", variant: "pattern" },
@@ -25,6 +25,7 @@ pub const SEEDS: [Seed; 21] = [
     Seed { kind: "EventSink", variant: "job" },
     Seed { kind: "EventSink", variant: "sql" },
     Seed { kind: "EventSink", variant: "pipeline" },
+    Seed { kind: "EventSink", variant: "mutation" },
     Seed { kind: "EventSink", variant: "api" },
     Seed { kind: "EventSink", variant: "managed-api" },
     Seed { kind: "EventSink", variant: "table" },
@@ -165,6 +166,12 @@ impl Seed {
                 let arn = format!("arn:aws:sagemaker:{REGION}:{}:pipeline/p", aws.account);
                 let pipeline = json!({"existing": {"arn": arn}, "parameters": [{"name": "a", "value": "b"}]});
                 sink(json!({"sageMakerPipeline": pipeline}), false)
+            }
+            "mutation" => {
+                let arn = |what: &str| format!("arn:aws:appsync:{REGION}:{}:{what}", aws.account);
+                let api = json!({"existing": {"arn": arn("endpoints/graphql-api/e")}, "apiArn": arn("apis/a"), "operation": "mutation { a }",
+                    "fields": ["a"]});
+                sink(json!({"appSync": api}), false)
             }
             "api" => {
                 let arn = format!("arn:aws:events:{REGION}:{}:api-destination/d/1", aws.account);

@@ -49,6 +49,9 @@ const PLAIN: &[&str] = &[
     "sql",
     "sqls",
     "statementName",
+    // What the role may run of the API that `apiArn` names.
+    "appSync.operation",
+    "appSync.fields",
     "parameters.name",
     "parameters.value",
     "headers",

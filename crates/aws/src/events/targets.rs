@@ -7,7 +7,7 @@ use aws_sdk_eventbridge::types as sdk;
 
 use tributary_core::{
     error::ReconcileError,
-    steps::{BatchSettings, HttpSettings, RedshiftSettings, TargetSettings, TaskSettings},
+    steps::{BatchSettings, GraphqlSettings, HttpSettings, RedshiftSettings, TargetSettings, TaskSettings},
 };
 
 use crate::client::request::unbuilt;
@@ -43,6 +43,7 @@ pub(crate) fn sdk_target(target: &TargetSettings) -> Result<sdk::Target, Reconci
         .set_batch_parameters(target.batch.as_ref().map(sdk_batch).transpose()?)
         .set_redshift_data_parameters(target.redshift.as_ref().map(sdk_redshift).transpose()?)
         .set_sage_maker_pipeline_parameters(sdk_pipeline(&target.pipeline_parameters)?)
+        .set_app_sync_parameters(target.graphql.as_ref().map(sdk_graphql))
         .set_retry_policy(retry)
         .set_dead_letter_config(dead_letter(target.dead_letter_arn.as_ref()))
         .build()
@@ -107,6 +108,10 @@ fn sdk_pipeline(parameters: &BTreeMap<String, String>) -> Result<Option<sdk::Sag
     Ok((!list.is_empty()).then(|| sdk::SageMakerPipelineParameters::builder().set_pipeline_parameter_list(Some(list)).build()))
 }
 
+fn sdk_graphql(graphql: &GraphqlSettings) -> sdk::AppSyncParameters {
+    sdk::AppSyncParameters::builder().graph_ql_operation(&graphql.operation).build()
+}
+
 fn observed_http(http: sdk::HttpParameters) -> Option<HttpSettings> {
     let settings = HttpSettings {
         headers: http.header_parameters.unwrap_or_default().into_iter().collect(),
@@ -155,6 +160,10 @@ fn observed_pipeline(parameters: sdk::SageMakerPipelineParameters) -> BTreeMap<S
     list.into_iter().map(|parameter| (parameter.name, parameter.value)).collect()
 }
 
+fn observed_graphql(graphql: sdk::AppSyncParameters) -> GraphqlSettings {
+    GraphqlSettings { operation: graphql.graph_ql_operation.unwrap_or_default(), field_arns: vec![] }
+}
+
 pub(crate) fn observed_target(target: sdk::Target) -> TargetSettings {
     let retry = target.retry_policy;
     TargetSettings {
@@ -174,6 +183,7 @@ pub(crate) fn observed_target(target: sdk::Target) -> TargetSettings {
         batch: target.batch_parameters.map(observed_batch),
         redshift: target.redshift_data_parameters.map(observed_redshift),
         pipeline_parameters: target.sage_maker_pipeline_parameters.map(observed_pipeline).unwrap_or_default(),
+        graphql: target.app_sync_parameters.map(observed_graphql),
         maximum_event_age_seconds: retry.as_ref().and_then(|retry| retry.maximum_event_age_in_seconds),
         maximum_retry_attempts: retry.as_ref().and_then(|retry| retry.maximum_retry_attempts),
         dead_letter_arn: target.dead_letter_config.and_then(|config| config.arn),
@@ -203,6 +213,12 @@ mod tests {
         let pipeline_parameters = [("b", "2"), ("a", "1")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         round_trip(TargetSettings { pipeline_parameters, ..TargetSettings::default() });
         round_trip(TargetSettings::default());
+    }
+
+    #[test]
+    fn a_mutation_is_read_back_as_it_is_written() {
+        let graphql = GraphqlSettings { operation: "mutation".into(), field_arns: vec!["not stored".into()] };
+        round_trip(TargetSettings { graphql: Some(graphql), ..TargetSettings::default() });
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! through a new type.
 
 mod api_destination;
+mod app_sync;
 mod arn;
 mod batch_job;
 pub mod by_role;
@@ -292,6 +293,7 @@ destinations! {
         BatchJob: batch_job::BatchJob => batch_job,
         RedshiftData: redshift_data::RedshiftData => redshift_data,
         SageMakerPipeline: sage_maker_pipeline::SageMakerPipeline => sage_maker_pipeline,
+        AppSync: app_sync::AppSync => app_sync,
         Arn: arn::Arn => arn,
         Postgres: postgres::Postgres => postgres,
     }

@@ -40,6 +40,9 @@ pub struct TargetSettings {
     /// Parameters of a SageMaker pipeline's execution: value by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pipeline_parameters: BTreeMap<String, String>,
+    /// The mutation that AWS AppSync runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graphql: Option<GraphqlSettings>,
     /// How long delivery is retried, in seconds.
     pub maximum_event_age_seconds: Option<i32>,
     /// How often delivery is retried.
@@ -106,4 +109,21 @@ pub struct RedshiftSettings {
     pub statement_name: Option<String>,
     /// Whether Redshift sends an event when the SQL has run.
     pub with_event: bool,
+}
+
+/// The GraphQL mutation that AWS AppSync runs for each event.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct GraphqlSettings {
+    /// The operation.
+    pub operation: String,
+    /// ARNs of the fields that the role must be allowed to run. AWS does not store them, so they are
+    /// not compared.
+    #[serde(skip)]
+    pub field_arns: Vec<String>,
+}
+
+impl PartialEq for GraphqlSettings {
+    fn eq(&self, other: &Self) -> bool {
+        self.operation == other.operation
+    }
 }

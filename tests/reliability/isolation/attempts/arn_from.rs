@@ -21,6 +21,7 @@ const WAYS: &[Way] = &[
     (&["EventSink.batchJob.existing.arnFrom.name"], "batchJob", "batch", "job-queue/theirs"),
     (&["EventSink.redshiftData.existing.arnFrom.name"], "redshiftData", "redshift", "cluster:theirs"),
     (&["EventSink.sageMakerPipeline.existing.arnFrom.name"], "sageMakerPipeline", "sagemaker", "pipeline/theirs"),
+    (&["EventSink.appSync.existing.arnFrom.name"], "appSync", "appsync", "endpoints/graphql-api/theirs"),
     (&["EventSink.arn.existing.arnFrom.name"], "arn", "batch", "job-queue/theirs"),
 ];
 
@@ -46,6 +47,11 @@ pub fn attempts() -> Vec<Attempt> {
         if destination == "batchJob" {
             spec["batchJob"]["jobDefinitionArn"] = json!(format!("arn:aws:batch:{REGION}:111122223333:job-definition/d"));
             spec["batchJob"]["jobName"] = json!("j");
+        }
+        if destination == "appSync" {
+            let api = format!("arn:aws:appsync:{REGION}:111122223333:apis/a");
+            let more = json!({"apiArn": api, "operation": "mutation { a }", "fields": ["a"]});
+            spec["appSync"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         }
         if destination == "redshiftData" {
             let more = json!({"database": "a-d", "dbUser": "a-u", "sql": "s"});

@@ -8,7 +8,13 @@ use super::{Attempt, attempt};
 /// ARNs that A may use: what is called `a-...`.
 pub fn own(id: &str) -> Vec<String> {
     let arn = |service: &str, rest: &str| format!("arn:aws:{service}:{REGION}:{id}:{rest}");
-    vec![arn("redshift", "cluster:a-*"), arn("redshift", "dbuser:a-own/a-*"), arn("redshift", "dbname:a-own/a-*")]
+    vec![
+        arn("redshift", "cluster:a-*"),
+        arn("redshift", "dbuser:a-own/a-*"),
+        arn("redshift", "dbname:a-own/a-*"),
+        arn("appsync", "endpoints/graphql-api/a-*"),
+        arn("appsync", "apis/a-*"),
+    ]
 }
 
 pub fn attempts(b: &World) -> Vec<Attempt> {
@@ -21,7 +27,12 @@ pub fn attempts(b: &World) -> Vec<Attempt> {
     let with_secret = json!({"existing": sql["existing"], "database": "a-d", "sql": "s"});
     let their_cluster = json!({"existing": {"arn": arn("redshift", "cluster:theirs")}});
     let existing = |rest: &str| json!({"existing": {"arn": arn("sagemaker", rest)}});
+    let endpoint = |id: &str| json!({"arn": arn("appsync", &format!("endpoints/graphql-api/{id}"))});
+    let graphql =
+        json!({"existing": endpoint("a-own"), "apiArn": arn("appsync", "apis/a-own"), "operation": "mutation { a }", "fields": ["a"]});
     vec![
+        refused(&["EventSink.appSync.existing.arn"], "appSync", &graphql, json!({"existing": endpoint("theirs")})),
+        refused(&["EventSink.appSync.apiArn"], "appSync", &graphql, json!({"apiArn": arn("appsync", "apis/theirs")})),
         refused(&["EventSink.sageMakerPipeline.existing.arn"], "sageMakerPipeline", &json!({}), existing("pipeline/theirs")),
         refused(&["EventSink.redshiftData.existing.arn"], "redshiftData", &sql, their_cluster),
         refused(&["EventSink.redshiftData.dbUser"], "redshiftData", &sql, json!({"dbUser": "theirs"})),
