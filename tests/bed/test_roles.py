@@ -133,6 +133,30 @@ class Roles(BedTest):
         record = self.needs(endpoint, [("appsync:GraphQL", f"{api}/types/Mutation/fields/{field}") for field in ("log", "send")], **given)
         self.assertEqual(record["call"]["request"]["variables"], {"x": "y"})
 
+    def test_command(self):
+        document, of = self.arn("ssm", "document/Restart"), "RunCommandParameters"
+        put, block = self.put_to(document), lambda key, *values: {"RunCommandTargets": [{"Key": key, "Values": list(values)}]}
+        self.refused("role", "ValidationException", f"RoleArn is required for target {document}.", put)
+        for word, given in (("key", block("tag:" + "k" * 125, "v")), ("key", block("tag:*", "v")), ("values", block("tag:k")), ("values", block("InstanceIds", *"i" * 51)),
+                            ("1.member", block("tag:k", "v" * 257)), ("one block", block("name", "v")), ("runCommandTargets", {"RunCommandTargets": []}),
+                            ("one block", {"RunCommandTargets": block("tag:k", "v")["RunCommandTargets"] * 2})):
+            with self.subTest(word):
+                self.refused_with(word, put, given, of)
+        self.declare(document)
+        first, second = (self.arn("ec2", f"instance/i-0000000{i}") for i in (1, 2))
+        self.declare(first, tags={"role": "web"})
+        self.declare(second, tags={"role": "db"})
+        run = {"Input": '{"commands": ["uptime"]}'}
+        by_id = {of: block("InstanceIds", "i-00000001", "i-00000002"), **run}
+        record = self.needs(document, [("ssm:SendCommand", arn) for arn in (document, first, second)], **by_id)
+        self.assertEqual(record["call"]["instances"], ["i-00000001", "i-00000002"])
+        record = self.needs(document, [("ssm:SendCommand", arn) for arn in (document, first)], **{of: block("tag:role", "web"), **run})
+        self.assertEqual((record["call"]["instances"], record["call"]["request"]["Parameters"]), (["i-00000001"], {"commands": ["uptime"]}))
+        wide = self.role(self.account, "wide", TRUST, "*")
+        self.assertEqual(self.deliver_to(document, RoleArn=wide, **{of: block("InstanceIds", "i-00000003"), **run})["code"], "NO_RESOURCE")
+        of_aws = "arn:aws:ssm:us-east-1::document/AWS-RunShellScript"
+        self.assertEqual(self.deliver_to(of_aws, RoleArn=wide, **by_id)["outcome"], "DELIVERED")
+
     def test_sql(self):
         cluster, secret = self.arn("redshift", "cluster:lab"), self.arn("secretsmanager", "secret:s-AbCdEf")
         put, of = self.put_to(cluster), "RedshiftDataParameters"

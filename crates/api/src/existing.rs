@@ -157,6 +157,13 @@ existing!(
     GRAPHQL_API = r"^arn:aws[a-z-]*:appsync:[a-z0-9-]+:[0-9]{12}:endpoints/graphql-api/[A-Za-z0-9-]+$"
 );
 existing!(
+    ExistingDocument,
+    /// Existing document of AWS Systems Manager. The ARN of a document of AWS has no account.
+    ,
+    256,
+    DOCUMENT = r"^arn:aws[a-z-]*:ssm:[a-z0-9-]+:([0-9]{12})?:document/[A-Za-z0-9_.-]{3,128}$"
+);
+existing!(
     ExistingTarget,
     /// Existing target of a type that has no separate field in spec.
     ,
@@ -214,6 +221,7 @@ impl EventSinkSpec {
         referred!("spec.redshiftData.existing", WAREHOUSE, self.redshift_data.as_ref().map(|sink| &sink.existing));
         referred!("spec.sageMakerPipeline.existing", PIPELINE, self.sage_maker_pipeline.as_ref().map(|sink| &sink.existing));
         referred!("spec.appSync.existing", GRAPHQL_API, self.app_sync.as_ref().map(|sink| &sink.existing));
+        referred!("spec.runCommand.existing", DOCUMENT, self.run_command.as_ref().map(|sink| &sink.existing));
         referred!("spec.arn.existing", TARGET, self.arn.as_ref().map(|target| &target.existing));
         None
     }

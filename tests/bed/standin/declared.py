@@ -24,7 +24,14 @@ def need(arn, what):
     return found
 
 
-def of_type(middle):
-    """Declared resources of this account and Region whose ARN has this in it."""
-    scope = (get_account_id(), get_region())
-    return [wish for (where, arn), wish in RESOURCES.items() if where == scope and middle in arn]
+def instances(block):
+    """The instances that one of RunCommandTargets means: by ID, where each must exist, or by tag."""
+    here = [wish for (scope, _), wish in RESOURCES.items() if scope == (get_account_id(), get_region())]
+    if block["Key"] == "InstanceIds":
+        found = {wish["arn"].rsplit("/", 1)[1]: wish for wish in here if "instance/" in wish["arn"]}
+        missing = [i for i in block["Values"] if i not in found]
+        if missing:
+            raise Undeliverable("NO_RESOURCE", f"Instances {missing} are not in a valid state.")
+        return [found[i] for i in block["Values"]]
+    key = block["Key"].removeprefix("tag:")
+    return [wish for wish in here if wish.get("tags", {}).get(key) in block["Values"]]

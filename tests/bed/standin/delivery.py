@@ -37,7 +37,7 @@ def invoke(target, event, rule, view=None):
         if spec.service == "events" and spec.resource.startswith("event-bus/"):
             _to_bus(target, spec, event, rule, session)
         else:
-            with request_scope(spec.account_id, spec.region):
+            with request_scope(spec.account_id or get_account_id(), spec.region):
                 call = _send(target, spec, payload, view, event)
                 if call:
                     entry["call"] = call
@@ -187,7 +187,20 @@ def _to_graphql(target, payload, _view):
     return {"action": "GraphQL", "request": {"query": target["AppSyncParameters"]["GraphQLOperation"], "variables": variables}}
 
 
-STREAMS = {"appsync": _to_graphql, "sagemaker": _to_pipeline, "kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs, "batch": _to_batch, "redshift": _to_redshift,
+def _to_instances(target, payload, _view):
+    """Nothing runs here. The event has the parameters of the document, each a list of texts."""
+    if target["Arn"].split(":")[4]:         # a document of AWS is always there
+        declared.need(target["Arn"], "Document")
+    parameters = json.loads(payload)
+    if not isinstance(parameters, dict) or any(not isinstance(value, list) for value in parameters.values()):
+        raise Undeliverable("INVALID_PARAMETER", "The parameters of a document are lists of texts.")
+    instances = declared.instances(target["RunCommandParameters"]["RunCommandTargets"][0])
+    return {"action": "SendCommand", "request": {"DocumentName": target["Arn"].rsplit("/", 1)[1], "Parameters": parameters,
+                                                 "Targets": target["RunCommandParameters"]["RunCommandTargets"]},
+            "instances": sorted(instance["arn"].rsplit("/", 1)[1] for instance in instances)}
+
+
+STREAMS = {"ssm": _to_instances, "appsync": _to_graphql, "sagemaker": _to_pipeline, "kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs, "batch": _to_batch, "redshift": _to_redshift,
            "redshift-serverless": _to_redshift}
 
 

@@ -13,7 +13,7 @@ from answers import as_policy
 SERVICE = "events.amazonaws.com"
 ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction", "states": "states:StartExecution",
            "kinesis": "kinesis:PutRecord", "firehose": "firehose:PutRecord", "ecs": "ecs:RunTask", "batch": "batch:SubmitJob",
-           "appsync": "appsync:GraphQL", "sagemaker": "sagemaker:StartPipelineExecution",
+           "appsync": "appsync:GraphQL", "ssm": "ssm:SendCommand", "sagemaker": "sagemaker:StartPipelineExecution",
            "redshift": "redshift-data:ExecuteStatement", "redshift-serverless": "redshift-data:ExecuteStatement"}
 # Where a resource policy alone is enough, inside the account.
 BY_POLICY = {"sqs", "sns", "lambda"}
@@ -190,7 +190,17 @@ def _check_mutation(role, action, target, source):
     return session
 
 
-CHECKS = {"appsync": _check_mutation, "ecs": _check_task, "batch": _check_job, "redshift": _check_sql, "redshift-serverless": _check_sql}
+def _check_command(role, action, target, source):
+    """ssm:SendCommand is granted on the document and on each instance, which IAM knows by its tags."""
+    import declared
+    session = check_role(role, action, target["Arn"], source)
+    for instance in declared.instances(target["RunCommandParameters"]["RunCommandTargets"][0]):
+        tags = {f"ssm:resourcetag/{key.lower()}": value for key, value in instance.get("tags", {}).items()}
+        check_role(role, action, instance["arn"], source, **tags)
+    return session
+
+
+CHECKS = {"ssm": _check_command, "appsync": _check_mutation, "ecs": _check_task, "batch": _check_job, "redshift": _check_sql, "redshift-serverless": _check_sql}
 
 
 def check_bus(arn, bus, session, owner_scope):

@@ -18,7 +18,7 @@ RESERVED = {"aws.events.event", "aws.events.event.json", "aws.events.rule-arn", 
 # Services that EventBridge can reach through a role only.
 ROLE_ONLY = {"states", "kinesis", "firehose", "ecs", "batch", "codepipeline", "codebuild", "redshift", "redshift-serverless", "sagemaker", "appsync", "ssm"}
 # Services whose targets say nothing without their parameters.
-REQUIRED = {"appsync": "AppSyncParameters", "redshift": "RedshiftDataParameters", "redshift-serverless": "RedshiftDataParameters"}
+REQUIRED = {"ssm": "RunCommandParameters", "appsync": "AppSyncParameters", "redshift": "RedshiftDataParameters", "redshift-serverless": "RedshiftDataParameters"}
 # Parameters of a target type, checked against AWS's API model.
 PARAMETERS = {"BatchParameters", "EcsParameters", "HttpParameters", "RedshiftDataParameters", "SageMakerPipelineParameters", "AppSyncParameters",
               "RunCommandParameters"}
@@ -101,6 +101,9 @@ def _arn_ok(target):
     sql = target.get("RedshiftDataParameters")
     if sql is not None and (bool(sql.get("Sql")) == bool(sql.get("Sqls")) or (sql.get("DbUser") and sql.get("SecretManagerArn"))):
         raise invalid(f"RedshiftDataParameters of target {name} must have one of Sql and Sqls, and at most one of DbUser and SecretManagerArn.")
+    blocks = (target.get("RunCommandParameters") or {}).get("RunCommandTargets") or []
+    if len(blocks) > 1 or any(block["Key"] != "InstanceIds" and not block["Key"].startswith("tag:") for block in blocks):
+        raise invalid(f"RunCommandTargets of target {name} must have one block, of InstanceIds or of a tag.")
     if spec.service == "appsync":
         mutation_fields(target, invalid)
     dead = (target.get("DeadLetterConfig") or {}).get("Arn")

@@ -84,10 +84,33 @@ fn app_sync() -> Type {
     }
 }
 
+fn run_command() -> Type {
+    let tag = |key: &str, value: &str| json!({"instanceIds": null, "tag": {"key": key, "values": [value]}});
+    Type {
+        field: "runCommand",
+        valid: json!({"existing": {"arn": arn("ssm", "document/Restart")}, "instanceIds": ["i-0123456789abcdef0", "mi-0123456789abcdef0"]}),
+        refused: vec![
+            (json!({"existing": {"arn": arn("ssm", "document/*")}}), "existing.arn"),
+            (json!({"existing": {"arn": arn("ssm", "automation-definition/Restart")}}), "existing.arn"),
+            (json!({"instanceIds": null}), "exactly one of instanceIds and tag"),
+            (json!({"tag": {"key": "a", "values": ["b"]}}), "exactly one of instanceIds and tag"),
+            (json!({"instanceIds": []}), "instanceIds"),
+            (json!({"instanceIds": ["i-*"]}), "instanceIds"),
+            (json!({"instanceIds": vec!["i-00000001"; 51]}), "instanceIds"),
+            (tag("", "b"), "tag.key"),
+            (tag("*", "b"), "tag.key"),
+            (tag(&"k".repeat(125), "b"), "tag.key"),
+            (tag("a", "*"), "tag.values"),
+            (tag("a", "${aws:userid}"), "tag.values"),
+            (tag("a", &"b".repeat(257)), "tag.values"),
+        ],
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parameters_that_aws_refuses_are_refused_at_once() {
     let world = World::empty("parameters-admission").await;
-    for (i, Type { field, valid, refused }) in [redshift_data(), sage_maker_pipeline(), app_sync()].into_iter().enumerate() {
+    for (i, Type { field, valid, refused }) in [redshift_data(), sage_maker_pipeline(), app_sync(), run_command()].into_iter().enumerate() {
         for (patch, word) in refused {
             let mut spec = merged(valid.clone(), patch);
             spec.as_object_mut().unwrap().retain(|_, value| !value.is_null());

@@ -12,6 +12,7 @@ mod other_targets;
 mod parameters;
 mod redshift_data;
 mod role;
+mod run_command;
 mod sage_maker_pipeline;
 mod sns;
 mod sqs {

@@ -8,7 +8,7 @@ pub struct Seed {
     pub variant: &'static str,
 }
 
-pub const SEEDS: [Seed; 22] = [
+pub const SEEDS: [Seed; 24] = [
     Seed { kind: "AwsAccount", variant: "account" },
     Seed { kind: "EventBus", variant: "bus" },
     Seed { kind: "EventRule", variant: "pattern" },
@@ -26,6 +26,8 @@ pub const SEEDS: [Seed; 22] = [
     Seed { kind: "EventSink", variant: "sql" },
     Seed { kind: "EventSink", variant: "pipeline" },
     Seed { kind: "EventSink", variant: "mutation" },
+    Seed { kind: "EventSink", variant: "command" },
+    Seed { kind: "EventSink", variant: "command-tag" },
     Seed { kind: "EventSink", variant: "api" },
     Seed { kind: "EventSink", variant: "managed-api" },
     Seed { kind: "EventSink", variant: "table" },
@@ -172,6 +174,15 @@ impl Seed {
                 let api = json!({"existing": {"arn": arn("endpoints/graphql-api/e")}, "apiArn": arn("apis/a"), "operation": "mutation { a }",
                     "fields": ["a"]});
                 sink(json!({"appSync": api}), false)
+            }
+            "command" | "command-tag" => {
+                let mut command = json!({"existing": {"arn": format!("arn:aws:ssm:{REGION}:{}:document/Restart", aws.account)}});
+                if self.variant == "command" {
+                    command["instanceIds"] = json!(["i-00000001"]);
+                } else {
+                    command["tag"] = json!({"key": "Role", "values": ["web"]});
+                }
+                sink(json!({"runCommand": command}), false)
             }
             "api" => {
                 let arn = format!("arn:aws:events:{REGION}:{}:api-destination/d/1", aws.account);

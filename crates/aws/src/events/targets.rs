@@ -7,7 +7,7 @@ use aws_sdk_eventbridge::types as sdk;
 
 use tributary_core::{
     error::ReconcileError,
-    steps::{BatchSettings, GraphqlSettings, HttpSettings, RedshiftSettings, TargetSettings, TaskSettings},
+    steps::{BatchSettings, CommandSettings, GraphqlSettings, HttpSettings, RedshiftSettings, TargetSettings, TaskSettings},
 };
 
 use crate::client::request::unbuilt;
@@ -44,6 +44,7 @@ pub(crate) fn sdk_target(target: &TargetSettings) -> Result<sdk::Target, Reconci
         .set_redshift_data_parameters(target.redshift.as_ref().map(sdk_redshift).transpose()?)
         .set_sage_maker_pipeline_parameters(sdk_pipeline(&target.pipeline_parameters)?)
         .set_app_sync_parameters(target.graphql.as_ref().map(sdk_graphql))
+        .set_run_command_parameters(target.command.as_ref().map(sdk_command).transpose()?)
         .set_retry_policy(retry)
         .set_dead_letter_config(dead_letter(target.dead_letter_arn.as_ref()))
         .build()
@@ -112,6 +113,13 @@ fn sdk_graphql(graphql: &GraphqlSettings) -> sdk::AppSyncParameters {
     sdk::AppSyncParameters::builder().graph_ql_operation(&graphql.operation).build()
 }
 
+/// AWS supports one block of instances or of a tag (EventBridge API reference,
+/// `RunCommandParameters`).
+fn sdk_command(command: &CommandSettings) -> Result<sdk::RunCommandParameters, ReconcileError> {
+    let target = sdk::RunCommandTarget::builder().key(&command.key).set_values(Some(command.values.clone())).build().map_err(unbuilt)?;
+    sdk::RunCommandParameters::builder().run_command_targets(target).build().map_err(unbuilt)
+}
+
 fn observed_http(http: sdk::HttpParameters) -> Option<HttpSettings> {
     let settings = HttpSettings {
         headers: http.header_parameters.unwrap_or_default().into_iter().collect(),
@@ -164,6 +172,11 @@ fn observed_graphql(graphql: sdk::AppSyncParameters) -> GraphqlSettings {
     GraphqlSettings { operation: graphql.graph_ql_operation.unwrap_or_default(), field_arns: vec![] }
 }
 
+fn observed_command(command: sdk::RunCommandParameters) -> Option<CommandSettings> {
+    let target = command.run_command_targets.into_iter().next()?;
+    Some(CommandSettings { key: target.key, values: target.values, account_id: String::new() })
+}
+
 pub(crate) fn observed_target(target: sdk::Target) -> TargetSettings {
     let retry = target.retry_policy;
     TargetSettings {
@@ -184,6 +197,7 @@ pub(crate) fn observed_target(target: sdk::Target) -> TargetSettings {
         redshift: target.redshift_data_parameters.map(observed_redshift),
         pipeline_parameters: target.sage_maker_pipeline_parameters.map(observed_pipeline).unwrap_or_default(),
         graphql: target.app_sync_parameters.map(observed_graphql),
+        command: target.run_command_parameters.and_then(observed_command),
         maximum_event_age_seconds: retry.as_ref().and_then(|retry| retry.maximum_event_age_in_seconds),
         maximum_retry_attempts: retry.as_ref().and_then(|retry| retry.maximum_retry_attempts),
         dead_letter_arn: target.dead_letter_config.and_then(|config| config.arn),
@@ -219,6 +233,12 @@ mod tests {
     fn a_mutation_is_read_back_as_it_is_written() {
         let graphql = GraphqlSettings { operation: "mutation".into(), field_arns: vec!["not stored".into()] };
         round_trip(TargetSettings { graphql: Some(graphql), ..TargetSettings::default() });
+    }
+
+    #[test]
+    fn instances_of_a_command_are_read_back_as_they_are_written() {
+        let command = CommandSettings { key: "tag:a".into(), values: vec!["b".into(), "c".into()], account_id: "not stored".into() };
+        round_trip(TargetSettings { command: Some(command), ..TargetSettings::default() });
     }
 
     #[test]

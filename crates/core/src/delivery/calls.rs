@@ -15,6 +15,11 @@ pub(super) fn calls(target: &TargetSettings) -> Vec<(&'static str, Vec<String>)>
     type_of(target).map(|type_| type_.calls(target)).unwrap_or_default()
 }
 
+/// Returns the sets of condition keys and values with which each call of a delivery is made.
+pub(super) fn contexts(target: &TargetSettings) -> Vec<Vec<(String, String)>> {
+    type_of(target).map_or_else(|| vec![vec![]], |type_| type_.contexts(target))
+}
+
 /// Returns the statement that permits the delivery, for the user to copy into the target's policy.
 pub(super) fn statement(target: &TargetSettings, source: &str) -> Value {
     let statement = type_of(target).and_then(|type_| type_.policy_statement("AllowEventBridge", &target.arn, source));

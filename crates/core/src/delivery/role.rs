@@ -3,7 +3,7 @@
 use crate::steps::TargetSettings;
 
 use super::{
-    calls::calls,
+    calls::{calls, contexts},
     facts::{Fact, RoleFacts},
     policy::{self, Decision, Principal, Request},
     reason::{Deliverability, DeliverabilityReason},
@@ -25,13 +25,18 @@ pub(super) fn evaluate(target: &TargetSettings, role: &str, source: Source<'_>, 
         Some(Fact::Unavailable) => return Deliverability::Unavailable,
         None => return Deliverability::Yes,
     };
-    let keys = [("aws:sourcearn", source.rule_arn), ("aws:sourceaccount", source.account), ("ecs:cluster", target.arn.as_str())];
-    let context = context(&keys);
-    let trust = trust(known, role, source, &context);
-    let calls = calls(target);
+    let keys = [("aws:sourcearn", source.rule_arn), ("aws:sourceaccount", source.account)];
+    let trust = trust(known, role, source, &context(&keys));
+    let (calls, contexts) = (calls(target), contexts(target));
+    let contexts: Vec<Vec<_>> = contexts
+        .iter()
+        .map(|more| context(&keys).into_iter().chain(more.iter().map(|(key, value)| (key.as_str(), value.as_str()))).collect())
+        .collect();
     let requests = calls.iter().flat_map(|(action, resources)| resources.iter().map(|resource| (*action, resource)));
-    let permissions = requests.map(|(action, resource)| {
-        permission(known, role, &Request { principal: Principal::Role(role), action, resource, context: &context })
+    let permissions = requests.flat_map(|(action, resource)| {
+        contexts
+            .iter()
+            .map(move |context| permission(known, role, &Request { principal: Principal::Role(role), action, resource, context }))
     });
     Deliverability::all(std::iter::once(trust).chain(permissions))
 }

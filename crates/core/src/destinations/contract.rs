@@ -112,6 +112,13 @@ pub(crate) trait Destination {
         Self::ACTIONS.first().map(|action| (*action, vec![target.arn.clone()])).into_iter().collect()
     }
 
+    /// Returns the condition keys and values of the calls, in lower case: the permission must hold
+    /// for each set of them.
+    fn contexts(target: &TargetSettings) -> Vec<Vec<(String, String)>> {
+        let _ = target;
+        vec![vec![]]
+    }
+
     /// Returns the statement of the target's policy that allows a rule; `None` for a type without
     /// such a policy.
     fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {

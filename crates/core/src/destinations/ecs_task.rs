@@ -63,6 +63,10 @@ impl Destination for EcsTask {
         arn.service == "ecs"
     }
 
+    fn contexts(target: &TargetSettings) -> Vec<Vec<(String, String)>> {
+        vec![vec![("ecs:cluster".to_owned(), target.arn.clone())]]
+    }
+
     fn calls(target: &TargetSettings) -> Vec<Call> {
         vec![("ecs:RunTask", target.task.iter().map(|task| task.definition_arn.clone()).collect())]
     }

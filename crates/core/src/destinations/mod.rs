@@ -18,6 +18,7 @@ pub mod lambda;
 pub mod logs;
 mod postgres;
 mod redshift_data;
+mod run_command;
 mod sage_maker_pipeline;
 pub mod shared;
 pub mod sns;
@@ -128,6 +129,11 @@ macro_rules! destinations {
             /// Returns the IAM action and the resources of each call that a delivery makes.
             pub(crate) fn calls(self, target: &TargetSettings) -> Vec<Call> {
                 match self { $(Self::$type => <$destination>::calls(target),)* }
+            }
+
+            /// Returns the sets of condition keys and values of the calls.
+            pub(crate) fn contexts(self, target: &TargetSettings) -> Vec<Vec<(String, String)>> {
+                match self { $(Self::$type => <$destination>::contexts(target),)* }
             }
 
             /// Returns the statement of the target's policy that allows a rule; `None` for a type
@@ -294,6 +300,7 @@ destinations! {
         RedshiftData: redshift_data::RedshiftData => redshift_data,
         SageMakerPipeline: sage_maker_pipeline::SageMakerPipeline => sage_maker_pipeline,
         AppSync: app_sync::AppSync => app_sync,
+        RunCommand: run_command::RunCommand => run_command,
         Arn: arn::Arn => arn,
         Postgres: postgres::Postgres => postgres,
     }

@@ -43,6 +43,9 @@ pub struct TargetSettings {
     /// The mutation that AWS AppSync runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graphql: Option<GraphqlSettings>,
+    /// The instances on which Run Command runs a document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandSettings>,
     /// How long delivery is retried, in seconds.
     pub maximum_event_age_seconds: Option<i32>,
     /// How often delivery is retried.
@@ -125,5 +128,23 @@ pub struct GraphqlSettings {
 impl PartialEq for GraphqlSettings {
     fn eq(&self, other: &Self) -> bool {
         self.operation == other.operation
+    }
+}
+
+/// The instances on which Run Command runs a document for each event.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CommandSettings {
+    /// `InstanceIds`, or `tag:` and the key of a tag.
+    pub key: String,
+    /// IDs of instances, or values of the tag.
+    pub values: Vec<String>,
+    /// Account id of the instances. AWS does not store it, so it is not compared.
+    #[serde(skip)]
+    pub account_id: String,
+}
+
+impl PartialEq for CommandSettings {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.key, &self.values) == (&other.key, &other.values)
     }
 }

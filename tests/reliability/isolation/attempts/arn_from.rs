@@ -22,6 +22,7 @@ const WAYS: &[Way] = &[
     (&["EventSink.redshiftData.existing.arnFrom.name"], "redshiftData", "redshift", "cluster:theirs"),
     (&["EventSink.sageMakerPipeline.existing.arnFrom.name"], "sageMakerPipeline", "sagemaker", "pipeline/theirs"),
     (&["EventSink.appSync.existing.arnFrom.name"], "appSync", "appsync", "endpoints/graphql-api/theirs"),
+    (&["EventSink.runCommand.existing.arnFrom.name"], "runCommand", "ssm", "document/theirs"),
     (&["EventSink.arn.existing.arnFrom.name"], "arn", "batch", "job-queue/theirs"),
 ];
 
@@ -52,6 +53,9 @@ pub fn attempts() -> Vec<Attempt> {
             let api = format!("arn:aws:appsync:{REGION}:111122223333:apis/a");
             let more = json!({"apiArn": api, "operation": "mutation { a }", "fields": ["a"]});
             spec["appSync"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        }
+        if destination == "runCommand" {
+            spec["runCommand"]["instanceIds"] = json!(["i-00000001"]);
         }
         if destination == "redshiftData" {
             let more = json!({"database": "a-d", "dbUser": "a-u", "sql": "s"});

@@ -14,6 +14,8 @@ pub fn own(id: &str) -> Vec<String> {
         arn("redshift", "dbname:a-own/a-*"),
         arn("appsync", "endpoints/graphql-api/a-*"),
         arn("appsync", "apis/a-*"),
+        arn("ssm", "document/a-*"),
+        arn("ec2", "instance/i-0000000*"),
     ]
 }
 
@@ -30,7 +32,17 @@ pub fn attempts(b: &World) -> Vec<Attempt> {
     let endpoint = |id: &str| json!({"arn": arn("appsync", &format!("endpoints/graphql-api/{id}"))});
     let graphql =
         json!({"existing": endpoint("a-own"), "apiArn": arn("appsync", "apis/a-own"), "operation": "mutation { a }", "fields": ["a"]});
+    let document = |name: &str| json!({"existing": {"arn": arn("ssm", &format!("document/{name}"))}, "instanceIds": ["i-00000001"]});
+    let mut by_tag = document("a-own");
+    by_tag.as_object_mut().unwrap().remove("instanceIds");
+    let command = |field: &'static [&'static str], more: Value| {
+        attempt(field, "EventSink", json!({"runCommand": merged(by_tag.clone(), more)}), "ArnNotPermitted", "spec.runCommand")
+    };
     vec![
+        refused(&["EventSink.runCommand.existing.arn"], "runCommand", &document("theirs"), json!({})),
+        refused(&["EventSink.runCommand.instanceIds"], "runCommand", &by_tag, json!({"instanceIds": ["i-00000001", "i-10000002"]})),
+        refused(&["EventSink.runCommand.instanceIds"], "runCommand", &by_tag, json!({"instanceIds": ["mi-00000001"]})),
+        command(&["EventSink.runCommand.tag.key", "EventSink.runCommand.tag.values"], json!({"tag": {"key": "Role", "values": ["web"]}})),
         refused(&["EventSink.appSync.existing.arn"], "appSync", &graphql, json!({"existing": endpoint("theirs")})),
         refused(&["EventSink.appSync.apiArn"], "appSync", &graphql, json!({"apiArn": arn("appsync", "apis/theirs")})),
         refused(&["EventSink.sageMakerPipeline.existing.arn"], "sageMakerPipeline", &json!({}), existing("pipeline/theirs")),
