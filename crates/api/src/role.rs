@@ -5,7 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ExistingBus, ExistingDeliveryStream, ExistingStream, ExistingTarget};
+use super::{EcsTaskOptions, ExistingBus, ExistingDeliveryStream, ExistingStream, ExistingTarget};
 
 /// IAM role that the operator creates for EventBridge to deliver events. Its trust policy allows
 /// only rules that send to the sink; its permissions allow only the delivery.
@@ -55,7 +55,11 @@ pub struct FirehoseSink {
 
 /// Amazon ECS task that is started for each event.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[x_kube(validation = Rule::new("!has(self.launchType) || self.launchType != 'FARGATE' || has(self.network)").message("spec.ecsTask.launchType FARGATE requires spec.ecsTask.network.subnets. Set network.subnets."))]
+#[x_kube(
+    validation = Rule::new("!has(self.launchType) || self.launchType != 'FARGATE' || has(self.network)").message("spec.ecsTask.launchType FARGATE requires spec.ecsTask.network.subnets. Set network.subnets."),
+    validation = Rule::new("!has(self.launchType) || !has(self.capacityProviderStrategy)").message("spec.ecsTask must not set both launchType and capacityProviderStrategy. Remove one of them."),
+    validation = Rule::new("!has(self.placementConstraints) || self.placementConstraints.all(c, (c.type == 'memberOf') == has(c.expression))").message("spec.ecsTask.placementConstraints[].expression is required by type memberOf, and not supported by others.")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct EcsTaskSink {
     /// ARN of the cluster. Immutable. `spec.grants[].arns` of the `AwsAccount` must allow it.
@@ -81,6 +85,9 @@ pub struct EcsTaskSink {
     /// strategy of the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch_type: Option<LaunchType>,
+    /// Further options of the tasks.
+    #[serde(flatten)]
+    pub options: EcsTaskOptions,
     /// Network configuration for task definitions with network mode `awsvpc`. Launch type `FARGATE`
     /// requires it. Defaults to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -144,6 +144,7 @@ def _to_ecs(target, payload, _view):
     name = target["Arn"].rsplit("/", 1)[1]
     if name not in ecs._clusters:
         raise Undeliverable("NO_RESOURCE", f"Cluster {name} does not exist.")
+    return {"action": "RunTask", "request": target["EcsParameters"]}
 
 
 def _to_batch(target, payload, _view):

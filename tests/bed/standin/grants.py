@@ -158,6 +158,9 @@ def _check_target(role, action, target, source):
 def _check_task(role, action, target, source):
     """ecs:RunTask is granted on the task definition, narrowed to the cluster by a condition."""
     definition = (target.get("EcsParameters") or {}).get("TaskDefinitionArn") or ""
+    given = target.get("EcsParameters") or {}
+    if given.get("Tags") or given.get("PropagateTags"):
+        check_role(role, "ecs:TagResource", target["Arn"].replace(":cluster/", ":task/") + "/0123", source, **{"ecs:createaction": "RunTask"})
     return check_role(role, action, definition, source, **{"ecs:cluster": target["Arn"]})
 
 

@@ -101,6 +101,9 @@ def _arn_ok(target):
     sql = target.get("RedshiftDataParameters")
     if sql is not None and (bool(sql.get("Sql")) == bool(sql.get("Sqls")) or (sql.get("DbUser") and sql.get("SecretManagerArn"))):
         raise invalid(f"RedshiftDataParameters of target {name} must have one of Sql and Sqls, and at most one of DbUser and SecretManagerArn.")
+    task = target.get("EcsParameters") or {}
+    if task.get("LaunchType") and task.get("CapacityProviderStrategy"):
+        raise invalid(f"EcsParameters of target {name} must not have both LaunchType and CapacityProviderStrategy.")
     blocks = (target.get("RunCommandParameters") or {}).get("RunCommandTargets") or []
     if len(blocks) > 1 or any(block["Key"] != "InstanceIds" and not block["Key"].startswith("tag:") for block in blocks):
         raise invalid(f"RunCommandTargets of target {name} must have one block, of InstanceIds or of a tag.")

@@ -107,10 +107,42 @@ fn run_command() -> Type {
     }
 }
 
+/// Options of a task: each alone is taken, none beyond what AWS takes.
+fn ecs_task() -> Type {
+    let strategy = |name: &str, weight: i32, base: i32| json!({"capacityProviderStrategy": [{"capacityProvider": name, "weight": weight, "base": base}]});
+    let constraint = |value: Value| json!({"placementConstraints": [value]});
+    Type {
+        field: "ecsTask",
+        valid: json!({"clusterArn": arn("ecs", "cluster/c"), "taskDefinitionArn": arn("ecs", "task-definition/t"), "platformVersion": "LATEST",
+            "capacityProviderStrategy": [{"capacityProvider": "p"}], "placementConstraints": [{"type": "distinctInstance"}]}),
+        refused: vec![
+            (json!({"launchType": "EC2"}), "both launchType and capacityProviderStrategy"),
+            (strategy("", 1, 1), "capacityProvider"),
+            (strategy("p", 1001, 1), "weight"),
+            (strategy("p", 1, 100_001), "base"),
+            (
+                json!({"capacityProviderStrategy": (0..7).map(|i| json!({"capacityProvider": format!("p{i}")})).collect::<Vec<_>>()}),
+                "capacityProviderStrategy",
+            ),
+            (json!({"platformVersion": "1.4"}), "platformVersion"),
+            (json!({"group": "g".repeat(256)}), "group"),
+            (json!({"referenceId": "r".repeat(1025)}), "referenceId"),
+            (constraint(json!({"type": "memberOf"})), "expression is required"),
+            (constraint(json!({"type": "distinctInstance", "expression": "e"})), "expression is required"),
+            (constraint(json!({"type": "memberOf", "expression": "e".repeat(2001)})), "expression"),
+            (constraint(json!({"type": "else"})), "type"),
+            (json!({"placementStrategy": [{"type": "spread", "field": "f".repeat(256)}]}), "field"),
+            (json!({"placementStrategy": vec![json!({"type": "random"}); 6]}), "placementStrategy"),
+        ],
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parameters_that_aws_refuses_are_refused_at_once() {
     let world = World::empty("parameters-admission").await;
-    for (i, Type { field, valid, refused }) in [redshift_data(), sage_maker_pipeline(), app_sync(), run_command()].into_iter().enumerate() {
+    for (i, Type { field, valid, refused }) in
+        [redshift_data(), sage_maker_pipeline(), app_sync(), run_command(), ecs_task()].into_iter().enumerate()
+    {
         for (patch, word) in refused {
             let mut spec = merged(valid.clone(), patch);
             spec.as_object_mut().unwrap().retain(|_, value| !value.is_null());
@@ -119,6 +151,9 @@ async fn parameters_that_aws_refuses_are_refused_at_once() {
         }
         let name = format!("valid-{i}");
         world.apply("EventSink", &name, json!({field: valid})).await;
+        if valid.get("existing").is_none() {
+            continue;
+        }
         let by_arn = json!({"arn": {"existing": valid["existing"], "actions": ["x:Any"]}});
         let error = world.attempt("EventSink", &name, by_arn.clone()).await.unwrap_err().to_string();
         assert!(error.contains("the destination type is immutable"), "{error}");

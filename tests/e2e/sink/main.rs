@@ -6,6 +6,7 @@
 mod api_destination;
 mod app_sync;
 mod arn_from;
+mod ecs_task;
 mod lambda;
 mod log_group;
 mod other_targets;

@@ -44,7 +44,7 @@ pub async fn delivers(name: &str, member: &str, prepare: impl AsyncFnOnce(&World
     assert_eq!(record["outcome"], "DELIVERED", "{record}");
 
     let mut foreign = target.clone();
-    foreign[member] = changed(&parameters);
+    foreign[member] = changed(&parameters).expect("a text to change");
     let rule = aws_name(&world, "r");
     world.aws.events("PutTargets", json!({"EventBusName": "b", "Rule": rule, "Targets": [foreign]})).await;
     reconcile_now(&world, "EventRule", "r").await;
@@ -73,19 +73,24 @@ fn rule(input: Option<Value>) -> Value {
     spec
 }
 
-/// The parameters with one text in them changed.
-fn changed(parameters: &Value) -> Value {
+/// The parameters with one text in them changed; `None` if there is none.
+fn changed(parameters: &Value) -> Option<Value> {
     match parameters {
         Value::Object(members) => {
             let mut members = members.clone();
-            let first = members.values_mut().next().unwrap();
-            *first = changed(first);
-            Value::Object(members)
+            let (key, value) = members.iter().find_map(|(key, value)| Some((key.clone(), changed(value)?)))?;
+            members.insert(key, value);
+            Some(Value::Object(members))
         }
-        Value::Array(items) => items.iter().map(changed).collect(),
+        Value::Array(items) => {
+            let mut items = items.clone();
+            let (index, value) = items.iter().enumerate().find_map(|(index, item)| Some((index, changed(item)?)))?;
+            items[index] = value;
+            Some(Value::Array(items))
+        }
         // A comment in GraphQL, and a part of any other text.
-        Value::String(text) => json!(format!("{text}#x")),
-        other => other.clone(),
+        Value::String(text) => Some(json!(format!("{text}#x"))),
+        _ => None,
     }
 }
 

@@ -148,6 +148,8 @@ impl Seed {
             "task" => {
                 let arn = |what: &str| format!("arn:aws:ecs:{REGION}:{}:{what}", aws.account);
                 let task = json!({"clusterArn": arn("cluster/c"), "taskDefinitionArn": arn("task-definition/t:1"), "taskCount": 2, "launchType": "FARGATE",
+                    "platformVersion": "1.4.0", "group": "g", "referenceId": "r", "tags": {"k": "v"}, "propagateTags": true, "enableExecuteCommand": true,
+                    "placementConstraints": [{"type": "memberOf", "expression": "e"}], "placementStrategy": [{"type": "spread", "field": "f"}],
                     "passRoleArns": [format!("arn:aws:iam::{}:role/task", aws.account)],
                     "network": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"], "assignPublicIp": true}});
                 sink(json!({"ecsTask": task}), false)

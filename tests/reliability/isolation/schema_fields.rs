@@ -49,6 +49,13 @@ const PLAIN: &[&str] = &[
     "sql",
     "sqls",
     "statementName",
+    // Of a task: capacity of the cluster that the account lets the namespace name.
+    "capacityProvider",
+    "platformVersion",
+    "group",
+    "referenceId",
+    "placementConstraints.expression",
+    "placementStrategy.field",
     // What the role may run of the API that `apiArn` names.
     "appSync.operation",
     "appSync.fields",

@@ -7,9 +7,10 @@ use aws_sdk_eventbridge::types as sdk;
 
 use tributary_core::{
     error::ReconcileError,
-    steps::{BatchSettings, CommandSettings, GraphqlSettings, HttpSettings, RedshiftSettings, TargetSettings, TaskSettings},
+    steps::{BatchSettings, CommandSettings, GraphqlSettings, HttpSettings, RedshiftSettings, TargetSettings},
 };
 
+use super::task::{observed_task, sdk_task};
 use crate::client::request::unbuilt;
 
 pub(crate) fn dead_letter(arn: Option<&String>) -> Option<sdk::DeadLetterConfig> {
@@ -60,25 +61,6 @@ fn sdk_http(http: &HttpSettings) -> sdk::HttpParameters {
         .build()
 }
 
-fn sdk_task(task: &TaskSettings) -> Result<sdk::EcsParameters, ReconcileError> {
-    let network = (!task.subnets.is_empty()).then(|| {
-        let public = if task.assign_public_ip { sdk::AssignPublicIp::Enabled } else { sdk::AssignPublicIp::Disabled };
-        sdk::AwsVpcConfiguration::builder()
-            .set_subnets(Some(task.subnets.clone()))
-            .set_security_groups((!task.security_groups.is_empty()).then(|| task.security_groups.clone()))
-            .assign_public_ip(public)
-            .build()
-    });
-    let network = network.transpose().map_err(unbuilt)?;
-    sdk::EcsParameters::builder()
-        .task_definition_arn(&task.definition_arn)
-        .task_count(task.count)
-        .set_launch_type(task.launch_type.as_deref().map(sdk::LaunchType::from))
-        .set_network_configuration(network.map(|vpc| sdk::NetworkConfiguration::builder().awsvpc_configuration(vpc).build()))
-        .build()
-        .map_err(unbuilt)
-}
-
 fn sdk_batch(batch: &BatchSettings) -> Result<sdk::BatchParameters, ReconcileError> {
     sdk::BatchParameters::builder()
         .job_definition(&batch.definition_arn)
@@ -127,18 +109,6 @@ fn observed_http(http: sdk::HttpParameters) -> Option<HttpSettings> {
         path: http.path_parameter_values.unwrap_or_default(),
     };
     (settings != HttpSettings::default()).then_some(settings)
-}
-
-fn observed_task(task: sdk::EcsParameters) -> TaskSettings {
-    let vpc = task.network_configuration.and_then(|network| network.awsvpc_configuration);
-    TaskSettings {
-        definition_arn: task.task_definition_arn,
-        count: task.task_count.unwrap_or(1),
-        launch_type: task.launch_type.map(|launch_type| launch_type.as_str().to_owned()),
-        assign_public_ip: vpc.as_ref().is_some_and(|vpc| vpc.assign_public_ip == Some(sdk::AssignPublicIp::Enabled)),
-        security_groups: vpc.as_ref().and_then(|vpc| vpc.security_groups.clone()).unwrap_or_default(),
-        subnets: vpc.map(|vpc| vpc.subnets).unwrap_or_default(),
-    }
 }
 
 /// The SDK has 0 for a number that AWS does not return.

@@ -80,6 +80,42 @@ pub struct TaskSettings {
     pub security_groups: Vec<String>,
     /// Whether tasks get a public IP address.
     pub assign_public_ip: bool,
+    /// Further options.
+    pub options: TaskOptions,
+}
+
+/// Further options of the task that an ECS cluster runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskOptions {
+    /// Name, weight and base of each capacity provider.
+    pub capacity_providers: Vec<(String, i32, i32)>,
+    /// Platform version of Fargate.
+    pub platform_version: Option<String>,
+    /// Task group.
+    pub group: Option<String>,
+    /// Reference id.
+    pub reference_id: Option<String>,
+    /// Tags of the tasks.
+    pub tags: BTreeMap<String, String>,
+    /// Whether tasks get the tags of the task definition.
+    pub propagate_tags: bool,
+    /// Whether ECS adds its own tags.
+    pub managed_tags: bool,
+    /// Whether ECS Exec is enabled.
+    pub execute_command: bool,
+    /// Placement constraints: type and expression.
+    pub constraints: Vec<Placement>,
+    /// Placement strategy: type and field.
+    pub strategy: Vec<Placement>,
+}
+
+/// A placement constraint or a part of a placement strategy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// Type, such as `memberOf` or `spread`.
+    pub type_: String,
+    /// Expression or field.
+    pub value: Option<String>,
 }
 
 /// The job that an AWS Batch queue runs for each event.
