@@ -45,6 +45,7 @@ mod operator {
 mod replay;
 mod rule {
     mod dead_letters;
+    mod state;
     mod deliverable {
         mod causes;
         mod inspection;

@@ -138,7 +138,7 @@ fn desired_sink() -> impl Strategy<Value = DesiredSink> {
                     maximum_batching_window_seconds: 1,
                     maximum_concurrency: None,
                     report_batch_item_failures: batch_size % 2 == 0,
-                    enabled: true,
+                    state: tributary_api::RuleState::Enabled,
                 },
                 tags: tags.clone(),
             };
