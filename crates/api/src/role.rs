@@ -5,7 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EcsTaskOptions, ExistingBus, ExistingDeliveryStream, ExistingStream, ExistingTarget};
+use super::{EcsTaskOptions, ExistingBus, ExistingDeliveryStream, ExistingStream, ExistingTarget, HttpParameters};
 
 /// IAM role that the operator creates for EventBridge to deliver events. Its trust policy allows
 /// only rules that send to the sink; its permissions allow only the delivery.
@@ -128,6 +128,7 @@ pub struct TaskNetwork {
 
 /// Target of any type that EventBridge reaches with a role and that has no separate field in spec.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
+#[x_kube(validation = Rule::new("!has(self.http) || !has(self.existing.arn) || self.existing.arn.contains(':execute-api:')").message("spec.arn.http is supported only for an ARN of execute-api. Remove http."))]
 #[serde(rename_all = "camelCase")]
 pub struct ArnSink {
     /// Existing target.
@@ -137,4 +138,9 @@ pub struct ArnSink {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), inner(length(max = 128), regex(pattern = r"^[a-z0-9-]+:[A-Z][A-Za-z0-9]+$")))]
     pub actions: Vec<String>,
+    /// Parameters of the requests to an Amazon API Gateway REST API. Supported only for an ARN of
+    /// `execute-api`, such as
+    /// `arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5/prod/POST/orders/*`. Defaults to none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpParameters>,
 }

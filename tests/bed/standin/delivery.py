@@ -201,7 +201,20 @@ def _to_instances(target, payload, _view):
             "instances": sorted(instance["arn"].rsplit("/", 1)[1] for instance in instances)}
 
 
-STREAMS = {"ssm": _to_instances, "appsync": _to_graphql, "sagemaker": _to_pipeline, "kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs, "batch": _to_batch, "redshift": _to_redshift,
+def _to_gateway(target, payload, view):
+    """No stage runs here. Each * of the path is a value of PathParameterValues."""
+    http = eb._resolve_http_parameters(target.get("HttpParameters") or {}, view.event_with_detail())
+    path, values = target["Arn"].split(":", 5)[5], list(http.get("PathParameterValues") or [])
+    if path.count("*") != len(values):
+        raise Undeliverable("INVALID_PARAMETER", "PathParameterValues do not fit the path.")
+    for value in values:
+        path = path.replace("*", value, 1)
+    declared.need(target["Arn"], "API")
+    return {"action": "Invoke", "request": {"path": path, "headers": http.get("HeaderParameters") or {}, "query": http.get("QueryStringParameters") or {},
+                                            "body": json.loads(payload)}}
+
+
+STREAMS = {"execute-api": _to_gateway, "ssm": _to_instances, "appsync": _to_graphql, "sagemaker": _to_pipeline, "kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs, "batch": _to_batch, "redshift": _to_redshift,
            "redshift-serverless": _to_redshift}
 
 

@@ -13,7 +13,7 @@ from answers import as_policy
 SERVICE = "events.amazonaws.com"
 ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction", "states": "states:StartExecution",
            "kinesis": "kinesis:PutRecord", "firehose": "firehose:PutRecord", "ecs": "ecs:RunTask", "batch": "batch:SubmitJob",
-           "appsync": "appsync:GraphQL", "ssm": "ssm:SendCommand", "sagemaker": "sagemaker:StartPipelineExecution",
+           "execute-api": "execute-api:Invoke", "appsync": "appsync:GraphQL", "ssm": "ssm:SendCommand", "sagemaker": "sagemaker:StartPipelineExecution",
            "redshift": "redshift-data:ExecuteStatement", "redshift-serverless": "redshift-data:ExecuteStatement"}
 # Where a resource policy alone is enough, inside the account.
 BY_POLICY = {"sqs", "sns", "lambda"}

@@ -16,7 +16,7 @@ ID = r"[\.\-_A-Za-z0-9]+"
 PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
 RESERVED = {"aws.events.event", "aws.events.event.json", "aws.events.rule-arn", "aws.events.rule-name", "aws.events.event.ingestion-time"}
 # Services that EventBridge can reach through a role only.
-ROLE_ONLY = {"states", "kinesis", "firehose", "ecs", "batch", "codepipeline", "codebuild", "redshift", "redshift-serverless", "sagemaker", "appsync", "ssm"}
+ROLE_ONLY = {"states", "kinesis", "firehose", "ecs", "batch", "codepipeline", "codebuild", "redshift", "redshift-serverless", "sagemaker", "execute-api", "appsync", "ssm"}
 # Services whose targets say nothing without their parameters.
 REQUIRED = {"ssm": "RunCommandParameters", "appsync": "AppSyncParameters", "redshift": "RedshiftDataParameters", "redshift-serverless": "RedshiftDataParameters"}
 # Parameters of a target type, checked against AWS's API model.

@@ -137,11 +137,24 @@ fn ecs_task() -> Type {
     }
 }
 
+/// HTTP parameters of API Gateway, which no other ARN takes.
+fn api_gateway() -> Type {
+    Type {
+        field: "arn",
+        valid: json!({"existing": {"arn": arn("execute-api", "a1/prod/POST/orders/*")}, "actions": ["execute-api:Invoke"],
+            "http": {"path": ["$.detail.id"]}}),
+        refused: vec![
+            (json!({"existing": {"arn": arn("codebuild", "project/p")}}), "only for an ARN of execute-api"),
+            (json!({"http": {"path": vec!["a"; 21]}}), "path"),
+        ],
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parameters_that_aws_refuses_are_refused_at_once() {
     let world = World::empty("parameters-admission").await;
     for (i, Type { field, valid, refused }) in
-        [redshift_data(), sage_maker_pipeline(), app_sync(), run_command(), ecs_task()].into_iter().enumerate()
+        [redshift_data(), sage_maker_pipeline(), app_sync(), run_command(), ecs_task(), api_gateway()].into_iter().enumerate()
     {
         for (patch, word) in refused {
             let mut spec = merged(valid.clone(), patch);
@@ -151,7 +164,7 @@ async fn parameters_that_aws_refuses_are_refused_at_once() {
         }
         let name = format!("valid-{i}");
         world.apply("EventSink", &name, json!({field: valid})).await;
-        if valid.get("existing").is_none() {
+        if field == "arn" || valid.get("existing").is_none() {
             continue;
         }
         let by_arn = json!({"arn": {"existing": valid["existing"], "actions": ["x:Any"]}});

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, clippy::needless_pass_by_value)]
 
 mod api_destination;
+mod api_gateway;
 mod app_sync;
 mod arn_from;
 mod ecs_task;

@@ -8,7 +8,7 @@ pub struct Seed {
     pub variant: &'static str,
 }
 
-pub const SEEDS: [Seed; 24] = [
+pub const SEEDS: [Seed; 25] = [
     Seed { kind: "AwsAccount", variant: "account" },
     Seed { kind: "EventBus", variant: "bus" },
     Seed { kind: "EventRule", variant: "pattern" },
@@ -28,6 +28,7 @@ pub const SEEDS: [Seed; 24] = [
     Seed { kind: "EventSink", variant: "mutation" },
     Seed { kind: "EventSink", variant: "command" },
     Seed { kind: "EventSink", variant: "command-tag" },
+    Seed { kind: "EventSink", variant: "gateway" },
     Seed { kind: "EventSink", variant: "api" },
     Seed { kind: "EventSink", variant: "managed-api" },
     Seed { kind: "EventSink", variant: "table" },
@@ -185,6 +186,11 @@ impl Seed {
                     command["tag"] = json!({"key": "Role", "values": ["web"]});
                 }
                 sink(json!({"runCommand": command}), false)
+            }
+            "gateway" => {
+                let arn = format!("arn:aws:execute-api:{REGION}:{}:a1/prod/POST/orders/*", aws.account);
+                let http = json!({"headers": {"x-a": "$.id"}, "query": {"b": "c"}, "path": ["$.id"]});
+                sink(json!({"arn": {"existing": {"arn": arn}, "actions": ["execute-api:Invoke"], "http": http}}), false)
             }
             "api" => {
                 let arn = format!("arn:aws:events:{REGION}:{}:api-destination/d/1", aws.account);
