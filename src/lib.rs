@@ -4,12 +4,13 @@
 //! `tributary_core`, what they call is in `tributary_aws` and `tributary_benchling`; here is what runs them.
 #![forbid(unsafe_code)]
 
-pub mod backfill;
+mod backfill;
 pub mod cli;
-pub mod cluster;
+mod cluster;
 pub mod gateway;
-pub mod observe;
+mod http_server;
+mod observe;
 pub mod operator;
-pub mod put_events;
-pub mod sync;
-pub mod telemetry;
+mod put_events;
+mod sync;
+mod telemetry;

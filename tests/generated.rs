@@ -20,12 +20,13 @@ fn nothing_has_drifted() {
 #[test]
 fn every_reason_is_explained() {
     use strum::IntoEnumIterator;
-    use tributary_testkit::product::{CredentialsReason, DeliverabilityReason, Reason};
+    use tributary_testkit::product::{ContestReason, CredentialsReason, DeliverabilityReason, Reason};
     let text =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/troubleshooting.md")).expect("the page exists");
     let reasons = Reason::iter().map(|reason| reason.to_string());
     let reasons = reasons.chain(DeliverabilityReason::iter().map(|reason| reason.to_string()));
     let reasons = reasons.chain(CredentialsReason::iter().map(|reason| reason.to_string()));
+    let reasons = reasons.chain(ContestReason::iter().map(|reason| reason.to_string()));
     let missing: Vec<_> = reasons.filter(|reason| !text.lines().any(|line| line == format!("### {reason}"))).collect();
     assert!(missing.is_empty(), "docs/reference/troubleshooting.md has no heading for {missing:?}");
 }
@@ -177,11 +178,64 @@ fn every_field_of_a_crd_is_described_in_standard_words() {
     assert!(all.is_empty(), "correct the doc comments and messages in crates/api:\n{}", all.join("\n"));
 }
 
+/// Calls `visit` with the path, the schema and whether it is required, for each field below a schema.
+fn each_field(path: &str, schema: &serde_json::Value, visit: &mut dyn FnMut(&str, &serde_json::Value, bool)) {
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let required = schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
+        let path = format!("{path}.{name}");
+        visit(&path, field, required);
+        each_field(&path, field, visit);
+    }
+    for (key, mark) in [("items", "[]"), ("additionalProperties", ".*")] {
+        if schema[key].is_object() {
+            each_field(&format!("{path}{mark}"), &schema[key], visit);
+        }
+    }
+}
+
+#[test]
+fn the_reference_has_every_field_with_its_meaning_its_default_and_its_kind_of_time() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/api.md")).expect("the page");
+    let (mut wrong, mut seen, mut times) = (Vec::new(), 0, 0);
+    for crd in tributary_testkit::product::crds() {
+        let kind = crd.spec.names.kind.clone();
+        let schema = serde_json::to_value(&crd.spec.versions[0].schema).expect("a schema is JSON");
+        let section = page.split(&format!("\n## {kind}\n")).nth(1).expect("each kind has a section");
+        let section = section.split("\n## ").next().unwrap_or_default();
+        each_field("", &schema["openAPIV3Schema"], &mut |path, field, required| {
+            let path = path.trim_start_matches('.');
+            let top = !path.contains('.');
+            if top || path.contains(".conditions[]") {
+                return;
+            }
+            seen += 1;
+            let row = section.lines().find(|line| line.starts_with(&format!("| `{path}` | ")) && !line.contains("` | rule |"));
+            let text = field["description"].as_str().unwrap_or_default();
+            let meaning = row.and_then(|row| row.rsplit(" | ").next()).unwrap_or_default();
+            if meaning.trim_end_matches(" |").is_empty() {
+                wrong.push(format!("{kind}.{path} has no meaning in the reference"));
+            }
+            if field["format"] == "date-time" {
+                times += 1;
+                if !row.is_some_and(|row| row.contains("time (RFC 3339)")) {
+                    wrong.push(format!("{kind}.{path} does not say how a time is written"));
+                }
+            }
+            let plain = field["enum"].is_array() || ["integer", "boolean"].contains(&field["type"].as_str().unwrap_or_default());
+            if path.starts_with("spec") && plain && !required && !text.contains("efaults to") {
+                wrong.push(format!("{kind}.{path} does not say what it defaults to: {text}"));
+            }
+        });
+    }
+    assert!(seen > 500 && times > 10, "{seen} fields, {times} times");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn banned_phrases_are_found_as_whole_words() {
     assert_eq!(banned("Left out: `Delete`."), ["left out"]);
     assert_eq!(banned("made\nanew, by itself"), ["anew", "by itself"]);
-    assert_eq!(banned("`sweepSeconds`, the history of this"), [""; 0]);
+    assert_eq!(banned("`resyncSeconds`, the history of this"), [""; 0]);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""The reliability report, of the rows that the tests wrote: a table to look at, or JSON and table in docs/.
+"""The reliability report: a table of the rows that the tests wrote.
 
-  reliability.py show ROWS          print the table
-  reliability.py write ROWS         docs/reliability.json, and the table in docs/reliability.md; red rows are written too, rows that are not in
-                                    ROWS stay as they are, each with the commit that it is of
+  reliability.py show ROWS     prints the table
+  reliability.py write ROWS    merges ROWS into docs/reliability.json and regenerates the table in docs/reliability.md. Rows with failures
+                               are written too. Rows that are not in ROWS keep their results and their commit
+  reliability.py render        regenerates the table from docs/reliability.json
 
-ROWS is a folder of one JSON file a row (crates/testkit/src/report.rs says what is in it).
+ROWS is a folder with one JSON file per row (format: crates/testkit/src/report.rs).
 """
 import json
 import pathlib
@@ -25,7 +26,7 @@ def merged(old, new):
 
 
 def bound(row):
-    """No failure in n independent trials: below 3/n with 95 % confidence (the rule of three)."""
+    """Upper bound of the failure probability with 95 % confidence: 3/n for no failure in n independent trials (rule of three)."""
     return f"< {300 / row['n']:.2g} %" if row["n"] and not row["failed"] else ""
 
 
@@ -34,13 +35,27 @@ def figures(row):
 
 
 def table(found):
-    lines = ["| row | injected, and what must hold | n | failed | 95 % bound | figures | form | seconds | seed | commit |", "|---|---|---:|---:|---:|---|---|---:|---:|---|"]
+    lines = ["| row | fault: expected result | n | failed | 95 % bound | figures | form | seconds | seed | commit |", "|---|---|---:|---:|---:|---|---|---:|---:|---|"]
     for row in found:
         lines.append(f"| {row['id']} | {row['what']} | {row['n']} | {row['failed']} | {bound(row)} | {figures(row)} | {row['form']} | {row['seconds']:.0f} | {row['seed']} | {row['commit']} |")
     return lines
 
 
+def write(found):
+    lines = table(found)
+    (ROOT / "docs/reliability.json").write_text(json.dumps({"rows": found}, indent=1) + "\n")
+    page = ROOT / "docs/reliability.md"
+    head, rest = page.read_text().split(BEGIN)
+    summary = f"{len(found)} rows, {sum(row['n'] for row in found)} trials, {sum(row['failed'] for row in found)} failed."
+    page.write_text("\n".join([head + BEGIN, summary, "", *lines, END]) + rest.split(END)[1])
+    print(summary)
+
+
 def main():
+    kept = ROOT / "docs/reliability.json"
+    stored = json.loads(kept.read_text())["rows"] if kept.exists() else []
+    if sys.argv[1:] == ["render"]:
+        return write(stored)
     if len(sys.argv) != 3 or sys.argv[1] not in ("show", "write"):
         sys.exit(__doc__)
     found = rows(sys.argv[2])
@@ -48,16 +63,8 @@ def main():
         sys.exit(f"no rows in {sys.argv[2]}")
     if sys.argv[1] == "show":
         print("\n".join(table(found)))
-        return
-    kept = ROOT / "docs/reliability.json"
-    found = merged(json.loads(kept.read_text())["rows"] if kept.exists() else [], found)
-    lines = table(found)
-    kept.write_text(json.dumps({"rows": found}, indent=1) + "\n")
-    page = ROOT / "docs/reliability.md"
-    head, rest = page.read_text().split(BEGIN)
-    told = f"{len(found)} rows, {sum(row['n'] for row in found)} trials, {sum(row['failed'] for row in found)} failed."
-    page.write_text("\n".join([head + BEGIN, told, "", *lines, END]) + rest.split(END)[1])
-    print(told)
+    else:
+        write(merged(stored, found))
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ def parts(scratch):
         Part("format", ("cargo", "fmt", "--all", "--check"), 0.5, 5, after=()),
         Part("tests of the bed", (PYTHON, "-m", "unittest", "discover", "-s", "tests/bed"), 0.5, 20),
         Part("unit tests", (*CARGO_TEST, "--lib", "--bins"), 1, 20, after=("build",)),
+        Part("event patterns", (*CARGO_TEST, "--test", "pattern_cases", "--test", "pattern_hostile_input", "--test", "cli"), 1, 5, after=("build",)),
         Part("generated files", (*CARGO_TEST, "--test", "generated"), 0.5, 5, after=("build",)),
         Part("structure", (*CARGO_TEST, "--test", "structure"), 0.5, 5, after=("build",)),
         Part("mutants apply", (PYTHON, "tests/mutants/run.py", "--check"), 0.5, 20, after=("build",)),

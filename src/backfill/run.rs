@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn every_event_is_sent_once_although_it_is_interrupted_anywhere() {
+    async fn every_event_is_sent_once_whatever_page_is_interrupted() {
         let names: Vec<String> = (0..25).map(|n| format!("e{n:02}")).collect();
         let ids: Vec<&str> = names.iter().map(String::as_str).collect();
         for interrupt_at in 1..9 {
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_aws_refuses_stops_it_before_that_page_and_is_sent_next_time() {
+    async fn a_rejected_page_stops_the_run_and_is_sent_in_the_next_one() {
         let fake = Fake::new(&["a", "b", "c", "d"], 2);
         fake.refuses.lock().unwrap().push("d".into());
         let (mut checkpoint, mut observer) = (checkpoint(), TestObserver::default());
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_of_which_nothing_was_taken_is_no_progress() {
+    async fn a_call_without_accepted_events_is_no_progress() {
         let fake = Fake::new(&["a"], 2);
         fake.refuses.lock().unwrap().push("a".into());
         let (mut checkpoint, mut observer) = (checkpoint(), TestObserver::default());
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_passed_over_holds_up_nothing_and_is_counted_once() {
+    async fn skipped_events_block_nothing_and_count_once() {
         let fake = Fake::new(&["a", "b", "c", "d"], 3);
         fake.refuses.lock().unwrap().push("b".into());
         // Killed after the call in which it was refused.
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn an_objects_events_say_whose_they_are_and_hide_nothing() {
+    fn events_of_an_object_name_it_and_are_complete() {
         let event = |detail: Value| Event { id: "e".into(), type_: "t".into(), created_at: None, detail };
         let run = Run { object: Some("n/o".into()), ..checkpoint().run };
         let detail = |detail: Value| serde_json::from_str::<Value>(&entry(&run, &event(detail)).detail).unwrap();

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_ids_is_bounded_and_those_of_the_user_are_kept() {
+    fn the_number_of_ids_is_bounded_and_ids_of_the_user_are_kept() {
         let mut filter = filter(&["a"]);
         let at = "2026-11-01T00:00:00Z";
         for n in 0..=MAX_LISTED_IDS {

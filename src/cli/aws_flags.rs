@@ -9,7 +9,7 @@ use tributary_aws::{CaBundle, PublishOptions};
 use crate::cli::Error;
 
 #[derive(Args, Clone, Debug)]
-pub struct AwsFlags {
+pub(super) struct AwsFlags {
     /// AWS Region. Defaults to that of the environment or the profile.
     #[arg(long)]
     region: Option<String>,
@@ -25,7 +25,7 @@ pub struct AwsFlags {
 }
 
 impl AwsFlags {
-    pub fn options(&self) -> Result<PublishOptions, Error> {
+    pub(super) fn options(&self) -> Result<PublishOptions, Error> {
         Ok(PublishOptions {
             region: self.region.clone(),
             endpoint_url: self.endpoint_url.clone(),
@@ -36,7 +36,7 @@ impl AwsFlags {
 }
 
 /// Reads the file of `--aws-ca-bundle`. An empty path is ignored.
-pub fn ca_bundle(path: Option<&Path>) -> Result<Option<CaBundle>, Error> {
+pub(super) fn ca_bundle(path: Option<&Path>) -> Result<Option<CaBundle>, Error> {
     let path = path.filter(|path| !path.as_os_str().is_empty());
     Ok(path.map(CaBundle::read).transpose().map_err(|error| format!("--aws-ca-bundle {error}"))?)
 }

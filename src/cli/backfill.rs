@@ -18,7 +18,7 @@ use k8s_openapi::jiff::Timestamp;
 use secrecy::SecretString;
 
 use tributary_aws::{BusState, Publisher};
-use tributary_benchling::{AppClient, TenantClient, Urls};
+use tributary_benchling::{AppClient, Budget, TenantClient, Urls};
 
 use crate::{
     backfill::{
@@ -38,7 +38,7 @@ enum Output {
 /// Publishes the events that Benchling lists for a time window. Partner event buses accept events of the partner only: use a custom bus,
 /// with rules to the same sinks. Exits with status 1 if any event was not accepted.
 #[derive(Args, Debug)]
-pub struct Backfill {
+pub(super) struct Backfill {
     /// Name of the tenant, such as `acme` of acme.benchling.com.
     #[arg(long)]
     tenant: String,
@@ -93,7 +93,7 @@ fn source(text: &str) -> Result<String, String> {
 }
 
 impl Backfill {
-    pub async fn run(self) -> Result<(), Error> {
+    pub(super) async fn run(self) -> Result<(), Error> {
         let now = Timestamp::now();
         let until = self.until.unwrap_or(now);
         if self.from >= until {
@@ -124,7 +124,8 @@ impl Backfill {
         let seen = self.seen()?;
         let urls = Urls { tenant: self.benchling_url.clone().unwrap_or_else(|| Urls::default().tenant), ..Urls::default() };
         let client = AppClient { id: self.client_id.clone(), secret: self.secret()? };
-        let tenant_client = TenantClient::new(urls, self.tenant.clone(), client, self.budget).map_err(|error| error.message)?;
+        let tenant_client =
+            TenantClient::new(urls, self.tenant.clone(), client, Budget::new(self.budget)).map_err(|error| error.message)?;
         let publisher = if self.dry_run { None } else { Some(self.publisher().await?) };
         let stop = interruption();
         let mut observer = ProgressObserver::new(self.checkpoint.clone().filter(|_| !self.dry_run), stop);

@@ -19,7 +19,7 @@ use crate::{
 
 /// URLs of Benchling. The installation sets them, never an object.
 #[derive(Args, Debug)]
-pub struct BenchlingUrls {
+pub(super) struct BenchlingUrls {
     /// URL of the Benchling API. `{tenant}` is replaced by the tenant's name.
     #[arg(long, env = "TRIBUTARY_BENCHLING_URL", default_value_t = Urls::default().tenant, value_parser = holds_tenant)]
     benchling_url: String,
@@ -29,7 +29,7 @@ pub struct BenchlingUrls {
 }
 
 impl BenchlingUrls {
-    pub fn urls(&self) -> Urls {
+    pub(super) fn urls(&self) -> Urls {
         Urls { tenant: self.benchling_url.clone(), keys: self.benchling_keys_url.clone() }
     }
 }
@@ -48,7 +48,7 @@ fn holds_definition(text: &str) -> Result<String, String> {
 
 /// Flags of `tributary gateway`. Each can be set by an environment variable.
 #[derive(Args, Debug)]
-pub struct Gateway {
+pub(super) struct Gateway {
     /// Public listen address for webhooks, /health and /ready, behind an Ingress that terminates TLS.
     #[arg(long, env = "TRIBUTARY_GATEWAY_LISTEN", default_value = "0.0.0.0:8081")]
     listen: SocketAddr,
@@ -66,6 +66,9 @@ pub struct Gateway {
     /// Maximum number of open connections. Further connections wait.
     #[arg(long, env = "TRIBUTARY_GATEWAY_CONNECTIONS", default_value_t = 2_048, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     connections: u32,
+    /// Age in seconds at which a connection is closed, after the request in progress.
+    #[arg(long, env = "TRIBUTARY_GATEWAY_CONNECTION_SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    connection_seconds: u32,
     /// Maximum size of one request body in bytes. EventBridge accepts events of up to 1 MB.
     #[arg(long, env = "TRIBUTARY_GATEWAY_BODY_BYTES", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(1_024..=393_216))]
     body_bytes: u32,
@@ -99,7 +102,13 @@ impl Gateway {
             namespace: self.namespace.clone(),
             watch_namespaces: self.watch_namespaces.clone(),
             benchling: self.benchling.urls(),
-            limits: Limits { connections: self.connections as usize, body: self.body_bytes as usize, bodies: self.memory_bytes as usize },
+            limits: Limits {
+                connections: self.connections as usize,
+                body: self.body_bytes as usize,
+                bodies: self.memory_bytes as usize,
+                age: Duration::from_secs(self.connection_seconds.into()),
+                ..defaults.limits
+            },
             status_every: seconds("status-seconds", self.status_seconds.max(0.1))?,
             drain: seconds("drain-seconds", self.drain_seconds)?,
             aws: AwsOptions {
@@ -112,7 +121,7 @@ impl Gateway {
         })
     }
 
-    pub async fn run(&self) -> Result<(), Error> {
+    pub(super) async fn run(&self) -> Result<(), Error> {
         self.logs.init()?;
         let options = self.options()?;
         let client = logs::client().await?;

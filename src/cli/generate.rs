@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray,
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 
 use serde_json::json;
@@ -136,7 +136,8 @@ fn fields(out: &mut String, path: &str, schema: &JSONSchemaProps) -> std::fmt::R
     }
     for (name, field) in schema.properties.iter().flatten() {
         let path = format!("{path}.{name}");
-        if path.contains(".conditions") && path != "status.conditions" {
+        // A condition is the standard type of Kubernetes.
+        if path.contains(".conditions[]") {
             continue;
         }
         let required = schema.required.iter().flatten().any(|required| required == name);
@@ -147,6 +148,9 @@ fn fields(out: &mut String, path: &str, schema: &JSONSchemaProps) -> std::fmt::R
         if let Some(JSONSchemaPropsOrArray::Schema(items)) = &field.items {
             fields(out, &format!("{path}[]"), items)?;
         }
+        if let Some(JSONSchemaPropsOrBool::Schema(values)) = &field.additional_properties {
+            fields(out, &format!("{path}.*"), values)?;
+        }
     }
     Ok(())
 }
@@ -156,7 +160,11 @@ fn cell(text: &str) -> String {
 }
 
 fn type_of(field: &JSONSchemaProps) -> String {
-    let mut text = field.type_.clone().unwrap_or_else(|| "any".into());
+    let mut text = match (field.format.as_deref(), &field.type_) {
+        (Some("date-time"), _) => "time (RFC 3339)".to_owned(),
+        (_, Some(name)) => name.clone(),
+        (_, None) => "any".into(),
+    };
     if let Some(values) = &field.enum_ {
         let values: Vec<_> = values.iter().filter(|value| !value.0.is_null()).map(|value| value.0.to_string().replace('"', "")).collect();
         text = values.join(" or ");

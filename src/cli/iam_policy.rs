@@ -2,15 +2,12 @@
 
 use clap::Args;
 
-use tributary_core::iam_policy::{self, FEATURES, Feature, Place};
+use tributary_core::iam_policy::{self, FEATURES, Feature, MAX_POLICY_SIZE, Place};
 
 use crate::cli::Error;
 
-/// Maximum size of a managed policy without white space, in characters (IAM user guide, "IAM and AWS STS quotas").
-const MAX_POLICY_SIZE: usize = 6144;
-
 #[derive(Args, Debug)]
-pub struct IamPolicy {
+pub(super) struct IamPolicy {
     /// Names of features. Lists all features if there are none.
     features: Vec<String>,
     /// Account id.
@@ -42,9 +39,9 @@ fn feature(name: &String) -> Result<&'static Feature, Error> {
 }
 
 impl IamPolicy {
-    pub fn run(self) -> Result<(), Error> {
+    pub(super) fn run(self) -> Result<(), Error> {
         if self.features.is_empty() {
-            for feature in FEATURES {
+            for feature in FEATURES.iter() {
                 println!("{:22}{}", feature.name, feature.about);
             }
             println!(
@@ -54,15 +51,17 @@ impl IamPolicy {
         }
         let features = self.features.iter().map(feature).collect::<Result<Vec<_>, _>>()?;
         let place = Place { partition: self.partition, region: self.region, account_id: self.account_id, prefix: self.prefix };
-        let text = iam_policy::document(features, &place)?;
-        println!("{text}");
-        if text.contains("NAME") {
+        let documents = iam_policy::documents(features, &place)?;
+        for text in &documents {
+            println!("{text}");
+        }
+        if documents.iter().any(|text| text.contains("NAME")) {
             eprintln!("Replace NAME with the names of your resources.");
         }
-        let long = text.chars().filter(|c| !c.is_whitespace()).count();
-        if long > MAX_POLICY_SIZE {
+        if documents.len() > 1 {
             eprintln!(
-                "The policy has {long} characters without white space, more than AWS allows in a managed policy ({MAX_POLICY_SIZE}). Split it."
+                "These are {} policies: AWS allows {MAX_POLICY_SIZE} characters without white space in a managed policy. Attach all of them to the role.",
+                documents.len()
             );
         }
         Ok(())

@@ -17,7 +17,7 @@ enum LogFormat {
 }
 
 #[derive(Args, Debug)]
-pub struct Logs {
+pub(super) struct Logs {
     /// Format of the logs.
     #[arg(long, env = "TRIBUTARY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     log_format: LogFormat,
@@ -27,7 +27,7 @@ pub struct Logs {
 }
 
 impl Logs {
-    pub fn init(&self) -> Result<(), Error> {
+    pub(super) fn init(&self) -> Result<(), Error> {
         let filter = EnvFilter::try_new(&self.log)?;
         let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
         let is_loggable = filter_fn(is_loggable);
@@ -58,12 +58,12 @@ fn without_contents(error: kube::Error) -> Error {
 }
 
 /// Returns a client with the pod's ServiceAccount, or else the kubeconfig.
-pub async fn client() -> Result<Client, Error> {
+pub(super) async fn client() -> Result<Client, Error> {
     Client::try_default().await.map_err(without_contents)
 }
 
 /// Completes on SIGTERM or SIGINT.
-pub fn terminated() -> Result<impl Future<Output = ()> + Send + 'static, Error> {
+pub(super) fn terminated() -> Result<impl Future<Output = ()> + Send + 'static, Error> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {

@@ -6,11 +6,12 @@ mod gateway;
 pub mod generate;
 mod iam_policy;
 mod logs;
+mod pattern;
 mod put_events;
 mod run;
 mod sync;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -36,6 +37,8 @@ enum Command {
     Backfill(Box<backfill::Backfill>),
     /// Print the IAM policy that the operator needs for the features in use.
     IamPolicy(iam_policy::IamPolicy),
+    /// Test event patterns without a cluster and without an AWS account.
+    Pattern(pattern::PatternCommand),
     /// Print the CustomResourceDefinitions as YAML.
     Crds,
     /// Write everything generated from the types into a checkout: crds/, the chart's copies, the API reference, the IAM policies.
@@ -46,21 +49,22 @@ enum Command {
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 impl Cli {
-    pub async fn run(self) -> Result<(), Error> {
+    pub async fn run(self) -> Result<ExitCode, Error> {
         match self.command {
-            Command::Run(run) => Box::pin(run.run()).await,
-            Command::Gateway(gateway) => Box::pin(gateway.run()).await,
-            Command::Sync(sync) => Box::pin(sync.run()).await,
-            Command::PutEvents(put) => put.run().await,
-            Command::Backfill(backfill) => Box::pin(backfill.run()).await,
-            Command::IamPolicy(policy) => policy.run(),
+            Command::Pattern(pattern) => return pattern.run(),
+            Command::Run(run) => Box::pin(run.run()).await?,
+            Command::Gateway(gateway) => Box::pin(gateway.run()).await?,
+            Command::Sync(sync) => Box::pin(sync.run()).await?,
+            Command::PutEvents(put) => put.run().await?,
+            Command::Backfill(backfill) => Box::pin(backfill.run()).await?,
+            Command::IamPolicy(policy) => policy.run()?,
             Command::Crds => {
                 for (_, text) in generate::crds()? {
                     print!("---\n{text}");
                 }
-                Ok(())
             }
-            Command::Generate { root } => generate::write(&root),
+            Command::Generate { root } => generate::write(&root)?,
         }
+        Ok(ExitCode::SUCCESS)
     }
 }

@@ -31,7 +31,7 @@ enum Output {
 
 /// Exits with status 1 if any entry failed.
 #[derive(Args, Debug)]
-pub struct PutEvents {
+pub(super) struct PutEvents {
     /// JSON files: an array of entries, one entry, one entry per line, or `{"Entries": [...]}` as for the AWS CLI. `-` is stdin.
     #[arg(default_value = "-")]
     files: Vec<String>,
@@ -63,7 +63,7 @@ fn entries_per_call(rate: Option<f64>) -> usize {
 }
 
 impl PutEvents {
-    pub async fn run(self) -> Result<(), Error> {
+    pub(super) async fn run(self) -> Result<(), Error> {
         let mut items = Vec::new();
         for file in &self.files {
             items.extend(input::read(file, &self.bus)?);

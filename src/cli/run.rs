@@ -20,7 +20,7 @@ use crate::{
 
 /// Flags of `tributary run`. Each can be set by an environment variable.
 #[derive(Args, Debug)]
-pub struct Run {
+pub(super) struct Run {
     /// Listen address of /healthz, /readyz and /metrics.
     #[arg(long, env = "TRIBUTARY_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -34,11 +34,11 @@ pub struct Run {
     #[arg(long, env = "TRIBUTARY_INSTALLATION_ID", value_parser = installation_id)]
     installation_id: Option<String>,
     /// Seconds between quick resyncs, which list rules and read buses and queues.
-    #[arg(long, env = "TRIBUTARY_SWEEP_SECONDS", default_value_t = 300.0)]
-    sweep_seconds: f64,
+    #[arg(long, alias = "sweep-seconds", env = "TRIBUTARY_RESYNC_SECONDS", default_value_t = 300.0)]
+    resync_seconds: f64,
     /// Seconds between full resyncs, which also read the targets of each rule.
-    #[arg(long, env = "TRIBUTARY_FULL_SWEEP_SECONDS", default_value_t = 3600.0)]
-    full_sweep_seconds: f64,
+    #[arg(long, alias = "full-sweep-seconds", env = "TRIBUTARY_FULL_RESYNC_SECONDS", default_value_t = 3600.0)]
+    full_resync_seconds: f64,
     /// Seconds until a change of a queue policy is assumed to be effective. AWS documents up to 60.
     #[arg(long, env = "TRIBUTARY_POLICY_SETTLE_SECONDS", default_value_t = 60.0)]
     policy_settle_seconds: f64,
@@ -58,8 +58,8 @@ pub struct Run {
     #[arg(long, env = "TRIBUTARY_QUOTA", default_value_t = 40)]
     quota: u32,
     /// Maximum number of these calls per second for resyncs.
-    #[arg(long, env = "TRIBUTARY_SWEEP_QUOTA", default_value_t = 5)]
-    sweep_quota: u32,
+    #[arg(long, alias = "sweep-quota", env = "TRIBUTARY_RESYNC_QUOTA", default_value_t = 5)]
+    resync_quota: u32,
     /// Maximum number of parallel AWS calls per account and Region.
     #[arg(long, env = "TRIBUTARY_AWS_IN_FLIGHT", default_value_t = 32)]
     aws_in_flight: usize,
@@ -113,12 +113,12 @@ impl Run {
             source_poll: seconds("source-poll-seconds", self.source_poll_seconds)?,
             grant_grace: seconds("grant-grace-seconds", self.grant_grace_seconds)?,
             first_rule: seconds("first-rule-seconds", self.first_rule_seconds)?,
-            sweep: seconds("sweep-seconds", self.sweep_seconds)?,
-            full_sweep: seconds("full-sweep-seconds", self.full_sweep_seconds)?,
+            resync: seconds("resync-seconds", self.resync_seconds)?,
+            full_resync: seconds("full-resync-seconds", self.full_resync_seconds)?,
             concurrency: self.concurrency,
             aws: AwsOptions {
                 quota: self.quota,
-                sweep_quota: self.sweep_quota,
+                sweep_quota: self.resync_quota,
                 in_flight: self.aws_in_flight,
                 timeout: seconds("aws-timeout-seconds", self.aws_timeout_seconds)?,
                 ca_bundle: ca_bundle(self.aws_ca_bundle.as_deref())?,
@@ -138,7 +138,7 @@ impl Run {
         })
     }
 
-    pub async fn run(&self) -> Result<(), Error> {
+    pub(super) async fn run(&self) -> Result<(), Error> {
         self.logs.init()?;
         let options = self.options()?;
         let client = logs::client().await?;
@@ -157,5 +157,18 @@ mod tests {
     fn an_installation_id_is_the_first_part_of_an_owner() {
         assert_eq!(installation_id("prod-eu"), Ok("prod-eu".into()));
         assert!(installation_id("prod/eu").is_err());
+    }
+
+    #[test]
+    fn the_old_names_of_the_resync_flags_still_work() -> Result<(), Error> {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            run: Run,
+        }
+        let flags = ["run", "--sweep-seconds", "7", "--full-sweep-seconds", "8", "--sweep-quota", "9"];
+        let options = <Line as clap::Parser>::try_parse_from(flags)?.run.options()?;
+        assert_eq!((options.resync, options.full_resync, options.aws.sweep_quota), (Duration::from_secs(7), Duration::from_secs(8), 9));
+        Ok(())
     }
 }

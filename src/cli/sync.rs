@@ -19,14 +19,14 @@ use crate::{
     cluster::{timeouts::Timeouts, watch::WatchSettings},
     sync::{Runner, SyncContext, SyncOptions, WorkerConfig},
     telemetry::{
-        health::{Health, router},
+        health::{Admin, Health},
         metrics::Metrics,
     },
 };
 
 /// Flags of `tributary sync`. Each can be set by an environment variable.
 #[derive(Args, Debug)]
-pub struct Sync {
+pub(super) struct Sync {
     /// Listen address of /healthz, /readyz and /metrics.
     #[arg(long, env = "TRIBUTARY_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -42,8 +42,8 @@ pub struct Sync {
     /// Maximum number of requests to Benchling per 30 seconds, per app and tenant. Benchling allows 300 per app and 1,000 per tenant.
     #[arg(long, env = "TRIBUTARY_BENCHLING_BUDGET", default_value_t = 200)]
     benchling_budget: u32,
-    /// Database hosts that sinks may use, separated by commas. `*` matches any text.
-    #[arg(long, env = "TRIBUTARY_DATABASE_HOSTS", value_delimiter = ',', default_value = "*")]
+    /// Database hosts that sinks may use, separated by commas. `*` matches any text. Defaults to none.
+    #[arg(long, env = "TRIBUTARY_DATABASE_HOSTS", value_delimiter = ',')]
     database_hosts: Vec<String>,
     /// Maximum number of messages to process in one transaction.
     #[arg(long, env = "TRIBUTARY_SYNC_BATCH", default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=1000))]
@@ -73,7 +73,7 @@ const IN_FLIGHT: usize = 1024;
 const MIN_AWS_TIMEOUT_SECONDS: u64 = 10;
 
 impl Sync {
-    pub async fn run(&self) -> Result<(), Error> {
+    pub(super) async fn run(&self) -> Result<(), Error> {
         self.logs.init()?;
         let timeouts = Timeouts::default();
         let client = timeouts.client(&logs::client().await?);
@@ -88,14 +88,18 @@ impl Sync {
             database_hosts: self.database_hosts.clone(),
             replica: self.replica.clone(),
         };
+        let shared = Arc::new(SyncContext::new(client.clone(), sessions, options));
+        let registries = vec![metrics.registry(), shared.metrics().registry()];
+        let refreshed = shared.clone();
         let runner = Runner {
-            shared: Arc::new(SyncContext::new(client.clone(), sessions, options)),
+            shared,
             namespaces: self.watch_namespaces.clone(),
             config: self.worker_config(),
             watch: WatchSettings { client, timeouts, health: health.clone() },
         };
         let stop = logs::terminated()?;
-        let serving = tokio::spawn(async move { axum::serve(listener, router(health, vec![metrics.registry()], || {})).await });
+        let admin = Admin::new(health, registries, move || refreshed.refresh_metrics());
+        let serving = tokio::spawn(admin.serve(listener, std::future::pending()));
         Box::pin(runner.run(stop)).await;
         serving.abort();
         Ok(())
@@ -120,5 +124,23 @@ impl Sync {
             claim: Duration::from_secs(self.backfill_claim_seconds),
             ..WorkerConfig::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        sync: Sync,
+    }
+
+    #[test]
+    fn no_database_is_permitted_by_default() {
+        assert!(Cli::parse_from(["sync"]).sync.database_hosts.is_empty());
     }
 }

@@ -39,7 +39,7 @@ impl FromStr for ArnKind {
 }
 
 /// Reads the objects that `arnFrom` refers to.
-pub struct ArnSources {
+pub(crate) struct ArnSources {
     /// The client to read with.
     pub client: Client,
     /// The kinds that may be read.
@@ -51,7 +51,7 @@ impl ArnSources {
     ///
     /// # Errors
     /// The referenced object does not exist, may not be read, or has no ARN of the destination type in that field.
-    pub async fn read(
+    pub(crate) async fn read(
         &self,
         namespace: &str,
         existing: &Existing<'_>,

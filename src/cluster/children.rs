@@ -31,7 +31,7 @@ fn api(client: &Client, kind: &str, namespace: &str) -> Result<Api<DynamicObject
 ///
 /// # Errors
 /// The API server rejects the write, or a deletion is in progress.
-pub async fn apply(client: &Client, step: &ChildStep) -> Result<(), ReconcileError> {
+pub(crate) async fn apply(client: &Client, step: &ChildStep) -> Result<(), ReconcileError> {
     match step {
         ChildStep::ApplyChild { kind, namespace, name, manifest } => {
             let (api, params) = (api(client, kind, namespace)?, PatchParams::apply(MANAGER).force());

@@ -7,7 +7,7 @@ use tributary_core::{
 };
 
 /// The reconcile error that stands for an error of the Kubernetes API.
-pub fn api_error(error: kube::Error) -> ReconcileError {
+pub(crate) fn api_error(error: kube::Error) -> ReconcileError {
     match error {
         kube::Error::Api(status) if status.code == 409 => {
             ReconcileError::new(RetryClass::Conflict, Reason::Conflict, format!("the object was changed concurrently: {}", status.message))
@@ -22,7 +22,7 @@ pub fn api_error(error: kube::Error) -> ReconcileError {
 }
 
 /// The same client, whose requests are refused once the fence is closed.
-pub fn fenced(client: &Client, fence: &Fence) -> Client {
+pub(crate) fn fenced(client: &Client, fence: &Fence) -> Client {
     let (fence, inner) = (fence.clone(), client.clone());
     let service = tower::service_fn(move |request| {
         let (fence, inner) = (fence.clone(), inner.clone());

@@ -1,14 +1,14 @@
 //! Everything that reads or writes Kubernetes and is shared by operator, gateway and sync: watches, stores, status, Secrets, child objects.
 
-pub mod arn_from;
-pub mod children;
-pub mod dependents;
-pub mod error;
-pub mod queue;
-pub mod reflector;
-pub mod secrets;
-pub mod status;
-pub mod stores;
-pub mod timeouts;
-pub mod user_secrets;
-pub mod watch;
+pub(crate) mod arn_from;
+pub(crate) mod children;
+pub(crate) mod dependents;
+pub(crate) mod error;
+pub(crate) mod queue;
+pub(crate) mod reflector;
+pub(crate) mod secrets;
+pub(crate) mod status;
+pub(crate) mod stores;
+pub(crate) mod timeouts;
+pub(crate) mod user_secrets;
+pub(crate) mod watch;

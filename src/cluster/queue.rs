@@ -10,7 +10,7 @@ use kube::{
 use tributary_core::guarded::Guarded;
 
 /// Queue of the objects to reconcile: goes to the controller of this replica while it leads, otherwise nowhere.
-pub struct Queue<K: Resource<DynamicType = ()> + Clone + 'static>(Arc<Mutex<Option<Sender<K>>>>);
+pub(crate) struct Queue<K: Resource<DynamicType = ()> + Clone + 'static>(Arc<Mutex<Option<Sender<K>>>>);
 
 type Sender<K> = UnboundedSender<ObjectRef<Guarded<K>>>;
 
@@ -28,7 +28,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Default for Queue<K> {
 
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Queue<K> {
     /// Opens the queue for a new leadership term, starting with every object in the store.
-    pub fn open(&self, store: &Store<Guarded<K>>) -> UnboundedReceiver<ObjectRef<Guarded<K>>> {
+    pub(crate) fn open(&self, store: &Store<Guarded<K>>) -> UnboundedReceiver<ObjectRef<Guarded<K>>> {
         let (sender, receiver) = unbounded();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
         for object in store.state() {

@@ -26,7 +26,7 @@ use super::{
 
 /// What the reflectors of all kinds share.
 #[derive(Clone)]
-pub struct ReflectorContext {
+pub(crate) struct ReflectorContext {
     /// How to watch.
     pub watch: WatchSettings,
     /// Namespaces to store objects of, with the accounts that these may use. `*` matches any text. Empty means all namespaces.
@@ -38,7 +38,7 @@ pub struct ReflectorContext {
 }
 
 /// Watches a kind, stores its objects and queues whatever has to be reconciled because of a change. Never returns.
-pub async fn run<K: Dependents>(context: ReflectorContext, writer: Writer<Guarded<K>>, store: Store<Guarded<K>>, queue: Queue<K>)
+pub(crate) async fn run<K: Dependents>(context: ReflectorContext, writer: Writer<Guarded<K>>, store: Store<Guarded<K>>, queue: Queue<K>)
 where
     Guarded<K>: DeserializeOwned,
 {

@@ -25,7 +25,7 @@ const MAX_AGE: Duration = Duration::from_secs(15);
 const MAX_AGE_OF_ABSENCE: Duration = Duration::from_secs(1);
 
 /// Reads Secrets.
-pub struct Secrets {
+pub(crate) struct Secrets {
     pub(super) client: Client,
     api: Api<Secret>,
     namespace: String,
@@ -34,12 +34,12 @@ pub struct Secrets {
 
 impl Secrets {
     /// Whether it is the operator's own namespace. The credentials of accounts are there; no object of a user may have them sent to AWS.
-    pub fn is_own(&self, namespace: &str) -> bool {
+    pub(crate) fn is_own(&self, namespace: &str) -> bool {
         self.namespace == namespace
     }
 
     /// Reads credentials of accounts from Secrets in `namespace`.
-    pub fn new(client: Client, namespace: &str) -> Self {
+    pub(crate) fn new(client: Client, namespace: &str) -> Self {
         Self { api: Api::namespaced(client.clone(), namespace), client, namespace: namespace.to_owned(), read: Mutex::default() }
     }
 
@@ -47,7 +47,7 @@ impl Secrets {
     ///
     /// # Errors
     /// The Secret does not exist, lacks a key or cannot be read.
-    pub async fn keys_of(&self, account: &AwsAccount) -> Result<Option<StaticKeys>, ReconcileError> {
+    pub(crate) async fn keys_of(&self, account: &AwsAccount) -> Result<Option<StaticKeys>, ReconcileError> {
         let Some(reference) = account.spec.credentials.as_ref().and_then(|credentials| credentials.secret_ref.as_ref()) else {
             return Ok(None);
         };
@@ -65,7 +65,8 @@ impl Secrets {
                 ),
             )
         };
-        let secret = self.get(name).await?.ok_or_else(|| missing("does not exist"))?;
+        let secret =
+            self.get(name).await.map_err(|error| self.read_error(account, name, error))?.ok_or_else(|| missing("does not exist"))?;
         let value = |key: &str| {
             let bytes = secret.data.as_ref()?.get(key)?;
             String::from_utf8(bytes.0.clone()).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
@@ -85,14 +86,30 @@ impl Secrets {
         }))
     }
 
-    async fn get(&self, name: &str) -> Result<Option<Secret>, ReconcileError> {
+    fn read_error(&self, account: &AwsAccount, name: &str, error: kube::Error) -> ReconcileError {
+        match &error {
+            kube::Error::Api(status) if status.code == 403 => ReconcileError::new(
+                RetryClass::Refused,
+                Reason::SecretNotPermitted,
+                format!(
+                    "AwsAccount {}: spec.credentials.secretRef: no permission to read Secret {}/{name}. \
+                     Add its name to the chart value awsSecrets, and to gateway.awsSecrets and sync.awsSecrets if they use the account.",
+                    account.own_name(),
+                    self.namespace
+                ),
+            ),
+            _ => api_error(error),
+        }
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<Secret>, kube::Error> {
         let mut read = self.read.lock().await;
         if let Some((at, secret)) = read.get(name)
             && at.elapsed() < if secret.is_some() { MAX_AGE } else { MAX_AGE_OF_ABSENCE }
         {
             return Ok(secret.clone());
         }
-        let secret = self.api.get_opt(name).await.map_err(api_error)?;
+        let secret = self.api.get_opt(name).await?;
         read.insert(name.to_owned(), (Instant::now(), secret.clone()));
         Ok(secret)
     }

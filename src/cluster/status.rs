@@ -16,7 +16,7 @@ use crate::cluster::error::api_error;
 const MANAGER: &str = "tributary";
 
 /// Writes to one object of any kind, by name, so that even an object that cannot be parsed gets conditions.
-pub struct Handle {
+pub(crate) struct Handle {
     /// Reads no spec, since some cannot be parsed.
     api: Api<Outline>,
     whole: Api<DynamicObject>,
@@ -28,7 +28,7 @@ pub struct Handle {
 
 impl Handle {
     /// A handle to the object.
-    pub fn new<K: Resource<DynamicType = ()>>(client: &Client, object: &K) -> Self {
+    pub(crate) fn new<K: Resource<DynamicType = ()>>(client: &Client, object: &K) -> Self {
         let (kind, meta) = (ApiResource::erase::<K>(&()), object.meta().clone());
         let (api, whole) = match &meta.namespace {
             Some(namespace) => {
@@ -43,7 +43,7 @@ impl Handle {
     ///
     /// # Errors
     /// The API server cannot be read.
-    pub async fn fresh<K: Managed>(&self) -> Result<Option<K>, ReconcileError> {
+    pub(crate) async fn fresh<K: Managed>(&self) -> Result<Option<K>, ReconcileError> {
         let Some(object) = self.whole.get_opt(&self.name).await.map_err(api_error)? else { return Ok(None) };
         if object.metadata.uid.as_deref() != Some(&self.uid) {
             return Ok(None);
@@ -56,7 +56,11 @@ impl Handle {
     ///
     /// # Errors
     /// A conflict if the precondition fails, or another error of the API server.
-    pub async fn write_status<S: Serialize + Sync>(&self, status: &S, version: Option<&str>) -> Result<Option<String>, ReconcileError> {
+    pub(crate) async fn write_status<S: Serialize + Sync>(
+        &self,
+        status: &S,
+        version: Option<&str>,
+    ) -> Result<Option<String>, ReconcileError> {
         let mut patch = json!({
             "apiVersion": self.kind.api_version,
             "kind": self.kind.kind,
@@ -74,7 +78,7 @@ impl Handle {
     ///
     /// # Errors
     /// An error of the API server.
-    pub async fn write_conditions(
+    pub(crate) async fn write_conditions(
         &self,
         generation: Option<i64>,
         conditions: impl FnOnce(&[Condition]) -> Vec<Condition>,
@@ -103,7 +107,7 @@ impl Handle {
     ///
     /// # Errors
     /// A conflict if the precondition fails, or another error of the API server.
-    pub async fn set_finalizer<K: Resource>(&self, object: &K, present: bool) -> Result<Option<String>, ReconcileError> {
+    pub(crate) async fn set_finalizer<K: Resource>(&self, object: &K, present: bool) -> Result<Option<String>, ReconcileError> {
         let meta = object.meta();
         let mut finalizers: Vec<_> = meta.finalizers.iter().flatten().filter(|name| *name != FINALIZER).cloned().collect();
         if present {

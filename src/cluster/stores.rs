@@ -35,7 +35,7 @@ impl<K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static> Lister<K> fo
 }
 
 /// The store as pure code reads it.
-pub fn lister<K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static>(store: &Store<Guarded<K>>) -> Arc<dyn Lister<K>> {
+pub(crate) fn lister<K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static>(store: &Store<Guarded<K>>) -> Arc<dyn Lister<K>> {
     Arc::new(Stored(store.clone()))
 }
 
@@ -50,34 +50,34 @@ macro_rules! stores {
     ($($plural:ident $singular:ident: $kind:ident),* $(,)?) => {
         /// The stores that the watches fill.
         #[derive(Clone)]
-        pub struct Stores {
+        pub(crate) struct Stores {
             $(pub $plural: Store<Guarded<$kind>>,)*
         }
 
         /// The writers of the stores.
-        pub struct Writers {
+        pub(crate) struct Writers {
             $(pub $plural: Writer<Guarded<$kind>>,)*
         }
 
         /// Empty stores and their writers.
-        pub fn stores() -> (Stores, Writers) {
+        pub(crate) fn stores() -> (Stores, Writers) {
             $(let $plural = reflector::store();)*
             (Stores { $($plural: $plural.0,)* }, Writers { $($plural: $plural.1,)* })
         }
 
         impl Stores {
             /// The stores as pure code reads them.
-            pub fn objects(&self) -> Objects {
+            pub(crate) fn objects(&self) -> Objects {
                 Objects { $($plural: lister(&self.$plural),)* }
             }
 
             /// Waits until the first list of every kind is complete.
-            pub async fn all_listed(&self) {
+            pub(crate) async fn all_listed(&self) {
                 $(let _ = self.$plural.wait_until_ready().await;)*
             }
 
             /// Kind, number of ready objects, number of other objects.
-            pub fn counts(&self) -> Vec<(&'static str, usize, usize)> {
+            pub(crate) fn counts(&self) -> Vec<(&'static str, usize, usize)> {
                 vec![$({
                     let (ready, other) = count(&self.$plural);
                     (<$kind as Managed>::KIND, ready, other)
@@ -87,19 +87,19 @@ macro_rules! stores {
 
         /// The queues of the controllers.
         #[derive(Clone, Default)]
-        pub struct Queues {
+        pub(crate) struct Queues {
             $(pub $plural: Queue<$kind>,)*
         }
 
         /// An object to reconcile because another one changed.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub enum Dependent {
+        pub(crate) enum Dependent {
             $($kind(ObjectRef<$kind>),)*
         }
 
         impl Queues {
             /// Queues the object for its controller, if this replica leads.
-            pub fn trigger(&self, dependent: Dependent) {
+            pub(crate) fn trigger(&self, dependent: Dependent) {
                 match dependent {
                     $(Dependent::$kind(object) => self.$plural.send(guarded(&object)),)*
                 }

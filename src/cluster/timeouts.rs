@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use axum::http::{Request, Response};
+use hyper::{Request, Response};
 use kube::{Client, client::Body};
 
 /// Timeouts towards the API server.
@@ -56,7 +56,7 @@ impl Timeouts {
 
 /// Exponential backoff of a watch, short enough to notice the end of an outage.
 #[derive(Debug, Default)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     failures: u32,
     last: Option<Instant>,
 }
@@ -67,7 +67,7 @@ impl Backoff {
     const RESET_AFTER: Duration = Duration::from_mins(1);
 
     /// How long to wait after this failure.
-    pub fn wait(&mut self) -> Duration {
+    pub(crate) fn wait(&mut self) -> Duration {
         if self.last.is_some_and(|last| last.elapsed() > Self::RESET_AFTER) {
             self.failures = 0;
         }

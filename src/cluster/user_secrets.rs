@@ -21,7 +21,7 @@ const MAX_CHARS: usize = 512;
 const TYPES: [&str; 2] = ["Opaque", "kubernetes.io/basic-auth"];
 
 /// Why the Secret may not be sent to AWS, if it may not.
-pub fn kept_back(secret: &Secret) -> Option<String> {
+pub(crate) fn kept_back(secret: &Secret) -> Option<String> {
     let type_ = secret.type_.as_deref().unwrap_or("Opaque");
     (!TYPES.contains(&type_))
         .then(|| format!("is of type {type_}, but only {} are accepted. Copy the value into a Secret of such a type.", TYPES.join(" and ")))
@@ -32,7 +32,7 @@ impl Secrets {
     ///
     /// # Errors
     /// A Secret or key does not exist, is not accepted, or cannot be read.
-    pub async fn version_of(&self, refs: &SecretRefs) -> Result<String, ReconcileError> {
+    pub(crate) async fn version_of(&self, refs: &SecretRefs) -> Result<String, ReconcileError> {
         self.read(refs).await.map(|(version, _)| version)
     }
 
@@ -40,7 +40,7 @@ impl Secrets {
     ///
     /// # Errors
     /// As for [`Secrets::version_of`].
-    pub async fn values_of(&self, refs: &SecretRefs) -> Result<BTreeMap<Slot, SecretString>, ReconcileError> {
+    pub(crate) async fn values_of(&self, refs: &SecretRefs) -> Result<BTreeMap<Slot, SecretString>, ReconcileError> {
         self.read(refs).await.map(|(_, values)| values)
     }
 

@@ -28,7 +28,7 @@ use crate::{
 ///
 /// A list arrives as `list_started`, any number of `list_item`, `list_completed`. A list that fails midway starts again with
 /// `list_started`. Objects that are absent from a completed list were deleted while the watch was down.
-pub trait WatchHandler<K>: Send {
+pub(crate) trait WatchHandler<K>: Send {
     /// A full list begins.
     fn list_started(&mut self);
     /// Receives one object of the list.
@@ -43,7 +43,7 @@ pub trait WatchHandler<K>: Send {
 
 /// What every watch of a process needs.
 #[derive(Clone)]
-pub struct WatchSettings {
+pub(crate) struct WatchSettings {
     /// The client to watch with.
     pub client: Client,
     /// How long one watch request lasts, and how often everything is listed again.
@@ -56,7 +56,7 @@ pub struct WatchSettings {
 ///
 /// Never returns: errors are retried with backoff, and everything is listed again every [`Timeouts::list`]. To stop, drop the future;
 /// `handler` then is as the last change left it.
-pub async fn watch_kind<K, H>(settings: &WatchSettings, handler: &mut H)
+pub(crate) async fn watch_kind<K, H>(settings: &WatchSettings, handler: &mut H)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     Guarded<K>: DeserializeOwned,

@@ -10,17 +10,20 @@ use tokio::time::{Instant, timeout_at};
 
 use tributary_aws::Entry;
 
-use crate::gateway::{
-    accepted_events::{Earlier, Pending},
-    body::read,
-    envelope::{self, Claim},
-    keys::Unverified,
-    lane::NotAccepted,
-    metrics::Outcome,
-    reply::{Reply, plain},
-    routes::{Bus, Route},
-    state::Gateway,
-    verify::{Candidate, Headers, Refused},
+use crate::{
+    gateway::{
+        accepted_events::{Earlier, Pending},
+        body::read,
+        envelope::{self, Claim},
+        keys::Unverified,
+        lane::NotAccepted,
+        metrics::Outcome,
+        reply::Reply,
+        routes::{Bus, Route},
+        state::Gateway,
+        verify::{Candidate, Headers, Refused},
+    },
+    http_server::plain,
 };
 
 /// Time limit for the reply after the body. Benchling gives a canvas's webhook 3 seconds (changelog, "Webhook ack timeout changes") and

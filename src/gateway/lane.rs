@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_bad_entry_does_not_keep_the_others_back() {
+    async fn one_rejected_entry_does_not_block_the_others() {
         let refused = || error("ValidationException", 400);
         let (results, calls) = run(script(vec![refused(), Ok(vec![Ok("1".into())]), refused()]), &["a", "b", "c"]).await;
         assert_eq!(calls[0], "abc");

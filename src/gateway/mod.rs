@@ -16,7 +16,6 @@ mod options;
 mod reply;
 mod routes;
 mod run;
-mod server;
 mod state;
 mod status;
 mod verify;

@@ -7,7 +7,7 @@ use tributary_benchling::Urls;
 
 use crate::cluster::timeouts::Timeouts;
 
-/// Limits that bound the memory of a replica.
+/// Limits that bound the memory of a replica, and how long a connection occupies it.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Maximum number of open connections.
@@ -16,11 +16,21 @@ pub struct Limits {
     pub body: usize,
     /// Maximum size of all bodies that are held at a time, in bytes, not counting the first 16 KiB of each.
     pub bodies: usize,
+    /// How long a client may take no byte of a response.
+    pub write: Duration,
+    /// Age at which a connection is closed, after the request in progress.
+    pub age: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 2_048, body: 256 * 1024, bodies: 64 * 1024 * 1024 }
+        Self {
+            connections: 2_048,
+            body: 256 * 1024,
+            bodies: 64 * 1024 * 1024,
+            write: Duration::from_secs(10),
+            age: Duration::from_mins(10),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Response, StatusCode, header};
 
-use crate::gateway::metrics::Outcome;
+use crate::{gateway::metrics::Outcome, http_server::plain};
 
 /// Status, outcome for the metrics, and text of an answer.
 #[derive(Debug)]
@@ -37,12 +37,4 @@ impl Reply {
         }
         response
     }
-}
-
-/// Returns a response of plain text.
-pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(format!("{text}\n"))));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
 }

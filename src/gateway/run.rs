@@ -27,19 +27,22 @@ use crate::{
     gateway::{
         accepted_events::AcceptedEvents,
         bus::Aws,
+        handle,
         keys::Keys,
         metrics::GatewayMetrics,
         options::Options,
-        server,
         state::{Gateway, ROUTES_LIFETIME, State},
         status,
     },
+    http_server::{self, ServerLimits, WhenFull},
     telemetry::{
-        health::{Health, router},
+        health::{Admin, Health},
         metrics::Metrics,
     },
 };
 
+/// Time limit for a request head, and for an idle connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Interval of the checks for key sets that are due.
 const KEYS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -68,7 +71,8 @@ pub async fn run(
     let gateway = Gateway(Arc::new(state(&client, &options, &stores, metrics.clone())?));
     let mut tasks = JoinSet::new();
     watch(&mut tasks, &client, &options, &gateway, stores, writers);
-    tasks.spawn(serve_admin(gateway.clone(), metrics, admin));
+    let served = Admin::new(gateway.health.clone(), vec![gateway.metrics.registry(), metrics.registry()], || {});
+    tasks.spawn(served.serve(admin, std::future::pending()));
     tasks.spawn(refresh_keys(gateway.clone()));
     tasks.spawn(status::write(client.clone(), gateway.clone(), options.status_every));
     tracing::info!("gateway started");
@@ -80,7 +84,7 @@ pub async fn run(
             tokio::time::sleep(drain).await;
         }
     };
-    server::serve(gateway.clone(), public, drained).await;
+    serve(gateway.clone(), public, drained).await;
     status::write_last(&gateway, &client).await;
     tasks.shutdown().await;
     tracing::info!("gateway stopped");
@@ -146,11 +150,20 @@ async fn refresh_keys(gateway: Gateway) {
     }
 }
 
-/// Serves health and metrics within the cluster.
-async fn serve_admin(gateway: Gateway, metrics: Arc<Metrics>, listener: TcpListener) {
-    let registries = vec![gateway.metrics.registry(), metrics.registry()];
-    let app = router(gateway.health.clone(), registries, || {});
-    if let Err(error) = axum::serve(listener, app).await {
-        tracing::error!(%error, "cannot serve health and metrics");
-    }
+/// Serves webhooks at the public port until `stop` completes.
+async fn serve(gateway: Gateway, listener: TcpListener, stop: impl Future<Output = ()>) {
+    let limits = gateway.limits;
+    let limits = ServerLimits {
+        connections: limits.connections,
+        when_full: WhenFull::Wait,
+        head: HEAD_TIMEOUT,
+        write: limits.write,
+        age: limits.age,
+    };
+    let gauge = gateway.metrics.connections.clone();
+    let answer = move |request| {
+        let gateway = gateway.clone();
+        async move { handle::answer(&gateway, request).await }
+    };
+    http_server::serve(listener, limits, gauge, stop, answer).await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tributary_api::DeadLettersStatus;
 use tributary_aws::Session;
 use tributary_core::{
-    delivery::{Fact, Facts, KeyFacts, TargetFacts, dead_letters, evaluate},
+    delivery::{Fact, Facts, KeyFacts, TargetFacts, dead_letters, evaluate, named},
     kinds::TargetDelivery,
     names::Arn,
     steps::TargetSettings,
@@ -50,6 +50,10 @@ async fn facts(session: &Session, rule_arn: &str, target: &TargetSettings, age: 
     let region = |arn: &str| Arn::parse(arn).map(|arn| arn.region.to_owned());
     // The session would read a bus of another Region in its own.
     let known = if region(&target.arn) == region(rule_arn) { session.target_facts(&target.arn, age).await } else { None };
+    let named = match named(target) {
+        Some(arn) => session.target_facts(arn, age).await,
+        None => None,
+    };
     let role = match &target.role_arn {
         Some(role) => Some(session.role_facts(role, age).await),
         None => None,
@@ -60,7 +64,7 @@ async fn facts(session: &Session, rule_arn: &str, target: &TargetSettings, age: 
     };
     let key = key(session, known.as_ref(), age).await;
     let dead_letter_key = self::key(session, dead_letter.as_ref(), age).await;
-    Facts { target: known, role, key, dead_letter, dead_letter_key }
+    Facts { target: known, named, role, key, dead_letter, dead_letter_key }
 }
 
 async fn key(session: &Session, target: Option<&Fact<TargetFacts>>, age: Duration) -> Option<Fact<KeyFacts>> {

@@ -20,7 +20,7 @@ use tributary_core::{error::ReconcileError, managed::Managed, plan::Depth, view:
 use crate::cluster::secrets::Secrets;
 
 /// A kind whose state in AWS can be read.
-pub trait Observe: Managed {
+pub(crate) trait Observe: Managed {
     /// Reads what AWS holds at the identity. Returns `None` where there is nothing. `desired` is `None` for a deletion.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ pub trait Observe: Managed {
 }
 
 /// Access to AWS for one reconcile of one object. Opens no session before one is needed.
-pub struct Cloud<'a> {
+pub(crate) struct Cloud<'a> {
     /// Reads other objects of the cluster.
     pub client: &'a kube::Client,
     /// Opens sessions in the account.
@@ -60,7 +60,7 @@ pub struct Cloud<'a> {
 
 /// What triggered a reconcile, where an object waits for something in AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trigger {
+pub(crate) enum Trigger {
     /// A poll is due and nothing else changed: only what all waiting objects share is read, by one list for all.
     Poll,
     /// A resync: what many objects share is read as well.
@@ -78,19 +78,19 @@ impl Cloud<'_> {
     ///
     /// # Errors
     /// The account's credentials cannot be read or used.
-    pub async fn session(&self, depth: Depth) -> Result<Session, ReconcileError> {
+    pub(crate) async fn session(&self, depth: Depth) -> Result<Session, ReconcileError> {
         let keys = self.secrets.keys_of(&self.account).await?;
         let session = self.sessions.open(&self.account, &self.region, keys).await?;
         Ok(session.at(if depth < Depth::Owner { Priority::Sweep } else { Priority::Change }))
     }
 
     /// How old a shared list may be.
-    pub fn list_age(&self, depth: Depth) -> Duration {
+    pub(crate) fn list_age(&self, depth: Depth) -> Duration {
         if depth < Depth::Owner { self.quick_age } else { self.quick_age.min(Duration::from_secs(5)) }
     }
 
     /// How old the list of event sources may be.
-    pub fn source_age(&self, depth: Depth) -> Duration {
+    pub(crate) fn source_age(&self, depth: Depth) -> Duration {
         let age = self.list_age(depth);
         if self.trigger == Trigger::Poll { age.min(SOURCE_AGE) } else { age }
     }

@@ -15,22 +15,11 @@ pub(super) async fn apply(cloud: &Cloud<'_>, step: &Step) -> Result<(), Reconcil
         return children::apply(cloud.client, step).await;
     }
     let session = cloud.session(Depth::Owner).await?;
-    let answer = match step {
-        Step::Events(step) => {
-            let values = match step.secrets() {
-                Some(refs) => cloud.secrets.values_of(refs).await?,
-                None => BTreeMap::new(),
-            };
-            session.apply_events(step, &values).await
-        }
-        Step::Sqs(step) => session.apply_sqs(step).await,
-        Step::Lambda(step) => session.apply_lambda(step).await,
-        Step::Logs(step) => session.apply_logs(step).await,
-        Step::Sns(step) => session.apply_sns(step).await,
-        Step::States(step) => session.apply_states(step).await,
-        Step::Iam(step) => session.apply_iam(step).await,
-        Step::Child(_) => Ok(()),
+    let values = match step.secrets() {
+        Some(refs) => cloud.secrets.values_of(refs).await?,
+        None => BTreeMap::new(),
     };
+    let answer = session.apply(step, &values).await;
     // After an error too: the write may have taken effect.
     session.forget_facts(step, &cloud.account.spec.partition.to_string(), &cloud.region).await;
     answer

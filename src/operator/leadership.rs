@@ -140,7 +140,12 @@ impl Leadership {
             recorder,
             metrics: self.metrics.clone(),
             state: ReconcileState::default(),
-            resyncs: ResyncSchedule { started: Instant::now(), quick: options.sweep, full: options.full_sweep, poll: options.source_poll },
+            resyncs: ResyncSchedule {
+                started: Instant::now(),
+                quick: options.resync,
+                full: options.full_resync,
+                poll: options.source_poll,
+            },
             fault_points: options.fault_points.clone(),
             benchling: Benchling::new(options.benchling.clone()),
             client: client.clone(),

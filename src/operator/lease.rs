@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_clock_decides_whose_turn_it_is() {
+    fn only_the_own_clock_decides_who_leads() {
         let ours = Duration::from_secs(15);
         let (a, short, long, free) = (lease("a", 15), lease("a", 1), lease("a", 60), lease("", 15));
         let turn = |now: Option<&Lease>, before: Option<&Lease>, after: u64| turn("me", now, before, Duration::from_secs(after), ours);

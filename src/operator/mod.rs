@@ -16,3 +16,5 @@ mod state;
 
 pub use options::{Error, Options};
 pub use run::run;
+
+pub use crate::cluster::timeouts::Timeouts;

@@ -33,9 +33,9 @@ pub struct Options {
     /// Interval of the polls for partner event sources and replays.
     pub source_poll: Duration,
     /// Interval of the quick resync.
-    pub sweep: Duration,
+    pub resync: Duration,
     /// Interval of the full resync.
-    pub full_sweep: Duration,
+    pub full_resync: Duration,
     /// Reconciles of one kind that run at the same time.
     pub concurrency: u16,
     /// Timeouts towards the API server.
@@ -67,8 +67,8 @@ impl Default for Options {
             grant_grace: Duration::from_hours(24),
             first_rule: Duration::from_secs(2),
             source_poll: Duration::from_secs(5),
-            sweep: Duration::from_mins(5),
-            full_sweep: Duration::from_hours(1),
+            resync: Duration::from_mins(5),
+            full_resync: Duration::from_hours(1),
             concurrency: 64,
             timeouts: Timeouts::default(),
             aws: AwsOptions::default(),

@@ -22,13 +22,13 @@ use crate::{
         watch::WatchSettings,
     },
     telemetry::{
-        health::{Health, router},
+        health::{Admin, Health},
         metrics::Metrics,
     },
 };
 
 /// Reads the figures of the stores into the metrics, whenever these are requested.
-fn refresh(metrics: Arc<Metrics>, stores: Stores) -> impl Fn() + Clone + Send + Sync + 'static {
+fn refresh(metrics: Arc<Metrics>, stores: Stores) -> impl Fn() + Send + Sync + 'static {
     move || {
         if !metrics.reports_objects() {
             return;
@@ -62,8 +62,8 @@ pub async fn run(
     let (stores, writers) = stores();
     let mut tasks = JoinSet::new();
     if let Some(listener) = listener {
-        let app = router(health.clone(), vec![metrics.registry()], refresh(metrics.clone(), stores.clone()));
-        tasks.spawn(serve(listener, app, stop.clone()));
+        let admin = Admin::new(health.clone(), vec![metrics.registry()], refresh(metrics.clone(), stores.clone()));
+        tasks.spawn(admin.serve(listener, stop.clone()));
     }
     let settings = Arc::new(settings(&client, &options, &health).await?);
     let view = View { objects: stores.objects(), settings, resolved_arn: None, now: Timestamp::now() };
@@ -92,12 +92,6 @@ pub async fn run(
     while tasks.join_next().await.is_some() {}
     tracing::info!("operator stopped");
     Ok(())
-}
-
-async fn serve(listener: TcpListener, app: axum::Router, stop: Signal) {
-    if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stop).await {
-        tracing::error!(%error, "cannot serve health and metrics");
-    }
 }
 
 async fn settings(client: &Client, options: &Options, health: &Health) -> Result<Settings, Error> {

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_bad_entry_does_not_keep_the_others_back() {
+    async fn one_rejected_entry_does_not_block_the_others() {
         for code in ["ValidationException", "AccessDeniedException"] {
             let rejected = || error(code, 400);
             let (results, calls) = run(vec![rejected(), Ok(vec![Ok("1".into())]), rejected()]).await;

@@ -7,8 +7,9 @@ use tributary_benchling::AppClient;
 use tributary_core::{guarded::Guarded, object::key_of};
 
 use crate::sync::{
-    context::{SyncContext, VersionedClient},
+    context::SyncContext,
     error::{SyncError, SyncErrorReason},
+    tenant_clients::VersionedClient,
 };
 
 impl SyncContext {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How workers of sinks and backfills run.
 #[derive(Clone, Copy, Debug)]
-pub struct WorkerConfig {
+pub(crate) struct WorkerConfig {
     /// Maximum number of messages in a batch.
     pub batch: usize,
     /// How long one receive waits for a message.

@@ -1,13 +1,13 @@
 //! The database: prepares the table, and writes a batch in one transaction.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, future::Future, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{Client, Config, NoTls, config::SslMode, error::SqlState};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::sync::{
-    database_error::{message_of, sync_error},
+    database_error::{Fault, cause_of, connect_error, fault_of, no_connection, sync_error},
     entity::Row,
     error::{SyncError, SyncErrorReason},
     table::{ExistingTable, Table},
@@ -31,8 +31,10 @@ pub(crate) struct Address {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The server cancels a longer statement; the client gives up a little later.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the client waits for a statement.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(35);
 /// How often a transaction is attempted that another writer conflicts with.
-const ATTEMPTS: u32 = 4;
+pub(crate) const ATTEMPTS: u32 = 4;
 
 pub(crate) struct Database {
     client: Client,
@@ -44,8 +46,15 @@ pub(crate) struct Database {
 /// Why a batch was not written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum WriteError {
-    /// At least one of the rows cannot be written. Contains the server's message.
-    Rows(String),
+    /// The error can be that of a single row.
+    Rows {
+        /// Whether a row that fails alone will always fail.
+        permanent: bool,
+        /// The error as that of the row, without its contents.
+        cause: String,
+        /// The error as that of the whole table.
+        error: SyncError,
+    },
     /// The database cannot be written to at all.
     Failed(SyncError),
 }
@@ -58,10 +67,7 @@ impl Database {
     pub(crate) async fn open(address: &Address, table: &Table) -> Result<Self, SyncError> {
         let place = format!("{}:{}/{}", address.host, address.port, address.database);
         let connecting = tokio::time::timeout(CONNECT_TIMEOUT * 2, connect(address, &place));
-        let client = connecting.await.unwrap_or_else(|_| {
-            let message = format!("{place} does not answer. The connection is retried automatically.");
-            Err(SyncError::new(SyncErrorReason::DatabaseUnavailable, message))
-        })?;
+        let client = connecting.await.unwrap_or_else(|_| Err(no_connection(&place, "no answer in time")))?;
         let database = Self { client, table: table.clone(), place };
         database.prepare().await?;
         Ok(database)
@@ -104,9 +110,22 @@ impl Database {
         }
         for statement in plan {
             tracing::info!(database = %self.place, %statement, "updating the table");
-            self.client.batch_execute(&statement).await.map_err(|error| self.prepare_error(&error, &statement))?;
+            let done = self.in_time(self.client.batch_execute(&statement)).await?;
+            done.map_err(|error| self.prepare_error(&error, &statement))?;
         }
         Ok(())
+    }
+
+    /// Waits for an answer of the server.
+    ///
+    /// # Errors
+    /// The server does not answer in time.
+    async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, SyncError> {
+        tokio::time::timeout(CLIENT_TIMEOUT, answer).await.map_err(|_| {
+            let (place, seconds) = (&self.place, CLIENT_TIMEOUT.as_secs());
+            let message = format!("{place} did not complete a statement within {seconds} s. It is retried automatically.");
+            SyncError::new(SyncErrorReason::DatabaseUnavailable, message)
+        })
     }
 
     fn prepare_error(&self, error: &tokio_postgres::Error, statement: &str) -> SyncError {
@@ -129,27 +148,28 @@ impl Database {
         const UNIQUE: &str = "SELECT EXISTS (SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
             WHERE i.indrelid = to_regclass($1::text) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = $2::text)";
         let path = self.table.path();
-        let rows = self.client.query(COLUMNS, &[&path]).await.map_err(|error| sync_error(&error, &self.place))?;
+        let rows = self.in_time(self.client.query(COLUMNS, &[&path])).await?.map_err(|error| sync_error(&error, &self.place))?;
         let columns: BTreeMap<String, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         if columns.is_empty() {
             return Ok(None);
         }
-        let row = self.client.query_one(UNIQUE, &[&path, &self.table.columns.id]).await.map_err(|error| sync_error(&error, &self.place))?;
+        let row = self.in_time(self.client.query_one(UNIQUE, &[&path, &self.table.columns.id])).await?;
+        let row = row.map_err(|error| sync_error(&error, &self.place))?;
         Ok(Some(ExistingTable { columns, unique: row.get(0) }))
     }
 
     /// Writes all rows in one transaction, or none. Returns the ids of the rows that were new or older.
     ///
-    /// `read_at` is the time (RFC 3339) before the entities were requested.
+    /// `read_at` is the time (RFC 3339) before the entities were requested. A conflict with another writer is retried up to `attempts` times.
     ///
     /// # Errors
     /// See [`WriteError`].
-    pub(crate) async fn upsert(&mut self, rows: &[Row], read_at: &str) -> Result<Vec<String>, WriteError> {
+    pub(crate) async fn upsert(&mut self, rows: &[Row], read_at: &str, attempts: u32) -> Result<Vec<String>, WriteError> {
         let mut attempt = 1;
         loop {
-            let writing = tokio::time::timeout(STATEMENT_TIMEOUT + Duration::from_secs(5), self.transaction(rows, read_at)).await;
+            let writing = tokio::time::timeout(CLIENT_TIMEOUT, self.transaction(rows, read_at)).await;
             let Ok(written) = writing else {
-                let (place, seconds) = (&self.place, STATEMENT_TIMEOUT.as_secs());
+                let (place, seconds) = (&self.place, CLIENT_TIMEOUT.as_secs());
                 let message = format!("{place} did not commit a batch within {seconds} s. The batch is retried automatically.");
                 return Err(WriteError::Failed(SyncError::new(SyncErrorReason::DatabaseUnavailable, message)));
             };
@@ -159,16 +179,29 @@ impl Database {
             };
             let code = error.code().map_or("", SqlState::code);
             // Serialization failures, deadlocks and lock timeouts: two writers may lock rows in different orders.
-            if matches!(code, "40001" | "40P01" | "55P03") && attempt < ATTEMPTS {
+            if matches!(code, "40001" | "40P01" | "55P03") && attempt < attempts {
                 attempt += 1;
                 tokio::time::sleep(Duration::from_millis(50 + fastrand::u64(..100))).await;
                 continue;
             }
-            // Data exceptions, violated constraints, a row that is too large for an index.
-            if code.starts_with("22") || code.starts_with("23") || code.starts_with("54") {
-                return Err(WriteError::Rows(message_of(&error)));
-            }
-            return Err(WriteError::Failed(sync_error(&error, &self.place)));
+            let (cause, sync_error) = (cause_of(&error), sync_error(&error, &self.place));
+            return Err(match fault_of(code) {
+                Fault::Connection => WriteError::Failed(sync_error),
+                Fault::Row => WriteError::Rows { permanent: true, cause, error: sync_error },
+                Fault::State => WriteError::Rows { permanent: false, cause, error: sync_error },
+            });
+        }
+    }
+
+    /// Checks that the table can be written to, by a statement without rows: the server checks names, privileges and locks, and runs
+    /// triggers of statements, but no trigger, type, constraint or policy of a row.
+    ///
+    /// # Errors
+    /// The table cannot be written to, whatever the row.
+    pub(crate) async fn check_writable(&mut self) -> Result<(), SyncError> {
+        match self.upsert(&[], "1970-01-01T00:00:00Z", 1).await {
+            Ok(_) => Ok(()),
+            Err(WriteError::Failed(error) | WriteError::Rows { error, .. }) => Err(error),
         }
     }
 
@@ -203,16 +236,89 @@ async fn connect(address: &Address, place: &str) -> Result<Client, SyncError> {
     match &address.tls {
         None => {
             config.ssl_mode(SslMode::Disable);
-            let (client, connection) = config.connect(NoTls).await.map_err(|error| sync_error(&error, place))?;
+            let (client, connection) = config.connect(NoTls).await.map_err(|error| connect_error(&error, place))?;
             tokio::spawn(async move { drop(connection.await) });
             Ok(client)
         }
         Some(trust) => {
             config.ssl_mode(SslMode::Require);
             let tls = MakeRustlsConnect::new(client_config(trust)?);
-            let (client, connection) = config.connect(tls).await.map_err(|error| sync_error(&error, place))?;
+            let (client, connection) = config.connect(tls).await.map_err(|error| connect_error(&error, place))?;
             tokio::spawn(async move { drop(connection.await) });
             Ok(client)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// A server that accepts every login, and then answers no statement.
+    async fn silent_server() -> Address {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut startup = [0; 1_024];
+            let _ = stream.read(&mut startup).await.unwrap();
+            // AuthenticationOk, ReadyForQuery (PostgreSQL documentation, "Message Formats").
+            stream.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").await.unwrap();
+            let _ = stream.read(&mut startup).await.unwrap();
+            // The statement is here: from now on time is not spent waiting.
+            tokio::time::pause();
+            std::future::pending::<()>().await;
+        });
+        let text = String::new;
+        Address { host: "127.0.0.1".into(), port, database: text(), user: "u".into(), password: SecretString::from(text()), tls: None }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_answers_no_statement_is_given_up() {
+        let address = silent_server().await;
+        let opened = tokio::time::timeout(CLIENT_TIMEOUT * 10, Database::open(&address, &Table::default())).await;
+        let error = opened.expect("preparing the table ends").err().expect("it is an error");
+        assert_eq!(error.reason, SyncErrorReason::DatabaseUnavailable, "{error}");
+        assert!(error.message.contains("within 35 s"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn all_failed_connections_have_one_text() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let (silent_port, other_port) = (silent.local_addr().unwrap().port(), other.local_addr().unwrap().port());
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = other.accept().await.unwrap();
+                let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            }
+        });
+        let mut texts = std::collections::BTreeSet::new();
+        for (host, port, tls) in [
+            ("127.0.0.1", closed, None),
+            ("127.0.0.1", closed, Some(Trust::default())),
+            ("127.0.0.1", other_port, None),
+            ("127.0.0.1", other_port, Some(Trust::default())),
+            ("no-such-host.invalid", closed, None),
+        ] {
+            let text = String::new;
+            let address =
+                Address { host: host.into(), port, database: "d".into(), user: text(), password: SecretString::from(text()), tls };
+            let error = Database::open(&address, &Table::default()).await.err().expect("there is no database");
+            assert_eq!(error.reason, SyncErrorReason::DatabaseUnavailable, "{error}");
+            texts.insert(error.message.replace(&format!("{host}:{port}/d"), "PLACE"));
+        }
+        texts.insert(
+            no_connection(&format!("127.0.0.1:{silent_port}/d"), "no answer in time")
+                .message
+                .replace(&format!("127.0.0.1:{silent_port}/d"), "PLACE"),
+        );
+        assert_eq!(texts.len(), 1, "{texts:?}");
     }
 }

@@ -29,13 +29,20 @@ impl SinkContext {
     ///
     /// After `attempts` receives the message moves to the dead-letter queue. Returns the line for the activity log if it did.
     pub(crate) async fn retry_missing(&self, message: &Message, missing: &Missing, metrics: &SinkMetrics) -> Option<String> {
+        let text = format!(
+            "Benchling did not return {} to the app in {} attempts: {}. If the entity exists, add the app to its organization, team or \
+             project, then move the message back to the queue.",
+            missing.id, message.receives, missing.cause
+        );
+        self.retry_later(message, &Unprocessable::new(UnprocessableReason::EntityNotFound, text), metrics).await
+    }
+
+    /// Hides the message for a while, longer after each receive. After `attempts` receives it moves to the dead-letter queue for this reason.
+    ///
+    /// Returns the line for the activity log if it did.
+    pub(crate) async fn retry_later(&self, message: &Message, unprocessable: &Unprocessable, metrics: &SinkMetrics) -> Option<String> {
         if message.receives >= self.attempts {
-            let text = format!(
-                "Benchling did not return {} to the app in {} attempts: {}. If the entity exists, add the app to its organization, team or \
-                 project, then move the message back to the queue.",
-                missing.id, message.receives, missing.cause
-            );
-            return self.dead_letter(message, &Unprocessable::new(UnprocessableReason::EntityNotFound, text), metrics).await;
+            return self.dead_letter(message, unprocessable, metrics).await;
         }
         let wait = Duration::from_secs(FIRST_WAIT_SECONDS << message.receives.min(MAX_DOUBLINGS));
         if let Err(error) = self.session.hide_messages(&self.queue, &[&message.receipt], wait).await {

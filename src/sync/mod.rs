@@ -26,11 +26,12 @@ mod sink_context;
 mod spec;
 mod status;
 mod table;
+mod tenant_clients;
 mod tls;
 mod unprocessable;
 mod view;
 mod worker;
 
-pub use config::WorkerConfig;
-pub use context::{SyncContext, SyncOptions};
-pub use runner::Runner;
+pub(crate) use config::WorkerConfig;
+pub(crate) use context::{SyncContext, SyncOptions};
+pub(crate) use runner::Runner;

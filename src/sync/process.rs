@@ -5,7 +5,7 @@ use tributary_benchling::EntityKind;
 
 use crate::sync::{
     batch::{self, Batch, Sorted},
-    database::{Database, WriteError, rejected},
+    database::{ATTEMPTS, Database, WriteError, rejected},
     entity::Row,
     error::SyncError,
     metrics::SinkMetrics,
@@ -25,6 +25,17 @@ struct Written {
     ids: Vec<String>,
     /// Ids of rows that the database rejects.
     rejected: Vec<(String, Unprocessable)>,
+    /// Ids of rows that could not be written now, although others could.
+    postponed: Vec<(String, Unprocessable)>,
+    /// Why no row could be written, if that may be the fault of the whole table.
+    error: Option<SyncError>,
+}
+
+impl Written {
+    /// Whether the row with this id is in the table.
+    fn has(&self, id: &str) -> bool {
+        self.error.is_none() && !self.rejected.iter().chain(&self.postponed).any(|(failed, _)| failed == id)
+    }
 }
 
 impl SinkContext {
@@ -44,7 +55,7 @@ impl SinkContext {
         if !(written.ids.is_empty() && failures.is_empty()) {
             self.log_activity(&sorted, &read, &written, &failures).await;
         }
-        Ok(())
+        written.error.map_or(Ok(()), Err)
     }
 
     /// Deletes skipped messages and dead-letters unparsable ones. Returns a line for each of the latter.
@@ -71,8 +82,7 @@ impl SinkContext {
         written: &Written,
         metrics: &SinkMetrics,
     ) -> Result<Vec<usize>, SyncError> {
-        let is_rejected = |row: &Row| written.rejected.iter().any(|(id, _)| *id == row.id);
-        let rows = read.rows.iter().filter(|(_, row)| !is_rejected(row));
+        let rows = read.rows.iter().filter(|(_, row)| written.has(&row.id));
         let mut done: Vec<usize> = rows.flat_map(|(kind, row)| sorted.of(*kind, &row.id)).collect();
         let now = Timestamp::now();
         let lag = done.iter().filter_map(|index| batch.0[*index].sent_at).map(|at| (now.as_millisecond() - at) / 1000).max();
@@ -106,6 +116,13 @@ impl SinkContext {
                 done.push(index);
             }
         }
+        for (id, unprocessable) in &written.postponed {
+            let Some((kind, _)) = read.rows.iter().find(|(_, row)| row.id == *id) else { continue };
+            for index in sorted.of(*kind, id) {
+                failures.extend(self.retry_later(&batch.0[index], unprocessable, metrics).await);
+                done.push(index);
+            }
+        }
         for missing in &read.missing {
             for index in sorted.of(missing.kind, &missing.id) {
                 failures.extend(self.retry_missing(&batch.0[index], missing, metrics).await);
@@ -132,20 +149,49 @@ impl SinkContext {
     }
 }
 
-/// Writes all rows in one transaction. Where the database rejects one of them, halves isolate it.
+/// Number of rows that fail alone, before it is the table that cannot be written to. Bounds the statements while a disk is full.
+const MAX_FAILURES: usize = 8;
+
+/// Writes all rows in one transaction. Unless the connection is at fault, halves isolate the rows that cannot be written.
+///
+/// # Errors
+/// No row can be written.
 async fn write(database: &mut Database, rows: &[Row], read_at: &str, table: &Table) -> Result<Written, SyncError> {
     let mut written = Written::default();
-    let mut parts = vec![rows];
+    let (mut parts, mut attempts) = (vec![rows], ATTEMPTS);
+    let mut failed = Vec::new();
     while let Some(part) = parts.pop().filter(|part| !part.is_empty()) {
-        match database.upsert(part, read_at).await {
-            Ok(ids) => written.ids.extend(ids),
-            Err(WriteError::Rows(cause)) if part.len() == 1 => written.rejected.push((part[0].id.clone(), rejected(&cause, table))),
-            Err(WriteError::Rows(_)) => {
+        let (permanent, cause, error) = match database.upsert(part, read_at, attempts).await {
+            Ok(ids) => {
+                written.ids.extend(ids);
+                continue;
+            }
+            Err(WriteError::Failed(error)) => return Err(error),
+            Err(WriteError::Rows { permanent, cause, error }) => (permanent, cause, error),
+        };
+        // Once: what holds for the table ends the search for a row.
+        if std::mem::replace(&mut attempts, 1) != 1 {
+            database.check_writable().await?;
+        }
+        match part {
+            [row] if permanent => written.rejected.push((row.id.clone(), rejected(&cause, table))),
+            [row] => {
+                failed.push((row.id.clone(), rejected(&cause, table), error));
+                if written.ids.is_empty() && failed.len() >= MAX_FAILURES {
+                    break;
+                }
+            }
+            _ => {
                 let (left, right) = part.split_at(part.len() / 2);
                 parts.extend([left, right]);
             }
-            Err(WriteError::Failed(error)) => return Err(error),
         }
+    }
+    if written.ids.is_empty() {
+        // Nothing shows that the table can be written to: these rows stay.
+        written.error = failed.pop().map(|(.., error)| error);
+    } else {
+        written.postponed = failed.into_iter().map(|(id, unprocessable, _)| (id, unprocessable)).collect();
     }
     Ok(written)
 }

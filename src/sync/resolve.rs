@@ -49,7 +49,7 @@ impl SyncContext {
             key: key_of(sink),
             scope: scope(spec, &tenant),
             table: table(spec),
-            tenant_client: self.tenant_client(&tenant, client).await?,
+            tenant_client: self.tenant_clients.get(&tenant, client)?,
             queue: session.queue_to_read(queue).await.map_err(queue_error)?,
             dead_letter_queue: session.queue_to_read(&dead_letter_name(queue)).await.map_err(queue_error)?,
             session,
@@ -73,7 +73,8 @@ impl SyncContext {
             return Err(SyncError::new(
                 SyncErrorReason::DatabaseNotPermitted,
                 format!(
-                    "spec.postgres.database.host: {} is not permitted by --database-hosts. Ask the administrator of Tributary to add it, or                      set another host.",
+                    "spec.postgres.database.host: {} is not permitted. The administrator of Tributary can add it to sync.databaseHosts of the chart \
+                     (--database-hosts).",
                     database.host
                 ),
             ));

@@ -22,7 +22,10 @@ use tributary_core::{guarded::Guarded, object::key_of};
 
 use crate::{
     cluster::watch::{WatchHandler, WatchSettings, watch_kind},
-    sync::{backfill::BackfillWorker, config::WorkerConfig, context::SyncContext, readiness::queue_to_consume, worker::Worker},
+    sync::{
+        backfill::BackfillWorker, config::WorkerConfig, context::SyncContext, metrics::SyncMetrics, readiness::queue_to_consume,
+        worker::Worker,
+    },
 };
 
 /// How long a stopped worker may take for its current batch. A batch that is cut off is processed again.
@@ -34,6 +37,9 @@ const RESTART_DELAY: Duration = Duration::from_secs(5);
 trait HasWorker: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static {
     /// Returns what the worker depends on: a change starts a new worker. `None` if there is no work for the object.
     fn fingerprint(&self) -> Option<String>;
+
+    /// Removes the metrics of the object with this `namespace/name`.
+    fn forget(_metrics: &SyncMetrics, _key: &str) {}
 
     /// Runs until the work is done or `stop` is true.
     fn work(self, shared: Arc<SyncContext>, config: WorkerConfig, stop: watch::Receiver<bool>) -> BoxFuture<'static, ()>;
@@ -48,6 +54,10 @@ impl HasWorker for EventSink {
             Err(error) => error.message,
         };
         Some(format!("{:?} {:?} {state}", self.metadata.uid, self.metadata.generation))
+    }
+
+    fn forget(metrics: &SyncMetrics, key: &str) {
+        metrics.forget(key);
     }
 
     fn work(self, shared: Arc<SyncContext>, config: WorkerConfig, stop: watch::Receiver<bool>) -> BoxFuture<'static, ()> {
@@ -85,7 +95,7 @@ impl Running {
 }
 
 /// Runs the workers of all kinds.
-pub struct Runner {
+pub(crate) struct Runner {
     pub shared: Arc<SyncContext>,
     /// Namespaces of the objects. Defaults to all.
     pub namespaces: Vec<String>,
@@ -95,7 +105,7 @@ pub struct Runner {
 
 impl Runner {
     /// Runs until `stop` completes, then waits for the current batches.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
         let stop = stop.shared();
         futures::join!(self.watch::<EventSink>(stop.clone()), self.watch::<BenchlingBackfill>(stop));
     }
@@ -130,7 +140,7 @@ impl<K: HasWorker> WatchHandler<K> for Workers<'_> {
     fn list_completed(&mut self) {
         let gone: Vec<_> = self.running.keys().filter(|key| !self.listed.contains(*key)).cloned().collect();
         for key in gone {
-            self.end(&key);
+            self.end::<K>(&key);
         }
     }
 
@@ -139,7 +149,7 @@ impl<K: HasWorker> WatchHandler<K> for Workers<'_> {
     }
 
     fn deleted(&mut self, object: Guarded<K>) {
-        self.end(&key_of(&object));
+        self.end::<K>(&key_of(&object));
     }
 }
 
@@ -151,7 +161,7 @@ impl Workers<'_> {
         let watched = self.runner.namespaces.is_empty() || matches(&self.runner.namespaces, namespace);
         let readable = object.0.as_ref().ok().filter(|object| watched && object.meta().deletion_timestamp.is_none());
         let Some((object, fingerprint)) = readable.and_then(|object| Some((object, object.fingerprint()?))) else {
-            self.end(&key);
+            self.end::<K>(&key);
             return;
         };
         if self.running.get(&key).is_some_and(|running| running.fingerprint == fingerprint && !running.task.is_finished()) {
@@ -171,9 +181,13 @@ impl Workers<'_> {
         self.running.insert(key, Running { fingerprint, stop, task });
     }
 
-    fn end(&mut self, key: &str) {
+    fn end<K: HasWorker>(&mut self, key: &str) {
         if let Some(running) = self.running.remove(key) {
-            tokio::spawn(running.end());
+            let (metrics, key) = (self.runner.shared.metrics.clone(), key.to_owned());
+            tokio::spawn(async move {
+                running.end().await;
+                K::forget(&metrics, &key);
+            });
         }
     }
 }

@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_stays_a_name() {
+    fn identifiers_are_quoted() {
         let table = Table { name: "x\"; DROP TABLE y; --".into(), ..Table::default() };
         assert_eq!(table.path(), "\"public\".\"x\"\"; DROP TABLE y; --\"");
     }

@@ -9,7 +9,7 @@ pub(crate) struct Unprocessable {
 }
 
 /// Attribute `TributaryReason` of the message in the dead-letter queue, and key in `status.sync.failures`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, strum::Display, strum::IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, strum::Display, strum::EnumIter, strum::IntoStaticStr)]
 pub(crate) enum UnprocessableReason {
     /// The body is not JSON, or not an event of Benchling.
     NotAnEvent,

@@ -56,7 +56,7 @@ impl Worker {
         let mut state = State {
             batch: Batch::default(),
             context: None,
-            metrics: SinkMetrics::default(),
+            metrics: SinkMetrics::new(self.shared.metrics.clone(), &key_of(&self.sink)),
             status,
             reported_at: None,
             reported: None,
@@ -89,9 +89,14 @@ impl Worker {
         if state.batch.0.is_empty() && state.reported.is_none() {
             state.report_if_due(None).await;
         }
+        if !state.batch.0.is_empty() {
+            // A batch that failed: more messages may show which of them is at fault.
+            let more = self.receive(&context, Duration::ZERO, self.config.batch.saturating_sub(state.batch.0.len())).await;
+            state.batch.0.extend(more.unwrap_or_default());
+        }
         while !*self.stop.borrow() {
             if state.batch.0.is_empty() {
-                state.batch.0 = self.receive(&context).await?;
+                state.batch.0 = self.receive(&context, self.config.wait, self.config.batch).await?;
                 if state.batch.0.is_empty() {
                     // An idle worker notices here that the connection was lost.
                     if database.closed() {
@@ -107,18 +112,21 @@ impl Worker {
         Ok(())
     }
 
-    /// Waits for the first messages, and receives more up to a batch.
-    async fn receive(&mut self, context: &SinkContext) -> Result<Vec<Message>, SyncError> {
+    /// Waits for the first messages, and receives more, up to `most`.
+    async fn receive(&self, context: &SinkContext, wait: Duration, most: usize) -> Result<Vec<Message>, SyncError> {
+        if most < RECEIVE_LIMIT {
+            return Ok(vec![]);
+        }
         let queue_error = |error: AwsError| SyncError::queue(&error.into());
         let receive = |wait| context.session.receive(&context.queue, wait, context.visibility_timeout);
         let mut stop = self.stop.clone();
         let first = tokio::select! {
-            first = receive(self.config.wait) => first.map_err(queue_error)?,
+            first = receive(wait) => first.map_err(queue_error)?,
             _ = stop.wait_for(|stop| *stop) => return Ok(vec![]),
         };
         let mut all = first;
-        while all.len() >= RECEIVE_LIMIT && all.len() + RECEIVE_LIMIT <= self.config.batch {
-            let calls = ((self.config.batch - all.len()) / RECEIVE_LIMIT).min(PARALLEL_RECEIVES);
+        while all.len() >= RECEIVE_LIMIT && all.len() + RECEIVE_LIMIT <= most {
+            let calls = ((most - all.len()) / RECEIVE_LIMIT).min(PARALLEL_RECEIVES);
             let more = (0..calls).map(|_| receive(Duration::ZERO));
             let before = all.len();
             for part in futures::future::join_all(more).await {
@@ -181,6 +189,7 @@ impl State {
             Some(context) => context.session.queue_depths(&context.queue).await.ok(),
             None => None,
         };
+        self.metrics.state(error.is_none(), depths.map(|depths| depths.waiting));
         self.status.report(&self.metrics, error, depths).await;
         self.reported_at = Some(Instant::now());
         self.reported = error.cloned();

@@ -56,7 +56,7 @@ struct SourceStateLabels {
 
 /// The metrics of the operator.
 #[derive(Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Arc<Registry>,
     calls: Family<CallLabels, Counter>,
     reconciles: Family<KindLabels, Counter>,
@@ -109,29 +109,29 @@ impl CallObserver for Metrics {
 
 impl Metrics {
     /// Counts a reconcile and its duration.
-    pub fn reconcile(&self, kind: &'static str, outcome: &'static str, duration: Duration) {
+    pub(crate) fn reconcile(&self, kind: &'static str, outcome: &'static str, duration: Duration) {
         self.reconciles.get_or_create(&KindLabels { kind, outcome }).inc();
         self.durations.get_or_create(&DurationLabels { kind }).observe(duration.as_secs_f64());
     }
 
     /// Counts a step that succeeded.
-    pub fn step(&self, kind: &'static str, step: &'static str) {
+    pub(crate) fn step(&self, kind: &'static str, step: &'static str) {
         self.steps.get_or_create(&StepLabels { kind, step }).inc();
     }
 
     /// Sets whether this replica is the leader.
-    pub fn set_leading(&self, leading: bool) {
+    pub(crate) fn set_leading(&self, leading: bool) {
         self.leader.set(i64::from(leading));
     }
 
     /// Counts a lost lease.
-    pub fn count_lost_lease(&self) {
+    pub(crate) fn count_lost_lease(&self) {
         self.lost_leases.inc();
     }
 
     /// Whether this replica reports objects. Only the leader does, so that a sum over the replicas is correct; the series of another
     /// replica are removed.
-    pub fn reports_objects(&self) -> bool {
+    pub(crate) fn reports_objects(&self) -> bool {
         let leads = self.leader.get() == 1;
         if !leads {
             self.objects.clear();
@@ -142,14 +142,14 @@ impl Metrics {
     }
 
     /// Sets the number of objects of the kind.
-    pub fn set_objects(&self, kind: &'static str, ready: usize, not_ready: usize) {
+    pub(crate) fn set_objects(&self, kind: &'static str, ready: usize, not_ready: usize) {
         for (label, count) in [("true", ready), ("false", not_ready)] {
             self.objects.get_or_create(&ObjectLabels { kind, ready: label }).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 
     /// Sets the series of all partner event sources, given as namespace, name and event source of their buses. Others are removed.
-    pub fn set_event_sources<'a>(&self, buses: impl Iterator<Item = (&'a str, &'a str, &'a EventSourceStatus)>) {
+    pub(crate) fn set_event_sources<'a>(&self, buses: impl Iterator<Item = (&'a str, &'a str, &'a EventSourceStatus)>) {
         self.expirations.clear();
         self.sources.clear();
         for (namespace, name, source) in buses {
@@ -162,7 +162,7 @@ impl Metrics {
     }
 
     /// Returns the registry, for the endpoint that exposes it.
-    pub fn registry(&self) -> Arc<Registry> {
+    pub(crate) fn registry(&self) -> Arc<Registry> {
         self.registry.clone()
     }
 }
@@ -170,7 +170,7 @@ impl Metrics {
 /// Encodes the registries as one OpenMetrics text.
 ///
 /// Metric names must be unique across the registries: their prefixes ensure it.
-pub fn encode<'a>(registries: impl IntoIterator<Item = &'a Arc<Registry>>) -> String {
+pub(crate) fn encode<'a>(registries: impl IntoIterator<Item = &'a Arc<Registry>>) -> String {
     let mut out = String::new();
     let encoded = registries.into_iter().try_for_each(|registry| text::encode_registry(&mut out, registry));
     match encoded.and_then(|()| text::encode_eof(&mut out)) {

@@ -1,4 +1,4 @@
 //! What a process exposes about itself: metrics and health.
 
-pub mod health;
-pub mod metrics;
+pub(crate) mod health;
+pub(crate) mod metrics;

@@ -31,7 +31,7 @@ import rest
 DEFAULT_ACCOUNT, DEFAULT_REGION = "111122223333", "us-east-1"
 PARTNER_ACCOUNT = "999900001111"        # whose calls a partner's are: not the customer's
 TARGETS = {"events": ("AWSEvents", "1.1"), "sqs": ("AmazonSQS", "1.0"), "logs": ("Logs_20140328", "1.1"), "states": ("AWSStepFunctions", "1.0"),
-           "kinesis": ("Kinesis_20131202", "1.1"), "firehose": ("Firehose_20150804", "1.1"), "ecs": ("AmazonEC2ContainerServiceV20141113", "1.1")}
+           "kms": ("TrentService", "1.1"), "kinesis": ("Kinesis_20131202", "1.1"), "firehose": ("Firehose_20150804", "1.1"), "ecs": ("AmazonEC2ContainerServiceV20141113", "1.1")}
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))     # the bed is on loopback
 
 
@@ -113,7 +113,7 @@ class Client:
 
 
 def _between(text, tag):
-    return text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0].replace("&apos;", "'").replace("&quot;", '"').replace("&amp;", "&")
+    return text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0].replace("&apos;", "'").replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def get_json(url):

@@ -2,6 +2,7 @@
 import fnmatch
 import json
 import random
+import urllib.parse
 import uuid
 
 import rest
@@ -121,5 +122,7 @@ def failed_entries(call, spec):
 def one_per_page(call, message):
     if call.protocol == "rest":
         return message.with_body(message.body, rest.with_query(message.first[1], MaxItems=1))
+    if call.protocol == "query":
+        return message.with_body(urllib.parse.urlencode({**call.request, "MaxItems": 1}).encode())
     key = {"sqs": "MaxResults", "logs": "limit"}.get(call.service, "Limit")
     return message.with_body(json.dumps({**call.request, key: 1}).encode())

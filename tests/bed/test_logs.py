@@ -49,7 +49,8 @@ class Groups(LogsTest):
         self.assertEqual(self.logs("ListTagsLogGroup", logGroupName="/aws/events/x"), {"tags": {"k": "v", "l": "w"}}, "fact G8")
         self.logs("UntagResource", resourceArn=arn, tagKeys=["k", "zzz"])
         self.assertEqual(self.logs("ListTagsForResource", resourceArn=arn), {"tags": {"l": "w"}}, "fact G8")
-        self.refused("tags", "ValidationException", "Invalid resourceArn", lambda: self.logs("TagResource", resourceArn=f"{arn}:*", tags={"a": "b"}))
+        self.refused("tags", WRONG, f"1 validation error detected: Value '{arn}:*' at 'resourceArn' failed to satisfy constraint: Member must satisfy "
+                     r"regular expression pattern: [\w+=/:,.@-]*", lambda: self.logs("TagResource", resourceArn=f"{arn}:*", tags={"a": "b"}))
         self.assertEqual(self.logs("DeleteLogGroup", logGroupName="/aws/events/x"), {})
         self.refused("G2", MISSING, NO_GROUP, lambda: self.logs("DeleteLogGroup", logGroupName="/aws/events/x"))
 

@@ -189,8 +189,9 @@ class Partner(BedTest):
 
     def test_only_the_partner_sends(self):
         self.made()
-        self.refused("PutPermission", OFF, f"Event bus {NAME} takes events of its partner only.", lambda: self.events(
-            "PutPermission", EventBusName=NAME, StatementId="s", Principal="*", Action="events:PutEvents"))
+        self.refused("PutPermission", "ValidationException", f"1 validation error detected: Value '{NAME}' at 'eventBusName' failed to satisfy "
+                     r"constraint: Member must satisfy regular expression pattern: [\.\-_A-Za-z0-9]+", lambda: self.events(
+                         "PutPermission", EventBusName=NAME, StatementId="s", Principal="*", Action="events:PutEvents"))
         pattern = r"(arn:aws[\w-]*:events:[a-z]+-[a-z]+-[\w-]+:[0-9]{12}:event-bus\/)?[\.\-_A-Za-z0-9]+"
         for bus in (NAME, self.arn("events", f"event-bus/{NAME}")):
             self.refused("PutEvents", "ValidationException", f"1 validation error detected: Value '{bus}' at 'entries.1.member.eventBusName' failed to "

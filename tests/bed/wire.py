@@ -56,6 +56,9 @@ async def read(stream, bodyless=False):
     return message
 
 
+BATCH = ("CreateJobQueue", "DescribeJobDefinitions", "DescribeJobQueues", "DescribeJobs", "ListJobs", "RegisterJobDefinition", "SubmitJob")
+
+
 class Call:
     """What a request is, in AWS's terms: service, operation, region, access key, protocol and the parsed body."""
     __slots__ = ("service", "op", "region", "access_key", "protocol", "request", "agent", "content_type")
@@ -75,6 +78,8 @@ class Call:
         else:
             self.protocol, self.op = "rest", f"{message.first[0]} {message.first[1].partition('?')[0]}"
             self.request = parse_json(message.body)
+            if self.service == "batch":     # every operation is a path of its own
+                self.op = next((op for op in BATCH if message.first[1] == f"/v1/{op.lower()}"), self.op)
             known = self.service == "lambda" and rest.recognise(*message.first[:2], self.request)
             if known:
                 self.op, self.request = known

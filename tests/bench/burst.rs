@@ -2,7 +2,7 @@
 //! and aims, as `tests/bench` does; a missed aim is not a failure. Run by `make bench`, inside a whole test bed.
 //!
 //! AWS and Benchling are stand-ins here, one Python process each: counts are those of sync, the wall time is mostly theirs.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
 mod figures;
 

@@ -1,6 +1,8 @@
 //! Benchmark, entry: the operator beside the raw floor, against an AWS stand-in with a fixed latency. Prints figures and aims; an aim that
 //! does not hold is no failure. Run by `make bench`, inside a test bed. How to read it: `docs/operations/benchmarks.md`.
 
+#![allow(unreachable_pub)]
+
 mod audit;
 mod cluster;
 mod figures;

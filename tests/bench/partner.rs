@@ -38,7 +38,7 @@ pub async fn waiting(cluster: &Cluster, settings: &Settings, report: &mut Report
     objects::create_kind(&cluster.admin, "BenchlingSubscription", (0..WAITING).map(subscription)).await?;
     say(&format!("waiting: {WAITING} subscriptions without a source, for a minute"));
     // ResyncSchedule ten times as often as by default: two of them are in the minute.
-    let operator = Operator::start(cluster, "waiting", &settings.log, &["--sweep-seconds", "30"].map(str::to_owned))?;
+    let operator = Operator::start(cluster, "waiting", &settings.log, &["--resync-seconds", "30"].map(str::to_owned))?;
     // What a start costs is no part of waiting.
     let from = operator.started + Duration::from_secs(10);
     tokio::time::sleep_until((from + Duration::from_mins(1)).into()).await;
@@ -177,9 +177,9 @@ pub async fn sinks(cluster: &Cluster, settings: &Settings, report: &mut Report) 
             "0",
             "--grant-grace-seconds",
             "0",
-            "--sweep-seconds",
+            "--resync-seconds",
             "5",
-            "--full-sweep-seconds",
+            "--full-resync-seconds",
             "10",
         ];
         let flags = flags.map(str::to_owned);
@@ -191,7 +191,7 @@ pub async fn sinks(cluster: &Cluster, settings: &Settings, report: &mut Report) 
         report.figure(figures[1], count(calls.len() - events) / count(RULES), "", None);
         operator.stop().await?;
         // Sinks and proof of delivery together; two whole sweeps, each a full one.
-        let sweeps = ["--quota", "0", "--sweep-seconds", "10", "--full-sweep-seconds", "9"].map(str::to_owned);
+        let sweeps = ["--quota", "0", "--resync-seconds", "10", "--full-resync-seconds", "9"].map(str::to_owned);
         let operator = Operator::start(cluster, &format!("sweep-{name}"), &settings.log, &sweeps)?;
         tokio::time::sleep(FULL_SWEEP / 2).await;
         let from = Instant::now();

@@ -98,7 +98,7 @@ async fn sweep(
     (period, sweeps): (u32, u32),
 ) -> Result<Phase> {
     let (in_flight, seconds) = (settings.in_flight.to_string(), period.to_string());
-    let flags = flags(&[("quota", "0"), ("aws-in-flight", &in_flight), ("sweep-seconds", &seconds), ("full-sweep-seconds", full)]);
+    let flags = flags(&[("quota", "0"), ("aws-in-flight", &in_flight), ("resync-seconds", &seconds), ("full-resync-seconds", full)]);
     let mut operator = Operator::start(cluster, name, &settings.log, &flags)?;
     let period = Duration::from_secs(period.into());
     let from = operator.started + period / 2;
@@ -121,7 +121,7 @@ pub async fn without_bucket(cluster: &Cluster, settings: &Settings, report: &mut
     objects::create(&cluster.admin, settings.rules, &standin.url).await?;
     say("create: the operator, until all is Ready");
     let in_flight = settings.in_flight.to_string();
-    let quiet = flags(&[("quota", "0"), ("aws-in-flight", &in_flight), ("sweep-seconds", NEVER), ("full-sweep-seconds", NEVER)]);
+    let quiet = flags(&[("quota", "0"), ("aws-in-flight", &in_flight), ("resync-seconds", NEVER), ("full-resync-seconds", NEVER)]);
     let created = create(cluster, &standin, settings, "create", &quiet).await?;
     say("floor: the same writes through the AWS SDK");
     let fresh = StandIn::start(options).await?;
@@ -181,7 +181,7 @@ pub async fn with_bucket(cluster: &Cluster, settings: &Settings, report: &mut Re
     let standin = StandIn::start(Options { latency: settings.latency, throttle: Some(50) }).await?;
     say(&format!("with the bucket: writing {} rules into the API server", settings.throttled_rules));
     objects::create(&cluster.admin, settings.throttled_rules, &standin.url).await?;
-    let defaults = flags(&[("sweep-seconds", NEVER), ("full-sweep-seconds", NEVER)]);
+    let defaults = flags(&[("resync-seconds", NEVER), ("full-resync-seconds", NEVER)]);
     say("with the bucket: create and delete, AWS throttling at 50 calls a second");
     let created = create(cluster, &standin, settings, "bucket-create", &defaults).await?;
     let deleted = delete(cluster, &standin, settings, "bucket-delete", &defaults).await?;

@@ -42,7 +42,7 @@ struct Cost {
 
 fn start(cluster: &Cluster, settings: &Settings, name: &str, sweep: &str) -> Result<(Operator, String)> {
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-    let flags = ["--listen", &address, "--quota", "0", "--sweep-seconds", sweep, "--full-sweep-seconds", NEVER].map(str::to_owned);
+    let flags = ["--listen", &address, "--quota", "0", "--resync-seconds", sweep, "--full-resync-seconds", NEVER].map(str::to_owned);
     Ok((Operator::start(cluster, name, &settings.log, &flags)?, address))
 }
 

@@ -12,7 +12,7 @@ from sinks import LogGroup
 from stage import ROOT, condition
 from world import KINDS, World
 
-SOON = ("--sweep-seconds", "4", "--full-sweep-seconds", "8", "--source-poll-seconds", "1", "--policy-settle-seconds", "0",
+SOON = ("--resync-seconds", "4", "--full-resync-seconds", "8", "--source-poll-seconds", "1", "--policy-settle-seconds", "0",
         "--permission-settle-seconds", "0")
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from play import ACCOUNT, REGION, aws, payload
-from sinks import Call, Function, Job, LogGroup, Machine, Queue, Topic, Webhook, Worked
+from sinks import Call, Function, Job, LogGroup, Machine, Queue, Topic, Webhook, Worked, hashed
 
 PLATFORM = ["account", "benchling-tenants/accounts"]      # what the platform team applies first
 
@@ -171,7 +171,7 @@ def request(made):
 def tenant(environment, name, account):
     return Partner("benchling-tenants", f"benchling-{environment}", event("v2.entity.registered", schema="Plasmid"), event("v2.entry.created"),
                    [Queue(f"benchling-{environment}-registered", account)],
-                   [LogGroup(f"/aws/events/benchling-{environment}-lims-monitoring", account)],
+                   [LogGroup("/aws/events/" + hashed(f"benchling-{environment}", "lims-monitoring"), account)],
                    account=account, tenant=name, app="lims")
 
 
@@ -179,7 +179,7 @@ def table():
     return [
         Partner("benchling-entity-to-sqs", "integrations-entities", event("v2.entity.registered", schema="Plasmid", name="pUC19"),
                 event("v2.request.created", schema="Validated Request"), [Queue("integrations-entities-registered")],
-                [LogGroup("/aws/events/integrations-entities-lims-monitoring")], app="sequence-integrations"),
+                [LogGroup("/aws/events/" + hashed("integrations-entities", "lims-monitoring"))], app="sequence-integrations"),
         Partner("benchling-request-to-lambda", "integrations-requests", event("v2.request.created", schema="Validated Request"),
                 event("v2.request.created", schema="Vector Production Request"), [Function("handle-request", request)],
                 dead_letter=Queue("integrations-requests-undeliverable"), app="request-handler"),
@@ -209,7 +209,7 @@ def table():
                   Queue("integrations-workflow-work")],
                  bus="integrations-workflow-events", source="MySource", machine="integrations-workflow-workflow"),
         Custom("kyc", "integrations-identity", account_asked("New account requested"), account_asked("Account closed"),
-               [Machine("integrations-identity-kyc", "integrations-identity-central", "integrations-identity-new-account")],
+               [Machine("integrations-identity-kyc", "integrations-identity-central", hashed("integrations-identity", "new-account"))],
                bus="integrations-identity-central", source="com.aws.accounts",
                follow=[LogGroup("/aws/events/integrations-identity-approved", shape=approved),
                        LogGroup("/aws/events/integrations-identity-opened", shape=approved)]),

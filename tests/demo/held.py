@@ -2,6 +2,7 @@
 import json
 
 from play import ACCOUNT, REGION
+from sinks import hashed
 
 
 def _arn(service, rest):
@@ -51,7 +52,7 @@ SETTINGS = {
             {"deadLetterTargetArn": _arn("sqs", "integrations-entities-registered-dlq"), "maxReceiveCount": 5})),
         ("the vendor's pattern", lambda cloud: (
             _pattern(cloud, BUS + "sequence-integrations", "integrations-entities-registered"), {"detail-type": ["v2.entity.registered"]})),
-        ("monitoring for 14 days", lambda cloud: (_group(cloud, "/aws/events/integrations-entities-lims-monitoring"), (14, "STANDARD"))),
+        ("monitoring for 14 days", lambda cloud: (_group(cloud, "/aws/events/" + hashed("integrations-entities", "lims-monitoring")), (14, "STANDARD"))),
     ],
     "benchling-request-to-lambda": [
         ("the vendor's pattern", lambda cloud: (
@@ -69,7 +70,7 @@ SETTINGS = {
     ],
     "benchling-field-update": [
         ("the working form of the vendor's pattern", lambda cloud: (
-            _pattern(cloud, BUS + "run-updates", "integrations-runs-my-field"),
+            _pattern(cloud, BUS + "run-updates", hashed("integrations-runs", "my-field")),
             {"detail-type": ["v2.assayRun.updated.fields"], "detail": {"updates": ["fields.my_field", "fields.Cost Center"]}})),
     ],
     "benchling-queue-to-lambda": [

@@ -1,5 +1,6 @@
 """Demo, the sinks: what an owner of the account finds in each, and how its grant is taken away and looked for."""
 import base64
+import hashlib
 import http.server
 import json
 import threading
@@ -84,6 +85,11 @@ class Function(Sink):
     def revoke(self):
         for statement in self.cloud.function_policy(self.name):
             self.cloud.call("lambda", "RemovePermission", {"FunctionName": self.name, "StatementId": statement["Sid"]})
+
+
+def hashed(namespace, name):
+    """The default name in AWS of an object whose name contains a hyphen."""
+    return f"{namespace}-{name}-{hashlib.sha256(f'{namespace}/{name}'.encode()).hexdigest()[:8]}"
 
 
 class LogGroup(Sink):

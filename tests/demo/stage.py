@@ -77,7 +77,7 @@ class Stage:
         """CRDs, a ServiceAccount and its rights; a kubeconfig with the ServiceAccount's token."""
         self.run("helm", "upgrade", "--install", "tributary", "charts/tributary", "-n", SYSTEM, "--create-namespace",
                  "--set-json", 'arnFrom.allowed=[{"kind": "ConfigMap", "resource": "configmaps", "apiGroup": ""}]',
-                 "--set", "gateway.enabled=true", "--set", "gateway.awsSecrets={aws-default}", stdout=subprocess.DEVNULL)
+                 "--set", "gateway.enabled=true", "--set", "awsSecrets={aws-default}", "--set", "gateway.awsSecrets={aws-default}", stdout=subprocess.DEVNULL)
         self.identity("operator", "tributary")
         self.identity("gateway", "tributary-gateway")
 
@@ -87,7 +87,8 @@ class Stage:
                  "--set", f"sync.secretNamespaces={{{namespace}}}", "--set", "sync.awsSecrets={aws-default}", stdout=subprocess.DEVNULL)
         self.identity("sync", "tributary-sync")
         with open(STATE / "sync.log", "a") as log:
-            sync = subprocess.Popen([BINARY, "sync", "--listen", _free(), "--log-format", "text", "--benchling-url", f"{self.bed['benchling']}/{{tenant}}"],
+            sync = subprocess.Popen([BINARY, "sync", "--listen", _free(), "--log-format", "text", "--benchling-url", f"{self.bed['benchling']}/{{tenant}}",
+                                     "--database-hosts", "localhost"],
                                     env={**self.env, "KUBECONFIG": str(STATE / "sync.kubeconfig")}, stdout=log, stderr=log, start_new_session=True)
         (STATE / "sync.pid").write_text(str(sync.pid))
 

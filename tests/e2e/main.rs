@@ -2,7 +2,14 @@
 //! calls. Each test has a namespace, an `AwsAccount` and an AWS account id of its own.
 //!
 //! Run by `tests/bed/bed.py run -- cargo test --test e2e`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, clippy::needless_pass_by_value)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::needless_pass_by_value,
+    unreachable_pub
+)]
 
 mod account {
     mod access;
@@ -31,6 +38,7 @@ mod cli {
 }
 mod conditions {
     mod invalid_input;
+    mod limits;
     mod rejected_by_aws;
 }
 mod object {
@@ -48,6 +56,7 @@ mod rule {
     mod state;
     mod deliverable {
         mod causes;
+        mod existence;
         mod inspection;
         mod new_rule;
         mod revoked_permission;

@@ -49,7 +49,7 @@ async fn starts(world: &World) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_go_once_more_to_the_rules_that_are_named() {
+async fn a_replay_sends_events_once_to_the_selected_rules() {
     let world = World::start("replay").await;
     archived(&world).await;
     world.apply("EventReplay", "x", merged(replay(), json!({"rules": ["r"], "description": "d"}))).await;
@@ -87,7 +87,7 @@ async fn events_go_once_more_to_the_rules_that_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deleting_it_cancels_it() {
+async fn deleting_a_replay_cancels_it() {
     let world = World::start("cancel").await;
     archived(&world).await;
     world.aws.settings(json!({"replaySeconds": 600, "cancelSeconds": 2})).await;
@@ -109,7 +109,7 @@ async fn deleting_it_cancels_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn how_it_ended_is_said_and_it_is_not_begun_again() {
+async fn the_result_of_a_replay_is_reported_and_it_does_not_run_again() {
     let world = World::start("ended").await;
     archived(&world).await;
     world.aws.settings(json!({"replayFails": 1})).await;

@@ -18,7 +18,8 @@ REGION = "eu-west-1"
 CHART = ROOT / "charts/tributary"
 KINDS = "eventbuses,eventrules,eventsinks"
 # The shortest settings that are no lie: what is waited for by the clock proves nothing here, and sweeps must not fall into a test.
-VALUES = ["policySettleSeconds=0", "permissionSettleSeconds=0", "sweepSeconds=3600", "fullSweepSeconds=31536000"]
+VALUES = ["policySettleSeconds=0", "permissionSettleSeconds=0", "resyncSeconds=3600", "fullResyncSeconds=31536000",
+          "awsSecrets={keys-settled,keys-busy,keys-webhooks}"]
 # Of /proc/PID/status: user and groups 65532, no capability, none to be gained, seccomp on.
 PROCESS = {"Uid": "65532 65532 65532 65532", "Gid": "65532 65532 65532 65532", "CapEff": "0" * 16, "CapPrm": "0" * 16, "CapBnd": "0" * 16,
            "NoNewPrivs": "1", "Seccomp": "2"}

@@ -53,8 +53,9 @@ class Pods(unittest.TestCase):
         until(all_read, "the leader has looked at all that was settled")
 
     def test_1_the_level_refuses_what_it_must_and_warns_of_nothing(self):
-        row = Row("P2-restricted", "the chart's pod in a namespace that enforces `restricted`, and the same pod broken in one way each; admitted without a "
-                  "warning, and refused, each for its reason; what runs has no user, no capability and no file that it could change")
+        row = Row("P2-restricted", "The chart's pod in a namespace that enforces `restricted`, and the same pod with one violation each: admitted "
+                  "without a warning, or rejected for that violation; the process has no user, no capabilities and no writable "
+                  "files.")
         type(self).row = row
         template = self.stage.deployment()["spec"]["template"]
         for name, (breakage, words) in {"unbroken": (lambda _: None, None), **BROKEN}.items():
@@ -107,8 +108,8 @@ class Pods(unittest.TestCase):
         cls.done = self.settled.mark()
 
     def test_4_upgrade_under_load(self):
-        row = Row("U1-upgrade", "helm upgrade that replaces all pods while objects are made the whole time; a settled account gets no write, what is made "
-                  "meanwhile is made exactly once and becomes Ready, a replica is ready at every moment")
+        row = Row("U1-upgrade", "helm upgrade that replaces all pods while objects are created: an account in sync gets no write, each new "
+                  "object is created exactly once and becomes Ready, a replica is ready at all times.")
         watch, made, replicas, fewest = Watch(self.stage.scratch), 0, self.replicas(), []
         self.addCleanup(watch.end)
         until(lambda: watch.read() and watch.counts[-1] == replicas, "the watch has seen all pods")
@@ -132,7 +133,7 @@ class Pods(unittest.TestCase):
                       None if lowest else "at one moment no replica was ready")
             for name in load.names:
                 row.trial(self.not_once(name, self.busy.writes(busy)))
-        row.figures |= {"upgrades": len(fewest), "pairs made meanwhile": made, "fewest replicas ready": min(fewest)}
+        row.figures |= {"upgrades": len(fewest), "pairs created": made, "minimum of ready replicas": min(fewest)}
         self.assertEqual([], self.logs.bad())
         row.end(self)
 
@@ -144,8 +145,8 @@ class Pods(unittest.TestCase):
         return f"{name}: {mine}" if sorted(mine) != ["CreateQueue", "PutRule", "PutTargets"] else None
 
     def test_5_a_killed_leader_is_followed(self):
-        row = Row("P3-killed-leader", "SIGKILL of the leader's process in its pod while objects are made; another process leads, the settled account gets no "
-                  "write, what is made meanwhile becomes Ready")
+        row = Row("P3-killed-leader", "SIGKILL of the leader's process in its pod while objects are created: another process leads, an account in "
+                  "sync gets no write, the new objects become Ready.")
         others, slowest = 0, 0.0
         for n in range(form(1, 10)):
             if n:           # new pods: those that were killed are restarted later each time
@@ -167,7 +168,7 @@ class Pods(unittest.TestCase):
             others += new.rpartition("_")[0] != old.rpartition("_")[0]
             wrote = [f"{call['op']} {call['request']}" for call in self.settled.writes(mark)]
             row.trial(f"settled, but written to: {wrote}" if wrote else None)
-        row.figures |= {"taken over by the other pod": others, "slowest takeover, s": round(slowest, 1)}
+        row.figures |= {"takeovers by the other pod": others, "slowest takeover, s": round(slowest, 1)}
         row.end(self)
 
     def test_6_uninstall_leaves_aws_alone(self):

@@ -41,8 +41,11 @@ class Webhooks(unittest.TestCase):
         cls.account = Account(stage, "webhooks", "333300000003")
         cls.benchling = Benchling(stage.bed["benchling"], f"t{self.account.number}")
         keys = ["keys-webhooks"]
-        values = {"gateway": {"enabled": True, "awsSecrets": keys}, "sync": {"enabled": True, "awsSecrets": keys, "secretNamespaces": ["webhooks"]},
-                  "extraEnv": self.benchling.environment(), **{name: int(value) for name, value in (pair.split("=") for pair in VALUES)}}
+        env = self.benchling.environment()
+        sync = {"enabled": True, "awsSecrets": keys, "secretNamespaces": ["webhooks"], "databaseHosts": [self.database.about["host"]], "extraEnv": env}
+        numbers = {name: int(value) for name, value in (pair.split("=") for pair in VALUES) if value.isdecimal()}
+        values = {"gateway": {"enabled": True, "awsSecrets": keys, "extraEnv": env}, "sync": sync, "extraEnv": env, **numbers,
+                  "awsSecrets": ["keys-settled", "keys-busy", *keys]}
         file = stage.scratch / "webhooks.json"
         file.write_text(json.dumps(values))
         for template in ("gateway", "sync"):
@@ -89,8 +92,8 @@ class Webhooks(unittest.TestCase):
         self.assertEqual([f"pUC19|{mark}"], self.database.rows(query))
 
     def test_3_an_upgrade_while_webhooks_come_loses_none(self):
-        row = Row("U2-gateway-upgrade", "helm upgrade that replaces all pods of the gateway while webhooks come the whole time; each is accepted in the end, and "
-                  "each that was answered by 2xx is on the bus")
+        row = Row("U2-gateway-upgrade", "helm upgrade that replaces all pods of the gateway while webhooks arrive: each webhook is accepted "
+                  "eventually, and each that was answered with 2xx is on the bus.")
         endpoints, sent, again, fewest = Endpoints(self.stage.scratch), 0, 0, []
         self.addCleanup(endpoints.end)
         for n in range(form(1, 10)):
@@ -111,7 +114,7 @@ class Webhooks(unittest.TestCase):
                 row.trial(None if webhook in on_the_bus else f"{webhook} was answered by 2xx, and is not on the bus")
             sent, again = sent + len(sender.acknowledged), again + len(sender.refused)
             fewest.append(lowest)
-        row.figures |= {"upgrades": len(fewest), "webhooks": sent, "sent again": again, "fewest pods in the Service": min(fewest)}
+        row.figures |= {"upgrades": len(fewest), "webhooks": sent, "resent": again, "minimum of pods in the Service": min(fewest)}
         self.assertEqual([], [line for line in self.logs.bad() if line.startswith("tributary-gateway")])
         row.end(self)
 

@@ -1,6 +1,8 @@
 //! Eventually stable reconciliation, as a property of every kind's plan: after the plan is applied to a model of AWS, nothing is left to
 //! plan; a deletion leaves nothing; and on the way there no limit of AWS is broken.
 
+#![allow(unreachable_pub)]
+
 mod api_destination;
 mod by_role;
 mod model;
@@ -8,7 +10,11 @@ mod model;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::Model;
-use proptest::{collection, option, prelude::*, sample::{select, subsequence}};
+use proptest::{
+    collection, option,
+    prelude::*,
+    sample::{select, subsequence},
+};
 use serde_json::json;
 use tributary_testkit::product::RuleState;
 use tributary_testkit::product::{

@@ -7,7 +7,7 @@ use syn::{
     visit::{self, Visit},
 };
 
-use crate::source::all;
+use crate::source::{TESTKIT, all, sources};
 
 const LONGEST_FILE: usize = 400;
 const MEDIAN_FILE: usize = 150;
@@ -37,6 +37,16 @@ impl<'ast> Visit<'ast> for Functions {
         }
         visit::visit_trait_item_fn(self, function);
     }
+}
+
+/// Tests tell a story from top to bottom, so only their files are limited.
+#[test]
+fn files_of_tests_stay_small() {
+    let files: Vec<_> = ["tests", TESTKIT.1].into_iter().flat_map(sources).collect();
+    assert!(files.len() > 100, "{} files", files.len());
+    let lines = |text: &str| text.lines().count();
+    let large: Vec<_> = files.iter().filter(|file| lines(&file.text) > LONGEST_FILE).map(|file| (&file.path, lines(&file.text))).collect();
+    assert!(large.is_empty(), "too large: {large:?}");
 }
 
 #[test]

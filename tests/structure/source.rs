@@ -20,13 +20,17 @@ pub fn root() -> &'static Path {
 }
 
 /// Roots of the crates whose structure is checked: name of the crate and its source folder.
-pub const CRATES: [(&str, &str); 5] = [
+pub const CRATES: [(&str, &str); 6] = [
     ("tributary", "src"),
     ("tributary_api", "crates/api/src"),
     ("tributary_aws", "crates/aws/src"),
     ("tributary_benchling", "crates/benchling/src"),
     ("tributary_core", "crates/core/src"),
+    ("tributary_pattern", "crates/pattern/src"),
 ];
+
+/// The support crate of the tests: the size of its files and functions and its modules are checked too.
+pub const TESTKIT: (&str, &str) = ("tributary_testkit", "crates/testkit/src");
 
 /// All source files of a folder, sorted by path.
 pub fn sources(folder: &str) -> Vec<Source> {

@@ -33,3 +33,16 @@ fn the_page_of_tests_is_complete() {
     let missing: Vec<_> = mutants(&tests.join("mutants")).into_iter().filter(|name| !covers(name)).collect();
     assert!(missing.is_empty(), "tests/README.md has no row for the mutants {missing:?}");
 }
+
+#[test]
+fn the_reliability_page_shows_the_stored_rows() {
+    let read = |name: &str| fs::read_to_string(root().join("docs").join(name)).expect("readable");
+    let (page, stored): (_, serde_json::Value) = (read("reliability.md"), serde_json::from_str(&read("reliability.json")).expect("JSON"));
+    let rows = stored["rows"].as_array().expect("rows");
+    assert!(rows.len() > 30, "{} rows", rows.len());
+    for row in rows {
+        let text = |key: &str| row[key].as_str().expect("text").to_owned();
+        let line = format!("| {} | {} | {} | {} |", text("id"), text("what"), row["n"], row["failed"]);
+        assert!(page.contains(&line), "run tests/reliability.py render: docs/reliability.md lacks {line}");
+    }
+}

@@ -127,7 +127,7 @@ fn the_list_of_texts_is_current() {
 }
 
 #[test]
-fn no_text_has_a_word_of_the_old_dialect() {
+fn no_text_has_a_banned_word() {
     let words = BANNED.map(|word| format!(r"\b{}\b", word.replace(' ', r"\s+"))).join("|");
     let banned = Regex::new(&format!("(?i)({words})")).expect("a pattern");
     let mut found = Vec::new();

@@ -56,6 +56,58 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end -}}
 
+{{- define "tributary.gateway.fullname" -}}
+{{- printf "%s-gateway" (include "tributary.fullname" . | trunc 55 | trimSuffix "-") -}}
+{{- end -}}
+
+{{- define "tributary.sync.fullname" -}}
+{{- printf "%s-sync" (include "tributary.fullname" . | trunc 58 | trimSuffix "-") -}}
+{{- end -}}
+
+{{- /*
+Where the pods of a component run: dict "root" $, "own" values of the component, "selector" its labels as text, "replicas".
+Own values replace those for all components.
+*/ -}}
+{{- define "tributary.placement" -}}
+{{- $all := .root.Values -}}
+{{- with .own.priorityClassName | default $all.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .own.nodeSelector | default $all.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .own.tolerations | default $all.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .own.affinity | default $all.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- $selector := fromYaml .selector }}
+{{- with .own.topologySpreadConstraints | default $all.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- range . }}
+  - {{- toYaml (hasKey . "labelSelector" | ternary . (merge (dict "labelSelector" (dict "matchLabels" $selector)) .)) | nindent 4 }}
+  {{- end }}
+{{- else }}
+{{- if gt (int .replicas) 1 }}
+# Spread over nodes and zones where possible.
+topologySpreadConstraints:
+  {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - maxSkew: 1
+    topologyKey: {{ . }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- toYaml $selector | nindent 8 }}
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "tributary.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "tributary.fullname" .) .Values.serviceAccount.name -}}

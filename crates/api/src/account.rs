@@ -16,7 +16,6 @@ use super::{CommonStatus, Tags};
     plural = "awsaccounts",
     doc = "AWS account and the credentials to use in it.",
     shortname = "awsacct",
-    category = "tributary",
     status = "AwsAccountStatus",
     derive = "PartialEq",
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),

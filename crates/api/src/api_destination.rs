@@ -7,7 +7,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ExistingApiDestination;
+use super::existing::existing;
 
 /// EventBridge API destination: an HTTPS endpoint with a connection. Exactly one of `managed` and
 /// `existing` is set.
@@ -35,13 +35,14 @@ pub struct ApiDestinationSink {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HttpParameters {
-    /// Headers by name. Maximum 100 entries.
+    /// Headers by name. Defaults to none. Maximum 100 entries of at most 512 characters.
     #[serde(default, skip_serializing_if = "super::Tags::is_empty")]
-    #[schemars(extend("maxProperties" = 100))]
+    #[schemars(extend("maxProperties" = 100, "additionalProperties" = {"type": "string", "minLength": 1, "maxLength": 512}))]
     pub headers: super::Tags,
-    /// Query string parameters by name. Maximum 100 entries.
+    /// Query string parameters by name. Defaults to none. Maximum 100 entries of at most 512
+    /// characters.
     #[serde(default, skip_serializing_if = "super::Tags::is_empty")]
-    #[schemars(extend("maxProperties" = 100))]
+    #[schemars(extend("maxProperties" = 100, "additionalProperties" = {"type": "string", "minLength": 1, "maxLength": 512}))]
     pub query: super::Tags,
     /// Path parameters: one value for each `*` in the URL of the API destination, in order. Maximum
     /// 20 entries.
@@ -62,8 +63,8 @@ pub struct ManagedApiDestination {
     /// HTTP method of the requests. Defaults to `POST`.
     #[serde(default)]
     pub method: HttpMethod,
-    /// Maximum invocations per second, 1 to 300. The operator does not manage an unset value; AWS
-    /// creates API destinations with 300.
+    /// Maximum invocations per second, 1 to 300. Defaults to the value in AWS, which the operator
+    /// then does not manage; AWS creates API destinations with 300.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 300))]
     pub rate_limit_per_second: Option<i32>,
@@ -236,3 +237,11 @@ pub struct ConnectionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_reason: Option<String>,
 }
+
+existing!(
+    ExistingApiDestination,
+    /// Existing API destination.
+    ,
+    400,
+    API_DESTINATION = r"^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:api-destination/[.\-_A-Za-z0-9]+(/[A-Za-z0-9-]+)?$"
+);

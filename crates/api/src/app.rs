@@ -148,11 +148,4 @@ impl BenchlingApp {
         let namespace = self.spec.bus_ref.namespace.as_deref().or(self.metadata.namespace.as_deref()).unwrap_or_default();
         format!("{namespace}/{}", self.spec.bus_ref.name)
     }
-
-    /// Whether webhooks of the same app and tenant would arrive for both on the same path.
-    pub fn collides(&self, other: &Self) -> bool {
-        self.spec.app_definition_id == other.spec.app_definition_id
-            && self.spec.path == other.spec.path
-            && self.spec.tenants.iter().any(|tenant| other.spec.tenants.contains(tenant))
-    }
 }

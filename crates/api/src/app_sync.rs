@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ExistingGraphqlApi;
+use super::existing::existing;
 
 /// GraphQL mutation that AWS AppSync runs for each event. The event that the rule sends, such as
 /// with `inputTransformer`, has the variables of the mutation. The API must be public, with the
@@ -25,3 +25,11 @@ pub struct AppSyncSink {
     #[schemars(length(min = 1, max = 20), inner(length(max = 256), regex(pattern = r"^[_A-Za-z][_0-9A-Za-z]*$")))]
     pub fields: Vec<String>,
 }
+
+existing!(
+    ExistingGraphqlApi,
+    /// Existing endpoint of an AWS AppSync GraphQL API.
+    ,
+    256,
+    GRAPHQL_API = r"^arn:aws[a-z-]*:appsync:[a-z0-9-]+:[0-9]{12}:endpoints/graphql-api/[A-Za-z0-9-]+$"
+);

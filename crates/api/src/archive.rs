@@ -15,9 +15,9 @@ pub struct Archive {
     /// owner. Maximum 48 characters.
     #[schemars(length(min = 1, max = 48), regex(pattern = r"^[.\-_A-Za-z0-9]+$"))]
     pub name: String,
-    /// Description of the archive in AWS. Defaults to none. Maximum 512 characters.
+    /// Description of the archive in AWS: one line. Defaults to none. Maximum 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(length(min = 1, max = 512), regex(pattern = r"^[^\r\n]*$"))]
     pub description: Option<String>,
     /// Retention of events in days, 0 to 36500. 0 keeps events indefinitely. Defaults to 0. AWS
     /// charges for stored events.

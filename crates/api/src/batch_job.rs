@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ExistingJobQueue;
+use super::existing::existing;
 
 /// AWS Batch job that is submitted for each event. `Parameters` in the event that the rule sends,
 /// such as with `inputTransformer`, replace the parameters of the job definition.
@@ -29,3 +29,11 @@ pub struct BatchJobSink {
     #[schemars(range(min = 1, max = 10))]
     pub attempts: Option<i32>,
 }
+
+existing!(
+    ExistingJobQueue,
+    /// Existing AWS Batch job queue.
+    ,
+    256,
+    JOB_QUEUE = r"^arn:aws[a-z-]*:batch:[a-z0-9-]+:[0-9]{12}:job-queue/[A-Za-z0-9_-]+$"
+);

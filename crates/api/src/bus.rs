@@ -54,8 +54,9 @@ pub struct EventBusSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"))]
     pub region: Option<String>,
-    /// Name of the event bus in AWS. Defaults to `<namespace>-<name>`. Immutable. Maximum 256
-    /// characters.
+    /// Name of the event bus in AWS. Defaults to `<namespace>-<name>`, suffixed with a hash if
+    /// `<name>` contains a hyphen. Required if the object is called `default`. Immutable. Maximum
+    /// 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^[.\-_A-Za-z0-9]+$"))]
     pub name: Option<String>,

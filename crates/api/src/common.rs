@@ -135,7 +135,8 @@ pub struct ResourceStatus {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CommonStatus {
-    /// Most recent `metadata.generation` that the operator processed.
+    /// Most recent `metadata.generation` that the operator processed. `-1` until it processes the
+    /// object for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// Current conditions. `Ready`, `Reconciling`, and `Stalled` follow the kstatus conventions. An

@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::EventSinkSpec;
+use super::OTHER_FIELD;
 
 /// Reference to a field that contains the ARN, in another object of the sink's namespace, such as
 /// the status of an ACK or Crossplane queue.
@@ -36,6 +36,7 @@ impl ArnFrom {
     }
 }
 
+/// Generates the reference to an existing resource: `Name, its description, longest ARN, PATTERN = regular expression of the ARN`.
 macro_rules! existing {
     ($name:ident, $(#[$doc:meta])*, $max:literal, $pattern:ident = $is:literal $(, $rule:expr)?) => {
         const $pattern: &str = $is;
@@ -57,111 +58,25 @@ macro_rules! existing {
             /// ARN.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[x_kube(validation = Rule::new("self == oldSelf").message("existing.arnFrom is immutable. Delete and recreate the object."))]
-            pub arn_from: Option<ArnFrom>,
+            pub arn_from: Option<$crate::ArnFrom>,
+        }
+
+        impl $name {
+            /// Returns the reference, with the path of its field.
+            pub(crate) fn referred(&self, field: &'static str) -> $crate::Existing<'_> {
+                $crate::Existing { field, arn: self.arn.as_ref(), arn_from: self.arn_from.as_ref(), pattern: $pattern }
+            }
         }
     };
 }
+pub(crate) use existing;
 
-/// Pattern of ARNs whose target type has a separate field in spec.
-const OTHER_FIELD: &str = "^arn:aws[a-z-]*:((sqs|sns|lambda|logs|states|kinesis|firehose|ecs):|.*:(event-bus|api-destination)/)";
-
-existing!(
-    ExistingQueue,
-    /// Existing SQS queue.
-    ,
-    256,
-    QUEUE = r"^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?$"
-);
-existing!(
-    ExistingFunction,
-    /// Existing Lambda function, version (`:7`), or alias (`:live`).
-    ,
-    256,
-    FUNCTION = r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$"
-);
-existing!(
-    ExistingLogGroup,
-    /// Existing log group. Its ARN can end in `:*`.
-    ,
-    600,
-    LOG_GROUP = r"^arn:aws[a-z-]*:logs:[a-z0-9-]+:[0-9]{12}:log-group:[.\-_/#A-Za-z0-9]+(:\*)?$"
-);
-existing!(
-    ExistingTopic,
-    /// Existing SNS standard topic.
-    ,
-    320,
-    TOPIC = r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$"
-);
-existing!(
-    ExistingStateMachine,
-    /// Existing state machine, version, or alias.
-    ,
-    256,
-    STATE_MACHINE = r"^arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$"
-);
 existing!(
     ExistingBus,
     /// Existing event bus. The resource policy of a bus in another account must allow this account.
     ,
     400,
     BUS = r"^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[/.\-_A-Za-z0-9]+$"
-);
-existing!(
-    ExistingApiDestination,
-    /// Existing API destination.
-    ,
-    400,
-    API_DESTINATION = r"^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:api-destination/[.\-_A-Za-z0-9]+(/[A-Za-z0-9-]+)?$"
-);
-existing!(
-    ExistingStream,
-    /// Existing Kinesis data stream.
-    ,
-    256,
-    STREAM = r"^arn:aws[a-z-]*:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[A-Za-z0-9_.-]+$"
-);
-existing!(
-    ExistingDeliveryStream,
-    /// Existing Firehose stream.
-    ,
-    256,
-    DELIVERY_STREAM = r"^arn:aws[a-z-]*:firehose:[a-z0-9-]+:[0-9]{12}:deliverystream/[A-Za-z0-9_.-]+$"
-);
-existing!(
-    ExistingJobQueue,
-    /// Existing AWS Batch job queue.
-    ,
-    256,
-    JOB_QUEUE = r"^arn:aws[a-z-]*:batch:[a-z0-9-]+:[0-9]{12}:job-queue/[A-Za-z0-9_-]+$"
-);
-existing!(
-    ExistingWarehouse,
-    /// Existing Amazon Redshift cluster or serverless workgroup.
-    ,
-    256,
-    WAREHOUSE = r"^arn:aws[a-z-]*:(redshift:[a-z0-9-]+:[0-9]{12}:cluster:[a-z][a-z0-9-]*|redshift-serverless:[a-z0-9-]+:[0-9]{12}:workgroup/[A-Za-z0-9-]+)$"
-);
-existing!(
-    ExistingPipeline,
-    /// Existing Amazon SageMaker pipeline.
-    ,
-    256,
-    PIPELINE = r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:pipeline/[A-Za-z0-9](-*[A-Za-z0-9])*$"
-);
-existing!(
-    ExistingGraphqlApi,
-    /// Existing endpoint of an AWS AppSync GraphQL API.
-    ,
-    256,
-    GRAPHQL_API = r"^arn:aws[a-z-]*:appsync:[a-z0-9-]+:[0-9]{12}:endpoints/graphql-api/[A-Za-z0-9-]+$"
-);
-existing!(
-    ExistingDocument,
-    /// Existing document of AWS Systems Manager. The ARN of a document of AWS has no account.
-    ,
-    256,
-    DOCUMENT = r"^arn:aws[a-z-]*:ssm:[a-z0-9-]+:([0-9]{12})?:document/[A-Za-z0-9_.-]{3,128}$"
 );
 existing!(
     ExistingTarget,
@@ -197,36 +112,6 @@ impl Existing<'_> {
     }
 }
 
-impl EventSinkSpec {
-    /// Returns the existing resource that the sink references by ARN. Returns `None` for managed
-    /// destinations and for ECS tasks.
-    pub fn existing(&self) -> Option<Existing<'_>> {
-        macro_rules! referred {
-            ($field:literal, $pattern:ident, $it:expr) => {
-                if let Some(it) = $it {
-                    return Some(Existing { field: $field, arn: it.arn.as_ref(), arn_from: it.arn_from.as_ref(), pattern: $pattern });
-                }
-            };
-        }
-        referred!("spec.sqs.existing", QUEUE, self.sqs.as_ref().and_then(|sqs| sqs.existing.as_ref()));
-        referred!("spec.lambda.existing", FUNCTION, self.lambda.as_ref().map(|lambda| &lambda.existing));
-        referred!("spec.logGroup.existing", LOG_GROUP, self.log_group.as_ref().and_then(|group| group.existing.as_ref()));
-        referred!("spec.sns.existing", TOPIC, self.sns.as_ref().and_then(|sns| sns.existing.as_ref()));
-        referred!("spec.stateMachine.existing", STATE_MACHINE, self.state_machine.as_ref().and_then(|machine| machine.existing.as_ref()));
-        referred!("spec.eventBus.existing", BUS, self.event_bus.as_ref().map(|bus| &bus.existing));
-        referred!("spec.apiDestination.existing", API_DESTINATION, self.api_destination.as_ref().and_then(|api| api.existing.as_ref()));
-        referred!("spec.kinesis.existing", STREAM, self.kinesis.as_ref().map(|stream| &stream.existing));
-        referred!("spec.firehose.existing", DELIVERY_STREAM, self.firehose.as_ref().map(|stream| &stream.existing));
-        referred!("spec.batchJob.existing", JOB_QUEUE, self.batch_job.as_ref().map(|job| &job.existing));
-        referred!("spec.redshiftData.existing", WAREHOUSE, self.redshift_data.as_ref().map(|sink| &sink.existing));
-        referred!("spec.sageMakerPipeline.existing", PIPELINE, self.sage_maker_pipeline.as_ref().map(|sink| &sink.existing));
-        referred!("spec.appSync.existing", GRAPHQL_API, self.app_sync.as_ref().map(|sink| &sink.existing));
-        referred!("spec.runCommand.existing", DOCUMENT, self.run_command.as_ref().map(|sink| &sink.existing));
-        referred!("spec.arn.existing", TARGET, self.arn.as_ref().map(|target| &target.existing));
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,15 +122,13 @@ mod tests {
 
     #[test]
     fn an_arn_is_single_and_of_the_target_type() {
-        assert!(existing(QUEUE).fits("arn:aws:sqs:eu-west-1:111122223333:orders.fifo"));
-        assert!(existing(LOG_GROUP).fits("arn:aws:logs:eu-west-1:111122223333:log-group:/a/b:*"));
+        assert!(existing(BUS).fits("arn:aws:events:eu-west-1:111122223333:event-bus/orders.v1"));
         assert!(existing(TARGET).fits("arn:aws:batch:eu-west-1:111122223333:job-queue/high"));
         for (pattern, bad) in [
-            (QUEUE, "arn:aws:sns:eu-west-1:111122223333:orders"),
-            (QUEUE, "arn:aws:sqs:eu-west-1:111122223333:*"),
-            (QUEUE, "arn:aws:sqs:eu-west-1:111122223333:orders\n"),
-            (QUEUE, ""),
-            (TARGET, "arn:aws:sqs:eu-west-1:111122223333:orders"),
+            (BUS, "arn:aws:logs:eu-west-1:111122223333:event-bus/orders"),
+            (BUS, "arn:aws:events:eu-west-1:111122223333:event-bus/*"),
+            (BUS, "arn:aws:events:eu-west-1:111122223333:event-bus/orders\n"),
+            (BUS, ""),
             (TARGET, "arn:aws:events:eu-west-1:111122223333:event-bus/b"),
             (TARGET, "arn:aws:batch:eu-west-1:111122223333:job-queue/*"),
             (TARGET, "arn:aws:batch:eu-west-1:111122223333:a b"),

@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ExistingFunction, SinkRef};
+use super::{SinkRef, existing::existing};
 
 /// Existing Lambda function.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
@@ -61,3 +61,11 @@ pub struct Trigger {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub report_batch_item_failures: bool,
 }
+
+existing!(
+    ExistingFunction,
+    /// Existing Lambda function, version (`:7`), or alias (`:live`).
+    ,
+    256,
+    FUNCTION = r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$"
+);

@@ -6,6 +6,8 @@
 
 // Each `printcolumn` repeats its argument names, which is no duplication.
 #![allow(clippy::duplicated_attributes)]
+// The lint takes code that `KubeSchema` generates for the types themselves, which are public.
+#![allow(unreachable_pub)]
 #![warn(missing_docs)]
 
 mod account;
@@ -38,7 +40,7 @@ mod state_machine;
 mod subscription;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool, ValidationRule,
 };
 use kube::CustomResourceExt;
 
@@ -65,6 +67,7 @@ pub use role::*;
 pub use rule::*;
 pub use run_command::*;
 pub use sage_maker_pipeline::*;
+pub(crate) use sink::OTHER_FIELD;
 pub use sink::*;
 pub use sns::*;
 pub use sqs::*;
@@ -109,8 +112,40 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         EventReplay::crd(),
     ];
     let schemas = crds.iter_mut().flat_map(|crd| &mut crd.spec.versions).filter_map(|version| version.schema.as_mut());
-    schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()).for_each(unwrap_descriptions);
+    for schema in schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()) {
+        unwrap_descriptions(schema);
+        default_status(schema);
+        if let Some(spec) = schema.properties.as_mut().and_then(|properties| properties.get_mut("spec")) {
+            limit_tags(spec);
+        }
+    }
     crds
+}
+
+/// Sets the status of an object that no controller has processed to `observedGeneration: -1`, so
+/// that kstatus does not report it as `Current`.
+fn default_status(schema: &mut JSONSchemaProps) {
+    if let Some(status) = schema.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
+        status.default = Some(JSON(serde_json::json!({"observedGeneration": -1})));
+    }
+}
+
+/// Adds what AWS requires of tags to each map of tags in a schema (IAM user guide, "Rules for
+/// tagging"). The operator checks the characters and the number of tags from all sources.
+fn limit_tags(schema: &mut JSONSchemaProps) {
+    for (name, field) in schema.properties.iter_mut().flatten() {
+        if let (true, Some(JSONSchemaPropsOrBool::Schema(value))) =
+            (["tags", "defaultTags"].contains(&name.as_str()), &mut field.additional_properties)
+        {
+            value.max_length = Some(256);
+            field.x_kubernetes_validations.get_or_insert_default().push(ValidationRule {
+                rule: "self.all(key, key.size() >= 1 && key.size() <= 128 && !key.startsWith('aws:'))".into(),
+                message: Some("a key of a tag has 1 to 128 characters and does not start with aws:, which AWS reserves.".into()),
+                ..ValidationRule::default()
+            });
+        }
+        limit_tags(field);
+    }
 }
 
 /// Joins the wrapped lines of doc comments in a schema, so that clients can wrap descriptions to
@@ -137,7 +172,30 @@ fn unwrapped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::unwrapped;
+    use super::{crds, unwrapped};
+
+    #[test]
+    fn an_object_that_no_controller_has_processed_is_not_current() {
+        for crd in crds() {
+            for version in &crd.spec.versions {
+                let schema = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref()).unwrap();
+                let status = &schema.properties.as_ref().unwrap()["status"];
+                let default = status.default.as_ref().map(|default| default.0.clone());
+                assert_eq!(default, Some(serde_json::json!({"observedGeneration": -1})), "{}", crd.spec.names.kind);
+                // The API server rejects a default that lacks a required field.
+                assert_eq!(status.required, None, "{}", crd.spec.names.kind);
+            }
+        }
+    }
+
+    #[test]
+    fn no_cluster_scoped_kind_is_in_a_category() {
+        // `kubectl delete CATEGORY --all -n NAMESPACE` deletes cluster-scoped objects too.
+        for crd in crds() {
+            let in_category = crd.spec.names.categories.as_ref().is_some_and(|all| all.iter().any(|name| name == "tributary"));
+            assert_eq!(in_category, crd.spec.scope == "Namespaced", "{}", crd.spec.names.kind);
+        }
+    }
 
     #[test]
     fn a_description_has_one_line_per_paragraph_and_list_item() {

@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ExistingLogGroup, Tags};
+use super::{Tags, existing::existing};
 
 /// CEL rule for the retention periods that CloudWatch Logs supports, in days. See
 /// `PutRetentionPolicy` in the CloudWatch Logs API Reference.
@@ -38,8 +38,8 @@ pub struct LogGroupSink {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ManagedLogGroup {
-    /// Name of the log group. Defaults to `/aws/events/<namespace>-<name>`. Immutable. Maximum 512
-    /// characters.
+    /// Name of the log group. Defaults to `/aws/events/<namespace>-<name>`, suffixed with a hash if
+    /// `<name>` contains a hyphen. Immutable. Maximum 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512), regex(pattern = r"^[.\-_/#A-Za-z0-9]+$"))]
     pub name: Option<String>,
@@ -77,3 +77,11 @@ pub enum LogGroupClass {
     #[strum(to_string = "INFREQUENT_ACCESS")]
     InfrequentAccess,
 }
+
+existing!(
+    ExistingLogGroup,
+    /// Existing log group. Its ARN can end in `:*`.
+    ,
+    600,
+    LOG_GROUP = r"^arn:aws[a-z-]*:logs:[a-z0-9-]+:[0-9]{12}:log-group:[.\-_/#A-Za-z0-9]+(:\*)?$"
+);

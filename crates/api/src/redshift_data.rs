@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ExistingWarehouse;
+use super::existing::existing;
 
 /// SQL statement of at most 100000 characters.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
@@ -61,3 +61,11 @@ pub struct RedshiftDataSink {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub with_event: bool,
 }
+
+existing!(
+    ExistingWarehouse,
+    /// Existing Amazon Redshift cluster or serverless workgroup.
+    ,
+    256,
+    WAREHOUSE = r"^arn:aws[a-z-]*:(redshift:[a-z0-9-]+:[0-9]{12}:cluster:[a-z][a-z0-9-]*|redshift-serverless:[a-z0-9-]+:[0-9]{12}:workgroup/[A-Za-z0-9-]+)$"
+);

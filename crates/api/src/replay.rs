@@ -55,9 +55,9 @@ pub struct EventReplaySpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 253)), extend("x-kubernetes-list-type" = "set"))]
     pub rules: Vec<String>,
-    /// Description of the replay in AWS. Defaults to none. Maximum 512 characters.
+    /// Description of the replay in AWS: one line. Defaults to none. Maximum 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(length(min = 1, max = 512), regex(pattern = r"^[^\r\n]*$"))]
     pub description: Option<String>,
 }
 

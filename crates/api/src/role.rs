@@ -5,7 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EcsTaskOptions, ExistingBus, ExistingDeliveryStream, ExistingStream, ExistingTarget, HttpParameters};
+use super::{EcsTaskOptions, ExistingBus, ExistingTarget, HttpParameters, existing::existing};
 
 /// IAM role that the operator creates for EventBridge to deliver events. Its trust policy allows
 /// only rules that send to the sink; its permissions allow only the delivery.
@@ -144,3 +144,19 @@ pub struct ArnSink {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpParameters>,
 }
+
+existing!(
+    ExistingStream,
+    /// Existing Kinesis data stream.
+    ,
+    256,
+    STREAM = r"^arn:aws[a-z-]*:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[A-Za-z0-9_.-]+$"
+);
+
+existing!(
+    ExistingDeliveryStream,
+    /// Existing Firehose stream.
+    ,
+    256,
+    DELIVERY_STREAM = r"^arn:aws[a-z-]*:firehose:[a-z0-9-]+:[0-9]{12}:deliverystream/[A-Za-z0-9_.-]+$"
+);

@@ -42,7 +42,7 @@ pub struct EventRuleSpec {
     /// Event bus of the rule. Immutable.
     pub bus_ref: BusRef,
     /// Name of the rule in AWS. Defaults to `<namespace>-<name>`, truncated and suffixed with a
-    /// hash if it is longer than 64 characters. Immutable. Maximum 64 characters.
+    /// hash if it is longer than 64 characters or `<name>` contains a hyphen. Immutable. Maximum 64 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), regex(pattern = r"^[.\-_A-Za-z0-9]+$"))]
     pub name: Option<String>,
@@ -151,7 +151,7 @@ pub struct Target {
     /// JSON path of the part of the event to send, such as `$.detail`. Defaults to the whole event.
     /// Not supported for an event bus in another account or Region. Maximum 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256), regex(pattern = r"^\$"))]
+    #[schemars(length(max = 256), regex(pattern = r"^\$($|[.\[])"))]
     pub input_path: Option<String>,
     /// Input transformer, which sends a text with values of the event. Not supported for an event
     /// bus in another account or Region.
@@ -184,11 +184,13 @@ pub struct TargetDeadLetter {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InputTransformer {
-    /// Variables and their JSON paths in the event, such as `id: $.detail.id`. Maximum 100 entries.
+    /// Variables and their JSON paths in the event, such as `id: $.detail.id`. Defaults to none.
+    /// Maximum 100 entries of at most 256 characters.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 100))]
+    #[schemars(extend("maxProperties" = 100, "additionalProperties" = {"type": "string", "maxLength": 256, "pattern": r"^\$($|[.\[])"}))]
     pub input_paths_map: BTreeMap<String, String>,
-    /// Text in which `<name>` is replaced with the value of the variable. Maximum 8192 characters.
+    /// JSON, or text in double quotes, in which `<name>` is replaced with the value of the variable.
+    /// Maximum 8192 characters.
     #[schemars(length(min = 1, max = 8192))]
     pub input_template: String,
 }

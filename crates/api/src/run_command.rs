@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ExistingDocument;
+use super::existing::existing;
 
 /// SSM document that Run Command runs on instances for each event. The event that the rule sends,
 /// such as `input` of the rule, has the parameters of the document, each a list of texts.
@@ -38,3 +38,11 @@ pub struct InstanceTag {
     #[schemars(length(min = 1, max = 50), inner(length(min = 1, max = 256), regex(pattern = r"^[\p{L}\p{Z}\p{N}_.:/=+@-]+$")))]
     pub values: Vec<String>,
 }
+
+existing!(
+    ExistingDocument,
+    /// Existing document of AWS Systems Manager. The ARN of a document of AWS has no account.
+    ,
+    256,
+    DOCUMENT = r"^arn:aws[a-z-]*:ssm:[a-z0-9-]+:([0-9]{12})?:document/[A-Za-z0-9_.-]{3,128}$"
+);

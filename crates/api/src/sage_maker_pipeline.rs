@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ExistingPipeline;
+use super::existing::existing;
 
 /// SageMaker pipeline that is started for each event.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
@@ -31,3 +31,11 @@ pub struct PipelineParameter {
     #[schemars(length(max = 1024))]
     pub value: String,
 }
+
+existing!(
+    ExistingPipeline,
+    /// Existing Amazon SageMaker pipeline.
+    ,
+    256,
+    PIPELINE = r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:pipeline/[A-Za-z0-9](-*[A-Za-z0-9])*$"
+);

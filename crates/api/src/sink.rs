@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountRef, ApiDestinationSink, AppSyncSink, ArnSink, BatchJobSink, BusRef, CommonStatus, ConnectionStatus, DeletionPolicy,
-    EcsTaskSink, EventBusSink, FirehoseSink, GrantStatus, InvocationRole, KinesisSink, LambdaSink, LogGroupSink, ManagedApiDestination,
-    ManagedQueue, ManagedStateMachine, ManagementPolicy, PostgresSink, RedshiftDataSink, RunCommandSink, SageMakerPipelineSink, SinkRef,
-    SnsSink, SqsSink, StateMachineSink, SyncStatus,
+    EcsTaskSink, EventBusSink, Existing, FirehoseSink, GrantStatus, InvocationRole, KinesisSink, LambdaSink, LogGroupSink,
+    ManagedApiDestination, ManagedQueue, ManagedStateMachine, ManagementPolicy, PostgresSink, RedshiftDataSink, RunCommandSink,
+    SageMakerPipelineSink, SinkRef, SnsSink, SqsSink, StateMachineSink, SyncStatus,
 };
+
+/// Pattern of ARNs whose target type has a separate field in spec.
+pub(crate) const OTHER_FIELD: &str = "^arn:aws[a-z-]*:((sqs|sns|lambda|logs|states|kinesis|firehose|ecs):|.*:(event-bus|api-destination)/)";
 
 /// Destination for events of rules and for dead letters. Exactly one destination type is set.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -203,6 +206,31 @@ pub struct EventSinkStatus {
     /// State of a `postgres` sink. Written by `tributary sync`.
     #[serde(default, skip_serializing)]
     pub sync: Option<SyncStatus>,
+}
+
+impl EventSinkSpec {
+    /// Returns the existing resource that the sink references by ARN. Returns `None` for managed
+    /// destinations and for ECS tasks.
+    pub fn existing(&self) -> Option<Existing<'_>> {
+        let all = [
+            self.sqs.as_ref().and_then(|sqs| sqs.existing.as_ref()).map(|it| it.referred("spec.sqs.existing")),
+            self.lambda.as_ref().map(|lambda| lambda.existing.referred("spec.lambda.existing")),
+            self.log_group.as_ref().and_then(|group| group.existing.as_ref()).map(|it| it.referred("spec.logGroup.existing")),
+            self.sns.as_ref().and_then(|sns| sns.existing.as_ref()).map(|it| it.referred("spec.sns.existing")),
+            self.state_machine.as_ref().and_then(|machine| machine.existing.as_ref()).map(|it| it.referred("spec.stateMachine.existing")),
+            self.event_bus.as_ref().map(|bus| bus.existing.referred("spec.eventBus.existing")),
+            self.api_destination.as_ref().and_then(|api| api.existing.as_ref()).map(|it| it.referred("spec.apiDestination.existing")),
+            self.kinesis.as_ref().map(|stream| stream.existing.referred("spec.kinesis.existing")),
+            self.firehose.as_ref().map(|stream| stream.existing.referred("spec.firehose.existing")),
+            self.batch_job.as_ref().map(|job| job.existing.referred("spec.batchJob.existing")),
+            self.redshift_data.as_ref().map(|sink| sink.existing.referred("spec.redshiftData.existing")),
+            self.sage_maker_pipeline.as_ref().map(|sink| sink.existing.referred("spec.sageMakerPipeline.existing")),
+            self.app_sync.as_ref().map(|sink| sink.existing.referred("spec.appSync.existing")),
+            self.run_command.as_ref().map(|sink| sink.existing.referred("spec.runCommand.existing")),
+            self.arn.as_ref().map(|target| target.existing.referred("spec.arn.existing")),
+        ];
+        all.into_iter().flatten().next()
+    }
 }
 
 impl EventSink {

@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ExistingTopic, Tags};
+use super::{Tags, existing::existing};
 
 /// Amazon SNS standard topic. Exactly one of `managed` and `existing` is set. EventBridge does not
 /// deliver to FIFO topics; see "Amazon EventBridge targets" in the EventBridge User Guide.
@@ -30,7 +30,7 @@ pub struct SnsSink {
 #[serde(rename_all = "camelCase")]
 pub struct ManagedTopic {
     /// Name of the topic. Defaults to `<namespace>-<name>`, truncated and suffixed with a hash if
-    /// it is longer than 256 characters. Immutable. Maximum 256 characters.
+    /// it is longer than 256 characters or `<name>` contains a hyphen. Immutable. Maximum 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub name: Option<String>,
@@ -51,3 +51,11 @@ pub struct ManagedTopic {
     #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,
 }
+
+existing!(
+    ExistingTopic,
+    /// Existing SNS standard topic.
+    ,
+    320,
+    TOPIC = r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$"
+);

@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ExistingQueue, Tags, Trigger};
+use super::{Tags, Trigger, existing::existing};
 
 /// Amazon SQS queue. Exactly one of `managed` and `existing` is set.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
@@ -37,6 +37,7 @@ pub struct SqsSink {
 /// applies its defaults. See `CreateQueue` in the SQS API Reference.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[x_kube(
+    validation = Rule::new("!has(self.deadLetter) || !has(self.name) || self.name.size() <= 76").message("name must have at most 76 characters with deadLetter: the dead-letter queue is named <name>-dlq, and AWS allows 80."),
     validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable. Delete and recreate the object."),
     validation = Rule::new("has(self.fifo) == has(oldSelf.fifo)").message("fifo: the choice between a standard and a FIFO queue is immutable. Delete and recreate the object."),
     validation = Rule::new("!has(self.name) || has(self.fifo) == self.name.endsWith('.fifo')").message("name must end in .fifo if fifo is set, and must not otherwise. Correct the name.")
@@ -44,8 +45,8 @@ pub struct SqsSink {
 #[serde(rename_all = "camelCase")]
 pub struct ManagedQueue {
     /// Name of the queue. Defaults to `<namespace>-<name>`, truncated and suffixed with a hash if
-    /// it is longer than 71 characters; `.fifo` follows for a FIFO queue. Immutable. Maximum 80
-    /// characters.
+    /// it is longer than 71 characters or `<name>` contains a hyphen; `.fifo` follows for a FIFO
+    /// queue. Immutable. Maximum 80 characters, with `deadLetter` 76.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80), regex(pattern = r"^[A-Za-z0-9_-]+(\.fifo)?$"))]
     pub name: Option<String>,
@@ -177,3 +178,11 @@ pub struct QueueDeadLetter {
     #[schemars(range(min = 60, max = 1_209_600))]
     pub message_retention_seconds: Option<i32>,
 }
+
+existing!(
+    ExistingQueue,
+    /// Existing SQS queue.
+    ,
+    256,
+    QUEUE = r"^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?$"
+);

@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BusRef, ExistingStateMachine, SinkRef, Tags};
+use super::{BusRef, SinkRef, Tags, existing::existing};
 
 /// AWS Step Functions state machine. Exactly one of `managed` and `existing` is set.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
@@ -33,7 +33,7 @@ pub struct StateMachineSink {
 #[serde(rename_all = "camelCase")]
 pub struct ManagedStateMachine {
     /// Name of the state machine. Defaults to `<namespace>-<name>`, truncated and suffixed with a
-    /// hash if it is longer than 80 characters. Immutable. Maximum 80 characters.
+    /// hash if it is longer than 80 characters or `<name>` contains a hyphen. Immutable. Maximum 80 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub name: Option<String>,
@@ -121,3 +121,11 @@ pub enum MachineLogLevel {
     /// Fatal errors.
     Fatal,
 }
+
+existing!(
+    ExistingStateMachine,
+    /// Existing state machine, version, or alias.
+    ,
+    256,
+    STATE_MACHINE = r"^arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$"
+);

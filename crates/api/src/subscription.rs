@@ -139,7 +139,7 @@ pub struct SubscriptionBus {
 #[serde(rename_all = "camelCase")]
 pub struct Monitoring {
     /// Log group that receives the events. `name` defaults to
-    /// `/aws/events/<namespace>-<name>-monitoring`.
+    /// `/aws/events/<namespace>-<name>-monitoring-<hash>`.
     pub log_group: ManagedLogGroup,
 }
 

@@ -3,17 +3,92 @@
 //! Adapters, one file per service or resource, apply steps and return observed states of `tributary_core`. No type of the SDK
 //! leaves this crate. The floors, from the bottom: `cache` (shared answers), `client` (sessions, rate limits, errors), one adapter
 //! per service, and `facts`, which combines their reads.
+//!
+//! This file is the only one that lists the services: [`for_each_service!`] with the calls and the rate limit of each, and the two
+//! routes below, from a step and from the ARN of a target to the adapter.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+/// Calls `$generate!` with all services: `module: Calls = SDK crate, rate limit, { calls }`. The name of the module is the prefix of
+/// IAM actions. A call is named by the IAM action that it needs, which is the same for one entry and for a batch
+/// (`sqs:DeleteMessage` for `DeleteMessageBatch`). A test compares the calls with `tributary_core::iam_policy`.
+macro_rules! for_each_service {
+    ($generate:ident) => {
+        $generate! {
+            /// A call of `EventBridge`.
+            events: Events = aws_sdk_eventbridge, Limit::Quota, {
+                ActivateEventSource, CancelReplay, CreateApiDestination, CreateArchive, CreateConnection, CreateEventBus, DeleteApiDestination,
+                DeleteArchive, DeleteConnection, DeleteEventBus, DeleteRule, DescribeApiDestination, DescribeArchive, DescribeConnection,
+                DescribeEventBus, DescribeReplay, ListEventSources, ListReplays, ListRules, ListTagsForResource, ListTargetsByRule, PutEvents,
+                PutPermission, PutRule, PutTargets, RemovePermission, RemoveTargets, StartReplay, TagResource, UntagResource, UpdateApiDestination,
+                UpdateArchive, UpdateConnection, UpdateEventBus,
+            }
+            /// A call of SQS.
+            sqs: Sqs = aws_sdk_sqs, Limit::None, {
+                ChangeMessageVisibility, CreateQueue, DeleteMessage, DeleteQueue, GetQueueAttributes, GetQueueUrl, ListQueueTags, ReceiveMessage,
+                SendMessage, SetQueueAttributes, TagQueue, UntagQueue,
+            }
+            /// A call of Lambda.
+            // 15 control-plane calls per second are allowed (Lambda quotas).
+            lambda: Lambda = aws_sdk_lambda, Limit::PerSecond(10), {
+                AddPermission, CreateEventSourceMapping, DeleteEventSourceMapping, DeleteFunctionEventInvokeConfig, GetFunctionConfiguration,
+                GetFunctionEventInvokeConfig, GetPolicy, ListEventSourceMappings, ListTags, PutFunctionEventInvokeConfig, RemovePermission,
+                TagResource, UpdateEventSourceMapping,
+            }
+            /// A call of CloudWatch Logs.
+            // 10 calls per second of those made here are allowed (CloudWatch Logs quotas).
+            logs: Logs = aws_sdk_cloudwatchlogs, Limit::PerSecond(10), {
+                AssociateKmsKey, CreateLogGroup, DeleteLogGroup, DeleteResourcePolicy, DeleteRetentionPolicy, DescribeLogGroups, DescribeLogStreams,
+                DescribeResourcePolicies, DisassociateKmsKey, ListTagsForResource, PutResourcePolicy, PutRetentionPolicy, TagResource, UntagResource,
+            }
+            /// A call of SNS.
+            // 30 calls per second are allowed of most (SNS quotas).
+            sns: Sns = aws_sdk_sns, Limit::PerSecond(20), {
+                CreateTopic, DeleteTopic, GetTopicAttributes, ListTagsForResource, SetTopicAttributes, TagResource, UntagResource,
+            }
+            /// A call of Step Functions.
+            // 1 to 20 calls per second are allowed after a burst (Step Functions quotas).
+            states: States = aws_sdk_sfn, Limit::PerSecond(10), {
+                CreateStateMachine, DeleteStateMachine, DescribeStateMachine, ListTagsForResource, TagResource, UntagResource, UpdateStateMachine,
+            }
+            /// A call of Kinesis Data Streams.
+            // 20 calls per second are allowed of this one (its API reference).
+            kinesis: Kinesis = aws_sdk_kinesis, Limit::PerSecond(10), { DescribeStreamSummary }
+            /// A call of Firehose.
+            // 5 calls per second are allowed (its quotas).
+            firehose: Firehose = aws_sdk_firehose, Limit::PerSecond(3), { DescribeDeliveryStream }
+            /// A call of ECS.
+            // 20 calls per second are allowed of these (its quotas on throttling).
+            ecs: Ecs = aws_sdk_ecs, Limit::PerSecond(10), { DescribeClusters, DescribeTaskDefinition }
+            /// A call of AWS Batch.
+            // The limits are not published.
+            batch: Batch = aws_sdk_batch, Limit::PerSecond(10), { DescribeJobDefinitions, DescribeJobQueues }
+            /// A call of IAM.
+            // The limits are not published, and hold for the account across Regions.
+            iam: Iam = aws_sdk_iam, Limit::PerSecond(10), {
+                CreateRole, DeleteRole, DeleteRolePermissionsBoundary, DeleteRolePolicy, GetPolicy, GetPolicyVersion, GetRole, GetRolePolicy,
+                ListAttachedRolePolicies, ListRolePolicies, PutRolePermissionsBoundary, PutRolePolicy, TagRole, UntagRole, UpdateAssumeRolePolicy,
+            }
+            /// A call of KMS.
+            kms: Kms = aws_sdk_kms, Limit::PerSecond(20), { DescribeKey, GetKeyPolicy }
+            /// A call of STS.
+            // Called before there is a session.
+            sts: Sts = aws_sdk_sts, Limit::None, { GetCallerIdentity }
+        }
+    };
+}
+
+mod batch;
 mod cache;
 mod client;
+mod ecs;
 mod events;
 mod facts;
+mod firehose;
 mod iam;
+mod kinesis;
 mod lambda;
 mod logs;
-mod mappings;
 mod policy_writer;
 mod put_events;
 mod read;
@@ -22,7 +97,7 @@ mod sns;
 mod sqs;
 mod states;
 
-pub use client::call::{Call, Events, Iam, Kms, Lambda, Logs, Sns, Sqs, States, Sts};
+pub use client::call::*;
 pub use client::cause::Cause;
 pub use client::error::AwsError;
 pub use client::observer::CallObserver;
@@ -34,3 +109,56 @@ pub use events::SecretValues;
 pub use put_events::{Answer, BusState, Entry, LARGEST_CALL, MOST_ENTRIES, PublishOptions, Publisher, may_pass};
 pub use read::TagRead;
 pub use receive::{Depths, Message};
+
+use std::time::Duration;
+
+use futures::{FutureExt, future::BoxFuture};
+use serde_json::Value;
+
+use tributary_core::{delivery::TargetFacts, error::ReconcileError, names::Arn, steps::Step};
+
+impl Session {
+    /// Applies one step to AWS. `secrets` are the values that the step references.
+    ///
+    /// # Errors
+    /// Those of the call, with the next step for the user.
+    pub async fn apply(&self, step: &Step, secrets: &SecretValues) -> Result<(), ReconcileError> {
+        match step {
+            Step::Events(step) => self.apply_events(step, secrets).await,
+            Step::Sqs(step) => self.apply_sqs(step).await,
+            Step::Lambda(step) => self.apply_lambda(step).await,
+            Step::Logs(step) => self.apply_logs(step).await,
+            Step::Sns(step) => self.apply_sns(step).await,
+            Step::States(step) => self.apply_states(step).await,
+            Step::Iam(step) => self.apply_iam(step).await,
+            Step::Child(step) => Err(ReconcileError::transient(format!("{step} is not a write to AWS"))),
+        }
+    }
+
+    /// Returns the read of what the target's own service returns about it; `None` for services that are not read. The read
+    /// returns `None` for a target that does not exist.
+    pub(crate) fn read_target<'a>(&'a self, arn: &'a str, parsed: &Arn<'a>) -> Option<BoxFuture<'a, ReadTarget>> {
+        Some(match parsed.service {
+            "events" => self.event_target_facts(arn, parsed.resource).boxed(),
+            "sqs" => self.queue_facts(parsed.resource).boxed(),
+            "lambda" => self.function_facts(arn).boxed(),
+            "logs" => self.log_group_facts(arn, parsed.resource).boxed(),
+            "sns" => self.topic_facts(arn).boxed(),
+            "states" => self.state_machine_facts(arn).boxed(),
+            "kinesis" => self.stream_facts(arn).boxed(),
+            "firehose" => self.delivery_stream_facts(parsed.resource).boxed(),
+            "ecs" => self.ecs_facts(parsed.resource).boxed(),
+            "batch" => self.batch_facts(arn, parsed.resource).boxed(),
+            _ => return None,
+        })
+    }
+
+    /// Returns the resource policies that all targets of a service share, no older than `age`; `None` for services without such
+    /// policies.
+    pub(crate) async fn shared_policy(&self, service: &str, age: Duration) -> Option<Result<Vec<Value>, ReconcileError>> {
+        if service == "logs" { Some(self.log_policies(age).await) } else { None }
+    }
+}
+
+/// What the read of a target returns.
+type ReadTarget = Result<Option<TargetFacts>, ReconcileError>;

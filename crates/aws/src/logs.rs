@@ -6,6 +6,7 @@ use aws_sdk_cloudwatchlogs::types::{LogGroup, LogGroupClass, OrderBy};
 use serde_json::Value;
 
 use tributary_core::{
+    delivery::TargetFacts,
     destinations::logs::ObservedLogGroup,
     error::{Reason, ReconcileError, RetryClass},
     policy_document::statements_of,
@@ -13,7 +14,7 @@ use tributary_core::{
 };
 
 use crate::{
-    cache::LogPolicies,
+    cache::{ALL, LogPolicies},
     client::{
         cause::Cause,
         error::AwsError,
@@ -48,6 +49,12 @@ impl Session {
         }))
     }
 
+    /// Returns what delivery to the log group depends on, without the policies of the account.
+    pub(crate) async fn log_group_facts(&self, arn: &str, resource: &str) -> Result<Option<TargetFacts>, ReconcileError> {
+        let name = resource.trim_start_matches("log-group:").trim_end_matches(":*");
+        Ok(self.log_group(name, arn, TagRead::Skip).await?.map(|_| TargetFacts::default()))
+    }
+
     /// Finds the group of exactly this name: the API finds groups by prefix (docs/aws-facts.md, G5).
     async fn find_log_group(&self, name: &str) -> Result<Option<LogGroup>, ReconcileError> {
         let mut next = None;
@@ -79,7 +86,7 @@ impl Session {
     /// # Errors
     /// Those of `DescribeResourcePolicies`.
     pub async fn log_policy(&self, policy: &str, age: Duration) -> Result<Vec<Value>, ReconcileError> {
-        let policies = self.shared.caches.log_policies.read(age, || self.list_log_policies()).await?;
+        let policies = self.shared.caches.log_policies.read(&self.caller.arn, ALL, age, || self.list_log_policies()).await?;
         Ok(policies.get(policy).map(|document| statements_of(document)).unwrap_or_default())
     }
 
@@ -88,7 +95,7 @@ impl Session {
     /// # Errors
     /// Those of `DescribeResourcePolicies`.
     pub(crate) async fn log_policies(&self, age: Duration) -> Result<Vec<Value>, ReconcileError> {
-        let policies = self.shared.caches.log_policies.read(age, || self.list_log_policies()).await?;
+        let policies = self.shared.caches.log_policies.read(&self.caller.arn, ALL, age, || self.list_log_policies()).await?;
         Ok(policies.values().flat_map(|document| statements_of(document)).collect())
     }
 
@@ -154,7 +161,7 @@ impl Session {
     async fn change_log_policy(&self, policy: &str, instead_of: &[String], statements: &[Value]) -> Result<(), ReconcileError> {
         let document = LogPolicy { session: self, name: policy };
         let changed = self.shared.caches.policies.write(policy, policy_writer::change(&document, instead_of, statements)).await;
-        self.shared.caches.log_policies.forget().await;
+        self.shared.caches.log_policies.forget(ALL).await;
         changed
     }
 

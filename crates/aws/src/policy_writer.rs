@@ -1,5 +1,5 @@
 //! Merging of own statements into a resource policy that others may write too. The policy is read back after the write where AWS
-//! has no revision to protect it (SQS, SNS, resource policies of Logs).
+//! has no revision to protect it (queues, topics, resource policies of CloudWatch Logs).
 
 use std::future::Future;
 

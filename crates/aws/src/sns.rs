@@ -4,8 +4,10 @@ use aws_sdk_sns::types::Tag;
 use serde_json::Value;
 
 use tributary_core::{
+    delivery::TargetFacts,
     destinations::sns::ObservedTopic,
     error::ReconcileError,
+    policy_document::statements_of,
     steps::{SnsStep, TopicAttributes},
 };
 
@@ -34,6 +36,15 @@ impl Session {
             TagRead::Skip => None,
         };
         Ok(Some(ObservedTopic { attributes, tags }))
+    }
+
+    /// Returns what delivery to the topic depends on.
+    pub(crate) async fn topic_facts(&self, arn: &str) -> Result<Option<TargetFacts>, ReconcileError> {
+        Ok(self.topic(arn, TagRead::Skip).await?.map(|mut topic| TargetFacts {
+            policy: statements_of(topic.attributes.get("Policy").map(String::as_str).unwrap_or_default()),
+            key: topic.attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()),
+            ..TargetFacts::default()
+        }))
     }
 
     async fn topic_attributes(&self, arn: &str) -> Result<TopicAttributes, AwsError> {

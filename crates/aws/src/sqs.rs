@@ -5,9 +5,10 @@ use serde_json::Value;
 
 use tributary_api::Tags;
 use tributary_core::{
-    delivery::DeadLetter,
+    delivery::{DeadLetter, TargetFacts},
     destinations::sqs::ObservedQueue,
     error::ReconcileError,
+    policy_document::statements_of,
     steps::{QueueAttributes, SqsStep},
 };
 
@@ -72,6 +73,16 @@ impl Session {
         Ok(Some(answer.messages.unwrap_or_default().into_iter().map(dead_letter).collect()))
     }
 
+    /// Returns what delivery to the queue depends on.
+    pub(crate) async fn queue_facts(&self, name: &str) -> Result<Option<TargetFacts>, ReconcileError> {
+        Ok(self.queue_with_counts(name).await?.map(|(_, mut attributes)| TargetFacts {
+            policy: statements_of(attributes.get("Policy").map(String::as_str).unwrap_or_default()),
+            key: attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()),
+            messages: attributes.get("ApproximateNumberOfMessages").and_then(|count| count.parse().ok()),
+            ..TargetFacts::default()
+        }))
+    }
+
     async fn queue_attributes(&self, url: &str) -> Result<QueueAttributes, AwsError> {
         let request = self.sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
         let answer = send!(self, sqs, GetQueueAttributes, request)?;
@@ -90,7 +101,7 @@ impl Session {
         let answer = ignore_not_found(send!(self, sqs, GetQueueUrl, self.sqs.get_queue_url().queue_name(name)))?;
         let url = answer.and_then(|answer| answer.queue_url);
         if let Some(url) = &url {
-            self.shared.caches.queue_urls.lock().await.insert(name.to_owned(), url.clone());
+            self.shared.caches.remember_url(name, url).await;
         }
         Ok(url)
     }
@@ -138,7 +149,7 @@ impl Session {
             .set_attributes((!attributes.is_empty()).then(|| sdk_attributes(attributes)))
             .set_tags((!tags.is_empty()).then(|| tag_map(tags)));
         if let Some(url) = send!(self, sqs, CreateQueue, request)?.queue_url {
-            self.shared.caches.queue_urls.lock().await.insert(name.to_owned(), url);
+            self.shared.caches.remember_url(name, &url).await;
         }
         Ok(())
     }

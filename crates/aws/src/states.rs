@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use tributary_api::Tags;
 use tributary_core::{
+    delivery::TargetFacts,
     destinations::ObservedMachine,
     error::{Reason, ReconcileError, RetryClass},
     steps::{MachineSettings, StatesStep},
@@ -42,6 +43,11 @@ impl Session {
             TagRead::Skip => None,
         };
         Ok(Some(ObservedMachine { express: found.r#type == StateMachineType::Express, settings: observed_settings(found), tags }))
+    }
+
+    /// Returns what delivery to the state machine depends on.
+    pub(crate) async fn state_machine_facts(&self, arn: &str) -> Result<Option<TargetFacts>, ReconcileError> {
+        Ok(self.state_machine(arn, TagRead::Skip).await?.map(|_| TargetFacts::default()))
     }
 
     async fn state_machine_tags(&self, arn: &str) -> Result<Tags, ReconcileError> {

@@ -21,6 +21,7 @@ pub use entities::{EntityKind, ReadError};
 pub use error::{BenchlingError, BenchlingErrorReason, TokenError};
 pub use events::{EventsPage, EventsQuery};
 pub use keys::{PublicKey, parse_key_set};
+pub use rate_limit::{Budget, BudgetUse};
 pub use tenant::TenantClient;
 pub use tokens::{AppClient, Benchling, Token};
 pub use urls::Urls;

@@ -1,10 +1,11 @@
-//! When the next request to Benchling may be sent. Pure: the caller passes the time.
+//! When the next request to Benchling may be sent. `RateLimiter` is pure: the caller passes the time.
 //!
 //! Benchling allows an app 300 requests in 30 seconds and reports the remaining number in each answer. All apps of a tenant share another
 //! limit, which no header reports: it shows only as a 429. A 429 therefore also halves this client's own limit, which then recovers.
 
 use std::{
     collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -93,6 +94,64 @@ impl RateLimiter {
 
     fn pause_until(&mut self, until: Instant) {
         self.pause = Some(self.pause.map_or(until, |before| before.max(until)));
+    }
+}
+
+/// The requests that one OAuth client may send to one tenant. All sessions of the client share it, whichever Secret its credentials are
+/// from: Benchling counts by client.
+#[derive(Debug)]
+pub struct Budget(Mutex<RateLimiter>);
+
+/// How much of a budget is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BudgetUse {
+    /// Requests in the last 30 seconds.
+    pub used: usize,
+    /// Requests that 30 seconds may have now. Lower than configured after Benchling answered 429.
+    pub limit: usize,
+}
+
+impl Budget {
+    /// Returns a budget of this many requests in 30 seconds, at least 4.
+    pub fn new(requests: u32) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(RateLimiter::new(requests))))
+    }
+
+    fn limiter(&self) -> MutexGuard<'_, RateLimiter> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns how much of it is used.
+    pub fn in_use(&self) -> BudgetUse {
+        let limiter = self.limiter();
+        let now = Instant::now();
+        let used = limiter.sent.iter().filter(|at| now.saturating_duration_since(**at) < WINDOW).count();
+        BudgetUse { used, limit: limiter.limit as usize }
+    }
+
+    /// Whether it holds nothing that a new budget lacks.
+    pub fn is_unused(&self) -> bool {
+        let limiter = self.limiter();
+        let now = Instant::now();
+        let waits = limiter.pause.is_some_and(|until| until > now);
+        let recent = limiter.sent.back().is_some_and(|at| now.saturating_duration_since(*at) < WINDOW);
+        !waits && !recent && limiter.limit == limiter.configured
+    }
+
+    /// Waits until a request may be sent, and counts it.
+    pub(crate) async fn acquire(&self) {
+        loop {
+            let wait = self.limiter().wait(Instant::now());
+            if wait.is_zero() {
+                return;
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Takes an answer into account.
+    pub(crate) fn answered(&self, status: u16, headers: RateHeaders) {
+        self.limiter().answered(Instant::now(), status, headers, fastrand::f64());
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use crate::{
     error::{BenchlingError, BenchlingErrorReason, TokenError, message_of},
     http,
-    rate_limit::{RateHeaders, RateLimiter},
+    rate_limit::{Budget, RateHeaders},
     tokens::{AppClient, Benchling},
     urls::Urls,
 };
@@ -39,19 +39,23 @@ pub struct TenantClient {
     client: AppClient,
     /// Locked during a token request, so that concurrent requests share its answer.
     token: Mutex<Option<CachedToken>>,
-    limiter: Mutex<RateLimiter>,
+    budget: Arc<Budget>,
 }
 
 impl TenantClient {
-    /// Returns a client with a limit of `budget` requests in 30 seconds, at least 4.
+    /// Returns a client that sends requests within the budget.
     ///
     /// # Errors
     /// TLS cannot be set up in this process.
-    pub fn new(urls: Urls, tenant: String, client: AppClient, budget: u32) -> Result<Arc<Self>, BenchlingError> {
+    pub fn new(urls: Urls, tenant: String, client: AppClient, budget: Arc<Budget>) -> Result<Arc<Self>, BenchlingError> {
         let http = http::client(TIMEOUT).map_err(|error| BenchlingError::unavailable(error.without_url().to_string()))?;
         let benchling = Benchling::new(urls.clone());
-        let limiter = Mutex::new(RateLimiter::new(budget));
-        Ok(Arc::new(Self { http, benchling, urls, tenant, client, token: Mutex::default(), limiter }))
+        Ok(Arc::new(Self { http, benchling, urls, tenant, client, token: Mutex::default(), budget }))
+    }
+
+    /// Returns the budget, which other sessions of the same client share.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
     }
 
     /// Returns the tenant's name.
@@ -87,7 +91,7 @@ impl TenantClient {
         let mut renewed = false;
         for _ in 0..ATTEMPTS {
             let token = self.token().await?;
-            self.wait_for_limit().await;
+            self.budget.acquire().await;
             let url = self.urls.of_tenant(&self.tenant, path);
             let mut request = self.http.request(method.clone(), url).bearer_auth(token.expose_secret());
             if let Some(body) = &body {
@@ -95,7 +99,7 @@ impl TenantClient {
             }
             let answer = read(request).await;
             let (status, headers) = answer.as_ref().map_or((503, RateHeaders::default()), |answer| (answer.status, answer.rate));
-            self.limiter.lock().await.answered(Instant::now(), status, headers, fastrand::f64());
+            self.budget.answered(status, headers);
             match answer {
                 Err(error) => last = Err(error),
                 Ok(answer) if answer.status == 401 && !renewed => {
@@ -130,16 +134,6 @@ impl TenantClient {
             Err(cause) => cause,
         };
         BenchlingError::unavailable(format!("Benchling tenant {tenant} does not answer: {cause}. The request is retried automatically."))
-    }
-
-    async fn wait_for_limit(&self) {
-        loop {
-            let wait = self.limiter.lock().await.wait(Instant::now());
-            if wait.is_zero() {
-                return;
-            }
-            tokio::time::sleep(wait).await;
-        }
     }
 }
 

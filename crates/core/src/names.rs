@@ -17,18 +17,31 @@ pub fn short_hash(text: &str, characters: usize) -> String {
     hex
 }
 
+/// Number of characters of the hash in a default name.
+const HASH: usize = 8;
+
 /// Returns `<namespace>-<name>`.
 ///
-/// If that is longer than `longest` characters, or contains characters that AWS does not allow,
-/// returns its beginning and a hash.
-pub fn default_name(namespace: &str, name: &str, longest: usize, allowed: fn(char) -> bool) -> String {
-    const HASH: usize = 8;
+/// If that is longer than `longest` characters, contains characters that AWS does not allow, or can
+/// also be the default name of another object, returns its beginning and a hash. `pinned` is the
+/// name that the object has already, which it keeps.
+pub fn default_name(namespace: &str, name: &str, longest: usize, allowed: fn(char) -> bool, pinned: Option<&str>) -> String {
     let plain = format!("{namespace}-{name}");
-    if plain.len() <= longest && plain.chars().all(allowed) {
+    let fits = plain.len() <= longest && plain.chars().all(allowed);
+    if fits && (!is_ambiguous(name) || pinned == Some(&plain)) {
         return plain;
     }
     let clean: String = plain.chars().map(|c| if allowed(c) { c } else { '-' }).take(longest.saturating_sub(HASH + 1)).collect();
     format!("{clean}-{}", short_hash(&format!("{namespace}/{name}"), HASH))
+}
+
+/// Returns whether `<namespace>-<name>` can also be derived from another object.
+///
+/// Without a hyphen in the name, the last hyphen separates namespace and name. A name that is `dlq`
+/// or looks like a hash could be the suffix of another object's name.
+fn is_ambiguous(name: &str) -> bool {
+    let is_hash = name.len() == HASH && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    name.contains('-') || name == "dlq" || is_hash
 }
 
 /// Returns whether names of buses and rules may contain the character (AWS API reference,
@@ -141,15 +154,50 @@ mod tests {
     #[test]
     fn a_long_name_is_cut_with_a_hash_and_stays_unique() {
         let (a, b) = ("x".repeat(70), format!("{}y", "x".repeat(69)));
-        let (a, b) = (default_name("prod", &a, 64, events_character), default_name("prod", &b, 64, events_character));
+        let (a, b) = (default_name("prod", &a, 64, events_character, None), default_name("prod", &b, 64, events_character, None));
         assert_eq!((a.len(), b.len()), (64, 64));
         assert_ne!(a, b);
-        assert_eq!(default_name("prod", "orders", 64, events_character), "prod-orders");
+        assert_eq!(default_name("prod", "orders", 64, events_character, None), "prod-orders");
+    }
+
+    /// Every way to divide texts of a few parts into namespace and name, with the names of dead-letter queues and hashes among them.
+    #[test]
+    fn no_two_objects_have_one_default_name() {
+        use std::collections::BTreeMap;
+        let hash = short_hash("a-b/c", HASH);
+        let parts = ["a", "b", "c", "dlq", hash.as_str()];
+        let mut texts: Vec<String> = parts.map(str::to_owned).into();
+        for _ in 0..3 {
+            let longer: Vec<_> = texts.iter().flat_map(|text| parts.map(|part| format!("{text}-{part}"))).collect();
+            texts.extend(longer);
+            texts.sort();
+            texts.dedup();
+        }
+        let mut taken: BTreeMap<String, (String, String)> = BTreeMap::new();
+        for text in &texts {
+            for (at, _) in text.match_indices('-') {
+                let (namespace, name) = (&text[..at], &text[at + 1..]);
+                let own = default_name(namespace, name, 71, queue_character, None);
+                for aws_name in [format!("{own}-dlq"), own] {
+                    let object = (namespace.to_owned(), name.to_owned());
+                    let other = taken.insert(aws_name.clone(), object.clone());
+                    assert!(other.as_ref().is_none_or(|other| *other == object), "{aws_name}: {other:?} and {object:?}");
+                }
+            }
+        }
+        assert!(taken.len() > 1000);
+    }
+
+    #[test]
+    fn an_object_keeps_the_name_that_it_has() {
+        assert_eq!(default_name("a", "b-c", 64, events_character, Some("a-b-c")), "a-b-c");
+        assert_ne!(default_name("a", "b-c", 64, events_character, Some("other")), "a-b-c");
+        assert_ne!(default_name("a", "b-c", 64, events_character, None), default_name("a-b", "c", 64, events_character, None));
     }
 
     #[test]
     fn a_dot_cannot_stand_in_a_queue_name() {
-        let name = default_name("prod", "a.b", 80, queue_character);
+        let name = default_name("prod", "a.b", 80, queue_character, None);
         assert!(name.starts_with("prod-a-b-") && name.chars().all(queue_character), "{name}");
     }
 

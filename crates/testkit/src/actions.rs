@@ -13,7 +13,7 @@ use crate::{
 
 /// Options with a quick resync every second, a full one every two seconds, and a poll of partner event sources every half second.
 pub fn fast_resync() -> Options {
-    Options { sweep: Duration::from_secs(1), full_sweep: Duration::from_secs(2), source_poll: Duration::from_millis(500), ..options() }
+    Options { resync: Duration::from_secs(1), full_resync: Duration::from_secs(2), source_poll: Duration::from_millis(500), ..options() }
 }
 
 /// Applies bus `b`, rule `r` and sink `q`, and waits until they are Ready. The sink comes last, so that its queue is created with its policy.

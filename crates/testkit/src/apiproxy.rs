@@ -1,5 +1,7 @@
-//! A fault proxy in front of the API server, for one client: cuts it off, loses, stalls, expires or mangles its watches, and answers
-//! lists with what they said before. Plain HTTP towards the client; the requests go on with the rights that the proxy was given.
+//! A fault proxy in front of the API server, for one client.
+//!
+//! It cuts the client off, loses, stalls, expires or mangles its watches, and answers lists with recorded contents. It serves plain HTTP
+//! and forwards requests with the permissions of its upstream client.
 
 use std::{
     collections::HashMap,
@@ -13,55 +15,46 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use futures::{StreamExt, stream::BoxStream};
+use futures::StreamExt;
 use kube::{Client, Config};
-use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::apiwatch::{self, Mangle};
+use crate::{
+    apifaults::{Chunks, Control, failure},
+    apiwatch::{self, Mangle},
+};
 
-/// What is asked of the API server: `list`, `get`, `watch`, `patch` and so on, of which plural.
+/// A request by its verb (`list`, `get`, `watch`, `patch` and so on) and the plural of its resource.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Asked {
-    pub verb: String,
-    pub plural: String,
+struct Operation {
+    verb: String,
+    plural: String,
 }
 
-/// What a request gets instead of its answer.
+/// What a request gets instead of its response.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// This status, with this reason in a `Status` object.
     Answer(u16, &'static str),
-    /// Nothing, ever.
+    /// No response, ever.
     Silence,
-    /// The answer, this much later.
+    /// The response, after this delay.
     Delay(Duration),
-    /// What the same list said when it was recorded: its objects, its resourceVersion.
+    /// The recorded response of the same list, with its objects and its resourceVersion.
     Recorded,
-}
-
-/// What concerns all watches that run: each count tells those that started before to do it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Control {
-    /// Nothing comes through, in either direction; connections stay.
-    pub cut: bool,
-    pub mended: u64,
-    pub broken: u64,
-    pub stalled: u64,
-    pub expired: u64,
 }
 
 type Recording = HashMap<String, (u16, Bytes)>;
 
 #[derive(Default)]
 struct Rules {
-    faults: Vec<(Asked, Fault, usize)>,
+    faults: Vec<(Operation, Fault, usize)>,
     /// Plurals whose faults end with the next list.
     until_listed: Vec<String>,
     mangle: Option<Mangle>,
     recording: bool,
     recorded: Recording,
-    asked: HashMap<Asked, usize>,
+    requests: HashMap<Operation, usize>,
 }
 
 struct Shared {
@@ -70,7 +63,7 @@ struct Shared {
     rules: Mutex<Rules>,
 }
 
-/// Ends when dropped, and with it all that goes through it.
+/// The proxy; it stops when dropped, and its connections with it.
 pub struct ApiProxy {
     url: String,
     shared: Arc<Shared>,
@@ -78,7 +71,7 @@ pub struct ApiProxy {
 }
 
 impl ApiProxy {
-    /// In front of what this client reaches, with its rights.
+    /// Starts a proxy that forwards requests through this client.
     pub async fn new(upstream: Client) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -88,22 +81,22 @@ impl ApiProxy {
         Self { url, shared, task }
     }
 
-    /// For a kubeconfig.
+    /// Returns the proxy's URL, for a kubeconfig.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The client whose line this is.
+    /// Returns a client that connects through the proxy.
     pub fn client(&self) -> Client {
         Client::try_from(Config::new(self.url.parse().unwrap())).unwrap()
     }
 
-    /// Cuts the client off: connections stay, and nothing comes through, as when a network is partitioned.
+    /// Partitions the network: connections stay open, and nothing passes in either direction.
     pub fn cut(&self) {
         self.shared.control.send_modify(|control| control.cut = true);
     }
 
-    /// What was open during the cut is broken off now: the other side forgot it.
+    /// Ends the partition. Connections that were open during it break.
     pub fn mend(&self) {
         self.shared.control.send_modify(|control| {
             control.cut = false;
@@ -111,43 +104,43 @@ impl ApiProxy {
         });
     }
 
-    /// Breaks off all watches that run.
+    /// Breaks all running watches.
     pub fn break_watches(&self) {
         self.shared.control.send_modify(|control| control.broken += 1);
     }
 
-    /// All watches that run deliver nothing more, and stay open.
+    /// Stalls all running watches: they stay open and deliver nothing.
     pub fn stall_watches(&self) {
         self.shared.control.send_modify(|control| control.stalled += 1);
     }
 
-    /// All watches that run end with an ERROR event of code 410, as after a compaction.
+    /// Ends all running watches with an ERROR event of code 410, as after a compaction.
     pub fn expire_watches(&self) {
         self.shared.control.send_modify(|control| control.expired += 1);
     }
 
-    /// The next `times` requests of this kind get the fault.
+    /// Injects the fault into the next `times` requests of this kind.
     pub fn fault(&self, verb: &str, plural: &str, times: usize, fault: Fault) {
-        let asked = Asked { verb: verb.into(), plural: plural.into() };
-        self.rules().faults.push((asked, fault, times));
+        let operation = Operation { verb: verb.into(), plural: plural.into() };
+        self.rules().faults.push((operation, fault, times));
     }
 
-    /// Watches of this plural get the fault until the client lists anew.
+    /// Injects the fault into watches of this plural until the client lists again.
     pub fn fault_until_listed(&self, plural: &str, fault: Fault) {
         self.fault("watch", plural, usize::MAX, fault);
         self.rules().until_listed.push(plural.into());
     }
 
-    /// What watches of this plural deliver is mangled from now on; `None`: no more.
+    /// Mangles the events of watches of one plural; `None` stops it.
     pub fn mangle(&self, mangle: Option<Mangle>) {
         self.rules().mangle = mangle;
     }
 
-    /// Takes down what lists say now, by asking each of these anew; `Fault::Recorded` gives it later.
+    /// Records the current lists of these plurals for [`Fault::Recorded`].
     pub async fn record(&self, group: &str, plurals: &[&str]) {
         self.rules().recording = true;
         for plural in plurals {
-            // As the watcher asks it, for a list is known by its question.
+            // The watcher's own query, because a recording is found by its path.
             let path = format!("{}/apis/{group}/{plural}?&limit=500", self.url);
             let answer = reqwest::get(path).await.unwrap();
             assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
@@ -155,7 +148,7 @@ impl ApiProxy {
         self.rules().recording = false;
     }
 
-    /// No faults, no mangling.
+    /// Removes all faults.
     pub fn clear(&self) {
         let mut rules = self.rules();
         rules.faults.clear();
@@ -163,12 +156,12 @@ impl ApiProxy {
         rules.mangle = None;
     }
 
-    /// How often this was asked so far.
-    pub fn asked(&self, verb: &str, plural: &str) -> usize {
-        self.rules().asked.get(&Asked { verb: verb.into(), plural: plural.into() }).copied().unwrap_or_default()
+    /// Number of requests of this kind so far.
+    pub fn requests(&self, verb: &str, plural: &str) -> usize {
+        self.rules().requests.get(&Operation { verb: verb.into(), plural: plural.into() }).copied().unwrap_or_default()
     }
 
-    /// How many events were mangled so far.
+    /// Number of events mangled so far.
     pub fn mangled(&self) -> usize {
         self.rules().mangle.as_ref().map_or(0, Mangle::done)
     }
@@ -185,7 +178,7 @@ impl Drop for ApiProxy {
 }
 
 /// `/apis/GROUP/VERSION[/namespaces/NS]/PLURAL[/NAME[/SUBRESOURCE]]`, and the same below `/api/v1`.
-fn asked(request: &Request) -> Asked {
+fn operation(request: &Request) -> Operation {
     let parts: Vec<_> = request.uri().path().split('/').filter(|part| !part.is_empty()).collect();
     let rest = if parts.first() == Some(&"apis") { parts.get(3..) } else { parts.get(2..) }.unwrap_or_default();
     let rest = if rest.first() == Some(&"namespaces") && rest.len() > 2 { &rest[2..] } else { rest };
@@ -195,10 +188,8 @@ fn asked(request: &Request) -> Asked {
         ("GET", 0 | 1) => "list".into(),
         (method, _) => method.to_lowercase(),
     };
-    Asked { verb, plural: rest.first().copied().unwrap_or_default().to_owned() }
+    Operation { verb, plural: rest.first().copied().unwrap_or_default().to_owned() }
 }
-
-pub(crate) type Chunks = BoxStream<'static, Result<Bytes, String>>;
 
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let mut control = shared.control.subscribe();
@@ -206,29 +197,29 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     if began.cut {
         return lost(&mut control).await;
     }
-    let asked = asked(&request);
+    let operation = operation(&request);
     let (fault, mangle) = {
         let mut rules = shared.rules.lock().unwrap();
-        *rules.asked.entry(asked.clone()).or_default() += 1;
-        if asked.verb == "list" && rules.until_listed.contains(&asked.plural) {
-            rules.until_listed.retain(|plural| *plural != asked.plural);
-            rules.faults.retain(|(of, ..)| of.verb != "watch" || of.plural != asked.plural);
+        *rules.requests.entry(operation.clone()).or_default() += 1;
+        if operation.verb == "list" && rules.until_listed.contains(&operation.plural) {
+            rules.until_listed.retain(|plural| *plural != operation.plural);
+            rules.faults.retain(|(of, ..)| of.verb != "watch" || of.plural != operation.plural);
         }
-        let hit = rules.faults.iter_mut().find(|(of, _, times)| *of == asked && *times > 0);
+        let hit = rules.faults.iter_mut().find(|(of, _, times)| *of == operation && *times > 0);
         let fault = hit.map(|(_, fault, times)| {
             *times -= 1;
             fault.clone()
         });
-        (fault, rules.mangle.clone().filter(|mangle| mangle.plural == asked.plural))
+        (fault, rules.mangle.clone().filter(|mangle| mangle.plural == operation.plural))
     };
-    let question = request.uri().path().to_owned();
+    let path = request.uri().path().to_owned();
     match fault {
         Some(Fault::Answer(code, reason)) => return status(code, reason),
         Some(Fault::Silence) => return std::future::pending().await,
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         Some(Fault::Recorded) => {
-            let recorded = shared.rules.lock().unwrap().recorded.get(&question).cloned();
-            let (code, body) = recorded.unwrap_or_else(|| panic!("no record of {question}"));
+            let recorded = shared.rules.lock().unwrap().recorded.get(&path).cloned();
+            let (code, body) = recorded.unwrap_or_else(|| panic!("no record of {path}"));
             return answer(code, Body::from(body));
         }
         None => {}
@@ -242,20 +233,20 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         return lost(&mut control).await;
     }
     let Some((code, chunks)) = answered else { return broken() };
-    if asked.verb == "watch" {
+    if operation.verb == "watch" {
         return answer(code, Body::from_stream(apiwatch::watch(chunks, began, control, mangle)));
     }
     let Some(body) = whole(chunks).await else { return broken() };
     {
         let mut rules = shared.rules.lock().unwrap();
-        if rules.recording && asked.verb == "list" {
-            rules.recorded.insert(question, (code, body.clone()));
+        if rules.recording && operation.verb == "list" {
+            rules.recorded.insert(path, (code, body.clone()));
         }
     }
     answer(code, Body::from(body))
 }
 
-/// Passes the request on, and gives the answer's status and body.
+/// Forwards the request; returns the status and body of the response.
 async fn forward(shared: &Shared, request: Request) -> Result<(u16, Chunks), kube::Error> {
     let (mut parts, body) = request.into_parts();
     parts.headers.remove("host");
@@ -277,7 +268,7 @@ async fn whole(mut chunks: Chunks) -> Option<Bytes> {
     Some(all.into())
 }
 
-/// Silence until the cut is mended, then a connection that breaks.
+/// Waits for the end of the partition, then breaks the connection.
 async fn lost(control: &mut watch::Receiver<Control>) -> Response {
     let _ = control.wait_for(|control| !control.cut).await;
     broken()
@@ -289,10 +280,6 @@ fn broken() -> Response {
 
 fn status(code: u16, reason: &str) -> Response {
     answer(code, Body::from(failure(code, reason).to_string()))
-}
-
-pub(crate) fn failure(code: u16, reason: &str) -> Value {
-    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": reason, "code": code, "message": "injected"})
 }
 
 fn answer(code: u16, body: Body) -> Response {

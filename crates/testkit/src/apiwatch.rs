@@ -1,4 +1,4 @@
-//! One watch that goes through the proxy in front of the API server: line by line, each an event, until it is told otherwise.
+//! A watch through the proxy in front of the API server: forwards events line by line, until a fault applies.
 
 use std::sync::{
     Arc,
@@ -10,9 +10,9 @@ use futures::{Stream, StreamExt};
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::apiproxy::{Chunks, Control, failure};
+use crate::apifaults::{Chunks, Control, failure};
 
-/// What happens to events of a plural, by chance.
+/// Random faults of the watch events of one plural.
 #[derive(Clone)]
 pub struct Mangle {
     /// Plural of the kind, such as `eventrules`.
@@ -28,7 +28,7 @@ pub struct Mangle {
 }
 
 impl Mangle {
-    /// For watches of this plural; the same seed gives the same faults.
+    /// Mangles watches of this plural; the same seed gives the same faults.
     pub fn new(plural: &str, seed: u64, (lost, doubled, swapped): (f64, f64, f64)) -> Self {
         let chance = Arc::new(std::sync::Mutex::new(fastrand::Rng::with_seed(seed)));
         Self { plural: plural.into(), lost, doubled, swapped, chance, done: Arc::default() }
@@ -38,7 +38,7 @@ impl Mangle {
         self.done.load(Ordering::Relaxed)
     }
 
-    /// What comes of this line; `held` is one that waits for the next.
+    /// Returns the lines to deliver for this line; `held` is delivered after the next one.
     fn apply(&self, line: Bytes, held: &mut Option<Bytes>) -> Vec<Bytes> {
         let dice = self.chance.lock().unwrap().f64();
         let mut out = vec![];
@@ -112,7 +112,7 @@ impl Watch {
                         return Some(Ok(out.into()));
                     }
                 }
-                // What was held back comes late, and not never.
+                // A held event is delivered late rather than lost.
                 None => {
                     self.ended = true;
                     return self.held.take().map(Ok);
@@ -125,7 +125,7 @@ impl Watch {
         }
     }
 
-    /// The whole lines that there are now, mangled if that is asked for.
+    /// Returns the complete lines received so far, mangled where configured.
     fn lines(&mut self, chunk: &[u8]) -> Vec<u8> {
         self.rest.extend_from_slice(chunk);
         let mut out = vec![];

@@ -11,6 +11,7 @@
 #![allow(clippy::needless_pass_by_value)]
 
 mod actions;
+mod apifaults;
 mod apiproxy;
 mod apiwatch;
 mod aws;

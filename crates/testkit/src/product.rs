@@ -2,10 +2,9 @@
 
 pub use tributary::{
     cli::generate,
-    cluster::timeouts::Timeouts,
     gateway,
     operator::{
-        self, Options,
+        self, Options, Timeouts,
         fault_points::{FaultPoints, Point},
     },
 };
@@ -20,7 +19,7 @@ pub use tributary_core::{
     delivery::DeliverabilityReason,
     error::{Reason, ReconcileError},
     iam_policy,
-    kinds::CredentialsReason,
+    kinds::{CredentialsReason, webhooks::ContestReason},
 };
 
 /// Plans and what they are made of, for the property tests and the tests of the parsers.

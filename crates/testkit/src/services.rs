@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::aws::{Aws, REGION, answer, authorization};
 
-pub const PARTNER: &str = "999900001111";
+pub(crate) const PARTNER: &str = "999900001111";
 
 impl Aws {
     /// A call of Lambda's REST API behind the operator's back; `path` begins after the date.

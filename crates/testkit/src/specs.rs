@@ -42,7 +42,7 @@ pub fn queue_arn(aws: impl AsRef<Aws>, queue: &str) -> String {
 
 /// The name in AWS of an object of the world whose spec names none.
 pub fn aws_name(world: &World, name: &str) -> String {
-    format!("{}-{name}", world.namespace)
+    crate::product::plan::default_name(&world.namespace, name, 64, crate::product::plan::queue_character, None)
 }
 
 /// A statement of a resource policy that is not ours.

@@ -204,12 +204,15 @@ impl Fixture {
     }
 }
 
-/// Starts `tributary sync` for the world's namespace, with the rights that the chart gives it.
+/// Starts `tributary sync` for the world's namespace, with the rights that the chart gives it. It may use databases of this machine, unless
+/// the flags name other hosts.
 pub fn worker(world: &World, benchling: &Benchling, flags: &[&str]) -> Binary {
     let (address, url) = (free_address(), benchling.urls().tenant);
-    let arguments: [&[&str]; 3] = [
+    let hosts: &[&str] = if flags.contains(&"--database-hosts") { &[] } else { &["--database-hosts", "localhost,127.0.0.1"] };
+    let arguments: [&[&str]; 4] = [
         &["sync", "--listen", &address, "--watch-namespaces", &world.namespace, "--report-seconds", "1"],
         &["--log-format", "text", "--benchling-url", &url],
+        hosts,
         flags,
     ];
     Binary::start(&Bed::get().sync_kubeconfig(), &arguments, &[("TRIBUTARY_LOG", "info,tributary=debug")])

@@ -28,13 +28,13 @@ pub fn options() -> Options {
         source_poll: Duration::from_secs(1),
         grant_grace: Duration::ZERO,
         first_rule: Duration::from_millis(300),
-        sweep: Duration::from_hours(1),
+        resync: Duration::from_hours(1),
         // As the chart of the bed says, and one that it gives no right to.
         arn_from: ["Queue=queues.sqs.services.k8s.aws", "ConfigMap=configmaps", "Topic=topics.sns.services.k8s.aws"]
             .map(|kind| kind.parse().unwrap())
             .to_vec(),
-        // An object's first full sweep comes at a random moment of this time, and must not fall into a test that does not ask for it.
-        full_sweep: Duration::from_hours(24 * 365),
+        // An object's first full resync comes at a random moment of this interval, and must not fall into a test that does not expect it.
+        full_resync: Duration::from_hours(24 * 365),
         ..Options::default()
     }
 }

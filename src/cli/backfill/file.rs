@@ -8,7 +8,7 @@ use crate::backfill::checkpoint::{Checkpoint, Run};
 ///
 /// # Errors
 /// The file cannot be read, or belongs to another run.
-pub fn open(path: &Path, mut run: Run, has_until: bool) -> Result<Checkpoint, String> {
+pub(super) fn open(path: &Path, mut run: Run, has_until: bool) -> Result<Checkpoint, String> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Checkpoint::new(run)),
@@ -27,7 +27,7 @@ pub fn open(path: &Path, mut run: Run, has_until: bool) -> Result<Checkpoint, St
 }
 
 /// Replaces the file atomically: a crash leaves the previous checkpoint.
-pub fn save(checkpoint: &Checkpoint, path: &Path) -> Result<(), String> {
+pub(super) fn save(checkpoint: &Checkpoint, path: &Path) -> Result<(), String> {
     let beside = path.with_extension("part");
     let text = serde_json::to_string_pretty(checkpoint).map_err(|error| error.to_string())?;
     let written = fs::write(&beside, text + "\n").and_then(|()| fs::rename(&beside, path));
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_run_goes_on_and_another_is_refused() {
+    fn the_same_run_continues_and_another_is_rejected() {
         let path = std::env::temp_dir().join(format!("tributary-checkpoint-{}.json", std::process::id()));
         let run = |from: &str| Run {
             tenant: "acme".into(),

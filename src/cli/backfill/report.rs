@@ -21,18 +21,18 @@ use crate::{
 };
 
 /// Saves the checkpoint and shows progress.
-pub struct ProgressObserver {
+pub(super) struct ProgressObserver {
     file: Option<PathBuf>,
     stop: Arc<AtomicBool>,
     progress: Progress,
 }
 
 impl ProgressObserver {
-    pub fn new(file: Option<PathBuf>, stop: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(file: Option<PathBuf>, stop: Arc<AtomicBool>) -> Self {
         Self { file, stop, progress: Progress::new() }
     }
 
-    pub fn end(&self) {
+    pub(super) fn end(&self) {
         self.progress.end();
     }
 }
@@ -52,7 +52,7 @@ impl Observer for ProgressObserver {
     }
 }
 
-pub fn text(out: &mut impl Write, checkpoint: &Checkpoint, ended: &Ended, dry_run: bool) -> io::Result<()> {
+pub(super) fn text(out: &mut impl Write, checkpoint: &Checkpoint, ended: &Ended, dry_run: bool) -> io::Result<()> {
     let Counts { listed, sent, already_seen, after_the_window, unreadable, by_type, .. } = &checkpoint.counts;
     let width = by_type.keys().map(String::len).max().unwrap_or(0).max(4);
     if !by_type.is_empty() {
@@ -74,7 +74,7 @@ pub fn text(out: &mut impl Write, checkpoint: &Checkpoint, ended: &Ended, dry_ru
     )
 }
 
-pub fn json(out: &mut impl Write, checkpoint: &Checkpoint, ended: &Ended, dry_run: bool) -> io::Result<()> {
+pub(super) fn json(out: &mut impl Write, checkpoint: &Checkpoint, ended: &Ended, dry_run: bool) -> io::Result<()> {
     let refused = match ended {
         Ended::Refused(refused) => {
             refused.iter().map(|Refused { id, code, message }| json!({"id": id, "errorCode": code, "errorMessage": message})).collect()

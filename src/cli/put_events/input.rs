@@ -10,7 +10,7 @@ use tributary_aws::{Entry, LARGEST_CALL};
 
 /// One entry of the input and its position.
 #[derive(Debug)]
-pub struct Item {
+pub(crate) struct Item {
     pub file: String,
     /// Counted from 0 in each file.
     pub index: usize,
@@ -40,7 +40,7 @@ enum When {
 }
 
 /// Reads a file, or stdin for `-`.
-pub fn read(file: &str, bus: &str) -> Result<Vec<Item>, String> {
+pub(super) fn read(file: &str, bus: &str) -> Result<Vec<Item>, String> {
     let mut bytes = Vec::new();
     let read = if file == "-" {
         std::io::stdin().lock().read_to_end(&mut bytes)
@@ -56,7 +56,7 @@ pub fn read(file: &str, bus: &str) -> Result<Vec<Item>, String> {
 ///
 /// # Errors
 /// The text is not JSON: entries after an invalid part cannot be found.
-pub fn parse(file: &str, text: &str, bus: &str) -> Result<Vec<Item>, String> {
+pub(super) fn parse(file: &str, text: &str, bus: &str) -> Result<Vec<Item>, String> {
     let mut items = Vec::new();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for value in serde_json::Deserializer::from_str(text).into_iter::<Box<RawValue>>() {
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_of_the_entry() {
+    fn an_error_names_its_entry() {
         assert!(refused(r#"{"source": "a"}"#).contains("unknown field `source`"));
         assert!(refused(r#"{"Source": "", "DetailType": "t", "Detail": {}}"#).contains("Source is missing or empty"));
         assert!(refused("3").contains("InvalidEntry"));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn too_large_is_not_sent() {
+    fn entries_that_are_too_large_are_not_sent() {
         let large = format!(r#"{{"Source": "a", "DetailType": "t", "Detail": {{"x": "{}"}}}}"#, "x".repeat(LARGEST_CALL));
         assert!(refused(&large).starts_with("EntryTooLarge"));
     }

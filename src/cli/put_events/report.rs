@@ -13,7 +13,7 @@ use crate::cli::put_events::input::Item;
 
 /// Counts of the whole run.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub(crate) struct Summary {
     pub entries: usize,
     /// Sent to AWS at least once.
     pub sent: usize,
@@ -21,13 +21,13 @@ pub struct Summary {
     pub failed: usize,
 }
 
-pub fn summary(answers: &[Answer], sent: usize) -> Summary {
+pub(crate) fn summary(answers: &[Answer], sent: usize) -> Summary {
     let accepted = answers.iter().filter(|answer| answer.is_ok()).count();
     Summary { entries: answers.len(), sent, accepted, failed: answers.len() - accepted }
 }
 
 /// Writes a table of failed entries, and the counts.
-pub fn text(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &Summary) -> io::Result<()> {
+pub(crate) fn text(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &Summary) -> io::Result<()> {
     let failed = items.iter().zip(answers).filter_map(|(item, answer)| Some((item, answer.as_ref().err()?)));
     let rows: Vec<_> =
         failed.map(|(item, (code, message))| [item.file.clone(), item.index.to_string(), code.clone(), message.clone()]).collect();
@@ -43,7 +43,7 @@ pub fn text(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &
 }
 
 /// Writes one JSON document with the `EventId` or error of each entry.
-pub fn json(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &Summary) -> io::Result<()> {
+pub(crate) fn json(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &Summary) -> io::Result<()> {
     let entries: Vec<Value> = items
         .iter()
         .zip(answers)
@@ -59,7 +59,7 @@ pub fn json(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &
 }
 
 /// Shows progress of runs longer than a second: in place on a terminal, otherwise as a line every few seconds.
-pub struct Progress {
+pub(crate) struct Progress {
     started: Instant,
     last: Instant,
     terminal: bool,
@@ -67,13 +67,13 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let now = Instant::now();
         Self { started: now, last: now, terminal: io::stderr().is_terminal(), shown: false }
     }
 
     /// Shows the text if an update is due.
-    pub fn at(&mut self, text: impl FnOnce() -> String) {
+    pub(crate) fn at(&mut self, text: impl FnOnce() -> String) {
         let every = if self.terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
         if self.last.elapsed() < every || self.started.elapsed() < Duration::from_secs(1) {
             return;
@@ -84,7 +84,7 @@ impl Progress {
         let _ = if self.terminal { write!(io::stderr(), "\r{text}\x1b[K") } else { writeln!(io::stderr(), "{text}") };
     }
 
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         if self.terminal && self.shown {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }

@@ -20,7 +20,7 @@ use tributary_core::{
 use super::stores::Dependent;
 
 /// A kind that other objects may refer to, or whose deletion others may block.
-pub trait Dependents: Managed {
+pub(crate) trait Dependents: Managed {
     /// The objects that a change of this one concerns.
     fn dependents(&self, view: &View) -> Vec<Dependent>;
 

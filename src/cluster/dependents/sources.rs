@@ -1,6 +1,6 @@
 //! Dependents of where events come from: `BenchlingSubscription`, `BenchlingApp`, `EventBus`.
 
-use std::hash::Hash;
+use std::{collections::BTreeSet, hash::Hash};
 
 use kube::runtime::reflector::ObjectRef;
 use tributary_api::{BenchlingApp, BenchlingSubscription, BusRef, EventBus, EventSink, EventSourceStatus};
@@ -40,7 +40,7 @@ impl Dependents for BenchlingApp {
                 dependents.extend(sinks_of(rule));
             }
         });
-        // An app that wants the same webhooks gets them once this one is deleted.
+        // Which of them receives the webhooks depends on all of them.
         view.each_app(|other| {
             if other.spec.app_definition_id == self.spec.app_definition_id && key_of(other) != key_of(self) {
                 dependents.push(Dependent::BenchlingApp(reference(other)));
@@ -71,8 +71,15 @@ impl Dependents for EventBus {
                 }
             });
         }
+        let mut definitions = BTreeSet::new();
         view.each_app(|app| {
             if app.bus_key() == key_of(self) {
+                definitions.insert(app.spec.app_definition_id.clone());
+            }
+        });
+        // An app of another bus receives the webhooks while this one cannot.
+        view.each_app(|app| {
+            if definitions.contains(&app.spec.app_definition_id) {
                 dependents.push(Dependent::BenchlingApp(reference(app)));
             }
         });

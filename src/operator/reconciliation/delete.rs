@@ -38,7 +38,7 @@ impl<K: Observe> Reconciliation<'_, K> {
 
     async fn remove(&mut self) -> Result<(), ReconcileError> {
         let view = self.context.view();
-        check_unreferenced(self.object.referenced_by(&view))?;
+        check_unreferenced(self.object.referenced_by(&view), self.object.composed())?;
         // Without a pinned identity nothing was ever written.
         let Some(identity) = K::common(&self.status).identity.clone() else { return Ok(()) };
         let retain = self.object.deletion() == DeletionPolicy::Retain;
@@ -61,8 +61,9 @@ impl<K: Observe> Reconciliation<'_, K> {
     }
 }
 
-/// Refuses the deletion while other objects refer to this one.
-fn check_unreferenced(mut referrers: Vec<String>) -> Result<(), ReconcileError> {
+/// Refuses the deletion while other objects refer to this one. The message says how to keep the object, since Kubernetes cannot take back a
+/// deletion; a composed object waits for its referrers also with the annotation.
+fn check_unreferenced(mut referrers: Vec<String>, composed: bool) -> Result<(), ReconcileError> {
     if referrers.is_empty() {
         return Ok(());
     }
@@ -70,8 +71,13 @@ fn check_unreferenced(mut referrers: Vec<String>) -> Result<(), ReconcileError> 
     referrers.sort();
     let listed = referrers.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
     let more = if referrers.len() > LISTED { " and others" } else { "" };
+    let keep = if composed {
+        String::new()
+    } else {
+        format!(" To keep this object, annotate it with {}=true and then apply its manifest again.", annotation::ORPHAN)
+    };
     Err(ReconcileError::blocked(
         Reason::InUse,
-        format!("deletion is blocked by references from {listed}{more}. Delete these objects, or change their references."),
+        format!("deletion is blocked by references from {listed}{more}. Delete these objects, or change their references.{keep}"),
     ))
 }

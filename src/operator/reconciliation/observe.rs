@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use tributary_api::{Identity, annotation};
 use tributary_core::{
     error::{Reason, ReconcileError},
-    ownership,
+    limits, ownership,
     plan::{Depth, PlanContext},
     steps::Step,
     view::View,
@@ -41,6 +41,7 @@ impl<'a, K: Observe> Reconciliation<'a, K> {
             let observed = self.object.observe(&cloud, identity, desired, depth).await?;
             self.object.record_observed(&mut self.status, observed.as_ref(), Timestamp::now());
             let steps = self.plan(&resolved.view, identity, &States { desired, observed: observed.as_ref(), retain: false })?;
+            limits::check(K::tags(&resolved.desired), &steps)?;
             if steps.is_empty() || depth >= Depth::Owner {
                 return Ok(Planned { cloud, observed, steps });
             }

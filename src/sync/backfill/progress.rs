@@ -150,7 +150,7 @@ pub(crate) fn set_conditions(status: &mut BenchlingBackfillStatus, backfill: &Be
 }
 
 /// Why it cannot start yet, if its window is not over.
-pub fn not_due(backfill: &BenchlingBackfill, now: Timestamp) -> Option<(ReconcileError, SignedDuration)> {
+pub(super) fn not_due(backfill: &BenchlingBackfill, now: Timestamp) -> Option<(ReconcileError, SignedDuration)> {
     let end = backfill.spec.end_time.0;
     (end > now).then(|| {
         let message = format!("spec.endTime is in the future: the backfill starts at {end}, when all events of the window exist.");

@@ -99,7 +99,7 @@ impl SyncContext {
                 ),
             ));
         }
-        let tenant_client = self.tenant_client(&tenant, client).await.map_err(reconcile_error)?;
+        let tenant_client = self.tenant_clients.get(&tenant, client).map_err(|error| reconcile_error(error.into()))?;
         // Rejected credentials are reported before the backfill starts.
         tenant_client.token().await.map_err(|error| reconcile_error(error.into()))?;
         let source = backfill.spec.source.clone().unwrap_or_else(|| format!("{}{tenant}", app.source_prefix()));

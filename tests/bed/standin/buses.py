@@ -126,8 +126,6 @@ def delete(data):
 def put_permission(data):
     bus = need(data.get("EventBusName"))                                                        # E13
     name = bus["Name"]
-    if bus.get("EventSourceName"):
-        raise Refused("OperationDisabledException", f"Event bus {name} takes events of its partner only.")
     if data.get("Policy") is not None:                                                          # I7: whole, as sent
         try:
             policy = json.loads(data["Policy"])

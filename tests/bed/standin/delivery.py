@@ -140,10 +140,13 @@ def _to_firehose(target, payload, _view):
 
 
 def _to_ecs(target, payload, _view):
-    """Containers cannot run here: the cluster has to exist, and the call stands in the record of deliveries."""
-    name = target["Arn"].rsplit("/", 1)[1]
+    """Containers cannot run here: cluster and task definition have to exist, and the call stands in the record of deliveries."""
+    name, definition = target["Arn"].rsplit("/", 1)[1], (target.get("EcsParameters") or {}).get("TaskDefinitionArn") or ""
     if name not in ecs._clusters:
         raise Undeliverable("NO_RESOURCE", f"Cluster {name} does not exist.")
+    found = ecs._task_defs.get(ecs._resolve_td_key(definition.rsplit("/", 1)[-1]))
+    if not found or found["status"] != "ACTIVE":
+        raise Undeliverable("NO_RESOURCE", f"Task definition {definition} does not exist or is inactive.")
     return {"action": "RunTask", "request": target["EcsParameters"]}
 
 

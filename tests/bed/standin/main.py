@@ -26,7 +26,7 @@ def configure(port):
 
 def install():
     """Put the strict handlers in MiniStack's places. A name that is gone there means another version: fail loudly."""
-    from ministack.services import cloudwatch_logs, eventbridge, lambda_svc, sqs, stepfunctions, sts
+    from ministack.services import cloudwatch_logs, eventbridge, iam, lambda_svc, sqs, stepfunctions, sts
 
     import archives
     import buses
@@ -42,6 +42,7 @@ def install():
     import permissions
     import queues
     import replays
+    import roles
     import rules
     import targets
     import workflows
@@ -56,6 +57,7 @@ def install():
         if action not in sqs._HANDLERS:
             raise SystemExit(f"this MiniStack has no sqs.{action}: the pinned version is in requirements.txt")
         sqs._HANDLERS[action] = function
+    iam._IAM_HANDLERS.update(roles.HANDLERS)
     queues.install()
     workflows.install()
     connections.install()
@@ -105,24 +107,52 @@ async def _answer(send, status, body, headers=None):
     await send({"type": "http.response.body", "body": body})
 
 
+async def _whole(receive):
+    """The body of a request, and a `receive` that gives it again."""
+    body, more = b"", True
+    while more:
+        part = await receive()
+        body, more = body + part.get("body", b""), part.get("more_body", False)
+    given = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again():
+        return given.pop() if given else await receive()
+    return body, again
+
+
+def _refused(service, protocol, code, text):
+    """(status, headers, body) of a refusal by the API model."""
+    from xml.sax.saxutils import escape
+
+    import lambdas
+    from ministack.core.responses import error_response_json
+    from ministack.services import iam
+    if protocol == "query":
+        return iam._error(400, code, escape(text), ns=service)
+    return lambdas.error(code, text, 400) if service == "lambda" else error_response_json(code, text, 400)
+
+
 def wrap(inner):
     import identity
+    import limits
 
     async def app(scope, receive, send):
         if scope["type"] != "http":
             return await inner(scope, receive, send)
         query = urllib.parse.parse_qs(scope.get("query_string", b"").decode())
+        body, receive = await _whole(receive)
         if scope["path"].startswith("/_emu/"):
-            body, more = b"", True
-            while more:
-                part = await receive()
-                body, more = body + part.get("body", b""), part.get("more_body", False)
             status, value = control(scope["method"], scope["path"], {k: v[-1] for k, v in query.items()}, body)
             return await _answer(send, status, json.dumps(value).encode())
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         problem = identity.credential_problem(headers, query)
         if problem:
             status, extra, body = identity.problem_answer(headers, problem)
+            return await _answer(send, status, body, extra)
+        target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1") + "?" + scope.get("query_string", b"").decode("latin-1")
+        refusal = limits.refusal(scope["method"], target, headers, body)
+        if refusal:
+            status, extra, body = _refused(*refusal)
             return await _answer(send, status, body, extra)
         return await inner(scope, receive, send)
     return app

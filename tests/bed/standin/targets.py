@@ -7,7 +7,6 @@ from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge as eb
 
-import models
 import settings
 from answers import TOO_MANY, Constraints, Refused, handler, invalid, page
 from rules import changeable, need as need_rule
@@ -19,9 +18,6 @@ RESERVED = {"aws.events.event", "aws.events.event.json", "aws.events.rule-arn", 
 ROLE_ONLY = {"states", "kinesis", "firehose", "ecs", "batch", "codepipeline", "codebuild", "redshift", "redshift-serverless", "sagemaker", "execute-api", "appsync", "ssm"}
 # Services whose targets say nothing without their parameters.
 REQUIRED = {"ssm": "RunCommandParameters", "appsync": "AppSyncParameters", "redshift": "RedshiftDataParameters", "redshift-serverless": "RedshiftDataParameters"}
-# Parameters of a target type, checked against AWS's API model.
-PARAMETERS = {"BatchParameters", "EcsParameters", "HttpParameters", "RedshiftDataParameters", "SageMakerPipelineParameters", "AppSyncParameters",
-              "RunCommandParameters"}
 
 
 def _constraints(targets):
@@ -38,12 +34,46 @@ def _constraints(targets):
         retry = target.get("RetryPolicy") or {}
         wrong.number(retry.get("MaximumRetryAttempts"), f"{at}.retryPolicy.maximumRetryAttempts", 0, 185)
         wrong.number(retry.get("MaximumEventAgeInSeconds"), f"{at}.retryPolicy.maximumEventAgeInSeconds", 60, 86400)
-        for parameters in PARAMETERS & target.keys():                                           # PM12, PM17 to PM20
-            models.check(wrong, parameters, target[parameters], f"{at}.{parameters[:1].lower()}{parameters[1:]}")
-        batch = target.get("BatchParameters") or {}     # the model has no range for these two; AWS Batch has
-        wrong.number((batch.get("ArrayProperties") or {}).get("Size"), f"{at}.batchParameters.arrayProperties.size", 2, 10000)
-        wrong.number((batch.get("RetryStrategy") or {}).get("Attempts"), f"{at}.batchParameters.retryStrategy.attempts", 1, 10)
+        if "BatchParameters" in target:                                                         # PM12
+            _batch(wrong, target["BatchParameters"], f"{at}.batchParameters")
     wrong.check()
+
+
+def _batch(wrong, given, at):
+    wrong.text(given.get("JobDefinition") or "", f"{at}.jobDefinition", shortest=1)
+    wrong.text(given.get("JobName") or "", f"{at}.jobName", shortest=1)
+    wrong.number((given.get("ArrayProperties") or {}).get("Size"), f"{at}.arrayProperties.size", 2, 10000)
+    wrong.number((given.get("RetryStrategy") or {}).get("Attempts"), f"{at}.retryStrategy.attempts", 1, 10)
+
+
+def _path_ok(name, where, path):
+    """A JSON path from the event on (RT7). The text is a guess."""
+    if not (path == "$" or path.startswith(("$.", "$["))):
+        raise invalid(f"{where} for target {name} is invalid: {path} is not a JSON path.")
+
+
+def _template_ok(name, template):
+    """JSON with placeholders as values or inside strings, or lines in double quotes (RT7, X6). The text is a guess."""
+    filled, quoted, escaped, at = "", False, False, 0
+    while at < len(template):
+        found = PLACEHOLDER.match(template, at)
+        if found:
+            filled, at = filled + ("x" if quoted else "0"), found.end()
+            continue
+        one = template[at]
+        quoted, escaped = quoted != (one == '"' and not escaped), one == "\\" and not escaped
+        filled, at = filled + one, at + 1
+    lines = [line.strip() for line in filled.splitlines() if line.strip()]
+    if not (_json(filled) or lines and all(line.startswith('"') and _json(line) for line in lines)):
+        raise invalid(f"Invalid InputTemplate for target {name} : neither JSON nor a quoted string.")
+
+
+def _json(text):
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _input_ok(target):
@@ -55,15 +85,20 @@ def _input_ok(target):
             json.loads(target["Input"])
         except ValueError:
             raise invalid(f"JSON syntax error in input for target {name}.") from None
+    if "InputPath" in target:
+        _path_ok(name, "InputPath", target["InputPath"])
     transformer = target.get("InputTransformer")
     if transformer:
         paths = transformer.get("InputPathsMap") or {}
+        for path in paths.values():
+            _path_ok(name, "InputPathsMap", path)
         for key in paths:
             if not re.fullmatch(r"[A-Za-z0-9_\-]+", key) or key.upper().startswith("AWS."):
                 raise invalid(f"InputPathsMap for target {name} contains invalid key {key}.")
         for key in PLACEHOLDER.findall(transformer.get("InputTemplate") or ""):                 # E12
             if key not in paths and key not in RESERVED:
                 raise invalid(f"InputTemplate for target {name} contains invalid placeholder {key}.")
+        _template_ok(name, transformer.get("InputTemplate") or "")
 
 
 def mutation_fields(target, refuse):

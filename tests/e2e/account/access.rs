@@ -155,3 +155,30 @@ async fn a_namespace_goes_with_all_that_is_in_it() {
         .await;
     assert!(world.aws.contents().await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_was_deleted_by_mistake_comes_back_as_its_message_says() {
+    let world = World::with("wayback", fast_resync()).await;
+    apply_pipeline(&world).await;
+    let (mark, before) = (world.aws.mark().await, world.aws.contents().await);
+    world.api("AwsAccount").delete(&world.account, &DeleteParams::default()).await.unwrap();
+    let message = world.not_ready("AwsAccount", &world.account, "InUse").await;
+    assert!(message.contains("annotate it with tributary.dev/orphan=true and then apply its manifest again"), "{message}");
+    world.annotate("AwsAccount", &world.account, "tributary.dev/orphan", Some("true")).await;
+    world.gone("AwsAccount", &world.account).await;
+    world.apply_account(world.account_spec()).await;
+    all_ready(&world, &[("AwsAccount", &world.account), ("EventBus", "b"), ("EventSink", "q"), ("EventRule", "r")]).await;
+    assert!(world.aws.writes(mark).await.is_empty(), "nothing changes in AWS meanwhile");
+    assert_eq!(world.aws.contents().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_nothing_has_seen_is_not_current() {
+    let world = World::empty("unseen").await;
+    world.apply_account(world.account_spec()).await;
+    world.apply("EventBus", "b", json!({})).await;
+    for (kind, name) in [("AwsAccount", world.account.as_str()), ("EventBus", "b")] {
+        let status = &world.get(kind, name).await.unwrap().data["status"];
+        assert_eq!((&status["observedGeneration"], &status["conditions"]), (&json!(-1), &json!([])), "{kind}");
+    }
+}

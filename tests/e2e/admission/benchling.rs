@@ -14,7 +14,7 @@ fn subscription() -> Value {
 }
 
 #[tokio::test]
-async fn admission_knows_what_a_subscription_may_say() {
+async fn admission_validates_subscriptions() {
     let host = Some("spec.tenant must be the first label of the tenant's host name");
     let retention = |days: i32| json!({"monitoring": {"logGroup": {"retentionDays": days}}});
     let rows: Vec<Row> = vec![
@@ -47,7 +47,7 @@ async fn admission_knows_what_a_subscription_may_say() {
 }
 
 #[tokio::test]
-async fn admission_knows_what_a_partners_bus_may_say() {
+async fn admission_validates_partner_buses() {
     let rows: Vec<Row> = vec![
         ("a source", json!({}), None),
         ("any partner's", json!({"eventSourceName": "aws.partner/datadog.com/x/y/z"}), None),
@@ -67,7 +67,7 @@ async fn admission_knows_what_a_partners_bus_may_say() {
 }
 
 #[tokio::test]
-async fn admission_knows_what_functions_and_log_groups_may_say() {
+async fn admission_validates_functions_and_log_groups() {
     let role = json!({"roleArn": "arn:aws:iam::111122223333:role/r"});
     let lambda = |arn: &str| json!({"lambda": {"existing": {"arn": arn}}});
     let rows: Vec<Row> = vec![
@@ -111,7 +111,7 @@ async fn admission_knows_what_functions_and_log_groups_may_say() {
 }
 
 #[tokio::test]
-async fn admission_knows_what_triggers_a_queue_may_have() {
+async fn admission_validates_triggers_of_queues() {
     let triggers = |rows: Value| json!({"sqs": {"triggers": rows}});
     let one = |more: Value| triggers(json!([merged(json!({"functionArn": FUNCTION}), more)]));
     let rows: Vec<Row> = vec![

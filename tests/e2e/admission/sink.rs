@@ -60,6 +60,13 @@ async fn admission_knows_what_a_sink_may_say() {
         ),
         ("no encryption named", managed(json!({"encryption": {}})), Some("exactly one of sqs and kms")),
         ("41 tags", managed(json!({"tags": tags(41)})), Some("tags: Too many")),
+        ("a reserved key", managed(json!({"tags": {"aws:x": "v"}})), Some("which AWS reserves")),
+        ("a name of 76 with dead letters", managed(json!({"name": text(76), "deadLetter": {"maxReceiveCount": 1}})), None),
+        (
+            "a name of 77 with dead letters",
+            managed(json!({"name": text(77), "deadLetter": {"maxReceiveCount": 1}})),
+            Some("at most 76 characters"),
+        ),
         ("a group of 100", json!({"sqs": {"messageGroupId": text(100)}}), None),
         ("a group of 101", json!({"sqs": {"messageGroupId": text(101)}}), Some("messageGroupId: Too long")),
         ("no group", json!({"sqs": {"messageGroupId": ""}}), Some("messageGroupId")),

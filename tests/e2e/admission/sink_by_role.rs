@@ -58,7 +58,7 @@ fn batch_job(more: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_meant_is_refused_at_once() {
+async fn contradictory_specs_are_rejected_at_admission() {
     let world = World::empty("role-admission").await;
     let machine = "arn:aws:states:eu-west-1:111122223333:stateMachine:m";
     let topic = "arn:aws:sns:eu-west-1:111122223333:t";

@@ -46,7 +46,7 @@ async fn ready_world(name: &str, options: tributary_testkit::product::Options) -
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thirty_rules_that_hang_in_one_account_do_not_hold_up_another_account() {
+async fn thirty_hanging_rules_of_one_account_do_not_block_another_account() {
     let mut options = options();
     options.aws.timeout = Duration::from_secs(20);
     let world = ready_world("hang", options).await;
@@ -65,7 +65,7 @@ async fn thirty_rules_that_hang_in_one_account_do_not_hold_up_another_account() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thirty_rules_that_hang_do_not_hold_up_another_bus_of_the_same_account() {
+async fn thirty_hanging_rules_do_not_block_another_bus_of_the_same_account() {
     let mut options = options();
     options.aws.timeout = Duration::from_secs(20);
     let world = ready_world("hang", options).await;
@@ -80,7 +80,7 @@ async fn thirty_rules_that_hang_do_not_hold_up_another_bus_of_the_same_account()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thirty_rules_that_aws_refuses_do_not_hold_up_their_own_bus() {
+async fn thirty_rejected_rules_do_not_block_their_own_bus() {
     let world = ready_world("denied", options()).await;
     let bad = merged(rule_spec("bus", &["q"]), json!({"eventPattern": {"source": [{"nosuch": "x"}]}}));
     for i in 0..30 {
@@ -94,7 +94,7 @@ async fn thirty_rules_that_aws_refuses_do_not_hold_up_their_own_bus() {
 const NO_TIME: &str = "2026-01-01T00:00:00+99:99";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unreadable_object_gets_a_condition_keeps_its_status_and_holds_up_nobody() {
+async fn an_unreadable_object_gets_a_condition_keeps_its_status_and_blocks_no_other() {
     let mut world = ready_world("unreadable", options()).await;
     world.apply("EventSink", "broken", disposable_queue()).await;
     world.apply("EventRule", "sends", rule_spec("bus", &["broken"])).await;

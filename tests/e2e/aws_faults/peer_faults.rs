@@ -76,8 +76,8 @@ async fn a_rule_throttled_during_create_becomes_ready_and_is_not_leaked_on_delet
 
 /// Its fault: PutRule on every sweep when `state` is omitted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sweeps_put_no_rule_whose_state_is_omitted() {
-    let sweeping = Options { sweep: Duration::from_millis(500), full_sweep: Duration::from_secs(1), ..options() };
+async fn resyncs_put_no_rule_whose_state_is_omitted() {
+    let sweeping = Options { resync: Duration::from_millis(500), full_resync: Duration::from_secs(1), ..options() };
     let world = World::with("sweeps", sweeping).await;
     world.apply("EventBus", "bus", json!({})).await;
     world.apply("EventSink", "q", disposable_queue()).await;

@@ -94,9 +94,9 @@ async fn throttling_slows_all_down_and_all_become_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_users_change_goes_before_the_sweeps() {
+async fn a_users_change_precedes_resyncs() {
     let mut options = with_quota(10);
-    (options.aws.sweep_quota, options.sweep, options.full_sweep) = (5, Duration::from_secs(12), Duration::from_secs(12));
+    (options.aws.sweep_quota, options.resync, options.full_resync) = (5, Duration::from_secs(12), Duration::from_secs(12));
     let world = World::with("before", options).await;
     rules(&world, 40).await;
     all_ready(&world, 40).await;

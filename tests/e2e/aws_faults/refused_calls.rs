@@ -57,7 +57,7 @@ async fn a_full_quota_names_the_action_does_not_loop_and_recovers_once_raised() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_identity_that_aws_refuses_is_asked_for_by_few_however_many_objects_wait() {
+async fn few_objects_retry_a_denied_identity_however_many_wait() {
     let mut world = World::empty("identity").await;
     world
         .aws
@@ -79,7 +79,7 @@ async fn an_identity_that_aws_refuses_is_asked_for_by_few_however_many_objects_w
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_limit_of_rules_on_a_bus_is_told_and_the_rule_comes_once_there_is_room() {
+async fn the_limit_of_rules_on_a_bus_is_reported_and_the_rule_is_created_once_the_quota_allows() {
     let world = World::start("limit").await;
     world.aws.settings(json!({"ruleLimit": 1})).await;
     world.apply("EventBus", "bus", json!({})).await;

@@ -120,7 +120,7 @@ async fn a_garbled_answer_of_any_call_passes_and_nothing_is_doubled_or_orphaned(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_that_hangs_is_given_up_and_nothing_is_doubled_or_orphaned() {
+async fn a_call_that_hangs_times_out_and_nothing_is_doubled_or_orphaned() {
     let mut options = options();
     options.aws.timeout = Duration::from_secs(1);
     passes("hang", json!({}), options).await;
@@ -180,7 +180,7 @@ async fn reads_that_lag_behind_writes_lead_to_no_error_and_nothing_foreign() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_outage_and_throttling_are_told_and_not_called_stalled() {
+async fn an_outage_and_throttling_are_reported_and_not_stalled() {
     let world = World::start("outage").await;
     world.aws.faults(json!([{"match": "events.CreateEventBus", "kind": "error"}, {"match": "sqs.CreateQueue", "kind": "throttle"}])).await;
     world.apply("EventBus", "bus", json!({})).await;

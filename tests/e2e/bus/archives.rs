@@ -14,7 +14,7 @@ async fn described(world: &World, name: &str) -> Option<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_archive_is_made_changed_and_taken_back() {
+async fn an_archive_is_created_changed_and_deleted() {
     let mut world = World::start("archive").await;
     let pattern = json!({"source": ["test"]});
     let archive = json!({"name": "all", "description": "d", "retentionDays": 7, "eventPattern": pattern});
@@ -58,7 +58,7 @@ async fn an_archive_is_made_changed_and_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_archive_goes_only_when_it_is_said() {
+async fn an_archive_is_deleted_only_if_the_spec_says_so() {
     let world = World::start("unarchive").await;
     let both = |kept: &str| json!({"deletionPolicy": "Delete", "archives": [{"name": "kept", "deletionPolicy": kept}, {"name": "goes", "deletionPolicy": "Delete"}, {"name": "left"}]});
     world.apply("EventBus", "b", both("Retain")).await;

@@ -31,7 +31,7 @@ fn who(statements: &[Value]) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn grants_are_made_kept_and_withdrawn_beside_those_of_others() {
+async fn grants_are_added_kept_and_removed_beside_foreign_ones() {
     let world = open_to("bus-grants", &[THERE, "o-*"]).await;
     let grants = json!([{"name": "orders", "accountId": THERE}, {"name": "all", "organizationId": ORGANIZATION}]);
     world.apply("EventBus", "b", json!({"grants": grants, "deletionPolicy": "Retain"})).await;
@@ -72,7 +72,7 @@ async fn the_default_bus_loses_its_grants_with_their_object() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_is_let_in_without_the_accounts_word() {
+async fn no_principal_gets_access_without_a_grant_of_the_account() {
     let world = World::start("no-principals").await;
     world.apply("EventBus", "b", json!({"grants": [{"name": "orders", "accountId": THERE}]})).await;
     let said = world.not_ready("EventBus", "b", "PrincipalNotPermitted").await;
@@ -81,7 +81,7 @@ async fn nobody_is_let_in_without_the_accounts_word() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_crosses_to_the_account_that_lets_it_in() {
+async fn an_event_reaches_the_account_that_allows_it() {
     let from = World::start("cross-from").await;
     let to = open_to("cross-to", &[&from.aws.account]).await;
     let there = format!("arn:aws:events:{REGION}:{}:event-bus/{}", to.aws.account, aws_name(&to, "b"));
@@ -105,7 +105,7 @@ async fn an_event_crosses_to_the_account_that_lets_it_in() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_logged_is_set_changed_and_taken_back() {
+async fn the_log_level_is_set_changed_and_removed() {
     let world = World::start("bus-log").await;
     let log = async || world.aws.events("DescribeEventBus", json!({"Name": aws_name(&world, "b")})).await["LogConfig"].clone();
     world.apply("EventBus", "b", json!({"log": {"level": "ERROR"}})).await;

@@ -79,7 +79,7 @@ impl Rig {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_events_of_a_window_arrive_once_though_it_is_refused_on_the_way() {
+async fn the_events_of_a_window_arrive_once_despite_a_rejected_call() {
     let rig = Rig::new("backfill", 230).await;
     let bus = aws_name(&rig.world, "b");
     let mut flags = rig.to_bus(&bus);
@@ -119,7 +119,7 @@ async fn the_events_of_a_window_arrive_once_though_it_is_refused_on_the_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_run_loses_nothing_and_sends_one_call_again_at_most() {
+async fn a_killed_run_loses_nothing_and_repeats_at_most_one_call() {
     let rig = Rig::new("backfill-kill", 300).await;
     let bus = aws_name(&rig.world, "b");
     for calls in [3, 14] {
@@ -141,7 +141,7 @@ async fn a_killed_run_loses_nothing_and_sends_one_call_again_at_most() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_work_is_said_before_anything_is_sent() {
+async fn invalid_flags_are_reported_before_anything_is_sent() {
     let rig = Rig::new("backfill-no", 3).await;
     let bus = aws_name(&rig.world, "b");
     for (flags, word) in [

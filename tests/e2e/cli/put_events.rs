@@ -88,7 +88,7 @@ async fn events_go_in_batches_and_arrive() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_fails_is_named_and_the_rest_goes() {
+async fn failed_entries_are_reported_and_the_others_are_sent() {
     let world = World::empty("put-bad").await;
     let (since, large) = (world.aws.mark().await, "x".repeat(1 << 20));
     let mut input =

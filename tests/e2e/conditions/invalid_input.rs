@@ -10,7 +10,7 @@ use tributary_testkit::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_schedule_on_a_custom_bus_is_invalid_and_says_where_schedules_run() {
+async fn a_schedule_on_a_custom_bus_is_invalid_and_the_message_names_the_default_bus() {
     let world = World::start("words").await;
     world.apply("EventBus", "bus", json!({})).await;
     let spec = json!({"busRef": {"name": "bus"}, "schedule": "rate(5 minutes)"});
@@ -36,7 +36,7 @@ async fn a_fifo_queue_without_a_group_waits_for_the_group() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fifo_queue_takes_no_dead_letters() {
+async fn a_fifo_queue_cannot_be_a_dead_letter_queue() {
     let world = World::start("words").await;
     world.apply("EventBus", "bus", json!({})).await;
     world.apply("EventSink", "q", disposable_queue()).await;
@@ -53,7 +53,7 @@ async fn a_fifo_queue_takes_no_dead_letters() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sink_of_another_region_is_out_of_reach() {
+async fn a_sink_of_another_region_is_rejected() {
     let world = World::start("words").await;
     world.apply("EventBus", "bus", json!({})).await;
     world.apply("EventSink", "q", merged(disposable_queue(), json!({"region": "eu-central-1"}))).await;
@@ -103,7 +103,7 @@ async fn a_rule_waits_for_a_bus_and_a_sink_that_are_not_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_missing_account_a_missing_grant_and_a_missing_consent_each_say_whose_turn_it_is() {
+async fn a_missing_account_grant_or_consent_names_who_has_to_act() {
     let world = World::start("words").await;
     let (far, spec) = (format!("{}-far", world.namespace), world.account_spec());
     world.apply_in(None, "v1", "Namespace", &far, json!({})).await;
@@ -159,7 +159,7 @@ async fn a_secret_that_is_missing_or_lacks_a_key_or_is_of_another_account_is_nam
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_secret_without_keys_and_keys_of_another_account_are_told_apart() {
+async fn a_secret_without_keys_and_keys_of_another_account_have_different_reasons() {
     let mut world = World::empty("words").await;
     let empty = json!({"stringData": {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "x"}});
     world.apply_in(Some(OPERATOR_NAMESPACE), "v1", "Secret", &format!("keys-{}", world.namespace), empty).await;
@@ -208,7 +208,7 @@ async fn a_new_permission_settles_before_the_target_is_put() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_in_use_waits_and_names_its_users() {
+async fn a_referenced_object_waits_and_names_its_references() {
     let world = World::start("words").await;
     world.apply("EventBus", "bus", json!({})).await;
     world.apply("EventSink", "q", disposable_queue()).await;

@@ -11,7 +11,7 @@ use tributary_testkit::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_event_pattern_names_the_field_and_what_aws_said() {
+async fn a_bad_event_pattern_names_the_field_and_the_error_of_aws() {
     let world = World::start("pattern").await;
     world.apply("EventBus", "bus", json!({})).await;
     let bad = merged(rule_spec("bus", &[]), json!({"eventPattern": {"source": [{"nosuch": "x"}]}}));
@@ -50,7 +50,7 @@ async fn a_bad_placeholder_names_the_target_and_the_field() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_existing_queue_that_is_missing_is_found_once_it_is_made() {
+async fn a_missing_existing_queue_is_found_once_it_is_created() {
     let world = World::start("missing").await;
     world.apply("EventSink", "q", existing_queue(&world, "late")).await;
     assert_not_ready(&world, "EventSink", "q", "TargetNotFound", true, &["spec.sqs.existing: AWS", ":late", "Create it"]).await;
@@ -59,7 +59,7 @@ async fn an_existing_queue_that_is_missing_is_found_once_it_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_somebody_else_made_is_taken_over_on_the_users_word_only() {
+async fn a_foreign_resource_is_adopted_only_with_the_annotation() {
     let world = World::start("foreign").await;
     world.aws.events("CreateEventBus", json!({"Name": "theirs", "Description": "hands off"})).await;
     world.apply("EventBus", "bus", json!({"name": "theirs", "description": "ours"})).await;
@@ -71,7 +71,7 @@ async fn what_somebody_else_made_is_taken_over_on_the_users_word_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_name_of_a_queue_just_deleted_is_waited_for() {
+async fn a_queue_name_is_reused_only_after_its_deletion_completes() {
     let world = World::start("freed").await;
     world.aws.settings(json!({"queueDeletedSeconds": 4})).await;
     world.apply("EventSink", "q", disposable_queue()).await;
@@ -85,7 +85,7 @@ async fn the_name_of_a_queue_just_deleted_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn paused_and_only_observed_objects_say_so_and_are_neither_stalled_nor_reconciling() {
+async fn paused_and_observed_objects_have_a_reason_and_are_neither_stalled_nor_reconciling() {
     let world = World::start("quiet").await;
     world.apply("EventBus", "seen", json!({"managementPolicy": "Observe"})).await;
     world.not_ready("EventBus", "seen", "Drifted").await;

@@ -77,18 +77,78 @@ async fn credentials_are_checked_and_webhooks_do_not_wait_for_them() {
     world.ready("BenchlingApp", "lims").await;
 }
 
+/// Waits until an app that is created now is younger. Kubernetes counts ages in seconds; of two of the same one, names decide.
+async fn younger_than(world: &World, name: &str) {
+    let born = world.get("BenchlingApp", name).await.unwrap().metadata.creation_timestamp.unwrap().0;
+    let now = || k8s_openapi::jiff::Timestamp::now().as_second();
+    tributary_testkit::until("a later second", || async { (now() > born.as_second()).then_some(()) }).await;
+}
+
+/// Waits for the reason of condition `WebhooksContested`, `None` for its absence, and returns its message.
+async fn contested(world: &World, name: &str, reason: Option<&str>) -> String {
+    world
+        .wait("BenchlingApp", name, &format!("contested: {reason:?}"), |object| match (condition(object?, "WebhooksContested"), reason) {
+            (None, None) => Some(String::new()),
+            (Some(found), Some(reason)) => (found.1 == reason).then_some(found.2),
+            _ => None,
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_longer_path_takes_nothing_and_both_apps_report_it() {
+    let fixture = Fixture::new("gw-longer").await;
+    contested(&fixture.world, "lims", None).await;
+    let neighbour = fixture.world.neighbour("thief").await;
+    neighbour.apply("EventBus", "events", json!({})).await;
+    neighbour.ready("EventBus", "events").await;
+    younger_than(&fixture.world, "lims").await;
+    let below = |suffix: &str| json!({"path": format!("{PATH}{suffix}")});
+    neighbour.apply("BenchlingApp", "mine", app_spec(&fixture.benchling, &fixture.app, below("/event"))).await;
+    neighbour.not_ready("BenchlingApp", "mine", "AppTaken").await;
+    let (lims, mine) = (format!("{}/lims", fixture.world.namespace), format!("{}/mine", neighbour.namespace));
+    assert!(contested(&neighbour, "mine", Some("OtherAppReceives")).await.contains(&lims));
+    assert!(contested(&fixture.world, "lims", Some("OtherAppClaims")).await.contains(&mine));
+    // One that cannot publish keeps nothing back either.
+    let mut hole = app_spec(&fixture.benchling, &fixture.app, below("/canvas"));
+    hole["busRef"]["namespace"] = json!(fixture.world.namespace);
+    neighbour.apply("BenchlingApp", "hole", hole).await;
+    neighbour.not_ready("BenchlingApp", "hole", "ReferenceNotPermitted").await;
+    for suffix in ["/event", "/canvas", "/lifecycle", ""] {
+        assert_eq!(fixture.post(&format!("{PATH}{suffix}"), &fixture.one(json!({})).await).await.0, 200, "{suffix}");
+    }
+    for call in fixture.world.aws.journal(0).await.0.into_iter().filter(|call| call.op == "PutEvents") {
+        let source = call.request["Entries"][0]["Source"].as_str().unwrap().to_owned();
+        assert!(source.starts_with(&format!("benchling.webhook/{lims}/")), "{source}");
+    }
+    neighbour.delete("BenchlingApp", "mine").await;
+    neighbour.delete("BenchlingApp", "hole").await;
+    contested(&fixture.world, "lims", None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_that_cannot_publish_blocks_no_younger_one() {
+    let fixture = Fixture::new("gw-squat").await;
+    let (neighbour, app) = (fixture.world.neighbour("squatter").await, fixture.benchling.app(json!({})).await);
+    let spec = |bus: &str| app_spec(&fixture.benchling, &app, json!({"path": "/1/new", "busRef": {"name": bus}}));
+    neighbour.apply("BenchlingApp", "squatter", spec("none")).await;
+    neighbour.not_ready("BenchlingApp", "squatter", "BusNotFound").await;
+    younger_than(&neighbour, "squatter").await;
+    fixture.world.apply("BenchlingApp", "later", spec("events")).await;
+    fixture.world.ready("BenchlingApp", "later").await;
+    // Both follow when the older one can publish.
+    neighbour.apply("EventBus", "none", json!({})).await;
+    neighbour.ready("BenchlingApp", "squatter").await;
+    fixture.world.not_ready("BenchlingApp", "later", "AppTaken").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn webhooks_of_one_app_and_path_are_of_the_older_object() {
     let fixture = Fixture::new("gw-taken").await;
     let neighbour = fixture.world.neighbour("thief").await;
     neighbour.apply("EventBus", "events", json!({})).await;
     neighbour.ready("EventBus", "events").await;
-    // Kubernetes tells age by the second; of two of the same one, names decide.
-    let born = fixture.world.get("BenchlingApp", "lims").await.unwrap().metadata.creation_timestamp.unwrap().0;
-    tributary_testkit::until("a later second", || async {
-        (k8s_openapi::jiff::Timestamp::now().as_second() > born.as_second()).then_some(())
-    })
-    .await;
+    younger_than(&fixture.world, "lims").await;
     neighbour.apply("BenchlingApp", "mine", app_spec(&fixture.benchling, &fixture.app, json!({}))).await;
     let said = neighbour.not_ready("BenchlingApp", "mine", "AppTaken").await;
     assert!(said.contains(&format!("{}/lims", fixture.world.namespace)), "{said}");

@@ -2,10 +2,11 @@
 //! and the journal of its calls. Benchling's own SDK verifies the same webhooks.
 //!
 //! Run by `tests/bed/bed.py run -- cargo test --test gateway`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, unreachable_pub)]
 
 mod app;
 mod benchling_sdk;
+mod chart;
 mod crash;
 mod delivery;
 mod fixture;

@@ -73,7 +73,7 @@ async fn in_sync_means_no_write_no_status_and_no_event() {
     }
     let (before, told, mark) = (versions(&world).await, events(&world).await, world.aws.mark().await);
     let counts = sweeps(&world, mark, 8).await;
-    assert!(counts.contains_key("events:ListTargetsByRule"), "there was a full sweep: {counts:?}");
+    assert!(counts.contains_key("events:ListTargetsByRule"), "there was a full resync: {counts:?}");
     assert_eq!(world.aws.writes(mark).await, Vec::<String>::new());
     assert_eq!(versions(&world).await, before);
     assert_eq!(events(&world).await, told);
@@ -127,8 +127,8 @@ async fn six_rules(options: Options, name: &str) -> World {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_quick_sweep_lists_rules_by_page_and_asks_no_rule_for_its_targets() {
-    let world = six_rules(Options { sweep: Duration::from_secs(1), ..options() }, "quick").await;
+async fn a_quick_resync_lists_rules_by_page_and_reads_no_targets() {
+    let world = six_rules(Options { resync: Duration::from_secs(1), ..options() }, "quick").await;
     let mark = world.aws.mark().await;
     let counts = sweeps(&world, mark, 5).await;
     let names: Vec<_> = counts.keys().map(String::as_str).collect();
@@ -138,8 +138,8 @@ async fn a_quick_sweep_lists_rules_by_page_and_asks_no_rule_for_its_targets() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_sweep_adds_one_call_for_each_rule() {
-    let world = six_rules(Options { sweep: Duration::from_secs(2), full_sweep: Duration::from_secs(2), ..options() }, "full").await;
+async fn a_full_resync_adds_one_call_for_each_rule() {
+    let world = six_rules(Options { resync: Duration::from_secs(2), full_resync: Duration::from_secs(2), ..options() }, "full").await;
     let mark = world.aws.mark().await;
     let counts = sweeps(&world, mark, 4).await;
     let names: Vec<_> = counts.keys().map(String::as_str).collect();
@@ -164,7 +164,7 @@ async fn a_disabled_rule_stays_disabled_when_something_else_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rule_that_a_list_of_pages_missed_is_not_put_anew() {
+async fn a_rule_missing_from_a_paginated_list_is_not_put_again() {
     let world = World::start("missed").await;
     apply_pipeline(&world).await;
     // Another's rule stands before ours in the list, and is deleted between its two pages: what comes next moves up, and is in neither.

@@ -16,7 +16,7 @@ fn finalizers(object: &DynamicObject) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_paused_object_is_left_alone_until_the_word_goes() {
+async fn a_paused_object_is_not_changed_until_the_annotation_is_removed() {
     let world = World::start("pause").await;
     apply_pipeline(&world).await;
     let before = world.aws.contents().await;
@@ -43,7 +43,7 @@ async fn a_paused_object_is_left_alone_until_the_word_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_orphaned_object_goes_without_a_trace_in_aws() {
+async fn an_orphaned_object_is_deleted_without_a_change_in_aws() {
     let world = World::start("orphan").await;
     apply_pipeline(&world).await;
     patch_spec(&world, "EventSink", "q", json!({"deletionPolicy": "Delete"})).await;
@@ -58,7 +58,7 @@ async fn an_orphaned_object_goes_without_a_trace_in_aws() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reconcile_at_looks_at_everything_now() {
+async fn reconcile_at_reads_everything_now() {
     // No sweep comes within an hour.
     let world = World::start("now").await;
     apply_pipeline(&world).await;
@@ -139,7 +139,7 @@ async fn by_default_a_queue_is_retained_and_bus_and_rule_are_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deletion_policies_say_otherwise() {
+async fn deletion_policies_override_the_defaults() {
     let world = World::start("policies").await;
     let retain = json!({"deletionPolicy": "Retain"});
     world.apply("EventBus", "b", retain.clone()).await;
@@ -158,7 +158,7 @@ async fn deletion_policies_say_otherwise() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_tags_that_we_put_there_are_removed() {
+async fn only_tags_of_the_operator_are_removed() {
     let world = World::start("tags").await;
     let tagged = |tags: Value| {
         [

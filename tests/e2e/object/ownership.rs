@@ -124,7 +124,7 @@ async fn claim(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_exists_is_taken_over_only_on_the_users_word() {
+async fn an_existing_resource_is_adopted_only_with_the_annotation() {
     let world = World::empty("adopt").await;
     theirs(&world, &json!({"theirs": "1"})).await;
     let before = world.aws.contents().await;
@@ -152,7 +152,7 @@ async fn what_exists_is_taken_over_only_on_the_users_word() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn from_another_owner_it_takes_that_owners_very_name() {
+async fn adoption_from_another_owner_requires_that_owners_name() {
     let world = World::empty("owner").await;
     theirs(&world, &json!({"tributary.dev/owner": "blue/EventBus/x/y"})).await;
     let before = world.aws.contents().await;
@@ -180,7 +180,7 @@ async fn look_refused(world: &World, kind: &str, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_objects_with_one_name_in_aws_the_second_is_refused() {
+async fn the_second_of_two_objects_with_one_aws_name_is_rejected() {
     let world = World::start("twice").await;
     apply_pipeline(&world).await;
     world.apply("EventSink", "first", json!({"sqs": {"managed": {"name": "shared"}}})).await;
@@ -204,7 +204,7 @@ async fn of_two_objects_with_one_name_in_aws_the_second_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rule_that_an_aws_service_keeps_is_left_alone() {
+async fn a_rule_managed_by_an_aws_service_is_not_changed() {
     let world = World::empty("managedby").await;
     let bus = format!("arn:aws:events:{REGION}:{}:event-bus/default", world.aws.account);
     world.aws.events("CreateArchive", json!({"ArchiveName": "all", "EventSourceArn": bus})).await;

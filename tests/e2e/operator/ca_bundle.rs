@@ -79,7 +79,7 @@ fn operator(world: &World, bundle: Option<&Path>) -> Part {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_works_with_a_custom_ca_bundle_and_without_it_says_what_to_do() {
+async fn a_custom_ca_bundle_is_trusted_and_the_error_without_it_names_the_flag() {
     let world = World::empty("tls").await;
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&world.namespace);
     certificates(&folder);
@@ -99,7 +99,7 @@ async fn it_works_with_a_custom_ca_bundle_and_without_it_says_what_to_do() {
 }
 
 #[test]
-fn a_ca_bundle_that_is_none_is_refused_at_the_start() {
+fn an_invalid_ca_bundle_is_rejected_at_startup() {
     for (path, part) in [("/nonexistent/ca.pem", "--aws-ca-bundle /nonexistent/ca.pem"), ("/dev/null", "no PEM certificate")] {
         let mut command = Command::new(tributary_testkit::executable());
         command.args(["run", "--listen", "127.0.0.1:0", "--aws-ca-bundle", path]);

@@ -15,7 +15,7 @@ fn own_identity(world: &World, credentials: Option<Value>) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_works_as_itself_tells_how_it_is_and_stops_when_asked() {
+async fn the_operator_uses_its_own_identity_reports_health_and_stops_on_sigterm() {
     let world = World::empty("binary").await;
     world.apply_account(own_identity(&world, None)).await;
     let mut tributary = start(&world, &world.aws.account, &Bed::get().operator_kubeconfig());
@@ -39,7 +39,7 @@ async fn it_works_as_itself_tells_how_it_is_and_stops_when_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn until_it_is_ready_it_names_what_it_waits_for() {
+async fn readiness_names_what_is_missing() {
     let world = World::empty("waiting").await;
     let mut kubeconfig = Bed::get().operator_kubeconfig();
     kubeconfig["clusters"][0]["cluster"]["server"] = json!("https://127.0.0.1:1");

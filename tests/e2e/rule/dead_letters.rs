@@ -27,7 +27,7 @@ async fn letters(world: &World, what: &str, fits: impl Fn(&Value) -> bool) -> Va
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_codes_are_told_where_the_queue_may_be_looked_into() {
+async fn error_codes_are_reported_where_reading_the_queue_is_allowed() {
     let world = failing("letters", true).await;
     assert_eq!(letters(&world, "none", |told| told["messages"] == 0).await, json!({"messages": 0}));
     assert_eq!(publish(&world, "one").await["code"], "NO_PERMISSIONS");
@@ -58,7 +58,7 @@ async fn the_codes_are_told_where_the_queue_may_be_looked_into() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_looks_into_a_queue_unasked() {
+async fn a_queue_is_not_read_without_consent() {
     let world = failing("no-letters", false).await;
     publish(&world, "one").await;
     assert_eq!(letters(&world, "the number", |told| told["messages"] == 1).await, json!({"messages": 1}));

@@ -9,7 +9,7 @@ use tributary_testkit::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_queue_is_born_with_its_policy_before_the_rule_and_its_targets() {
+async fn a_queue_is_created_with_its_policy_before_the_rule_and_its_targets() {
     // How long the queue waits for its first rule. It ends with the rule; the tests' own 300 ms are too short for a busy machine.
     let world = World::with("born", Options { first_rule: Duration::from_secs(20), ..options() }).await;
     let mark = world.aws.mark().await;
@@ -93,7 +93,7 @@ async fn a_changed_target_is_upserted_in_place() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_place_is_freed_first_when_all_five_are_taken() {
+async fn one_target_is_removed_first_when_a_rule_has_all_five() {
     let world = World::start("five").await;
     world.apply("EventBus", "b", json!({})).await;
     world.apply("EventSink", "q", managed_queue()).await;
@@ -144,7 +144,7 @@ async fn a_permission_outlives_its_rule_by_the_grace_period() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_only_observed_and_is_not_there_serves_no_rule() {
+async fn an_observed_sink_that_does_not_exist_serves_no_rule() {
     let world = World::start("observed-sink").await;
     world.apply("EventBus", "b", json!({})).await;
     world.apply("EventBus", "seen", json!({"managementPolicy": "Observe"})).await;

@@ -38,7 +38,7 @@ async fn name(world: &World) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn basic_authorization_arrives_and_goes_again() {
+async fn basic_authorization_arrives_and_is_deleted() {
     let world = World::start("api-basic").await;
     let receiver = Receiver::start(&world.aws).await;
     world.permit_secrets().await;
@@ -90,7 +90,7 @@ async fn basic_authorization_arrives_and_goes_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_api_key_arrives_and_what_the_spec_changes_is_changed() {
+async fn an_api_key_arrives_and_changes_of_the_spec_are_applied() {
     let world = World::start("api-key").await;
     let receiver = Receiver::start(&world.aws).await;
     world.permit_secrets().await;
@@ -138,7 +138,7 @@ fn oauth(receiver: &Receiver) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_oauth_token_is_fetched_and_a_refusal_is_told() {
+async fn an_oauth_token_is_requested_and_a_rejection_is_reported() {
     let world = World::start("api-oauth").await;
     let receiver = Receiver::start(&world.aws).await;
     world.permit_secrets().await;
@@ -178,7 +178,7 @@ async fn look_until_ready(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_secret_that_may_not_be_read_is_missing_or_unfit_says_what_to_do() {
+async fn a_secret_that_is_forbidden_missing_or_invalid_has_a_reason() {
     let world = World::start("api-secret").await;
     let receiver = Receiver::start(&world.aws).await;
     applied(&world, &receiver, &basic()).await;
@@ -250,7 +250,7 @@ async fn theirs(world: &mut World, receiver: &Receiver) -> BTreeMap<String, Valu
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_somebody_else_made_under_the_name_is_taken_over_by_the_users_word() {
+async fn a_foreign_destination_is_adopted_with_the_annotation() {
     let mut world = World::start("api-adopt").await;
     let receiver = Receiver::start(&world.aws).await;
     theirs(&mut world, &receiver).await;
@@ -274,7 +274,7 @@ async fn what_somebody_else_made_under_the_name_is_taken_over_by_the_users_word(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_somebody_else_made_under_the_name_is_left_alone() {
+async fn a_foreign_destination_is_not_changed() {
     let mut world = World::start("api-foreign").await;
     let receiver = Receiver::start(&world.aws).await;
     let before = theirs(&mut world, &receiver).await;
@@ -292,7 +292,7 @@ async fn what_somebody_else_made_under_the_name_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_rebuild_it_is_taken_back_and_only_the_secret_is_put_again() {
+async fn after_a_rebuild_the_destination_is_reused_and_only_the_secret_is_written() {
     let mut world = World::start("api-rebuild").await;
     let receiver = Receiver::start(&world.aws).await;
     world.permit_secrets().await;
@@ -313,7 +313,7 @@ async fn after_a_rebuild_it_is_taken_back_and_only_the_secret_is_put_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_value_of_a_secret_comes_out() {
+async fn no_secret_value_is_exposed() {
     let world = World::empty("api-canary").await;
     // The real binary, for its log at the most talkative level.
     let replica = Replica::start(&world, "one", &Bed::get().operator_kubeconfig(), "keys", &["--log", "trace"]);

@@ -40,7 +40,7 @@ fn requests(sinks: &[&str]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn foreign_statements_survive_create_update_and_delete_and_ours_leave() {
+async fn foreign_statements_survive_create_update_and_delete_and_own_ones_are_removed() {
     let world = lims("fn-policy").await;
     let arn = world.aws.make_function("f").await;
     foreign(&world, "f").await;
@@ -82,7 +82,7 @@ async fn foreign_statements_survive_create_update_and_delete_and_ours_leave() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_that_does_not_exist_is_named_and_found_once_it_is_deployed() {
+async fn a_missing_function_is_reported_and_found_once_it_is_deployed() {
     let world = lims("fn-missing").await;
     world.apply("EventSink", "f", json!({"lambda": {"existing": {"arn": world.aws.function_arn("late")}}})).await;
     world.apply("EventRule", "r", requests(&["f"])).await;
@@ -112,7 +112,7 @@ async fn an_alias_has_a_policy_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixty_rules_fit_and_a_policy_that_others_filled_is_said_to_be_full() {
+async fn sixty_rules_fit_and_a_policy_full_of_foreign_statements_is_reported() {
     let world = lims("fn-full").await;
     let arn = world.aws.make_function("f").await;
     foreign(&world, "f").await;
@@ -142,7 +142,7 @@ async fn sixty_rules_fit_and_a_policy_that_others_filled_is_said_to_be_full() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_failure_destination_is_put_kept_apart_from_others_and_taken_away() {
+async fn the_failure_destination_is_set_kept_apart_and_removed() {
     let world = lims("fn-failure").await;
     let arn = world.aws.make_function("f").await;
     world.aws.lambda("PUT", "functions/f/event-invoke-config", Some(json!({"MaximumRetryAttempts": 1}))).await.unwrap();
@@ -165,7 +165,7 @@ async fn the_failure_destination_is_put_kept_apart_from_others_and_taken_away() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_foreign_failure_destination_is_not_replaced_without_a_word_and_the_permission_does_not_wait_for_it() {
+async fn a_foreign_failure_destination_is_not_replaced_without_adoption_and_does_not_block_the_permission() {
     let world = lims("fn-theirs").await;
     let arn = world.aws.make_function("f").await;
     world.aws.sqs("CreateQueue", json!({"QueueName": "theirs"})).await;
@@ -180,7 +180,7 @@ async fn a_foreign_failure_destination_is_not_replaced_without_a_word_and_the_pe
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_execution_role_without_rights_holds_up_the_trigger_and_nothing_else() {
+async fn an_execution_role_without_permissions_blocks_only_the_trigger() {
     let world = lims("trigger-role").await;
     let arn = world.aws.make_function("f").await;
     world.aws.allow_function("f", "arn:aws:sqs:*:*:other").await;
@@ -243,7 +243,7 @@ async fn a_queue_feeds_its_function_with_batch_settings_and_a_foreign_mapping_st
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_made_and_never_confirmed_is_taken_away_when_it_leaves_the_spec() {
+async fn an_unconfirmed_mapping_is_removed_when_it_leaves_the_spec() {
     let world = lims("unconfirmed").await;
     let arn = world.aws.make_function("f").await;
     world.apply("EventSink", "failed", json!({"sqs": {"managed": {}}})).await;
@@ -276,7 +276,7 @@ async fn what_was_made_and_never_confirmed_is_taken_away_when_it_leaves_the_spec
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_trigger_of_a_function_that_does_not_exist_is_named_and_made_once_it_is_deployed() {
+async fn a_trigger_of_a_missing_function_is_reported_and_created_once_it_is_deployed() {
     let world = lims("trigger-missing").await;
     world.apply("EventSink", "q", json!({"sqs": {"managed": {}, "triggers": [{"functionArn": world.aws.function_arn("late")}]}})).await;
     assert_reason(&world, "EventSink", "q", "TargetNotFound", &["spec.sqs.triggers", "function:late", "Deploy it"]).await;
@@ -285,7 +285,7 @@ async fn a_trigger_of_a_function_that_does_not_exist_is_named_and_made_once_it_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_takes_the_place_of_the_statement() {
+async fn a_role_replaces_the_statement() {
     let world = lims("fn-role").await;
     let arn = world.aws.make_function("f").await;
     let role = format!("arn:aws:iam::{}:role/deliver", world.aws.account);
@@ -306,7 +306,7 @@ async fn a_role_takes_the_place_of_the_statement() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn external_permissions_write_nothing_to_lambda_and_say_what_is_needed() {
+async fn external_permissions_write_nothing_to_lambda_and_show_the_statement() {
     let world = lims("fn-external").await;
     let arn = world.aws.make_function("f").await;
     world.apply("EventSink", "f", json!({"lambda": {"existing": {"arn": arn}}, "permissions": "External"})).await;

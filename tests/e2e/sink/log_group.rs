@@ -32,7 +32,7 @@ async fn policy(world: &World) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_managed_group_has_what_the_spec_says_and_takes_events_until_its_statement_is_gone() {
+async fn a_managed_group_matches_the_spec_and_receives_events_until_its_statement_is_removed() {
     let mut world = lims("logs").await;
     let sink = |days: Value| managed(json!({"retentionDays": days, "class": "INFREQUENT_ACCESS", "tags": {"a": "1"}}));
     world.apply("EventSink", "all", sink(json!(14))).await;
@@ -69,7 +69,7 @@ async fn a_managed_group_has_what_the_spec_says_and_takes_events_until_its_state
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn foreign_policies_and_statements_stay_and_an_existing_group_is_only_opened() {
+async fn foreign_policies_and_statements_survive_and_an_existing_group_only_gets_a_statement() {
     let world = lims("logs-foreign").await;
     world.aws.logs("CreateLogGroup", json!({"logGroupName": "/theirs"})).await;
     let theirs = json!({"Sid": "Theirs", "Effect": "Allow", "Principal": {"Service": "es.amazonaws.com"}, "Action": "logs:PutLogEvents", "Resource": "*"});
@@ -99,7 +99,7 @@ async fn foreign_policies_and_statements_stay_and_an_existing_group_is_only_open
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_region_full_of_policies_says_so_and_names_them() {
+async fn a_region_full_of_policies_is_reported_with_their_names() {
     let world = lims("logs-full").await;
     let document = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "es.amazonaws.com"}, "Action": "logs:PutLogEvents", "Resource": "*"}]});
     for n in 0..10 {
@@ -142,7 +142,7 @@ async fn many_groups_share_one_policy_of_five_thousand_characters() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_group_that_somebody_else_made_is_not_taken_and_a_missing_one_is_named() {
+async fn a_foreign_group_is_not_adopted_and_a_missing_one_is_reported() {
     let world = lims("logs-owned").await;
     world.aws.logs("CreateLogGroup", json!({"logGroupName": "/their/group"})).await;
     world.apply("EventSink", "all", managed(json!({"name": "/their/group", "retentionDays": 1}))).await;

@@ -1,7 +1,14 @@
 //! Sinks end to end, one file for each type: what is created in AWS, the permission by which EventBridge sends there, and what arrives.
 //!
 //! Run by `tests/bed/bed.py run -- cargo test --test sinks`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, clippy::needless_pass_by_value)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::needless_pass_by_value,
+    unreachable_pub
+)]
 
 mod api_destination;
 mod api_gateway;

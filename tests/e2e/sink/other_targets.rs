@@ -91,6 +91,7 @@ async fn a_firehose_stream() {
 async fn an_ecs_task() {
     let (world, target, rights) = reached("to-ecs", async |world| {
         world.aws.call("ecs", "CreateCluster", json!({"clusterName": "c"})).await.unwrap();
+        world.aws.call("ecs", "RegisterTaskDefinition", json!({"family": "work", "containerDefinitions": []})).await.unwrap();
         let arn = |what: &str| format!("arn:aws:ecs:{REGION}:{}:{what}", world.aws.account);
         let role = format!("arn:aws:iam::{}:role/task", world.aws.account);
         json!({"ecsTask": {"clusterArn": arn("cluster/c"), "taskDefinitionArn": arn("task-definition/work"), "passRoleArns": [role], "launchType": "FARGATE",

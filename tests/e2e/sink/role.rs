@@ -11,7 +11,7 @@ async fn machine_sink(world: &World) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_role_is_there_while_somebody_sends_and_for_these_rules_only() {
+async fn the_role_exists_while_rules_send_and_trusts_only_them() {
     let world = World::with("role-life", fast_resync()).await;
     let machine = machine_sink(&world).await;
     world.ready("EventSink", "m").await;
@@ -69,7 +69,7 @@ async fn the_role_is_there_while_somebody_sends_and_for_these_rules_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_goes_with_its_sink_and_comes_back_after_a_rebuild_without_a_write() {
+async fn a_role_is_deleted_with_its_sink_and_reused_after_a_rebuild_without_a_write() {
     let mut world = World::start("role-rebuild").await;
     machine_sink(&world).await;
     world.apply("EventRule", "r", rule_spec("b", &["m"])).await;
@@ -94,7 +94,7 @@ async fn a_role_goes_with_its_sink_and_comes_back_after_a_rebuild_without_a_writ
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_of_somebody_else_is_not_taken_nor_changed() {
+async fn a_foreign_role_is_neither_adopted_nor_changed() {
     let mut world = World::start("role-foreign").await;
     machine_sink(&world).await;
     world.apply("EventRule", "r", rule_spec("b", &["m"])).await;
@@ -131,7 +131,7 @@ async fn a_role_that_the_spec_names_is_used_as_it_is_and_needs_a_grant() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn path_and_boundary_are_as_the_spec_says() {
+async fn path_and_boundary_match_the_spec() {
     let world = World::start("role-options").await;
     let machine = world.aws.make_machine("theirs").await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;

@@ -8,7 +8,7 @@ fn arn(world: &World, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_managed_topic_is_made_with_its_policy_and_delivers() {
+async fn a_managed_topic_is_created_with_its_policy_and_delivers() {
     let world = World::start("sns-made").await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
     world.apply("EventSink", "t", json!({"sns": {"managed": {"displayName": "Orders", "tags": {"x": "y"}}}})).await;
@@ -49,7 +49,7 @@ async fn a_managed_topic_is_made_with_its_policy_and_delivers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_existing_topic_keeps_foreign_statements_and_ours_is_put_back() {
+async fn an_existing_topic_keeps_foreign_statements_and_the_own_one_is_restored() {
     let world = World::with("sns-existing", fast_resync()).await;
     let topic = world.aws.make_topic("theirs").await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;

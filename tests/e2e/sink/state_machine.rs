@@ -18,7 +18,7 @@ fn arn(world: &World, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_works_as_a_role_with_the_rights_of_its_tasks_and_no_others() {
+async fn the_execution_role_has_exactly_the_permissions_of_the_tasks() {
     let world = World::with("sfn-made", fast_resync()).await;
     for (bus, name) in [("b", "b"), ("out", "out")] {
         world.apply("EventBus", bus, json!({"name": name})).await;
@@ -75,7 +75,7 @@ async fn it_works_as_a_role_with_the_rights_of_its_tasks_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_known_needs_a_named_role_and_rights_need_a_grant() {
+async fn unknown_tasks_need_a_named_role_and_permissions_need_a_grant() {
     let world = World::start("sfn-rights").await;
     let task = |resource: &str, parameters: Value| {
         let task = json!({"Type": "Task", "Resource": resource, "Parameters": parameters, "End": true});
@@ -107,7 +107,7 @@ async fn what_cannot_be_known_needs_a_named_role_and_rights_need_a_grant() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_definition_that_aws_refuses_is_told_and_made_good() {
+async fn a_definition_that_aws_rejects_is_reported_and_recovers() {
     let world = World::start("sfn-refused").await;
     let spec = |definition: Value| json!({"stateMachine": {"managed": {"definition": definition}}, "deletionPolicy": "Delete"});
     world.apply("EventSink", "m", spec(json!({"StartAt": "nowhere"}))).await;

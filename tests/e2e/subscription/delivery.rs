@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tributary_testkit::{
-    World, all_ready,
+    World, all_ready, aws_name,
     partner::{detail, entity, marks, rule, source, subscription},
 };
 
@@ -38,7 +38,7 @@ async fn a_subscription_brings_events_to_a_queue_a_function_and_a_log_group() {
     assert_eq!(marks(&received), ["one"], "{:?}", world.aws.deliveries().await);
     let invoked = world.aws.until("the function ran", || async { Some(world.aws.invocations().await).filter(|all| !all.is_empty()) }).await;
     assert_eq!(invoked.len(), 1, "{invoked:?}");
-    let mut logged = marks(&world.aws.logged(&format!("/aws/events/{}-lims-monitoring", world.namespace)).await);
+    let mut logged = marks(&world.aws.logged(&format!("/aws/events/{}", aws_name(&world, "lims-monitoring"))).await);
     logged.sort();
     assert_eq!(logged, ["one", "three", "two"]);
 }

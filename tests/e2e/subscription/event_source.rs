@@ -45,8 +45,8 @@ async fn wait_for_state(world: &World, state: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_source_waits_cheaply_and_says_what_the_tenant_admin_must_do() {
-    let world = World::with("none", Options { sweep: std::time::Duration::from_hours(1), ..fast_resync() }).await;
+async fn a_missing_source_is_polled_cheaply_and_the_message_names_the_next_step() {
+    let world = World::with("none", Options { resync: std::time::Duration::from_hours(1), ..fast_resync() }).await;
     let types = json!({"eventTypes": ["v2.entity.registered", "v2.request.created"]});
     world.apply("BenchlingSubscription", "lims", subscription(&world, types)).await;
     let parts =
@@ -66,7 +66,7 @@ async fn no_source_waits_cheaply_and_says_what_the_tenant_admin_must_do() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pending_source_is_taken_at_once() {
+async fn a_pending_source_is_associated_at_once() {
     let world = active("pending").await;
     wait_for_state(&world, "Active").await;
     arrives(&world, "one").await;
@@ -76,7 +76,7 @@ async fn a_pending_source_is_taken_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_source_that_expired_says_so_and_is_taken_when_it_is_back() {
+async fn an_expired_source_is_reported_and_associated_when_it_returns() {
     let mut world = World::with("expired", fast_resync()).await;
     // It cannot be taken: the account has no room for another bus.
     world.aws.settings(json!({"busLimit": 0})).await;
@@ -100,7 +100,7 @@ async fn a_source_that_expired_says_so_and_is_taken_when_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_source_that_the_partner_deleted_keeps_its_bus_and_is_joined_again() {
+async fn a_source_deleted_by_the_partner_keeps_its_bus_and_is_associated_again() {
     let world = active("deleted").await;
     world.aws.delete_source(&source(&world)).await;
     assert_reason(&world, "EventBus", "lims", "SourceDeleted", &["the partner deleted", "are retained"]).await;
@@ -115,7 +115,7 @@ async fn a_source_that_the_partner_deleted_keeps_its_bus_and_is_joined_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_only_a_new_bus_joins_a_source_made_anew_it_says_so_and_makes_one() {
+async fn a_recreated_source_that_needs_a_new_bus_is_reported_and_gets_one() {
     let world = active("rejoin").await;
     world.aws.settings(json!({"recreatedNeedsNewBus": 1})).await;
     world.aws.delete_source(&source(&world)).await;
@@ -151,7 +151,7 @@ async fn a_deactivated_source_is_activated_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deactivated_source_under_observe_says_what_would_be_done_and_expires_with_a_word() {
+async fn a_deactivated_source_under_observe_has_a_plan_and_a_warning_on_expiry() {
     let world = active("observed").await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({"managementPolicy": "Observe"}))).await;
     all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
@@ -167,7 +167,7 @@ async fn a_deactivated_source_under_observe_says_what_would_be_done_and_expires_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bus_deleted_by_hand_returns_the_source_to_pending_and_is_made_again() {
+async fn a_bus_deleted_by_hand_returns_the_source_to_pending_and_is_recreated() {
     let world = active("bus-gone").await;
     take_bus_away(&world).await;
     all_ready(&world, &[("BenchlingSubscription", "lims")]).await;
@@ -178,7 +178,7 @@ async fn a_bus_deleted_by_hand_returns_the_source_to_pending_and_is_made_again()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bus_deleted_by_hand_may_delete_the_source_too_which_benchling_then_makes_again() {
+async fn a_bus_deleted_by_hand_may_delete_the_source_which_benchling_recreates() {
     let world = active("both-gone").await;
     world.aws.settings(json!({"busDeletionDeletesSource": 1})).await;
     take_bus_away(&world).await;
@@ -206,7 +206,7 @@ async fn take_bus_away(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn warnings_are_given_at_seven_three_and_one_days_once_each() {
+async fn warnings_are_published_at_seven_three_and_one_days_once_each() {
     let world = World::with("warned", fast_resync()).await;
     world.aws.settings(json!({"busLimit": 0})).await;
     world.aws.make_source(&source(&world)).await;
@@ -229,7 +229,7 @@ async fn warnings_are_given_at_seven_three_and_one_days_once_each() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bus_that_exists_is_taken_over_on_the_users_word_only() {
+async fn an_existing_bus_is_adopted_only_with_the_annotation() {
     let world = World::with("adopt", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     world.aws.events("CreateEventBus", json!({"Name": source(&world), "EventSourceName": source(&world)})).await;
@@ -258,7 +258,7 @@ async fn a_bus_that_exists_is_taken_over_on_the_users_word_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bus_that_aws_keeps_for_somebody_else_is_left_alone() {
+async fn a_bus_managed_by_another_owner_is_not_changed() {
     let world = World::with("kept", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     world.aws.bend_source(&source(&world), json!({"managedBus": "events.amazonaws.com"})).await;
@@ -269,7 +269,7 @@ async fn a_bus_that_aws_keeps_for_somebody_else_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_region_without_partners_says_so() {
+async fn a_region_without_partners_is_reported() {
     let world = World::with("disabled", fast_resync()).await;
     world.aws.settings(json!({"partnersDisabled": 1})).await;
     world.aws.make_source(&source(&world)).await;
@@ -278,7 +278,7 @@ async fn a_region_without_partners_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_letter_that_is_not_there_does_not_keep_the_source_waiting() {
+async fn a_missing_dead_letter_queue_does_not_block_the_source() {
     let world = World::with("dead-letter", fast_resync()).await;
     world.aws.make_source(&source(&world)).await;
     let spec = json!({"bus": {"deadLetter": {"sinkRef": {"name": "late"}}}});

@@ -3,7 +3,7 @@
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 use tributary_testkit::{
-    Aws, Bed, OPERATOR_NAMESPACE, REGION, World, all_ready, assert_reason, condition, event_notes, fast_resync, is_ready,
+    Aws, Bed, OPERATOR_NAMESPACE, REGION, World, all_ready, assert_reason, aws_name, condition, event_notes, fast_resync, is_ready,
     partner::{APP, detail, entity, marks, rule, source, subscription, tenant},
     status,
 };
@@ -20,7 +20,7 @@ async fn children_are_exactly_what_the_subscription_says() {
     assert_eq!((owner.kind.as_str(), owner.name.as_str(), owner.controller), ("BenchlingSubscription", "lims", Some(true)));
     // A change of the subscription reaches them; a change by hand is taken back, a deletion too.
     world.apply("BenchlingSubscription", "lims", subscription(&world, spec(30))).await;
-    let group = format!("/aws/events/{}-lims-monitoring", world.namespace);
+    let group = format!("/aws/events/{}", aws_name(&world, "lims-monitoring"));
     let thirty = || async { world.aws.log_group(&group).await.filter(|group| group["retentionInDays"] == 30) };
     world.aws.until("30 days", thirty).await;
     let patch = json!({"spec": {"description": "by hand", "tags": {"a": "2", "b": "3"}}});
@@ -74,7 +74,7 @@ async fn deletion_waits_for_rules_takes_the_children_along_and_keeps_the_bus() {
         assert!(world.get(kind, name).await.is_none(), "{kind} {name}");
     }
     assert_eq!(world.aws.source_state(&source(&world)).await.as_deref(), Some("ACTIVE"), "the bus is retained");
-    assert!(world.aws.rule(&source(&world), &format!("{}-lims-monitoring", world.namespace)).await.is_none());
+    assert!(world.aws.rule(&source(&world), &aws_name(&world, "lims-monitoring")).await.is_none());
     // Made again it takes the bus back, without a write of the bus.
     let mark = world.aws.mark().await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;

@@ -1,7 +1,14 @@
 //! Benchling subscriptions end to end: partner event sources, the objects of a subscription, and the events that arrive.
 //!
 //! Run by `tests/bed/bed.py run -- cargo test --test subscription`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, clippy::needless_pass_by_value)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::needless_pass_by_value,
+    unreachable_pub
+)]
 
 mod delivery;
 mod event_source;

@@ -36,7 +36,7 @@ fn subscription(tenant: &Tenant) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_tenants_share_nothing() {
+async fn three_tenants_are_isolated() {
     let home = World::with("tenants", options()).await;
     let tenants = [tenant(&home, "dev").await, tenant(&home, "test").await, tenant(&home, "prod").await];
     for Tenant { world, source, aws, .. } in &tenants {

@@ -121,8 +121,8 @@ async fn a_certificate_of_another_authority_and_another_host() {
     let other = include_str!("../../fixtures/other-ca.pem");
     let data = |ca: &str| json!({"stringData": {"password": fixture.postgres.text("password"), "ca.crt": ca}});
     fixture.world.apply_in(namespace, "v1", "Secret", "database", data(other)).await;
-    recovers(&fixture, "DatabaseTlsFailed", async |message| {
-        assert!(message.contains("caSecretRef"), "{message}");
+    recovers(&fixture, "DatabaseUnavailable", async |message| {
+        assert!(message.contains("tls in spec.postgres.database"), "{message}");
         fixture.world.apply_in(namespace, "v1", "Secret", "database", data(fixture.postgres.text("ca"))).await;
     })
     .await;
@@ -171,6 +171,36 @@ async fn what_is_another_namespaces_is_out_of_reach() {
         assert!(fixture.syncing("SecretNotFound").await.contains(&own), "{place}");
     }
     tokio::time::timeout(Duration::from_secs(20), worker.stop()).await.unwrap();
+}
+
+/// What is wrong with a connection is in the log only: of a closed port, one without TLS and an unknown authority the sink reports the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_does_not_report_which_ports_are_open() {
+    let fixture = Fixture::new("ports", json!({})).await;
+    let plain = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let open = plain.local_addr().unwrap().port();
+    std::thread::spawn(move || plain.incoming().for_each(drop));
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = u16::try_from(fixture.postgres.about["port"].as_u64().unwrap()).unwrap();
+    let worker = fixture.worker();
+    let mut texts = std::collections::BTreeSet::new();
+    for (host, port) in [("localhost", open), ("localhost", closed), ("127.0.0.1", server)] {
+        let mut spec = fixture.spec(json!({}));
+        spec["postgres"]["database"]["host"] = json!(host);
+        spec["postgres"]["database"]["port"] = json!(port);
+        fixture.world.apply("EventSink", "table", spec).await;
+        let place = format!("{host}:{port}/{}", fixture.database);
+        let told = |status: &serde_json::Value| {
+            let message = status["conditions"][0]["message"].as_str()?;
+            (status["conditions"][0]["reason"] == "DatabaseUnavailable" && message.starts_with(&place)).then(|| message.replace(&place, ""))
+        };
+        texts.insert(told(&fixture.wait_for_status(&place, |status| told(status).is_some()).await));
+    }
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    drop(worker);
+    let worker = tributary_testkit::sync::worker(&fixture.world, &fixture.benchling, &["--database-hosts", "db.example.com"]);
+    assert!(fixture.syncing("DatabaseNotPermitted").await.contains("sync.databaseHosts"));
+    drop(worker);
 }
 
 #[tokio::test(flavor = "multi_thread")]

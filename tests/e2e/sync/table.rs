@@ -66,8 +66,8 @@ async fn a_server_whose_certificate_is_for_another_name_is_not_talked_to() {
     fixture.world.apply("EventSink", "table", spec).await;
     let worker = fixture.worker();
     fixture.put(&fixture.thin("bfi_1")).await;
-    let message = fixture.syncing("DatabaseTlsFailed").await;
-    assert!(message.contains("127.0.0.1:") && message.contains("host name that its certificate contains"), "{message}");
+    let message = fixture.syncing("DatabaseUnavailable").await;
+    assert!(message.contains("127.0.0.1:") && message.contains("host, port and tls"), "{message}");
     assert!(fixture.rows().await.is_empty());
     assert_eq!(fixture.depth(&fixture.queue).await.0, 1, "nobody took the message");
     fixture.world.apply("EventSink", "table", fixture.spec(json!({}))).await;

@@ -83,3 +83,73 @@ async fn a_row_that_the_database_refuses_leaves_the_others_alone() {
     assert_eq!(fixture.rows().await.len(), 20);
     drop(worker);
 }
+
+/// The table as sync creates it.
+const TABLE: &str = "CREATE TABLE synced_benchling_data (synced_entity_id BIGSERIAL PRIMARY KEY, entity_name TEXT NOT NULL,
+    benchling_api_id TEXT NOT NULL UNIQUE, field_value TEXT, synced_datetime TIMESTAMPTZ DEFAULT NOW() NOT NULL, entity_modified_at TIMESTAMPTZ,
+    archived_reason TEXT, schema_id TEXT);";
+
+/// Puts 20 entities, and those of the names in `bad`; then 20 rows are there, and the bad ones in the dead-letter queue with these codes.
+async fn rejects(fixture: &Fixture, bad: &[&str], codes: &[&str]) {
+    let good = (0..20).map(|n| json!({"id": format!("bfi_{n}")}));
+    let named = bad.iter().enumerate().map(|(n, name)| json!({"id": format!("bfi_bad{n}"), "name": name}));
+    fixture.benchling.entities("custom-entities", good.chain(named).collect()).await;
+    let ids = (0..20).map(|n| format!("bfi_{n}")).chain((0..bad.len()).map(|n| format!("bfi_bad{n}")));
+    fixture.put_all(&ids.map(|id| fixture.thin(&id)).collect::<Vec<_>>()).await;
+    let worker = fixture.worker();
+    let dead = fixture.dead(bad.len()).await;
+    for code in codes {
+        let of_code =
+            |(reason, message, _): &&(String, String, String)| reason == "RowRejected" && message.contains(&format!("SQLSTATE {code} "));
+        assert!(dead.iter().any(|letter| of_code(&letter)), "{code}: {dead:?}");
+    }
+    fixture.drained().await;
+    assert_eq!(fixture.rows().await.len(), 20);
+    let status = fixture.wait_for_status("all counted", |status| status["failures"]["RowRejected"] == bad.len()).await;
+    for text in [format!("{dead:?}"), status.to_string(), worker.log()] {
+        // The body is the event, which names the entity by its id alone.
+        assert!(!text.contains("canary"), "the contents of a row: {text}");
+    }
+    drop(worker);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_a_trigger_refuses_leaves_the_others_alone_whatever_the_code() {
+    let fixture = Fixture::new("trigger", json!({"attempts": 1})).await;
+    let trigger = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.entity_name LIKE 'canary %' THEN
+                RAISE EXCEPTION 'row % of %', NEW.entity_name, NEW.benchling_api_id USING ERRCODE = substr(NEW.entity_name, 8), CONSTRAINT = NEW.entity_name;
+            END IF;
+            RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON synced_benchling_data FOR EACH ROW EXECUTE FUNCTION refuse()";
+    fixture.db.batch_execute(&format!("{TABLE} {trigger}")).await.unwrap();
+    let codes = ["P0001", "42501", "42P01", "0A000", "22023", "ZZ999", "XX000", "53100", "57014", "40001"];
+    let bad = codes.map(|code| format!("canary {code}"));
+    rejects(&fixture, &bad.each_ref().map(String::as_str), &codes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_row_level_security_refuses_leaves_the_others_alone() {
+    let fixture = Fixture::new("rls", json!({})).await;
+    let (role, password) = (format!("{}_writer", fixture.database), fixture.postgres.text("password"));
+    let policy = format!(
+        "CREATE ROLE {role} LOGIN PASSWORD '{password}'; GRANT SELECT, INSERT, UPDATE ON synced_benchling_data TO {role};
+        GRANT USAGE ON SEQUENCE synced_benchling_data_synced_entity_id_seq TO {role}; ALTER TABLE synced_benchling_data ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY ours ON synced_benchling_data USING (true) WITH CHECK (entity_name NOT LIKE 'canary%')"
+    );
+    fixture.db.batch_execute(&format!("{TABLE} {policy}")).await.unwrap();
+    let mut spec = fixture.spec(json!({}));
+    spec["postgres"]["database"]["user"] = json!(role);
+    fixture.world.apply("EventSink", "table", spec).await;
+    rejects(&fixture, &["canary of others"], &["42501"]).await;
+    // The same code, as that of the whole table: nothing leaves the queue.
+    fixture.db.batch_execute(&format!("REVOKE INSERT ON synced_benchling_data FROM {role}")).await.unwrap();
+    fixture.put(&fixture.thin("bfi_1")).await;
+    let worker = fixture.worker();
+    fixture.syncing("DatabaseRefused").await;
+    assert_eq!(fixture.depth(&format!("{}-dlq", fixture.queue)).await.0, 0, "the earlier one is in flight");
+    fixture.db.batch_execute(&format!("GRANT INSERT ON synced_benchling_data TO {role}")).await.unwrap();
+    fixture.syncing("Syncing").await;
+    fixture.drained().await;
+    drop(worker);
+}

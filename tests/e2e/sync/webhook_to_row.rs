@@ -82,8 +82,7 @@ async fn what_was_acknowledged_is_in_the_table_in_its_newest_version_once() {
     fixture.benchling.own_fault("/api/v2/custom-entities:bulk-get", json!({"status": 429, "times": 3, "after": 2})).await;
     let mut row = Row::new(
         "W1-whole-path",
-        "SIGKILL of gateways and of workers in a burst of signed webhooks, in turn; keys rotate, the database crashes, webhooks come twice and \
-         in any order, Benchling answers 429: what was acknowledged is what the bus took, and each entity has one row, of its newest version",
+        "SIGKILL of gateways and workers in turn during a burst of signed webhooks; keys rotate, the database crashes, webhooks arrive twice and out of order, Benchling answers 429: the bus received exactly the acknowledged webhooks, and each entity has one row with its latest version.",
     );
     let namespace = fixture.world.namespace.clone();
     let mut gateways = [Gateway::start(&namespace, &fixture.benchling).await, Gateway::start(&namespace, &fixture.benchling).await];
@@ -147,11 +146,11 @@ async fn what_was_acknowledged_is_in_the_table_in_its_newest_version_once() {
     let again = *burst.again.lock().unwrap();
     row.figure("webhooks", 2 * entities);
     row.figure("processes killed", 2 * kills);
-    row.figure("sent again", again);
-    row.figure("on the bus more than once", arrived.len() - on_the_bus.len());
-    row.figure("refused by Benchling", refused);
-    row.figure("acknowledged after, s", sent.as_secs());
-    row.figure("all in the table after, s", all.as_secs());
+    row.figure("resent", again);
+    row.figure("duplicates on the bus", arrived.len() - on_the_bus.len());
+    row.figure("throttled by Benchling", refused);
+    row.figure("all acknowledged after, s", sent.as_secs());
+    row.figure("all rows written after, s", all.as_secs());
     let dead = fixture.depth(&format!("{}-dlq", fixture.queue)).await;
     row.write();
     assert_eq!(dead, (0, 0), "nothing was given up");

@@ -137,8 +137,8 @@ async fn alive_anew(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn etcd_restored_from_an_older_backup_or_wiped_is_believed() {
-    let what = "etcd put back to a copy of its data from before 500 and more writes, operator running, lists not repeated: the backup's spec, and what is changed, made and deleted after it, is in AWS within 60 s; then etcd wiped and the same manifests applied: 0 AWS writes";
+async fn a_restored_or_wiped_etcd_is_followed() {
+    let what = "etcd restored from a backup that lacks 500 and more writes, operator running, no relists: the spec of the backup, and later changes, are in AWS within 60 s; then etcd wiped and the same manifests applied: no AWS writes.";
     let mut row = Row::new("K3-etcd-restored", what);
     let own = tokio::task::spawn_blocking(|| OwnBed::start("restored")).await.unwrap();
     let mut world = World::empty_in(&own.bed, "restored").await;

@@ -56,7 +56,7 @@ async fn history(fixture: &Fixture, n: usize) -> String {
 async fn stale(fixture: &mut Fixture, n: usize, restart: bool) -> Result<(), String> {
     let made = history(fixture, n).await;
     let (contents, mark) = (fixture.world.aws.contents().await, fixture.world.aws.mark().await);
-    let reads = fixture.proxy.asked("get", "eventrules");
+    let reads = fixture.proxy.requests("get", "eventrules");
     if restart {
         fixture.world.stop().await;
     }
@@ -71,7 +71,7 @@ async fn stale(fixture: &mut Fixture, n: usize, restart: bool) -> Result<(), Str
         fixture.proxy.expire_watches();
     }
     // It acts on what it saw, and learns better: objects whose old copy would mean a write are read themselves.
-    until("the operator has doubts", || async { (fixture.proxy.asked("get", "eventrules") > reads).then_some(()) }).await;
+    until("the operator reads the rule", || async { (fixture.proxy.requests("get", "eventrules") > reads).then_some(()) }).await;
     // News come through once the watches are answered.
     let world = &fixture.world;
     world.apply("EventRule", "fresh", rule(&format!("fresh {n}"))).await;
@@ -102,7 +102,7 @@ async fn stale(fixture: &mut Fixture, n: usize, restart: bool) -> Result<(), Str
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_written_from_a_stale_list() {
-    let what = "lists from before: a spec changed, a rule, a bus and a sink deleted, a rule deleted and made anew; at a restart and at a relist, watches held back: 0 AWS writes for old uids and old specs, nothing resurrected or deleted, news are seen within 60 s";
+    let what = "Outdated lists at a restart and at a relist, with delayed watches: a changed spec, a deleted rule, bus and sink, a recreated rule: no AWS writes for old uids and old specs, nothing resurrected or deleted, changes are seen within 60 s.";
     let mut row = Row::new("K2-stale-list", what);
     let mut fixture = Fixture::new("stale", with_timeouts(short_timeouts())).await;
     fixture.world.aws.settings(json!({"queueDeletedSeconds": 0})).await;
@@ -186,8 +186,8 @@ async fn recreate(fixture: &mut Fixture, n: usize, way: Way) -> Result<(), Strin
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_object_made_again_under_the_same_name_is_the_one_that_counts() {
-    let what = "a rule deleted and made again under its name: operator running, away with the finalizer pending, away with the object torn out, watches silent and then expired: the new spec is in AWS within 60 s, the old one is deleted once or not at all, never after";
+async fn a_recreated_object_replaces_the_old_one() {
+    let what = "A rule deleted and recreated under the same name, with the operator running, stopped with the finalizer pending, stopped with the object removed, with stalled and then expired watches: the new spec is in AWS within 60 s; the old rule is deleted at most once, and never afterwards.";
     let mut row = Row::new("K2-recreated", what);
     let mut fixture = Fixture::new("recreated", with_timeouts(short_timeouts())).await;
     for n in 0..form(1, 10) {

@@ -14,9 +14,9 @@ fn no_relist() -> Timeouts {
     Timeouts { list: Duration::from_hours(24), ..Timeouts::default() }
 }
 
-/// The watches run: each was asked for, and no earlier one is meant.
-async fn asked_again(fixture: &Fixture, verb: &str, before: usize) {
-    until("the rules are asked for again", || async { (fixture.proxy.asked(verb, "eventrules") > before).then_some(()) }).await;
+/// The watches run: each was requested after `before`.
+async fn requested_again(fixture: &Fixture, verb: &str, before: usize) {
+    until("the rules are requested again", || async { (fixture.proxy.requests(verb, "eventrules") > before).then_some(()) }).await;
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -34,11 +34,11 @@ enum Way {
 async fn broken(fixture: &Fixture, way: Way, n: usize) -> Result<f64, String> {
     let (world, proxy) = (&fixture.world, &fixture.proxy);
     let mark = world.aws.mark().await;
-    let watches = proxy.asked("watch", "eventrules");
+    let watches = proxy.requests("watch", "eventrules");
     if let Way::Gone | Way::Unavailable = way {
         for plural in PLURALS {
             match way {
-                // Until the client lists anew: asked again with the same version it would be refused for ever.
+                // Until the client lists again: a watch from the same version is rejected each time.
                 Way::Gone => proxy.fault_until_listed(plural, Fault::Answer(410, "Expired")),
                 _ => proxy.fault("watch", plural, 2, Fault::Answer(503, "ServiceUnavailable")),
             }
@@ -52,7 +52,7 @@ async fn broken(fixture: &Fixture, way: Way, n: usize) -> Result<f64, String> {
     } else {
         proxy.break_watches();
     }
-    asked_again(fixture, "watch", watches).await;
+    requested_again(fixture, "watch", watches).await;
     world.apply("EventRule", "r", rule(&b)).await;
     let seconds = visible(world, "r", &b, BAR).await?;
     world.ready("EventRule", "r").await;
@@ -61,7 +61,7 @@ async fn broken(fixture: &Fixture, way: Way, n: usize) -> Result<f64, String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_that_breaks_or_expires_misses_nothing() {
-    let what = "watches broken off, ended by an ERROR event of 410, by HTTP 410, by HTTP 503: the change before and after is seen within 60 s, no PutRule is repeated";
+    let what = "Watches broken, ended by an ERROR event of 410, by HTTP 410, by HTTP 503: the changes before and after are seen within 60 s; no PutRule is repeated.";
     let mut row = Row::new("K1-watch-410", what);
     let fixture = Fixture::new("expired", with_timeouts(no_relist())).await;
     let mut slowest = 0_f64;
@@ -78,8 +78,8 @@ async fn a_watch_that_breaks_or_expires_misses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_watch_that_falls_silent_is_given_up() {
-    let what = "running watches deliver nothing more and stay open, watch timeout 1 s (product 200 s), lists not repeated: a change is seen within timeout + 5 s + 60 s";
+async fn a_stalled_watch_times_out() {
+    let what = "Running watches stay open and deliver nothing; watch timeout 1 s (product: 200 s), no relists: a change is seen within timeout + 5 s + 60 s.";
     let mut row = Row::new("K1-watch-stalls", what);
     let patience = Timeouts { watch: Duration::from_secs(1), ..no_relist() };
     let fixture = Fixture::new("stalled", with_timeouts(patience)).await;
@@ -93,14 +93,14 @@ async fn a_watch_that_falls_silent_is_given_up() {
         row.trial(outcome.map(drop));
     }
     row.figure("slowest change, s", slowest);
-    row.figure("given up by the product after, s", Timeouts::default().watch.as_secs() + 5);
+    row.figure("timeout of the product, s", Timeouts::default().watch.as_secs() + 5);
     row.end();
     assert!(Timeouts::default().watch + Duration::from_secs(5) + BAR <= Duration::from_mins(5), "the product's own bar");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_never_comes_is_given_up() {
-    let what = "lists, watches and status writes that are never answered, and the client cut off, answers waited for 1 s (product 30 s): a change is seen within 60 s after";
+async fn a_request_without_a_response_times_out() {
+    let what = "Lists, watches and status writes without a response, and a network partition; response timeout 1 s (product: 30 s): a later change is seen within 60 s.";
     let mut row = Row::new("K1-silence", what);
     let patience = Timeouts { answer: Duration::from_secs(1), watch: Duration::from_secs(1), list: Duration::from_secs(4) };
     let fixture = Fixture::new("unanswered", with_timeouts(patience)).await;
@@ -114,11 +114,11 @@ async fn an_answer_that_never_comes_is_given_up() {
                 tokio::time::sleep(Duration::from_secs(2)).await;
                 fixture.proxy.mend();
             } else {
-                let before = fixture.proxy.asked(verb, plural);
+                let before = fixture.proxy.requests(verb, plural);
                 fixture.proxy.fault(verb, plural, 1, Fault::Silence);
                 fixture.proxy.break_watches();
                 fixture.world.apply("EventRule", "r", rule(&text)).await;
-                asked_again_of(&fixture, verb, plural, before).await;
+                requested_again_of(&fixture, verb, plural, before).await;
             }
             let outcome = catch_panic(visible(&fixture.world, "r", &text, BAR)).await;
             slowest = slowest.max(*outcome.as_ref().unwrap_or(&0.0));
@@ -131,13 +131,13 @@ async fn an_answer_that_never_comes_is_given_up() {
     row.end();
 }
 
-async fn asked_again_of(fixture: &Fixture, verb: &str, plural: &str, before: usize) {
-    until("it is asked", || async { (fixture.proxy.asked(verb, plural) > before).then_some(()) }).await;
+async fn requested_again_of(fixture: &Fixture, verb: &str, plural: &str, before: usize) {
+    until("the request arrives", || async { (fixture.proxy.requests(verb, plural) > before).then_some(()) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lost_doubled_and_swapped_events_do_no_harm() {
-    let what = "all watch events of rules lost once; then a quarter each of those of rules or sinks lost, doubled, delivered after the next; lists repeated every 2 s (product 5 min): the last spec is in AWS within 60 s, and what was deleted is gone";
+async fn lost_doubled_and_swapped_events_are_repaired() {
+    let what = "All watch events of rules lost once; then 25 % each of the events of rules or sinks lost, duplicated, reordered; relist every 2 s (product: 5 min): the latest spec is in AWS within 60 s, and deleted objects are gone.";
     let mut row = Row::new("K1-events", what);
     let patience = Timeouts { list: Duration::from_secs(2), ..Timeouts::default() };
     let fixture = Fixture::new("events", with_timeouts(patience)).await;

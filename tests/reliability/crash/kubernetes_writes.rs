@@ -32,7 +32,7 @@ async fn crash_at(story: Story, phase: Phase, write: Write, then: Then, referenc
 async fn a_crash_around_any_write_to_kubernetes_converges() {
     let mut row = Row::new(
         "C2-kubernetes-writes",
-        "every write to the API server (finalizer, status, Event, child object), crashed before it is sent and after it took effect: what holds after a crash around an AWS write holds here",
+        "Crash before and after every write to the API server (finalizer, status, Event, child object): converges as after a crash around an AWS write.",
     );
     let references = references().await;
     let writes = || all(references, |passed| passed.kubernetes.iter().cloned());
@@ -50,9 +50,9 @@ async fn a_crash_around_any_write_to_kubernetes_converges() {
         .collect();
     let number = number("CRASH_WRITES", 24, trials.len());
     let chosen = sample(trials.into_iter(), number, |(.., write, then)| (write.class, write.moment, *then));
-    row.figure("writes around which there can be a crash", writes().count() / 2);
+    row.figure("writes with fault points", writes().count() / 2);
     let chosen = chosen.into_iter().map(|(trial, _)| trial);
     let done = run(chosen, async |(story, phase, write, then)| crash_at(story, phase, write, then, &references[&story]).await).await;
-    row.figure("of these with every object deleted before the restart", made(&done, |(.., then)| *then == Then::Deletion));
+    row.figure("trials with all objects deleted before the restart", made(&done, |(.., then)| *then == Then::Deletion));
     end(row, "crashes-around-writes.json", &done, |(.., write, _)| write.nth > 1);
 }

@@ -117,7 +117,7 @@ pub fn end<T: Debug, O: Debug>(mut row: Row, file: &str, all: &[Done<T, O>], aga
         row.trial(outcome.as_ref().map(drop).map_err(|why| format!("{what:?}: {why}")));
     }
     row.figure("slowest trial, s", all.iter().map(|done| done.seconds).fold(0.0, f64::max).round());
-    row.figure("sites not made in this run", missed.len());
+    row.figure("fault points not reached", missed.len());
     row.end();
     let firsts = all.iter().filter(|done| !again(&done.what)).count();
     let missed: Vec<_> = missed.into_iter().filter(|what| !again(what)).collect();

@@ -70,7 +70,7 @@ async fn crash_twice((story, phase, site, then): Trial, mut dice: fastrand::Rng,
 async fn a_crash_in_the_recovery_from_a_crash_converges() {
     let mut row = Row::new(
         "C3-double",
-        "crashed at a step of any kind, started again, crashed again at a random step of the recovery: what holds after one crash holds after two",
+        "Crash at a step of any kind, restart, second crash at a random step of the recovery: converges as after one crash.",
     );
     let references = references().await;
     let sites = all(references, |passed| passed.sites.iter().filter(|site| site.point != Point::Effect).cloned())
@@ -82,7 +82,7 @@ async fn a_crash_in_the_recovery_from_a_crash_converges() {
     let (recovery, next, nowhere) = (fell(Second::Recovery), fell(Second::NextPhase), fell(Second::Nowhere));
     row.figure("second crash in the recovery", recovery);
     row.figure("second crash in the next phase", next);
-    row.figure("one crash only, in no count", nowhere);
+    row.figure("one crash only (not counted)", nowhere);
     let all = done.len();
     let twice: Vec<Done<_, _>> = done.into_iter().filter(|done| done.outcome != Ok(Some(Second::Nowhere))).collect();
     end(row, "double-crashes.json", &twice, |((.., site, _), _)| site.nth > 1);

@@ -77,8 +77,8 @@ fn start(world: &World, name: &str, timeout: &str) -> Replica {
         ["--grant-grace-seconds", "0"],
         ["--source-poll-seconds", "1"],
         ["--first-rule-seconds", "0.3"],
-        ["--sweep-seconds", "3600"],
-        ["--full-sweep-seconds", "31536000"],
+        ["--resync-seconds", "3600"],
+        ["--full-resync-seconds", "31536000"],
         ["--aws-timeout-seconds", timeout],
     ];
     Replica::start(world, name, &Bed::get().operator_kubeconfig(), &world.aws.account, flags.as_flattened())
@@ -125,7 +125,7 @@ async fn kill_once(story: Story, phase: Phase, kill: Kill, then: Then, reference
 async fn a_killed_binary_converges_when_started_again() {
     let mut row = Row::new(
         "C1-sigkill",
-        "the real binary, killed with SIGKILL before an AWS write, after its effect, after its answer: a fresh process converges within 90 s to the same AWS contents, nothing twice, then silent, nothing left after deletion",
+        "SIGKILL of the real binary before an AWS write, after its effect, after its reply: a new process converges within 90 s to the same AWS contents, no duplicates, no further writes, nothing left after deletion.",
     );
     let references = references().await;
     let kills = all(references, |passed| kills(&passed.aws))
@@ -134,7 +134,7 @@ async fn a_killed_binary_converges_when_started_again() {
     let chosen = chosen.into_iter().map(|(trial, _)| trial);
     let done = run(chosen, async |(story, phase, kill, then)| kill_once(story, phase, kill, then, &references[&story]).await).await;
     let slowest = done.iter().filter_map(|done| done.outcome.as_ref().ok().copied().flatten()).fold(0.0, f64::max);
-    row.figure("slowest from the restart until converged, s", (slowest * 10.0).round() / 10.0);
-    row.figure("of these with every object deleted before the restart", made(&done, |(.., then)| *then == Then::Deletion));
+    row.figure("slowest convergence after the restart, s", (slowest * 10.0).round() / 10.0);
+    row.figure("trials with all objects deleted before the restart", made(&done, |(.., then)| *then == Then::Deletion));
     end(row, "kills.json", &done, |(.., kill, _)| kill.nth > 1);
 }

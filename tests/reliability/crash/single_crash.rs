@@ -37,7 +37,7 @@ async fn crash_once(story: Story, phase: Phase, site: Site, reference: &Referenc
 async fn every_crash_and_every_lost_reply_converges() {
     let row = Row::new(
         "C1-in-process",
-        "every step of every kind, crashed before the call, after its effect, after its reply, after status: converges to the same AWS contents, nothing twice, nothing left after deletion",
+        "Crash at every step of every kind, before the call, after its effect, after its reply, after the status write: converges to the same AWS contents, no duplicates, nothing left after deletion.",
     );
     let references = references().await;
     let sites = all(references, |passed| passed.sites.iter().cloned());

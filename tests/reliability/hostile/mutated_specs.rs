@@ -125,7 +125,7 @@ async fn report(mut row: Row, fixture: Fixture, before: f64, outcomes: Vec<Outco
     }
     #[allow(clippy::cast_precision_loss)]
     let each = (fixture.reconciles().await - before) / n.max(1) as f64;
-    row.figure("reconciles for each", (each * 10.0).round() / 10.0);
+    row.figure("reconciles per object", (each * 10.0).round() / 10.0);
     // Each trial changes an object at least twice, and triggers those that refer to it; a loop would cause thousands.
     row.trial(if each < 100.0 { Ok(()) } else { Err(format!("{each} reconciles for each spec")) });
     row.trial(fixture.unharmed().await);
@@ -133,10 +133,10 @@ async fn report(mut row: Row, fixture: Fixture, before: f64, outcomes: Vec<Outco
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mutated_spec_is_refused_or_ends_with_a_reason_and_recovers() {
+async fn a_mutated_spec_is_rejected_or_gets_a_reason_and_recovers() {
     let row = Row::new(
         "A1-specs",
-        "specs mutated at every node of the CRD schemas: refused with a word on where, Ready, or a reason; all recover",
+        "Specs mutated at every node of the CRD schemas: rejected with the field, Ready, or a condition with a reason; all recover.",
     );
     let (fixture, each) = (Fixture::new("specs").await, form(14, 92));
     let mut lanes = Vec::new();
@@ -149,8 +149,11 @@ async fn a_mutated_spec_is_refused_or_ends_with_a_reason_and_recovers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_mutations_in_a_row_end_with_a_reason_each_and_recover() {
-    let row = Row::new("A1-transitions", "seed, one accepted mutation, another, seed: Ready or a reason each time, Ready at the end");
+async fn two_mutations_in_a_row_get_a_reason_each_and_recover() {
+    let row = Row::new(
+        "A1-transitions",
+        "Valid spec, one accepted mutation, another one, valid spec: Ready or a reason each time, Ready at the end.",
+    );
     let (fixture, each) = (Fixture::new("steps").await, form(3, 28));
     let mut lanes = Vec::new();
     for (i, of) in SEEDS.iter().enumerate() {

@@ -126,10 +126,10 @@ async fn long_names(lane: &World) -> Result<(), String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_goes_past_the_schema_harms_nobody() {
+async fn objects_that_bypass_the_schema_affect_no_others() {
     let mut row = Row::new(
         "A1-bypass",
-        "objects too deep to read, forged status, odd annotations, foreign finalizers, longest names: nobody else is harmed",
+        "Objects nested too deep to parse, forged status, invalid annotations, foreign finalizers, longest names: no other object is affected.",
     );
     let fixture = Fixture::new("past").await;
     let lane = fixture.lane("l").await;

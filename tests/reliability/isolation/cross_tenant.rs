@@ -25,7 +25,7 @@ fn audited() -> Vec<Value> {
 async fn no_field_reaches_what_is_another_tenants() {
     let mut row = Row::new(
         "N1-isolation",
-        "two tenants: every field that can name a thing reaches for the other's, by namespace, name clash, AWS name, annotation, owner tag, status; nothing of the other's is read with its credentials or changed",
+        "Two tenants: every field that can reference a resource is set to the other tenant's, by namespace, name collision, AWS name, annotation, owner tag, status: no resource of the other tenant is read with its credentials or changed.",
     );
     let mut b = World::empty("isolation").await;
     let a = b.neighbour("a").await;
@@ -156,7 +156,7 @@ async fn no_field_reaches_what_is_another_tenants() {
     }
     let forbidden = audit.iter().filter(|line| line["responseStatus"]["code"] == 403).count();
     row.trial(if forbidden == 0 { Ok(()) } else { Err(format!("{forbidden} requests that the chart's roles do not allow")) });
-    row.figure("fields that can name a thing", known.len());
+    row.figure("fields that can reference a resource", known.len());
     row.figure("attempts", all.len() + 4);
     row.figure("Secret reads in the audit log", secrets.len());
 

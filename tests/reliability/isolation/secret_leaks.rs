@@ -112,10 +112,10 @@ async fn visible(world: &World, replica: &Replica, accounts: &[Aws]) -> Vec<(Str
 
 #[allow(clippy::too_many_lines)] // one row, in its order
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_secret_comes_out_by_any_error_at_any_level() {
+async fn no_error_exposes_a_secret_at_any_log_level() {
     let mut row = Row::new(
         "N2-secrets",
-        "random secret keys, session tokens and a ServiceAccount token through every error of credentials, at the levels of the log, in both formats: none in logs, objects, Events, metrics, health, calls or CLI output",
+        "Random secret keys, session tokens and a ServiceAccount token in every credentials error, at all log levels, in both log formats: none in logs, objects, Events, metrics, health, calls or CLI output.",
     );
     let world = World::empty("canaries").await;
     let (mut canaries, mut accounts) = (vec![], vec![]);
@@ -236,8 +236,8 @@ async fn no_secret_comes_out_by_any_error_at_any_level() {
         assert!(planted.found_in(&text).is_some(), "the scanner sees {text}");
     }
     row.figure("secret values", canaries.len() + 1);
-    row.figure("ways to fail", accounts.len());
+    row.figure("failure modes", accounts.len());
     row.figure("runs of the binary", runs.len());
-    row.figure("texts that were searched", texts);
+    row.figure("texts searched", texts);
     row.end();
 }

@@ -66,10 +66,10 @@ async fn trial(n: usize) -> Result<f64, String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_times_that_others_write_decide_nothing() {
+async fn timestamps_of_others_do_not_decide_who_leads() {
     let mut row = Row::new(
         "L1-skewed",
-        "a rival holds the lease and writes times up to an hour off: no call while it renews, taken over no sooner than a lease after its last renewal",
+        "Another holder renews the lease with timestamps up to an hour off: no AWS call while it renews; takeover no earlier than one lease duration after its last renewal.",
     );
     let outcomes: Vec<_> = stream::iter(0..form(3, 50)).map(|n| catch_panic(trial(n))).buffer_unordered(8).collect().await;
     let slowest = outcomes.iter().flatten().copied().fold(0.0, f64::max);

@@ -88,21 +88,21 @@ async fn row(id: &'static str, what: &'static str, fault: Fault, bar: f64, trial
     }
     let rounded = |seconds: f64| (seconds * 100.0).round() / 100.0;
     row.figure("slowest takeover, s", rounded(slowest));
-    row.figure("old leader's last call before it, s", rounded(closest));
+    row.figure("last call of the old leader before the takeover, s", rounded(closest));
     row.end();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_that_is_told_to_end_gives_the_lease_back() {
-    let what = "SIGTERM to the leader under load, 2 or 3 replicas: the next leads within 3 s, no call of the old one after that, nothing left behind";
+async fn a_terminated_leader_releases_the_lease() {
+    let what = "SIGTERM to the leader under load, 2 or 3 replicas: the next replica leads within 3 s, no later call of the old leader, nothing left.";
     row("L1-ended", what, Fault::Ended, 3.0, form(3, std::env::var("LEADER_TRIALS").map_or(50, |n| n.parse().unwrap()))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_that_is_killed_is_followed() {
+async fn a_killed_leader_is_replaced() {
     row(
         "L1-killed",
-        "SIGKILL to the leader under load: the next leads within 20 s, nothing doubled or left behind",
+        "SIGKILL to the leader under load: the next replica leads within 20 s, no duplicates, nothing left.",
         Fault::Killed,
         20.0,
         form(3, std::env::var("LEADER_TRIALS").map_or(50, |n| n.parse().unwrap())),
@@ -111,13 +111,14 @@ async fn a_leader_that_is_killed_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_that_was_stopped_past_its_lease_writes_nothing_when_it_wakes() {
-    let what = "SIGSTOP to the leader under load, SIGCONT once the next one writes: no AWS call of the old one after the lease is lost";
+async fn a_leader_suspended_past_its_lease_writes_nothing_when_it_resumes() {
+    let what =
+        "SIGSTOP to the leader under load, SIGCONT once the next leader writes: no AWS call of the old leader after it lost the lease.";
     row("L1-stopped", what, Fault::Stopped, 20.0, form(3, std::env::var("LEADER_TRIALS").map_or(50, |n| n.parse().unwrap()))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_that_is_cut_off_stops_before_the_next_one_starts() {
-    let what = "leader cut off from the API server under load, AWS in reach: it stops by itself before the next one leads, and stands by when mended";
+async fn a_partitioned_leader_stops_before_the_next_one_starts() {
+    let what = "The leader loses the API server under load and still reaches AWS: it stops before the next leader starts, and stands by after the partition.";
     row("L1-cut-off", what, Fault::CutOff, 20.0, form(3, std::env::var("LEADER_TRIALS").map_or(50, |n| n.parse().unwrap()))).await;
 }

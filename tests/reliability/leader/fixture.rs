@@ -78,7 +78,7 @@ impl Fixture {
         let server = kubeconfig["clusters"][0]["cluster"]["server"].as_str().unwrap().to_owned();
         let link = Link::to(server.rsplit(':').next().unwrap().parse().unwrap()).await;
         kubeconfig["clusters"][0]["cluster"]["server"] = json!(format!("https://127.0.0.1:{}", link.port));
-        self.replicas.push(Replica::start(&self.world, name, &kubeconfig, &self.world.aws.account, &["--sweep-seconds", "1"]));
+        self.replicas.push(Replica::start(&self.world, name, &kubeconfig, &self.world.aws.account, &["--resync-seconds", "1"]));
         self.links.push(link);
     }
 

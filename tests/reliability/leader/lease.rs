@@ -7,7 +7,7 @@ use tributary_testkit::until_within;
 use super::fixture::{Fixture, Leader, TIME_LIMIT, now};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lease_that_somebody_touches_or_deletes_stays_with_its_leader() {
+async fn a_lease_that_another_client_changes_or_deletes_stays_with_its_leader() {
     let fixture = Fixture::new("touched", 2).await;
     let (leases, name) = (fixture.leases(), fixture.world.namespace.clone());
     let leader = fixture.leader().await.unwrap();
@@ -32,7 +32,7 @@ async fn a_lease_that_somebody_touches_or_deletes_stays_with_its_leader() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_whose_lease_somebody_else_holds_steps_down_and_may_lead_again() {
+async fn a_leader_that_lost_its_lease_steps_down_and_may_lead_again() {
     let fixture = Fixture::new("stolen", 1).await;
     let leases = fixture.leases();
     let old = fixture.leader().await.unwrap();

@@ -2,7 +2,14 @@
 //! report.
 //!
 //! Run by `tests/bed/bed.py run -- cargo test --test storm`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, clippy::needless_pass_by_value)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::needless_pass_by_value,
+    unreachable_pub
+)]
 
 mod journal_checks;
 mod outages;

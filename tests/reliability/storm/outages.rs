@@ -8,10 +8,10 @@ use tributary_testkit::{Row, form};
 use super::scenario::{Storm, with_quota};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f1_throttling_slows_the_crowd_and_multiplies_nothing() {
+async fn f1_throttling_slows_the_workload_and_duplicates_nothing() {
     let row = Row::new(
         "F1-throttled",
-        "30 % of all calls throttled, through create, change and delete: all Ready, at most twice the calls, the pace kept; probes: a queue of the same account, a rule of another",
+        "30 % of all calls throttled during create, change and delete: all Ready, at most twice the calls, rate limit respected. Probes: a queue of the same account, a rule of another account.",
     );
     let mut storm = Storm::start(row, with_quota()).await;
     storm.fault(json!([{"match": "*", "kind": "throttle", "p": 0.3}])).await;
@@ -21,10 +21,10 @@ async fn f1_throttling_slows_the_crowd_and_multiplies_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f2_server_errors_and_resets_pass() {
+async fn f2_server_errors_and_resets_are_retried() {
     let row = Row::new(
         "F2-server-errors",
-        "20 % of all calls answered 503, 10 % reset, through create, change and delete: all Ready, nothing doubled or left; probes: a queue of the same account, a rule of another",
+        "20 % of all calls answered with 503 and 10 % reset during create, change and delete: all Ready, no duplicates, nothing left. Probes: a queue of the same account, a rule of another account.",
     );
     let mut storm = Storm::start(row, with_quota()).await;
     let error = json!({"match": "*", "kind": "error", "status": 503, "code": "ServiceUnavailable", "p": 0.2});
@@ -35,10 +35,10 @@ async fn f2_server_errors_and_resets_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f3_lost_replies_double_nothing() {
+async fn f3_lost_replies_duplicate_nothing() {
     let row = Row::new(
         "F3-lost-replies",
-        "20 % of all calls take effect and their reply is lost, through create, change and delete: all Ready, nothing doubled or left; probes: a queue of the same account, a rule of another",
+        "20 % of all calls take effect and their reply is lost during create, change and delete: all Ready, no duplicates, nothing left. Probes: a queue of the same account, a rule of another account.",
     );
     let mut storm = Storm::start(row, with_quota()).await;
     storm.fault(json!([{"match": "*", "kind": "applied_reset", "p": 0.2}])).await;
@@ -48,10 +48,10 @@ async fn f3_lost_replies_double_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f4_an_account_that_hangs_holds_up_no_other() {
+async fn f4_a_hanging_account_blocks_no_other() {
     let row = Row::new(
         "F4-hangs",
-        "every call of the crowd's account hangs, at first when it is made, then when it changes, then when it goes: all Ready once it answers again; probes: a rule of another account",
+        "Every call of the workload's account hangs during create, then change, then delete: all Ready once AWS responds again. Probes: a rule of another account.",
     );
     let mut options = with_quota();
     options.aws.timeout = form(Duration::from_secs(4), Duration::from_secs(10));

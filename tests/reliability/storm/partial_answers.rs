@@ -9,10 +9,10 @@ use super::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f5_failed_entries_are_told_and_made_good() {
+async fn f5_failed_entries_are_reported_and_repaired() {
     let row = Row::new(
         "F5-failed-entries",
-        "every entry of PutTargets fails in HTTP 200: each rule names its target in its condition and is Ready once lifted; then half of all such calls of change and delete fail; probes: a queue of the same account, a rule of another",
+        "Every entry of PutTargets fails in an HTTP 200 response: each rule names its target in its condition, and is Ready after the fault; then half of these calls fail during change and delete. Probes: a queue of the same account, a rule of another account.",
     );
     let mut storm = Storm::start(row, with_quota()).await;
     let failed = |code: &str, p: f64| json!([{"match": "events.*Targets", "kind": "failed_entry", "code": code, "p": p}]);
@@ -39,7 +39,7 @@ async fn f5_failed_entries_are_told_and_made_good() {
 async fn f5_pages_of_one_row_hide_nothing() {
     let row = Row::new(
         "F5-pages-of-one",
-        "every list gives one row a page, through create, change and delete: all Ready, nothing doubled or left; probes: a queue of the same account, a rule of another",
+        "Every list returns one item per page during create, change and delete: all Ready, no duplicates, nothing left. Probes: a queue of the same account, a rule of another account.",
     );
     let mut storm = Storm::start(row, with_quota()).await;
     storm.fault(json!([{"match": "*", "kind": "page_size"}])).await;
@@ -52,7 +52,7 @@ async fn f5_pages_of_one_row_hide_nothing() {
 async fn f5_reads_that_lag_conclude_nothing() {
     let row = Row::new(
         "F5-reads-lag",
-        "a bus or rule is found by reads and dependants only 10 s after it was made (short form: 4 s), and one reply in ten is lost: all Ready, nothing doubled or left; probes: a queue of the same account, a rule of another",
+        "Reads and dependent calls see a bus or rule 10 s after its creation (short form: 4 s), and 10 % of the replies are lost: all Ready, no duplicates, nothing left. Probes: a queue of the same account, a rule of another account.",
     );
     let mut storm = Storm::start(row, with_quota()).await;
     storm.lagging = true;

@@ -73,18 +73,18 @@ impl Storm {
             self.row.trial(outcome.map_err(|why| format!("{} {}: {why}", key.0, key.1)));
         }
         // One list of all objects takes a while; on a machine with other work everything does.
-        self.row.figure("slowest reason after the refusal, s", (slowest * 10.0).round() / 10.0);
-        self.row.figure("most tries of an object", most);
-        self.row.figure("held, s", started.elapsed().as_secs());
+        self.row.figure("slowest condition after the rejection, s", (slowest * 10.0).round() / 10.0);
+        self.row.figure("most attempts of an object", most);
+        self.row.figure("duration of the fault, s", started.elapsed().as_secs());
         self.row.trial(none("reasons", if slowest > 30.0 { vec![format!("one took {slowest:.1} s")] } else { vec![] }));
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f6_denied_access_is_told_and_not_hammered() {
+async fn f6_denied_access_is_reported_and_retried_with_backoff() {
     let row = Row::new(
         "F6-access-denied",
-        "every change of a rule is denied: each says AccessDenied within seconds, waits 5, 10, 20... s between tries, and is Ready by itself once allowed; probes: a queue of the same account, a rule of another",
+        "Every change of a rule is denied: each rule reports AccessDenied within seconds, retries after 5, 10, 20... s, and is Ready automatically once allowed. Probes: a queue of the same account, a rule of another account.",
     );
     let mut storm = Storm::start(row, with_quota()).await;
     storm.probe_here();
@@ -104,10 +104,10 @@ async fn f6_denied_access_is_told_and_not_hammered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f6_a_full_quota_is_told_and_not_hammered() {
+async fn f6_a_full_quota_is_reported_and_retried_with_backoff() {
     let row = Row::new(
         "F6-quota-full",
-        "no rule may be added: each says QuotaExceeded within seconds, waits 5, 10, 20... s between tries, and is Ready by itself once there is room; probes: a queue of the same account, a rule of another with room",
+        "The quota for rules is exhausted: each rule reports QuotaExceeded within seconds, retries after 5, 10, 20... s, and is Ready automatically once the quota allows. Probes: a queue of the same account, a rule of another account with a free quota.",
     );
     let mut storm = Storm::start(row, with_quota()).await;
     storm.probe_here();

@@ -195,7 +195,7 @@ impl Storm {
         self.row.figure(kind, journal_checks::hit(&calls, kind));
         self.row.figure("calls", count);
         self.row.figure("calls without faults", reference.calls);
-        self.row.figure("times as many calls", (times * 100.0).round() / 100.0);
+        self.row.figure("calls relative to a run without faults", (times * 100.0).round() / 100.0);
         self.row.figure("calls to EventBridge in the busiest second", most);
         if let Some(limit) = calls_at_most {
             self.row.trial(if times <= limit { Ok(()) } else { Err(format!("{times:.2} times the calls of the run without faults")) });

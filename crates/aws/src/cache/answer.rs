@@ -21,7 +21,7 @@ impl<T> Cached<T> {
     ///
     /// # Errors
     /// Those of `fetch`; they are not cached.
-    pub async fn read<F>(&self, age: Duration, fetch: impl FnOnce() -> F) -> Result<Arc<T>, ReconcileError>
+    pub(crate) async fn read<F>(&self, age: Duration, fetch: impl FnOnce() -> F) -> Result<Arc<T>, ReconcileError>
     where
         F: Future<Output = Result<T, ReconcileError>>,
     {
@@ -39,9 +39,9 @@ impl<T> Cached<T> {
         Ok(value)
     }
 
-    /// Drops the answer, so that the next reader fetches a new one. To be called after a write.
-    pub async fn forget(&self) {
-        *self.0.lock().await = None;
+    /// Returns whether the answer is older than `age`, or there is none. An answer that is being fetched is not.
+    pub(crate) fn is_older_than(&self, age: Duration) -> bool {
+        self.0.try_lock().is_ok_and(|cached| cached.as_ref().is_none_or(|(at, _)| at.elapsed() > age))
     }
 }
 
@@ -59,7 +59,8 @@ mod tests {
         }
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!(read(age).await.map(|n| *n), Ok(1));
-        cached.forget().await;
-        assert_eq!(read(age).await.map(|n| *n), Ok(2));
+        assert!(!cached.is_older_than(age));
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert!(cached.is_older_than(age));
     }
 }

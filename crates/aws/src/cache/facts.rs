@@ -1,49 +1,46 @@
 //! Cached facts about targets, roles and keys, each fetched once for all rules that depend on it.
 
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
-
-use tokio::sync::Mutex;
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tributary_core::{
     delivery::{DeadLetter, Fact, KeyFacts, RoleFacts, TargetFacts},
     error::ReconcileError,
 };
 
-use crate::cache::answer::Cached;
+use crate::cache::answers::Answers;
 
 /// How long one fetch may take. A service that cannot be reached from here, such as IAM from a closed network, takes longer.
 pub(crate) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Facts by what they are about.
+/// Facts by who asked, and what they are about.
 #[derive(Debug)]
-pub(crate) struct FactsByKey<T>(Mutex<HashMap<String, Arc<Cached<Fact<T>>>>>);
+pub(crate) struct FactsByKey<T>(Answers<Fact<T>>);
 
 impl<T> Default for FactsByKey<T> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Answers::default())
     }
 }
 
 impl<T: Clone> FactsByKey<T> {
-    /// Returns the fact, no older than `age`. Never fails, and takes no longer than [`FETCH_TIMEOUT`]: what proves delivery
-    /// must not keep a rule from being written.
-    pub async fn read<F>(&self, key: &str, age: Duration, fetch: impl FnOnce() -> F) -> Fact<T>
+    /// Returns the fact as AWS tells it to `identity`, no older than `age`. Never fails, and takes no longer than [`FETCH_TIMEOUT`]:
+    /// what proves delivery must not keep a rule from being written.
+    pub(crate) async fn read<F>(&self, identity: &str, key: &str, age: Duration, fetch: impl FnOnce() -> F) -> Fact<T>
     where
         F: Future<Output = Result<Option<T>, ReconcileError>>,
     {
-        let cell = self.0.lock().await.entry(key.to_owned()).or_default().clone();
-        let fact = cell.read(age, || async { Ok(fetched(fetch()).await) }).await;
+        let fact = self.0.read(identity, key, age, || async { Ok(fetched(fetch()).await) }).await;
         fact.map_or(Fact::Unavailable, |fact: Arc<Fact<T>>| (*fact).clone())
     }
 
     /// Drops the fact about `key`.
-    pub async fn forget(&self, key: &str) {
-        self.0.lock().await.remove(key);
+    pub(crate) async fn forget(&self, key: &str) {
+        self.0.forget(key).await;
     }
 
     /// Drops the facts whose key contains `part`.
-    pub async fn forget_matching(&self, part: &str) {
-        self.0.lock().await.retain(|key, _| !key.contains(part));
+    pub(crate) async fn forget_matching(&self, part: &str) {
+        self.0.forget_if(|key| key.contains(part)).await;
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Knows neither sessions nor the SDK.
 
-pub(crate) mod answer;
+mod answer;
+pub(crate) mod answers;
 pub(crate) mod facts;
 pub(crate) mod policy_locks;
 pub(crate) mod rule_lists;
@@ -13,7 +14,7 @@ use tokio::sync::Mutex;
 
 use tributary_core::kinds::{ObservedReplay, partner::ObservedSource};
 
-use answer::Cached;
+use answers::Answers;
 use facts::FactCache;
 use policy_locks::PolicyLocks;
 use rule_lists::RuleLists;
@@ -27,15 +28,32 @@ pub(crate) type Sources = BTreeMap<String, ObservedSource>;
 /// Documents of the account policies of CloudWatch Logs, by policy name.
 pub(crate) type LogPolicies = BTreeMap<String, String>;
 
-/// The caches of one account and Region.
+/// What a list is about, of which there is one for each identity.
+pub(crate) const ALL: &str = "";
+
+/// The caches of one account and Region. What AWS answered to one identity is not given to another one.
 #[derive(Debug, Default)]
 pub(crate) struct Caches {
     pub rules: RuleLists,
-    pub sources: Cached<Sources>,
-    pub replays: Cached<Replays>,
-    pub log_policies: Cached<LogPolicies>,
-    /// URLs by queue name.
+    pub sources: Answers<Sources>,
+    pub replays: Answers<Replays>,
+    pub log_policies: Answers<LogPolicies>,
+    /// URLs by queue name. The same for each identity: each call with one is permitted or denied by itself.
     pub queue_urls: Mutex<HashMap<String, String>>,
     pub policies: PolicyLocks,
     pub facts: FactCache,
+}
+
+/// Number of URLs at which all are dropped: each is found again with one call.
+const MOST_URLS: usize = 10_000;
+
+impl Caches {
+    /// Keeps the URL of a queue.
+    pub(crate) async fn remember_url(&self, name: &str, url: &str) {
+        let mut urls = self.queue_urls.lock().await;
+        if urls.len() >= MOST_URLS {
+            urls.clear();
+        }
+        urls.insert(name.to_owned(), url.to_owned());
+    }
 }

@@ -20,7 +20,7 @@ const TESTS: u32 = 8;
 
 impl Breaker {
     /// Returns a passage, to be held during the call, or `None` while the breaker is open and enough calls test the service.
-    pub fn enter(&self) -> Option<Passage<'_>> {
+    pub(crate) fn enter(&self) -> Option<Passage<'_>> {
         let in_flight = self.in_flight.fetch_add(1, Ordering::Relaxed);
         let passage = Passage(self);
         let open = self.unanswered.load(Ordering::Relaxed) >= OPENS_AT;
@@ -28,7 +28,7 @@ impl Breaker {
     }
 
     /// Records whether a call was answered.
-    pub fn record(&self, answered: bool) {
+    pub(crate) fn record(&self, answered: bool) {
         if answered {
             self.unanswered.store(0, Ordering::Relaxed);
         } else {

@@ -1,12 +1,9 @@
-//! Every call that this crate makes, and the helpers that all adapters share to send one.
-//!
-//! A call is named by the IAM action that it needs, which is the same for one entry and for a batch (`sqs:DeleteMessage`
-//! for `DeleteMessageBatch`). To add a call, add its name to [`calls!`] below and its action to a feature of
-//! `tributary_core::iam_policy`; a test compares the two lists.
+//! Every call that this crate makes, generated from `for_each_service!`. To add a call, add its name there, and its action to a
+//! feature of `tributary_core::iam_policy` or of a destination; a test compares the two lists.
 
 /// Generates one enum per service, [`Call`] over all of them, and a module per service for use in [`send!`].
 macro_rules! calls {
-    ($($(#[$doc:meta])* $service:ident as $prefix:ident { $($operation:ident),* $(,)? })*) => {
+    ($($(#[$doc:meta])* $prefix:ident: $service:ident = $sdk:ident, $limit:expr, { $($operation:ident),* $(,)? })*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,49 +44,7 @@ macro_rules! calls {
     };
 }
 
-calls! {
-    /// A call of `EventBridge`.
-    Events as events {
-        ActivateEventSource, CancelReplay, CreateApiDestination, CreateArchive, CreateConnection, CreateEventBus, DeleteApiDestination,
-        DeleteArchive, DeleteConnection, DeleteEventBus, DeleteRule, DescribeApiDestination, DescribeArchive, DescribeConnection,
-        DescribeEventBus, DescribeReplay, ListEventSources, ListReplays, ListRules, ListTagsForResource, ListTargetsByRule, PutEvents,
-        PutPermission, PutRule, PutTargets, RemovePermission, RemoveTargets, StartReplay, TagResource, UntagResource, UpdateApiDestination,
-        UpdateArchive, UpdateConnection, UpdateEventBus,
-    }
-    /// A call of SQS.
-    Sqs as sqs {
-        ChangeMessageVisibility, CreateQueue, DeleteMessage, DeleteQueue, GetQueueAttributes, GetQueueUrl, ListQueueTags, ReceiveMessage,
-        SendMessage, SetQueueAttributes, TagQueue, UntagQueue,
-    }
-    /// A call of Lambda.
-    Lambda as lambda {
-        AddPermission, CreateEventSourceMapping, DeleteEventSourceMapping, DeleteFunctionEventInvokeConfig, GetFunctionConfiguration,
-        GetFunctionEventInvokeConfig, GetPolicy, ListEventSourceMappings, ListTags, PutFunctionEventInvokeConfig, RemovePermission,
-        TagResource, UpdateEventSourceMapping,
-    }
-    /// A call of CloudWatch Logs.
-    Logs as logs {
-        AssociateKmsKey, CreateLogGroup, DeleteLogGroup, DeleteResourcePolicy, DeleteRetentionPolicy, DescribeLogGroups, DescribeLogStreams,
-        DescribeResourcePolicies, DisassociateKmsKey, ListTagsForResource, PutResourcePolicy, PutRetentionPolicy, TagResource, UntagResource,
-    }
-    /// A call of SNS.
-    Sns as sns {
-        CreateTopic, DeleteTopic, GetTopicAttributes, ListTagsForResource, SetTopicAttributes, TagResource, UntagResource,
-    }
-    /// A call of Step Functions.
-    States as states {
-        CreateStateMachine, DeleteStateMachine, DescribeStateMachine, ListTagsForResource, TagResource, UntagResource, UpdateStateMachine,
-    }
-    /// A call of IAM.
-    Iam as iam {
-        CreateRole, DeleteRole, DeleteRolePermissionsBoundary, DeleteRolePolicy, GetPolicy, GetPolicyVersion, GetRole, GetRolePolicy,
-        ListAttachedRolePolicies, ListRolePolicies, PutRolePermissionsBoundary, PutRolePolicy, TagRole, UntagRole, UpdateAssumeRolePolicy,
-    }
-    /// A call of KMS.
-    Kms as kms { DescribeKey, GetKeyPolicy }
-    /// A call of STS.
-    Sts as sts { GetCallerIdentity }
-}
+for_each_service!(calls);
 
 impl Call {
     /// Returns whether the call only reads, so that sending it twice does no harm.

@@ -95,7 +95,7 @@ impl Cause {
             | "StateMachineAlreadyExists"
             | "ResourceInUseException" => Self::Conflict,
             "QueueDeletedRecently" | "AWS.SimpleQueueService.QueueDeletedRecently" | "StateMachineDeleting" => Self::NameNotFree,
-            // SNS, Step Functions, IAM: docs/aws-facts.md, N1, F5, M7.
+            // The codes of each service: docs/aws-facts.md, N1, F5, M7.
             "ResourceNotFoundException"
             | "QueueDoesNotExist"
             | "AWS.SimpleQueueService.NonExistentQueue"

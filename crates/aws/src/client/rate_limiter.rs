@@ -67,7 +67,7 @@ const LATE: Duration = Duration::from_millis(40);
 
 impl RateLimiter {
     /// `rate` and `sweep_rate` are calls per second, 0 for no limit; `in_flight` bounds concurrent calls.
-    pub fn new(rate: u32, sweep_rate: u32, in_flight: usize) -> Self {
+    pub(crate) fn new(rate: u32, sweep_rate: u32, in_flight: usize) -> Self {
         let now = Instant::now();
         let gap = if sweep_rate == 0 || rate == 0 { Duration::ZERO } else { Duration::from_secs(1) / sweep_rate };
         Self {
@@ -81,7 +81,7 @@ impl RateLimiter {
     }
 
     /// Waits until a call is admitted. The permit is to be held while the call is in flight.
-    pub async fn enter(&self, priority: Priority) -> Option<SemaphorePermit<'_>> {
+    pub(crate) async fn enter(&self, priority: Priority) -> Option<SemaphorePermit<'_>> {
         // First the permit, then the admission: calls that waited for a permit do not form a burst, and no more calls are
         // admitted at an outdated rate than may be in flight.
         if priority == Priority::Sweep {
@@ -109,7 +109,7 @@ impl RateLimiter {
     }
 
     /// Records whether a call was throttled, so that the rate follows what AWS accepts.
-    pub fn record(&self, throttled: bool) {
+    pub(crate) fn record(&self, throttled: bool) {
         self.state().adapt(throttled, Instant::now());
     }
 

@@ -2,6 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
@@ -17,39 +18,6 @@ use crate::{
     },
 };
 
-/// The rate limiters of one account and Region, one per service: each has its own quotas, and its own circuit breaker.
-#[derive(Debug)]
-pub(crate) struct RateLimiters {
-    pub events: RateLimiter,
-    pub sqs: RateLimiter,
-    pub lambda: RateLimiter,
-    pub logs: RateLimiter,
-    pub sns: RateLimiter,
-    pub states: RateLimiter,
-    pub iam: RateLimiter,
-    pub kms: RateLimiter,
-}
-
-impl RateLimiters {
-    /// `quota` and `resync_quota` are calls per second, 0 for no limit; `in_flight` bounds concurrent calls per service.
-    pub fn new(quota: u32, resync_quota: u32, in_flight: usize) -> Self {
-        let limiter = |highest: u32| RateLimiter::new(quota.min(highest), resync_quota, in_flight);
-        Self {
-            events: RateLimiter::new(quota, resync_quota, in_flight),
-            sqs: RateLimiter::new(0, 0, in_flight),
-            // Lambda allows 15 control-plane calls per second, Logs 10 of those made here (their quotas pages).
-            lambda: limiter(10),
-            logs: limiter(10),
-            // SNS allows 30 per second of most of these calls, Step Functions 1 to 20 after a burst (their quotas pages). IAM
-            // does not publish its limits, which hold for the account across Regions.
-            sns: limiter(20),
-            states: limiter(10),
-            iam: limiter(10),
-            kms: limiter(20),
-        }
-    }
-}
-
 /// What all sessions of one account and Region share, whichever `AwsAccount` they belong to.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -57,24 +25,62 @@ pub(crate) struct Shared {
     pub caches: Caches,
 }
 
-/// SDK clients with the credentials of one `AwsAccount` in one Region. Exists only once `sts:GetCallerIdentity` has returned
-/// the account id of the spec.
-#[derive(Clone)]
-pub struct Session {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) events: aws_sdk_eventbridge::Client,
-    pub(crate) sqs: aws_sdk_sqs::Client,
-    pub(crate) lambda: aws_sdk_lambda::Client,
-    pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
-    pub(crate) sns: aws_sdk_sns::Client,
-    pub(crate) states: aws_sdk_sfn::Client,
-    pub(crate) iam: aws_sdk_iam::Client,
-    pub(crate) kms: aws_sdk_kms::Client,
-    pub(crate) priority: Priority,
-    pub(crate) observer: Arc<dyn CallObserver>,
-    /// The identity that AWS returned for the credentials.
-    pub caller: CallerIdentity,
+/// The rate limit of a service, in an account and Region.
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    /// The `--quota` and its share for resyncs.
+    Quota,
+    /// Calls per second at most, or the `--quota` if it is lower.
+    PerSecond(u32),
+    /// No limit but that of concurrent calls.
+    None,
 }
+
+/// Generates the rate limiters and the session, with one field per service.
+macro_rules! sessions {
+    ($($(#[$doc:meta])* $prefix:ident: $service:ident = $sdk:ident, $limit:expr, { $($operation:ident),* $(,)? })*) => {
+        /// The rate limiters of one account and Region, one per service: each has its own quotas, and its own circuit breaker.
+        #[derive(Debug)]
+        #[allow(dead_code, reason = "a service can be called without a session")]
+        pub(crate) struct RateLimiters {
+            $(pub $prefix: RateLimiter,)*
+        }
+
+        impl RateLimiters {
+            /// `quota` and `resync_quota` are calls per second, 0 for no limit; `in_flight` bounds concurrent calls per service.
+            pub(crate) fn new(quota: u32, resync_quota: u32, in_flight: usize) -> Self {
+                let limiter = |limit| match limit {
+                    Limit::Quota => RateLimiter::new(quota, resync_quota, in_flight),
+                    Limit::PerSecond(highest) => RateLimiter::new(quota.min(highest), resync_quota, in_flight),
+                    Limit::None => RateLimiter::new(0, 0, in_flight),
+                };
+                Self { $($prefix: limiter($limit),)* }
+            }
+        }
+
+        /// SDK clients with the credentials of one `AwsAccount` in one Region. Exists only once `sts:GetCallerIdentity` has
+        /// returned the account id of the spec.
+        #[derive(Clone)]
+        #[allow(dead_code, reason = "a service can be called without a session")]
+        pub struct Session {
+            $(pub(crate) $prefix: $sdk::Client,)*
+            pub(crate) shared: Arc<Shared>,
+            pub(crate) priority: Priority,
+            pub(crate) observer: Arc<dyn CallObserver>,
+            /// The identity that AWS returned for the credentials.
+            pub caller: CallerIdentity,
+        }
+
+        impl Session {
+            /// Creates a session of this identity, at the priority of a change.
+            pub(crate) fn new(config: &SdkConfig, shared: Arc<Shared>, observer: Arc<dyn CallObserver>, caller: CallerIdentity) -> Self {
+                Self { $($prefix: $sdk::Client::new(config),)* shared, priority: Priority::Change, observer, caller }
+            }
+        }
+    };
+}
+
+for_each_service!(sessions);
 
 /// How often a call is sent at most. More attempts would hide a problem from the user, and occupy a worker.
 const ATTEMPTS: u32 = 4;

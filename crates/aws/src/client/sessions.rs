@@ -28,7 +28,6 @@ use crate::{
         error::AwsError,
         http,
         observer::CallObserver,
-        rate_limiter::Priority,
         session::{RateLimiters, Session, Shared},
         trust::CaBundle,
     },
@@ -96,12 +95,16 @@ struct Key {
 /// How long a failure to open a session is returned to all objects that need it, before it is tried again.
 const RETRY_FAILED: Duration = Duration::from_secs(2);
 
+/// How long a session is kept that no object uses. Each object uses its session in each resync.
+const KEEP_UNUSED: Duration = Duration::from_hours(1);
+
 /// All sessions of the process.
 pub struct Sessions {
     options: AwsOptions,
     /// Configuration of the pod's own identity, loaded once.
     base: tokio::sync::OnceCell<SdkConfig>,
-    cells: Mutex<HashMap<Key, Cell>>,
+    /// With the time of the last use.
+    cells: Mutex<HashMap<Key, (Cell, tokio::time::Instant)>>,
     /// By account id and Region.
     shared: Mutex<HashMap<(String, String), Arc<Shared>>>,
     observer: Arc<dyn CallObserver>,
@@ -144,16 +147,20 @@ impl Sessions {
         opened
     }
 
-    /// Drops sessions of an older spec or of other contents of the Secret. A reconcile that still has the older spec does not
-    /// displace the newer session.
+    /// Drops sessions of an older spec or of other contents of the Secret, and those that were not used for long, such as of an
+    /// `AwsAccount` that was deleted. A reconcile that still has the older spec does not displace the newer session.
     async fn cell(&self, key: Key) -> Cell {
+        let now = tokio::time::Instant::now();
         let mut cells = self.cells.lock().await;
-        cells.retain(|old, _| {
-            old.account != key.account
+        cells.retain(|old, (_, used)| {
+            let current = old.account != key.account
                 || old.generation > key.generation
-                || (old.generation == key.generation && old.version == key.version)
+                || (old.generation == key.generation && old.version == key.version);
+            current && now.duration_since(*used) < KEEP_UNUSED
         });
-        cells.entry(key).or_default().clone()
+        let (cell, used) = cells.entry(key).or_insert_with(|| (Cell::default(), now));
+        *used = now;
+        cell.clone()
     }
 
     async fn connect(&self, account: &AwsAccount, region: &str, keys: Option<StaticKeys>) -> Result<Session, ReconcileError> {
@@ -168,25 +175,15 @@ impl Sessions {
         })?;
         let caller = CallerIdentity { account_id: answer.account.unwrap_or_default(), arn: answer.arn.unwrap_or_default() };
         caller.check(&account.spec.account_id)?;
-        Ok(Session {
-            shared: self.shared(&account.spec.account_id, region).await,
-            events: aws_sdk_eventbridge::Client::new(&config),
-            sqs: aws_sdk_sqs::Client::new(&config),
-            lambda: aws_sdk_lambda::Client::new(&config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
-            sns: aws_sdk_sns::Client::new(&config),
-            states: aws_sdk_sfn::Client::new(&config),
-            iam: aws_sdk_iam::Client::new(&config),
-            kms: aws_sdk_kms::Client::new(&config),
-            priority: Priority::Change,
-            observer: self.observer.clone(),
-            caller,
-        })
+        let shared = self.shared(&account.spec.account_id, region).await;
+        Ok(Session::new(&config, shared, self.observer.clone(), caller))
     }
 
     async fn shared(&self, account_id: &str, region: &str) -> Arc<Shared> {
         let AwsOptions { quota, sweep_quota, in_flight, .. } = self.options;
         let mut shared = self.shared.lock().await;
+        // Those of sessions that were dropped, except the one that is needed next.
+        shared.retain(|(account, of), shared| Arc::strong_count(shared) > 1 || (account.as_str(), of.as_str()) == (account_id, region));
         let new = || Arc::new(Shared { limits: RateLimiters::new(quota, sweep_quota, in_flight), caches: Caches::default() });
         shared.entry((account_id.to_owned(), region.to_owned())).or_insert_with(new).clone()
     }
@@ -238,5 +235,41 @@ impl Sessions {
         }
         let provider = provider.build().await;
         config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nobody;
+
+    impl CallObserver for Nobody {
+        fn aws_call(&self, _: &'static str, _: &'static str) {}
+    }
+
+    fn key(account: &str, generation: i64) -> Key {
+        Key { account: account.into(), generation, version: String::new(), region: "eu-west-1".into() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sessions_that_nobody_uses_are_dropped() -> Result<(), String> {
+        let sessions = Sessions::new(AwsOptions::default(), Arc::new(Nobody), Fence::open())?;
+        let _deleted = sessions.cell(key("deleted", 1)).await;
+        for _ in 0..8 {
+            tokio::time::advance(Duration::from_mins(10)).await;
+            let _used = sessions.cell(key("used", 1)).await;
+        }
+        let kept: Vec<_> = sessions.cells.lock().await.keys().cloned().collect();
+        assert_eq!(kept, [key("used", 1)]);
+        let _newer = sessions.cell(key("used", 2)).await;
+        assert_eq!(sessions.cells.lock().await.len(), 1);
+        sessions.shared("111122223333", "eu-west-1").await;
+        let held = sessions.shared("444455556666", "eu-west-1").await;
+        assert_eq!(sessions.shared.lock().await.len(), 1, "the limits of an account that nobody uses are dropped");
+        sessions.shared("111122223333", "eu-west-1").await;
+        assert_eq!(sessions.shared.lock().await.len(), 2);
+        drop(held);
+        Ok(())
     }
 }

@@ -11,6 +11,7 @@ use tributary_core::{
 };
 
 use crate::{
+    cache::ALL,
     client::{
         request::{ignore_not_found, non_empty, sdk_tags, send, unbuilt},
         session::Session,
@@ -86,7 +87,7 @@ impl Session {
             .set_log_config(settings.log.as_ref().map(sdk_log))
             .set_tags(Some(sdk_tags!(Tag, tags)?));
         let answer = send!(self, events, CreateEventBus, request);
-        self.shared.caches.sources.forget().await;
+        self.shared.caches.sources.forget(ALL).await;
         answer?;
         Ok(())
     }
@@ -108,7 +109,7 @@ impl Session {
 
     async fn activate_event_source(&self, name: &str) -> Result<(), ReconcileError> {
         let answer = send!(self, events, ActivateEventSource, self.events.activate_event_source().name(name));
-        self.shared.caches.sources.forget().await;
+        self.shared.caches.sources.forget(ALL).await;
         match answer {
             Err(error) if error.code == INVALID_STATE => Err(ReconcileError::new(
                 RetryClass::Refused,

@@ -5,6 +5,7 @@ mod archives;
 mod buses;
 mod connection_parameters;
 mod connections;
+mod facts;
 mod replays;
 mod rules;
 mod sources;

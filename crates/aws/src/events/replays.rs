@@ -13,7 +13,7 @@ use tributary_core::{
 };
 
 use crate::{
-    cache::Replays,
+    cache::{ALL, Replays},
     client::{
         cause::Cause,
         rate_limiter::Priority,
@@ -33,7 +33,7 @@ impl Session {
     /// # Errors
     /// Those of `ListReplays`.
     pub async fn running_replay(&self, name: &str, age: Duration) -> Result<Option<ObservedReplay>, ReconcileError> {
-        Ok(self.shared.caches.replays.read(age, || self.list_replays()).await?.get(name).cloned())
+        Ok(self.shared.caches.replays.read(&self.caller.arn, ALL, age, || self.list_replays()).await?.get(name).cloned())
     }
 
     async fn list_replays(&self) -> Result<Replays, ReconcileError> {

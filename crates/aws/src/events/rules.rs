@@ -30,7 +30,7 @@ impl Session {
     /// # Errors
     /// Those of `ListRules`.
     pub async fn rule(&self, bus: &str, name: &str, age: Duration) -> Result<Option<RuleInAws>, ReconcileError> {
-        self.shared.caches.rules.read(bus, age, || self.list_rules(bus, None), |rules| rules.get(name).cloned()).await
+        self.shared.caches.rules.read(&self.caller.arn, bus, age, || self.list_rules(bus, None), |rules| rules.get(name).cloned()).await
     }
 
     /// Returns the names of all rules of the bus, listed now.
@@ -38,7 +38,11 @@ impl Session {
     /// # Errors
     /// Those of `ListRules`.
     pub async fn rule_names(&self, bus: &str) -> Result<Vec<String>, ReconcileError> {
-        self.shared.caches.rules.read(bus, Duration::ZERO, || self.list_rules(bus, None), |rules| rules.keys().cloned().collect()).await
+        self.shared
+            .caches
+            .rules
+            .read(&self.caller.arn, bus, Duration::ZERO, || self.list_rules(bus, None), |rules| rules.keys().cloned().collect())
+            .await
     }
 
     /// Returns one rule, requested by name. A list of several pages may miss a rule while others are deleted.

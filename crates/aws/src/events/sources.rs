@@ -9,7 +9,7 @@ use tributary_api::SourceState;
 use tributary_core::{error::ReconcileError, kinds::partner::ObservedSource};
 
 use crate::{
-    cache::Sources,
+    cache::{ALL, Sources},
     client::{
         rate_limiter::Priority,
         request::{non_empty, send},
@@ -23,7 +23,7 @@ impl Session {
     /// # Errors
     /// Those of `ListEventSources`.
     pub async fn event_source(&self, name: &str, age: Duration) -> Result<Option<ObservedSource>, ReconcileError> {
-        Ok(self.shared.caches.sources.read(age, || self.list_event_sources()).await?.get(name).cloned())
+        Ok(self.shared.caches.sources.read(&self.caller.arn, ALL, age, || self.list_event_sources()).await?.get(name).cloned())
     }
 
     async fn list_event_sources(&self) -> Result<Sources, ReconcileError> {

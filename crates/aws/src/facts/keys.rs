@@ -18,7 +18,7 @@ use crate::client::{
 impl Session {
     /// Returns state and policy of a key, no older than `age`. `key` is an id, an ARN or an alias.
     pub async fn key_facts(&self, key: &str, age: Duration) -> Fact<KeyFacts> {
-        self.shared.caches.facts.keys.read(key, age, || self.read_key(key)).await
+        self.shared.caches.facts.keys.read(&self.caller.arn, key, age, || self.read_key(key)).await
     }
 
     async fn read_key(&self, key: &str) -> Result<Option<KeyFacts>, ReconcileError> {

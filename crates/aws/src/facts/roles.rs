@@ -13,7 +13,10 @@ use tributary_core::{
 
 use crate::{
     cache::facts::RolePolicies,
-    client::{request::send, session::Session},
+    client::{
+        request::{non_empty, send},
+        session::Session,
+    },
     iam::parse,
 };
 
@@ -24,7 +27,7 @@ impl Session {
     /// Returns the policies of a role, no older than `age`.
     pub async fn role_facts(&self, arn: &str, age: Duration) -> Fact<RoleFacts> {
         let name = arn.rsplit('/').next().unwrap_or_default();
-        self.shared.caches.facts.roles.read(name, age, || self.read_role(name, age)).await
+        self.shared.caches.facts.roles.read(&self.caller.arn, name, age, || self.read_role(name, age)).await
     }
 
     async fn read_role(&self, name: &str, age: Duration) -> Result<Option<RoleFacts>, ReconcileError> {
@@ -33,15 +36,16 @@ impl Session {
         // read each time.
         let is_own = age > Duration::ZERO && role.tags.contains_key(OWNER_TAG);
         let list_age = if is_own { age.max(OWN_ROLE_LIST_AGE) } else { age };
-        let policies = match self.shared.caches.facts.role_policies.read(name, list_age, || self.list_policies(name)).await {
-            Fact::Known(policies) => policies,
-            Fact::Missing => return Ok(None),
-            Fact::Denied { action } => {
-                let denied = ReconcileError::new(RetryClass::Refused, Reason::AccessDenied, format!("{action} denied"));
-                return Err(denied.denied(action));
-            }
-            Fact::Unavailable => return Err(ReconcileError::transient(format!("cannot list the policies of role {name}"))),
-        };
+        let policies =
+            match self.shared.caches.facts.role_policies.read(&self.caller.arn, name, list_age, || self.list_policies(name)).await {
+                Fact::Known(policies) => policies,
+                Fact::Missing => return Ok(None),
+                Fact::Denied { action } => {
+                    let denied = ReconcileError::new(RetryClass::Refused, Reason::AccessDenied, format!("{action} denied"));
+                    return Err(denied.denied(action));
+                }
+                Fact::Unavailable => return Err(ReconcileError::transient(format!("cannot list the policies of role {name}"))),
+            };
         let mut rights = Vec::new();
         for policy in &policies.inline {
             let document = self.inline_policy(name, policy).await?;
@@ -58,10 +62,34 @@ impl Session {
     }
 
     async fn list_policies(&self, role: &str) -> Result<Option<RolePolicies>, ReconcileError> {
-        let inline = send!(self, iam, ListRolePolicies, self.iam.list_role_policies().role_name(role))?.policy_names;
-        let attached = send!(self, iam, ListAttachedRolePolicies, self.iam.list_attached_role_policies().role_name(role))?;
-        let attached = attached.attached_policies.unwrap_or_default().into_iter().filter_map(|policy| policy.policy_arn).collect();
+        let (inline, attached) = (self.inline_policies(role).await?, self.attached_policies(role).await?);
         Ok(Some(RolePolicies { inline, attached }))
+    }
+
+    async fn inline_policies(&self, role: &str) -> Result<Vec<String>, ReconcileError> {
+        let (mut names, mut marker) = (Vec::new(), None);
+        loop {
+            let request = self.iam.list_role_policies().role_name(role).set_marker(marker);
+            let page = send!(self, iam, ListRolePolicies, request)?;
+            names.extend(page.policy_names);
+            marker = non_empty(page.marker).filter(|_| page.is_truncated);
+            if marker.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+
+    async fn attached_policies(&self, role: &str) -> Result<Vec<String>, ReconcileError> {
+        let (mut arns, mut marker) = (Vec::new(), None);
+        loop {
+            let request = self.iam.list_attached_role_policies().role_name(role).set_marker(marker);
+            let page = send!(self, iam, ListAttachedRolePolicies, request)?;
+            arns.extend(page.attached_policies.unwrap_or_default().into_iter().filter_map(|policy| policy.policy_arn));
+            marker = non_empty(page.marker).filter(|_| page.is_truncated);
+            if marker.is_none() {
+                return Ok(arns);
+            }
+        }
     }
 
     async fn managed_policy(&self, arn: &str) -> Result<Vec<Value>, ReconcileError> {

@@ -74,12 +74,12 @@ pub fn standing(type_: &str) -> Option<Standing> {
 }
 
 /// Returns the known types that Benchling sends over EventBridge.
-pub fn on_eventbridge() -> impl Iterator<Item = &'static str> {
+pub(super) fn on_eventbridge() -> impl Iterator<Item = &'static str> {
     TYPES.iter().filter(|(_, standing)| *standing != WebhookOnly).map(|(type_, _)| *type_)
 }
 
 /// Returns whether Benchling sends events of this type over EventBridge.
-pub fn is_on_eventbridge(type_: &str) -> bool {
+pub(super) fn is_on_eventbridge(type_: &str) -> bool {
     on_eventbridge().any(|known| known == type_)
 }
 
@@ -97,7 +97,7 @@ pub fn carries_fields(type_: &str) -> bool {
 }
 
 /// Returns whether `detail` of this type has an object under this key.
-pub fn carries_object(type_: &str, key: &str) -> bool {
+pub(super) fn carries_object(type_: &str, key: &str) -> bool {
     let resource = resource_of(type_);
     // Some events of a stage entry or worksheet hold an entry (event models of Benchling's API
     // client).
@@ -138,14 +138,14 @@ pub fn suggestion(type_: &str) -> Option<String> {
 }
 
 /// Returns the type on EventBridge that replaces a type of a webhook.
-pub fn counterpart(type_: &str) -> Option<&'static str> {
+pub(super) fn counterpart(type_: &str) -> Option<&'static str> {
     let same = on_eventbridge().find(|known| unversioned(known) == unversioned(type_));
     let is_entity = resource_of(type_).is_some_and(|resource| ENTITIES.iter().any(|entity| entity.eq_ignore_ascii_case(resource)));
     same.or(is_entity.then_some("v2.entity.registered"))
 }
 
 /// Returns the types of webhooks about the resource of a type; none if EventBridge has types about it.
-pub fn webhook_kin(type_: &str) -> Vec<&'static str> {
+pub(super) fn webhook_kin(type_: &str) -> Vec<&'static str> {
     let Some(resource) = resource_of(type_) else { return vec![] };
     let same = |known: &&(&str, Standing)| resource_of(known.0).is_some_and(|of| of.eq_ignore_ascii_case(resource));
     let kin: Vec<_> = TYPES.iter().filter(same).collect();
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_types_lead_to_right_ones() {
+    fn unknown_types_suggest_known_ones() {
         for (wrong, right) in [
             ("v2.assayRun.updated", "v2.assayRun.updated.fields"),
             ("v2.entity.created", "v2.entity.registered"),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn webhook_types_lead_to_what_eventbridge_has() {
+    fn webhook_types_suggest_eventbridge_types() {
         assert_eq!(counterpart("v3.entry.created"), Some("v2.entry.created"));
         assert_eq!(counterpart("v2.dnasequence.created"), Some("v2.entity.registered"));
         assert_eq!(counterpart("v3.project.created"), None);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_tells_what_its_events_carry() {
+    fn a_type_describes_the_contents_of_its_events() {
         assert_eq!(resource_of("v2-alpha.stageEntry.updated.fields"), Some("stageEntry"));
         assert_eq!((resource_of("OrderPlaced"), resource_of("my.app.event")), (None, None));
         assert!(carries_fields("v2.assayRun.updated.fields") && !carries_fields("v2.request.updated.status"));

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_matches_is_said_once_with_its_place() {
+    fn a_part_that_never_matches_is_reported_once_with_its_path() {
         for (pattern, starts, contains) in [
             (json!({"detail-type": ["v2.assayRun.updated"]}), "detail-type: ", "did you mean v2.assayRun.updated.fields?"),
             (json!({"detail": {"eventType": ["v3.run.created"]}}), "detail.eventType: ", "by webhook only"),
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_match_is_let_be() {
+    fn patterns_that_can_match_have_no_warning() {
         for pattern in [
             json!({"source": [{"prefix": "aws.partner/benchling.com"}]}),
             json!({"source": [BUS], "detail-type": ["v2.entity.registered", {"prefix": "v2.entry."}, {"anything-but": ["x"]}]}),

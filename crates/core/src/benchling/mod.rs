@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_relied_on_is_not_talked_about() {
+    fn available_types_have_no_warning() {
         for (type_, of) in TYPES {
             let silent = matches!(of, Standing::Documented | Standing::ClientOnly);
             assert_eq!(about(type_).is_empty(), silent, "{type_}");
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_what_to_do() {
+    fn warnings_state_the_problem_and_the_next_step() {
         for (type_, said) in [
             (
                 "v2.assayRun.updated",
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscription_that_states_its_types_is_taken_at_its_word() {
+    fn a_subscription_with_event_types_limits_them() {
         let included = ["v2.entity.registered".to_owned()];
         let said = |type_, included| rule_type_warnings("f", type_, included).concat();
         assert!(said("v2.request.created", Some(&included)).starts_with("f: the subscription does not include v2.request.created: add it"));
@@ -200,7 +200,7 @@ mod tests {
     /// Each pattern among Benchling's examples never matches and causes a warning. The shorthand
     /// matches.
     #[test]
-    fn the_vendors_examples_never_match_and_that_is_said() {
+    fn the_vendors_examples_never_match_and_have_warnings() {
         let registered = event("v2.entity.registered", "entity", &[]);
         let updated = event("v2.assayRun.updated.fields", "assayRun", &["fields.my_field", "fields.Cost Center"]);
         for (example, warnings, event, shorthand) in [
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_working_forms_match_without_a_word() {
+    fn the_working_forms_match_without_a_warning() {
         let registered = event("v2.entity.registered", "entity", &[]);
         let updated = event("v2.assayRun.updated.fields", "assayRun", &["fields.my_field"]);
         for (pattern, event) in [

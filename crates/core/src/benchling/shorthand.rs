@@ -140,13 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn on_a_custom_bus_every_event_of_benchlings_is_picked() {
+    fn on_a_custom_bus_every_benchling_event_matches() {
         let pattern = Value::Object(compile(&BenchlingShorthand::default(), "mirror"));
         assert_eq!(pattern, json!({"source": [{"prefix": "aws.partner/benchling.com/"}]}));
     }
 
     #[test]
-    fn a_shorthand_survives_the_wire() {
+    fn a_shorthand_survives_serialization() {
         for written in [json!({}), json!({"eventTypes": ["a"], "schemas": {"ids": ["b"], "names": ["c"]}, "updatedFields": ["d"]})] {
             assert_eq!(serde_json::to_value(shorthand(written.clone())).unwrap(), written);
         }
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn every_known_type_compiles_without_a_word_unless_it_may_go() {
+    fn every_known_type_compiles_without_a_warning_unless_deprecated() {
         for (type_, of) in TYPES {
             let one = shorthand(json!({"eventTypes": [type_], "schemas": {"names": ["Plasmid"]}}));
             let silent = matches!(of, Standing::Documented | Standing::ClientOnly);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_matches_is_said() {
+    fn parts_that_never_match_have_a_warning() {
         let included = ["v2.entity.registered".to_owned()];
         for (written, field, said) in [
             (json!({"eventTypes": ["v2.assayRun.updated"]}), "eventTypes", "did you mean v2.assayRun.updated.fields?"),

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_other_channels_pattern_from_the_apps_source() {
+    fn the_pattern_is_that_of_the_eventbridge_channel_with_the_apps_source() {
         let source = json!([{"prefix": PREFIX}]);
         for (written, pattern) in [
             (json!({}), json!({"source": source})),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_match_is_said() {
+    fn types_that_cannot_match_have_a_warning() {
         for (written, said) in [
             (json!({"schemas": {"names": ["Plasmid"]}}), "schemas.names: webhooks carry ids of schemas and no names, so Plasmid never"),
             (json!({"schemas": {}}), "schemas: names no schema"),

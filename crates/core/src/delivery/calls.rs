@@ -20,6 +20,12 @@ pub(super) fn contexts(target: &TargetSettings) -> Vec<Vec<(String, String)>> {
     type_of(target).map_or_else(|| vec![vec![]], |type_| type_.contexts(target))
 }
 
+/// Returns the ARN of another resource that the target names and a delivery needs, such as a task
+/// definition.
+pub fn named(target: &TargetSettings) -> Option<&String> {
+    type_of(target)?.named(target)
+}
+
 /// Returns the statement that permits the delivery, for the user to copy into the target's policy.
 pub(super) fn statement(target: &TargetSettings, source: &str) -> Value {
     let statement = type_of(target).and_then(|type_| type_.policy_statement("AllowEventBridge", &target.arn, source));

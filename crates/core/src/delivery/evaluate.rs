@@ -3,6 +3,7 @@
 use crate::{destinations::Type, names::Arn, steps::TargetSettings};
 
 use super::{
+    calls::named,
     facts::{Fact, Facts, TargetFacts},
     key,
     reason::{Deliverability, DeliverabilityReason},
@@ -33,7 +34,8 @@ pub fn evaluate(target: &TargetSettings, rule_arn: &str, facts: &Facts) -> Deliv
     };
     let key = key::evaluate(&target.arn, facts.key.as_ref(), source.account);
     let dead_letter = target.dead_letter_arn.as_ref().map_or(Deliverability::Yes, |queue| dead_letter_queue(queue, source, facts));
-    Deliverability::first([existence(target, facts.target.as_ref()), permission, key, receiver, dead_letter])
+    let named = named_resource(target, facts.named.as_ref());
+    Deliverability::first([receiver, existence(target, facts.target.as_ref()), named, permission, key, dead_letter])
 }
 
 /// Evaluates whether the target exists and its connection is authorized.
@@ -43,8 +45,8 @@ fn existence(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> Deliv
             DeliverabilityReason::TargetNotFound,
             format!("AWS has no {}. Create it, or send to another target.", target.arn),
         ),
-        // For a target that is reached through a role, the role's permission is sufficient.
-        Some(Fact::Denied { action }) if target.role_arn.is_none() => Deliverability::denied(&target.arn, action),
+        // Even with a role: the target may not exist, and its policy may deny the role.
+        Some(Fact::Denied { action }) => Deliverability::denied(&target.arn, action),
         Some(Fact::Unavailable) => Deliverability::Unavailable,
         Some(Fact::Known(TargetFacts { unauthorized: Some(state), .. })) => Deliverability::no(
             DeliverabilityReason::ConnectionNotAuthorized,
@@ -53,7 +55,30 @@ fn existence(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> Deliv
                 target.arn
             ),
         ),
-        Some(Fact::Known(_) | Fact::Denied { .. }) | None => Deliverability::Yes,
+        Some(Fact::Known(_)) => Deliverability::Yes,
+        None => not_inspected(&target.arn),
+    }
+}
+
+/// Evaluates whether another resource exists that the target names, such as a task definition.
+fn named_resource(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> Deliverability {
+    let Some(arn) = named(target) else { return Deliverability::Yes };
+    match fact {
+        Some(Fact::Missing) => Deliverability::no(
+            DeliverabilityReason::TargetNotFound,
+            format!("AWS has no active {arn}, which the target names. Create it, or name another one in the sink."),
+        ),
+        Some(Fact::Denied { action }) => Deliverability::denied(arn, action),
+        Some(Fact::Unavailable) => Deliverability::Unavailable,
+        Some(Fact::Known(_)) => Deliverability::Yes,
+        None => not_inspected(arn),
+    }
+}
+
+/// Returns the result for a resource that the operator does not read.
+fn not_inspected(arn: &str) -> Deliverability {
+    Deliverability::Unknown {
+        message: format!("{arn} is not inspected: the operator does not read resources of this kind. Check that it exists."),
     }
 }
 
@@ -68,7 +93,8 @@ fn dead_letter_queue(queue: &str, source: Source<'_>, facts: &Facts) -> Delivera
         }
         Some(Fact::Denied { action }) => Deliverability::denied(&format!("dead-letter queue {queue}"), action),
         Some(Fact::Unavailable) => Deliverability::Unavailable,
-        Some(Fact::Known(_)) | None => Deliverability::Yes,
+        Some(Fact::Known(_)) => Deliverability::Yes,
+        None => not_inspected(queue),
     };
     let found = Deliverability::first([
         existence,

@@ -54,12 +54,14 @@ pub struct KeyFacts {
     pub policy: Vec<Value>,
 }
 
-/// All facts about one target of a rule. `None`: the fact is irrelevant to this target and was not
-/// read.
+/// All facts about one target of a rule. `None`: the target has no such part, or the operator does
+/// not read it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// The target.
     pub target: Option<Fact<TargetFacts>>,
+    /// Another resource that the target names, such as a task definition.
+    pub named: Option<Fact<TargetFacts>>,
     /// The role that `EventBridge` assumes.
     pub role: Option<Fact<RoleFacts>>,
     /// The target's encryption key.

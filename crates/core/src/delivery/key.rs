@@ -10,7 +10,7 @@ use super::{
 /// Returns whether `EventBridge` can use the encryption key of `what`.
 ///
 /// A customer managed key needs a policy that allows it. The policies of AWS managed keys never
-/// allow it (SQS and SNS developer guides, "Key management").
+/// allow it (developer guides of queues and topics, "Key management").
 pub(super) fn evaluate(what: &str, fact: Option<&Fact<KeyFacts>>, account: &str) -> Deliverability {
     let no = |message: String| Deliverability::no(DeliverabilityReason::KeyNotUsable, message);
     let known = match fact {

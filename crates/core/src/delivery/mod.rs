@@ -10,6 +10,8 @@ mod calls;
 pub mod dead_letters;
 mod evaluate;
 mod facts;
+#[cfg(test)]
+mod inspection_tests;
 mod key;
 pub mod policy;
 mod reason;
@@ -17,6 +19,7 @@ mod resource_policy;
 mod role;
 mod service;
 
+pub use calls::named;
 pub use dead_letters::DeadLetter;
 pub use evaluate::evaluate;
 pub use facts::{Fact, Facts, KeyFacts, RoleFacts, TargetFacts};

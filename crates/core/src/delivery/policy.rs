@@ -264,7 +264,7 @@ mod tests {
             (with(json!({"Principal": "*"})), Allowed),
             (with(json!({"Principal": {"AWS": "*"}})), Allowed),
             (with(json!({"Principal": {"AWS": "arn:aws:iam::111122223333:root"}})), Silent),
-            (with(json!({"Principal": {"Service": ["sns.amazonaws.com", "events.amazonaws.com"]}})), Allowed),
+            (with(json!({"Principal": {"Service": ["s3.amazonaws.com", "events.amazonaws.com"]}})), Allowed),
             (with(json!({"Action": "SQS:Send*"})), Allowed),
             (with(json!({"Action": ["sqs:ReceiveMessage"]})), Silent),
             (with(json!({"Resource": "arn:aws:sqs:*:*:q"})), Allowed),

@@ -28,6 +28,9 @@ pub(super) fn evaluate(target: &TargetSettings, role: &str, source: Source<'_>, 
     let keys = [("aws:sourcearn", source.rule_arn), ("aws:sourceaccount", source.account)];
     let trust = trust(known, role, source, &context(&keys));
     let (calls, contexts) = (calls(target), contexts(target));
+    if calls.is_empty() {
+        return Deliverability::all([trust, action_unknown(target, role)]);
+    }
     let contexts: Vec<Vec<_>> = contexts
         .iter()
         .map(|more| context(&keys).into_iter().chain(more.iter().map(|(key, value)| (key.as_str(), value.as_str()))).collect())
@@ -39,6 +42,16 @@ pub(super) fn evaluate(target: &TargetSettings, role: &str, source: Source<'_>, 
             .map(move |context| permission(known, role, &Request { principal: Principal::Role(role), action, resource, context }))
     });
     Deliverability::all(std::iter::once(trust).chain(permissions))
+}
+
+/// Returns the result for a service of which the operator does not know what `EventBridge` calls.
+fn action_unknown(target: &TargetSettings, role: &str) -> Deliverability {
+    let arn = &target.arn;
+    Deliverability::Unknown {
+        message: format!(
+            "the permissions of {role} are not evaluated: the operator does not know which action EventBridge uses on {arn}. Check them manually."
+        ),
+    }
 }
 
 /// Evaluates whether the trust policy allows `EventBridge` to assume the role.

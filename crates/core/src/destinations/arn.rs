@@ -8,7 +8,7 @@ use tributary_api::{EventSink, Identity};
 use crate::{
     destinations::{
         by_role::{self, DesiredByRole},
-        contract::Destination,
+        contract::{Call, Destination},
         shared::context::ResolveContext,
     },
     error::{Reason, ReconcileError},
@@ -40,8 +40,31 @@ impl Destination for Arn {
         Ok(())
     }
 
+    /// Whether the action is known that EventBridge uses on the target.
+    fn is_target(arn: &names::Arn<'_>) -> bool {
+        action(arn).is_some()
+    }
+
+    fn calls(target: &TargetSettings) -> Vec<Call> {
+        let action = names::Arn::parse(&target.arn).and_then(|arn| action(&arn));
+        action.map(|action| (action, vec![target.arn.clone()])).into_iter().collect()
+    }
+
     fn role_statements(sink: &EventSink, arn: &str) -> Vec<Value> {
         let actions: Vec<_> = sink.spec.arn.iter().flat_map(|target| target.actions.iter()).collect();
         vec![json!({"Effect": "Allow", "Action": actions, "Resource": arn})]
     }
+}
+
+/// Returns the IAM action that EventBridge uses on a target, of services whose action is on the ARN of the target itself
+/// (EventBridge user guide, "Permissions for EventBridge to access targets using IAM roles"; docs/aws-facts.md, PM41).
+fn action(arn: &names::Arn<'_>) -> Option<&'static str> {
+    Some(match (arn.service, arn.resource.split(['/', ':']).next()?) {
+        ("codebuild", "project") => "codebuild:StartBuild",
+        ("codepipeline", _) => "codepipeline:StartPipelineExecution",
+        ("execute-api", _) => "execute-api:Invoke",
+        ("glue", "workflow") => "glue:NotifyEvent",
+        ("sagemaker", "pipeline") => "sagemaker:StartPipelineExecution",
+        _ => return None,
+    })
 }

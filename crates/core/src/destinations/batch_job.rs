@@ -24,6 +24,7 @@ impl Destination for BatchJob {
     const NAME: &'static str = "batchJob";
     const RESOURCE_TYPE: &'static str = "AWS::Batch::JobQueue";
     const ACTIONS: &'static [&'static str] = &["batch:SubmitJob"];
+    const READS: &'static [&'static str] = &["batch:DescribeJobQueues", "batch:DescribeJobDefinitions"];
 
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredByRole, ReconcileError> {
         if let Some(job) = &context.sink.spec.batch_job {
@@ -54,6 +55,10 @@ impl Destination for BatchJob {
 
     fn is_target(arn: &Arn<'_>) -> bool {
         arn.service == "batch"
+    }
+
+    fn named(target: &TargetSettings) -> Option<&String> {
+        target.batch.as_ref().map(|batch| &batch.definition_arn)
     }
 
     fn calls(target: &TargetSettings) -> Vec<Call> {

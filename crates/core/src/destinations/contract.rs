@@ -16,8 +16,10 @@ use crate::{
         context::{ExistingArn, ResolveContext},
         grants::Grants,
         role::DesiredRole,
+        task::{Rights, Task},
     },
     error::{Reason, ReconcileError},
+    feature::Feature,
     names::Arn,
     plan::PlanContext,
     settings::Settings,
@@ -41,6 +43,11 @@ pub(crate) trait Destination {
     const NEEDS_ROLE: bool = true;
     /// IAM actions on the resource that a delivery needs. The first is the call of the delivery.
     const ACTIONS: &'static [&'static str] = &[];
+
+    /// IAM actions of the reads that the condition `Deliverable` makes of a target.
+    const READS: &'static [&'static str] = &[];
+    /// Features and the IAM permissions of the operator that they need.
+    const FEATURES: &'static [Feature] = &[];
 
     /// Whether EventBridge sends the ARN of the rule with a delivery (`aws:SourceArn`), for
     /// conditions in policies.
@@ -119,11 +126,27 @@ pub(crate) trait Destination {
         vec![vec![]]
     }
 
+    /// Returns the ARN of another resource that the target names and a delivery needs, such as a task definition.
+    fn named(target: &TargetSettings) -> Option<&String> {
+        let _ = target;
+        None
+    }
+
     /// Returns the statement of the target's policy that allows a rule; `None` for a type without
     /// such a policy.
     fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
         let _ = (sid, target_arn, source);
         None
+    }
+
+    /// Returns the permissions that a task of a state machine needs to call a resource of the type; `None` for a task that calls
+    /// another type.
+    ///
+    /// # Errors
+    /// The resource is computed at run time, or is not valid.
+    fn task_rights(task: &Task<'_>) -> Result<Option<Vec<Rights>>, String> {
+        let _ = task;
+        Ok(None)
     }
 
     /// Returns the default of `spec.deletionPolicy`.

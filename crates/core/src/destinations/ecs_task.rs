@@ -23,6 +23,7 @@ impl Destination for EcsTask {
 
     const NAME: &'static str = "ecsTask";
     const RESOURCE_TYPE: &'static str = "AWS::ECS::Cluster";
+    const READS: &'static [&'static str] = &["ecs:DescribeClusters", "ecs:DescribeTaskDefinition"];
 
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredByRole, ReconcileError> {
         if let Some(task) = &context.sink.spec.ecs_task {
@@ -75,6 +76,10 @@ impl Destination for EcsTask {
         let tagged = target.task.iter().any(|task| task.options.propagate_tags || !task.options.tags.is_empty());
         let tag = tagged.then(|| ("ecs:TagResource", vec![tasks_of(&target.arn)]));
         std::iter::once(run).chain(tag).collect()
+    }
+
+    fn named(target: &TargetSettings) -> Option<&String> {
+        target.task.as_ref().map(|task| &task.definition_arn)
     }
 }
 

@@ -1,15 +1,20 @@
 //! The `eventBus` sink: a bus of any account and Region.
 
+use serde_json::Value;
+
 use tributary_api::Identity;
 
 use crate::{
     destinations::{
         by_role::{self, DesiredByRole},
         contract::Destination,
-        shared::context::ResolveContext,
+        shared::{
+            context::ResolveContext,
+            task::{self, Rights, Task},
+        },
     },
     error::ReconcileError,
-    names::Arn,
+    names::{self, Arn},
 };
 
 /// The `eventBus` type.
@@ -20,6 +25,7 @@ impl Destination for EventBus {
 
     const NAME: &'static str = "eventBus";
     const RESOURCE_TYPE: &'static str = "AWS::Events::EventBus";
+    const READS: &'static [&'static str] = &["events:DescribeEventBus"];
     const ACTIONS: &'static [&'static str] = &["events:PutEvents"];
 
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredByRole, ReconcileError> {
@@ -36,5 +42,19 @@ impl Destination for EventBus {
 
     fn is_target(arn: &Arn<'_>) -> bool {
         arn.service == "events" && !arn.resource.starts_with("api-destination/")
+    }
+
+    fn task_rights(task: &Task<'_>) -> Result<Option<Vec<Rights>>, String> {
+        let ("events:putEvents", _) = task.integration() else { return Ok(None) };
+        let entries = task.parameters().and_then(|parameters| parameters.get("Entries")).and_then(Value::as_array);
+        let bus = |entry| {
+            Ok(match task::given(entry, "EventBusName")? {
+                Some(bus) if bus.starts_with("arn:") => bus.to_owned(),
+                Some(bus) => task.scope.bus(bus),
+                None => task.scope.bus(names::DEFAULT_BUS),
+            })
+        };
+        let buses = entries.ok_or("Entries is computed at run time")?.iter().map(bus).collect::<Result<Vec<_>, String>>()?;
+        Ok(Some(vec![("events:PutEvents", buses)]))
     }
 }

@@ -21,6 +21,7 @@ impl Destination for Firehose {
     const NAME: &'static str = "firehose";
     const RESOURCE_TYPE: &'static str = "AWS::KinesisFirehose::DeliveryStream";
     const ACTIONS: &'static [&'static str] = &["firehose:PutRecord", "firehose:PutRecordBatch"];
+    const READS: &'static [&'static str] = &["firehose:DescribeDeliveryStream"];
 
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredByRole, ReconcileError> {
         by_role::desired::<Self>(context, identity)

@@ -22,6 +22,7 @@ impl Destination for Kinesis {
     const NAME: &'static str = "kinesis";
     const RESOURCE_TYPE: &'static str = "AWS::Kinesis::Stream";
     const ACTIONS: &'static [&'static str] = &["kinesis:PutRecord"];
+    const READS: &'static [&'static str] = &["kinesis:DescribeStreamSummary"];
 
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredByRole, ReconcileError> {
         by_role::desired::<Self>(context, identity)

@@ -35,6 +35,7 @@ use tributary_api::{DeletionPolicy, EventSink, EventSinkStatus, Identity, Tags};
 
 use crate::{
     error::{Reason, ReconcileError},
+    feature::Feature,
     names::Arn,
     plan::PlanContext,
     settings::Settings,
@@ -42,7 +43,11 @@ use crate::{
 };
 
 use contract::{Call, Destination, State};
-use shared::{context::ResolveContext, grants::Grants};
+use shared::{
+    context::ResolveContext,
+    grants::Grants,
+    task::{Rights, Task},
+};
 
 pub use api_destination::{DesiredApi, DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination};
 pub use by_role::{DesiredByRole, ObservedByRole};
@@ -63,6 +68,9 @@ macro_rules! destinations {
         )* }
 
         impl Type {
+            /// All types.
+            pub const ALL: &'static [Self] = &[$(Self::$type),*];
+
             /// Returns the type of the sink.
             ///
             /// # Errors
@@ -80,6 +88,16 @@ macro_rules! destinations {
             /// Returns the name of the field in the spec, which is also the value of `status.type`.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$type => <$destination>::NAME,)* }
+            }
+
+            /// Returns the features of the type and the IAM permissions of the operator that they need.
+            pub(crate) fn features(self) -> &'static [Feature] {
+                match self { $(Self::$type => <$destination>::FEATURES,)* }
+            }
+
+            /// Returns the IAM actions of the reads that the condition `Deliverable` makes of a target.
+            pub(crate) fn reads(self) -> &'static [&'static str] {
+                match self { $(Self::$type => <$destination>::READS,)* }
             }
 
             /// Returns whether EventBridge requires a role to deliver.
@@ -136,6 +154,11 @@ macro_rules! destinations {
                 match self { $(Self::$type => <$destination>::contexts(target),)* }
             }
 
+            /// Returns the ARN of another resource that the target names and a delivery needs.
+            pub(crate) fn named(self, target: &TargetSettings) -> Option<&String> {
+                match self { $(Self::$type => <$destination>::named(target),)* }
+            }
+
             /// Returns the statement of the target's policy that allows a rule; `None` for a type
             /// without such a policy.
             pub(crate) fn policy_statement(self, sid: &str, target_arn: &str, source: &str) -> Option<Value> {
@@ -145,6 +168,17 @@ macro_rules! destinations {
             /// Returns whether EventBridge sends the ARN of the rule with a delivery.
             pub(crate) fn sends_source(self) -> bool {
                 match self { $(Self::$type => <$destination>::SENDS_SOURCE,)* }
+            }
+
+            /// Returns the permissions that a task of a state machine needs; `None` if no type is called with it.
+            ///
+            /// # Errors
+            /// The resource is computed at run time, or is not valid.
+            pub(crate) fn task_rights(task: &Task<'_>) -> Result<Option<Vec<Rights>>, String> {
+                $(if let Some(rights) = <$destination>::task_rights(task)? {
+                    return Ok(Some(rights));
+                })*
+                Ok(None)
             }
 
             /// Returns the default of `spec.deletionPolicy`.

@@ -9,6 +9,7 @@ use crate::{
         sqs::{self, DesiredSqs, Sqs},
     },
     error::ReconcileError,
+    feature::{Feature, calls},
 };
 
 /// The `postgres` type.
@@ -21,6 +22,7 @@ impl Destination for Postgres {
     const RESOURCE_TYPE: &'static str = Sqs::RESOURCE_TYPE;
     const NEEDS_ROLE: bool = Sqs::NEEDS_ROLE;
     const ACTIONS: &'static [&'static str] = Sqs::ACTIONS;
+    const FEATURES: &'static [Feature] = FEATURES;
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
         sqs::identity(context)
@@ -30,3 +32,20 @@ impl Destination for Postgres {
         sqs::desired(context, identity)
     }
 }
+
+const FEATURES: &[Feature] = &[Feature {
+    name: "sync",
+    about: "`tributary sync`: consuming the queues of sinks with a table (`postgres`)",
+    statements: &[calls(
+        "SyncedQueues",
+        &[
+            "sqs:GetQueueUrl",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:SendMessage",
+        ],
+        &["arn:{partition}:sqs:{region}:{account}:{prefix}*"],
+    )],
+}];

@@ -34,6 +34,6 @@ impl Destination for SageMakerPipeline {
     }
 
     fn is_target(arn: &Arn<'_>) -> bool {
-        arn.service == "sagemaker"
+        arn.service == "sagemaker" && arn.resource.starts_with("pipeline/")
     }
 }

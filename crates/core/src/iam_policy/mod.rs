@@ -9,59 +9,10 @@ mod parts;
 
 use std::collections::BTreeSet;
 
+pub use crate::feature::{Asked, Condition, Feature, Statement};
 pub use features::FEATURES;
 use serde::Serialize;
 use serde_json::Value;
-
-/// An optional feature and the IAM permissions that it needs.
-#[derive(Debug)]
-pub struct Feature {
-    /// Name on the command line, such as `log-groups`.
-    pub name: &'static str,
-    /// When the feature is needed: one line of help.
-    pub about: &'static str,
-    /// Statements that the feature needs.
-    pub statements: &'static [Statement],
-}
-
-/// A policy statement with placeholders.
-///
-/// `{partition}`, `{region}`, `{account}` and `{prefix}` are replaced by the fields of [`Place`].
-/// The user replaces `NAME`.
-#[derive(Debug)]
-pub struct Statement {
-    /// Id of the statement (`Sid`), unique among all features: letters and digits only.
-    pub sid: &'static str,
-    /// IAM actions, such as `events:PutRule`.
-    pub actions: &'static [&'static str],
-    /// ARNs of the resources, or `*`.
-    pub resources: &'static [&'static str],
-    /// Condition of the statement; `None` for no condition.
-    pub condition: Option<Condition>,
-    /// Why the actions are needed.
-    pub asked: Asked,
-}
-
-/// A condition with one operator and one key.
-#[derive(Debug)]
-pub struct Condition {
-    /// Condition operator, such as `StringEquals`.
-    pub operator: &'static str,
-    /// Condition key, such as `iam:PassedToService`.
-    pub key: &'static str,
-    /// Values, of which one has to match.
-    pub values: &'static [&'static str],
-}
-
-/// Why an action is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// The operator makes the call.
-    ByCall,
-    /// AWS requires the permission while it processes another call of the operator. No call of this
-    /// name is recorded.
-    ByAws,
-}
 
 /// The account and Region that a policy is for.
 #[derive(Clone, Debug)]
@@ -91,7 +42,7 @@ struct Document {
     statement: Vec<Said>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Said {
     sid: &'static str,
@@ -111,11 +62,48 @@ impl Place {
     }
 }
 
+/// Maximum size of a managed policy without white space, in characters (IAM user guide, "IAM and
+/// AWS STS quotas").
+pub const MAX_POLICY_SIZE: usize = 6144;
+
 /// Returns the policy document with the statements of the features, as indented JSON.
 ///
 /// # Errors
 /// The document cannot be serialized.
 pub fn document<'a>(features: impl IntoIterator<Item = &'a Feature>, place: &Place) -> Result<String, serde_json::Error> {
+    text(said(features, place))
+}
+
+/// Returns as few policy documents as needed, each within [`MAX_POLICY_SIZE`]. A statement is never
+/// divided.
+///
+/// # Errors
+/// A document cannot be serialized.
+pub fn documents<'a>(features: impl IntoIterator<Item = &'a Feature>, place: &Place) -> Result<Vec<String>, serde_json::Error> {
+    let mut all: Vec<Vec<Said>> = Vec::new();
+    for statement in said(features, place) {
+        let fits = |statements: &Vec<Said>| {
+            let together = statements.iter().chain([&statement]).cloned().collect();
+            text(together).is_ok_and(|text| size(&text) <= MAX_POLICY_SIZE)
+        };
+        match all.iter_mut().find(|statements| fits(statements)) {
+            Some(statements) => statements.push(statement),
+            None => all.push(vec![statement]),
+        }
+    }
+    all.into_iter().map(text).collect()
+}
+
+/// Returns the size of a policy as IAM counts it: without white space.
+pub fn size(policy: &str) -> usize {
+    policy.chars().filter(|c| !c.is_whitespace()).count()
+}
+
+fn text(statement: Vec<Said>) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(&Document { version: "2012-10-17", statement })
+}
+
+fn said<'a>(features: impl IntoIterator<Item = &'a Feature>, place: &Place) -> Vec<Said> {
     let said = |statement: &Statement| Said {
         sid: statement.sid,
         effect: "Allow",
@@ -126,8 +114,7 @@ pub fn document<'a>(features: impl IntoIterator<Item = &'a Feature>, place: &Pla
             serde_json::json!({condition.operator: {condition.key: values}})
         }),
     };
-    let statement = features.into_iter().flat_map(|feature| feature.statements).map(said).collect();
-    serde_json::to_string_pretty(&Document { version: "2012-10-17", statement })
+    features.into_iter().flat_map(|feature| feature.statements).map(said).collect()
 }
 
 /// Returns all actions that are needed for this reason.
@@ -148,7 +135,7 @@ mod tests {
         assert_eq!(sids.iter().collect::<BTreeSet<_>>().len(), sids.len(), "a Sid is unique in a policy: {sids:?}");
         assert!(sids.iter().all(|sid| sid.chars().all(|c| c.is_ascii_alphanumeric())));
         let place = Place { partition: "aws-cn".into(), ..Place::default() };
-        let text = document(FEATURES, &place).unwrap();
+        let text = document(FEATURES.iter(), &place).unwrap();
         assert!(
             !text.contains('{'.to_string().as_str().repeat(2).as_str()) && !text.contains("{account}") && !text.contains("arn:aws:"),
             "{text}"
@@ -156,9 +143,29 @@ mod tests {
     }
 
     #[test]
+    fn the_policy_of_all_features_is_divided_into_policies_that_iam_accepts() {
+        let place =
+            Place { partition: "aws-us-gov".into(), region: "us-gov-west-1".into(), prefix: "integrations-".into(), ..Place::default() };
+        let whole = document(FEATURES.iter(), &place).unwrap();
+        assert!(size(&whole) > MAX_POLICY_SIZE, "it fits into one, and this test says nothing");
+        let parts = documents(FEATURES.iter(), &place).unwrap();
+        let statements = |text: &str| serde_json::from_str::<Value>(text).unwrap()["Statement"].as_array().unwrap().clone();
+        let mut divided: Vec<_> = parts.iter().flat_map(|part| statements(part)).map(|statement| statement.to_string()).collect();
+        let mut all: Vec<_> = statements(&whole).iter().map(ToString::to_string).collect();
+        divided.sort();
+        all.sort();
+        assert_eq!(divided, all, "no statement is lost or repeated");
+        assert!(parts.iter().all(|part| size(part) <= MAX_POLICY_SIZE));
+        // AWS attaches at most 10 managed policies to a role.
+        assert!((2..=4).contains(&parts.len()), "{}", parts.len());
+        let few = documents(FEATURES.iter().take(2), &place).unwrap();
+        assert_eq!(few, [document(FEATURES.iter().take(2), &place).unwrap()]);
+    }
+
+    #[test]
     fn every_step_is_among_the_rights() {
         let granted = actions(Asked::ByCall);
         let missing: Vec<_> = crate::steps::actions().into_iter().filter(|action| !granted.contains(action.as_str())).collect();
-        assert!(missing.is_empty(), "iam_policy/features.rs has no feature with {missing:?}");
+        assert!(missing.is_empty(), "no feature of iam_policy or of a destination has {missing:?}");
     }
 }

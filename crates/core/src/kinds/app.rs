@@ -1,13 +1,17 @@
 //! `BenchlingApp`: creates nothing in AWS. Its identity is that of its bus; it is in sync when the
 //! bus accepts events and the app's credentials work.
 
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+    jiff::Timestamp,
+};
 use serde::Serialize;
 
-use tributary_api::{AccountRef, BenchlingApp, BenchlingAppStatus, CommonStatus, DeletionPolicy, EventRule, Identity, ManagementPolicy};
+use tributary_api::{AccountRef, BenchlingApp, BenchlingAppStatus, DeletionPolicy, EventRule, Identity, ManagementPolicy};
 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
+    kinds::webhooks::{Contest, claims_with, contest, standing},
     managed::{Managed, Report},
     object::{ObjectMetaExt, key_of},
     plan::PlanContext,
@@ -18,6 +22,9 @@ use crate::{
 
 /// Type of the condition that reports whether Benchling issues tokens for the app's client.
 pub const CREDENTIALS: &str = "CredentialsWork";
+
+/// Type of the condition that reports other apps that claim the same webhooks. Absent if there are none.
+pub const CONTESTED: &str = "WebhooksContested";
 
 /// The reasons of the condition `CredentialsWork` that are not a [`Reason`] as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display, strum::EnumIter, strum::IntoStaticStr)]
@@ -36,6 +43,9 @@ pub struct DesiredApp {
     /// Why the app receives no webhooks.
     #[serde(skip)]
     pub error: Option<ReconcileError>,
+    /// Other apps that claim the same webhooks.
+    #[serde(skip)]
+    pub contest: Option<Contest>,
 }
 
 /// Whether Benchling issues tokens for the app's client.
@@ -59,52 +69,6 @@ pub enum ObservedCredentials {
         /// Message of the condition.
         message: String,
     },
-}
-
-/// What a `BenchlingApp` refers to.
-pub trait ResolveApp {
-    /// Whether this app is older, so that it receives the webhooks that both want.
-    fn is_before(&self, other: &Self) -> bool;
-    /// Returns the key of an older app that already receives the same webhooks.
-    fn rival(&self, view: &View) -> Option<String>;
-    /// Checks that the app's webhooks can be accepted. Returns the identity of the bus.
-    ///
-    /// # Errors
-    /// The bus accepts no events, or an older app receives the webhooks.
-    fn accepts_webhooks(&self, view: &View) -> Result<Identity, ReconcileError>;
-}
-
-impl ResolveApp for BenchlingApp {
-    fn is_before(&self, other: &Self) -> bool {
-        let age = |app: &Self| (app.metadata.creation_timestamp.as_ref().map(|at| at.0), key_of(app));
-        age(self) < age(other)
-    }
-
-    fn rival(&self, view: &View) -> Option<String> {
-        let mut rival = None;
-        view.each_app(|other| {
-            if key_of(other) != key_of(self) && other.collides(self) && other.is_before(self) {
-                rival = Some(key_of(other));
-            }
-        });
-        rival
-    }
-
-    fn accepts_webhooks(&self, view: &View) -> Result<Identity, ReconcileError> {
-        let identity = self.identity(view)?;
-        let namespace = self.own_namespace();
-        view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?.check_accepts_events("spec.busRef")?;
-        if let Some(other) = self.rival(view) {
-            return Err(ReconcileError::blocked(
-                Reason::AppTaken,
-                format!(
-                    "BenchlingApp {other} is older and receives the webhooks of {} at {} for one of spec.tenants. Change spec.path, or delete one of the apps.",
-                    self.spec.app_definition_id, self.spec.path
-                ),
-            ));
-        }
-        Ok(identity)
-    }
 }
 
 impl Managed for BenchlingApp {
@@ -131,10 +95,12 @@ impl Managed for BenchlingApp {
     }
 
     fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredApp, ReconcileError> {
+        let (claims, key) = (claims_with(self, view), key_of(self));
         Ok(DesiredApp {
             bus: identity.arn.clone(),
             definition: self.spec.app_definition_id.clone(),
-            error: self.accepts_webhooks(view).err(),
+            error: standing(&claims, &key).err(),
+            contest: contest(&claims, &key),
         })
     }
 
@@ -164,33 +130,43 @@ impl Managed for BenchlingApp {
     fn report(&self, status: &mut BenchlingAppStatus, report: &Report<'_, Self>) {
         status.source_prefix = Some(self.source_prefix());
         status.url = report.settings.gateway_url.as_ref().map(|url| format!("{}{}", url.trim_end_matches('/'), self.spec.path));
+        let contest = report.desired.and_then(|desired| desired.contest.clone());
+        let contest = contest.map(|contest| ("True", contest.reason.to_string(), contest.message));
+        self.set_condition(status, CONTESTED, contest, report.now);
         let Some(observed) = report.observed else { return };
-        let (state, reason, message) = match observed {
-            ObservedCredentials::None => {
-                status.common.conditions.retain(|condition| condition.type_ != CREDENTIALS);
-                return;
-            }
+        let credentials = match observed {
+            ObservedCredentials::None => None,
             ObservedCredentials::Work => {
-                ("True", CredentialsReason::TokenIssued.to_string(), "Benchling issues tokens in each tenant".to_owned())
+                Some(("True", CredentialsReason::TokenIssued.to_string(), "Benchling issues tokens in each tenant".to_owned()))
             }
-            ObservedCredentials::Fail { reason, message } => ("False", reason.to_string(), message.clone()),
-            ObservedCredentials::Unknown { reason, message } => ("Unknown", reason.to_string(), message.clone()),
+            ObservedCredentials::Fail { reason, message } => Some(("False", reason.to_string(), message.clone())),
+            ObservedCredentials::Unknown { reason, message } => Some(("Unknown", reason.to_string(), message.clone())),
         };
-        let fresh = condition(state, reason, message, self.metadata.generation, &status.common, report.now);
-        status.common.conditions.retain(|condition| condition.type_ != CREDENTIALS);
-        status.common.conditions.push(fresh);
+        self.set_condition(status, CREDENTIALS, credentials, report.now);
     }
 }
 
-fn condition(status: &str, reason: String, message: String, generation: Option<i64>, before: &CommonStatus, now: Timestamp) -> Condition {
-    let same = before.condition(CREDENTIALS).filter(|old| old.status == status);
-    Condition {
-        type_: CREDENTIALS.into(),
-        status: status.into(),
-        reason,
-        message,
-        observed_generation: generation,
-        last_transition_time: same
-            .map_or(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now), |old| old.last_transition_time.clone()),
+/// Status, reason and message of a condition.
+type State = (&'static str, String, String);
+
+trait SetCondition {
+    /// Replaces the condition of this type. `None` removes it.
+    fn set_condition(&self, status: &mut BenchlingAppStatus, type_: &str, state: Option<State>, now: Timestamp);
+}
+
+impl SetCondition for BenchlingApp {
+    fn set_condition(&self, status: &mut BenchlingAppStatus, type_: &str, state: Option<State>, now: Timestamp) {
+        let old = status.common.condition(type_).cloned();
+        status.common.conditions.retain(|condition| condition.type_ != type_);
+        let Some((state, reason, message)) = state else { return };
+        let since = old.filter(|old| old.status == state).map_or(Time(now), |old| old.last_transition_time);
+        status.common.conditions.push(Condition {
+            type_: type_.into(),
+            status: state.into(),
+            reason,
+            message,
+            observed_generation: self.metadata.generation,
+            last_transition_time: since,
+        });
     }
 }

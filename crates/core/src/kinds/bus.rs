@@ -82,7 +82,7 @@ pub struct BusInAws {
 }
 
 /// What an `EventBus` refers to.
-pub trait ResolveBus {
+pub(super) trait ResolveBus {
     /// ARN of the queue for events that the bus could not encrypt or decrypt.
     ///
     /// # Errors
@@ -97,6 +97,15 @@ impl ResolveBus for EventBus {
         let sink = view.sink_for(namespace, field, &dead_letter.sink_ref)?;
         target::dead_letter(field, &sink, identity, &identity.arn, view).map(Some)
     }
+}
+
+/// Refuses an object called `default` that does not say which bus it means (docs/adr/0027).
+fn default_bus_unnamed() -> ReconcileError {
+    ReconcileError::invalid(
+        Reason::InvalidSpec,
+        "EventBus default: spec.name is not set. To reference the default event bus, recreate the object with spec.name: default. For a \
+         custom event bus, choose another metadata.name.",
+    )
 }
 
 impl Managed for EventBus {
@@ -126,13 +135,12 @@ impl Managed for EventBus {
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         let namespace = self.own_namespace();
         let account = view.account_for(namespace, self.spec.account_ref.as_ref())?;
-        let name = self
-            .spec
-            .event_source_name
-            .as_ref()
-            .or(self.spec.name.as_ref())
-            .cloned()
-            .unwrap_or_else(|| names::default_name(namespace, self.own_name(), 256, names::events_character));
+        let pinned = self.pinned_identity().map(|identity| identity.name.as_str());
+        let name = match self.spec.event_source_name.as_ref().or(self.spec.name.as_ref()) {
+            Some(name) => name.clone(),
+            None if self.own_name() == names::DEFAULT_BUS && pinned.is_none() => return Err(default_bus_unnamed()),
+            None => names::default_name(namespace, self.own_name(), 256, names::events_character, pinned),
+        };
         Ok(crate::view::identity(&account, self.spec.region.as_ref(), name, |scope, name| scope.bus(name)))
     }
 

@@ -23,7 +23,7 @@ struct Summary {
 
 /// Writes what this reconcile evaluated into the status of the targets, and the condition of the
 /// rule that follows from it. A target that was not evaluated this time keeps its status.
-pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
+pub(super) fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
     let evaluated = report.observed.map(|observed| observed.deliveries.as_slice()).unwrap_or_default();
     let mut prevented = None;
     for one in evaluated {

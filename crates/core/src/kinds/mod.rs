@@ -13,9 +13,10 @@ mod rule;
 mod rule_status;
 mod sink;
 mod subscription;
+pub mod webhooks;
 
 pub use account::{CallerIdentity, DesiredAccount};
-pub use app::{CREDENTIALS, CredentialsReason, DesiredApp, ObservedCredentials, ResolveApp};
+pub use app::{CONTESTED, CREDENTIALS, CredentialsReason, DesiredApp, ObservedCredentials};
 pub use bus::{BusInAws, DesiredBus, ObservedBus};
 pub use replay::{DesiredReplay, ObservedReplay, ResolveReplay};
 pub use rule::{DesiredRule, ObservedRule, RuleInAws, TargetDelivery};

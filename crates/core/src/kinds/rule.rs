@@ -15,6 +15,7 @@ use crate::{
     destinations::target,
     error::{Reason, ReconcileError},
     kinds::rule_status,
+    limits,
     managed::{Managed, Report},
     names::{self, Scope},
     object::{ObjectMetaExt, key_of, owner_of},
@@ -103,7 +104,7 @@ pub struct TargetDelivery {
 }
 
 /// What an `EventRule` refers to.
-pub trait ResolveRule {
+pub(super) trait ResolveRule {
     /// The bus of the rule.
     ///
     /// # Errors
@@ -170,6 +171,7 @@ impl ResolveRule for EventRule {
             let sink = view.sink_for(namespace, &field, &dead_letter.sink_ref)?;
             settings.dead_letter_arn = Some(target::dead_letter(&field, &sink, identity, &identity.arn, view)?);
         }
+        limits::check_target(&format!("spec.targets[{index}]"), &settings)?;
         Ok(settings)
     }
 }
@@ -192,7 +194,8 @@ impl Managed for EventRule {
         let of_bus = bus.identity(view)?;
         let (namespace, name) = (self.own_namespace(), self.own_name());
         view.account_for(namespace, Some(&tributary_api::AccountRef { name: of_bus.account.clone(), ..Default::default() }))?;
-        let name = self.spec.name.clone().unwrap_or_else(|| names::default_name(namespace, name, 64, names::events_character));
+        let pinned = self.pinned_identity().map(|identity| identity.name.as_str());
+        let name = self.spec.name.clone().unwrap_or_else(|| names::default_name(namespace, name, 64, names::events_character, pinned));
         Ok(Identity { arn: Scope::of(&of_bus).rule(&of_bus.name, &name), name, bus: Some(of_bus.name.clone()), ..of_bus })
     }
 

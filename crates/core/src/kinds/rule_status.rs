@@ -5,7 +5,7 @@ use tributary_api::{EventRule, EventRuleStatus, ResourceStatus, TargetStatus};
 use crate::{delivery::dead_letters, kinds::deliverable, managed::Report, plan::WarningEvent};
 
 /// Fills in the rule's own part of the status.
-pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
+pub(super) fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_, EventRule>) {
     if let Some(identity) = &status.common.identity
         && (report.complete() || report.observed.is_some_and(|seen| seen.rule.is_some()) || !report.applied.is_empty())
     {
@@ -45,7 +45,7 @@ pub fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Report<'_
 }
 
 /// Warning Events of new warnings and new dead letters.
-pub fn warning_events(before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
+pub(super) fn warning_events(before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
     let mut warning_events = crate::plan::new_warnings(&before.warnings, &now.warnings);
     for target in &now.targets {
         let old = before.targets.iter().find(|old| old.name == target.name).and_then(|old| old.dead_letters.as_ref());

@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
+use strum::VariantNames;
+
+use crate::steps::ServiceStep;
 
 /// One write to a child object; the variant is the name of the step.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
@@ -31,6 +34,12 @@ pub enum ChildStep {
         /// Whether the resources in AWS are retained.
         orphan: bool,
     },
+}
+
+impl ServiceStep for ChildStep {
+    fn names() -> Vec<&'static str> {
+        Self::VARIANTS.to_vec()
+    }
 }
 
 impl fmt::Display for ChildStep {

@@ -5,7 +5,10 @@ use std::fmt;
 use serde::Serialize;
 use strum::VariantNames;
 
+use crate::names::Scope;
+
 use super::{
+    Changed, ServiceStep,
     archives::{ArchiveStep, ReplayStep},
     buses::BusStep,
     connections::{ApiDestinationStep, ConnectionStep, SecretRefs},
@@ -33,9 +36,8 @@ pub enum EventsStep {
     Tags(TagStep),
 }
 
-impl EventsStep {
-    /// Returns the names of all steps, which are those of the calls.
-    pub fn names() -> impl Iterator<Item = &'static str> {
+impl ServiceStep for EventsStep {
+    fn names() -> Vec<&'static str> {
         let all = [
             BusStep::VARIANTS,
             RuleStep::VARIANTS,
@@ -45,9 +47,21 @@ impl EventsStep {
             ReplayStep::VARIANTS,
             TagStep::VARIANTS,
         ];
-        all.into_iter().flatten().copied()
+        all.concat()
     }
 
+    fn changes(&self, _: Scope<'_>) -> Option<Changed> {
+        match self {
+            Self::ApiDestination(_)
+            | Self::Connection(ConnectionStep::CreateConnection { .. } | ConnectionStep::UpdateConnection { .. }) => {
+                Some(Changed::TargetsWith(":api-destination/"))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl EventsStep {
     /// Returns the references to the secret values that the step needs.
     pub fn secrets(&self) -> Option<&SecretRefs> {
         match self {

@@ -7,10 +7,14 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
+use strum::VariantNames;
 
 use tributary_api::Tags;
 
-use crate::steps::list;
+use crate::{
+    names::Scope,
+    steps::{Changed, ServiceStep, text::list},
+};
 
 /// One write to a role; the variant is the name of the call.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
@@ -84,7 +88,7 @@ pub enum IamStep {
 
 impl IamStep {
     /// Returns the name of the role that the step changes.
-    pub fn role(&self) -> &str {
+    fn role(&self) -> &str {
         match self {
             Self::CreateRole { name, .. }
             | Self::UpdateAssumeRolePolicy { name, .. }
@@ -96,6 +100,16 @@ impl IamStep {
             | Self::UntagRole { name, .. }
             | Self::DeleteRole { name } => name,
         }
+    }
+}
+
+impl ServiceStep for IamStep {
+    fn names() -> Vec<&'static str> {
+        Self::VARIANTS.to_vec()
+    }
+
+    fn changes(&self, _: Scope<'_>) -> Option<Changed> {
+        Some(Changed::Role(self.role().to_owned()))
     }
 }
 

@@ -6,8 +6,14 @@
 use std::fmt;
 
 use serde::Serialize;
+use strum::VariantNames;
 
 use tributary_api::Tags;
+
+use crate::{
+    names::Scope,
+    steps::{Changed, ServiceStep},
+};
 
 /// A function, or a version or an alias of it. Each has its own policy and its own asynchronous
 /// settings.
@@ -152,24 +158,28 @@ pub enum LambdaStep {
 }
 
 impl LambdaStep {
-    /// Returns the function whose policy the step changes, if it changes one.
-    pub fn permission_of(&self) -> Option<&FunctionRef> {
-        match self {
-            Self::AddPermission { function, .. } | Self::RemovePermission { function, .. } => Some(function),
-            _ => None,
+    /// Returns the name of the API call, which is also the IAM action without the service prefix.
+    fn call(&self) -> &'static str {
+        Self::call_of(self.into())
+    }
+}
+
+impl ServiceStep for LambdaStep {
+    fn names() -> Vec<&'static str> {
+        Self::VARIANTS.to_vec()
+    }
+
+    fn call_of(name: &'static str) -> &'static str {
+        match name {
+            "TagEventSourceMapping" => "TagResource",
+            call => call,
         }
     }
 
-    /// Returns the name of the API call, which is also the IAM action without the service prefix.
-    pub fn call(&self) -> &'static str {
-        Self::call_of(self.into())
-    }
-
-    /// Returns the API call that the step `variant` makes, by the name of the variant.
-    pub fn call_of(variant: &'static str) -> &'static str {
-        match variant {
-            "TagEventSourceMapping" => "TagResource",
-            call => call,
+    fn changes(&self, _: Scope<'_>) -> Option<Changed> {
+        match self {
+            Self::AddPermission { function, .. } | Self::RemovePermission { function, .. } => Some(Changed::Target(function.whole())),
+            _ => None,
         }
     }
 }

@@ -7,10 +7,14 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
+use strum::VariantNames;
 
 use tributary_api::Tags;
 
-use crate::steps::list;
+use crate::{
+    names::Scope,
+    steps::{Changed, ServiceStep, text::list},
+};
 
 /// One write to CloudWatch Logs. `LogsStep::call` returns the name of the call.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
@@ -92,17 +96,29 @@ pub enum LogsStep {
 
 impl LogsStep {
     /// Returns the name of the API call, which is also the IAM action without the service prefix.
-    pub fn call(&self) -> &'static str {
+    fn call(&self) -> &'static str {
         Self::call_of(self.into())
     }
+}
 
-    /// Returns the API call that the step `variant` makes, by the name of the variant.
-    pub fn call_of(variant: &'static str) -> &'static str {
-        match variant {
+impl ServiceStep for LogsStep {
+    fn names() -> Vec<&'static str> {
+        Self::VARIANTS.to_vec()
+    }
+
+    fn call_of(name: &'static str) -> &'static str {
+        match name {
             "PutPolicyStatements" | "RemovePolicyStatements" => "PutResourcePolicy",
             "TagLogGroup" => "TagResource",
             "UntagLogGroup" => "UntagResource",
             call => call,
+        }
+    }
+
+    fn changes(&self, scope: Scope<'_>) -> Option<Changed> {
+        match self {
+            Self::CreateLogGroup { name, .. } | Self::DeleteLogGroup { name } => Some(Changed::Target(scope.log_group(name))),
+            _ => None,
         }
     }
 }

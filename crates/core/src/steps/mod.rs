@@ -21,6 +21,10 @@ mod text;
 
 use std::{collections::BTreeSet, fmt};
 
+use serde::Serialize;
+
+use crate::names::Scope;
+
 pub use archives::*;
 pub use buses::*;
 pub use child::*;
@@ -30,136 +34,127 @@ pub use iam::*;
 pub use lambda::*;
 pub use logs::*;
 pub use rules::*;
-use serde::Serialize;
 pub use sns::*;
 pub use sqs::*;
 pub use states::*;
-use strum::VariantNames;
 pub use tags::{TagStep, tag_steps};
 pub use targets::*;
-use text::list;
 
-/// One write, by the service that it goes to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub enum Step {
-    /// A write to `EventBridge`.
-    Events(EventsStep),
-    /// A write to SQS.
-    Sqs(SqsStep),
-    /// A write to Lambda.
-    Lambda(LambdaStep),
-    /// A write to CloudWatch Logs.
-    Logs(LogsStep),
-    /// A write to SNS.
-    Sns(SnsStep),
-    /// A write to Step Functions.
-    States(StatesStep),
-    /// A write to IAM.
-    Iam(IamStep),
-    /// A write to a child object in Kubernetes.
-    Child(ChildStep),
+/// What the writes to one service have in common.
+trait ServiceStep {
+    /// Names of all writes.
+    fn names() -> Vec<&'static str>;
+
+    /// Returns the API call of a write, by the name of the write.
+    fn call_of(name: &'static str) -> &'static str {
+        name
+    }
+
+    /// Returns the cached facts that the write may change.
+    fn changes(&self, scope: Scope<'_>) -> Option<Changed> {
+        let _ = scope;
+        None
+    }
 }
 
-impl Step {
-    /// Returns the IAM action of the step, such as `events:PutRule`.
-    pub fn action(&self) -> String {
-        match self {
-            Self::Events(step) => format!("events:{}", <&str>::from(step)),
-            Self::Sqs(step) => format!("sqs:{}", step.call()),
-            Self::Lambda(step) => format!("lambda:{}", step.call()),
-            Self::Logs(step) => format!("logs:{}", step.call()),
-            Self::Sns(step) => format!("sns:{}", step.call()),
-            Self::States(step) => format!("states:{}", step.call()),
-            Self::Iam(step) => format!("iam:{}", <&str>::from(step)),
-            Self::Child(step) => format!("kubernetes:{}", <&str>::from(step)),
+/// A cached fact that a write may change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// The target with this ARN.
+    Target(String),
+    /// All targets whose ARN contains this text: AWS generates part of the ARN, so that the step does not have it.
+    TargetsWith(&'static str),
+    /// The role with this name.
+    Role(String),
+}
+
+/// Registers the services, `Service(its steps) = prefix of its IAM actions`.
+macro_rules! steps {
+    ($($(#[$doc:meta])* $service:ident($step:ty) = $prefix:literal,)*) => {
+        /// One write, by the service that it goes to.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        pub enum Step {
+            $($(#[$doc])* $service($step),)*
         }
-    }
 
-    /// Returns the name of the step without its contents, such as `PutRule`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Events(step) => step.into(),
-            Self::Sqs(step) => step.into(),
-            Self::Lambda(step) => step.into(),
-            Self::Logs(step) => step.into(),
-            Self::Sns(step) => step.into(),
-            Self::States(step) => step.into(),
-            Self::Iam(step) => step.into(),
-            Self::Child(step) => step.into(),
+        impl Step {
+            /// Returns the IAM action of the step, such as `events:PutRule`.
+            pub fn action(&self) -> String {
+                match self {
+                    $(Self::$service(step) => format!("{}:{}", $prefix, <$step as ServiceStep>::call_of(step.into())),)*
+                }
+            }
+
+            /// Returns the name of the step without its contents, such as `PutRule`.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$service(step) => step.into(),)*
+                }
+            }
+
+            /// Returns all names that [`Step::name`] can return.
+            pub fn names() -> impl Iterator<Item = &'static str> {
+                [$(<$step as ServiceStep>::names()),*].into_iter().flatten()
+            }
+
+            /// Returns the cached facts that the step may change. `scope` is the account and Region that it writes to.
+            pub fn changes(&self, scope: Scope<'_>) -> Option<Changed> {
+                match self {
+                    $(Self::$service(step) => step.changes(scope),)*
+                }
+            }
         }
-    }
 
-    /// Returns all names that [`Step::name`] can return.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        let all = [
-            SqsStep::VARIANTS,
-            LambdaStep::VARIANTS,
-            LogsStep::VARIANTS,
-            SnsStep::VARIANTS,
-            StatesStep::VARIANTS,
-            IamStep::VARIANTS,
-            ChildStep::VARIANTS,
-        ];
-        EventsStep::names().chain(all.into_iter().flatten().copied())
-    }
-}
-
-/// Returns the IAM actions of all steps that write to AWS, to compare them with the IAM policy of
-/// the operator.
-pub fn actions() -> BTreeSet<String> {
-    fn of(service: &str, variants: &[&'static str], call: fn(&'static str) -> &'static str) -> Vec<String> {
-        variants.iter().map(|variant| format!("{service}:{}", call(variant))).collect()
-    }
-    [
-        EventsStep::names().map(|name| format!("events:{name}")).collect(),
-        of("sqs", SqsStep::VARIANTS, SqsStep::call_of),
-        of("lambda", LambdaStep::VARIANTS, LambdaStep::call_of),
-        of("logs", LogsStep::VARIANTS, LogsStep::call_of),
-        of("sns", SnsStep::VARIANTS, SnsStep::call_of),
-        of("states", StatesStep::VARIANTS, StatesStep::call_of),
-        of("iam", IamStep::VARIANTS, |call| call),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Events(step) => step.fmt(f),
-            Self::Sqs(step) => step.fmt(f),
-            Self::Lambda(step) => step.fmt(f),
-            Self::Logs(step) => step.fmt(f),
-            Self::Sns(step) => step.fmt(f),
-            Self::States(step) => step.fmt(f),
-            Self::Iam(step) => step.fmt(f),
-            Self::Child(step) => step.fmt(f),
+        /// Returns the IAM actions of all steps that write to AWS, to compare them with the IAM policy of the operator.
+        pub fn actions() -> BTreeSet<String> {
+            fn of<S: ServiceStep>(prefix: &str) -> Vec<String> {
+                S::names().into_iter().map(|name| format!("{prefix}:{}", S::call_of(name))).collect()
+            }
+            let all = [$(of::<$step>($prefix)),*].into_iter().flatten();
+            all.filter(|action| !action.starts_with("kubernetes:")).collect()
         }
-    }
-}
 
-/// Generates the conversion of one service's steps.
-macro_rules! step_from {
-    ($($variant:ident($step:ty)),*) => {
+        impl fmt::Display for Step {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$service(step) => step.fmt(f),)*
+                }
+            }
+        }
+
         $(impl From<$step> for Step {
             fn from(step: $step) -> Self {
-                Self::$variant(step)
+                Self::$service(step)
             }
         })*
     };
 }
 
-step_from!(
-    Events(EventsStep),
-    Sqs(SqsStep),
-    Lambda(LambdaStep),
-    Logs(LogsStep),
-    Sns(SnsStep),
-    States(StatesStep),
-    Iam(IamStep),
-    Child(ChildStep)
-);
+steps! {
+    /// A write to `EventBridge`.
+    Events(EventsStep) = "events",
+    /// A write to SQS.
+    Sqs(SqsStep) = "sqs",
+    /// A write to Lambda.
+    Lambda(LambdaStep) = "lambda",
+    /// A write to CloudWatch Logs.
+    Logs(LogsStep) = "logs",
+    /// A write to SNS.
+    Sns(SnsStep) = "sns",
+    /// A write to Step Functions.
+    States(StatesStep) = "states",
+    /// A write to IAM.
+    Iam(IamStep) = "iam",
+    /// A write to a child object in Kubernetes.
+    Child(ChildStep) = "kubernetes",
+}
+
+impl Step {
+    /// Returns the references to the secret values that the step needs.
+    pub fn secrets(&self) -> Option<&SecretRefs> {
+        if let Self::Events(step) = self { step.secrets() } else { None }
+    }
+}
 
 /// Generates the conversion of one resource's step of `EventBridge`.
 macro_rules! events_step_into_step {

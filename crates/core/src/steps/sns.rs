@@ -6,10 +6,14 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 use serde_json::Value;
+use strum::VariantNames;
 
 use tributary_api::Tags;
 
-use crate::steps::list;
+use crate::{
+    names::Scope,
+    steps::{Changed, ServiceStep, text::list},
+};
 
 /// Attributes of a topic by name. All values are text, as in the API of SNS.
 pub type TopicAttributes = BTreeMap<String, String>;
@@ -72,32 +76,36 @@ pub enum SnsStep {
 }
 
 impl SnsStep {
-    /// Returns the ARN of the topic that the step changes. `arn_of` returns the ARN for a name.
-    pub fn topic(&self, arn_of: impl FnOnce(&str) -> String) -> String {
-        match self {
-            Self::CreateTopic { name, .. } => arn_of(name),
+    /// Returns the name of the API call, which is also the IAM action without the service prefix.
+    fn call(&self) -> &'static str {
+        Self::call_of(self.into())
+    }
+}
+
+impl ServiceStep for SnsStep {
+    fn names() -> Vec<&'static str> {
+        Self::VARIANTS.to_vec()
+    }
+
+    fn call_of(name: &'static str) -> &'static str {
+        match name {
+            "SetTopicAttribute" | "PutTopicStatement" | "RemoveTopicStatement" => "SetTopicAttributes",
+            "TagTopic" => "TagResource",
+            "UntagTopic" => "UntagResource",
+            call => call,
+        }
+    }
+
+    fn changes(&self, scope: Scope<'_>) -> Option<Changed> {
+        Some(Changed::Target(match self {
+            Self::CreateTopic { name, .. } => scope.topic(name),
             Self::SetTopicAttribute { arn, .. }
             | Self::PutTopicStatement { arn, .. }
             | Self::RemoveTopicStatement { arn, .. }
             | Self::TagTopic { arn, .. }
             | Self::UntagTopic { arn, .. }
             | Self::DeleteTopic { arn } => arn.clone(),
-        }
-    }
-
-    /// Returns the name of the API call, which is also the IAM action without the service prefix.
-    pub fn call(&self) -> &'static str {
-        Self::call_of(self.into())
-    }
-
-    /// Returns the API call that the step `variant` makes, by the name of the variant.
-    pub fn call_of(variant: &'static str) -> &'static str {
-        match variant {
-            "SetTopicAttribute" | "PutTopicStatement" | "RemoveTopicStatement" => "SetTopicAttributes",
-            "TagTopic" => "TagResource",
-            "UntagTopic" => "UntagResource",
-            call => call,
-        }
+        }))
     }
 }
 

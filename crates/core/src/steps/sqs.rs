@@ -6,10 +6,14 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 use serde_json::Value;
+use strum::VariantNames;
 
 use tributary_api::Tags;
 
-use crate::steps::list;
+use crate::{
+    names::Scope,
+    steps::{Changed, ServiceStep, text::list},
+};
 
 /// Attributes of a queue by name. All values are text, as in the API of SQS.
 pub type QueueAttributes = BTreeMap<String, String>;
@@ -71,7 +75,7 @@ pub enum SqsStep {
 
 impl SqsStep {
     /// Returns the name of the queue that the step changes.
-    pub fn queue(&self) -> &str {
+    fn queue(&self) -> &str {
         match self {
             Self::CreateQueue { name, .. }
             | Self::SetQueueAttributes { name, .. }
@@ -82,18 +86,22 @@ impl SqsStep {
             | Self::DeleteQueue { name } => name,
         }
     }
+}
 
-    /// Returns the name of the API call, which is also the IAM action without the service prefix.
-    pub fn call(&self) -> &'static str {
-        Self::call_of(self.into())
+impl ServiceStep for SqsStep {
+    fn names() -> Vec<&'static str> {
+        Self::VARIANTS.to_vec()
     }
 
-    /// Returns the API call that the step `variant` makes, by the name of the variant.
-    pub fn call_of(variant: &'static str) -> &'static str {
-        match variant {
+    fn call_of(name: &'static str) -> &'static str {
+        match name {
             "PutStatement" | "RemoveStatement" => "SetQueueAttributes",
             call => call,
         }
+    }
+
+    fn changes(&self, scope: Scope<'_>) -> Option<Changed> {
+        Some(Changed::Target(scope.queue(self.queue())))
     }
 }
 

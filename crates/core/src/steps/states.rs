@@ -4,10 +4,14 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
+use strum::VariantNames;
 
 use tributary_api::Tags;
 
-use crate::steps::list;
+use crate::{
+    names::Scope,
+    steps::{Changed, ServiceStep, text::list},
+};
 
 /// The settings that `UpdateStateMachine` replaces.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -71,16 +75,29 @@ pub enum StatesStep {
 
 impl StatesStep {
     /// Returns the name of the API call, which is also the IAM action without the service prefix.
-    pub fn call(&self) -> &'static str {
+    fn call(&self) -> &'static str {
         Self::call_of(self.into())
     }
+}
 
-    /// Returns the API call that the step `variant` makes, by the name of the variant.
-    pub fn call_of(variant: &'static str) -> &'static str {
-        match variant {
+impl ServiceStep for StatesStep {
+    fn names() -> Vec<&'static str> {
+        Self::VARIANTS.to_vec()
+    }
+
+    fn call_of(name: &'static str) -> &'static str {
+        match name {
             "TagStateMachine" => "TagResource",
             "UntagStateMachine" => "UntagResource",
             call => call,
+        }
+    }
+
+    fn changes(&self, scope: Scope<'_>) -> Option<Changed> {
+        match self {
+            Self::CreateStateMachine { name, .. } => Some(Changed::Target(scope.state_machine(name))),
+            Self::DeleteStateMachine { arn } => Some(Changed::Target(arn.clone())),
+            Self::UpdateStateMachine { .. } | Self::TagStateMachine { .. } | Self::UntagStateMachine { .. } => None,
         }
     }
 }

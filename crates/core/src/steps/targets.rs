@@ -22,7 +22,7 @@ pub struct TargetSettings {
     pub transformer: Option<(BTreeMap<String, String>, String)>,
     /// Message group of a FIFO queue.
     pub message_group_id: Option<String>,
-    /// JSON path of the partition key for a Kinesis stream.
+    /// JSON path of the partition key for a data stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition_key_path: Option<String>,
     /// Parameters of an API destination's requests.

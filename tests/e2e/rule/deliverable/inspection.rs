@@ -6,7 +6,7 @@ use tributary_testkit::{World, condition, fast_resync, publish, reconcile_now};
 use super::causes::{Rig, arn, document, set_queue, with};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_rule_itself_and_what_may_not_be_looked_at() {
+async fn a_broken_rule_and_facts_that_cannot_be_read() {
     let make = async |_: &World| json!({"sqs": {"managed": {}}});
     let rig = Rig::new("deliver-rule", make, false).await;
     rig.is_fine("a managed sink").await;
@@ -40,7 +40,7 @@ async fn the_rule_itself_and_what_may_not_be_looked_at() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_grant_that_somebody_takes_away_is_noticed_by_a_sweep_at_one_read_for_many_rules() {
+async fn a_revoked_grant_is_noticed_by_a_resync_with_one_read_for_many_rules() {
     let world = World::with("deliver-sweep", fast_resync()).await;
     world.aws.sqs("CreateQueue", json!({"QueueName": "q"})).await;
     let queue = arn(&world, "sqs", "q");
@@ -74,7 +74,7 @@ async fn a_grant_that_somebody_takes_away_is_noticed_by_a_sweep_at_one_read_for_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_does_not_answer_keeps_no_rule_from_being_written() {
+async fn a_service_without_a_response_blocks_no_rule() {
     let world = World::empty("deliver-hang").await;
     let (machine, role) = (world.aws.make_machine("m").await, world.aws.make_role("mine", "events.amazonaws.com").await);
     world.aws.faults(json!([{"match": "iam.*", "kind": "hang"}])).await;
@@ -94,7 +94,7 @@ async fn a_service_that_does_not_answer_keeps_no_rule_from_being_written() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_of_ours_costs_two_reads_a_sweep_for_proof_and_one_for_itself() {
+async fn a_managed_role_costs_three_reads_per_resync() {
     let world = World::with("proof-role", fast_resync()).await;
     let machine = world.aws.make_machine("theirs").await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;

@@ -95,7 +95,7 @@ fn sink(world: &World, target: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn exactly_the_target_that_lost_its_grant_says_so_and_the_operator_repairs_it() {
+async fn exactly_the_target_that_lost_its_grant_is_reported_and_repaired() {
     let world = rig("revoked").await;
     for target in TARGETS {
         world.apply("EventSink", target, sink(&world, target)).await;
@@ -113,7 +113,7 @@ async fn exactly_the_target_that_lost_its_grant_says_so_and_the_operator_repairs
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_grant_of_somebody_else_is_named_and_left_to_them() {
+async fn a_lost_foreign_grant_is_reported_and_not_repaired() {
     let world = rig("revoked-external").await;
     let aws = &world.aws;
     let role = aws.make_role("given", "events.amazonaws.com").await;

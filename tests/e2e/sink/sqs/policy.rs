@@ -17,7 +17,7 @@ async fn sids(world: &World, queue: &str) -> (Vec<String>, usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn foreign_statements_survive_and_ours_leave_with_us() {
+async fn foreign_statements_survive_and_own_ones_are_removed() {
     let world = World::start("foreign").await;
     foreign_queue(&world.aws, "shared", &[foreign_statement("one"), foreign_statement("two")]).await;
     let theirs = (vec!["one".to_owned(), "two".to_owned()], 1);
@@ -57,7 +57,7 @@ async fn the_last_statement_takes_the_policy_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_sinks_share_a_queue_in_peace() {
+async fn two_sinks_share_a_queue_without_conflict() {
     let world = World::with("share", fast_resync()).await;
     foreign_queue(&world.aws, "shared", &[foreign_statement("one")]).await;
     world.apply("EventBus", "b", json!({})).await;
@@ -80,7 +80,7 @@ async fn two_sinks_share_a_queue_in_peace() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_others_broke_is_repaired_by_the_next_sweep() {
+async fn a_changed_statement_is_repaired_by_the_next_resync() {
     let world = World::with("drift", fast_resync()).await;
     world.apply("EventBus", "b", json!({"description": "mine"})).await;
     world.apply("EventSink", "q", json!({"sqs": {"managed": {"visibilityTimeoutSeconds": 50}}})).await;
@@ -114,7 +114,7 @@ async fn what_others_broke_is_repaired_by_the_next_sweep() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn external_permissions_write_nothing_to_sqs_and_say_what_is_needed() {
+async fn external_permissions_write_nothing_to_sqs_and_show_the_statement() {
     let world = World::with("external", fast_resync()).await;
     foreign_queue(&world.aws, "ext", &[]).await;
     world.apply("EventBus", "b", json!({})).await;

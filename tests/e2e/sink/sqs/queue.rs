@@ -38,7 +38,7 @@ async fn a_managed_queue_has_every_attribute_and_a_dead_letter_queue_like_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_attribute_that_changes_is_written_and_one_left_out_is_left_alone() {
+async fn a_changed_attribute_is_written_and_an_absent_one_is_not_changed() {
     let world = World::start("attrs").await;
     sink(&world, json!({"visibilityTimeoutSeconds": 44, "deadLetter": {"maxReceiveCount": 4}})).await;
     let queue = aws_name(&world, "q");
@@ -152,7 +152,7 @@ async fn what_cannot_be_delivered_lands_in_the_targets_dead_letter_queue() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_letter_queue_that_left_the_spec_goes_with_the_sink() {
+async fn a_dead_letter_queue_removed_from_the_spec_is_deleted_with_the_sink() {
     let world = World::start("leftdlq").await;
     let spec = |managed: Value| json!({"deletionPolicy": "Delete", "sqs": {"managed": managed}});
     world.apply("EventSink", "q", spec(json!({"delaySeconds": 1, "deadLetter": {"maxReceiveCount": 4}}))).await;

@@ -3,6 +3,7 @@
 
 mod plan;
 mod resolve;
+mod rights;
 mod state;
 mod waiting;
 
@@ -21,6 +22,7 @@ use crate::{
         shared::{context::ResolveContext, grants::Grants, role::DesiredRole},
     },
     error::ReconcileError,
+    feature::Feature,
     names::{Arn, Scope},
     plan::PlanContext,
     steps::{HttpSettings, SecretRefs, Step, TargetSettings},
@@ -41,6 +43,8 @@ impl Destination for ApiDestination {
 
     const NAME: &'static str = "apiDestination";
     const RESOURCE_TYPE: &'static str = "AWS::Events::ApiDestination";
+    const READS: &'static [&'static str] = &["events:DescribeApiDestination", "events:DescribeConnection"];
+    const FEATURES: &'static [Feature] = rights::FEATURES;
     const ACTIONS: &'static [&'static str] = &["events:InvokeApiDestination"];
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {

@@ -6,6 +6,7 @@
 
 mod plan;
 mod policy;
+mod rights;
 mod state;
 
 pub use policy::{granted, statement};
@@ -24,10 +25,12 @@ use crate::{
             context::ResolveContext,
             grants::Grants,
             reference::{exists, not_ready},
+            task::{Rights, Task},
         },
         sqs::reference::standard_queue,
     },
     error::ReconcileError,
+    feature::Feature,
     managed::Managed,
     names::{Arn, Scope},
     plan::PlanContext,
@@ -51,6 +54,8 @@ impl Destination for Lambda {
     const RESOURCE_TYPE: &'static str = "AWS::Lambda::Function";
     const NEEDS_ROLE: bool = false;
     const ACTIONS: &'static [&'static str] = &["lambda:InvokeFunction"];
+    const READS: &'static [&'static str] = &["lambda:GetPolicy", "lambda:GetFunctionConfiguration"];
+    const FEATURES: &'static [Feature] = rights::FEATURES;
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
         let existing = Self::existing(context)?.unwrap_or_default();
@@ -72,6 +77,20 @@ impl Destination for Lambda {
 
     fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
         Some(statement(sid, target_arn, source))
+    }
+
+    fn task_rights(task: &Task<'_>) -> Result<Option<Vec<Rights>>, String> {
+        let function = if task.resource.contains(":lambda:") && task.resource.contains(":function:") {
+            task.resource
+        } else if task.integration().0 == "lambda:invoke" {
+            task.parameter("FunctionName")?
+        } else {
+            return Ok(None);
+        };
+        let arn = if function.starts_with("arn:") { function.to_owned() } else { task.scope.function(function) };
+        // Without a qualifier, allow all versions and aliases of a function.
+        let any = (arn.split(':').count() == 7).then(|| format!("{arn}:*"));
+        Ok(Some(vec![("lambda:InvokeFunction", [arn].into_iter().chain(any).collect())]))
     }
 }
 

@@ -56,7 +56,7 @@ pub fn granted(observed: &ObservedLambda, sid: &str) -> BTreeSet<String> {
 }
 
 /// Returns the sources that the policy allows after all steps, next to the statements of others.
-pub fn sources_in_policy(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> BTreeSet<String> {
+pub(super) fn sources_in_policy(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> BTreeSet<String> {
     let (sid, arn) = (&want.grants.sid, &want.grants.arn);
     let nothing = ObservedLambda::default();
     let have = observed.unwrap_or(&nothing);
@@ -76,7 +76,7 @@ fn room(have: &ObservedLambda, sid: &str) -> usize {
 ///
 /// # Errors
 /// The function does not exist, or its policy has no room for the statements.
-pub fn policy_steps(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> Result<Vec<Step>, ReconcileError> {
+pub(super) fn policy_steps(want: &DesiredLambda, observed: Option<&ObservedLambda>) -> Result<Vec<Step>, ReconcileError> {
     let function = &want.function;
     let Some(policy) = observed.and_then(|have| have.policy.as_deref()) else {
         return Err(ReconcileError::new(

@@ -9,6 +9,7 @@
 
 mod plan;
 mod policy;
+mod rights;
 mod state;
 
 pub use policy::{granted, policy_name, statements};
@@ -27,6 +28,7 @@ use crate::{
         shared::{context::ResolveContext, grants::Grants},
     },
     error::ReconcileError,
+    feature::Feature,
     names::{self, Arn, Scope},
     plan::PlanContext,
     steps::{Step, TargetSettings},
@@ -48,6 +50,8 @@ impl Destination for LogGroup {
 
     const NAME: &'static str = "logGroup";
     const RESOURCE_TYPE: &'static str = "AWS::Logs::LogGroup";
+    const READS: &'static [&'static str] = &["logs:DescribeLogGroups", "logs:DescribeResourcePolicies"];
+    const FEATURES: &'static [Feature] = rights::FEATURES;
     const NEEDS_ROLE: bool = false;
 
     fn existing<'a>(context: &ResolveContext<'a>) -> Result<Option<(String, &'a str)>, ReconcileError> {
@@ -61,7 +65,7 @@ impl Destination for LogGroup {
         }
         let managed = context.sink.spec.log_group.as_ref().and_then(|logs| logs.managed.as_ref());
         let own = managed.and_then(|managed| managed.name.clone());
-        let name = own.unwrap_or_else(|| format!("{}{}", policy::PREFIX, context.default_name(500, names::log_group_character)));
+        let name = own.unwrap_or_else(|| context.default_name(policy::PREFIX, 500, names::log_group_character, ""));
         Ok(context.identity(name, |scope, name| scope.log_group(name)))
     }
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Prefix of the names of log groups for `EventBridge`.
-pub const PREFIX: &str = "/aws/events/";
+pub(super) const PREFIX: &str = "/aws/events/";
 /// Maximum size of a resource policy, in characters.
 const POLICY_CHARACTERS: usize = 5_120;
 /// Characters of a policy document without statements, rounded up.
@@ -76,7 +76,7 @@ pub fn granted(observed: &ObservedLogs, sid: &str) -> BTreeSet<String> {
 }
 
 /// Returns the sources that the policy allows after all steps.
-pub fn sources_in_policy(want: &DesiredLogs, observed: Option<&ObservedLogs>) -> BTreeSet<String> {
+pub(super) fn sources_in_policy(want: &DesiredLogs, observed: Option<&ObservedLogs>) -> BTreeSet<String> {
     let nothing = ObservedLogs::default();
     let have = observed.unwrap_or(&nothing);
     // One log group uses at most half of the policy.
@@ -88,7 +88,7 @@ pub fn sources_in_policy(want: &DesiredLogs, observed: Option<&ObservedLogs>) ->
 ///
 /// # Errors
 /// The policy has no room for the statements.
-pub fn policy_step(want: &DesiredLogs, have: &ObservedLogs) -> Result<Option<Step>, ReconcileError> {
+pub(super) fn policy_step(want: &DesiredLogs, have: &ObservedLogs) -> Result<Option<Step>, ReconcileError> {
     let (sid, policy) = (&want.grants.sid, want.policy.clone());
     let own = sids(sid).to_vec();
     let present: Vec<_> = have.policy.iter().filter(|s| sid_of(s).is_some_and(|s| own.iter().any(|own| own == s))).collect();

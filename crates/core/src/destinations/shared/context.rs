@@ -49,10 +49,12 @@ impl<'a> ResolveContext<'a> {
         ownership::tags(&self.account.spec.default_tags, own, self.owner)
     }
 
-    /// Returns the default name of a resource, `<namespace>-<name>`, in at most `longest`
-    /// characters.
-    pub(crate) fn default_name(&self, longest: usize, allowed: fn(char) -> bool) -> String {
-        names::default_name(self.namespace(), self.name(), longest, allowed)
+    /// Returns the default name of a resource, `<namespace>-<name>` in at most `longest`
+    /// characters, between `prefix` and `suffix`.
+    pub(crate) fn default_name(&self, prefix: &str, longest: usize, allowed: fn(char) -> bool, suffix: &str) -> String {
+        let pinned = self.sink.pinned_identity().map(|identity| identity.name.as_str());
+        let pinned = pinned.and_then(|name| name.strip_prefix(prefix)?.strip_suffix(suffix));
+        format!("{prefix}{}{suffix}", names::default_name(self.namespace(), self.name(), longest, allowed, pinned))
     }
 
     /// Returns the identity of a resource in the account and Region of the sink.

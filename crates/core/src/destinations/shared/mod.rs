@@ -4,3 +4,4 @@ pub(crate) mod context;
 pub mod grants;
 pub(crate) mod reference;
 pub mod role;
+pub(crate) mod task;

@@ -6,6 +6,7 @@
 
 mod plan;
 mod policy;
+mod rights;
 mod state;
 
 pub use policy::statement;
@@ -21,9 +22,15 @@ use crate::{
     destinations::{
         by_role,
         contract::{Destination, State, roles},
-        shared::{context::ResolveContext, grants::Grants, role::DesiredRole},
+        shared::{
+            context::ResolveContext,
+            grants::Grants,
+            role::DesiredRole,
+            task::{Rights, Task},
+        },
     },
     error::ReconcileError,
+    feature::Feature,
     names::{self, Arn, Scope},
     plan::PlanContext,
     steps::{Step, TopicAttributes},
@@ -46,6 +53,8 @@ impl Destination for Sns {
     const RESOURCE_TYPE: &'static str = "AWS::SNS::Topic";
     const NEEDS_ROLE: bool = false;
     const ACTIONS: &'static [&'static str] = &["sns:Publish"];
+    const READS: &'static [&'static str] = &["sns:GetTopicAttributes"];
+    const FEATURES: &'static [Feature] = rights::FEATURES;
     const SENDS_SOURCE: bool = false;
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
@@ -53,7 +62,7 @@ impl Destination for Sns {
             return context.local_identity(&existing);
         }
         let own = managed(context.sink).and_then(|topic| topic.name.clone());
-        let name = own.unwrap_or_else(|| context.default_name(256, names::queue_character));
+        let name = own.unwrap_or_else(|| context.default_name("", 256, names::queue_character, ""));
         Ok(context.identity(name, |scope, name| scope.topic(name)))
     }
 
@@ -76,6 +85,11 @@ impl Destination for Sns {
 
     fn policy_statement(sid: &str, target_arn: &str, _: &str) -> Option<Value> {
         Some(statement(sid, target_arn))
+    }
+
+    fn task_rights(task: &Task<'_>) -> Result<Option<Vec<Rights>>, String> {
+        let ("sns:publish", _) = task.integration() else { return Ok(None) };
+        Ok(Some(vec![("sns:Publish", vec![task.parameter("TopicArn")?.to_owned()])]))
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn statements(topic: &ObservedTopic) -> Vec<Value> {
 
 /// Returns the sources that the policy or the role allows after all steps. A policy cannot name
 /// sources: it allows all of them or none.
-pub fn sources_in_policy(want: &DesiredSns, have: Option<&ObservedSns>) -> BTreeSet<String> {
+pub(super) fn sources_in_policy(want: &DesiredSns, have: Option<&ObservedSns>) -> BTreeSet<String> {
     if !want.by_policy {
         return want.by.sources_in_policy(have.map(|have| &have.by));
     }
@@ -43,7 +43,7 @@ pub fn sources_in_policy(want: &DesiredSns, have: Option<&ObservedSns>) -> BTree
 ///
 /// # Errors
 /// The policy has no room for the statement.
-pub fn policy_step(want: &DesiredSns, have: Option<&ObservedTopic>) -> Result<Option<Step>, ReconcileError> {
+pub(super) fn policy_step(want: &DesiredSns, have: Option<&ObservedTopic>) -> Result<Option<Step>, ReconcileError> {
     let (sid, arn) = (&want.by.grants.sid, &want.by.grants.arn);
     let present = have.map(statements).unwrap_or_default();
     let ours = our_statement(&present, sid);
@@ -67,7 +67,7 @@ pub fn policy_step(want: &DesiredSns, have: Option<&ObservedTopic>) -> Result<Op
 ///
 /// # Errors
 /// The policy has no room for the statement, or the role has another owner.
-pub fn permission_steps(want: &DesiredSns, have: &ObservedSns, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
+pub(super) fn permission_steps(want: &DesiredSns, have: &ObservedSns, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
     let mut steps = DesiredByRole::plan(Some(&want.by), Some(&have.by), context)?;
     steps.extend(policy_step(want, have.topic.as_ref())?);
     Ok(steps)

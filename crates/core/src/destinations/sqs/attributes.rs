@@ -18,7 +18,7 @@ pub fn dead_letter_name(queue: &str) -> String {
 }
 
 /// Returns the attributes that the spec sets. All values are text, as in the API of SQS.
-pub fn attributes(spec: &ManagedQueue, dead_letter_arn: Option<&str>) -> QueueAttributes {
+pub(crate) fn attributes(spec: &ManagedQueue, dead_letter_arn: Option<&str>) -> QueueAttributes {
     let mut result = QueueAttributes::new();
     let numbers = [
         ("DelaySeconds", spec.delay_seconds),
@@ -57,7 +57,7 @@ fn fifo(spec: &ManagedQueue) -> QueueAttributes {
 
 /// Returns the attributes of the managed dead-letter queue. It has the type and the encryption of
 /// its queue.
-pub fn dead_letter_attributes(spec: &ManagedQueue) -> QueueAttributes {
+pub(crate) fn dead_letter_attributes(spec: &ManagedQueue) -> QueueAttributes {
     let retention = spec.dead_letter.and_then(|d| d.message_retention_seconds).unwrap_or(FOURTEEN_DAYS);
     let like = ManagedQueue {
         message_retention_seconds: Some(retention),
@@ -71,7 +71,7 @@ pub fn dead_letter_attributes(spec: &ManagedQueue) -> QueueAttributes {
 /// Returns whether the name or ARN is that of a FIFO queue. SQS derives the type from the name,
 /// which is case-sensitive.
 #[allow(clippy::case_sensitive_file_extension_comparisons)]
-pub fn is_fifo(name: &str) -> bool {
+pub(crate) fn is_fifo(name: &str) -> bool {
     name.ends_with(".fifo")
 }
 

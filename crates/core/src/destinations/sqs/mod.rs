@@ -6,6 +6,7 @@ mod plan;
 pub mod policy;
 pub(crate) mod reference;
 mod resolve;
+mod rights;
 pub(crate) mod state;
 pub mod triggers;
 
@@ -25,9 +26,11 @@ use crate::{
         shared::{
             context::{ResolveContext, has_resource},
             grants::Grants,
+            task::{Rights, Task},
         },
     },
     error::{Reason, ReconcileError},
+    feature::Feature,
     names::{Arn, Scope},
     object::key_of,
     plan::PlanContext,
@@ -61,6 +64,8 @@ impl Destination for Sqs {
     const RESOURCE_TYPE: &'static str = RESOURCE_TYPE;
     const NEEDS_ROLE: bool = false;
     const ACTIONS: &'static [&'static str] = &["sqs:SendMessage"];
+    const READS: &'static [&'static str] = &["sqs:GetQueueUrl", "sqs:GetQueueAttributes"];
+    const FEATURES: &'static [Feature] = rights::FEATURES;
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
         identity(context)
@@ -87,6 +92,17 @@ impl Destination for Sqs {
 
     fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
         Some(policy::statement(sid, target_arn, &BTreeSet::from([source.to_owned()])))
+    }
+
+    fn task_rights(task: &Task<'_>) -> Result<Option<Vec<Rights>>, String> {
+        let ("sqs:sendMessage", _) = task.integration() else { return Ok(None) };
+        let url = task.parameter("QueueUrl")?;
+        let mut parts = url.rsplit('/');
+        let (name, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        if account.len() != 12 {
+            return Err(format!("QueueUrl {url:?} is not the URL of a queue"));
+        }
+        Ok(Some(vec![("sqs:SendMessage", vec![Scope { account_id: account, ..task.scope }.queue(name)])]))
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn identity(context: &ResolveContext<'_>) -> Result<Identity, Reconci
     }
     let managed = context.sink.managed_queue().unwrap_or_default().into_owned();
     let suffix = if managed.fifo.is_some() { ".fifo" } else { "" };
-    let name = managed.name.unwrap_or_else(|| format!("{}{suffix}", context.default_name(LONGEST, names::queue_character)));
+    let name = managed.name.unwrap_or_else(|| context.default_name("", LONGEST, names::queue_character, suffix));
     Ok(context.identity(name, |scope, name| scope.queue(name)))
 }
 

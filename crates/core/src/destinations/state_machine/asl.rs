@@ -9,11 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::names::{self, Scope};
+use crate::{
+    destinations::{Type, shared::task::Task},
+    names::Scope,
+};
 
 /// Permissions that the tasks of a definition need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
+pub(crate) struct Needs {
     /// ARNs of the resources by IAM action.
     pub rights: BTreeMap<&'static str, BTreeSet<String>>,
     /// Tasks whose permissions cannot be determined, each with the reason.
@@ -23,7 +26,7 @@ pub struct Needs {
 /// Replaces `${Name}` with its value in every text of the definition.
 ///
 /// Returns the definition, and the names that have no value.
-pub fn substitute(definition: &Map<String, Value>, values: &BTreeMap<String, String>) -> (Value, Vec<String>) {
+pub(crate) fn substitute(definition: &Map<String, Value>, values: &BTreeMap<String, String>) -> (Value, Vec<String>) {
     let mut missing = BTreeSet::new();
     let result = replace(&Value::Object(definition.clone()), values, &mut missing);
     (result, missing.into_iter().collect())
@@ -58,7 +61,7 @@ fn replace_text(text: &str, values: &BTreeMap<String, String>, missing: &mut BTr
 
 /// Returns the permissions that all tasks of a definition need, including those inside `Map` and
 /// `Parallel` states.
-pub fn needs(definition: &Value, scope: Scope<'_>) -> Needs {
+pub(crate) fn needs(definition: &Value, scope: Scope<'_>) -> Needs {
     let mut needs = Needs::default();
     walk(definition, scope, &mut needs);
     needs
@@ -71,93 +74,27 @@ fn walk(machine: &Value, scope: Scope<'_>, needs: &mut Needs) {
         inner.chain(branches).for_each(|machine| walk(machine, scope, needs));
         let resource = state.get("Resource").and_then(Value::as_str).filter(|_| state.get("Type").and_then(Value::as_str) == Some("Task"));
         if let Some(resource) = resource
-            && let Err(why) = task(resource, state, scope, needs)
+            && let Err(why) = task(&Task { resource, state, scope }, needs)
         {
             needs.unknown.push(format!("state {name:?}: {why}"));
         }
     }
 }
 
-fn task(resource: &str, state: &Value, scope: Scope<'_>, needs: &mut Needs) -> Result<(), String> {
-    if resource.contains(":lambda:") && resource.contains(":function:") {
-        needs.add("lambda:InvokeFunction", resource);
-        return Ok(());
-    }
-    let integration = resource.split_once(":states:::").map(|(_, integration)| integration).unwrap_or_default();
-    let (call, how) = integration.split_once('.').unwrap_or((integration, ""));
-    match call {
-        "events:putEvents" => {
-            let entries =
-                state.get("Parameters").or_else(|| state.get("Arguments")).and_then(|p| p.get("Entries")).and_then(Value::as_array);
-            for entry in entries.ok_or("Entries is computed at run time")? {
-                let bus = match given(entry, "EventBusName")? {
-                    Some(bus) if bus.starts_with("arn:") => bus.to_owned(),
-                    Some(bus) => scope.bus(bus),
-                    None => scope.bus(names::DEFAULT_BUS),
-                };
-                needs.add("events:PutEvents", &bus);
-            }
-        }
-        "lambda:invoke" => {
-            let function = parameter(state, "FunctionName")?;
-            let arn = if function.starts_with("arn:") { function.to_owned() } else { scope.function(function) };
-            needs.add("lambda:InvokeFunction", &arn);
-        }
-        "sns:publish" => needs.add("sns:Publish", parameter(state, "TopicArn")?),
-        "sqs:sendMessage" => {
-            let url = parameter(state, "QueueUrl")?;
-            let mut parts = url.rsplit('/');
-            let (name, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-            if account.len() != 12 {
-                return Err(format!("QueueUrl {url:?} is not the URL of a queue"));
-            }
-            needs.add("sqs:SendMessage", &Scope { account_id: account, ..scope }.queue(name));
-        }
-        "states:startExecution" if how.is_empty() || how == "waitForTaskToken" => {
-            needs.add("states:StartExecution", parameter(state, "StateMachineArn")?);
-        }
-        _ => return Err(format!("the IAM actions that {resource:?} needs are not known")),
+fn task(task: &Task<'_>, needs: &mut Needs) -> Result<(), String> {
+    let rights = Type::task_rights(task)?;
+    for (action, arns) in rights.ok_or_else(|| format!("the IAM actions that {:?} needs are not known", task.resource))? {
+        needs.rights.entry(action).or_default().extend(arns);
     }
     Ok(())
 }
 
-fn parameter<'a>(state: &'a Value, name: &str) -> Result<&'a str, String> {
-    let parameters = state.get("Parameters").or_else(|| state.get("Arguments")).ok_or_else(|| format!("{name} is missing"))?;
-    given(parameters, name)?.ok_or_else(|| format!("{name} is missing"))
-}
-
-/// Returns a field with a constant value.
-///
-/// # Errors
-/// A path or an expression computes the field.
-fn given<'a>(fields: &'a Value, name: &str) -> Result<Option<&'a str>, String> {
-    if fields.get(format!("{name}.$")).is_some() {
-        return Err(format!("{name} is computed at run time"));
-    }
-    match fields.get(name).and_then(Value::as_str) {
-        Some(text) if text.trim_start().starts_with("{%") => Err(format!("{name} is computed at run time")),
-        text => Ok(text),
-    }
-}
-
 impl Needs {
-    fn add(&mut self, action: &'static str, arn: &str) {
-        self.rights.entry(action).or_default().insert(arn.to_owned());
-    }
-
     /// Returns the statements of the role's policy. `logging` and `tracing` add actions that do not
     /// support resources.
-    pub fn statements(&self, logging: bool, tracing: bool) -> Vec<Value> {
-        let mut statements: Vec<Value> = self
-            .rights
-            .iter()
-            .map(|(action, arns)| {
-                // Without a qualifier, allow all versions and aliases of a function.
-                let any = arns.iter().filter(|arn| *action == "lambda:InvokeFunction" && arn.split(':').count() == 7);
-                let resources: BTreeSet<String> = arns.iter().cloned().chain(any.map(|arn| format!("{arn}:*"))).collect();
-                json!({"Effect": "Allow", "Action": action, "Resource": resources})
-            })
-            .collect();
+    pub(crate) fn statements(&self, logging: bool, tracing: bool) -> Vec<Value> {
+        let mut statements: Vec<Value> =
+            self.rights.iter().map(|(action, arns)| json!({"Effect": "Allow", "Action": action, "Resource": arns})).collect();
         if logging {
             // These actions do not support resources (developer guide, "Logging using CloudWatch
             // Logs").

@@ -1,9 +1,10 @@
 //! The `stateMachine` sink: a state machine, managed with its execution role or existing, and the
 //! role that EventBridge starts it with.
 
-pub mod asl;
+pub(super) mod asl;
 mod plan;
 mod resolve;
+mod rights;
 mod state;
 
 pub use state::{DesiredMachine, DesiredStateMachine, ObservedMachine, ObservedStateMachine};
@@ -16,9 +17,15 @@ use crate::{
     destinations::{
         by_role::{self, DesiredByRole},
         contract::{Destination, State, roles},
-        shared::{context::ResolveContext, grants::Grants, role::DesiredRole},
+        shared::{
+            context::ResolveContext,
+            grants::Grants,
+            role::DesiredRole,
+            task::{Rights, Task},
+        },
     },
     error::ReconcileError,
+    feature::Feature,
     names::{self, Arn, Scope},
     plan::PlanContext,
     steps::Step,
@@ -39,6 +46,8 @@ impl Destination for StateMachine {
 
     const NAME: &'static str = "stateMachine";
     const RESOURCE_TYPE: &'static str = "AWS::StepFunctions::StateMachine";
+    const READS: &'static [&'static str] = &["states:DescribeStateMachine"];
+    const FEATURES: &'static [Feature] = rights::FEATURES;
     const ACTIONS: &'static [&'static str] = &["states:StartExecution"];
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
@@ -46,7 +55,7 @@ impl Destination for StateMachine {
             return context.local_identity(&existing);
         }
         let own = context.sink.managed_state_machine().and_then(|machine| machine.name.clone());
-        let name = own.unwrap_or_else(|| context.default_name(80, names::queue_character));
+        let name = own.unwrap_or_else(|| context.default_name("", 80, names::queue_character, ""));
         Ok(context.identity(name, |scope, name| scope.state_machine(name)))
     }
 
@@ -59,6 +68,11 @@ impl Destination for StateMachine {
 
     fn is_target(arn: &Arn<'_>) -> bool {
         arn.service == "states"
+    }
+
+    fn task_rights(task: &Task<'_>) -> Result<Option<Vec<Rights>>, String> {
+        let ("states:startExecution", "" | "waitForTaskToken") = task.integration() else { return Ok(None) };
+        Ok(Some(vec![("states:StartExecution", vec![task.parameter("StateMachineArn")?.to_owned()])]))
     }
 }
 

@@ -1,10 +1,13 @@
 //! Permissions and asynchronous invocation settings of Lambda functions. A policy has a revision (docs/aws-facts.md, L5, L14), by
 //! which AWS detects a concurrent write.
 
+mod mappings;
+
 use aws_sdk_lambda::types::{DestinationConfig, OnFailure, OnSuccess};
 use serde_json::Value;
 
 use tributary_core::{
+    delivery::TargetFacts,
     error::ReconcileError,
     policy_document::{our_statement, single_source, statements_of},
     steps::{FunctionRef, InvokeSettings, LambdaStep},
@@ -27,6 +30,12 @@ impl Session {
         // AWS returns the same error for no policy and for no function (docs/aws-facts.md, L6).
         let request = self.lambda.get_function_configuration().function_name(&function.arn).set_qualifier(function.qualifier.clone());
         Ok(ignore_not_found(send!(self, lambda, GetFunctionConfiguration, request))?.map(|_| vec![]))
+    }
+
+    /// Returns what delivery to the function depends on.
+    pub(crate) async fn function_facts(&self, arn: &str) -> Result<Option<TargetFacts>, ReconcileError> {
+        let policy = self.function_policy(&FunctionRef::from_arn(arn)).await?;
+        Ok(policy.map(|policy| TargetFacts { policy, ..TargetFacts::default() }))
     }
 
     async fn policy_and_revision(&self, function: &FunctionRef) -> Result<Option<(Vec<Value>, Option<String>)>, ReconcileError> {

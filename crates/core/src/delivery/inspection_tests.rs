@@ -1,0 +1,109 @@
+//! Nothing is deliverable that was not inspected: each type of target, with each of its facts missing in turn.
+
+use serde_json::{Value, json};
+
+use super::{Deliverability, Fact, Facts, RoleFacts, TargetFacts, evaluate};
+use crate::{
+    destinations::Type,
+    names::Arn,
+    steps::{BatchSettings, TargetSettings, TaskSettings},
+};
+
+const RULE: &str = "arn:aws:events:eu-west-1:111122223333:rule/b/r";
+const ROLE: &str = "arn:aws:iam::111122223333:role/r";
+
+fn arn(rest: &str) -> String {
+    let (service, resource) = rest.split_once(' ').expect("service and resource");
+    format!("arn:aws:{service}:eu-west-1:111122223333:{resource}")
+}
+
+/// A target of each type that a target's ARN can have, and of services that have no type.
+const TARGETS: &[&str] = &[
+    "sqs q",
+    "lambda function:f",
+    "logs log-group:/aws/events/g",
+    "sns t",
+    "states stateMachine:m",
+    "events event-bus/other",
+    "events api-destination/a",
+    "kinesis stream/s",
+    "firehose deliverystream/s",
+    "ecs cluster/c",
+    "batch job-queue/q",
+    "codepipeline p",
+    "redshift cluster:c",
+];
+
+fn target(rest: &str) -> TargetSettings {
+    let mut target = TargetSettings { arn: arn(rest), role_arn: Some(ROLE.into()), ..TargetSettings::default() };
+    target.task =
+        rest.starts_with("ecs").then(|| TaskSettings { definition_arn: arn("ecs task-definition/work"), ..TaskSettings::default() });
+    target.batch =
+        rest.starts_with("batch").then(|| BatchSettings { definition_arn: arn("batch job-definition/work"), ..BatchSettings::default() });
+    target
+}
+
+fn role(rights: Value) -> Option<Fact<RoleFacts>> {
+    let trust = json!({"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"});
+    Some(Fact::Known(RoleFacts { trust: vec![trust], rights: vec![rights], ..RoleFacts::default() }))
+}
+
+/// Everything exists, and the role may do everything.
+fn fine() -> Facts {
+    let there = || Some(Fact::Known(TargetFacts::default()));
+    Facts { target: there(), named: there(), role: role(json!({"Effect": "Allow", "Action": "*", "Resource": "*"})), ..Facts::default() }
+}
+
+fn known(rest: &str) -> bool {
+    Arn::parse(&arn(rest)).is_some_and(|arn| Type::of_target(&arn).is_some())
+}
+
+#[test]
+fn a_target_that_is_there_and_allowed_is_deliverable_if_its_action_is_known() {
+    for rest in TARGETS {
+        let found = evaluate(&target(rest), RULE, &fine());
+        assert_eq!(found == Deliverability::Yes, known(rest), "{rest}: {found:?}");
+    }
+}
+
+#[test]
+fn what_was_not_inspected_is_unknown_and_what_does_not_exist_is_not_deliverable() {
+    for rest in TARGETS {
+        let target = target(rest);
+        let mut parts: Vec<fn(&mut Facts, Option<Fact<TargetFacts>>)> = vec![|facts, fact| facts.target = fact];
+        if target.task.is_some() || target.batch.is_some() {
+            parts.push(|facts, fact| facts.named = fact);
+        }
+        for part in parts {
+            let with = |fact| {
+                let mut facts = fine();
+                part(&mut facts, fact);
+                evaluate(&target, RULE, &facts)
+            };
+            assert!(matches!(with(None), Deliverability::Unknown { .. }), "{rest}: {:?}", with(None));
+            assert!(matches!(with(Some(Fact::Denied { action: "a:b" })), Deliverability::Unknown { .. }), "{rest}");
+            assert!(matches!(with(Some(Fact::Missing)), Deliverability::No { .. }), "{rest}: {:?}", with(Some(Fact::Missing)));
+            assert_eq!(with(Some(Fact::Unavailable)), Deliverability::Unavailable, "{rest}");
+        }
+    }
+}
+
+#[test]
+fn a_role_without_a_right_delivers_to_nothing() {
+    let other = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"});
+    for rest in TARGETS {
+        let found = evaluate(&target(rest), RULE, &Facts { role: role(other.clone()), ..fine() });
+        assert!(
+            if known(rest) { matches!(found, Deliverability::No { .. }) } else { matches!(found, Deliverability::Unknown { .. }) },
+            "{rest}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn each_type_of_target_is_among_the_samples() {
+    let samples: Vec<_> = TARGETS.iter().map(|rest| arn(rest)).collect();
+    let types: Vec<_> = samples.iter().filter_map(|arn| Type::of_target(&Arn::parse(arn)?)).map(Type::name).collect();
+    let missing: Vec<_> = Type::ALL.iter().map(|type_| type_.name()).filter(|name| *name != "postgres" && !types.contains(name)).collect();
+    assert!(missing.is_empty(), "no sample of {missing:?}");
+}

@@ -1,0 +1,21 @@
+//! IAM permissions of topics.
+
+use crate::feature::{Feature, calls};
+
+pub(super) const FEATURES: &[Feature] = &[Feature {
+    name: "topics",
+    about: "topics; existing topics need only the two `TopicAttributes` actions",
+    statements: &[calls(
+        "Topics",
+        &[
+            "sns:CreateTopic",
+            "sns:GetTopicAttributes",
+            "sns:SetTopicAttributes",
+            "sns:ListTagsForResource",
+            "sns:TagResource",
+            "sns:UntagResource",
+            "sns:DeleteTopic",
+        ],
+        &["arn:{partition}:sns:{region}:{account}:{prefix}*"],
+    )],
+}];

@@ -1,0 +1,47 @@
+//! IAM permissions of state machines.
+
+use crate::feature::{Feature, asked_by_aws, calls};
+
+pub(super) const FEATURES: &[Feature] = &[
+    Feature {
+        name: "state-machines",
+        about: "managed state machines",
+        statements: &[
+            calls(
+                "StateMachines",
+                &[
+                    "states:CreateStateMachine",
+                    "states:DescribeStateMachine",
+                    "states:UpdateStateMachine",
+                    "states:DeleteStateMachine",
+                    "states:ListTagsForResource",
+                    "states:TagResource",
+                    "states:UntagResource",
+                ],
+                &["arn:{partition}:states:{region}:{account}:stateMachine:{prefix}*"],
+            ),
+            asked_by_aws("PassExecutionRoles", &["iam:PassRole"], &["arn:{partition}:iam::{account}:role/tributary/*"]).if_(
+                "StringEquals",
+                "iam:PassedToService",
+                &["states.amazonaws.com"],
+            ),
+        ],
+    },
+    Feature {
+        name: "state-machine-logs",
+        about: "`logging` of a managed state machine: Step Functions requires these permissions from the caller",
+        statements: &[asked_by_aws(
+            "LogDeliveries",
+            &[
+                "logs:CreateLogDelivery",
+                "logs:GetLogDelivery",
+                "logs:UpdateLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:DescribeResourcePolicies",
+                "logs:DescribeLogGroups",
+            ],
+            &["*"],
+        )],
+    },
+];

@@ -1,0 +1,36 @@
+//! Event patterns of Amazon EventBridge: parse, validate, match. Pure: no I/O.
+//!
+//! Here belongs what AWS says of a pattern and of an event: which patterns it refuses and in which words, and which events a
+//! pattern matches. The semantics are those of AWS's open-source matcher (<https://github.com/aws/event-ruler>) and of the page
+//! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html>. Lints, files and output belong to the callers.
+//!
+//! ```
+//! let pattern = tributary_pattern::Pattern::compile(r#"{"source":["lims"],"detail":{"count":[{"numeric":[">",1]}]}}"#).unwrap();
+//! assert!(pattern.matches(r#"{"source":"lims","detail":{"count":2}}"#).unwrap());
+//! assert!(!pattern.matches(r#"{"source":"lims","detail":{"count":1.0}}"#).unwrap());
+//! ```
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod address;
+mod alternative;
+mod anything_but;
+mod compile;
+mod error;
+mod event;
+mod explain;
+mod expression;
+mod ignore_case;
+mod json;
+mod limits;
+mod number;
+mod numeric;
+mod pattern;
+mod search;
+mod text;
+mod wildcard;
+
+pub use error::{EventError, Location, PatternError};
+pub use explain::{AlternativeResult, Explanation, FieldResult, FieldVerdict};
+pub use limits::{Limits, Target};
+pub use pattern::Pattern;

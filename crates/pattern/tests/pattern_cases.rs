@@ -1,0 +1,46 @@
+//! What AWS's open-source matcher says of patterns and events: the public cases, and cases that were made at random and given to it.
+#![allow(clippy::unwrap_used)]
+use serde_json::Value;
+use tributary_pattern::Pattern;
+
+/// The verdicts of all cases of a file that differ, and how many reasons were compared.
+fn differences(cases: &str) -> (Vec<String>, usize) {
+    let (mut wrong, mut reasons) = (Vec::new(), 0);
+    for line in cases.lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let text = |key: &str| case[key].as_str().unwrap_or_default();
+        let (verdict, reason, syntax) = match Pattern::compile(text("pattern")) {
+            Err(error) => ("invalid", error.reason, error.syntax),
+            Ok(pattern) => match pattern.matches(text("event")) {
+                Err(error) => ("event_error", error.reason, true),
+                Ok(true) => ("match", String::new(), false),
+                Ok(false) => ("nomatch", String::new(), false),
+            },
+        };
+        if verdict != text("expected") {
+            wrong.push(format!("{}: {verdict} ({reason}), expected {}: {}", text("id"), text("expected"), text("pattern")));
+        } else if verdict == "invalid" && !syntax {
+            reasons += 1;
+            if reason != text("error") {
+                wrong.push(format!("{}: {reason:?}, AWS says {:?}", text("id"), text("error")));
+            }
+        }
+    }
+    (wrong, reasons)
+}
+
+#[test]
+fn public_cases_agree() {
+    let cases = include_str!("data/cases.jsonl");
+    let (wrong, reasons) = differences(cases);
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(cases.lines().count() == 1_533 && reasons > 90, "{reasons} reasons");
+}
+
+#[test]
+fn generated_cases_agree() {
+    let cases = include_str!("data/generated.jsonl");
+    let (wrong, reasons) = differences(cases);
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(cases.lines().count() == 6_000 && reasons > 1_000, "{reasons} reasons");
+}

@@ -1,0 +1,3 @@
+//! Commands that need neither a cluster nor AWS, run as processes.
+
+mod pattern;
