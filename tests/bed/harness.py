@@ -67,6 +67,9 @@ class BedTest(unittest.TestCase):
     def settings(self, **wish):
         aws.post_json(f"{self.bed.emulator}/_emu/settings", {"account": self.account, **wish})
 
+    def declare(self, arn, **more):
+        aws.post_json(f"{self.bed.emulator}/_emu/resources", {"account": self.account, "arn": arn, **more})
+
     def faults(self, *rules, **more):
         aws.post_json(f"{self.bed.url}/_faults", {"account": self.account, "rules": rules, **more})
 

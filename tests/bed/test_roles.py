@@ -1,4 +1,5 @@
 """The strict stand-in: roles and resource policies of every kind of target, other accounts, assumed roles, unknown keys."""
+import itertools
 import json
 import unittest
 
@@ -7,6 +8,7 @@ from harness import BedTest, grant
 
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
 
+NUMBERS = itertools.count()
 
 
 class Roles(BedTest):
@@ -83,10 +85,103 @@ class Roles(BedTest):
         job, = self.me.call("batch", "ListJobs", {"jobQueue": queue})["jobSummaryList"]
         self.assertEqual(self.me.call("batch", "DescribeJobs", {"jobs": [job["jobId"]]})["jobs"][0]["parameters"], {"a": "b"})
 
-    def refused_with(self, word, put, parameters):
+    def refused_with(self, word, put, parameters, of="BatchParameters"):
         with self.assertRaises(aws.AwsError) as refused:
-            put(RoleArn=f"arn:aws:iam::{self.account}:role/r", BatchParameters=parameters)
+            put(RoleArn=f"arn:aws:iam::{self.account}:role/r", **{of: parameters})
         self.assertIn(word, refused.exception.message)
+
+    def put_to(self, arn):
+        self.rule()
+        return lambda **t: self.events("PutTargets", Rule="rule", Targets=[{"Id": "t", "Arn": arn, **t}])
+
+    def needs(self, arn, rights, **given):
+        """A role with all of these rights (action, resource) delivers; without any one of them it does not."""
+        for missing in [*rights, None]:
+            held, name = [right for right in rights if right != missing], f"role{next(NUMBERS)}"
+            role = self.role(self.account, name, TRUST)
+            if held:
+                statements = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in held]
+                self.me.call("iam", "PutRolePolicy", {"RoleName": name, "PolicyName": "p", "PolicyDocument": json.dumps(
+                    {"Version": "2012-10-17", "Statement": statements})})
+            record = self.deliver_to(arn, RoleArn=role, **given)
+            self.assertEqual(record["code"], "NO_PERMISSIONS" if missing else None, missing)
+        return record
+
+    def test_pipeline(self):
+        pipeline = self.arn("sagemaker", "pipeline/train")
+        put, of = self.put_to(pipeline), "SageMakerPipelineParameters"
+        self.refused("role", "ValidationException", f"RoleArn is required for target {pipeline}.", put)
+        for word, given in (("name", {"Name": "-a", "Value": "b"}), ("name", {"Name": "a" * 257, "Value": "b"}), ("value", {"Name": "a", "Value": "b" * 1025}),
+                            ("value", {"Name": "a"})):
+            with self.subTest(word):
+                self.refused_with(word, put, {"PipelineParameterList": [given]}, of)
+        self.refused_with("pipelineParameterList", put, {"PipelineParameterList": [{"Name": f"a{i}", "Value": "b"} for i in range(201)]}, of)
+        self.declare(pipeline)
+        given = {of: {"PipelineParameterList": [{"Name": "source", "Value": "$.source"}, {"Name": "b", "Value": "c"}]}}
+        record = self.needs(pipeline, [("sagemaker:StartPipelineExecution", pipeline)], **given)
+        self.assertEqual([p["Value"] for p in record["call"]["request"]["PipelineParameters"]], ["test", "c"])
+
+    def test_mutation(self):
+        endpoint, api = self.arn("appsync", "endpoints/graphql-api/e"), self.arn("appsync", "apis/a")
+        put, of = self.put_to(endpoint), "AppSyncParameters"
+        self.refused("role", "ValidationException", f"RoleArn is required for target {endpoint}.", put)
+        for word, text in (("graphQLOperation", ""), ("must be a mutation", "query { a }"), ("not valid", "mutation {")):
+            with self.subTest(word):
+                self.refused_with(word, put, {"GraphQLOperation": text}, of)
+        given = {of: {"GraphQLOperation": "mutation M($x: String) { log(x: $x) { id } other: send { id } }"}, "Input": '{"x": "y"}'}
+        self.declare(endpoint, apiArn=api)
+        record = self.needs(endpoint, [("appsync:GraphQL", f"{api}/types/Mutation/fields/{field}") for field in ("log", "send")], **given)
+        self.assertEqual(record["call"]["request"]["variables"], {"x": "y"})
+
+    def test_command(self):
+        document, of = self.arn("ssm", "document/Restart"), "RunCommandParameters"
+        put, block = self.put_to(document), lambda key, *values: {"RunCommandTargets": [{"Key": key, "Values": list(values)}]}
+        self.refused("role", "ValidationException", f"RoleArn is required for target {document}.", put)
+        for word, given in (("key", block("tag:" + "k" * 125, "v")), ("key", block("tag:*", "v")), ("values", block("tag:k")), ("values", block("InstanceIds", *"i" * 51)),
+                            ("1.member", block("tag:k", "v" * 257)), ("one block", block("name", "v")), ("runCommandTargets", {"RunCommandTargets": []}),
+                            ("one block", {"RunCommandTargets": block("tag:k", "v")["RunCommandTargets"] * 2})):
+            with self.subTest(word):
+                self.refused_with(word, put, given, of)
+        self.declare(document)
+        first, second = (self.arn("ec2", f"instance/i-0000000{i}") for i in (1, 2))
+        self.declare(first, tags={"role": "web"})
+        self.declare(second, tags={"role": "db"})
+        run = {"Input": '{"commands": ["uptime"]}'}
+        by_id = {of: block("InstanceIds", "i-00000001", "i-00000002"), **run}
+        record = self.needs(document, [("ssm:SendCommand", arn) for arn in (document, first, second)], **by_id)
+        self.assertEqual(record["call"]["instances"], ["i-00000001", "i-00000002"])
+        record = self.needs(document, [("ssm:SendCommand", arn) for arn in (document, first)], **{of: block("tag:role", "web"), **run})
+        self.assertEqual((record["call"]["instances"], record["call"]["request"]["Parameters"]), (["i-00000001"], {"commands": ["uptime"]}))
+        wide = self.role(self.account, "wide", TRUST, "*")
+        self.assertEqual(self.deliver_to(document, RoleArn=wide, **{of: block("InstanceIds", "i-00000003"), **run})["code"], "NO_RESOURCE")
+        of_aws = "arn:aws:ssm:us-east-1::document/AWS-RunShellScript"
+        self.assertEqual(self.deliver_to(of_aws, RoleArn=wide, **by_id)["outcome"], "DELIVERED")
+
+    def test_sql(self):
+        cluster, secret = self.arn("redshift", "cluster:lab"), self.arn("secretsmanager", "secret:s-AbCdEf")
+        put, of = self.put_to(cluster), "RedshiftDataParameters"
+        self.refused("role", "ValidationException", f"RoleArn is required for target {cluster}.", put)
+        self.refused("parameters", "ValidationException", f"Parameter(s) {of} must be specified for target: t.",
+                     lambda: put(RoleArn=f"arn:aws:iam::{self.account}:role/r"))
+        for word, given in (("database", {"Sql": "s"}), ("database", {"Database": "d" * 65, "Sql": "s"}), ("sql", {"Database": "d", "Sql": "s" * 100001}),
+                            ("sqls", {"Database": "d", "Sqls": ["s"] * 41}), ("dbUser", {"Database": "d", "Sql": "s", "DbUser": "u" * 129}),
+                            ("secretManagerArn", {"Database": "d", "Sql": "s", "SecretManagerArn": "s"}), ("one of Sql", {"Database": "d"}),
+                            ("one of Sql", {"Database": "d", "Sql": "s", "Sqls": ["s"]}), ("statementName", {"Database": "d", "Sql": "s", "StatementName": "n" * 501})):
+            with self.subTest(word):
+                self.refused_with(word, put, given, of)
+        by_user = {"Database": "dev", "DbUser": "loader", "Sql": "select 1"}
+        self.assertEqual(self.deliver_to(cluster, RoleArn=self.role(self.account, "wide", TRUST, "*"), **{of: by_user})["code"], "NO_RESOURCE")
+        self.declare(cluster)
+        run = ("redshift-data:ExecuteStatement", cluster)
+        rights = [run, *(("redshift:GetClusterCredentials", self.arn("redshift", rest)) for rest in ("dbuser:lab/loader", "dbname:lab/dev"))]
+        record = self.needs(cluster, rights, **{of: by_user})
+        self.assertEqual(record["call"], {"action": "ExecuteStatement", "request": by_user})
+        by_secret = {"Database": "dev", "SecretManagerArn": secret, "Sqls": ["a", "b"]}
+        self.needs(cluster, [("redshift-data:BatchExecuteStatement", cluster), ("secretsmanager:GetSecretValue", secret)], **{of: by_secret})
+        workgroup = self.arn("redshift-serverless", "workgroup/1-2")
+        self.declare(workgroup)
+        rights = [("redshift-data:ExecuteStatement", workgroup), ("redshift-serverless:GetCredentials", workgroup)]
+        self.needs(workgroup, rights, **{of: {"Database": "dev", "Sql": "select 1"}})
 
     def test_bus_of_the_same_account_needs_a_role(self):
         self.rule()

@@ -43,6 +43,10 @@ def apply(world):
     world.cloud.make_function("handle-upload", "s3-object-to-lambda")
     world.cloud.call("batch", "CreateJobQueue", {"jobQueueName": "sequencing", "priority": 1, "computeEnvironmentOrder": []})
     world.cloud.call("batch", "RegisterJobDefinition", {"jobDefinitionName": "align-reads", "type": "container"})
+    world.cloud.declare("sagemaker", "pipeline/train")
+    world.cloud.declare("appsync", "endpoints/graphql-api/liveendpoint", apiArn=f"arn:aws:appsync:{REGION}:{world.cloud.account}:apis/liveapi")
+    world.cloud.declare("ec2", "instance/i-0123456789abcdef0", tags={"Role": "importer"})
+    world.cloud.declare("redshift", "cluster:lab")
     for name in ("audit", "returns"):
         world.cloud.call("sqs", "CreateQueue", {"QueueName": name})
     for folder in world.folders:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from play import ACCOUNT, REGION, aws, payload
-from sinks import Function, Job, LogGroup, Machine, Queue, Topic, Webhook, Worked, hashed
+from sinks import Call, Function, Job, LogGroup, Machine, Queue, Topic, Webhook, Worked, hashed
 
 PLATFORM = ["account", "benchling-tenants/accounts"]      # what the platform team applies first
 
@@ -137,6 +137,10 @@ def run(state):
     return lambda mark: {"detail-type": "sequencing_run", "detail": {"run": mark, "state": state}}
 
 
+def load(state):
+    return lambda mark: {"detail-type": "load", "detail": {"load": mark, "state": state}}
+
+
 def status(value):
     return lambda mark: {"detail-type": "service_status", "detail": {"service": "myapp service", "status": value, "run": mark}}
 
@@ -222,6 +226,23 @@ def table():
         Custom("batch-job", "integrations-sequencing", run("finished"), run("started"),
                [Job("sequencing", "integrations-sequencing-lab", "integrations-sequencing-finished")],
                bus="integrations-sequencing-lab", source="com.mycompany.sequencer"),
+        Custom("redshift-data", "integrations-warehouse", load("finished"), load("failed"),
+               [Call("cluster", "redshift", "cluster:lab", "integrations-warehouse-lab", "integrations-warehouse-loaded",
+                     body=lambda request: request["Sql"], shape=lambda event: "call refresh_reports()")],
+               bus="integrations-warehouse-lab", source="com.mycompany.pipelines"),
+        Custom("sagemaker-pipeline", "integrations-training", load("published"), load("drafted"),
+               [Call("pipeline", "sagemaker", "pipeline/train", "integrations-training-datasets", "integrations-training-published",
+                     body=lambda request: {p["Name"]: p["Value"] for p in request["PipelineParameters"]},
+                     shape=lambda event: {"dataset": event["detail"]["load"]})],
+               bus="integrations-training-datasets", source="com.mycompany.datasets"),
+        Custom("appsync-mutation", "integrations-live", run("finished"), run("started"),
+               [Call("API", "appsync", "endpoints/graphql-api/liveendpoint", "integrations-live-lab", "integrations-live-finished",
+                     body=lambda request: request["variables"], shape=lambda event: {"run": event["detail"]["run"]})],
+               bus="integrations-live-lab", source="com.mycompany.sequencer"),
+        Custom("run-command", "integrations-instances", run("finished"), run("started"),
+               [Call("document", "ssm", "document/AWS-RunShellScript", "integrations-instances-lab", "integrations-instances-finished", account="",
+                     body=lambda request: request["Parameters"], shape=lambda event: {"commands": ["systemctl start import"]})],
+               bus="integrations-instances-lab", source="com.mycompany.sequencer"),
         Custom("webhook-out", "integrations-webhook", parcel("parcel_shipped"), parcel("parcel_packed"),
                [Webhook("partner.example.com", "change-me", "integrations-webhook-shipping", "integrations-webhook-shipped",
                         lambda found: f"/parcels/{found['detail']['parcel']}")],

@@ -101,6 +101,11 @@ class Cloud:
     def emulator(self, path, **query):
         return aws.get_json(f"{self.bed['emulator']}/_emu/{path}?{urllib.parse.urlencode({'account': self.account, **query})}")
 
+    def declare(self, service, rest, **more):
+        """A resource of a service that the stand-in has not exists from now on."""
+        aws.post_json(f"{self.bed['emulator']}/_emu/resources", {
+            "account": self.account, "region": REGION, "arn": f"arn:aws:{service}:{REGION}:{self.account}:{rest}", **more})
+
     def fire(self, rule):
         answer = aws.post_json(f"{self.bed['emulator']}/_emu/fire", {"account": self.account, "region": REGION, "rule": rule})
         assert answer["fired"], answer

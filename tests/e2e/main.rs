@@ -20,6 +20,7 @@ mod admission {
     mod rule_bus_account;
     mod sink;
     mod sink_by_role;
+    mod sink_parameters;
 }
 mod aws_faults {
     mod independence;
@@ -55,6 +56,7 @@ mod replay;
 mod rule {
     mod claims;
     mod dead_letters;
+    mod state;
     mod deliverable {
         mod by_role;
         mod causes;

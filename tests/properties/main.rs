@@ -12,8 +12,13 @@ mod policies;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::Model;
-use proptest::{collection, option, prelude::*, sample::subsequence};
+use proptest::{
+    collection, option,
+    prelude::*,
+    sample::{select, subsequence},
+};
 use serde_json::json;
+use tributary_testkit::product::RuleState;
 use tributary_testkit::product::{
     DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags,
     plan::{
@@ -93,12 +98,14 @@ fn archives() -> impl Strategy<Value = Vec<DesiredArchive>> {
     })
 }
 
+const STATES: [RuleState; 3] = [RuleState::Enabled, RuleState::Disabled, RuleState::EnabledWithAllCloudTrailManagementEvents];
+
 fn rule_settings() -> impl Strategy<Value = RuleSettings> {
-    (option::of("[xy]"), "[xy]", any::<bool>()).prop_map(|(description, source, enabled)| RuleSettings {
+    (option::of("[xy]"), "[xy]", select(&STATES[..])).prop_map(|(description, source, state)| RuleSettings {
         description,
         pattern: Some(json!({"source": [source]})),
         schedule: None,
-        enabled,
+        state,
     })
 }
 

@@ -26,7 +26,7 @@ const SLICES: &[Slice] = &[
     Slice { more: Some((10, "`sqs.triggers` are functions that consume a queue")), ..slice(&["lambda"], &["lambda"]) },
     Slice { more: Some((7, PARAMETERS)), ..slice(&["kinesis"], &["kinesis"]) },
     slice(&["firehose"], &["firehose"]),
-    Slice { more: Some((7, PARAMETERS)), ..slice(&["ecs_task", "ecs"], &["ecs"]) },
+    slice(&["ecs_task", "ecs", "ecs_options", "task"], &["ecs"]),
     slice(&["batch_job"], &["batchjob", "batch_job"]),
     Slice {
         more: Some((32, "a queue is also the dead-letter queue of rules, sinks and functions, and what `tributary sync` consumes")),

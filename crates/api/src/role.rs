@@ -5,7 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ExistingBus, ExistingTarget, existing::existing};
+use super::{EcsTaskOptions, ExistingBus, ExistingTarget, HttpParameters, existing::existing};
 
 /// IAM role that the operator creates for EventBridge to deliver events. Its trust policy allows
 /// only rules that send to the sink; its permissions allow only the delivery.
@@ -54,7 +54,11 @@ pub struct FirehoseSink {
 
 /// Amazon ECS task that is started for each event.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
-#[x_kube(validation = Rule::new("!has(self.launchType) || self.launchType != 'FARGATE' || has(self.network)").message("spec.ecsTask.launchType FARGATE requires spec.ecsTask.network.subnets. Set network.subnets."))]
+#[x_kube(
+    validation = Rule::new("!has(self.launchType) || self.launchType != 'FARGATE' || has(self.network)").message("spec.ecsTask.launchType FARGATE requires spec.ecsTask.network.subnets. Set network.subnets."),
+    validation = Rule::new("!has(self.launchType) || !has(self.capacityProviderStrategy)").message("spec.ecsTask must not set both launchType and capacityProviderStrategy. Remove one of them."),
+    validation = Rule::new("!has(self.placementConstraints) || self.placementConstraints.all(c, (c.type == 'memberOf') == has(c.expression))").message("spec.ecsTask.placementConstraints[].expression is required by type memberOf, and not supported by others.")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct EcsTaskSink {
     /// ARN of the cluster. Immutable. `spec.grants[].arns` of the `AwsAccount` must allow it.
@@ -80,6 +84,9 @@ pub struct EcsTaskSink {
     /// strategy of the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch_type: Option<LaunchType>,
+    /// Further options of the tasks.
+    #[serde(flatten)]
+    pub options: EcsTaskOptions,
     /// Network configuration for task definitions with network mode `awsvpc`. Launch type `FARGATE`
     /// requires it. Defaults to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,6 +127,7 @@ pub struct TaskNetwork {
 
 /// Target of any type that EventBridge reaches with a role and that has no separate field in spec.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
+#[x_kube(validation = Rule::new("!has(self.http) || !has(self.existing.arn) || self.existing.arn.contains(':execute-api:')").message("spec.arn.http is supported only for an ARN of execute-api. Remove http."))]
 #[serde(rename_all = "camelCase")]
 pub struct ArnSink {
     /// Existing target.
@@ -129,6 +137,11 @@ pub struct ArnSink {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), inner(length(max = 128), regex(pattern = r"^[a-z0-9-]+:[A-Z][A-Za-z0-9]+$")))]
     pub actions: Vec<String>,
+    /// Parameters of the requests to an Amazon API Gateway REST API. Supported only for an ARN of
+    /// `execute-api`, such as
+    /// `arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5/prod/POST/orders/*`. Defaults to none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpParameters>,
 }
 
 existing!(

@@ -32,7 +32,8 @@ use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, 
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("[has(self.eventPattern), has(self.benchling), has(self.schedule)].filter(x, x).size() == 1").message("spec must set exactly one of eventPattern, benchling, and schedule."),
+    validation = Rule::new("!has(self.eventPattern) || !has(self.benchling)").message("spec must not set both eventPattern and benchling. Remove one of them."),
+    validation = Rule::new("has(self.eventPattern) || has(self.benchling) || has(self.schedule)").message("spec must set eventPattern, benchling, or schedule."),
     validation = Rule::new("self.busRef == oldSelf.busRef").message("spec.busRef is immutable: EventBridge cannot move a rule to another bus. Delete and recreate the object."),
     validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("spec.name is immutable. Delete and recreate the object.")
 )]
@@ -59,11 +60,14 @@ pub struct EventRuleSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub benchling: Option<BenchlingShorthand>,
     /// Schedule expression in UTC, such as `rate(5 minutes)` or `cron(0 12 * * ? *)`. Supported
-    /// only on the default bus. Maximum 256 characters.
+    /// only on the default bus. With a pattern, the rule also sends an event at these times.
+    /// Maximum 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^(rate|cron)\(.+\)$"))]
     pub schedule: Option<String>,
-    /// Whether the rule matches events: `Enabled` or `Disabled`. Defaults to `Enabled`.
+    /// Whether the rule matches events: `Enabled`, `Disabled`, or
+    /// `EnabledWithAllCloudTrailManagementEvents`, which includes the read-only management events
+    /// of AWS CloudTrail. Defaults to `Enabled`.
     #[serde(default)]
     pub state: RuleState,
     /// AWS tags of the rule. They override `spec.defaultTags` of the `AwsAccount`. Maximum 40 tags.
@@ -92,6 +96,9 @@ pub enum RuleState {
     Enabled,
     /// The rule matches no events.
     Disabled,
+    /// The rule matches events, also the read-only management events of AWS CloudTrail. Not
+    /// supported on a partner event bus.
+    EnabledWithAllCloudTrailManagementEvents,
 }
 
 /// Reference to an event bus. A bus in another namespace must list this namespace in

@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountRef, AdmittedSink, ApiDestinationSink, ArnSink, BatchJobSink, BusRef, CommonStatus, ConnectionStatus, DeletionPolicy,
-    EcsTaskSink, EventBusSink, Existing, FirehoseSink, GrantStatus, InvocationRole, KinesisSink, LambdaSink, LogGroupSink,
-    ManagedApiDestination, ManagedQueue, ManagedStateMachine, ManagementPolicy, PostgresSink, SinkRef, SnsSink, SqsSink, StateMachineSink,
-    SyncStatus, Written,
+    AccountRef, AdmittedSink, ApiDestinationSink, AppSyncSink, ArnSink, BatchJobSink, BusRef, CommonStatus, ConnectionStatus,
+    DeletionPolicy, EcsTaskSink, EventBusSink, Existing, FirehoseSink, GrantStatus, InvocationRole, KinesisSink, LambdaSink, LogGroupSink,
+    ManagedApiDestination, ManagedQueue, ManagedStateMachine, ManagementPolicy, PostgresSink, RedshiftDataSink, RunCommandSink,
+    SageMakerPipelineSink, SinkRef, SnsSink, SqsSink, StateMachineSink, SyncStatus, Written,
 };
 
 /// Pattern of ARNs whose target type has a separate field in spec.
@@ -40,8 +40,8 @@ pub(crate) const OTHER_FIELD: &str = "^arn:aws[a-z-]*:((sqs|sns|lambda|logs|stat
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("[has(self.sqs), has(self.lambda), has(self.logGroup), has(self.sns), has(self.stateMachine), has(self.eventBus), has(self.apiDestination), has(self.kinesis), has(self.firehose), has(self.ecsTask), has(self.batchJob), has(self.arn), has(self.postgres)].filter(x, x).size() == 1").message("spec must set exactly one destination: sqs, lambda, logGroup, sns, stateMachine, eventBus, apiDestination, kinesis, firehose, ecsTask, batchJob, arn, or postgres."),
-    validation = Rule::new("has(self.sqs) == has(oldSelf.sqs) && has(self.lambda) == has(oldSelf.lambda) && has(self.logGroup) == has(oldSelf.logGroup) && has(self.sns) == has(oldSelf.sns) && has(self.stateMachine) == has(oldSelf.stateMachine) && has(self.eventBus) == has(oldSelf.eventBus) && has(self.apiDestination) == has(oldSelf.apiDestination) && has(self.kinesis) == has(oldSelf.kinesis) && has(self.firehose) == has(oldSelf.firehose) && has(self.ecsTask) == has(oldSelf.ecsTask) && has(self.batchJob) == has(oldSelf.batchJob) && has(self.arn) == has(oldSelf.arn) && has(self.postgres) == has(oldSelf.postgres)").message("spec: the destination type is immutable. Delete and recreate the object."),
+    validation = Rule::new("[has(self.sqs), has(self.lambda), has(self.logGroup), has(self.sns), has(self.stateMachine), has(self.eventBus), has(self.apiDestination), has(self.kinesis), has(self.firehose), has(self.ecsTask), has(self.batchJob), has(self.redshiftData), has(self.sageMakerPipeline), has(self.appSync), has(self.runCommand), has(self.arn), has(self.postgres)].filter(x, x).size() == 1").message("spec must set exactly one destination: sqs, lambda, logGroup, sns, stateMachine, eventBus, apiDestination, kinesis, firehose, ecsTask, batchJob, redshiftData, sageMakerPipeline, appSync, runCommand, arn, or postgres."),
+    validation = Rule::new("has(self.sqs) == has(oldSelf.sqs) && has(self.lambda) == has(oldSelf.lambda) && has(self.logGroup) == has(oldSelf.logGroup) && has(self.sns) == has(oldSelf.sns) && has(self.stateMachine) == has(oldSelf.stateMachine) && has(self.eventBus) == has(oldSelf.eventBus) && has(self.apiDestination) == has(oldSelf.apiDestination) && has(self.kinesis) == has(oldSelf.kinesis) && has(self.firehose) == has(oldSelf.firehose) && has(self.ecsTask) == has(oldSelf.ecsTask) && has(self.batchJob) == has(oldSelf.batchJob) && has(self.redshiftData) == has(oldSelf.redshiftData) && has(self.sageMakerPipeline) == has(oldSelf.sageMakerPipeline) && has(self.appSync) == has(oldSelf.appSync) && has(self.runCommand) == has(oldSelf.runCommand) && has(self.postgres) == has(oldSelf.postgres)").message("spec: the destination type is immutable. Delete and recreate the object."),
     validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)").message("spec.accountRef is immutable. Delete and recreate the object."),
     validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("spec.region is immutable. Delete and recreate the object."),
     validation = Rule::new("self.permissions != 'External' || !(has(self.postgres) || has(self.sqs) && has(self.sqs.managed) || has(self.logGroup) && has(self.logGroup.managed) || has(self.sns) && has(self.sns.managed) || has(self.stateMachine) && has(self.stateMachine.managed) || has(self.apiDestination) && has(self.apiDestination.managed))").message("spec.permissions must not be External for a managed resource: the operator manages its policy. Remove spec.permissions."),
@@ -102,6 +102,18 @@ pub struct EventSinkSpec {
     /// AWS Batch job that is submitted for each event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_job: Option<BatchJobSink>,
+    /// SQL that the Redshift Data API runs for each event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redshift_data: Option<RedshiftDataSink>,
+    /// SageMaker pipeline that is started for each event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sage_maker_pipeline: Option<SageMakerPipelineSink>,
+    /// GraphQL mutation that AWS AppSync runs for each event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_sync: Option<AppSyncSink>,
+    /// SSM document that Run Command runs on instances for each event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_command: Option<RunCommandSink>,
     /// Existing target of any other type that EventBridge reaches with a role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<ArnSink>,
@@ -224,6 +236,10 @@ impl EventSinkSpec {
             self.kinesis.as_ref().map(|stream| stream.existing.referred("spec.kinesis.existing")),
             self.firehose.as_ref().map(|stream| stream.existing.referred("spec.firehose.existing")),
             self.batch_job.as_ref().map(|job| job.existing.referred("spec.batchJob.existing")),
+            self.redshift_data.as_ref().map(|sink| sink.existing.referred("spec.redshiftData.existing")),
+            self.sage_maker_pipeline.as_ref().map(|sink| sink.existing.referred("spec.sageMakerPipeline.existing")),
+            self.app_sync.as_ref().map(|sink| sink.existing.referred("spec.appSync.existing")),
+            self.run_command.as_ref().map(|sink| sink.existing.referred("spec.runCommand.existing")),
             self.arn.as_ref().map(|target| target.existing.referred("spec.arn.existing")),
         ];
         all.into_iter().flatten().next()

@@ -35,6 +35,14 @@ impl Aws {
         answer(request).await.unwrap_or_else(|error| panic!("batch:{op}: {error}"))
     }
 
+    /// Declares that a resource exists, of a service that the stand-in has not: `more` is what a delivery to it depends on.
+    pub async fn declare(&self, arn: &str, more: Value) {
+        let mut body = json!({"account": self.account, "region": REGION, "arn": arn});
+        body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        let answer = self.http.post(format!("{}/_emu/resources", self.emulator)).body(body.to_string()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
     /// A call of CloudWatch Logs behind the operator's back; panics on an error.
     pub async fn logs(&self, op: &str, body: Value) -> Value {
         self.call("logs", op, body).await.unwrap_or_else(|error| panic!("logs:{op}: {error}"))

@@ -14,6 +14,7 @@ from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import batch, cloudwatch_logs, ecs, eventbridge as eb, firehose, kinesis, lambda_svc, sns, sqs, stepfunctions
 
 import connections
+import declared
 import grants
 import invokes
 import workflows
@@ -36,8 +37,10 @@ def invoke(target, event, rule, view=None):
         if spec.service == "events" and spec.resource.startswith("event-bus/"):
             _to_bus(target, spec, event, rule, session)
         else:
-            with request_scope(spec.account_id, spec.region):
-                _send(target, spec, payload, view, event)
+            with request_scope(spec.account_id or get_account_id(), spec.region):
+                call = _send(target, spec, payload, view, event)
+                if call:
+                    entry["call"] = call
     except Undeliverable as no:
         entry.update(outcome="FAILED", code=no.code, message=str(no))
         entry["deadLetter"] = _dead_letter(target, rule, json.dumps(envelope(view)), no)
@@ -86,6 +89,7 @@ def _follow(path, value):
 
 
 def _send(target, spec, payload, view, event):
+    """The call as a dict, where the record of deliveries is all that shows it."""
     arn = target["Arn"]
     if spec.service == "sqs":
         send_to_queue(arn, payload, group=(target.get("SqsParameters") or {}).get("MessageGroupId"))
@@ -109,12 +113,13 @@ def _send(target, spec, payload, view, event):
         cloudwatch_logs._put_log_events({"logGroupName": group, "logStreamName": stream,
                                          "logEvents": [{"timestamp": int(time.time() * 1000), "message": payload}]})
     elif spec.service in STREAMS:
-        STREAMS[spec.service](target, payload, view)
+        return STREAMS[spec.service](target, payload, view)
     elif spec.service == "events":
         http = eb._resolve_http_parameters(target.get("HttpParameters") or {}, view.event_with_detail())
         connections.deliver(arn, payload, {**target, "HttpParameters": http})
     else:
         raise Undeliverable("NO_RESOURCE", f"Delivery to {spec.service} is not modelled here.")
+    return None
 
 
 def _to_kinesis(target, payload, view):
@@ -142,6 +147,7 @@ def _to_ecs(target, payload, _view):
     found = ecs._task_defs.get(ecs._resolve_td_key(definition.rsplit("/", 1)[-1]))
     if not found or found["status"] != "ACTIVE":
         raise Undeliverable("NO_RESOURCE", f"Task definition {definition} does not exist or is inactive.")
+    return {"action": "RunTask", "request": target["EcsParameters"]}
 
 
 def _to_batch(target, payload, _view):
@@ -158,7 +164,61 @@ def _to_batch(target, payload, _view):
     batch._jobs[answer["jobId"]]["parameters"] = body.get("Parameters") or {} if isinstance(body, dict) else {}
 
 
-STREAMS = {"kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs, "batch": _to_batch}
+def _to_redshift(target, _payload, _view):
+    """Of a cluster, the database has to exist in its declaration if that names any; no SQL runs here."""
+    given = target.get("RedshiftDataParameters") or {}
+    found = declared.need(target["Arn"], "Cluster or workgroup")
+    if given["Database"] not in found.get("databases", [given["Database"]]):
+        raise Undeliverable("NO_RESOURCE", f"Database {given['Database']} does not exist.")
+    return {"action": "BatchExecuteStatement" if given.get("Sqls") else "ExecuteStatement", "request": given}
+
+
+def _to_pipeline(target, _payload, view):
+    """No pipeline runs here. A value that is a JSON path is that of the event."""
+    declared.need(target["Arn"], "Pipeline")
+    given = (target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList") or []
+    event = envelope(view)
+    value = lambda text: str(_follow(text, event)) if text.startswith("$.") else text         # noqa: E731
+    return {"action": "StartPipelineExecution", "request": {
+        "PipelineName": target["Arn"].rsplit("/", 1)[1], "PipelineParameters": [{"Name": p["Name"], "Value": value(p["Value"])} for p in given]}}
+
+
+def _to_graphql(target, payload, _view):
+    """No resolver runs here. The event has the variables."""
+    variables = json.loads(payload)
+    if not isinstance(variables, dict):
+        raise Undeliverable("INVALID_PARAMETER", "The variables of a GraphQL operation are an object.")
+    return {"action": "GraphQL", "request": {"query": target["AppSyncParameters"]["GraphQLOperation"], "variables": variables}}
+
+
+def _to_instances(target, payload, _view):
+    """Nothing runs here. The event has the parameters of the document, each a list of texts."""
+    if target["Arn"].split(":")[4]:         # a document of AWS is always there
+        declared.need(target["Arn"], "Document")
+    parameters = json.loads(payload)
+    if not isinstance(parameters, dict) or any(not isinstance(value, list) for value in parameters.values()):
+        raise Undeliverable("INVALID_PARAMETER", "The parameters of a document are lists of texts.")
+    instances = declared.instances(target["RunCommandParameters"]["RunCommandTargets"][0])
+    return {"action": "SendCommand", "request": {"DocumentName": target["Arn"].rsplit("/", 1)[1], "Parameters": parameters,
+                                                 "Targets": target["RunCommandParameters"]["RunCommandTargets"]},
+            "instances": sorted(instance["arn"].rsplit("/", 1)[1] for instance in instances)}
+
+
+def _to_gateway(target, payload, view):
+    """No stage runs here. Each * of the path is a value of PathParameterValues."""
+    http = eb._resolve_http_parameters(target.get("HttpParameters") or {}, view.event_with_detail())
+    path, values = target["Arn"].split(":", 5)[5], list(http.get("PathParameterValues") or [])
+    if path.count("*") != len(values):
+        raise Undeliverable("INVALID_PARAMETER", "PathParameterValues do not fit the path.")
+    for value in values:
+        path = path.replace("*", value, 1)
+    declared.need(target["Arn"], "API")
+    return {"action": "Invoke", "request": {"path": path, "headers": http.get("HeaderParameters") or {}, "query": http.get("QueryStringParameters") or {},
+                                            "body": json.loads(payload)}}
+
+
+STREAMS = {"execute-api": _to_gateway, "ssm": _to_instances, "appsync": _to_graphql, "sagemaker": _to_pipeline, "kinesis": _to_kinesis, "firehose": _to_firehose, "ecs": _to_ecs, "batch": _to_batch, "redshift": _to_redshift,
+           "redshift-serverless": _to_redshift}
 
 
 def send_to_queue(arn, body, group=None, attributes=None):

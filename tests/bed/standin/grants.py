@@ -12,7 +12,9 @@ from answers import as_policy
 
 SERVICE = "events.amazonaws.com"
 ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction", "states": "states:StartExecution",
-           "kinesis": "kinesis:PutRecord", "firehose": "firehose:PutRecord", "ecs": "ecs:RunTask", "batch": "batch:SubmitJob"}
+           "kinesis": "kinesis:PutRecord", "firehose": "firehose:PutRecord", "ecs": "ecs:RunTask", "batch": "batch:SubmitJob",
+           "execute-api": "execute-api:Invoke", "appsync": "appsync:GraphQL", "ssm": "ssm:SendCommand", "sagemaker": "sagemaker:StartPipelineExecution",
+           "redshift": "redshift-data:ExecuteStatement", "redshift-serverless": "redshift-data:ExecuteStatement"}
 # Where a resource policy alone is enough, inside the account.
 BY_POLICY = {"sqs", "sns", "lambda"}
 
@@ -170,6 +172,9 @@ def _check_target(role, action, target, source):
 def _check_task(role, action, target, source):
     """ecs:RunTask is granted on the task definition, narrowed to the cluster by a condition."""
     definition = (target.get("EcsParameters") or {}).get("TaskDefinitionArn") or ""
+    given = target.get("EcsParameters") or {}
+    if given.get("Tags") or given.get("PropagateTags"):
+        check_role(role, "ecs:TagResource", target["Arn"].replace(":cluster/", ":task/") + "/0123", source, **{"ecs:createaction": "RunTask"})
     return check_role(role, action, definition, source, **{"ecs:cluster": target["Arn"]})
 
 
@@ -179,7 +184,40 @@ def _check_job(role, action, target, source):
     return check_role(role, action, target["Arn"], source)
 
 
-CHECKS = {"ecs": _check_task, "batch": _check_job}
+def _check_sql(role, action, target, source):
+    """Running the SQL is granted on the cluster or workgroup; so are the ways to authenticate, each on its own resource."""
+    arn, given = target["Arn"], target.get("RedshiftDataParameters") or {}
+    if given.get("SecretManagerArn"):
+        check_role(role, "secretsmanager:GetSecretValue", given["SecretManagerArn"], source)
+    elif ":workgroup/" in arn:
+        check_role(role, "redshift-serverless:GetCredentials", arn, source)
+    else:
+        for kind, name in (("dbuser", given.get("DbUser") or ""), ("dbname", given["Database"])):
+            check_role(role, "redshift:GetClusterCredentials", f"{arn.replace(':cluster:', f':{kind}:')}/{name}", source)
+    return check_role(role, "redshift-data:BatchExecuteStatement" if given.get("Sqls") else action, arn, source)
+
+
+def _check_mutation(role, action, target, source):
+    """appsync:GraphQL is granted on each field of the mutation, by the ARN of the API; the target has that of its endpoint."""
+    import declared
+    from targets import mutation_fields
+    api, session = declared.need(target["Arn"], "GraphQL API")["apiArn"], None
+    for field in mutation_fields(target, lambda message: Undeliverable("INVALID_PARAMETER", message)):
+        session = check_role(role, action, f"{api}/types/Mutation/fields/{field}", source)
+    return session
+
+
+def _check_command(role, action, target, source):
+    """ssm:SendCommand is granted on the document and on each instance, which IAM knows by its tags."""
+    import declared
+    session = check_role(role, action, target["Arn"], source)
+    for instance in declared.instances(target["RunCommandParameters"]["RunCommandTargets"][0]):
+        tags = {f"ssm:resourcetag/{key.lower()}": value for key, value in instance.get("tags", {}).items()}
+        check_role(role, action, instance["arn"], source, **tags)
+    return session
+
+
+CHECKS = {"ssm": _check_command, "appsync": _check_mutation, "ecs": _check_task, "batch": _check_job, "redshift": _check_sql, "redshift-serverless": _check_sql}
 
 
 def check_bus(arn, bus, session, owner_scope):

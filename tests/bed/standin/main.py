@@ -1,7 +1,8 @@
 """Strict stand-in for AWS: MiniStack, a third party's emulator, made to refuse what AWS refuses. This file joins the parts.
 
 usage: main.py --port PORT        (binds 127.0.0.1 only)
-Control: GET /_emu/deliveries, GET /_emu/invocations, GET and POST /_emu/settings, POST /_emu/fire, POST /_emu/emit, POST /_emu/hosts, POST /_emu/partner; see ../README.md.
+Control: GET /_emu/deliveries, GET /_emu/invocations, GET and POST /_emu/settings, POST /_emu/fire, POST /_emu/emit, POST /_emu/hosts, POST /_emu/partner,
+POST /_emu/resources; see ../README.md.
 """
 import argparse
 import json
@@ -67,6 +68,7 @@ def install():
 def control(method, path, query, body):
     """(status, value) of a control request, or None when it is not one."""
     import connections
+    import declared
     import delivery
     import events
     import invokes
@@ -92,6 +94,8 @@ def control(method, path, query, body):
             return 200, connections.tell_host(wish)
         if (method, path) == ("POST", "/_emu/partner"):
             return 200, partner.control(wish)
+        if (method, path) == ("POST", "/_emu/resources"):
+            return 200, declared.declare(wish)
     except (ValueError, KeyError, TypeError, AttributeError) as wrong:
         return 400, {"error": f"{type(wrong).__name__}: {wrong}"}
     return 404, {"error": f"no {method} {path} here"}

@@ -10,7 +10,8 @@ from answers import TOO_MANY, Constraints, Refused, handler, invalid, not_found,
 from buses import changeable as changeable_bus, lagging, name_of, need as need_bus
 
 NAME = r"[\.\-_A-Za-z0-9]+"
-STATES = ("ENABLED", "DISABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
+ALL_CLOUDTRAIL = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+STATES = ("ENABLED", "DISABLED", ALL_CLOUDTRAIL)
 PATTERN_LENGTH = 2048
 ENVELOPE = ("id", "account", "source", "time", "region", "detail-type")
 _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2199))
@@ -58,6 +59,8 @@ def put(data):
     wrong.enum(data.get("State"), "state", STATES)
     wrong.check()
     need_bus(bus)
+    if data.get("State") == ALL_CLOUDTRAIL and bus.startswith("aws.partner/"):
+        raise invalid(f"State {ALL_CLOUDTRAIL} is not supported on a partner event bus.")
     if schedule is not None and bus != "default":       # even an empty one
         raise invalid("ScheduleExpression is supported only on the default event bus.")         # E6
     if schedule is not None and not schedule_ok(schedule):
@@ -79,7 +82,9 @@ def put(data):
         if data.get("Tags"):                            # only at creation; an update ignores them
             eb._tags[arn] = {t["Key"]: t["Value"] for t in data["Tags"]}
     eb._rules[key] = {                                  # replaces everything: what is not given is gone
-        "Name": name, "Arn": arn, "EventBusName": bus, "State": data.get("State") or "ENABLED",
+        # MiniStack knows two states; CloudTrail's read-only events are told apart nowhere here.
+        "Name": name, "Arn": arn, "EventBusName": bus, "State": "DISABLED" if data.get("State") == "DISABLED" else "ENABLED",
+        "AllCloudTrail": data.get("State") == ALL_CLOUDTRAIL,
         "EventPattern": pattern or "", "ScheduleExpression": schedule or "", "Description": data.get("Description") or "",
         "RoleArn": data.get("RoleArn") or "", "CreatedBy": get_account_id(),
         "CreationTime": old["CreationTime"] if old else eb._now_ts()}
@@ -87,7 +92,8 @@ def put(data):
 
 
 def _row(rule):
-    return present(rule, "Arn", "Description", "EventBusName", "EventPattern", "ManagedBy", "Name", "RoleArn", "ScheduleExpression", "State")
+    row = present(rule, "Arn", "Description", "EventBusName", "EventPattern", "ManagedBy", "Name", "RoleArn", "ScheduleExpression", "State")
+    return {**row, "State": ALL_CLOUDTRAIL} if rule.get("AllCloudTrail") and rule["State"] == "ENABLED" else row
 
 
 @handler
@@ -145,7 +151,7 @@ def test_pattern(data):
 def _switch(state):
     @handler
     def switch(data):
-        changeable(need(data))["State"] = state                                                             # I9
+        changeable(need(data)).update(State=state, AllCloudTrail=False)     #                                                            # I9
     return switch
 
 

@@ -2,6 +2,7 @@
 import json
 import re
 
+import graphql
 from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge as eb
@@ -14,7 +15,9 @@ ID = r"[\.\-_A-Za-z0-9]+"
 PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
 RESERVED = {"aws.events.event", "aws.events.event.json", "aws.events.rule-arn", "aws.events.rule-name", "aws.events.event.ingestion-time"}
 # Services that EventBridge can reach through a role only.
-ROLE_ONLY = {"states", "kinesis", "firehose", "ecs", "batch", "codepipeline", "codebuild"}
+ROLE_ONLY = {"states", "kinesis", "firehose", "ecs", "batch", "codepipeline", "codebuild", "redshift", "redshift-serverless", "sagemaker", "execute-api", "appsync", "ssm"}
+# Services whose targets say nothing without their parameters.
+REQUIRED = {"ssm": "RunCommandParameters", "appsync": "AppSyncParameters", "redshift": "RedshiftDataParameters", "redshift-serverless": "RedshiftDataParameters"}
 
 
 def _constraints(targets):
@@ -98,6 +101,18 @@ def _input_ok(target):
         _template_ok(name, transformer.get("InputTemplate") or "")
 
 
+def mutation_fields(target, refuse):
+    """The fields of the mutation, at its top; `refuse` makes the error of an operation that is none."""
+    text = (target.get("AppSyncParameters") or {}).get("GraphQLOperation") or ""
+    try:
+        found = [d for d in graphql.parse(text).definitions if isinstance(d, graphql.OperationDefinitionNode)]
+    except graphql.GraphQLError as error:
+        raise refuse(f"GraphQLOperation of target {target['Id']} is not valid: {error.message}") from None
+    if [d.operation.value for d in found] != ["mutation"]:
+        raise refuse(f"GraphQLOperation of target {target['Id']} must be a mutation.")
+    return [field.name.value for field in found[0].selection_set.selections if isinstance(field, graphql.FieldNode)]
+
+
 def _arn_ok(target):
     name, arn, role = target["Id"], target["Arn"], target.get("RoleArn")
     try:
@@ -115,6 +130,20 @@ def _arn_ok(target):
         raise invalid(f"Parameter(s) SqsParameters must be specified for target: {name}.")
     if spec.service == "events" and away and any(k in target for k in ("Input", "InputPath", "InputTransformer")):
         raise invalid(f"Input transformation is not supported for target {name}.")
+    for service, parameters in REQUIRED.items():
+        if spec.service == service and parameters not in target:
+            raise invalid(f"Parameter(s) {parameters} must be specified for target: {name}.")
+    sql = target.get("RedshiftDataParameters")
+    if sql is not None and (bool(sql.get("Sql")) == bool(sql.get("Sqls")) or (sql.get("DbUser") and sql.get("SecretManagerArn"))):
+        raise invalid(f"RedshiftDataParameters of target {name} must have one of Sql and Sqls, and at most one of DbUser and SecretManagerArn.")
+    task = target.get("EcsParameters") or {}
+    if task.get("LaunchType") and task.get("CapacityProviderStrategy"):
+        raise invalid(f"EcsParameters of target {name} must not have both LaunchType and CapacityProviderStrategy.")
+    blocks = (target.get("RunCommandParameters") or {}).get("RunCommandTargets") or []
+    if len(blocks) > 1 or any(block["Key"] != "InstanceIds" and not block["Key"].startswith("tag:") for block in blocks):
+        raise invalid(f"RunCommandTargets of target {name} must have one block, of InstanceIds or of a tag.")
+    if spec.service == "appsync":
+        mutation_fields(target, invalid)
     dead = (target.get("DeadLetterConfig") or {}).get("Arn")
     if dead and (dead.split(":")[2:4] != ["sqs", get_region()] or dead.endswith(".fifo")):
         raise invalid(f"Parameter DeadLetterConfig.Arn is not valid for target {name}. Reason: {dead} is not a standard SQS queue in this Region.")

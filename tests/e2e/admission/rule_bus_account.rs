@@ -57,11 +57,13 @@ fn rule() -> Value {
 
 #[tokio::test]
 async fn admission_knows_what_a_rule_may_say() {
-    let one = Some("set exactly one of eventPattern, benchling, and schedule");
+    let (one, two) = (Some("must set eventPattern, benchling, or schedule"), Some("must not set both eventPattern and benchling"));
     let rows = vec![
         ("a pattern", json!({}), None),
         ("a schedule", json!({"eventPattern": null, "schedule": "rate(5 minutes)"}), None),
-        ("both", json!({"schedule": "rate(5 minutes)"}), one),
+        ("both", json!({"schedule": "rate(5 minutes)"}), None),
+        ("read-only management events", json!({"state": "EnabledWithAllCloudTrailManagementEvents"}), None),
+        ("another state", json!({"state": "ENABLED"}), Some("spec.state")),
         ("neither", json!({"eventPattern": null}), one),
         (
             "a shorthand",
@@ -69,7 +71,7 @@ async fn admission_knows_what_a_rule_may_say() {
             None,
         ),
         ("every event", json!({"eventPattern": null, "benchling": {}}), None),
-        ("a pattern and a shorthand", json!({"benchling": {}}), one),
+        ("a pattern and a shorthand", json!({"benchling": {}}), two),
         ("a bus of a subscription", json!({"busRef": {"kind": "BenchlingSubscription"}}), None),
         ("a pattern that is a text", json!({"eventPattern": "{}"}), Some("spec.eventPattern")),
         ("no expression", json!({"eventPattern": null, "schedule": "every day"}), Some("spec.schedule")),

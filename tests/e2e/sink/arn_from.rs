@@ -106,6 +106,10 @@ async fn every_destination_takes_an_arn_that_is_told() {
         ("kinesis", arn("kinesis", "stream/k")),
         ("firehose", arn("firehose", "deliverystream/s")),
         ("batchJob", arn("batch", "job-queue/q")),
+        ("redshiftData", arn("redshift", "cluster:lab")),
+        ("sageMakerPipeline", arn("sagemaker", "pipeline/p")),
+        ("appSync", arn("appsync", "endpoints/graphql-api/e")),
+        ("runCommand", arn("ssm", "document/Restart")),
         ("arn", arn("codebuild", "project/p")),
     ];
     let mut data: serde_json::Map<_, _> = all.iter().map(|(destination, arn)| ((*destination).to_owned(), json!(arn))).collect();
@@ -121,6 +125,18 @@ async fn every_destination_takes_an_arn_that_is_told() {
         if *destination == "batchJob" {
             spec["batchJob"]["jobDefinitionArn"] = json!(arn("batch", "job-definition/d"));
             spec["batchJob"]["jobName"] = json!("j");
+        }
+        if *destination == "appSync" {
+            let more = json!({"apiArn": arn("appsync", "apis/a"), "operation": "mutation { a }", "fields": ["a"]});
+            spec["appSync"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        }
+        if *destination == "runCommand" {
+            spec["runCommand"]["instanceIds"] = json!(["i-00000001"]);
+        }
+        if *destination == "redshiftData" {
+            spec["redshiftData"]["database"] = json!("dev");
+            spec["redshiftData"]["dbUser"] = json!("loader");
+            spec["redshiftData"]["sql"] = json!("select 1");
         }
         let name = destination.to_lowercase();
         world.apply("EventSink", &name, spec).await;

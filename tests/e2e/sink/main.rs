@@ -11,11 +11,18 @@
 )]
 
 mod api_destination;
+mod api_gateway;
+mod app_sync;
 mod arn_from;
+mod ecs_task;
 mod lambda;
 mod log_group;
 mod other_targets;
+mod parameters;
+mod redshift_data;
 mod role;
+mod run_command;
+mod sage_maker_pipeline;
 mod sns;
 mod sqs {
     mod policy;

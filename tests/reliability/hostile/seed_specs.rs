@@ -8,7 +8,7 @@ pub struct Seed {
     pub variant: &'static str,
 }
 
-pub const SEEDS: [Seed; 19] = [
+pub const SEEDS: [Seed; 25] = [
     Seed { kind: "AwsAccount", variant: "account" },
     Seed { kind: "EventBus", variant: "bus" },
     Seed { kind: "EventRule", variant: "pattern" },
@@ -23,6 +23,12 @@ pub const SEEDS: [Seed; 19] = [
     Seed { kind: "EventSink", variant: "workflow" },
     Seed { kind: "EventSink", variant: "task" },
     Seed { kind: "EventSink", variant: "job" },
+    Seed { kind: "EventSink", variant: "sql" },
+    Seed { kind: "EventSink", variant: "pipeline" },
+    Seed { kind: "EventSink", variant: "mutation" },
+    Seed { kind: "EventSink", variant: "command" },
+    Seed { kind: "EventSink", variant: "command-tag" },
+    Seed { kind: "EventSink", variant: "gateway" },
     Seed { kind: "EventSink", variant: "api" },
     Seed { kind: "EventSink", variant: "managed-api" },
     Seed { kind: "EventSink", variant: "table" },
@@ -143,6 +149,8 @@ impl Seed {
             "task" => {
                 let arn = |what: &str| format!("arn:aws:ecs:{REGION}:{}:{what}", aws.account);
                 let task = json!({"clusterArn": arn("cluster/c"), "taskDefinitionArn": arn("task-definition/t:1"), "taskCount": 2, "launchType": "FARGATE",
+                    "platformVersion": "1.4.0", "group": "g", "referenceId": "r", "tags": {"k": "v"}, "propagateTags": true, "enableExecuteCommand": true,
+                    "placementConstraints": [{"type": "memberOf", "expression": "e"}], "placementStrategy": [{"type": "spread", "field": "f"}],
                     "passRoleArns": [format!("arn:aws:iam::{}:role/task", aws.account)],
                     "network": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"], "assignPublicIp": true}});
                 sink(json!({"ecsTask": task}), false)
@@ -152,6 +160,37 @@ impl Seed {
                 let job = json!({"existing": {"arn": arn("job-queue/q")}, "jobDefinitionArn": arn("job-definition/d:1"), "jobName": "j",
                     "arraySize": 2, "attempts": 1});
                 sink(json!({"batchJob": job}), false)
+            }
+            "sql" => {
+                let arn = |what: &str| format!("arn:aws:redshift:{REGION}:{}:{what}", aws.account);
+                let data = json!({"existing": {"arn": arn("cluster:c")}, "database": "d", "dbUser": "u", "sqls": ["s"], "statementName": "n",
+                    "withEvent": true});
+                sink(json!({"redshiftData": data}), false)
+            }
+            "pipeline" => {
+                let arn = format!("arn:aws:sagemaker:{REGION}:{}:pipeline/p", aws.account);
+                let pipeline = json!({"existing": {"arn": arn}, "parameters": [{"name": "a", "value": "b"}]});
+                sink(json!({"sageMakerPipeline": pipeline}), false)
+            }
+            "mutation" => {
+                let arn = |what: &str| format!("arn:aws:appsync:{REGION}:{}:{what}", aws.account);
+                let api = json!({"existing": {"arn": arn("endpoints/graphql-api/e")}, "apiArn": arn("apis/a"), "operation": "mutation { a }",
+                    "fields": ["a"]});
+                sink(json!({"appSync": api}), false)
+            }
+            "command" | "command-tag" => {
+                let mut command = json!({"existing": {"arn": format!("arn:aws:ssm:{REGION}:{}:document/Restart", aws.account)}});
+                if self.variant == "command" {
+                    command["instanceIds"] = json!(["i-00000001"]);
+                } else {
+                    command["tag"] = json!({"key": "Role", "values": ["web"]});
+                }
+                sink(json!({"runCommand": command}), false)
+            }
+            "gateway" => {
+                let arn = format!("arn:aws:execute-api:{REGION}:{}:a1/prod/POST/orders/*", aws.account);
+                let http = json!({"headers": {"x-a": "$.id"}, "query": {"b": "c"}, "path": ["$.id"]});
+                sink(json!({"arn": {"existing": {"arn": arn}, "actions": ["execute-api:Invoke"], "http": http}}), false)
             }
             "api" => {
                 let arn = format!("arn:aws:events:{REGION}:{}:api-destination/d/1", aws.account);

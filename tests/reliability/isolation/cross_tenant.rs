@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tributary_testkit::{Aws, Bed, OPERATOR_NAMESPACE, REGION, Row, World, condition, options};
 
 use super::{
-    attempts::{ELSEWHERE, SOURCE, app, arn_from, attempts, role, secret},
+    attempts::{ELSEWHERE, SOURCE, app, arn_from, attempts, parameters, role, secret},
     schema_fields::references,
 };
 
@@ -35,6 +35,7 @@ async fn no_field_reaches_what_is_another_tenants() {
         .iter()
         .flat_map(|s| [format!("arn:aws:{s}:{REGION}:{id}:a-*"), format!("arn:aws:{s}:{REGION}:{id}:function:a-*")])
         .chain([format!("arn:aws:batch:{REGION}:{id}:job-queue/a-*")])
+        .chain(parameters::own(&id))
         .collect();
     let mut spec = b.account_spec();
     let everything = spec["grants"][0].clone();
@@ -89,6 +90,7 @@ async fn no_field_reaches_what_is_another_tenants() {
 
     let mut all = attempts(&b, &name);
     all.extend(role::attempts(&b));
+    all.extend(parameters::attempts(&b));
     all.extend(secret::attempts());
     all.extend(app::attempts(&b));
     all.extend(arn_from::attempts());

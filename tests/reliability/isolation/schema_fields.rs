@@ -46,6 +46,21 @@ const PLAIN: &[&str] = &[
     "displayName",
     "partitionKeyPath",
     "jobName",
+    "sql",
+    "sqls",
+    "statementName",
+    // Of a task: capacity of the cluster that the account lets the namespace name.
+    "capacityProvider",
+    "platformVersion",
+    "group",
+    "referenceId",
+    "placementConstraints.expression",
+    "placementStrategy.field",
+    // What the role may run of the API that `apiArn` names.
+    "appSync.operation",
+    "appSync.fields",
+    "parameters.name",
+    "parameters.value",
     "headers",
     "query",
     // Of an API destination's URL, and of a role in IAM: its name has the owner's hash, and its tags say whose it is.

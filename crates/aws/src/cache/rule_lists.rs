@@ -110,7 +110,7 @@ mod tests {
             bus: "b".into(),
             name: name.into(),
             arn: String::new(),
-            settings: RuleSettings { description: None, pattern: None, schedule: None, enabled: true },
+            settings: RuleSettings { description: None, pattern: None, schedule: None, state: tributary_api::RuleState::default() },
             managed_by: None,
             targets: None,
             tags: None,

@@ -11,6 +11,7 @@ mod rules;
 mod sources;
 mod tags;
 mod targets;
+mod task;
 
 use tributary_core::{error::ReconcileError, steps::EventsStep};
 

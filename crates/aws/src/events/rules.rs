@@ -114,7 +114,7 @@ impl Session {
             .set_event_pattern(settings.pattern.as_ref().map(ToString::to_string))
             .set_schedule_expression(settings.schedule.clone())
             // AWS enables a rule whose request omits the state.
-            .state(if settings.enabled { RuleState::Enabled } else { RuleState::Disabled })
+            .state(sdk_state(settings.state))
             .set_tags(tags.map(|tags| sdk_tags!(Tag, tags)).transpose()?);
         let answer = send!(self, events, PutRule, request);
         let rule = RuleInAws {
@@ -236,10 +236,26 @@ fn observed_rule(bus: &str, rule: sdk::Rule) -> RuleInAws {
             description: non_empty(rule.description),
             pattern: non_empty(rule.event_pattern).map(|text| parsed(&text)),
             schedule: non_empty(rule.schedule_expression),
-            enabled: rule.state != Some(RuleState::Disabled),
+            state: observed_state(rule.state.as_ref()),
         },
         managed_by: non_empty(rule.managed_by),
         targets: None,
         tags: None,
+    }
+}
+
+fn sdk_state(state: tributary_api::RuleState) -> RuleState {
+    match state {
+        tributary_api::RuleState::Enabled => RuleState::Enabled,
+        tributary_api::RuleState::Disabled => RuleState::Disabled,
+        tributary_api::RuleState::EnabledWithAllCloudTrailManagementEvents => RuleState::EnabledWithAllCloudtrailManagementEvents,
+    }
+}
+
+fn observed_state(state: Option<&RuleState>) -> tributary_api::RuleState {
+    match state {
+        Some(RuleState::Disabled) => tributary_api::RuleState::Disabled,
+        Some(RuleState::EnabledWithAllCloudtrailManagementEvents) => tributary_api::RuleState::EnabledWithAllCloudTrailManagementEvents,
+        _ => tributary_api::RuleState::Enabled,
     }
 }

@@ -7,9 +7,10 @@ use aws_sdk_eventbridge::types as sdk;
 
 use tributary_core::{
     error::ReconcileError,
-    steps::{BatchSettings, HttpSettings, TargetSettings, TaskSettings},
+    steps::{BatchSettings, CommandSettings, GraphqlSettings, HttpSettings, RedshiftSettings, TargetSettings},
 };
 
+use super::task::{observed_task, sdk_task};
 use crate::client::request::unbuilt;
 
 pub(crate) fn dead_letter(arn: Option<&String>) -> Option<sdk::DeadLetterConfig> {
@@ -41,6 +42,10 @@ pub(crate) fn sdk_target(target: &TargetSettings) -> Result<sdk::Target, Reconci
         .set_http_parameters(target.http.as_ref().map(sdk_http))
         .set_ecs_parameters(target.task.as_ref().map(sdk_task).transpose()?)
         .set_batch_parameters(target.batch.as_ref().map(sdk_batch).transpose()?)
+        .set_redshift_data_parameters(target.redshift.as_ref().map(sdk_redshift).transpose()?)
+        .set_sage_maker_pipeline_parameters(sdk_pipeline(&target.pipeline_parameters)?)
+        .set_app_sync_parameters(target.graphql.as_ref().map(sdk_graphql))
+        .set_run_command_parameters(target.command.as_ref().map(sdk_command).transpose()?)
         .set_retry_policy(retry)
         .set_dead_letter_config(dead_letter(target.dead_letter_arn.as_ref()))
         .build()
@@ -56,25 +61,6 @@ fn sdk_http(http: &HttpSettings) -> sdk::HttpParameters {
         .build()
 }
 
-fn sdk_task(task: &TaskSettings) -> Result<sdk::EcsParameters, ReconcileError> {
-    let network = (!task.subnets.is_empty()).then(|| {
-        let public = if task.assign_public_ip { sdk::AssignPublicIp::Enabled } else { sdk::AssignPublicIp::Disabled };
-        sdk::AwsVpcConfiguration::builder()
-            .set_subnets(Some(task.subnets.clone()))
-            .set_security_groups((!task.security_groups.is_empty()).then(|| task.security_groups.clone()))
-            .assign_public_ip(public)
-            .build()
-    });
-    let network = network.transpose().map_err(unbuilt)?;
-    sdk::EcsParameters::builder()
-        .task_definition_arn(&task.definition_arn)
-        .task_count(task.count)
-        .set_launch_type(task.launch_type.as_deref().map(sdk::LaunchType::from))
-        .set_network_configuration(network.map(|vpc| sdk::NetworkConfiguration::builder().awsvpc_configuration(vpc).build()))
-        .build()
-        .map_err(unbuilt)
-}
-
 fn sdk_batch(batch: &BatchSettings) -> Result<sdk::BatchParameters, ReconcileError> {
     sdk::BatchParameters::builder()
         .job_definition(&batch.definition_arn)
@@ -83,6 +69,37 @@ fn sdk_batch(batch: &BatchSettings) -> Result<sdk::BatchParameters, ReconcileErr
         .set_retry_strategy(batch.attempts.map(|attempts| sdk::BatchRetryStrategy::builder().attempts(attempts).build()))
         .build()
         .map_err(unbuilt)
+}
+
+fn sdk_redshift(data: &RedshiftSettings) -> Result<sdk::RedshiftDataParameters, ReconcileError> {
+    sdk::RedshiftDataParameters::builder()
+        .database(&data.database)
+        .set_db_user(data.db_user.clone())
+        .set_secret_manager_arn(data.secret_arn.clone())
+        .set_sql(data.sql.clone())
+        .set_sqls((!data.sqls.is_empty()).then(|| data.sqls.clone()))
+        .set_statement_name(data.statement_name.clone())
+        .with_event(data.with_event)
+        .build()
+        .map_err(unbuilt)
+}
+
+/// AWS lists parameters of a pipeline; their order means nothing.
+fn sdk_pipeline(parameters: &BTreeMap<String, String>) -> Result<Option<sdk::SageMakerPipelineParameters>, ReconcileError> {
+    let list = parameters.iter().map(|(name, value)| sdk::SageMakerPipelineParameter::builder().name(name).value(value).build());
+    let list = list.collect::<Result<Vec<_>, _>>().map_err(unbuilt)?;
+    Ok((!list.is_empty()).then(|| sdk::SageMakerPipelineParameters::builder().set_pipeline_parameter_list(Some(list)).build()))
+}
+
+fn sdk_graphql(graphql: &GraphqlSettings) -> sdk::AppSyncParameters {
+    sdk::AppSyncParameters::builder().graph_ql_operation(&graphql.operation).build()
+}
+
+/// AWS supports one block of instances or of a tag (EventBridge API reference,
+/// `RunCommandParameters`).
+fn sdk_command(command: &CommandSettings) -> Result<sdk::RunCommandParameters, ReconcileError> {
+    let target = sdk::RunCommandTarget::builder().key(&command.key).set_values(Some(command.values.clone())).build().map_err(unbuilt)?;
+    sdk::RunCommandParameters::builder().run_command_targets(target).build().map_err(unbuilt)
 }
 
 fn observed_http(http: sdk::HttpParameters) -> Option<HttpSettings> {
@@ -94,18 +111,6 @@ fn observed_http(http: sdk::HttpParameters) -> Option<HttpSettings> {
     (settings != HttpSettings::default()).then_some(settings)
 }
 
-fn observed_task(task: sdk::EcsParameters) -> TaskSettings {
-    let vpc = task.network_configuration.and_then(|network| network.awsvpc_configuration);
-    TaskSettings {
-        definition_arn: task.task_definition_arn,
-        count: task.task_count.unwrap_or(1),
-        launch_type: task.launch_type.map(|launch_type| launch_type.as_str().to_owned()),
-        assign_public_ip: vpc.as_ref().is_some_and(|vpc| vpc.assign_public_ip == Some(sdk::AssignPublicIp::Enabled)),
-        security_groups: vpc.as_ref().and_then(|vpc| vpc.security_groups.clone()).unwrap_or_default(),
-        subnets: vpc.map(|vpc| vpc.subnets).unwrap_or_default(),
-    }
-}
-
 /// The SDK has 0 for a number that AWS does not return.
 fn observed_batch(batch: sdk::BatchParameters) -> BatchSettings {
     BatchSettings {
@@ -114,6 +119,32 @@ fn observed_batch(batch: sdk::BatchParameters) -> BatchSettings {
         array_size: batch.array_properties.map(|array| array.size).filter(|size| *size != 0),
         attempts: batch.retry_strategy.map(|retry| retry.attempts).filter(|attempts| *attempts != 0),
     }
+}
+
+fn observed_redshift(data: sdk::RedshiftDataParameters) -> RedshiftSettings {
+    RedshiftSettings {
+        database: data.database,
+        db_user: data.db_user,
+        secret_arn: data.secret_manager_arn,
+        sql: data.sql,
+        sqls: data.sqls.unwrap_or_default(),
+        statement_name: data.statement_name,
+        with_event: data.with_event,
+    }
+}
+
+fn observed_pipeline(parameters: sdk::SageMakerPipelineParameters) -> BTreeMap<String, String> {
+    let list = parameters.pipeline_parameter_list.unwrap_or_default();
+    list.into_iter().map(|parameter| (parameter.name, parameter.value)).collect()
+}
+
+fn observed_graphql(graphql: sdk::AppSyncParameters) -> GraphqlSettings {
+    GraphqlSettings { operation: graphql.graph_ql_operation.unwrap_or_default(), field_arns: vec![] }
+}
+
+fn observed_command(command: sdk::RunCommandParameters) -> Option<CommandSettings> {
+    let target = command.run_command_targets.into_iter().next()?;
+    Some(CommandSettings { key: target.key, values: target.values, account_id: String::new() })
 }
 
 pub(crate) fn observed_target(target: sdk::Target) -> TargetSettings {
@@ -133,6 +164,10 @@ pub(crate) fn observed_target(target: sdk::Target) -> TargetSettings {
         http: target.http_parameters.and_then(observed_http),
         task: target.ecs_parameters.map(observed_task),
         batch: target.batch_parameters.map(observed_batch),
+        redshift: target.redshift_data_parameters.map(observed_redshift),
+        pipeline_parameters: target.sage_maker_pipeline_parameters.map(observed_pipeline).unwrap_or_default(),
+        graphql: target.app_sync_parameters.map(observed_graphql),
+        command: target.run_command_parameters.and_then(observed_command),
         maximum_event_age_seconds: retry.as_ref().and_then(|retry| retry.maximum_event_age_in_seconds),
         maximum_retry_attempts: retry.as_ref().and_then(|retry| retry.maximum_retry_attempts),
         dead_letter_arn: target.dead_letter_config.and_then(|config| config.arn),
@@ -144,13 +179,52 @@ pub(crate) fn observed_target(target: sdk::Target) -> TargetSettings {
 mod tests {
     use super::*;
 
+    fn round_trip(target: TargetSettings) {
+        let target = TargetSettings { id: "t".into(), arn: "a".into(), ..target };
+        assert_eq!(observed_target(sdk_target(&target).unwrap()), target);
+    }
+
     #[test]
-    fn what_is_written_is_read_back_as_the_same() {
-        let target =
-            |batch: BatchSettings| TargetSettings { id: "t".into(), arn: "a".into(), batch: Some(batch), ..TargetSettings::default() };
+    fn a_batch_job_is_read_back_as_it_is_written() {
         let job = BatchSettings { definition_arn: "d".into(), name: "n".into(), array_size: None, attempts: None };
         for job in [job.clone(), BatchSettings { array_size: Some(2), attempts: Some(10), ..job }] {
-            assert_eq!(observed_target(sdk_target(&target(job.clone())).unwrap()), target(job));
+            round_trip(TargetSettings { batch: Some(job), ..TargetSettings::default() });
+        }
+    }
+
+    #[test]
+    fn parameters_of_a_pipeline_are_read_back_as_they_are_written() {
+        let pipeline_parameters = [("b", "2"), ("a", "1")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        round_trip(TargetSettings { pipeline_parameters, ..TargetSettings::default() });
+        round_trip(TargetSettings::default());
+    }
+
+    #[test]
+    fn a_mutation_is_read_back_as_it_is_written() {
+        let graphql = GraphqlSettings { operation: "mutation".into(), field_arns: vec!["not stored".into()] };
+        round_trip(TargetSettings { graphql: Some(graphql), ..TargetSettings::default() });
+    }
+
+    #[test]
+    fn instances_of_a_command_are_read_back_as_they_are_written() {
+        let command = CommandSettings { key: "tag:a".into(), values: vec!["b".into(), "c".into()], account_id: "not stored".into() };
+        round_trip(TargetSettings { command: Some(command), ..TargetSettings::default() });
+    }
+
+    #[test]
+    fn sql_is_read_back_as_it_is_written() {
+        let data =
+            RedshiftSettings { database: "d".into(), db_user: Some("u".into()), sql: Some("s".into()), ..RedshiftSettings::default() };
+        let secret = RedshiftSettings {
+            database: "d".into(),
+            secret_arn: Some("a".into()),
+            sqls: vec!["s".into(), "t".into()],
+            statement_name: Some("n".into()),
+            with_event: true,
+            ..RedshiftSettings::default()
+        };
+        for data in [data, secret] {
+            round_trip(TargetSettings { redshift: Some(data), ..TargetSettings::default() });
         }
     }
 }

@@ -15,6 +15,11 @@ pub(super) fn calls(target: &TargetSettings) -> Vec<(&'static str, Vec<String>)>
     type_of(target).map(|type_| type_.calls(target)).unwrap_or_default()
 }
 
+/// Returns the sets of condition keys and values with which each call of a delivery is made.
+pub(super) fn contexts(target: &TargetSettings) -> Vec<Vec<(String, String)>> {
+    type_of(target).map_or_else(|| vec![vec![]], |type_| type_.contexts(target))
+}
+
 /// Returns the ARN of another resource that the target names and a delivery needs, such as a task
 /// definition.
 pub fn named(target: &TargetSettings) -> Option<&String> {

@@ -3,7 +3,7 @@
 use crate::steps::TargetSettings;
 
 use super::{
-    calls::calls,
+    calls::{calls, contexts},
     facts::{Fact, RoleFacts, TargetFacts},
     policy::{self, Context, Decision, Denial, Fits, Outcome, Principal, Request},
     reason::{Deliverability, DeliverabilityReason},
@@ -36,17 +36,15 @@ pub(super) fn evaluate(
         return Deliverability::all([trust(known, role, source), action_unknown(target, role)]);
     }
     let requests = calls.iter().flat_map(|(action, resources)| resources.iter().map(|resource| (*action, resource)));
-    let context = context(role, target);
-    let permissions = requests.map(|(action, on)| {
-        let request = Request { principal: Principal::Role(role), action, resource: on, context: &context };
-        permission(known, role, target, &request, resource)
+    let contexts: Vec<Context> =
+        contexts(target).iter().map(|more| more.iter().fold(by_role(role), |context, (key, value)| context.with(key, value))).collect();
+    let permissions = requests.flat_map(|(action, on)| {
+        contexts.iter().map(move |context| {
+            let request = Request { principal: Principal::Role(role), action, resource: on, context };
+            permission(known, role, target, &request, resource)
+        })
     });
     Deliverability::all(std::iter::once(trust(known, role, source)).chain(permissions))
-}
-
-fn context(role: &str, target: &TargetSettings) -> Context {
-    let context = by_role(role);
-    if target.task.is_some() { context.with("ecs:cluster", &target.arn) } else { context }
 }
 
 /// Returns the result for a service of which the operator does not know what `EventBridge` calls.

@@ -11,9 +11,9 @@ use crate::{
         contract::{Call, Destination},
         shared::context::ResolveContext,
     },
-    error::ReconcileError,
+    error::{Reason, ReconcileError},
     names,
-    steps::TargetSettings,
+    steps::{HttpSettings, TargetSettings},
 };
 
 /// The `arn` type.
@@ -27,6 +27,17 @@ impl Destination for Arn {
 
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredByRole, ReconcileError> {
         by_role::desired::<Self>(context, identity)
+    }
+
+    /// EventBridge adds HTTP parameters to requests of API Gateway as to those of API destinations.
+    fn set_parameters(field: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
+        let http = sink.spec.arn.as_ref().and_then(|target| target.http.as_ref());
+        if http.is_some() && names::Arn::parse(&target.arn).is_none_or(|arn| arn.service != "execute-api") {
+            let message = format!("{field}: spec.arn.http of the sink is supported only for an ARN of execute-api, not for {}", target.arn);
+            return Err(ReconcileError::invalid(Reason::InvalidSpec, message));
+        }
+        target.http = http.map(|http| HttpSettings { headers: http.headers.clone(), query: http.query.clone(), path: http.path.clone() });
+        Ok(())
     }
 
     /// Whether the action is known that EventBridge uses on the target.

@@ -129,6 +129,13 @@ pub(crate) trait Destination {
         Self::ACTIONS.first().map(|action| (*action, vec![target.arn.clone()])).into_iter().collect()
     }
 
+    /// Returns the condition keys and values of the calls, in lower case: the permission must hold
+    /// for each set of them.
+    fn contexts(target: &TargetSettings) -> Vec<Vec<(String, String)>> {
+        let _ = target;
+        vec![vec![]]
+    }
+
     /// Returns the ARN of another resource that the target names and a delivery needs, such as a task definition.
     fn named(target: &TargetSettings) -> Option<&String> {
         let _ = target;

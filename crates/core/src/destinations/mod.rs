@@ -6,6 +6,7 @@
 
 pub(crate) mod admitted;
 mod api_destination;
+mod app_sync;
 mod arn;
 mod batch_job;
 pub mod by_role;
@@ -17,6 +18,9 @@ mod kinesis;
 pub mod lambda;
 pub mod logs;
 mod postgres;
+mod redshift_data;
+mod run_command;
+mod sage_maker_pipeline;
 pub mod shared;
 pub mod sns;
 pub mod sqs;
@@ -148,6 +152,11 @@ macro_rules! destinations {
             /// Returns the IAM action and the resources of each call that a delivery makes.
             pub(crate) fn calls(self, target: &TargetSettings) -> Vec<Call> {
                 match self { $(Self::$type => <$destination>::calls(target),)* }
+            }
+
+            /// Returns the sets of condition keys and values of the calls.
+            pub(crate) fn contexts(self, target: &TargetSettings) -> Vec<Vec<(String, String)>> {
+                match self { $(Self::$type => <$destination>::contexts(target),)* }
             }
 
             /// Returns the ARN of another resource that the target names and a delivery needs.
@@ -359,6 +368,10 @@ destinations! {
         Firehose: firehose::Firehose => firehose,
         EcsTask: ecs_task::EcsTask => ecs_task,
         BatchJob: batch_job::BatchJob => batch_job,
+        RedshiftData: redshift_data::RedshiftData => redshift_data,
+        SageMakerPipeline: sage_maker_pipeline::SageMakerPipeline => sage_maker_pipeline,
+        AppSync: app_sync::AppSync => app_sync,
+        RunCommand: run_command::RunCommand => run_command,
         Arn: arn::Arn => arn,
         Postgres: postgres::Postgres => postgres,
     }

@@ -217,6 +217,15 @@ impl Managed for EventRule {
                 ),
             ));
         }
+        if self.spec.state == RuleState::EnabledWithAllCloudTrailManagementEvents && bus_name.starts_with("aws.partner/") {
+            return Err(ReconcileError::invalid(
+                Reason::InvalidSpec,
+                format!(
+                    "spec.state: AWS supports {} on no partner event bus, but spec.busRef is {bus_name}. Set Enabled.",
+                    self.spec.state
+                ),
+            ));
+        }
         // An existing bus serves its rules, also when it is not ready.
         if !bus.status.as_ref().is_some_and(|status| status.common.is_ready() || !status.common.resources.is_empty()) {
             return Err(ReconcileError::blocked(
@@ -253,7 +262,7 @@ impl Managed for EventRule {
                 description: self.spec.description.clone(),
                 pattern,
                 schedule: self.spec.schedule.clone(),
-                enabled: self.spec.state == RuleState::Enabled,
+                state: self.spec.state,
             },
             tags: ownership::tags(&defaults, self.spec.tags.as_ref(), &owner),
             targets,

@@ -118,7 +118,7 @@ mod tests {
         let desired = DesiredRule {
             bus: "b".into(),
             name: "r".into(),
-            settings: RuleSettings { description: None, pattern: None, schedule: None, enabled: true },
+            settings: RuleSettings { description: None, pattern: None, schedule: None, state: tributary_api::RuleState::Enabled },
             tags: Tags::new(),
             targets: vec![target("good"), target("bad")],
             waiting: BTreeMap::new(),

@@ -5,7 +5,7 @@ use tributary_api::{EventSinkStatus, Written, WrittenType};
 
 use crate::{
     destinations::Desired,
-    steps::{IamStep, LambdaStep, LogsStep, SnsStep, SqsStep, Step},
+    steps::{IamStep, LambdaStep, Step},
 };
 
 /// Notes what the steps may write, before the first of them. Nothing that is noted is replaced.
@@ -26,11 +26,7 @@ fn written(step: &Step, target: &Desired) -> Option<(WrittenType, String)> {
     let statement = || Some((WrittenType::Statement, target.grants().sid.clone()));
     let boundary = |arn: &String| Some((WrittenType::PermissionsBoundary, arn.clone()));
     match step {
-        Step::Lambda(LambdaStep::AddPermission { .. })
-        | Step::Sqs(SqsStep::PutStatement { .. })
-        | Step::Sns(SnsStep::PutTopicStatement { .. })
-        | Step::Logs(LogsStep::PutPolicyStatements { .. }) => statement(),
-        Step::Sqs(SqsStep::CreateQueue { attributes, .. }) if attributes.contains_key("Policy") => statement(),
+        step if step.puts_statement() => statement(),
         Step::Lambda(LambdaStep::PutFunctionEventInvokeConfig { settings, .. }) => {
             settings.on_failure.clone().map(|arn| (WrittenType::FailureDestination, arn))
         }

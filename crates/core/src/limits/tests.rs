@@ -8,7 +8,12 @@ fn refused(step: impl Into<Step>) -> String {
 }
 
 fn rule(name: &str, description: &str, pattern: Value) -> RuleStep {
-    let settings = RuleSettings { description: Some(description.into()), pattern: Some(pattern), schedule: None, enabled: true };
+    let settings = RuleSettings {
+        description: Some(description.into()),
+        pattern: Some(pattern),
+        schedule: None,
+        state: tributary_api::RuleState::default(),
+    };
     RuleStep::PutRule { bus: "b".into(), name: name.into(), settings, tags: None }
 }
 

@@ -190,6 +190,10 @@ impl ServiceStep for LambdaStep {
         }
     }
 
+    fn puts_statement(&self) -> bool {
+        matches!(self, Self::AddPermission { .. })
+    }
+
     fn limited(&self) -> Value {
         match self {
             Self::AddPermission { function: of, sid, source } => {

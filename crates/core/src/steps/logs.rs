@@ -125,6 +125,10 @@ impl ServiceStep for LogsStep {
         }
     }
 
+    fn puts_statement(&self) -> bool {
+        matches!(self, Self::PutPolicyStatements { .. })
+    }
+
     fn limited(&self) -> Value {
         match self {
             Self::CreateLogGroup { name, class, kms_key_arn, tags } => {

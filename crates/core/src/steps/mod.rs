@@ -53,6 +53,11 @@ trait ServiceStep {
         name
     }
 
+    /// Whether the write puts the operator's statement into a policy that others write too.
+    fn puts_statement(&self) -> bool {
+        false
+    }
+
     /// Returns the members of the request that AWS limits, in the names of AWS.
     fn limited(&self) -> Value {
         Value::Null
@@ -109,6 +114,13 @@ macro_rules! steps {
             /// Returns all names that [`Step::name`] can return.
             pub fn names() -> impl Iterator<Item = &'static str> {
                 [$(<$step as ServiceStep>::names()),*].into_iter().flatten()
+            }
+
+            /// Whether the step puts the operator's statement into a policy that others write too.
+            pub(crate) fn puts_statement(&self) -> bool {
+                match self {
+                    $(Self::$service(step) => step.puts_statement(),)*
+                }
             }
 
             /// Returns the members of the request that AWS limits, in the names of AWS.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use tributary_api::Tags;
+use tributary_api::{RuleState, Tags};
 
 use super::{targets::TargetSettings, text::list};
 
@@ -19,7 +19,7 @@ pub struct RuleSettings {
     /// Schedule expression, such as `rate(5 minutes)`.
     pub schedule: Option<String>,
     /// Whether the rule matches events.
-    pub enabled: bool,
+    pub state: RuleState,
 }
 
 /// One write to a rule or its targets; the variant is the name of the call.
@@ -68,7 +68,7 @@ impl fmt::Display for RuleStep {
         let name: &str = self.into();
         match self {
             Self::PutRule { bus, name: rule, settings, .. } => {
-                write!(f, "{name} {bus}/{rule} ({})", if settings.enabled { "enabled" } else { "disabled" })
+                write!(f, "{name} {bus}/{rule} ({})", if settings.state == RuleState::Disabled { "disabled" } else { "enabled" })
             }
             Self::DeleteRule { bus, name: rule } => write!(f, "{name} {bus}/{rule}"),
             Self::PutTargets { bus, rule, targets } => {

@@ -110,6 +110,10 @@ impl ServiceStep for SnsStep {
         }))
     }
 
+    fn puts_statement(&self) -> bool {
+        matches!(self, Self::PutTopicStatement { .. })
+    }
+
     fn limited(&self) -> Value {
         match self {
             Self::CreateTopic { name, tags, .. } => json!({"Name": name, "Tags": tag_list(tags)}),

@@ -106,6 +106,14 @@ impl ServiceStep for SqsStep {
         Some(Changed::Target(scope.queue(self.queue())))
     }
 
+    fn puts_statement(&self) -> bool {
+        match self {
+            Self::PutStatement { .. } => true,
+            Self::CreateQueue { attributes, .. } => attributes.contains_key("Policy"),
+            _ => false,
+        }
+    }
+
     fn limited(&self) -> Value {
         match self {
             Self::CreateQueue { name, attributes, .. } => json!({"QueueName": name, "Attributes": attributes}),

@@ -36,6 +36,18 @@ pub struct TargetSettings {
     /// The job that an AWS Batch queue runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchSettings>,
+    /// The SQL that the Redshift Data API runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redshift: Option<RedshiftSettings>,
+    /// Parameters of a SageMaker pipeline's execution: value by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pipeline_parameters: BTreeMap<String, String>,
+    /// The mutation that AWS AppSync runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graphql: Option<GraphqlSettings>,
+    /// The instances on which Run Command runs a document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandSettings>,
     /// How long delivery is retried, in seconds.
     pub maximum_event_age_seconds: Option<i32>,
     /// How often delivery is retried.
@@ -77,6 +89,42 @@ pub struct TaskSettings {
     pub security_groups: Vec<String>,
     /// Whether tasks get a public IP address.
     pub assign_public_ip: bool,
+    /// Further options.
+    pub options: TaskOptions,
+}
+
+/// Further options of the task that an ECS cluster runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskOptions {
+    /// Name, weight and base of each capacity provider.
+    pub capacity_providers: Vec<(String, i32, i32)>,
+    /// Platform version of Fargate.
+    pub platform_version: Option<String>,
+    /// Task group.
+    pub group: Option<String>,
+    /// Reference id.
+    pub reference_id: Option<String>,
+    /// Tags of the tasks.
+    pub tags: BTreeMap<String, String>,
+    /// Whether tasks get the tags of the task definition.
+    pub propagate_tags: bool,
+    /// Whether ECS adds its own tags.
+    pub managed_tags: bool,
+    /// Whether ECS Exec is enabled.
+    pub execute_command: bool,
+    /// Placement constraints: type and expression.
+    pub constraints: Vec<Placement>,
+    /// Placement strategy: type and field.
+    pub strategy: Vec<Placement>,
+}
+
+/// A placement constraint or a part of a placement strategy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// Type, such as `memberOf` or `spread`.
+    pub type_: String,
+    /// Expression or field.
+    pub value: Option<String>,
 }
 
 /// The job that an AWS Batch queue runs for each event.
@@ -90,6 +138,60 @@ pub struct BatchSettings {
     pub array_size: Option<i32>,
     /// Number of attempts; `None` for those of the job definition.
     pub attempts: Option<i32>,
+}
+
+/// The SQL that the Redshift Data API runs for each event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedshiftSettings {
+    /// Name of the database.
+    pub database: String,
+    /// Database user; `None` for that of the secret or of the role.
+    pub db_user: Option<String>,
+    /// ARN of the secret with the credentials.
+    pub secret_arn: Option<String>,
+    /// The statement, unless there are several.
+    pub sql: Option<String>,
+    /// The statements of a transaction, in order.
+    pub sqls: Vec<String>,
+    /// Name of the statement.
+    pub statement_name: Option<String>,
+    /// Whether Redshift sends an event when the SQL has run.
+    pub with_event: bool,
+}
+
+/// The GraphQL mutation that AWS AppSync runs for each event.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct GraphqlSettings {
+    /// The operation.
+    pub operation: String,
+    /// ARNs of the fields that the role must be allowed to run. AWS does not store them, so they are
+    /// not compared.
+    #[serde(skip)]
+    pub field_arns: Vec<String>,
+}
+
+impl PartialEq for GraphqlSettings {
+    fn eq(&self, other: &Self) -> bool {
+        self.operation == other.operation
+    }
+}
+
+/// The instances on which Run Command runs a document for each event.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CommandSettings {
+    /// `InstanceIds`, or `tag:` and the key of a tag.
+    pub key: String,
+    /// IDs of instances, or values of the tag.
+    pub values: Vec<String>,
+    /// Account id of the instances. AWS does not store it, so it is not compared.
+    #[serde(skip)]
+    pub account_id: String,
+}
+
+impl PartialEq for CommandSettings {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.key, &self.values) == (&other.key, &other.values)
+    }
 }
 
 impl TargetSettings {

@@ -19,6 +19,10 @@ const WAYS: &[Way] = &[
     (&["EventSink.kinesis.existing.arnFrom.name"], "kinesis", "kinesis", "stream/theirs"),
     (&["EventSink.firehose.existing.arnFrom.name"], "firehose", "firehose", "deliverystream/theirs"),
     (&["EventSink.batchJob.existing.arnFrom.name"], "batchJob", "batch", "job-queue/theirs"),
+    (&["EventSink.redshiftData.existing.arnFrom.name"], "redshiftData", "redshift", "cluster:theirs"),
+    (&["EventSink.sageMakerPipeline.existing.arnFrom.name"], "sageMakerPipeline", "sagemaker", "pipeline/theirs"),
+    (&["EventSink.appSync.existing.arnFrom.name"], "appSync", "appsync", "endpoints/graphql-api/theirs"),
+    (&["EventSink.runCommand.existing.arnFrom.name"], "runCommand", "ssm", "document/theirs"),
     (&["EventSink.arn.existing.arnFrom.name"], "arn", "batch", "job-queue/theirs"),
 ];
 
@@ -44,6 +48,18 @@ pub fn attempts() -> Vec<Attempt> {
         if destination == "batchJob" {
             spec["batchJob"]["jobDefinitionArn"] = json!(format!("arn:aws:batch:{REGION}:111122223333:job-definition/d"));
             spec["batchJob"]["jobName"] = json!("j");
+        }
+        if destination == "appSync" {
+            let api = format!("arn:aws:appsync:{REGION}:111122223333:apis/a");
+            let more = json!({"apiArn": api, "operation": "mutation { a }", "fields": ["a"]});
+            spec["appSync"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        }
+        if destination == "runCommand" {
+            spec["runCommand"]["instanceIds"] = json!(["i-00000001"]);
+        }
+        if destination == "redshiftData" {
+            let more = json!({"database": "a-d", "dbUser": "a-u", "sql": "s"});
+            spec["redshiftData"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         }
         spec
     };

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod arn_from;
+pub mod parameters;
 pub mod role;
 pub mod secret;
 
