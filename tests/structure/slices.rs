@@ -22,17 +22,17 @@ const fn slice(folders: &'static [&'static str], words: &'static [&'static str])
 const PARAMETERS: &str = "the parameters of a target are a part of the step that puts it and of its translation";
 
 const SLICES: &[Slice] = &[
-    slice(&["sns"], &["sns"]),
-    Slice { more: Some((10, "`sqs.triggers` are functions that consume a queue")), ..slice(&["lambda"], &["lambda"]) },
+    Slice { more: Some((7, "`kinds/sink_written.rs` lists the writes that status records")), ..slice(&["sns"], &["sns"]) },
+    Slice { more: Some((13, "`sqs.triggers` are functions that consume a queue")), ..slice(&["lambda"], &["lambda"]) },
     Slice { more: Some((7, PARAMETERS)), ..slice(&["kinesis"], &["kinesis"]) },
     slice(&["firehose"], &["firehose"]),
     slice(&["ecs_task", "ecs", "ecs_options", "task"], &["ecs"]),
     slice(&["batch_job"], &["batchjob", "batch_job"]),
     Slice {
-        more: Some((32, "a queue is also the dead-letter queue of rules, sinks and functions, and what `tributary sync` consumes")),
+        more: Some((34, "a queue is also the dead-letter queue of rules, sinks and functions, and what `tributary sync` consumes")),
         ..slice(&["sqs"], &["sqs"])
     },
-    Slice { more: Some((11, "a state machine writes its logs to one")), ..slice(&["logs"], &["loggroup", "log_group"]) },
+    Slice { more: Some((14, "a state machine writes its logs to one")), ..slice(&["logs"], &["loggroup", "log_group"]) },
     Slice {
         more: Some((7, "error codes of Step Functions contain its name")),
         ..slice(&["state_machine", "states"], &["statemachine", "state_machine"])
