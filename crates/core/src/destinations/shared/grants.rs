@@ -282,7 +282,7 @@ mod tests {
         let allowed = |rows: &[GrantStatus], arn: &str| rows.iter().any(|row| covers(&row.source, arn));
         let many = reconcile(&rules(100, "a"), &[], start, &settings);
         assert_eq!(many.len(), 1, "one pattern: {many:?}");
-        let gone = rules(100, "a").into_iter().last().unwrap_or_default();
+        let gone = rules(100, "a").pop_last().unwrap_or_default();
         let few = reconcile(&rules(2, "a"), &many, start + hour, &settings);
         assert!(allowed(&few, &gone), "{few:?}");
         assert!(few.iter().filter(|row| !is_pattern(&row.source)).all(|row| row.usable_after == many[0].usable_after), "nobody waits");
