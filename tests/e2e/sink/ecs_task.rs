@@ -13,8 +13,7 @@ async fn sink(world: &World, more: Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_has_every_option() {
-    let strategy =
-        json!([{"capacityProvider": "FARGATE_SPOT", "weight": 3, "base": 0}, {"capacityProvider": "FARGATE", "weight": 1, "base": 1}]);
+    let strategy = json!([{"capacityProvider": "FARGATE_SPOT", "weight": 3}, {"capacityProvider": "FARGATE", "weight": 1, "base": 1}]);
     let placement = json!([{"type": "distinctInstance"}, {"type": "memberOf", "expression": "attribute:a == b"}]);
     let call = delivers("task-options", "EcsParameters", async |world| {
         let definition = arn(world, "ecs", "task-definition/work:1");
