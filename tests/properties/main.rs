@@ -18,7 +18,7 @@ use proptest::{
     sample::{select, subsequence},
 };
 use serde_json::json;
-use tributary_testkit::product::RuleState;
+use tributary_api::RuleState;
 use tributary_testkit::product::{
     DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags,
     plan::{
