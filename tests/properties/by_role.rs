@@ -32,10 +32,10 @@ impl ByRole {
         let none = || "NoSuchEntity".to_owned();
         let roles = &mut self.roles;
         match step.clone() {
-            IamStep::CreateRole { name, trust, boundary, tags, .. } => {
+            IamStep::CreateRole { name, path, trust, boundary, tags, .. } => {
                 let role = ObservedRole {
                     name: name.clone(),
-                    arn: name.clone(),
+                    arn: format!("{path}{name}"),
                     trust,
                     policy: InlinePolicy::Absent,
                     boundary,
@@ -98,7 +98,7 @@ impl ByRole {
         let machine = &mut self.machine;
         match step.clone() {
             StatesStep::CreateStateMachine { express, settings, tags, .. } => {
-                if !self.roles.contains_key(&settings.role_arn) {
+                if !self.roles.values().any(|role| role.arn == settings.role_arn) {
                     return Err("the role cannot be assumed".into());
                 }
                 if machine.replace(ObservedMachine { express, settings, tags: Some(tags) }).is_some() {
@@ -141,7 +141,7 @@ pub fn role(name: &'static str) -> impl Strategy<Value = DesiredRole> {
     (tags(), option::of("[xy]"), 0..3_usize).prop_map(move |(tags, boundary, rights)| DesiredRole {
         name: name.into(),
         path: "/tributary/".into(),
-        arn: name.into(),
+        arn: format!("/tributary/{name}"),
         account_id: "111122223333".into(),
         rights: vec![json!({"Effect": "Allow", "Action": "a:B", "Resource": "*"}); rights],
         boundary,

@@ -22,14 +22,18 @@ const fn slice(folders: &'static [&'static str], words: &'static [&'static str])
 const PARAMETERS: &str = "the parameters of a target are a part of the step that puts it and of its translation";
 
 const SLICES: &[Slice] = &[
-    Slice { more: Some((7, "`kinds/sink_written.rs` lists the writes that status records")), ..slice(&["sns"], &["sns"]) },
+    slice(&["sns"], &["sns"]),
     Slice { more: Some((13, "`sqs.triggers` are functions that consume a queue")), ..slice(&["lambda"], &["lambda"]) },
     Slice { more: Some((7, PARAMETERS)), ..slice(&["kinesis"], &["kinesis"]) },
     slice(&["firehose"], &["firehose"]),
-    slice(&["ecs_task", "ecs", "ecs_options", "task"], &["ecs"]),
+    Slice { more: Some((7, PARAMETERS)), ..slice(&["ecs_task", "ecs", "ecs_options", "task"], &["ecs"]) },
     slice(&["batch_job"], &["batchjob", "batch_job"]),
+    slice(&["redshift_data"], &["redshift"]),
+    slice(&["sage_maker_pipeline"], &["sagemaker", "sage_maker"]),
+    slice(&["app_sync"], &["appsync", "app_sync"]),
+    slice(&["run_command"], &["runcommand", "run_command"]),
     Slice {
-        more: Some((34, "a queue is also the dead-letter queue of rules, sinks and functions, and what `tributary sync` consumes")),
+        more: Some((33, "a queue is also the dead-letter queue of rules, sinks and functions, and what `tributary sync` consumes")),
         ..slice(&["sqs"], &["sqs"])
     },
     Slice { more: Some((14, "a state machine writes its logs to one")), ..slice(&["logs"], &["loggroup", "log_group"]) },

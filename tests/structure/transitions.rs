@@ -5,6 +5,10 @@
 use serde_json::Value;
 use tributary_testkit::product::crds;
 
+/// Rules below a field that may appear: kind, path, and why it does no harm.
+const HARMLESS: [(&str, &str, &str); 1] =
+    [("BenchlingSubscription", "monitoring.logGroup", "without monitoring its EventSink is deleted, and comes anew")];
+
 /// One step from the specification down to a rule.
 #[derive(Clone)]
 struct Field<'a> {
@@ -62,7 +66,9 @@ fn no_rule_about_old_values_is_below_a_field_that_may_appear() {
             count += spec.to_string().matches("oldSelf").count();
             let mut found = Vec::new();
             walk(spec, &[], &mut found);
-            open.extend(found.into_iter().map(|one| format!("{}: {one}", crd["spec"]["names"]["kind"])));
+            let kind = crd["spec"]["names"]["kind"].as_str().unwrap_or_default();
+            found.retain(|one| !HARMLESS.iter().any(|(of, path, _)| kind == *of && one.split(':').next() == Some(path)));
+            open.extend(found.into_iter().map(|one| format!("{kind}: {one}")));
         }
     }
     assert!(count > 40, "{count} mentions of oldSelf");

@@ -30,7 +30,7 @@ pub struct AdmittedSink {
     pub depends_on: AdmittedReferences,
 }
 
-/// References of an admitted spec that somebody else has to permit.
+/// References of an admitted spec that its owners or the account have to permit.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdmittedReferences {

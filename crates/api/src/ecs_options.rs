@@ -101,8 +101,8 @@ pub struct PlacementStrategy {
     /// Type of the strategy.
     #[serde(rename = "type")]
     pub type_: StrategyType,
-    /// Field, such as `instanceId` or `attribute:ecs.availability-zone`; for `binpack`, `cpu` or
-    /// `memory`. Maximum 255 characters.
+    /// Field, such as `instanceId` or `attribute:ecs.availability-zone`; for `binpack`, the resource
+    /// to pack by. Maximum 255 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub field: Option<String>,

@@ -168,7 +168,7 @@ impl World {
     fn role(&self, status: Option<&EventSinkStatus>, arn: &str) -> Option<ObservedRole> {
         let role = self.model.by_role.roles.get(arn.rsplit('/').next()?)?.clone();
         let ours = status.is_some_and(|s| s.wrote(WrittenType::PermissionsBoundary).any(|arn| Some(arn) == role.boundary.as_ref()));
-        Some(ObservedRole { boundary_is_ours: ours, ..role })
+        Some(ObservedRole { boundary_is_ours: ours, arn: format!("arn:aws:iam::111122223333:role{}", role.arn), ..role })
     }
 
     /// As `src/observe` reads: what the spec or status knows of, and nothing else.

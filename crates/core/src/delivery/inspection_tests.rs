@@ -8,7 +8,7 @@ use super::{Deliverability, Fact, Facts, RoleFacts, TargetFacts, evaluate};
 use crate::{
     destinations::Type,
     names::Arn,
-    steps::{BatchSettings, TargetSettings, TaskSettings},
+    steps::{BatchSettings, CommandSettings, GraphqlSettings, RedshiftSettings, TargetSettings, TaskSettings},
 };
 
 const RULE: &str = "arn:aws:events:eu-west-1:111122223333:rule/b/r";
@@ -34,6 +34,10 @@ const TARGETS: &[&str] = &[
     "batch job-queue/q",
     "codepipeline p",
     "redshift cluster:c",
+    "sagemaker pipeline/p",
+    "appsync endpoints/graphql-api/e",
+    "ssm document/d",
+    "inspector2 x",
 ];
 
 fn target(rest: &str) -> TargetSettings {
@@ -42,6 +46,16 @@ fn target(rest: &str) -> TargetSettings {
         rest.starts_with("ecs").then(|| TaskSettings { definition_arn: arn("ecs task-definition/work"), ..TaskSettings::default() });
     target.batch =
         rest.starts_with("batch").then(|| BatchSettings { definition_arn: arn("batch job-definition/work"), ..BatchSettings::default() });
+    target.redshift =
+        rest.starts_with("redshift").then(|| RedshiftSettings { sql: Some("select 1".into()), ..RedshiftSettings::default() });
+    target.graphql = rest
+        .starts_with("appsync")
+        .then(|| GraphqlSettings { operation: "m".into(), field_arns: vec![arn("appsync apis/a/types/Mutation/fields/m")] });
+    target.command = rest.starts_with("ssm").then(|| CommandSettings {
+        key: "InstanceIds".into(),
+        values: vec!["i-1".into()],
+        account_id: "111122223333".into(),
+    });
     target
 }
 

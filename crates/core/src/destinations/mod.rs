@@ -17,6 +17,7 @@ mod firehose;
 mod kinesis;
 pub mod lambda;
 pub mod logs;
+mod permission;
 mod postgres;
 mod redshift_data;
 mod run_command;
@@ -383,22 +384,5 @@ destinations! {
         StateMachine: DesiredStateMachine, ObservedStateMachine;
         ApiDestination: DesiredApiDestination, ObservedApiDestination;
         ByRole: DesiredByRole, ObservedByRole;
-    }
-}
-
-impl Desired {
-    /// Returns whether every step that the permission needs was applied.
-    pub fn permitted(&self, observed: Option<&Observed>, applied: &[Step], context: &PlanContext<'_>) -> bool {
-        match self.permission_steps(observed, context) {
-            Ok(Some(steps)) => steps.iter().all(|step| applied.contains(step)),
-            Ok(None) => self.created_with_policy(applied),
-            Err(_) => false,
-        }
-    }
-
-    /// Returns the statements that the policy requires, for users who manage it (`permissions:
-    /// External`).
-    pub fn required_statements(&self) -> Vec<Value> {
-        if self.grants().sources.is_empty() { vec![] } else { self.statements() }
     }
 }

@@ -12,7 +12,9 @@ mod replay;
 mod rule;
 mod rule_check;
 mod rule_consent;
+mod rule_in_aws;
 mod rule_status;
+mod rule_steps;
 mod sink;
 mod sink_written;
 mod subscription;
@@ -23,7 +25,6 @@ pub use app::{CONTESTED, CREDENTIALS, CredentialsReason, DesiredApp, ObservedCre
 pub use bus::{BusInAws, DesiredBus, ObservedBus};
 pub use bus_policy::RefusedOfBus;
 pub use replay::{DesiredReplay, ObservedReplay, ResolveReplay};
-pub use rule::{DesiredRule, ObservedRule, RuleInAws, TargetDelivery};
-pub use rule_consent::Refused;
+pub use rule_in_aws::{DesiredRule, ObservedRule, Refused, RuleInAws, TargetDelivery};
 pub use sink::{DesiredSink, ObservedSink};
 pub use subscription::{Compose, DesiredSubscription, ObservedSubscription};

@@ -4,21 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::jiff::Timestamp;
-use serde::Serialize;
-
-use tributary_api::{
-    DeadLettersStatus, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, RuleState, Tags, Target,
-};
+use tributary_api::{DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, RuleState, Tags, Target};
 
 use crate::{
     benchling,
-    delivery::Deliverability,
     destinations::target,
     error::{Reason, ReconcileError},
     kinds::{
-        rule_check,
-        rule_consent::{self, Refused},
+        rule_check, rule_consent,
+        rule_in_aws::{DesiredRule, ObservedRule, Refused},
         rule_status,
+        rule_steps::{check_owner, new_target_waits, put_rule, put_targets, target_steps},
     },
     limits,
     managed::{Managed, Report},
@@ -31,85 +27,6 @@ use crate::{
     view::View,
 };
 
-/// Targets per rule, a fixed limit of AWS.
-const TARGETS_PER_RULE: usize = 5;
-
-/// What AWS should hold of a rule.
-#[derive(Debug, Serialize)]
-pub struct DesiredRule {
-    /// Name of the bus in AWS.
-    pub bus: String,
-    /// Name of the rule in AWS.
-    pub name: String,
-    /// Settings in AWS.
-    pub settings: RuleSettings,
-    /// Tags in AWS.
-    pub tags: Tags,
-    /// Targets that can be put.
-    pub targets: Vec<TargetSettings>,
-    /// Targets that cannot be put yet, and why. AWS keeps what it holds of them.
-    pub waiting: BTreeMap<String, String>,
-    /// What is not permitted. AWS keeps nothing of it.
-    pub refused: Refused,
-    /// The first of these causes, for the rule as a whole.
-    #[serde(skip)]
-    pub error: Option<ReconcileError>,
-    /// Findings about the pattern.
-    #[serde(skip)]
-    pub warnings: Vec<String>,
-    /// Why a partner event bus receives no events.
-    #[serde(skip)]
-    pub source_problem: Option<String>,
-}
-
-impl DesiredRule {
-    /// Whether a missing rule is created. One whose targets all wait would match events and drop
-    /// them.
-    pub fn is_put(&self) -> bool {
-        !self.targets.is_empty() || self.waiting.is_empty()
-    }
-}
-
-/// A rule in AWS.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RuleInAws {
-    /// Name of the bus in AWS.
-    pub bus: String,
-    /// Name of the rule in AWS.
-    pub name: String,
-    /// ARN of the rule.
-    pub arn: String,
-    /// Settings in AWS.
-    pub settings: RuleSettings,
-    /// The AWS service that manages the rule, if one does.
-    pub managed_by: Option<String>,
-    /// Targets in AWS. Read from [`crate::plan::Depth::Full`] on.
-    pub targets: Option<Vec<TargetSettings>>,
-    /// Tags in AWS. Read from [`crate::plan::Depth::Owner`] on.
-    pub tags: Option<Tags>,
-}
-
-/// What was observed of a rule: the rule in AWS, and whether events reach its targets. The latter
-/// is known before the rule exists.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ObservedRule {
-    /// The rule, if it exists.
-    pub rule: Option<RuleInAws>,
-    /// Delivery to each target.
-    pub deliveries: Vec<TargetDelivery>,
-}
-
-/// Delivery to one target.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TargetDelivery {
-    /// Name of the target.
-    pub target: String,
-    /// Whether events can reach it.
-    pub deliverability: Deliverability,
-    /// Contents of its dead-letter queue.
-    pub dead_letters: Option<DeadLettersStatus>,
-}
-
 /// What an `EventRule` refers to.
 pub(super) trait ResolveRule {
     /// The bus of the rule.
@@ -117,6 +34,12 @@ pub(super) trait ResolveRule {
     /// # Errors
     /// The bus does not exist, or its side does not permit the reference.
     fn bus(&self, view: &View) -> Result<EventBus, ReconcileError>;
+
+    /// Checks that the bus can have the rule.
+    ///
+    /// # Errors
+    /// AWS does not support the schedule or the state on it, or it is not ready.
+    fn check_bus(&self, bus: &EventBus, bus_name: &str) -> Result<(), ReconcileError>;
     /// The event pattern for EventBridge, and findings about it.
     fn pattern(&self, bus: &EventBus, source: &str, view: &View) -> (Option<serde_json::Value>, Vec<String>);
     /// The target at this index of `spec.targets`.
@@ -127,6 +50,34 @@ pub(super) trait ResolveRule {
 }
 
 impl ResolveRule for EventRule {
+    fn check_bus(&self, bus: &EventBus, bus_name: &str) -> Result<(), ReconcileError> {
+        if self.spec.schedule.is_some() && bus_name != names::DEFAULT_BUS {
+            return Err(ReconcileError::invalid(
+                Reason::InvalidSpec,
+                format!(
+                    "spec.schedule: AWS runs schedules on the default bus only, but spec.busRef is {bus_name}. Reference an EventBus with spec.name: default."
+                ),
+            ));
+        }
+        if self.spec.state == RuleState::EnabledWithAllCloudTrailManagementEvents && bus_name.starts_with("aws.partner/") {
+            return Err(ReconcileError::invalid(
+                Reason::InvalidSpec,
+                format!(
+                    "spec.state: AWS supports {} on no partner event bus, but spec.busRef is {bus_name}. Set Enabled.",
+                    self.spec.state
+                ),
+            ));
+        }
+        // An existing bus serves its rules, also when it is not ready.
+        if !bus.status.as_ref().is_some_and(|status| status.common.is_ready() || !status.common.resources.is_empty()) {
+            return Err(ReconcileError::blocked(
+                Reason::BusNotReady,
+                format!("spec.busRef: EventBus {} is not ready. See its conditions.", key_of(bus)),
+            ));
+        }
+        Ok(())
+    }
+
     fn bus(&self, view: &View) -> Result<EventBus, ReconcileError> {
         view.bus_for(self.own_namespace(), "spec.busRef", &self.spec.bus_ref)
     }
@@ -209,30 +160,7 @@ impl Managed for EventRule {
     fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredRule, ReconcileError> {
         let bus = self.bus(view)?;
         let bus_name = identity.bus.clone().unwrap_or_else(|| names::DEFAULT_BUS.into());
-        if self.spec.schedule.is_some() && bus_name != names::DEFAULT_BUS {
-            return Err(ReconcileError::invalid(
-                Reason::InvalidSpec,
-                format!(
-                    "spec.schedule: AWS runs schedules on the default bus only, but spec.busRef is {bus_name}. Reference an EventBus with spec.name: default."
-                ),
-            ));
-        }
-        if self.spec.state == RuleState::EnabledWithAllCloudTrailManagementEvents && bus_name.starts_with("aws.partner/") {
-            return Err(ReconcileError::invalid(
-                Reason::InvalidSpec,
-                format!(
-                    "spec.state: AWS supports {} on no partner event bus, but spec.busRef is {bus_name}. Set Enabled.",
-                    self.spec.state
-                ),
-            ));
-        }
-        // An existing bus serves its rules, also when it is not ready.
-        if !bus.status.as_ref().is_some_and(|status| status.common.is_ready() || !status.common.resources.is_empty()) {
-            return Err(ReconcileError::blocked(
-                Reason::BusNotReady,
-                format!("spec.busRef: EventBus {} is not ready. See its conditions.", key_of(&bus)),
-            ));
-        }
+        self.check_bus(&bus, &bus_name)?;
         let (pattern, warnings) = self.pattern(&bus, &bus_name, view);
         let defaults = view.account(&identity.account).map(|account| account.spec.default_tags).unwrap_or_default();
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
@@ -250,7 +178,7 @@ impl Managed for EventRule {
                 }
             }
         }
-        refused.arns = Refused::arns(self, &targets, view);
+        refused.arns = rule_consent::refused_arns(self, &targets, view);
         if refused.arns.is_empty() {
             // Else what is not permitted goes first, and AWS rejects the rest.
             rule_check::check(&self.spec)?;
@@ -378,55 +306,4 @@ fn source_problem(bus: &EventBus) -> Option<String> {
     bus.spec.event_source_name.as_ref()?;
     let ready = bus.status.as_ref()?.common.condition("Ready").filter(|condition| condition.status == "False")?;
     Reason::named(&ready.reason).is_some_and(Reason::is_about_event_source).then(|| format!("EventBus {}: {}", key_of(bus), ready.message))
-}
-
-fn check_owner(have: &RuleInAws, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
-    let what = format!("rule {} on bus {}", have.name, have.bus);
-    if let Some(service) = &have.managed_by {
-        return Err(ReconcileError::invalid(
-            Reason::NotOwned,
-            format!("{what} is managed by {service}, and cannot be changed by other clients. Choose another name."),
-        ));
-    }
-    have.tags.as_ref().map_or(Ok(()), |tags| ownership::check(&what, tags, context))
-}
-
-fn put_rule(want: &DesiredRule, new: bool) -> Step {
-    let tags = new.then(|| want.tags.clone());
-    RuleStep::PutRule { bus: want.bus.clone(), name: want.name.clone(), settings: want.settings.clone(), tags }.into()
-}
-
-fn put_targets(want: &DesiredRule, targets: Vec<TargetSettings>) -> Step {
-    RuleStep::PutTargets { bus: want.bus.clone(), rule: want.name.clone(), targets }.into()
-}
-
-/// Steps for the targets that are permitted. New targets are put before old ones are removed, so that no event is
-/// lost; at AWS's limit of five, as many as necessary are removed first.
-fn target_steps(want: &DesiredRule, have: &[TargetSettings]) -> Vec<Step> {
-    let (_, have) = rule_consent::removal(want, have);
-    let mut steps = Vec::new();
-    let changed: Vec<_> = want.targets.iter().filter(|t| !have.contains(t)).cloned().collect();
-    let ids: BTreeSet<_> = want.targets.iter().map(|t| &t.id).chain(want.waiting.keys()).collect();
-    let mut stale: Vec<_> = have.iter().filter(|t| !ids.contains(&t.id)).map(|t| t.id.clone()).collect();
-    let new = changed.iter().filter(|t| !have.iter().any(|h| h.id == t.id)).count();
-    let crowded = (have.len() + new).saturating_sub(TARGETS_PER_RULE).min(stale.len());
-    let later = stale.split_off(crowded);
-    let remove = |ids: Vec<String>| RuleStep::RemoveTargets { bus: want.bus.clone(), rule: want.name.clone(), ids }.into();
-    if !stale.is_empty() {
-        steps.push(remove(stale));
-    }
-    if !changed.is_empty() {
-        steps.push(put_targets(want, changed));
-    }
-    // While a new target waits for its sink, the one that it may replace stays: one target too many
-    // is better than none.
-    if !later.is_empty() && !new_target_waits(want, &have) {
-        steps.push(remove(later));
-    }
-    steps
-}
-
-/// Whether a target waits that AWS does not have under its id.
-fn new_target_waits(want: &DesiredRule, have: &[TargetSettings]) -> bool {
-    want.waiting.keys().any(|id| !have.iter().any(|target| target.id == *id))
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::jiff::Timestamp;
-use serde::Serialize;
 
 use tributary_api::{Deliverable, EventRule, EventRuleStatus, EventSink, SinkRef};
 
@@ -12,54 +11,45 @@ use crate::{
     delivery::DeliverabilityReason,
     destinations::target,
     error::ReconcileError,
-    kinds::{deliverable, rule::DesiredRule},
+    kinds::{
+        deliverable,
+        rule_in_aws::{DesiredRule, Refused},
+    },
     object::ObjectMetaExt,
     steps::{RuleStep, Step, TargetSettings},
     view::View,
 };
 
-/// What the owners of its sinks do not permit a rule.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Refused {
-    /// ARNs that the rule must not send to. Targets and dead letters with them are removed.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub arns: BTreeSet<String>,
-    /// Names of the targets of the spec that are not permitted.
-    #[serde(skip)]
-    pub targets: BTreeSet<String>,
-}
-
-impl Refused {
-    /// Returns the ARNs that the rule must not send to: those of its spec, and those that AWS still
-    /// holds of an earlier one. `wanted` are the targets that can be put.
-    pub(super) fn arns(rule: &EventRule, wanted: &[TargetSettings], view: &View) -> BTreeSet<String> {
-        let kept: BTreeSet<_> = wanted.iter().flat_map(|target| std::iter::once(&target.arn).chain(&target.dead_letter_arn)).collect();
-        let namespace = rule.own_namespace();
-        let references = rule.spec.targets.iter().flat_map(|target| {
+/// Returns the ARNs that the rule must not send to: those of its spec, and those that AWS still
+/// holds of an earlier one. `wanted` are the targets that can be put.
+pub(super) fn refused_arns(rule: &EventRule, wanted: &[TargetSettings], view: &View) -> BTreeSet<String> {
+    let kept: BTreeSet<_> = wanted.iter().flat_map(|target| std::iter::once(&target.arn).chain(&target.dead_letter_arn)).collect();
+    let namespace = rule.own_namespace();
+    let references =
+        rule.spec.targets.iter().flat_map(|target| {
             std::iter::once(&target.sink_ref).chain(target.dead_letter.as_ref().map(|dead_letter| &dead_letter.sink_ref))
         });
-        let mut sinks: Vec<EventSink> =
-            references.filter_map(|sink| view.sink(sink.namespace.as_deref().unwrap_or(namespace), &sink.name)).collect();
-        let held: BTreeSet<_> = rule.status.iter().flat_map(|status| &status.targets).filter_map(|target| target.arn.as_ref()).collect();
-        if held.iter().any(|arn| !kept.contains(arn)) {
-            view.each_sink(|sink| {
-                if target::arn(sink).is_some_and(|arn| held.contains(arn)) {
-                    sinks.push(sink.clone());
-                }
-            });
-        }
-        let (mut refused, mut permitted) = (BTreeSet::new(), BTreeSet::new());
-        for sink in &sinks {
-            let Some(arn) = target::arn(sink).filter(|arn| !kept.contains(arn)) else { continue };
-            let reference = SinkRef { name: sink.own_name().to_owned(), namespace: sink.metadata.namespace.clone() };
-            match view.sink_for(namespace, "", &reference) {
-                Err(error) if error.reason.is_refusal() => refused.insert(arn.clone()),
-                _ => permitted.insert(arn.clone()),
-            };
-        }
-        refused.retain(|arn| !permitted.contains(arn));
-        refused
+    let mut sinks: Vec<EventSink> =
+        references.filter_map(|sink| view.sink(sink.namespace.as_deref().unwrap_or(namespace), &sink.name)).collect();
+    let held: BTreeSet<_> = rule.status.iter().flat_map(|status| &status.targets).filter_map(|target| target.arn.as_ref()).collect();
+    if held.iter().any(|arn| !kept.contains(arn)) {
+        view.each_sink(|sink| {
+            if target::arn(sink).is_some_and(|arn| held.contains(arn)) {
+                sinks.push(sink.clone());
+            }
+        });
     }
+    let (mut refused, mut permitted) = (BTreeSet::new(), BTreeSet::new());
+    for sink in &sinks {
+        let Some(arn) = target::arn(sink).filter(|arn| !kept.contains(arn)) else { continue };
+        let reference = SinkRef { name: sink.own_name().to_owned(), namespace: sink.metadata.namespace.clone() };
+        match view.sink_for(namespace, "", &reference) {
+            Err(error) if error.reason.is_refusal() => refused.insert(arn.clone()),
+            _ => permitted.insert(arn.clone()),
+        };
+    }
+    refused.retain(|arn| !permitted.contains(arn));
+    refused
 }
 
 /// Returns the steps that remove what is not permitted from the targets in AWS, and the targets
