@@ -1,5 +1,6 @@
 //! The evaluation of IAM policies: a table from AWS's documentation, and random policies compared with a second evaluator, which was
 //! written independently. The operator may know less than the second evaluator, and never more.
+#![allow(clippy::expect_used)]
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
