@@ -49,8 +49,8 @@ pub async fn delivers(name: &str, member: &str, prepare: impl AsyncFnOnce(&World
     world.aws.events("PutTargets", json!({"EventBusName": "b", "Rule": rule, "Targets": [foreign]})).await;
     reconcile_now(&world, "EventRule", "r").await;
     assert_eq!(world.aws.targets("b", &rule).await, [target], "the target is put back");
-    let role = world.aws.role_like(&aws_name(&world, "s")).await.unwrap().0;
-    world.aws.query("iam", &[("Action", "DeleteRolePolicy"), ("RoleName", &role), ("PolicyName", "tributary")]).await;
+    let sender = world.aws.role_like(&aws_name(&world, "s")).await.unwrap().0;
+    world.aws.query("iam", &[("Action", "DeleteRolePolicy"), ("RoleName", &sender), ("PolicyName", "tributary")]).await;
     assert_eq!(publish(&world, "two").await["code"], "NO_PERMISSIONS");
     reconcile_now(&world, "EventSink", "s").await;
     assert_eq!(publish(&world, "three").await["outcome"], "DELIVERED", "the rights are put back");

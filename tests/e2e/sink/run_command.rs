@@ -22,8 +22,8 @@ async fn declare(world: &World) -> [String; 3] {
     arns
 }
 
-fn input() -> Option<Value> {
-    Some(json!({"commands": ["uptime"]}))
+fn input() -> Value {
+    json!({"commands": ["uptime"]})
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,7 +39,7 @@ async fn a_document_runs_on_instances() {
                 {"Effect": "Allow", "Action": [SEND], "Resource": document},
                 {"Effect": "Allow", "Action": [SEND], "Resource": [one, node]},
             ]),
-            input: input(),
+            input: Some(input()),
         }
     })
     .await;
@@ -63,7 +63,7 @@ async fn a_document_of_aws_runs_on_instances_with_a_tag() {
                 {"Effect": "Allow", "Action": [SEND], "Resource": document},
                 {"Effect": "Allow", "Action": [SEND], "Resource": [arn(world, "ec2", "instance/*")], "Condition": condition},
             ]),
-            input: input(),
+            input: Some(input()),
         }
     })
     .await;
@@ -77,7 +77,7 @@ async fn a_command_needs_the_right_for_document_and_instances() {
         let document = arn(world, "ssm", "document/Restart");
         world.aws.declare(&document, json!({})).await;
         let spec = json!({"runCommand": {"existing": {"arn": document}, "instanceIds": [ONE, NODE]}});
-        (spec, vec![(SEND, document), (SEND, one), (SEND, node)], input())
+        (spec, vec![(SEND, document), (SEND, one), (SEND, node)], Some(input()))
     })
     .await;
 }
