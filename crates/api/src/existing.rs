@@ -45,7 +45,6 @@ macro_rules! existing {
         #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
         #[x_kube(
             validation = Rule::new("has(self.arn) != has(self.arnFrom)").message("existing must set exactly one of arn and arnFrom."),
-            validation = Rule::new("has(self.arn) == has(oldSelf.arn)").message("existing: the choice between arn and arnFrom is immutable. Delete and recreate the object.")
         )]
         #[serde(rename_all = "camelCase")]
         pub struct $name {

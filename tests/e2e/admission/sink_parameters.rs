@@ -60,7 +60,7 @@ fn sage_maker_pipeline() -> Type {
             (with("-a", "b"), "name"),
             (with(&"a".repeat(257), "b"), "name"),
             (with("a", &"b".repeat(1025)), "value"),
-            (json!({"parameters": twice}), "Duplicate value"),
+            (json!({"parameters": twice}), "duplicate entries"),
         ],
     }
 }

@@ -87,7 +87,7 @@ async fn thirty_rejected_rules_do_not_block_their_own_bus() {
         world.apply("EventRule", &format!("bad{i}"), bad.clone()).await;
     }
     canary(&world, "bus").await;
-    assert_not_ready(&world, "EventRule", "bad29", "Rejected", true, &["eventPattern"]).await;
+    assert_not_ready(&world, "EventRule", "bad29", "InvalidSpec", true, &["eventPattern"]).await;
 }
 
 /// The API server takes a time with an offset that no clock has, and the operator's types do not.

@@ -103,7 +103,7 @@ async fn a_corrected_target_is_put_at_once() {
         merged(rule_spec("bus", &[]), json!({"targets": [{"name": "q", "sinkRef": {"name": "q"}, "inputTransformer": transformer}]}))
     };
     world.apply("EventRule", "r", target("\"<nosuch>\"")).await;
-    world.not_ready("EventRule", "r", "Rejected").await;
+    world.not_ready("EventRule", "r", "InvalidSpec").await;
     let start = Instant::now();
     world.apply("EventRule", "r", target("\"<id>\"")).await;
     world.ready("EventRule", "r").await;

@@ -7,6 +7,8 @@ use crate::parameters::{Wanted, arn, delivers, needs};
 
 async fn sink(world: &World, more: Value) -> Value {
     world.aws.call("ecs", "CreateCluster", json!({"clusterName": "c"})).await.unwrap();
+    let registered = json!({"family": "work", "containerDefinitions": [{"name": "work", "image": "work"}]});
+    world.aws.call("ecs", "RegisterTaskDefinition", registered).await.unwrap();
     let task = json!({"clusterArn": arn(world, "ecs", "cluster/c"), "taskDefinitionArn": arn(world, "ecs", "task-definition/work:1")});
     json!({"ecsTask": merged(task, more)})
 }

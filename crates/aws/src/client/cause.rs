@@ -137,6 +137,16 @@ impl Cause {
     }
 }
 
+/// Whether nothing can sign the call. Credentials that AWS refuses, as of a role that may not be assumed, are something else.
+pub(crate) fn has_no_credentials<E>(error: &SdkError<E, HttpResponse>) -> bool
+where
+    E: std::error::Error + 'static,
+{
+    let SdkError::DispatchFailure(failure) = error else { return false };
+    let mut chain = failure.as_connector_error().into_iter().flat_map(|cause| sources(cause));
+    chain.any(|cause| matches!(cause.downcast_ref(), Some(CredentialsError::CredentialsNotLoaded(_))))
+}
+
 /// Walks the chain of sources. `io::Error` hides the error that it wraps from `source`.
 fn sources<'a>(error: &'a (dyn std::error::Error + 'static)) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |error| {

@@ -24,7 +24,7 @@ use crate::{
     cache::Caches,
     client::{
         call::{Call, Sts},
-        cause::Cause,
+        cause::has_no_credentials,
         error::AwsError,
         http,
         observer::CallObserver,
@@ -167,12 +167,11 @@ impl Sessions {
         let config = self.config(account, region, keys).await;
         let sts = aws_sdk_sts::Client::new(&config);
         let call = Call::from(Sts::GetCallerIdentity);
-        let answer = sts.get_caller_identity().send().await.map_err(|error| AwsError::new(call, &error));
+        let answer = sts.get_caller_identity().send().await;
+        let unsigned = answer.as_ref().is_err_and(has_no_credentials);
+        let answer = answer.map_err(|error| AwsError::new(call, &error));
         self.observer.aws_call(call.action(), answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
-        let answer = answer.map_err(|error| match error.cause {
-            Cause::NoCredentials => no_identity(account),
-            _ => error.into(),
-        })?;
+        let answer = answer.map_err(|error| if unsigned { no_identity(account) } else { error.into() })?;
         let caller = CallerIdentity { account_id: answer.account.unwrap_or_default(), arn: answer.arn.unwrap_or_default() };
         caller.check(&account.spec.account_id)?;
         let shared = self.shared(&account.spec.account_id, region).await;

@@ -38,8 +38,11 @@ pub(crate) fn record(sink: &EventSink, role_arn: Option<String>, depends_on: &Ad
 }
 
 fn settings(sink: &EventSink, role_arn: Option<String>) -> Result<TargetSettings, ReconcileError> {
-    let mut settings = TargetSettings { role_arn, ..TargetSettings::default() };
-    Type::of(sink)?.set_parameters("spec", sink, &mut settings)?;
+    let type_ = Type::of(sink)?;
+    let arn = type_.target_arn(sink).cloned().unwrap_or_default();
+    let mut settings = TargetSettings { arn, role_arn, ..TargetSettings::default() };
+    type_.set_parameters("spec", sink, &mut settings)?;
+    settings.arn.clear();
     Ok(settings)
 }
 

@@ -166,7 +166,7 @@ pub struct GraphqlSettings {
     pub operation: String,
     /// ARNs of the fields that the role must be allowed to run. AWS does not store them, so they are
     /// not compared.
-    #[serde(skip)]
+    #[serde(default)]
     pub field_arns: Vec<String>,
 }
 
@@ -184,7 +184,7 @@ pub struct CommandSettings {
     /// IDs of instances, or values of the tag.
     pub values: Vec<String>,
     /// Account id of the instances. AWS does not store it, so it is not compared.
-    #[serde(skip)]
+    #[serde(default)]
     pub account_id: String,
 }
 
