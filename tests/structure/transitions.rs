@@ -70,7 +70,9 @@ fn no_rule_about_old_values_is_below_a_field_that_may_appear() {
             let mut found = Vec::new();
             walk(spec, &[], &mut found);
             let kind = crd["spec"]["names"]["kind"].as_str().unwrap_or_default();
-            found.retain(|one| !HARMLESS.iter().any(|(of, path, _)| kind == *of && one.split(':').next().is_some_and(|found| found.ends_with(path))));
+            found.retain(|one| {
+                !HARMLESS.iter().any(|(of, path, _)| kind == *of && one.split(':').next().is_some_and(|found| found.ends_with(path)))
+            });
             open.extend(found.into_iter().map(|one| format!("{kind}: {one}")));
         }
     }

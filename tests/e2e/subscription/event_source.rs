@@ -145,8 +145,9 @@ async fn a_deactivated_source_is_activated_again() {
     let is_active = || async { world.aws.source_state(&source(&world)).await.filter(|state| state == "ACTIVE") };
     world.aws.until("it is active again", is_active).await;
     arrives(&world, "back").await;
-    let noted =
-        || async { event_notes(&world, "EventBus", "lims", "Applied").await.into_iter().find(|note| note.contains("ActivateEventSource")) };
+    let noted = || async {
+        event_notes(&world, "EventBus", "lims", "DriftCorrected").await.into_iter().find(|note| note.contains("ActivateEventSource"))
+    };
     world.aws.until("an Event about it", noted).await;
 }
 

@@ -141,7 +141,7 @@ enum Way {
 
 async fn recreate(fixture: &mut Fixture, n: usize, way: Way) -> Result<(), String> {
     // Both have had one spec each, so that generations tell nothing.
-    let (name, text) = (format!("k{n}-{}", way as u8), format!("{way:?} {n}"));
+    let (name, text) = (format!("k{n}x{}", way as u8), format!("{way:?} {n}"));
     fixture.world.apply("EventRule", &name, rule(&format!("before {text}"))).await;
     fixture.world.ready("EventRule", &name).await;
     let mark = fixture.world.aws.mark().await;

@@ -24,7 +24,7 @@ use crate::{
     cache::Caches,
     client::{
         call::{Call, Sts},
-        cause::has_no_credentials,
+        cause::{Cause, has_no_credentials},
         error::AwsError,
         http,
         observer::CallObserver,
@@ -171,7 +171,12 @@ impl Sessions {
         let unsigned = answer.as_ref().is_err_and(has_no_credentials);
         let answer = answer.map_err(|error| AwsError::new(call, &error));
         self.observer.aws_call(call.action(), answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
-        let answer = answer.map_err(|error| if unsigned { no_identity(account) } else { error.into() })?;
+        let answer = answer.map_err(|error| match error.cause {
+            Cause::NoCredentials if unsigned => no_identity(account),
+            // Such as a role that may not be assumed.
+            Cause::NoCredentials => ReconcileError::new(RetryClass::Refused, Reason::AccessDenied, ReconcileError::from(error).message),
+            _ => error.into(),
+        })?;
         let caller = CallerIdentity { account_id: answer.account.unwrap_or_default(), arn: answer.arn.unwrap_or_default() };
         caller.check(&account.spec.account_id)?;
         let shared = self.shared(&account.spec.account_id, region).await;
