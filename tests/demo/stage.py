@@ -73,18 +73,21 @@ class Stage:
             self.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"aws-{name}", "namespace": SYSTEM}, "stringData": keys},
                        {"apiVersion": account["apiVersion"], "kind": "AwsAccount", "metadata": {"name": name}, "spec": spec})
 
+    # Of the accounts of the examples. The chart lets each component read these Secrets and no others.
+    AWS_SECRETS = "{aws-default,aws-dev,aws-test,aws-prod}"
+
     def install(self):
         """CRDs, a ServiceAccount and its rights; a kubeconfig with the ServiceAccount's token."""
         self.run("helm", "upgrade", "--install", "tributary", "charts/tributary", "-n", SYSTEM, "--create-namespace",
                  "--set-json", 'arnFrom.allowed=[{"kind": "ConfigMap", "resource": "configmaps", "apiGroup": ""}]',
-                 "--set", "gateway.enabled=true", "--set", "awsSecrets={aws-default}", "--set", "gateway.awsSecrets={aws-default}", stdout=subprocess.DEVNULL)
+                 "--set", "gateway.enabled=true", "--set", f"awsSecrets={self.AWS_SECRETS}", "--set", f"gateway.awsSecrets={self.AWS_SECRETS}", stdout=subprocess.DEVNULL)
         self.identity("operator", "tributary")
         self.identity("gateway", "tributary-gateway")
 
     def start_sync(self, namespace):
         """Beside the operator, with its own rights, which are Secrets of this namespace among others."""
         self.run("helm", "upgrade", "tributary", "charts/tributary", "-n", SYSTEM, "--reuse-values", "--set", "sync.enabled=true",
-                 "--set", f"sync.secretNamespaces={{{namespace}}}", "--set", "sync.awsSecrets={aws-default}", stdout=subprocess.DEVNULL)
+                 "--set", f"sync.secretNamespaces={{{namespace}}}", "--set", f"sync.awsSecrets={self.AWS_SECRETS}", stdout=subprocess.DEVNULL)
         self.identity("sync", "tributary-sync")
         with open(STATE / "sync.log", "a") as log:
             sync = subprocess.Popen([BINARY, "sync", "--listen", _free(), "--log-format", "text", "--benchling-url", f"{self.bed['benchling']}/{{tenant}}",

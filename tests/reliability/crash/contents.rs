@@ -33,12 +33,25 @@ pub async fn contents(world: &World) -> Contents {
         }
         text = text.replace(&name, &format!("{}HASH", &name[..name.len() - 8]));
     }
-    let text = text.replace(&world.namespace, "NS").replace(&world.aws.account, "ACCOUNT");
+    let text = hide_hashes(&text.replace(&world.namespace, "NS").replace(&world.aws.account, "ACCOUNT"));
     let mut all: Contents = serde_json::from_str(&text).unwrap();
     for value in all.values_mut() {
         hide_sids(value);
     }
     all
+}
+
+/// A default name that could be another object's ends in a hash, which carries the namespace.
+fn hide_hashes(text: &str) -> String {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let shown = |part: &str| {
+        let (name, rest) = part.split_at(part.find(|c| !is_name(c)).unwrap_or(part.len()));
+        let hash = name.rsplit_once('-').filter(|(head, hash)| {
+            head.contains("NS-") && hash.len() == 8 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        });
+        hash.map_or_else(|| part.to_owned(), |(head, _)| format!("{head}-HASH{rest}"))
+    };
+    text.split_inclusive(|c| !is_name(c)).map(shown).collect()
 }
 
 /// Sids carry a hash of the owner, which carries the namespace; targets have no order.

@@ -311,7 +311,15 @@ async fn edit(a: &World, sink: &str, field: &str, merge: &Value) -> Result<(), S
         Err(error) => return Err(error.to_string()),
         Ok(_) => {}
     }
-    let known = ["ArnNotPermitted", "ReferenceNotPermitted", "SinkNotFound", "BusNotFound", "AccountNotFound", "IdentityChanged"];
+    let known = [
+        "ArnNotPermitted",
+        "ReferenceNotPermitted",
+        "SinkNotFound",
+        "BusNotFound",
+        "AccountNotFound",
+        "IdentityChanged",
+        "ArnFromNotFound",
+    ];
     let refused = |object: Option<&DynamicObject>| {
         let object = object?;
         let ready = condition(object, "Ready").filter(|(status, reason, _)| status == "False" && known.contains(&reason.as_str()))?;
