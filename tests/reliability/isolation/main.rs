@@ -13,5 +13,6 @@
 mod attempts;
 mod cross_tenant;
 mod edits;
+mod edits_table;
 mod schema_fields;
 mod secret_leaks;
