@@ -32,9 +32,26 @@ impl Reply {
 
     pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
         let mut response = plain(self.status, &self.text);
+        if !self.status.is_success() {
+            // The body may be unread, and the server then closes. Without the header a client could send its next request on this connection.
+            response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+        }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_accepted_request_keeps_its_connection() {
+        let closes = |reply: Reply| reply.into_response().headers().get(header::CONNECTION).is_some_and(|value| value == "close");
+        assert!(!closes(Reply::ok(Outcome::Accepted, "ok")));
+        assert!(closes(Reply::reject(StatusCode::UNAUTHORIZED, Outcome::Refused, "no")));
+        assert!(closes(Reply::retry_later(Outcome::Busy, "later")));
     }
 }
