@@ -1,7 +1,7 @@
 //! The scenario of roles: topics, a state machine, a stream, an API destination with its connection, and the rules that send there.
 
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, until_within};
+use tributary_testkit::{REGION, aws_name, until_within};
 
 use crate::scenario::Scenario;
 
@@ -93,5 +93,16 @@ impl Scenario {
         for name in ["theirs", "stream"] {
             world.ready("EventSink", name).await;
         }
+        // Bus and rule have the spec that they had: nothing but the tags of the account tells when they are done.
+        let bus = aws_name(world, "bus");
+        let done = || async {
+            let rule = aws.rule(&bus, &aws_name(world, "rule")).await?["Arn"].clone();
+            for arn in [rule, json!(format!("arn:aws:events:{REGION}:{}:event-bus/{bus}", aws.account))] {
+                let tags = aws.events("ListTagsForResource", json!({"ResourceARN": arn})).await;
+                tags["Tags"].as_array()?.iter().find(|tag| tag["Key"] == "squad")?;
+            }
+            Some(())
+        };
+        until_within(world.timeout, "bus and rule have the new tags", &mut { done }).await;
     }
 }
