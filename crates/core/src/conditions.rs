@@ -62,6 +62,22 @@ pub fn conditions(outcome: &Outcome, before: &[Condition], generation: Option<i6
     vec![row("Ready", ready), row("Reconciling", reconciling), row("Stalled", stalled)]
 }
 
+/// Replaces the condition of this type by one with this status, reason and message; `None` removes it.
+/// If its status is as before, it keeps its transition time.
+pub fn set(all: &mut Vec<Condition>, type_: &str, state: Option<(&str, String, String)>, generation: Option<i64>, now: Timestamp) {
+    let old = all.iter().position(|condition| condition.type_ == type_).map(|at| all.remove(at));
+    let Some((status, reason, message)) = state else { return };
+    let since = old.filter(|old| old.status == status).map_or(Time(now), |old| old.last_transition_time);
+    all.push(Condition {
+        type_: type_.into(),
+        status: status.into(),
+        reason,
+        message,
+        observed_generation: generation,
+        last_transition_time: since,
+    });
+}
+
 /// Makes the kind's own conditions `Unknown` that are `True`, where the outcome prevented their
 /// evaluation: nothing says `True` that was not seen.
 pub fn unconfirm(all: &mut [Condition], outcome: &Outcome, generation: Option<i64>, now: Timestamp) {

@@ -273,8 +273,8 @@ impl ReconcileError {
         missing || self.stalled() || matches!(self.class, RetryClass::Throttled | RetryClass::Transient)
     }
 
-    /// Whether the error puts in doubt what status says of AWS: it concerns the object, and does not
-    /// pass by itself.
+    /// Whether the error puts in doubt what status says of AWS: it concerns the object, and remains
+    /// until something is changed.
     pub fn changes_claims(&self) -> bool {
         match self.class {
             RetryClass::Blocked | RetryClass::Invalid | RetryClass::Refused => true,

@@ -156,7 +156,7 @@ pub trait Managed:
         None
     }
 
-    /// Whether the object is removed from AWS when somebody no longer permits what it refers to.
+    /// Whether the object is removed from AWS when what it refers to is no longer permitted.
     /// Objects that hold data or that others use stay as they are.
     const LEAVES_IF_REFUSED: bool = false;
 

@@ -6,7 +6,7 @@ use crate::compile;
 use crate::error::{EventError, PatternError};
 use crate::event::{self, Names};
 use crate::explain::{self, Explanation};
-use crate::expression::{Expression, Expressions};
+use crate::expression::Expressions;
 use crate::limits::Limits;
 use crate::search::{self, Field};
 
@@ -18,8 +18,6 @@ pub struct Pattern {
     names: Names,
     /// All dotted paths, in their order.
     paths: Vec<String>,
-    wildcard_complexity: usize,
-    uses_exactly: bool,
 }
 
 impl Pattern {
@@ -37,19 +35,15 @@ impl Pattern {
     /// AWS would refuse it. The reason is in AWS's words.
     pub fn compile_within(text: &str, limits: &Limits) -> Result<Self, PatternError> {
         let compiled = compile::compile(text, limits)?;
-        let mut paths: Vec<&Path> = compiled.alternatives.iter().flat_map(BTreeMap::keys).collect();
+        let mut paths: Vec<&Path> = compiled.iter().flat_map(BTreeMap::keys).collect();
         paths.sort();
         paths.dedup();
         let names = Names::new(paths.iter().map(|path| path.0.as_str()));
         let place = |path: &Path| paths.binary_search(&path).unwrap_or_default();
-        let alternatives = compiled
-            .alternatives
-            .iter()
-            .map(|fields| fields.iter().map(|(path, accepts)| (place(path), accepts.clone())).collect())
-            .collect();
-        let wildcard_complexity = compiled.alternatives.iter().flat_map(BTreeMap::values).map(complexity).max().unwrap_or_default();
+        let alternatives =
+            compiled.iter().map(|fields| fields.iter().map(|(path, accepts)| (place(path), accepts.clone())).collect()).collect();
         let paths = paths.iter().map(|path| path.0.clone()).collect();
-        Ok(Self { alternatives, names, paths, wildcard_complexity, uses_exactly: compiled.uses_exactly })
+        Ok(Self { alternatives, names, paths })
     }
 
     /// Whether the pattern matches an event.
@@ -80,20 +74,4 @@ impl Pattern {
             .collect();
         Ok(Explanation { alternatives })
     }
-
-    /// How many states the wildcards of one field can be in at once, at most. 0 without wildcards.
-    #[must_use]
-    pub fn wildcard_complexity(&self) -> usize {
-        self.wildcard_complexity
-    }
-
-    /// Whether it uses the operator `exactly`, which AWS's matcher accepts and AWS's pages do not describe.
-    #[must_use]
-    pub fn uses_exactly(&self) -> bool {
-        self.uses_exactly
-    }
-}
-
-fn complexity(accepts: &Expressions) -> usize {
-    accepts.all.iter().map(|expression| if let Expression::Wildcard(wildcard) = expression { wildcard.wildcards() + 1 } else { 0 }).sum()
 }

@@ -36,11 +36,6 @@ impl Wildcard {
         Ok(Self { pieces })
     }
 
-    /// How many wildcards it has.
-    pub(crate) fn wildcards(&self) -> usize {
-        self.pieces.len() - 1
-    }
-
     /// Whether the whole value matches. Linear in practice: each piece is looked for once, from left to right.
     pub(crate) fn matches(&self, value: &str) -> bool {
         let (Some(first), Some(last)) = (self.pieces.first(), self.pieces.last()) else {

@@ -50,7 +50,7 @@ fn undeliverable_targets(rule: &EventRule) -> Vec<&str> {
     targets.filter(|target| target.deliverable == Some(Deliverable::No)).map(|target| target.name.as_str()).collect()
 }
 
-/// Names of the targets that were removed because somebody no longer permits them: the deletion of a sink or bus waits for that.
+/// Names of the targets that were removed because they are no longer permitted: the deletion of a sink or bus waits for that.
 fn withdrawn_targets(rule: &EventRule) -> Option<Vec<&str>> {
     let status = rule.status.as_ref()?;
     let ready = status.common.condition("Ready")?;

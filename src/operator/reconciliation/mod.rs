@@ -41,7 +41,7 @@ pub(super) struct Reconciliation<'a, K: Observe> {
     pub(super) state: ObjectState,
     /// Steps that took effect.
     pub(super) applied: Vec<Step>,
-    /// Whether AWS held this very spec before, so that the steps undo a change by somebody else.
+    /// Whether AWS held this very spec before, so that the steps undo a change by another client.
     pub(super) drifted: bool,
     /// Whether a write of this reconcile succeeded on condition that the object is the one that the decisions are based on.
     pub(super) confirmed: bool,

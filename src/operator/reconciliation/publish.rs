@@ -69,7 +69,7 @@ impl<K: Observe> Reconciliation<'_, K> {
         self.context.recorder.publish(&self.object, EventType::Warning, "LeftAlone", "Delete", why);
     }
 
-    /// Publishes one Event for the applied steps, a warning if they undo what somebody else changed, and one when the reason of the failure is new.
+    /// Publishes one Event for the applied steps, a warning if they undo a change by another client, and one when the reason of the failure is new.
     pub(super) fn publish_events(&self, error: Option<&ReconcileError>) {
         let recorder = &self.context.recorder;
         if !self.applied.is_empty() {

@@ -1,4 +1,4 @@
-//! Withdraw: removes from AWS what somebody no longer permits (ADR 0026). Acts on a refusal only: what is missing, or cannot be read,
+//! Withdraw: removes from AWS what its owner no longer permits (ADR 0026). Acts on a refusal only: what is missing, or cannot be read,
 //! removes nothing.
 
 use k8s_openapi::jiff::Timestamp;
@@ -21,7 +21,7 @@ impl<K: Observe> Reconciliation<'_, K> {
         }
         let Some(identity) = K::common(&self.status).identity.clone() else { return error };
         match self.remove_refused(&identity).await {
-            // What belongs to somebody else is not the object's to remove.
+            // The object does not remove what has another owner.
             Err(failed) if failed.reason != Reason::NotOwned => failed,
             Ok(()) | Err(_) => {
                 self.object.withdrawn(&mut self.status, &error, Timestamp::now());
@@ -33,6 +33,7 @@ impl<K: Observe> Reconciliation<'_, K> {
     async fn remove_refused(&mut self, identity: &Identity) -> Result<(), ReconcileError> {
         let view = self.context.view();
         let cloud = self.context.cloud(&view, identity, Trigger::Change)?;
+        let _one_at_a_time = self.context.names.lock(identity).await;
         let observed = self.object.observe(&cloud, identity, None, Depth::Delete).await?;
         let steps = self.plan(&view, identity, &States { desired: None, observed: observed.as_ref(), retain: false })?;
         Box::pin(self.apply_steps(&cloud, steps)).await

@@ -17,8 +17,12 @@ fn failure() -> impl Strategy<Value = Option<(usize, bool)>> {
 
 fn edit() -> impl Strategy<Value = Edit> {
     let index = || proptest::option::of(0..2_usize);
-    (prop::bool::weighted(0.3), index(), index(), any::<bool>(), 0..3_usize)
-        .prop_map(|(external, on_failure, boundary, path, rules)| Edit { external, on_failure, boundary, path, rules })
+    (prop::bool::weighted(0.3), index(), index(), 0..3_usize).prop_map(|(external, on_failure, boundary, rules)| Edit {
+        external,
+        on_failure,
+        boundary,
+        rules,
+    })
 }
 
 fn event() -> impl Strategy<Value = Event> {

@@ -38,7 +38,7 @@ pub(crate) struct Caches {
     pub sources: Answers<Sources>,
     pub replays: Answers<Replays>,
     pub log_policies: Answers<LogPolicies>,
-    /// URLs by queue name. The same for each identity: each call with one is permitted or denied by itself.
+    /// URLs by queue name. The same for each identity: permissions are evaluated for each call with one.
     pub queue_urls: Mutex<HashMap<String, String>>,
     pub policies: PolicyLocks,
     pub facts: FactCache,

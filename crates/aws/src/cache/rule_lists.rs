@@ -92,7 +92,7 @@ impl RuleLists {
     }
 }
 
-/// Whether nobody reads the list any more. One that is being fetched is read.
+/// Whether the list is no longer read. One that is being fetched is read.
 fn is_old(listed: &Mutex<Listed>) -> bool {
     listed.try_lock().is_ok_and(|listed| listed.at.is_none_or(|at| at.elapsed() > KEPT))
 }

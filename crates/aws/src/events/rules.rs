@@ -130,7 +130,7 @@ impl Session {
         answer.map(drop).map_err(ReconcileError::from)
     }
 
-    /// Puts the targets. AWS rejects a call as a whole for one invalid target (docs/aws-facts.md, E11): then each is put by itself, so
+    /// Puts the targets. AWS rejects a call as a whole for one invalid target (docs/aws-facts.md, E11): then each is put separately, so
     /// that one does not keep the events from the others.
     async fn put_targets(&self, bus: &str, rule: &str, targets: &[TargetSettings]) -> Result<(), ReconcileError> {
         let rejection = match self.put_batch(bus, rule, targets).await {

@@ -6,7 +6,7 @@ use super::policy::Context;
 /// The service principal.
 pub(super) const SERVICE: &str = "events.amazonaws.com";
 
-/// Condition keys that no call has, whoever makes it: `EventBridge` uses no VPC endpoint of the
+/// Condition keys that no call has: `EventBridge` uses no VPC endpoint of the
 /// user, forwards no credentials, and is no IAM user.
 const ABSENT: [&str; 7] =
     ["aws:username", "aws:sourcevpc", "aws:sourcevpce", "aws:vpcsourceip", "aws:calledvia", "aws:calledviafirst", "aws:calledvialast"];

@@ -1,15 +1,12 @@
 //! `BenchlingApp`: creates nothing in AWS. Its identity is that of its bus; it is in sync when the
 //! bus accepts events and the app's credentials work.
 
-use k8s_openapi::{
-    apimachinery::pkg::apis::meta::v1::{Condition, Time},
-    jiff::Timestamp,
-};
 use serde::Serialize;
 
 use tributary_api::{AccountRef, BenchlingApp, BenchlingAppStatus, DeletionPolicy, EventRule, Identity, ManagementPolicy};
 
 use crate::{
+    conditions,
     error::{Reason, ReconcileError, RetryClass},
     kinds::webhooks::{Contest, claims_with, contest, standing},
     managed::{Managed, Report},
@@ -132,7 +129,8 @@ impl Managed for BenchlingApp {
         status.url = report.settings.gateway_url.as_ref().map(|url| format!("{}{}", url.trim_end_matches('/'), self.spec.path));
         let contest = report.desired.and_then(|desired| desired.contest.clone());
         let contest = contest.map(|contest| ("True", contest.reason.to_string(), contest.message));
-        self.set_condition(status, CONTESTED, contest, report.now);
+        let generation = self.metadata.generation;
+        conditions::set(&mut status.common.conditions, CONTESTED, contest, generation, report.now);
         let Some(observed) = report.observed else { return };
         let credentials = match observed {
             ObservedCredentials::None => None,
@@ -142,31 +140,6 @@ impl Managed for BenchlingApp {
             ObservedCredentials::Fail { reason, message } => Some(("False", reason.to_string(), message.clone())),
             ObservedCredentials::Unknown { reason, message } => Some(("Unknown", reason.to_string(), message.clone())),
         };
-        self.set_condition(status, CREDENTIALS, credentials, report.now);
-    }
-}
-
-/// Status, reason and message of a condition.
-type State = (&'static str, String, String);
-
-trait SetCondition {
-    /// Replaces the condition of this type. `None` removes it.
-    fn set_condition(&self, status: &mut BenchlingAppStatus, type_: &str, state: Option<State>, now: Timestamp);
-}
-
-impl SetCondition for BenchlingApp {
-    fn set_condition(&self, status: &mut BenchlingAppStatus, type_: &str, state: Option<State>, now: Timestamp) {
-        let old = status.common.condition(type_).cloned();
-        status.common.conditions.retain(|condition| condition.type_ != type_);
-        let Some((state, reason, message)) = state else { return };
-        let since = old.filter(|old| old.status == state).map_or(Time(now), |old| old.last_transition_time);
-        status.common.conditions.push(Condition {
-            type_: type_.into(),
-            status: state.into(),
-            reason,
-            message,
-            observed_generation: self.metadata.generation,
-            last_transition_time: since,
-        });
+        conditions::set(&mut status.common.conditions, CREDENTIALS, credentials, generation, report.now);
     }
 }

@@ -3,14 +3,12 @@
 
 use std::str::FromStr;
 
-use k8s_openapi::{
-    apimachinery::pkg::apis::meta::v1::{Condition, Time},
-    jiff::Timestamp,
-};
+use k8s_openapi::jiff::Timestamp;
 
 use tributary_api::{Deliverable, EventRule, EventRuleStatus, RuleState};
 
 use crate::{
+    conditions,
     delivery::{Deliverability, DeliverabilityReason},
     managed::Report,
 };
@@ -62,18 +60,8 @@ pub(super) fn refuse(rule: &EventRule, status: &mut EventRuleStatus, message: &s
 }
 
 fn set(rule: &EventRule, status: &mut EventRuleStatus, summary: Summary, now: Timestamp) {
-    let old = status.common.condition(TYPE);
-    let since = old.filter(|old| old.status == summary.status).map_or(Time(now), |old| old.last_transition_time.clone());
-    let condition = Condition {
-        type_: TYPE.into(),
-        status: summary.status.into(),
-        reason: summary.reason.to_string(),
-        message: summary.message,
-        observed_generation: rule.metadata.generation,
-        last_transition_time: since,
-    };
-    status.common.conditions.retain(|condition| condition.type_ != TYPE);
-    status.common.conditions.push(condition);
+    let state = Some((summary.status, summary.reason.to_string(), summary.message));
+    conditions::set(&mut status.common.conditions, TYPE, state, rule.metadata.generation, now);
 }
 
 /// `prevented` is the reason for targets that cannot be delivered to: of this reconcile, else of

@@ -39,7 +39,7 @@ pub struct DesiredSink {
     /// ARN of the role that `EventBridge` delivers with, from the spec; `None` for no role or one
     /// that the operator creates.
     pub role_arn: Option<String>,
-    /// What the spec refers to and somebody else has to permit.
+    /// What the spec refers to and its owner or the account has to permit.
     #[serde(skip)]
     pub depends_on: AdmittedReferences,
 }

@@ -39,12 +39,11 @@ pub(super) struct Cursor<'a> {
     pub(super) target: Target,
     /// The path to the present token. Not taken back after an error.
     pub(super) steps: Vec<Step>,
-    pub(super) uses_exactly: bool,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str, target: Target) -> Self {
-        Self { reader: Reader::new(text), target, steps: Vec::new(), uses_exactly: false }
+        Self { reader: Reader::new(text), target, steps: Vec::new() }
     }
 
     /// The next token. At the end of a text without any value it is null, which nothing accepts there.

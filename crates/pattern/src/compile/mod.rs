@@ -41,17 +41,11 @@ const RESERVED_IN_OR: [&str; 24] = [
     "ip-address-not-in-range",
 ];
 
-/// What a pattern's text means.
-pub(crate) struct Compiled {
-    pub(crate) alternatives: Vec<Alternative>,
-    pub(crate) uses_exactly: bool,
-}
-
 /// Reads a pattern.
 ///
 /// # Errors
 /// The reason in AWS's words, and where it is.
-pub(crate) fn compile(text: &str, limits: &Limits) -> Result<Compiled, PatternError> {
+pub(crate) fn compile(text: &str, limits: &Limits) -> Result<Vec<Alternative>, PatternError> {
     let mut compiler = Compiler {
         text,
         cursor: Cursor::new(text, limits.target),
@@ -86,7 +80,7 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn pattern(&mut self) -> Result<Compiled, Refusal> {
+    fn pattern(&mut self) -> Result<Vec<Alternative>, Refusal> {
         let characters = self.text.chars().count();
         if characters > self.limits.characters {
             return refuse(format!("Event pattern has {characters} characters, {} are allowed", self.limits.characters));
@@ -95,7 +89,7 @@ impl Compiler<'_> {
             return refuse("Filter is not an object");
         }
         self.object()?;
-        Ok(Compiled { alternatives: std::mem::take(&mut self.alternatives), uses_exactly: self.cursor.uses_exactly })
+        Ok(std::mem::take(&mut self.alternatives))
     }
 
     /// Reads the outermost object, without recursion: patterns may be as deep as the reader allows.

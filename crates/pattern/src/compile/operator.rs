@@ -22,10 +22,8 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Expression, Refusal> {
     };
     cursor.steps.push(Step::Key(name.to_string()));
     let (expression, otherwise) = match &*name {
-        "exactly" => {
-            cursor.uses_exactly = true;
-            (Expression::Text(text(cursor, "exact match pattern must be a string")?.into_owned()), ONE_KEY)
-        }
+        // Accepted by the matcher, and not on the page of the user guide.
+        "exactly" => (Expression::Text(text(cursor, "exact match pattern must be a string")?.into_owned()), ONE_KEY),
         "prefix" => (prefix(cursor)?, ONE_KEY),
         "suffix" => (suffix(cursor)?, ONE_KEY),
         "numeric" => (Expression::Numeric(numeric::read(cursor)?), TOO_MANY),

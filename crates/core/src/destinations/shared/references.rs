@@ -1,4 +1,4 @@
-//! What a spec refers to and somebody else has to permit, collected while it is resolved.
+//! What a spec refers to and its owner or the account has to permit, collected while it is resolved.
 
 use std::cell::RefCell;
 
