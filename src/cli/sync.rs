@@ -97,6 +97,7 @@ impl Sync {
             config: self.worker_config(),
             watch: WatchSettings { client, timeouts, health: health.clone() },
         };
+        runner.expect_lists();
         let stop = logs::terminated()?;
         let admin = Admin::new(health, registries, move || refreshed.refresh_metrics());
         let serving = tokio::spawn(admin.serve(listener, std::future::pending()));

@@ -48,8 +48,19 @@ pub(crate) struct WatchSettings {
     pub client: Client,
     /// How long one watch request lasts, and how often everything is listed again.
     pub timeouts: Timeouts,
-    /// Where the watch reports whether its first list is complete.
+    /// Where the watch reports whether its first list is complete; see [`expect_list`].
     pub health: Arc<Health>,
+}
+
+/// Makes `/readyz` wait for the first list of the kind. To be called before anything is served: a watch whose task the runtime has not
+/// run yet must count as missing.
+pub(crate) fn expect_list<K: Resource<DynamicType = ()>>(health: &Health) {
+    health.waiting(&readiness_part(&K::kind(&())), "the first list of objects");
+}
+
+/// Name of the kind's watch in the readiness report.
+fn readiness_part(kind: &str) -> String {
+    format!("{kind} watch")
 }
 
 /// Watches all objects of the kind in all namespaces and passes each change to `handler`.
@@ -63,8 +74,7 @@ where
     H: WatchHandler<K>,
 {
     let kind = K::kind(&()).into_owned();
-    let part = format!("{kind} watch");
-    settings.health.waiting(&part, "the first list of objects");
+    let part = readiness_part(&kind);
     let mut watch = Watch { settings, handler, kind, part, listed: false, backoff: Backoff::default(), objects: PhantomData };
     loop {
         watch.follow().await;

@@ -22,7 +22,7 @@ use crate::{
         reflector::{self, ReflectorContext},
         secrets::Secrets,
         stores::{Queues, Stores, Writers, lister, stores},
-        watch::WatchSettings,
+        watch::{WatchSettings, expect_list},
     },
     gateway::{
         accepted_events::AcceptedEvents,
@@ -98,10 +98,9 @@ fn state(client: &Client, options: &Options, stores: &Stores, metrics: Arc<Metri
     let view = View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, now: Timestamp::now() };
     let health = Arc::new(Health::default());
     health.set_role("serving webhooks");
-    for kind in [AwsAccount::KIND, EventBus::KIND, BenchlingApp::KIND] {
-        // Under the watch's own name: the gateway must not be ready before the watches start.
-        health.waiting(&format!("{kind} watch"), "the first list of objects");
-    }
+    expect_list::<AwsAccount>(&health);
+    expect_list::<EventBus>(&health);
+    expect_list::<BenchlingApp>(&health);
     let aws = Aws {
         view: view.clone(),
         sessions: Sessions::new(options.aws.clone(), metrics, Fence::open()).map_err(Error::CaBundle)?,

@@ -9,6 +9,7 @@ use futures::{
 use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
 use kube::{Api, Client};
 use tokio::{net::TcpListener, task::JoinSet};
+use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
 use tributary_core::{for_each_kind, settings::Settings, view::View};
 
 use super::{
@@ -19,13 +20,16 @@ use crate::{
     cluster::{
         reflector::{self, ReflectorContext},
         stores::{Queues, Stores, stores},
-        watch::WatchSettings,
+        watch::{WatchSettings, expect_list},
     },
     telemetry::{
         health::{Admin, Health},
         metrics::Metrics,
     },
 };
+
+/// Name of this part in the readiness report.
+const INSTALLATION_ID: &str = "installation id";
 
 /// Reads the figures of the stores into the metrics, whenever these are requested.
 fn refresh(metrics: Arc<Metrics>, stores: Stores) -> impl Fn() + Send + Sync + 'static {
@@ -56,7 +60,7 @@ pub async fn run(
     listener: Option<TcpListener>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
+    let (health, metrics) = (Arc::new(expectant()), Arc::new(Metrics::default()));
     let stop: Signal = stop.boxed().shared();
     let client = options.timeouts.client(&client);
     let (stores, writers) = stores();
@@ -94,13 +98,23 @@ pub async fn run(
     Ok(())
 }
 
+/// All that the operator needs before it is ready, as missing.
+fn expectant() -> Health {
+    let health = Health::default();
+    health.waiting(INSTALLATION_ID, "the uid of namespace kube-system");
+    macro_rules! expect_all {
+        ($($plural:ident $singular:ident: $kind:ident),* $(,)?) => {$(expect_list::<$kind>(&health);)*};
+    }
+    for_each_kind!(expect_all);
+    health
+}
+
 async fn settings(client: &Client, options: &Options, health: &Health) -> Result<Settings, Error> {
-    health.waiting("installation id", "the uid of namespace kube-system");
     let installation_id = match &options.installation_id {
         Some(id) => id.clone(),
         None => Api::<Namespace>::all(client.clone()).get("kube-system").await?.metadata.uid.unwrap_or_default(),
     };
-    health.up("installation id");
+    health.up(INSTALLATION_ID);
     Ok(Settings {
         installation_id,
         policy_settle: options.policy_settle,
@@ -109,4 +123,21 @@ async fn settings(client: &Client, options: &Options, health: &Health) -> Result
         first_rule: options.first_rule,
         gateway_url: options.gateway_url.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_is_not_ready_before_its_tasks_have_run() {
+        let missing = expectant().missing().join("\n");
+        macro_rules! each_is_missing {
+            ($($plural:ident $singular:ident: $kind:ident),* $(,)?) => {$(
+                assert!(missing.contains(concat!(stringify!($kind), " watch: ")), "{missing}");
+            )*};
+        }
+        for_each_kind!(each_is_missing);
+        assert!(missing.contains(INSTALLATION_ID), "{missing}");
+    }
 }

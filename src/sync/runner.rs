@@ -21,7 +21,7 @@ use tributary_api::{BenchlingBackfill, BenchlingBackfillStatus, EventSink, annot
 use tributary_core::{guarded::Guarded, object::key_of};
 
 use crate::{
-    cluster::watch::{WatchHandler, WatchSettings, watch_kind},
+    cluster::watch::{WatchHandler, WatchSettings, expect_list, watch_kind},
     sync::{
         backfill::BackfillWorker, config::WorkerConfig, context::SyncContext, metrics::SyncMetrics, readiness::queue_to_consume,
         worker::Worker,
@@ -104,6 +104,12 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
+    /// Makes `/readyz` wait for the first lists. To be called before it is served.
+    pub(crate) fn expect_lists(&self) {
+        expect_list::<EventSink>(&self.watch.health);
+        expect_list::<BenchlingBackfill>(&self.watch.health);
+    }
+
     /// Runs until `stop` completes, then waits for the current batches.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
         let stop = stop.shared();

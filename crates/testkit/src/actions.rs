@@ -62,6 +62,16 @@ pub async fn reconcile_now(world: &World, kind: &str, name: &str) {
     world.wait(kind, name, "reconciled again", done).await;
 }
 
+/// Requests a reconcile of an object whose deletion may be complete by now, and waits until it is gone.
+pub async fn gone_after_request(world: &World, kind: &str, name: &str) {
+    let patch = json!({"metadata": {"annotations": {"tributary.dev/reconcile-at": "now"}}});
+    match world.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => {}
+        result => drop(result.unwrap()),
+    }
+    world.gone(kind, name).await;
+}
+
 /// Changes part of the spec as `kubectl patch` does.
 pub async fn patch_spec(world: &World, kind: &str, name: &str, spec: Value) {
     world.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(json!({"spec": spec}))).await.unwrap();

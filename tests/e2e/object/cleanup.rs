@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tributary_testkit::{
     REGION, World, all_ready, assert_reason, aws_name, disposable_queue, existing_queue, fast_resync, fault_rule, foreign_queue,
-    foreign_statement, merged, rule_spec, set_policy, status,
+    foreign_statement, gone_after_request, merged, rule_spec, set_policy, status,
 };
 
 async fn destination(world: &World) -> Value {
@@ -189,8 +189,7 @@ async fn a_retained_rule_keeps_its_permission_and_its_queue() {
     assert_reason(&world, "EventSink", "m", "InUse", &[&aws_name(&world, "r"), "deletionPolicy: Retain"]).await;
     let (bus, rule) = (aws_name(&world, "b"), aws_name(&world, "r"));
     world.aws.events("RemoveTargets", json!({"EventBusName": bus, "Rule": rule, "Ids": ["q", "m"]})).await;
-    world.annotate("EventSink", "m", "tributary.dev/reconcile-at", Some("now")).await;
-    world.gone("EventSink", "m").await;
+    gone_after_request(&world, "EventSink", "m").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -236,8 +235,7 @@ async fn a_role_that_others_use_stalls_its_deletion_and_says_what_to_do() {
     )
     .await;
     world.aws.faults(json!([])).await;
-    world.annotate("EventSink", "m", "tributary.dev/reconcile-at", Some("now")).await;
-    world.gone("EventSink", "m").await;
+    gone_after_request(&world, "EventSink", "m").await;
     assert!(world.aws.roles().await.is_empty());
 }
 

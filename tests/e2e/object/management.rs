@@ -154,7 +154,7 @@ async fn deletion_policies_override_the_defaults() {
             // The retained rule would match events and drop them.
             tributary_testkit::assert_reason(&world, kind, object, "InUse", &[&name, "deletionPolicy: Retain"]).await;
             world.aws.events("RemoveTargets", json!({"EventBusName": bus, "Rule": name, "Ids": ["q"]})).await;
-            world.annotate(kind, object, "tributary.dev/reconcile-at", Some("now")).await;
+            tributary_testkit::gone_after_request(&world, kind, object).await;
         }
         world.gone(kind, object).await;
     }
