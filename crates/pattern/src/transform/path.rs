@@ -41,7 +41,7 @@ pub(super) fn read(text: &str, field: &InputField, warnings: &mut Vec<InputWarni
     within(field, text, super::MAX_PATH)?;
     let Some(rest) = text.strip_prefix('$').filter(|rest| rest.is_empty() || rest.starts_with(['.', '['])) else {
         let reason = "is not a JSON path: it must be $ or start with \"$.\"".to_owned();
-        return Err(InputError::at(field.clone(), reason, text, 0));
+        return Err(InputError::new(field.clone(), reason));
     };
     let mut warn = |reason: String| warnings.push(InputWarning { field: field.clone(), reason });
     let steps = match steps(rest) {
