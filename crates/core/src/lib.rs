@@ -27,6 +27,7 @@ pub mod ownership;
 pub mod plan;
 pub mod policy_document;
 pub mod references;
+pub mod rule_tests;
 pub mod samples;
 pub mod settings;
 pub mod steps;
