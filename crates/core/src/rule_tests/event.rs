@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use tributary_api::{ConfigMapKeyRef, RuleTest};
 
 use super::{ConfigMapValues, Subject, TEST_ACCOUNT, TEST_REGION, TEST_TIME};
+use crate::{benchling, references::WEBHOOK_SOURCE, samples};
 
 /// `id` of test events.
 const TEST_ID: &str = "00000000-0000-0000-0000-000000000000";
@@ -38,7 +39,8 @@ pub(super) fn resolve(test: &RuleTest, subject: &Subject, values: &ConfigMapValu
     }
     if let Some(type_) = &test.sample {
         return sample(type_, subject).ok_or_else(|| {
-            format!("sample: unknown type {type_:?}. Use one of those that `tributary sample --list` prints, or set event.")
+            let near = samples::suggestion(type_).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+            format!("sample: unknown type {type_:?}.{near} `tributary sample --list` prints all types.")
         });
     }
     Ok(complete(test.event.clone().unwrap_or_default(), subject))
@@ -59,9 +61,19 @@ fn from_config_map(ConfigMapKeyRef { name, key }: &ConfigMapKeyRef, values: &Con
     }
 }
 
-/// A sample as the rule's bus would have it: those of Benchling get the source of the bus.
-fn sample(_type: &str, _subject: &Subject) -> Option<Value> {
-    None
+/// A sample as the rule's bus would have it. Events of Benchling get the source of the bus, and a
+/// rule of a `BenchlingApp` gets the webhook of the type.
+fn sample(type_: &str, subject: &Subject) -> Option<Value> {
+    let source = subject.source.as_deref();
+    let by_webhook = source.filter(|source| source.starts_with(WEBHOOK_SOURCE)).map(|_| format!("{WEBHOOK_SOURCE}{type_}"));
+    let mut event = by_webhook.and_then(|name| samples::sample(&name)).or_else(|| samples::sample(type_))?;
+    let is_benchling = |source: &str| source.starts_with(benchling::SOURCE_PREFIX) || source.starts_with(WEBHOOK_SOURCE);
+    if let Some(source) = source
+        && event["source"].as_str().is_some_and(is_benchling)
+    {
+        event["source"] = source.into();
+    }
+    Some(event)
 }
 
 /// Adds the fields of the envelope that the event omits. The rule's account, Region and the present
