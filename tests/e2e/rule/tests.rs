@@ -3,8 +3,8 @@
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use tributary_testkit::{
-    SOURCE, World, all_ready, apply_pipeline, assert_not_ready, aws_name, condition, event_notes, fault_rule, managed_queue, merged, options,
-    patch_spec, product::Options, reconcile_now, rule_spec, status,
+    SOURCE, World, all_ready, apply_pipeline, assert_not_ready, aws_name, condition, event_notes, fault_rule, managed_queue, merged,
+    options, patch_spec, product::Options, reconcile_now, rule_spec, status,
 };
 
 /// Operations that read or write a rule by its name.
@@ -189,7 +189,13 @@ async fn shorthands_apps_and_schedules_are_tested_by_what_aws_gets() {
     let said = world.not_ready("EventRule", "nightly", "TestFailed").await;
     assert!(said.contains(r#"input of target q: $.job: expected "daily", got "nightly""#), "before its sink exists: {said}");
     world.apply("EventSink", "q", managed_queue()).await;
-    patch_spec(&world, "EventRule", "nightly", json!({"tests": [{"name": "nightly", "sample": "aws.events/Scheduled Event", "expect": "Match"}]})).await;
+    patch_spec(
+        &world,
+        "EventRule",
+        "nightly",
+        json!({"tests": [{"name": "nightly", "sample": "aws.events/Scheduled Event", "expect": "Match"}]}),
+    )
+    .await;
     all_ready(&world, &[("EventRule", "short"), ("EventRule", "webhooks"), ("EventRule", "nightly")]).await;
     // A change of the template alone is tested too.
     let target = json!([{"name": "q", "sinkRef": {"name": "q"}, "inputTransformer": {"inputPathsMap": {"type": "$.detail.type"}, "inputTemplate": "{\"type\": <type>}"}}]);
@@ -237,7 +243,11 @@ async fn admission_validates_tests() {
         assert!(error.contains(says), "{tests}: {error}");
     }
     for json in [json!(1), json!("text"), json!([1]), json!({"a": {"b": 1}}), json!(true)] {
-        let kept = world.attempt("EventRule", "r", merged(rule_spec("b", &["q"]), json!({"tests": [input(json!({"target": "q", "json": json}))]})));
+        let kept = world.attempt(
+            "EventRule",
+            "r",
+            merged(rule_spec("b", &["q"]), json!({"tests": [input(json!({"target": "q", "json": json}))]})),
+        );
         assert_eq!(kept.await.unwrap().data["spec"]["tests"][0]["inputs"][0]["json"], json);
     }
 }
