@@ -232,7 +232,7 @@ async fn admission_validates_tests() {
         (json!([{"name": "t", "event": event}]), "expect: Required"),
         (json!([{"name": "t", "event": event, "expect": "match"}]), "supported values"),
         (json!([{"name": "", "event": event, "expect": "Match"}]), "name"),
-        (json!([duplicate, duplicate]), "Duplicate value"),
+        (json!([duplicate, duplicate]), "uplicate"),
         (json!([merged(input(json!({"target": "q", "text": ""})), json!({"expect": "NoMatch"}))]), "requires expect: Match"),
         (json!([input(json!({"target": "no", "text": ""}))]), "must be the name of a target in spec.targets"),
         (json!([input(json!({"target": "q"}))]), "oneOf"),
