@@ -3,7 +3,7 @@
 //!
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
 //! before them: [`names`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
-//! [`conditions`]; [`steps`]; [`objects`], [`view`], [`managed`]; [`destinations`], [`delivery`];
+//! [`conditions`]; [`steps`]; [`objects`], [`samples`]; [`view`], [`managed`]; [`destinations`], [`delivery`];
 //! [`kinds`].
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -27,6 +27,8 @@ pub mod ownership;
 pub mod plan;
 pub mod policy_document;
 pub mod references;
+pub mod rule_tests;
+pub mod samples;
 pub mod settings;
 pub mod steps;
 pub mod view;

@@ -15,6 +15,7 @@ mod rule_consent;
 mod rule_in_aws;
 mod rule_status;
 mod rule_steps;
+mod rule_tested;
 mod sink;
 mod sink_written;
 mod subscription;

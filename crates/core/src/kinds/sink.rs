@@ -158,7 +158,7 @@ impl Managed for EventSink {
         sink_written::note(status, &desired.target, steps);
     }
 
-    fn requeue_after(status: &EventSinkStatus, now: Timestamp, settings: &Settings) -> Option<Duration> {
+    fn requeue_after(&self, status: &EventSinkStatus, now: Timestamp, settings: &Settings) -> Option<Duration> {
         status.grants.iter().filter_map(|grant| grants::requeue_after(grant, now, settings)).min()
     }
 
