@@ -51,6 +51,8 @@ use shared::{
     task::{Rights, Task},
 };
 
+pub(crate) use contract::KeyUse;
+
 pub use api_destination::{DesiredApi, DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination};
 pub use by_role::{DesiredByRole, ObservedByRole};
 pub use lambda::{DesiredLambda, ObservedLambda};
@@ -174,6 +176,11 @@ macro_rules! destinations {
             /// without such a policy.
             pub(crate) fn policy_statement(self, sid: &str, target_arn: &str, source: &str) -> Option<Value> {
                 match self { $(Self::$type => <$destination>::policy_statement(sid, target_arn, source),)* }
+            }
+
+            /// Returns how a delivery uses the customer managed key of the target with this ARN.
+            pub(crate) fn key_use(self, target_arn: &str) -> KeyUse {
+                match self { $(Self::$type => <$destination>::key_use(target_arn),)* }
             }
 
             /// Returns whether EventBridge sends the ARN of the rule with a delivery.
