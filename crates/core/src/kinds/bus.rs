@@ -161,6 +161,8 @@ impl Managed for EventBus {
         };
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
         let (grants, mut refused) = bus_policy::desired(self, view, &account);
+        let (archives, not_permitted) = archives::desired(self, view, &account, identity);
+        refused.error = refused.error.or(not_permitted);
         refused.dead_letter = dead_letter_waits.as_ref().filter(|error| error.reason.is_refusal()).and_then(|_| {
             let reference = &self.spec.dead_letter.as_ref()?.sink_ref;
             let sink = view.sink(reference.namespace.as_deref().unwrap_or(namespace), &reference.name)?;
@@ -176,7 +178,7 @@ impl Managed for EventBus {
                 log: self.spec.log.as_ref().map(log),
             },
             tags: ownership::tags(&account.spec.default_tags, self.spec.tags.as_ref(), &owner),
-            archives: archives::desired(self, &view.settings.installation_id, identity),
+            archives,
             grants,
             dead_letter_waits,
             refused,

@@ -2,6 +2,7 @@
 //! existing one.
 
 pub(crate) mod attributes;
+mod filters;
 mod plan;
 pub mod policy;
 pub(crate) mod reference;

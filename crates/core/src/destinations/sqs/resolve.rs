@@ -8,7 +8,7 @@ use crate::{
         sqs::{
             attributes::{attributes, dead_letter_attributes, dead_letter_name},
             state::{DesiredQueue, DesiredSqs},
-            triggers,
+            filters, triggers,
         },
     },
     error::ReconcileError,
@@ -57,9 +57,14 @@ pub(crate) fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Resu
     let dead_letter_arn = dead_letter.as_ref().map(|queue| queue.arn.clone());
     let triggers = sink.spec.sqs.as_ref().map(|spec| spec.triggers.as_slice()).unwrap_or_default();
     for (index, trigger) in triggers.iter().enumerate() {
-        let field = format!("spec.sqs.triggers[{index}].functionArn");
-        context.permit_arn(&field, &trigger.function_arn)?;
-        in_scope(&field, &trigger.function_arn, identity)?;
+        let field = format!("spec.sqs.triggers[{index}]");
+        let function = format!("{field}.functionArn");
+        context.permit_arn(&function, &trigger.function_arn)?;
+        in_scope(&function, &trigger.function_arn, identity)?;
+        if let Some(key) = &trigger.kms_key_arn {
+            context.permit_arn(&format!("{field}.kmsKeyArn"), key)?;
+        }
+        filters::check(&field, trigger.filter_criteria.as_ref())?;
     }
     Ok(DesiredSqs {
         managed: managed.map(|managed| queue(identity.name.clone(), managed, attributes(managed, dead_letter_arn.as_deref()))),
