@@ -162,6 +162,7 @@ fn desired_sink() -> impl Strategy<Value = DesiredSink> {
                 name: "q".into(),
                 grants,
                 triggers: triggers.into_iter().map(trigger).collect(),
+                refused: None,
             }))
         },
     )

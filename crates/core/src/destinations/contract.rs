@@ -217,9 +217,10 @@ pub(crate) trait State: Clone + Debug + Serialize {
         None
     }
 
-    /// Returns the log group of a state machine.
-    fn log_group(&self) -> Option<&String> {
-        None
+    /// Returns the ARNs of other objects' resources that AWS holds in the resource, such as the log
+    /// group of a state machine. The failure destination of a function is not among them.
+    fn uses(&self) -> Vec<&String> {
+        vec![]
     }
 
     /// Returns the rules and buses without an object that AWS still has with this destination.

@@ -260,9 +260,9 @@ macro_rules! destinations {
                 match self { $(Self::$state(want) => want.failure_destination(),)* }
             }
 
-            /// Returns the log group of a state machine.
-            pub fn log_group(&self) -> Option<&String> {
-                match self { $(Self::$state(want) => want.log_group(),)* }
+            /// Returns the ARNs of other objects' resources that AWS holds in the resource.
+            pub fn uses(&self) -> Vec<&String> {
+                match self { $(Self::$state(want) => want.uses(),)* }
             }
 
             /// Returns the references to secret values that the steps need.

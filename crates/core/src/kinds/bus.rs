@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use tributary_api::{
-    BusLog, BusLogDetail, DeletionPolicy, EventBus, EventBusStatus, Identity, ManagementPolicy, ResourceStatus, Tags, consents,
+    BusLog, BusLogDetail, BusRef, DeletionPolicy, EventBus, EventBusStatus, Identity, ManagementPolicy, ResourceStatus, Tags, consents,
 };
 
 use crate::{
@@ -202,6 +202,16 @@ impl Managed for EventBus {
         view.each_replay(|replay| {
             if permits(replay.own_namespace()) && replay.holds(self) {
                 referrers.push(format!("EventReplay {}", key_of(replay)));
+            }
+        });
+        let arn = self.pinned_identity().map(|identity| &identity.arn);
+        view.each_sink(|sink| {
+            let namespace = sink.own_namespace();
+            let key = |bus: &BusRef| format!("{}/{}", bus.namespace.as_deref().unwrap_or(namespace), bus.name);
+            if permits(namespace) && sink.bus_refs().any(|bus| key(bus) == key_of(self)) {
+                referrers.push(format!("EventSink {}", key_of(sink)));
+            } else if arn.is_some_and(|arn| sink.status.as_ref().is_some_and(|status| status.common.uses.contains(arn))) {
+                referrers.push(format!("EventSink {} (in AWS)", key_of(sink)));
             }
         });
         referrers
