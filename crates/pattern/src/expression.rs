@@ -50,6 +50,15 @@ pub(crate) enum Expression {
 }
 
 impl Expression {
+    /// The wildcards that it has: several in a list of `anything-but`.
+    pub(crate) fn wildcards(&self) -> &[Wildcard] {
+        match self {
+            Self::Wildcard(wildcard) => std::slice::from_ref(wildcard),
+            Self::AnythingBut(AnythingBut::Wildcards(wildcards)) => wildcards,
+            _ => &[],
+        }
+    }
+
     /// Whether it makes numbers compare by value in its whole field.
     fn is_numeric(&self) -> bool {
         match self {

@@ -16,6 +16,7 @@ mod address;
 mod alternative;
 mod anything_but;
 mod compile;
+mod complexity;
 mod error;
 mod event;
 mod explain;
@@ -31,6 +32,7 @@ mod text;
 pub mod transform;
 mod wildcard;
 
+pub use complexity::Complexity;
 pub use error::{EventError, Location, PatternError};
 pub use explain::{AlternativeResult, Explanation, FieldResult, FieldVerdict};
 pub use limits::{Limits, Target};

@@ -1,8 +1,9 @@
 //! A compiled pattern.
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::alternative::Path;
+use crate::alternative::Alternative;
 use crate::compile;
+use crate::complexity::{self, Complexity};
 use crate::error::{EventError, PatternError};
 use crate::event::{self, Names};
 use crate::explain::{self, Explanation};
@@ -10,11 +11,14 @@ use crate::expression::Expressions;
 use crate::limits::Limits;
 use crate::search::{self, Field};
 
+/// The complexity at which the computation stops.
+const MAX_COMPLEXITY: usize = 100;
+
 /// A pattern that AWS would accept.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     /// One of them must hold: `$or` makes several.
-    alternatives: Vec<Vec<(usize, Expressions)>>,
+    alternatives: Vec<Vec<(usize, Arc<Expressions>)>>,
     names: Names,
     /// All dotted paths, in their order.
     paths: Vec<String>,
@@ -35,15 +39,39 @@ impl Pattern {
     /// AWS would refuse it. The reason is in AWS's words.
     pub fn compile_within(text: &str, limits: &Limits) -> Result<Self, PatternError> {
         let compiled = compile::compile(text, limits)?;
-        let mut paths: Vec<&Path> = compiled.iter().flat_map(BTreeMap::keys).collect();
-        paths.sort();
-        paths.dedup();
-        let names = Names::new(paths.iter().map(|path| path.0.as_str()));
-        let place = |path: &Path| paths.binary_search(&path).unwrap_or_default();
-        let alternatives =
-            compiled.iter().map(|fields| fields.iter().map(|(path, accepts)| (place(path), accepts.clone())).collect()).collect();
-        let paths = paths.iter().map(|path| path.0.clone()).collect();
-        Ok(Self { alternatives, names, paths })
+        let (paths, places) = compiled.paths.sorted();
+        let names = Names::new(paths.iter().map(String::as_str));
+        let fields = |alternative: Alternative| {
+            let mut fields: Vec<_> = alternative.into_iter().map(|(number, accepts)| (places[number], accepts)).collect();
+            fields.sort_unstable_by_key(|(place, _)| *place);
+            fields
+        };
+        let alternatives = compiled.all.into_iter().map(fields).collect();
+        let pattern = Self { alternatives, names, paths };
+        if limits.complexity < usize::MAX && pattern.complexity_up_to(limits.complexity + 1).value > limits.complexity {
+            return Err(PatternError::too_complex());
+        }
+        Ok(pattern)
+    }
+
+    /// How complex the wildcards are, up to 100.
+    pub fn complexity(&self) -> Complexity {
+        self.complexity_up_to(MAX_COMPLEXITY)
+    }
+
+    fn complexity_up_to(&self, enough: usize) -> Complexity {
+        complexity::evaluate(&self.alternatives, enough)
+    }
+
+    /// Reads a pattern from a file of any kind.
+    ///
+    /// # Errors
+    /// The bytes are not UTF-8, or AWS would refuse the pattern.
+    pub fn compile_bytes(bytes: &[u8], limits: &Limits) -> Result<Self, PatternError> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::compile_within(text, limits),
+            Err(wrong) => Err(PatternError::not_utf8(bytes, wrong.valid_up_to())),
+        }
     }
 
     /// Whether the pattern matches an event.

@@ -44,3 +44,19 @@ fn generated_cases_agree() {
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
     assert!(cases.lines().count() == 6_003 && reasons > 1_000, "{reasons} reasons");
 }
+
+#[test]
+fn complexity_agrees() {
+    let (mut wrong, mut compared) = (Vec::new(), 0);
+    for line in include_str!("data/cases.jsonl").lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let Some(complexity) = case["complexity"].as_u64() else { continue };
+        let found = Pattern::compile(case["pattern"].as_str().unwrap()).unwrap().complexity();
+        compared += 1;
+        if !found.exact || u64::try_from(found.value).unwrap() != complexity {
+            wrong.push(format!("{}: {found:?}, AWS says {complexity}: {}", case["id"], case["pattern"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert_eq!(compared, 272);
+}

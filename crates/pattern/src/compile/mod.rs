@@ -3,8 +3,10 @@ mod cursor;
 mod numeric;
 mod operator;
 
+use std::sync::Arc;
+
 use crate::address::AddressRange;
-use crate::alternative::{Alternative, Path};
+use crate::alternative::{Alternative, Alternatives, Paths};
 use crate::error::PatternError;
 use crate::expression::{Expression, Expressions};
 use crate::json::Token;
@@ -45,7 +47,7 @@ const RESERVED_IN_OR: [&str; 24] = [
 ///
 /// # Errors
 /// The reason in AWS's words, and where it is.
-pub(crate) fn compile(text: &str, limits: &Limits) -> Result<Vec<Alternative>, PatternError> {
+pub(crate) fn compile(text: &str, limits: &Limits) -> Result<Alternatives, PatternError> {
     let mut compiler = Compiler {
         text,
         cursor: Cursor::new(text, limits.target),
@@ -53,10 +55,13 @@ pub(crate) fn compile(text: &str, limits: &Limits) -> Result<Vec<Alternative>, P
         open: Vec::new(),
         alternatives: Vec::new(),
         path: Vec::new(),
+        paths: Paths::default(),
     };
     compiler.pattern().map_err(|refusal| compiler.cursor.locate(text, refusal))
 }
 
+/// Longest pattern that is read, whatever the limits are: no quota comes near it.
+const MAX_BYTES: usize = 256 << 10;
 /// Most fields that AWS's matcher takes in a pattern.
 const MAX_FIELDS: usize = 256;
 
@@ -77,19 +82,28 @@ struct Compiler<'a> {
     alternatives: Vec<Alternative>,
     /// The fields around the present one.
     path: Vec<String>,
+    paths: Paths,
 }
 
 impl Compiler<'_> {
-    fn pattern(&mut self) -> Result<Vec<Alternative>, Refusal> {
-        let characters = self.text.chars().count();
-        if characters > self.limits.characters {
-            return refuse(format!("Event pattern has {characters} characters, {} are allowed", self.limits.characters));
-        }
+    fn pattern(&mut self) -> Result<Alternatives, Refusal> {
+        self.check_length()?;
         if self.cursor.next()? != Token::StartObject {
             return refuse("Filter is not an object");
         }
         self.object()?;
-        Ok(std::mem::take(&mut self.alternatives))
+        Ok(Alternatives { all: std::mem::take(&mut self.alternatives), paths: std::mem::take(&mut self.paths) })
+    }
+
+    fn check_length(&self) -> Result<(), Refusal> {
+        if self.text.len() > MAX_BYTES {
+            return refuse(format!("Event pattern has {} bytes, {MAX_BYTES} are allowed", self.text.len()));
+        }
+        let characters = self.text.chars().count();
+        if characters > self.limits.characters {
+            return refuse(format!("Event pattern has {characters} characters, {} are allowed", self.limits.characters));
+        }
+        Ok(())
     }
 
     /// Reads the outermost object, without recursion: patterns may be as deep as the reader allows.
@@ -136,16 +150,16 @@ impl Compiler<'_> {
     fn field(&mut self, key: &str) -> Result<(), Refusal> {
         // Keys without a name at the begin of a path leave no dot.
         let around = self.path.join(".");
-        let name = Path(if around.is_empty() { key.to_owned() } else { format!("{around}.{key}") });
+        let name = self.paths.number(if around.is_empty() { key.to_owned() } else { format!("{around}.{key}") });
         let (start, _) = self.cursor.span();
         let all = self.expressions()?;
         let (_, end) = self.cursor.span();
-        let accepts = Expressions::new(all, self.text.get(start..end).unwrap_or_default().to_owned());
+        let accepts = Arc::new(Expressions::new(all, self.text.get(start..end).unwrap_or_default().to_owned()));
         if self.alternatives.is_empty() {
             self.alternatives.push(Alternative::new());
         }
         for alternative in &mut self.alternatives {
-            alternative.insert(name.clone(), accepts.clone());
+            alternative.insert(name, Arc::clone(&accepts));
             if alternative.len() > MAX_FIELDS {
                 return refuse(format!("Event pattern has more than {MAX_FIELDS} fields"));
             }
