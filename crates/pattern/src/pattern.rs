@@ -18,10 +18,10 @@ const MAX_COMPLEXITY: usize = 100;
 #[derive(Debug, Clone)]
 pub struct Pattern {
     /// One of them must hold: `$or` makes several.
-    alternatives: Vec<Vec<(usize, Arc<Expressions>)>>,
+    pub(crate) alternatives: Vec<Vec<(usize, Arc<Expressions>)>>,
     names: Names,
     /// All dotted paths, in their order.
-    paths: Vec<String>,
+    pub(crate) paths: Vec<String>,
 }
 
 impl Pattern {

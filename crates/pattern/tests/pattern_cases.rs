@@ -60,3 +60,20 @@ fn complexity_agrees() {
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(compared, 272);
 }
+
+/// All patterns of the cases at once, against every seventh event: as each one of them alone.
+#[test]
+fn a_set_of_patterns_agrees_with_each_of_them() {
+    let cases: Vec<Value> = include_str!("data/cases.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let patterns: Vec<Pattern> = cases.iter().filter_map(|case| Pattern::compile(case["pattern"].as_str().unwrap()).ok()).collect();
+    let set = tributary_pattern::RuleSet::new(&patterns);
+    let mut matched = 0;
+    for case in cases.iter().step_by(7) {
+        let event = case["event"].as_str().unwrap();
+        let wanted: Result<Vec<bool>, _> = patterns.iter().map(|pattern| pattern.matches(event)).collect();
+        let wanted = wanted.map(|all| (0..all.len()).filter(|index| all[*index]).collect::<Vec<_>>());
+        assert_eq!(set.matches(event), wanted, "{event}");
+        matched += wanted.map_or(0, |all| all.len());
+    }
+    assert!(matched > 1_000, "{matched} matches");
+}
