@@ -1,17 +1,26 @@
 //! The fields of a pattern that must hold together.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::expression::Expressions;
 
-/// The fields that must hold together, by the number of their path.
-pub(crate) type Alternative = BTreeMap<usize, Arc<Expressions>>;
+/// The fields that must hold together: the number of the path, and of what it accepts. Of equal paths the last one counts.
+pub(crate) type Alternative = Vec<(usize, usize)>;
 
 /// The alternatives of a pattern.
 #[derive(Default)]
 pub(crate) struct Alternatives {
     pub(crate) all: Vec<Alternative>,
     pub(crate) paths: Paths,
+    /// What the fields accept. Alternatives share it.
+    pub(crate) accepts: Vec<Arc<Expressions>>,
+}
+
+/// Leaves the last one of equal paths, in the order of `place`.
+pub(crate) fn unify(alternative: &mut Alternative, place: impl Fn(usize) -> usize) {
+    alternative.reverse();
+    alternative.sort_by_key(|(number, _)| place(*number));
+    alternative.dedup_by_key(|(number, _)| *number);
 }
 
 /// The dotted paths of a pattern, numbered as they come.

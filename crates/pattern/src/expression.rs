@@ -78,6 +78,8 @@ pub(crate) struct Expressions {
     pub(crate) source: String,
     numeric: bool,
     addresses: bool,
+    /// Whether one of them has a wildcard.
+    pub(crate) has_wildcard: bool,
     /// Whether the field may be absent.
     pub(crate) absent: bool,
 }
@@ -87,6 +89,7 @@ impl Expressions {
         Self {
             numeric: all.iter().any(Expression::is_numeric),
             addresses: all.iter().any(|expression| matches!(expression, Expression::Address(_))),
+            has_wildcard: all.iter().any(|expression| !expression.wildcards().is_empty()),
             absent: all.contains(&Expression::Absent),
             all,
             source,

@@ -1,7 +1,7 @@
 //! A compiled pattern.
 use std::sync::Arc;
 
-use crate::alternative::Alternative;
+use crate::alternative::{self, Alternative};
 use crate::compile;
 use crate::complexity::{self, Complexity};
 use crate::error::{EventError, PatternError};
@@ -18,7 +18,9 @@ const MAX_COMPLEXITY: usize = 100;
 #[derive(Debug, Clone)]
 pub struct Pattern {
     /// One of them must hold: `$or` makes several.
-    pub(crate) alternatives: Vec<Vec<(usize, Arc<Expressions>)>>,
+    pub(crate) alternatives: Vec<Alternative>,
+    /// What the fields accept.
+    pub(crate) accepts: Vec<Arc<Expressions>>,
     names: Names,
     /// All dotted paths, in their order.
     pub(crate) paths: Vec<String>,
@@ -41,13 +43,12 @@ impl Pattern {
         let compiled = compile::compile(text, limits)?;
         let (paths, places) = compiled.paths.sorted();
         let names = Names::new(paths.iter().map(String::as_str));
-        let fields = |alternative: Alternative| {
-            let mut fields: Vec<_> = alternative.into_iter().map(|(number, accepts)| (places[number], accepts)).collect();
-            fields.sort_unstable_by_key(|(place, _)| *place);
-            fields
-        };
-        let alternatives = compiled.all.into_iter().map(fields).collect();
-        let pattern = Self { alternatives, names, paths };
+        let mut alternatives = compiled.all;
+        for alternative in &mut alternatives {
+            alternative::unify(alternative, |number| places[number]);
+            alternative.iter_mut().for_each(|(number, _)| *number = places[*number]);
+        }
+        let pattern = Self { alternatives, accepts: compiled.accepts, names, paths };
         if limits.complexity < usize::MAX && pattern.complexity_up_to(limits.complexity + 1).value > limits.complexity {
             return Err(PatternError::too_complex());
         }
@@ -60,7 +61,13 @@ impl Pattern {
     }
 
     fn complexity_up_to(&self, enough: usize) -> Complexity {
-        complexity::evaluate(&self.alternatives, enough)
+        let alternatives = self.alternatives.iter().map(|alternative| self.fields(alternative).collect());
+        complexity::evaluate(alternatives, enough)
+    }
+
+    /// The fields of an alternative, in the order of their paths.
+    pub(crate) fn fields<'p>(&'p self, alternative: &'p Alternative) -> impl Iterator<Item = Field<'p>> + Clone {
+        alternative.iter().map(|(place, accepts)| Field { place: *place, accepts: &self.accepts[*accepts] })
     }
 
     /// Reads a pattern from a file of any kind.
@@ -80,10 +87,7 @@ impl Pattern {
     /// The event is no JSON object.
     pub fn matches(&self, event: &str) -> Result<bool, EventError> {
         let leaves = event::leaves(event, &self.names)?;
-        Ok(self.alternatives.iter().any(|fields| {
-            let fields: Vec<_> = fields.iter().map(|(place, accepts)| Field { place: *place, accepts }).collect();
-            search::satisfiable(&fields, &leaves)
-        }))
+        Ok(self.alternatives.iter().any(|alternative| search::satisfiable(self.fields(alternative), &leaves)))
     }
 
     /// Why the pattern matches an event or not, field by field.
@@ -95,10 +99,7 @@ impl Pattern {
         let alternatives = self
             .alternatives
             .iter()
-            .map(|fields| {
-                let fields: Vec<_> = fields.iter().map(|(place, accepts)| Field { place: *place, accepts }).collect();
-                explain::alternative(&fields, &leaves, &self.paths)
-            })
+            .map(|alternative| explain::alternative(&self.fields(alternative).collect::<Vec<_>>(), &leaves, &self.paths))
             .collect();
         Ok(Explanation { alternatives })
     }

@@ -45,7 +45,8 @@ impl RuleSet {
         let mut alternatives = Vec::new();
         for (index, pattern) in patterns.iter().enumerate() {
             for fields in &pattern.alternatives {
-                let fields = fields.iter().map(|(place, accepts)| (place_of[&pattern.paths[*place]], Arc::clone(accepts))).collect();
+                let place = |place: usize| place_of[&pattern.paths[place]];
+                let fields = fields.iter().map(|(number, accepts)| (place(*number), Arc::clone(&pattern.accepts[*accepts]))).collect();
                 alternatives.push(Alternative { pattern: index, fields });
             }
         }
@@ -110,12 +111,7 @@ impl RuleSet {
 
 impl Alternative {
     fn matches(&self, leaves: &[Vec<Leaf<'_>>]) -> bool {
-        // Most alternatives fail at a field that has no value at all.
-        if self.fields.iter().any(|(place, accepts)| leaves[*place].is_empty() && !accepts.absent) {
-            return false;
-        }
-        let fields: Vec<_> = self.fields.iter().map(|(place, accepts)| Field { place: *place, accepts }).collect();
-        search::satisfiable(&fields, leaves)
+        search::satisfiable(self.fields.iter().map(|(place, accepts)| Field { place: *place, accepts }), leaves)
     }
 }
 

@@ -6,7 +6,7 @@ mod operator;
 use std::sync::Arc;
 
 use crate::address::AddressRange;
-use crate::alternative::{Alternative, Alternatives, Paths};
+use crate::alternative::{self, Alternative, Alternatives, Paths};
 use crate::error::PatternError;
 use crate::expression::{Expression, Expressions};
 use crate::json::Token;
@@ -56,6 +56,7 @@ pub(crate) fn compile(text: &str, limits: &Limits) -> Result<Alternatives, Patte
         alternatives: Vec::new(),
         path: Vec::new(),
         paths: Paths::default(),
+        accepts: Vec::new(),
     };
     compiler.pattern().map_err(|refusal| compiler.cursor.locate(text, refusal))
 }
@@ -83,6 +84,8 @@ struct Compiler<'a> {
     /// The fields around the present one.
     path: Vec<String>,
     paths: Paths,
+    /// What the fields accept.
+    accepts: Vec<Arc<Expressions>>,
 }
 
 impl Compiler<'_> {
@@ -92,7 +95,11 @@ impl Compiler<'_> {
             return refuse("Filter is not an object");
         }
         self.object()?;
-        Ok(Alternatives { all: std::mem::take(&mut self.alternatives), paths: std::mem::take(&mut self.paths) })
+        for alternative in &mut self.alternatives {
+            check_fields(alternative)?;
+        }
+        let (all, paths) = (std::mem::take(&mut self.alternatives), std::mem::take(&mut self.paths));
+        Ok(Alternatives { all, paths, accepts: std::mem::take(&mut self.accepts) })
     }
 
     fn check_length(&self) -> Result<(), Refusal> {
@@ -154,14 +161,15 @@ impl Compiler<'_> {
         let (start, _) = self.cursor.span();
         let all = self.expressions()?;
         let (_, end) = self.cursor.span();
-        let accepts = Arc::new(Expressions::new(all, self.text.get(start..end).unwrap_or_default().to_owned()));
+        let number = self.accepts.len();
+        self.accepts.push(Arc::new(Expressions::new(all, self.text.get(start..end).unwrap_or_default().to_owned())));
         if self.alternatives.is_empty() {
             self.alternatives.push(Alternative::new());
         }
         for alternative in &mut self.alternatives {
-            alternative.insert(name, Arc::clone(&accepts));
-            if alternative.len() > MAX_FIELDS {
-                return refuse(format!("Event pattern has more than {MAX_FIELDS} fields"));
+            alternative.push((name, number));
+            if alternative.len() > 2 * MAX_FIELDS {
+                check_fields(alternative)?;
             }
         }
         self.cursor.steps.pop();
@@ -240,4 +248,12 @@ impl Compiler<'_> {
         }
         if all.is_empty() { refuse("Empty arrays are not allowed") } else { Ok(all) }
     }
+}
+
+/// Checks the number of fields of an alternative.
+fn check_fields(alternative: &mut Alternative) -> Result<(), Refusal> {
+    if alternative.len() > MAX_FIELDS {
+        alternative::unify(alternative, |number| number);
+    }
+    if alternative.len() > MAX_FIELDS { refuse(format!("Event pattern has more than {MAX_FIELDS} fields")) } else { Ok(()) }
 }

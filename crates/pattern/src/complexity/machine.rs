@@ -1,10 +1,10 @@
 //! Which wildcards of a pattern meet in one automaton: those of the same field behind the same choices for the fields before it.
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::Budget;
 use super::nodes::Chain;
-use crate::expression::{Expression, Expressions};
+use crate::expression::Expression;
+use crate::search::Field;
 
 /// The automata of a pattern. A state is a place between two fields; the first state is in front of all of them.
 #[derive(Default)]
@@ -29,12 +29,12 @@ impl<'p> Machines<'p> {
     }
 
     /// Adds the fields of an alternative. Returns whether the budget sufficed.
-    pub(super) fn add(&mut self, fields: &'p [(usize, Arc<Expressions>)], budget: &mut Budget) -> bool {
+    pub(super) fn add(&mut self, fields: &[Field<'p>], budget: &mut Budget) -> bool {
         if self.states.is_empty() {
             self.states.push(BTreeMap::new());
         }
         let mut current = vec![0];
-        for (place, accepts) in fields {
+        for Field { place, accepts } in fields {
             let mut next = Vec::new();
             for state in current {
                 let machine = *self.states[state].entry(*place).or_insert_with(|| {

@@ -4,9 +4,7 @@
 mod machine;
 mod nodes;
 
-use std::sync::Arc;
-
-use crate::expression::Expressions;
+use crate::search::Field;
 use machine::Machines;
 
 /// Most elementary steps of a computation: keeps it below 50 ms for any pattern.
@@ -38,10 +36,13 @@ impl Budget {
 }
 
 /// The complexity of a pattern. Stops at `enough`.
-pub(crate) fn evaluate(alternatives: &[Vec<(usize, Arc<Expressions>)>], enough: usize) -> Complexity {
+pub(crate) fn evaluate<'p>(alternatives: impl Iterator<Item = Vec<Field<'p>>>, enough: usize) -> Complexity {
     let mut budget = Budget { work: MAX_WORK, enough };
     let mut machines = Machines::default();
-    let mut exact = alternatives.iter().filter(|fields| has_wildcard(fields)).all(|fields| machines.add(fields, &mut budget));
+    let mut exact = true;
+    for fields in alternatives.filter(|fields| has_wildcard(fields)) {
+        exact = exact && machines.add(&fields, &mut budget);
+    }
     let mut value = 0;
     for machine in machines.iter() {
         let found = nodes::evaluate(&machine.chains(), &mut budget);
@@ -54,6 +55,6 @@ pub(crate) fn evaluate(alternatives: &[Vec<(usize, Arc<Expressions>)>], enough: 
     Complexity { value, exact }
 }
 
-fn has_wildcard(fields: &[(usize, Arc<Expressions>)]) -> bool {
-    fields.iter().any(|(_, accepts)| accepts.all.iter().any(|expression| !expression.wildcards().is_empty()))
+fn has_wildcard(fields: &[Field<'_>]) -> bool {
+    fields.iter().any(|field| field.accepts.has_wildcard)
 }
