@@ -78,8 +78,8 @@ pub(crate) struct Expressions {
     pub(crate) source: String,
     numeric: bool,
     addresses: bool,
-    /// Whether one of them has a wildcard.
-    pub(crate) has_wildcard: bool,
+    /// How many of them have wildcards.
+    pub(crate) wildcards: usize,
     /// Whether the field may be absent.
     pub(crate) absent: bool,
 }
@@ -89,7 +89,7 @@ impl Expressions {
         Self {
             numeric: all.iter().any(Expression::is_numeric),
             addresses: all.iter().any(|expression| matches!(expression, Expression::Address(_))),
-            has_wildcard: all.iter().any(|expression| !expression.wildcards().is_empty()),
+            wildcards: all.iter().filter(|expression| !expression.wildcards().is_empty()).count(),
             absent: all.contains(&Expression::Absent),
             all,
             source,

@@ -46,7 +46,9 @@ impl Pattern {
         let mut alternatives = compiled.all;
         for alternative in &mut alternatives {
             alternative::unify(alternative, |number| places[number]);
-            alternative.iter_mut().for_each(|(number, _)| *number = places[*number]);
+            for (number, _) in alternative {
+                *number = places[*number];
+            }
         }
         let pattern = Self { alternatives, accepts: compiled.accepts, names, paths };
         if limits.complexity < usize::MAX && pattern.complexity_up_to(limits.complexity + 1).value > limits.complexity {

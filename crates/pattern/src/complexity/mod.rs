@@ -56,5 +56,5 @@ pub(crate) fn evaluate<'p>(alternatives: impl Iterator<Item = Vec<Field<'p>>>, e
 }
 
 fn has_wildcard(fields: &[Field<'_>]) -> bool {
-    fields.iter().any(|field| field.accepts.has_wildcard)
+    fields.iter().any(|field| field.accepts.wildcards > 0)
 }
