@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::expression::Expressions;
+use crate::warning::PatternWarning;
 
 /// The fields that must hold together: the number of the path, and of what it accepts. Of equal paths the last one counts.
 pub(crate) type Alternative = Vec<(usize, usize)>;
@@ -14,6 +15,7 @@ pub(crate) struct Alternatives {
     pub(crate) paths: Paths,
     /// What the fields accept. Alternatives share it.
     pub(crate) accepts: Vec<Arc<Expressions>>,
+    pub(crate) warnings: Vec<PatternWarning>,
 }
 
 /// Leaves the last one of equal paths, in the order of `place`.

@@ -31,6 +31,7 @@ mod rule_set;
 mod search;
 mod text;
 pub mod transform;
+mod warning;
 mod wildcard;
 
 pub use complexity::Complexity;
@@ -39,3 +40,4 @@ pub use explain::{AlternativeResult, Explanation, FieldResult, FieldVerdict};
 pub use limits::{Limits, Target};
 pub use pattern::Pattern;
 pub use rule_set::RuleSet;
+pub use warning::{PatternWarning, WarningKind};

@@ -10,6 +10,7 @@ use crate::explain::{self, Explanation};
 use crate::expression::Expressions;
 use crate::limits::Limits;
 use crate::search::{self, Field};
+use crate::warning::PatternWarning;
 
 /// The complexity at which the computation stops.
 const MAX_COMPLEXITY: usize = 100;
@@ -24,6 +25,7 @@ pub struct Pattern {
     names: Names,
     /// All dotted paths, in their order.
     pub(crate) paths: Vec<String>,
+    warnings: Vec<PatternWarning>,
 }
 
 impl Pattern {
@@ -50,11 +52,16 @@ impl Pattern {
                 *number = places[*number];
             }
         }
-        let pattern = Self { alternatives, accepts: compiled.accepts, names, paths };
+        let pattern = Self { alternatives, accepts: compiled.accepts, names, paths, warnings: compiled.warnings };
         if limits.complexity < usize::MAX && pattern.complexity_up_to(limits.complexity + 1).value > limits.complexity {
             return Err(PatternError::too_complex());
         }
         Ok(pattern)
+    }
+
+    /// What AWS accepts, and what its versions do not agree on: at most 20 warnings.
+    pub fn warnings(&self) -> &[PatternWarning] {
+        &self.warnings
     }
 
     /// How complex the wildcards are, up to 100.

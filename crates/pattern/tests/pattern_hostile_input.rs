@@ -158,3 +158,24 @@ fn combinations_of_large_fields_are_quick() {
     let pattern = format!(r"{{{},{},{},{fields}}}", small("a"), small("b"), small("c"));
     assert!(!quick(|| Pattern::compile(&pattern).unwrap().matches("{}")).unwrap());
 }
+
+#[test]
+fn what_versions_of_aws_differ_on_is_a_warning() {
+    use tributary_pattern::WarningKind::{Address, AllAddresses, InexactNumber, RepeatedField, Undocumented};
+    let warnings = |pattern: &str| {
+        let pattern = Pattern::compile(pattern).unwrap();
+        pattern.warnings().iter().map(|warning| (warning.kind, warning.location.path.clone())).collect::<Vec<_>>()
+    };
+    let cases = [
+        (r#"{"a":[{"exactly":"x"}]}"#, Undocumented, "a[0].exactly"),
+        (r#"{"a":["x","10.0.0.1"]}"#, Address, "a[1]"),
+        (r#"{"a":[{"cidr":"10.0.0.0/0"}]}"#, AllAddresses, "a[0].cidr"),
+        (r#"{"a":{"b":[9007199254740993]}}"#, InexactNumber, "a.b[0]"),
+        (r#"{"a":[1],"a":[2]}"#, RepeatedField, "a"),
+    ];
+    for (pattern, kind, path) in cases {
+        assert_eq!(warnings(pattern), [(kind, path.to_owned())], "{pattern}");
+    }
+    assert_eq!(warnings(r#"{"a":["x",1.5,{"cidr":"10.0.0.0/8"}],"$or":[{"b":[1]},{"b":[2]}]}"#), []);
+    assert_eq!(warnings(&format!(r#"{{"a":[{}1]}}"#, "\"::1\",".repeat(100))).len(), 20);
+}

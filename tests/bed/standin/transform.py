@@ -1,4 +1,4 @@
-"""Strict stand-in: what a target gets of an event (facts X1 to X6, XT1 to XT9). Pure: no part of MiniStack, and nothing of the product's own evaluation.
+"""Strict stand-in: what a target gets of an event (facts X1 to X6, XT1 to XT10). Pure: no part of MiniStack, and nothing of the product's own evaluation.
 
 `check` says what PutTargets refuses; `evaluate` gives the text for an event, or raises Undeliverable for what AWS takes and never delivers.
 """

@@ -1,5 +1,5 @@
 //! Input paths and input transformers, which the crate `tributary-pattern` checks as `EventBridge` does
-//! (docs/aws-facts.md, X1 to X6 and XT1 to XT9). Here belongs how their errors name the fields of a rule.
+//! (docs/aws-facts.md, X1 to X6 and XT1 to XT10). Here belongs how their errors name the fields of a rule.
 
 use tributary_pattern::transform::{InputError, InputField};
 

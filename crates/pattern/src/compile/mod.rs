@@ -12,6 +12,7 @@ use crate::expression::{Expression, Expressions};
 use crate::json::Token;
 use crate::limits::Limits;
 use crate::number;
+use crate::warning::WarningKind;
 
 use cursor::{Cursor, Refusal, Step, refuse};
 
@@ -99,7 +100,7 @@ impl Compiler<'_> {
             check_fields(alternative)?;
         }
         let (all, paths) = (std::mem::take(&mut self.alternatives), std::mem::take(&mut self.paths));
-        Ok(Alternatives { all, paths, accepts: std::mem::take(&mut self.accepts) })
+        Ok(Alternatives { all, paths, accepts: std::mem::take(&mut self.accepts), warnings: self.cursor.warnings(self.text) })
     }
 
     fn check_length(&self) -> Result<(), Refusal> {
@@ -166,6 +167,13 @@ impl Compiler<'_> {
         if self.alternatives.is_empty() {
             self.alternatives.push(Alternative::new());
         }
+        // Enough for a warning: alternatives of `$or` may override each other on purpose.
+        if self.alternatives.len() == 1
+            && self.alternatives[0].len() < MAX_FIELDS
+            && self.alternatives[0].iter().any(|(set, _)| *set == name)
+        {
+            self.cursor.warn(WarningKind::RepeatedField);
+        }
         for alternative in &mut self.alternatives {
             alternative.push((name, number));
             if alternative.len() > 2 * MAX_FIELDS {
@@ -174,6 +182,20 @@ impl Compiler<'_> {
         }
         self.cursor.steps.pop();
         Ok(())
+    }
+
+    fn text_or_address(&mut self, text: String) -> Expression {
+        let Some(address) = AddressRange::single(&text) else { return Expression::Text(text) };
+        self.cursor.warn(WarningKind::Address);
+        Expression::Address(address)
+    }
+
+    fn number(&mut self, text: &str) -> Expression {
+        let value = number::comparable(text);
+        if value.is_none() {
+            self.cursor.warn(WarningKind::InexactNumber);
+        }
+        Expression::Number(value, text.to_owned())
     }
 
     fn end_object(&mut self) -> Result<(), Refusal> {
@@ -234,8 +256,8 @@ impl Compiler<'_> {
                     break;
                 }
                 Token::StartObject => operator::read(&mut self.cursor)?,
-                Token::Text(text) => AddressRange::single(&text).map_or_else(|| Expression::Text(text.into_owned()), Expression::Address),
-                Token::Number(text) => Expression::Number(number::comparable(text), text.to_owned()),
+                Token::Text(text) => self.text_or_address(text.into_owned()),
+                Token::Number(text) => self.number(text),
                 Token::True => Expression::Word("true"),
                 Token::False => Expression::Word("false"),
                 Token::Null => Expression::Word("null"),

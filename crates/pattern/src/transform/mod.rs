@@ -5,7 +5,7 @@
 //! what a type of target requires of its input, belong to the callers.
 //!
 //! Sources: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html>,
-//! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_InputTransformer.html>, and the facts X1 to X6 and XT1 to XT9 of
+//! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_InputTransformer.html>, and the facts X1 to X6 and XT1 to XT10 of
 //! `docs/aws-facts.md`, which also says what is a guess.
 //!
 //! ```
