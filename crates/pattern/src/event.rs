@@ -1,8 +1,7 @@
 //! An event as patterns see it: the leaves that a pattern names, each with the array elements that it lies in.
-use std::collections::{HashMap, HashSet};
-
 use crate::error::{EventError, line_and_column};
 use crate::expression::Value;
+use crate::hash::{Map, Set};
 use crate::json::{Reader, SyntaxError, Token};
 
 /// The elements that a leaf lies in: pairs of an array's number and an index, outermost first.
@@ -19,9 +18,9 @@ pub(crate) struct Leaf<'a> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Names {
     /// Each dotted path, and its place among the pattern's paths.
-    paths: HashMap<String, usize>,
+    paths: Map<String, usize>,
     /// The parts of all paths. Keys that are none of them are passed over.
-    steps: HashSet<String>,
+    steps: Set<String>,
 }
 
 impl Names {

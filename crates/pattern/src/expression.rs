@@ -3,6 +3,7 @@ use std::{borrow::Cow, fmt};
 
 use crate::address::{self, AddressRange};
 use crate::anything_but::AnythingBut;
+use crate::hash::Set;
 use crate::ignore_case::IgnoreCase;
 use crate::number;
 use crate::numeric::NumericRange;
@@ -78,6 +79,8 @@ pub(crate) struct Expressions {
     pub(crate) source: String,
     numeric: bool,
     addresses: bool,
+    /// The texts, where there are many, and the places of the other expressions.
+    many: Option<(Set<String>, Vec<usize>)>,
     /// How many of them have wildcards.
     pub(crate) wildcards: usize,
     /// Whether the field may be absent.
@@ -89,6 +92,7 @@ impl Expressions {
         Self {
             numeric: all.iter().any(Expression::is_numeric),
             addresses: all.iter().any(|expression| matches!(expression, Expression::Address(_))),
+            many: many_texts(&all),
             wildcards: all.iter().filter(|expression| !expression.wildcards().is_empty()).count(),
             absent: all.contains(&Expression::Absent),
             all,
@@ -100,6 +104,9 @@ impl Expressions {
     pub(crate) fn match_value(&self, value: &Value<'_>) -> bool {
         if self.addresses && self.match_address(value) {
             return true;
+        }
+        if let (Some((texts, others)), Value::Text(text)) = (&self.many, value) {
+            return texts.contains(text.as_ref()) || others.iter().any(|place| match_text(&self.all[*place], text));
         }
         // A value that compares as a number is compared by value only, and only if some expression asks for it.
         let number = match value {
@@ -131,6 +138,16 @@ impl Expressions {
             })
         })
     }
+}
+
+/// From how many texts on a table is faster than comparing.
+const MANY: usize = 8;
+
+fn many_texts(all: &[Expression]) -> Option<(Set<String>, Vec<usize>)> {
+    let text = |expression: &Expression| if let Expression::Text(text) = expression { Some(text.clone()) } else { None };
+    let texts: Set<String> = all.iter().filter_map(text).collect();
+    let others = || all.iter().enumerate().filter(|(_, expression)| text(expression).is_none()).map(|(place, _)| place).collect();
+    (texts.len() >= MANY).then(|| (texts, others()))
 }
 
 fn match_text(expression: &Expression, text: &str) -> bool {

@@ -21,6 +21,7 @@ mod error;
 mod event;
 mod explain;
 mod expression;
+mod hash;
 mod ignore_case;
 mod json;
 mod limits;
@@ -41,3 +42,8 @@ pub use limits::{Limits, Target};
 pub use pattern::Pattern;
 pub use rule_set::RuleSet;
 pub use warning::{PatternWarning, WarningKind};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

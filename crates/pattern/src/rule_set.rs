@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::error::EventError;
 use crate::event::{self, Leaf, Names};
 use crate::expression::{Expression, Expressions, Value};
+use crate::hash::Map;
 use crate::pattern::Pattern;
 use crate::search::{self, Field};
 
@@ -23,7 +24,7 @@ pub struct RuleSet {
     names: Names,
     alternatives: Vec<Alternative>,
     /// For each path, the alternatives that need one of these texts there.
-    by_text: Vec<HashMap<String, Vec<usize>>>,
+    by_text: Vec<Map<String, Vec<usize>>>,
     /// Alternatives that no exact text decides.
     others: Vec<usize>,
 }
@@ -52,7 +53,7 @@ impl RuleSet {
         }
         let mut set = Self {
             names: Names::new(paths.iter().map(|path| path.as_str())),
-            by_text: vec![HashMap::new(); paths.len()],
+            by_text: vec![Map::default(); paths.len()],
             ..Self::default()
         };
         set.index(alternatives);
