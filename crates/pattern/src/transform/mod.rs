@@ -148,6 +148,14 @@ impl CompiledInput {
         &self.warnings
     }
 
+    /// The keys of the JSON object that a template is. None for other templates, and for inputs without one.
+    pub fn template_keys(&self) -> Option<&[String]> {
+        match &self.shape {
+            Shape::Transformer { template, .. } => template.keys.as_deref(),
+            Shape::Event | Shape::Constant(_) | Shape::Path(_) => None,
+        }
+    }
+
     /// The text that the target gets for an event.
     ///
     /// # Errors
