@@ -45,7 +45,7 @@ pub(crate) fn all_satisfiable(fields: &[Field<'_>], leaves: &[Vec<Leaf<'_>>]) ->
 fn last_use(fields: &[Field<'_>], leaves: &[Vec<Leaf<'_>>]) -> HashMap<u32, usize> {
     let mut last = HashMap::new();
     for (index, field) in fields.iter().enumerate() {
-        for (array, _) in leaves[field.place].iter().flat_map(|leaf| &leaf.membership) {
+        for (array, _) in leaves[field.place].iter().flat_map(|leaf| leaf.membership.iter()) {
             last.insert(*array, index);
         }
     }
