@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 use tributary_api::{ConfigMapKeyRef, RuleTest};
 
+use crate::samples;
+
 use super::{ConfigMapValues, Subject, TEST_ACCOUNT, TEST_REGION, TEST_TIME};
 
 /// `id` of test events.
@@ -38,7 +40,8 @@ pub(super) fn resolve(test: &RuleTest, subject: &Subject, values: &ConfigMapValu
     }
     if let Some(type_) = &test.sample {
         return sample(type_, subject).ok_or_else(|| {
-            format!("sample: unknown type {type_:?}. Use one of those that `tributary sample --list` prints, or set event.")
+            let near = samples::suggestion(type_).map_or_else(String::new, |near| format!(" Did you mean {near}?"));
+            format!("sample: unknown type {type_:?}.{near} Use one of those that `tributary sample --list` prints, or set event.")
         });
     }
     Ok(complete(test.event.clone().unwrap_or_default(), subject))
@@ -60,8 +63,8 @@ fn from_config_map(ConfigMapKeyRef { name, key }: &ConfigMapKeyRef, values: &Con
 }
 
 /// A sample as the rule's bus would have it: those of Benchling get the source of the bus.
-fn sample(_type: &str, _subject: &Subject) -> Option<Value> {
-    None
+fn sample(type_: &str, subject: &Subject) -> Option<Value> {
+    samples::sample_from(type_, subject.source.as_deref().unwrap_or_default())
 }
 
 /// Adds the fields of the envelope that the event omits. The rule's account, Region and the present
