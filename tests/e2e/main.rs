@@ -57,6 +57,7 @@ mod rule {
     mod claims;
     mod dead_letters;
     mod state;
+    mod tests;
     mod deliverable {
         mod by_role;
         mod causes;

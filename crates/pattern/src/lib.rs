@@ -1,4 +1,4 @@
-//! Event patterns of Amazon EventBridge: parse, validate, match. Pure: no I/O.
+//! Event patterns and input transformers of Amazon EventBridge: parse, validate, match, evaluate. Pure: no I/O.
 //!
 //! Here belongs what AWS says of a pattern and of an event: which patterns it refuses and in which words, and which events a
 //! pattern matches. The semantics are those of AWS's open-source matcher (<https://github.com/aws/event-ruler>) and of the page
@@ -28,6 +28,7 @@ mod numeric;
 mod pattern;
 mod search;
 mod text;
+pub mod transform;
 mod wildcard;
 
 pub use error::{EventError, Location, PatternError};

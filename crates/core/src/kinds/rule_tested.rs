@@ -121,3 +121,143 @@ pub(super) fn app(rule: &EventRule) -> Option<BenchlingApp> {
     app.metadata.namespace = Some(namespace.to_owned());
     Some(app)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+    use tributary_api::{ConfigMapKeyRef, Identity, RuleState, Tags};
+
+    use super::*;
+    use crate::{
+        kinds::{Refused, RuleInAws},
+        managed::Managed,
+        plan::PlanContext,
+        steps::RuleSettings,
+    };
+
+    fn rule(spec: Value) -> EventRule {
+        let whole = json!({"apiVersion": "tributary.dev/v1alpha1", "kind": "EventRule", "metadata": {"name": "r", "namespace": "ns"}, "spec": spec});
+        serde_json::from_value(whole).unwrap()
+    }
+
+    fn settings(pattern: Value) -> RuleSettings {
+        RuleSettings { description: None, pattern: Some(pattern), schedule: None, state: RuleState::Enabled }
+    }
+
+    fn target(id: &str, arn: &str) -> TargetSettings {
+        TargetSettings { id: id.into(), arn: arn.into(), ..TargetSettings::default() }
+    }
+
+    fn desired(targets: Vec<TargetSettings>) -> DesiredRule {
+        DesiredRule {
+            bus: "b".into(),
+            name: "r".into(),
+            settings: settings(json!({"source": ["new"]})),
+            tags: Tags::new(),
+            targets,
+            waiting: BTreeMap::new(),
+            refused: Refused::default(),
+            error: None,
+            held_back: None,
+            warnings: vec![],
+            source_problem: None,
+        }
+    }
+
+    /// A rule for events of `new`, with a test for an event of this source.
+    fn tested(source: &str, more: Value) -> EventRule {
+        let mut spec = json!({"busRef": {"name": "b"}, "tests": [{"name": "t", "event": {"source": source}, "expect": "Match"}]});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        rule(spec)
+    }
+
+    fn condition(status: &EventRuleStatus) -> Option<(&str, &str)> {
+        status.common.condition(TYPE).map(|condition| (condition.status.as_str(), condition.reason.as_str()))
+    }
+
+    #[test]
+    fn a_failed_test_holds_back_unless_the_policy_is_warn() {
+        let now = Timestamp::UNIX_EPOCH;
+        for (rule, held, shown) in [
+            (tested("new", json!({})), None, Some(("True", "TestsPassed"))),
+            (tested("old", json!({})), Some(Reason::TestFailed), Some(("False", "TestFailed"))),
+            (tested("old", json!({"testPolicy": "Warn"})), None, Some(("False", "TestFailed"))),
+            (tested("old", json!({"tests": []})), None, None),
+        ] {
+            let mut status = EventRuleStatus::default();
+            let result = run(&rule, &mut status, &mut desired(vec![]), &BTreeMap::new(), now);
+            assert_eq!((result.err().map(|error| error.reason), condition(&status)), (held, shown));
+        }
+    }
+
+    #[test]
+    fn a_rule_of_an_app_is_tested_with_events_of_the_app() {
+        let of_app = json!({"busRef": {"kind": "BenchlingApp", "name": "lims"}});
+        let rule = tested("x", of_app);
+        assert_eq!(subject(&rule, &desired(vec![])).source.as_deref(), Some("benchling.webhook/ns/lims/test"));
+        let mut of_partner = desired(vec![]);
+        of_partner.bus = "aws.partner/benchling.com/acme/app".into();
+        let rule = tested("x", json!({}));
+        assert_eq!(subject(&rule, &of_partner).source, Some(of_partner.bus.clone()));
+        assert_eq!(subject(&rule, &desired(vec![])).source, None);
+    }
+
+    #[test]
+    fn a_target_that_waits_is_tested() {
+        let spec = json!({"targets": [{"name": "q", "sinkRef": {"name": "q"}, "input": {"a": 1}}]});
+        let rule = tested("new", spec);
+        let mut waiting = desired(vec![]);
+        waiting.waiting.insert("q".into(), "not ready".into());
+        assert_eq!(subject(&rule, &waiting).targets[0].input, Some(json!({"a": 1})));
+    }
+
+    #[test]
+    fn what_is_held_back_leaves_all_but_what_is_not_permitted() {
+        let now = Timestamp::UNIX_EPOCH;
+        let rule = tested("old", json!({}));
+        // `a` and `b` are to get another queue; the owner of the present one of `a` refuses.
+        let mut want = desired(vec![target("a", "new-a"), target("b", "new-b")]);
+        want.refused.arns.insert("old-a".into());
+        run(&rule, &mut EventRuleStatus::default(), &mut want, &BTreeMap::new(), now).unwrap();
+        assert_eq!(want.waits_for().map(|error| error.reason), Some(Reason::TestFailed));
+        let identity = Identity::default();
+        let in_aws = RuleInAws {
+            bus: "b".into(),
+            name: "r".into(),
+            arn: "arn".into(),
+            settings: settings(json!({"source": ["old"]})),
+            managed_by: None,
+            targets: Some(vec![target("a", "old-a"), target("b", "old-b")]),
+            tags: None,
+        };
+        let observed = ObservedRule { rule: Some(in_aws), ..ObservedRule::default() };
+        let steps = EventRule::plan(Some(&want), Some(&observed), &PlanContext::new(&identity, "owner")).unwrap();
+        let names: Vec<_> = steps.iter().map(ToString::to_string).collect();
+        assert_eq!(names.len(), 1, "{names:?}");
+        assert!(names[0].contains("RemoveTargets") && names[0].contains('a'), "{names:?}");
+        assert_eq!(EventRule::uses(&want, Some(&observed)), Some(BTreeSet::from(["old-b".to_owned()])));
+        assert_eq!(EventRule::plan(Some(&want), None, &PlanContext::new(&identity, "owner")).unwrap(), [], "nothing is created");
+    }
+
+    #[test]
+    fn config_maps_are_read_again_soon_and_later_less_often() {
+        let start = Timestamp::UNIX_EPOCH;
+        let from = json!({"name": "t", "eventFrom": {"configMapKeyRef": {"name": "m", "key": "k"}}, "expect": "Match"});
+        let rule = tested("x", json!({"tests": [from]}));
+        let mut status = EventRuleStatus::default();
+        let key = ConfigMapKeyRef { name: "m".into(), key: "k".into() };
+        let missing = run(&rule, &mut status, &mut desired(vec![]), &BTreeMap::new(), start).unwrap_err();
+        assert!(matches!(missing.class, RetryClass::Until(_)) && !missing.stalled(), "{missing:?}: it may be applied next");
+        let values = BTreeMap::from([(key, Ok(r#"{"source": "old"}"#.to_owned()))]);
+        let failed = run(&rule, &mut status, &mut desired(vec![]), &values, start).unwrap_err();
+        assert!(failed.stalled(), "{failed:?}: a person has to correct it");
+        for (age, wait) in [(0, 1), (40, 10), (86_400, 60)] {
+            let now = start + SignedDuration::from_secs(age);
+            assert_eq!(recheck_after(&rule, &status, now), Some(Duration::from_secs(wait)), "{age}");
+        }
+        let inline = tested("x", json!({}));
+        assert_eq!(recheck_after(&inline, &status, start), None, "a watch event reports changes of the rule");
+    }
+}

@@ -4,9 +4,8 @@ use serde_json::{Map, Value, json};
 
 use tributary_api::{ConfigMapKeyRef, RuleTest};
 
-use crate::samples;
-
 use super::{ConfigMapValues, Subject, TEST_ACCOUNT, TEST_REGION, TEST_TIME};
+use crate::{benchling, references::WEBHOOK_SOURCE, samples};
 
 /// `id` of test events.
 const TEST_ID: &str = "00000000-0000-0000-0000-000000000000";
@@ -30,7 +29,7 @@ pub(super) fn is_scheduled(event: &Value) -> bool {
 ///
 /// # Errors
 /// There is no such event. The text has the cause and the next step.
-pub(super) fn resolve(test: &RuleTest, subject: &Subject, values: &ConfigMapValues) -> Result<Value, String> {
+pub fn resolve(test: &RuleTest, subject: &Subject, values: &ConfigMapValues) -> Result<Value, String> {
     let given = [test.event.is_some(), test.event_from.is_some(), test.sample.is_some()];
     if given.iter().filter(|given| **given).count() != 1 {
         return Err("set exactly one of event, eventFrom, and sample.".into());
@@ -40,8 +39,8 @@ pub(super) fn resolve(test: &RuleTest, subject: &Subject, values: &ConfigMapValu
     }
     if let Some(type_) = &test.sample {
         return sample(type_, subject).ok_or_else(|| {
-            let near = samples::suggestion(type_).map_or_else(String::new, |near| format!(" Did you mean {near}?"));
-            format!("sample: unknown type {type_:?}.{near} Use one of those that `tributary sample --list` prints, or set event.")
+            let near = samples::suggestion(type_).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+            format!("sample: unknown type {type_:?}.{near} `tributary sample --list` prints all types.")
         });
     }
     Ok(complete(test.event.clone().unwrap_or_default(), subject))
@@ -62,9 +61,19 @@ fn from_config_map(ConfigMapKeyRef { name, key }: &ConfigMapKeyRef, values: &Con
     }
 }
 
-/// A sample as the rule's bus would have it: those of Benchling get the source of the bus.
+/// A sample as the rule's bus would have it. Events of Benchling get the source of the bus, and a
+/// rule of a `BenchlingApp` gets the webhook of the type.
 fn sample(type_: &str, subject: &Subject) -> Option<Value> {
-    samples::sample_from(type_, subject.source.as_deref().unwrap_or_default())
+    let source = subject.source.as_deref();
+    let by_webhook = source.filter(|source| source.starts_with(WEBHOOK_SOURCE)).map(|_| format!("{WEBHOOK_SOURCE}{type_}"));
+    let mut event = by_webhook.and_then(|name| samples::sample(&name)).or_else(|| samples::sample(type_))?;
+    let is_benchling = |source: &str| source.starts_with(benchling::SOURCE_PREFIX) || source.starts_with(WEBHOOK_SOURCE);
+    if let Some(source) = source
+        && event["source"].as_str().is_some_and(is_benchling)
+    {
+        event["source"] = source.into();
+    }
+    Some(event)
 }
 
 /// Adds the fields of the envelope that the event omits. The rule's account, Region and the present

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use tributary_api::ExpectedInput;
+use tributary_pattern::transform::Context;
 
-use super::{Difference, Subject, TestResult};
+use super::{Difference, Subject, TEST_TIME, TestResult};
 use crate::steps::TargetSettings;
 
 /// Checks `inputs[index]` of a test whose event matches.
@@ -13,7 +14,7 @@ pub(super) fn check(index: usize, expected: &ExpectedInput, subject: &Subject, e
     let Some(target) = subject.targets.iter().find(|target| &target.id == name) else {
         return TestResult::Invalid(format!("inputs[{index}].target: no target {name:?} in spec.targets. Correct the name."));
     };
-    let delivered = match delivered(target, event) {
+    let delivered = match delivered(target, subject, event) {
         Ok(text) => text,
         Err(why) => return TestResult::Failed(Difference::new("", "an input", &why).of_target(name)),
     };
@@ -31,10 +32,10 @@ pub(super) fn check(index: usize, expected: &ExpectedInput, subject: &Subject, e
 /// The text that the target gets.
 ///
 /// # Errors
-/// `EventBridge` does not deliver the event: why.
-fn delivered(target: &TargetSettings, event: &str) -> Result<String, String> {
-    if let Some(input) = &target.input {
-        return Ok(input.to_string());
-    }
-    Ok(event.to_owned())
+/// AWS rejects the target, or `EventBridge` does not deliver the event: why.
+fn delivered(target: &TargetSettings, subject: &Subject, event: &str) -> Result<String, String> {
+    let compiled = target.received_input().compile().map_err(|error| format!("none: {error}"))?;
+    let arn = subject.rule_arn();
+    let context = Context { rule_arn: &arn, rule_name: &subject.rule, ingestion_time: TEST_TIME };
+    compiled.evaluate(event, &context).map(|delivered| delivered.text).map_err(|why| format!("none: {why}"))
 }

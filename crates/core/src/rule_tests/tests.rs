@@ -107,10 +107,10 @@ fn the_first_difference_of_an_input_is_short() {
     assert_eq!(of(input.clone(), json!({"json": {"a": [1, {"b": "x"}]}})), "$.n: expected no value, got 1");
     assert_eq!(of(input.clone(), json!({"text": r#"{"a":[1,{"b":"x"}],"n":1}"#})), "");
     assert_eq!(of(json!({}), json!({"text": "{ }"})), r#"expected "{ }", got "{}""#);
-    let long = of(json!({"a": "x".repeat(10_000)}), json!({"json": {"a": "y".repeat(10_000)}}));
+    let long = of(json!({"a": "x".repeat(5_000)}), json!({"json": {"a": "y".repeat(5_000)}}));
     assert!(long.len() < 500 && long.contains("..."), "{long}");
-    let long = of(json!({"a": "x".repeat(10_000)}), json!({"text": format!("{{\"a\":\"{}y\"}}", "x".repeat(9_999))}));
-    assert!(long.len() < 700 && long.starts_with("from character 9956: "), "{long}");
+    let long = of(json!({"a": "x".repeat(5_000)}), json!({"text": format!("{{\"a\":\"{}y\"}}", "x".repeat(4_999))}));
+    assert!(long.len() < 700 && long.starts_with("from character 4956: "), "{long}");
 }
 
 #[test]
@@ -167,4 +167,56 @@ fn the_summary_counts_and_says_what_happened_to_the_rule() {
     );
     assert!(failure(&outcomes, TestPolicy::Warn).unwrap().message.contains("was changed nevertheless, because spec.testPolicy is Warn."));
     assert_eq!(failure(&outcomes[2..], TestPolicy::Enforce), None);
+}
+
+#[test]
+fn a_transformed_input_is_what_the_target_gets() {
+    let paths = BTreeMap::from([("name".to_owned(), "$.detail.name".to_owned())]);
+    let template = r#"{"name": <name>, "rule": <aws.events.rule-arn>, "at": "<aws.events.event.ingestion-time>"}"#.to_owned();
+    let transformed = TargetSettings { id: "q".into(), transformer: Some((paths, template)), ..TargetSettings::default() };
+    let part = TargetSettings { id: "p".into(), input_path: Some("$.detail".into()), ..TargetSettings::default() };
+    let whole = TargetSettings { id: "w".into(), ..TargetSettings::default() };
+    let subject = Subject { targets: vec![transformed, part, whole], ..subject(json!({"source": ["a"]})) };
+    let of = |name: Value, inputs: Value| {
+        says(&subject, json!({"event": {"source": "a", "detail": {"name": name}}, "expect": "Match", "inputs": inputs}))
+    };
+    let arn = "arn:aws:events:us-east-1:123456789012:rule/b/r";
+    let inputs = json!([
+        {"target": "q", "json": {"name": "x", "rule": arn, "at": TEST_TIME}},
+        {"target": "p", "json": {"name": "x"}},
+        {"target": "w", "json": complete(json!({"source": "a", "detail": {"name": "x"}}).as_object().unwrap().clone(), &subject)},
+    ]);
+    assert_eq!(of(json!("x"), inputs.clone()), "");
+    assert!(of(json!("y"), inputs).ends_with(r#"input of target q: $.name: expected "x", got "y""#));
+    let quoted = TargetSettings {
+        id: "q".into(),
+        transformer: Some((BTreeMap::from([("all".to_owned(), "$.detail".to_owned())]), r#"{"text": "is <all>"}"#.to_owned())),
+        ..TargetSettings::default()
+    };
+    let subject = Subject { targets: vec![quoted], ..super::tests::subject(json!({"source": ["a"]})) };
+    let text =
+        says(&subject, json!({"event": {"source": "a", "detail": {"a": "b"}}, "expect": "Match", "inputs": [{"target": "q", "text": ""}]}));
+    assert!(text.contains("expected an input, got none: ") && text.contains("never deliver"), "{text}");
+}
+
+#[test]
+fn a_sample_is_of_the_bus_of_the_rule() {
+    let event = json!({"sample": "v2.entity.registered", "expect": "Match"});
+    let pattern = |source: &str| Subject {
+        source: Some(source.into()),
+        ..subject(json!({"source": [source], "detail-type": ["v2.entity.registered"]}))
+    };
+    assert_eq!(says(&pattern("aws.partner/benchling.com/own/app"), event.clone()), "");
+    let mut app = pattern("benchling.webhook/ns/app/test");
+    assert_eq!(says(&app, event.clone()), "");
+    app.pattern = Some(json!({"detail": {"message": {"type": [{"exists": true}]}}}));
+    assert_eq!(says(&app, event), "", "a rule of an app gets the webhook");
+    let s3 = json!({"sample": "aws.s3/Object Created", "expect": "Match"});
+    assert_eq!(
+        says(&Subject { source: Some("x".into()), ..subject(json!({"source": ["aws.s3"]})) }, s3),
+        "",
+        "AWS events keep their source"
+    );
+    let unknown = says(&subject(json!({"source": ["a"]})), json!({"sample": "v2.entity.registred", "expect": "Match"}));
+    assert!(unknown.contains("Did you mean v2.entity.registered?"), "{unknown}");
 }

@@ -63,19 +63,6 @@ pub fn sample(name: &str) -> Option<Value> {
     serde_json::from_str(find(name)?.text()).ok()
 }
 
-/// Returns the event of the sample as it arrives from this source, which is that of a partner event
-/// bus or of a `BenchlingApp`. Benchling's events get the source; a type that an app can receive has
-/// the form of a webhook. Other events are unchanged.
-pub fn sample_from(name: &str, source: &str) -> Option<Value> {
-    let by_webhook = source.starts_with(WEBHOOK).then(|| find(&format!("{WEBHOOK}{name}"))).flatten();
-    let mut event: Value = serde_json::from_str(by_webhook.or_else(|| find(name))?.text()).ok()?;
-    let is_benchling = event["source"].as_str().is_some_and(|own| own.starts_with(benchling::SOURCE_PREFIX) || own.starts_with(WEBHOOK));
-    if is_benchling && (source.starts_with(benchling::SOURCE_PREFIX) || source.starts_with(WEBHOOK)) {
-        event["source"] = source.into();
-    }
-    Some(event)
-}
-
 /// Returns the names of the samples that are nearest to an unknown one, separated by commas.
 pub fn suggestion(name: &str) -> Option<String> {
     let wanted = name.trim().to_lowercase();
@@ -163,17 +150,6 @@ mod tests {
                 assert_eq!(detail["schema"], detail[object]["schema"], "{type_}");
             }
         }
-    }
-
-    #[test]
-    fn a_sample_arrives_from_the_source_of_the_bus() {
-        let partner = format!("{SOURCE_PREFIX}globex/lims");
-        let event = sample_from("v2.entity.registered", &partner).unwrap();
-        assert!(event["source"] == partner.as_str() && event["detail"]["entity"].is_object());
-        let webhook = sample_from("v2.entity.registered", "benchling.webhook/ns/app/test").unwrap();
-        assert!(webhook["source"] == "benchling.webhook/ns/app/test" && webhook["detail"]["message"].is_object());
-        assert_eq!(sample_from("aws.s3/Object Created", &partner), sample("aws.s3/Object Created"));
-        assert_eq!(sample_from("v2.entity.registered", "com.shop"), sample("v2.entity.registered"));
     }
 
     #[test]
