@@ -33,11 +33,7 @@ enum Output {
 impl Sample {
     pub(super) fn run(&self) -> Result<(), Error> {
         let Some(type_) = &self.type_ else { return self.list() };
-        let Some(event) = samples::sample(type_) else {
-            let near = samples::suggestion(type_).map_or_else(String::new, |near| format!(" Did you mean {near}?"));
-            return Err(format!("no sample of type {type_:?}.{near} `tributary sample --list` prints all types.").into());
-        };
-        print(&event, self.output.unwrap_or(Output::Json))
+        print(&event(type_)?, self.output.unwrap_or(Output::Json))
     }
 
     fn list(&self) -> Result<(), Error> {
@@ -54,6 +50,17 @@ impl Sample {
         }
         Ok(())
     }
+}
+
+/// Returns the sample of this type.
+///
+/// # Errors
+/// The type is unknown.
+pub(super) fn event(type_: &str) -> Result<Value, Error> {
+    samples::sample(type_).ok_or_else(|| {
+        let near = samples::suggestion(type_).map_or_else(String::new, |near| format!(" Did you mean {near}?"));
+        format!("no sample of type {type_:?}.{near} `tributary sample --list` prints all types.").into()
+    })
 }
 
 fn print(value: &Value, output: Output) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 mod files;
 mod kustomization;
 mod objects;
+mod rule;
 mod schema;
 mod yaml;
 
@@ -10,6 +11,7 @@ use std::fmt;
 
 pub(crate) use files::read;
 pub(crate) use objects::{Found, Inventory};
+pub(crate) use rule::ManifestRule;
 use yaml::{Node, Place};
 
 /// A document of a file.
