@@ -33,19 +33,19 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
 fn write_rule(out: &mut String, rule: &RuleReport, style: &Style) {
     *out += &format!("{} ({}:{})\n", rule.rule, rule.file, rule.line);
     if let Some(assumption) = &rule.assumption {
-        *out += &format!("  note  {assumption}\n");
+        *out += &format!("  note   {assumption}\n");
     }
     if rule.tests.is_empty() {
-        *out += &format!("  {}  no tests\n", style.paint(YELLOW, "none"));
+        *out += &format!("  {}  no tests\n", style.paint(YELLOW, "none "));
     }
     for test in &rule.tests {
         let word = match test.result {
             TestResult::Passed if style.is_quiet => continue,
-            TestResult::Passed => style.paint(GREEN, "pass"),
-            TestResult::Failed(_) => style.paint(RED, "FAIL"),
+            TestResult::Passed => style.paint(GREEN, "pass "),
+            TestResult::Failed(_) => style.paint(RED, "FAIL "),
             TestResult::Invalid(_) => style.paint(RED, "ERROR"),
         };
-        *out += &format!("  {word}{}  {}\n", if matches!(test.result, TestResult::Invalid(_)) { "" } else { " " }, test.name);
+        *out += &format!("  {word}  {}\n", test.name);
         if let Some(message) = test.message() {
             *out += &format!("         {}:{}: {message}\n", rule.file, test.line);
         }
