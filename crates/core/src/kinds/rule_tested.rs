@@ -106,7 +106,7 @@ fn subject(rule: &EventRule, desired: &DesiredRule) -> Subject {
 }
 
 /// The source that all events of the rule's bus or app have, if they have the same.
-fn source(rule: &EventRule, bus: &str) -> Option<String> {
+pub(super) fn source(rule: &EventRule, bus: &str) -> Option<String> {
     match app(rule) {
         Some(app) => Some(format!("{}{TEST_TENANT}", app.source_prefix())),
         None => bus.starts_with("aws.partner/").then(|| bus.to_owned()),
@@ -114,7 +114,7 @@ fn source(rule: &EventRule, bus: &str) -> Option<String> {
 }
 
 /// An app with the namespace and name of the one that the rule refers to.
-fn app(rule: &EventRule) -> Option<BenchlingApp> {
+pub(super) fn app(rule: &EventRule) -> Option<BenchlingApp> {
     let key = rule.app_key()?;
     let (namespace, name) = key.split_once('/')?;
     let mut app = BenchlingApp::new(name, BenchlingAppSpec::default());

@@ -29,7 +29,7 @@ pub(super) fn is_scheduled(event: &Value) -> bool {
 ///
 /// # Errors
 /// There is no such event. The text has the cause and the next step.
-pub(super) fn resolve(test: &RuleTest, subject: &Subject, values: &ConfigMapValues) -> Result<Value, String> {
+pub fn resolve(test: &RuleTest, subject: &Subject, values: &ConfigMapValues) -> Result<Value, String> {
     let given = [test.event.is_some(), test.event_from.is_some(), test.sample.is_some()];
     if given.iter().filter(|given| **given).count() != 1 {
         return Err("set exactly one of event, eventFrom, and sample.".into());

@@ -16,7 +16,7 @@ use tributary_api::{ConfigMapKeyRef, Expectation, RuleTest};
 use tributary_pattern::{FieldVerdict, Pattern};
 
 pub use difference::Difference;
-pub use event::{SCHEDULED_DETAIL_TYPE, SCHEDULED_SOURCE, complete};
+pub use event::{SCHEDULED_DETAIL_TYPE, SCHEDULED_SOURCE, complete, resolve};
 pub use outcome::{Failure, Outcome, TestResult, failure};
 pub use subject::{Subject, TEST_ACCOUNT, TEST_REGION, TEST_TIME, set_input};
 
