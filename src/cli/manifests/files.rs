@@ -20,6 +20,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> Input {
                 Err(error) => reader.report("stdin", error.to_string()),
             }
         } else if path.is_dir() {
+            reader.skip_bases(path, &mut BTreeSet::new());
             reader.folder(path, &mut unit);
         } else {
             reader.file(path, &mut unit);
@@ -35,7 +36,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> Input {
 pub(super) struct Reader {
     pub(super) input: Input,
     /// Folders that were read, so that links and resources of kustomizations are read once.
-    pub(super) seen: BTreeSet<PathBuf>,
+    seen: BTreeSet<PathBuf>,
 }
 
 impl Reader {
@@ -99,6 +100,20 @@ impl Reader {
         }
     }
 
+    /// Marks the resources of all kustomizations as read. They are often incomplete without the
+    /// kustomization that they are a base of.
+    fn skip_bases(&mut self, path: &Path, visited: &mut BTreeSet<PathBuf>) {
+        if !visited.insert(canonical(path)) {
+            return;
+        }
+        for folder in kustomization::file_in(path).iter().flat_map(|file| kustomization::folders(path, file)) {
+            self.enter(&folder);
+        }
+        for folder in entries(path).iter().filter(|entry| entry.is_dir()) {
+            self.skip_bases(folder, visited);
+        }
+    }
+
     fn kustomizations_below(&mut self, path: &Path) {
         if kustomization::file_in(path).is_some() {
             self.folder(path, &mut Unit::new());
@@ -110,9 +125,13 @@ impl Reader {
     }
 
     /// Returns whether the folder is new.
-    pub(super) fn enter(&mut self, path: &Path) -> bool {
-        self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+    fn enter(&mut self, path: &Path) -> bool {
+        self.seen.insert(canonical(path))
     }
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// Returns what is in a folder and not hidden, by name.
