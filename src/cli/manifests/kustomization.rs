@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::cli::manifests::{
     Unit,
-    files::Reader,
+    reader::Reader,
     yaml::{self, Content, Node},
 };
 
