@@ -14,7 +14,7 @@ use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 use tributary_api::{AwsAccount, BenchlingApp, EventBus};
 use tributary_aws::Sessions;
 use tributary_benchling::Benchling;
-use tributary_core::{fence::Fence, managed::Managed, objects::Objects, settings::Settings, view::View};
+use tributary_core::{fence::Fence, objects::Objects, settings::Settings, view::View};
 
 use crate::{
     cluster::{

@@ -7,7 +7,7 @@ use tokio_postgres::{Client, Config, NoTls, config::SslMode, error::SqlState};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::sync::{
-    database_error::{Fault, cause_of, connect_error, fault_of, no_connection, sync_error},
+    database_error::{Fault, KnownNames, cause_of, connect_error, fault_of, no_connection, sync_error},
     entity::Row,
     error::{SyncError, SyncErrorReason},
     table::{ExistingTable, Table},
@@ -41,6 +41,8 @@ pub(crate) struct Database {
     table: Table,
     /// `host:port/database`, for messages.
     place: String,
+    /// The names that messages may contain.
+    known: KnownNames,
 }
 
 /// Why a batch was not written.
@@ -68,8 +70,9 @@ impl Database {
         let place = format!("{}:{}/{}", address.host, address.port, address.database);
         let connecting = tokio::time::timeout(CONNECT_TIMEOUT * 2, connect(address, &place));
         let client = connecting.await.unwrap_or_else(|_| Err(no_connection(&place, "no answer in time")))?;
-        let database = Self { client, table: table.clone(), place };
+        let mut database = Self { client, table: table.clone(), place, known: KnownNames::new() };
         database.prepare().await?;
+        database.known = database.names().await?;
         Ok(database)
     }
 
@@ -129,7 +132,7 @@ impl Database {
     }
 
     fn prepare_error(&self, error: &tokio_postgres::Error, statement: &str) -> SyncError {
-        let mut sync_error = sync_error(error, &self.place);
+        let mut sync_error = sync_error(error, &self.place, &self.known);
         if error.code() == Some(&SqlState::UNIQUE_VIOLATION) {
             let message = format!(
                 "table {} has several rows of the same entity, so the unique index cannot be created. Delete all but one row per entity, \
@@ -148,14 +151,24 @@ impl Database {
         const UNIQUE: &str = "SELECT EXISTS (SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
             WHERE i.indrelid = to_regclass($1::text) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = $2::text)";
         let path = self.table.path();
-        let rows = self.in_time(self.client.query(COLUMNS, &[&path])).await?.map_err(|error| sync_error(&error, &self.place))?;
+        let rows =
+            self.in_time(self.client.query(COLUMNS, &[&path])).await?.map_err(|error| sync_error(&error, &self.place, &self.known))?;
         let columns: BTreeMap<String, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         if columns.is_empty() {
             return Ok(None);
         }
         let row = self.in_time(self.client.query_one(UNIQUE, &[&path, &self.table.columns.id])).await?;
-        let row = row.map_err(|error| sync_error(&error, &self.place))?;
+        let row = row.map_err(|error| sync_error(&error, &self.place, &self.known))?;
         Ok(Some(ExistingTable { columns, unique: row.get(0) }))
+    }
+
+    /// Returns the names of the table and of its constraints.
+    async fn names(&self) -> Result<KnownNames, SyncError> {
+        const NAMES: &str = "SELECT relname::text FROM pg_class WHERE oid = to_regclass($1::text) \
+            UNION SELECT conname::text FROM pg_constraint WHERE conrelid = to_regclass($1::text) \
+            UNION SELECT i.relname::text FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE x.indrelid = to_regclass($1::text)";
+        let rows = self.in_time(self.client.query(NAMES, &[&self.table.path()])).await?;
+        Ok(rows.map_err(|error| sync_error(&error, &self.place, &self.known))?.iter().map(|row| row.get(0)).collect())
     }
 
     /// Writes all rows in one transaction, or none. Returns the ids of the rows that were new or older.
@@ -184,7 +197,7 @@ impl Database {
                 tokio::time::sleep(Duration::from_millis(50 + fastrand::u64(..100))).await;
                 continue;
             }
-            let (cause, sync_error) = (cause_of(&error), sync_error(&error, &self.place));
+            let (cause, sync_error) = (cause_of(&error, &self.known), sync_error(&error, &self.place, &self.known));
             return Err(match fault_of(code) {
                 Fault::Connection => WriteError::Failed(sync_error),
                 Fault::Row => WriteError::Rows { permanent: true, cause, error: sync_error },

@@ -1,9 +1,9 @@
 //! What errors of PostgreSQL mean for a sink. Pure.
 //!
-//! Messages contain the SQLSTATE, and the name of a constraint or table. They never contain the server's own text: triggers and types quote
+//! Messages contain the SQLSTATE, and the name of the table or of a constraint of it. They never contain the server's own text: triggers and types quote
 //! the contents of a row in it.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use tokio_postgres::error::{DbError, SqlState};
 
@@ -13,8 +13,9 @@ use crate::sync::{
     unprocessable::{Unprocessable, UnprocessableReason},
 };
 
-/// Maximum length of a name in PostgreSQL, in bytes.
-const MAX_NAME: usize = 63;
+/// The names that a message may contain: those of the table and of its constraints, from the database's catalog. A trigger can set any
+/// text as the name of a constraint or table, also the contents of a row.
+pub(crate) type KnownNames = BTreeSet<String>;
 
 /// Why a statement that writes rows failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,18 +73,16 @@ pub(crate) fn rejected(cause: &str, table: &Table) -> Unprocessable {
     )
 }
 
-/// Returns the SQLSTATE with the name of its class, and the constraint or table that it is about.
-pub(crate) fn cause_of(error: &tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(|| "the connection was lost".into(), cause)
+/// Returns the SQLSTATE with the name of its class, and the constraint or table that it is about, if that is known.
+pub(crate) fn cause_of(error: &tokio_postgres::Error, known: &KnownNames) -> String {
+    error.as_db_error().map_or_else(|| "the connection was lost".into(), |error| cause(error, known))
 }
 
-fn cause(error: &DbError) -> String {
+fn cause(error: &DbError, known: &KnownNames) -> String {
     let code: String = error.code().code().chars().filter(char::is_ascii_alphanumeric).take(5).collect();
     let mut text = format!("SQLSTATE {code} ({})", class_of(&code));
     for (what, name) in [("constraint", error.constraint()), ("table", error.table())] {
-        // A trigger can set these fields too.
-        let is_name = |name: &&str| name.len() <= MAX_NAME && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
-        if let Some(name) = name.filter(is_name) {
+        if let Some(name) = name.filter(|name| known.contains(*name)) {
             let _ = write!(text, ", {what} {name}");
         }
     }
@@ -105,7 +104,7 @@ pub(crate) fn no_connection(place: &str, cause: &str) -> SyncError {
 
 /// Returns why a connection was not established, unless the server answered with an error of its own.
 pub(crate) fn connect_error(error: &tokio_postgres::Error, place: &str) -> SyncError {
-    if error.as_db_error().is_some() { sync_error(error, place) } else { no_connection(place, &innermost(error)) }
+    if error.as_db_error().is_some() { sync_error(error, place, &KnownNames::new()) } else { no_connection(place, &innermost(error)) }
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {
@@ -117,7 +116,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
 }
 
 /// Returns the error of a statement or login, with the next step.
-pub(crate) fn sync_error(error: &tokio_postgres::Error, place: &str) -> SyncError {
+pub(crate) fn sync_error(error: &tokio_postgres::Error, place: &str, known: &KnownNames) -> SyncError {
     use SyncErrorReason as R;
     let code = error.code().map_or("", SqlState::code);
     let (reason, next) = match code {
@@ -143,7 +142,7 @@ pub(crate) fn sync_error(error: &tokio_postgres::Error, place: &str) -> SyncErro
         }
         _ => (R::DatabaseUnavailable, "The connection is retried automatically; messages stay in the queue"),
     };
-    SyncError::new(reason, format!("{place}: {}. {next}.", cause_of(error)))
+    SyncError::new(reason, format!("{place}: {}. {next}.", cause_of(error, known)))
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ mod rule {
         mod by_role;
         mod causes;
         mod existence;
+        mod stream_keys;
         mod inspection;
         mod new_rule;
         mod revoked_permission;

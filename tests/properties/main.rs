@@ -84,15 +84,16 @@ fn bus_grants() -> impl Strategy<Value = Vec<DesiredGrant>> {
 }
 
 fn archives() -> impl Strategy<Value = Vec<DesiredArchive>> {
-    let settings = (option::of("[xy]"), 0..3, option::of("[xy]"));
-    (subsequence(vec!["a", "b", "c"], 0..=3), settings).prop_map(|(names, (description, retention_days, source))| {
+    let settings = (option::of("[xy]"), 0..3, option::of("[xy]"), option::of("[xy]"));
+    (subsequence(vec!["a", "b", "c"], 0..=3), settings).prop_map(|(names, (description, retention_days, source, kms_key_arn))| {
         let pattern = source.map(|source| json!({"source": [source]}));
-        let settings = ArchiveSettings { description, retention_days, pattern };
+        let settings = ArchiveSettings { description, retention_days, pattern, kms_key_arn };
         let one = |name: &str| DesiredArchive {
             name: name.into(),
             aws_name: name.into(),
             settings: settings.clone(),
             deletion_policy: DeletionPolicy::Delete,
+            refused: false,
         };
         names.into_iter().map(one).collect()
     })
@@ -150,6 +151,8 @@ fn desired_sink() -> impl Strategy<Value = DesiredSink> {
                     maximum_concurrency: None,
                     report_batch_item_failures: batch_size % 2 == 0,
                     enabled: true,
+                    filters: if batch_size % 3 == 0 { vec![serde_json::json!({"body": {"n": [batch_size]}})] } else { vec![] },
+                    kms_key_arn: (batch_size % 6 == 0).then(|| "arn:aws:kms:eu-west-1:111122223333:key/k".to_owned()),
                 },
                 tags: tags.clone(),
             };
@@ -159,6 +162,7 @@ fn desired_sink() -> impl Strategy<Value = DesiredSink> {
                 name: "q".into(),
                 grants,
                 triggers: triggers.into_iter().map(trigger).collect(),
+                refused: None,
             }))
         },
     )

@@ -19,14 +19,15 @@ const fn slice(folders: &'static [&'static str], words: &'static [&'static str])
     Slice { folders, words, more: None }
 }
 
-const PARAMETERS: &str = "the parameters of a target are a part of the step that puts it and of its translation";
+/// Names that contain the word of another type: Firehose's, in CloudFormation's resource types.
+const OTHER_NAMES: [&str; 1] = ["kinesisfirehose"];
 
 const SLICES: &[Slice] = &[
     slice(&["sns"], &["sns"]),
     Slice { more: Some((13, "`sqs.triggers` are functions that consume a queue")), ..slice(&["lambda"], &["lambda"]) },
-    Slice { more: Some((7, PARAMETERS)), ..slice(&["kinesis"], &["kinesis"]) },
+    slice(&["kinesis"], &["kinesis"]),
     slice(&["firehose"], &["firehose"]),
-    Slice { more: Some((7, PARAMETERS)), ..slice(&["ecs_task", "ecs", "ecs_options", "task"], &["ecs"]) },
+    slice(&["ecs_task", "ecs", "ecs_options", "task"], &["ecs"]),
     slice(&["batch_job"], &["batchjob", "batch_job"]),
     slice(&["redshift_data"], &["redshift"]),
     slice(&["sage_maker_pipeline"], &["sagemaker", "sage_maker"]),
@@ -37,10 +38,7 @@ const SLICES: &[Slice] = &[
         ..slice(&["sqs"], &["sqs"])
     },
     Slice { more: Some((14, "a state machine writes its logs to one")), ..slice(&["logs"], &["loggroup", "log_group"]) },
-    Slice {
-        more: Some((7, "error codes of Step Functions contain its name")),
-        ..slice(&["state_machine", "states"], &["statemachine", "state_machine"])
-    },
+    slice(&["state_machine", "states"], &["statemachine", "state_machine"]),
     Slice {
         more: Some((12, "EventBridge itself has them: its steps and reads are with those of buses")),
         ..slice(&["api_destination", "api_destinations"], &["apidestination", "api_destination"])
@@ -53,7 +51,7 @@ fn product(text: &str) -> &str {
 }
 
 fn names(text: &str, words: &[&str]) -> bool {
-    let text = text.to_lowercase();
+    let text = OTHER_NAMES.iter().fold(text.to_lowercase(), |text, name| text.replace(name, ""));
     let begins = |at: usize| !text[..at].ends_with(|before: char| before.is_ascii_alphanumeric() || before == '_');
     words.iter().any(|word| text.match_indices(word).any(|(at, _)| begins(at)))
 }

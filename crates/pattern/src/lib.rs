@@ -16,22 +16,34 @@ mod address;
 mod alternative;
 mod anything_but;
 mod compile;
+mod complexity;
 mod error;
 mod event;
 mod explain;
 mod expression;
+mod hash;
 mod ignore_case;
 mod json;
 mod limits;
 mod number;
 mod numeric;
 mod pattern;
+mod rule_set;
 mod search;
 mod text;
 pub mod transform;
+mod warning;
 mod wildcard;
 
+pub use complexity::Complexity;
 pub use error::{EventError, Location, PatternError};
 pub use explain::{AlternativeResult, Explanation, FieldResult, FieldVerdict};
 pub use limits::{Limits, Target};
 pub use pattern::Pattern;
+pub use rule_set::RuleSet;
+pub use warning::{PatternWarning, WarningKind};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -90,7 +90,8 @@ const TABLE: &str = "CREATE TABLE synced_benchling_data (synced_entity_id BIGSER
     archived_reason TEXT, schema_id TEXT);";
 
 /// Puts 20 entities, and those of the names in `bad`; then 20 rows are there, and the bad ones in the dead-letter queue with these codes.
-async fn rejects(fixture: &Fixture, bad: &[&str], codes: &[&str]) {
+/// Returns their messages.
+async fn rejects(fixture: &Fixture, bad: &[&str], codes: &[&str]) -> Vec<String> {
     let good = (0..20).map(|n| json!({"id": format!("bfi_{n}")}));
     let named = bad.iter().enumerate().map(|(n, name)| json!({"id": format!("bfi_bad{n}"), "name": name}));
     fixture.benchling.entities("custom-entities", good.chain(named).collect()).await;
@@ -111,6 +112,16 @@ async fn rejects(fixture: &Fixture, bad: &[&str], codes: &[&str]) {
         assert!(!text.contains("canary"), "the contents of a row: {text}");
     }
     drop(worker);
+    dead.into_iter().map(|(_, message, _)| message).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_constraint_of_the_table_is_named() {
+    let fixture = Fixture::new("constraint", json!({"attempts": 1})).await;
+    let constraint = "ALTER TABLE synced_benchling_data ADD CONSTRAINT no_birds CHECK (entity_name <> 'canary')";
+    fixture.db.batch_execute(&format!("{TABLE} {constraint}")).await.unwrap();
+    let messages = rejects(&fixture, &["canary"], &["23514"]).await;
+    assert!(messages[0].contains("constraint no_birds"), "{messages:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,7 +129,7 @@ async fn a_row_that_a_trigger_refuses_leaves_the_others_alone_whatever_the_code(
     let fixture = Fixture::new("trigger", json!({"attempts": 1})).await;
     let trigger = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             IF NEW.entity_name LIKE 'canary %' THEN
-                RAISE EXCEPTION 'row % of %', NEW.entity_name, NEW.benchling_api_id USING ERRCODE = substr(NEW.entity_name, 8), CONSTRAINT = NEW.entity_name;
+                RAISE EXCEPTION 'row % of %', NEW.entity_name, NEW.benchling_api_id USING ERRCODE = substr(NEW.entity_name, 8), CONSTRAINT = replace(NEW.entity_name, ' ', '_'), TABLE = replace(NEW.entity_name, ' ', '_');
             END IF;
             RETURN NEW; END $$;
         CREATE TRIGGER refuse BEFORE INSERT ON synced_benchling_data FOR EACH ROW EXECUTE FUNCTION refuse()";

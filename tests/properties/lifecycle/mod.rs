@@ -4,6 +4,7 @@
 //! Everything that the operator created is in the desired state or in status, or gone. In the end nothing of the operator is left, and
 //! nothing of others is gone.
 
+#[allow(clippy::unwrap_used, reason = "a test fails by it")]
 mod check;
 #[allow(clippy::unwrap_used, reason = "a test fails by it")]
 mod world;

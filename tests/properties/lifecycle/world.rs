@@ -6,18 +6,18 @@ use k8s_openapi::jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tributary_testkit::product::{
-    AwsAccount, EventRule, EventSink, OWNER_TAG, ReconcileError,
+    AwsAccount, EventRule, EventSink, ReconcileError,
     api::{EventSinkStatus, Permissions, WrittenType},
     plan::{
-        DesiredSink, IamStep, InlinePolicy, LambdaStep, Managed, Objects, Observed, ObservedByRole, ObservedLambda, ObservedLogGroup,
-        ObservedLogs, ObservedQueue, ObservedRole, ObservedSink, ObservedSns, ObservedSqs, ObservedStateMachine, ObservedTopic,
-        PlanContext, Report, Settings, Step, View, fixed, key_of, lambda, logs, ownership, sid_of,
+        DesiredSink, IamStep, LambdaStep, Managed, Objects, Observed, ObservedByRole, ObservedLambda, ObservedLogGroup, ObservedLogs,
+        ObservedQueue, ObservedRole, ObservedSink, ObservedSns, ObservedSqs, ObservedStateMachine, ObservedTopic, PlanContext, Report,
+        Settings, Step, View, fixed, key_of, lambda, logs, ownership, sid_of,
     },
 };
 
 use crate::{
     FUNCTION_ARN, GROUP_ARN, QUEUE_ARN,
-    model::{Model, put_statement, statements_in},
+    model::{Model, put_statement},
 };
 
 const TOPIC_ARN: &str = "arn:aws:sns:eu-west-1:111122223333:t";

@@ -18,6 +18,9 @@ pub use webhook::{compile_webhook, is_on_webhooks, of_source, webhook_warnings};
 /// `aws.partner/benchling.com/TENANT/APPNAME`.
 pub const SOURCE_PREFIX: &str = "aws.partner/benchling.com/";
 
+/// Prefix of the `source` of every webhook event.
+pub const WEBHOOK_SOURCE: &str = "benchling.webhook/";
+
 /// Returns warnings about the event types in a field.
 pub fn type_warnings(field: &str, types: &[String]) -> Vec<String> {
     types.iter().filter_map(|type_| type_warning(type_)).map(|warning| format!("{field}: {warning}")).collect()

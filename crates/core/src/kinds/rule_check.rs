@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use tributary_api::EventRuleSpec;
-use tributary_pattern::Pattern;
+use tributary_pattern::{Limits, Pattern};
 
 use crate::error::{Reason, ReconcileError};
 
@@ -24,7 +24,7 @@ pub(super) fn check(spec: &EventRuleSpec) -> Result<(), ReconcileError> {
 
 /// Returns what AWS would say is wrong with the pattern.
 fn pattern(pattern: &Map<String, Value>) -> Option<String> {
-    let error = Pattern::compile(&serde_json::to_string(pattern).ok()?).err()?;
+    let error = Pattern::compile_within(&serde_json::to_string(pattern).ok()?, &Limits::ANY_LENGTH).err()?;
     let path =
         if error.location.path.is_empty() { "spec.eventPattern".into() } else { format!("spec.eventPattern.{}", error.location.path) };
     Some(format!("{path}: {}. Correct it.", error.reason.trim_end_matches('.')))
@@ -60,7 +60,11 @@ mod tests {
     fn a_pattern_that_aws_rejects_names_its_field() {
         let of = |value: Value| value.as_object().and_then(pattern);
         assert_eq!(of(json!({"source": ["a"], "detail": {"n": [{"numeric": [">", 0]}], "x": [{"exists": false}, null]}})), None);
-        for (bad, names) in [(json!({"source": "a"}), "spec.eventPattern.source"), (json!({"source": [{"nosuch": "x"}]}), "nosuch")] {
+        for (bad, names) in [
+            (json!({"source": "a"}), "spec.eventPattern.source"),
+            (json!({"source": [{"nosuch": "x"}]}), "nosuch"),
+            (json!({"source": [{"wildcard": "*:*:*:*:*:event-bus/*"}]}), "spec.eventPattern: Rule is too complex"),
+        ] {
             assert!(of(bad.clone()).is_some_and(|problem| problem.contains(names)), "{bad}: {:?}", of(bad.clone()));
         }
     }

@@ -163,7 +163,7 @@ impl Managed for EventSink {
     }
 
     fn uses(desired: &DesiredSink, _: Option<&ObservedSink>) -> Option<BTreeSet<String>> {
-        let uses = desired.target.failure_destination().into_iter().chain(desired.target.log_group());
+        let uses = desired.target.failure_destination().into_iter().chain(desired.target.uses());
         Some(uses.filter(|_| !desired.external).map(|arn| arn.trim_end_matches(":*").to_owned()).collect())
     }
 

@@ -177,6 +177,13 @@ fn a_target_that_would_fail_the_others_is_refused() {
     let reserved = BTreeMap::from([("aws.x".to_owned(), "$.a".to_owned())]);
     assert!(message(&target(Some((reserved, "\"<a>\"".into())))).starts_with("spec.targets[1].inputTransformer.inputPathsMap[aws.x] "));
     assert!(message(&TargetSettings { input_path: Some("detail".into()), ..target(None) }).starts_with("spec.targets[1].inputPath is not"));
+    let logs =
+        |template: &str| TargetSettings { arn: "arn:aws:logs:eu-west-1:1:x".into(), ..target(Some((paths("$.a"), template.into()))) };
+    for template in ["\"<a>\"", "{\"message\": <a>}", "[1]"] {
+        let wanted = "spec.targets[1].inputTransformer.inputTemplate is not a JSON object with timestamp and message";
+        assert!(message(&logs(template)).starts_with(wanted), "{template}");
+    }
+    assert_eq!(check_target("spec.targets[1]", &logs("{\"timestamp\": 1, \"message\": <a>}")), Ok(()));
     let headers = BTreeMap::from([("bad name".to_owned(), "v".to_owned())]);
     let http = crate::steps::HttpSettings { headers, ..Default::default() };
     assert!(

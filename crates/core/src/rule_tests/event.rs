@@ -5,7 +5,10 @@ use serde_json::{Map, Value, json};
 use tributary_api::{ConfigMapKeyRef, RuleTest};
 
 use super::{ConfigMapValues, Subject, TEST_ACCOUNT, TEST_REGION, TEST_TIME};
-use crate::{benchling, references::WEBHOOK_SOURCE, samples};
+use crate::{
+    benchling::{SOURCE_PREFIX, WEBHOOK_SOURCE},
+    samples,
+};
 
 /// `id` of test events.
 const TEST_ID: &str = "00000000-0000-0000-0000-000000000000";
@@ -67,7 +70,7 @@ fn sample(type_: &str, subject: &Subject) -> Option<Value> {
     let source = subject.source.as_deref();
     let by_webhook = source.filter(|source| source.starts_with(WEBHOOK_SOURCE)).map(|_| format!("{WEBHOOK_SOURCE}{type_}"));
     let mut event = by_webhook.and_then(|name| samples::sample(&name)).or_else(|| samples::sample(type_))?;
-    let is_benchling = |source: &str| source.starts_with(benchling::SOURCE_PREFIX) || source.starts_with(WEBHOOK_SOURCE);
+    let is_benchling = |source: &str| source.starts_with(SOURCE_PREFIX) || source.starts_with(WEBHOOK_SOURCE);
     if let Some(source) = source
         && event["source"].as_str().is_some_and(is_benchling)
     {

@@ -5,7 +5,7 @@
 //! what a type of target requires of its input, belong to the callers.
 //!
 //! Sources: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html>,
-//! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_InputTransformer.html>, and the facts X1 to X6 and XT1 to XT9 of
+//! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_InputTransformer.html>, and the facts X1 to X6 and XT1 to XT10 of
 //! `docs/aws-facts.md`, which also says what is a guess.
 //!
 //! ```
@@ -146,6 +146,14 @@ impl CompiledInput {
     /// What AWS accepts and does not do as it reads.
     pub fn warnings(&self) -> &[InputWarning] {
         &self.warnings
+    }
+
+    /// The keys of the JSON object that a template is. None for other templates, and for inputs without one.
+    pub fn template_keys(&self) -> Option<&[String]> {
+        match &self.shape {
+            Shape::Transformer { template, .. } => template.keys.as_deref(),
+            Shape::Event | Shape::Constant(_) | Shape::Path(_) => None,
+        }
     }
 
     /// The text that the target gets for an event.

@@ -15,6 +15,8 @@ pub(super) struct Template {
     /// JSON, and not lines of text in double quotes.
     json: bool,
     parts: Vec<Part>,
+    /// The keys of the object that the template is.
+    pub(super) keys: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -39,9 +41,9 @@ impl Template {
             }
         }
         let json = !text.trim_start().starts_with('"');
-        let checked = if json { scanned.check_json() } else { scanned.check_lines() };
-        checked.map_err(|wrong| InputError::at(InputField::InputTemplate, wrong.reason, text, wrong.offset))?;
-        Ok(Self { json, parts: scanned.parts })
+        let checked = if json { scanned.check_json() } else { scanned.check_lines().map(|()| None) };
+        let keys = checked.map_err(|wrong| InputError::at(InputField::InputTemplate, wrong.reason, text, wrong.offset))?;
+        Ok(Self { json, parts: scanned.parts, keys })
     }
 
     /// Adds what AWS accepts and does not do as it reads.
@@ -151,9 +153,10 @@ impl<'t> Scanned<'t> {
         Self { parts, variables, filled }
     }
 
-    fn check_json(&self) -> Result<(), SyntaxError> {
+    /// The keys of the object, if it is one.
+    fn check_json(&self) -> Result<Option<Vec<String>>, SyntaxError> {
         let neither = |wrong: SyntaxError| SyntaxError { reason: format!("{NEITHER}: {}", wrong.reason), ..wrong };
-        tree::parse(&self.filled).map_err(neither)?;
+        let node = tree::parse(&self.filled).map_err(neither)?;
         let mut reader = Reader::new(&self.filled);
         while let Some(token) = reader.next()? {
             if !matches!(token, Token::Key(_)) {
@@ -167,7 +170,10 @@ impl<'t> Scanned<'t> {
                 });
             }
         }
-        Ok(())
+        Ok(match node.content {
+            Content::Object(members) => Some(members.into_iter().map(|(key, _)| key.into_owned()).collect()),
+            _ => None,
+        })
     }
 
     fn check_lines(&self) -> Result<(), SyntaxError> {

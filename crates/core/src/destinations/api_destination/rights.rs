@@ -2,7 +2,8 @@
 
 use crate::feature::{Feature, asked_by_aws, calls};
 
-pub(super) const FEATURES: &[Feature] = &[Feature {
+pub(super) const FEATURES: &[Feature] = &[
+    Feature {
     name: "api-destinations",
     about: "managed API destinations and their connections; EventBridge stores their values in a secret of the account",
     statements: &[
@@ -41,4 +42,19 @@ pub(super) const FEATURES: &[Feature] = &[Feature {
         )
         .if_("StringEquals", "iam:AWSServiceName", &["apidestinations.events.amazonaws.com"]),
     ],
-}];
+    },
+    Feature {
+        name: "private-endpoints",
+        about: "`privateEndpoint` of a connection: EventBridge associates the resource configuration with the operator's permissions",
+        // EventBridge User Guide, "Connecting to private APIs": AWS's own policy has no narrower resource.
+        statements: &[asked_by_aws(
+            "PrivateEndpoints",
+            &[
+                "vpc-lattice:GetResourceConfiguration",
+                "vpc-lattice:CreateServiceNetworkResourceAssociation",
+                "vpc-lattice:AssociateViaAWSService-EventsAndStates",
+            ],
+            &["*"],
+        )],
+    },
+];

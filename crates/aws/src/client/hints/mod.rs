@@ -1,12 +1,12 @@
 //! The next step that an error message ends with: one per cause, and a table of those that name a field of the spec.
 
+mod events;
+mod lambda;
+mod states;
+
 use tributary_core::error::ReconcileError;
 
-use crate::client::{
-    call::{Call, Events, Lambda, States},
-    cause::Cause,
-    error::AwsError,
-};
+use crate::client::{call::Call, cause::Cause, error::AwsError};
 
 /// What to do about one rejection of AWS.
 struct Hint {
@@ -18,36 +18,12 @@ struct Hint {
     next_step: &'static str,
 }
 
-const TARGET_INPUT: &str = "Correct the target's inputTransformer or inputPath in spec.targets";
+/// What to do about a queue that a function consumes, and whose visibility timeout is too short.
 const VISIBILITY: &str = "Raise spec.sqs.managed.visibilityTimeoutSeconds to at least the function's timeout; six times that is best";
-const MAPPING: &[Call] = &[Call::Lambda(Lambda::CreateEventSourceMapping), Call::Lambda(Lambda::UpdateEventSourceMapping)];
-const EXECUTION_ROLE: &[Call] = &[
-    Call::Lambda(Lambda::CreateEventSourceMapping),
-    Call::Lambda(Lambda::UpdateEventSourceMapping),
-    Call::Lambda(Lambda::PutFunctionEventInvokeConfig),
-];
-const MACHINE: &[Call] = &[Call::States(States::CreateStateMachine), Call::States(States::UpdateStateMachine)];
-const ARCHIVE: &[Call] = &[Call::Events(Events::CreateArchive), Call::Events(Events::UpdateArchive)];
-const PUT_RULE: &[Call] = &[Call::Events(Events::PutRule)];
-const PUT_TARGETS: &[Call] = &[Call::Events(Events::PutTargets)];
 
-/// The first that fits counts. AWS documents the codes on the page of each call; the messages are those of the recorded facts.
-const HINTS: &[Hint] = &[
-    Hint {
-        calls: EXECUTION_ROLE,
-        code: "InvalidParameterValueException",
-        message: "execution role",
-        next_step: "Add that permission to the function's execution role. Retried automatically",
-    },
-    Hint { calls: MAPPING, code: "InvalidParameterValueException", message: "visibility timeout", next_step: VISIBILITY },
-    Hint { calls: MACHINE, code: "InvalidDefinition", message: "", next_step: "Correct spec.stateMachine.managed.definition" },
-    Hint { calls: MACHINE, code: "InvalidLoggingConfiguration", message: "", next_step: "Correct spec.stateMachine.managed.logging" },
-    Hint { calls: PUT_RULE, code: "InvalidEventPatternException", message: "", next_step: "Correct spec.eventPattern" },
-    Hint { calls: ARCHIVE, code: "InvalidEventPatternException", message: "", next_step: "Correct the eventPattern in spec.archives" },
-    Hint { calls: PUT_RULE, code: "ValidationException", message: "ScheduleExpression", next_step: "Correct spec.schedule" },
-    Hint { calls: PUT_TARGETS, code: "ValidationException", message: "InputTemplate", next_step: TARGET_INPUT },
-    Hint { calls: PUT_TARGETS, code: "ValidationException", message: "InputPath", next_step: TARGET_INPUT },
-];
+/// The hints of each service; the first that fits counts. AWS documents the codes on the page of each call; the messages are those of
+/// the recorded facts.
+const HINTS: &[&[Hint]] = &[lambda::HINTS, states::HINTS, events::HINTS];
 
 /// Returns the next step in the imperative, without a full stop.
 fn next_step(error: &AwsError) -> String {
@@ -63,9 +39,7 @@ fn next_step(error: &AwsError) -> String {
             "Remove statements that are not needed, use another target, or manage the policy yourself with permissions: External"
         }
         Cause::Throttled => "Retried automatically. If it persists, lower --quota: other clients share the limit of the account",
-        Cause::NameNotFree if error.code == "StateMachineDeleting" => {
-            "AWS deletes a state machine once its executions have ended. Retried automatically"
-        }
+        Cause::NameNotFree if error.code == states::DELETING => states::STILL_RUNNING,
         Cause::NameNotFree => "SQS frees the name of a deleted queue after 60 seconds. Retried automatically",
         Cause::UntrustedCertificate => {
             "If a private authority signed the endpoint's certificate, set --aws-ca-bundle (AWS_CA_BUNDLE) to its PEM file"
@@ -83,6 +57,8 @@ fn next_step(error: &AwsError) -> String {
         }
         Cause::Rejected => HINTS
             .iter()
+            .copied()
+            .flatten()
             .find(|hint| hint.calls.contains(&error.call) && hint.code == error.code && error.message.contains(hint.message))
             .map_or("Correct the spec. Retried automatically in case something in AWS changes", |hint| hint.next_step),
     };
@@ -102,7 +78,7 @@ mod tests {
     use tributary_core::error::Reason;
 
     use super::*;
-    use crate::client::call::Iam;
+    use crate::client::call::{Events, Iam};
 
     #[test]
     fn a_rejection_names_the_field_that_causes_it() {
