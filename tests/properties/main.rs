@@ -93,6 +93,7 @@ fn archives() -> impl Strategy<Value = Vec<DesiredArchive>> {
             aws_name: name.into(),
             settings: settings.clone(),
             deletion_policy: DeletionPolicy::Delete,
+            problem: None,
         };
         names.into_iter().map(one).collect()
     })

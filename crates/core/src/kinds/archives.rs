@@ -10,7 +10,7 @@ use tributary_api::{ArchiveStatus, DeletionPolicy, EventBus, Identity, ResourceS
 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
-    kinds::BusInAws,
+    kinds::{BusInAws, pattern_check},
     names::{events_character, short_hash},
     object::key_of,
     ownership,
@@ -36,6 +36,9 @@ pub struct DesiredArchive {
     pub settings: ArchiveSettings,
     /// What happens in AWS when the archive leaves the spec or its bus is deleted.
     pub deletion_policy: DeletionPolicy,
+    /// What AWS would refuse in the event pattern.
+    #[serde(skip)]
+    pub problem: Option<String>,
 }
 
 /// An archive in AWS.
@@ -77,7 +80,7 @@ pub fn arn(identity: &Identity, aws_name: &str) -> String {
 
 /// The archives that the spec lists.
 pub fn desired(bus: &EventBus, installation: &str, identity: &Identity) -> Vec<DesiredArchive> {
-    let one = |archive: &tributary_api::Archive| DesiredArchive {
+    let one = |(index, archive): (usize, &tributary_api::Archive)| DesiredArchive {
         name: archive.name.clone(),
         aws_name: aws_name(installation, bus, &identity.name, &archive.name),
         settings: ArchiveSettings {
@@ -87,8 +90,11 @@ pub fn desired(bus: &EventBus, installation: &str, identity: &Identity) -> Vec<D
         }
         .canonical(),
         deletion_policy: archive.deletion_policy.unwrap_or(DeletionPolicy::Retain),
+        problem: archive.event_pattern.as_ref().and_then(|pattern| {
+            pattern_check::problem(&format!("spec.archives[{index}].eventPattern"), pattern)
+        }),
     };
-    bus.spec.archives.iter().map(one).collect()
+    bus.spec.archives.iter().enumerate().map(one).collect()
 }
 
 /// Names in AWS of all archives that may belong to the bus, and whether each is retained: those of
@@ -111,7 +117,7 @@ pub fn known(bus: &EventBus, installation: &str, identity: &Identity) -> Vec<(St
 /// same plan.
 pub fn steps(want: &[DesiredArchive], have: &[ObservedArchive], bus_arn: &str) -> Vec<Step> {
     let mut steps = Vec::new();
-    for archive in want {
+    for archive in want.iter().filter(|archive| archive.problem.is_none()) {
         let (name, settings) = (archive.aws_name.clone(), archive.settings.clone());
         match have.iter().find(|have| have.aws_name == archive.aws_name) {
             None => steps.push(ArchiveStep::CreateArchive { name, bus_arn: bus_arn.to_owned(), settings }.into()),
@@ -149,6 +155,13 @@ pub fn removal(have: &[ObservedArchive], bus: &mut BusInAws, context: &PlanConte
             names.join(", ")
         ),
     ))
+}
+
+/// The first archive that AWS would refuse. The bus and the other archives do not wait for it, and AWS
+/// keeps what it has of it.
+pub fn invalid(want: &[DesiredArchive]) -> Option<ReconcileError> {
+    let problem = want.iter().find_map(|archive| archive.problem.clone())?;
+    Some(ReconcileError::invalid(Reason::InvalidSpec, problem))
 }
 
 /// The failure of an archive that AWS reports after `CreateArchive` or `UpdateArchive` succeeded.
