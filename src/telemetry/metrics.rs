@@ -105,7 +105,19 @@ impl Default for Metrics {
             "Leadership terms that ended because the lease was not renewed in time, or was acquired by another replica",
             lost_leases.clone(),
         );
-        Self { registry: Arc::new(registry), calls, defects, reconciles, steps, objects, expirations, sources, durations, leader, lost_leases }
+        Self {
+            registry: Arc::new(registry),
+            calls,
+            defects,
+            reconciles,
+            steps,
+            objects,
+            expirations,
+            sources,
+            durations,
+            leader,
+            lost_leases,
+        }
     }
 }
 

@@ -66,5 +66,6 @@ mod rule {
         mod revoked_permission;
     }
     mod delivery;
+    mod lints;
     mod ordering;
 }

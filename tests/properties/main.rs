@@ -6,6 +6,7 @@
 mod api_destination;
 mod by_role;
 mod lifecycle;
+mod lints;
 mod model;
 mod policies;
 

@@ -66,8 +66,7 @@ fn unknown(type_: &str) -> (Lint, String) {
         let resource = resource_of(type_).unwrap_or_default();
         let then = catalogue::counterpart(type_).map_or_else(String::new, |other| format!("; the nearest on EventBridge is {other}"));
         let kin = kin.join(", ");
-        let text =
-            format!("{type_} does not exist on EventBridge: Benchling sends events about {resource} by webhook only ({kin}){then}");
+        let text = format!("{type_} does not exist on EventBridge: Benchling sends events about {resource} by webhook only ({kin}){then}");
         return (Lint::WrongChannel, text);
     }
     // EventBridge has no types of these versions: the catalogue lacks a newer type of a webhook.

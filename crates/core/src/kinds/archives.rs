@@ -90,9 +90,10 @@ pub fn desired(bus: &EventBus, installation: &str, identity: &Identity) -> Vec<D
         }
         .canonical(),
         deletion_policy: archive.deletion_policy.unwrap_or(DeletionPolicy::Retain),
-        problem: archive.event_pattern.as_ref().and_then(|pattern| {
-            pattern_check::problem(&format!("spec.archives[{index}].eventPattern"), pattern)
-        }),
+        problem: archive
+            .event_pattern
+            .as_ref()
+            .and_then(|pattern| pattern_check::problem(&format!("spec.archives[{index}].eventPattern"), pattern)),
     };
     bus.spec.archives.iter().enumerate().map(one).collect()
 }

@@ -29,12 +29,8 @@ impl Linted<'_> {
     pub(super) fn warnings(&self, view: &View) -> Vec<String> {
         let Some(pattern) = self.pattern.and_then(Value::as_object) else { return vec![] };
         let (is_app, spec) = (self.rule.app(view).is_some(), &self.rule.spec);
-        let own: Vec<(&str, &str)> = self
-            .targets
-            .iter()
-            .filter(|target| is_bus(&target.arn))
-            .map(|target| (target.id.as_str(), target.arn.as_str()))
-            .collect();
+        let own: Vec<(&str, &str)> =
+            self.targets.iter().filter(|target| is_bus(&target.arn)).map(|target| (target.id.as_str(), target.arn.as_str())).collect();
         let has_wildcard = lints::has_wildcard(pattern);
         let others = self.others(view, has_wildcard, !own.is_empty() || mentions_origin(pattern));
         let bus_arn = lints::bus_arn(self.identity);

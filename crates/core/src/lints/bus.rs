@@ -57,7 +57,8 @@ pub(crate) fn catch_all(pattern: &Pattern, context: &Context<'_>) -> Option<Stri
 /// Whether every event of the bus matches a field's list.
 fn matches_always(path: &str, accepts: &[Value], context: &Context<'_>) -> bool {
     let operand = |name: &str| accepts.iter().find_map(|element| operator(element).filter(|(of, _)| *of == name)).map(|(_, value)| value);
-    let everything = ["prefix", "suffix"].iter().any(|name| operand(name) == Some(&Value::from(""))) || operand("wildcard") == Some(&"*".into());
+    let everything =
+        ["prefix", "suffix"].iter().any(|name| operand(name) == Some(&Value::from(""))) || operand("wildcard") == Some(&"*".into());
     let any_presence = |value: bool| accepts.iter().any(|element| element["exists"] == value);
     if any_presence(true) && any_presence(false) {
         return true;

@@ -77,7 +77,9 @@ fn collect(pattern: &Pattern, around: &str, count: &mut usize, parts: &mut BTree
                     collect(branch, around, count, &mut inner, twice);
                     paths.extend(inner.into_keys());
                 }
-                paths.into_iter().for_each(|path| add(path, count, parts, twice));
+                for path in paths {
+                    add(path, count, parts, twice);
+                }
             }
             Value::Object(inner) => collect(inner, &join(around, key), count, parts, twice),
             _ => add(join(around, key), count, parts, twice),

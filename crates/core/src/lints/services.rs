@@ -20,7 +20,7 @@ const READ_ONLY: [&str; 3] = ["Describe", "Get", "List"];
 /// Services whose own events begin with an action of the user, by source, and that action.
 ///
 /// Amazon S3 User Guide, "Enabling Amazon EventBridge"; the others: "Getting started" of the user
-/// guides of Amazon GuardDuty, AWS Security Hub, Amazon Macie and Amazon Inspector.
+/// guides of Amazon `GuardDuty`, AWS Security Hub, Amazon Macie and Amazon Inspector.
 const ENABLED_BY: [(&str, &str, &str); 5] = [
     ("aws.s3", "a bucket sends events only while its notifications to EventBridge are on", "Turn them on in the properties of the bucket"),
     ("aws.guardduty", "GuardDuty sends events only while it is enabled", "Enable it in the account and Region of the bus"),
@@ -30,7 +30,8 @@ const ENABLED_BY: [(&str, &str, &str); 5] = [
 ];
 
 /// Fields of `detail` that hold numbers, by source (Amazon S3 User Guide, "EventBridge event message
-/// structure"; Amazon GuardDuty User Guide, "Processing GuardDuty findings with Amazon EventBridge").
+/// structure"; Amazon `GuardDuty` User Guide, "Processing `GuardDuty` findings with Amazon
+/// EventBridge").
 const NUMBERS: [(&str, &str); 2] = [("aws.s3", "detail.object.size"), ("aws.guardduty", "detail.severity")];
 
 pub(super) fn check(pattern: &Pattern, context: &Context<'_>, all: &mut Vec<String>) {
@@ -49,7 +50,11 @@ pub(super) fn check(pattern: &Pattern, context: &Context<'_>, all: &mut Vec<Stri
         if types.is_empty() || types.iter().any(|type_| !type_.ends_with(VIA_CLOUDTRAIL)) {
             for source in literals(&fields, "source") {
                 if let Some((_, cause, next)) = ENABLED_BY.iter().find(|(of, ..)| *of == source) {
-                    all.push(warning(Lint::MustBeEnabled, &format!("{}.source", context.field), format!("{cause}. {next}, if not done yet.")));
+                    all.push(warning(
+                        Lint::MustBeEnabled,
+                        &format!("{}.source", context.field),
+                        format!("{cause}. {next}, if not done yet."),
+                    ));
                 }
             }
         }

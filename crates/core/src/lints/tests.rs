@@ -100,7 +100,7 @@ fn what_no_event_can_have_is_reported_by_value_and_for_the_pattern() {
 #[test]
 fn possible_values_have_no_warning() {
     for pattern in [
-        json!({"version": ["0"], "account": ["111122223333", {"prefix": "1111"}, {"wildcard": "1*3*4"}], "region": ["us-gov-west-1", {"prefix": "eu-"}]}),
+        json!({"version": ["0"], "account": ["111122223333", {"prefix": "1111"}, {"wildcard": "1*3*4"}], "region": ["us-gov-west-1", {"prefix": "eu-"}, {"equals-ignore-case": "EU-WEST-1"}, {"prefix": {"equals-ignore-case": "EU"}}]}),
         json!({"account": [{"anything-but": "111122223333"}], "region": [{"anything-but": ["eu-west-1"]}]}),
         json!({"resources": [{"prefix": "arn:"}], "time": [{"prefix": "2026-"}], "id": [{"exists": true}]}),
         json!({"resources": [{"exists": false}], "detail": [{"exists": false}]}),
@@ -115,7 +115,9 @@ fn possible_values_have_no_warning() {
 fn a_source_whose_events_do_not_reach_the_bus_is_reported() {
     let foreign = json!({"source": ["aws.s3"], "detail-type": ["Object Created"]});
     assert_eq!(ids(&lints(&foreign)), ["foreign-source", "never-matches", "must-be-enabled"]);
-    for facts in [BusContext { others_publish: true, ..BusContext::default() }, BusContext { is_forwarded_to: true, ..BusContext::default() }] {
+    for facts in
+        [BusContext { others_publish: true, ..BusContext::default() }, BusContext { is_forwarded_to: true, ..BusContext::default() }]
+    {
         assert_eq!(ids(&on("orders", facts, &foreign)), ["must-be-enabled"], "{facts:?}");
     }
     assert_eq!(ids(&on("default", BusContext::default(), &foreign)), ["must-be-enabled"]);
@@ -150,7 +152,8 @@ fn operators_that_are_not_necessary_have_a_simpler_form() {
 #[test]
 fn events_that_need_something_in_aws_are_reported() {
     let default = |pattern: Value| on("default", BusContext::default(), &pattern);
-    let calls = |names: &[&str]| json!({"source": ["aws.s3"], "detail-type": ["AWS API Call via CloudTrail"], "detail": {"eventName": names}});
+    let calls =
+        |names: &[&str]| json!({"source": ["aws.s3"], "detail-type": ["AWS API Call via CloudTrail"], "detail": {"eventName": names}});
     assert_eq!(ids(&default(calls(&["PutBucketAcl"]))), ["needs-cloudtrail"]);
     let read_only = default(calls(&["GetBucketAcl"]));
     assert_eq!(ids(&read_only), ["needs-cloudtrail", "read-only-events"]);

@@ -71,7 +71,9 @@ impl Problem {
         let bus = context.bus_name();
         let lint = if matches!(self, Self::OtherPartner | Self::AwsSource) { Lint::ForeignSource } else { Lint::ImpossibleValue };
         let text = match self {
-            Self::NotAString if value.is_number() => format!("{path} is a string in every event, so the number {value} never matches. Write \"{value}\"."),
+            Self::NotAString if value.is_number() => {
+                format!("{path} is a string in every event, so the number {value} never matches. Write \"{value}\".")
+            }
             Self::NotAString => format!("{path} is a string in every event, so {value} never matches. Write a string."),
             Self::AlwaysPresent => format!("every event has {path}, so {value} never matches. Remove it."),
             Self::NoObject => {
@@ -134,7 +136,8 @@ fn envelope(name: &str, element: &Value, context: &Context<'_>) -> Option<Proble
         "source" if context.is_partner_bus() => (!accepts(name, element, context.bus_name())).then_some(Problem::OtherPartner),
         "source" => {
             let of_aws = element.as_str().is_some_and(|source| source.starts_with("aws.") && !source.starts_with("aws.partner/"));
-            let unreachable = context.bus_name() != crate::names::DEFAULT_BUS && !context.bus.others_publish && !context.bus.is_forwarded_to;
+            let unreachable =
+                context.bus_name() != crate::names::DEFAULT_BUS && !context.bus.others_publish && !context.bus.is_forwarded_to;
             (of_aws && unreachable).then_some(Problem::AwsSource)
         }
         _ => None,
@@ -149,34 +152,42 @@ fn accepts(name: &str, element: &Value, value: &str) -> bool {
 }
 
 /// What a value must have, by one text of an element.
-enum Part<'a> {
-    Whole(&'a str),
-    Begin(&'a str),
-    End(&'a str),
-    Wildcard(&'a str),
+enum Part {
+    Whole(String),
+    Begin(String),
+    End(String),
+    Wildcard(String),
 }
 
 /// Returns the texts of an element, of which the value must have one; `None` where that is no matter
 /// of single texts.
-fn parts(element: &Value) -> Option<Vec<Part<'_>>> {
+fn parts(element: &Value) -> Option<Vec<Part>> {
     if let Some(text) = element.as_str() {
-        return Some(vec![Part::Whole(text)]);
+        return Some(vec![Part::Whole(text.to_owned())]);
     }
     let (name, argument) = operator(element)?;
-    let inner = operator(argument).filter(|(name, _)| *name == "equals-ignore-case").map_or(argument, |(_, inner)| inner);
-    if !["exactly", "equals-ignore-case", "prefix", "suffix", "wildcard"].contains(&name) {
+    let nested = operator(argument).filter(|(name, _)| *name == "equals-ignore-case").map(|(_, inner)| inner);
+    let any_case = name == "equals-ignore-case" || nested.is_some();
+    let texts = texts(nested.unwrap_or(argument));
+    // Other letters have forms of their own, and a quote stands for the end of the value.
+    if !["exactly", "equals-ignore-case", "prefix", "suffix", "wildcard"].contains(&name)
+        || texts.iter().any(|text| !text.is_ascii() || text.contains('"'))
+    {
         return None;
     }
-    let part = |text| match name {
-        "prefix" => Part::Begin(text),
-        "suffix" => Part::End(text),
-        "wildcard" => Part::Wildcard(text),
-        _ => Part::Whole(text),
+    let part = |text: &str| {
+        let text = if any_case { text.to_lowercase() } else { text.to_owned() };
+        match name {
+            "prefix" => Part::Begin(text),
+            "suffix" => Part::End(text),
+            "wildcard" => Part::Wildcard(text),
+            _ => Part::Whole(text),
+        }
     };
-    Some(texts(inner).into_iter().map(part).collect())
+    Some(texts.into_iter().map(part).collect())
 }
 
-impl Part<'_> {
+impl Part {
     fn is_account(&self) -> bool {
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         match self {
