@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     benchling::{catalogue, no_fields_warning, quotes_warning, rule_type_warnings, shorthand::once_each, without_fields},
-    lints::{Lint, Pattern, alternatives, warning},
+    lints::{Lint, Pattern, alternatives, is_too_long, warning},
 };
 
 /// Updates that are not schema fields. They have no prefix `fields.`.
@@ -16,9 +16,13 @@ const PLAIN_UPDATES: [&str; 7] = ["status", "assignee", "scheduledOn", "watchers
 /// Returns warnings about parts of the pattern that never match, or may stop matching, on a bus of
 /// Benchling.
 ///
-/// `included` are the event types of the subscription, if it lists them.
+/// `included` are the event types of the subscription, if it lists them. A pattern that is too long
+/// for AWS has no warnings.
 pub fn lint(pattern: &Pattern, included: Option<&[String]>) -> Vec<String> {
     let mut all = vec![];
+    if is_too_long(pattern) {
+        return all;
+    }
     quotes("spec.eventPattern", &Value::Object(pattern.clone()), &mut all);
     for one in alternatives(pattern) {
         types(&one, included, &mut all);

@@ -1,13 +1,13 @@
 //! Lints of a rule: the context in which its pattern is checked, from the bus and from what other
 //! rules were admitted with.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tributary_api::{EventBus, EventRule, Identity, RuleState};
 
 use crate::{
     lints::{self, BusContext, Context, Forwarding},
     names::{self, Arn},
-    object::{key_of, owner_of},
+    object::owner_of,
     references::RuleReferences,
     steps::TargetSettings,
     view::View,
@@ -27,12 +27,12 @@ pub(super) struct Linted<'a> {
 impl Linted<'_> {
     /// Returns the warnings about the pattern, besides those about Benchling's types.
     pub(super) fn warnings(&self, view: &View) -> Vec<String> {
-        let Some(pattern) = self.pattern.and_then(Value::as_object) else { return vec![] };
+        let Some(pattern) = self.pattern.and_then(Value::as_object).filter(|pattern| !lints::is_too_long(pattern)) else { return vec![] };
         let (is_app, spec) = (self.rule.app(view).is_some(), &self.rule.spec);
         let own: Vec<(&str, &str)> =
             self.targets.iter().filter(|target| is_bus(&target.arn)).map(|target| (target.id.as_str(), target.arn.as_str())).collect();
         let has_wildcard = lints::has_wildcard(pattern);
-        let others = self.others(view, has_wildcard, !own.is_empty() || mentions_origin(pattern));
+        let others = self.others(view, has_wildcard, !own.is_empty() || self.asks_for_origin(pattern));
         let bus_arn = lints::bus_arn(self.identity);
         let context = Context {
             field: if spec.benchling.is_some() { "spec.benchling" } else { "spec.eventPattern" },
@@ -71,13 +71,21 @@ impl Linted<'_> {
         if !has_wildcard && !forwards {
             return others;
         }
-        let key = key_of(self.rule);
+        let own = (&self.rule.metadata.namespace, &self.rule.metadata.name);
         view.each_rule(|rule| {
-            if key_of(rule) != key && rule.spec.state != RuleState::Disabled {
+            if (&rule.metadata.namespace, &rule.metadata.name) != own && rule.spec.state != RuleState::Disabled {
                 others.add(rule, self.identity, has_wildcard);
             }
         });
         others
+    }
+
+    /// Whether it matters to the lints who forwards events to the bus.
+    fn asks_for_origin(&self, pattern: &Map<String, Value>) -> bool {
+        let bus = self.identity.bus.as_deref().unwrap_or(names::DEFAULT_BUS);
+        let text = Value::Object(pattern.clone()).to_string();
+        let of_aws = bus != names::DEFAULT_BUS && !bus.starts_with("aws.partner/") && text.contains("\"aws.");
+        of_aws || (self.is_shared() && (text.contains("\"account\"") || text.contains("\"region\"")))
     }
 }
 
@@ -92,8 +100,8 @@ impl Others {
     fn add(&mut self, rule: &EventRule, own: &Identity, counts: bool) {
         let Some(status) = &rule.status else { return };
         let Some(identity) = &status.common.identity else { return };
-        let to: Vec<String> = status.targets.iter().filter(|target| target.ready).filter_map(|target| target.arn.clone()).collect();
-        let to: Vec<String> = to.into_iter().filter(|arn| is_bus(arn)).collect();
+        let buses = status.targets.iter().filter(|target| target.ready).filter_map(|target| target.arn.as_ref());
+        let to: Vec<String> = buses.filter(|arn| is_bus(arn)).cloned().collect();
         let same_bus = || lints::bus_arn(identity) == lints::bus_arn(own);
         let text = status.event_pattern.as_deref().unwrap_or_default();
         if to.is_empty() && !(counts && text.contains("wildcard") && same_bus()) {
@@ -109,10 +117,4 @@ impl Others {
 
 fn is_bus(arn: &str) -> bool {
     Arn::parse(arn).is_some_and(|arn| arn.service == "events" && arn.resource.starts_with("event-bus/"))
-}
-
-/// Whether the pattern asks where events come from, so that it matters who forwards to the bus.
-fn mentions_origin(pattern: &serde_json::Map<String, Value>) -> bool {
-    let text = Value::Object(pattern.clone()).to_string();
-    ["\"account\"", "\"region\"", "\"aws."].iter().any(|part| text.contains(part))
 }

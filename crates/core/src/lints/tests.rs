@@ -226,4 +226,7 @@ fn alternatives_are_bounded() {
     let or: Vec<_> = (0..200).map(|n| json!({"id": [n]})).collect();
     let pattern = json!({"detail": {"$or": or, "entity": {"$or": or}, "entry": {"$or": or}}});
     assert_eq!(alternatives(pattern.as_object().unwrap()).len(), MAX_ALTERNATIVES);
+    // A pattern of a megabyte, of which each alternative has a copy.
+    let long = json!({"detail": {"$or": or, "entity": {"$or": or}, "s": ["x".repeat(1 << 20)]}, "Source": ["a"]});
+    assert_eq!(lints(&long), [""; 0], "AWS refuses its length");
 }
