@@ -47,6 +47,11 @@ pub(crate) struct ArnSources {
 }
 
 impl ArnSources {
+    /// Whether `ConfigMap`s may be read.
+    pub(super) fn reads_config_maps(&self) -> bool {
+        self.kinds.iter().any(|known| known.kind == "ConfigMap" && known.group.is_empty())
+    }
+
     /// The ARN in the referenced field now. `created` is the creation time of the referring object: a new one is retried more often.
     ///
     /// # Errors

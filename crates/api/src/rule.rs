@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, SinkRef, Tags};
+use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, RuleTest, SinkRef, Tags, TestPolicy};
 
 /// Rule of an event bus and its targets. Account and Region are those of the bus. Exactly one of
 /// `eventPattern`, `benchling`, and `schedule` is set.
@@ -29,9 +29,11 @@ use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, 
     printcolumn(name = "Targets", type_ = "string", json_path = ".status.targetsReady"),
     printcolumn(name = "Deliverable", type_ = "string", json_path = ".status.conditions[?(@.type==\"Deliverable\")].status"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Tests", type_ = "string", json_path = ".status.conditions[?(@.type==\"TestsPassed\")].status", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[x_kube(
+    validation = Rule::new("!has(self.tests) || self.tests.all(test, !has(test.inputs) || test.inputs.all(input, has(self.targets) && self.targets.exists(target, target.name == input.target)))").message("spec.tests[].inputs[].target must be the name of a target in spec.targets."),
     validation = Rule::new("!has(self.eventPattern) || !has(self.benchling)").message("spec must not set both eventPattern and benchling. Remove one of them."),
     validation = Rule::new("has(self.eventPattern) || has(self.benchling) || has(self.schedule)").message("spec must set eventPattern, benchling, or schedule."),
     validation = Rule::new("self.busRef == oldSelf.busRef").message("spec.busRef is immutable: EventBridge cannot move a rule to another bus. Delete and recreate the object."),
@@ -79,6 +81,16 @@ pub struct EventRuleSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub targets: Vec<Target>,
+    /// Tests of the event pattern and of the input of targets. The operator evaluates them before it
+    /// applies a change; the condition `TestsPassed` reports the result. Maximum 50 tests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub tests: Vec<RuleTest>,
+    /// What happens to a change while a test fails. `Enforce` keeps the rule and its targets in AWS
+    /// as they are, and does not create a new rule. `Warn` applies the change and reports the
+    /// failure. Defaults to `Enforce`.
+    #[serde(default)]
+    pub test_policy: TestPolicy,
     /// What happens to the rule and its targets in AWS when the object is deleted. `Delete` deletes
     /// them. `Retain` keeps them, and the rule continues to match events. Defaults to `Delete`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,8 +3,8 @@
 //!
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
 //! before them: [`names`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
-//! [`conditions`]; [`steps`]; [`objects`], [`view`], [`managed`]; [`lints`]; [`destinations`],
-//! [`delivery`]; [`kinds`].
+//! [`conditions`]; [`steps`]; [`objects`], [`samples`]; [`view`], [`managed`]; [`lints`];
+//! [`destinations`], [`delivery`]; [`kinds`].
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -28,6 +28,8 @@ pub mod ownership;
 pub mod plan;
 pub mod policy_document;
 pub mod references;
+pub mod rule_tests;
+pub mod samples;
 pub mod settings;
 pub mod steps;
 pub mod view;

@@ -27,6 +27,8 @@ pub enum Lint {
     EmptyPrefix,
     /// A pattern that exceeds the default quota of its size.
     PatternSize,
+    /// Something on which versions of AWS's matcher differ, or that AWS does not document.
+    AmbiguousPattern,
     /// A number in quotes where events have a number.
     NumberAsString,
     /// Events that only a CloudTrail trail delivers.

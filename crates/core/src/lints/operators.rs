@@ -1,8 +1,8 @@
 //! How values are compared: wildcards that are not necessary, numbers in quotes, prefixes without
-//! text, and the size of the pattern.
+//! text, what versions of AWS's matcher do not agree on, and the size of the pattern.
 
 use serde_json::Value;
-use tributary_pattern::Limits;
+use tributary_pattern::{Limits, Pattern as Compiled, WarningKind};
 
 use super::{
     Context, Lint, Pattern,
@@ -25,7 +25,16 @@ pub(super) fn check(pattern: &Pattern, context: &Context<'_>, all: &mut Vec<Stri
             }
         }
     }
+    ambiguous(pattern, context, all);
     size(pattern, context, all);
+}
+
+/// What the matcher itself warns of. A repeated field has a lint of its own.
+fn ambiguous(pattern: &Pattern, context: &Context<'_>, all: &mut Vec<String>) {
+    let Ok(compiled) = Compiled::compile(&Value::Object(pattern.clone()).to_string()) else { return };
+    for found in compiled.warnings().iter().filter(|found| found.kind != WarningKind::RepeatedField) {
+        all.push(warning(Lint::AmbiguousPattern, &format!("{}.{}", context.field, found.location.path), found.kind.reason()));
+    }
 }
 
 /// Whether the element is a number or a range of them.

@@ -143,6 +143,8 @@ fn operators_that_are_not_necessary_have_a_simpler_form() {
         (json!({"detail": {"a": [{"prefix": ""}]}}), &["empty-prefix"], "spec.eventPattern.detail.a[0]: ", "matches every string"),
         (json!({"detail": {"a": ["5", {"numeric": [">", 7]}]}}), &["number-as-string"], "spec.eventPattern.detail.a[0]: ", "Write 5."),
         (json!({"detail": {"a": ["5", "x"]}}), &[], "", ""),
+        (json!({"detail": {"a": [{"exactly": "x"}]}}), &["ambiguous-pattern"], "spec.eventPattern.detail.a[0]", "does not document"),
+        (json!({"detail": {"a": ["10.0.0.1"]}}), &["ambiguous-pattern"], "spec.eventPattern.detail.a[0]", "use cidr"),
         (json!({"detail": {"a": vec!["x".repeat(300); 7]}}), &["pattern-size"], "spec.eventPattern: ", "default quota is 2048"),
     ]);
     let guard = json!({"source": ["aws.guardduty"], "detail": {"severity": ["8"]}});
