@@ -6,6 +6,7 @@
 mod api_destination;
 mod by_role;
 mod lifecycle;
+mod lints;
 mod model;
 mod policies;
 
@@ -93,6 +94,7 @@ fn archives() -> impl Strategy<Value = Vec<DesiredArchive>> {
             aws_name: name.into(),
             settings: settings.clone(),
             deletion_policy: DeletionPolicy::Delete,
+            problem: None,
             refused: false,
         };
         names.into_iter().map(one).collect()

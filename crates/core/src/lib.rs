@@ -3,8 +3,8 @@
 //!
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
 //! before them: [`names`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
-//! [`conditions`]; [`steps`]; [`objects`], [`samples`]; [`view`], [`managed`]; [`destinations`], [`delivery`];
-//! [`kinds`].
+//! [`conditions`]; [`steps`]; [`objects`], [`samples`]; [`view`], [`managed`]; [`lints`];
+//! [`destinations`], [`delivery`]; [`kinds`].
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -19,6 +19,7 @@ pub mod guarded;
 pub mod iam_policy;
 pub mod kinds;
 pub mod limits;
+pub mod lints;
 pub mod managed;
 pub mod names;
 pub mod object;

@@ -285,7 +285,11 @@ impl Managed for EventBus {
         let source = observed.and_then(|observed| observed.source.as_ref()).and_then(|source| source.error(identity));
         let kept = observed.and_then(|observed| observed.archives.as_deref());
         let refused = || desired.refused.error.clone();
-        source.or_else(|| desired.dead_letter_waits.clone()).or_else(refused).or_else(|| archives::waiting(kept?))
+        source
+            .or_else(|| desired.dead_letter_waits.clone())
+            .or_else(refused)
+            .or_else(|| archives::invalid(&desired.archives))
+            .or_else(|| archives::waiting(kept?))
     }
 
     fn tags(desired: &DesiredBus) -> Option<&Tags> {

@@ -18,6 +18,7 @@ use crate::{
     kinds::{
         rule_check, rule_consent,
         rule_in_aws::{DesiredRule, ObservedRule, Refused},
+        rule_lints::Linted,
         rule_status,
         rule_steps::{check_owner, new_target_waits, put_rule, put_targets, target_steps},
         rule_tested,
@@ -106,7 +107,7 @@ impl ResolveRule for EventRule {
         let is_benchling = source.starts_with(benchling::SOURCE_PREFIX);
         match (&self.spec.benchling, &self.spec.event_pattern) {
             (Some(shorthand), _) => (Some(benchling::compile(shorthand, source).into()), benchling::warnings(shorthand, included)),
-            (None, Some(pattern)) if is_benchling => (Some(pattern.clone().into()), benchling::lint(pattern, source, included)),
+            (None, Some(pattern)) if is_benchling => (Some(pattern.clone().into()), benchling::lint(pattern, included)),
             (None, pattern) => (pattern.clone().map(Into::into), vec![]),
         }
     }
@@ -167,7 +168,7 @@ impl Managed for EventRule {
         let bus = self.bus(view)?;
         let bus_name = identity.bus.clone().unwrap_or_else(|| names::DEFAULT_BUS.into());
         self.check_bus(&bus, &bus_name)?;
-        let (pattern, warnings) = self.pattern(&bus, &bus_name, view);
+        let (pattern, mut warnings) = self.pattern(&bus, &bus_name, view);
         let defaults = view.account(&identity.account).map(|account| account.spec.default_tags).unwrap_or_default();
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
         let (mut targets, mut waiting, mut error) = (Vec::new(), BTreeMap::new(), None::<ReconcileError>);
@@ -187,8 +188,10 @@ impl Managed for EventRule {
         refused.arns = rule_consent::refused_arns(self, &targets, view);
         if refused.arns.is_empty() {
             // Else what is not permitted goes first, and AWS rejects the rest.
-            rule_check::check(&self.spec)?;
+            rule_check::check(&self.spec, pattern.as_ref())?;
         }
+        let linted = Linted { rule: self, bus: &bus, identity, pattern: pattern.as_ref(), targets: &targets };
+        warnings.extend(linted.warnings(view));
         Ok(DesiredRule {
             bus: bus_name,
             name: identity.name.clone(),

@@ -33,13 +33,13 @@ pub struct ManifestRule {
 /// # Errors
 /// AWS would reject the pattern or the schedule.
 pub fn of_manifest(rule: &EventRule, view: &View) -> Result<ManifestRule, String> {
-    rule_check::check(&rule.spec).map_err(|error| error.message)?;
     let (bus, assumption) = bus(rule, view);
     let mut view = view.clone();
     // Only namespace and name of the app are in the pattern, so its manifest is not necessary.
     view.objects.apps = fixed(rule_tested::app(rule));
     let bus_name = bus_name(&bus);
     let (pattern, _) = rule.pattern(&bus, &bus_name, &view);
+    rule_check::check(&rule.spec, pattern.as_ref()).map_err(|error| error.message)?;
     let targets = rule.spec.targets.iter().map(|target| {
         let mut settings = TargetSettings::default();
         set_input(&mut settings, target);

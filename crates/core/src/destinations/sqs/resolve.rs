@@ -7,8 +7,9 @@ use crate::{
         shared::context::{ResolveContext, in_scope},
         sqs::{
             attributes::{attributes, dead_letter_attributes, dead_letter_name},
+            filters,
             state::{DesiredQueue, DesiredSqs},
-            filters, triggers,
+            triggers,
         },
     },
     error::ReconcileError,
