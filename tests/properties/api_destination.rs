@@ -99,6 +99,7 @@ fn desired() -> impl Strategy<Value = DesiredSink> {
         resource_type: "t",
         grants,
         role: Some(role),
+        ..DesiredByRole::default()
     });
     (by, authorization(), option::of("[xy]"), option::of(1..3), "[xy]").prop_map(
         |(by, authorization, description, rate_limit, endpoint)| {

@@ -124,6 +124,14 @@ pub(crate) trait Destination {
         false
     }
 
+    /// Returns whether EventBridge delivers to the resource with this ARN in another account than
+    /// that of the rule, with a role (EventBridge user guide, "Sending events to an AWS service in
+    /// another account").
+    fn is_delivered_across_accounts(arn: &Arn<'_>) -> bool {
+        let _ = arn;
+        false
+    }
+
     /// Returns the calls that a delivery makes.
     fn calls(target: &TargetSettings) -> Vec<Call> {
         Self::ACTIONS.first().map(|action| (*action, vec![target.arn.clone()])).into_iter().collect()
@@ -241,6 +249,11 @@ pub(crate) trait State: Clone + Debug + Serialize {
     /// Returns how long AWS can take until a new permission is in effect.
     fn settle(&self, settings: &Settings) -> Duration {
         settings.permission_settle
+    }
+
+    /// Returns the statements that the policy of a resource in another account requires.
+    fn statements_there(&self) -> Vec<Value> {
+        vec![]
     }
 
     /// Returns the statements that the policy requires, for users who manage it (`permissions:

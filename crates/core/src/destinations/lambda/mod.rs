@@ -76,6 +76,10 @@ impl Destination for Lambda {
         arn.service == "lambda"
     }
 
+    fn is_delivered_across_accounts(arn: &Arn<'_>) -> bool {
+        Self::is_target(arn)
+    }
+
     fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {
         Some(statement(sid, target_arn, source))
     }
