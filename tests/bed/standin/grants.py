@@ -22,6 +22,17 @@ ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:Inv
 BY_POLICY = {"sqs", "sns", "lambda"}
 
 
+def _condition_key(key, context, inner=evaluator._resolve_condition_key):
+    """`aws:PrincipalArn` of a session is the ARN of its role, with the path (IAM user guide, "AWS global condition context keys")."""
+    if key.lower() == "aws:principalarn" and ":assumed-role/" in context.principal_arn:
+        role = iam._roles.get_scoped(context.principal_arn.split(":")[4], None, context.principal_arn.split("/")[1])
+        return role["Arn"] if role else context.principal_arn
+    return inner(key, context)
+
+
+evaluator._resolve_condition_key = _condition_key
+
+
 class Undeliverable(Exception):
     """Why a delivery fails; `code` is what a dead-letter message carries as ERROR_CODE."""
     def __init__(self, code, message):

@@ -97,7 +97,8 @@ async fn an_existing_bus_needs_a_grant_and_a_withdrawn_one_removes_its_rules() {
     theirs(&world.aws, "central").await;
     theirs(&world.aws, "other").await;
     let mut account = world.account_spec();
-    let arns = |buses: &[&str]| -> Value { buses.iter().map(|bus| bus_arn(&world.aws.account, bus)).collect() };
+    let id = world.aws.account.clone();
+    let arns = |buses: &[&str]| -> Value { buses.iter().map(|bus| bus_arn(&id, bus)).collect() };
     account["grants"][0]["arns"] = arns(&["central"]);
     world.apply_account(account.clone()).await;
     let mut world = world;
@@ -244,7 +245,10 @@ async fn the_event_source_of_an_existing_partner_bus_is_watched() {
     assert_reason(&world, "EventBus", "b", "SourceDeleted", &["receives no events", "The owner of event bus"]).await;
     let stops = |object: Option<&kube::api::DynamicObject>| condition(object?, "Deliverable").filter(|it| it.1 == "SourceNotActive");
     world.wait("EventRule", "r", "not deliverable", stops).await;
-    let mark = world.aws.mark().await;
-    reconcile_now(&world, "EventBus", "b").await;
-    assert_eq!(world.aws.writes(mark).await, [""; 0], "its owner activates the source");
+    // Its partner makes it anew: its owner activates it.
+    world.aws.make_source(&source).await;
+    world.annotate("EventBus", "b", "tributary.dev/reconcile-at", Some("pending")).await;
+    assert_reason(&world, "EventBus", "b", "SourceDeleted", &["is Pending"]).await;
+    let writes = bus_writes(&world.aws.journal(0).await.0, &bus_arn(&world.aws.account, &source));
+    assert_eq!(writes, [""; 0], "nothing of it is changed");
 }

@@ -68,5 +68,9 @@ pub fn attempts() -> Vec<Attempt> {
         all.push(attempt(fields, "EventSink", sink(destination, "told"), "ArnNotPermitted", "spec.grants[].arns"));
         all.push(attempt(fields, "EventSink", sink(destination, "told-theirs"), "ArnFromNotFound", "not found in this namespace"));
     }
+    let bus = |name: &str| json!({"existing": {"arnFrom": {"apiVersion": "v1", "kind": "ConfigMap", "name": name, "fieldPath": "data.eventBus"}}});
+    let field: &[&str] = &["EventBus.existing.arnFrom.name"];
+    all.push(attempt(field, "EventBus", bus("told"), "ArnNotPermitted", "spec.grants[].arns"));
+    all.push(attempt(field, "EventBus", bus("told-theirs"), "ArnFromNotFound", "not found in this namespace"));
     all
 }
