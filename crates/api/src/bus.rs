@@ -118,8 +118,8 @@ pub struct EventBusSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
     /// Whether the operator manages AWS resources (`Manage`) or only reports in `status.plan` the
-    /// writes that it would make (`Observe`). With `Observe`, rules on an existing bus work, whoever
-    /// owns the bus. Defaults to `Manage`.
+    /// writes that it would make (`Observe`). With `Observe`, the bus can have any owner, and rules
+    /// on it work. Defaults to `Manage`.
     #[serde(default)]
     pub management_policy: ManagementPolicy,
 }

@@ -41,8 +41,7 @@ pub mod plan {
             },
         },
         kinds::{
-            self, BusInAws, DesiredBus, DesiredRule, DesiredSink, ObservedBus, ObservedRule, ObservedSink, Refused,
-            RuleInAws,
+            self, BusInAws, DesiredBus, DesiredRule, DesiredSink, ObservedBus, ObservedRule, ObservedSink, Refused, RuleInAws,
             archives::{DesiredArchive, ObservedArchive},
             bus_policy::DesiredGrant,
             partner::ObservedSource,

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use tributary_testkit::{
-    Aws, Call, REGION, World, all_ready, assert_reason, aws_name, condition, disposable_queue, merged, options, patch_spec,
-    reconcile_now, rule_spec,
+    Aws, Call, REGION, World, all_ready, assert_reason, aws_name, condition, disposable_queue, merged, options, patch_spec, reconcile_now,
+    rule_spec,
 };
 
 fn bus_arn(account: &str, bus: &str) -> String {
@@ -13,8 +13,11 @@ fn bus_arn(account: &str, bus: &str) -> String {
 /// A bus as another tool made it, with its tags, a policy and a rule.
 async fn theirs(aws: &Aws, bus: &str) {
     aws.events("CreateEventBus", json!({"Name": bus, "Description": "theirs", "Tags": [{"Key": "made-by", "Value": "terraform"}]})).await;
-    aws.events("PutPermission", json!({"EventBusName": bus, "StatementId": "theirs", "Principal": "999988887777", "Action": "events:PutEvents"}))
-        .await;
+    aws.events(
+        "PutPermission",
+        json!({"EventBusName": bus, "StatementId": "theirs", "Principal": "999988887777", "Action": "events:PutEvents"}),
+    )
+    .await;
     aws.events("PutRule", json!({"EventBusName": bus, "Name": "theirs", "EventPattern": r#"{"source":["theirs"]}"#})).await;
 }
 
@@ -160,7 +163,10 @@ async fn rules_work_on_a_bus_of_another_account_as_far_as_its_policy_allows() {
     }
     world.ready("EventRule", "to-queue").await;
     let rule = there.rule("central", &aws_name(&world, "r")).await.unwrap();
-    assert_eq!((rule["CreatedBy"].as_str(), rule["Arn"].as_str().unwrap().contains(&there.account)), (Some(world.aws.account.as_str()), true));
+    assert_eq!(
+        (rule["CreatedBy"].as_str(), rule["Arn"].as_str().unwrap().contains(&there.account)),
+        (Some(world.aws.account.as_str()), true)
+    );
     let identity = world.get("EventRule", "r").await.unwrap().data["status"]["identity"].clone();
     assert_eq!((&identity["arn"], &identity["bus"]), (&rule["Arn"], &json!(arn)));
     there.put_event("central", "test", "x", &json!({"mark": "one"})).await;
@@ -192,7 +198,9 @@ async fn rules_work_on_a_bus_of_another_account_as_far_as_its_policy_allows() {
     let mut after = there.contents().await;
     let mut want = before;
     for contents in [&mut after, &mut want] {
-        contents.values_mut().for_each(|value| drop(value[0].as_object_mut().and_then(|bus| bus.remove("Policy"))));
+        for value in contents.values_mut() {
+            drop(value[0].as_object_mut().and_then(|bus| bus.remove("Policy")));
+        }
     }
     assert_eq!(after, want, "only the policy, by the owner of the bus");
 }
@@ -248,7 +256,8 @@ async fn the_event_source_of_an_existing_partner_bus_is_watched() {
     // Its partner makes it anew: its owner activates it.
     world.aws.make_source(&source).await;
     world.annotate("EventBus", "b", "tributary.dev/reconcile-at", Some("pending")).await;
-    assert_reason(&world, "EventBus", "b", "SourceDeleted", &["is Pending"]).await;
+    let pending = |object: Option<&kube::api::DynamicObject>| condition(object?, "Ready").filter(|ready| ready.2.contains("is Pending"));
+    world.wait("EventBus", "b", "pending", pending).await;
     let writes = bus_writes(&world.aws.journal(0).await.0, &bus_arn(&world.aws.account, &source));
     assert_eq!(writes, [""; 0], "nothing of it is changed");
 }

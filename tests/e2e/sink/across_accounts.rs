@@ -31,8 +31,8 @@ async fn a_queue_of_another_account_is_reached_once_its_owner_allows_the_role() 
     let target = world.aws.targets("b", &aws_name(&world, "r")).await[0].clone();
     assert_eq!(target["Arn"], arn);
     let role = target["RoleArn"].as_str().unwrap().to_owned();
-    let rule = world.get("EventRule", "r").await.unwrap();
-    let (status, _, message) = condition(&rule, "Deliverable").unwrap();
+    let object = world.get("EventRule", "r").await.unwrap();
+    let (status, _, message) = condition(&object, "Deliverable").unwrap();
     assert!(status == "Unknown" && message.contains("another account") && message.contains(&role), "{status}: {message}");
     let send = async |mark: &str| {
         world.aws.put_event("b", "test", "x", &json!({"mark": mark})).await;
@@ -79,7 +79,8 @@ async fn every_type_of_the_user_guide_is_reached_across_accounts_and_no_other() 
         let target = world.aws.targets("b", &aws_name(&world, name)).await[0].clone();
         assert!(spec.to_string().contains(target["Arn"].as_str().unwrap()) && target["RoleArn"].is_string(), "{name}: {target}");
         let required = statement(&world, name).await;
-        assert!(required.to_string().contains(target["RoleArn"].as_str().unwrap()), "{name}: {required}");
+        let role = if *name == "lambda" { &required["Principal"]["AWS"] } else { &required["Condition"]["ArnEquals"]["aws:PrincipalArn"] };
+        assert_eq!((role, &required["Resource"]), (&target["RoleArn"], &target["Arn"]), "{name}: {required}");
         let (status, _, message) = condition(&world.get("EventRule", name).await.unwrap(), "Deliverable").unwrap();
         assert!(status == "Unknown" && message.contains("another account"), "{name}: {status} {message}");
     }
@@ -88,10 +89,11 @@ async fn every_type_of_the_user_guide_is_reached_across_accounts_and_no_other() 
         ("build", existing("arn", arn("codebuild", "project/p"), json!({"actions": ["codebuild:StartBuild"]})), "is not in partition"),
         ("far", existing("sqs", arn("sqs", "q").replace(REGION, "us-east-2"), json!({})), "only in the Region of the rule"),
         (
-            "triggered",
-            existing("sqs", arn("sqs", "q2"), json!({"triggers": [{"functionArn": format!("arn:aws:lambda:{REGION}:{}:function:f", world.aws.account)}]})),
-            "spec.sqs.triggers",
+            "failing",
+            existing("lambda", arn("lambda", "function:g"), json!({"onFailure": {"sinkRef": {"name": "sqs"}}})),
+            "spec.lambda.onFailure",
         ),
+        ("external", merged(existing("sqs", arn("sqs", "q2"), json!({})), json!({"permissions": "External"})), "spec.roleArn: required"),
     ] {
         world.apply("EventSink", name, spec).await;
         assert_reason(&world, "EventSink", name, "InvalidSpec", &[says]).await;

@@ -55,35 +55,32 @@ where
     if !is_foreign(identity) {
         return D::desired(context, identity).map(Into::into);
     }
-    check(context.sink, identity)?;
+    check::<D>(context.sink, &identity.arn)?;
     let desired = by_role::desired::<D>(context, identity)?;
     let role = context.sink.spec.role_arn.as_ref().or(desired.role.as_ref().map(|role| &role.arn));
     let statements_there = role.and_then(|role| statement::<D>(&desired.grants.sid, identity, role)).into_iter().collect();
     Ok(DesiredByRole { statements_there, ..desired }.into())
 }
 
-fn check(sink: &EventSink, identity: &Identity) -> Result<(), ReconcileError> {
-    let (spec, arn) = (&sink.spec, &identity.arn);
-    let problem = if spec.sqs.as_ref().is_some_and(|sqs| !sqs.triggers.is_empty()) {
-        format!("spec.sqs.triggers: {arn} belongs to another account, where the operator makes no changes. Remove triggers.")
-    } else if sink.on_failure_ref().is_some() {
-        format!("spec.lambda.onFailure: {arn} belongs to another account, where the operator makes no changes. Remove onFailure.")
-    } else if spec.permissions == Permissions::External && spec.role_arn.is_none() {
-        format!("spec.roleArn: required, because {arn} belongs to another account and spec.permissions is External. Set roleArn.")
-    } else {
-        return Ok(());
-    };
-    Err(ReconcileError::invalid(Reason::InvalidSpec, problem))
+fn check<D: Destination>(sink: &EventSink, arn: &str) -> Result<(), ReconcileError> {
+    if let Some(field) = D::not_across_accounts(sink) {
+        let message = format!("{field}: {arn} belongs to another account, where the operator makes no changes. Remove the field.");
+        return Err(ReconcileError::invalid(Reason::InvalidSpec, message));
+    }
+    if sink.spec.permissions == Permissions::External && sink.spec.role_arn.is_none() {
+        let message =
+            format!("spec.roleArn: required, because {arn} belongs to another account and spec.permissions is External. Set roleArn.");
+        return Err(ReconcileError::invalid(Reason::InvalidSpec, message));
+    }
+    Ok(())
 }
 
 /// Returns the statement that allows the role. A principal of a policy has to exist: the condition
-/// names the role, so that the statement can be added before the role exists. The policy of a
-/// function supports no such condition (Lambda API reference, `AddPermission`).
+/// names the role, so that the statement can be added before the role exists.
 fn statement<D: Destination>(sid: &str, identity: &Identity, role: &str) -> Option<Value> {
-    let arn = Arn::parse(&identity.arn)?;
     let target = TargetSettings { arn: identity.arn.clone(), ..TargetSettings::default() };
     let action = D::calls(&target).first().map(|(action, _)| *action)?;
-    if arn.service == "lambda" {
+    if !D::POLICY_HAS_CONDITIONS {
         return Some(json!({"Sid": sid, "Effect": "Allow", "Principal": {"AWS": role}, "Action": action, "Resource": identity.arn}));
     }
     Some(json!({
@@ -94,56 +91,4 @@ fn statement<D: Destination>(sid: &str, identity: &Identity, role: &str) -> Opti
         "Resource": identity.arn,
         "Condition": {"ArnEquals": {"aws:PrincipalArn": role}},
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::destinations::{arn, event_bus, kinesis, lambda, sns, sqs};
-
-    const ROLE: &str = "arn:aws:iam::111122223333:role/r";
-
-    fn at(arn: &str) -> Identity {
-        let texts = ["111122223333", "aws", "eu-west-1"].map(str::to_owned);
-        let [account_id, partition, region] = texts;
-        Identity { account_id, partition, region, arn: arn.into(), ..Identity::default() }
-    }
-
-    #[test]
-    fn the_types_are_those_of_the_user_guide() {
-        let across = |resource: &str| {
-            let arn = format!("arn:aws:{resource}");
-            let parsed = Arn::parse(&arn).map(|parsed| {
-                sqs::Sqs::is_delivered_across_accounts(&parsed) && parsed.service == "sqs"
-                    || sns::Sns::is_delivered_across_accounts(&parsed) && parsed.service == "sns"
-                    || lambda::Lambda::is_delivered_across_accounts(&parsed) && parsed.service == "lambda"
-                    || kinesis::Kinesis::is_delivered_across_accounts(&parsed) && parsed.service == "kinesis"
-                    || arn::Arn::is_delivered_across_accounts(&parsed)
-            });
-            parsed.unwrap_or_default()
-        };
-        for yes in ["sqs", "sns", "lambda", "kinesis", "execute-api"] {
-            assert!(across(&format!("{yes}:eu-west-1:999988887777:x")), "{yes}");
-        }
-        for no in ["firehose", "states", "logs", "ecs", "batch", "codebuild"] {
-            assert!(!across(&format!("{no}:eu-west-1:999988887777:x")), "{no}");
-        }
-    }
-
-    #[test]
-    fn the_statement_there_allows_the_role_and_nobody_else() {
-        let queue = at("arn:aws:sqs:eu-west-1:999988887777:q");
-        let statement = |statement: Option<Value>| statement.unwrap_or_default();
-        let of_queue = statement(super::statement::<sqs::Sqs>("s", &queue, ROLE));
-        assert_eq!(of_queue["Condition"]["ArnEquals"]["aws:PrincipalArn"], ROLE);
-        assert_eq!((&of_queue["Action"], &of_queue["Resource"]), (&json!("sqs:SendMessage"), &json!(queue.arn)));
-        assert_eq!(of_queue["Principal"]["AWS"], "arn:aws:iam::111122223333:root");
-        let function = at("arn:aws:lambda:eu-west-1:999988887777:function:f");
-        let of_function = statement(super::statement::<lambda::Lambda>("s", &function, ROLE));
-        assert_eq!((&of_function["Principal"]["AWS"], of_function.get("Condition")), (&json!(ROLE), None));
-        let bus = at("arn:aws:events:eu-west-1:999988887777:event-bus/b");
-        assert_eq!(statement(super::statement::<event_bus::EventBus>("s", &bus, ROLE))["Action"], "events:PutEvents");
-        let api = at("arn:aws:execute-api:eu-west-1:999988887777:a/prod/POST/x");
-        assert_eq!(statement(super::statement::<arn::Arn>("s", &api, ROLE))["Action"], "execute-api:Invoke");
-    }
 }

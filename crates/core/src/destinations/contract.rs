@@ -53,6 +53,9 @@ pub(crate) trait Destination {
     /// conditions in policies.
     const SENDS_SOURCE: bool = true;
 
+    /// Whether a statement of the resource's policy can have any condition.
+    const POLICY_HAS_CONDITIONS: bool = true;
+
     /// Returns field and ARN of the existing resource that the spec references, if any.
     ///
     /// # Errors
@@ -130,6 +133,13 @@ pub(crate) trait Destination {
     fn is_delivered_across_accounts(arn: &Arn<'_>) -> bool {
         let _ = arn;
         false
+    }
+
+    /// Returns the field of the spec that changes more of the resource than its policy, which the
+    /// operator cannot do in another account.
+    fn not_across_accounts(sink: &EventSink) -> Option<&'static str> {
+        let _ = sink;
+        None
     }
 
     /// Returns the calls that a delivery makes.

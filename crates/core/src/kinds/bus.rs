@@ -165,7 +165,8 @@ impl Managed for EventBus {
     }
 
     fn plan(desired: Option<&DesiredBus>, observed: Option<&ObservedBus>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
-        if desired.is_some_and(|want| want.existing) {
+        let source = observed.and_then(|observed| observed.source.as_ref());
+        if desired.is_some_and(|want| want.existing) || source.is_some_and(|source| source.unchanged) {
             return Ok(vec![]);
         }
         let kept = observed.and_then(|observed| observed.archives.as_deref());
@@ -179,10 +180,6 @@ impl Managed for EventBus {
                 None => bus_policy::steps(grants, &have.statements, context),
             }));
             return Ok(steps);
-        }
-        let source = observed.and_then(|observed| observed.source.as_ref());
-        if source.is_some_and(|source| source.unchanged) {
-            return Ok(vec![]);
         }
         let mut steps: Vec<Step> = Vec::new();
         match (desired, have) {

@@ -32,12 +32,7 @@ const RULE_ACTIONS: [&str; 9] = [
 /// # Errors
 /// The account's grants do not allow the ARN, it is not resolved yet, or is in another partition or
 /// Region.
-pub(super) fn identity(
-    bus: &EventBus,
-    existing: &ExistingEventBus,
-    account: &AwsAccount,
-    view: &View,
-) -> Result<Identity, ReconcileError> {
+pub(super) fn identity(bus: &EventBus, existing: &ExistingEventBus, account: &AwsAccount, view: &View) -> Result<Identity, ReconcileError> {
     let namespace = bus.own_namespace();
     let mut identity =
         view::identity(account, bus.spec.region.as_ref(), existing.name.clone().unwrap_or_default(), |scope, name| scope.bus(name));
@@ -49,7 +44,8 @@ pub(super) fn identity(
     let arn = arn.ok_or_else(|| ReconcileError::transient(format!("{field}: ARN is not resolved yet")))?;
     view.permit_arn(account, namespace, field, &arn)?;
     let invalid = |what: String| ReconcileError::invalid(Reason::InvalidSpec, format!("{field}: {what}"));
-    let (parsed, name) = Arn::parse(&arn).zip(names::bus_of(&arn)).ok_or_else(|| invalid(format!("{arn} is not the ARN of an event bus")))?;
+    let (parsed, name) =
+        Arn::parse(&arn).zip(names::bus_of(&arn)).ok_or_else(|| invalid(format!("{arn} is not the ARN of an event bus")))?;
     if parsed.partition != identity.partition {
         return Err(invalid(format!(
             "{arn} is not in partition {}, which spec.accountRef selects. Correct the ARN or spec.accountRef.",

@@ -82,7 +82,8 @@ mod tests {
     /// Returns the steps that adopt a rule that another tool made, from the spec and what AWS holds.
     fn adopting(want: (&str, &TargetSettings), have: (&str, &TargetSettings)) -> Vec<Step> {
         let parsed = |text: &str| serde_json::from_str(text).ok();
-        let settings = |pattern: &str| RuleSettings { description: None, pattern: parsed(pattern), schedule: None, state: RuleState::Enabled };
+        let settings =
+            |pattern: &str| RuleSettings { description: None, pattern: parsed(pattern), schedule: None, state: RuleState::Enabled };
         let desired = DesiredRule {
             bus: "b".into(),
             name: "r".into(),

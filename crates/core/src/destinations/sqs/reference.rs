@@ -20,7 +20,9 @@ pub(crate) fn standard_queue(field: &str, sink: &EventSink, identity: &Identity)
         return Err(unfit("is not a queue. Reference a standard SQS queue."));
     }
     if is_foreign(queue) {
-        return Err(unfit("is a queue of another account, which the operator cannot allow EventBridge to send dead letters to. Reference a queue of this account."));
+        return Err(unfit(
+            "is a queue of another account, which the operator cannot allow EventBridge to send dead letters to. Reference a queue of this account.",
+        ));
     }
     if is_fifo(&queue.arn) {
         return Err(unfit("is a FIFO queue, which AWS does not accept as a dead-letter queue. Reference a standard queue."));
