@@ -49,6 +49,7 @@ def apply(world):
     world.cloud.declare("redshift", "cluster:lab")
     for name in ("audit", "returns"):
         world.cloud.call("sqs", "CreateQueue", {"QueueName": name})
+    world.cloud.call("events", "CreateEventBus", {"Name": "central"})
     for folder in world.folders:
         world.checks.that(f"{folder}: applies", lambda f=folder: world.stage.quietly("apply", "-k", f"examples/{f}"), 0)
     for example in world.partners():

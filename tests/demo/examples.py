@@ -145,6 +145,10 @@ def status(value):
     return lambda mark: {"detail-type": "service_status", "detail": {"service": "myapp service", "status": value, "run": mark}}
 
 
+def order(kind):
+    return lambda mark: {"detail-type": kind, "detail": {"order": mark}}
+
+
 def parcel(kind):
     return lambda mark: {"detail-type": kind, "detail": {"parcel": mark}}
 
@@ -221,6 +225,8 @@ def table():
                bus="integrations-payments-central", source="com.mycompany.payments"),
         Custom("existing-queue", "integrations-audit", status("down"), lambda mark: {**status("down")(mark), "detail-type": "heartbeat"},
                [Queue("audit")], external="audit", bus="integrations-audit-myapp", source="com.mycompany.myapp"),
+        Custom("existing-bus", "integrations-central", order("order_placed"), order("order_cancelled"), [Queue("integrations-central-orders")],
+               bus="central", source="com.mycompany.orders"),
         Custom("arn-from-config-map", "integrations-returns", parcel("parcel_returned"), parcel("parcel_shipped"), [Queue("returns")],
                bus="integrations-returns-shop", source="com.mycompany.shop"),
         Custom("batch-job", "integrations-sequencing", run("finished"), run("started"),

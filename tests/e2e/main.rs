@@ -31,6 +31,7 @@ mod aws_faults {
 }
 mod bus {
     mod archives;
+    mod existing;
     mod policy;
 }
 mod cli {
@@ -43,6 +44,7 @@ mod conditions {
     mod rejected_by_aws;
 }
 mod object {
+    mod adoption;
     mod cleanup;
     mod in_sync;
     mod management;

@@ -151,7 +151,12 @@ pub fn role(name: &'static str) -> impl Strategy<Value = DesiredRole> {
 }
 
 fn by_role() -> impl Strategy<Value = DesiredByRole> {
-    (grants(GROUP_ARN), role("events")).prop_map(|(grants, role)| DesiredByRole { resource_type: "t", grants, role: Some(role) })
+    (grants(GROUP_ARN), role("events")).prop_map(|(grants, role)| DesiredByRole {
+        resource_type: "t",
+        grants,
+        role: Some(role),
+        ..DesiredByRole::default()
+    })
 }
 
 fn topic() -> impl Strategy<Value = DesiredSink> {

@@ -25,7 +25,7 @@ use tributary_testkit::product::{
     plan::{
         ArchiveSettings, BusInAws, BusSettings, BusStep, Desired, DesiredArchive, DesiredBus, DesiredGrant, DesiredLambda, DesiredLogGroup,
         DesiredLogs, DesiredQueue, DesiredRule, DesiredSink, DesiredSqs, DesiredTrigger, EventsStep, Grants, LogSettings, Managed,
-        MappingSettings, ObservedRule, PlanContext, Refused, RefusedOfBus, RuleInAws, RuleSettings, Step, TargetSettings, function_of,
+        MappingSettings, ObservedRule, PlanContext, Refused, RuleInAws, RuleSettings, Step, TargetSettings, function_of,
     },
 };
 
@@ -204,7 +204,7 @@ proptest! {
         }
         let had_theirs = model.bus.is_some();
         let desired =
-            DesiredBus { name: "b".into(), source: None, settings: want.0, tags: want.1, archives: want.2, grants: want.3, dead_letter_waits: None, refused: RefusedOfBus::default() };
+            DesiredBus { name: "b".into(), source: None, settings: want.0, tags: want.1, archives: want.2, grants: want.3, ..DesiredBus::default() };
         converges::<EventBus>(Some(&desired), &mut model, Model::observed_bus, 1)?;
         let statements = &model.bus.as_ref().unwrap().statements;
         prop_assert_eq!(statements.len(), desired.grants.len() + usize::from(had_theirs));
@@ -226,7 +226,7 @@ proptest! {
     ) {
         let mut model = Model { bus: have.map(|(settings, tags)| bus(settings, tags)), source: Some(state), ..Model::default() };
         let had_bus = model.bus.is_some();
-        let desired = DesiredBus { name: "b".into(), source: Some("b".into()), settings: want.0, tags: want.1, archives: vec![], grants: vec![], dead_letter_waits: None, refused: RefusedOfBus::default() };
+        let desired = DesiredBus { name: "b".into(), source: Some("b".into()), settings: want.0, tags: want.1, archives: vec![], grants: vec![], ..DesiredBus::default() };
         converges::<EventBus>(Some(&desired), &mut model, Model::observed_bus, 1)?;
         let observed = model.observed_bus();
         let waits = EventBus::waiting(&desired, observed.as_ref(), &Identity::default()).is_some();

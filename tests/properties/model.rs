@@ -156,7 +156,12 @@ impl Model {
     pub fn observed_bus(&self) -> Option<ObservedBus> {
         let has_bus = self.bus.is_some();
         let source = self.source.map(|state| ObservedSource { name: "b".into(), state, has_bus, ..ObservedSource::default() });
-        (has_bus || source.is_some()).then(|| ObservedBus { bus: self.bus.clone(), source, archives: Some(self.archives.clone()) })
+        (has_bus || source.is_some()).then(|| ObservedBus {
+            bus: self.bus.clone(),
+            source,
+            archives: Some(self.archives.clone()),
+            denied: None,
+        })
     }
 
     fn events(&mut self, step: &EventsStep) -> Result<(), String> {

@@ -2,7 +2,7 @@
 //! steps follow.
 //!
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
-//! before them: [`names`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
+//! before them: [`names`], [`meaning`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
 //! [`conditions`]; [`steps`]; [`objects`], [`samples`]; [`view`], [`managed`]; [`lints`];
 //! [`destinations`], [`delivery`]; [`kinds`].
 #![forbid(unsafe_code)]
@@ -21,6 +21,7 @@ pub mod kinds;
 pub mod limits;
 pub mod lints;
 pub mod managed;
+pub mod meaning;
 pub mod names;
 pub mod object;
 pub mod objects;

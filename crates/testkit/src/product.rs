@@ -42,8 +42,7 @@ pub mod plan {
             },
         },
         kinds::{
-            self, BusInAws, DesiredBus, DesiredRule, DesiredSink, ObservedBus, ObservedRule, ObservedSink, Refused, RefusedOfBus,
-            RuleInAws,
+            self, BusInAws, DesiredBus, DesiredRule, DesiredSink, ObservedBus, ObservedRule, ObservedSink, Refused, RuleInAws,
             archives::{DesiredArchive, ObservedArchive},
             bus_policy::DesiredGrant,
             partner::ObservedSource,

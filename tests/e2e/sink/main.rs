@@ -10,6 +10,7 @@
     unreachable_pub
 )]
 
+mod across_accounts;
 mod api_destination;
 mod api_gateway;
 mod app_sync;

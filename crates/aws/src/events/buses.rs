@@ -6,6 +6,7 @@ use tributary_api::Tags;
 use tributary_core::{
     error::{Reason, ReconcileError, RetryClass},
     kinds::BusInAws,
+    names::bus_name,
     policy_document::statements_of,
     steps::{BusSettings, BusStep, LogSettings},
 };
@@ -23,14 +24,15 @@ use crate::{
 const INVALID_STATE: &str = "InvalidStateException";
 
 impl Session {
-    /// Returns the bus with its policy, without tags and rules; `None` if it does not exist.
+    /// Returns the bus with its policy, without tags and rules; `None` if it does not exist. A bus of another account is named by its
+    /// ARN.
     ///
     /// # Errors
     /// Those of `DescribeEventBus`.
     pub async fn bus(&self, name: &str) -> Result<Option<BusInAws>, ReconcileError> {
         let found = ignore_not_found(send!(self, events, DescribeEventBus, self.events.describe_event_bus().name(name)))?;
         Ok(found.map(|bus| BusInAws {
-            name: name.to_owned(),
+            name: bus_name(name).to_owned(),
             arn: bus.arn.unwrap_or_default(),
             settings: BusSettings {
                 description: non_empty(bus.description),

@@ -62,6 +62,9 @@ pub(crate) trait Destination {
     /// conditions in policies.
     const SENDS_SOURCE: bool = true;
 
+    /// Whether a statement of the resource's policy can have any condition.
+    const POLICY_HAS_CONDITIONS: bool = true;
+
     /// Returns field and ARN of the existing resource that the spec references, if any.
     ///
     /// # Errors
@@ -131,6 +134,21 @@ pub(crate) trait Destination {
     fn is_target(arn: &Arn<'_>) -> bool {
         let _ = arn;
         false
+    }
+
+    /// Returns whether EventBridge delivers to the resource with this ARN in another account than
+    /// that of the rule, with a role (EventBridge user guide, "Sending events to an AWS service in
+    /// another account").
+    fn is_delivered_across_accounts(arn: &Arn<'_>) -> bool {
+        let _ = arn;
+        false
+    }
+
+    /// Returns the field of the spec that changes more of the resource than its policy, which the
+    /// operator cannot do in another account.
+    fn not_across_accounts(sink: &EventSink) -> Option<&'static str> {
+        let _ = sink;
+        None
     }
 
     /// Returns the calls that a delivery makes.
@@ -257,6 +275,11 @@ pub(crate) trait State: Clone + Debug + Serialize {
     /// Returns how long AWS can take until a new permission is in effect.
     fn settle(&self, settings: &Settings) -> Duration {
         settings.permission_settle
+    }
+
+    /// Returns the statements that the policy of a resource in another account requires.
+    fn statements_there(&self) -> Vec<Value> {
+        vec![]
     }
 
     /// Returns the statements that the policy requires, for users who manage it (`permissions:

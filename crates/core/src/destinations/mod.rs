@@ -4,6 +4,7 @@
 //! is the only one that matches on types and states. `docs/contributing/adding-a-sink.md` walks
 //! through a new type.
 
+mod across;
 pub(crate) mod admitted;
 mod api_destination;
 mod app_sync;
@@ -114,7 +115,7 @@ macro_rules! destinations {
             /// # Errors
             /// A reference is not permitted, or its object does not exist.
             pub(crate) fn identity(self, context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
-                match self { $(Self::$type => <$destination>::identity(context),)* }
+                match self { $(Self::$type => across::identity::<$destination>(context),)* }
             }
 
             /// Returns the desired state of the sink.
@@ -122,7 +123,7 @@ macro_rules! destinations {
             /// # Errors
             /// A reference is not permitted, its object does not exist, or is not ready.
             pub(crate) fn desired(self, context: &ResolveContext<'_>, identity: &Identity) -> Result<Desired, ReconcileError> {
-                match self { $(Self::$type => <$destination>::desired(context, identity).map(Into::into),)* }
+                match self { $(Self::$type => across::desired::<$destination>(context, identity),)* }
             }
 
             /// Returns the empty observed state of the type, to be read from AWS.
@@ -310,6 +311,11 @@ macro_rules! destinations {
             /// Returns warnings about permissions that cannot be derived from the spec.
             pub fn warnings(&self) -> Vec<String> {
                 match self { $(Self::$state(want) => want.warnings(),)* }
+            }
+
+            /// Returns the statements that the policy of a resource in another account requires.
+            pub fn statements_there(&self) -> Vec<Value> {
+                match self { $(Self::$state(want) => want.statements_there(),)* }
             }
 
             fn statements(&self) -> Vec<Value> {

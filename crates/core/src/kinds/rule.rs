@@ -25,7 +25,7 @@ use crate::{
     },
     limits,
     managed::{Managed, Report},
-    names::{self, Scope},
+    names,
     object::{ObjectMetaExt, key_of, owner_of},
     ownership,
     plan::{PlanContext, WarningEvent},
@@ -68,7 +68,8 @@ impl ResolveRule for EventRule {
                 ),
             ));
         }
-        if self.spec.state == RuleState::EnabledWithAllCloudTrailManagementEvents && bus_name.starts_with("aws.partner/") {
+        let is_partner = names::bus_name(bus_name).starts_with(names::PARTNER_BUS);
+        if self.spec.state == RuleState::EnabledWithAllCloudTrailManagementEvents && is_partner {
             return Err(ReconcileError::invalid(
                 Reason::InvalidSpec,
                 format!(
@@ -118,6 +119,7 @@ impl ResolveRule for EventRule {
         let sink = view.sink_for(namespace, &field, &target.sink_ref)?;
         let mut settings = target::target(&field, &sink, identity, &identity.arn, view)?;
         set_input(&mut settings, target);
+        check_shared_bus(index, &settings, identity)?;
         let changed = settings.input.is_some() || settings.input_path.is_some() || settings.transformer.is_some();
         if changed && !target::accepts_transformed_events(&sink, identity) {
             return Err(ReconcileError::blocked(
@@ -161,14 +163,14 @@ impl Managed for EventRule {
         view.account_for(namespace, Some(&tributary_api::AccountRef { name: of_bus.account.clone(), ..Default::default() }))?;
         let pinned = self.pinned_identity().map(|identity| identity.name.as_str());
         let name = self.spec.name.clone().unwrap_or_else(|| names::default_name(namespace, name, 64, names::events_character, pinned));
-        Ok(Identity { arn: Scope::of(&of_bus).rule(&of_bus.name, &name), name, bus: Some(of_bus.name.clone()), ..of_bus })
+        Ok(Identity { arn: names::rule_on(&of_bus, &name), name, bus: Some(names::bus_reference(&of_bus).to_owned()), ..of_bus })
     }
 
     fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredRule, ReconcileError> {
         let bus = self.bus(view)?;
         let bus_name = identity.bus.clone().unwrap_or_else(|| names::DEFAULT_BUS.into());
         self.check_bus(&bus, &bus_name)?;
-        let (pattern, mut warnings) = self.pattern(&bus, &bus_name, view);
+        let (pattern, mut warnings) = self.pattern(&bus, names::bus_name(&bus_name), view);
         let defaults = view.account(&identity.account).map(|account| account.spec.default_tags).unwrap_or_default();
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
         let (mut targets, mut waiting, mut error) = (Vec::new(), BTreeMap::new(), None::<ReconcileError>);
@@ -335,9 +337,27 @@ impl Managed for EventRule {
     }
 }
 
+/// Checks that AWS accepts the target of a rule that this account puts on a bus of another account:
+/// only event buses (EventBridge user guide, "Sending events to an AWS service in another account").
+fn check_shared_bus(index: usize, target: &TargetSettings, identity: &Identity) -> Result<(), ReconcileError> {
+    let bus = identity.bus.as_deref().unwrap_or_default();
+    if !names::is_bus_arn(bus) || names::bus_of(&target.arn).is_some() {
+        return Ok(());
+    }
+    Err(ReconcileError::blocked(
+        Reason::InvalidSpec,
+        format!(
+            "spec.targets[{index}]: {bus} belongs to another account, and AWS supports only event buses as targets of its rules. Send to an \
+             EventSink of type eventBus of this account, and reference this sink in a rule on that bus."
+        ),
+    ))
+}
+
 /// Why a partner event bus receives no events.
 fn source_problem(bus: &EventBus) -> Option<String> {
-    bus.spec.event_source_name.as_ref()?;
+    if bus.spec.event_source_name.is_none() && bus.spec.existing.is_none() {
+        return None;
+    }
     let ready = bus.status.as_ref()?.common.condition("Ready").filter(|condition| condition.status == "False")?;
     Reason::named(&ready.reason).is_some_and(Reason::is_about_event_source).then(|| format!("EventBus {}: {}", key_of(bus), ready.message))
 }

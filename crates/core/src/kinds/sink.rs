@@ -20,6 +20,7 @@ use crate::{
     error::{Reason, ReconcileError},
     kinds::sink_written,
     managed::{Managed, Report},
+    names,
     object::{ObjectMetaExt, key_of},
     ownership,
     plan::{PlanContext, WarningEvent, new_warnings},
@@ -183,19 +184,20 @@ impl Managed for EventSink {
         status.type_ = Type::of(self).ok().map(|type_| type_.name().to_owned());
         let Some(desired) = report.desired else { return };
         let target = &desired.target;
-        status.warnings = role_warning(self).into_iter().chain(target.warnings()).collect();
+        let foreign = status.common.identity.as_ref().is_some_and(names::is_foreign);
+        status.warnings = role_warning(self).filter(|_| !foreign).into_iter().chain(target.warnings()).collect();
         if desired.external {
             if report.complete() {
                 status.common.resources = resources(self, target, None);
                 let record = admitted::record(self, desired.role_arn.clone(), &desired.depends_on);
                 status.admitted = record.or(status.admitted.take());
-                status.required_statement = required_statement(target);
+                status.required_statement = required_statement(target).or_else(|| as_text(target.statements_there()));
                 sink_written::clear(status);
             }
             return;
         }
         if report.complete() {
-            status.required_statement = None;
+            status.required_statement = as_text(target.statements_there());
             target.record_applied(status);
             sink_written::settle(status, target);
         }
@@ -285,7 +287,10 @@ fn still_sending(observed: Option<&Observed>, context: &PlanContext<'_>) -> Resu
 /// The statements of the policy as JSON, ready to paste. Their `Sid`s are not those of the
 /// operator's own statements, which it removes.
 fn required_statement(target: &Desired) -> Option<String> {
-    let mut statements = target.required_statements();
+    as_text(target.required_statements())
+}
+
+fn as_text(mut statements: Vec<serde_json::Value>) -> Option<String> {
     for sid in statements.iter_mut().filter_map(|statement| statement.get_mut("Sid")) {
         let theirs = sid.as_str().map(|sid| sid.replacen("tributary", "eventbridge", 1).replacen("Tributary", "EventBridge", 1));
         *sid = theirs.into();

@@ -145,6 +145,7 @@ impl Compose for BenchlingSubscription {
             region: spec.region.clone(),
             name: None,
             event_source_name: Some(self.source_name()),
+            existing: None,
             description: bus.description,
             kms_key_id: bus.kms_key_id,
             dead_letter: bus.dead_letter,

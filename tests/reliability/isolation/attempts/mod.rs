@@ -118,6 +118,20 @@ pub fn attempts(b: &World, private: &str) -> Vec<Attempt> {
             "PrincipalNotPermitted",
             "spec.grants[].principals",
         ),
+        attempt(
+            &["EventBus.existing.name"],
+            "EventBus",
+            json!({"existing": {"name": named("b")}}),
+            "ArnNotPermitted",
+            "spec.grants[].arns",
+        ),
+        attempt(
+            &["EventBus.existing.arn"],
+            "EventBus",
+            json!({"existing": {"arn": arn("events", &format!("event-bus/{}", named("b")))}}),
+            "ArnNotPermitted",
+            "spec.grants[].arns",
+        ),
         attempt(&["EventBus.eventSourceName"], "EventBus", json!({"eventSourceName": SOURCE}), "SourceTaken", there),
         attempt(
             &["EventSink.accountRef.name"],

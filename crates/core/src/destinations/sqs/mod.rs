@@ -95,6 +95,10 @@ impl Destination for Sqs {
         arn.service == "sqs"
     }
 
+    fn is_delivered_across_accounts(arn: &Arn<'_>) -> bool {
+        Self::is_target(arn)
+    }
+
     /// EventBridge sends a message group and no deduplication id, so that a FIFO queue has to have
     /// content-based deduplication (EventBridge API reference, `SqsParameters`; docs/aws-facts.md,
     /// PM1, Q19, Q20).
