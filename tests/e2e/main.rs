@@ -61,10 +61,10 @@ mod rule {
         mod by_role;
         mod causes;
         mod existence;
-        mod stream_keys;
         mod inspection;
         mod new_rule;
         mod revoked_permission;
+        mod stream_keys;
     }
     mod delivery;
     mod ordering;

@@ -174,7 +174,15 @@ fn machine() -> impl Strategy<Value = DesiredSink> {
             log_group_arn: None,
             tracing,
         };
-        let machine = DesiredMachine { name: "m".into(), express: false, settings, execution_role: Some(role), tags, references: BTreeSet::new(), warnings: vec![] };
+        let machine = DesiredMachine {
+            name: "m".into(),
+            express: false,
+            settings,
+            execution_role: Some(role),
+            tags,
+            references: BTreeSet::new(),
+            warnings: vec![],
+        };
         sink(Desired::StateMachine(DesiredStateMachine { managed: Some(machine), by }))
     })
 }

@@ -111,7 +111,9 @@ async fn unknown_tasks_need_a_named_role_and_permissions_need_a_grant() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_workflow_in_aws_refers_to_stays_until_the_workflow_is_changed() {
     let world = World::start("sfn-uses").await;
-    let task = |resource: &str, parameters: Value, next: Value| merged(json!({"Type": "Task", "Resource": resource, "Parameters": parameters}), next);
+    let task = |resource: &str, parameters: Value, next: Value| {
+        merged(json!({"Type": "Task", "Resource": resource, "Parameters": parameters}), next)
+    };
     let publish = task("arn:aws:states:::sns:publish", json!({"TopicArn": "${Topic}", "Message": "x"}), json!({"Next": "put"}));
     let entries = json!({"Entries": [{"EventBusName": "${Bus}", "Source": "s", "DetailType": "t", "Detail": {}}]});
     let put = task("arn:aws:states:::events:putEvents", entries, json!({"End": true}));
