@@ -24,8 +24,9 @@ use tributary_testkit::product::{
     DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags,
     plan::{
         ArchiveSettings, BusInAws, BusSettings, BusStep, Desired, DesiredArchive, DesiredBus, DesiredGrant, DesiredLambda, DesiredLogGroup,
-        DesiredLogs, DesiredQueue, DesiredRule, DesiredSink, DesiredSqs, DesiredTrigger, EventsStep, Grants, LogSettings, Managed,
-        MappingSettings, ObservedRule, PlanContext, Refused, RuleInAws, RuleSettings, Step, TargetSettings, function_of,
+        DesiredLogs, DesiredQueue, DesiredRule, DesiredSink, DesiredSqs, DesiredTrigger, EventsStep, FreeStatement, Grants, LogSettings,
+        Managed, MappingSettings, ObservedRule, PlanContext, Refused, RefusedOfBus, RuleInAws, RuleSettings, Step, TargetSettings,
+        function_of,
     },
 };
 
@@ -77,9 +78,13 @@ fn bus_settings() -> impl Strategy<Value = BusSettings> {
 
 fn bus_grants() -> impl Strategy<Value = Vec<DesiredGrant>> {
     let prefix = tributary_testkit::product::plan::ownership::sid(OWNER);
-    (subsequence(vec!["a", "b", "c"], 0..=3), "[12]", option::of("o-[xy]")).prop_map(move |(names, principal, organization)| {
+    let free = option::of("[xy]").prop_map(|action| {
+        action.map(|action| FreeStatement { body: json!({"Effect": "Allow", "Principal": "*", "Action": [action]}), rules: true })
+    });
+    (subsequence(vec!["a", "b", "c"], 0..=3), "[12]", option::of("o-[xy]"), free).prop_map(move |(names, principal, organization, free)| {
         let sid = |name: &str| format!("{prefix}-{name}");
-        let one = |name| DesiredGrant { sid: sid(name), principal: principal.clone(), organization: organization.clone() };
+        let one =
+            |name| DesiredGrant { sid: sid(name), principal: principal.clone(), organization: organization.clone(), free: free.clone() };
         names.into_iter().map(one).collect()
     })
 }

@@ -195,10 +195,11 @@ impl Model {
             }
             BusStep::DeleteEventBus { .. } if !self.archives.is_empty() => return Err("the bus has archives".into()),
             BusStep::DeleteEventBus { .. } => drop(self.bus.take().ok_or("no bus")?),
-            BusStep::PutPermission { sid, principal, organization, .. } => {
+            BusStep::PutPermission { sid, principal, organization, statement, .. } => {
                 let bus = self.bus.as_mut().ok_or("no bus")?;
                 bus.statements.retain(|statement| statement["Sid"] != sid.as_str());
-                bus.statements.push(DesiredGrant { sid, principal, organization }.statement(&identity()));
+                bus.statements
+                    .push(statement.unwrap_or_else(|| DesiredGrant { sid, principal, organization, free: None }.statement(&identity())));
             }
             BusStep::RemovePermission { sid, .. } => {
                 self.bus.as_mut().ok_or("no bus")?.statements.retain(|statement| statement["Sid"] != sid.as_str());

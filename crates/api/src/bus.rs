@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountRef, Archive, ArchiveStatus, BusGrant, BusLog, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ExistingEventBus,
+    AccountRef, Archive, ArchiveStatus, BusGrant, BusLog, BusStatement, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ExistingEventBus,
     ManagementPolicy, Tags,
 };
 
@@ -45,7 +45,9 @@ use super::{
     validation = Rule::new("!(has(self.eventSourceName) && has(self.name))").message("spec.name must not be set with spec.eventSourceName: a partner event bus has the name of its event source. Remove spec.name."),
     validation = Rule::new("!has(self.name) || self.name != 'default' || !(has(self.description) || has(self.kmsKeyId) || has(self.deadLetter) || has(self.log) || has(self.tags) || has(self.deletionPolicy))").message("spec.name is default, and the operator does not change the default bus. Remove description, kmsKeyId, deadLetter, log, tags, and deletionPolicy from spec."),
     validation = Rule::new("has(self.existing) == has(oldSelf.existing)").message("spec.existing: the choice between a managed and an existing event bus is immutable. Delete and recreate the object."),
-    validation = Rule::new("!has(self.existing) || !(has(self.name) || has(self.eventSourceName) || has(self.description) || has(self.kmsKeyId) || has(self.deadLetter) || has(self.log) || has(self.grants) || has(self.tags) || has(self.archives) || has(self.deletionPolicy))").message("spec.existing references an event bus that the operator does not change. Remove name, eventSourceName, description, kmsKeyId, deadLetter, log, grants, tags, archives, and deletionPolicy from spec."),
+    validation = Rule::new("!has(self.existing) || !(has(self.name) || has(self.eventSourceName) || has(self.description) || has(self.kmsKeyId) || has(self.deadLetter) || has(self.log) || has(self.grants) || has(self.policyStatements) || has(self.tags) || has(self.archives) || has(self.deletionPolicy))").message("spec.existing references an event bus that the operator does not change. Remove name, eventSourceName, description, kmsKeyId, deadLetter, log, grants, policyStatements, tags, archives, and deletionPolicy from spec."),
+    validation = Rule::new("!(has(self.eventSourceName) && has(self.policyStatements))").message("spec.policyStatements must not be set with spec.eventSourceName: only the partner can publish to a partner event bus. Remove spec.policyStatements."),
+    validation = Rule::new("!has(self.policyStatements) || !has(self.grants) || self.policyStatements.all(s, !self.grants.exists(g, g.name == s.name))").message("spec.policyStatements[].name must differ from the names in spec.grants. Rename the statement."),
     validation = Rule::new("!(has(self.eventSourceName) && has(self.grants))").message("spec.grants must not be set with spec.eventSourceName: only the partner can publish to a partner event bus. Remove spec.grants.")
 )]
 #[serde(rename_all = "camelCase")]
@@ -97,6 +99,13 @@ pub struct EventBusSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub grants: Vec<BusGrant>,
+    /// Further statements of the bus's resource policy, for what `grants` cannot express, such as
+    /// rules of other accounts, single roles, AWS services, and conditions. The operator manages only
+    /// its own statements. AWS allows 10240 characters for the whole policy. Defaults to none.
+    /// Maximum 20 statements.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub policy_statements: Vec<BusStatement>,
     /// AWS tags of the event bus. They override `spec.defaultTags` of the `AwsAccount`. Maximum 40
     /// tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]

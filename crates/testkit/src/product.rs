@@ -44,7 +44,7 @@ pub mod plan {
         kinds::{
             self, BusInAws, DesiredBus, DesiredRule, DesiredSink, ObservedBus, ObservedRule, ObservedSink, Refused, RuleInAws,
             archives::{DesiredArchive, ObservedArchive},
-            bus_policy::DesiredGrant,
+            bus_policy::{DesiredGrant, FreeStatement},
             partner::ObservedSource,
         },
         managed::{Managed, Report},

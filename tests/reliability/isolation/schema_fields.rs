@@ -38,6 +38,7 @@ const PLAIN: &[&str] = &[
     "archives.name",
     // The end of a Sid that begins with the owner's hash.
     "grants.name",
+    "policyStatements.name",
     "startTime",
     "endTime",
     "deletionPolicy",

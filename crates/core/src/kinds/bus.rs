@@ -75,7 +75,10 @@ impl Managed for EventBus {
 
     /// Archives and grants may be deleted although the bus stays.
     fn leaves_traces(&self) -> bool {
-        if !self.spec.grants.is_empty() || self.status.as_ref().is_some_and(|status| !status.grants.is_empty()) {
+        if !self.spec.grants.is_empty()
+            || !self.spec.policy_statements.is_empty()
+            || self.status.as_ref().is_some_and(|status| !status.grants.is_empty())
+        {
             return true;
         }
         let rows = self.status.iter().flat_map(|status| &status.archives);
@@ -197,6 +200,7 @@ impl Managed for EventBus {
         match (desired, have) {
             (None, None) => {}
             (Some(want), None) => {
+                bus_policy::check_size(&want.grants, &[], context)?;
                 // Without its dead-letter queue only a partner event bus is created, whose source expires.
                 let complete = want.dead_letter_waits.is_none() || want.source.is_some();
                 if complete && source.is_none_or(ObservedSource::accepts_bus) {
@@ -223,6 +227,7 @@ impl Managed for EventBus {
                     }
                     steps.push(BusStep::UpdateEventBus { name: want.name.clone(), settings }.into());
                 }
+                bus_policy::check_size(&want.grants, &have.statements, context)?;
                 steps.extend(bus_policy::steps(&want.grants, &want.refused.statements(&have.statements, context.identity), context));
                 if source.is_some_and(ObservedSource::waits_for_activation) {
                     steps.push(BusStep::ActivateEventSource { name: want.name.clone() }.into());

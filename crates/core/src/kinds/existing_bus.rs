@@ -1,4 +1,4 @@
-//! An event bus that another tool manages (ADR 0028): read, never written. Rules of this account
+//! An event bus that another tool manages (ADR 0029): read, never written. Rules of this account
 //! are put on it, also if it belongs to another account.
 
 use serde_json::{Value, json};

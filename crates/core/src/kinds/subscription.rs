@@ -151,6 +151,7 @@ impl Compose for BenchlingSubscription {
             dead_letter: bus.dead_letter,
             log: bus.log,
             grants: vec![],
+            policy_statements: vec![],
             tags: bus.tags,
             archives: bus.archives,
             allowed_namespaces: bus.allowed_namespaces,
