@@ -47,6 +47,11 @@ pub(crate) struct ArnSources {
 }
 
 impl ArnSources {
+    /// Whether objects of this kind may be read for users.
+    pub(crate) fn allows(&self, kind: &str, group: &str) -> bool {
+        self.kinds.iter().any(|known| known.kind == kind && known.group == group)
+    }
+
     /// The ARN in the referenced field now. `created` is the creation time of the referring object: a new one is retried more often.
     ///
     /// # Errors

@@ -7,12 +7,13 @@ use k8s_openapi::jiff::Timestamp;
 use kube_core::{CustomResourceExt, object::HasStatus};
 use serde::{Serialize, de::DeserializeOwned};
 use tributary_api::{
-    AwsAccountStatus, BenchlingAppStatus, BenchlingSubscriptionStatus, CommonStatus, DeletionPolicy, EventBusStatus, EventReplayStatus,
-    EventRuleStatus, EventSinkStatus, Existing, Identity, ManagementPolicy, Tags,
+    AwsAccountStatus, BenchlingAppStatus, BenchlingSubscriptionStatus, CommonStatus, ConfigMapKeyRef, DeletionPolicy, EventBusStatus,
+    EventReplayStatus, EventRuleStatus, EventSinkStatus, Existing, Identity, ManagementPolicy, Tags,
 };
 
 use crate::{
     error::ReconcileError,
+    export::{ExportProgress, ObservedExport},
     plan::{PlanContext, WarningEvent},
     settings::Settings,
     steps::Step,
@@ -114,6 +115,11 @@ pub trait Managed:
         None
     }
 
+    /// The ConfigMap that holds the definition of the state machine, if the spec refers to one.
+    fn definition_from(&self) -> Option<&ConfigMapKeyRef> {
+        None
+    }
+
     /// Where the object lives in AWS. Known before the resource exists.
     ///
     /// # Errors
@@ -203,6 +209,24 @@ pub trait Managed:
     fn warning_events(&self, _before: &Self::Status, _now: &Self::Status) -> Vec<WarningEvent> {
         vec![]
     }
+
+    /// Names of the ConfigMaps that the object exports to, and of those that it has exported to
+    /// before. They are read for [`Managed::plan_export`].
+    fn exports(&self, _status: &Self::Status) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
+
+    /// Plans the writes of ConfigMaps, after AWS matches the spec and `status` says so.
+    ///
+    /// # Errors
+    /// A ConfigMap belongs to another owner.
+    fn plan_export(&self, _status: &Self::Status, _observed: &ObservedExport) -> Result<Vec<Step>, ReconcileError> {
+        Ok(vec![])
+    }
+
+    /// Records in status the ConfigMaps that are written: before the first write all that may be,
+    /// after the last write those that are.
+    fn record_export(&self, _status: &mut Self::Status, _progress: ExportProgress) {}
 
     /// Fills in the part of the status that is the kind's own.
     fn report(&self, status: &mut Self::Status, report: &Report<'_, Self>);

@@ -15,6 +15,9 @@ const PLAIN: &[&str] = &[
     // Of an object of the sink's own namespace, by its `name`.
     "arnFrom.apiVersion",
     "arnFrom.fieldPath",
+    // Of a ConfigMap in the sink's own namespace. One that the sink does not own is not changed (`sinks`, export).
+    "exportTo.configMap.name",
+    "definitionFrom.configMapKeyRef.name",
     "schedule",
     "inputPath",
     "inputTemplate",

@@ -16,6 +16,7 @@ mod rule_in_aws;
 mod rule_status;
 mod rule_steps;
 mod sink;
+mod sink_export;
 mod sink_written;
 mod subscription;
 pub mod webhooks;

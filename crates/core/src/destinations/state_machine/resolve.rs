@@ -86,7 +86,11 @@ fn definition(machine: &ManagedStateMachine, context: &ResolveContext<'_>) -> Re
         let field = format!("{FIELD}.substitutions[{name}]");
         values.insert(name.clone(), value(substitution, &field, context)?);
     }
-    let (definition, missing) = asl::substitute(&machine.definition, &values);
+    let template = match (&machine.definition, &context.view.resolved_definition) {
+        (Some(inline), _) | (None, Some(inline)) => inline,
+        (None, None) => return Err(ReconcileError::transient(format!("{FIELD}.definitionFrom: definition is not resolved yet"))),
+    };
+    let (definition, missing) = asl::substitute(template, &values);
     if missing.is_empty() {
         return Ok(definition);
     }
