@@ -84,6 +84,9 @@ const PLAIN: &[&str] = &[
     "activityLog.appId",
     "schemas.id",
     "schemas.field",
+    // Of the configuration of the app whose client the namespace has.
+    "configuredSchemas.path",
+    "configuredSchemas.fieldPath",
     "table.name",
     "table.schema",
     "columns.id",
