@@ -14,8 +14,6 @@ use tributary_core::error::{Reason, ReconcileError, RetryClass};
 
 use crate::cluster::{arn_from::ArnSources, error::api_error};
 
-const FIELD: &str = "spec.stateMachine.managed.definitionFrom.configMapKeyRef";
-
 /// How often a missing ConfigMap is looked for: it is not watched.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -24,8 +22,13 @@ impl ArnSources {
     ///
     /// # Errors
     /// The ConfigMap or its key does not exist, may not be read, or holds no JSON object.
-    pub(crate) async fn read_definition(&self, namespace: &str, from: &ConfigMapKeyRef) -> Result<Map<String, Value>, ReconcileError> {
-        let at = Reference { namespace, from };
+    pub(crate) async fn read_definition(
+        &self,
+        namespace: &str,
+        field: &'static str,
+        from: &ConfigMapKeyRef,
+    ) -> Result<Map<String, Value>, ReconcileError> {
+        let at = Reference { field, namespace, from };
         if !self.allows("ConfigMap", "") {
             return Err(at.not_permitted());
         }
@@ -55,6 +58,7 @@ impl ArnSources {
 
 /// A reference to a definition, for error messages.
 struct Reference<'a> {
+    field: &'static str,
     namespace: &'a str,
     from: &'a ConfigMapKeyRef,
 }
@@ -62,7 +66,7 @@ struct Reference<'a> {
 impl Reference<'_> {
     fn error(&self, class: RetryClass, reason: Reason, what: &str) -> ReconcileError {
         let ConfigMapKeyRef { name, key } = self.from;
-        ReconcileError::new(class, reason, format!("{FIELD}: ConfigMap {}/{name}, key {key:?}: {what}", self.namespace))
+        ReconcileError::new(class, reason, format!("{}: ConfigMap {}/{name}, key {key:?}: {what}", self.field, self.namespace))
     }
 
     fn missing(&self, what: &str) -> ReconcileError {

@@ -1,13 +1,13 @@
-//! Reads what an `EventSink` exports: the URLs of its queue as SQS returns them, and the ConfigMaps.
+//! Reads what an `EventSink` exports: the URLs that only AWS knows, and the ConfigMaps.
 
 use std::collections::BTreeSet;
 
 use tributary_api::{EventSink, Identity};
-use tributary_core::{destinations::sqs, error::ReconcileError, export::ObservedExport, plan::Depth};
+use tributary_core::{destinations::Type, error::ReconcileError, export::ObservedExport, plan::Depth};
 
 use crate::{cluster::config_maps, observe::Cloud};
 
-/// Reads the export of a sink. SQS is read only for a sink that exports a queue.
+/// Reads the export of a sink. AWS is read only for a sink that exports a URL.
 pub(super) async fn read(
     sink: &EventSink,
     cloud: &Cloud<'_>,
@@ -17,12 +17,12 @@ pub(super) async fn read(
     let namespace = sink.metadata.namespace.as_deref().unwrap_or_default();
     let config_maps = config_maps::read(cloud.client, namespace, names).await?;
     let mut observed = ObservedExport { config_maps, ..ObservedExport::default() };
-    let is_queue = sink.spec.sqs.is_some() || sink.spec.postgres.is_some();
-    if sink.spec.export_to.is_some() && is_queue {
+    let consumed = if sink.spec.export_to.is_some() { Type::of(sink)?.consumed(sink, identity) } else { vec![] };
+    if !consumed.is_empty() {
         let session = cloud.session(Depth::Owner).await?;
-        observed.queue_url = Some(session.queue_to_read(&identity.name).await?);
-        if sink.managed_queue().is_some_and(|queue| queue.dead_letter.is_some()) {
-            observed.dead_letter_url = Some(session.queue_to_read(&sqs::dead_letter_name(&identity.name)).await?);
+        for resource in consumed {
+            let url = session.queue_to_read(&resource.name).await?;
+            observed.urls.insert(resource.name, url);
         }
     }
     Ok(observed)

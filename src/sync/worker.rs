@@ -84,7 +84,7 @@ impl Worker {
         let (mut context, address) = Box::pin(self.shared.resolve(&self.sink)).await?;
         let mut resolved_at = Instant::now();
         state.context = Some(context.clone());
-        let mut database = state.hidden_while(Database::open(&address, &context.table)).await?;
+        let mut database = Box::pin(state.hidden_while(Database::open(&address, &context.table))).await?;
         // Rejected credentials are reported before a message is received.
         context.tenant_client.token().await?;
         if state.batch.0.is_empty() && state.reported.is_none() {

@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountRef, AdmittedSink, ApiDestinationSink, AppSyncSink, ArnSink, BatchJobSink, BusRef, CommonStatus, ConnectionStatus,
-    DeletionPolicy, EcsTaskSink, EventBusSink, Existing, ExportTo, FirehoseSink, GrantStatus, InvocationRole, KinesisSink, LambdaSink,
-    LogGroupSink, ManagedApiDestination, ManagedQueue, ManagedStateMachine, ManagementPolicy, PostgresSink, RedshiftDataSink,
-    RunCommandSink, SageMakerPipelineSink, SinkRef, SnsSink, SqsSink, StateMachineSink, SyncStatus, Written,
+    AccountRef, AdmittedSink, ApiDestinationSink, AppSyncSink, ArnSink, BatchJobSink, BusRef, CommonStatus, ConfigMapKeyRef,
+    ConnectionStatus, DeletionPolicy, EcsTaskSink, EventBusSink, Existing, ExportTo, FirehoseSink, GrantStatus, InvocationRole,
+    KinesisSink, LambdaSink, LogGroupSink, ManagedApiDestination, ManagedQueue, ManagedStateMachine, ManagementPolicy, PostgresSink,
+    RedshiftDataSink, RunCommandSink, SageMakerPipelineSink, SinkRef, SnsSink, SqsSink, StateMachineSink, SyncStatus, Written,
 };
 
 /// Pattern of ARNs whose target type has a separate field in spec.
@@ -270,6 +270,12 @@ impl EventSink {
     /// The state machine that the operator creates for the sink.
     pub fn managed_state_machine(&self) -> Option<&ManagedStateMachine> {
         self.spec.state_machine.as_ref()?.managed.as_ref()
+    }
+
+    /// The field that refers to the ConfigMap with the definition of the sink's state machine, and the reference.
+    pub fn definition_ref(&self) -> Option<(&'static str, &ConfigMapKeyRef)> {
+        let from = self.managed_state_machine()?.definition_from.as_ref()?;
+        Some(("spec.stateMachine.managed.definitionFrom.configMapKeyRef", &from.config_map_key_ref))
     }
 
     /// Whether status lists event source mappings of the sink.

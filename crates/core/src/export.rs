@@ -18,10 +18,8 @@ const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "tributary");
 /// What was read for an export.
 #[derive(Clone, Debug, Default)]
 pub struct ObservedExport {
-    /// URL of the queue, as SQS returns it.
-    pub queue_url: Option<String>,
-    /// URL of the managed dead-letter queue.
-    pub dead_letter_url: Option<String>,
+    /// URLs of what consumers read, as AWS returns them, by name.
+    pub urls: BTreeMap<String, String>,
     /// The ConfigMaps that exist, by name.
     pub config_maps: BTreeMap<String, ConfigMap>,
 }

@@ -115,8 +115,9 @@ pub trait Managed:
         None
     }
 
-    /// The ConfigMap that holds the definition of the state machine, if the spec refers to one.
-    fn definition_from(&self) -> Option<&ConfigMapKeyRef> {
+    /// The field that refers to a ConfigMap with the definition of the resource, and the reference, if
+    /// the spec has one.
+    fn definition_from(&self) -> Option<(&'static str, &ConfigMapKeyRef)> {
         None
     }
 

@@ -117,9 +117,9 @@ impl World {
         self.permit("sink-config-maps", json!({"apiGroups": [""], "resources": ["configmaps"], "verbs": verbs})).await;
     }
 
-    async fn permit(&self, role: &str, rule: Value) {
+    async fn permit(&self, role: &str, permissions: Value) {
         let (api, namespace) = ("rbac.authorization.k8s.io/v1", Some(self.namespace.as_str()));
-        self.apply_in(namespace, api, "Role", role, json!({"rules": [rule]})).await;
+        self.apply_in(namespace, api, "Role", role, json!({"rules": [permissions]})).await;
         let binding = json!({
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
             "subjects": [{"kind": "ServiceAccount", "name": "tributary", "namespace": OPERATOR_NAMESPACE}],

@@ -73,8 +73,8 @@ impl Managed for EventSink {
         self.spec.existing().filter(|existing| existing.arn_from.is_some())
     }
 
-    fn definition_from(&self) -> Option<&ConfigMapKeyRef> {
-        self.managed_state_machine()?.definition_from.as_ref().map(|from| &from.config_map_key_ref)
+    fn definition_from(&self) -> Option<(&'static str, &ConfigMapKeyRef)> {
+        self.definition_ref()
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {

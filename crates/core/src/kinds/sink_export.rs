@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tributary_api::{EventSink, EventSinkStatus, Identity};
 
 use crate::{
-    destinations::{sqs::dead_letter_name, target},
+    destinations::{Type, target},
     error::ReconcileError,
     export::{self, ExportProgress, ObservedExport},
     steps::Step,
@@ -37,23 +37,28 @@ pub(super) fn record(sink: &EventSink, status: &mut EventSinkStatus, progress: E
 /// The ConfigMap belongs to another owner.
 pub(super) fn plan(sink: &EventSink, status: &EventSinkStatus, observed: &ObservedExport) -> Result<Vec<Step>, ReconcileError> {
     let with_status = EventSink { status: Some(status.clone()), ..sink.clone() };
-    let known = status.type_.as_deref().zip(target::arn(&with_status)).zip(status.common.identity.as_ref());
-    let desired = config_map(sink).zip(known);
-    let desired = desired.map(|(name, ((type_, arn), identity))| (name.as_str(), data(type_, arn, identity, observed)));
+    let known = target::arn(&with_status).zip(status.common.identity.as_ref());
+    let desired = match config_map(sink).zip(known) {
+        Some((name, (arn, identity))) => Some((name.as_str(), data(Type::of(sink)?, sink, arn, identity, observed))),
+        None => None,
+    };
     export::plan(sink, desired, observed)
 }
 
 /// The data of the ConfigMap.
-fn data(type_: &str, arn: &str, identity: &Identity, observed: &ObservedExport) -> BTreeMap<String, String> {
-    let all = [
-        ("TYPE", Some(type_.to_owned())),
-        ("ARN", Some(arn.to_owned())),
-        ("NAME", Some(identity.name.clone())),
-        ("REGION", Some(identity.region.clone())),
-        ("ACCOUNT_ID", Some(identity.account_id.clone())),
-        ("URL", observed.queue_url.clone()),
-        ("DEAD_LETTER_ARN", observed.dead_letter_url.as_ref().map(|_| dead_letter_name(arn))),
-        ("DEAD_LETTER_URL", observed.dead_letter_url.clone()),
+fn data(type_: Type, sink: &EventSink, arn: &str, identity: &Identity, observed: &ObservedExport) -> BTreeMap<String, String> {
+    let common = [
+        ("TYPE", type_.name()),
+        ("ARN", arn),
+        ("NAME", identity.name.as_str()),
+        ("REGION", identity.region.as_str()),
+        ("ACCOUNT_ID", identity.account_id.as_str()),
     ];
-    all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    let common = common.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let consumed = type_.consumed(sink, identity).into_iter().flat_map(|consumed| {
+        let url = observed.urls.get(&consumed.name).cloned();
+        let values = [("ARN", Some(consumed.arn)), ("URL", url)];
+        values.into_iter().filter_map(move |(key, value)| Some((format!("{}{key}", consumed.prefix), value?)))
+    });
+    common.chain(consumed).collect()
 }

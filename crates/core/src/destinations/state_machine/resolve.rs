@@ -86,9 +86,8 @@ fn definition(machine: &ManagedStateMachine, context: &ResolveContext<'_>) -> Re
         let field = format!("{FIELD}.substitutions[{name}]");
         values.insert(name.clone(), value(substitution, &field, context)?);
     }
-    let template = match (&machine.definition, &context.view.resolved_definition) {
-        (Some(inline), _) | (None, Some(inline)) => inline,
-        (None, None) => return Err(ReconcileError::transient(format!("{FIELD}.definitionFrom: definition is not resolved yet"))),
+    let Some(template) = machine.definition.as_ref().or(context.view.resolved_definition.as_ref()) else {
+        return Err(ReconcileError::transient(format!("{FIELD}.definitionFrom: definition is not resolved yet")));
     };
     let (definition, missing) = asl::substitute(template, &values);
     if missing.is_empty() {
