@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tributary_api::{EventSink, Identity};
 use tributary_core::{destinations::Type, error::ReconcileError, export::ObservedExport, plan::Depth};
 
-use crate::{cluster::config_maps, observe::Cloud};
+use crate::{cluster::exports, observe::Cloud};
 
 /// Reads the export of a sink. AWS is read only for a sink that exports a URL.
 pub(super) async fn read(
@@ -15,7 +15,7 @@ pub(super) async fn read(
     names: &BTreeSet<String>,
 ) -> Result<ObservedExport, ReconcileError> {
     let namespace = sink.metadata.namespace.as_deref().unwrap_or_default();
-    let config_maps = config_maps::read(cloud.client, namespace, names).await?;
+    let config_maps = exports::read(cloud.client, namespace, names).await?;
     let mut observed = ObservedExport { config_maps, ..ObservedExport::default() };
     let consumed = if sink.spec.export_to.is_some() { Type::of(sink)?.consumed(sink, identity) } else { vec![] };
     if !consumed.is_empty() {
