@@ -57,7 +57,8 @@ mutants: ## apply each patch in tests/mutants/ and check that its test fails
 soak: ## run the complete reliability program (hours); writes docs/reliability.md and .json. ROWS="crash leader" runs some of it
 	@tests/soak.sh $(ROWS)
 
-bench: ## benchmark operator, gateway and sync against their targets (optimized build: 14 minutes the first time)
+bench: ## benchmark patterns, operator, gateway and sync against their targets (optimized build: 14 minutes the first time)
+	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench cargo bench --locked -p tributary-pattern --bench patterns
 	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run --no-aws -- cargo bench --locked --bench rules
 	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run -- cargo bench --locked --bench burst
 

@@ -2,14 +2,18 @@
 
 mod aws_flags;
 mod backfill;
+mod completion;
 mod gateway;
 pub mod generate;
 mod iam_policy;
 mod logs;
+mod manifests;
 mod pattern;
 mod put_events;
 mod run;
+mod sample;
 mod sync;
+mod test;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -39,8 +43,14 @@ enum Command {
     IamPolicy(iam_policy::IamPolicy),
     /// Test event patterns without a cluster and without an AWS account.
     Pattern(pattern::PatternCommand),
+    /// Run the tests of rules in manifests without a cluster and without an AWS account.
+    Test(test::Test),
+    /// Print a realistic event of a type.
+    Sample(sample::Sample),
     /// Print the CustomResourceDefinitions as YAML.
     Crds,
+    /// Print a script that completes commands and flags in a shell.
+    Completion(completion::Completion),
     /// Write everything generated from the types into a checkout: crds/, the chart's copies, the API reference, the IAM policies.
     #[command(hide = true)]
     Generate { root: PathBuf },
@@ -52,6 +62,9 @@ impl Cli {
     pub async fn run(self) -> Result<ExitCode, Error> {
         match self.command {
             Command::Pattern(pattern) => return pattern.run(),
+            Command::Test(test) => return test.run(),
+            Command::Sample(sample) => sample.run()?,
+            Command::Completion(completion) => completion.run(),
             Command::Run(run) => Box::pin(run.run()).await?,
             Command::Gateway(gateway) => Box::pin(gateway.run()).await?,
             Command::Sync(sync) => Box::pin(sync.run()).await?,

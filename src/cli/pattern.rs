@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tributary_pattern::{AlternativeResult, FieldVerdict, Pattern};
 
-use crate::cli::Error;
+use crate::cli::{Error, manifests::ManifestRule, sample};
 
 /// Most disagreements that are printed in full. All are counted.
 const SHOWN: usize = 1_000;
@@ -25,20 +25,32 @@ pub(crate) struct PatternCommand {
 
 #[derive(Subcommand, Debug)]
 enum PatternSubcommand {
-    /// Test a pattern with an event, or with a file of cases. Exits with 0 if it matches, with 1 if not.
-    Test(Test),
+    /// Test a pattern with an event, or with a file of cases. Exits with 0 if it matches, with 1 if not, and with 2 on an error.
+    Test(Box<Test>),
 }
 
 #[derive(Args, Debug)]
 struct Test {
     /// File with the event pattern as JSON. `-` reads standard input.
-    #[arg(long, required_unless_present = "cases")]
+    #[arg(long, required_unless_present_any = ["cases", "manifest"])]
     pattern: Option<PathBuf>,
+    /// File or folder with the manifest of an `EventRule`, whose pattern is tested as the operator generates it. `-` reads standard input.
+    #[arg(long, conflicts_with = "pattern")]
+    manifest: Option<PathBuf>,
+    /// `NAME` or `NAMESPACE/NAME` of the rule in the manifest. Not necessary if there is only one.
+    #[arg(long, requires = "manifest")]
+    rule: Option<String>,
     /// File with the event as JSON. `-` reads standard input.
-    #[arg(long, required_unless_present = "cases")]
+    #[arg(long, required_unless_present_any = ["cases", "sample", "test"])]
     event: Option<PathBuf>,
+    /// Type of a sample event, as `tributary sample --list` prints it.
+    #[arg(long, value_name = "TYPE", conflicts_with = "event")]
+    sample: Option<String>,
+    /// Name of a test of the rule, whose event is used.
+    #[arg(long, value_name = "NAME", requires = "manifest", conflicts_with_all = ["event", "sample"])]
+    test: Option<String>,
     /// File of cases, a JSON object a line: id, category, pattern, event, expected (`match`, `nomatch`, `invalid`, `event_error`). Prints totals and each disagreement as JSON.
-    #[arg(long, conflicts_with_all = ["pattern", "event"])]
+    #[arg(long, conflicts_with_all = ["pattern", "manifest", "event", "sample"])]
     cases: Option<PathBuf>,
     /// Print the result as JSON.
     #[arg(long)]
@@ -48,11 +60,31 @@ struct Test {
 impl PatternCommand {
     pub(crate) fn run(self) -> Result<ExitCode, Error> {
         let PatternSubcommand::Test(test) = self.command;
-        match (&test.cases, &test.pattern, &test.event) {
-            (Some(cases), ..) => run_cases(&read(cases)?),
-            (None, Some(pattern), Some(event)) => explain(&read(pattern)?, &read(event)?, test.json),
-            _ => Err("--pattern and --event are both required. Pass them, or --cases.".into()),
+        test.run().or_else(|error| {
+            eprintln!("tributary: {error}");
+            Ok(ExitCode::from(2))
+        })
+    }
+}
+
+impl Test {
+    fn run(&self) -> Result<ExitCode, Error> {
+        if let Some(cases) = &self.cases {
+            return run_cases(&read(cases)?);
         }
+        let rule = self.manifest.as_deref().map(|manifest| ManifestRule::read(manifest, self.rule.as_deref())).transpose()?;
+        let pattern = match (&self.pattern, &rule) {
+            (Some(pattern), _) => read(pattern)?,
+            (None, Some(rule)) => rule.pattern()?,
+            (None, None) => return Err("--pattern or --manifest is required. Pass one of them, or --cases.".into()),
+        };
+        let event = match (&self.event, &self.sample, &rule, &self.test) {
+            (Some(event), ..) => read(event)?,
+            (None, Some(sample), ..) => sample::event(sample)?.to_string(),
+            (None, None, Some(rule), Some(test)) => rule.event(test)?,
+            _ => return Err("--event, --sample or --test is required. Pass one of them, or --cases.".into()),
+        };
+        explain(&pattern, &event, self.json)
     }
 }
 

@@ -47,9 +47,9 @@ pub(crate) struct ArnSources {
 }
 
 impl ArnSources {
-    /// Whether objects of this kind may be read for users.
-    pub(crate) fn allows(&self, kind: &str, group: &str) -> bool {
-        self.kinds.iter().any(|known| known.kind == kind && known.group == group)
+    /// Whether `ConfigMap`s may be read.
+    pub(super) fn reads_config_maps(&self) -> bool {
+        self.kinds.iter().any(|known| known.kind == "ConfigMap" && known.group.is_empty())
     }
 
     /// The ARN in the referenced field now. `created` is the creation time of the referring object: a new one is retried more often.

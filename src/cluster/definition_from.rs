@@ -29,7 +29,7 @@ impl ArnSources {
         from: &ConfigMapKeyRef,
     ) -> Result<Map<String, Value>, ReconcileError> {
         let at = Reference { field, namespace, from };
-        if !self.allows("ConfigMap", "") {
+        if !self.reads_config_maps() {
             return Err(at.not_permitted());
         }
         let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);

@@ -46,7 +46,12 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
             let resync = context.resyncs.next(Instant::now());
             state.requeue_after.take().map_or(resync, |sooner| sooner.min(resync))
         }
-        Err(error) => retry_after(error, &mut state, &context.resyncs),
+        Err(error) => {
+            let wait = retry_after(error, &mut state, &context.resyncs);
+            // What an invalid object depends on may change without a watch event.
+            let sooner = state.requeue_after.take().filter(|_| error.class == RetryClass::Invalid);
+            sooner.map_or(wait, |sooner| sooner.min(wait))
+        }
     };
     if !result.as_ref().is_err_and(|error| error.class == RetryClass::Polled) {
         state.polling_until = None;
@@ -124,6 +129,7 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
         applied: vec![],
         drifted: false,
         confirmed: false,
+        tested: false,
         reached: false,
     };
     let result = reconciliation.run().await;

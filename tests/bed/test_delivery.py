@@ -115,7 +115,7 @@ class Delivery(BedTest):
         arn = self.arn("sqs", "queue")
         for fact, target, wanted in (
                 ("Input", {"Input": '{"x":1}'}, '{"x":1}'), ("X1", {"InputPath": "$.detail.a"}, '"foo"'),
-                ("X3", {"InputTransformer": {"InputPathsMap": {"a": "$.detail.a"}, "InputTemplate": '{"v": <a>, "w": "-<a>-"}'}}, '{"v": "foo", "w": "-foo-"}'),
+                ("X3", {"InputTransformer": {"InputPathsMap": {"a": "$.detail.a"}, "InputTemplate": '{"v": <a>, "w": "-<a>-"}'}}, '{"v":"foo","w":"-foo-"}'),
                 ("X5", {"InputTransformer": {"InputTemplate": '"<aws.events.rule-name>"'}}, '"rule"')):
             self.events("PutTargets", Rule="rule", EventBusName="bus", Targets=[{"Id": "t", "Arn": arn, **target}])
             self.send("bus", '{"a":"foo"}')

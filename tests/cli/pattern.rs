@@ -7,6 +7,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::{Folder, rule_tests::rule, text};
+
 const PATTERN: &str = r#"{"source":["lims"],"$or":[{"detail":{"state":["done"]}},{"detail":{"items":{"id":[1],"name":["a"]}}}]}"#;
 
 /// Runs the command with the pattern in a file and the event as standard input.
@@ -26,10 +28,6 @@ fn test(pattern: &str, event: &str, flags: &[&str]) -> Output {
     let output = child.wait_with_output().unwrap();
     std::fs::remove_file(file).unwrap();
     output
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
 }
 
 #[test]
@@ -61,7 +59,7 @@ fn values_of_different_elements_are_told_apart() {
 #[test]
 fn a_refused_pattern_is_an_error_with_its_place() {
     let output = test(r#"{"source":[{"prefix":1}]}"#, "{}", &[]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     let expected =
         "tributary: Event pattern is not valid. Reason: prefix match pattern must be a string at source[0].prefix (line 1, column 22)\n";
     assert_eq!(text(&output.stderr), expected);
@@ -78,4 +76,30 @@ fn the_public_cases_agree() {
         "{result:#}"
     );
     assert_eq!(result["categories"]["cidr"]["cases"], 59);
+}
+
+#[test]
+fn pattern_and_event_can_be_those_of_a_manifest() {
+    let tests = "\n    - {name: other, event: {source: other}, expect: NoMatch}\n";
+    let webhooks = rule("webhooks", " []\n").replace("{name: bus}", "{kind: BenchlingApp, name: lims}");
+    let webhooks = webhooks.replace("eventPattern: {source: [lims]}", "benchling: {eventTypes: [v2.entity.registered]}");
+    let folder = Folder::new(&[("rules.yaml", &format!("{}---\n{webhooks}", rule("lims", tests)))]);
+    let run = |flags: &[&str]| folder.run(&[&["pattern", "test", "--manifest", "rules.yaml"], flags].concat());
+
+    let output = run(&["--rule", "lims", "--test", "other"]);
+    assert_eq!(
+        (output.status.code(), text(&output.stdout)),
+        (Some(1), "The pattern does not match.\n  source  differs  [\"lims\"]  event has \"other\"\n")
+    );
+    let output = run(&["--rule", "default/webhooks", "--sample", "v2.entity.registered"]);
+    assert!(
+        text(&output.stdout).contains(r#"source       differs  [{"prefix":"benchling.webhook/default/lims/"}]"#),
+        "{}",
+        text(&output.stdout)
+    );
+    let output = run(&["--sample", "v2.entity.registered"]);
+    let expected = "tributary: rules.yaml has the rules default/lims, default/webhooks. Name one of them in --rule.\n";
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), expected));
+    let output = run(&["--rule", "lims", "--test", "x"]);
+    assert!(text(&output.stderr).ends_with("the rule has no test \"x\" in spec.tests.\n"), "{}", text(&output.stderr));
 }

@@ -57,6 +57,7 @@ mod rule {
     mod claims;
     mod dead_letters;
     mod state;
+    mod tests;
     mod deliverable {
         mod by_role;
         mod causes;
@@ -64,7 +65,9 @@ mod rule {
         mod inspection;
         mod new_rule;
         mod revoked_permission;
+        mod stream_keys;
     }
     mod delivery;
+    mod lints;
     mod ordering;
 }

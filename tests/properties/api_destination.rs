@@ -100,12 +100,19 @@ fn desired() -> impl Strategy<Value = DesiredSink> {
         grants,
         role: Some(role),
     });
-    (by, authorization(), option::of("[xy]"), option::of(1..3), "[xy]").prop_map(
-        |(by, authorization, description, rate_limit, endpoint)| {
+    let private = (option::of("[xy]"), option::of("[xy]"));
+    (by, authorization(), option::of("[xy]"), option::of(1..3), "[xy]", private).prop_map(
+        |(by, authorization, description, rate_limit, endpoint, (kms_key_arn, resource_configuration_arn))| {
             let managed = DesiredApi {
                 name: "d".into(),
                 settings: DestinationSettings { description: description.clone(), endpoint, method: "POST".into(), rate_limit },
-                connection: ConnectionSettings { description, authorization, invocation: HttpValues::default() },
+                connection: ConnectionSettings {
+                    description,
+                    authorization,
+                    invocation: HttpValues::default(),
+                    kms_key_arn,
+                    resource_configuration_arn,
+                },
                 secrets: SecretRefs { namespace: "ns".into(), slots: BTreeMap::new() },
                 owner: OWNER.into(),
                 requeue_after: None,

@@ -1,6 +1,6 @@
 //! The model and the properties of what is reached by a role: roles, topics, state machines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::{option, prelude::*};
 use serde_json::{Value, json};
@@ -174,7 +174,15 @@ fn machine() -> impl Strategy<Value = DesiredSink> {
             log_group_arn: None,
             tracing,
         };
-        let machine = DesiredMachine { name: "m".into(), express: false, settings, execution_role: Some(role), tags, warnings: vec![] };
+        let machine = DesiredMachine {
+            name: "m".into(),
+            express: false,
+            settings,
+            execution_role: Some(role),
+            tags,
+            references: BTreeSet::new(),
+            warnings: vec![],
+        };
         sink(Desired::StateMachine(DesiredStateMachine { managed: Some(machine), by }))
     })
 }

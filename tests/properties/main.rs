@@ -6,6 +6,7 @@
 mod api_destination;
 mod by_role;
 mod lifecycle;
+mod lints;
 mod model;
 mod policies;
 
@@ -84,15 +85,17 @@ fn bus_grants() -> impl Strategy<Value = Vec<DesiredGrant>> {
 }
 
 fn archives() -> impl Strategy<Value = Vec<DesiredArchive>> {
-    let settings = (option::of("[xy]"), 0..3, option::of("[xy]"));
-    (subsequence(vec!["a", "b", "c"], 0..=3), settings).prop_map(|(names, (description, retention_days, source))| {
+    let settings = (option::of("[xy]"), 0..3, option::of("[xy]"), option::of("[xy]"));
+    (subsequence(vec!["a", "b", "c"], 0..=3), settings).prop_map(|(names, (description, retention_days, source, kms_key_arn))| {
         let pattern = source.map(|source| json!({"source": [source]}));
-        let settings = ArchiveSettings { description, retention_days, pattern };
+        let settings = ArchiveSettings { description, retention_days, pattern, kms_key_arn };
         let one = |name: &str| DesiredArchive {
             name: name.into(),
             aws_name: name.into(),
             settings: settings.clone(),
             deletion_policy: DeletionPolicy::Delete,
+            problem: None,
+            refused: false,
         };
         names.into_iter().map(one).collect()
     })
@@ -150,6 +153,8 @@ fn desired_sink() -> impl Strategy<Value = DesiredSink> {
                     maximum_concurrency: None,
                     report_batch_item_failures: batch_size % 2 == 0,
                     enabled: true,
+                    filters: if batch_size % 3 == 0 { vec![serde_json::json!({"body": {"n": [batch_size]}})] } else { vec![] },
+                    kms_key_arn: (batch_size % 6 == 0).then(|| "arn:aws:kms:eu-west-1:111122223333:key/k".to_owned()),
                 },
                 tags: tags.clone(),
             };
@@ -159,6 +164,7 @@ fn desired_sink() -> impl Strategy<Value = DesiredSink> {
                 name: "q".into(),
                 grants,
                 triggers: triggers.into_iter().map(trigger).collect(),
+                refused: None,
             }))
         },
     )
@@ -243,7 +249,7 @@ proptest! {
         };
         let mut model = Model { rule: have.map(|(settings, targets, tags)| named(settings, targets, tags)), ..Model::default() };
         let waiting: BTreeMap<_, _> = waiting.filter(|_| want.1.len() < 5).map(|id: &str| (id.to_owned(), String::new())).into_iter().collect();
-        let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, waiting, refused: Refused::default(), error: None, warnings: vec![], source_problem: None };
+        let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, held_back: None, waiting, refused: Refused::default(), error: None, warnings: vec![], source_problem: None };
         converges::<EventRule>(Some(&desired), &mut model, seen_rule, 1)?;
         converges::<EventRule>(None, &mut model, seen_rule, 1)?;
         prop_assert!(model.rule.is_none());

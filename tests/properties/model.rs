@@ -82,7 +82,15 @@ impl Model {
                     return Err("there is a mapping to this function".into());
                 }
                 let (uuid, state) = (function.arn.clone(), "Enabled".to_owned());
-                self.mappings.push(ObservedTrigger { arn: uuid.clone(), uuid, function, state, settings, tags: Some(tags) });
+                self.mappings.push(ObservedTrigger {
+                    arn: uuid.clone(),
+                    uuid,
+                    function,
+                    state,
+                    settings,
+                    filters_error: None,
+                    tags: Some(tags),
+                });
             }
             LambdaStep::UpdateEventSourceMapping { uuid, settings, .. } => {
                 self.mappings.iter_mut().find(|m| m.uuid == uuid).ok_or("no mapping")?.settings = settings;

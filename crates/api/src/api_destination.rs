@@ -103,7 +103,10 @@ pub enum HttpMethod {
 /// Authorization of EventBridge at the endpoint. Exactly one of `basic`, `apiKey`, and
 /// `oauthClientCredentials` is set.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
-#[x_kube(validation = Rule::new("[has(self.basic), has(self.apiKey), has(self.oauthClientCredentials)].filter(x, x).size() == 1").message("connection must set exactly one of basic, apiKey, and oauthClientCredentials."))]
+#[x_kube(
+    validation = Rule::new("[has(self.basic), has(self.apiKey), has(self.oauthClientCredentials)].filter(x, x).size() == 1").message("connection must set exactly one of basic, apiKey, and oauthClientCredentials."),
+    validation = Rule::new("has(self.privateEndpoint) || !has(oldSelf.privateEndpoint)").message("connection.privateEndpoint cannot be removed. Delete and recreate the object.")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct Connection {
     /// Basic authentication: the header `Authorization: Basic ...`.
@@ -120,6 +123,33 @@ pub struct Connection {
     /// to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocation_http: Option<ConnectionHttp>,
+    /// ARN of the customer managed KMS key that encrypts the secret in which EventBridge stores the
+    /// authorization. `spec.grants[].arns` of the `AwsAccount` must allow it, and the key must have
+    /// the tag `EventBridgeApiDestinations: "true"`; see "Encrypting EventBridge connection
+    /// authorization with AWS KMS keys" in the EventBridge User Guide. Defaults to an AWS owned key.
+    /// Maximum 2048 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048), regex(pattern = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"))]
+    pub kms_key_arn: Option<String>,
+    /// Private HTTPS endpoint, in a VPC or on premises. Defaults to a public endpoint. Cannot be
+    /// removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_endpoint: Option<PrivateEndpoint>,
+}
+
+/// Private HTTPS endpoint, which EventBridge reaches through Amazon VPC Lattice. See "Connecting to
+/// private APIs" in the EventBridge User Guide.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PrivateEndpoint {
+    /// ARN of the VPC Lattice resource configuration of the endpoint, in the Region of the sink. One
+    /// of another account must be shared with AWS RAM. `spec.grants[].arns` of the `AwsAccount` must
+    /// allow it. Maximum 2048 characters.
+    #[schemars(
+        length(max = 2048),
+        regex(pattern = r"^arn:aws[a-z-]*:vpc-lattice:[a-z0-9-]+:[0-9]{12}:resourceconfiguration/rcfg-[0-9a-z]{17}$")
+    )]
+    pub resource_configuration_arn: String,
 }
 
 /// Basic authentication.

@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DeletionPolicy, rule::any_object};
+use super::{DeletionPolicy, rule::event_pattern};
 
 /// Archive of a bus. It contains only events received after its creation.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
@@ -27,8 +27,15 @@ pub struct Archive {
     /// Event pattern that selects the events to archive, as a YAML or JSON object. Defaults to all
     /// events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
+    #[schemars(schema_with = "event_pattern")]
     pub event_pattern: Option<serde_json::Map<String, serde_json::Value>>,
+    /// ARN of the customer managed KMS key that encrypts the archived events and the event pattern.
+    /// `spec.grants[].arns` of the `AwsAccount` must allow it, and its key policy must allow
+    /// `events.amazonaws.com` to use it; see "Encrypting EventBridge archives with AWS KMS keys" in
+    /// the EventBridge User Guide. Defaults to an AWS owned key. Maximum 2048 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048), regex(pattern = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"))]
+    pub kms_key_arn: Option<String>,
     /// What happens to the archive in AWS when its bus is deleted or it is removed from the list.
     /// `Delete` deletes it with its events. `Retain` keeps it. Defaults to `Retain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

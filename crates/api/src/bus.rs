@@ -14,7 +14,7 @@ use super::{
 /// `name: default` references the default bus of the account, which the operator never creates,
 /// updates, or deletes. With `eventSourceName` the object is a partner event bus: the operator
 /// waits for the partner event source and associates it before it expires.
-#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "tributary.dev",
     version = "v1alpha1",

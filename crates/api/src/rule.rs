@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, SinkRef, Tags};
+use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, RuleTest, SinkRef, Tags, TestPolicy};
 
 /// Rule of an event bus and its targets. Account and Region are those of the bus. Exactly one of
 /// `eventPattern`, `benchling`, and `schedule` is set.
@@ -29,9 +29,11 @@ use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, 
     printcolumn(name = "Targets", type_ = "string", json_path = ".status.targetsReady"),
     printcolumn(name = "Deliverable", type_ = "string", json_path = ".status.conditions[?(@.type==\"Deliverable\")].status"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Tests", type_ = "string", json_path = ".status.conditions[?(@.type==\"TestsPassed\")].status", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[x_kube(
+    validation = Rule::new("!has(self.tests) || self.tests.all(test, !has(test.inputs) || test.inputs.all(input, has(self.targets) && self.targets.exists(target, target.name == input.target)))").message("spec.tests[].inputs[].target must be the name of a target in spec.targets."),
     validation = Rule::new("!has(self.eventPattern) || !has(self.benchling)").message("spec must not set both eventPattern and benchling. Remove one of them."),
     validation = Rule::new("has(self.eventPattern) || has(self.benchling) || has(self.schedule)").message("spec must set eventPattern, benchling, or schedule."),
     validation = Rule::new("self.busRef == oldSelf.busRef").message("spec.busRef is immutable: EventBridge cannot move a rule to another bus. Delete and recreate the object."),
@@ -51,9 +53,10 @@ pub struct EventRuleSpec {
     #[schemars(length(min = 1, max = 512))]
     pub description: Option<String>,
     /// Event pattern of EventBridge, as a YAML or JSON object. See "Amazon EventBridge event
-    /// patterns" in the EventBridge User Guide.
+    /// patterns" in the EventBridge User Guide. Patterns that EventBridge would refuse are not sent
+    /// to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
+    #[schemars(schema_with = "event_pattern")]
     pub event_pattern: Option<serde_json::Map<String, serde_json::Value>>,
     /// Filter for Benchling events by type, schema, and updated field. `status.eventPattern` has
     /// the resulting event pattern.
@@ -78,6 +81,16 @@ pub struct EventRuleSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub targets: Vec<Target>,
+    /// Tests of the event pattern and of the input of targets. The operator evaluates them before it
+    /// applies a change; the condition `TestsPassed` reports the result. Maximum 50 tests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub tests: Vec<RuleTest>,
+    /// What happens to a change while a test fails. `Enforce` keeps the rule and its targets in AWS
+    /// as they are, and does not create a new rule. `Warn` applies the change and reports the
+    /// failure. Defaults to `Enforce`.
+    #[serde(default)]
+    pub test_policy: TestPolicy,
     /// What happens to the rule and its targets in AWS when the object is deleted. `Delete` deletes
     /// them. `Retain` keeps them, and the rule continues to match events. Defaults to `Delete`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -291,6 +304,36 @@ pub enum Deliverable {
 /// Returns the schema of a JSON object with any fields.
 pub(super) fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}
+
+/// Returns the schema of an event pattern, as far as a schema can check one: not empty, lists where
+/// every event has a string, and at most one operator in an element. The fields of `detail` and the
+/// operators are checked by the operator, because neither a schema nor CEL can see them.
+pub(super) fn event_pattern(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let list = |meaning: &str| {
+        serde_json::json!({
+            "type": "array", "minItems": 1, "maxItems": 2048, "description": format!("List of accepted values: {meaning}."),
+            "items": {"x-kubernetes-preserve-unknown-fields": true, "minProperties": 1, "maxProperties": 1},
+        })
+    };
+    let object = serde_json::json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true, "minProperties": 1});
+    let mut detail = object.clone();
+    detail["description"] = "Fields of the event's own content.".into();
+    schemars::json_schema!({
+        "type": "object", "x-kubernetes-preserve-unknown-fields": true, "minProperties": 1, "maxProperties": 256,
+        "properties": {
+            "version": list("version of the envelope, always `0`"),
+            "id": list("id of the event"),
+            "detail-type": list("type of the event"),
+            "source": list("source of the event"),
+            "account": list("AWS account id, in quotes"),
+            "time": list("time of the event"),
+            "region": list("AWS Region"),
+            "resources": list("ARNs of resources"),
+            "detail": detail,
+            "$or": {"type": "array", "minItems": 2, "maxItems": 1000, "items": object, "description": "Alternative parts of the pattern. One of them must match."},
+        },
+    })
 }
 
 impl EventRule {

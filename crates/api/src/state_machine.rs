@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BusRef, SinkRef, Tags, existing::existing};
+use super::{BusRef, ConfigMapKeyRef, SinkRef, Tags, existing::existing};
 
 /// AWS Step Functions state machine. Exactly one of `managed` and `existing` is set.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
@@ -81,18 +81,6 @@ pub struct DefinitionFrom {
     /// ConfigMaps. The operator does not watch the ConfigMap: it reads the key in each resync, and
     /// at once when the reference changes.
     pub config_map_key_ref: ConfigMapKeyRef,
-}
-
-/// Key of a ConfigMap.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ConfigMapKeyRef {
-    /// Name of the ConfigMap. Maximum 253 characters.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
-    pub name: String,
-    /// Key in `data` of the ConfigMap. Maximum 253 characters.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[A-Za-z0-9._-]+$"))]
-    pub key: String,
 }
 
 /// Value for `${Name}` in the definition. Exactly one of `value`, `busRef`, and `sinkRef` is set.

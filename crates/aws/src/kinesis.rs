@@ -18,7 +18,7 @@ impl Session {
         let stream = stream.filter(|stream| stream.stream_status != StreamStatus::Deleting);
         // The key that AWS manages needs no permission (docs/aws-facts.md, PM42).
         Ok(stream.map(|stream| TargetFacts {
-            sender_key: non_empty(stream.key_id).filter(|key| !key.contains("alias/aws/")),
+            key: non_empty(stream.key_id).filter(|key| !key.contains("alias/aws/")),
             ..TargetFacts::default()
         }))
     }

@@ -31,8 +31,8 @@ macro_rules! for_each_service {
             /// A call of Lambda.
             // 15 control-plane calls per second are allowed (Lambda quotas).
             lambda: Lambda = aws_sdk_lambda, Limit::PerSecond(10), {
-                AddPermission, CreateEventSourceMapping, DeleteEventSourceMapping, DeleteFunctionEventInvokeConfig, GetFunctionConfiguration,
-                GetFunctionEventInvokeConfig, GetPolicy, ListEventSourceMappings, ListTags, PutFunctionEventInvokeConfig, RemovePermission,
+                AddPermission, CreateEventSourceMapping, DeleteEventSourceMapping, DeleteFunctionEventInvokeConfig, GetEventSourceMapping,
+                GetFunctionConfiguration, GetFunctionEventInvokeConfig, GetPolicy, ListEventSourceMappings, ListTags, PutFunctionEventInvokeConfig, RemovePermission,
                 TagResource, UpdateEventSourceMapping,
             }
             /// A call of CloudWatch Logs.

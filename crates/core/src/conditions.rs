@@ -79,10 +79,12 @@ pub fn set(all: &mut Vec<Condition>, type_: &str, state: Option<(&str, String, S
 }
 
 /// Makes the kind's own conditions `Unknown` that are `True`, where the outcome prevented their
-/// evaluation: nothing says `True` that was not seen.
-pub fn unconfirm(all: &mut [Condition], outcome: &Outcome, generation: Option<i64>, now: Timestamp) {
+/// evaluation: nothing says `True` that was not seen. `evaluated` are those that were evaluated
+/// nevertheless.
+pub fn unconfirm(all: &mut [Condition], evaluated: &[&str], outcome: &Outcome, generation: Option<i64>, now: Timestamp) {
     let (_, reason, why) = summary(outcome);
-    for condition in all.iter_mut().filter(|condition| !COMMON.contains(&condition.type_.as_str()) && condition.status != "False") {
+    let is_kept = |type_: &str| COMMON.contains(&type_) || evaluated.contains(&type_);
+    for condition in all.iter_mut().filter(|condition| !is_kept(&condition.type_) && condition.status != "False") {
         if condition.status != "Unknown" {
             condition.last_transition_time = Time(now);
         }

@@ -135,6 +135,10 @@ pub enum Reason {
     NotOwned,
     /// The spec is invalid.
     InvalidSpec,
+    /// A test of the rule failed.
+    TestFailed,
+    /// A test of the rule cannot be evaluated.
+    TestInvalid,
     /// This version of the operator cannot parse the object.
     UnreadableObject,
     /// AWS or Kubernetes denies access to the operator.
@@ -279,6 +283,7 @@ impl ReconcileError {
                 | R::RuleNotFound
                 | R::SinkNotFound
                 | R::SourceTaken
+                | R::TestInvalid
         );
         missing || self.stalled() || matches!(self.class, RetryClass::Throttled | RetryClass::Transient)
     }

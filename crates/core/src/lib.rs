@@ -3,8 +3,8 @@
 //!
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
 //! before them: [`names`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
-//! [`conditions`]; [`steps`], [`export`]; [`objects`], [`view`], [`managed`]; [`destinations`], [`delivery`];
-//! [`kinds`].
+//! [`conditions`]; [`steps`], [`export`]; [`objects`], [`samples`]; [`view`], [`managed`]; [`lints`];
+//! [`destinations`], [`delivery`]; [`kinds`].
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -20,6 +20,7 @@ pub mod guarded;
 pub mod iam_policy;
 pub mod kinds;
 pub mod limits;
+pub mod lints;
 pub mod managed;
 pub mod names;
 pub mod object;
@@ -28,6 +29,8 @@ pub mod ownership;
 pub mod plan;
 pub mod policy_document;
 pub mod references;
+pub mod rule_tests;
+pub mod samples;
 pub mod settings;
 pub mod steps;
 pub mod view;

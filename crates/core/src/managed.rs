@@ -15,6 +15,7 @@ use crate::{
     error::ReconcileError,
     export::{ExportProgress, ObservedExport},
     plan::{PlanContext, WarningEvent},
+    rule_tests::ConfigMapValues,
     settings::Settings,
     steps::Step,
     view::View,
@@ -133,6 +134,28 @@ pub trait Managed:
     /// A reference cannot be resolved or is not permitted, or the spec is invalid.
     fn desired(&self, view: &View, identity: &Identity) -> Result<Self::Desired, ReconcileError>;
 
+    /// The keys of `ConfigMap`s in the object's namespace that its tests read.
+    fn config_map_keys(&self) -> BTreeSet<ConfigMapKeyRef> {
+        BTreeSet::new()
+    }
+
+    /// Conditions that [`Managed::run_tests`] sets. They hold whatever AWS answers.
+    const LOCAL_CONDITIONS: &'static [&'static str] = &[];
+
+    /// Runs the tests of the object against its desired state, and records the result in status.
+    ///
+    /// # Errors
+    /// A test did not pass, and AWS keeps what it holds.
+    fn run_tests(
+        &self,
+        _status: &mut Self::Status,
+        _desired: &mut Self::Desired,
+        _values: &ConfigMapValues,
+        _now: Timestamp,
+    ) -> Result<(), ReconcileError> {
+        Ok(())
+    }
+
     /// The objects that refer to this one and so block its deletion, as `kind namespace/name`.
     /// Objects in namespaces without a grant or consent cannot block it.
     fn referenced_by(&self, view: &View) -> Vec<String>;
@@ -159,7 +182,7 @@ pub trait Managed:
 
     /// After how long to reconcile again although nothing has changed, if that is sooner than the
     /// next resync.
-    fn requeue_after(_status: &Self::Status, _now: Timestamp, _settings: &Settings) -> Option<Duration> {
+    fn requeue_after(&self, _status: &Self::Status, _now: Timestamp, _settings: &Settings) -> Option<Duration> {
         None
     }
 

@@ -3,6 +3,7 @@
 
 use tributary_api::{BenchlingApp, BusKind, EventBus, EventReplay, EventReplayStatus, EventRule, Identity};
 
+pub use crate::benchling::WEBHOOK_SOURCE;
 use crate::{
     error::{Reason, ReconcileError},
     managed::Managed,
@@ -10,9 +11,6 @@ use crate::{
     object::{key_of, owner_of},
     view::View,
 };
-
-/// Prefix of the `source` of every webhook event.
-pub const WEBHOOK_SOURCE: &str = "benchling.webhook/";
 
 /// Who may publish to an `EventBus`.
 pub trait BusReferences {

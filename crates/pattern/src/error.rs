@@ -23,6 +23,21 @@ pub struct PatternError {
     pub syntax: bool,
 }
 
+impl PatternError {
+    pub(crate) fn not_utf8(bytes: &[u8], valid: usize) -> Self {
+        let text = String::from_utf8_lossy(&bytes[..valid]);
+        let (line, column) = line_and_column(&text, valid);
+        let reason = format!("the text is not UTF-8: byte 0x{:02X}", bytes.get(valid).copied().unwrap_or_default());
+        Self { reason, location: Location { path: String::new(), line, column }, syntax: true }
+    }
+
+    pub(crate) fn too_complex() -> Self {
+        let reason =
+            "Rule is too complex - try using fewer wildcard characters or fewer repeating character sequences after a wildcard character";
+        Self { reason: reason.to_owned(), location: Location { path: String::new(), line: 1, column: 1 }, syntax: false }
+    }
+}
+
 impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Location { path, line, column } = &self.location;

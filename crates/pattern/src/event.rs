@@ -1,12 +1,13 @@
 //! An event as patterns see it: the leaves that a pattern names, each with the array elements that it lies in.
-use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use crate::error::{EventError, line_and_column};
 use crate::expression::Value;
+use crate::hash::Map;
 use crate::json::{Reader, SyntaxError, Token};
 
-/// The elements that a leaf lies in: pairs of an array's number and an index, outermost first.
-pub(crate) type Membership = Vec<(u32, u32)>;
+/// The elements that a leaf lies in: pairs of an array's number and an index, outermost first. Leaves of one element share it.
+pub(crate) type Membership = Rc<[(u32, u32)]>;
 
 /// A leaf of an event.
 #[derive(Debug)]
@@ -15,13 +16,25 @@ pub(crate) struct Leaf<'a> {
     pub(crate) membership: Membership,
 }
 
-/// The names that a pattern asks for.
-#[derive(Debug, Clone, Default)]
+/// The names that a pattern asks for, as a tree of the parts between dots. Node 0 is the event.
+#[derive(Debug, Clone)]
 pub(crate) struct Names {
-    /// Each dotted path, and its place among the pattern's paths.
-    paths: HashMap<String, usize>,
-    /// The parts of all paths. Keys that are none of them are passed over.
-    steps: HashSet<String>,
+    nodes: Vec<NameNode>,
+    /// Whether some path has an empty part that is not at its end. Without one, AWS's matcher passes over empty keys.
+    empty_keys: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct NameNode {
+    parts: Map<String, usize>,
+    /// The place of the path that ends here among the pattern's paths.
+    place: Option<usize>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { nodes: vec![NameNode::default()], empty_keys: false }
+    }
 }
 
 impl Names {
@@ -29,22 +42,36 @@ impl Names {
     pub(crate) fn new<'p>(paths: impl Iterator<Item = &'p str>) -> Self {
         let mut names = Self::default();
         for (place, path) in paths.enumerate() {
-            names.paths.insert(path.to_owned(), place);
-            names.steps.extend(steps(path).map(str::to_owned));
+            let mut node = 0;
+            for part in path.split('.') {
+                let next = names.nodes.len();
+                node = *names.nodes[node].parts.entry(part.to_owned()).or_insert(next);
+                if node == next {
+                    names.nodes.push(NameNode::default());
+                }
+            }
+            names.nodes[node].place = Some(place);
+            let named = path.trim_end_matches('.');
+            names.empty_keys |= path.is_empty() || (!named.is_empty() && named.split('.').any(str::is_empty));
         }
         names
     }
 
-    fn uses(&self, key: &str) -> bool {
-        self.steps.contains(key) || (key.contains('.') && steps(key).all(|step| self.steps.contains(step)))
+    /// How many paths there are.
+    fn count(&self) -> usize {
+        self.nodes.iter().filter(|node| node.place.is_some()).count()
     }
-}
 
-/// The parts between dots, without empty ones at the end. The empty path has one empty part.
-fn steps(path: &str) -> impl Iterator<Item = &str> {
-    let kept = path.trim_end_matches('.');
-    let none = kept.is_empty() && !path.is_empty();
-    kept.split('.').take(if none { 0 } else { usize::MAX })
+    /// The node that a key leads to. A key with dots counts as several.
+    fn below(&self, node: usize, key: &str) -> Option<usize> {
+        if key.is_empty() && !self.empty_keys {
+            return None;
+        }
+        match self.nodes[node].parts.get(key) {
+            None if key.contains('.') => key.split('.').try_fold(node, |node, part| self.nodes[node].parts.get(part).copied()),
+            found => found.copied(),
+        }
+    }
 }
 
 /// The leaves of an event that a pattern names, in the places of its paths.
@@ -55,11 +82,12 @@ pub(crate) fn leaves<'a>(text: &'a str, names: &Names) -> Result<Vec<Vec<Leaf<'a
     let mut walk = Walk {
         reader: Reader::new(text),
         names,
-        path: String::new(),
-        membership: Membership::new(),
+        node: 0,
+        membership: Vec::new(),
+        shared: None,
         open: Vec::new(),
         arrays: 0,
-        found: std::iter::repeat_with(Vec::new).take(names.paths.len()).collect(),
+        found: std::iter::repeat_with(Vec::new).take(names.count()).collect(),
     };
     walk.event().map_err(|error| {
         let (line, column) = line_and_column(text, error.offset);
@@ -70,8 +98,8 @@ pub(crate) fn leaves<'a>(text: &'a str, names: &Names) -> Result<Vec<Vec<Leaf<'a
 
 /// A container that the walk is in.
 enum Open {
-    /// An object, and the length of the path around the key that is read.
-    Object { path: usize },
+    /// An object, and the node of its path.
+    Object { node: usize },
     /// An array: its number, and the index of the next element.
     Array { number: u32, index: u32 },
 }
@@ -79,8 +107,11 @@ enum Open {
 struct Walk<'a, 'n> {
     reader: Reader<'a>,
     names: &'n Names,
-    path: String,
-    membership: Membership,
+    /// The node of the value that is read.
+    node: usize,
+    membership: Vec<(u32, u32)>,
+    /// The membership, once a leaf has it.
+    shared: Option<Membership>,
     open: Vec<Open>,
     arrays: u32,
     found: Vec<Vec<Leaf<'a>>>,
@@ -92,7 +123,7 @@ impl<'a> Walk<'a, '_> {
         if self.reader.next()? != Some(Token::StartObject) {
             return Err(SyntaxError { reason: "Event must be a JSON object".to_owned(), offset: self.reader.token_start() });
         }
-        self.open.push(Open::Object { path: 0 });
+        self.open.push(Open::Object { node: 0 });
         while !self.open.is_empty() {
             let Some(token) = self.reader.next()? else {
                 return Ok(());
@@ -111,7 +142,7 @@ impl<'a> Walk<'a, '_> {
             }
             Token::StartObject => {
                 self.begin_container();
-                self.open.push(Open::Object { path: self.path.len() });
+                self.open.push(Open::Object { node: self.node });
             }
             Token::StartArray => {
                 self.begin_container();
@@ -127,13 +158,10 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn key(&mut self, key: &str) -> Result<(), SyntaxError> {
-        if !self.names.uses(key) {
-            return self.skip();
+        match self.names.below(self.node, key) {
+            Some(node) => self.node = node,
+            None => self.skip()?,
         }
-        if self.open.len() > 1 {
-            self.path.push('.');
-        }
-        self.path.push_str(key);
         Ok(())
     }
 
@@ -141,16 +169,18 @@ impl<'a> Walk<'a, '_> {
     fn begin_container(&mut self) {
         if let Some(Open::Array { number, index }) = self.open.last() {
             self.membership.push((*number, *index));
+            self.shared = None;
         }
     }
 
     /// After a value: back to the path around it, or on to the next element.
     fn end_value(&mut self) {
         match self.open.last_mut() {
-            Some(Open::Object { path }) => self.path.truncate(*path),
+            Some(Open::Object { node }) => self.node = *node,
             Some(Open::Array { number, index }) => {
                 if self.membership.last() == Some(&(*number, *index)) {
                     self.membership.pop();
+                    self.shared = None;
                 }
                 *index = index.saturating_add(1);
             }
@@ -159,7 +189,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn leaf(&mut self, token: Token<'a>) {
-        let Some(place) = self.names.paths.get(&self.path) else {
+        let Some(place) = self.names.nodes[self.node].place else {
             return;
         };
         let value = match token {
@@ -169,7 +199,8 @@ impl<'a> Walk<'a, '_> {
             Token::False => Value::Word("false"),
             _ => Value::Word("null"),
         };
-        self.found[*place].push(Leaf { value, membership: self.membership.clone() });
+        let membership = Rc::clone(self.shared.get_or_insert_with(|| self.membership.as_slice().into()));
+        self.found[place].push(Leaf { value, membership });
     }
 
     fn skip(&mut self) -> Result<(), SyntaxError> {

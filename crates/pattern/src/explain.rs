@@ -73,5 +73,5 @@ pub(crate) fn alternative(fields: &[Field<'_>], leaves: &[Vec<Leaf<'_>>], paths:
             }
         })
         .collect();
-    AlternativeResult { matches: search::satisfiable(fields, leaves), fields: results }
+    AlternativeResult { matches: search::all_satisfiable(fields, leaves), fields: results }
 }

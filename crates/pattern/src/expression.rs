@@ -3,6 +3,7 @@ use std::{borrow::Cow, fmt};
 
 use crate::address::{self, AddressRange};
 use crate::anything_but::AnythingBut;
+use crate::hash::Set;
 use crate::ignore_case::IgnoreCase;
 use crate::number;
 use crate::numeric::NumericRange;
@@ -50,6 +51,15 @@ pub(crate) enum Expression {
 }
 
 impl Expression {
+    /// The wildcards that it has: several in a list of `anything-but`.
+    pub(crate) fn wildcards(&self) -> &[Wildcard] {
+        match self {
+            Self::Wildcard(wildcard) => std::slice::from_ref(wildcard),
+            Self::AnythingBut(AnythingBut::Wildcards(wildcards)) => wildcards,
+            _ => &[],
+        }
+    }
+
     /// Whether it makes numbers compare by value in its whole field.
     fn is_numeric(&self) -> bool {
         match self {
@@ -69,6 +79,10 @@ pub(crate) struct Expressions {
     pub(crate) source: String,
     numeric: bool,
     addresses: bool,
+    /// The texts, where there are many, and the places of the other expressions.
+    many: Option<(Set<String>, Vec<usize>)>,
+    /// How many of them have wildcards.
+    pub(crate) wildcards: usize,
     /// Whether the field may be absent.
     pub(crate) absent: bool,
 }
@@ -78,6 +92,8 @@ impl Expressions {
         Self {
             numeric: all.iter().any(Expression::is_numeric),
             addresses: all.iter().any(|expression| matches!(expression, Expression::Address(_))),
+            many: many_texts(&all),
+            wildcards: all.iter().filter(|expression| !expression.wildcards().is_empty()).count(),
             absent: all.contains(&Expression::Absent),
             all,
             source,
@@ -88,6 +104,9 @@ impl Expressions {
     pub(crate) fn match_value(&self, value: &Value<'_>) -> bool {
         if self.addresses && self.match_address(value) {
             return true;
+        }
+        if let (Some((texts, others)), Value::Text(text)) = (&self.many, value) {
+            return texts.contains(text.as_ref()) || others.iter().any(|place| match_text(&self.all[*place], text));
         }
         // A value that compares as a number is compared by value only, and only if some expression asks for it.
         let number = match value {
@@ -119,6 +138,16 @@ impl Expressions {
             })
         })
     }
+}
+
+/// From how many texts on a table is faster than comparing.
+const MANY: usize = 8;
+
+fn many_texts(all: &[Expression]) -> Option<(Set<String>, Vec<usize>)> {
+    let text = |expression: &Expression| if let Expression::Text(text) = expression { Some(text.clone()) } else { None };
+    let texts: Set<String> = all.iter().filter_map(text).collect();
+    let others = || all.iter().enumerate().filter(|(_, expression)| text(expression).is_none()).map(|(place, _)| place).collect();
+    (texts.len() >= MANY).then(|| (texts, others()))
 }
 
 fn match_text(expression: &Expression, text: &str) -> bool {

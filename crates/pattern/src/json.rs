@@ -229,18 +229,18 @@ impl<'a> Reader<'a> {
     fn string(&mut self) -> Result<Cow<'a, str>, SyntaxError> {
         self.position += 1;
         let start = self.position;
-        loop {
-            match self.peek() {
-                Some(b'"') => {
-                    let text = &self.text[start..self.position];
-                    self.position += 1;
-                    return Ok(Cow::Borrowed(text));
-                }
-                Some(b'\\') => return self.escaped_string(start).map(Cow::Owned),
-                Some(byte) if byte >= 0x20 => self.position += 1,
-                Some(_) => return Err(self.error("a control character in a string must be escaped".to_owned())),
-                None => return Err(self.error("the text ends inside a string".to_owned())),
+        let rest = &self.text.as_bytes()[start..];
+        let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+        self.position += end.unwrap_or(rest.len());
+        match self.peek() {
+            Some(b'"') => {
+                let text = &self.text[start..self.position];
+                self.position += 1;
+                Ok(Cow::Borrowed(text))
             }
+            Some(b'\\') => self.escaped_string(start).map(Cow::Owned),
+            Some(_) => Err(self.error("a control character in a string must be escaped".to_owned())),
+            None => Err(self.error("the text ends inside a string".to_owned())),
         }
     }
 

@@ -17,7 +17,16 @@ pub(crate) struct Field<'p> {
 type Chosen = Vec<(u32, u32)>;
 
 /// Whether the fields can be satisfied by these leaves.
-pub(crate) fn satisfiable(fields: &[Field<'_>], leaves: &[Vec<Leaf<'_>>]) -> bool {
+pub(crate) fn satisfiable<'f>(fields: impl Iterator<Item = Field<'f>> + Clone, leaves: &[Vec<Leaf<'_>>]) -> bool {
+    // Most alternatives fail at a field that has no value at all.
+    if fields.clone().any(|field| leaves[field.place].is_empty() && !field.accepts.absent) {
+        return false;
+    }
+    all_satisfiable(&fields.collect::<Vec<_>>(), leaves)
+}
+
+/// Whether the fields can be satisfied by these leaves.
+pub(crate) fn all_satisfiable(fields: &[Field<'_>], leaves: &[Vec<Leaf<'_>>]) -> bool {
     // A field that nothing can satisfy decides at once: most events differ in their source or type.
     let matching: Option<Vec<Vec<&Leaf<'_>>>> = fields
         .iter()
@@ -36,7 +45,7 @@ pub(crate) fn satisfiable(fields: &[Field<'_>], leaves: &[Vec<Leaf<'_>>]) -> boo
 fn last_use(fields: &[Field<'_>], leaves: &[Vec<Leaf<'_>>]) -> HashMap<u32, usize> {
     let mut last = HashMap::new();
     for (index, field) in fields.iter().enumerate() {
-        for (array, _) in leaves[field.place].iter().flat_map(|leaf| &leaf.membership) {
+        for (array, _) in leaves[field.place].iter().flat_map(|leaf| leaf.membership.iter()) {
             last.insert(*array, index);
         }
     }

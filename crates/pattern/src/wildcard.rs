@@ -36,6 +36,11 @@ impl Wildcard {
         Ok(Self { pieces })
     }
 
+    /// The literal pieces between the wildcards.
+    pub(crate) fn pieces(&self) -> &[Vec<u8>] {
+        &self.pieces
+    }
+
     /// Whether the whole value matches. Linear in practice: each piece is looked for once, from left to right.
     pub(crate) fn matches(&self, value: &str) -> bool {
         let (Some(first), Some(last)) = (self.pieces.first(), self.pieces.last()) else {

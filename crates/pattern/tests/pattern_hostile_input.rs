@@ -62,7 +62,7 @@ fn depth_is_bounded() {
 
 #[test]
 fn size_and_combinations_are_bounded() {
-    let long = format!(r#"{{"a":["{}"]}}"#, "x".repeat(10 << 20));
+    let long = format!(r#"{{"a":["{}"]}}"#, "x".repeat(10 << 10));
     let error = Pattern::compile_within(&long, &Limits::BUS).unwrap_err();
     assert!(error.reason.contains("2048 are allowed"), "{error}");
     let or = r#"{"$or":[{"a":[1]},{"b":[1]}]}"#;
@@ -106,4 +106,76 @@ fn a_filter_of_a_pipe_has_fewer_operators() {
         assert!(Pattern::compile_within(&pattern, &Limits::BUS).is_ok());
         assert!(Pattern::compile_within(&pattern, &pipe).unwrap_err().reason.contains("not supported in a filter of a pipe"));
     }
+}
+
+/// Runs something that takes a few milliseconds, and more in tests that are not optimized.
+fn quick<T>(run: impl FnOnce() -> T) -> T {
+    let start = std::time::Instant::now();
+    let result = run();
+    let limit = if cfg!(debug_assertions) { 5_000 } else { 50 };
+    assert!(start.elapsed().as_millis() < limit, "took {:?}", start.elapsed());
+    result
+}
+
+#[test]
+fn bad_input_is_refused_quickly_and_with_a_position() {
+    let compile = |text: &[u8]| quick(|| Pattern::compile_bytes(text, &Limits::NONE).unwrap_err());
+    let large = format!(r#"{{"a":["{}"]}}"#, "x".repeat(10 << 20));
+    let error = compile(large.as_bytes());
+    assert!(error.reason.contains("262144 are allowed") && error.location.line == 1, "{error}");
+    let error = compile(b"{\n\"a\": [\"\xff\"]}");
+    assert_eq!((error.location.line, error.location.column), (2, 8), "{error}");
+    assert!(error.reason.contains("byte 0xFF"), "{error}");
+    let deep = "[".repeat(200_000);
+    assert!(compile(format!("{{\"a\":{deep}").as_bytes()).location.column > 1);
+    let unclosed = format!("{{\"a\":[\"{}", "\\u0041".repeat(40_000));
+    assert!(compile(unclosed.as_bytes()).reason.contains("the text ends inside a string"));
+}
+
+#[test]
+fn wildcards_that_blow_up_are_refused_quickly() {
+    let compile = |pattern: &str| quick(|| Pattern::compile_within(pattern, &Limits::ANY_LENGTH).map(|_| ()));
+    let too_complex = |pattern: &str| compile(pattern).unwrap_err().reason.starts_with("Rule is too complex - try using fewer wildcard");
+    assert!(too_complex(r#"{"a":[{"wildcard":"*:*:*:*:*:event-bus/*"}]}"#), "recorded: docs/aws-facts.md, T9");
+    assert!(too_complex(&format!(r#"{{"a":[{{"wildcard":"{}"}}]}}"#, "F*e*a*t*u*r*e*".repeat(10_000))));
+    assert_eq!(compile(r#"{"a":[{"wildcard":"*ababab"}]}"#), Ok(()));
+    // Each letter doubles the sets of places that a value can be at.
+    let exploding = format!(r#"{{"a":[{{"wildcard":"*a{}"}}]}}"#, "?".repeat(30));
+    quick(|| Pattern::compile(&exploding).unwrap().complexity());
+    let many = (0..500).map(|n| format!(r#"{{"wildcard":"a{n}*b{n}"}}"#)).collect::<Vec<_>>().join(",");
+    let found = quick(|| Pattern::compile(&format!(r#"{{"a":[{many}]}}"#)).unwrap().complexity());
+    assert!(found.value >= 10, "{found:?}");
+}
+
+#[test]
+fn combinations_of_large_fields_are_quick() {
+    let values = (0..2_000).map(|n| format!("\"value{n}\"")).collect::<Vec<_>>().join(",");
+    let or = |name: &str| format!(r#""$or":[{}]"#, (0..10).map(|n| format!(r#"{{"{name}{n}":[{values}]}}"#)).collect::<Vec<_>>().join(","));
+    let pattern = format!(r"{{{}}}", or("a"));
+    assert!(quick(|| Pattern::compile(&pattern).unwrap().matches(r#"{"a3":"value7"}"#)).unwrap());
+    let fields = (0..240).map(|n| format!(r#""f{n}":[1]"#)).collect::<Vec<_>>().join(",");
+    let small = |name: &str| format!(r#""$or":[{}]"#, (0..10).map(|n| format!(r#"{{"{name}{n}":[1]}}"#)).collect::<Vec<_>>().join(","));
+    let pattern = format!(r"{{{},{},{},{fields}}}", small("a"), small("b"), small("c"));
+    assert!(!quick(|| Pattern::compile(&pattern).unwrap().matches("{}")).unwrap());
+}
+
+#[test]
+fn what_versions_of_aws_differ_on_is_a_warning() {
+    use tributary_pattern::WarningKind::{Address, AllAddresses, InexactNumber, RepeatedField, Undocumented};
+    let warnings = |pattern: &str| {
+        let pattern = Pattern::compile(pattern).unwrap();
+        pattern.warnings().iter().map(|warning| (warning.kind, warning.location.path.clone())).collect::<Vec<_>>()
+    };
+    let cases = [
+        (r#"{"a":[{"exactly":"x"}]}"#, Undocumented, "a[0].exactly"),
+        (r#"{"a":["x","10.0.0.1"]}"#, Address, "a[1]"),
+        (r#"{"a":[{"cidr":"10.0.0.0/0"}]}"#, AllAddresses, "a[0].cidr"),
+        (r#"{"a":{"b":[9007199254740993]}}"#, InexactNumber, "a.b[0]"),
+        (r#"{"a":[1],"a":[2]}"#, RepeatedField, "a"),
+    ];
+    for (pattern, kind, path) in cases {
+        assert_eq!(warnings(pattern), [(kind, path.to_owned())], "{pattern}");
+    }
+    assert_eq!(warnings(r#"{"a":["x",1.5,{"cidr":"10.0.0.0/8"}],"$or":[{"b":[1]},{"b":[2]}]}"#), []);
+    assert_eq!(warnings(&format!(r#"{{"a":[{}1]}}"#, "\"::1\",".repeat(100))).len(), 20);
 }

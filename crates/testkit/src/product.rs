@@ -20,6 +20,7 @@ pub use tributary_core::{
     error::{Reason, ReconcileError},
     iam_policy,
     kinds::{CredentialsReason, webhooks::ContestReason},
+    lints,
 };
 
 /// Plans and what they are made of, for the property tests and the tests of the parsers.

@@ -91,6 +91,17 @@ fn deleting_sinks(view: &View) -> Vec<Dependent> {
     waiting
 }
 
+/// Buses that are being deleted wait until no state machine in AWS refers to them.
+fn deleting_buses(view: &View) -> Vec<Dependent> {
+    let mut waiting = Vec::new();
+    view.each_bus(|bus| {
+        if bus.is_deleting() {
+            waiting.push(Dependent::EventBus(reference(bus)));
+        }
+    });
+    waiting
+}
+
 /// The sink that `object` refers to.
 fn sink_of(object: &impl Resource, sink: &SinkRef) -> Dependent {
     let namespace = sink.namespace.as_deref().unwrap_or(object.own_namespace());

@@ -46,6 +46,8 @@ pub(super) struct Reconciliation<'a, K: Observe> {
     pub(super) drifted: bool,
     /// Whether a write of this reconcile succeeded on condition that the object is the one that the decisions are based on.
     pub(super) confirmed: bool,
+    /// Whether the tests of the object were evaluated.
+    pub(super) tested: bool,
     /// Whether AWS was compared with the spec, so that status says what came of it.
     pub(super) reached: bool,
 }
@@ -80,7 +82,7 @@ impl<K: Observe> Reconciliation<'_, K> {
             Err(error) => Outcome::Failed(error.clone()),
         };
         self.withdraw_claims(&outcome);
-        self.state.requeue_after = K::requeue_after(&self.status, Timestamp::now(), &self.context.view.settings);
+        self.state.requeue_after = self.object.requeue_after(&self.status, Timestamp::now(), &self.context.view.settings);
         let published = self.publish_status(&outcome).await;
         if self.state.doubtful {
             return published;
@@ -93,10 +95,13 @@ impl<K: Observe> Reconciliation<'_, K> {
 
     /// Runs the phases. Returns how many steps `managementPolicy: Observe` withheld.
     async fn converge(&mut self) -> Result<usize, ReconcileError> {
-        let resolved = match self.resolve().await {
+        let mut resolved = match self.resolve().await {
             Ok(resolved) => resolved,
             Err(error) => return Err(self.withdraw(error).await),
         };
+        self.tested = true;
+        // Before the finalizer: a new object whose tests fail has nothing in AWS.
+        self.object.run_tests(&mut self.status, &mut resolved.desired, &resolved.config_maps, Timestamp::now())?;
         self.ensure_finalizer(resolved.policy).await?;
         // From the check of the owner to the last write that relies on it.
         let _one_at_a_time = self.context.names.lock(&resolved.identity).await;

@@ -44,7 +44,8 @@ impl<K: Observe> Reconciliation<'_, K> {
             self.object.report_unreached(&mut self.status, error);
         }
         let generation = self.object.meta().generation;
-        unconfirm(&mut self.common().conditions, outcome, generation, Timestamp::now());
+        let evaluated = if self.tested { K::LOCAL_CONDITIONS } else { &[] };
+        unconfirm(&mut self.common().conditions, evaluated, outcome, generation, Timestamp::now());
     }
 
     /// Sets the common conditions. Those that the kind itself reports stay as they are.

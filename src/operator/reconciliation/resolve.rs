@@ -5,6 +5,7 @@ use tributary_api::{Identity, ManagementPolicy, annotation};
 use tributary_core::{
     error::{Reason, ReconcileError},
     names::short_hash,
+    rule_tests::ConfigMapValues,
     view::View,
 };
 
@@ -16,6 +17,8 @@ pub(super) struct Resolved<K: Observe> {
     pub(super) view: View,
     pub(super) identity: Identity,
     pub(super) desired: K::Desired,
+    /// The values that the tests of the object read.
+    pub(super) config_maps: ConfigMapValues,
     /// Identifies the desired state, so that AWS need not be read closely for what was applied already.
     pub(super) digest: String,
     /// Value of the annotation `tributary.dev/reconcile-at`.
@@ -51,6 +54,7 @@ impl<K: Observe> Reconciliation<'_, K> {
         let identity = self.object.identity(&view)?;
         self.check_pinned(&identity)?;
         let desired = self.object.desired(&view, &identity)?;
+        let config_maps = self.context.arn_sources.read_config_maps(self.namespace(), &self.object.config_map_keys()).await?;
         Ok(Resolved {
             digest: digest(&desired),
             reconcile_at: self.object.annotations().get(annotation::RECONCILE_AT).cloned(),
@@ -58,6 +62,7 @@ impl<K: Observe> Reconciliation<'_, K> {
             view,
             identity,
             desired,
+            config_maps,
         })
     }
 

@@ -1,5 +1,5 @@
 """Strict stand-in: archives of a bus, each with the managed rule that AWS makes for it."""
-from ministack.services import eventbridge as eb
+from ministack.services import eventbridge as eb, kms
 
 from answers import Constraints, Refused, handler, invalid, not_found, page, present
 from buses import need as need_bus
@@ -19,6 +19,12 @@ def _pattern_ok(pattern):
     reason = eb._event_pattern_error(pattern)
     if reason:
         raise Refused("InvalidEventPatternException", f"Event pattern is not valid. Reason: {reason}")
+
+
+def key_ok(name):
+    """A key has to be there. The text is a guess."""
+    if name and kms._resolve_key(name) is None:
+        raise invalid(f"Parameter KmsKeyIdentifier is not valid. Reason: Key {name} does not exist.")
 
 
 def _managed_rule(archive):
@@ -42,6 +48,7 @@ def create(data):
     if name in eb._archives:
         raise Refused("ResourceAlreadyExistsException", f"Archive {name} already exists.")      # E18
     _pattern_ok(data.get("EventPattern"))
+    key_ok(data.get("KmsKeyIdentifier"))
     archive = {"ArchiveName": name, "ArchiveArn": need_bus(source)["Arn"].split(":event-bus/")[0] + f":archive/{name}", "EventSourceArn": source,
                "RetentionDays": data.get("RetentionDays") or 0, "State": "ENABLED", "CreationTime": eb._now_ts(), "EventCount": 0, "SizeBytes": 0,
                **present(data, "Description", "EventPattern", "KmsKeyIdentifier")}
@@ -57,6 +64,7 @@ def update(data):
         raise invalid("At least one of EventPattern, RetentionDays or Description must be provided.")       # E20
     archive = _need(data.get("ArchiveName"))
     _pattern_ok(data.get("EventPattern"))
+    key_ok(data.get("KmsKeyIdentifier"))
     for key in ("EventPattern", "RetentionDays", "Description", "KmsKeyIdentifier"):
         if data.get(key) is not None:
             archive[key] = data[key]

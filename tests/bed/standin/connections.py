@@ -13,6 +13,7 @@ from ministack.services import eventbridge as eb
 
 import settings
 from answers import Constraints, Refused, handler, invalid, not_found, page, present
+from archives import key_ok
 from grants import Undeliverable
 
 NAME = r"[\.\-_A-Za-z0-9]+"
@@ -121,7 +122,17 @@ def _connection(name):
         return None
     if record and record["ConnectionState"] == "AUTHORIZING" and record["settles_at"] <= time.time() and not record["asked"]:
         _authorize(record)
+    if record and record["ConnectionState"] in ("CREATING", "UPDATING") and record["settles_at"] <= time.time():
+        _connect(record)
     return record
+
+
+def _connect(record):
+    """A private endpoint: the resource configuration is associated first (setting privateEndpointFails)."""
+    if settings.get("privateEndpointFails"):
+        record.update(ConnectionState="FAILED_CONNECTIVITY", StateReason="The resource configuration is not available to this account.")
+    else:
+        record.update(ConnectionState="AUTHORIZED", LastAuthorizedTime=eb._now_ts())
 
 
 def _authorize(record):
@@ -140,9 +151,12 @@ def _authorize(record):
     record.update(ConnectionState="AUTHORIZED", LastAuthorizedTime=eb._now_ts())
 
 
-def _begin(record):
+def _begin(record, connecting):
     oauth = record["AuthorizationType"] == "OAUTH_CLIENT_CREDENTIALS"
     record.pop("StateReason", None)
+    if record.get("InvocationConnectivityParameters") and not oauth:
+        record.update(ConnectionState=connecting, settles_at=time.time() + settings.get("connectionDelaySeconds"), LastModifiedTime=eb._now_ts())
+        return
     record.update(ConnectionState="AUTHORIZING" if oauth else "AUTHORIZED", asked=False,
                   settles_at=time.time() + settings.get("connectionDelaySeconds"), LastModifiedTime=eb._now_ts())
     if not oauth:
@@ -163,8 +177,9 @@ def create(data):
     arn = _arn("connection", name)
     record = {"Name": name, "ConnectionArn": arn, "AuthorizationType": kind, "AuthParameters": data["AuthParameters"], "CreationTime": eb._now_ts(),
               "SecretArn": f"arn:aws:secretsmanager:{get_region()}:{get_account_id()}:secret:events!connection/{name}/{uuid.uuid4()}-{uuid.uuid4().hex[:6]}",   # S20
-              **present(data, "Description")}
-    _begin(record)
+              **present(data, "Description", "KmsKeyIdentifier", "InvocationConnectivityParameters")}
+    key_ok(data.get("KmsKeyIdentifier"))
+    _begin(record, "CREATING")
     eb._connections[name] = record
     return _brief(record)
 
@@ -187,10 +202,12 @@ def update(data):
         own["ClientParameters"] = {**kept.get(part, {}).get("ClientParameters", {}), **given.get(part, {}).get("ClientParameters", {})}
     http = given.get("InvocationHttpParameters", record["AuthParameters"].get("InvocationHttpParameters"))
     record.update(AuthorizationType=kind, AuthParameters={part: own, **({"InvocationHttpParameters": http} if http is not None else {})})
-    if data.get("Description") is not None:
-        record["Description"] = data["Description"]
+    key_ok(data.get("KmsKeyIdentifier"))
+    for key in ("Description", "KmsKeyIdentifier", "InvocationConnectivityParameters"):
+        if data.get(key) is not None:
+            record[key] = data[key]
     eb._evict_oauth_token(name)
-    _begin(record)
+    _begin(record, "UPDATING")
     return _brief(record)
 
 
@@ -219,7 +236,7 @@ def _shown(parameters):                                                         
 @handler
 def describe(data):
     record = _need(data.get("Name"))
-    return {**_brief(record), **present(record, "Name", "Description", "AuthorizationType", "SecretArn", "StateReason"),
+    return {**_brief(record), **present(record, "Name", "Description", "AuthorizationType", "SecretArn", "StateReason", "KmsKeyIdentifier", "InvocationConnectivityParameters"),
             "AuthParameters": _shown(record["AuthParameters"])}
 
 

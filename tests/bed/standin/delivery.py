@@ -4,10 +4,10 @@ MiniStack would deliver to anything; here every delivery passes grants.check fir
 """
 import base64
 import json
-import re
 import time
 import uuid
 from collections import deque
+from datetime import datetime, timezone
 
 from ministack.core.arn import parse_arn
 from ministack.core.responses import get_account_id, get_region, request_scope
@@ -17,11 +17,10 @@ import connections
 import declared
 import grants
 import invokes
+import transform
 import workflows
 from grants import Undeliverable
-from targets import PLACEHOLDER
 
-_LITERAL = re.compile(r'"(?:\\.|[^"\\])*"')
 RECORD = deque(maxlen=50000)
 _original = {name: getattr(eb, name) for name in ("_dispatch_to_sns", "_dispatch_to_stepfunctions", "_dispatch_event", "_archive_event")}
 
@@ -58,34 +57,18 @@ def envelope(view):
 
 def _payload(target, rule, view):
     event = envelope(view)
-    if "Input" in target:
-        return target["Input"]
-    if target.get("InputPath"):
-        return json.dumps(_follow(target["InputPath"], event))                                  # X1
-    transformer = target.get("InputTransformer")
-    if not transformer:
-        return json.dumps(event)
-    text, template = eb._apply_input_transformer(transformer, rule, view), transformer["InputTemplate"]
-    if template.lstrip().startswith(("{", "[")):
-        paths = transformer.get("InputPathsMap") or {}
-        quoted = {name for literal in _LITERAL.findall(template) for name in PLACEHOLDER.findall(literal)}
-        try:
-            json.loads(text)
-            if any(isinstance(_follow(paths[name], event), (dict, list)) for name in quoted & paths.keys()):
-                raise ValueError
-        except ValueError:                                                                      # X4: taken by PutTargets, never delivered
-            raise Undeliverable("INVALID_JSON", "The transformed input is no JSON.") from None
-    return text
+    received = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        text = transform.evaluate(target, event, rule["Arn"], rule["Name"], received)
+    except transform.Undeliverable as no:
+        raise Undeliverable("INVALID_JSON", str(no)) from None
+    return json.dumps(event) if text is None else text
 
 
-def _follow(path, value):
-    for step in path.removeprefix("$").replace("[", ".").replace("]", "").split("."):
-        if step:
-            try:
-                value = value[int(step)] if isinstance(value, list) else value[step]
-            except (KeyError, IndexError, ValueError, TypeError):
-                return None
-    return value
+def _dynamic(path, event):
+    """The text of a value of the event, as the parameters of targets take it."""
+    value = transform.follow(path, event)
+    return str(None if value is transform.MISSING else value)
 
 
 def _send(target, spec, payload, view, event):
@@ -128,7 +111,7 @@ def _to_kinesis(target, payload, view):
         raise Undeliverable("NO_RESOURCE", f"Stream {name} does not exist.")
     path = (target.get("KinesisParameters") or {}).get("PartitionKeyPath")
     event = envelope(view)
-    key = str(_follow(path, event)) if path else event["id"]
+    key = _dynamic(path, event) if path else event["id"]
     kinesis._put_record({"StreamName": name, "PartitionKey": key, "Data": base64.b64encode(payload.encode()).decode()})
 
 
@@ -178,7 +161,7 @@ def _to_pipeline(target, _payload, view):
     declared.need(target["Arn"], "Pipeline")
     given = (target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList") or []
     event = envelope(view)
-    value = lambda text: str(_follow(text, event)) if text.startswith("$.") else text         # noqa: E731
+    value = lambda text: _dynamic(text, event) if text.startswith("$.") else text         # noqa: E731
     return {"action": "StartPipelineExecution", "request": {
         "PipelineName": target["Arn"].rsplit("/", 1)[1], "PipelineParameters": [{"Name": p["Name"], "Value": value(p["Value"])} for p in given]}}
 

@@ -4,7 +4,7 @@ import time
 
 from ministack.core import iam_evaluator as evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import eventbridge as eb, iam, kms, sns, sqs
+from ministack.services import eventbridge as eb, firehose, iam, kinesis, kms, sns, sqs
 
 import logpolicies
 import permissions
@@ -111,6 +111,21 @@ def _policy_of(arn, service):
     return permissions.policy_now(arn)
 
 
+def _check_stream_key(arn, service, session):
+    """Kinesis calls KMS for the role, in the stream's encryption context; Firehose has a grant of its own. Either key has to be enabled."""
+    name = arn.rsplit("/", 1)[-1]
+    stream = (kinesis if service == "kinesis" else firehose)._streams.get(name) or {}
+    key_name = stream.get("KeyId") if service == "kinesis" else (stream.get("encryption") or {}).get("KeyARN")
+    if not key_name or key_name.startswith("alias/aws/"):
+        return
+    key = kms._resolve_key(key_name)
+    if key is None or key.get("KeyState", "Enabled") != "Enabled":
+        raise _denied(f"The key {key_name} is not there or not enabled.")
+    known = {"kms:encryptioncontext:aws:kinesis:arn": arn, "kms:viaservice": f"kinesis.{get_region()}.amazonaws.com"}
+    if service == "kinesis" and _role_decision(session, "kms:GenerateDataKey", key["Arn"], key.get("Policy"), required=True, **known) != "Allow":
+        raise _denied(f"{session} is not allowed kms:GenerateDataKey on key {key_name}.")
+
+
 def check_key(name, session=None):
     """A customer's key has to let EventBridge, or the role, use it; AWS's own let roles only."""
     if not name:
@@ -161,6 +176,8 @@ def check(target, spec, source):
     elif not role:
         raise _denied(f"Target {arn} needs a RoleArn.")
     check_key(_key_of(arn, service), session)
+    if service in ("kinesis", "firehose"):
+        _check_stream_key(arn, service, session)
     return session
 
 

@@ -5,7 +5,7 @@ A change takes a while (setting mappingDelaySeconds): until it is over the mappi
 import time
 
 from ministack.core.responses import get_account_id, get_region, new_uuid, request_scope
-from ministack.services import lambda_svc as ls, sqs
+from ministack.services import eventbridge as eb, kms, lambda_svc as ls, sqs
 
 import grants
 import lambdas
@@ -14,7 +14,8 @@ from answers import Constraints, Refused
 from lambdas import handler, missing, wrong_value
 
 NEEDED = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
-FIELDS = ("BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes", "ScalingConfig", "FilterCriteria")
+FIELDS = ("BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes", "ScalingConfig", "FilterCriteria", "KMSKeyArn")
+FILTERS = 5         # quota of an account
 _create, _iterate = ls._create_esm, ls._iter_all_esms
 
 
@@ -48,6 +49,32 @@ def _row(esm):
     return {**row, "State": _state(esm), "EventSourceMappingArn": ls._esm_arn(esm["UUID"])}
 
 
+def _encrypted(row):
+    """Lists leave out filters that a customer's key encrypts (API reference, `FilterCriteria` of GetEventSourceMapping)."""
+    return {k: v for k, v in row.items() if k != "FilterCriteria"} if row.get("KMSKeyArn") else row
+
+
+def _decrypted(row):
+    """Who reads one mapping sees its filters, or why KMS refuses. The texts are guesses."""
+    key = kms._resolve_key(row["KMSKeyArn"]) if row.get("KMSKeyArn") else None
+    if not row.get("KMSKeyArn") or (key and key.get("KeyState", "Enabled") == "Enabled"):
+        return row
+    code = "KMSDisabledException" if key else "KMSNotFoundException"
+    return {**_encrypted(row), "FilterCriteriaError": {"ErrorCode": code, "Message": f"Lambda was unable to decrypt the filter criteria with {row['KMSKeyArn']}."}}
+
+
+def _filters_ok(data):
+    """The texts are guesses; what is refused is told by Lambda's guide on event filtering."""
+    filters = (data.get("FilterCriteria") or {}).get("Filters") or []
+    if len(filters) > FILTERS:
+        raise wrong_value(f"The number of filters exceeds the quota of {FILTERS}.")
+    for one in filters:
+        if eb._event_pattern_error(one.get("Pattern")):
+            raise wrong_value("Invalid filter pattern definition.")
+    if data.get("KMSKeyArn") and kms._resolve_key(data["KMSKeyArn"]) is None:
+        raise wrong_value(f"The KMS key {data['KMSKeyArn']} does not exist.")
+
+
 def _constraints(data):
     wrong, scaling = Constraints(), data.get("ScalingConfig") or {}
     wrong.number(data.get("BatchSize"), "batchSize", 1, 10000)
@@ -56,6 +83,7 @@ def _constraints(data):
     for i, kind in enumerate(data.get("FunctionResponseTypes") or [], 1):
         wrong.enum(kind, f"functionResponseTypes.{i}.member", ["ReportBatchItemFailures"])
     wrong.check()
+    _filters_ok(data)
 
 
 def _function(reference):
@@ -118,7 +146,7 @@ def _create_for_queue(data):
 
 @handler(200)
 def get(uuid):
-    return _row(_need(uuid))
+    return _decrypted(_row(_need(uuid)))
 
 
 @handler(202)
@@ -133,8 +161,9 @@ def update(uuid, data):
         new["FunctionArn"] = lambdas.arn_of(new["FunctionName"], new["Qualifier"])
     if data.get("Enabled") is not None:
         new["Enabled"] = data["Enabled"]
-    if not new.get("ScalingConfig"):        # an empty one takes it away
-        new.pop("ScalingConfig", None)
+    for key, empty in (("ScalingConfig", ({},)), ("FilterCriteria", ({}, {"Filters": []})), ("KMSKeyArn", ("",))):       # an empty one takes it away
+        if new.get(key) in empty:
+            new.pop(key)
     if ":sqs:" in new["EventSourceArn"]:
         _only_one(new)
         _fits(new, ls._get_func_record_for_qualifier(new["FunctionName"], new["Qualifier"])[1] or {})
@@ -162,7 +191,7 @@ def list_all(query):
     wrong.number(most, "maxItems", 1, 10000)
     wrong.check()
     name, qualifier = ls._resolve_request_scoped_name_and_qualifier(wanted["FunctionName"])
-    rows = [_row(esm) for esm in list(ls._esms.values()) if not _gone(esm) and wanted["EventSourceArn"] in ("", esm["EventSourceArn"])
+    rows = [_encrypted(_row(esm)) for esm in list(ls._esms.values()) if not _gone(esm) and wanted["EventSourceArn"] in ("", esm["EventSourceArn"])
             and (not name or (esm["FunctionName"], esm["Qualifier"]) == (name, qualifier))]
     rows.sort(key=lambda row: row["UUID"])
     left = [row for row in rows if row["UUID"] > wanted["Marker"]]

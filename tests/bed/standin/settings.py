@@ -11,6 +11,7 @@ DEFAULTS = {
     "permissionDelaySeconds": 0.0,  # a Lambda permission or a log resource policy counts for deliveries only after this
     "mappingDelaySeconds": 0.2,     # how long an event source mapping is Creating, Updating, Deleting
     "connectionDelaySeconds": 0.2,  # how long an OAuth connection is AUTHORIZING, and any is DELETING
+    "privateEndpointFails": 0,      # 1: a connection to a private endpoint ends as FAILED_CONNECTIVITY
     "partnerExpirySeconds": 1209600.0,      # how long a partner source may be PENDING
     "busDeletionDeletesSource": 0,  # 1: a source is DELETED when its bus is, not PENDING
     "recreatedNeedsNewBus": 0,      # 1: a source that its partner made again takes only a bus made after it

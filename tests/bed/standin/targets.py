@@ -1,19 +1,15 @@
 """Strict stand-in: the targets of a rule. Existence of what a target names is not checked, as in AWS (D14)."""
-import json
-import re
-
 import graphql
 from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge as eb
 
 import settings
+import transform
 from answers import TOO_MANY, Constraints, Refused, handler, invalid, page
 from rules import changeable, need as need_rule
 
 ID = r"[\.\-_A-Za-z0-9]+"
-PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
-RESERVED = {"aws.events.event", "aws.events.event.json", "aws.events.rule-arn", "aws.events.rule-name", "aws.events.event.ingestion-time"}
 # Services that EventBridge can reach through a role only.
 ROLE_ONLY = {"states", "kinesis", "firehose", "ecs", "batch", "codepipeline", "codebuild", "redshift", "redshift-serverless", "sagemaker", "execute-api", "appsync", "ssm"}
 # Services whose targets say nothing without their parameters.
@@ -46,59 +42,14 @@ def _batch(wrong, given, at):
     wrong.number((given.get("RetryStrategy") or {}).get("Attempts"), f"{at}.retryStrategy.attempts", 1, 10)
 
 
-def _path_ok(name, where, path):
-    """A JSON path from the event on (RT7). The text is a guess."""
-    if not (path == "$" or path.startswith(("$.", "$["))):
-        raise invalid(f"{where} for target {name} is invalid: {path} is not a JSON path.")
-
-
-def _template_ok(name, template):
-    """JSON with placeholders as values or inside strings, or lines in double quotes (RT7, X6). The text is a guess."""
-    filled, quoted, escaped, at = "", False, False, 0
-    while at < len(template):
-        found = PLACEHOLDER.match(template, at)
-        if found:
-            filled, at = filled + ("x" if quoted else "0"), found.end()
-            continue
-        one = template[at]
-        quoted, escaped = quoted != (one == '"' and not escaped), one == "\\" and not escaped
-        filled, at = filled + one, at + 1
-    lines = [line.strip() for line in filled.splitlines() if line.strip()]
-    if not (_json(filled) or lines and all(line.startswith('"') and _json(line) for line in lines)):
-        raise invalid(f"Invalid InputTemplate for target {name} : neither JSON nor a quoted string.")
-
-
-def _json(text):
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _input_ok(target):
     name = target["Id"]
     if sum(k in target for k in ("Input", "InputPath", "InputTransformer")) > 1:                # E11
         raise invalid(f"Only one of Input, InputPath, or InputTransformer must be provided for target {name}.")
-    if "Input" in target:
-        try:
-            json.loads(target["Input"])
-        except ValueError:
-            raise invalid(f"JSON syntax error in input for target {name}.") from None
-    if "InputPath" in target:
-        _path_ok(name, "InputPath", target["InputPath"])
-    transformer = target.get("InputTransformer")
-    if transformer:
-        paths = transformer.get("InputPathsMap") or {}
-        for path in paths.values():
-            _path_ok(name, "InputPathsMap", path)
-        for key in paths:
-            if not re.fullmatch(r"[A-Za-z0-9_\-]+", key) or key.upper().startswith("AWS."):
-                raise invalid(f"InputPathsMap for target {name} contains invalid key {key}.")
-        for key in PLACEHOLDER.findall(transformer.get("InputTemplate") or ""):                 # E12
-            if key not in paths and key not in RESERVED:
-                raise invalid(f"InputTemplate for target {name} contains invalid placeholder {key}.")
-        _template_ok(name, transformer.get("InputTemplate") or "")
+    try:
+        transform.check(target)
+    except transform.Refused as no:
+        raise invalid(str(no).replace("{}", name, 1)) from None
 
 
 def mutation_fields(target, refuse):

@@ -209,3 +209,70 @@ async fn a_principal_that_loses_its_grant_cannot_publish_any_more() {
     let now = policy().await;
     assert!(now.contains("888877776666") && !now.contains("222222222222"), "{now}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trigger_that_loses_its_grant_leaves_the_queue_and_the_events_stay_in_it() {
+    let world = World::start("withdraw-trigger").await;
+    let function = world.aws.make_function("work").await;
+    world.apply("EventBus", "b", json!({})).await;
+    let sink = json!({"sqs": {"managed": {}, "triggers": [{"functionArn": function}]}, "deletionPolicy": "Delete"});
+    world.apply("EventSink", "q", sink).await;
+    world.apply("EventRule", "r", rule_spec("b", &["q"])).await;
+    all_ready(&world, &[("EventSink", "q"), ("EventRule", "r")]).await;
+    let queue = format!("arn:aws:sqs:{}:{}:{}", tributary_testkit::REGION, world.aws.account, aws_name(&world, "q"));
+    assert_eq!(world.aws.mappings(&queue).await.len(), 1);
+    let spec = merged(world.account_spec(), json!({"grants": [{"namespaces": [world.namespace], "arns": ["arn:aws:sqs:*"]}]}));
+    world.apply_account(spec).await;
+    let message = world.not_ready("EventSink", "q", "ArnNotPermitted").await;
+    assert!(message.contains("spec.sqs.triggers[0].functionArn"), "{message}");
+    world.aws.until("no mapping", || async { world.aws.mappings(&queue).await.is_empty().then_some(()) }).await;
+    // Events do not depend on the function: they stay in the queue until somebody takes them.
+    world.ready("EventRule", "r").await;
+    world.aws.put_event(&aws_name(&world, "b"), "test", "t", &json!({})).await;
+    assert_eq!(world.aws.receive(&aws_name(&world, "q")).await.len(), 1);
+    world.apply_account(world.account_spec()).await;
+    world.ready("EventSink", "q").await;
+    assert_eq!(world.aws.mappings(&queue).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_rule_stays_in_aws_and_can_send_nothing_to_a_sink_that_withdraws_consent() {
+    let (world, guest) = with_guest("withdraw-paused").await;
+    allow(&world, "EventSink", "q", &[&guest.namespace]).await;
+    guest.apply("EventRule", "r", rule(json!({"name": "own"}), json!([target("far", far(&world, "q"))]))).await;
+    guest.ready("EventRule", "r").await;
+    guest.annotate("EventRule", "r", "tributary.dev/paused", Some("true")).await;
+    guest.not_ready("EventRule", "r", "Paused").await;
+    allow(&world, "EventSink", "q", &[]).await;
+    let (bus, name, queue) = (aws_name(&guest, "own"), aws_name(&guest, "r"), aws_name(&world, "q"));
+    let policy = || async {
+        let policy = world.aws.queue_attributes(&queue).await.get("Policy").cloned().unwrap_or_default();
+        (!policy.contains(&name)).then_some(())
+    };
+    world.aws.until("the permission is withdrawn", policy).await;
+    assert_eq!(world.aws.targets(&bus, &name).await.len(), 1, "a paused rule is not changed");
+    world.aws.put_event(&bus, "guest", "t", &json!({})).await;
+    assert!(world.aws.receive(&queue).await.is_empty());
+    guest.annotate("EventRule", "r", "tributary.dev/paused", None).await;
+    assert_refused(&guest, "r", "ReferenceNotPermitted").await;
+    assert!(world.aws.targets(&bus, &name).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_replay_is_canceled_when_its_bus_withdraws_consent() {
+    let (world, guest) = with_guest("withdraw-replay").await;
+    world.aws.settings(json!({"replaySeconds": 600})).await;
+    patch_spec(&world, "EventBus", "b", json!({"archives": [{"name": "all", "deletionPolicy": "Delete"}]})).await;
+    world.ready("EventBus", "b").await;
+    allow(&world, "EventBus", "b", &[&guest.namespace]).await;
+    guest.apply("EventRule", "r", rule(far(&world, "b"), json!([target("near", json!({"name": "near"}))]))).await;
+    guest.ready("EventRule", "r").await;
+    let window = json!({"startTime": "2026-03-01T00:00:00Z", "endTime": "2026-03-03T12:00:00Z"});
+    guest.apply("EventReplay", "x", merged(json!({"busRef": far(&world, "b"), "archive": "all", "rules": ["r"]}), window)).await;
+    let running = |object: Option<&kube::api::DynamicObject>| (object?.data["status"]["state"] == "RUNNING").then_some(());
+    guest.wait("EventReplay", "x", "running", running).await;
+    allow(&world, "EventBus", "b", &[]).await;
+    guest.not_ready("EventReplay", "x", "ReferenceNotPermitted").await;
+    let canceled = || async { world.aws.writes(0).await.contains(&"CancelReplay".to_owned()).then_some(()) };
+    world.aws.until("the replay is canceled", canceled).await;
+}

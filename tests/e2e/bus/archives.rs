@@ -89,3 +89,30 @@ async fn an_archive_is_deleted_only_if_the_spec_says_so() {
     world.gone("EventBus", "d").await;
     assert!(described(&world, &name).await.is_none());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_has_the_key_of_its_spec_and_a_refused_key_changes_nothing() {
+    let world = World::start("archive-key").await;
+    let made = world.aws.call("kms", "CreateKey", json!({})).await.unwrap();
+    let key = made["KeyMetadata"]["Arn"].clone();
+    let archive = |more: Value| json!({"archives": [tributary_testkit::merged(json!({"name": "all", "retentionDays": 7}), more)]});
+    world.apply("EventBus", "b", archive(json!({"kmsKeyArn": key}))).await;
+    world.ready("EventBus", "b").await;
+    let name = names(&world).await.remove(0);
+    assert_eq!(described(&world, &name).await.unwrap()["KmsKeyIdentifier"], key);
+    let mark = world.aws.mark().await;
+    reconcile_now(&world, "EventBus", "b").await;
+    assert_eq!(world.aws.writes(mark).await, [""; 0]);
+    // A key that no grant allows: the archive stays as it is, and the other one is put.
+    let theirs = "arn:aws:kms:eu-west-1:999988887777:key/theirs";
+    let both = json!({"archives": [{"name": "all", "retentionDays": 9, "kmsKeyArn": theirs}, {"name": "more"}]});
+    world.apply("EventBus", "b", both).await;
+    let message = world.not_ready("EventBus", "b", "ArnNotPermitted").await;
+    assert!(message.contains("spec.archives[0].kmsKeyArn") && message.contains(theirs), "{message}");
+    let have = described(&world, &name).await.unwrap();
+    assert_eq!((&have["KmsKeyIdentifier"], &have["RetentionDays"]), (&key, &json!(7)));
+    assert_eq!(world.aws.writes(mark).await, ["CreateArchive"]);
+    world.apply("EventBus", "b", archive(json!({}))).await;
+    world.ready("EventBus", "b").await;
+    assert!(described(&world, &name).await.unwrap().get("KmsKeyIdentifier").is_none(), "an AWS owned key again");
+}

@@ -20,6 +20,7 @@ mod lambda;
 mod log_group;
 mod other_targets;
 mod parameters;
+mod private_endpoint;
 mod redshift_data;
 mod role;
 mod run_command;
@@ -30,3 +31,4 @@ mod sqs {
     mod queue;
 }
 mod state_machine;
+mod trigger_filters;

@@ -1,7 +1,9 @@
 //! Sink `stateMachine`: definition, substitutions, log group, execution role with the permissions that its tasks need, and executions.
 
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, World, all_ready, aws_name, fast_resync, merged, patch_spec, publish, reconcile_now, rule_spec};
+use tributary_testkit::{
+    REGION, World, all_ready, assert_reason, aws_name, fast_resync, fault_rule, merged, patch_spec, publish, reconcile_now, rule_spec,
+};
 
 /// Publishes one event on the bus `Bus` with its input as detail.
 fn publishing() -> Value {
@@ -104,6 +106,43 @@ async fn unknown_tasks_need_a_named_role_and_permissions_need_a_grant() {
     let message =
         world.wait("EventSink", "t", "InUse", |o| tributary_testkit::condition(o?, "Ready").filter(|c| c.1 == "InUse").map(|c| c.2)).await;
     assert!(message.contains("EventSink") && message.contains("/m"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_workflow_in_aws_refers_to_stays_until_the_workflow_is_changed() {
+    let world = World::start("sfn-uses").await;
+    let task = |resource: &str, parameters: Value, next: Value| {
+        merged(json!({"Type": "Task", "Resource": resource, "Parameters": parameters}), next)
+    };
+    let publish = task("arn:aws:states:::sns:publish", json!({"TopicArn": "${Topic}", "Message": "x"}), json!({"Next": "put"}));
+    let entries = json!({"Entries": [{"EventBusName": "${Bus}", "Source": "s", "DetailType": "t", "Detail": {}}]});
+    let put = task("arn:aws:states:::events:putEvents", entries, json!({"End": true}));
+    let definition = json!({"StartAt": "publish", "States": {"publish": publish, "put": put}});
+    let machine = |topic: &str, bus: &str| {
+        let substitutions = json!({"Topic": {"sinkRef": {"name": topic}}, "Bus": {"busRef": {"name": bus}}});
+        json!({"stateMachine": {"managed": {"definition": definition, "substitutions": substitutions}}, "deletionPolicy": "Delete"})
+    };
+    for name in ["one", "two"] {
+        world.apply("EventSink", name, json!({"sns": {"managed": {}}, "deletionPolicy": "Delete"})).await;
+        world.apply("EventBus", name, json!({})).await;
+    }
+    world.apply("EventSink", "m", machine("one", "one")).await;
+    world.ready("EventSink", "m").await;
+    // By the spec nothing refers to them any more; AWS has the old definition, and keeps it.
+    world.aws.faults(json!([fault_rule("states.UpdateStateMachine", "error", json!({"status": 500}))])).await;
+    world.apply("EventSink", "m", machine("two", "two")).await;
+    for kind in ["EventSink", "EventBus"] {
+        world.delete(kind, "one").await;
+        assert_reason(&world, kind, "one", "InUse", &["EventSink", "/m (in AWS)"]).await;
+    }
+    world.aws.faults(json!([])).await;
+    for kind in ["EventSink", "EventBus"] {
+        world.gone(kind, "one").await;
+    }
+    world.delete("EventBus", "two").await;
+    assert_reason(&world, "EventBus", "two", "InUse", &["EventSink", "/m"]).await;
+    world.delete("EventSink", "m").await;
+    world.gone("EventBus", "two").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -33,6 +33,11 @@ const PLAIN: &[&str] = &[
     "keyId",
     "allowedNamespaces",
     "targets.name",
+    // Of the rule itself: its tests, and the names of its targets.
+    "tests.name",
+    "tests.sample",
+    "tests.inputs.target",
+    "tests.inputs.text",
     "archives.name",
     // The end of a Sid that begins with the owner's hash.
     "grants.name",

@@ -27,6 +27,7 @@ impl Session {
                 description: non_empty(archive.description),
                 retention_days: archive.retention_days.unwrap_or_default(),
                 pattern: non_empty(archive.event_pattern).map(|text| parsed(&text)),
+                kms_key_arn: non_empty(archive.kms_key_identifier),
             }
             .canonical(),
             event_count: archive.event_count,
@@ -45,6 +46,7 @@ impl Session {
                     .event_source_arn(bus_arn)
                     .set_description(settings.description.clone())
                     .retention_days(settings.retention_days)
+                    .set_kms_key_identifier(settings.kms_key_arn.clone())
                     .set_event_pattern(settings.pattern.as_ref().map(ToString::to_string));
                 send!(self, events, CreateArchive, request)?;
             }
@@ -57,6 +59,7 @@ impl Session {
                     .archive_name(name)
                     .description(settings.description.clone().unwrap_or_default())
                     .retention_days(settings.retention_days)
+                    .kms_key_identifier(settings.kms_key_arn.clone().unwrap_or_default())
                     .event_pattern(pattern.to_string());
                 send!(self, events, UpdateArchive, request)?;
             }

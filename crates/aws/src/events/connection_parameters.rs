@@ -62,6 +62,16 @@ pub(super) fn for_create(
     Ok(parameters.set_invocation_http_parameters(invocation).build())
 }
 
+/// Returns the resource configuration of a private endpoint; `None` for a public one.
+///
+/// # Errors
+/// A required part is missing.
+pub(super) fn connectivity(settings: &ConnectionSettings) -> Result<Option<sdk::ConnectivityResourceParameters>, ReconcileError> {
+    let Some(arn) = &settings.resource_configuration_arn else { return Ok(None) };
+    let resource = sdk::ConnectivityResourceConfigurationArn::builder().resource_configuration_arn(arn).build().map_err(unbuilt)?;
+    Ok(Some(sdk::ConnectivityResourceParameters::builder().resource_parameters(resource).build()))
+}
+
 /// Returns the parameters of `UpdateConnection`. AWS keeps what a request omits; empty lists remove it.
 pub(super) fn for_update(settings: &ConnectionSettings, secrets: &SecretValues) -> sdk::UpdateConnectionAuthRequestParameters {
     let parameters = sdk::UpdateConnectionAuthRequestParameters::builder();

@@ -15,7 +15,7 @@ use crate::{
         request::{ignore_not_found, non_empty, send},
         session::Session,
     },
-    events::connection_parameters::{SecretValues, for_create, for_update, observed_authorization, observed_http},
+    events::connection_parameters::{SecretValues, connectivity, for_create, for_update, observed_authorization, observed_http},
 };
 
 impl Session {
@@ -36,6 +36,11 @@ impl Session {
                 description,
                 authorization: parameters.as_ref().map_or(Authorization::Unknown, observed_authorization),
                 invocation: observed_http(parameters.as_ref().and_then(|parameters| parameters.invocation_http_parameters.as_ref())),
+                kms_key_arn: non_empty(found.kms_key_identifier),
+                resource_configuration_arn: found
+                    .invocation_connectivity_parameters
+                    .and_then(|connectivity| connectivity.resource_parameters)
+                    .and_then(|resource| non_empty(Some(resource.resource_configuration_arn))),
             },
             mark,
         }))
@@ -50,7 +55,9 @@ impl Session {
                     .name(name)
                     .description(mark.describe(settings.description.as_deref()))
                     .authorization_type(settings.authorization.type_().into())
-                    .auth_parameters(for_create(settings, secrets)?);
+                    .auth_parameters(for_create(settings, secrets)?)
+                    .set_kms_key_identifier(settings.kms_key_arn.clone())
+                    .set_invocation_connectivity_parameters(connectivity(settings)?);
                 send!(self, events, CreateConnection, request).map(drop)
             }
             ConnectionStep::UpdateConnection { name, settings, mark, .. } => {
@@ -59,7 +66,9 @@ impl Session {
                     .name(name)
                     .description(mark.describe(settings.description.as_deref()))
                     .authorization_type(settings.authorization.type_().into())
-                    .auth_parameters(for_update(settings, secrets));
+                    .auth_parameters(for_update(settings, secrets))
+                    .kms_key_identifier(settings.kms_key_arn.clone().unwrap_or_default())
+                    .set_invocation_connectivity_parameters(connectivity(settings)?);
                 send!(self, events, UpdateConnection, request).map(drop)
             }
             ConnectionStep::DeleteConnection { name } => {

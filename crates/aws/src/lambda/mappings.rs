@@ -1,6 +1,10 @@
 //! Event source mappings of Lambda. AWS answers before it has applied a change; the state shows the progress.
 
-use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseType, ScalingConfig};
+use aws_sdk_lambda::types::{
+    EventSourceMappingConfiguration, Filter, FilterCriteria, FilterCriteriaError, FunctionResponseType, ScalingConfig,
+};
+
+use serde_json::Value;
 
 use tributary_api::Tags;
 use tributary_core::{
@@ -11,7 +15,7 @@ use tributary_core::{
 
 use crate::{
     client::{
-        request::{ignore_not_found, non_empty, send, tag_map},
+        request::{ignore_not_found, non_empty, parsed, send, tag_map},
         session::Session,
     },
     read::TagRead,
@@ -21,7 +25,7 @@ impl Session {
     /// Returns all mappings that consume this queue, including those of others.
     ///
     /// # Errors
-    /// Those of `ListEventSourceMappings` and `ListTags`.
+    /// Those of `ListEventSourceMappings`, `GetEventSourceMapping` and `ListTags`.
     pub async fn mappings(&self, queue_arn: &str, tags: TagRead) -> Result<Vec<ObservedTrigger>, ReconcileError> {
         let mut mappings = Vec::new();
         let mut marker = None;
@@ -34,6 +38,9 @@ impl Session {
                 break;
             }
         }
+        for mapping in mappings.iter_mut().filter(|mapping| mapping.settings.kms_key_arn.is_some()) {
+            self.read_encrypted_filters(mapping).await?;
+        }
         if tags == TagRead::Read {
             for mapping in &mut mappings {
                 let request = self.lambda.list_tags().resource(&mapping.arn);
@@ -42,6 +49,15 @@ impl Session {
             }
         }
         Ok(mappings)
+    }
+
+    /// Reads filters that `ListEventSourceMappings` does not return, because a customer managed key encrypts them.
+    async fn read_encrypted_filters(&self, mapping: &mut ObservedTrigger) -> Result<(), ReconcileError> {
+        let request = self.lambda.get_event_source_mapping().uuid(&mapping.uuid);
+        let Some(found) = ignore_not_found(send!(self, lambda, GetEventSourceMapping, request))? else { return Ok(()) };
+        mapping.settings.filters = filters(found.filter_criteria);
+        mapping.filters_error = found.filter_criteria_error.map(|error| refusal(&error));
+        Ok(())
     }
 
     /// Creates a mapping.
@@ -65,6 +81,8 @@ impl Session {
             .maximum_batching_window_in_seconds(settings.maximum_batching_window_seconds)
             .set_scaling_config(settings.maximum_concurrency.map(scaling))
             .set_function_response_types(settings.report_batch_item_failures.then(|| vec![FunctionResponseType::ReportBatchItemFailures]))
+            .set_filter_criteria((!settings.filters.is_empty()).then(|| filter_criteria(&settings.filters)))
+            .set_kms_key_arn(settings.kms_key_arn.clone())
             .set_tags(Some(tag_map(tags)));
         match send!(self, lambda, CreateEventSourceMapping, request) {
             Err(error) if error.is_not_found() => Err(ReconcileError::new(
@@ -90,6 +108,8 @@ impl Session {
             .maximum_batching_window_in_seconds(settings.maximum_batching_window_seconds)
             // AWS keeps what a request omits; empty values remove it.
             .scaling_config(settings.maximum_concurrency.map_or_else(|| ScalingConfig::builder().build(), scaling))
+            .filter_criteria(filter_criteria(&settings.filters))
+            .kms_key_arn(settings.kms_key_arn.clone().unwrap_or_default())
             .set_function_response_types(Some(if settings.report_batch_item_failures {
                 vec![FunctionResponseType::ReportBatchItemFailures]
             } else {
@@ -108,6 +128,24 @@ fn scaling(maximum: i32) -> ScalingConfig {
     ScalingConfig::builder().maximum_concurrency(maximum).build()
 }
 
+fn filter_criteria(patterns: &[Value]) -> FilterCriteria {
+    let filters = patterns.iter().map(|pattern| Filter::builder().pattern(pattern.to_string()).build()).collect();
+    FilterCriteria::builder().set_filters(Some(filters)).build()
+}
+
+fn filters(criteria: Option<FilterCriteria>) -> Vec<Value> {
+    let filters = criteria.and_then(|criteria| criteria.filters).unwrap_or_default();
+    filters.into_iter().filter_map(|filter| Some(parsed(&filter.pattern?))).collect()
+}
+
+fn refusal(error: &FilterCriteriaError) -> String {
+    format!(
+        "{}: {}",
+        error.error_code().unwrap_or("no error code"),
+        error.message().unwrap_or("no reason given by AWS").trim_end_matches('.')
+    )
+}
+
 fn observed(mapping: EventSourceMappingConfiguration) -> ObservedTrigger {
     let state = mapping.state.unwrap_or_default();
     ObservedTrigger {
@@ -122,8 +160,11 @@ fn observed(mapping: EventSourceMappingConfiguration) -> ObservedTrigger {
                 .function_response_types
                 .is_some_and(|types| types.contains(&FunctionResponseType::ReportBatchItemFailures)),
             enabled: !matches!(state.as_str(), "Disabled" | "Disabling"),
+            filters: filters(mapping.filter_criteria),
+            kms_key_arn: non_empty(mapping.kms_key_arn),
         },
         state,
+        filters_error: mapping.filter_criteria_error.map(|error| refusal(&error)),
         tags: None,
     }
 }

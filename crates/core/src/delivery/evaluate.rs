@@ -67,7 +67,6 @@ fn existence(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> Deliv
                 target.arn
             ),
         ),
-        Some(Fact::Known(TargetFacts { sender_key: Some(key), .. })) => sender_key(target, key),
         Some(Fact::Known(_)) => Deliverability::Yes,
         None => not_inspected(&target.arn),
     }
@@ -85,15 +84,6 @@ fn named_resource(target: &TargetSettings, fact: Option<&Fact<TargetFacts>>) -> 
         Some(Fact::Unavailable) => Deliverability::Unavailable,
         Some(Fact::Known(_)) => Deliverability::Yes,
         None => not_inspected(arn),
-    }
-}
-
-/// Returns the result for a target whose key the role of the sender has to use. Neither the key's
-/// policy nor the role's permission for it is evaluated.
-fn sender_key(target: &TargetSettings, key: &str) -> Deliverability {
-    let (arn, role) = (&target.arn, target.role_arn.as_deref().unwrap_or("the role"));
-    Deliverability::Unknown {
-        message: format!("{arn} is encrypted with {key}, whose policy is not evaluated. Check that it allows {role} kms:GenerateDataKey."),
     }
 }
 

@@ -27,8 +27,6 @@ pub struct TargetFacts {
     pub policy: Vec<Value>,
     /// Customer managed encryption key: id, ARN or alias.
     pub key: Option<String>,
-    /// Customer managed key that the role of the sender must be able to use, as for a data stream.
-    pub sender_key: Option<String>,
     /// Approximate number of messages in a queue.
     pub messages: Option<u64>,
     /// Whether a FIFO queue has content-based deduplication.

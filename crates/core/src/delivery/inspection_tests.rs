@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Deliverability, Fact, Facts, RoleFacts, TargetFacts, evaluate};
+use super::{Deliverability, Fact, Facts, KeyFacts, RoleFacts, TargetFacts, evaluate};
 use crate::{
     destinations::Type,
     names::Arn,
@@ -132,9 +132,53 @@ fn each_type_of_target_is_among_the_samples() {
     assert!(missing.is_empty(), "no sample of {missing:?}");
 }
 
+/// The result for a target whose key has this policy.
+fn with_key(rest: &str, rights: Value, key: Fact<KeyFacts>) -> Deliverability {
+    evaluate(&target(rest), RULE, &Facts { role: Some(role(rights)), key: Some(key), ..fine() })
+}
+
+fn key(statement: Value) -> Fact<KeyFacts> {
+    let arn = "arn:aws:kms:eu-west-1:111122223333:key/k".into();
+    Fact::Known(KeyFacts { arn, enabled: true, policy: vec![statement], ..KeyFacts::default() })
+}
+
 #[test]
-fn a_stream_whose_key_is_not_evaluated_is_unknown() {
-    let facts = TargetFacts { sender_key: Some("arn:aws:kms:eu-west-1:111122223333:key/k".into()), ..TargetFacts::default() };
-    let found = evaluate(&target("kinesis stream/s"), RULE, &Facts { target: Some(Fact::Known(facts)), ..fine() });
-    assert!(matches!(&found, Deliverability::Unknown { message } if message.contains("kms:GenerateDataKey")), "{found:?}");
+fn a_key_of_a_stream_has_to_let_the_role_generate_data_keys_for_that_stream() {
+    let all = || json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+    let put = json!({"Effect": "Allow", "Action": "kinesis:PutRecord", "Resource": "*"});
+    let names = |operator: &str, key: &str, value: &str| {
+        json!({"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "kms:GenerateDataKey", "Resource": "*",
+            "Condition": {operator: {key: value}}})
+    };
+    let context = |stream: &str| names("StringEquals", "kms:EncryptionContext:aws:kinesis:arn", &arn(stream));
+    let service = |region: &str| names("StringEquals", "kms:ViaService", &format!("kinesis.{region}.amazonaws.com"));
+    let account = json!({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*", "Resource": "*"});
+    let decrypt = json!({"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "kms:Decrypt", "Resource": "*"});
+    for (statement, rights, deliverable) in [
+        (context("kinesis stream/s"), put.clone(), true),
+        (context("kinesis stream/other"), put.clone(), false),
+        (service("eu-west-1"), put.clone(), true),
+        (service("us-east-1"), put.clone(), false),
+        (account.clone(), all(), true),
+        (account, put, false),
+        (decrypt, all(), false),
+    ] {
+        let found = with_key("kinesis stream/s", rights, key(statement.clone()));
+        let as_expected = if deliverable {
+            found == Deliverability::Yes
+        } else {
+            matches!(&found, Deliverability::No { message, .. } if message.contains("kms:GenerateDataKey"))
+        };
+        assert!(as_expected, "{statement}: {found:?}");
+    }
+}
+
+#[test]
+fn firehose_uses_the_key_of_a_stream_with_its_own_grant_as_long_as_the_key_is_there() {
+    let all = || json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+    let of = |key| with_key("firehose deliverystream/s", all(), key);
+    let nobody = json!({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::999988887777:root"}, "Action": "kms:*", "Resource": "*"});
+    assert_eq!(of(key(nobody)), Deliverability::Yes);
+    assert!(matches!(of(Fact::Known(KeyFacts::default())), Deliverability::No { .. }), "a key that is disabled");
+    assert!(matches!(of(Fact::Missing), Deliverability::No { .. }));
 }

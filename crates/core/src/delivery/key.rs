@@ -1,6 +1,9 @@
 //! Encryption keys of targets and dead-letter queues.
 
-use crate::{destinations::Type, names::Arn};
+use crate::{
+    destinations::{KeyUse, Type},
+    names::Arn,
+};
 
 use super::{
     facts::{Fact, KeyFacts, RoleFacts},
@@ -18,8 +21,6 @@ pub(super) enum Sender<'a> {
     /// `EventBridge` with a role, by its ARN. Its policies are not known if they cannot be read.
     Role(&'a str, Option<&'a RoleFacts>),
 }
-
-const ACTIONS: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
 
 /// Returns whether the sender can use the encryption key of the resource `arn`.
 ///
@@ -63,6 +64,11 @@ fn type_of(arn: &str) -> Option<Type> {
     Type::of_target(&Arn::parse(arn)?)
 }
 
+/// Returns how a delivery to the target uses its key: as to a queue, unless its type says otherwise.
+fn key_use(arn: &str) -> KeyUse {
+    type_of(arn).map_or_else(|| KeyUse { actions: &["kms:Decrypt", "kms:GenerateDataKey"], context: vec![] }, |type_| type_.key_use(arn))
+}
+
 fn advice(arn: &str) -> Deliverability {
     Deliverability::Unknown {
         message: format!(
@@ -77,7 +83,7 @@ fn by_service_itself(arn: &str, known: &KeyFacts) -> Deliverability {
     let topic = type_of(arn).is_some_and(|type_| !type_.sends_source());
     let source: &[&str] = if topic { &["aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths"] } else { &[] };
     let context = by_service().withholding(source);
-    Deliverability::all(ACTIONS.map(|action| {
+    Deliverability::all(key_use(arn).actions.iter().map(|action| {
         match outcome(known, Principal::Service(SERVICE), action, &context).decision() {
             Decision::Allowed => Deliverability::Yes,
             Decision::Unknown(why) => Deliverability::unclear(&format!("the policy of the encryption key of {arn}"), &why),
@@ -94,9 +100,10 @@ fn by_service_itself(arn: &str, known: &KeyFacts) -> Deliverability {
 /// A key's policy has to name the role, or leave the decision to the role's own policies by naming
 /// the account (KMS developer guide, "Key policies").
 fn with_role(arn: &str, known: &KeyFacts, role: &str, facts: &RoleFacts) -> Deliverability {
-    let context = by_role(role);
+    let KeyUse { actions, context } = key_use(arn);
+    let context = context.iter().fold(by_role(role), |context, (key, value)| context.with(key, value));
     let account = role.split(':').nth(4).unwrap_or_default();
-    Deliverability::all(ACTIONS.map(|action| {
+    Deliverability::all(actions.iter().map(|action| {
         let named = outcome(known, Principal::Role(role), action, &context);
         let delegated = outcome(known, Principal::Account(account), action, &context).allows;
         let request = Request { principal: Principal::Role(role), action, resource: &known.arn, context: &context };

@@ -40,6 +40,15 @@ pub struct Consumed {
     pub arn: String,
 }
 
+/// How a delivery uses the encryption key of its target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyUse {
+    /// KMS actions that the sender needs. None if the target uses the key with a grant of its own.
+    pub(crate) actions: &'static [&'static str],
+    /// Condition keys of these calls, in lower case, with their values.
+    pub(crate) context: Vec<(&'static str, String)>,
+}
+
 /// A type of destination: a field of `EventSink.spec`.
 pub(crate) trait Destination {
     /// Desired state.
@@ -147,6 +156,12 @@ pub(crate) trait Destination {
         vec![vec![]]
     }
 
+    /// Returns how a delivery uses the customer managed key of the target with this ARN.
+    fn key_use(target_arn: &str) -> KeyUse {
+        let _ = target_arn;
+        KeyUse { actions: &["kms:Decrypt", "kms:GenerateDataKey"], context: vec![] }
+    }
+
     /// Returns the ARN of another resource that the target names and a delivery needs, such as a task definition.
     fn named(target: &TargetSettings) -> Option<&String> {
         let _ = target;
@@ -219,9 +234,10 @@ pub(crate) trait State: Clone + Debug + Serialize {
         None
     }
 
-    /// Returns the log group of a state machine.
-    fn log_group(&self) -> Option<&String> {
-        None
+    /// Returns the ARNs of other objects' resources that AWS holds in the resource, such as the log
+    /// group of a state machine. The failure destination of a function is not among them.
+    fn uses(&self) -> Vec<&String> {
+        vec![]
     }
 
     /// Returns the rules and buses without an object that AWS still has with this destination.

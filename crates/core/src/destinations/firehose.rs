@@ -5,7 +5,7 @@ use tributary_api::Identity;
 use crate::{
     destinations::{
         by_role::{self, DesiredByRole},
-        contract::Destination,
+        contract::{Destination, KeyUse},
         shared::context::ResolveContext,
     },
     error::ReconcileError,
@@ -25,6 +25,13 @@ impl Destination for Firehose {
 
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredByRole, ReconcileError> {
         by_role::desired::<Self>(context, identity)
+    }
+
+    /// Firehose uses the key of a stream with a grant of its own, so that the sender needs no permission (Firehose API reference,
+    /// `DeliveryStreamEncryptionConfigurationInput`). It rejects records if the key is disabled or deleted (`PutRecord`,
+    /// `InvalidKMSResourceException`).
+    fn key_use(_: &str) -> KeyUse {
+        KeyUse { actions: &[], context: vec![] }
     }
 
     fn is_target(arn: &Arn<'_>) -> bool {

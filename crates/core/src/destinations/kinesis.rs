@@ -7,7 +7,7 @@ use tributary_api::{EventSink, Identity};
 use crate::{
     destinations::{
         by_role::{self, DesiredByRole},
-        contract::Destination,
+        contract::{Destination, KeyUse},
         shared::context::ResolveContext,
     },
     error::ReconcileError,
@@ -40,6 +40,16 @@ impl Destination for Kinesis {
                 "Condition": {"StringEquals": {"kms:EncryptionContext:aws:kinesis:arn": arn}},
             }),
         ]
+    }
+
+    /// Producers need no `kms:Decrypt` (the same page). Kinesis calls AWS KMS for the role, in the stream's encryption context.
+    fn key_use(target_arn: &str) -> KeyUse {
+        let region = Arn::parse(target_arn).map_or("", |arn| arn.region);
+        let context = vec![
+            ("kms:encryptioncontext:aws:kinesis:arn", target_arn.to_owned()),
+            ("kms:viaservice", format!("kinesis.{region}.amazonaws.com")),
+        ];
+        KeyUse { actions: &["kms:GenerateDataKey"], context }
     }
 
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {

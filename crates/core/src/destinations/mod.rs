@@ -51,6 +51,8 @@ use shared::{
     task::{Rights, Task},
 };
 
+pub(crate) use contract::KeyUse;
+
 pub use api_destination::{DesiredApi, DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination};
 pub use by_role::{DesiredByRole, ObservedByRole};
 pub use contract::Consumed;
@@ -177,6 +179,11 @@ macro_rules! destinations {
                 match self { $(Self::$type => <$destination>::policy_statement(sid, target_arn, source),)* }
             }
 
+            /// Returns how a delivery uses the customer managed key of the target with this ARN.
+            pub(crate) fn key_use(self, target_arn: &str) -> KeyUse {
+                match self { $(Self::$type => <$destination>::key_use(target_arn),)* }
+            }
+
             /// Returns whether EventBridge sends the ARN of the rule with a delivery.
             pub(crate) fn sends_source(self) -> bool {
                 match self { $(Self::$type => <$destination>::SENDS_SOURCE,)* }
@@ -259,9 +266,9 @@ macro_rules! destinations {
                 match self { $(Self::$state(want) => want.failure_destination(),)* }
             }
 
-            /// Returns the log group of a state machine.
-            pub fn log_group(&self) -> Option<&String> {
-                match self { $(Self::$state(want) => want.log_group(),)* }
+            /// Returns the ARNs of other objects' resources that AWS holds in the resource.
+            pub fn uses(&self) -> Vec<&String> {
+                match self { $(Self::$state(want) => want.uses(),)* }
             }
 
             /// Returns the references to secret values that the steps need.

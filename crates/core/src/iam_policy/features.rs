@@ -139,7 +139,7 @@ const BASE: &[Feature] = &[
     },
     Feature {
         name: "keys",
-        about: "`kmsKeyId` of a bus: EventBridge requires these permissions from the caller",
+        about: "customer managed keys of buses, archives, connections and filters: AWS requires these permissions from the caller",
         statements: &[asked_by_aws(
             "Keys",
             &["kms:DescribeKey", "kms:GenerateDataKey", "kms:Decrypt"],

@@ -6,16 +6,17 @@
 
 use serde::Serialize;
 
-use tributary_api::{ArchiveStatus, DeletionPolicy, EventBus, Identity, ResourceStatus};
+use tributary_api::{Archive, ArchiveStatus, AwsAccount, DeletionPolicy, EventBus, Identity, ResourceStatus};
 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
-    kinds::BusInAws,
+    kinds::{BusInAws, pattern_check},
     names::{events_character, short_hash},
-    object::key_of,
+    object::{ObjectMetaExt, key_of},
     ownership,
     plan::PlanContext,
     steps::{ArchiveSettings, ArchiveStep, EventsStep, Step},
+    view::View,
 };
 
 /// Longest name of an archive, in characters (API reference, `CreateArchive`).
@@ -36,6 +37,12 @@ pub struct DesiredArchive {
     pub settings: ArchiveSettings,
     /// What happens in AWS when the archive leaves the spec or its bus is deleted.
     pub deletion_policy: DeletionPolicy,
+    /// Whether the account does not allow the key. The archive is then not written.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
+    /// What AWS would refuse in the event pattern.
+    #[serde(skip)]
+    pub problem: Option<String>,
 }
 
 /// An archive in AWS.
@@ -75,20 +82,35 @@ pub fn arn(identity: &Identity, aws_name: &str) -> String {
     format!("arn:{}:events:{}:{}:archive/{aws_name}", identity.partition, identity.region, identity.account_id)
 }
 
-/// The archives that the spec lists.
-pub fn desired(bus: &EventBus, installation: &str, identity: &Identity) -> Vec<DesiredArchive> {
-    let one = |archive: &tributary_api::Archive| DesiredArchive {
+/// The archives that the spec lists. The error tells why the first of those that the account does
+/// not allow is not written.
+pub fn desired(bus: &EventBus, view: &View, account: &AwsAccount, identity: &Identity) -> (Vec<DesiredArchive>, Option<ReconcileError>) {
+    let installation = &view.settings.installation_id;
+    let namespace = bus.own_namespace();
+    let permit = |(index, archive): (usize, &Archive)| {
+        let field = format!("spec.archives[{index}].kmsKeyArn");
+        view.permit_arn(account, namespace, &field, archive.kms_key_arn.as_deref()?).err()
+    };
+    let errors: Vec<_> = bus.spec.archives.iter().enumerate().map(permit).collect();
+    let one = |(index, (archive, error)): (usize, (&Archive, &Option<ReconcileError>))| DesiredArchive {
         name: archive.name.clone(),
         aws_name: aws_name(installation, bus, &identity.name, &archive.name),
         settings: ArchiveSettings {
             description: archive.description.clone(),
             retention_days: archive.retention_days.unwrap_or_default(),
             pattern: archive.event_pattern.clone().map(Into::into),
+            kms_key_arn: archive.kms_key_arn.clone(),
         }
         .canonical(),
         deletion_policy: archive.deletion_policy.unwrap_or(DeletionPolicy::Retain),
+        problem: archive
+            .event_pattern
+            .as_ref()
+            .and_then(|pattern| pattern_check::problem(&format!("spec.archives[{index}].eventPattern"), pattern)),
+        refused: error.is_some(),
     };
-    bus.spec.archives.iter().map(one).collect()
+    let archives = bus.spec.archives.iter().zip(&errors).enumerate().map(one).collect();
+    (archives, errors.into_iter().flatten().next())
 }
 
 /// Names in AWS of all archives that may belong to the bus, and whether each is retained: those of
@@ -111,7 +133,7 @@ pub fn known(bus: &EventBus, installation: &str, identity: &Identity) -> Vec<(St
 /// same plan.
 pub fn steps(want: &[DesiredArchive], have: &[ObservedArchive], bus_arn: &str) -> Vec<Step> {
     let mut steps = Vec::new();
-    for archive in want {
+    for archive in want.iter().filter(|archive| !archive.refused && archive.problem.is_none()) {
         let (name, settings) = (archive.aws_name.clone(), archive.settings.clone());
         match have.iter().find(|have| have.aws_name == archive.aws_name) {
             None => steps.push(ArchiveStep::CreateArchive { name, bus_arn: bus_arn.to_owned(), settings }.into()),
@@ -149,6 +171,13 @@ pub fn removal(have: &[ObservedArchive], bus: &mut BusInAws, context: &PlanConte
             names.join(", ")
         ),
     ))
+}
+
+/// The first archive that AWS would refuse. The bus and the other archives do not wait for it, and AWS
+/// keeps what it has of it.
+pub fn invalid(want: &[DesiredArchive]) -> Option<ReconcileError> {
+    let problem = want.iter().find_map(|archive| archive.problem.clone())?;
+    Some(ReconcileError::invalid(Reason::InvalidSpec, problem))
 }
 
 /// The failure of an archive that AWS reports after `CreateArchive` or `UpdateArchive` succeeded.

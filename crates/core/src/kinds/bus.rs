@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use tributary_api::{
-    BusLog, BusLogDetail, DeletionPolicy, EventBus, EventBusStatus, Identity, ManagementPolicy, ResourceStatus, Tags, consents,
+    BusLog, BusLogDetail, BusRef, DeletionPolicy, EventBus, EventBusStatus, Identity, ManagementPolicy, ResourceStatus, Tags, consents,
 };
 
 use crate::{
@@ -161,6 +161,8 @@ impl Managed for EventBus {
         };
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
         let (grants, mut refused) = bus_policy::desired(self, view, &account);
+        let (archives, not_permitted) = archives::desired(self, view, &account, identity);
+        refused.error = refused.error.or(not_permitted);
         refused.dead_letter = dead_letter_waits.as_ref().filter(|error| error.reason.is_refusal()).and_then(|_| {
             let reference = &self.spec.dead_letter.as_ref()?.sink_ref;
             let sink = view.sink(reference.namespace.as_deref().unwrap_or(namespace), &reference.name)?;
@@ -176,7 +178,7 @@ impl Managed for EventBus {
                 log: self.spec.log.as_ref().map(log),
             },
             tags: ownership::tags(&account.spec.default_tags, self.spec.tags.as_ref(), &owner),
-            archives: archives::desired(self, &view.settings.installation_id, identity),
+            archives,
             grants,
             dead_letter_waits,
             refused,
@@ -200,6 +202,16 @@ impl Managed for EventBus {
         view.each_replay(|replay| {
             if permits(replay.own_namespace()) && replay.holds(self) {
                 referrers.push(format!("EventReplay {}", key_of(replay)));
+            }
+        });
+        let arn = self.pinned_identity().map(|identity| &identity.arn);
+        view.each_sink(|sink| {
+            let namespace = sink.own_namespace();
+            let key = |bus: &BusRef| format!("{}/{}", bus.namespace.as_deref().unwrap_or(namespace), bus.name);
+            if permits(namespace) && sink.bus_refs().any(|bus| key(bus) == key_of(self)) {
+                referrers.push(format!("EventSink {}", key_of(sink)));
+            } else if arn.is_some_and(|arn| sink.status.as_ref().is_some_and(|status| status.common.uses.contains(arn))) {
+                referrers.push(format!("EventSink {} (in AWS)", key_of(sink)));
             }
         });
         referrers
@@ -273,7 +285,11 @@ impl Managed for EventBus {
         let source = observed.and_then(|observed| observed.source.as_ref()).and_then(|source| source.error(identity));
         let kept = observed.and_then(|observed| observed.archives.as_deref());
         let refused = || desired.refused.error.clone();
-        source.or_else(|| desired.dead_letter_waits.clone()).or_else(refused).or_else(|| archives::waiting(kept?))
+        source
+            .or_else(|| desired.dead_letter_waits.clone())
+            .or_else(refused)
+            .or_else(|| archives::invalid(&desired.archives))
+            .or_else(|| archives::waiting(kept?))
     }
 
     fn tags(desired: &DesiredBus) -> Option<&Tags> {

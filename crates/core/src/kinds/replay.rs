@@ -36,6 +36,9 @@ pub struct DesiredReplay {
     pub name: String,
     /// `None` once it was started: its references do not matter any more.
     pub settings: Option<ReplaySettings>,
+    /// Why a replay that was started is no longer permitted. It is canceled.
+    #[serde(skip)]
+    pub refused: Option<ReconcileError>,
 }
 
 /// A replay in AWS.
@@ -64,6 +67,8 @@ pub trait ResolveReplay {
     /// # Errors
     /// A rule does not exist, is of another bus, or is not ready.
     fn rule_arns(&self, bus: &EventBus, view: &View) -> Result<Vec<String>, ReconcileError>;
+    /// Returns why a replay that was started is no longer permitted (ADR 0026).
+    fn refusal(&self, view: &View, identity: &Identity) -> Option<ReconcileError>;
     /// Progress in percent of the time window. Less than 100 until AWS reports the end.
     fn percent(&self, observed: &ObservedReplay) -> i32;
 }
@@ -102,6 +107,13 @@ impl ResolveReplay for EventReplay {
             })
         };
         self.spec.rules.iter().enumerate().map(arn).collect()
+    }
+
+    fn refusal(&self, view: &View, identity: &Identity) -> Option<ReconcileError> {
+        let namespace = self.own_namespace();
+        let account = AccountRef { name: identity.account.clone(), ..Default::default() };
+        let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref).err();
+        [bus, view.account_for(namespace, Some(&account)).err()].into_iter().flatten().find(|error| error.reason.is_refusal())
     }
 
     fn percent(&self, observed: &ObservedReplay) -> i32 {
@@ -145,7 +157,7 @@ impl Managed for EventReplay {
     fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredReplay, ReconcileError> {
         let name = identity.name.clone();
         if self.status.as_ref().is_some_and(EventReplayStatus::started) {
-            return Ok(DesiredReplay { name, settings: None });
+            return Ok(DesiredReplay { name, settings: None, refused: self.refusal(view, identity) });
         }
         let namespace = self.own_namespace();
         let bus = view.bus_for(namespace, "spec.busRef", &self.spec.bus_ref)?;
@@ -184,7 +196,7 @@ impl Managed for EventReplay {
         }
         let description = self.spec.description.clone();
         let bus_arn = Scope::of(identity).bus(identity.bus.as_deref().unwrap_or_default());
-        Ok(DesiredReplay { name, settings: Some(ReplaySettings { description, archive_arn, bus_arn, start, end, rules }) })
+        Ok(DesiredReplay { name, settings: Some(ReplaySettings { description, archive_arn, bus_arn, start, end, rules }), refused: None })
     }
 
     fn referenced_by(&self, _: &View) -> Vec<String> {
@@ -195,8 +207,11 @@ impl Managed for EventReplay {
         Ok(match (desired, observed) {
             // A started replay that AWS does not list is never started again: AWS may lag, or has
             // deleted it after 90 days.
-            (Some(DesiredReplay { name, settings: Some(settings) }), None) => {
+            (Some(DesiredReplay { name, settings: Some(settings), .. }), None) => {
                 vec![ReplayStep::StartReplay { name: name.clone(), settings: settings.clone() }.into()]
+            }
+            (Some(DesiredReplay { refused: Some(_), .. }), Some(replay)) if ["STARTING", "RUNNING"].contains(&replay.state.as_str()) => {
+                vec![ReplayStep::CancelReplay { name: replay.name.clone() }.into()]
             }
             (Some(_), _) | (None, None) => vec![],
             (None, Some(replay)) => match replay.state.as_str() {
@@ -227,6 +242,9 @@ impl Managed for EventReplay {
             let message = format!("replay {name} started, but AWS does not list it. It will not be started again.");
             return Some(ReconcileError::new(RetryClass::Polled, Reason::Replaying, message));
         };
+        if let Some(refused) = desired.refused.as_ref().filter(|_| !["COMPLETED", "FAILED"].contains(&replay.state.as_str())) {
+            return Some(refused.clone());
+        }
         let why = replay.state_reason.as_ref().map(|why| format!(": {}", why.trim_end_matches('.'))).unwrap_or_default();
         match replay.state.as_str() {
             "COMPLETED" => None,

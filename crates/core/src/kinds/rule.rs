@@ -1,10 +1,15 @@
 //! `EventRule` in AWS: a rule and its targets. Targets whose sink does not exist yet wait; the
 //! others do not wait for them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use k8s_openapi::jiff::Timestamp;
-use tributary_api::{DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, RuleState, Tags, Target};
+use tributary_api::{
+    ConfigMapKeyRef, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, RuleState, Tags, Target,
+};
 
 use crate::{
     benchling,
@@ -13,8 +18,10 @@ use crate::{
     kinds::{
         rule_check, rule_consent,
         rule_in_aws::{DesiredRule, ObservedRule, Refused},
+        rule_lints::Linted,
         rule_status,
         rule_steps::{check_owner, new_target_waits, put_rule, put_targets, target_steps},
+        rule_tested,
     },
     limits,
     managed::{Managed, Report},
@@ -23,6 +30,8 @@ use crate::{
     ownership,
     plan::{PlanContext, WarningEvent},
     references::{AppReferences, BusReferences, RuleReferences},
+    rule_tests::{ConfigMapValues, set_input},
+    settings::Settings,
     steps::{self, RuleSettings, RuleStep, Step, TargetSettings},
     view::View,
 };
@@ -98,7 +107,7 @@ impl ResolveRule for EventRule {
         let is_benchling = source.starts_with(benchling::SOURCE_PREFIX);
         match (&self.spec.benchling, &self.spec.event_pattern) {
             (Some(shorthand), _) => (Some(benchling::compile(shorthand, source).into()), benchling::warnings(shorthand, included)),
-            (None, Some(pattern)) if is_benchling => (Some(pattern.clone().into()), benchling::lint(pattern, source, included)),
+            (None, Some(pattern)) if is_benchling => (Some(pattern.clone().into()), benchling::lint(pattern, included)),
             (None, pattern) => (pattern.clone().map(Into::into), vec![]),
         }
     }
@@ -108,10 +117,7 @@ impl ResolveRule for EventRule {
         let field = format!("spec.targets[{index}].sinkRef");
         let sink = view.sink_for(namespace, &field, &target.sink_ref)?;
         let mut settings = target::target(&field, &sink, identity, &identity.arn, view)?;
-        settings.id.clone_from(&target.name);
-        settings.input = target.input.clone().map(serde_json::Value::Object);
-        settings.input_path.clone_from(&target.input_path);
-        settings.transformer = target.input_transformer.as_ref().map(|t| (t.input_paths_map.clone(), t.input_template.clone()));
+        set_input(&mut settings, target);
         let changed = settings.input.is_some() || settings.input_path.is_some() || settings.transformer.is_some();
         if changed && !target::accepts_transformed_events(&sink, identity) {
             return Err(ReconcileError::blocked(
@@ -140,6 +146,7 @@ impl Managed for EventRule {
 
     const KIND: &'static str = "EventRule";
     const LEAVES_IF_REFUSED: bool = true;
+    const LOCAL_CONDITIONS: &'static [&'static str] = &[rule_tested::TYPE];
 
     fn management(&self) -> ManagementPolicy {
         self.spec.management_policy
@@ -161,7 +168,7 @@ impl Managed for EventRule {
         let bus = self.bus(view)?;
         let bus_name = identity.bus.clone().unwrap_or_else(|| names::DEFAULT_BUS.into());
         self.check_bus(&bus, &bus_name)?;
-        let (pattern, warnings) = self.pattern(&bus, &bus_name, view);
+        let (pattern, mut warnings) = self.pattern(&bus, &bus_name, view);
         let defaults = view.account(&identity.account).map(|account| account.spec.default_tags).unwrap_or_default();
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
         let (mut targets, mut waiting, mut error) = (Vec::new(), BTreeMap::new(), None::<ReconcileError>);
@@ -181,8 +188,10 @@ impl Managed for EventRule {
         refused.arns = rule_consent::refused_arns(self, &targets, view);
         if refused.arns.is_empty() {
             // Else what is not permitted goes first, and AWS rejects the rest.
-            rule_check::check(&self.spec)?;
+            rule_check::check(&self.spec, pattern.as_ref())?;
         }
+        let linted = Linted { rule: self, bus: &bus, identity, pattern: pattern.as_ref(), targets: &targets };
+        warnings.extend(linted.warnings(view));
         Ok(DesiredRule {
             bus: bus_name,
             name: identity.name.clone(),
@@ -197,6 +206,7 @@ impl Managed for EventRule {
             waiting,
             refused,
             error,
+            held_back: None,
             warnings,
             source_problem: source_problem(&bus),
         })
@@ -204,6 +214,24 @@ impl Managed for EventRule {
 
     fn referenced_by(&self, _: &View) -> Vec<String> {
         vec![]
+    }
+
+    fn config_map_keys(&self) -> BTreeSet<ConfigMapKeyRef> {
+        self.spec.tests.iter().filter_map(|test| test.config_map_key().cloned()).collect()
+    }
+
+    fn run_tests(
+        &self,
+        status: &mut EventRuleStatus,
+        desired: &mut DesiredRule,
+        values: &ConfigMapValues,
+        now: Timestamp,
+    ) -> Result<(), ReconcileError> {
+        rule_tested::run(self, status, desired, values, now)
+    }
+
+    fn requeue_after(&self, status: &EventRuleStatus, now: Timestamp, _: &Settings) -> Option<Duration> {
+        rule_tested::recheck_after(self, status, now)
     }
 
     fn plan(
@@ -228,6 +256,9 @@ impl Managed for EventRule {
                 check_owner(have, context)?;
                 // First, so that settings that AWS rejects keep nothing there.
                 steps.extend(have.targets.as_ref().map(|targets| rule_consent::removal(want, targets).0).unwrap_or_default());
+                if want.held_back.is_some() {
+                    return Ok(steps);
+                }
                 if want.settings != have.settings {
                     steps.push(put_rule(want, false));
                 }
@@ -251,6 +282,9 @@ impl Managed for EventRule {
     }
 
     fn uses(desired: &DesiredRule, observed: Option<&ObservedRule>) -> Option<BTreeSet<String>> {
+        if desired.held_back.is_some() {
+            return rule_tested::uses(desired, observed);
+        }
         let mut uses: BTreeSet<String> = desired.targets.iter().flat_map(TargetSettings::uses).cloned().collect();
         if !desired.waiting.is_empty()
             && let Some(rule) = observed.and_then(|observed| observed.rule.as_ref())
@@ -270,7 +304,7 @@ impl Managed for EventRule {
     }
 
     fn waiting(desired: &DesiredRule, _: Option<&ObservedRule>, _: &Identity) -> Option<ReconcileError> {
-        desired.error.clone()
+        desired.waits_for().cloned()
     }
 
     fn tags(desired: &DesiredRule) -> Option<&Tags> {
@@ -297,7 +331,7 @@ impl Managed for EventRule {
     }
 
     fn warning_events(&self, before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
-        rule_status::warning_events(before, now)
+        rule_status::warning_events(self, before, now)
     }
 }
 

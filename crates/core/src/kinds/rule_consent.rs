@@ -58,7 +58,7 @@ pub(super) fn refused_arns(rule: &EventRule, wanted: &[TargetSettings], view: &V
 pub(super) fn removal(want: &DesiredRule, have: &[TargetSettings]) -> (Vec<Step>, Vec<TargetSettings>) {
     let (mut gone, mut narrowed, mut remaining) = (Vec::new(), Vec::new(), Vec::new());
     for target in have {
-        let is_replaced = want.targets.iter().any(|wanted| wanted.id == target.id);
+        let is_replaced = want.held_back.is_none() && want.targets.iter().any(|wanted| wanted.id == target.id);
         if !is_replaced && want.refused.arns.contains(&target.arn) {
             gone.push(target.id.clone());
         } else if !is_replaced && target.dead_letter_arn.as_ref().is_some_and(|arn| want.refused.arns.contains(arn)) {

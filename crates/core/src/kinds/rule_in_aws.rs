@@ -43,6 +43,9 @@ pub struct DesiredRule {
     /// The first of these causes, for the rule as a whole.
     #[serde(skip)]
     pub error: Option<ReconcileError>,
+    /// Why a test holds the change back. AWS keeps what it holds, but for what is not permitted.
+    #[serde(skip)]
+    pub held_back: Option<ReconcileError>,
     /// Findings about the pattern.
     #[serde(skip)]
     pub warnings: Vec<String>,
@@ -55,7 +58,12 @@ impl DesiredRule {
     /// Whether a missing rule is created. One whose targets all wait would match events and drop
     /// them.
     pub fn is_put(&self) -> bool {
-        !self.targets.is_empty() || self.waiting.is_empty()
+        (!self.targets.is_empty() || self.waiting.is_empty()) && self.held_back.is_none()
+    }
+
+    /// Why the rule is not in sync although all steps succeeded.
+    pub fn waits_for(&self) -> Option<&ReconcileError> {
+        self.error.as_ref().or(self.held_back.as_ref())
     }
 }
 

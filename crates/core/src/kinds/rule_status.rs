@@ -5,7 +5,7 @@ use tributary_api::{EventRule, EventRuleStatus, ResourceStatus, TargetStatus};
 use crate::{
     delivery::{DeliverabilityReason, dead_letters},
     error::ReconcileError,
-    kinds::{deliverable, rule_consent},
+    kinds::{deliverable, rule_consent, rule_tested},
     managed::Report,
     plan::WarningEvent,
 };
@@ -20,7 +20,8 @@ pub(super) fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Re
     let Some(desired) = report.desired else { return };
     status.event_pattern = desired.settings.pattern.as_ref().map(ToString::to_string);
     status.warnings.clone_from(&desired.warnings);
-    let settled = report.withheld == 0 && report.error == desired.error.as_ref() || report.complete();
+    let settled = report.withheld == 0 && report.error == desired.waits_for() || report.complete();
+    let held_back = desired.held_back.as_ref().map(|error| error.message.clone());
     let before = std::mem::take(&mut status.targets);
     status.targets = rule
         .spec
@@ -28,7 +29,7 @@ pub(super) fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Re
         .iter()
         .map(|target| {
             let old = before.iter().find(|t| t.name == target.name);
-            let put = desired.targets.iter().find(|t| t.id == target.name);
+            let put = desired.targets.iter().find(|t| t.id == target.name && desired.held_back.is_none());
             // Deliverability is of one destination: another one under the same name has none yet.
             let evaluated = old.filter(|old| put.is_none_or(|put| old.arn.as_ref() == Some(&put.arn)));
             // Where AWS names the targets that it rejects, it has accepted the others.
@@ -39,14 +40,14 @@ pub(super) fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Re
                 name: target.name.clone(),
                 arn: put.map(|t| t.arn.clone()).or_else(|| old.and_then(|t| t.arn.clone())),
                 ready: put.is_some() && (settled || old.is_some_and(|t| t.ready && failed.is_none())),
-                message: desired.waiting.get(&target.name).cloned().or(failed),
+                message: desired.waiting.get(&target.name).cloned().or(failed).or_else(|| held_back.clone()),
                 deliverable: evaluated.and_then(|t| t.deliverable),
                 deliverable_message: evaluated.and_then(|t| t.deliverable_message.clone()),
                 dead_letters: old.and_then(|t| t.dead_letters.clone()).filter(|_| target.dead_letter.is_some()),
             }
         })
         .collect();
-    let settled = report.complete() || report.withheld == 0 && report.error == desired.error.as_ref();
+    let settled = report.complete() || report.withheld == 0 && report.error == desired.waits_for();
     rule_consent::report(status, &desired.refused, settled);
     deliverable::report(rule, status, report);
     status.targets_ready = Some(format!("{}/{}", status.targets.iter().filter(|t| t.ready).count(), status.targets.len()));
@@ -76,9 +77,10 @@ fn undeliverable(before: &EventRuleStatus, now: &EventRuleStatus) -> Option<Warn
 }
 
 /// Warning Events of new warnings, new dead letters, and events that no longer arrive.
-pub(super) fn warning_events(before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
+pub(super) fn warning_events(rule: &EventRule, before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
     let mut warning_events = crate::plan::new_warnings(&before.warnings, &now.warnings);
     warning_events.extend(undeliverable(before, now));
+    warning_events.extend(rule_tested::warning_event(rule, before, now));
     for target in &now.targets {
         let old = before.targets.iter().find(|old| old.name == target.name).and_then(|old| old.dead_letters.as_ref());
         let news = dead_letters::warning(&target.name, old, target.dead_letters.as_ref());
@@ -124,6 +126,7 @@ mod tests {
             waiting: BTreeMap::new(),
             refused: crate::kinds::Refused::default(),
             error: None,
+            held_back: None,
             warnings: vec![],
             source_problem: None,
         };

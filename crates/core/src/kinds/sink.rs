@@ -167,12 +167,12 @@ impl Managed for EventSink {
         sink_written::note(status, &desired.target, steps);
     }
 
-    fn requeue_after(status: &EventSinkStatus, now: Timestamp, settings: &Settings) -> Option<Duration> {
+    fn requeue_after(&self, status: &EventSinkStatus, now: Timestamp, settings: &Settings) -> Option<Duration> {
         status.grants.iter().filter_map(|grant| grants::requeue_after(grant, now, settings)).min()
     }
 
     fn uses(desired: &DesiredSink, _: Option<&ObservedSink>) -> Option<BTreeSet<String>> {
-        let uses = desired.target.failure_destination().into_iter().chain(desired.target.log_group());
+        let uses = desired.target.failure_destination().into_iter().chain(desired.target.uses());
         Some(uses.filter(|_| !desired.external).map(|arn| arn.trim_end_matches(":*").to_owned()).collect())
     }
 

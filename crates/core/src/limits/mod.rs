@@ -69,23 +69,10 @@ pub fn check(tags: Option<&Tags>, steps: &[Step]) -> Result<(), ReconcileError> 
 /// AWS would refuse the target, and with it all targets of the rule. The message names the field.
 pub fn check_target(field: &str, target: &TargetSettings) -> Result<(), ReconcileError> {
     check_members("events.PutTargets", "Targets[].", field, &target.limited())?;
-    let invalid = |part: &str, problem: &str| {
+    template::problem(target).map_or(Ok(()), |(part, problem)| {
         let text = format!("{field}.{part} {problem}. Correct it.");
         Err(ReconcileError::invalid(Reason::InvalidSpec, text))
-    };
-    if let Some(problem) = target.input_path.as_deref().and_then(template::path_problem) {
-        return invalid("inputPath", problem);
-    }
-    let Some((paths, template)) = &target.transformer else { return Ok(()) };
-    for (name, path) in paths {
-        if let Some(problem) = template::path_problem(path) {
-            return invalid(&format!("inputTransformer.inputPathsMap[{}]", excerpt(name)), problem);
-        }
-        if name.to_ascii_uppercase().starts_with("AWS.") {
-            return invalid(&format!("inputTransformer.inputPathsMap[{}]", excerpt(name)), "has a name that AWS reserves");
-        }
-    }
-    template::template_problem(template, paths).map_or(Ok(()), |problem| invalid("inputTransformer.inputTemplate", &problem))
+    })
 }
 
 /// Checks the tags that a resource is to have: those of the account, of the spec, and of the

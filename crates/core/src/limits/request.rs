@@ -75,7 +75,7 @@ fn archive(step: &ArchiveStep) -> Value {
     let settings = |settings: &ArchiveSettings| {
         json!({
             "Description": settings.description, "RetentionDays": settings.retention_days,
-            "EventPattern": settings.pattern.as_ref().map(ToString::to_string),
+            "EventPattern": settings.pattern.as_ref().map(ToString::to_string), "KmsKeyIdentifier": settings.kms_key_arn,
         })
     };
     match step {
@@ -97,6 +97,8 @@ fn connection(step: &ConnectionStep) -> Value {
     json!({
         "Name": name, "Description": mark.describe(settings.description.as_deref()),
         "AuthorizationType": settings.authorization.type_(), "AuthParameters": authorization(settings),
+        "KmsKeyIdentifier": settings.kms_key_arn,
+        "InvocationConnectivityParameters": {"ResourceParameters": {"ResourceConfigurationArn": settings.resource_configuration_arn}},
     })
 }
 

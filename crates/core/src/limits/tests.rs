@@ -163,9 +163,27 @@ fn a_target_that_would_fail_the_others_is_refused() {
     );
     assert_eq!(
         message(&target(Some((paths("$.a"), "plain text <a>".into())))),
-        "spec.targets[1].inputTransformer.inputTemplate is neither JSON nor text in double quotes. Correct it."
+        "spec.targets[1].inputTransformer.inputTemplate is neither JSON nor text in double quotes: unexpected 'p' where a value is expected \
+         at line 1, column 1. Correct it."
     );
+    for (template, problem) in [
+        ("\"<b>\"", "uses <b>, which inputPathsMap does not define at line 1, column 2"),
+        ("\"<aws.events.region>\"", "uses <aws.events.region>, which inputPathsMap does not define at line 1, column 2"),
+        ("{\"<a>\": 1}", "uses <a> as a key of an object, which AWS does not allow at line 1, column 3"),
+    ] {
+        let wanted = format!("spec.targets[1].inputTransformer.inputTemplate {problem}. Correct it.");
+        assert_eq!(message(&target(Some((paths("$.a"), template.into())))), wanted);
+    }
+    let reserved = BTreeMap::from([("aws.x".to_owned(), "$.a".to_owned())]);
+    assert!(message(&target(Some((reserved, "\"<a>\"".into())))).starts_with("spec.targets[1].inputTransformer.inputPathsMap[aws.x] "));
     assert!(message(&TargetSettings { input_path: Some("detail".into()), ..target(None) }).starts_with("spec.targets[1].inputPath is not"));
+    let logs =
+        |template: &str| TargetSettings { arn: "arn:aws:logs:eu-west-1:1:x".into(), ..target(Some((paths("$.a"), template.into()))) };
+    for template in ["\"<a>\"", "{\"message\": <a>}", "[1]"] {
+        let wanted = "spec.targets[1].inputTransformer.inputTemplate is not a JSON object with timestamp and message";
+        assert!(message(&logs(template)).starts_with(wanted), "{template}");
+    }
+    assert_eq!(check_target("spec.targets[1]", &logs("{\"timestamp\": 1, \"message\": <a>}")), Ok(()));
     let headers = BTreeMap::from([("bad name".to_owned(), "v".to_owned())]);
     let http = crate::steps::HttpSettings { headers, ..Default::default() };
     assert!(

@@ -17,6 +17,9 @@ pub struct ArchiveSettings {
     pub retention_days: i32,
     /// Event pattern, parsed; `None` for every event.
     pub pattern: Option<Value>,
+    /// ARN of the customer managed key; `None` for an AWS owned key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_arn: Option<String>,
 }
 
 impl ArchiveSettings {

@@ -18,6 +18,12 @@ pub struct ConnectionSettings {
     pub authorization: Authorization,
     /// Parameters that are added to every request.
     pub invocation: HttpValues,
+    /// ARN of the customer managed key; `None` for an AWS owned key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_arn: Option<String>,
+    /// ARN of the VPC Lattice resource configuration of a private endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_configuration_arn: Option<String>,
 }
 
 /// How a connection authorizes its requests.

@@ -76,7 +76,7 @@ impl InvokeSettings {
 }
 
 /// Settings of an event source mapping.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MappingSettings {
     /// Maximum number of messages in a batch (`BatchSize`).
     pub batch_size: i32,
@@ -89,6 +89,12 @@ pub struct MappingSettings {
     pub report_batch_item_failures: bool,
     /// Whether Lambda polls the queue.
     pub enabled: bool,
+    /// Event patterns of the filters (`FilterCriteria`), parsed; empty for all messages.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<Value>,
+    /// ARN of the customer managed key that encrypts the filters (`KMSKeyArn`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_arn: Option<String>,
 }
 
 /// One write to Lambda. `LambdaStep::call` returns the name of the call.
@@ -170,6 +176,8 @@ impl ServiceStep for LambdaStep {
         ("lambda.*", "Qualifier", "spec.lambda.existing.arn"),
         ("lambda.*", "DestinationConfig", "spec.lambda.onFailure.sinkRef"),
         ("lambda.*", "ScalingConfig", "spec.sqs.triggers[].maximumConcurrency"),
+        ("lambda.*", "FilterCriteria", "spec.sqs.triggers[].filterCriteria"),
+        ("lambda.*", "KMSKeyArn", "spec.sqs.triggers[].kmsKeyArn"),
     ];
 
     fn names() -> Vec<&'static str> {
@@ -227,6 +235,8 @@ fn mapping(settings: &MappingSettings) -> Value {
     json!({
         "BatchSize": settings.batch_size, "MaximumBatchingWindowInSeconds": settings.maximum_batching_window_seconds,
         "ScalingConfig": {"MaximumConcurrency": settings.maximum_concurrency},
+        "FilterCriteria": {"Filters": settings.filters.iter().map(|pattern| json!({"Pattern": pattern.to_string()})).collect::<Vec<_>>()},
+        "KMSKeyArn": settings.kms_key_arn,
     })
 }
 

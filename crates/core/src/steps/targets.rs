@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use tributary_pattern::transform::Input;
+
 use crate::steps::{FieldOf, strip};
 
 /// The settings of a target, all replaced by `PutTargets`.
@@ -60,6 +62,16 @@ impl TargetSettings {
     /// Returns the ARNs of the resources that receive events: the target and its dead-letter queue.
     pub fn uses(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.arn).chain(&self.dead_letter_arn)
+    }
+
+    /// Returns what the target receives for an event.
+    pub fn received_input(&self) -> Input {
+        match (&self.input, &self.input_path, &self.transformer) {
+            (Some(constant), ..) => Input::Constant(constant.to_string()),
+            (_, Some(path), _) => Input::Path(path.clone()),
+            (.., Some((paths, template))) => Input::Transformer { paths: paths.clone(), template: template.clone() },
+            (None, None, None) => Input::Event,
+        }
     }
 }
 

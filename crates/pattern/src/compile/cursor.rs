@@ -2,6 +2,7 @@
 use crate::error::{Location, PatternError, line_and_column};
 use crate::json::{Reader, SyntaxError, Token};
 use crate::limits::Target;
+use crate::warning::{self, PatternWarning, WarningKind};
 
 /// Why a pattern is refused.
 pub(super) struct Refusal {
@@ -39,11 +40,13 @@ pub(super) struct Cursor<'a> {
     pub(super) target: Target,
     /// The path to the present token. Not taken back after an error.
     pub(super) steps: Vec<Step>,
+    /// Warnings, each with its path and byte.
+    warnings: Vec<(WarningKind, String, usize)>,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str, target: Target) -> Self {
-        Self { reader: Reader::new(text), target, steps: Vec::new() }
+        Self { reader: Reader::new(text), target, steps: Vec::new(), warnings: Vec::new() }
     }
 
     /// The next token. At the end of a text without any value it is null, which nothing accepts there.
@@ -61,8 +64,23 @@ impl<'a> Cursor<'a> {
         if self.next()? == *wanted { Ok(()) } else { refuse(reason) }
     }
 
-    /// The refusal with its path, line and column.
-    pub(super) fn locate(&self, text: &str, refusal: Refusal) -> PatternError {
+    /// Notes a warning about the last token.
+    pub(super) fn warn(&mut self, kind: WarningKind) {
+        if self.warnings.len() < warning::MOST {
+            self.warnings.push((kind, self.path(), self.reader.token_start()));
+        }
+    }
+
+    /// The warnings, with lines and columns.
+    pub(super) fn warnings(&mut self, text: &str) -> Vec<PatternWarning> {
+        let located = |(kind, path, offset)| {
+            let (line, column) = line_and_column(text, offset);
+            PatternWarning { kind, location: Location { path, line, column } }
+        };
+        self.warnings.drain(..).map(located).collect()
+    }
+
+    fn path(&self) -> String {
         let mut path = String::new();
         for step in &self.steps {
             match step {
@@ -75,6 +93,12 @@ impl<'a> Cursor<'a> {
                 Step::Index(index) => path.extend(["[", &index.to_string(), "]"]),
             }
         }
+        path
+    }
+
+    /// The refusal with its path, line and column.
+    pub(super) fn locate(&self, text: &str, refusal: Refusal) -> PatternError {
+        let path = self.path();
         let (line, column) = line_and_column(text, refusal.syntax.unwrap_or(self.reader.token_start()));
         PatternError { reason: refusal.reason, location: Location { path, line, column }, syntax: refusal.syntax.is_some() }
     }

@@ -3,13 +3,16 @@ mod cursor;
 mod numeric;
 mod operator;
 
+use std::sync::Arc;
+
 use crate::address::AddressRange;
-use crate::alternative::{Alternative, Path};
+use crate::alternative::{self, Alternative, Alternatives, Paths};
 use crate::error::PatternError;
 use crate::expression::{Expression, Expressions};
 use crate::json::Token;
 use crate::limits::Limits;
 use crate::number;
+use crate::warning::WarningKind;
 
 use cursor::{Cursor, Refusal, Step, refuse};
 
@@ -45,7 +48,7 @@ const RESERVED_IN_OR: [&str; 24] = [
 ///
 /// # Errors
 /// The reason in AWS's words, and where it is.
-pub(crate) fn compile(text: &str, limits: &Limits) -> Result<Vec<Alternative>, PatternError> {
+pub(crate) fn compile(text: &str, limits: &Limits) -> Result<Alternatives, PatternError> {
     let mut compiler = Compiler {
         text,
         cursor: Cursor::new(text, limits.target),
@@ -53,10 +56,14 @@ pub(crate) fn compile(text: &str, limits: &Limits) -> Result<Vec<Alternative>, P
         open: Vec::new(),
         alternatives: Vec::new(),
         path: Vec::new(),
+        paths: Paths::default(),
+        accepts: Vec::new(),
     };
     compiler.pattern().map_err(|refusal| compiler.cursor.locate(text, refusal))
 }
 
+/// Longest pattern that is read, whatever the limits are: no quota comes near it.
+const MAX_BYTES: usize = 256 << 10;
 /// Most fields that AWS's matcher takes in a pattern.
 const MAX_FIELDS: usize = 256;
 
@@ -77,19 +84,34 @@ struct Compiler<'a> {
     alternatives: Vec<Alternative>,
     /// The fields around the present one.
     path: Vec<String>,
+    paths: Paths,
+    /// What the fields accept.
+    accepts: Vec<Arc<Expressions>>,
 }
 
 impl Compiler<'_> {
-    fn pattern(&mut self) -> Result<Vec<Alternative>, Refusal> {
-        let characters = self.text.chars().count();
-        if characters > self.limits.characters {
-            return refuse(format!("Event pattern has {characters} characters, {} are allowed", self.limits.characters));
-        }
+    fn pattern(&mut self) -> Result<Alternatives, Refusal> {
+        self.check_length()?;
         if self.cursor.next()? != Token::StartObject {
             return refuse("Filter is not an object");
         }
         self.object()?;
-        Ok(std::mem::take(&mut self.alternatives))
+        for alternative in &mut self.alternatives {
+            check_fields(alternative)?;
+        }
+        let (all, paths) = (std::mem::take(&mut self.alternatives), std::mem::take(&mut self.paths));
+        Ok(Alternatives { all, paths, accepts: std::mem::take(&mut self.accepts), warnings: self.cursor.warnings(self.text) })
+    }
+
+    fn check_length(&self) -> Result<(), Refusal> {
+        if self.text.len() > MAX_BYTES {
+            return refuse(format!("Event pattern has {} bytes, {MAX_BYTES} are allowed", self.text.len()));
+        }
+        let characters = self.text.chars().count();
+        if characters > self.limits.characters {
+            return refuse(format!("Event pattern has {characters} characters, {} are allowed", self.limits.characters));
+        }
+        Ok(())
     }
 
     /// Reads the outermost object, without recursion: patterns may be as deep as the reader allows.
@@ -136,22 +158,44 @@ impl Compiler<'_> {
     fn field(&mut self, key: &str) -> Result<(), Refusal> {
         // Keys without a name at the begin of a path leave no dot.
         let around = self.path.join(".");
-        let name = Path(if around.is_empty() { key.to_owned() } else { format!("{around}.{key}") });
+        let name = self.paths.number(if around.is_empty() { key.to_owned() } else { format!("{around}.{key}") });
         let (start, _) = self.cursor.span();
         let all = self.expressions()?;
         let (_, end) = self.cursor.span();
-        let accepts = Expressions::new(all, self.text.get(start..end).unwrap_or_default().to_owned());
+        let number = self.accepts.len();
+        self.accepts.push(Arc::new(Expressions::new(all, self.text.get(start..end).unwrap_or_default().to_owned())));
         if self.alternatives.is_empty() {
             self.alternatives.push(Alternative::new());
         }
+        // Enough for a warning: alternatives of `$or` may override each other on purpose.
+        if self.alternatives.len() == 1
+            && self.alternatives[0].len() < MAX_FIELDS
+            && self.alternatives[0].iter().any(|(set, _)| *set == name)
+        {
+            self.cursor.warn(WarningKind::RepeatedField);
+        }
         for alternative in &mut self.alternatives {
-            alternative.insert(name.clone(), accepts.clone());
-            if alternative.len() > MAX_FIELDS {
-                return refuse(format!("Event pattern has more than {MAX_FIELDS} fields"));
+            alternative.push((name, number));
+            if alternative.len() > 2 * MAX_FIELDS {
+                check_fields(alternative)?;
             }
         }
         self.cursor.steps.pop();
         Ok(())
+    }
+
+    fn text_or_address(&mut self, text: String) -> Expression {
+        let Some(address) = AddressRange::single(&text) else { return Expression::Text(text) };
+        self.cursor.warn(WarningKind::Address);
+        Expression::Address(address)
+    }
+
+    fn number(&mut self, text: &str) -> Expression {
+        let value = number::comparable(text);
+        if value.is_none() {
+            self.cursor.warn(WarningKind::InexactNumber);
+        }
+        Expression::Number(value, text.to_owned())
     }
 
     fn end_object(&mut self) -> Result<(), Refusal> {
@@ -212,8 +256,8 @@ impl Compiler<'_> {
                     break;
                 }
                 Token::StartObject => operator::read(&mut self.cursor)?,
-                Token::Text(text) => AddressRange::single(&text).map_or_else(|| Expression::Text(text.into_owned()), Expression::Address),
-                Token::Number(text) => Expression::Number(number::comparable(text), text.to_owned()),
+                Token::Text(text) => self.text_or_address(text.into_owned()),
+                Token::Number(text) => self.number(text),
                 Token::True => Expression::Word("true"),
                 Token::False => Expression::Word("false"),
                 Token::Null => Expression::Word("null"),
@@ -226,4 +270,12 @@ impl Compiler<'_> {
         }
         if all.is_empty() { refuse("Empty arrays are not allowed") } else { Ok(all) }
     }
+}
+
+/// Checks the number of fields of an alternative.
+fn check_fields(alternative: &mut Alternative) -> Result<(), Refusal> {
+    if alternative.len() > MAX_FIELDS {
+        alternative::unify(alternative, |number| number);
+    }
+    if alternative.len() > MAX_FIELDS { refuse(format!("Event pattern has more than {MAX_FIELDS} fields")) } else { Ok(()) }
 }

@@ -10,6 +10,7 @@ use crate::ignore_case::IgnoreCase;
 use crate::json::Token;
 use crate::limits::Target;
 use crate::number;
+use crate::warning::WarningKind;
 use crate::wildcard::Wildcard;
 
 const ONE_KEY: &str = "Only one key allowed in match expression";
@@ -23,14 +24,17 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Expression, Refusal> {
     cursor.steps.push(Step::Key(name.to_string()));
     let (expression, otherwise) = match &*name {
         // Accepted by the matcher, and not on the page of the user guide.
-        "exactly" => (Expression::Text(text(cursor, "exact match pattern must be a string")?.into_owned()), ONE_KEY),
+        "exactly" => {
+            cursor.warn(WarningKind::Undocumented);
+            (Expression::Text(text(cursor, "exact match pattern must be a string")?.into_owned()), ONE_KEY)
+        }
         "prefix" => (prefix(cursor)?, ONE_KEY),
         "suffix" => (suffix(cursor)?, ONE_KEY),
         "numeric" => (Expression::Numeric(numeric::read(cursor)?), TOO_MANY),
         "anything-but" => (Expression::AnythingBut(anything_but(cursor)?), TOO_MANY),
         "exists" => (exists(cursor)?, ONE_KEY),
         // AWS's words name the wrong operator here.
-        "cidr" => (Expression::Address(AddressRange::cidr(&text(cursor, "prefix match pattern must be a string")?)?), ONE_KEY),
+        "cidr" => (Expression::Address(cidr(cursor)?), ONE_KEY),
         "equals-ignore-case" => (Expression::EqualsIgnoreCase(ignore_case(cursor)?), ONE_KEY),
         "wildcard" => {
             not_in_pipes(cursor, "wildcard")?;
@@ -45,6 +49,14 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Expression, Refusal> {
 
 fn text<'a>(cursor: &mut Cursor<'a>, otherwise: &str) -> Result<Cow<'a, str>, Refusal> {
     if let Token::Text(text) = cursor.next()? { Ok(text) } else { refuse(otherwise) }
+}
+
+fn cidr(cursor: &mut Cursor<'_>) -> Result<AddressRange, Refusal> {
+    let range = text(cursor, "prefix match pattern must be a string")?;
+    if range.ends_with("/0") {
+        cursor.warn(WarningKind::AllAddresses);
+    }
+    Ok(AddressRange::cidr(&range)?)
 }
 
 fn ignore_case(cursor: &mut Cursor<'_>) -> Result<IgnoreCase, Refusal> {

@@ -7,7 +7,7 @@ use tributary_testkit::{World, all_ready, condition, fault_rule, publish, reconc
 use super::causes::{arn, document};
 
 /// A world in which rule `r` sends to sink `s`.
-async fn sends(name: &str, sink: impl AsyncFnOnce(&World) -> Value) -> World {
+pub async fn sends(name: &str, sink: impl AsyncFnOnce(&World) -> Value) -> World {
     let world = World::start(name).await;
     let spec = sink(&world).await;
     world.apply("EventBus", "b", json!({"name": "b"})).await;
@@ -19,7 +19,7 @@ async fn sends(name: &str, sink: impl AsyncFnOnce(&World) -> Value) -> World {
 }
 
 /// Status, reason and message after an inspection.
-async fn verdict(world: &World) -> (String, String, String) {
+pub async fn verdict(world: &World) -> (String, String, String) {
     reconcile_now(world, "EventRule", "r").await;
     condition(&world.get("EventRule", "r").await.unwrap(), "Deliverable").unwrap()
 }
@@ -31,7 +31,7 @@ async fn is_not_there(world: &World, part: &str) {
     assert_eq!(publish(world, "lost").await["outcome"], "FAILED");
 }
 
-async fn is_fine(world: &World) {
+pub async fn is_fine(world: &World) {
     let (status, reason, message) = verdict(world).await;
     assert_eq!((status.as_str(), reason.as_str()), ("True", "Deliverable"), "{message}");
     assert_eq!(publish(world, "x").await["outcome"], "DELIVERED");

@@ -68,5 +68,11 @@ pub fn attempts() -> Vec<Attempt> {
         all.push(attempt(fields, "EventSink", sink(destination, "told"), "ArnNotPermitted", "spec.grants[].arns"));
         all.push(attempt(fields, "EventSink", sink(destination, "told-theirs"), "ArnFromNotFound", "not found in this namespace"));
     }
+    // A test of a rule reads `ConfigMap`s of its own namespace.
+    let from = json!({"configMapKeyRef": {"name": "told-theirs", "key": "sqs"}});
+    let test = json!({"name": "theirs", "eventFrom": from, "expect": "Match"});
+    let rule = json!({"busRef": {"name": "own"}, "eventPattern": {"source": ["a"]}, "tests": [test]});
+    let field: &[&str] = &["EventRule.tests.eventFrom.configMapKeyRef.name"];
+    all.push(attempt(field, "EventRule", rule, "TestInvalid", "ConfigMap told-theirs not found"));
     all
 }

@@ -56,7 +56,8 @@ impl Destination for ApiDestination {
 
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredApiDestination, ReconcileError> {
         let by = by_role::desired::<Self>(context, identity)?;
-        Ok(DesiredApiDestination { managed: context.sink.managed_api().map(|managed| resolve::api(managed, context, identity)), by })
+        let managed = context.sink.managed_api().map(|managed| resolve::api(managed, context, identity)).transpose()?;
+        Ok(DesiredApiDestination { managed, by })
     }
 
     /// Returns the statements of the role. AWS appends an id to the ARN of a managed API

@@ -9,6 +9,7 @@ use tributary_api::{ConnectionHttp, ConnectionValue, Identity, ManagedApiDestina
 
 use crate::{
     destinations::{api_destination::state::DesiredApi, shared::context::ResolveContext},
+    error::ReconcileError,
     managed::Managed,
     names,
     steps::{Authorization, ConnectionSettings, DestinationSettings, HttpValue, HttpValues, Part, SecretRefs, Slot},
@@ -31,9 +32,21 @@ pub(super) fn api_name(context: &ResolveContext<'_>) -> String {
 }
 
 /// Returns the connection and the API destination to create.
-pub(super) fn api(managed: &ManagedApiDestination, context: &ResolveContext<'_>, identity: &Identity) -> DesiredApi {
+///
+/// # Errors
+/// The account's grants do not allow the key or the resource configuration.
+pub(super) fn api(
+    managed: &ManagedApiDestination,
+    context: &ResolveContext<'_>,
+    identity: &Identity,
+) -> Result<DesiredApi, ReconcileError> {
     let mut refs = Refs::default();
     let connection = &managed.connection;
+    let private = connection.private_endpoint.as_ref().map(|private| private.resource_configuration_arn.clone());
+    let named = [("kmsKeyArn", &connection.kms_key_arn), ("privateEndpoint.resourceConfigurationArn", &private)];
+    for (field, arn) in named.into_iter().filter_map(|(field, arn)| Some((field, arn.as_ref()?))) {
+        context.permit_arn(&format!("{FIELD}.{field}"), arn)?;
+    }
     let authorization = match (&connection.basic, &connection.api_key, &connection.oauth_client_credentials) {
         (Some(basic), ..) => {
             refs.take(Slot::Password, "basic.passwordSecretRef", &basic.password_secret_ref);
@@ -57,7 +70,7 @@ pub(super) fn api(managed: &ManagedApiDestination, context: &ResolveContext<'_>,
     };
     let invocation = refs.values("invocationHttp", connection.invocation_http.as_ref(), Slot::Invocation);
     let manage = context.sink.management() == ManagementPolicy::Manage;
-    DesiredApi {
+    Ok(DesiredApi {
         name: identity.name.clone(),
         settings: DestinationSettings {
             description: managed.description.clone(),
@@ -65,11 +78,17 @@ pub(super) fn api(managed: &ManagedApiDestination, context: &ResolveContext<'_>,
             method: <&str>::from(managed.method).to_owned(),
             rate_limit: managed.rate_limit_per_second,
         },
-        connection: ConnectionSettings { description: managed.description.clone(), authorization, invocation },
+        connection: ConnectionSettings {
+            description: managed.description.clone(),
+            authorization,
+            invocation,
+            kms_key_arn: connection.kms_key_arn.clone(),
+            resource_configuration_arn: private,
+        },
         secrets: SecretRefs { namespace: context.namespace().to_owned(), slots: refs.0 },
         owner: context.owner.to_owned(),
         requeue_after: manage.then(|| context.view.now.checked_add(RECHECK_AFTER).unwrap_or(context.view.now)),
-    }
+    })
 }
 
 /// Collects the references to secret values.

@@ -37,6 +37,10 @@ fn unauthorized(name: &str, state: &str, reason: Option<&str>) -> Option<Reconci
             RetryClass::Transient,
             "Rechecked automatically. If it persists, check that AWS can reach spec.apiDestination.managed.connection.oauthClientCredentials.authorizationEndpoint.",
         ),
+        "FAILED_CONNECTIVITY" => (
+            RetryClass::Refused,
+            "Correct spec.apiDestination.managed.connection.privateEndpoint, or the resource configuration in VPC Lattice and its share.",
+        ),
         _ => (
             RetryClass::Refused,
             "Correct spec.apiDestination.managed.connection or the Secret that it references. Any change of the Secret, even an annotation, requests a new authorization.",

@@ -45,7 +45,7 @@ pub(super) const FEATURES: &[Feature] = &[
             .if_("StringLike", "lambda:FunctionArn", EXISTING_FUNCTION),
             calls(
                 "TagsOfTriggers",
-                &["lambda:ListTags", "lambda:TagResource"],
+                &["lambda:GetEventSourceMapping", "lambda:ListTags", "lambda:TagResource"],
                 &["arn:{partition}:lambda:{region}:{account}:event-source-mapping:*"],
             ),
         ],

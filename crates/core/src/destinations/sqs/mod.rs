@@ -2,6 +2,7 @@
 //! existing one.
 
 pub(crate) mod attributes;
+mod filters;
 mod plan;
 pub mod policy;
 pub(crate) mod reference;
@@ -194,7 +195,8 @@ impl State for DesiredSqs {
     }
 
     fn waiting(&self, observed: Option<&ObservedSqs>) -> Option<ReconcileError> {
-        triggers::waiting(&self.triggers, observed.map(|have| have.triggers.as_slice()).unwrap_or_default())
+        let triggers = observed.map(|have| have.triggers.as_slice()).unwrap_or_default();
+        self.refused.clone().or_else(|| triggers::waiting(&self.triggers, triggers))
     }
 
     fn record_intent(&self, status: &mut EventSinkStatus) {

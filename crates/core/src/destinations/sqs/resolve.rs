@@ -1,12 +1,13 @@
 //! Resolves a queue from the spec of its sink.
 
-use tributary_api::{Identity, ManagedQueue};
+use tributary_api::{Identity, ManagedQueue, Trigger};
 
 use crate::{
     destinations::{
         shared::context::{ResolveContext, in_scope},
         sqs::{
             attributes::{attributes, dead_letter_attributes, dead_letter_name},
+            filters,
             state::{DesiredQueue, DesiredSqs},
             triggers,
         },
@@ -56,16 +57,30 @@ pub(crate) fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Resu
         .map(|managed| queue(dead_letter_name(&identity.name), managed, dead_letter_attributes(managed)));
     let dead_letter_arn = dead_letter.as_ref().map(|queue| queue.arn.clone());
     let triggers = sink.spec.sqs.as_ref().map(|spec| spec.triggers.as_slice()).unwrap_or_default();
+    let (mut permitted, mut refused) = (Vec::new(), None);
     for (index, trigger) in triggers.iter().enumerate() {
-        let field = format!("spec.sqs.triggers[{index}].functionArn");
-        context.permit_arn(&field, &trigger.function_arn)?;
-        in_scope(&field, &trigger.function_arn, identity)?;
+        let field = format!("spec.sqs.triggers[{index}]");
+        in_scope(&format!("{field}.functionArn"), &trigger.function_arn, identity)?;
+        filters::check(&field, trigger.filter_criteria.as_ref())?;
+        match permit(&field, trigger, context) {
+            Ok(()) => permitted.push(triggers::desired(trigger, &context.tags(None))),
+            Err(error) => refused = refused.or(Some(error)),
+        }
     }
     Ok(DesiredSqs {
         managed: managed.map(|managed| queue(identity.name.clone(), managed, attributes(managed, dead_letter_arn.as_deref()))),
         dead_letter,
         name: identity.name.clone(),
         grants,
-        triggers: triggers.iter().map(|trigger| triggers::desired(trigger, &context.tags(None))).collect(),
+        triggers: permitted,
+        refused,
     })
+}
+
+/// Checks that the account's grants allow the function and the key of a trigger. Events do not
+/// depend on them: the queue receives these without the trigger too.
+fn permit(field: &str, trigger: &Trigger, context: &ResolveContext<'_>) -> Result<(), ReconcileError> {
+    let named = [("functionArn", Some(&trigger.function_arn)), ("kmsKeyArn", trigger.kms_key_arn.as_ref())];
+    let mut named = named.into_iter().filter_map(|(name, arn)| Some((name, arn?)));
+    named.try_for_each(|(name, arn)| context.view.permit_arn(context.account, context.namespace(), &format!("{field}.{name}"), arn))
 }

@@ -11,6 +11,7 @@ use crate::{
         shared::grants::Grants,
         sqs::triggers::{DesiredTrigger, ObservedTrigger},
     },
+    error::ReconcileError,
     steps::QueueAttributes,
 };
 
@@ -40,6 +41,9 @@ pub struct DesiredSqs {
     pub grants: Grants,
     /// Functions that consume the queue.
     pub triggers: Vec<DesiredTrigger>,
+    /// Why a trigger is not permitted. AWS has no mapping for it.
+    #[serde(skip)]
+    pub refused: Option<ReconcileError>,
 }
 
 /// A queue, as AWS returns it.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tributary_api::{Tags, Trigger};
 
 use crate::{
+    destinations::sqs::filters,
     error::{Reason, ReconcileError, RetryClass},
     ownership,
     plan::PlanContext,
@@ -39,6 +40,8 @@ pub struct ObservedTrigger {
     pub state: String,
     /// Settings of the mapping.
     pub settings: MappingSettings,
+    /// Why Lambda cannot decrypt the filters, which are then missing in `settings`.
+    pub filters_error: Option<String>,
     /// Tags. Read at [`crate::plan::Depth::Owner`] and deeper.
     pub tags: Option<Tags>,
 }
@@ -47,6 +50,14 @@ impl ObservedTrigger {
     /// Returns whether AWS is still applying a change. It rejects further changes until then.
     fn busy(&self) -> bool {
         !matches!(self.state.as_str(), "Enabled" | "Disabled")
+    }
+
+    /// Returns whether the mapping has these settings. Filters that cannot be read are not compared.
+    fn has(&self, wanted: &MappingSettings) -> bool {
+        if self.filters_error.is_none() {
+            return self.settings == *wanted;
+        }
+        self.settings == MappingSettings { filters: self.settings.filters.clone(), ..wanted.clone() }
     }
 }
 
@@ -61,6 +72,8 @@ pub fn desired(trigger: &Trigger, tags: &Tags) -> DesiredTrigger {
             maximum_concurrency: trigger.maximum_concurrency,
             report_batch_item_failures: trigger.report_batch_item_failures,
             enabled: true,
+            filters: filters::patterns(trigger.filter_criteria.as_ref()),
+            kms_key_arn: trigger.kms_key_arn.clone(),
         },
         tags: tags.clone(),
     }
@@ -95,7 +108,7 @@ pub fn plan(
                 steps.push(LambdaStep::TagEventSourceMapping { arn: present.arn.clone(), tags: set }.into());
             }
         }
-        if present.settings != trigger.settings && !present.busy() {
+        if !present.has(&trigger.settings) && !present.busy() {
             let settings = trigger.settings.clone();
             steps.push(LambdaStep::UpdateEventSourceMapping { uuid: present.uuid.clone(), function, settings }.into());
         }
@@ -113,7 +126,10 @@ pub fn waiting(want: &[DesiredTrigger], have: &[ObservedTrigger]) -> Option<Reco
     want.iter().find_map(|trigger| {
         let present = have.iter().find(|present| present.function == trigger.function);
         let state = present.map_or("Creating", |present| present.state.as_str());
-        let as_wanted = present.is_some_and(|present| present.settings == trigger.settings);
+        let as_wanted = present.is_some_and(|present| present.has(&trigger.settings));
+        if let Some(error) = present.and_then(|present| present.filters_error.as_ref()).filter(|_| as_wanted) {
+            return Some(undecryptable(&trigger.function, error));
+        }
         (state != "Enabled" || !as_wanted).then(|| {
             ReconcileError::new(
                 RetryClass::Polled,
@@ -125,4 +141,13 @@ pub fn waiting(want: &[DesiredTrigger], have: &[ObservedTrigger]) -> Option<Reco
             )
         })
     })
+}
+
+/// Lambda cannot use the key of the filters, and sends nothing to the function.
+fn undecryptable(function: &FunctionRef, error: &str) -> ReconcileError {
+    let text = format!(
+        "spec.sqs.triggers: Lambda cannot decrypt filterCriteria of function {function}: {error}. Allow lambda.amazonaws.com and the \
+         operator's role kms:Decrypt in the key policy, or remove kmsKeyArn."
+    );
+    ReconcileError::new(RetryClass::Refused, Reason::Rejected, text)
 }

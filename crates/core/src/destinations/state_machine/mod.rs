@@ -101,8 +101,8 @@ impl State for DesiredStateMachine {
         self.managed.as_ref()?.execution_role.as_ref()
     }
 
-    fn log_group(&self) -> Option<&String> {
-        self.managed.as_ref()?.settings.log_group_arn.as_ref()
+    fn uses(&self) -> Vec<&String> {
+        self.managed.iter().flat_map(|machine| machine.settings.log_group_arn.iter().chain(&machine.references)).collect()
     }
 
     fn live(observed: &ObservedStateMachine) -> &BTreeSet<String> {

@@ -35,13 +35,16 @@ pub(super) fn machine(
     context: &ResolveContext<'_>,
     identity: &Identity,
 ) -> Result<DesiredMachine, ReconcileError> {
-    let (settings, execution_role, warnings) = workflow(machine, context, identity)?;
+    let substitutions = substitutions(machine, context)?;
+    let (settings, execution_role, warnings) = workflow(machine, &substitutions, context, identity)?;
+    let references = machine.substitutions.iter().filter(|(_, to)| to.sink_ref.is_some() || to.bus_ref.is_some());
     Ok(DesiredMachine {
         name: identity.name.clone(),
         express: machine.type_ == MachineType::Express,
         settings,
         execution_role,
         tags: context.tags(machine.tags.as_ref()),
+        references: references.filter_map(|(name, _)| substitutions.get(name).cloned()).collect(),
         warnings,
     })
 }
@@ -50,10 +53,11 @@ pub(super) fn machine(
 /// one, and warnings about permissions that the role perhaps lacks.
 fn workflow(
     machine: &ManagedStateMachine,
+    substitutions: &BTreeMap<String, String>,
     context: &ResolveContext<'_>,
     identity: &Identity,
 ) -> Result<(MachineSettings, Option<DesiredRole>, Vec<String>), ReconcileError> {
-    let definition = definition(machine, context)?;
+    let definition = definition(machine, substitutions, context)?;
     let log_group_arn = machine.logging.as_ref().map(|logging| log_group(&logging.sink_ref, context)).transpose()?;
     let (role_arn, role, warnings) = if let Some(role) = &machine.role_arn {
         context.permit_role(&format!("{FIELD}.roleArn"), role)?;
@@ -79,17 +83,25 @@ fn workflow(
     Ok((settings, role, warnings))
 }
 
-/// Returns the definition with its substitutions.
-fn definition(machine: &ManagedStateMachine, context: &ResolveContext<'_>) -> Result<Value, ReconcileError> {
-    let mut values = BTreeMap::new();
-    for (name, substitution) in &machine.substitutions {
+/// Returns the values of the substitutions, by name.
+fn substitutions(machine: &ManagedStateMachine, context: &ResolveContext<'_>) -> Result<BTreeMap<String, String>, ReconcileError> {
+    let one = |(name, substitution): (&String, &Substitution)| {
         let field = format!("{FIELD}.substitutions[{name}]");
-        values.insert(name.clone(), value(substitution, &field, context)?);
-    }
+        Ok((name.clone(), value(substitution, &field, context)?))
+    };
+    machine.substitutions.iter().map(one).collect()
+}
+
+/// Returns the definition with its substitutions.
+fn definition(
+    machine: &ManagedStateMachine,
+    values: &BTreeMap<String, String>,
+    context: &ResolveContext<'_>,
+) -> Result<Value, ReconcileError> {
     let Some(template) = machine.definition.as_ref().or(context.view.resolved_definition.as_ref()) else {
         return Err(ReconcileError::transient(format!("{FIELD}.definitionFrom: definition is not resolved yet")));
     };
-    let (definition, missing) = asl::substitute(template, &values);
+    let (definition, missing) = asl::substitute(template, values);
     if missing.is_empty() {
         return Ok(definition);
     }

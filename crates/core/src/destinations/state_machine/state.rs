@@ -1,5 +1,7 @@
 //! Desired and observed state of a state machine and its roles.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use tributary_api::Tags;
@@ -34,6 +36,9 @@ pub struct DesiredMachine {
     pub execution_role: Option<DesiredRole>,
     /// Tags of the state machine.
     pub tags: Tags,
+    /// ARNs that the definition has by the references of its substitutions. Part of the definition.
+    #[serde(skip)]
+    pub references: BTreeSet<String>,
     /// Warnings about permissions that cannot be derived from the definition. Not part of what AWS
     /// should hold.
     #[serde(skip)]
