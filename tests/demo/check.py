@@ -143,6 +143,8 @@ def exactly(world):
         for sink in example.everywhere():
             expected = [other, one] if sink in example.monitoring else [one]
             world.checks.arrives(f"{example.namespace}: {len(expected)} of 2 events in {sink}", sink, expected)
+        for sink in example.others:
+            world.checks.arrives(f"{example.namespace}: the other event in {sink}", sink, [other])
         for sink in example.follow:
             world.checks.arrives(f"{example.namespace}: what came of it in {sink}", sink, [one])
 

@@ -189,7 +189,7 @@ fn desired_logs() -> impl Strategy<Value = DesiredSink> {
 }
 
 fn sink(target: Desired) -> DesiredSink {
-    DesiredSink { target, external: false, role_arn: None, depends_on: tributary_api::AdmittedReferences::default() }
+    DesiredSink { target, external: false, role_arn: None, export_to: None, depends_on: tributary_api::AdmittedReferences::default() }
 }
 
 proptest! {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
+use serde_json::{Map, Value};
 use tributary_api::{
     AccountRef, AdmittedReferences, AwsAccount, BenchlingApp, BenchlingSubscription, BusKind, BusRef, EventBus, EventReplay, EventRule,
     EventSink, Identity, SinkRef, consents,
@@ -28,6 +29,8 @@ pub struct View {
     pub settings: Arc<Settings>,
     /// The ARN that the object's `arnFrom` resolved to in this reconcile.
     pub resolved_arn: Option<String>,
+    /// The definition of the object's state machine that `definitionFrom` resolved to in this reconcile.
+    pub resolved_definition: Option<Map<String, Value>>,
     /// The time of the reconcile.
     pub now: Timestamp,
 }

@@ -16,6 +16,7 @@ mod api_gateway;
 mod app_sync;
 mod arn_from;
 mod ecs_task;
+mod export;
 mod lambda;
 mod log_group;
 mod other_targets;

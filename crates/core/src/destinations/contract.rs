@@ -29,6 +29,17 @@ use crate::{
 /// An IAM action, and alternative resources: the permission for one of them is sufficient.
 pub(crate) type Call = (&'static str, Vec<String>);
 
+/// A resource of a sink that consumers reach by a URL, which only AWS knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consumed {
+    /// Begins the keys of its values in an export. Empty for the destination itself.
+    pub prefix: &'static str,
+    /// Name of the resource.
+    pub name: String,
+    /// ARN of the resource.
+    pub arn: String,
+}
+
 /// How a delivery uses the encryption key of its target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyUse {
@@ -197,6 +208,12 @@ pub(crate) trait Destination {
     fn task_rights(task: &Task<'_>) -> Result<Option<Vec<Rights>>, String> {
         let _ = task;
         Ok(None)
+    }
+
+    /// Returns the resources that consumers reach by a URL.
+    fn consumed(sink: &EventSink, identity: &Identity) -> Vec<Consumed> {
+        let _ = (sink, identity);
+        vec![]
     }
 
     /// Returns the default of `spec.deletionPolicy`.

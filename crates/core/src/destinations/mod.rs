@@ -56,6 +56,7 @@ pub(crate) use contract::KeyUse;
 
 pub use api_destination::{DesiredApi, DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination};
 pub use by_role::{DesiredByRole, ObservedByRole};
+pub use contract::Consumed;
 pub use lambda::{DesiredLambda, ObservedLambda};
 pub use logs::{DesiredLogs, ObservedLogs};
 pub use sns::{DesiredSns, ObservedSns};
@@ -198,6 +199,11 @@ macro_rules! destinations {
                     return Ok(Some(rights));
                 })*
                 Ok(None)
+            }
+
+            /// Returns the resources that consumers reach by a URL.
+            pub fn consumed(self, sink: &EventSink, identity: &Identity) -> Vec<Consumed> {
+                match self { $(Self::$type => <$destination>::consumed(sink, identity),)* }
             }
 
             /// Returns the default of `spec.deletionPolicy`.

@@ -22,6 +22,7 @@ mod rule_status;
 mod rule_steps;
 mod rule_tested;
 mod sink;
+mod sink_export;
 mod sink_written;
 mod subscription;
 pub mod webhooks;

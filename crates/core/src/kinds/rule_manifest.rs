@@ -113,7 +113,7 @@ mod tests {
     }
 
     fn view(objects: Objects) -> View {
-        View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, now: Timestamp::UNIX_EPOCH }
+        View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, resolved_definition: None, now: Timestamp::UNIX_EPOCH }
     }
 
     #[test]

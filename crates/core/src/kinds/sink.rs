@@ -7,8 +7,8 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use tributary_api::{
-    AdmittedReferences, AwsAccount, CommonStatus, DeletionPolicy, EventBus, EventRule, EventSink, EventSinkStatus, Existing, Identity,
-    ManagementPolicy, Permissions, ResourceStatus, SinkRef, Tags, matches,
+    AdmittedReferences, AwsAccount, CommonStatus, ConfigMapKeyRef, DeletionPolicy, EventBus, EventRule, EventSink, EventSinkStatus,
+    Existing, ExportTo, Identity, ManagementPolicy, Permissions, ResourceStatus, SinkRef, Tags, matches,
 };
 
 use crate::{
@@ -18,7 +18,8 @@ use crate::{
         target,
     },
     error::{Reason, ReconcileError},
-    kinds::sink_written,
+    export::{ExportProgress, ObservedExport},
+    kinds::{sink_export, sink_written},
     managed::{Managed, Report},
     names,
     object::{ObjectMetaExt, key_of},
@@ -40,6 +41,9 @@ pub struct DesiredSink {
     /// ARN of the role that `EventBridge` delivers with, from the spec; `None` for no role or one
     /// that the operator creates.
     pub role_arn: Option<String>,
+    /// Where the sink is exported to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export_to: Option<ExportTo>,
     /// What the spec refers to and its owner or the account has to permit.
     #[serde(skip)]
     pub depends_on: AdmittedReferences,
@@ -70,6 +74,10 @@ impl Managed for EventSink {
         self.spec.existing().filter(|existing| existing.arn_from.is_some())
     }
 
+    fn definition_from(&self) -> Option<(&'static str, &ConfigMapKeyRef)> {
+        self.definition_ref()
+    }
+
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         let account = account(self, view)?;
         let owner = owner(self, &view.settings);
@@ -92,6 +100,7 @@ impl Managed for EventSink {
             target,
             external: self.spec.permissions == Permissions::External,
             role_arn: self.spec.role_arn.clone(),
+            export_to: self.spec.export_to.clone(),
             depends_on: references.into_inner(),
         })
     }
@@ -178,6 +187,18 @@ impl Managed for EventSink {
 
     fn warning_events(&self, before: &EventSinkStatus, now: &EventSinkStatus) -> Vec<WarningEvent> {
         new_warnings(&before.warnings, &now.warnings)
+    }
+
+    fn exports(&self, status: &EventSinkStatus) -> BTreeSet<String> {
+        sink_export::names(self, status)
+    }
+
+    fn plan_export(&self, status: &EventSinkStatus, observed: &ObservedExport) -> Result<Vec<Step>, ReconcileError> {
+        sink_export::plan(self, status, observed)
+    }
+
+    fn record_export(&self, status: &mut EventSinkStatus, progress: ExportProgress) {
+        sink_export::record(self, status, progress);
     }
 
     fn report(&self, status: &mut EventSinkStatus, report: &Report<'_, Self>) {
