@@ -70,7 +70,7 @@ def parts(scratch):
         Part("test bed", (*BED, "prepare"), 1, 420, after=()),
         Part("build", (*CARGO_TEST, "--no-run", "--bins", "--lib", "--tests"), 1, 360, after=()),
         Part("format", ("cargo", "fmt", "--all", "--check"), 0.5, 5, after=()),
-        Part("tests of the bed", (PYTHON, "-m", "unittest", "discover", "-s", "tests/bed"), 0.5, 20),
+        Part("tests of the bed", (PYTHON, "-m", "unittest", "discover", "-s", "tests/bed"), 0.5, 25, env=binary),
         Part("unit tests", (*CARGO_TEST, "--lib", "--bins"), 1, 20, after=("build",)),
         Part("event patterns", (*CARGO_TEST, "--test", "pattern_cases", "--test", "pattern_hostile_input", "--test", "transform_cases", "--test", "fuzz", "--test", "cli"),
              1, 10, after=("build",)),

@@ -51,6 +51,9 @@ pub(super) struct Sync {
     /// Minimum seconds between two writes of a sink's status while its condition is unchanged.
     #[arg(long, env = "TRIBUTARY_SYNC_REPORT_SECONDS", default_value_t = 5)]
     report_seconds: u64,
+    /// Seconds for which the configuration of an app in Benchling is used before it is read again, for sinks with configuredSchemas.
+    #[arg(long, env = "TRIBUTARY_SYNC_CONFIGURATION_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    configuration_seconds: u64,
     /// Claim duration of a backfill in seconds. Another replica takes over when a claim is not renewed for this time.
     #[arg(long, env = "TRIBUTARY_BACKFILL_CLAIM_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(2..=600))]
     backfill_claim_seconds: u64,
@@ -122,6 +125,7 @@ impl Sync {
         WorkerConfig {
             batch: usize::from(self.batch),
             report: Duration::from_secs(self.report_seconds),
+            configuration: Duration::from_secs(self.configuration_seconds),
             claim: Duration::from_secs(self.backfill_claim_seconds),
             ..WorkerConfig::default()
         }

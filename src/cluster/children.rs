@@ -1,4 +1,5 @@
-//! Writes child objects in Kubernetes. Nothing else creates objects. Each child has an owner reference to its composed object.
+//! Writes child objects in Kubernetes and, by `exports.rs`, ConfigMaps. Nothing else creates objects. Each has an owner reference to the
+//! object that it was created for.
 
 use kube::{
     Api, Client, CustomResourceExt,
@@ -12,7 +13,7 @@ use tributary_core::{
     steps::ChildStep,
 };
 
-use crate::cluster::error::api_error;
+use crate::cluster::{error::api_error, exports};
 
 /// Field manager of children in server-side apply.
 const MANAGER: &str = "tributary-children";
@@ -48,6 +49,8 @@ pub(crate) async fn apply(client: &Client, step: &ChildStep) -> Result<(), Recon
             let answer = api.patch(name, &PatchParams::default(), &Patch::Json::<()>(exact)).await;
             answer.map(drop).map_err(|error| rejected(error, kind, name))
         }
+        ChildStep::ApplyConfigMap { config_map } => exports::apply(client, config_map).await,
+        ChildStep::DeleteConfigMap { config_map } => exports::delete(client, config_map).await,
         ChildStep::DeleteChild { kind, namespace, name, orphan } => {
             let api = api(client, kind, namespace)?;
             if *orphan {

@@ -3,8 +3,10 @@
 pub(crate) mod arn_from;
 pub(crate) mod children;
 pub(crate) mod config_maps;
+pub(crate) mod definition_from;
 pub(crate) mod dependents;
 pub(crate) mod error;
+pub(crate) mod exports;
 pub(crate) mod queue;
 pub(crate) mod reflector;
 pub(crate) mod secrets;

@@ -189,7 +189,7 @@ mod tests {
         apps.dedup_by_key(|app| key_of(app));
         let buses = BUSES.iter().filter(|name| **name != "none").map(|name| bus(name));
         let objects = Objects { accounts: fixed([account()]), apps: fixed(apps), buses: fixed(buses), ..Objects::default() };
-        View { objects, settings: Arc::default(), resolved_arn: None, now: Timestamp::UNIX_EPOCH }
+        View { objects, settings: Arc::default(), resolved_arn: None, resolved_definition: None, now: Timestamp::UNIX_EPOCH }
     }
 
     /// What the operator decides for the app: why it receives nothing, and the reason of its condition `WebhooksContested`.

@@ -95,7 +95,8 @@ fn state(client: &Client, options: &Options, stores: &Stores, metrics: Arc<Metri
     // Only the kinds that the gateway watches.
     let objects =
         Objects { accounts: lister(&stores.accounts), apps: lister(&stores.apps), buses: lister(&stores.buses), ..Objects::default() };
-    let view = View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, now: Timestamp::now() };
+    let view =
+        View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, resolved_definition: None, now: Timestamp::now() };
     let health = Arc::new(Health::default());
     health.set_role("serving webhooks");
     expect_list::<AwsAccount>(&health);

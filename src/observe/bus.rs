@@ -6,13 +6,13 @@ use k8s_openapi::jiff::Timestamp;
 
 use tributary_api::{EventBus, EventSourceStatus, Identity, SourceState};
 use tributary_core::{
-    error::ReconcileError,
+    error::{Reason, ReconcileError},
     kinds::{
         DesiredBus, ObservedBus,
         archives::{self, ObservedArchive},
         partner::ObservedSource,
     },
-    names::DEFAULT_BUS,
+    names::{self, DEFAULT_BUS, PARTNER_BUS},
     plan::Depth,
     view::View,
 };
@@ -27,13 +27,16 @@ impl Observe for EventBus {
         desired: Option<&DesiredBus>,
         depth: Depth,
     ) -> Result<Option<ObservedBus>, ReconcileError> {
+        if self.spec.existing.is_some() {
+            return existing(cloud, identity, depth).await.map(Some);
+        }
         let session = cloud.session(depth).await?;
         let mut source = match &self.spec.event_source_name {
             Some(name) if desired.is_some() => Some(source(self, cloud, name, depth).await?),
             _ => None,
         };
         if source.as_ref().is_some_and(|source| source.unchanged) {
-            return Ok(Some(ObservedBus { bus: None, source, archives: None }));
+            return Ok(Some(ObservedBus { source, ..ObservedBus::default() }));
         }
         // Neither a source nor a known bus. A bus of an earlier object is found when the spec changes.
         let nothing = source.as_ref().is_some_and(|source| source.state == SourceState::Missing && !source.has_bus);
@@ -53,8 +56,32 @@ impl Observe for EventBus {
             }
         }
         let archives = if depth >= Depth::Full && bus.is_some() { Some(archives_of(self, cloud, identity, depth).await?) } else { None };
-        Ok((bus.is_some() || source.is_some()).then_some(ObservedBus { bus, source, archives }))
+        Ok((bus.is_some() || source.is_some()).then_some(ObservedBus { bus, source, archives, denied: None }))
     }
+}
+
+/// Reads a bus that another tool manages, and the event source of a partner event bus of this account. AWS may deny the read of a bus
+/// of another account although its policy allows rules.
+async fn existing(cloud: &Cloud<'_>, identity: &Identity, depth: Depth) -> Result<ObservedBus, ReconcileError> {
+    match read_existing(cloud, identity, depth).await {
+        Err(error) if error.reason == Reason::AccessDenied => Ok(ObservedBus { denied: Some(error), ..ObservedBus::default() }),
+        answer => answer,
+    }
+}
+
+async fn read_existing(cloud: &Cloud<'_>, identity: &Identity, depth: Depth) -> Result<ObservedBus, ReconcileError> {
+    let session = cloud.session(depth).await?;
+    let reference = names::bus_reference(identity);
+    let bus = session.bus(reference).await?;
+    let has_source = bus.is_some() && reference.starts_with(PARTNER_BUS);
+    let source = if has_source {
+        let listed = session.event_source(&identity.name, cloud.source_age(depth)).await?;
+        let source = listed.unwrap_or_else(|| ObservedSource { name: identity.name.clone(), ..ObservedSource::default() });
+        Some(ObservedSource { has_bus: true, ..source })
+    } else {
+        None
+    };
+    Ok(ObservedBus { bus, source, ..ObservedBus::default() })
 }
 
 /// Returns the object's archives that exist. A list has neither pattern nor description (docs/aws-facts.md, S14).

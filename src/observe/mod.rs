@@ -5,17 +5,18 @@ mod app;
 mod bus;
 mod delivery;
 mod destinations;
+mod export;
 mod replay;
 mod rule;
 mod sink;
 mod subscription;
 
-use std::{future::Future, time::Duration};
+use std::{collections::BTreeSet, future::Future, time::Duration};
 
 use tributary_api::{AwsAccount, Identity};
 use tributary_aws::{Priority, Session, Sessions};
 use tributary_benchling::Benchling;
-use tributary_core::{error::ReconcileError, managed::Managed, plan::Depth, view::View};
+use tributary_core::{error::ReconcileError, export::ObservedExport, managed::Managed, plan::Depth, view::View};
 
 use crate::cluster::secrets::Secrets;
 
@@ -32,6 +33,19 @@ pub(crate) trait Observe: Managed {
         desired: Option<&Self::Desired>,
         depth: Depth,
     ) -> impl Future<Output = Result<Option<Self::Observed>, ReconcileError>> + Send;
+
+    /// Reads the ConfigMaps with these names, and what the object exports to one of them.
+    ///
+    /// # Errors
+    /// AWS or the API server could not be read.
+    fn observe_export(
+        &self,
+        _: &Cloud<'_>,
+        _: &Identity,
+        _: &BTreeSet<String>,
+    ) -> impl Future<Output = Result<ObservedExport, ReconcileError>> + Send {
+        std::future::ready(Ok(ObservedExport::default()))
+    }
 }
 
 /// Access to AWS for one reconcile of one object. Opens no session before one is needed.

@@ -1,9 +1,12 @@
 //! Reads a sink: its target, and the policy that allows EventBridge to deliver. With `permissions: External` it
 //! reads only what the operator wrote before.
 
+use std::collections::BTreeSet;
+
 use tributary_api::{EventSink, EventSinkStatus, Identity, Permissions};
 use tributary_core::{
     error::ReconcileError,
+    export::ObservedExport,
     kinds::{DesiredSink, ObservedSink},
     plan::Depth,
 };
@@ -14,6 +17,7 @@ use crate::observe::{
         self,
         inspection::{Inspection, Purpose},
     },
+    export,
 };
 
 impl Observe for EventSink {
@@ -35,5 +39,14 @@ impl Observe for EventSink {
             None => Purpose::Delete,
         };
         destinations::read(&Inspection { sink: self, cloud, session: cloud.session(depth).await?, identity, purpose, depth }).await
+    }
+
+    async fn observe_export(
+        &self,
+        cloud: &Cloud<'_>,
+        identity: &Identity,
+        names: &BTreeSet<String>,
+    ) -> Result<ObservedExport, ReconcileError> {
+        export::read(self, cloud, identity, names).await
     }
 }

@@ -70,7 +70,7 @@ pub async fn run(
         tasks.spawn(admin.serve(listener, stop.clone()));
     }
     let settings = Arc::new(settings(&client, &options, &health).await?);
-    let view = View { objects: stores.objects(), settings, resolved_arn: None, now: Timestamp::now() };
+    let view = View { objects: stores.objects(), settings, resolved_arn: None, resolved_definition: None, now: Timestamp::now() };
     let queues = Queues::default();
     let context = ReflectorContext {
         watch: WatchSettings { client: client.clone(), timeouts: options.timeouts, health: health.clone() },

@@ -13,6 +13,8 @@ pub(crate) struct WorkerConfig {
     pub report: Duration,
     /// Longest wait after an error.
     pub backoff: Duration,
+    /// How long the configuration of an app is used before it is read again.
+    pub configuration: Duration,
     /// How long another replica's claim on a backfill is valid after its last renewal.
     pub claim: Duration,
 }
@@ -24,6 +26,7 @@ impl Default for WorkerConfig {
             wait: Duration::from_secs(5),
             report: Duration::from_secs(5),
             backoff: Duration::from_secs(30),
+            configuration: Duration::from_mins(5),
             claim: Duration::from_secs(30),
         }
     }

@@ -20,6 +20,8 @@ pub(crate) enum SyncErrorReason {
     QueueUnavailable,
     AppNotFound,
     AppNotReady,
+    /// The configuration of the app in Benchling lacks an item or a choice.
+    AppNotConfigured,
     SecretNotFound,
     /// The Secret is of a type that is never sent to another system.
     SecretUnusable,

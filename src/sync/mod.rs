@@ -8,6 +8,7 @@ mod app;
 mod backfill;
 mod batch;
 mod config;
+mod configured;
 mod context;
 mod database;
 mod database_error;

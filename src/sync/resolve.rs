@@ -11,6 +11,7 @@ use tributary_core::{destinations::sqs::dead_letter_name, error::ReconcileError,
 use crate::{
     cluster::error::api_error,
     sync::{
+        configured,
         context::SyncContext,
         database::Address,
         error::{SyncError, SyncErrorReason},
@@ -45,11 +46,15 @@ impl SyncContext {
         let (tenant, client) = self.credentials_of(&app, "spec.postgres", spec.tenant.as_ref()).await?;
         let address = self.address(&namespace, spec).await?;
         let visibility = spec.queue.visibility_timeout_seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        let tenant_client = self.tenant_clients.get(&tenant, client)?;
+        let mut scope = scope(spec, &tenant);
+        scope.schemas.extend(configured::schemas(&tenant_client, &app, &spec.configured_schemas).await?);
         let context = SinkContext {
             key: key_of(sink),
-            scope: scope(spec, &tenant),
+            scope,
+            configured: !spec.configured_schemas.is_empty(),
             table: table(spec),
-            tenant_client: self.tenant_clients.get(&tenant, client)?,
+            tenant_client,
             queue: session.queue_to_read(queue).await.map_err(queue_error)?,
             dead_letter_queue: session.queue_to_read(&dead_letter_name(queue)).await.map_err(queue_error)?,
             session,

@@ -13,6 +13,8 @@ pub(crate) struct SinkContext {
     /// `namespace/name` of the sink.
     pub(crate) key: String,
     pub(crate) scope: Scope,
+    /// Whether the scope depends on the configuration of the app in Benchling, which can change.
+    pub(crate) configured: bool,
     pub(crate) table: Table,
     pub(crate) tenant_client: Arc<TenantClient>,
     pub(crate) session: Session,

@@ -8,7 +8,7 @@ use crate::sync::{
     table::{Columns, Table},
 };
 
-fn kind(kind: ApiKind) -> EntityKind {
+pub(crate) fn kind(kind: ApiKind) -> EntityKind {
     match kind {
         ApiKind::CustomEntity => EntityKind::CustomEntity,
         ApiKind::DnaSequence => EntityKind::DnaSequence,

@@ -18,5 +18,5 @@ pub(crate) fn view(bus: Option<Guarded<EventBus>>, account: Option<Guarded<AwsAc
         buses: fixed(bus.and_then(|bus| bus.0.ok())),
         ..Objects::default()
     };
-    View { objects, resolved_arn: None, settings: Arc::default(), now: Timestamp::now() }
+    View { objects, resolved_arn: None, resolved_definition: None, settings: Arc::default(), now: Timestamp::now() }
 }

@@ -81,9 +81,10 @@ impl Worker {
 
     /// Resolves the sink and processes messages until an error or the end.
     async fn session(&mut self, state: &mut State) -> Result<(), SyncError> {
-        let (context, address) = Box::pin(self.shared.resolve(&self.sink)).await?;
+        let (mut context, address) = Box::pin(self.shared.resolve(&self.sink)).await?;
+        let mut resolved_at = Instant::now();
         state.context = Some(context.clone());
-        let mut database = state.hidden_while(Database::open(&address, &context.table)).await?;
+        let mut database = Box::pin(state.hidden_while(Database::open(&address, &context.table))).await?;
         // Rejected credentials are reported before a message is received.
         context.tenant_client.token().await?;
         if state.batch.0.is_empty() && state.reported.is_none() {
@@ -96,6 +97,10 @@ impl Worker {
         }
         while !*self.stop.borrow() {
             if state.batch.0.is_empty() {
+                if context.configured && resolved_at.elapsed() >= self.config.configuration {
+                    (context, resolved_at) = (Box::pin(self.shared.resolve(&self.sink)).await?.0, Instant::now());
+                    state.context = Some(context.clone());
+                }
                 state.batch.0 = self.receive(&context, self.config.wait, self.config.batch).await?;
                 if state.batch.0.is_empty() {
                     // An idle worker notices here that the connection was lost.

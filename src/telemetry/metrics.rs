@@ -18,6 +18,11 @@ struct CallLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DefectLabels {
+    defect: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabels {
     kind: &'static str,
     outcome: &'static str,
@@ -59,6 +64,7 @@ struct SourceStateLabels {
 pub(crate) struct Metrics {
     registry: Arc<Registry>,
     calls: Family<CallLabels, Counter>,
+    defects: Family<DefectLabels, Counter>,
     reconciles: Family<KindLabels, Counter>,
     steps: Family<StepLabels, Counter>,
     objects: Family<ObjectLabels, Gauge>,
@@ -79,6 +85,8 @@ impl Default for Metrics {
         let (calls, reconciles, steps, objects) = (Family::default(), Family::default(), Family::default(), Family::default());
         let durations: Family<DurationLabels, Histogram, fn() -> Histogram> = Family::new_with_constructor(histogram);
         registry.register("aws_calls", "AWS API calls by operation and outcome", calls.clone());
+        let defects = Family::default();
+        registry.register("defects", "Answers of AWS that contradict a check of the operator, by check", defects.clone());
         registry.register("reconciles", "Reconciles by kind and outcome", reconciles.clone());
         registry.register("steps", "AWS writes that succeeded, by kind and step", steps.clone());
         registry.register("objects", "Objects by kind and value of the Ready condition", objects.clone());
@@ -97,13 +105,29 @@ impl Default for Metrics {
             "Leadership terms that ended because the lease was not renewed in time, or was acquired by another replica",
             lost_leases.clone(),
         );
-        Self { registry: Arc::new(registry), calls, reconciles, steps, objects, expirations, sources, durations, leader, lost_leases }
+        Self {
+            registry: Arc::new(registry),
+            calls,
+            defects,
+            reconciles,
+            steps,
+            objects,
+            expirations,
+            sources,
+            durations,
+            leader,
+            lost_leases,
+        }
     }
 }
 
 impl CallObserver for Metrics {
     fn aws_call(&self, call: &'static str, outcome: &'static str) {
         self.calls.get_or_create(&CallLabels { call, outcome }).inc();
+    }
+
+    fn defect(&self, defect: &'static str) {
+        self.defects.get_or_create(&DefectLabels { defect }).inc();
     }
 }
 

@@ -133,6 +133,11 @@ def python(say):
     return venv(say, "stand-ins: installing MiniStack and Benchling's SDK", REQUIREMENTS)
 
 
+def examples(say):
+    """The interpreter for what the examples bring: consumers with an SDK, and the linter of their templates."""
+    return venv(say, "examples: installing boto3 and cfn-lint", HERE / "examples-requirements.txt")
+
+
 def venv(say, what, requirements, *constraints):
     """The interpreter of a virtual environment with the pinned requirements; `constraints`: files that those name."""
     target = cache_dir() / f"venv-{digest(requirements, *constraints)}"

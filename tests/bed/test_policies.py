@@ -8,6 +8,7 @@ import unittest
 import acquire
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs/how-to/set-up-iam.md"
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
 EVENTS = "arn:aws:events:eu-west-1:111122223333"
 
 
@@ -28,6 +29,11 @@ class Policies(unittest.TestCase):
         blocks = re.findall(r"<!-- rights: .*? -->\n```json\n(.*?)\n```", PAGE.read_text(), re.S)
         self.assertGreater(len(blocks), 8)
         self.assertEqual(lint([json.loads(block) for block in blocks]), [])
+
+    def test_the_policies_of_the_examples_have_no_errors(self):
+        policies = sorted(EXAMPLES.glob("**/policy.json"))
+        self.assertGreater(len(policies), 4)
+        self.assertEqual(lint([json.loads(policy.read_text()) for policy in policies]), [])
 
     def test_the_linter_finds_what_would_not_work(self):
         wrong = [allow(f"{EVENTS}:event-bus/b", "events:PutPermission"), allow([f"{EVENTS}:archive/a", f"{EVENTS}:replay/r"], "events:StartReplay"),

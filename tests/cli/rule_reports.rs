@@ -12,7 +12,7 @@ use crate::{Folder, rule_tests::rule, text, with_input};
 /// A rule with a test of each result, and a rule without tests.
 fn mixed() -> Folder {
     let tests = "
-    - name: passes <&\" #1
+    - name: 'passes <&\" #1'
       event: {source: lims}
       expect: Match
     - name: fails
@@ -35,12 +35,12 @@ fn text_shows_the_first_difference_and_its_line() {
 default/mixed (rules.yaml:1)
   pass   passes <&\" #1
   FAIL   fails
-         rules.yaml:14: source: expected [\"lims\"], got \"other\"
+         rules.yaml:12: source: expected [\"lims\"], got \"other\"
   FAIL   fails too
-         rules.yaml:17: expected NoMatch, got Match
+         rules.yaml:15: expected NoMatch, got Match
   ERROR  invalid
-         rules.yaml:20: sample: unknown type \"v2.entity.created\". Did you mean v2.entity.registered? `tributary sample --list` prints all types.
-default/untested (rules.yaml:24)
+         rules.yaml:18: sample: unknown type \"v2.entity.created\". Did you mean v2.entity.registered? `tributary sample --list` prints all types.
+default/untested (rules.yaml:22)
   none   no tests
 
 2 rules, 4 tests: 1 passed, 2 failed, 1 invalid; 1 rule without tests
@@ -58,7 +58,7 @@ fn json_has_counts_and_differences() {
     assert_eq!(report["summary"], summary);
     let failed = &report["rules"][0]["tests"][1];
     let difference = json!({"target": null, "path": "source", "expected": "[\"lims\"]", "actual": "\"other\""});
-    assert_eq!((&failed["result"], &failed["line"], &failed["difference"]), (&json!("failed"), &json!(14), &difference));
+    assert_eq!((&failed["result"], &failed["line"], &failed["difference"]), (&json!("failed"), &json!(12), &difference));
 }
 
 /// Counts of a JUnit report by Python's XML parser, and the attributes of the elements.

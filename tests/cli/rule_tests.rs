@@ -57,7 +57,7 @@ fn an_error_of_the_input_has_file_line_and_column() {
         (rule("r", PASSES).replace("{name: r}", "{}"), "f.yaml:3:11: metadata.name is missing. Add it."),
         (rule("r", PASSES).replace("[lims]", "lims"), "f.yaml:1:1: spec.eventPattern.source: "),
         (format!("{{{{ .Values.x }}}}: {{{{ y }}}}\n{}", rule("r", PASSES)), "run `helm template CHART | tributary test -`."),
-        ("a: [b\n".into(), "f.yaml:2:1: not YAML: "),
+        ("a: [b\n".into(), "f.yaml:1:4: not YAML: unclosed bracket '['. Correct it."),
         ("a: b\n".into(), "input: no EventRule found. Correct the path."),
     ] {
         let folder = Folder::new(&[("f.yaml", &content)]);
@@ -121,6 +121,12 @@ fn a_plain_kustomization_is_built_without_a_tool() {
         ("base/rule.yaml", &webhooks),
         ("base/patch.yaml", &rule("not-a-resource", FAILS)),
     ]);
+    let all = tributary(&["test", "."]).current_dir(folder.path()).env("PATH", "").output().unwrap();
+    assert!(
+        text(&all.stdout).ends_with("\n1 rule, 1 test: 1 passed, 0 failed\n"),
+        "a base is not tested on its own: {}",
+        text(&all.stdout)
+    );
     let output = tributary(&["test", "prod"]).current_dir(folder.path()).env("PATH", "").output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
     assert!(text(&output.stdout).starts_with("prod/r (prod/../base/rule.yaml:1)\n"), "{}", text(&output.stdout));
@@ -169,10 +175,10 @@ fn each_rule_of_the_examples_has_tests_that_pass() {
     let output = tributary(&["test", "--require-tests", "examples"]).current_dir(root).output().unwrap();
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    let written: usize = files(&root.join("examples")).iter().map(|text| text.matches("\nkind: EventRule\n").count()).sum();
+    let written: usize = files(&root.join("examples")).iter().map(|text| text.matches("kind: EventRule\n").count()).sum();
     let tested = said.lines().last().unwrap().split_once(" rules").unwrap().0.parse::<usize>().unwrap();
     // The rules of a base are tested once for each overlay.
-    assert!(tested >= written && written > 25, "{written} rules in the examples, {tested} of them tested");
+    assert!(tested >= written && written > 20, "{written} rules in the examples, {tested} of them tested");
 }
 
 /// Texts of all YAML files below a folder.

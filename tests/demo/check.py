@@ -49,6 +49,7 @@ def apply(world):
     world.cloud.declare("redshift", "cluster:lab")
     for name in ("audit", "returns"):
         world.cloud.call("sqs", "CreateQueue", {"QueueName": name})
+    world.cloud.call("events", "CreateEventBus", {"Name": "central"})
     for folder in world.folders:
         world.checks.that(f"{folder}: applies", lambda f=folder: world.stage.quietly("apply", "-k", f"examples/{f}"), 0)
     for example in world.partners():
@@ -142,6 +143,8 @@ def exactly(world):
         for sink in example.everywhere():
             expected = [other, one] if sink in example.monitoring else [one]
             world.checks.arrives(f"{example.namespace}: {len(expected)} of 2 events in {sink}", sink, expected)
+        for sink in example.others:
+            world.checks.arrives(f"{example.namespace}: the other event in {sink}", sink, [other])
         for sink in example.follow:
             world.checks.arrives(f"{example.namespace}: what came of it in {sink}", sink, [one])
 

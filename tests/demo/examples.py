@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from play import ACCOUNT, REGION, aws, payload
-from sinks import Call, Function, Job, LogGroup, Machine, Queue, Topic, Webhook, Worked, hashed
+from sinks import Call, Consumed, Function, Job, LogGroup, Machine, Queue, Topic, Webhook, Worked, hashed
 
 PLATFORM = ["account", "benchling-tenants/accounts"]      # what the platform team applies first
 
@@ -27,6 +27,7 @@ class Example:
     external: str | None = None             # sink whose owner keeps its policy
     permitted: bool = False                 # whether he has given the permission
     follow: list = dataclasses.field(default_factory=list)          # get what comes of what is wanted, by a workflow
+    others: list = dataclasses.field(default_factory=list)          # get what is not wanted: of another rule
 
     def everywhere(self):
         return [*self.sinks, *self.monitoring]
@@ -94,8 +95,9 @@ class Workflow(Custom):
                 sink.subscribe()
         if "run" not in made["detail"]:
             return super().publish(world, made)
+        run = made["detail"]["run"]
         arn = f"arn:aws:states:{REGION}:{self.account}:stateMachine:{self.machine}"
-        world.cloud.call("states", "StartExecution", {"stateMachineArn": arn, "input": json.dumps({"run": made["detail"]["run"]})})
+        world.cloud.call("states", "StartExecution", {"stateMachineArn": arn, "input": json.dumps(run if isinstance(run, dict) else {"run": run})})
 
 
 @dataclasses.dataclass
@@ -105,6 +107,14 @@ class Service(Custom):
 
     def publish(self, world, made):
         world.cloud.emit(self.source, made["detail-type"], made["detail"])
+
+
+def approval(mark):
+    return {"detail-type": "Approval requested", "detail": {"run": {"order": mark}}}
+
+
+def approved_order(made):
+    return {"order": made["detail"]["run"]["order"], "approved": True}
 
 
 def hello(mark):
@@ -143,6 +153,10 @@ def load(state):
 
 def status(value):
     return lambda mark: {"detail-type": "service_status", "detail": {"service": "myapp service", "status": value, "run": mark}}
+
+
+def order(kind):
+    return lambda mark: {"detail-type": kind, "detail": {"order": mark}}
 
 
 def parcel(kind):
@@ -192,6 +206,10 @@ def table():
         Partner("benchling-queue-to-lambda", "integrations-tasks", event("v2.workflowTask.updated.status", schema="Miniprep", updates=["status"]),
                 event("v2.workflowTask.updated.assignee", schema="Miniprep", updates=["assignee"]),
                 [Worked("integrations-tasks-work", "work-off", task)], app="task-worker"),
+        Partner("benchling-two-rules", "integrations-shared", event("v2.entity.registered", schema="Plasmid"),
+                event("v2.request.created", schema="Validated Request"), [Queue("integrations-shared-registered")],
+                [LogGroup("/aws/events/" + hashed("integrations-shared", "lims-monitoring"))], others=[Queue("integrations-shared-requested")],
+                app="shared"),
         tenant("dev", "acme-dev", "111122223333"),
         tenant("test", "acme-test", "222233334444"),
         tenant("prod", "acme", "333344445555"),
@@ -208,6 +226,12 @@ def table():
                  [Function("say-hello", lambda made: f"evt_{made['detail']['run']} {made['detail']['Message']}"), Topic("integrations-workflow-announcements"),
                   Queue("integrations-workflow-work")],
                  bus="integrations-workflow-events", source="MySource", machine="integrations-workflow-workflow"),
+        Workflow("stepfunctions-callback", "integrations-callback", approval, payment("payment_settled"),
+                 [Consumed("integrations-callback-requests", "stepfunctions-callback", "requests-queue", body=lambda found: found, shape=approved_order)],
+                 bus="integrations-callback-events", source="com.mycompany.approvals", machine="integrations-callback-approval",
+                 follow=[Queue("integrations-callback-decisions", shape=approved_order)]),
+        Custom("queue-to-pod", "integrations-invoices", payment("invoice_paid"), payment("invoice_sent"),
+               [Consumed("integrations-invoices-paid", "queue-to-pod", "paid-queue")], bus="integrations-invoices-shop", source="com.mycompany.shop"),
         Custom("kyc", "integrations-identity", account_asked("New account requested"), account_asked("Account closed"),
                [Machine("integrations-identity-kyc", "integrations-identity-central", hashed("integrations-identity", "new-account"))],
                bus="integrations-identity-central", source="com.aws.accounts",
@@ -221,6 +245,8 @@ def table():
                bus="integrations-payments-central", source="com.mycompany.payments"),
         Custom("existing-queue", "integrations-audit", status("down"), lambda mark: {**status("down")(mark), "detail-type": "heartbeat"},
                [Queue("audit")], external="audit", bus="integrations-audit-myapp", source="com.mycompany.myapp"),
+        Custom("existing-bus", "integrations-central", order("order_placed"), order("order_cancelled"), [Queue("integrations-central-orders")],
+               bus="central", source="com.mycompany.orders"),
         Custom("arn-from-config-map", "integrations-returns", parcel("parcel_returned"), parcel("parcel_shipped"), [Queue("returns")],
                bus="integrations-returns-shop", source="com.mycompany.shop"),
         Custom("batch-job", "integrations-sequencing", run("finished"), run("started"),

@@ -3,9 +3,13 @@ import base64
 import hashlib
 import http.server
 import json
+import subprocess
 import threading
 
 from play import ACCOUNT, REGION, Cloud, aws
+from stage import ROOT
+
+import acquire
 
 
 class Sink:
@@ -56,6 +60,30 @@ class Worked(Queue):
 
     def read(self):
         return self.log.read()
+
+
+class Consumed(Queue):
+    """A queue that the consumer of an example reads, with the ConfigMap that the sink exports as its environment: what it prints."""
+    def __init__(self, name, folder, config_map, **options):
+        super().__init__(name, **options)
+        self.folder, self.config_map, self.bed = folder, config_map, None
+
+    def at(self, bed):
+        super().at(bed)
+        self.bed = bed
+
+    def environment(self):
+        namespace = self.name.rsplit("-", 1)[0]
+        kubectl = [f"{self.bed['bin']}/kubectl", "--kubeconfig", self.bed["kubeconfig"], "-n", namespace]
+        found = subprocess.run([*kubectl, "get", "configmap", self.config_map, "-o", "json"], capture_output=True, text=True, check=True)
+        exported = {f"QUEUE_{key}": value for key, value in json.loads(found.stdout)["data"].items()}
+        return exported | {"AWS_ENDPOINT_URL": self.bed["emulator"], "AWS_ACCESS_KEY_ID": self.account, "AWS_SECRET_ACCESS_KEY": "consumer"}
+
+    def read(self):
+        script = ROOT / "examples" / self.folder / "consumer/consumer.py"
+        done = subprocess.run([acquire.examples(print), script, "--once"], env=self.environment(), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return [self.body(json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 class Function(Sink):

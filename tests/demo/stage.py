@@ -80,7 +80,7 @@ class Stage:
         """CRDs, a ServiceAccount and its rights; a kubeconfig with the ServiceAccount's token."""
         self.run("helm", "upgrade", "--install", "tributary", "charts/tributary", "-n", SYSTEM, "--create-namespace",
                  "--set-json", 'arnFrom.allowed=[{"kind": "ConfigMap", "resource": "configmaps", "apiGroup": ""}]',
-                 "--set", "gateway.enabled=true", "--set", f"awsSecrets={self.AWS_SECRETS}", "--set", f"gateway.awsSecrets={self.AWS_SECRETS}", stdout=subprocess.DEVNULL)
+                 "--set", "gateway.enabled=true,sinkConfigMaps.allNamespaces=true", "--set", f"awsSecrets={self.AWS_SECRETS}", "--set", f"gateway.awsSecrets={self.AWS_SECRETS}", stdout=subprocess.DEVNULL)
         self.identity("operator", "tributary")
         self.identity("gateway", "tributary-gateway")
 

@@ -50,6 +50,10 @@ def _run(stage, say, database):
     entity, mark = f"bfi_{secrets.token_hex(4)}", f"notes {secrets.token_hex(4)}"
     aws.post_json(f"{emulator}/entities", {"tenant": TENANT, "entities": [{"id": entity, "name": "pUC19", "fields": {
         "Notes": {"type": "text", "isMulti": False, "value": mark}}}]})
+    # What a tenant admin chooses in the tab Configuration of the app, for the items of manifest.yaml.
+    aws.post_json(f"{emulator}/configuration", {"tenant": TENANT, "appId": app["appId"], "items": [
+        {"path": ["Sample"], "type": "entity_schema", "value": "ts_plasmid", "name": "Plasmid"},
+        {"path": ["Sample", "Result"], "type": "field", "value": "tsf_notes", "name": "Notes"}]})
     print(f"  {entity}  pUC19  {mark!r}")
 
     say(f"Apply {FOLDER}, with this machine's PostgreSQL as the database; two Secrets; and start sync")

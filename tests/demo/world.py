@@ -13,7 +13,7 @@ class World:
         self.examples = [example for example in table() if folders is None or example.folder in folders]
         self.folders = sorted({example.folder for example in self.examples})
         for example in self.examples:
-            for sink in [*example.everywhere(), *example.follow, *filter(None, [example.dead_letter])]:
+            for sink in [*example.everywhere(), *example.others, *example.follow, *filter(None, [example.dead_letter])]:
                 sink.at(stage.bed)
 
     def partners(self):

@@ -31,6 +31,7 @@ mod aws_faults {
 }
 mod bus {
     mod archives;
+    mod existing;
     mod policy;
 }
 mod cli {
@@ -43,6 +44,7 @@ mod conditions {
     mod rejected_by_aws;
 }
 mod object {
+    mod adoption;
     mod cleanup;
     mod in_sync;
     mod management;
@@ -62,11 +64,12 @@ mod rule {
         mod by_role;
         mod causes;
         mod existence;
-        mod stream_keys;
         mod inspection;
         mod new_rule;
         mod revoked_permission;
+        mod stream_keys;
     }
     mod delivery;
+    mod lints;
     mod ordering;
 }

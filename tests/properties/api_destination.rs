@@ -99,6 +99,7 @@ fn desired() -> impl Strategy<Value = DesiredSink> {
         resource_type: "t",
         grants,
         role: Some(role),
+        ..DesiredByRole::default()
     });
     let private = (option::of("[xy]"), option::of("[xy]"));
     (by, authorization(), option::of("[xy]"), option::of(1..3), "[xy]", private).prop_map(

@@ -151,7 +151,12 @@ pub fn role(name: &'static str) -> impl Strategy<Value = DesiredRole> {
 }
 
 fn by_role() -> impl Strategy<Value = DesiredByRole> {
-    (grants(GROUP_ARN), role("events")).prop_map(|(grants, role)| DesiredByRole { resource_type: "t", grants, role: Some(role) })
+    (grants(GROUP_ARN), role("events")).prop_map(|(grants, role)| DesiredByRole {
+        resource_type: "t",
+        grants,
+        role: Some(role),
+        ..DesiredByRole::default()
+    })
 }
 
 fn topic() -> impl Strategy<Value = DesiredSink> {
@@ -174,7 +179,15 @@ fn machine() -> impl Strategy<Value = DesiredSink> {
             log_group_arn: None,
             tracing,
         };
-        let machine = DesiredMachine { name: "m".into(), express: false, settings, execution_role: Some(role), tags, references: BTreeSet::new(), warnings: vec![] };
+        let machine = DesiredMachine {
+            name: "m".into(),
+            express: false,
+            settings,
+            execution_role: Some(role),
+            tags,
+            references: BTreeSet::new(),
+            warnings: vec![],
+        };
         sink(Desired::StateMachine(DesiredStateMachine { managed: Some(machine), by }))
     })
 }

@@ -6,6 +6,7 @@
 mod api_destination;
 mod by_role;
 mod lifecycle;
+mod lints;
 mod model;
 mod policies;
 
@@ -23,8 +24,9 @@ use tributary_testkit::product::{
     DeletionPolicy, EventBus, EventRule, EventSink, Identity, OWNER_TAG, SourceState, Tags,
     plan::{
         ArchiveSettings, BusInAws, BusSettings, BusStep, Desired, DesiredArchive, DesiredBus, DesiredGrant, DesiredLambda, DesiredLogGroup,
-        DesiredLogs, DesiredQueue, DesiredRule, DesiredSink, DesiredSqs, DesiredTrigger, EventsStep, Grants, LogSettings, Managed,
-        MappingSettings, ObservedRule, PlanContext, Refused, RefusedOfBus, RuleInAws, RuleSettings, Step, TargetSettings, function_of,
+        DesiredLogs, DesiredQueue, DesiredRule, DesiredSink, DesiredSqs, DesiredTrigger, EventsStep, FreeStatement, Grants, LogSettings,
+        Managed, MappingSettings, ObservedRule, PlanContext, Refused, RefusedOfBus, RuleInAws, RuleSettings, Step, TargetSettings,
+        function_of,
     },
 };
 
@@ -76,9 +78,13 @@ fn bus_settings() -> impl Strategy<Value = BusSettings> {
 
 fn bus_grants() -> impl Strategy<Value = Vec<DesiredGrant>> {
     let prefix = tributary_testkit::product::plan::ownership::sid(OWNER);
-    (subsequence(vec!["a", "b", "c"], 0..=3), "[12]", option::of("o-[xy]")).prop_map(move |(names, principal, organization)| {
+    let free = option::of("[xy]").prop_map(|action| {
+        action.map(|action| FreeStatement { body: json!({"Effect": "Allow", "Principal": "*", "Action": [action]}), rules: true })
+    });
+    (subsequence(vec!["a", "b", "c"], 0..=3), "[12]", option::of("o-[xy]"), free).prop_map(move |(names, principal, organization, free)| {
         let sid = |name: &str| format!("{prefix}-{name}");
-        let one = |name| DesiredGrant { sid: sid(name), principal: principal.clone(), organization: organization.clone() };
+        let one =
+            |name| DesiredGrant { sid: sid(name), principal: principal.clone(), organization: organization.clone(), free: free.clone() };
         names.into_iter().map(one).collect()
     })
 }
@@ -93,6 +99,7 @@ fn archives() -> impl Strategy<Value = Vec<DesiredArchive>> {
             aws_name: name.into(),
             settings: settings.clone(),
             deletion_policy: DeletionPolicy::Delete,
+            problem: None,
             refused: false,
         };
         names.into_iter().map(one).collect()
@@ -182,7 +189,7 @@ fn desired_logs() -> impl Strategy<Value = DesiredSink> {
 }
 
 fn sink(target: Desired) -> DesiredSink {
-    DesiredSink { target, external: false, role_arn: None, depends_on: tributary_api::AdmittedReferences::default() }
+    DesiredSink { target, external: false, role_arn: None, export_to: None, depends_on: tributary_api::AdmittedReferences::default() }
 }
 
 proptest! {
@@ -202,7 +209,7 @@ proptest! {
         }
         let had_theirs = model.bus.is_some();
         let desired =
-            DesiredBus { name: "b".into(), source: None, settings: want.0, tags: want.1, archives: want.2, grants: want.3, dead_letter_waits: None, refused: RefusedOfBus::default() };
+            DesiredBus { name: "b".into(), source: None, settings: want.0, tags: want.1, archives: want.2, grants: want.3, ..DesiredBus::default() };
         converges::<EventBus>(Some(&desired), &mut model, Model::observed_bus, 1)?;
         let statements = &model.bus.as_ref().unwrap().statements;
         prop_assert_eq!(statements.len(), desired.grants.len() + usize::from(had_theirs));
@@ -224,7 +231,7 @@ proptest! {
     ) {
         let mut model = Model { bus: have.map(|(settings, tags)| bus(settings, tags)), source: Some(state), ..Model::default() };
         let had_bus = model.bus.is_some();
-        let desired = DesiredBus { name: "b".into(), source: Some("b".into()), settings: want.0, tags: want.1, archives: vec![], grants: vec![], dead_letter_waits: None, refused: RefusedOfBus::default() };
+        let desired = DesiredBus { name: "b".into(), source: Some("b".into()), settings: want.0, tags: want.1, archives: vec![], grants: vec![], ..DesiredBus::default() };
         converges::<EventBus>(Some(&desired), &mut model, Model::observed_bus, 1)?;
         let observed = model.observed_bus();
         let waits = EventBus::waiting(&desired, observed.as_ref(), &Identity::default()).is_some();

@@ -82,7 +82,15 @@ impl Model {
                     return Err("there is a mapping to this function".into());
                 }
                 let (uuid, state) = (function.arn.clone(), "Enabled".to_owned());
-                self.mappings.push(ObservedTrigger { arn: uuid.clone(), uuid, function, state, settings, filters_error: None, tags: Some(tags) });
+                self.mappings.push(ObservedTrigger {
+                    arn: uuid.clone(),
+                    uuid,
+                    function,
+                    state,
+                    settings,
+                    filters_error: None,
+                    tags: Some(tags),
+                });
             }
             LambdaStep::UpdateEventSourceMapping { uuid, settings, .. } => {
                 self.mappings.iter_mut().find(|m| m.uuid == uuid).ok_or("no mapping")?.settings = settings;
@@ -148,7 +156,12 @@ impl Model {
     pub fn observed_bus(&self) -> Option<ObservedBus> {
         let has_bus = self.bus.is_some();
         let source = self.source.map(|state| ObservedSource { name: "b".into(), state, has_bus, ..ObservedSource::default() });
-        (has_bus || source.is_some()).then(|| ObservedBus { bus: self.bus.clone(), source, archives: Some(self.archives.clone()) })
+        (has_bus || source.is_some()).then(|| ObservedBus {
+            bus: self.bus.clone(),
+            source,
+            archives: Some(self.archives.clone()),
+            denied: None,
+        })
     }
 
     fn events(&mut self, step: &EventsStep) -> Result<(), String> {
@@ -182,10 +195,11 @@ impl Model {
             }
             BusStep::DeleteEventBus { .. } if !self.archives.is_empty() => return Err("the bus has archives".into()),
             BusStep::DeleteEventBus { .. } => drop(self.bus.take().ok_or("no bus")?),
-            BusStep::PutPermission { sid, principal, organization, .. } => {
+            BusStep::PutPermission { sid, principal, organization, statement, .. } => {
                 let bus = self.bus.as_mut().ok_or("no bus")?;
                 bus.statements.retain(|statement| statement["Sid"] != sid.as_str());
-                bus.statements.push(DesiredGrant { sid, principal, organization }.statement(&identity()));
+                bus.statements
+                    .push(statement.unwrap_or_else(|| DesiredGrant { sid, principal, organization, free: None }.statement(&identity())));
             }
             BusStep::RemovePermission { sid, .. } => {
                 self.bus.as_mut().ok_or("no bus")?.statements.retain(|statement| statement["Sid"] != sid.as_str());

@@ -6,8 +6,11 @@ use serde_json::Value;
 use tributary_testkit::product::crds;
 
 /// Rules below a field that may appear: kind, path, and why it does no harm.
-const HARMLESS: [(&str, &str, &str); 3] = [
+const HARMLESS: [(&str, &str, &str); 6] = [
     ("BenchlingSubscription", "monitoring.logGroup", "without monitoring its EventSink is deleted, and comes anew"),
+    ("EventBus", "existing.name", "a name, an ARN and a reference are the same: the operator compares what they give with status.identity"),
+    ("EventBus", "existing.arn", "the same"),
+    ("EventBus", "existing.arnFrom", "the same"),
     ("EventSink", "existing.arn", "an ARN and a reference to it are the same: the operator compares what they give with status.identity"),
     ("EventSink", "existing.arnFrom", "the same"),
 ];

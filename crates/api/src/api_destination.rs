@@ -145,7 +145,10 @@ pub struct PrivateEndpoint {
     /// ARN of the VPC Lattice resource configuration of the endpoint, in the Region of the sink. One
     /// of another account must be shared with AWS RAM. `spec.grants[].arns` of the `AwsAccount` must
     /// allow it. Maximum 2048 characters.
-    #[schemars(length(max = 2048), regex(pattern = r"^arn:aws[a-z-]*:vpc-lattice:[a-z0-9-]+:[0-9]{12}:resourceconfiguration/rcfg-[0-9a-z]{17}$"))]
+    #[schemars(
+        length(max = 2048),
+        regex(pattern = r"^arn:aws[a-z-]*:vpc-lattice:[a-z0-9-]+:[0-9]{12}:resourceconfiguration/rcfg-[0-9a-z]{17}$")
+    )]
     pub resource_configuration_arn: String,
 }
 

@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DeletionPolicy, rule::any_object};
+use super::{DeletionPolicy, rule::event_pattern};
 
 /// Archive of a bus. It contains only events received after its creation.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
@@ -27,7 +27,7 @@ pub struct Archive {
     /// Event pattern that selects the events to archive, as a YAML or JSON object. Defaults to all
     /// events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
+    #[schemars(schema_with = "event_pattern")]
     pub event_pattern: Option<serde_json::Map<String, serde_json::Value>>,
     /// ARN of the customer managed KMS key that encrypts the archived events and the event pattern.
     /// `spec.grants[].arns` of the `AwsAccount` must allow it, and its key policy must allow

@@ -5,15 +5,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountRef, Archive, ArchiveStatus, BusGrant, BusLog, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ManagementPolicy,
-    Tags,
+    AccountRef, Archive, ArchiveStatus, BusGrant, BusLog, BusStatement, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ExistingEventBus,
+    ManagementPolicy, Tags,
 };
 
 /// Event bus: the default bus, a custom bus, or a partner event bus.
 ///
 /// `name: default` references the default bus of the account, which the operator never creates,
 /// updates, or deletes. With `eventSourceName` the object is a partner event bus: the operator
-/// waits for the partner event source and associates it before it expires.
+/// waits for the partner event source and associates it before it expires. With `existing` the
+/// object references a bus that another tool manages.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "tributary.dev",
@@ -43,6 +44,10 @@ use super::{
     validation = Rule::new("has(self.eventSourceName) == has(oldSelf.eventSourceName) && (!has(self.eventSourceName) || self.eventSourceName == oldSelf.eventSourceName)").message("spec.eventSourceName is immutable. Delete and recreate the object."),
     validation = Rule::new("!(has(self.eventSourceName) && has(self.name))").message("spec.name must not be set with spec.eventSourceName: a partner event bus has the name of its event source. Remove spec.name."),
     validation = Rule::new("!has(self.name) || self.name != 'default' || !(has(self.description) || has(self.kmsKeyId) || has(self.deadLetter) || has(self.log) || has(self.tags) || has(self.deletionPolicy))").message("spec.name is default, and the operator does not change the default bus. Remove description, kmsKeyId, deadLetter, log, tags, and deletionPolicy from spec."),
+    validation = Rule::new("has(self.existing) == has(oldSelf.existing)").message("spec.existing: the choice between a managed and an existing event bus is immutable. Delete and recreate the object."),
+    validation = Rule::new("!has(self.existing) || !(has(self.name) || has(self.eventSourceName) || has(self.description) || has(self.kmsKeyId) || has(self.deadLetter) || has(self.log) || has(self.grants) || has(self.policyStatements) || has(self.tags) || has(self.archives) || has(self.deletionPolicy))").message("spec.existing references an event bus that the operator does not change. Remove name, eventSourceName, description, kmsKeyId, deadLetter, log, grants, policyStatements, tags, archives, and deletionPolicy from spec."),
+    validation = Rule::new("!(has(self.eventSourceName) && has(self.policyStatements))").message("spec.policyStatements must not be set with spec.eventSourceName: only the partner can publish to a partner event bus. Remove spec.policyStatements."),
+    validation = Rule::new("!has(self.policyStatements) || !has(self.grants) || self.policyStatements.all(s, !self.grants.exists(g, g.name == s.name))").message("spec.policyStatements[].name must differ from the names in spec.grants. Rename the statement."),
     validation = Rule::new("!(has(self.eventSourceName) && has(self.grants))").message("spec.grants must not be set with spec.eventSourceName: only the partner can publish to a partner event bus. Remove spec.grants.")
 )]
 #[serde(rename_all = "camelCase")]
@@ -66,6 +71,10 @@ pub struct EventBusSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^aws\.partner(/[.\-_A-Za-z0-9]+){2,}$"))]
     pub event_source_name: Option<String>,
+    /// Event bus that another tool manages, in this or another account. Not supported with fields
+    /// that change a bus. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub existing: Option<ExistingEventBus>,
     /// Description of the event bus in AWS. Defaults to none. Maximum 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
@@ -90,6 +99,13 @@ pub struct EventBusSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub grants: Vec<BusGrant>,
+    /// Further statements of the bus's resource policy, for what `grants` cannot express, such as
+    /// rules of other accounts, single roles, AWS services, and conditions. The operator manages only
+    /// its own statements. AWS allows 10240 characters for the whole policy. Defaults to none.
+    /// Maximum 20 statements.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub policy_statements: Vec<BusStatement>,
     /// AWS tags of the event bus. They override `spec.defaultTags` of the `AwsAccount`. Maximum 40
     /// tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,7 +127,8 @@ pub struct EventBusSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
     /// Whether the operator manages AWS resources (`Manage`) or only reports in `status.plan` the
-    /// writes that it would make (`Observe`). Defaults to `Manage`.
+    /// writes that it would make (`Observe`). With `Observe`, the bus can have any owner, and rules
+    /// on it work. Defaults to `Manage`.
     #[serde(default)]
     pub management_policy: ManagementPolicy,
 }
@@ -126,6 +143,10 @@ pub struct EventBusStatus {
     /// Partner event source of a partner event bus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_source: Option<EventSourceStatus>,
+    /// Statements that the resource policy of an existing bus in another account needs, as JSON.
+    /// They allow this account to read the bus and to manage its own rules on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub required_statement: Option<String>,
     /// Statement IDs (`Sid`) that the object has in the bus's resource policy, including those of
     /// writes in progress.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -113,7 +113,8 @@ pub struct Identity {
     pub region: String,
     /// Name of the resource in AWS.
     pub name: String,
-    /// Name of the event bus of a rule or replay. Absent for other kinds.
+    /// Name of the event bus of a rule or replay; its ARN if the bus belongs to another account.
+    /// Absent for other kinds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bus: Option<String>,
     /// ARN of the resource.

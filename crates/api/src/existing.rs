@@ -39,7 +39,7 @@ impl ArnFrom {
 /// Generates the reference to an existing resource: `Name, its description, longest ARN, PATTERN = regular expression of the ARN`.
 macro_rules! existing {
     ($name:ident, $(#[$doc:meta])*, $max:literal, $pattern:ident = $is:literal $(, $rule:expr)?) => {
-        const $pattern: &str = $is;
+        pub(crate) const $pattern: &str = $is;
 
         $(#[$doc])*
         #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]

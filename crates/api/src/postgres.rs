@@ -35,6 +35,12 @@ pub struct PostgresSink {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
     pub schemas: Vec<PostgresSchema>,
+    /// Entity schemas to sync that a tenant admin chooses in Benchling, in the configuration of the
+    /// app, in addition to `schemas`. One manifest then serves several tenants. Without a choice,
+    /// nothing is synced. Defaults to none. Maximum 50 entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub configured_schemas: Vec<ConfiguredSchema>,
     /// Options of the queue, which is a standard queue and always has a dead-letter queue.
     #[serde(default)]
     #[x_kube(validation = Rule::new("!has(self.fifo)").message("spec.postgres.queue must be a standard queue: entity versions are ordered by modifiedAt. Remove fifo."))]
@@ -234,6 +240,25 @@ pub struct PostgresSchema {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub field: Option<String>,
+}
+
+/// Benchling entity schema that is chosen in the configuration of the app.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfiguredSchema {
+    /// Path of the item of type `entity_schema`: names in `configuration` of the app's manifest,
+    /// from the top. 1 to 10 names, each with at most 255 characters.
+    #[schemars(length(min = 1, max = 10), inner(length(min = 1, max = 255)))]
+    pub path: Vec<String>,
+    /// Path of the item of type `field` whose value is written to the value column. Defaults to
+    /// none. Maximum 10 names, each with at most 255 characters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10), inner(length(min = 1, max = 255)))]
+    pub field_path: Vec<String>,
+    /// Kind of the schema's entities. Set it if the events do not identify the kind, as with
+    /// webhooks of sequences and oligos. Defaults to the kind that the event identifies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<EntityKind>,
 }
 
 /// Kind of Benchling entity that supports bulk reads.

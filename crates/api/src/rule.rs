@@ -53,9 +53,10 @@ pub struct EventRuleSpec {
     #[schemars(length(min = 1, max = 512))]
     pub description: Option<String>,
     /// Event pattern of EventBridge, as a YAML or JSON object. See "Amazon EventBridge event
-    /// patterns" in the EventBridge User Guide.
+    /// patterns" in the EventBridge User Guide. Patterns that EventBridge would refuse are not sent
+    /// to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
+    #[schemars(schema_with = "event_pattern")]
     pub event_pattern: Option<serde_json::Map<String, serde_json::Value>>,
     /// Filter for Benchling events by type, schema, and updated field. `status.eventPattern` has
     /// the resulting event pattern.
@@ -303,6 +304,36 @@ pub enum Deliverable {
 /// Returns the schema of a JSON object with any fields.
 pub(super) fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}
+
+/// Returns the schema of an event pattern, as far as a schema can check one: not empty, lists where
+/// every event has a string, and at most one operator in an element. The fields of `detail` and the
+/// operators are checked by the operator, because neither a schema nor CEL can see them.
+pub(super) fn event_pattern(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let list = |meaning: &str| {
+        serde_json::json!({
+            "type": "array", "minItems": 1, "maxItems": 2048, "description": format!("List of accepted values: {meaning}."),
+            "items": {"x-kubernetes-preserve-unknown-fields": true, "minProperties": 1, "maxProperties": 1},
+        })
+    };
+    let object = serde_json::json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true, "minProperties": 1});
+    let mut detail = object.clone();
+    detail["description"] = "Fields of the event's own content.".into();
+    schemars::json_schema!({
+        "type": "object", "x-kubernetes-preserve-unknown-fields": true, "minProperties": 1, "maxProperties": 256,
+        "properties": {
+            "version": list("version of the envelope, always `0`"),
+            "id": list("id of the event"),
+            "detail-type": list("type of the event"),
+            "source": list("source of the event"),
+            "account": list("AWS account id, in quotes"),
+            "time": list("time of the event"),
+            "region": list("AWS Region"),
+            "resources": list("ARNs of resources"),
+            "detail": detail,
+            "$or": {"type": "array", "minItems": 2, "maxItems": 1000, "items": object, "description": "Alternative parts of the pattern. One of them must match."},
+        },
+    })
 }
 
 impl EventRule {

@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountRef, AdmittedSink, ApiDestinationSink, AppSyncSink, ArnSink, BatchJobSink, BusRef, CommonStatus, ConnectionStatus,
-    DeletionPolicy, EcsTaskSink, EventBusSink, Existing, FirehoseSink, GrantStatus, InvocationRole, KinesisSink, LambdaSink, LogGroupSink,
-    ManagedApiDestination, ManagedQueue, ManagedStateMachine, ManagementPolicy, PostgresSink, RedshiftDataSink, RunCommandSink,
-    SageMakerPipelineSink, SinkRef, SnsSink, SqsSink, StateMachineSink, SyncStatus, Written,
+    AccountRef, AdmittedSink, ApiDestinationSink, AppSyncSink, ArnSink, BatchJobSink, BusRef, CommonStatus, ConfigMapKeyRef,
+    ConnectionStatus, DeletionPolicy, EcsTaskSink, EventBusSink, Existing, ExportTo, FirehoseSink, GrantStatus, InvocationRole,
+    KinesisSink, LambdaSink, LogGroupSink, ManagedApiDestination, ManagedQueue, ManagedStateMachine, ManagementPolicy, PostgresSink,
+    RedshiftDataSink, RunCommandSink, SageMakerPipelineSink, SinkRef, SnsSink, SqsSink, StateMachineSink, SyncStatus, Written,
 };
 
 /// Pattern of ARNs whose target type has a separate field in spec.
@@ -145,6 +145,11 @@ pub struct EventSinkSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub allowed_namespaces: Vec<String>,
+    /// Publishes ARN, Region and, for a queue, URL of the destination to a ConfigMap, for the pods
+    /// that consume it. The chart value `sinkConfigMaps` must allow the namespace. Defaults to no
+    /// ConfigMap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export_to: Option<ExportTo>,
     /// What happens to the managed AWS resource when the object is deleted. `Delete` deletes it
     /// with its data. `Retain` keeps it. Existing resources are never deleted. Defaults to `Delete`
     /// for a managed API destination, otherwise to `Retain`.
@@ -191,6 +196,10 @@ pub struct EventSinkStatus {
     /// remains until its removal is confirmed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub written: Vec<Written>,
+    /// Names of the ConfigMaps that the operator has written for `spec.exportTo`, including writes
+    /// in progress. An entry remains until its removal is confirmed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exported_to: Vec<String>,
     /// ARN of the role that the operator created for EventBridge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocation_role_arn: Option<String>,
@@ -261,6 +270,12 @@ impl EventSink {
     /// The state machine that the operator creates for the sink.
     pub fn managed_state_machine(&self) -> Option<&ManagedStateMachine> {
         self.spec.state_machine.as_ref()?.managed.as_ref()
+    }
+
+    /// The field that refers to the ConfigMap with the definition of the sink's state machine, and the reference.
+    pub fn definition_ref(&self) -> Option<(&'static str, &ConfigMapKeyRef)> {
+        let from = self.managed_state_machine()?.definition_from.as_ref()?;
+        Some(("spec.stateMachine.managed.definitionFrom.configMapKeyRef", &from.config_map_key_ref))
     }
 
     /// Whether status lists event source mappings of the sink.

@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BusRef, SinkRef, Tags, existing::existing};
+use super::{BusRef, ConfigMapKeyRef, SinkRef, Tags, existing::existing};
 
 /// AWS Step Functions state machine. Exactly one of `managed` and `existing` is set.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
@@ -28,6 +28,7 @@ pub struct StateMachineSink {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
 #[x_kube(
     validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("spec.stateMachine.managed.name is immutable. Delete and recreate the object."),
+    validation = Rule::new("has(self.definition) != has(self.definitionFrom)").message("spec.stateMachine.managed must set exactly one of definition and definitionFrom."),
     validation = Rule::new("self.type == oldSelf.type").message("spec.stateMachine.managed.type is immutable: AWS cannot change it. Delete and recreate the object.")
 )]
 #[serde(rename_all = "camelCase")]
@@ -38,9 +39,14 @@ pub struct ManagedStateMachine {
     #[schemars(length(max = 80), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub name: Option<String>,
     /// Definition in Amazon States Language, as a YAML or JSON object. `${Name}` is replaced with a
-    /// value of `substitutions`.
+    /// value of `substitutions`. Exactly one of `definition` and `definitionFrom` is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "super::rule::any_object")]
-    pub definition: serde_json::Map<String, serde_json::Value>,
+    pub definition: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Reference to the definition in Amazon States Language, as JSON. Exactly one of `definition`
+    /// and `definitionFrom` is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition_from: Option<DefinitionFrom>,
     /// Values for `${Name}` in the definition, by name. Defaults to none. Maximum 50 entries.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 50))]
@@ -65,6 +71,16 @@ pub struct ManagedStateMachine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
     pub tags: Option<Tags>,
+}
+
+/// Where the definition of a state machine is.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DefinitionFrom {
+    /// Key of a ConfigMap in the namespace of the sink. The chart value `arnFrom.allowed` must list
+    /// ConfigMaps. The operator does not watch the ConfigMap: it reads the key in each resync, and
+    /// at once when the reference changes.
+    pub config_map_key_ref: ConfigMapKeyRef,
 }
 
 /// Value for `${Name}` in the definition. Exactly one of `value`, `busRef`, and `sinkRef` is set.

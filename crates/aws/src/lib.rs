@@ -19,7 +19,7 @@ macro_rules! for_each_service {
             events: Events = aws_sdk_eventbridge, Limit::Quota, {
                 ActivateEventSource, CancelReplay, CreateApiDestination, CreateArchive, CreateConnection, CreateEventBus, DeleteApiDestination,
                 DeleteArchive, DeleteConnection, DeleteEventBus, DeleteRule, DescribeApiDestination, DescribeArchive, DescribeConnection,
-                DescribeEventBus, DescribeReplay, ListEventSources, ListReplays, ListRules, ListTagsForResource, ListTargetsByRule, PutEvents,
+                DescribeEventBus, DescribeReplay, DescribeRule, ListEventSources, ListReplays, ListRules, ListTagsForResource, ListTargetsByRule, PutEvents,
                 PutPermission, PutRule, PutTargets, RemovePermission, RemoveTargets, StartReplay, TagResource, UntagResource, UpdateApiDestination,
                 UpdateArchive, UpdateConnection, UpdateEventBus,
             }

@@ -1,4 +1,4 @@
-//! Client of the Benchling API: tokens, key sets, events, entities and the activity log.
+//! Client of the Benchling API: tokens, key sets, events, entities, the configuration of an app and the activity log.
 //!
 //! Here belongs what Benchling's API takes and answers: requests, rate limits, errors. What becomes of an answer, such as a row or an
 //! event on a bus, belongs to the callers. The hosts come from [`Urls`], which the installation configures: no object and no event can
@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod activity_log;
+mod configuration;
 mod entities;
 mod error;
 mod events;
@@ -17,6 +18,7 @@ mod tenant;
 mod tokens;
 mod urls;
 
+pub use configuration::ConfigItem;
 pub use entities::{EntityKind, ReadError};
 pub use error::{BenchlingError, BenchlingErrorReason, TokenError};
 pub use events::{EventsPage, EventsQuery};

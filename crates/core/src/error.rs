@@ -35,6 +35,12 @@ pub enum Reason {
     ArnFromNotPermitted,
     /// The field that `arnFrom` refers to holds no ARN of this destination type.
     ArnFromUnusable,
+    /// The ConfigMap with the definition of the state machine, or its key, does not exist.
+    DefinitionNotFound,
+    /// The operator is not configured to read ConfigMaps for users.
+    DefinitionNotPermitted,
+    /// The ConfigMap holds no JSON object under the key.
+    DefinitionUnusable,
     /// The `BenchlingApp` does not exist.
     AppNotFound,
     /// An older app receives the webhooks of the same definition, tenant and path.
@@ -57,6 +63,10 @@ pub enum Reason {
     SecretNotPermitted,
     /// The Secret is of a type that is never sent to AWS, or AWS does not accept its value.
     SecretUnusable,
+    /// The ConfigMap of `spec.exportTo` exists and belongs to another owner.
+    ConfigMapNotOwned,
+    /// The operator has no permission to write ConfigMaps in the namespace.
+    ConfigMapNotPermitted,
     /// The connection exists in AWS, and is not authorized (yet).
     ConnectionNotAuthorized,
     /// Benchling rejects the client id and secret.

@@ -2,9 +2,9 @@
 //! steps follow.
 //!
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
-//! before them: [`names`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
-//! [`conditions`]; [`steps`]; [`objects`], [`samples`]; [`view`], [`managed`]; [`destinations`], [`delivery`];
-//! [`kinds`].
+//! before them: [`names`], [`meaning`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
+//! [`conditions`]; [`steps`], [`export`]; [`objects`], [`samples`]; [`view`], [`managed`]; [`lints`];
+//! [`destinations`], [`delivery`]; [`kinds`].
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -13,13 +13,16 @@ pub mod conditions;
 pub mod delivery;
 pub mod destinations;
 pub mod error;
+pub mod export;
 pub mod feature;
 pub mod fence;
 pub mod guarded;
 pub mod iam_policy;
 pub mod kinds;
 pub mod limits;
+pub mod lints;
 pub mod managed;
+pub mod meaning;
 pub mod names;
 pub mod object;
 pub mod objects;

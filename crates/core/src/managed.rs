@@ -13,6 +13,7 @@ use tributary_api::{
 
 use crate::{
     error::ReconcileError,
+    export::{ExportProgress, ObservedExport},
     plan::{PlanContext, WarningEvent},
     rule_tests::ConfigMapValues,
     settings::Settings,
@@ -112,6 +113,12 @@ pub trait Managed:
     /// The field of another object that holds the ARN of this one's resource, if the spec refers to
     /// one.
     fn arn_from(&self) -> Option<Existing<'_>> {
+        None
+    }
+
+    /// The field that refers to a ConfigMap with the definition of the resource, and the reference, if
+    /// the spec has one.
+    fn definition_from(&self) -> Option<(&'static str, &ConfigMapKeyRef)> {
         None
     }
 
@@ -226,6 +233,24 @@ pub trait Managed:
     fn warning_events(&self, _before: &Self::Status, _now: &Self::Status) -> Vec<WarningEvent> {
         vec![]
     }
+
+    /// Names of the ConfigMaps that the object exports to, and of those that it has exported to
+    /// before. They are read for [`Managed::plan_export`].
+    fn exports(&self, _status: &Self::Status) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
+
+    /// Plans the writes of ConfigMaps, after AWS matches the spec and `status` says so.
+    ///
+    /// # Errors
+    /// A ConfigMap belongs to another owner.
+    fn plan_export(&self, _status: &Self::Status, _observed: &ObservedExport) -> Result<Vec<Step>, ReconcileError> {
+        Ok(vec![])
+    }
+
+    /// Records in status the ConfigMaps that are written: before the first write all that may be,
+    /// after the last write those that are.
+    fn record_export(&self, _status: &mut Self::Status, _progress: ExportProgress) {}
 
     /// Fills in the part of the status that is the kind's own.
     fn report(&self, status: &mut Self::Status, report: &Report<'_, Self>);

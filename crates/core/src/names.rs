@@ -1,5 +1,7 @@
 //! Names and ARNs of AWS resources, known before the resources exist.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 use tributary_api::Identity;
 
@@ -55,6 +57,9 @@ pub fn queue_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
 
+/// Prefix of the names of partner event buses (EventBridge API reference, `CreateEventBus`).
+pub const PARTNER_BUS: &str = "aws.partner/";
+
 /// Name of the default event bus, which every account has in every Region.
 pub const DEFAULT_BUS: &str = "default";
 
@@ -76,6 +81,11 @@ impl<'a> Scope<'a> {
     /// Returns the scope of an identity.
     pub fn of(identity: &'a Identity) -> Self {
         Self { partition: &identity.partition, region: &identity.region, account_id: &identity.account_id }
+    }
+
+    /// Returns the scope of an ARN.
+    pub fn of_arn(arn: &Arn<'a>) -> Self {
+        Self { partition: arn.partition, region: arn.region, account_id: arn.account_id }
     }
 
     /// Returns the ARN of a regional resource. `resource` is the part after the account id.
@@ -117,6 +127,45 @@ pub fn rule_of(arn: &str) -> Option<(&str, &str)> {
 /// Returns the name of the bus of an ARN, if it is the ARN of an event bus.
 pub fn bus_of(arn: &str) -> Option<&str> {
     Arn::parse(arn).filter(|arn| arn.service == "events")?.resource.strip_prefix("event-bus/")
+}
+
+/// Returns whether the resource with this identity belongs to another account than that of its object.
+pub fn is_foreign(identity: &Identity) -> bool {
+    // Some resources of AWS itself have no account in their ARN.
+    Arn::parse(&identity.arn).is_some_and(|arn| !arn.account_id.is_empty() && arn.account_id != identity.account_id)
+}
+
+/// Returns what calls name the bus with this identity: its name, or its ARN if it belongs to another
+/// account (EventBridge user guide, "Permissions for event buses").
+pub fn bus_reference(bus: &Identity) -> &str {
+    if is_foreign(bus) { &bus.arn } else { &bus.name }
+}
+
+/// Returns what calls of an account name the bus of this rule, and the name of the rule; `None` for
+/// another ARN.
+pub fn rule_reference<'a>(rule_arn: &'a str, account_id: &str) -> Option<(Cow<'a, str>, &'a str)> {
+    let (bus, rule) = rule_of(rule_arn)?;
+    let arn = Arn::parse(rule_arn)?;
+    let bus = if arn.account_id == account_id { Cow::Borrowed(bus) } else { Cow::Owned(Scope::of_arn(&arn).bus(bus)) };
+    Some((bus, rule))
+}
+
+/// Returns the ARN of a rule on the bus with this identity. The account of the bus owns the rule,
+/// whoever creates it (EventBridge API reference, `DescribeRule`, `CreatedBy`).
+pub fn rule_on(bus: &Identity, rule: &str) -> String {
+    let arn = Arn::parse(&bus.arn);
+    let scope = arn.as_ref().map_or_else(|| Scope::of(bus), Scope::of_arn);
+    scope.rule(&bus.name, rule)
+}
+
+/// Returns the name of the bus that a call names.
+pub fn bus_name(reference: &str) -> &str {
+    bus_of(reference).unwrap_or(reference)
+}
+
+/// Returns whether a call that names the bus in this way is about a bus of another account.
+pub fn is_bus_arn(reference: &str) -> bool {
+    bus_of(reference).is_some()
 }
 
 /// Returns whether names of log groups may contain the character (AWS API reference,
@@ -220,6 +269,28 @@ mod tests {
             assert_eq!(rule_of(&arn(bus)), Some((bus, "r")));
         }
         assert_eq!(rule_of("arn:aws:sqs:eu-west-1:111122223333:rule/r"), None);
+    }
+
+    #[test]
+    fn a_resource_of_aws_itself_is_not_foreign() {
+        let is_foreign = |arn: &str| is_foreign(&Identity { account_id: "111122223333".into(), arn: arn.into(), ..Identity::default() });
+        assert!(is_foreign("arn:aws:sqs:eu-west-1:999988887777:q"));
+        assert!(!is_foreign("arn:aws:sqs:eu-west-1:111122223333:q"));
+        assert!(!is_foreign("arn:aws:ssm:eu-west-1::document/AWS-RunShellScript"));
+    }
+
+    #[test]
+    fn a_bus_of_another_account_is_named_by_its_arn() {
+        let own = Identity { account_id: "111122223333".into(), name: "b".into(), arn: SCOPE.bus("b"), ..Identity::default() };
+        let theirs = Identity { arn: Scope { account_id: "444455556666", ..SCOPE }.bus("b"), ..own.clone() };
+        assert_eq!((bus_reference(&own), bus_reference(&theirs)), ("b", theirs.arn.as_str()));
+        assert_eq!((bus_name("b"), bus_name(&theirs.arn)), ("b", "b"));
+        for (bus, is_foreign) in [(&own, false), (&theirs, true)] {
+            let rule = rule_on(bus, "r");
+            assert_eq!(Arn::parse(&rule).map(|arn| arn.account_id), Arn::parse(&bus.arn).map(|arn| arn.account_id));
+            assert_eq!(rule_reference(&rule, &own.account_id), Some((bus_reference(bus).into(), "r")));
+            assert_eq!(is_bus_arn(bus_reference(bus)), is_foreign);
+        }
     }
 
     #[test]

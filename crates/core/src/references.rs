@@ -7,7 +7,7 @@ pub use crate::benchling::WEBHOOK_SOURCE;
 use crate::{
     error::{Reason, ReconcileError},
     managed::Managed,
-    names::short_hash,
+    names::{PARTNER_BUS, short_hash},
     object::{key_of, owner_of},
     view::View,
 };
@@ -44,11 +44,20 @@ impl BusReferences for EventBus {
     }
 
     fn admitted_identity(&self, view: &View) -> Result<Identity, ReconcileError> {
-        self.pinned_identity().cloned().map_or_else(|| self.identity(view), Ok)
+        if let Some(pinned) = self.pinned_identity() {
+            return Ok(pinned.clone());
+        }
+        if self.spec.existing.is_some() {
+            // Only its own reconcile resolves and permits the reference.
+            let message = format!("EventBus {} is not ready. See its conditions.", key_of(self));
+            return Err(ReconcileError::blocked(Reason::BusNotReady, message));
+        }
+        self.identity(view)
     }
 
     fn check_not_partner_bus(&self, field: &str) -> Result<(), ReconcileError> {
-        if self.spec.event_source_name.is_none() {
+        let existing = self.spec.existing.as_ref().and(self.pinned_identity());
+        if self.spec.event_source_name.is_none() && !existing.is_some_and(|bus| bus.name.starts_with(PARTNER_BUS)) {
             return Ok(());
         }
         Err(ReconcileError::invalid(

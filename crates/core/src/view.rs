@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
+use serde_json::{Map, Value};
 use tributary_api::{
     AccountRef, AdmittedReferences, AwsAccount, BenchlingApp, BenchlingSubscription, BusKind, BusRef, EventBus, EventReplay, EventRule,
     EventSink, Identity, SinkRef, consents,
@@ -28,6 +29,8 @@ pub struct View {
     pub settings: Arc<Settings>,
     /// The ARN that the object's `arnFrom` resolved to in this reconcile.
     pub resolved_arn: Option<String>,
+    /// The definition of the object's state machine that `definitionFrom` resolved to in this reconcile.
+    pub resolved_definition: Option<Map<String, Value>>,
     /// The time of the reconcile.
     pub now: Timestamp,
 }
@@ -192,11 +195,18 @@ impl View {
         Ok(bus)
     }
 
-    /// Checks that the account still allows the namespace of the bus to use it.
+    /// Checks that the account still allows the namespace of the bus to use it, and to refer to an
+    /// existing bus.
     fn check_bus_admitted(&self, field: &str, bus: &EventBus) -> Result<(), ReconcileError> {
         let pinned = bus.status.as_ref().and_then(|status| status.common.identity.as_ref());
-        let account = pinned.and_then(|identity| self.account(&identity.account));
-        let Some(account) = account.filter(|account| !account.spec.allows_namespace(bus.own_namespace())) else { return Ok(()) };
+        let Some((pinned, account)) = pinned.and_then(|identity| Some((identity, self.account(&identity.account)?))) else {
+            return Ok(());
+        };
+        if account.spec.allows_namespace(bus.own_namespace()) {
+            let field = format!("{field}: EventBus {}: spec.existing", key_of(bus));
+            let existing = bus.spec.existing.as_ref();
+            return existing.map_or(Ok(()), |_| self.permit_arn(&account, bus.own_namespace(), &field, &pinned.arn));
+        }
         Err(ReconcileError::blocked(
             Reason::AccountNotPermitted,
             format!(

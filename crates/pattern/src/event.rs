@@ -51,8 +51,8 @@ impl Names {
                 }
             }
             names.nodes[node].place = Some(place);
-            let named = path.trim_end_matches('.');
-            names.empty_keys |= path.is_empty() || (!named.is_empty() && named.split('.').any(str::is_empty));
+            let key = path.trim_end_matches('.');
+            names.empty_keys |= path.is_empty() || (!key.is_empty() && key.split('.').any(str::is_empty));
         }
         names
     }

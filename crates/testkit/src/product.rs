@@ -20,6 +20,7 @@ pub use tributary_core::{
     error::{Reason, ReconcileError},
     iam_policy,
     kinds::{CredentialsReason, webhooks::ContestReason},
+    lints,
 };
 
 /// Plans and what they are made of, for the property tests and the tests of the parsers.
@@ -41,10 +42,9 @@ pub mod plan {
             },
         },
         kinds::{
-            self, BusInAws, DesiredBus, DesiredRule, DesiredSink, ObservedBus, ObservedRule, ObservedSink, Refused, RefusedOfBus,
-            RuleInAws,
+            self, BusInAws, DesiredBus, DesiredRule, DesiredSink, ObservedBus, ObservedRule, ObservedSink, Refused, RuleInAws,
             archives::{DesiredArchive, ObservedArchive},
-            bus_policy::DesiredGrant,
+            bus_policy::{DesiredGrant, FreeStatement},
             partner::ObservedSource,
         },
         managed::{Managed, Report},

@@ -108,15 +108,23 @@ impl World {
 
     /// Lets the operator read Secrets of this namespace, by the Role that the chart makes for `sinkSecrets.namespaces`.
     pub async fn permit_secrets(&self) {
-        let api = "rbac.authorization.k8s.io/v1";
-        let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]);
-        let namespace = Some(self.namespace.as_str());
-        self.apply_in(namespace, api, "Role", "sink-secrets", json!({"rules": rules})).await;
+        self.permit("sink-secrets", json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]})).await;
+    }
+
+    /// Lets the operator write ConfigMaps of this namespace, by the Role that the chart makes for `sinkConfigMaps.namespaces`.
+    pub async fn permit_config_maps(&self) {
+        let verbs = ["get", "create", "update", "delete"];
+        self.permit("sink-config-maps", json!({"apiGroups": [""], "resources": ["configmaps"], "verbs": verbs})).await;
+    }
+
+    async fn permit(&self, role: &str, permissions: Value) {
+        let (api, namespace) = ("rbac.authorization.k8s.io/v1", Some(self.namespace.as_str()));
+        self.apply_in(namespace, api, "Role", role, json!({"rules": [permissions]})).await;
         let binding = json!({
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "sink-secrets"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
             "subjects": [{"kind": "ServiceAccount", "name": "tributary", "namespace": OPERATOR_NAMESPACE}],
         });
-        self.apply_in(namespace, api, "RoleBinding", "sink-secrets", binding).await;
+        self.apply_in(namespace, api, "RoleBinding", role, binding).await;
     }
 
     /// A Secret of the user's, in the world's namespace.

@@ -6,71 +6,41 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::cli::manifests::{Document, Input, Problem, Unit, kustomization, yaml};
+use crate::cli::manifests::{Input, Unit, kustomization, reader::Reader};
 
 /// Reads the documents of all paths. `-` is standard input.
 pub(crate) fn read(paths: &[PathBuf]) -> Input {
-    let mut reader = Reader::default();
+    let mut walk = Walk::default();
     for path in paths {
         let mut unit = Unit::new();
         if path == Path::new("-") {
             let mut bytes = Vec::new();
             match std::io::stdin().lock().read_to_end(&mut bytes) {
-                Ok(_) => reader.documents("stdin", bytes, &mut unit),
-                Err(error) => reader.report("stdin", error.to_string()),
+                Ok(_) => walk.reader.documents("stdin", bytes, &mut unit),
+                Err(error) => walk.reader.report("stdin", error.to_string()),
             }
         } else if path.is_dir() {
-            reader.folder(path, &mut unit);
+            walk.skip_bases(path, &mut BTreeSet::new());
+            walk.folder(path, &mut unit);
         } else {
-            reader.file(path, &mut unit);
+            walk.reader.file(path, &mut unit);
         }
-        reader.input.units.push(unit);
+        walk.reader.input.units.push(unit);
     }
-    reader.input.units.retain(|unit| !unit.is_empty());
-    reader.input
+    let mut input = walk.reader.input;
+    input.units.retain(|unit| !unit.is_empty());
+    input
 }
 
-/// Reads documents and collects what cannot be read.
+/// Walks through folders.
 #[derive(Default)]
-pub(super) struct Reader {
-    pub(super) input: Input,
+struct Walk {
+    reader: Reader,
     /// Folders that were read, so that links and resources of kustomizations are read once.
-    pub(super) seen: BTreeSet<PathBuf>,
+    seen: BTreeSet<PathBuf>,
 }
 
-impl Reader {
-    pub(super) fn report(&mut self, file: impl Into<String>, message: impl Into<String>) {
-        self.input.problems.push(Problem::of_file(file, message));
-    }
-
-    /// Reads a file that the user or a kustomization names.
-    pub(super) fn file(&mut self, path: &Path, unit: &mut Unit) {
-        match std::fs::read(path) {
-            Ok(bytes) => self.documents(&path.display().to_string(), bytes, unit),
-            Err(error) => self.report(path.display().to_string(), format!("{error}. Correct the path.")),
-        }
-    }
-
-    pub(super) fn documents(&mut self, file: &str, bytes: Vec<u8>, unit: &mut Unit) {
-        let text = match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                return self.report(file, format!("byte {} is not UTF-8. Save the file as UTF-8.", error.utf8_error().valid_up_to()));
-            }
-        };
-        match yaml::documents(&text) {
-            Ok(nodes) => unit.extend(nodes.into_iter().map(|node| Document { file: file.to_owned(), namespace: None, node })),
-            Err((place, cause)) => {
-                let message = if text.contains("{{") {
-                    format!("not YAML: {cause}. For a Helm template, run `helm template CHART | tributary test -`.")
-                } else {
-                    format!("not YAML: {cause}. Correct it.")
-                };
-                self.input.problems.push(Problem { file: file.to_owned(), place: Some(place), message });
-            }
-        }
-    }
-
+impl Walk {
     /// Reads a folder and its subfolders. A folder with a kustomization is built.
     fn folder(&mut self, path: &Path, unit: &mut Unit) {
         if !self.enter(path) {
@@ -78,12 +48,12 @@ impl Reader {
         }
         if path.join("Chart.yaml").is_file() {
             let path = path.display();
-            return self.report(path.to_string(), format!("is a Helm chart. Run `helm template {path} | tributary test -`."));
+            return self.reader.report(path.to_string(), format!("is a Helm chart. Run `helm template {path} | tributary test -`."));
         }
         let entries = entries(path);
         if let Some(file) = kustomization::file_in(path) {
-            let built = kustomization::build(self, path, &file);
-            self.input.units.push(built);
+            let built = kustomization::build(&mut self.reader, path, &file);
+            self.reader.input.units.push(built);
             // Other files below are patches and generators' sources.
             for folder in entries.iter().filter(|entry| entry.is_dir()) {
                 self.kustomizations_below(folder);
@@ -94,8 +64,22 @@ impl Reader {
             if entry.is_dir() {
                 self.folder(&entry, unit);
             } else if is_manifest(&entry) {
-                self.file(&entry, unit);
+                self.reader.file(&entry, unit);
             }
+        }
+    }
+
+    /// Marks the resources of all kustomizations as read. They are often incomplete without the
+    /// kustomization that they are a base of.
+    fn skip_bases(&mut self, path: &Path, visited: &mut BTreeSet<PathBuf>) {
+        if !visited.insert(canonical(path)) {
+            return;
+        }
+        for folder in kustomization::file_in(path).iter().flat_map(|file| kustomization::folders(path, file)) {
+            self.enter(&folder);
+        }
+        for folder in entries(path).iter().filter(|entry| entry.is_dir()) {
+            self.skip_bases(folder, visited);
         }
     }
 
@@ -110,9 +94,13 @@ impl Reader {
     }
 
     /// Returns whether the folder is new.
-    pub(super) fn enter(&mut self, path: &Path) -> bool {
-        self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+    fn enter(&mut self, path: &Path) -> bool {
+        self.seen.insert(canonical(path))
     }
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// Returns what is in a folder and not hidden, by name.

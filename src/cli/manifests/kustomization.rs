@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::cli::manifests::{
     Unit,
-    files::Reader,
+    reader::Reader,
     yaml::{self, Content, Node},
 };
 
@@ -38,6 +38,18 @@ const TOOLS: [(&str, &str); 2] = [("kustomize", "build"), ("kubectl", "kustomize
 /// Returns the kustomization file of a folder.
 pub(super) fn file_in(folder: &Path) -> Option<PathBuf> {
     FILES.iter().map(|name| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Returns the folders that a kustomization is built from.
+pub(super) fn folders(folder: &Path, file: &Path) -> Vec<PathBuf> {
+    let node = std::fs::read_to_string(file).ok().and_then(|text| yaml::documents(&text).ok()?.into_iter().next());
+    let fields = ["resources", "bases", "components"].into_iter();
+    let lists = fields.filter_map(|field| node.as_ref()?.get(field)).flat_map(Node::items);
+    let text = |node: &Node| match &node.content {
+        Content::Scalar(Value::String(text)) => Some(folder.join(text)),
+        _ => None,
+    };
+    lists.filter_map(text).filter(|path| path.is_dir()).collect()
 }
 
 /// Returns the documents of the kustomization in this folder.
@@ -74,7 +86,6 @@ fn plain(reader: &mut Reader, folder: &Path, file: &Path, parents: &mut Vec<Path
         let path = folder.join(resource);
         match file_in(&path) {
             Some(file) => {
-                reader.enter(&path);
                 plain(reader, &path, &file, parents, unit)?;
             }
             None if path.is_file() => reader.file(&path, unit),

@@ -3,6 +3,7 @@
 mod files;
 mod kustomization;
 mod objects;
+mod reader;
 mod rule;
 mod schema;
 mod yaml;

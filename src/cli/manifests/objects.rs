@@ -99,7 +99,7 @@ impl Inventory {
             apps: fixed(order().flat_map(|of| of.apps.iter().rev().cloned())),
             ..Objects::default()
         };
-        View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, now: Timestamp::UNIX_EPOCH }
+        View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, resolved_definition: None, now: Timestamp::UNIX_EPOCH }
     }
 
     /// Returns the values of the `ConfigMap` keys that the tests of the rule refer to.

@@ -78,9 +78,10 @@ pub(crate) fn documents(text: &str) -> Result<Vec<Node>, (Place, String)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     serde_saphyr::from_multiple::<Node>(text).map_err(|error| {
         let place = error.location().map_or(Place { line: 1, column: 1 }, place);
-        // The first line is the cause; the rest draws the source.
+        // The first line is the cause, and it ends with the place. The rest draws the source.
         let rendered = error.without_snippet().to_string();
         let cause = rendered.lines().next().unwrap_or_default();
+        let cause = cause.split_once(" at line ").map_or(cause, |(cause, _)| cause);
         (place, cause.trim_end_matches(['.', ':']).to_owned())
     })
 }
@@ -182,7 +183,7 @@ mod tests {
 
     #[test]
     fn invalid_text_has_the_place_of_the_error() {
-        for (text, line) in [("a: [1\n", 2), ("a: 1\na: 2\n", 2), ("a: b: c\n", 1), ("a:\n\t- b\n", 2), ("{{ .Values.x }}: {{ y }}", 1)] {
+        for (text, line) in [("a: [1\n", 1), ("a: 1\na: 2\n", 2), ("a: b: c\n", 1), ("a:\n\t- b\n", 2), ("{{ .Values.x }}: {{ y }}", 1)] {
             let (place, cause) = documents(text).unwrap_err();
             assert!(place.line == line && place.column > 0 && !cause.is_empty() && !cause.contains('\n'), "{text}: {place:?} {cause}");
         }

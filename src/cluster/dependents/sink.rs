@@ -10,7 +10,9 @@ use tributary_core::{
     view::View,
 };
 
-use super::{Dependents, child_readiness, deleting_accounts, deleting_buses, deleting_sinks, lifecycle, parent, reference, sink_of, sinks_of};
+use super::{
+    Dependents, child_readiness, deleting_accounts, deleting_buses, deleting_sinks, lifecycle, parent, reference, sink_of, sinks_of,
+};
 use crate::cluster::stores::Dependent;
 
 impl Dependents for EventSink {

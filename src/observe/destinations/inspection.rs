@@ -102,11 +102,12 @@ impl<'a> Inspection<'a> {
                 }
                 continue;
             }
-            let Some((bus, rule)) = names::rule_of(source).filter(|(_, rule)| *rule != "*") else { continue };
-            if self.session.rule(bus, rule, age).await?.is_none() {
+            let reference = names::rule_reference(source, &self.identity.account_id);
+            let Some((bus, rule)) = reference.filter(|(_, rule)| *rule != "*") else { continue };
+            if self.session.rule(&bus, rule, age).await?.is_none() {
                 continue;
             }
-            let targets = self.session.targets(bus, rule).await?;
+            let targets = self.session.targets(&bus, rule).await?;
             if targets.iter().any(|target| is_ours(&target.arn) || target.dead_letter_arn.as_ref() == Some(arn)) {
                 live.insert(source.clone());
             }

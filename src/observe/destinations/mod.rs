@@ -12,12 +12,17 @@ mod state_machine;
 use tributary_core::{
     destinations::{Observed, Type},
     error::ReconcileError,
+    names,
 };
 
 use inspection::Inspection;
 
 /// Reads the destination of a sink; `None` where AWS holds nothing of it.
 pub(super) async fn read(inspection: &Inspection<'_>) -> Result<Option<Observed>, ReconcileError> {
+    if names::is_foreign(inspection.identity) {
+        // Of a resource in another account, only the role is read.
+        return Ok(Some(by_role::read(inspection).await?.into()));
+    }
     Ok(match Type::of(inspection.sink)?.nothing() {
         Observed::Sqs(_) => sqs::read(inspection).await?.map(Into::into),
         Observed::Lambda(_) => Some(lambda::read(inspection).await?.into()),

@@ -62,7 +62,7 @@ impl<K: Observe> Reconciliation<'_, K> {
         Ok(())
     }
 
-    async fn apply_step(&self, cloud: &Cloud<'_>, step: &Step) -> Result<(), ReconcileError> {
+    pub(super) async fn apply_step(&self, cloud: &Cloud<'_>, step: &Step) -> Result<(), ReconcileError> {
         let (fault_points, key) = (&self.context.fault_points, &self.key);
         fault_points.at(K::KIND, key, Point::Before, step).await?;
         let answer = apply(cloud, step).await;

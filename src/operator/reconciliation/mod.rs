@@ -1,10 +1,11 @@
-//! One reconcile of one object, in phases: [`resolve`], [`observe`] (with the plan), [`apply`], [`record`]; [`delete`] for a deletion.
+//! One reconcile of one object, in phases: [`resolve`], [`observe`] (with the plan), [`apply`], [`record`], [`export`]; [`delete`] for a deletion.
 //!
 //! Each phase has a type that the next one needs, so that no phase can be skipped: [`Resolved`](resolve::Resolved),
 //! [`Planned`](observe::Planned), [`Applied`](apply::Applied). When an object is reconciled is decided in `reconcile.rs`, not here.
 
 mod apply;
 mod delete;
+mod export;
 mod observe;
 mod publish;
 mod record;
@@ -106,7 +107,10 @@ impl<K: Observe> Reconciliation<'_, K> {
         let _one_at_a_time = self.context.names.lock(&resolved.identity).await;
         let planned = self.observe_and_plan(&resolved).await?;
         let applied = self.apply_plan(&resolved, planned).await;
-        self.record(&resolved, applied)
+        match self.record(&resolved, applied)? {
+            0 => self.export(&resolved).await,
+            withheld => Ok(withheld),
+        }
     }
 
     /// Objects that are applied together arrive one by one: in its first moments an object that waits for another one reports nothing.

@@ -4,6 +4,7 @@ use k8s_openapi::jiff::Timestamp;
 use tributary_core::{
     conditions::{COMMON, Outcome, conditions, unconfirm},
     error::{Reason, ReconcileError, RetryClass},
+    steps::Step,
 };
 
 use super::Reconciliation;
@@ -77,7 +78,8 @@ impl<K: Observe> Reconciliation<'_, K> {
             let steps: Vec<_> = self.applied.iter().map(ToString::to_string).collect();
             let steps = steps.join("; ");
             if self.drifted {
-                let note = format!("AWS no longer matched the spec, which has not changed. Restored by {steps}");
+                let what = if self.applied.iter().all(|step| matches!(step, Step::Child(_))) { "Kubernetes" } else { "AWS" };
+                let note = format!("{what} no longer matched the spec, which has not changed. Restored by {steps}");
                 recorder.publish(&self.object, EventType::Warning, "DriftCorrected", "Apply", &note);
             } else {
                 recorder.publish(&self.object, EventType::Normal, "Applied", "Apply", &steps);

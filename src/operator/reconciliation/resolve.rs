@@ -48,6 +48,9 @@ impl<K: Observe> Reconciliation<'_, K> {
             let created = self.object.meta().creation_timestamp.as_ref().map(|time| time.0);
             view.resolved_arn = self.context.arn_sources.read(self.namespace(), &existing, created).await?;
         }
+        if let Some((field, from)) = self.object.definition_from() {
+            view.resolved_definition = Some(self.context.arn_sources.read_definition(self.namespace(), field, from).await?);
+        }
         let identity = self.object.identity(&view)?;
         self.check_pinned(&identity)?;
         let desired = self.object.desired(&view, &identity)?;

@@ -111,7 +111,7 @@ pub(crate) fn reconcile_error(error: SyncError) -> ReconcileError {
     use SyncErrorReason as T;
     let (class, reason) = match error.reason {
         T::AppNotFound => (RetryClass::Blocked, Reason::AppNotFound),
-        T::AppNotReady => (RetryClass::Blocked, Reason::AppNotReady),
+        T::AppNotReady | T::AppNotConfigured => (RetryClass::Blocked, Reason::AppNotReady),
         // Secrets are not watched.
         T::SecretNotFound => (RetryClass::Transient, Reason::SecretNotFound),
         T::SecretUnusable => (RetryClass::Refused, Reason::SecretUnusable),

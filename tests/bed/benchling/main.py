@@ -17,6 +17,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 import apps
+import configuration
 import entities
 import faults
 import keys
@@ -26,7 +27,7 @@ import webhooks
 from http_ import Answer, Request, error
 
 # One line a part. Faults come first: they decide before anybody looks.
-PARTS = (faults, apps, tokens, entities, keys, webhooks, listing)
+PARTS = (faults, apps, tokens, entities, keys, webhooks, listing, configuration)
 
 ROUTES = [(method, re.compile(pattern), handler) for part in PARTS for method, pattern, handler in part.ROUTES]
 BEFORE = [part.before for part in PARTS if hasattr(part, "before")]

@@ -6,6 +6,7 @@ from ministack.services import eventbridge as eb
 
 import partner
 import settings
+import shared
 from answers import TOO_MANY, Constraints, Refused, handler, invalid, not_found, page, present
 
 OPTIONS = ("Description", "KmsKeyIdentifier", "DeadLetterConfig", "LogConfig")
@@ -174,5 +175,5 @@ def remove_permission(data):
         eb._event_bus_policies.pop(name)
 
 
-HANDLERS = {"_create_event_bus": create, "_update_event_bus": update, "_describe_event_bus": describe, "_list_event_buses": list_buses,
+HANDLERS = {"_create_event_bus": create, "_update_event_bus": update, "_describe_event_bus": shared.across("DescribeEventBus", describe), "_list_event_buses": list_buses,
             "_delete_event_bus": delete, "_put_permission": put_permission, "_remove_permission": remove_permission}

@@ -1,6 +1,7 @@
 """Strict stand-in: may EventBridge deliver to this target? Resource policies and roles, as AWS evaluates them."""
 import json
 import time
+from contextvars import ContextVar
 
 from ministack.core import iam_evaluator as evaluator
 from ministack.core.responses import get_account_id, get_region
@@ -11,12 +12,25 @@ import permissions
 from answers import as_policy
 
 SERVICE = "events.amazonaws.com"
+# The account that put the rule of the present delivery on a bus of another one: a role of it serves too (RT22).
+_CREATOR = ContextVar("creator", default=None)
 ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction", "states": "states:StartExecution",
            "kinesis": "kinesis:PutRecord", "firehose": "firehose:PutRecord", "ecs": "ecs:RunTask", "batch": "batch:SubmitJob",
            "execute-api": "execute-api:Invoke", "appsync": "appsync:GraphQL", "ssm": "ssm:SendCommand", "sagemaker": "sagemaker:StartPipelineExecution",
            "redshift": "redshift-data:ExecuteStatement", "redshift-serverless": "redshift-data:ExecuteStatement"}
 # Where a resource policy alone is enough, inside the account.
 BY_POLICY = {"sqs", "sns", "lambda"}
+
+
+def _condition_key(key, context, inner=evaluator._resolve_condition_key):
+    """`aws:PrincipalArn` of a session is the ARN of its role, with the path (IAM user guide, "AWS global condition context keys")."""
+    if key.lower() == "aws:principalarn" and ":assumed-role/" in context.principal_arn:
+        role = iam._roles.get_scoped(context.principal_arn.split(":")[4], None, context.principal_arn.split("/")[1])
+        return role["Arn"] if role else context.principal_arn
+    return inner(key, context)
+
+
+evaluator._resolve_condition_key = _condition_key
 
 
 class Undeliverable(Exception):
@@ -30,11 +44,11 @@ def _denied(message):
     return Undeliverable("NO_PERMISSIONS", message)
 
 
-def _context(principal, action, resource, source, **more):
+def _context(principal, action, resource, source, account=None, **more):
     known = dict(more)
     if source:
         known.update({"aws:sourcearn": source, "aws:sourceaccount": get_account_id()})
-    return evaluator.EvalContext(principal_arn=principal, principal_type="AssumedRole", principal_account=get_account_id(), action=action,
+    return evaluator.EvalContext(principal_arn=principal, principal_type="AssumedRole", principal_account=account or get_account_id(), action=action,
                                  resource_arn=resource, region=get_region(), service_context=known, secure_transport=True)
 
 
@@ -79,7 +93,7 @@ def role_may(role_arn, action, resource):
 def _role_decision(session, action, resource, policy, required=False, **more):
     """What the role's policies, its boundary and the resource's policy amount to. `required`: that policy has to allow it too."""
     account, name = session.split(":")[4], session.split("/")[1]
-    context = _context(session, action, resource, None, **more)
+    context = _context(session, action, resource, None, account=account, **more)
     limits = evaluator._permissions_boundary(iam._roles, name, account)
     own = evaluator.evaluate(context, evaluator._gather_role_policies(name, account), *limits)
     return evaluator.combine_resource_policy(own, context, as_policy(policy) or {}, account, required, tuple(limits)).decision
@@ -89,7 +103,7 @@ def check_role(role_arn, action, resource, source, policy=None, **more):
     """`source` counts for the assumption of the role only: the role's own calls do not carry it. `policy` is the resource's."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     role = iam._roles.get_scoped(account, None, name)
-    if role is None or account != get_account_id():
+    if role is None or account not in (get_account_id(), _CREATOR.get()):
         raise _denied(f"Role {role_arn} does not exist in account {get_account_id()}.")
     trust = as_policy(role.get("AssumeRolePolicyDocument")) or {}
     trust = {**trust, "Statement": [{**s, "Resource": "*"} for s in _statements(trust)]}
@@ -154,8 +168,9 @@ def _key_of(arn, service):
     return None
 
 
-def check(target, spec, source):
-    """Raise Undeliverable unless the rule `source` may reach the target."""
+def check(target, spec, source, creator=None):
+    """Raise Undeliverable unless the rule `source`, which the account `creator` made, may reach the target."""
+    _CREATOR.set(creator)
     arn, role, service = target["Arn"], target.get("RoleArn"), spec.service
     action = ACTIONS.get(service)
     if service == "events":

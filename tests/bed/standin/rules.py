@@ -2,10 +2,10 @@
 import json
 import re
 
-from ministack.core.responses import get_account_id
 from ministack.services import eventbridge as eb
 
 import settings
+import shared
 from answers import TOO_MANY, Constraints, Refused, handler, invalid, not_found, page, present
 from buses import changeable as changeable_bus, lagging, name_of, need as need_bus
 
@@ -86,7 +86,7 @@ def put(data):
         "Name": name, "Arn": arn, "EventBusName": bus, "State": "DISABLED" if data.get("State") == "DISABLED" else "ENABLED",
         "AllCloudTrail": data.get("State") == ALL_CLOUDTRAIL,
         "EventPattern": pattern or "", "ScheduleExpression": schedule or "", "Description": data.get("Description") or "",
-        "RoleArn": data.get("RoleArn") or "", "CreatedBy": get_account_id(),
+        "RoleArn": data.get("RoleArn") or "", "CreatedBy": shared.caller(),
         "CreationTime": old["CreationTime"] if old else eb._now_ts()}
     return {"RuleArn": arn}                                                                     # S3
 
@@ -200,6 +200,9 @@ def list_tags(data):
     return {"Tags": [{"Key": k, "Value": v} for k, v in (eb._tags.get(_tagged(data)) or {}).items()]}       # S11
 
 
-HANDLERS = {"_put_rule": put, "_describe_rule": describe, "_list_rules": list_rules, "_list_rule_names_by_target": names_by_target,
-            "_delete_rule": delete, "_test_event_pattern": test_pattern, "_enable_rule": _switch("ENABLED"), "_disable_rule": _switch("DISABLED"),
-            "_tag_resource": tag, "_untag_resource": untag, "_list_tags_for_resource": list_tags}
+HANDLERS = {"_put_rule": shared.across("PutRule", put, "Name"), "_describe_rule": shared.across("DescribeRule", describe, "Name"),
+            "_list_rules": shared.not_across(list_rules), "_list_rule_names_by_target": shared.not_across(names_by_target),
+            "_delete_rule": shared.across("DeleteRule", delete, "Name"), "_test_event_pattern": test_pattern,
+            "_enable_rule": shared.across("EnableRule", _switch("ENABLED"), "Name"), "_disable_rule": shared.across("DisableRule", _switch("DISABLED"), "Name"),
+            "_tag_resource": shared.across("TagResource", tag, tagged=True), "_untag_resource": shared.across("UntagResource", untag, tagged=True),
+            "_list_tags_for_resource": shared.across("ListTagsForResource", list_tags, tagged=True)}

@@ -5,6 +5,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge as eb
 
 import settings
+import shared
 import transform
 from answers import TOO_MANY, Constraints, Refused, handler, invalid, page
 from rules import changeable, need as need_rule
@@ -109,6 +110,7 @@ def put(data):
     have = {t["Id"]: t for t in eb._targets.get(key) or []}
     if len(have.keys() | {t["Id"] for t in targets}) > settings.get("maxTargets"):
         raise Refused("LimitExceededException", TOO_MANY)                                       # E8
+    shared.check_targets(targets)
     for target in targets:
         _arn_ok(target)
         _input_ok(target)
@@ -135,4 +137,5 @@ def list_by_rule(data):
     return page(eb._targets.get(eb._rule_key(rule["Name"], rule["EventBusName"])) or [], "Targets", data)   # S8
 
 
-HANDLERS = {"_put_targets": put, "_remove_targets": remove, "_list_targets_by_rule": list_by_rule}
+HANDLERS = {"_put_targets": shared.across("PutTargets", put, "Rule"), "_remove_targets": shared.across("RemoveTargets", remove, "Rule"),
+            "_list_targets_by_rule": shared.across("ListTargetsByRule", list_by_rule, "Rule")}

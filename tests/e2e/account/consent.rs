@@ -269,8 +269,8 @@ async fn a_running_replay_is_canceled_when_its_bus_withdraws_consent() {
     guest.ready("EventRule", "r").await;
     let window = json!({"startTime": "2026-03-01T00:00:00Z", "endTime": "2026-03-03T12:00:00Z"});
     guest.apply("EventReplay", "x", merged(json!({"busRef": far(&world, "b"), "archive": "all", "rules": ["r"]}), window)).await;
-    let running = |object: Option<&kube::api::DynamicObject>| (object?.data["status"]["state"] == "RUNNING").then_some(());
-    guest.wait("EventReplay", "x", "running", running).await;
+    let started = |object: Option<&kube::api::DynamicObject>| object?.data["status"]["state"].is_string().then_some(());
+    guest.wait("EventReplay", "x", "started", started).await;
     allow(&world, "EventBus", "b", &[]).await;
     guest.not_ready("EventReplay", "x", "ReferenceNotPermitted").await;
     let canceled = || async { world.aws.writes(0).await.contains(&"CancelReplay".to_owned()).then_some(()) };

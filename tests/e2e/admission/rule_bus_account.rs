@@ -167,6 +167,7 @@ async fn admission_knows_what_a_bus_may_say() {
         ("another management", json!({"managementPolicy": "Look"}), Some("spec.managementPolicy")),
     ];
     table("EventBus", json!({}), false, rows).await;
+    existing_buses().await;
     let changes = vec![
         ("a description", json!({"description": "d"}), None),
         ("another account", json!({"accountRef": {"name": "b"}}), Some("accountRef is immutable")),
@@ -177,6 +178,43 @@ async fn admission_knows_what_a_bus_may_say() {
         ("no name", json!({"name": null}), Some("name is immutable")),
     ];
     table("EventBus", json!({"accountRef": {"name": "a"}, "region": "eu-west-1", "name": "n"}), true, changes).await;
+}
+
+async fn existing_buses() {
+    let arn = "arn:aws:events:eu-west-1:111122223333:event-bus/central";
+    let from = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "told", "fieldPath": "data.arn"});
+    let (one, unchanged) = (Some("must set exactly one of name, arn, and arnFrom"), Some("that the operator does not change"));
+    let mut rows = vec![
+        ("an existing bus", json!({}), None),
+        ("a partner's", json!({"existing": {"name": "aws.partner/benchling.com/acme/a"}}), None),
+        ("by its ARN", json!({"existing": {"name": null, "arn": arn}}), None),
+        ("by an object", json!({"existing": {"name": null, "arnFrom": from}}), None),
+        ("what else it may have", json!({"region": "eu-west-1", "allowedNamespaces": ["*"], "managementPolicy": "Observe"}), None),
+        ("by name and ARN", json!({"existing": {"arn": arn}}), one),
+        ("by nothing", json!({"existing": {"name": null}}), one),
+        ("another ARN", json!({"existing": {"name": null, "arn": "arn:aws:sqs:eu-west-1:111122223333:q"}}), Some("spec.existing.arn")),
+    ];
+    for field in [
+        json!({"name": "n"}),
+        json!({"eventSourceName": "aws.partner/benchling.com/acme/a"}),
+        json!({"description": "d"}),
+        json!({"kmsKeyId": "k"}),
+        json!({"deadLetter": {"sinkRef": {"name": "d"}}}),
+        json!({"log": {"level": "INFO"}}),
+        json!({"grants": [{"name": "g", "accountId": "111122223333"}]}),
+        json!({"tags": {"a": "b"}}),
+        json!({"archives": [{"name": "all"}]}),
+        json!({"deletionPolicy": "Retain"}),
+    ] {
+        rows.push(("what would change it", field, unchanged));
+    }
+    table("EventBus", json!({"existing": {"name": "central"}}), false, rows).await;
+    let changes = vec![
+        ("another name", json!({"existing": {"name": "other"}}), Some("existing.name is immutable")),
+        ("none", json!({"existing": null}), Some("the choice between a managed and an existing event bus is immutable")),
+        ("its ARN", json!({"existing": {"name": null, "arn": arn}}), None),
+    ];
+    table("EventBus", json!({"existing": {"name": "central"}}), true, changes).await;
 }
 
 #[tokio::test]

@@ -106,6 +106,62 @@ async fn an_event_reaches_the_account_that_allows_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statements_are_written_as_they_are_beside_grants_and_those_of_others() {
+    let world = open_to("bus-statements", &[THERE, "o-*", "s3.amazonaws.com"]).await;
+    let creator = json!({"StringEqualsIfExists": {"events:creatorAccount": "${aws:PrincipalAccount}"}});
+    let rules = json!({"name": "rules", "principals": {"aws": [THERE]}, "actions": ["events:PutRule", "events:PutTargets"], "resource": "Rules",
+        "condition": creator});
+    let service = json!({"name": "s3", "principals": {"services": ["s3.amazonaws.com"]}, "actions": ["events:PutEvents"]});
+    let members = json!({"name": "members", "principals": {"aws": ["*"]}, "actions": ["events:PutEvents"],
+        "condition": {"StringEquals": {"aws:PrincipalOrgID": [ORGANIZATION]}}});
+    let grants = json!([{"name": "orders", "accountId": THERE}]);
+    world.apply("EventBus", "b", json!({"grants": grants, "policyStatements": [rules, service, members]})).await;
+    world.ready("EventBus", "b").await;
+    let bus = aws_name(&world, "b");
+    let named = async |end: &str| {
+        let all = statements(&world, &bus).await;
+        all.into_iter().find(|statement| statement["Sid"].as_str().unwrap().ends_with(end)).unwrap_or_default()
+    };
+    let put = named("-rules").await;
+    let resource = format!("arn:aws:events:{REGION}:{}:rule/{bus}/*", world.aws.account);
+    assert_eq!((&put["Resource"], &put["Condition"], &put["Effect"]), (&json!(resource), &creator, &json!("Allow")));
+    assert_eq!(put["Principal"], json!({"AWS": [format!("arn:aws:iam::{THERE}:root")]}));
+    assert_eq!(named("-s3").await["Principal"], json!({"Service": ["s3.amazonaws.com"]}));
+    assert_eq!(named("-members").await["Principal"], json!("*"));
+    // Those of others stay, and nothing is written twice.
+    let foreign = json!({"EventBusName": bus, "StatementId": "theirs", "Action": "events:PutEvents", "Principal": "333344445555"});
+    world.aws.events("PutPermission", foreign).await;
+    let mark = world.aws.mark().await;
+    reconcile_now(&world, "EventBus", "b").await;
+    assert_eq!(world.aws.writes(mark).await, Vec::<String>::new());
+    world.apply("EventBus", "b", json!({"policyStatements": [service]})).await;
+    world.ready("EventBus", "b").await;
+    let left = statements(&world, &bus).await;
+    assert!(left.len() == 2 && left.iter().any(|statement| statement["Sid"] == "theirs"), "{left:?}");
+    // A principal that no grant allows, and everybody without an organization.
+    for (principals, refused) in [(json!({"aws": ["arn:aws:iam::999988887777:role/x"]}), "role/x"), (json!({"aws": ["*"]}), "access to *")]
+    {
+        let statement = json!({"name": "s3", "principals": principals, "actions": ["events:PutEvents"]});
+        world.apply("EventBus", "b", json!({"policyStatements": [statement]})).await;
+        let message = world.not_ready("EventBus", "b", "PrincipalNotPermitted").await;
+        assert!(message.contains("spec.policyStatements[0].principals") && message.contains(refused), "{message}");
+        assert_eq!(statements(&world, &bus).await, left, "the statement that was permitted stays");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_that_is_too_long_for_aws_is_reported_before_any_write() {
+    let world = open_to("bus-long", &[THERE]).await;
+    let role = |index: usize| format!("arn:aws:iam::{THERE}:role/{}{index}", "x".repeat(500));
+    let roles: Vec<_> = (0..20).map(role).collect();
+    let statement = |name: &str| json!({"name": name, "principals": {"aws": roles}, "actions": ["events:PutEvents"]});
+    world.apply("EventBus", "b", json!({"policyStatements": [statement("one"), statement("two")]})).await;
+    let message = world.not_ready("EventBus", "b", "PolicyFull").await;
+    assert!(message.contains("10240") && message.contains("spec.policyStatements"), "{message}");
+    assert_eq!(world.aws.writes(0).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_level_is_set_changed_and_removed() {
     let world = World::start("bus-log").await;
     let log = async || world.aws.events("DescribeEventBus", json!({"Name": aws_name(&world, "b")})).await["LogConfig"].clone();

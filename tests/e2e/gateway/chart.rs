@@ -149,3 +149,29 @@ fn budgets_and_monitors_select_the_pods_of_each_component() {
     let single = render(json!({"replicas": 1, "gateway": {"replicas": 1}, "sync": {"replicas": 1}}));
     assert!(!single.iter().any(|object| object["kind"] == "PodDisruptionBudget"), "the only replica must not block a drain");
 }
+
+#[test]
+fn config_maps_are_written_only_in_namespaces_that_are_listed() {
+    let of_config_maps = |values: Value| {
+        let all = render(values);
+        let grants = |object: &&Value| {
+            object["rules"].as_array().into_iter().flatten().any(|rule| {
+                let listed = |key: &str, value: &str| rule[key].as_array().is_some_and(|all| all.contains(&json!(value)));
+                listed("resources", "configmaps") && listed("verbs", "update")
+            })
+        };
+        let bound = |role: &Value| {
+            let to_role = |object: &&Value| {
+                object["roleRef"]["name"] == role["metadata"]["name"] && object["metadata"]["namespace"] == role["metadata"]["namespace"]
+            };
+            all.iter().filter(to_role).map(|binding| binding["subjects"][0]["name"].clone()).collect::<Vec<_>>()
+        };
+        let roles = all.iter().filter(grants);
+        roles.map(|role| json!([role["kind"], role["metadata"]["namespace"], bound(role)])).collect::<Vec<_>>()
+    };
+    assert_eq!(of_config_maps(json!({})), [json!(null); 0], "none by default");
+    let listed = of_config_maps(json!({"sinkConfigMaps": {"namespaces": ["shop", "lab"]}}));
+    assert_eq!(listed, [json!(["Role", "shop", ["tributary"]]), json!(["Role", "lab", ["tributary"]])]);
+    let everywhere = of_config_maps(json!({"sinkConfigMaps": {"namespaces": ["shop"], "allNamespaces": true}}));
+    assert_eq!(everywhere, [json!(["ClusterRole", null, ["tributary"]])]);
+}

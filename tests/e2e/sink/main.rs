@@ -10,11 +10,13 @@
     unreachable_pub
 )]
 
+mod across_accounts;
 mod api_destination;
 mod api_gateway;
 mod app_sync;
 mod arn_from;
 mod ecs_task;
+mod export;
 mod lambda;
 mod log_group;
 mod other_targets;

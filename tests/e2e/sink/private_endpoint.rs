@@ -68,8 +68,12 @@ async fn a_private_endpoint_is_reached_through_its_resource_configuration() {
     // The association fails: who reads the condition learns why.
     world.aws.settings(json!({"privateEndpointFails": 1})).await;
     api(&world, &receiver.url("/in"), private(&resource(&world.aws.account, 'c'))).await;
-    let parts = ["FAILED_CONNECTIVITY", "not available", "privateEndpoint"];
-    assert_reason(&world, "EventSink", "api", "ConnectionNotAuthorized", &parts).await;
+    let failed = |object: Option<&kube::api::DynamicObject>| {
+        let (_, reason, message) = tributary_testkit::condition(object?, "Ready")?;
+        (reason == "ConnectionNotAuthorized" && message.contains("FAILED_CONNECTIVITY")).then_some(message)
+    };
+    let message = world.wait("EventSink", "api", "AWS's reason", failed).await;
+    assert!(message.contains("not available") && message.contains("privateEndpoint"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

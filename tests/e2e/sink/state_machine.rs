@@ -111,7 +111,9 @@ async fn unknown_tasks_need_a_named_role_and_permissions_need_a_grant() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_workflow_in_aws_refers_to_stays_until_the_workflow_is_changed() {
     let world = World::start("sfn-uses").await;
-    let task = |resource: &str, parameters: Value, next: Value| merged(json!({"Type": "Task", "Resource": resource, "Parameters": parameters}), next);
+    let task = |resource: &str, parameters: Value, next: Value| {
+        merged(json!({"Type": "Task", "Resource": resource, "Parameters": parameters}), next)
+    };
     let publish = task("arn:aws:states:::sns:publish", json!({"TopicArn": "${Topic}", "Message": "x"}), json!({"Next": "put"}));
     let entries = json!({"Entries": [{"EventBusName": "${Bus}", "Source": "s", "DetailType": "t", "Detail": {}}]});
     let put = task("arn:aws:states:::events:putEvents", entries, json!({"End": true}));
@@ -167,4 +169,52 @@ async fn a_definition_that_aws_rejects_is_reported_and_recovers() {
         )
         .await;
     assert!(refused.unwrap_err().to_string().contains("type is immutable"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_definition_from_a_config_map_is_followed() {
+    let world = World::start("sfn-from").await;
+    let machine = || async { world.aws.machine(&arn(&world, "m")).await.map(|machine| machine["definition"].as_str().unwrap().to_owned()) };
+    let spec = |name: &str, key: &str| {
+        let managed =
+            json!({"definitionFrom": {"configMapKeyRef": {"name": name, "key": key}}, "substitutions": {"What": {"value": "one"}}});
+        json!({"stateMachine": {"managed": managed}})
+    };
+    let write = |comment: &'static str| {
+        let definition = json!({"Comment": comment, "StartAt": "a", "States": {"a": {"Type": "Pass", "Result": "${What}", "End": true}}});
+        let data = json!({"data": {"machine.asl.json": definition.to_string(), "broken": "{\"confidential", "list": "[]"}});
+        world.apply_in(Some(&world.namespace), "v1", "ConfigMap", "workflow", data)
+    };
+    world.apply("EventSink", "m", spec("workflow", "machine.asl.json")).await;
+    let message = world.not_ready("EventSink", "m", "DefinitionNotFound").await;
+    assert!(message.contains(&format!("ConfigMap {}/workflow", world.namespace)) && message.contains("definitionFrom"), "{message}");
+    write("first").await;
+    world.ready("EventSink", "m").await;
+    let first = machine().await.unwrap();
+    assert!(first.contains("first") && first.contains("one"), "{first}");
+    // A changed ConfigMap is read in the next resync, or at once on request.
+    write("second").await;
+    reconcile_now(&world, "EventSink", "m").await;
+    assert!(machine().await.unwrap().contains("second"));
+    // What cannot be used changes nothing in AWS, and is not repeated.
+    for (key, reason) in [("none", "DefinitionNotFound"), ("broken", "DefinitionUnusable"), ("list", "DefinitionUnusable")] {
+        world.apply("EventSink", "m", spec("workflow", key)).await;
+        let message = world.not_ready("EventSink", "m", reason).await;
+        assert!(message.contains(key) && !message.contains("confidential"), "{message}");
+    }
+    assert!(machine().await.unwrap().contains("second"));
+    let both = merged(spec("workflow", "broken"), json!({"stateMachine": {"managed": {"definition": {}}}}));
+    assert!(world.attempt("EventSink", "both", both).await.unwrap_err().to_string().contains("exactly one of definition"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_definition_is_read_only_where_config_maps_are_allowed() {
+    let world = World::with("sfn-from-denied", tributary_testkit::product::Options { arn_from: vec![], ..fast_resync() }).await;
+    let data = json!({"data": {"d": json!({"StartAt": "a", "States": {"a": {"Type": "Pass", "End": true}}}).to_string()}});
+    world.apply_in(Some(&world.namespace), "v1", "ConfigMap", "workflow", data).await;
+    let from = json!({"configMapKeyRef": {"name": "workflow", "key": "d"}});
+    world.apply("EventSink", "m", json!({"stateMachine": {"managed": {"definitionFrom": from}}})).await;
+    let message = world.not_ready("EventSink", "m", "DefinitionNotPermitted").await;
+    assert!(message.contains("arnFrom.allowed"), "{message}");
+    assert_eq!(world.aws.writes(0).await, [""; 0]);
 }

@@ -10,6 +10,7 @@ mod backfill {
     mod lifecycle;
     mod obstacles;
 }
+mod configuration;
 mod rows;
 mod sync_errors;
 mod table;

@@ -154,7 +154,7 @@ impl World {
         let objects =
             Objects { accounts: fixed([account]), sinks: fixed(sinks.collect::<Vec<_>>()), rules: fixed(rules), ..Objects::default() };
         let settings = Arc::new(Settings { installation_id: "i".into(), ..Settings::default() });
-        View { objects, settings, resolved_arn: None, now: Timestamp::UNIX_EPOCH }
+        View { objects, settings, resolved_arn: None, resolved_definition: None, now: Timestamp::UNIX_EPOCH }
     }
 
     pub fn owner(&self, sink: usize) -> String {

@@ -16,6 +16,14 @@ pub async fn contents(world: &World) -> Contents {
             all.insert(format!("{kind} {}", object.metadata.name.unwrap()), json!([object.data["spec"], object.metadata.finalizers]));
         }
     }
+    // What a sink exports leaves with it, at a moment that the garbage collector chooses.
+    let exported = ListParams::default().labels("app.kubernetes.io/managed-by=tributary");
+    for object in world.api_in(Some(&world.namespace), "v1", "ConfigMap").list(&exported).await.unwrap() {
+        let owner = object.metadata.owner_references.iter().flatten().next().map(|owner| format!("{} {}", owner.kind, owner.name));
+        if owner.is_some_and(|owner| all.contains_key(&owner)) {
+            all.insert(format!("ConfigMap {}", object.metadata.name.unwrap()), object.data["data"].clone());
+        }
+    }
     let mut text = serde_json::to_string(&all).unwrap();
     // A role's name ends in a hash of its owner, which has the namespace in it.
     for name in world.aws.roles().await.into_keys() {

@@ -82,6 +82,7 @@ impl Scenario {
     pub async fn new(name: &str, story: Story) -> Self {
         let mut world = World::empty(name).await;
         world.timeout = BAR;
+        world.permit_config_maps().await;
         world.aws.settings(json!({"queueDeletedSeconds": 0, "replaySeconds": 3600, "connectionDelaySeconds": 0})).await;
         let scenario = Self { world, story };
         match story {
@@ -193,7 +194,8 @@ impl Scenario {
         let log = pick(json!({"level": "ERROR"}), Value::Null);
         let bus = json!({"description": description, "log": log, "grants": grants, "deadLetter": {"sinkRef": {"name": "dead"}}, "tags": tags, "archives": archives});
         world.apply("EventBus", "bus", bus).await;
-        world.apply("EventSink", "dead", json!({"deletionPolicy": "Delete", "sqs": {"managed": {}}})).await;
+        let export = json!({"configMap": {"name": pick(json!("dead-old"), json!("dead-new"))}});
+        world.apply("EventSink", "dead", json!({"deletionPolicy": "Delete", "sqs": {"managed": {}}, "exportTo": export})).await;
         let queue = json!({"visibilityTimeoutSeconds": pick(json!(30), json!(60)), "deadLetter": {"maxReceiveCount": 5}, "tags": tags});
         world.apply("EventSink", "work", json!({"deletionPolicy": "Delete", "sqs": {"managed": queue}})).await;
         world.apply("EventSink", "old", existing("theirs-1")).await;

@@ -86,6 +86,8 @@ impl WriteInterceptor {
         let sort = request.headers().get(CONTENT_TYPE).and_then(|sort| sort.to_str().ok()).unwrap_or_default();
         let class = match (request.method(), resource) {
             (&Method::POST, ["events"]) => "Event",
+            (&Method::POST, ["configmaps"]) => "ConfigMap created",
+            (&Method::PUT, ["configmaps", _]) => "ConfigMap replaced",
             (&Method::PATCH, [_, _, "status"]) => "status",
             (&Method::PATCH, [_, _]) if sort.contains("merge-patch") => "metadata",
             (&Method::PATCH, [_, _]) if sort.contains("apply-patch") => "child applied",

@@ -29,6 +29,8 @@ async fn prepare(a: &World, b: &World) {
     aws.logs("CreateLogGroup", json!({"logGroupName": "/ours-existing"})).await;
     aws.batch("CreateJobQueue", json!({"jobQueueName": "ours"})).await;
     aws.batch("RegisterJobDefinition", json!({"jobDefinitionName": "ours", "type": "container"})).await;
+    a.permit_secrets().await;
+    a.user_secret("login", json!({"password": "p"})).await;
     b.apply("EventSink", "theirs-queue", json!({"sqs": {"managed": {"name": "theirs-queue"}}})).await;
     b.apply("EventSink", "theirs-logs", json!({"logGroup": {"managed": {"name": "/theirs-logs"}}})).await;
     b.apply("EventBus", "theirs-bus", json!({"name": "theirs-bus"})).await;

@@ -41,6 +41,8 @@ pub fn table(id: &str, there: &str) -> Vec<Edited> {
     let graphql = json!({"existing": {"arn": arn("appsync", "endpoints/graphql-api/ours")}, "apiArn": arn("appsync", "apis/ours"),
         "operation": "mutation { a }", "fields": ["a"]});
     let substitution = |to: Value| json!({"stateMachine": {"managed": {"substitutions": {"Topic": to}}}});
+    let lattice = |id: &str| arn("vpc-lattice", &format!("resourceconfiguration/rcfg-{id}"));
+    let connection = |to: Value| json!({"apiDestination": {"managed": {"connection": to}}});
     let logging = |to: Value| json!({"stateMachine": {"managed": {"logging": to}}});
     vec![
         edited(
@@ -50,6 +52,11 @@ pub fn table(id: &str, there: &str) -> Vec<Edited> {
                 role(),
                 account,
                 ("EventSink.sqs.triggers.functionArn", json!({"sqs": {"triggers": [{"functionArn": arn("lambda", "function:theirs")}]}})),
+                (
+                    "EventSink.sqs.triggers.kmsKeyArn",
+                    json!({"sqs": {"triggers": [{"functionArn": arn("lambda", "function:ours"), "kmsKeyArn": arn("kms", "key/theirs"),
+                        "filterCriteria": {"filters": [{"pattern": {"body": {"a": [1]}}}]}}]}}),
+                ),
                 ("EventSink.sqs.managed.name", json!({"sqs": {"managed": {"name": "theirs"}}})),
             ],
         ),
@@ -154,6 +161,19 @@ pub fn table(id: &str, there: &str) -> Vec<Edited> {
                 role(),
                 existing("apiDestination", "EventSink.apiDestination.existing.arn", arn("events", "api-destination/theirs/1")),
                 from("apiDestination", "EventSink.apiDestination.existing.arnFrom.name"),
+            ],
+        ),
+        edited(
+            "api-managed",
+            json!({"apiDestination": {"managed": {"endpoint": "https://ours.test/in", "connection": {
+                "basic": {"username": "u", "passwordSecretRef": {"name": "login", "key": "password"}},
+                "privateEndpoint": {"resourceConfigurationArn": lattice("ours0123456789abc")}}}}}),
+            vec![
+                (
+                    "EventSink.apiDestination.managed.connection.privateEndpoint.resourceConfigurationArn",
+                    connection(json!({"privateEndpoint": {"resourceConfigurationArn": lattice("theirs0123456789a")}})),
+                ),
+                ("EventSink.apiDestination.managed.connection.kmsKeyArn", connection(json!({"kmsKeyArn": arn("kms", "key/theirs")}))),
             ],
         ),
         edited(

@@ -11,6 +11,7 @@
 )]
 
 mod attempts;
+mod bus_edits;
 mod cross_tenant;
 mod edits;
 mod edits_table;

@@ -15,6 +15,9 @@ const PLAIN: &[&str] = &[
     // Of an object of the sink's own namespace, by its `name`.
     "arnFrom.apiVersion",
     "arnFrom.fieldPath",
+    // Of a ConfigMap in the sink's own namespace. One that the sink does not own is not changed (`sinks`, export).
+    "exportTo.configMap.name",
+    "definitionFrom.configMapKeyRef.name",
     "schedule",
     "inputPath",
     "inputTemplate",
@@ -38,6 +41,7 @@ const PLAIN: &[&str] = &[
     "archives.name",
     // The end of a Sid that begins with the owner's hash.
     "grants.name",
+    "policyStatements.name",
     "startTime",
     "endTime",
     "deletionPolicy",
@@ -86,6 +90,9 @@ const PLAIN: &[&str] = &[
     "activityLog.appId",
     "schemas.id",
     "schemas.field",
+    // Of the configuration of the app whose client the namespace has.
+    "configuredSchemas.path",
+    "configuredSchemas.fieldPath",
     "table.name",
     "table.schema",
     "columns.id",

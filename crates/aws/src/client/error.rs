@@ -70,6 +70,11 @@ impl AwsError {
         self.cause == Cause::NotFound
     }
 
+    /// Returns the check of the operator that the answer contradicts: it passed before the call was sent.
+    pub(crate) fn contradicts(&self) -> Option<&'static str> {
+        (self.code == "InvalidEventPatternException").then_some("event-pattern")
+    }
+
     /// Returns whether AWS refused the call as one too many.
     pub fn is_throttled(&self) -> bool {
         self.cause == Cause::Throttled
@@ -166,6 +171,12 @@ mod tests {
         assert!(AwsError::answered(Sqs::GetQueueUrl, "", "m", 503).may_retry());
         assert!(!AwsError::answered(Sqs::CreateQueue, "", "m", 503).may_retry());
         assert!(AwsError::answered(Sqs::CreateQueue, "RequestThrottled", "m", 400).may_retry());
+    }
+
+    #[test]
+    fn a_refused_pattern_contradicts_the_check_of_the_operator() {
+        let contradicts = |code| AwsError::answered(Events::PutRule, code, "m", 400).contradicts();
+        assert_eq!((contradicts("InvalidEventPatternException"), contradicts("ValidationException")), (Some("event-pattern"), None));
     }
 
     #[test]

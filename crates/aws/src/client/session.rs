@@ -141,6 +141,10 @@ impl Session {
         self.observer.aws_call(call.action(), answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
         if let Err(error) = &answer {
             tracing::debug!(%call, code = %error.code, status = error.status, "AWS call failed");
+            if let Some(defect) = error.contradicts() {
+                tracing::error!(defect, %call, message = %error.message, "AWS refused what the operator's check accepted: report this defect");
+                self.observer.defect(defect);
+            }
         }
         answer
     }

@@ -265,6 +265,7 @@ mod tests {
 
     impl CallObserver for Nobody {
         fn aws_call(&self, _: &'static str, _: &'static str) {}
+        fn defect(&self, _: &'static str) {}
     }
 
     fn key(account: &str, generation: i64) -> Key {

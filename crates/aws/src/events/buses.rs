@@ -2,10 +2,13 @@
 
 use aws_sdk_eventbridge::types::{self as sdk, Tag};
 
+use serde_json::Value;
+
 use tributary_api::Tags;
 use tributary_core::{
     error::{Reason, ReconcileError, RetryClass},
     kinds::BusInAws,
+    names::bus_name,
     policy_document::statements_of,
     steps::{BusSettings, BusStep, LogSettings},
 };
@@ -17,20 +20,22 @@ use crate::{
         session::Session,
     },
     events::targets::dead_letter,
+    policy_writer::{self, Document},
 };
 
 /// `ActivateEventSource` refuses a source that is not matched with a bus of its account.
 const INVALID_STATE: &str = "InvalidStateException";
 
 impl Session {
-    /// Returns the bus with its policy, without tags and rules; `None` if it does not exist.
+    /// Returns the bus with its policy, without tags and rules; `None` if it does not exist. A bus of another account is named by its
+    /// ARN.
     ///
     /// # Errors
     /// Those of `DescribeEventBus`.
     pub async fn bus(&self, name: &str) -> Result<Option<BusInAws>, ReconcileError> {
         let found = ignore_not_found(send!(self, events, DescribeEventBus, self.events.describe_event_bus().name(name)))?;
         Ok(found.map(|bus| BusInAws {
-            name: name.to_owned(),
+            name: bus_name(name).to_owned(),
             arn: bus.arn.unwrap_or_default(),
             settings: BusSettings {
                 description: non_empty(bus.description),
@@ -56,17 +61,26 @@ impl Session {
             BusStep::DeleteEventBus { name } => {
                 send!(self, events, DeleteEventBus, events.delete_event_bus().name(name))?;
             }
-            BusStep::PutPermission { bus, sid, principal, organization } => {
+            BusStep::PutPermission { bus, sid, statement: Some(statement), .. } => self.put_statement(bus, sid, statement).await?,
+            BusStep::PutPermission { bus, sid, principal, organization, .. } => {
                 let request = events.put_permission().event_bus_name(bus).statement_id(sid).action("events:PutEvents").principal(principal);
                 let request = request.set_condition(organization.as_deref().map(member_of).transpose()?);
-                send!(self, events, PutPermission, request)?;
+                let write = async { send!(self, events, PutPermission, request).map(drop).map_err(ReconcileError::from) };
+                self.shared.caches.policies.write(&lock_of(bus), write).await?;
             }
             BusStep::RemovePermission { bus, sid } => {
                 let request = events.remove_permission().event_bus_name(bus).statement_id(sid);
-                ignore_not_found(send!(self, events, RemovePermission, request))?;
+                let write =
+                    async { ignore_not_found(send!(self, events, RemovePermission, request)).map(drop).map_err(ReconcileError::from) };
+                self.shared.caches.policies.write(&lock_of(bus), write).await?;
             }
         }
         Ok(())
+    }
+
+    async fn put_statement(&self, bus: &str, sid: &str, statement: &Value) -> Result<(), ReconcileError> {
+        let (document, sids, statements) = (BusPolicy { session: self, bus }, [sid.to_owned()], [statement.clone()]);
+        self.shared.caches.policies.write(&lock_of(bus), policy_writer::change(&document, &sids, &statements)).await
     }
 
     async fn create_event_bus(
@@ -120,6 +134,34 @@ impl Session {
             )),
             answer => answer.map(drop).map_err(ReconcileError::from),
         }
+    }
+}
+
+/// The name of the lock of a bus's policy, which every write of it takes.
+fn lock_of(bus: &str) -> String {
+    format!("event-bus/{bus}")
+}
+
+struct BusPolicy<'a> {
+    session: &'a Session,
+    bus: &'a str,
+}
+
+impl Document for BusPolicy<'_> {
+    fn what(&self) -> String {
+        format!("event bus {}", self.bus)
+    }
+
+    async fn read(&self) -> Result<String, ReconcileError> {
+        let session = self.session;
+        let answer = send!(session, events, DescribeEventBus, session.events.describe_event_bus().name(self.bus))?;
+        Ok(answer.policy.unwrap_or_default())
+    }
+
+    async fn write(&self, document: &str) -> Result<(), ReconcileError> {
+        let session = self.session;
+        let request = session.events.put_permission().event_bus_name(self.bus).policy(document);
+        send!(session, events, PutPermission, request).map(drop).map_err(ReconcileError::from)
     }
 }
 

@@ -9,7 +9,7 @@ use tributary_api::Tags;
 use tributary_core::{
     error::{Reason, ReconcileError, RetryClass},
     kinds::RuleInAws,
-    names::DEFAULT_BUS,
+    names::{DEFAULT_BUS, is_bus_arn},
     steps::{RuleSettings, RuleStep, TargetSettings},
 };
 
@@ -25,11 +25,15 @@ use crate::{
 };
 
 impl Session {
-    /// Returns one rule from the list of its bus's rules, which is no older than `age`.
+    /// Returns one rule from the list of its bus's rules, which is no older than `age`. A rule on a bus of another account is requested
+    /// by name: that account can allow the read of single rules only (docs/aws-facts.md, RT20).
     ///
     /// # Errors
-    /// Those of `ListRules`.
+    /// Those of `ListRules` or `DescribeRule`.
     pub async fn rule(&self, bus: &str, name: &str, age: Duration) -> Result<Option<RuleInAws>, ReconcileError> {
+        if is_bus_arn(bus) {
+            return self.described_rule(bus, name).await;
+        }
         self.shared.caches.rules.read(&self.caller.arn, bus, age, || self.list_rules(bus, None), |rules| rules.get(name).cloned()).await
     }
 
@@ -50,7 +54,24 @@ impl Session {
     /// # Errors
     /// Those of `ListRules`.
     pub async fn rule_by_name(&self, bus: &str, name: &str) -> Result<Option<RuleInAws>, ReconcileError> {
+        if is_bus_arn(bus) {
+            return self.described_rule(bus, name).await;
+        }
         Ok(self.list_rules(bus, Some(name)).await?.into_iter().find(|rule| rule.name == name))
+    }
+
+    async fn described_rule(&self, bus: &str, name: &str) -> Result<Option<RuleInAws>, ReconcileError> {
+        let request = self.events.describe_rule().event_bus_name(bus).name(name);
+        let found = ignore_not_found(send!(self, events, DescribeRule, request))?;
+        Ok(found.map(|rule| RuleInAws {
+            bus: bus.to_owned(),
+            name: name.to_owned(),
+            arn: rule.arn.unwrap_or_default(),
+            settings: observed_settings(rule.description, rule.event_pattern, rule.schedule_expression, rule.state.as_ref()),
+            managed_by: non_empty(rule.managed_by),
+            targets: None,
+            tags: None,
+        }))
     }
 
     fn list_rules<'a>(&'a self, bus: &'a str, prefix: Option<&'a str>) -> BoxFuture<'a, Result<Vec<RuleInAws>, ReconcileError>> {
@@ -226,21 +247,30 @@ fn check_entries(call: Events, count: i32, failed: Vec<FailedEntry>) -> Result<(
     Err(ReconcileError::new(class, Reason::TargetRejected, message).of(targets))
 }
 
+/// The rule as a row of its bus's list. Its bus is what the request named: AWS may return a name for an ARN.
 fn observed_rule(bus: &str, rule: sdk::Rule) -> RuleInAws {
-    let default = if bus.is_empty() { DEFAULT_BUS } else { bus };
     RuleInAws {
-        bus: non_empty(rule.event_bus_name).unwrap_or_else(|| default.into()),
+        bus: if bus.is_empty() { DEFAULT_BUS } else { bus }.to_owned(),
         name: rule.name.unwrap_or_default(),
         arn: rule.arn.unwrap_or_default(),
-        settings: RuleSettings {
-            description: non_empty(rule.description),
-            pattern: non_empty(rule.event_pattern).map(|text| parsed(&text)),
-            schedule: non_empty(rule.schedule_expression),
-            state: observed_state(rule.state.as_ref()),
-        },
+        settings: observed_settings(rule.description, rule.event_pattern, rule.schedule_expression, rule.state.as_ref()),
         managed_by: non_empty(rule.managed_by),
         targets: None,
         tags: None,
+    }
+}
+
+fn observed_settings(
+    description: Option<String>,
+    pattern: Option<String>,
+    schedule: Option<String>,
+    state: Option<&RuleState>,
+) -> RuleSettings {
+    RuleSettings {
+        description: non_empty(description),
+        pattern: non_empty(pattern).map(|text| parsed(&text)),
+        schedule: non_empty(schedule),
+        state: observed_state(state),
     }
 }
 

@@ -139,7 +139,11 @@ fn filters(criteria: Option<FilterCriteria>) -> Vec<Value> {
 }
 
 fn refusal(error: &FilterCriteriaError) -> String {
-    format!("{}: {}", error.error_code().unwrap_or("no error code"), error.message().unwrap_or("no reason given by AWS").trim_end_matches('.'))
+    format!(
+        "{}: {}",
+        error.error_code().unwrap_or("no error code"),
+        error.message().unwrap_or("no reason given by AWS").trim_end_matches('.')
+    )
 }
 
 fn observed(mapping: EventSourceMappingConfiguration) -> ObservedTrigger {

@@ -14,6 +14,8 @@ pub use lint::lint;
 pub use shorthand::{compile, warnings};
 pub use webhook::{compile_webhook, is_on_webhooks, of_source, webhook_warnings};
 
+use crate::lints::{Lint, warning};
+
 /// Prefix of the names of all partner event sources of Benchling and of their buses:
 /// `aws.partner/benchling.com/TENANT/APPNAME`.
 pub const SOURCE_PREFIX: &str = "aws.partner/benchling.com/";
@@ -23,7 +25,7 @@ pub const WEBHOOK_SOURCE: &str = "benchling.webhook/";
 
 /// Returns warnings about the event types in a field.
 pub fn type_warnings(field: &str, types: &[String]) -> Vec<String> {
-    types.iter().filter_map(|type_| type_warning(type_)).map(|warning| format!("{field}: {warning}")).collect()
+    types.iter().filter_map(|type_| type_warning(type_)).map(|(lint, text)| warning(lint, field, text)).collect()
 }
 
 /// Returns warnings about one type of a rule, which the subscription should include.
@@ -32,21 +34,25 @@ pub fn type_warnings(field: &str, types: &[String]) -> Vec<String> {
 fn rule_type_warnings(field: &str, type_: &str, included: Option<&[String]>) -> Vec<String> {
     let missing = included.is_some_and(|types| !types.is_empty() && !types.iter().any(|t| t == type_));
     let not_included = (missing && is_on_eventbridge(type_)).then(|| {
-        format!("the subscription does not include {type_}: add it in Benchling under event-subscriptions and in the subscription's spec.eventTypes")
+        let text = format!(
+            "the subscription does not include {type_}: add it in Benchling under event-subscriptions and in the subscription's spec.eventTypes"
+        );
+        (Lint::TypeNotIncluded, text)
     });
-    type_warning(type_).into_iter().chain(not_included).map(|warning| format!("{field}: {warning}")).collect()
+    type_warning(type_).into_iter().chain(not_included).map(|(lint, text)| warning(lint, field, text)).collect()
 }
 
-fn type_warning(type_: &str) -> Option<String> {
+fn type_warning(type_: &str) -> Option<(Lint, String)> {
     match standing(type_) {
         Some(Standing::Documented | Standing::ClientOnly) => None,
         Some(Standing::Beta { stable: Some(stable) }) => {
-            Some(format!("{type_} is superseded: subscribe to {stable} in Benchling and use that type"))
+            Some((Lint::DeprecatedType, format!("{type_} is superseded: subscribe to {stable} in Benchling and use that type")))
         }
-        Some(Standing::Beta { stable: None } | Standing::Alpha) => Some(format!(
-            "{type_} is not stable: Benchling may change or drop it without notice, so watch for events with detail.deprecated"
+        Some(Standing::Beta { stable: None } | Standing::Alpha) => Some((
+            Lint::UnstableType,
+            format!("{type_} is not stable: Benchling may change or drop it without notice, so watch for events with detail.deprecated"),
         )),
-        Some(Standing::WebhookOnly) => Some(by_webhook(type_)),
+        Some(Standing::WebhookOnly) => Some((Lint::WrongChannel, by_webhook(type_))),
         None => Some(unknown(type_)),
     }
 }
@@ -57,27 +63,29 @@ fn by_webhook(type_: &str) -> String {
     format!("Benchling sends {type_} by webhook only, never through EventBridge: {then}")
 }
 
-fn unknown(type_: &str) -> String {
+fn unknown(type_: &str) -> (Lint, String) {
     let kin = catalogue::webhook_kin(type_);
     if !kin.is_empty() {
         let resource = resource_of(type_).unwrap_or_default();
         let then = catalogue::counterpart(type_).map_or_else(String::new, |other| format!("; the nearest on EventBridge is {other}"));
         let kin = kin.join(", ");
-        return format!("{type_} does not exist on EventBridge: Benchling sends events about {resource} by webhook only ({kin}){then}");
+        let text = format!("{type_} does not exist on EventBridge: Benchling sends events about {resource} by webhook only ({kin}){then}");
+        return (Lint::WrongChannel, text);
     }
     // EventBridge has no types of these versions: the catalogue lacks a newer type of a webhook.
     let version = type_.split(['.', '-']).next().unwrap_or_default();
     if version == "v0" || version == "v3" {
-        return by_webhook(type_);
+        return (Lint::WrongChannel, by_webhook(type_));
     }
-    match suggestion(type_) {
+    let text = match suggestion(type_) {
         Some(other) => {
             format!(
                 "{type_} is not a known event type: did you mean {other}? If Benchling offers it under event-subscriptions, ignore this warning"
             )
         }
         None => format!("{type_} is not a known event type: compare it with those that Benchling offers under event-subscriptions"),
-    }
+    };
+    (Lint::UnknownType, text)
 }
 
 /// Returns the types whose events have no changed fields, separated by commas; `None` if there are none.
@@ -87,10 +95,11 @@ fn without_fields<'a>(types: impl IntoIterator<Item = &'a str>) -> Option<String
 }
 
 fn no_fields_warning(field: &str, never: &str) -> String {
-    format!(
-        "{field}: events of {never} name no changed fields, so they never match: only types that end in .updated.fields do; \
+    let text = format!(
+        "events of {never} name no changed fields, so they never match: only types that end in .updated.fields do; \
          give the others a rule that asks for no fields"
-    )
+    );
+    warning(Lint::NeverMatches, field, text)
 }
 
 /// Quotes that a text editor or web page put in place of straight ones. A single one inside a word
@@ -101,8 +110,10 @@ fn has_typographic_quotes(text: &str) -> bool {
 }
 
 fn quotes_warning(field: &str, text: &str) -> Option<String> {
-    has_typographic_quotes(text)
-        .then(|| format!("{field}: {text} has typographic quotes, which become part of the text: use straight quotes (\")"))
+    has_typographic_quotes(text).then(|| {
+        let text = format!("{text} has typographic quotes, which become part of the text: use straight quotes (\")");
+        warning(Lint::TypographicQuotes, field, text)
+    })
 }
 
 #[cfg(test)]
@@ -235,7 +246,7 @@ mod tests {
                 json!({"schemas": {"names": ["Plasmid"]}}),
             ),
         ] {
-            let found = lint(example.as_object().unwrap(), BUS, None);
+            let found = lint(example.as_object().unwrap(), None);
             assert!(!matches(&example, event), "{example}");
             assert!(found.len() == warnings.len() && found.iter().zip(warnings).all(|(warning, part)| warning.contains(part)), "{found:?}");
             assert!(matches(&short(shorthand.clone()), event), "{shorthand}");
@@ -251,7 +262,7 @@ mod tests {
             (json!({"detail-type": ["v2.entity.registered"], "detail": {"entity": {"schema": {"id": ["ts_a1b2c3d4"]}}}}), &registered),
             (short(json!({})), &registered),
         ] {
-            assert!(matches(&pattern, event) && lint(pattern.as_object().unwrap(), BUS, None).is_empty(), "{pattern}");
+            assert!(matches(&pattern, event) && lint(pattern.as_object().unwrap(), None).is_empty(), "{pattern}");
         }
         for other in [
             json!({"schemas": {"names": ["plasmid"]}}),

@@ -5,7 +5,10 @@ use serde_json::{Map, Value, json};
 
 use tributary_api::{BenchlingShorthand, SchemaFilter};
 
-use crate::benchling::{SOURCE_PREFIX, carries_fields, no_fields_warning, quotes_warning, rule_type_warnings, without_fields};
+use crate::{
+    benchling::{SOURCE_PREFIX, carries_fields, no_fields_warning, quotes_warning, rule_type_warnings, without_fields},
+    lints::{Lint, warning},
+};
 
 const FIELDS: &str = "fields.";
 
@@ -50,7 +53,8 @@ pub fn warnings(shorthand: &BenchlingShorthand, included: Option<&[String]>) -> 
         all.extend(rule_type_warnings("spec.benchling.eventTypes", type_, included));
     }
     if schemas.is_some() && ids.is_empty() && names.is_empty() {
-        all.push("spec.benchling.schemas: names no schema, so every schema matches: set ids or names, or remove it".into());
+        let text = "names no schema, so every schema matches: set ids or names, or remove it";
+        all.push(warning(Lint::EmptyFilter, "spec.benchling.schemas", text));
     }
     if !updated_fields.is_empty() {
         all.extend(fields_warning(event_types, included));
@@ -69,9 +73,9 @@ fn fields_warning(event_types: &[String], included: Option<&[String]>) -> Option
     }
     let included = included.filter(|types| !types.is_empty())?;
     (!included.iter().any(|type_| carries_fields(type_))).then(|| {
-        "spec.benchling.updatedFields: the subscription includes no type that ends in .updated.fields, so nothing matches: \
-         add one in Benchling under event-subscriptions and in the subscription's spec.eventTypes"
-            .into()
+        let text = "the subscription includes no type that ends in .updated.fields, so nothing matches: \
+                    add one in Benchling under event-subscriptions and in the subscription's spec.eventTypes";
+        warning(Lint::NeverMatches, "spec.benchling.updatedFields", text)
     })
 }
 
@@ -161,7 +165,7 @@ mod tests {
             let one = shorthand(json!({"eventTypes": [type_], "schemas": {"names": ["Plasmid"]}}));
             let silent = matches!(of, Standing::Documented | Standing::ClientOnly);
             assert_eq!(warnings(&one, None).is_empty(), silent, "{type_}");
-            assert_eq!(lint(&compile(&one, SOURCE), SOURCE, None).is_empty(), silent, "{type_}");
+            assert_eq!(lint(&compile(&one, SOURCE), None).is_empty(), silent, "{type_}");
         }
     }
 

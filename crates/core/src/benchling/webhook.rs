@@ -5,7 +5,10 @@ use serde_json::{Map, Value, json};
 
 use tributary_api::BenchlingShorthand;
 
-use crate::benchling::{Standing, carries_fields, quotes_warning, shorthand, standing, suggestion};
+use crate::{
+    benchling::{Standing, carries_fields, quotes_warning, shorthand, standing, suggestion},
+    lints::{Lint, warning},
+};
 
 /// Returns the event pattern: that of the other channel, and `source`, since other senders can
 /// publish to the same bus.
@@ -35,19 +38,18 @@ pub fn webhook_warnings(shorthand: &BenchlingShorthand) -> Vec<String> {
     let mut all: Vec<String> = event_types.iter().filter_map(|type_| type_warning(type_)).collect();
     if let Some(schemas) = schemas {
         if schemas.ids.is_empty() && schemas.names.is_empty() {
-            all.push("spec.benchling.schemas: names no schema, so every schema matches: set ids, or remove it".into());
+            let text = "names no schema, so every schema matches: set ids, or remove it";
+            all.push(warning(Lint::EmptyFilter, "spec.benchling.schemas", text));
         }
         if !schemas.names.is_empty() {
             let names = schemas.names.join(", ");
-            all.push(format!(
-                "spec.benchling.schemas.names: webhooks carry ids of schemas and no names, so {names} never matches: set schemas.ids"
-            ));
+            let text = format!("webhooks carry ids of schemas and no names, so {names} never matches: set schemas.ids");
+            all.push(warning(Lint::NeverMatches, "spec.benchling.schemas.names", text));
         }
         let thick = event_types.iter().filter(|type_| type_.starts_with("v3.")).map(String::as_str).collect::<Vec<_>>().join(", ");
         if !thick.is_empty() {
-            all.push(format!(
-                "spec.benchling.schemas: webhooks of {thick} carry no schema, so they never match: use a rule without schemas"
-            ));
+            let text = format!("webhooks of {thick} carry no schema, so they never match: use a rule without schemas");
+            all.push(warning(Lint::NeverMatches, "spec.benchling.schemas", text));
         }
     }
     if !updated_fields.is_empty() {
@@ -66,22 +68,26 @@ pub fn webhook_warnings(shorthand: &BenchlingShorthand) -> Vec<String> {
 }
 
 fn type_warning(type_: &str) -> Option<String> {
-    let warning = match standing(type_) {
+    let (lint, text) = match standing(type_) {
         Some(Standing::WebhookOnly) if type_.contains("-beta.") || type_.starts_with("v0") => {
-            format!("{type_} is not stable: Benchling may change or drop it without notice")
+            (Lint::UnstableType, format!("{type_} is not stable: Benchling may change or drop it without notice"))
         }
         Some(Standing::Documented | Standing::WebhookOnly) => return None,
-        Some(_) => {
-            format!("Benchling sends {type_} through EventBridge only, never by webhook: reference a BenchlingSubscription in spec.busRef")
+        Some(_) => (
+            Lint::WrongChannel,
+            format!("Benchling sends {type_} through EventBridge only, never by webhook: reference a BenchlingSubscription in spec.busRef"),
+        ),
+        None => {
+            let text = match suggestion(type_).filter(|other| other.split(", ").all(is_on_webhooks)) {
+                Some(other) => format!(
+                    "{type_} is not a known event type: did you mean {other}? If the app's manifest may list it, ignore this warning"
+                ),
+                None => format!("{type_} is not a known event type: compare it with those that the app's manifest may list"),
+            };
+            (Lint::UnknownType, text)
         }
-        None => match suggestion(type_).filter(|other| other.split(", ").all(is_on_webhooks)) {
-            Some(other) => {
-                format!("{type_} is not a known event type: did you mean {other}? If the app's manifest may list it, ignore this warning")
-            }
-            None => format!("{type_} is not a known event type: compare it with those that the app's manifest may list"),
-        },
     };
-    Some(format!("spec.benchling.eventTypes: {warning}"))
+    Some(warning(lint, "spec.benchling.eventTypes", text))
 }
 
 #[cfg(test)]

@@ -26,7 +26,9 @@ pub fn evaluate(target: &TargetSettings, rule_arn: &str, facts: &Facts) -> Deliv
         ),
         (Some(role), _) => role::evaluate(target, role, source, facts.role.as_ref(), facts.target.as_ref()),
     };
-    let receiver = if arn.account_id == source.account { Deliverability::Yes } else { other_account(target) };
+    // A role acts in its own account, also for a rule on a bus of another one.
+    let caller = target.role_arn.as_deref().and_then(Arn::parse).map_or(source.account, |role| role.account_id);
+    let receiver = if arn.account_id == caller { Deliverability::Yes } else { other_account(target) };
     let sender = target.role_arn.as_deref().map_or(Sender::Service, |role| {
         let known = facts.role.as_ref().and_then(|role| if let Fact::Known(known) = role { Some(known) } else { None });
         Sender::Role(role, known)
@@ -44,8 +46,10 @@ fn other_account(target: &TargetSettings) -> Deliverability {
     let action = calls(target).first().map_or("the call", |(action, _)| *action);
     Deliverability::Unknown {
         message: format!(
-            "the policy of {} belongs to another account, and the operator cannot read it. It must allow {action} for this account.",
-            target.arn
+            "the policy of {} belongs to another account, and the operator cannot read it. Check that it allows {action} to {}; \
+             status.requiredStatement of the sink has the statement.",
+            target.arn,
+            target.role_arn.as_deref().unwrap_or("EventBridge")
         ),
     }
 }

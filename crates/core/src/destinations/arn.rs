@@ -45,6 +45,10 @@ impl Destination for Arn {
         action(arn).is_some()
     }
 
+    fn is_delivered_across_accounts(arn: &names::Arn<'_>) -> bool {
+        arn.service == "execute-api"
+    }
+
     fn calls(target: &TargetSettings) -> Vec<Call> {
         let action = names::Arn::parse(&target.arn).and_then(|arn| action(&arn));
         action.map(|action| (action, vec![target.arn.clone()])).into_iter().collect()

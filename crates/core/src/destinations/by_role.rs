@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use tributary_api::{EventSink, Identity, Tags};
 
@@ -19,13 +20,14 @@ use crate::{
         },
     },
     error::ReconcileError,
+    names::is_foreign,
     plan::PlanContext,
     steps::Step,
 };
 
 /// Desired state of a destination that requires a role, or the part of another destination that
 /// concerns the role.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct DesiredByRole {
     /// CloudFormation type of the target.
     pub resource_type: &'static str,
@@ -34,6 +36,9 @@ pub struct DesiredByRole {
     /// The role to create; `None` if the spec references a role, or the target's policy allows the
     /// delivery.
     pub role: Option<DesiredRole>,
+    /// Statements that the policy of a resource in another account requires.
+    #[serde(skip)]
+    pub statements_there: Vec<Value>,
 }
 
 /// Observed state of a destination that requires a role.
@@ -53,7 +58,8 @@ pub struct ObservedByRole {
 /// The account's grants do not allow the permissions boundary.
 pub(crate) fn desired<D: Destination>(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredByRole, ReconcileError> {
     let spec = &context.sink.spec;
-    let wants = spec.role_arn.is_none() && (D::NEEDS_ROLE || spec.invocation_role.is_some());
+    let needed = D::NEEDS_ROLE || spec.invocation_role.is_some() || is_foreign(identity);
+    let wants = spec.role_arn.is_none() && needed;
     let role = wants.then(|| {
         let description = format!("Assumed by EventBridge to send events to {}. Managed by Tributary", identity.name);
         context.role("events", D::role_statements(context.sink, &identity.arn), description, identity)
@@ -61,7 +67,7 @@ pub(crate) fn desired<D: Destination>(context: &ResolveContext<'_>, identity: &I
     if let Some(boundary) = spec.invocation_role.as_ref().and_then(|role| role.permissions_boundary_arn.as_ref()) {
         context.permit_arn("spec.invocationRole.permissionsBoundaryArn", boundary)?;
     }
-    Ok(DesiredByRole { resource_type: D::RESOURCE_TYPE, grants: context.grants(identity), role })
+    Ok(DesiredByRole { resource_type: D::RESOURCE_TYPE, grants: context.grants(identity), role, ..DesiredByRole::default() })
 }
 
 impl State for DesiredByRole {
@@ -88,6 +94,10 @@ impl State for DesiredByRole {
 
     fn invocation_role(&self) -> Option<&DesiredRole> {
         self.role.as_ref()
+    }
+
+    fn statements_there(&self) -> Vec<Value> {
+        self.statements_there.clone()
     }
 
     fn live(observed: &ObservedByRole) -> &BTreeSet<String> {

@@ -29,6 +29,17 @@ use crate::{
 /// An IAM action, and alternative resources: the permission for one of them is sufficient.
 pub(crate) type Call = (&'static str, Vec<String>);
 
+/// A resource of a sink that consumers reach by a URL, which only AWS knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consumed {
+    /// Begins the keys of its values in an export. Empty for the destination itself.
+    pub prefix: &'static str,
+    /// Name of the resource.
+    pub name: String,
+    /// ARN of the resource.
+    pub arn: String,
+}
+
 /// How a delivery uses the encryption key of its target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyUse {
@@ -61,6 +72,9 @@ pub(crate) trait Destination {
     /// Whether EventBridge sends the ARN of the rule with a delivery (`aws:SourceArn`), for
     /// conditions in policies.
     const SENDS_SOURCE: bool = true;
+
+    /// Whether a statement of the resource's policy can have any condition.
+    const POLICY_HAS_CONDITIONS: bool = true;
 
     /// Returns field and ARN of the existing resource that the spec references, if any.
     ///
@@ -133,6 +147,21 @@ pub(crate) trait Destination {
         false
     }
 
+    /// Returns whether EventBridge delivers to the resource with this ARN in another account than
+    /// that of the rule, with a role (EventBridge user guide, "Sending events to an AWS service in
+    /// another account").
+    fn is_delivered_across_accounts(arn: &Arn<'_>) -> bool {
+        let _ = arn;
+        false
+    }
+
+    /// Returns the field of the spec that changes more of the resource than its policy, which the
+    /// operator cannot do in another account.
+    fn not_across_accounts(sink: &EventSink) -> Option<&'static str> {
+        let _ = sink;
+        None
+    }
+
     /// Returns the calls that a delivery makes.
     fn calls(target: &TargetSettings) -> Vec<Call> {
         Self::ACTIONS.first().map(|action| (*action, vec![target.arn.clone()])).into_iter().collect()
@@ -179,6 +208,12 @@ pub(crate) trait Destination {
     fn task_rights(task: &Task<'_>) -> Result<Option<Vec<Rights>>, String> {
         let _ = task;
         Ok(None)
+    }
+
+    /// Returns the resources that consumers reach by a URL.
+    fn consumed(sink: &EventSink, identity: &Identity) -> Vec<Consumed> {
+        let _ = (sink, identity);
+        vec![]
     }
 
     /// Returns the default of `spec.deletionPolicy`.
@@ -257,6 +292,11 @@ pub(crate) trait State: Clone + Debug + Serialize {
     /// Returns how long AWS can take until a new permission is in effect.
     fn settle(&self, settings: &Settings) -> Duration {
         settings.permission_settle
+    }
+
+    /// Returns the statements that the policy of a resource in another account requires.
+    fn statements_there(&self) -> Vec<Value> {
+        vec![]
     }
 
     /// Returns the statements that the policy requires, for users who manage it (`permissions:

@@ -37,7 +37,9 @@ impl Destination for EventBus {
     }
 
     fn accepts_transformed_events(target_arn: &str, identity: &Identity) -> bool {
-        Arn::parse(target_arn).is_some_and(|arn| (arn.account_id, arn.region) == (identity.account_id.as_str(), identity.region.as_str()))
+        // The rule is of its bus's account, which may be another one than that of its object.
+        let (target, rule) = (Arn::parse(target_arn), Arn::parse(&identity.arn));
+        target.zip(rule).is_some_and(|(target, rule)| (target.account_id, target.region) == (rule.account_id, rule.region))
     }
 
     fn is_target(arn: &Arn<'_>) -> bool {

@@ -60,6 +60,10 @@ impl Destination for Kinesis {
     fn is_target(arn: &Arn<'_>) -> bool {
         arn.service == "kinesis"
     }
+
+    fn is_delivered_across_accounts(arn: &Arn<'_>) -> bool {
+        Self::is_target(arn)
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! is the only one that matches on types and states. `docs/contributing/adding-a-sink.md` walks
 //! through a new type.
 
+mod across;
 pub(crate) mod admitted;
 mod api_destination;
 mod app_sync;
@@ -55,6 +56,7 @@ pub(crate) use contract::KeyUse;
 
 pub use api_destination::{DesiredApi, DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination};
 pub use by_role::{DesiredByRole, ObservedByRole};
+pub use contract::Consumed;
 pub use lambda::{DesiredLambda, ObservedLambda};
 pub use logs::{DesiredLogs, ObservedLogs};
 pub use sns::{DesiredSns, ObservedSns};
@@ -114,7 +116,7 @@ macro_rules! destinations {
             /// # Errors
             /// A reference is not permitted, or its object does not exist.
             pub(crate) fn identity(self, context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
-                match self { $(Self::$type => <$destination>::identity(context),)* }
+                match self { $(Self::$type => across::identity::<$destination>(context),)* }
             }
 
             /// Returns the desired state of the sink.
@@ -122,7 +124,7 @@ macro_rules! destinations {
             /// # Errors
             /// A reference is not permitted, its object does not exist, or is not ready.
             pub(crate) fn desired(self, context: &ResolveContext<'_>, identity: &Identity) -> Result<Desired, ReconcileError> {
-                match self { $(Self::$type => <$destination>::desired(context, identity).map(Into::into),)* }
+                match self { $(Self::$type => across::desired::<$destination>(context, identity),)* }
             }
 
             /// Returns the empty observed state of the type, to be read from AWS.
@@ -197,6 +199,11 @@ macro_rules! destinations {
                     return Ok(Some(rights));
                 })*
                 Ok(None)
+            }
+
+            /// Returns the resources that consumers reach by a URL.
+            pub fn consumed(self, sink: &EventSink, identity: &Identity) -> Vec<Consumed> {
+                match self { $(Self::$type => <$destination>::consumed(sink, identity),)* }
             }
 
             /// Returns the default of `spec.deletionPolicy`.
@@ -310,6 +317,11 @@ macro_rules! destinations {
             /// Returns warnings about permissions that cannot be derived from the spec.
             pub fn warnings(&self) -> Vec<String> {
                 match self { $(Self::$state(want) => want.warnings(),)* }
+            }
+
+            /// Returns the statements that the policy of a resource in another account requires.
+            pub fn statements_there(&self) -> Vec<Value> {
+                match self { $(Self::$state(want) => want.statements_there(),)* }
             }
 
             fn statements(&self) -> Vec<Value> {

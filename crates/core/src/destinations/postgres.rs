@@ -1,10 +1,10 @@
 //! The `postgres` sink: a managed queue, which `tributary sync` consumes into a table.
 
-use tributary_api::Identity;
+use tributary_api::{EventSink, Identity};
 
 use crate::{
     destinations::{
-        contract::Destination,
+        contract::{Consumed, Destination},
         shared::context::ResolveContext,
         sqs::{self, DesiredSqs, Sqs},
     },
@@ -30,6 +30,10 @@ impl Destination for Postgres {
 
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredSqs, ReconcileError> {
         sqs::desired(context, identity)
+    }
+
+    fn consumed(sink: &EventSink, identity: &Identity) -> Vec<Consumed> {
+        sqs::consumed(sink, identity)
     }
 }
 

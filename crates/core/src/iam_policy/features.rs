@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::{
     destinations::Type,
     feature::{Feature, Statement, asked_by_aws, calls},
-    iam_policy::parts::{BUS_WRITES, RULE_WRITES},
+    iam_policy::parts::{BUS_WRITES, RULE_WRITES, SHARED_RULES},
 };
 
 /// All features.
@@ -73,6 +73,16 @@ const BASE: &[Feature] = &[
             ),
             calls("PartnerBuses", BUS_WRITES, &["arn:{partition}:events:{region}:{account}:event-bus/aws.partner/benchling.com/*"]),
             calls("PartnerRules", RULE_WRITES, &["arn:{partition}:events:{region}:{account}:rule/aws.partner/benchling.com/*"]),
+        ],
+    },
+    Feature {
+        name: "existing-buses",
+        about: "`EventBus` with `existing`: rules on a bus that another tool manages. For a bus of another account, `OWNER` is its account ID",
+        statements: &[
+            calls("ExistingBuses", &["events:DescribeEventBus"], &["arn:{partition}:events:{region}:{account}:event-bus/NAME"]),
+            calls("ExistingBusRules", RULE_WRITES, &["arn:{partition}:events:{region}:{account}:rule/NAME/{prefix}*"]),
+            calls("SharedBuses", &["events:DescribeEventBus"], &["arn:{partition}:events:{region}:OWNER:event-bus/NAME"]),
+            calls("SharedBusRules", SHARED_RULES, &["arn:{partition}:events:{region}:OWNER:rule/NAME/{prefix}*"]),
         ],
     },
     Feature {

@@ -10,7 +10,7 @@ use tributary_api::{Archive, ArchiveStatus, AwsAccount, DeletionPolicy, EventBus
 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
-    kinds::BusInAws,
+    kinds::{BusInAws, pattern_check},
     names::{events_character, short_hash},
     object::{ObjectMetaExt, key_of},
     ownership,
@@ -40,6 +40,9 @@ pub struct DesiredArchive {
     /// Whether the account does not allow the key. The archive is then not written.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
+    /// What AWS would refuse in the event pattern.
+    #[serde(skip)]
+    pub problem: Option<String>,
 }
 
 /// An archive in AWS.
@@ -89,7 +92,7 @@ pub fn desired(bus: &EventBus, view: &View, account: &AwsAccount, identity: &Ide
         view.permit_arn(account, namespace, &field, archive.kms_key_arn.as_deref()?).err()
     };
     let errors: Vec<_> = bus.spec.archives.iter().enumerate().map(permit).collect();
-    let one = |(archive, error): (&Archive, &Option<ReconcileError>)| DesiredArchive {
+    let one = |(index, (archive, error)): (usize, (&Archive, &Option<ReconcileError>))| DesiredArchive {
         name: archive.name.clone(),
         aws_name: aws_name(installation, bus, &identity.name, &archive.name),
         settings: ArchiveSettings {
@@ -100,9 +103,13 @@ pub fn desired(bus: &EventBus, view: &View, account: &AwsAccount, identity: &Ide
         }
         .canonical(),
         deletion_policy: archive.deletion_policy.unwrap_or(DeletionPolicy::Retain),
+        problem: archive
+            .event_pattern
+            .as_ref()
+            .and_then(|pattern| pattern_check::problem(&format!("spec.archives[{index}].eventPattern"), pattern)),
         refused: error.is_some(),
     };
-    let archives = bus.spec.archives.iter().zip(&errors).map(one).collect();
+    let archives = bus.spec.archives.iter().zip(&errors).enumerate().map(one).collect();
     (archives, errors.into_iter().flatten().next())
 }
 
@@ -126,7 +133,7 @@ pub fn known(bus: &EventBus, installation: &str, identity: &Identity) -> Vec<(St
 /// same plan.
 pub fn steps(want: &[DesiredArchive], have: &[ObservedArchive], bus_arn: &str) -> Vec<Step> {
     let mut steps = Vec::new();
-    for archive in want.iter().filter(|archive| !archive.refused) {
+    for archive in want.iter().filter(|archive| !archive.refused && archive.problem.is_none()) {
         let (name, settings) = (archive.aws_name.clone(), archive.settings.clone());
         match have.iter().find(|have| have.aws_name == archive.aws_name) {
             None => steps.push(ArchiveStep::CreateArchive { name, bus_arn: bus_arn.to_owned(), settings }.into()),
@@ -164,6 +171,13 @@ pub fn removal(have: &[ObservedArchive], bus: &mut BusInAws, context: &PlanConte
             names.join(", ")
         ),
     ))
+}
+
+/// The first archive that AWS would refuse. The bus and the other archives do not wait for it, and AWS
+/// keeps what it has of it.
+pub fn invalid(want: &[DesiredArchive]) -> Option<ReconcileError> {
+    let problem = want.iter().find_map(|archive| archive.problem.clone())?;
+    Some(ReconcileError::invalid(Reason::InvalidSpec, problem))
 }
 
 /// The failure of an archive that AWS reports after `CreateArchive` or `UpdateArchive` succeeded.

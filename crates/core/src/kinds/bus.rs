@@ -4,19 +4,19 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::jiff::Timestamp;
-use serde::Serialize;
-use serde_json::Value;
 
 use tributary_api::{
-    BusLog, BusLogDetail, BusRef, DeletionPolicy, EventBus, EventBusStatus, Identity, ManagementPolicy, ResourceStatus, Tags, consents,
+    BusLog, BusLogDetail, BusRef, DeletionPolicy, EventBus, EventBusStatus, Existing, Identity, ManagementPolicy, ResourceStatus, Tags, consents,
 };
 
 use crate::{
     destinations::target,
     error::{Reason, ReconcileError},
     kinds::{
-        archives::{self, DesiredArchive, ObservedArchive},
-        bus_policy::{self, DesiredGrant, RefusedOfBus},
+        archives::{self, ObservedArchive},
+        bus_in_aws::{BusInAws, DesiredBus, ObservedBus},
+        bus_policy,
+        existing_bus::{self, Found},
         partner::{self, ObservedSource},
     },
     managed::{Managed, Report},
@@ -28,62 +28,6 @@ use crate::{
     steps::{self, BusSettings, BusStep, EventsStep, LogSettings, Step},
     view::View,
 };
-
-/// What AWS should hold of a bus.
-#[derive(Debug, Serialize)]
-pub struct DesiredBus {
-    /// Name in AWS.
-    pub name: String,
-    /// The partner event source to associate.
-    pub source: Option<String>,
-    /// Settings in AWS.
-    pub settings: BusSettings,
-    /// Tags in AWS.
-    pub tags: Tags,
-    /// Archives of the bus.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub archives: Vec<DesiredArchive>,
-    /// Statements of the policy that allow others to publish.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub grants: Vec<DesiredGrant>,
-    /// Why the dead-letter queue of a partner event bus cannot be set yet. The bus is created
-    /// without it, because the event source expires; a dead-letter queue that AWS has stays.
-    #[serde(skip)]
-    pub dead_letter_waits: Option<ReconcileError>,
-    /// What is not permitted. AWS keeps nothing of it.
-    pub refused: RefusedOfBus,
-}
-
-/// What AWS holds of a bus.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ObservedBus {
-    /// The bus, if it exists.
-    pub bus: Option<BusInAws>,
-    /// The event source of a partner event bus.
-    pub source: Option<ObservedSource>,
-    /// The existing archives among those that may belong to the bus. Read from
-    /// [`crate::plan::Depth::Full`] on.
-    pub archives: Option<Vec<ObservedArchive>>,
-}
-
-/// A bus in AWS.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct BusInAws {
-    /// Name in AWS.
-    pub name: String,
-    /// ARN of the bus.
-    pub arn: String,
-    /// Settings in AWS.
-    pub settings: BusSettings,
-    /// All statements of its policy.
-    pub statements: Vec<Value>,
-    /// The AWS service that manages the bus, if one does.
-    pub managed_by: Option<String>,
-    /// Tags in AWS. Read from [`crate::plan::Depth::Owner`] on.
-    pub tags: Option<Tags>,
-    /// Names of all rules on the bus. Read at [`crate::plan::Depth::Delete`].
-    pub rules: Vec<String>,
-}
 
 /// What an `EventBus` refers to.
 pub(super) trait ResolveBus {
@@ -122,13 +66,19 @@ impl Managed for EventBus {
         self.spec.management_policy
     }
     fn deletion(&self) -> DeletionPolicy {
+        if self.spec.existing.is_some() {
+            return DeletionPolicy::Retain;
+        }
         let retained = self.spec.event_source_name.is_some() || self.spec.archives.iter().any(tributary_api::Archive::retained);
         self.spec.deletion_policy.unwrap_or(if retained { DeletionPolicy::Retain } else { DeletionPolicy::Delete })
     }
 
     /// Archives and grants may be deleted although the bus stays.
     fn leaves_traces(&self) -> bool {
-        if !self.spec.grants.is_empty() || self.status.as_ref().is_some_and(|status| !status.grants.is_empty()) {
+        if !self.spec.grants.is_empty()
+            || !self.spec.policy_statements.is_empty()
+            || self.status.as_ref().is_some_and(|status| !status.grants.is_empty())
+        {
             return true;
         }
         let rows = self.status.iter().flat_map(|status| &status.archives);
@@ -136,9 +86,16 @@ impl Managed for EventBus {
             || rows.into_iter().any(|row| row.deletion_policy == DeletionPolicy::Delete)
     }
 
+    fn arn_from(&self) -> Option<Existing<'_>> {
+        self.spec.existing.as_ref()?.by_arn().filter(|existing| existing.arn_from.is_some())
+    }
+
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         let namespace = self.own_namespace();
         let account = view.account_for(namespace, self.spec.account_ref.as_ref())?;
+        if let Some(existing) = &self.spec.existing {
+            return existing_bus::identity(self, existing, &account, view);
+        }
         let pinned = self.pinned_identity().map(|identity| identity.name.as_str());
         let name = match self.spec.event_source_name.as_ref().or(self.spec.name.as_ref()) {
             Some(name) => name.clone(),
@@ -151,6 +108,9 @@ impl Managed for EventBus {
     fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredBus, ReconcileError> {
         let namespace = self.own_namespace();
         let account = view.account_for(namespace, self.spec.account_ref.as_ref())?;
+        if self.spec.existing.is_some() {
+            return Ok(existing_bus::desired(identity));
+        }
         if self.spec.event_source_name.is_some() {
             partner::only_one(self, identity, view)?;
         }
@@ -171,6 +131,8 @@ impl Managed for EventBus {
         Ok(DesiredBus {
             name: identity.name.clone(),
             source: self.spec.event_source_name.clone(),
+            existing: false,
+            reported_only: self.spec.management_policy == ManagementPolicy::Observe,
             settings: BusSettings {
                 description: self.spec.description.clone(),
                 kms_key_id: self.spec.kms_key_id.clone(),
@@ -218,6 +180,10 @@ impl Managed for EventBus {
     }
 
     fn plan(desired: Option<&DesiredBus>, observed: Option<&ObservedBus>, context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
+        let source = observed.and_then(|observed| observed.source.as_ref());
+        if desired.is_some_and(|want| want.existing) || source.is_some_and(|source| source.unchanged) {
+            return Ok(vec![]);
+        }
         let kept = observed.and_then(|observed| observed.archives.as_deref());
         let have = observed.and_then(|observed| observed.bus.as_ref());
         if context.identity.name == names::DEFAULT_BUS {
@@ -230,14 +196,11 @@ impl Managed for EventBus {
             }));
             return Ok(steps);
         }
-        let source = observed.and_then(|observed| observed.source.as_ref());
-        if source.is_some_and(|source| source.unchanged) {
-            return Ok(vec![]);
-        }
         let mut steps: Vec<Step> = Vec::new();
         match (desired, have) {
             (None, None) => {}
             (Some(want), None) => {
+                bus_policy::check_size(&want.grants, &[], context)?;
                 // Without its dead-letter queue only a partner event bus is created, whose source expires.
                 let complete = want.dead_letter_waits.is_none() || want.source.is_some();
                 if complete && source.is_none_or(ObservedSource::accepts_bus) {
@@ -248,7 +211,9 @@ impl Managed for EventBus {
                 }
             }
             (Some(want), Some(have)) => {
-                check_owner(have, context)?;
+                if !want.reported_only {
+                    check_owner(have, context)?;
+                }
                 if let Some(tags) = &have.tags {
                     steps.extend(steps::tag_steps(&have.arn, &want.tags, tags, context));
                 }
@@ -262,6 +227,7 @@ impl Managed for EventBus {
                     }
                     steps.push(BusStep::UpdateEventBus { name: want.name.clone(), settings }.into());
                 }
+                bus_policy::check_size(&want.grants, &have.statements, context)?;
                 steps.extend(bus_policy::steps(&want.grants, &want.refused.statements(&have.statements, context.identity), context));
                 if source.is_some_and(ObservedSource::waits_for_activation) {
                     steps.push(BusStep::ActivateEventSource { name: want.name.clone() }.into());
@@ -282,10 +248,17 @@ impl Managed for EventBus {
     }
 
     fn waiting(desired: &DesiredBus, observed: Option<&ObservedBus>, identity: &Identity) -> Option<ReconcileError> {
+        if desired.existing {
+            return existing_bus::waiting(observed, identity);
+        }
         let source = observed.and_then(|observed| observed.source.as_ref()).and_then(|source| source.error(identity));
         let kept = observed.and_then(|observed| observed.archives.as_deref());
         let refused = || desired.refused.error.clone();
-        source.or_else(|| desired.dead_letter_waits.clone()).or_else(refused).or_else(|| archives::waiting(kept?))
+        source
+            .or_else(|| desired.dead_letter_waits.clone())
+            .or_else(refused)
+            .or_else(|| archives::invalid(&desired.archives))
+            .or_else(|| archives::waiting(kept?))
     }
 
     fn tags(desired: &DesiredBus) -> Option<&Tags> {
@@ -305,6 +278,10 @@ impl Managed for EventBus {
     fn report(&self, status: &mut EventBusStatus, report: &Report<'_, Self>) {
         let (observed, now) = (report.observed, report.now);
         status.event_source = observed.and_then(|o| o.source.as_ref()).map(|source| source.status(report.applied, now));
+        if self.spec.existing.is_some() {
+            existing_bus::report(status, Found::of(observed));
+            return;
+        }
         let exists = observed.is_some_and(|o| o.bus.is_some()) || report.complete() || created(report.applied);
         if let Some(identity) = &status.common.identity
             && exists

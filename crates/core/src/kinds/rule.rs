@@ -18,13 +18,14 @@ use crate::{
     kinds::{
         rule_check, rule_consent,
         rule_in_aws::{DesiredRule, ObservedRule, Refused},
+        rule_lints::Linted,
         rule_status,
         rule_steps::{check_owner, new_target_waits, put_rule, put_targets, target_steps},
         rule_tested,
     },
     limits,
     managed::{Managed, Report},
-    names::{self, Scope},
+    names,
     object::{ObjectMetaExt, key_of, owner_of},
     ownership,
     plan::{PlanContext, WarningEvent},
@@ -67,7 +68,8 @@ impl ResolveRule for EventRule {
                 ),
             ));
         }
-        if self.spec.state == RuleState::EnabledWithAllCloudTrailManagementEvents && bus_name.starts_with("aws.partner/") {
+        let is_partner = names::bus_name(bus_name).starts_with(names::PARTNER_BUS);
+        if self.spec.state == RuleState::EnabledWithAllCloudTrailManagementEvents && is_partner {
             return Err(ReconcileError::invalid(
                 Reason::InvalidSpec,
                 format!(
@@ -106,7 +108,7 @@ impl ResolveRule for EventRule {
         let is_benchling = source.starts_with(benchling::SOURCE_PREFIX);
         match (&self.spec.benchling, &self.spec.event_pattern) {
             (Some(shorthand), _) => (Some(benchling::compile(shorthand, source).into()), benchling::warnings(shorthand, included)),
-            (None, Some(pattern)) if is_benchling => (Some(pattern.clone().into()), benchling::lint(pattern, source, included)),
+            (None, Some(pattern)) if is_benchling => (Some(pattern.clone().into()), benchling::lint(pattern, included)),
             (None, pattern) => (pattern.clone().map(Into::into), vec![]),
         }
     }
@@ -117,6 +119,7 @@ impl ResolveRule for EventRule {
         let sink = view.sink_for(namespace, &field, &target.sink_ref)?;
         let mut settings = target::target(&field, &sink, identity, &identity.arn, view)?;
         set_input(&mut settings, target);
+        check_shared_bus(index, &settings, identity)?;
         let changed = settings.input.is_some() || settings.input_path.is_some() || settings.transformer.is_some();
         if changed && !target::accepts_transformed_events(&sink, identity) {
             return Err(ReconcileError::blocked(
@@ -160,14 +163,14 @@ impl Managed for EventRule {
         view.account_for(namespace, Some(&tributary_api::AccountRef { name: of_bus.account.clone(), ..Default::default() }))?;
         let pinned = self.pinned_identity().map(|identity| identity.name.as_str());
         let name = self.spec.name.clone().unwrap_or_else(|| names::default_name(namespace, name, 64, names::events_character, pinned));
-        Ok(Identity { arn: Scope::of(&of_bus).rule(&of_bus.name, &name), name, bus: Some(of_bus.name.clone()), ..of_bus })
+        Ok(Identity { arn: names::rule_on(&of_bus, &name), name, bus: Some(names::bus_reference(&of_bus).to_owned()), ..of_bus })
     }
 
     fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredRule, ReconcileError> {
         let bus = self.bus(view)?;
         let bus_name = identity.bus.clone().unwrap_or_else(|| names::DEFAULT_BUS.into());
         self.check_bus(&bus, &bus_name)?;
-        let (pattern, warnings) = self.pattern(&bus, &bus_name, view);
+        let (pattern, mut warnings) = self.pattern(&bus, names::bus_name(&bus_name), view);
         let defaults = view.account(&identity.account).map(|account| account.spec.default_tags).unwrap_or_default();
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
         let (mut targets, mut waiting, mut error) = (Vec::new(), BTreeMap::new(), None::<ReconcileError>);
@@ -187,8 +190,10 @@ impl Managed for EventRule {
         refused.arns = rule_consent::refused_arns(self, &targets, view);
         if refused.arns.is_empty() {
             // Else what is not permitted goes first, and AWS rejects the rest.
-            rule_check::check(&self.spec)?;
+            rule_check::check(&self.spec, pattern.as_ref())?;
         }
+        let linted = Linted { rule: self, bus: &bus, identity, pattern: pattern.as_ref(), targets: &targets };
+        warnings.extend(linted.warnings(view));
         Ok(DesiredRule {
             bus: bus_name,
             name: identity.name.clone(),
@@ -332,9 +337,27 @@ impl Managed for EventRule {
     }
 }
 
+/// Checks that AWS accepts the target of a rule that this account puts on a bus of another account:
+/// only event buses (EventBridge user guide, "Sending events to an AWS service in another account").
+fn check_shared_bus(index: usize, target: &TargetSettings, identity: &Identity) -> Result<(), ReconcileError> {
+    let bus = identity.bus.as_deref().unwrap_or_default();
+    if !names::is_bus_arn(bus) || names::bus_of(&target.arn).is_some() {
+        return Ok(());
+    }
+    Err(ReconcileError::blocked(
+        Reason::InvalidSpec,
+        format!(
+            "spec.targets[{index}]: {bus} belongs to another account, and AWS supports only event buses as targets of its rules. Send to an \
+             EventSink of type eventBus of this account, and reference this sink in a rule on that bus."
+        ),
+    ))
+}
+
 /// Why a partner event bus receives no events.
 fn source_problem(bus: &EventBus) -> Option<String> {
-    bus.spec.event_source_name.as_ref()?;
+    if bus.spec.event_source_name.is_none() && bus.spec.existing.is_none() {
+        return None;
+    }
     let ready = bus.status.as_ref()?.common.condition("Ready").filter(|condition| condition.status == "False")?;
     Reason::named(&ready.reason).is_some_and(Reason::is_about_event_source).then(|| format!("EventBus {}: {}", key_of(bus), ready.message))
 }

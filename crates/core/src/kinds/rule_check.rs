@@ -1,33 +1,29 @@
 //! Checks of patterns and schedules that AWS would reject, so that the user reads it at once and not
 //! after the sinks are ready. Only what AWS rejects for certain; AWS decides the rest.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use tributary_api::EventRuleSpec;
-use tributary_pattern::{Limits, Pattern};
 
-use crate::error::{Reason, ReconcileError};
+use crate::{
+    error::{Reason, ReconcileError},
+    kinds::pattern_check,
+};
 
 /// Fields of a cron expression (EventBridge user guide, "Setting a schedule pattern for scheduled
 /// rules").
 const CRON_FIELDS: usize = 6;
 
-/// Checks the pattern and the schedule of a rule.
+/// Checks the pattern and the schedule of a rule. `pattern` is the pattern for AWS, also where it
+/// comes from `spec.benchling`.
 ///
 /// # Errors
 /// AWS would reject one of them.
-pub(super) fn check(spec: &EventRuleSpec) -> Result<(), ReconcileError> {
-    let problem = spec.event_pattern.as_ref().and_then(pattern);
+pub(super) fn check(spec: &EventRuleSpec, pattern: Option<&Value>) -> Result<(), ReconcileError> {
+    let field = if spec.benchling.is_some() { "spec.benchling: event pattern" } else { "spec.eventPattern" };
+    let problem = pattern.and_then(Value::as_object).and_then(|pattern| pattern_check::problem(field, pattern));
     let problem = problem.or_else(|| Some(format!("spec.schedule: {}", schedule(spec.schedule.as_deref()?)?)));
     problem.map_or(Ok(()), |message| Err(ReconcileError::invalid(Reason::InvalidSpec, message)))
-}
-
-/// Returns what AWS would say is wrong with the pattern.
-fn pattern(pattern: &Map<String, Value>) -> Option<String> {
-    let error = Pattern::compile_within(&serde_json::to_string(pattern).ok()?, &Limits::ANY_LENGTH).err()?;
-    let path =
-        if error.location.path.is_empty() { "spec.eventPattern".into() } else { format!("spec.eventPattern.{}", error.location.path) };
-    Some(format!("{path}: {}. Correct it.", error.reason.trim_end_matches('.')))
 }
 
 /// Returns what is wrong with the schedule.
@@ -54,20 +50,6 @@ fn schedule(schedule: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_pattern_that_aws_rejects_names_its_field() {
-        let of = |value: Value| value.as_object().and_then(pattern);
-        assert_eq!(of(json!({"source": ["a"], "detail": {"n": [{"numeric": [">", 0]}], "x": [{"exists": false}, null]}})), None);
-        for (bad, names) in [
-            (json!({"source": "a"}), "spec.eventPattern.source"),
-            (json!({"source": [{"nosuch": "x"}]}), "nosuch"),
-            (json!({"source": [{"wildcard": "*:*:*:*:*:event-bus/*"}]}), "spec.eventPattern: Rule is too complex"),
-        ] {
-            assert!(of(bad.clone()).is_some_and(|problem| problem.contains(names)), "{bad}: {:?}", of(bad.clone()));
-        }
-    }
 
     #[test]
     fn a_schedule_that_aws_rejects_is_found_and_no_other() {

@@ -33,13 +33,13 @@ pub struct ManifestRule {
 /// # Errors
 /// AWS would reject the pattern or the schedule.
 pub fn of_manifest(rule: &EventRule, view: &View) -> Result<ManifestRule, String> {
-    rule_check::check(&rule.spec).map_err(|error| error.message)?;
     let (bus, assumption) = bus(rule, view);
     let mut view = view.clone();
     // Only namespace and name of the app are in the pattern, so its manifest is not necessary.
     view.objects.apps = fixed(rule_tested::app(rule));
     let bus_name = bus_name(&bus);
     let (pattern, _) = rule.pattern(&bus, &bus_name, &view);
+    rule_check::check(&rule.spec, pattern.as_ref()).map_err(|error| error.message)?;
     let targets = rule.spec.targets.iter().map(|target| {
         let mut settings = TargetSettings::default();
         set_input(&mut settings, target);
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
     use crate::{objects::Objects, settings::Settings};
 
-    fn rule(spec: Value) -> EventRule {
+    fn rule(spec: &Value) -> EventRule {
         serde_json::from_value(
             json!({"apiVersion": "tributary.dev/v1alpha1", "kind": "EventRule", "metadata": {"namespace": "ns", "name": "r"}, "spec": spec}),
         )
@@ -113,7 +113,7 @@ mod tests {
     }
 
     fn view(objects: Objects) -> View {
-        View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, now: Timestamp::UNIX_EPOCH }
+        View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, resolved_definition: None, now: Timestamp::UNIX_EPOCH }
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
             "spec": {"tenant": "acme", "appName": "seq"}
         }))
         .unwrap();
-        let all = rule(json!({"busRef": {"kind": "BenchlingSubscription", "name": "lims"}, "benchling": {}}));
+        let all = rule(&json!({"busRef": {"kind": "BenchlingSubscription", "name": "lims"}, "benchling": {}}));
         let given = view(Objects { subscriptions: fixed([subscription]), ..Objects::default() });
         let found = of_manifest(&all, &given).unwrap();
         let source = "aws.partner/benchling.com/acme/seq";
@@ -140,14 +140,14 @@ mod tests {
     #[test]
     fn an_app_needs_no_manifest() {
         let spec = json!({"busRef": {"kind": "BenchlingApp", "name": "lims"}, "benchling": {"eventTypes": ["v2.entity.registered"]}});
-        let found = of_manifest(&rule(spec), &view(Objects::default())).unwrap();
+        let found = of_manifest(&rule(&spec), &view(Objects::default())).unwrap();
         let pattern = json!({"source": [{"prefix": "benchling.webhook/ns/lims/"}], "detail-type": ["v2.entity.registered"]});
         assert_eq!((found.subject.pattern, found.assumption), (Some(pattern), None));
     }
 
     #[test]
     fn a_pattern_that_aws_rejects_is_an_error() {
-        let error = of_manifest(&rule(json!({"busRef": {"name": "b"}, "eventPattern": {"source": "lims"}})), &view(Objects::default()))
+        let error = of_manifest(&rule(&json!({"busRef": {"name": "b"}, "eventPattern": {"source": "lims"}})), &view(Objects::default()))
             .unwrap_err();
         assert!(error.starts_with("spec.eventPattern.source: "), "{error}");
     }

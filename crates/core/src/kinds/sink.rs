@@ -7,8 +7,8 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use tributary_api::{
-    AdmittedReferences, AwsAccount, CommonStatus, DeletionPolicy, EventBus, EventRule, EventSink, EventSinkStatus, Existing, Identity,
-    ManagementPolicy, Permissions, ResourceStatus, SinkRef, Tags, matches,
+    AdmittedReferences, AwsAccount, CommonStatus, ConfigMapKeyRef, DeletionPolicy, EventBus, EventRule, EventSink, EventSinkStatus,
+    Existing, ExportTo, Identity, ManagementPolicy, Permissions, ResourceStatus, SinkRef, Tags, matches,
 };
 
 use crate::{
@@ -18,8 +18,10 @@ use crate::{
         target,
     },
     error::{Reason, ReconcileError},
-    kinds::sink_written,
+    export::{ExportProgress, ObservedExport},
+    kinds::{sink_export, sink_written},
     managed::{Managed, Report},
+    names,
     object::{ObjectMetaExt, key_of},
     ownership,
     plan::{PlanContext, WarningEvent, new_warnings},
@@ -39,6 +41,9 @@ pub struct DesiredSink {
     /// ARN of the role that `EventBridge` delivers with, from the spec; `None` for no role or one
     /// that the operator creates.
     pub role_arn: Option<String>,
+    /// Where the sink is exported to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export_to: Option<ExportTo>,
     /// What the spec refers to and its owner or the account has to permit.
     #[serde(skip)]
     pub depends_on: AdmittedReferences,
@@ -69,6 +74,10 @@ impl Managed for EventSink {
         self.spec.existing().filter(|existing| existing.arn_from.is_some())
     }
 
+    fn definition_from(&self) -> Option<(&'static str, &ConfigMapKeyRef)> {
+        self.definition_ref()
+    }
+
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {
         let account = account(self, view)?;
         let owner = owner(self, &view.settings);
@@ -91,6 +100,7 @@ impl Managed for EventSink {
             target,
             external: self.spec.permissions == Permissions::External,
             role_arn: self.spec.role_arn.clone(),
+            export_to: self.spec.export_to.clone(),
             depends_on: references.into_inner(),
         })
     }
@@ -179,23 +189,36 @@ impl Managed for EventSink {
         new_warnings(&before.warnings, &now.warnings)
     }
 
+    fn exports(&self, status: &EventSinkStatus) -> BTreeSet<String> {
+        sink_export::names(self, status)
+    }
+
+    fn plan_export(&self, status: &EventSinkStatus, observed: &ObservedExport) -> Result<Vec<Step>, ReconcileError> {
+        sink_export::plan(self, status, observed)
+    }
+
+    fn record_export(&self, status: &mut EventSinkStatus, progress: ExportProgress) {
+        sink_export::record(self, status, progress);
+    }
+
     fn report(&self, status: &mut EventSinkStatus, report: &Report<'_, Self>) {
         status.type_ = Type::of(self).ok().map(|type_| type_.name().to_owned());
         let Some(desired) = report.desired else { return };
         let target = &desired.target;
-        status.warnings = role_warning(self).into_iter().chain(target.warnings()).collect();
+        let foreign = status.common.identity.as_ref().is_some_and(names::is_foreign);
+        status.warnings = role_warning(self).filter(|_| !foreign).into_iter().chain(target.warnings()).collect();
         if desired.external {
             if report.complete() {
                 status.common.resources = resources(self, target, None);
                 let record = admitted::record(self, desired.role_arn.clone(), &desired.depends_on);
                 status.admitted = record.or(status.admitted.take());
-                status.required_statement = required_statement(target);
+                status.required_statement = required_statement(target).or_else(|| as_text(target.statements_there()));
                 sink_written::clear(status);
             }
             return;
         }
         if report.complete() {
-            status.required_statement = None;
+            status.required_statement = as_text(target.statements_there());
             target.record_applied(status);
             sink_written::settle(status, target);
         }
@@ -285,7 +308,10 @@ fn still_sending(observed: Option<&Observed>, context: &PlanContext<'_>) -> Resu
 /// The statements of the policy as JSON, ready to paste. Their `Sid`s are not those of the
 /// operator's own statements, which it removes.
 fn required_statement(target: &Desired) -> Option<String> {
-    let mut statements = target.required_statements();
+    as_text(target.required_statements())
+}
+
+fn as_text(mut statements: Vec<serde_json::Value>) -> Option<String> {
     for sid in statements.iter_mut().filter_map(|statement| statement.get_mut("Sid")) {
         let theirs = sid.as_str().map(|sid| sid.replacen("tributary", "eventbridge", 1).replacen("Tributary", "EventBridge", 1));
         *sid = theirs.into();

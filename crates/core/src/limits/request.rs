@@ -50,6 +50,7 @@ fn bus(step: &BusStep) -> Value {
         }
         BusStep::UpdateEventBus { name, settings: all } => with(settings(all), json!({"Name": name})),
         BusStep::DeleteEventBus { name } | BusStep::ActivateEventSource { name } => json!({"Name": name}),
+        BusStep::PutPermission { bus, statement: Some(_), .. } => json!({"EventBusName": bus}),
         BusStep::PutPermission { bus, sid, principal, .. } => json!({
             "EventBusName": bus, "StatementId": sid, "Principal": principal, "Action": "events:PutEvents",
         }),

@@ -7,9 +7,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::text::list;
+use crate::meaning;
 
-/// The settings that `UpdateArchive` replaces.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+/// The settings that `UpdateArchive` replaces. Patterns are equal if they mean the same.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct ArchiveSettings {
     /// Description of the archive.
     pub description: Option<String>,
@@ -34,6 +35,13 @@ impl ArchiveSettings {
     pub fn canonical(mut self) -> Self {
         self.pattern = self.pattern.filter(|pattern| *pattern != Self::every_event());
         self
+    }
+}
+
+impl PartialEq for ArchiveSettings {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.description, self.retention_days) == (&other.description, other.retention_days)
+            && meaning::is_same_pattern(self.pattern.as_ref(), other.pattern.as_ref())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use tributary_api::Tags;
 
@@ -85,6 +86,10 @@ pub enum BusStep {
         principal: String,
         /// Id of the organization whose accounts are permitted.
         organization: Option<String>,
+        /// The whole statement, for one that the call has no parameters for. The policy is then read,
+        /// changed and written back.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        statement: Option<Value>,
     },
     /// Removes one statement from the bus's policy.
     RemovePermission {
@@ -103,7 +108,8 @@ impl fmt::Display for BusStep {
             | Self::UpdateEventBus { name: bus, .. }
             | Self::DeleteEventBus { name: bus }
             | Self::ActivateEventSource { name: bus } => write!(f, "{name} {bus}"),
-            Self::PutPermission { bus, sid, principal, organization } => {
+            Self::PutPermission { bus, sid, statement: Some(statement), .. } => write!(f, "{name} {bus}: {sid} {}", statement["Effect"]),
+            Self::PutPermission { bus, sid, principal, organization, .. } => {
                 write!(f, "{name} {bus}: {sid} allows {}", organization.as_ref().unwrap_or(principal))
             }
             Self::RemovePermission { bus, sid } => write!(f, "{name} {bus}: {sid}"),

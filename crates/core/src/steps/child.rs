@@ -1,13 +1,14 @@
-//! Steps on child objects in Kubernetes, for kinds that are composed of other kinds, such as
-//! `BenchlingSubscription`. Data only.
+//! Steps on objects in Kubernetes: children of kinds that are composed of other kinds, such as
+//! `BenchlingSubscription`, and ConfigMaps that an `EventSink` exports to. Data only.
 
 use std::fmt;
 
+use k8s_openapi::api::core::v1::ConfigMap;
 use serde::Serialize;
 use serde_json::Value;
 use strum::VariantNames;
 
-use crate::steps::ServiceStep;
+use crate::{object::key_of, steps::ServiceStep};
 
 /// One write to a child object; the variant is the name of the step.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
@@ -34,6 +35,16 @@ pub enum ChildStep {
         /// Whether the resources in AWS are retained.
         orphan: bool,
     },
+    /// Creates a ConfigMap or, with a resourceVersion, replaces the one that has it.
+    ApplyConfigMap {
+        /// The whole object.
+        config_map: Box<ConfigMap>,
+    },
+    /// Deletes a ConfigMap, unless it was changed since.
+    DeleteConfigMap {
+        /// The object as it was read.
+        config_map: Box<ConfigMap>,
+    },
 }
 
 impl ServiceStep for ChildStep {
@@ -44,8 +55,14 @@ impl ServiceStep for ChildStep {
 
 impl fmt::Display for ChildStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::ApplyChild { kind, namespace, name, .. } | Self::DeleteChild { kind, namespace, name, .. }) = self;
         let step: &str = self.into();
-        write!(f, "{step} {kind} {namespace}/{name}")
+        match self {
+            Self::ApplyChild { kind, namespace, name, .. } | Self::DeleteChild { kind, namespace, name, .. } => {
+                write!(f, "{step} {kind} {namespace}/{name}")
+            }
+            Self::ApplyConfigMap { config_map } | Self::DeleteConfigMap { config_map } => {
+                write!(f, "{step} {}", key_of(config_map.as_ref()))
+            }
+        }
     }
 }

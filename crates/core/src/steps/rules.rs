@@ -8,9 +8,10 @@ use serde_json::Value;
 use tributary_api::{RuleState, Tags};
 
 use super::{targets::TargetSettings, text::list};
+use crate::meaning;
 
-/// The settings that `PutRule` replaces.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// The settings that `PutRule` replaces. Patterns are equal if they mean the same.
+#[derive(Clone, Debug, Serialize)]
 pub struct RuleSettings {
     /// Description of the rule.
     pub description: Option<String>,
@@ -20,6 +21,13 @@ pub struct RuleSettings {
     pub schedule: Option<String>,
     /// Whether the rule matches events.
     pub state: RuleState,
+}
+
+impl PartialEq for RuleSettings {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.description, &self.schedule, self.state) == (&other.description, &other.schedule, other.state)
+            && meaning::is_same_pattern(self.pattern.as_ref(), other.pattern.as_ref())
+    }
 }
 
 /// One write to a rule or its targets; the variant is the name of the call.

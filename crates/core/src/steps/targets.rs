@@ -9,6 +9,13 @@ use tributary_pattern::transform::Input;
 
 use crate::steps::{FieldOf, strip};
 
+/// Path of the whole event, which is sent without a path too.
+const WHOLE_EVENT: &str = "$";
+/// Seconds for which AWS retries a delivery by default.
+const DEFAULT_EVENT_AGE: i32 = 86_400;
+/// How often AWS retries a delivery by default.
+const DEFAULT_RETRY_ATTEMPTS: i32 = 185;
+
 /// The settings of a target, all replaced by `PutTargets`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TargetSettings {
@@ -59,6 +66,21 @@ pub struct TargetSettings {
 }
 
 impl TargetSettings {
+    /// Returns whether another target means the same: defaults of AWS may be given or not
+    /// (EventBridge API reference, `RetryPolicy`; docs/aws-facts.md, DL1).
+    pub fn is_equivalent(&self, other: &Self) -> bool {
+        self.canonical() == other.canonical()
+    }
+
+    fn canonical(&self) -> Self {
+        Self {
+            input_path: self.input_path.clone().filter(|path| path != WHOLE_EVENT),
+            maximum_event_age_seconds: self.maximum_event_age_seconds.filter(|age| *age != DEFAULT_EVENT_AGE),
+            maximum_retry_attempts: self.maximum_retry_attempts.filter(|attempts| *attempts != DEFAULT_RETRY_ATTEMPTS),
+            ..self.clone()
+        }
+    }
+
     /// Returns the ARNs of the resources that receive events: the target and its dead-letter queue.
     pub fn uses(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.arn).chain(&self.dead_letter_arn)

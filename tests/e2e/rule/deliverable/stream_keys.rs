@@ -46,10 +46,8 @@ async fn the_key_of_a_kinesis_stream_has_to_let_the_role_use_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_key_of_a_firehose_stream_has_to_be_enabled() {
-    let world = sends("key-firehose", async |world| {
-        json!({"firehose": {"existing": {"arn": arn(world, "firehose", "deliverystream/s")}}})
-    })
-    .await;
+    let world =
+        sends("key-firehose", async |world| json!({"firehose": {"existing": {"arn": arn(world, "firehose", "deliverystream/s")}}})).await;
     let nobody = json!({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::999988887777:root"}, "Action": "kms:*", "Resource": "*"});
     let key = make_key(&world, nobody).await;
     let encryption = json!({"KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": key});

@@ -74,5 +74,9 @@ pub fn attempts() -> Vec<Attempt> {
     let rule = json!({"busRef": {"name": "own"}, "eventPattern": {"source": ["a"]}, "tests": [test]});
     let field: &[&str] = &["EventRule.tests.eventFrom.configMapKeyRef.name"];
     all.push(attempt(field, "EventRule", rule, "TestInvalid", "ConfigMap told-theirs not found"));
+    let bus = |name: &str| json!({"existing": {"arnFrom": {"apiVersion": "v1", "kind": "ConfigMap", "name": name, "fieldPath": "data.eventBus"}}});
+    let field: &[&str] = &["EventBus.existing.arnFrom.name"];
+    all.push(attempt(field, "EventBus", bus("told"), "ArnNotPermitted", "spec.grants[].arns"));
+    all.push(attempt(field, "EventBus", bus("told-theirs"), "ArnFromNotFound", "not found in this namespace"));
     all
 }

@@ -118,6 +118,20 @@ pub fn attempts(b: &World, private: &str) -> Vec<Attempt> {
             "PrincipalNotPermitted",
             "spec.grants[].principals",
         ),
+        attempt(
+            &["EventBus.existing.name"],
+            "EventBus",
+            json!({"existing": {"name": named("b")}}),
+            "ArnNotPermitted",
+            "spec.grants[].arns",
+        ),
+        attempt(
+            &["EventBus.existing.arn"],
+            "EventBus",
+            json!({"existing": {"arn": arn("events", &format!("event-bus/{}", named("b")))}}),
+            "ArnNotPermitted",
+            "spec.grants[].arns",
+        ),
         attempt(&["EventBus.eventSourceName"], "EventBus", json!({"eventSourceName": SOURCE}), "SourceTaken", there),
         attempt(
             &["EventSink.accountRef.name"],
@@ -168,6 +182,29 @@ pub fn attempts(b: &World, private: &str) -> Vec<Attempt> {
             json!({"sqs": {"managed": {}, "triggers": [{"functionArn": arn("lambda", "function:theirs")}]}}),
             "ArnNotPermitted",
             "spec.sqs.triggers[0].functionArn",
+        ),
+        attempt(
+            &["EventBus.policyStatements.principals.aws"],
+            "EventBus",
+            json!({"policyStatements": [{"name": "x", "principals": {"aws": [id]}, "actions": ["events:*"]}]}),
+            "PrincipalNotPermitted",
+            "spec.grants[].principals",
+        ),
+        attempt(
+            &["EventBus.policyStatements.principals.services"],
+            "EventBus",
+            json!({"policyStatements": [{"name": "x", "principals": {"services": ["s3.amazonaws.com"]}, "actions": ["events:*"]}]}),
+            "PrincipalNotPermitted",
+            "spec.grants[].principals",
+        ),
+        attempt(
+            &["EventSink.apiDestination.managed.connection.privateEndpoint.resourceConfigurationArn"],
+            "EventSink",
+            json!({"apiDestination": {"managed": {"endpoint": "https://theirs.test/in", "connection": {
+                "basic": {"username": "u", "passwordSecretRef": {"name": "login", "key": "password"}},
+                "privateEndpoint": {"resourceConfigurationArn": arn("vpc-lattice", "resourceconfiguration/rcfg-theirs0123456789a")}}}}}),
+            "ArnNotPermitted",
+            "privateEndpoint.resourceConfigurationArn",
         ),
         attempt(&["EventSink.sqs.managed.name"], "EventSink", json!({"sqs": {"managed": {"name": named("q")}}}), "NotOwned", there),
         attempt(

@@ -35,7 +35,7 @@ fn unauthorized(name: &str, state: &str, reason: Option<&str>) -> Option<Reconci
         "AUTHORIZED" | "ACTIVE" => return None,
         "CREATING" | "UPDATING" | "AUTHORIZING" => (
             RetryClass::Transient,
-            "Rechecked automatically. If it persists, check that AWS can reach spec.apiDestination.managed.connection.oauthClientCredentials.authorizationEndpoint.",
+            "Rechecked automatically. If it persists, check that AWS can reach oauthClientCredentials.authorizationEndpoint or privateEndpoint of spec.apiDestination.managed.connection.",
         ),
         "FAILED_CONNECTIVITY" => (
             RetryClass::Refused,

@@ -51,6 +51,8 @@ pub(crate) struct Lambda;
 impl Destination for Lambda {
     type Desired = DesiredLambda;
 
+    /// Lambda API reference, `AddPermission`.
+    const POLICY_HAS_CONDITIONS: bool = false;
     const NAME: &'static str = "lambda";
     const RESOURCE_TYPE: &'static str = "AWS::Lambda::Function";
     const NEEDS_ROLE: bool = false;
@@ -74,6 +76,14 @@ impl Destination for Lambda {
 
     fn is_target(arn: &Arn<'_>) -> bool {
         arn.service == "lambda"
+    }
+
+    fn is_delivered_across_accounts(arn: &Arn<'_>) -> bool {
+        Self::is_target(arn)
+    }
+
+    fn not_across_accounts(sink: &EventSink) -> Option<&'static str> {
+        sink.on_failure_ref().map(|_| "spec.lambda.onFailure")
     }
 
     fn policy_statement(sid: &str, target_arn: &str, source: &str) -> Option<Value> {

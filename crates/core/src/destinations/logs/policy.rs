@@ -220,7 +220,8 @@ mod tests {
             let one = sink("one", "g");
             let identity = one.status.as_ref().and_then(|status| status.common.identity.clone()).unwrap_or_default();
             let objects = Objects { sinks: fixed(others.into_iter().chain([one.clone()]).collect::<Vec<_>>()), ..Objects::default() };
-            let view = View { objects, settings: Arc::default(), resolved_arn: None, now: Timestamp::UNIX_EPOCH };
+            let view =
+                View { objects, settings: Arc::default(), resolved_arn: None, resolved_definition: None, now: Timestamp::UNIX_EPOCH };
             needed_by_others(&one, &identity, &view)
         };
         assert!(!needed(vec![]), "itself does not count");

@@ -34,7 +34,7 @@ pub(crate) fn local<'a>(field: &str, sink: &'a EventSink, identity: &Identity) -
     Err(ReconcileError::blocked(
         Reason::InvalidSpec,
         format!(
-            "{field}: EventSink {} is in account {} and Region {}, the referencing object in {} and {}. AWS delivers within one account and Region. Reference a sink in the same account and Region.",
+            "{field}: EventSink {} is in account {} and Region {}, the referencing object in {} and {}. Reference a sink of the same account and Region. The existing resource of a sink can be in another account if EventBridge delivers to its type across accounts.",
             key_of(sink),
             there.account_id,
             there.region,

@@ -16,6 +16,7 @@ use tributary_api::Tags;
 use crate::{
     destinations::shared::grants::{self, Grants},
     error::ReconcileError,
+    names::Arn,
     ownership,
     plan::PlanContext,
     policy_document::{canonical, single_source, statements_of},
@@ -98,21 +99,26 @@ fn document(statements: &[Value]) -> Value {
 }
 
 /// Returns the trust policy that allows EventBridge to assume the role for these rules.
+///
+/// A rule on a bus of another account is of that account: with `aws:SourceArn`, `aws:SourceAccount`
+/// has the account of the ARN (IAM user guide, "The confused deputy problem").
 pub fn events_trust(account_id: &str, sources: &BTreeSet<String>) -> Value {
-    trust("events.amazonaws.com", account_id, &json!(sources))
+    let accounts: BTreeSet<&str> = sources.iter().filter_map(|source| Arn::parse(source)).map(|arn| arn.account_id).collect();
+    let accounts = if accounts.len() > 1 { json!(accounts) } else { json!(accounts.first().unwrap_or(&account_id)) };
+    trust("events.amazonaws.com", &accounts, &json!(sources))
 }
 
 /// Returns the trust policy that allows Step Functions to assume the role for this state machine.
 pub fn states_trust(account_id: &str, machine_arn: &str) -> Value {
-    trust("states.amazonaws.com", account_id, &json!(machine_arn))
+    trust("states.amazonaws.com", &json!(account_id), &json!(machine_arn))
 }
 
-fn trust(service: &str, account_id: &str, sources: &Value) -> Value {
+fn trust(service: &str, accounts: &Value, sources: &Value) -> Value {
     document(&[json!({
         "Effect": "Allow",
         "Principal": {"Service": service},
         "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"aws:SourceAccount": account_id}, "ArnLike": {"aws:SourceArn": sources}},
+        "Condition": {"StringEquals": {"aws:SourceAccount": accounts}, "ArnLike": {"aws:SourceArn": sources}},
     })])
 }
 

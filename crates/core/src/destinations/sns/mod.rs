@@ -83,6 +83,10 @@ impl Destination for Sns {
         arn.service == "sns"
     }
 
+    fn is_delivered_across_accounts(arn: &Arn<'_>) -> bool {
+        Self::is_target(arn)
+    }
+
     /// EventBridge does not deliver to FIFO topics (EventBridge user guide, "Amazon EventBridge
     /// targets"; docs/aws-facts.md, PM2).
     fn fifo_obstacle(target: &TargetSettings, _: bool) -> Option<String> {

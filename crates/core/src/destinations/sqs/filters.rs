@@ -50,7 +50,9 @@ mod tests {
     #[test]
     fn a_filter_that_lambda_rejects_names_its_field() {
         let of = |pattern: Value| pattern.as_object().and_then(|pattern| problem("p", pattern));
-        for good in [json!({"body": {"detail": {"n": [{"numeric": [">", 1]}]}}}), json!({"$or": [{"body": {"a": [1]}}, {"body": {"b": [1]}}]})] {
+        for good in
+            [json!({"body": {"detail": {"n": [{"numeric": [">", 1]}]}}}), json!({"$or": [{"body": {"a": [1]}}, {"body": {"b": [1]}}]})]
+        {
             assert_eq!(of(good.clone()), None, "{good}");
         }
         let cases = [

@@ -23,7 +23,7 @@ use tributary_api::{EventSink, EventSinkStatus, Identity, ResourceStatus, Tags};
 
 use crate::{
     destinations::{
-        contract::{Destination, State},
+        contract::{Consumed, Destination, State},
         shared::{
             context::{ResolveContext, has_resource},
             grants::Grants,
@@ -55,6 +55,17 @@ pub fn had_dead_letter(sink: &EventSink, queue_arn: &str) -> bool {
     has_resource(sink, |resource| resource.arn == arn)
 }
 
+/// Returns the queue and its managed dead-letter queue.
+pub(crate) fn consumed(sink: &EventSink, identity: &Identity) -> Vec<Consumed> {
+    let dead_letter = sink.managed_queue().is_some_and(|queue| queue.dead_letter.is_some()).then(|| Consumed {
+        prefix: "DEAD_LETTER_",
+        name: dead_letter_name(&identity.name),
+        arn: dead_letter_name(&identity.arn),
+    });
+    let queue = Consumed { prefix: "", name: identity.name.clone(), arn: identity.arn.clone() };
+    [Some(queue), dead_letter].into_iter().flatten().collect()
+}
+
 /// The `sqs` type.
 pub(crate) struct Sqs;
 
@@ -76,6 +87,10 @@ impl Destination for Sqs {
         desired(context, identity)
     }
 
+    fn consumed(sink: &EventSink, identity: &Identity) -> Vec<Consumed> {
+        consumed(sink, identity)
+    }
+
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
         target.message_group_id = sink.spec.sqs.as_ref().and_then(|sqs| sqs.message_group_id.clone());
         Ok(())
@@ -93,6 +108,10 @@ impl Destination for Sqs {
 
     fn is_target(arn: &Arn<'_>) -> bool {
         arn.service == "sqs"
+    }
+
+    fn is_delivered_across_accounts(arn: &Arn<'_>) -> bool {
+        Self::is_target(arn)
     }
 
     /// EventBridge sends a message group and no deduplication id, so that a FIFO queue has to have

@@ -5,6 +5,7 @@ use tributary_api::{EventSink, Identity};
 use crate::{
     destinations::{shared::reference::local, sqs::attributes::is_fifo},
     error::{Reason, ReconcileError},
+    names::is_foreign,
     object::key_of,
 };
 
@@ -17,6 +18,11 @@ pub(crate) fn standard_queue(field: &str, sink: &EventSink, identity: &Identity)
     let unfit = |cause: &str| ReconcileError::blocked(Reason::InvalidSpec, format!("{field}: EventSink {} {cause}", key_of(sink)));
     if sink.spec.sqs.is_none() {
         return Err(unfit("is not a queue. Reference a standard SQS queue."));
+    }
+    if is_foreign(queue) {
+        return Err(unfit(
+            "is a queue of another account, which the operator cannot allow EventBridge to send dead letters to. Reference a queue of this account.",
+        ));
     }
     if is_fifo(&queue.arn) {
         return Err(unfit("is a FIFO queue, which AWS does not accept as a dead-letter queue. Reference a standard queue."));

@@ -7,8 +7,9 @@ use crate::{
         shared::context::{ResolveContext, in_scope},
         sqs::{
             attributes::{attributes, dead_letter_attributes, dead_letter_name},
+            filters,
             state::{DesiredQueue, DesiredSqs},
-            filters, triggers,
+            triggers,
         },
     },
     error::ReconcileError,
@@ -59,12 +60,13 @@ pub(crate) fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Resu
     let (mut permitted, mut refused) = (Vec::new(), None);
     for (index, trigger) in triggers.iter().enumerate() {
         let field = format!("spec.sqs.triggers[{index}]");
+        if let Err(error) = permit(&field, trigger, context) {
+            refused = refused.or(Some(error));
+            continue;
+        }
         in_scope(&format!("{field}.functionArn"), &trigger.function_arn, identity)?;
         filters::check(&field, trigger.filter_criteria.as_ref())?;
-        match permit(&field, trigger, context) {
-            Ok(()) => permitted.push(triggers::desired(trigger, &context.tags(None))),
-            Err(error) => refused = refused.or(Some(error)),
-        }
+        permitted.push(triggers::desired(trigger, &context.tags(None)));
     }
     Ok(DesiredSqs {
         managed: managed.map(|managed| queue(identity.name.clone(), managed, attributes(managed, dead_letter_arn.as_deref()))),

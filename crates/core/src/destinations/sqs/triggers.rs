@@ -146,8 +146,8 @@ pub fn waiting(want: &[DesiredTrigger], have: &[ObservedTrigger]) -> Option<Reco
 /// Lambda cannot use the key of the filters, and sends nothing to the function.
 fn undecryptable(function: &FunctionRef, error: &str) -> ReconcileError {
     let text = format!(
-        "spec.sqs.triggers: Lambda cannot decrypt filterCriteria of function {function}: {error}. Allow lambda.amazonaws.com and the \
-         operator's role kms:Decrypt in the key policy, or remove kmsKeyArn."
+        "spec.sqs.triggers: Lambda cannot decrypt filterCriteria of function {function}: {error}. Check that the key of kmsKeyArn \
+         is enabled and that its policy allows kms:Decrypt to Lambda and to the operator's role, or remove kmsKeyArn."
     );
     ReconcileError::new(RetryClass::Refused, Reason::Rejected, text)
 }

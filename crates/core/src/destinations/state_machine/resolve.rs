@@ -57,7 +57,7 @@ fn workflow(
     context: &ResolveContext<'_>,
     identity: &Identity,
 ) -> Result<(MachineSettings, Option<DesiredRole>, Vec<String>), ReconcileError> {
-    let definition = definition(machine, substitutions)?;
+    let definition = definition(machine, substitutions, context)?;
     let log_group_arn = machine.logging.as_ref().map(|logging| log_group(&logging.sink_ref, context)).transpose()?;
     let (role_arn, role, warnings) = if let Some(role) = &machine.role_arn {
         context.permit_role(&format!("{FIELD}.roleArn"), role)?;
@@ -93,8 +93,15 @@ fn substitutions(machine: &ManagedStateMachine, context: &ResolveContext<'_>) ->
 }
 
 /// Returns the definition with its substitutions.
-fn definition(machine: &ManagedStateMachine, values: &BTreeMap<String, String>) -> Result<Value, ReconcileError> {
-    let (definition, missing) = asl::substitute(&machine.definition, values);
+fn definition(
+    machine: &ManagedStateMachine,
+    values: &BTreeMap<String, String>,
+    context: &ResolveContext<'_>,
+) -> Result<Value, ReconcileError> {
+    let Some(template) = machine.definition.as_ref().or(context.view.resolved_definition.as_ref()) else {
+        return Err(ReconcileError::transient(format!("{FIELD}.definitionFrom: definition is not resolved yet")));
+    };
+    let (definition, missing) = asl::substitute(template, values);
     if missing.is_empty() {
         return Ok(definition);
     }
