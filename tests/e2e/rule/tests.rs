@@ -76,10 +76,13 @@ async fn a_change_with_a_failed_test_keeps_the_rule_as_it_was() {
     let bus = format!("{}-b", world.namespace);
     let rule = async || world.aws.rule(&bus, &aws_name(&world, "r")).await.unwrap()["EventPattern"].as_str().unwrap().to_owned();
     let (before, mark) = (rule().await, world.aws.mark().await);
-    patch_spec(&world, "EventRule", "r", json!({"eventPattern": {"source": ["tset"]}, "targets": []})).await;
+    patch_spec(&world, "EventRule", "r", json!({"eventPattern": {"source": ["tset"]}})).await;
     assert_not_ready(&world, "EventRule", "r", "TestFailed", true, &[r#"source: expected ["tset"], got "test""#]).await;
     assert_eq!(calls_of_rules(&world, mark).await, [""; 0], "no call for a rule whose test fails");
     assert_eq!(rule().await, before);
+    // The sink reads whether the rule still sends to it, and keeps its permission.
+    patch_spec(&world, "EventRule", "r", json!({"targets": []})).await;
+    world.not_ready("EventRule", "r", "TestFailed").await;
     assert_eq!(world.aws.targets(&bus, &aws_name(&world, "r")).await.len(), 1, "and its target");
     // Undone: AWS has it already.
     patch_spec(&world, "EventRule", "r", json!({"eventPattern": {"source": [SOURCE]}, "targets": rule_spec("b", &["q"])["targets"]})).await;
