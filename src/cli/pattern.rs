@@ -9,7 +9,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use tributary_pattern::{AlternativeResult, FieldVerdict, Pattern};
+use tributary_pattern::{AlternativeResult, FieldVerdict, Limits, Pattern};
 
 use crate::cli::{Error, manifests::ManifestRule, sample};
 
@@ -99,11 +99,16 @@ fn read(path: &Path) -> Result<String, Error> {
 }
 
 fn explain(pattern: &str, event: &str, as_json: bool) -> Result<ExitCode, Error> {
-    let explanation = Pattern::compile(pattern)?.explain(event).map_err(|error| format!("Event is not valid: {error}"))?;
+    let pattern = Pattern::compile_within(pattern, &Limits::ANY_LENGTH)?;
+    let explanation = pattern.explain(event).map_err(|error| format!("Event is not valid: {error}"))?;
+    let warnings: Vec<_> = pattern.warnings().iter().map(ToString::to_string).collect();
     if as_json {
         let alternatives: Vec<_> = explanation.alternatives.iter().map(alternative_json).collect();
-        println!("{}", json!({"matches": explanation.matches(), "alternatives": alternatives}));
+        println!("{}", json!({"matches": explanation.matches(), "alternatives": alternatives, "warnings": warnings}));
     } else {
+        for warning in &warnings {
+            eprintln!("warning: {warning}");
+        }
         println!("{}", if explanation.matches() { "The pattern matches." } else { "The pattern does not match." });
         for (number, alternative) in explanation.alternatives.iter().enumerate() {
             if explanation.alternatives.len() > 1 {

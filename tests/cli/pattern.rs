@@ -66,6 +66,15 @@ fn a_refused_pattern_is_an_error_with_its_place() {
 }
 
 #[test]
+fn what_aws_refuses_or_does_in_its_own_way_is_said() {
+    let complex = test(r#"{"source":[{"wildcard":"*:*:*:*:*:event-bus/*"}]}"#, "{}", &[]);
+    assert!(text(&complex.stderr).contains("Rule is too complex"), "{}", text(&complex.stderr));
+    let doubtful = test(r#"{"source":[{"exactly":"lims"}]}"#, r#"{"source":"lims"}"#, &[]);
+    assert_eq!(doubtful.status.code(), Some(0));
+    assert!(text(&doubtful.stderr).starts_with("warning: source[0].exactly: AWS does not document"), "{}", text(&doubtful.stderr));
+}
+
+#[test]
 fn the_public_cases_agree() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/pattern/tests/data/cases.jsonl");
     let output = Command::new(env!("CARGO_BIN_EXE_tributary")).args(["pattern", "test", "--cases", file]).output().unwrap();
