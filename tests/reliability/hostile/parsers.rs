@@ -122,13 +122,13 @@ fn names(random: &mut fastrand::Rng) {
 
 fn patterns(random: &mut fastrand::Rng) {
     let included = texts(random);
-    let _ = benchling::lint(&fields(random, 4), &text(random), Some(&included).filter(|_| random.bool()).map(Vec::as_slice));
+    let _ = benchling::lint(&fields(random, 4), Some(&included).filter(|_| random.bool()).map(Vec::as_slice));
     let _ = benchling::type_warnings("spec.eventTypes", &included);
     let schemas = random.bool().then(|| json!({"ids": texts(random), "names": texts(random)}));
     let shorthand = json!({"eventTypes": texts(random), "schemas": schemas, "updatedFields": texts(random)});
     let shorthand: BenchlingShorthand = serde_json::from_value(shorthand).unwrap();
     let compiled = benchling::compile(&shorthand, &text(random));
-    let _ = (benchling::warnings(&shorthand, None), benchling::lint(&compiled, "", None));
+    let _ = (benchling::warnings(&shorthand, None), benchling::lint(&compiled, None));
 }
 
 fn policies(random: &mut fastrand::Rng) {
