@@ -23,7 +23,7 @@ const PARAMETERS: &str = "the parameters of a target are a part of the step that
 
 const SLICES: &[Slice] = &[
     slice(&["sns"], &["sns"]),
-    Slice { more: Some((13, "`sqs.triggers` are functions that consume a queue")), ..slice(&["lambda"], &["lambda"]) },
+    Slice { more: Some((14, "`sqs.triggers` are functions that consume a queue")), ..slice(&["lambda"], &["lambda"]) },
     Slice { more: Some((7, PARAMETERS)), ..slice(&["kinesis"], &["kinesis"]) },
     slice(&["firehose"], &["firehose"]),
     Slice { more: Some((7, PARAMETERS)), ..slice(&["ecs_task", "ecs", "ecs_options", "task"], &["ecs"]) },
@@ -36,7 +36,7 @@ const SLICES: &[Slice] = &[
         more: Some((33, "a queue is also the dead-letter queue of rules, sinks and functions, and what `tributary sync` consumes")),
         ..slice(&["sqs"], &["sqs"])
     },
-    Slice { more: Some((14, "a state machine writes its logs to one")), ..slice(&["logs"], &["loggroup", "log_group"]) },
+    Slice { more: Some((12, "a state machine writes its logs to one")), ..slice(&["logs"], &["loggroup", "log_group"]) },
     Slice {
         more: Some((7, "error codes of Step Functions contain its name")),
         ..slice(&["state_machine", "states"], &["statemachine", "state_machine"])
