@@ -24,7 +24,7 @@ const OTHER_NAMES: [&str; 1] = ["kinesisfirehose"];
 
 const SLICES: &[Slice] = &[
     slice(&["sns"], &["sns"]),
-    Slice { more: Some((13, "`sqs.triggers` are functions that consume a queue")), ..slice(&["lambda"], &["lambda"]) },
+    Slice { more: Some((14, "`sqs.triggers` are functions that consume a queue")), ..slice(&["lambda"], &["lambda"]) },
     slice(&["kinesis"], &["kinesis"]),
     slice(&["firehose"], &["firehose"]),
     slice(&["ecs_task", "ecs", "ecs_options", "task"], &["ecs"]),
@@ -37,7 +37,7 @@ const SLICES: &[Slice] = &[
         more: Some((33, "a queue is also the dead-letter queue of rules, sinks and functions, and what `tributary sync` consumes")),
         ..slice(&["sqs"], &["sqs"])
     },
-    Slice { more: Some((14, "a state machine writes its logs to one")), ..slice(&["logs"], &["loggroup", "log_group"]) },
+    Slice { more: Some((12, "a state machine writes its logs to one")), ..slice(&["logs"], &["loggroup", "log_group"]) },
     slice(&["state_machine", "states"], &["statemachine", "state_machine"]),
     Slice {
         more: Some((12, "EventBridge itself has them: its steps and reads are with those of buses")),
