@@ -93,6 +93,7 @@ mod tests {
             waiting: std::collections::BTreeMap::new(),
             refused: crate::kinds::Refused::default(),
             error: None,
+            held_back: None,
             warnings: vec![],
             source_problem: None,
         };

@@ -137,7 +137,7 @@ mod tests {
         steps::RuleSettings,
     };
 
-    fn rule(spec: Value) -> EventRule {
+    fn rule(spec: &Value) -> EventRule {
         let whole = json!({"apiVersion": "tributary.dev/v1alpha1", "kind": "EventRule", "metadata": {"name": "r", "namespace": "ns"}, "spec": spec});
         serde_json::from_value(whole).unwrap()
     }
@@ -167,10 +167,10 @@ mod tests {
     }
 
     /// A rule for events of `new`, with a test for an event of this source.
-    fn tested(source: &str, more: Value) -> EventRule {
+    fn tested(source: &str, more: &Value) -> EventRule {
         let mut spec = json!({"busRef": {"name": "b"}, "tests": [{"name": "t", "event": {"source": source}, "expect": "Match"}]});
         spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        rule(spec)
+        rule(&spec)
     }
 
     fn condition(status: &EventRuleStatus) -> Option<(&str, &str)> {
@@ -181,10 +181,10 @@ mod tests {
     fn a_failed_test_holds_back_unless_the_policy_is_warn() {
         let now = Timestamp::UNIX_EPOCH;
         for (rule, held, shown) in [
-            (tested("new", json!({})), None, Some(("True", "TestsPassed"))),
-            (tested("old", json!({})), Some(Reason::TestFailed), Some(("False", "TestFailed"))),
-            (tested("old", json!({"testPolicy": "Warn"})), None, Some(("False", "TestFailed"))),
-            (tested("old", json!({"tests": []})), None, None),
+            (tested("new", &json!({})), None, Some(("True", "TestsPassed"))),
+            (tested("old", &json!({})), Some(Reason::TestFailed), Some(("False", "TestFailed"))),
+            (tested("old", &json!({"testPolicy": "Warn"})), None, Some(("False", "TestFailed"))),
+            (tested("old", &json!({"tests": []})), None, None),
         ] {
             let mut status = EventRuleStatus::default();
             let result = run(&rule, &mut status, &mut desired(vec![]), &BTreeMap::new(), now);
@@ -195,11 +195,11 @@ mod tests {
     #[test]
     fn a_rule_of_an_app_is_tested_with_events_of_the_app() {
         let of_app = json!({"busRef": {"kind": "BenchlingApp", "name": "lims"}});
-        let rule = tested("x", of_app);
+        let rule = tested("x", &of_app);
         assert_eq!(subject(&rule, &desired(vec![])).source.as_deref(), Some("benchling.webhook/ns/lims/test"));
         let mut of_partner = desired(vec![]);
         of_partner.bus = "aws.partner/benchling.com/acme/app".into();
-        let rule = tested("x", json!({}));
+        let rule = tested("x", &json!({}));
         assert_eq!(subject(&rule, &of_partner).source, Some(of_partner.bus.clone()));
         assert_eq!(subject(&rule, &desired(vec![])).source, None);
     }
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn a_target_that_waits_is_tested() {
         let spec = json!({"targets": [{"name": "q", "sinkRef": {"name": "q"}, "input": {"a": 1}}]});
-        let rule = tested("new", spec);
+        let rule = tested("new", &spec);
         let mut waiting = desired(vec![]);
         waiting.waiting.insert("q".into(), "not ready".into());
         assert_eq!(subject(&rule, &waiting).targets[0].input, Some(json!({"a": 1})));
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn what_is_held_back_leaves_all_but_what_is_not_permitted() {
         let now = Timestamp::UNIX_EPOCH;
-        let rule = tested("old", json!({}));
+        let rule = tested("old", &json!({}));
         // `a` and `b` are to get another queue; the owner of the present one of `a` refuses.
         let mut want = desired(vec![target("a", "new-a"), target("b", "new-b")]);
         want.refused.arns.insert("old-a".into());
@@ -245,7 +245,7 @@ mod tests {
     fn config_maps_are_read_again_soon_and_later_less_often() {
         let start = Timestamp::UNIX_EPOCH;
         let from = json!({"name": "t", "eventFrom": {"configMapKeyRef": {"name": "m", "key": "k"}}, "expect": "Match"});
-        let rule = tested("x", json!({"tests": [from]}));
+        let rule = tested("x", &json!({"tests": [from]}));
         let mut status = EventRuleStatus::default();
         let key = ConfigMapKeyRef { name: "m".into(), key: "k".into() };
         let missing = run(&rule, &mut status, &mut desired(vec![]), &BTreeMap::new(), start).unwrap_err();
@@ -257,7 +257,7 @@ mod tests {
             let now = start + SignedDuration::from_secs(age);
             assert_eq!(recheck_after(&rule, &status, now), Some(Duration::from_secs(wait)), "{age}");
         }
-        let inline = tested("x", json!({}));
+        let inline = tested("x", &json!({}));
         assert_eq!(recheck_after(&inline, &status, start), None, "a watch event reports changes of the rule");
     }
 }

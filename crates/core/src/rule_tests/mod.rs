@@ -83,15 +83,12 @@ fn mismatch(pattern: Option<&Pattern>, subject: &Subject, event: &serde_json::Va
     let closest = explanation.alternatives.iter().min_by_key(|alternative| misses(&alternative.fields));
     let Some(closest) = closest else { return Ok(Some(Difference::new("", "Match", "NoMatch"))) };
     let first = closest.fields.iter().find(|field| field.verdict != FieldVerdict::Matches);
-    Ok(Some(match first {
-        Some(field) => {
-            let actual = if field.found.is_empty() { "no value".to_owned() } else { field.found.join(", ") };
-            Difference::new(&field.path, &field.accepts, &actual)
-        }
-        None => {
-            let paths = closest.fields.iter().map(|field| field.path.as_str()).collect::<Vec<_>>().join(", ");
-            Difference::new("", &format!("values of {paths} in one element of an array"), "in different elements")
-        }
+    Ok(Some(if let Some(field) = first {
+        let actual = if field.found.is_empty() { "no value".to_owned() } else { field.found.join(", ") };
+        Difference::new(&field.path, &field.accepts, &actual)
+    } else {
+        let paths = closest.fields.iter().map(|field| field.path.as_str()).collect::<Vec<_>>().join(", ");
+        Difference::new("", &format!("values of {paths} in one element of an array"), "in different elements")
     }))
 }
 
