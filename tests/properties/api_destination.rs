@@ -29,13 +29,13 @@ impl Api {
         match step {
             ConnectionStep::CreateConnection { settings, mark, .. } => {
                 let (arn, state) = (format!("connection/{}", self.made), "AUTHORIZED".to_owned());
-                if self.connection.replace(ObservedConnection { arn, state, state_reason: None, settings, mark }).is_some() {
+                if self.connection.replace(ObservedConnection { arn, state, state_reason: None, settings: *settings, mark }).is_some() {
                     return Err("the connection exists".into());
                 }
             }
             ConnectionStep::UpdateConnection { settings, mark, .. } => {
                 let connection = self.connection.as_mut().ok_or("no connection")?;
-                (connection.settings, connection.mark) = (settings, mark);
+                (connection.settings, connection.mark) = (*settings, mark);
             }
             ConnectionStep::DeleteConnection { .. } if self.destination.is_some() => return Err("its destination is still there".into()),
             ConnectionStep::DeleteConnection { .. } => drop(self.connection.take().ok_or("no connection")?),

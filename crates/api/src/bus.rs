@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountRef, Archive, ArchiveStatus, BusGrant, BusLog, BusStatement, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ExistingEventBus,
-    ManagementPolicy, Tags,
+    AccountRef, Archive, ArchiveStatus, BusGrant, BusLog, BusStatement, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus,
+    ExistingEventBus, ManagementPolicy, Tags,
 };
 
 /// Event bus: the default bus, a custom bus, or a partner event bus.

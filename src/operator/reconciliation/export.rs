@@ -23,7 +23,7 @@ impl<K: Observe> Reconciliation<'_, K> {
             self.common().plan.extend(steps.iter().map(ToString::to_string));
             return Ok(steps.len());
         }
-        self.write_exports(&cloud, steps).await?;
+        Box::pin(self.write_exports(&cloud, steps)).await?;
         self.object.record_export(&mut self.status, ExportProgress::Done);
         Ok(0)
     }

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use k8s_openapi::jiff::Timestamp;
 
 use tributary_api::{
-    BusLog, BusLogDetail, BusRef, DeletionPolicy, EventBus, EventBusStatus, Existing, Identity, ManagementPolicy, ResourceStatus, Tags, consents,
+    BusLog, BusLogDetail, BusRef, DeletionPolicy, EventBus, EventBusStatus, Existing, Identity, ManagementPolicy, ResourceStatus, Tags,
+    consents,
 };
 
 use crate::{

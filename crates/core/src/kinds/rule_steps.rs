@@ -92,6 +92,7 @@ mod tests {
             targets: vec![want.1.clone()],
             waiting: std::collections::BTreeMap::new(),
             refused: crate::kinds::Refused::default(),
+            held_back: None,
             error: None,
             held_back: None,
             warnings: vec![],

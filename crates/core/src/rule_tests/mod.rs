@@ -43,8 +43,8 @@ fn evaluate(test: &RuleTest, subject: &Subject, pattern: Option<&Pattern>, value
         Ok(event) => event,
         Err(why) => return TestResult::Invalid(why),
     };
-    let text = event.to_string();
-    let mismatch = match mismatch(pattern, subject, &event, &text) {
+    let body = event.to_string();
+    let mismatch = match mismatch(pattern, subject, &event, &body) {
         Ok(mismatch) => mismatch,
         Err(why) => return TestResult::Invalid(why),
     };
@@ -56,7 +56,7 @@ fn evaluate(test: &RuleTest, subject: &Subject, pattern: Option<&Pattern>, value
         }
         (Expectation::NoMatch, Some(_)) => TestResult::Passed,
         (Expectation::Match, None) => {
-            let mut results = test.inputs.iter().enumerate().map(|(index, expected)| input::check(index, expected, subject, &text));
+            let mut results = test.inputs.iter().enumerate().map(|(index, expected)| input::check(index, expected, subject, &body));
             results.find(|result| *result != TestResult::Passed).unwrap_or(TestResult::Passed)
         }
     }
@@ -83,13 +83,12 @@ fn mismatch(pattern: Option<&Pattern>, subject: &Subject, event: &serde_json::Va
     let closest = explanation.alternatives.iter().min_by_key(|alternative| misses(&alternative.fields));
     let Some(closest) = closest else { return Ok(Some(Difference::new("", "Match", "NoMatch"))) };
     let first = closest.fields.iter().find(|field| field.verdict != FieldVerdict::Matches);
-    Ok(Some(if let Some(field) = first {
-        let actual = if field.found.is_empty() { "no value".to_owned() } else { field.found.join(", ") };
-        Difference::new(&field.path, &field.accepts, &actual)
-    } else {
+    let Some(field) = first else {
         let paths = closest.fields.iter().map(|field| field.path.as_str()).collect::<Vec<_>>().join(", ");
-        Difference::new("", &format!("values of {paths} in one element of an array"), "in different elements")
-    }))
+        return Ok(Some(Difference::new("", &format!("values of {paths} in one element of an array"), "in different elements")));
+    };
+    let actual = if field.found.is_empty() { "no value".to_owned() } else { field.found.join(", ") };
+    Ok(Some(Difference::new(&field.path, &field.accepts, &actual)))
 }
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ pub enum ConnectionStep {
         /// Name of the connection.
         name: String,
         /// Settings of the connection.
-        settings: ConnectionSettings,
+        settings: Box<ConnectionSettings>,
         /// References to the secret values.
         secrets: SecretRefs,
         /// Ownership mark in the description.
@@ -153,7 +153,7 @@ pub enum ConnectionStep {
         /// Name of the connection.
         name: String,
         /// All settings of the connection.
-        settings: ConnectionSettings,
+        settings: Box<ConnectionSettings>,
         /// References to the secret values.
         secrets: SecretRefs,
         /// Ownership mark in the description.

@@ -60,9 +60,9 @@ fn own_steps(want: &DesiredApi, have: &ObservedApiDestination, context: &PlanCon
         let mark = Mark { owner: Some(want.owner.clone()), secrets: Some(version.clone()) };
         let (settings, secrets) = (want.connection.clone(), want.secrets.clone());
         match &have.connection {
-            None => steps.push(ConnectionStep::CreateConnection { name: name(), settings, secrets, mark }.into()),
+            None => steps.push(ConnectionStep::CreateConnection { name: name(), settings: Box::new(settings), secrets, mark }.into()),
             Some(present) if present.settings != settings || present.mark != mark => {
-                steps.push(ConnectionStep::UpdateConnection { name: name(), settings, secrets, mark }.into());
+                steps.push(ConnectionStep::UpdateConnection { name: name(), settings: Box::new(settings), secrets, mark }.into());
             }
             Some(_) => {}
         }
