@@ -26,11 +26,11 @@ pub(crate) struct PatternCommand {
 #[derive(Subcommand, Debug)]
 enum PatternSubcommand {
     /// Test a pattern with an event, or with a file of cases. Exits with 0 if it matches, with 1 if not, and with 2 on an error.
-    Test(Box<Test>),
+    Test(Box<PatternTest>),
 }
 
 #[derive(Args, Debug)]
-struct Test {
+struct PatternTest {
     /// File with the event pattern as JSON. `-` reads standard input.
     #[arg(long, required_unless_present_any = ["cases", "manifest"])]
     pattern: Option<PathBuf>,
@@ -67,7 +67,7 @@ impl PatternCommand {
     }
 }
 
-impl Test {
+impl PatternTest {
     fn run(&self) -> Result<ExitCode, Error> {
         if let Some(cases) = &self.cases {
             return run_cases(&read(cases)?);

@@ -61,7 +61,7 @@ fn json_has_counts_and_differences() {
     assert_eq!((&failed["result"], &failed["line"], &failed["difference"]), (&json!("failed"), &json!(12), &difference));
 }
 
-/// Counts of a JUnit report by Python's XML parser, and the attributes of the elements.
+/// Counts of a `JUnit` report by Python's XML parser, and the attributes of the elements.
 const PARSE: &str = "
 import json, sys, xml.etree.ElementTree as tree
 root = tree.fromstring(sys.stdin.buffer.read())

@@ -1,5 +1,4 @@
-//! Compares a manifest with the schema of its CustomResourceDefinition: unknown and missing fields,
-//! types and enums. CEL rules are evaluated by the API server only.
+//! Compares a manifest with the schema of its kind: unknown and missing fields, types and enums. CEL rules are evaluated by the API server only.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,

@@ -1,4 +1,4 @@
-//! The report as JUnit XML, which CI systems show. A suite is a rule; errors of the input are a suite of their own.
+//! The report as `JUnit` XML, which CI systems show. A suite is a rule; errors of the input are a suite of their own.
 
 use std::fmt::Write as _;
 

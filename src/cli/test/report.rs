@@ -1,5 +1,7 @@
 //! Results of all rules, their counts, and the exit code.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 use tributary_core::rule_tests::TestResult;
 
@@ -89,13 +91,13 @@ impl Report {
         let Counts { tests, passed, failed, invalid, untested } = self.counts();
         let mut text = format!("{}, {}: {passed} passed, {failed} failed", number(self.rules.len(), "rule"), number(tests, "test"));
         if invalid > 0 {
-            text += &format!(", {invalid} invalid");
+            let _ = write!(text, ", {invalid} invalid");
         }
         if untested > 0 {
-            text += &format!("; {} without tests", number(untested, "rule"));
+            let _ = write!(text, "; {} without tests", number(untested, "rule"));
         }
         if !self.problems.is_empty() {
-            text += &format!("; {} in the input", number(self.problems.len(), "error"));
+            let _ = write!(text, "; {} in the input", number(self.problems.len(), "error"));
         }
         text
     }

@@ -1,5 +1,7 @@
 //! The report as text.
 
+use std::fmt::Write as _;
+
 use tributary_core::rule_tests::TestResult;
 
 use crate::cli::test::report::{Report, RuleReport};
@@ -20,7 +22,7 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         }
     }
     for problem in &report.problems {
-        out += &format!("{} {problem}\n", style.paint(RED, "ERROR"));
+        let _ = writeln!(out, "{} {problem}", style.paint(RED, "ERROR"));
     }
     if !out.is_empty() {
         out.push('\n');
@@ -31,12 +33,12 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
 }
 
 fn write_rule(out: &mut String, rule: &RuleReport, style: &Style) {
-    *out += &format!("{} ({}:{})\n", rule.rule, rule.file, rule.line);
+    let _ = writeln!(out, "{} ({}:{})", rule.rule, rule.file, rule.line);
     if let Some(assumption) = &rule.assumption {
-        *out += &format!("  note   {assumption}\n");
+        let _ = writeln!(out, "  note   {assumption}");
     }
     if rule.tests.is_empty() {
-        *out += &format!("  {}  no tests\n", style.paint(YELLOW, "none "));
+        let _ = writeln!(out, "  {}  no tests", style.paint(YELLOW, "none "));
     }
     for test in &rule.tests {
         let word = match test.result {
@@ -45,9 +47,9 @@ fn write_rule(out: &mut String, rule: &RuleReport, style: &Style) {
             TestResult::Failed(_) => style.paint(RED, "FAIL "),
             TestResult::Invalid(_) => style.paint(RED, "ERROR"),
         };
-        *out += &format!("  {word}  {}\n", test.name);
+        let _ = writeln!(out, "  {word}  {}", test.name);
         if let Some(message) = test.message() {
-            *out += &format!("         {}:{}: {message}\n", rule.file, test.line);
+            let _ = writeln!(out, "         {}:{}: {message}", rule.file, test.line);
         }
     }
 }
