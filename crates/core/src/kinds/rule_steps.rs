@@ -94,7 +94,6 @@ mod tests {
             refused: crate::kinds::Refused::default(),
             held_back: None,
             error: None,
-            held_back: None,
             warnings: vec![],
             source_problem: None,
         };
