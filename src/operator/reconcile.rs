@@ -129,7 +129,7 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
         applied: vec![],
         drifted: false,
         confirmed: false,
-        tested: false,
+        evaluated: &[],
         reached: false,
     };
     let result = reconciliation.run().await;

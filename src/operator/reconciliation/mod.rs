@@ -46,8 +46,8 @@ pub(super) struct Reconciliation<'a, K: Observe> {
     pub(super) drifted: bool,
     /// Whether a write of this reconcile succeeded on condition that the object is the one that the decisions are based on.
     pub(super) confirmed: bool,
-    /// Whether the tests of the object were evaluated.
-    pub(super) tested: bool,
+    /// Conditions that this reconcile evaluated before it read AWS.
+    pub(super) evaluated: &'static [&'static str],
     /// Whether AWS was compared with the spec, so that status says what came of it.
     pub(super) reached: bool,
 }
@@ -99,7 +99,7 @@ impl<K: Observe> Reconciliation<'_, K> {
             Ok(resolved) => resolved,
             Err(error) => return Err(self.withdraw(error).await),
         };
-        self.tested = true;
+        self.evaluated = K::LOCAL_CONDITIONS;
         // Before the finalizer: a new object whose tests fail has nothing in AWS.
         self.object.run_tests(&mut self.status, &mut resolved.desired, &resolved.config_maps, Timestamp::now())?;
         self.ensure_finalizer(resolved.policy).await?;

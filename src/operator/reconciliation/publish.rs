@@ -44,7 +44,7 @@ impl<K: Observe> Reconciliation<'_, K> {
             self.object.report_unreached(&mut self.status, error);
         }
         let generation = self.object.meta().generation;
-        let evaluated = if self.tested { K::LOCAL_CONDITIONS } else { &[] };
+        let evaluated = self.evaluated;
         unconfirm(&mut self.common().conditions, evaluated, outcome, generation, Timestamp::now());
     }
 
