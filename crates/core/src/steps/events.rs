@@ -19,6 +19,7 @@ use super::{
 /// One write to `EventBridge`, by the resource that it changes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
+#[allow(clippy::large_enum_variant)] // A plan has few steps.
 pub enum EventsStep {
     /// A write to an event bus or its policy.
     Bus(BusStep),

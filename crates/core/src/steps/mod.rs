@@ -92,6 +92,7 @@ macro_rules! steps {
     ($($(#[$doc:meta])* $service:ident($step:ty) = $prefix:literal,)*) => {
         /// One write, by the service that it goes to.
         #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[allow(clippy::large_enum_variant)] // A plan has few steps.
         pub enum Step {
             $($(#[$doc])* $service($step),)*
         }
