@@ -25,8 +25,7 @@ use tributary_testkit::product::{
     plan::{
         ArchiveSettings, BusInAws, BusSettings, BusStep, Desired, DesiredArchive, DesiredBus, DesiredGrant, DesiredLambda, DesiredLogGroup,
         DesiredLogs, DesiredQueue, DesiredRule, DesiredSink, DesiredSqs, DesiredTrigger, EventsStep, FreeStatement, Grants, LogSettings,
-        Managed, MappingSettings, ObservedRule, PlanContext, Refused, RefusedOfBus, RuleInAws, RuleSettings, Step, TargetSettings,
-        function_of,
+        Managed, MappingSettings, ObservedRule, PlanContext, Refused, RuleInAws, RuleSettings, Step, TargetSettings, function_of,
     },
 };
 
