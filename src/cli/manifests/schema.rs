@@ -158,7 +158,7 @@ mod tests {
             ("spec:\n  busRef: {name: b}\n  xyz: 1\n", "6:3 spec.xyz: unknown field. Remove it or correct its name."),
             (
                 "spec:\n  busRef: {name: b, kind: Bus}\n",
-                "5:28 spec.busRef.kind: \"Bus\" is not supported. Use one of EventBus, BenchlingSubscription, BenchlingApp.",
+                "5:27 spec.busRef.kind: \"Bus\" is not supported. Use one of EventBus, BenchlingSubscription, BenchlingApp.",
             ),
             ("spec:\n  busRef: b\n", "5:11 spec.busRef must be an object, not a string. Correct it."),
             ("spec:\n  busRef: {name: 1}\n", "5:18 spec.busRef.name must be a string, not a number. Correct it."),
