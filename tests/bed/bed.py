@@ -6,6 +6,7 @@
   bed.py run [--state DIR] [--no-aws] -- COMMAND...    up in a fresh directory, run COMMAND, always down; its exit code
   bed.py run --node [--no-aws] -- COMMAND...           the same with a node that runs pods, all in namespaces of its own; 69 where that cannot be
   bed.py prepare                                       only fetch and build, into the cache
+  bed.py tools -- COMMAND...                           run COMMAND with the kubectl of the control plane on the PATH, without anything else
   bed.py kill PART... [--state DIR]                    SIGKILL parts of the control plane, as a crash does
   bed.py start PART... [--state DIR]                   start them again as they were; wait for the API server if it is among them
 """
@@ -235,7 +236,7 @@ def _quiet(call, *arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verb", choices=("up", "down", "run", "prepare", "kill", "start"))
+    parser.add_argument("verb", choices=("up", "down", "run", "prepare", "tools", "kill", "start"))
     parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument("--state", type=lambda text: pathlib.Path(text).resolve())
     parser.add_argument("--no-aws", action="store_true")
@@ -246,8 +247,8 @@ def main():
         cut = ours.index("--")
         ours, command = ours[:cut], ours[cut + 1:]
     chosen = parser.parse_args(ours)
-    if (chosen.verb == "run") != bool(command):
-        parser.error("run, and only run, takes -- COMMAND...")
+    if (chosen.verb in ("run", "tools")) != bool(command):
+        parser.error("run and tools, and only they, take -- COMMAND...")
     if chosen.node and (chosen.verb != "run" or chosen.state):
         parser.error("--node is for run, without --state")
     if (chosen.verb in ("kill", "start")) != bool(chosen.parts):
@@ -266,6 +267,9 @@ def main():
                 return run(chosen.state, aws, command)
             with _temporary() as folder:
                 return run_with_node(folder, aws, command) if chosen.node else run(folder / "bed", aws, command)
+        if chosen.verb == "tools":
+            path = f"{acquire.binaries(say)}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+            return _command(command, {**os.environ, "PATH": path})
         if chosen.verb == "up":
             up(chosen.state or default, not chosen.no_aws)
             say(f"up: {chosen.state or default}/bed.json")

@@ -55,7 +55,7 @@ fn an_error_of_the_input_has_file_line_and_column() {
             "f.yaml:1:13: apiVersion tributary.dev/v1 does not exist. Use tributary.dev/v1alpha1.",
         ),
         (rule("r", PASSES).replace("{name: r}", "{}"), "f.yaml:3:11: metadata.name is missing. Add it."),
-        (rule("r", PASSES).replace("[lims]", "lims"), "f.yaml:1:1: spec.eventPattern.source: "),
+        (rule("r", PASSES).replace("[lims]", "lims"), "f.yaml:6:26: spec.eventPattern.source must be a list, not a string. Correct it."),
         (format!("{{{{ .Values.x }}}}: {{{{ y }}}}\n{}", rule("r", PASSES)), "run `helm template CHART | tributary test -`."),
         ("a: [b\n".into(), "f.yaml:1:4: not YAML: unclosed bracket '['. Correct it."),
         ("a: b\n".into(), "input: no EventRule found. Correct the path."),

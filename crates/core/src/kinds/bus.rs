@@ -188,14 +188,7 @@ impl Managed for EventBus {
         let kept = observed.and_then(|observed| observed.archives.as_deref());
         let have = observed.and_then(|observed| observed.bus.as_ref());
         if context.identity.name == names::DEFAULT_BUS {
-            // Of the default bus only archives and grants are managed.
-            let (archives, grants) = desired.map_or((&[][..], &[][..]), |want| (&want.archives, &want.grants));
-            let mut steps = kept.map_or_else(Vec::new, |kept| archives::steps(archives, kept, &context.identity.arn));
-            steps.extend(have.map_or_else(Vec::new, |have| match desired {
-                Some(want) => bus_policy::steps(grants, &want.refused.statements(&have.statements, context.identity), context),
-                None => bus_policy::steps(grants, &have.statements, context),
-            }));
-            return Ok(steps);
+            return Ok(default_bus_steps(desired, have, kept, context));
         }
         let mut steps: Vec<Step> = Vec::new();
         match (desired, have) {
@@ -315,6 +308,22 @@ fn log(log: &BusLog) -> LogSettings {
 
 fn created(applied: &[Step]) -> bool {
     applied.iter().any(|step| matches!(step, Step::Events(EventsStep::Bus(BusStep::CreateEventBus { .. }))))
+}
+
+/// Steps for the default bus, of which only archives and grants are managed.
+fn default_bus_steps(
+    desired: Option<&DesiredBus>,
+    have: Option<&BusInAws>,
+    kept: Option<&[ObservedArchive]>,
+    context: &PlanContext<'_>,
+) -> Vec<Step> {
+    let (archives, grants) = desired.map_or((&[][..], &[][..]), |want| (&want.archives, &want.grants));
+    let mut steps = kept.map_or_else(Vec::new, |kept| archives::steps(archives, kept, &context.identity.arn));
+    steps.extend(have.map_or_else(Vec::new, |have| match desired {
+        Some(want) => bus_policy::steps(grants, &want.refused.statements(&have.statements, context.identity), context),
+        None => bus_policy::steps(grants, &have.statements, context),
+    }));
+    steps
 }
 
 /// Steps that delete the bus, or with `retain` only its archives and grants.
