@@ -39,10 +39,7 @@ const SLICES: &[Slice] = &[
     },
     Slice { more: Some((12, "a state machine writes its logs to one")), ..slice(&["logs"], &["loggroup", "log_group"]) },
     slice(&["state_machine", "states"], &["statemachine", "state_machine"]),
-    Slice {
-        more: Some((12, "EventBridge itself has them: its steps and reads are with those of buses")),
-        ..slice(&["api_destination", "api_destinations"], &["apidestination", "api_destination"])
-    },
+    slice(&["api_destination", "api_destinations", "connections"], &["apidestination", "api_destination"]),
 ];
 
 /// The text without its tests.

@@ -12,7 +12,7 @@ pub(super) async fn read(inspection: &Inspection<'_>) -> Result<ObservedApiDesti
         return Ok(ObservedApiDestination { by: by_role::read(inspection).await?, ..ObservedApiDestination::default() });
     }
     let (session, name) = (&inspection.session, &inspection.identity.name);
-    let (connection, destination) = (session.connection(name).await?, session.api_destination(name).await?);
+    let (connection, destination) = (session.connection(name).await?, session.http_destination(name).await?);
     let secrets = match inspection.target().and_then(Desired::secrets) {
         Some(secrets) => match inspection.cloud.secrets.version_of(secrets).await {
             // While the API server is unavailable nothing is known of the Secrets.

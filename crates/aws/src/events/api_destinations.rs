@@ -30,7 +30,7 @@ impl Session {
     ///
     /// # Errors
     /// Those of `DescribeApiDestination`.
-    pub async fn api_destination(&self, name: &str) -> Result<Option<ObservedDestination>, ReconcileError> {
+    pub async fn http_destination(&self, name: &str) -> Result<Option<ObservedDestination>, ReconcileError> {
         let found = ignore_not_found(send!(self, events, DescribeApiDestination, self.events.describe_api_destination().name(name)))?;
         let Some(found) = found else { return Ok(None) };
         let (description, mark) = Mark::read(found.description.as_deref().unwrap_or_default());

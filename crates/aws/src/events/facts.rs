@@ -19,7 +19,7 @@ impl Session {
     /// A recreated API destination has another ARN, so that the target's ARN refers to nothing.
     async fn read_destination(&self, arn: &str, resource: &str) -> Result<Option<TargetFacts>, ReconcileError> {
         let name = |resource: &str| resource.split('/').nth(1).unwrap_or_default().to_owned();
-        let Some(destination) = self.api_destination(&name(resource)).await?.filter(|found| found.arn.starts_with(arn)) else {
+        let Some(destination) = self.http_destination(&name(resource)).await?.filter(|found| found.arn.starts_with(arn)) else {
             return Ok(None);
         };
         let connection = Arn::parse(&destination.connection_arn).map(|arn| name(arn.resource)).unwrap_or_default();

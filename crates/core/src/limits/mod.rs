@@ -7,7 +7,6 @@
 
 mod fields;
 mod patterns;
-mod request;
 mod template;
 
 use std::{collections::BTreeMap, sync::LazyLock};
@@ -19,7 +18,7 @@ use tributary_api::{OWNER_TAG, Tags};
 
 use crate::{
     error::{Reason, ReconcileError},
-    steps::{Step, TargetSettings},
+    steps::{Step, TargetSettings, strip},
 };
 
 /// Maximum number of tags of a resource, in every service (IAM user guide, "IAM and AWS STS
@@ -56,7 +55,8 @@ pub fn check(tags: Option<&Tags>, steps: &[Step]) -> Result<(), ReconcileError> 
     }
     tags.map_or(Ok(()), check_tags)?;
     for step in steps {
-        let Some(request) = request::of(step) else { continue };
+        let mut request = step.limited();
+        strip(&mut request);
         let call = step.action().replacen(':', ".", 1);
         check_members(&call, "", "", &request)?;
     }

@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::text::list;
+use super::{text::list, with};
 use crate::meaning;
 
 /// The settings that `UpdateArchive` replaces. Patterns are equal if they mean the same.
@@ -88,6 +88,28 @@ pub enum ArchiveStep {
     },
 }
 
+impl ArchiveStep {
+    /// Returns the members of the request that AWS limits, in the names of AWS.
+    pub(super) fn limited(&self) -> Value {
+        match self {
+            Self::CreateArchive { name, bus_arn, settings } => {
+                with(settings.limited(), json!({"ArchiveName": name, "EventSourceArn": bus_arn}))
+            }
+            Self::UpdateArchive { name, settings } => with(settings.limited(), json!({"ArchiveName": name})),
+            Self::DeleteArchive { name } => json!({"ArchiveName": name}),
+        }
+    }
+}
+
+impl ArchiveSettings {
+    fn limited(&self) -> Value {
+        json!({
+            "Description": self.description, "RetentionDays": self.retention_days,
+            "EventPattern": self.pattern.as_ref().map(ToString::to_string), "KmsKeyIdentifier": self.kms_key_arn,
+        })
+    }
+}
+
 impl fmt::Display for ArchiveStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name: &str = self.into();
@@ -113,6 +135,19 @@ pub enum ReplayStep {
         /// Name of the replay.
         name: String,
     },
+}
+
+impl ReplayStep {
+    /// Returns the members of the request that AWS limits, in the names of AWS.
+    pub(super) fn limited(&self) -> Value {
+        match self {
+            Self::StartReplay { name, settings } => json!({
+                "ReplayName": name, "Description": settings.description, "EventSourceArn": settings.archive_arn,
+                "Destination": {"Arn": settings.bus_arn, "FilterArns": settings.rules},
+            }),
+            Self::CancelReplay { name } => json!({"ReplayName": name}),
+        }
+    }
 }
 
 impl fmt::Display for ReplayStep {

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use tributary_api::Tags;
+
+use super::{tag_list, with};
 
 /// The settings that `UpdateEventBus` replaces. `None`: not set in AWS.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -98,6 +100,34 @@ pub enum BusStep {
         /// Id of the statement.
         sid: String,
     },
+}
+
+impl BusStep {
+    /// Returns the members of the request that AWS limits, in the names of AWS.
+    pub(super) fn limited(&self) -> Value {
+        match self {
+            Self::CreateEventBus { name, source, settings, tags } => {
+                with(settings.limited(), json!({"Name": name, "EventSourceName": source, "Tags": tag_list(tags)}))
+            }
+            Self::UpdateEventBus { name, settings } => with(settings.limited(), json!({"Name": name})),
+            Self::DeleteEventBus { name } | Self::ActivateEventSource { name } => json!({"Name": name}),
+            Self::PutPermission { bus, statement: Some(_), .. } => json!({"EventBusName": bus}),
+            Self::PutPermission { bus, sid, principal, .. } => json!({
+                "EventBusName": bus, "StatementId": sid, "Principal": principal, "Action": "events:PutEvents",
+            }),
+            Self::RemovePermission { bus, sid } => json!({"EventBusName": bus, "StatementId": sid}),
+        }
+    }
+}
+
+impl BusSettings {
+    fn limited(&self) -> Value {
+        json!({
+            "Description": self.description, "KmsKeyIdentifier": self.kms_key_id,
+            "DeadLetterConfig": {"Arn": self.dead_letter_arn},
+            "LogConfig": self.log.as_ref().map(|log| json!({"Level": log.level, "IncludeDetail": log.detail})),
+        })
+    }
 }
 
 impl fmt::Display for BusStep {

@@ -4,9 +4,11 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use tributary_api::SecretKeyRef;
 
+use super::FieldOf;
 use crate::ownership::Mark;
 
 /// The settings of a connection, without its secret values.
@@ -167,12 +169,72 @@ pub enum ConnectionStep {
 }
 
 impl ConnectionStep {
+    /// Which field of a spec a member of a request comes from, also of [`ApiDestinationStep`].
+    pub(crate) const FIELDS: &'static [FieldOf] = &[
+        ("events.CreateConnection", "KmsKeyIdentifier", "spec.apiDestination.managed.connection.kmsKeyArn"),
+        ("events.UpdateConnection", "KmsKeyIdentifier", "spec.apiDestination.managed.connection.kmsKeyArn"),
+        ("events.*", "InvocationConnectivityParameters", "spec.apiDestination.managed.connection.privateEndpoint.resourceConfigurationArn"),
+        ("events.*", "AuthParameters.BasicAuthParameters", "spec.apiDestination.managed.connection.basic.username"),
+        ("events.*", "AuthParameters.ApiKeyAuthParameters", "spec.apiDestination.managed.connection.apiKey.name"),
+        (
+            "events.*",
+            "AuthParameters.OAuthParameters.ClientParameters",
+            "spec.apiDestination.managed.connection.oauthClientCredentials.clientId",
+        ),
+        ("events.*", "AuthParameters.OAuthParameters", "spec.apiDestination.managed.connection.oauthClientCredentials"),
+        ("events.*", "AuthParameters.InvocationHttpParameters", "spec.apiDestination.managed.connection.invocationHttp"),
+        ("events.*", "InvocationEndpoint", "spec.apiDestination.managed.endpoint"),
+    ];
+
+    /// Returns the members of the request that AWS limits, in the names of AWS. The values of Secrets
+    /// are not known to a plan.
+    pub(super) fn limited(&self) -> Value {
+        match self {
+            Self::CreateConnection { name, settings, mark, .. } | Self::UpdateConnection { name, settings, mark, .. } => json!({
+                "Name": name, "Description": mark.describe(settings.description.as_deref()),
+                "AuthorizationType": settings.authorization.type_(), "AuthParameters": settings.limited_parameters(),
+                "KmsKeyIdentifier": settings.kms_key_arn,
+                "InvocationConnectivityParameters": {"ResourceParameters": {"ResourceConfigurationArn": settings.resource_configuration_arn}},
+            }),
+            Self::DeleteConnection { name } => json!({"Name": name}),
+        }
+    }
+
     /// Returns the references to the secret values that the step needs.
     pub fn secrets(&self) -> Option<&SecretRefs> {
         match self {
             Self::CreateConnection { secrets, .. } | Self::UpdateConnection { secrets, .. } => Some(secrets),
             Self::DeleteConnection { .. } => None,
         }
+    }
+}
+
+impl ConnectionSettings {
+    fn limited_parameters(&self) -> Value {
+        let mut all = match &self.authorization {
+            Authorization::Basic { username } => json!({"BasicAuthParameters": {"Username": username}}),
+            Authorization::ApiKey { name } => json!({"ApiKeyAuthParameters": {"ApiKeyName": name}}),
+            Authorization::OauthClientCredentials { endpoint, method, client_id, http } => json!({"OAuthParameters": {
+                "ClientParameters": {"ClientID": client_id}, "AuthorizationEndpoint": endpoint, "HttpMethod": method,
+                "OAuthHttpParameters": http.limited(),
+            }}),
+            Authorization::Unknown => json!({}),
+        };
+        all["InvocationHttpParameters"] = self.invocation.limited();
+        all
+    }
+}
+
+impl HttpValues {
+    fn limited(&self) -> Value {
+        let list = |values: &BTreeMap<String, HttpValue>| -> Value {
+            let value = |value: &HttpValue| match value {
+                HttpValue::Plain(text) => Some(text.clone()),
+                HttpValue::Secret => None,
+            };
+            values.iter().map(|(key, one)| json!({"Key": key, "Value": value(one)})).collect()
+        };
+        json!({"HeaderParameters": list(&self.headers), "QueryStringParameters": list(&self.query), "BodyParameters": list(&self.body)})
     }
 }
 
@@ -215,6 +277,22 @@ pub enum ApiDestinationStep {
         /// Name of the API destination.
         name: String,
     },
+}
+
+impl ApiDestinationStep {
+    /// Returns the members of the request that AWS limits, in the names of AWS.
+    pub(super) fn limited(&self) -> Value {
+        match self {
+            Self::CreateApiDestination { name, settings, mark } | Self::UpdateApiDestination { name, settings, mark } => {
+                let DestinationSettings { description, endpoint, method, rate_limit } = settings;
+                json!({
+                    "Name": name, "Description": mark.describe(description.as_deref()), "InvocationEndpoint": endpoint,
+                    "HttpMethod": method, "InvocationRateLimitPerSecond": rate_limit,
+                })
+            }
+            Self::DeleteApiDestination { name } => json!({"Name": name}),
+        }
+    }
 }
 
 impl fmt::Display for ApiDestinationStep {

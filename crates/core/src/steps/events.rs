@@ -3,12 +3,13 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
 use strum::VariantNames;
 
 use crate::names::Scope;
 
 use super::{
-    Changed, ServiceStep,
+    Changed, FieldOf, ServiceStep, Step,
     archives::{ArchiveStep, ReplayStep},
     buses::BusStep,
     connections::{ApiDestinationStep, ConnectionStep, SecretRefs},
@@ -49,6 +50,38 @@ impl ServiceStep for EventsStep {
         ];
         all.concat()
     }
+
+    fn limited(&self) -> Value {
+        match self {
+            Self::Bus(step) => step.limited(),
+            Self::Rule(step) => step.limited(),
+            Self::Archive(step) => step.limited(),
+            Self::Connection(step) => step.limited(),
+            Self::ApiDestination(step) => step.limited(),
+            Self::Replay(step) => step.limited(),
+            Self::Tags(step) => step.limited(),
+        }
+    }
+
+    /// Those of connections are with these.
+    const FIELDS: &'static [FieldOf] = &[
+        ("events.CreateEventBus", "Name", "spec.name"),
+        ("events.CreateEventBus", "Description", "spec.description"),
+        ("events.UpdateEventBus", "Description", "spec.description"),
+        ("events.CreateEventBus", "KmsKeyIdentifier", "spec.kmsKeyId"),
+        ("events.UpdateEventBus", "KmsKeyIdentifier", "spec.kmsKeyId"),
+        ("events.PutRule", "Name", "spec.name"),
+        ("events.PutRule", "Description", "spec.description"),
+        ("events.PutRule", "EventPattern", "spec.eventPattern"),
+        ("events.PutRule", "ScheduleExpression", "spec.schedule"),
+        ("events.CreateArchive", "Description", "spec.archives[].description"),
+        ("events.UpdateArchive", "Description", "spec.archives[].description"),
+        ("events.CreateArchive", "EventPattern", "spec.archives[].eventPattern"),
+        ("events.UpdateArchive", "EventPattern", "spec.archives[].eventPattern"),
+        ("events.CreateArchive", "KmsKeyIdentifier", "spec.archives[].kmsKeyArn"),
+        ("events.UpdateArchive", "KmsKeyIdentifier", "spec.archives[].kmsKeyArn"),
+        ("events.StartReplay", "Description", "spec.description"),
+    ];
 
     fn changes(&self, _: Scope<'_>) -> Option<Changed> {
         match self {
@@ -106,6 +139,12 @@ macro_rules! events_step_from {
         $(impl From<$step> for EventsStep {
             fn from(step: $step) -> Self {
                 Self::$variant(step)
+            }
+        }
+
+        impl From<$step> for Step {
+            fn from(step: $step) -> Self {
+                Self::Events(step.into())
             }
         })*
     };

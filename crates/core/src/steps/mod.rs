@@ -193,16 +193,3 @@ impl Step {
         if let Self::Events(step) = self { step.secrets() } else { None }
     }
 }
-
-/// Generates the conversion of one resource's step of `EventBridge`.
-macro_rules! events_step_into_step {
-    ($($step:ty),* $(,)?) => {
-        $(impl From<$step> for Step {
-            fn from(step: $step) -> Self {
-                Self::Events(step.into())
-            }
-        })*
-    };
-}
-
-events_step_into_step!(BusStep, RuleStep, ArchiveStep, ConnectionStep, ApiDestinationStep, ReplayStep, TagStep);

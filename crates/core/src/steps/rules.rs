@@ -3,11 +3,11 @@
 use std::fmt;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use tributary_api::{RuleState, Tags};
 
-use super::{targets::TargetSettings, text::list};
+use super::{tag_list, targets::TargetSettings, text::list};
 use crate::meaning;
 
 /// The settings that `PutRule` replaces. Patterns are equal if they mean the same.
@@ -69,6 +69,23 @@ pub enum RuleStep {
         /// Ids of the targets.
         ids: Vec<String>,
     },
+}
+
+impl RuleStep {
+    /// Returns the members of the request that AWS limits, in the names of AWS.
+    pub(super) fn limited(&self) -> Value {
+        match self {
+            Self::PutRule { bus, name, settings, tags } => json!({
+                "Name": name, "EventBusName": bus, "Description": settings.description, "ScheduleExpression": settings.schedule,
+                "EventPattern": settings.pattern.as_ref().map(ToString::to_string), "Tags": tags.as_ref().map(tag_list),
+            }),
+            Self::DeleteRule { bus, name } => json!({"Name": name, "EventBusName": bus}),
+            Self::PutTargets { bus, rule, targets } => json!({
+                "Rule": rule, "EventBusName": bus, "Targets": targets.iter().map(TargetSettings::limited).collect::<Vec<_>>(),
+            }),
+            Self::RemoveTargets { bus, rule, ids } => json!({"Rule": rule, "EventBusName": bus, "Ids": ids}),
+        }
+    }
 }
 
 impl fmt::Display for RuleStep {

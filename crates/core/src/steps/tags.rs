@@ -3,10 +3,11 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use tributary_api::Tags;
 
-use super::{Step, text::list};
+use super::{Step, tag_list, text::list};
 use crate::{ownership::tag_changes, plan::PlanContext};
 
 /// One change of the tags of a bus or rule; the variant is the name of the call.
@@ -26,6 +27,16 @@ pub enum TagStep {
         /// Keys of the tags.
         keys: Vec<String>,
     },
+}
+
+impl TagStep {
+    /// Returns the members of the request that AWS limits, in the names of AWS.
+    pub(super) fn limited(&self) -> Value {
+        match self {
+            Self::TagResource { arn, tags } => json!({"ResourceARN": arn, "Tags": tag_list(tags)}),
+            Self::UntagResource { arn, keys } => json!({"ResourceARN": arn, "TagKeys": keys}),
+        }
+    }
 }
 
 impl fmt::Display for TagStep {
