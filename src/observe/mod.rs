@@ -95,7 +95,7 @@ impl Cloud<'_> {
     pub(crate) async fn session(&self, depth: Depth) -> Result<Session, ReconcileError> {
         let keys = self.secrets.keys_of(&self.account).await?;
         let session = self.sessions.open(&self.account, &self.region, keys).await?;
-        Ok(session.at(if depth < Depth::Owner { Priority::Sweep } else { Priority::Change }))
+        Ok(session.at(if depth < Depth::Owner { Priority::Resync } else { Priority::Change }))
     }
 
     /// How old a shared list may be.

@@ -58,7 +58,7 @@ async fn a_queue_of_another_controller_is_waited_for_and_used() {
     world.apply_in(Some(&world.namespace), ACK, "Queue", "orders", json!({})).await;
     let said = world.not_ready("EventSink", "s", "ArnFromNotReady").await;
     assert!(said.contains("status.ackResourceMetadata.arn is missing or empty"), "{said}");
-    // Nothing but time goes by: no wish of anybody's, no sweep.
+    // Nothing but time goes by: no change of a spec and no resync.
     tell(&world, "orders", json!(queue_arn(&world.aws, "orders"))).await;
     all_ready(&world, &[("EventSink", "s"), ("EventRule", "r")]).await;
     assert_eq!(world.aws.sids("orders").await.len(), 1);

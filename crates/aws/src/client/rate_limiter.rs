@@ -21,7 +21,7 @@ pub enum Priority {
     /// A change that a user waits for.
     Change,
     /// A periodic check for drift.
-    Sweep,
+    Resync,
 }
 
 /// Admits the calls to one service in one account and Region.
@@ -84,7 +84,7 @@ impl RateLimiter {
     pub(crate) async fn enter(&self, priority: Priority) -> Option<SemaphorePermit<'_>> {
         // First the permit, then the admission: calls that waited for a permit do not form a burst, and no more calls are
         // admitted at an outdated rate than may be in flight.
-        if priority == Priority::Sweep {
+        if priority == Priority::Resync {
             let mut next = self.sweeps.lock().await;
             sleep_until(*next).await;
             *next = Instant::now() + self.sweep_gap;
@@ -223,7 +223,7 @@ mod tests {
         let sweeps: Vec<_> = (0..50)
             .map(|_| {
                 let limiter = limiter.clone();
-                tokio::spawn(async move { limiter.enter(Priority::Sweep).await.is_some() })
+                tokio::spawn(async move { limiter.enter(Priority::Resync).await.is_some() })
             })
             .collect();
         tokio::task::yield_now().await;
