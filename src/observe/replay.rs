@@ -37,7 +37,7 @@ impl Observe for EventReplay {
 fn state(identity: &Identity, status: &EventReplayStatus) -> ObservedReplay {
     ObservedReplay {
         name: identity.name.clone(),
-        state: status.state.clone().unwrap_or_default(),
+        state: status.state.as_deref().unwrap_or_default().into(),
         state_reason: status.state_reason.clone(),
         last_replayed: status.event_last_replayed_time.as_ref().map(|at| at.0),
         started: status.replay_start_time.as_ref().map(|at| at.0),

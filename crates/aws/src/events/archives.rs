@@ -21,7 +21,7 @@ impl Session {
         Ok(found.map(|archive| ObservedArchive {
             aws_name: name.to_owned(),
             arn: archive.archive_arn.unwrap_or_default(),
-            state: archive.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+            state: archive.state.as_ref().map_or("", |state| state.as_str()).into(),
             state_reason: non_empty(archive.state_reason),
             settings: ArchiveSettings {
                 description: non_empty(archive.description),

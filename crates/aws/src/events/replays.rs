@@ -47,7 +47,7 @@ impl Session {
                 let name = replay.replay_name.unwrap_or_default();
                 let observed = ObservedReplay {
                     name: name.clone(),
-                    state: replay.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+                    state: replay.state.as_ref().map_or("", |state| state.as_str()).into(),
                     state_reason: non_empty(replay.state_reason),
                     last_replayed: replay.event_last_replayed_time.and_then(timestamp),
                     started: replay.replay_start_time.and_then(timestamp),
@@ -70,7 +70,7 @@ impl Session {
         let found = ignore_not_found(send!(self, events, DescribeReplay, self.events.describe_replay().replay_name(name)))?;
         Ok(found.map(|replay| ObservedReplay {
             name: name.to_owned(),
-            state: replay.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+            state: replay.state.as_ref().map_or("", |state| state.as_str()).into(),
             state_reason: non_empty(replay.state_reason),
             last_replayed: replay.event_last_replayed_time.and_then(timestamp),
             started: replay.replay_start_time.and_then(timestamp),

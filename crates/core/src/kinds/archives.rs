@@ -10,7 +10,7 @@ use tributary_api::{Archive, ArchiveStatus, AwsAccount, DeletionPolicy, EventBus
 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
-    kinds::{BusInAws, pattern_check},
+    kinds::{BusInAws, aws_states::ArchiveState, pattern_check},
     names::{events_character, short_hash},
     object::{ObjectMetaExt, key_of},
     ownership,
@@ -52,8 +52,8 @@ pub struct ObservedArchive {
     pub aws_name: String,
     /// ARN of the archive.
     pub arn: String,
-    /// State, such as `ENABLED`.
-    pub state: String,
+    /// State.
+    pub state: ArchiveState,
     /// AWS's explanation of a state that is an error.
     pub state_reason: Option<String>,
     /// Settings in AWS.
@@ -182,7 +182,7 @@ pub fn invalid(want: &[DesiredArchive]) -> Option<ReconcileError> {
 
 /// The failure of an archive that AWS reports after `CreateArchive` or `UpdateArchive` succeeded.
 pub fn waiting(have: &[ObservedArchive]) -> Option<ReconcileError> {
-    let failed = have.iter().find(|archive| archive.state.ends_with("_FAILED"))?;
+    let failed = have.iter().find(|archive| matches!(archive.state, ArchiveState::CreateFailed | ArchiveState::UpdateFailed))?;
     let why = failed.state_reason.as_deref().unwrap_or("no reason given by AWS");
     let what = format!(
         "archive {} is {}: {why}. Correct it in spec.archives, or delete it in AWS to have it recreated.",
@@ -231,12 +231,14 @@ pub fn rows(
         let old = before.iter().find(|old| old.aws_name == row.aws_name);
         match have.and_then(|have| have.iter().find(|archive| archive.aws_name == row.aws_name)) {
             Some(archive) => {
-                row.state = Some(archive.state.clone());
+                row.state = Some(archive.state.to_string());
                 row.event_count = Some(archive.event_count);
                 row.size_bytes = Some(archive.size_bytes);
             }
             // As AWS answers, until the archive is read next.
-            None if created(&row.aws_name) => (row.state, row.event_count, row.size_bytes) = (Some("ENABLED".into()), Some(0), Some(0)),
+            None if created(&row.aws_name) => {
+                (row.state, row.event_count, row.size_bytes) = (Some(ArchiveState::Enabled.to_string()), Some(0), Some(0));
+            }
             None if have.is_some() => (row.state, row.event_count, row.size_bytes) = (None, None, None),
             None => {
                 row.state = old.and_then(|old| old.state.clone());
@@ -283,7 +285,7 @@ mod tests {
         ObservedArchive {
             aws_name: name.into(),
             arn: name.into(),
-            state: "ENABLED".into(),
+            state: ArchiveState::Enabled,
             state_reason: None,
             settings: ArchiveSettings::default(),
             event_count: 0,

@@ -4,6 +4,7 @@
 mod account;
 mod app;
 pub mod archives;
+mod aws_states;
 mod bus;
 mod bus_in_aws;
 pub mod bus_policy;
@@ -29,6 +30,7 @@ pub mod webhooks;
 
 pub use account::{CallerIdentity, DesiredAccount};
 pub use app::{CONTESTED, CREDENTIALS, CredentialsReason, DesiredApp, ObservedCredentials};
+pub use aws_states::{ArchiveState, ReplayState};
 pub use bus_in_aws::{BusInAws, DesiredBus, ObservedBus};
 pub use bus_policy::RefusedOfBus;
 pub use replay::{DesiredReplay, ObservedReplay, ResolveReplay};

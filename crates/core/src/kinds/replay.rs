@@ -13,7 +13,7 @@ use tributary_api::{AccountRef, DeletionPolicy, EventBus, EventReplay, EventRepl
 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
-    kinds::archives,
+    kinds::{archives, aws_states::ReplayState},
     managed::{Managed, Report},
     names::{Scope, events_character, short_hash},
     object::{ObjectMetaExt, key_of},
@@ -42,12 +42,12 @@ pub struct DesiredReplay {
 }
 
 /// A replay in AWS.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedReplay {
     /// Name in AWS.
     pub name: String,
-    /// State, such as `RUNNING`.
-    pub state: String,
+    /// State.
+    pub state: ReplayState,
     /// AWS's explanation of the state.
     pub state_reason: Option<String>,
     /// Time of the last replayed event.
@@ -117,7 +117,7 @@ impl ResolveReplay for EventReplay {
     }
 
     fn percent(&self, observed: &ObservedReplay) -> i32 {
-        if observed.state == "COMPLETED" {
+        if observed.state == ReplayState::Completed {
             return 100;
         }
         let (start, end) = (self.spec.start_time.0.as_millisecond(), self.spec.end_time.0.as_millisecond());
@@ -210,13 +210,15 @@ impl Managed for EventReplay {
             (Some(DesiredReplay { name, settings: Some(settings), .. }), None) => {
                 vec![ReplayStep::StartReplay { name: name.clone(), settings: settings.clone() }.into()]
             }
-            (Some(DesiredReplay { refused: Some(_), .. }), Some(replay)) if ["STARTING", "RUNNING"].contains(&replay.state.as_str()) => {
+            (Some(DesiredReplay { refused: Some(_), .. }), Some(replay))
+                if matches!(replay.state, ReplayState::Starting | ReplayState::Running) =>
+            {
                 vec![ReplayStep::CancelReplay { name: replay.name.clone() }.into()]
             }
             (Some(_), _) | (None, None) => vec![],
-            (None, Some(replay)) => match replay.state.as_str() {
-                "STARTING" | "RUNNING" => vec![ReplayStep::CancelReplay { name: replay.name.clone() }.into()],
-                "CANCELLING" => return Err(cancelling(&replay.name)),
+            (None, Some(replay)) => match replay.state {
+                ReplayState::Starting | ReplayState::Running => vec![ReplayStep::CancelReplay { name: replay.name.clone() }.into()],
+                ReplayState::Cancelling => return Err(cancelling(&replay.name)),
                 _ => vec![],
             },
         })
@@ -242,20 +244,20 @@ impl Managed for EventReplay {
             let message = format!("replay {name} started, but AWS does not list it. It will not be started again.");
             return Some(ReconcileError::new(RetryClass::Polled, Reason::Replaying, message));
         };
-        if let Some(refused) = desired.refused.as_ref().filter(|_| !["COMPLETED", "FAILED"].contains(&replay.state.as_str())) {
+        if let Some(refused) = desired.refused.as_ref().filter(|_| !matches!(replay.state, ReplayState::Completed | ReplayState::Failed)) {
             return Some(refused.clone());
         }
         let why = replay.state_reason.as_ref().map(|why| format!(": {}", why.trim_end_matches('.'))).unwrap_or_default();
-        match replay.state.as_str() {
-            "COMPLETED" => None,
-            "FAILED" => Some(ReconcileError::invalid(
+        match &replay.state {
+            ReplayState::Completed => None,
+            ReplayState::Failed => Some(ReconcileError::invalid(
                 Reason::ReplayFailed,
                 format!(
                     "replay {name} failed{why}. Events up to status.eventLastReplayedTime may have been sent. To replay the rest, create another \
                      EventReplay with a later startTime."
                 ),
             )),
-            "CANCELLED" => Some(ReconcileError::invalid(
+            ReplayState::Cancelled => Some(ReconcileError::invalid(
                 Reason::ReplayCancelled,
                 format!("replay {name} was canceled in AWS{why}. To replay the events, create another EventReplay."),
             )),
@@ -269,7 +271,7 @@ impl Managed for EventReplay {
 
     fn record_observed(&self, status: &mut EventReplayStatus, observed: Option<&ObservedReplay>, _: Timestamp) {
         let Some(observed) = observed else { return };
-        status.state = Some(observed.state.clone());
+        status.state = Some(observed.state.to_string());
         status.state_reason.clone_from(&observed.state_reason);
         status.percent = Some(self.percent(observed));
         status.event_last_replayed_time = observed.last_replayed.map(Time);
@@ -280,7 +282,7 @@ impl Managed for EventReplay {
     fn report(&self, status: &mut EventReplayStatus, report: &Report<'_, Self>) {
         if report.applied.iter().any(|step| matches!(step, Step::Events(EventsStep::Replay(ReplayStep::StartReplay { .. })))) {
             // As AWS answers.
-            (status.state, status.percent) = (Some("STARTING".into()), Some(0));
+            (status.state, status.percent) = (Some(ReplayState::Starting.to_string()), Some(0));
         }
         if let Some(identity) = status.common.identity.as_ref().filter(|_| status.state.is_some()) {
             status.common.resources = vec![ResourceStatus { type_: "AWS::Events::Replay".into(), arn: identity.arn.clone() }];
