@@ -65,7 +65,7 @@ async fn a_sink_of_another_region_is_rejected() {
         "r",
         "InvalidSpec",
         false,
-        &["spec.targets[0].sinkRef", "eu-central-1", "within one account and Region"],
+        &["spec.targets[0].sinkRef", "eu-central-1", "Reference a sink of the same account and Region"],
     )
     .await;
     world.apply("EventRule", "r", rule_spec("bus", &["near"])).await;

@@ -19,6 +19,8 @@ fn edits(id: &str, there: &str) -> Vec<Edit> {
     let from = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "told", "fieldPath": "data.bus"});
     let far = json!({"deadLetter": {"sinkRef": {"name": "theirs-queue", "namespace": there}}});
     let arn = format!("arn:aws:events:{REGION}:{id}:event-bus/theirs");
+    let statement =
+        |principals: Value| json!({"policyStatements": [{"name": "x", "principals": principals, "actions": ["events:PutEvents"]}]});
     vec![
         ("managed", "EventBus.name", json!({"name": "theirs"}), "theirs"),
         ("managed", "EventBus.accountRef.name", json!({"accountRef": {"name": "theirs"}}), "theirs"),
@@ -27,6 +29,8 @@ fn edits(id: &str, there: &str) -> Vec<Edit> {
         ("managed", "EventBus.deadLetter.sinkRef.namespace", far, "theirs"),
         ("managed", "EventBus.grants.accountId", json!({"grants": [{"name": "g", "accountId": "999955550000"}]}), "999955550000"),
         ("managed", "EventBus.grants.organizationId", json!({"grants": [{"name": "g", "organizationId": "o-theirs12345"}]}), "o-theirs"),
+        ("managed", "EventBus.policyStatements.principals.aws", statement(json!({"aws": ["999955550000"]})), "999955550000"),
+        ("managed", "EventBus.policyStatements.principals.services", statement(json!({"services": ["s3.amazonaws.com"]})), "s3.amazonaws"),
         ("existing", "EventBus.existing.name", json!({"existing": {"name": "theirs"}}), "theirs"),
         ("existing", "EventBus.existing.arn", json!({"existing": {"name": null, "arn": arn}}), "theirs"),
         ("existing", "EventBus.existing.arnFrom.name", json!({"existing": {"name": null, "arnFrom": from}}), "theirs"),

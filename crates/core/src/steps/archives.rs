@@ -40,8 +40,10 @@ impl ArchiveSettings {
 
 impl PartialEq for ArchiveSettings {
     fn eq(&self, other: &Self) -> bool {
-        (&self.description, self.retention_days) == (&other.description, other.retention_days)
-            && meaning::is_same_pattern(self.pattern.as_ref(), other.pattern.as_ref())
+        // By name, so that a further field is not forgotten.
+        let Self { description, retention_days, pattern, kms_key_arn } = self;
+        (description, retention_days, kms_key_arn) == (&other.description, &other.retention_days, &other.kms_key_arn)
+            && meaning::is_same_pattern(pattern.as_ref(), other.pattern.as_ref())
     }
 }
 

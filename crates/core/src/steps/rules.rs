@@ -25,8 +25,9 @@ pub struct RuleSettings {
 
 impl PartialEq for RuleSettings {
     fn eq(&self, other: &Self) -> bool {
-        (&self.description, &self.schedule, self.state) == (&other.description, &other.schedule, other.state)
-            && meaning::is_same_pattern(self.pattern.as_ref(), other.pattern.as_ref())
+        let Self { description, pattern, schedule, state } = self;
+        (description, schedule, state) == (&other.description, &other.schedule, &other.state)
+            && meaning::is_same_pattern(pattern.as_ref(), other.pattern.as_ref())
     }
 }
 

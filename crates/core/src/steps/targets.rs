@@ -206,7 +206,8 @@ pub struct GraphqlSettings {
 
 impl PartialEq for GraphqlSettings {
     fn eq(&self, other: &Self) -> bool {
-        self.operation == other.operation
+        let Self { operation, field_arns: _ } = self;
+        *operation == other.operation
     }
 }
 
@@ -224,7 +225,8 @@ pub struct CommandSettings {
 
 impl PartialEq for CommandSettings {
     fn eq(&self, other: &Self) -> bool {
-        (&self.key, &self.values) == (&other.key, &other.values)
+        let Self { key, values, account_id: _ } = self;
+        (key, values) == (&other.key, &other.values)
     }
 }
 
