@@ -77,12 +77,12 @@ const BASE: &[Feature] = &[
     },
     Feature {
         name: "existing-buses",
-        about: "`EventBus` with `existing`: rules on a bus that another tool manages. For a bus of another account, `OWNER` is its account ID",
+        about: "`EventBus` with `existing`: rules on a bus that another tool manages. For a bus of another account, `444455556666` is its account ID",
         statements: &[
             calls("ExistingBuses", &["events:DescribeEventBus"], &["arn:{partition}:events:{region}:{account}:event-bus/NAME"]),
             calls("ExistingBusRules", RULE_WRITES, &["arn:{partition}:events:{region}:{account}:rule/NAME/{prefix}*"]),
-            calls("SharedBuses", &["events:DescribeEventBus"], &["arn:{partition}:events:{region}:OWNER:event-bus/NAME"]),
-            calls("SharedBusRules", SHARED_RULES, &["arn:{partition}:events:{region}:OWNER:rule/NAME/{prefix}*"]),
+            calls("SharedBuses", &["events:DescribeEventBus"], &["arn:{partition}:events:{region}:444455556666:event-bus/NAME"]),
+            calls("SharedBusRules", SHARED_RULES, &["arn:{partition}:events:{region}:444455556666:rule/NAME/{prefix}*"]),
         ],
     },
     Feature {
