@@ -13,7 +13,9 @@ async fn killed_in_a_burst_it_loses_nothing_that_it_acknowledged() {
     let webhooks = fixture.sign(json!({"count": 300})).await;
     let mut acknowledged = BTreeSet::new();
     let mut rest = webhooks;
-    for round in 0..4 {
+    let mut refused = BTreeSet::new();
+    // As Benchling does, what was not acknowledged is sent again. On a busy machine a gateway that has just started may refuse a whole burst.
+    for round in 0..10 {
         let mut gateway = Gateway::start(&fixture.world.namespace, &fixture.benchling).await;
         let (url, http) = (format!("{}{PATH}", gateway.url), http());
         // Counted before the first one is sent: a burst may be through before it can be counted.
@@ -41,6 +43,7 @@ async fn killed_in_a_burst_it_loses_nothing_that_it_acknowledged() {
             if status == 200 {
                 acknowledged.insert(webhook.id);
             } else {
+                refused.insert(status);
                 again.push(webhook);
             }
         }
@@ -53,5 +56,5 @@ async fn killed_in_a_burst_it_loses_nothing_that_it_acknowledged() {
             break;
         }
     }
-    assert!(!acknowledged.is_empty());
+    assert!(!acknowledged.is_empty(), "statuses: {refused:?}");
 }
