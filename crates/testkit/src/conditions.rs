@@ -34,7 +34,7 @@ pub async fn wait_for_reason(world: &World, kind: &str, name: &str, reason: &str
 }
 
 /// The same time on an idle machine; on a busy one as much longer as it has more work than processors, at most six times.
-pub(crate) fn scaled_by_load(time: Duration) -> Duration {
+pub fn scaled_by_load(time: Duration) -> Duration {
     let load = std::fs::read_to_string("/proc/loadavg").ok().and_then(|text| text.split(' ').next()?.parse::<f64>().ok()).unwrap_or(1.0);
     let processors = std::thread::available_parallelism().map_or(1.0, |n| f64::from(u32::try_from(n.get()).unwrap_or(1)));
     time.mul_f64((load / processors).clamp(1.0, 6.0))

@@ -44,7 +44,7 @@ pub use aws::{Aws, Call, REGION, http, until, until_within};
 pub use bed::{Bed, OPERATOR_NAMESPACE};
 pub use benchling::{Benchling, Webhook};
 pub use binary::{Binary, Gateway, executable, free_address};
-pub use conditions::{assert_not_ready, assert_reason, condition, event_notes, is_ready, prompt, status, wait_for_reason};
+pub use conditions::{assert_not_ready, assert_reason, condition, event_notes, is_ready, prompt, scaled_by_load, status, wait_for_reason};
 pub use identities::Role;
 pub use ownbed::OwnBed;
 pub use panics::{catch_panic, panic_text};

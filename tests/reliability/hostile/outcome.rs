@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use kube::api::DeleteParams;
 use serde_json::Value;
-use tributary_testkit::{World, condition};
+use tributary_testkit::{World, condition, scaled_by_load};
 
 use super::{fixture::apply, mutations::Case};
 
-/// How long an object has to come to an end.
+/// How long an object has to come to an end on an idle machine.
 const END: Duration = Duration::from_mins(1);
 /// Most AWS calls of one object until its end: far above what any plan needs, far below a loop.
 const CALLS: usize = 200;
@@ -66,7 +66,7 @@ impl Subject<'_> {
                     };
                 }
             }
-            if started.elapsed() > END {
+            if started.elapsed() > scaled_by_load(END) {
                 return Err(format!("no end within {END:?}: generation {:?}, {}", object.metadata.generation, object.data["status"]));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -80,7 +80,7 @@ impl Subject<'_> {
             if end == End::Ready {
                 return Ok(());
             }
-            if started.elapsed() > END {
+            if started.elapsed() > scaled_by_load(END) {
                 let status = self.lane.get(self.kind, &self.name).await.map(|object| object.data["status"]["conditions"][0].clone());
                 return Err(format!("back at the seed, not Ready within {END:?}: {end:?} {status:?}"));
             }
@@ -106,7 +106,7 @@ impl Subject<'_> {
         api.delete(&self.name, &DeleteParams::default()).await.map_err(|error| error.to_string())?;
         let started = Instant::now();
         while let Some(object) = api.get_opt(&self.name).await.map_err(|error| error.to_string())? {
-            if started.elapsed() > END {
+            if started.elapsed() > scaled_by_load(END) {
                 return Err(format!(
                     "not gone within {END:?}: {}; beside it {}",
                     object.data["status"]["conditions"][0],
