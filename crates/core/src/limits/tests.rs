@@ -188,7 +188,7 @@ fn a_target_that_would_fail_the_others_is_refused() {
     let http = crate::steps::HttpSettings { headers, ..Default::default() };
     assert!(
         message(&TargetSettings { http: Some(http), ..target(None) })
-            .starts_with("spec.targets[1].sinkRef: spec.apiDestination.http.headers of the sink[bad name] contains characters"),
+            .starts_with("spec.targets[1].sinkRef: http.headers of the sink[bad name] contains characters"),
     );
 }
 
