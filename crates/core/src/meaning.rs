@@ -2,6 +2,7 @@
 //! written again only because it is spelled in another way.
 
 use serde_json::{Map, Number, Value};
+use tributary_pattern::number::comparable;
 
 /// Returns whether two event patterns match the same events for certain.
 ///
@@ -56,9 +57,10 @@ fn any_order(items: impl Iterator<Item = Value>) -> Value {
     Value::Array(items)
 }
 
+/// Returns one spelling of a number. Those that EventBridge compares by their spelling stay as they are.
 fn scalar(value: &Value) -> Value {
-    let number = value.as_f64().and_then(Number::from_f64);
-    number.map_or_else(|| value.clone(), Value::Number)
+    let Value::Number(number) = value else { return value.clone() };
+    comparable(&number.to_string()).and_then(Number::from_f64).map_or_else(|| value.clone(), Value::Number)
 }
 
 #[cfg(test)]
@@ -96,6 +98,7 @@ mod tests {
         for (a, b) in [
             (r#"{"a":["100"]}"#, r#"{"a":[100]}"#),
             (r#"{"a":["x"]}"#, r#"{"a":["X"]}"#),
+            (r#"{"a":[9007199254740993]}"#, r#"{"a":[9007199254740992]}"#),
             (r#"{"a":["x"]}"#, r#"{"a":["x","y"]}"#),
             (r#"{"a":["x"]}"#, r#"{"b":["x"]}"#),
             (r#"{"a":[{"prefix":"x"}]}"#, r#"{"a":[{"suffix":"x"}]}"#),

@@ -151,7 +151,7 @@ pub fn rule_reference<'a>(rule_arn: &'a str, account_id: &str) -> Option<(Cow<'a
 }
 
 /// Returns the ARN of a rule on the bus with this identity. The account of the bus owns the rule,
-/// whoever creates it (EventBridge API reference, `DescribeRule`, `CreatedBy`).
+/// also one that another account creates (EventBridge API reference, `DescribeRule`, `CreatedBy`).
 pub fn rule_on(bus: &Identity, rule: &str) -> String {
     let arn = Arn::parse(&bus.arn);
     let scope = arn.as_ref().map_or_else(|| Scope::of(bus), Scope::of_arn);

@@ -25,7 +25,7 @@ mod hash;
 mod ignore_case;
 mod json;
 mod limits;
-mod number;
+pub mod number;
 mod numeric;
 mod pattern;
 mod rule_set;

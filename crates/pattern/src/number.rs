@@ -2,7 +2,7 @@
 
 /// The value of a number of JSON, or none where the nearest 64-bit floating-point number prints as another one, such as
 /// `9007199254740993` or `1e400`. Zero has no sign.
-pub(crate) fn comparable(text: &str) -> Option<f64> {
+pub fn comparable(text: &str) -> Option<f64> {
     let value: f64 = text.parse().ok()?;
     if !value.is_finite() {
         return None;

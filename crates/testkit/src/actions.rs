@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::{
@@ -75,6 +75,23 @@ pub async fn gone_after_request(world: &World, kind: &str, name: &str) {
 /// Changes part of the spec as `kubectl patch` does.
 pub async fn patch_spec(world: &World, kind: &str, name: &str, spec: Value) {
     world.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(json!({"spec": spec}))).await.unwrap();
+}
+
+/// Puts the whole spec back, and waits until the object is ready again.
+pub async fn restore(world: &World, kind: &str, name: &str, spec: &Value) {
+    loop {
+        let mut object = world.get(kind, name).await.unwrap();
+        object.data["spec"] = spec.clone();
+        object.metadata.managed_fields = None;
+        match world.api(kind).replace(name, &PostParams::default(), &object).await {
+            Err(kube::Error::Api(error)) if error.code == 409 => {}
+            answer => {
+                answer.unwrap();
+                break;
+            }
+        }
+    }
+    world.ready(kind, name).await;
 }
 
 /// Writes into the status, as no user should.

@@ -35,8 +35,8 @@ mod world;
 
 pub use actions::{
     all_ready, apply_pipeline, assert_delivers, delivery_outcomes, effects, fast_resync, foreign_queue, gone_after_request, patch_spec,
-    patch_status, position, publish, reconcile_now, remove_without_operator, resource_version, second_account, set_attributes, set_policy,
-    took_effect, writes_since,
+    patch_status, position, publish, reconcile_now, remove_without_operator, resource_version, restore, second_account, set_attributes,
+    set_policy, took_effect, writes_since,
 };
 pub use apiproxy::{ApiProxy, Fault};
 pub use apiwatch::Mangle;

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, Row, World, aws_name, condition, options, reconcile_now, rule_spec, writes_since};
+use tributary_testkit::{REGION, Row, World, aws_name, condition, options, reconcile_now, restore, rule_spec, writes_since};
 
 use super::schema_fields::references;
 
@@ -63,22 +63,6 @@ async fn edit(a: &World, (name, field, merge, forbidden): &Edit, bus: &str) -> R
     if after == before && before.is_some() && ready { Ok(()) } else { Err(format!("the rule changed: {before:?} became {after:?}")) }
 }
 
-async fn restore(a: &World, name: &str, spec: &Value) {
-    loop {
-        let mut object = a.get("EventBus", name).await.unwrap();
-        object.data["spec"] = spec.clone();
-        object.metadata.managed_fields = None;
-        match a.api("EventBus").replace(name, &PostParams::default(), &object).await {
-            Err(kube::Error::Api(error)) if error.code == 409 => {}
-            answer => {
-                answer.unwrap();
-                break;
-            }
-        }
-    }
-    a.ready("EventBus", name).await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_refused_edit_of_a_ready_bus_reaches_aws() {
     let mut row =
@@ -117,7 +101,7 @@ async fn no_refused_edit_of_a_ready_bus_reaches_aws() {
         let (_, bus) = BUSES.into_iter().find(|(name, _)| *name == one.0).unwrap();
         let before = a.get("EventBus", one.0).await.unwrap().data["spec"].clone();
         row.trial(edit(&a, one, bus).await.map_err(|error| format!("{}: {error}", one.1)));
-        restore(&a, one.0, &before).await;
+        restore(&a, "EventBus", one.0, &before).await;
     }
     row.end();
 }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary_testkit::{REGION, Row, World, aws_name, condition, options, reconcile_now, rule_spec, writes_since};
+use tributary_testkit::{REGION, Row, World, aws_name, condition, options, reconcile_now, restore, rule_spec, writes_since};
 
 use super::{
     attempts::ELSEWHERE,
@@ -77,23 +77,6 @@ async fn edit(a: &World, sink: &str, field: &str, merge: &Value) -> Result<(), S
     if ready { Ok(()) } else { Err("the rule is not ready any more".into()) }
 }
 
-/// Puts the spec back, and waits until the sink is ready again.
-async fn restore(a: &World, sink: &str, spec: &Value) {
-    loop {
-        let mut object = a.get("EventSink", sink).await.unwrap();
-        object.data["spec"] = spec.clone();
-        object.metadata.managed_fields = None;
-        match a.api("EventSink").replace(sink, &PostParams::default(), &object).await {
-            Err(kube::Error::Api(error)) if error.code == 409 => {}
-            answer => {
-                answer.unwrap();
-                break;
-            }
-        }
-    }
-    a.ready("EventSink", sink).await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_refused_edit_of_a_ready_sink_reaches_aws() {
     let mut row =
@@ -135,7 +118,7 @@ async fn no_refused_edit_of_a_ready_sink_reaches_aws() {
         let before = a.get("EventSink", sink).await.unwrap().data["spec"].clone();
         for (field, merge) in edits {
             row.trial(edit(&a, sink, field, merge).await.map_err(|error| format!("{sink}: {field}: {error}")));
-            restore(&a, sink, &before).await;
+            restore(&a, "EventSink", sink, &before).await;
         }
     }
     row.end();

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use crate::{
     destinations::Type,
     feature::{Feature, Statement, asked_by_aws, calls},
-    iam_policy::parts::{BUS_WRITES, RULE_WRITES, SHARED_RULES},
+    iam_policy::parts::{BUS_WRITES, RULE_WRITES},
+    kinds::SHARED_RULE_ACTIONS,
 };
 
 /// All features.
@@ -82,7 +83,7 @@ const BASE: &[Feature] = &[
             calls("ExistingBuses", &["events:DescribeEventBus"], &["arn:{partition}:events:{region}:{account}:event-bus/NAME"]),
             calls("ExistingBusRules", RULE_WRITES, &["arn:{partition}:events:{region}:{account}:rule/NAME/{prefix}*"]),
             calls("SharedBuses", &["events:DescribeEventBus"], &["arn:{partition}:events:{region}:444455556666:event-bus/NAME"]),
-            calls("SharedBusRules", SHARED_RULES, &["arn:{partition}:events:{region}:444455556666:rule/NAME/{prefix}*"]),
+            calls("SharedBusRules", &SHARED_RULE_ACTIONS, &["arn:{partition}:events:{region}:444455556666:rule/NAME/{prefix}*"]),
         ],
     },
     Feature {

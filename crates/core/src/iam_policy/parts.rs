@@ -22,16 +22,3 @@ pub(super) const RULE_WRITES: &[&str] = &[
     "events:TagResource",
     "events:UntagResource",
 ];
-
-/// Actions on a rule on a bus of another account, which cannot be listed.
-pub(super) const SHARED_RULES: &[&str] = &[
-    "events:DescribeRule",
-    "events:PutRule",
-    "events:DeleteRule",
-    "events:PutTargets",
-    "events:RemoveTargets",
-    "events:ListTargetsByRule",
-    "events:ListTagsForResource",
-    "events:TagResource",
-    "events:UntagResource",
-];

@@ -188,7 +188,7 @@ impl Managed for EventBus {
         let kept = observed.and_then(|observed| observed.archives.as_deref());
         let have = observed.and_then(|observed| observed.bus.as_ref());
         if context.identity.name == names::DEFAULT_BUS {
-            return Ok(default_bus_steps(desired, have, kept, context));
+            return default_bus_steps(desired, have, kept, context);
         }
         let mut steps: Vec<Step> = Vec::new();
         match (desired, have) {
@@ -316,14 +316,15 @@ fn default_bus_steps(
     have: Option<&BusInAws>,
     kept: Option<&[ObservedArchive]>,
     context: &PlanContext<'_>,
-) -> Vec<Step> {
+) -> Result<Vec<Step>, ReconcileError> {
     let (archives, grants) = desired.map_or((&[][..], &[][..]), |want| (&want.archives, &want.grants));
+    bus_policy::check_size(grants, have.map_or(&[][..], |have| &have.statements), context)?;
     let mut steps = kept.map_or_else(Vec::new, |kept| archives::steps(archives, kept, &context.identity.arn));
     steps.extend(have.map_or_else(Vec::new, |have| match desired {
         Some(want) => bus_policy::steps(grants, &want.refused.statements(&have.statements, context.identity), context),
         None => bus_policy::steps(grants, &have.statements, context),
     }));
-    steps
+    Ok(steps)
 }
 
 /// Steps that delete the bus, or with `retain` only its archives and grants.

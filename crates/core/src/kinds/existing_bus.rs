@@ -13,9 +13,10 @@ use crate::{
     view::{self, View},
 };
 
-/// Actions on rules that the account of a bus has to allow another account (EventBridge user guide,
-/// "Example policies for event buses"). `PutRule` with tags needs `TagResource`.
-const RULE_ACTIONS: [&str; 9] = [
+/// Actions on rules that the account of a bus has to allow another account, and that the operator's
+/// role needs (EventBridge user guide, "Example policies for event buses"). `PutRule` with tags needs
+/// `TagResource`; rules there cannot be listed.
+pub(crate) const RULE_ACTIONS: [&str; 9] = [
     "events:PutRule",
     "events:DeleteRule",
     "events:DescribeRule",

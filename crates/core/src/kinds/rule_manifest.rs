@@ -90,8 +90,12 @@ fn bus(rule: &EventRule, view: &View) -> (EventBus, Option<String>) {
 }
 
 fn bus_name(bus: &EventBus) -> String {
-    let given = bus.spec.event_source_name.as_ref().or(bus.spec.name.as_ref());
-    given.cloned().unwrap_or_else(|| names::default_name(bus.own_namespace(), bus.own_name(), BUS_NAME, events_character, None))
+    let existing = bus.spec.existing.as_ref().and_then(|existing| existing.name.as_ref().or(existing.arn.as_ref()));
+    let given = existing.or(bus.spec.event_source_name.as_ref()).or(bus.spec.name.as_ref());
+    given.map_or_else(
+        || names::default_name(bus.own_namespace(), bus.own_name(), BUS_NAME, events_character, None),
+        |given| names::bus_name(given).to_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -135,6 +139,21 @@ mod tests {
         let assumed = of_manifest(&all, &view(Objects::default())).unwrap();
         assert_eq!(assumed.subject.pattern, Some(json!({"source": ["aws.partner/benchling.com/test/test"]})));
         assert!(assumed.assumption.unwrap().contains("ns/lims"));
+    }
+
+    #[test]
+    fn an_existing_bus_is_known_by_its_name_or_arn() {
+        let partner = "aws.partner/benchling.com/acme/seq";
+        for existing in [json!({"name": partner}), json!({"arn": format!("arn:aws:events:eu-west-1:444455556666:event-bus/{partner}")})] {
+            let bus: EventBus = serde_json::from_value(json!({
+                "apiVersion": "tributary.dev/v1alpha1", "kind": "EventBus", "metadata": {"namespace": "ns", "name": "lims"},
+                "spec": {"existing": existing}
+            }))
+            .unwrap();
+            let objects = Objects { buses: fixed([bus]), ..Objects::default() };
+            let tested = of_manifest(&rule(&json!({"busRef": {"name": "lims"}, "benchling": {}})), &view(objects)).unwrap();
+            assert_eq!(tested.subject.source.as_deref(), Some(partner));
+        }
     }
 
     #[test]

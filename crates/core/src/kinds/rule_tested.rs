@@ -14,6 +14,7 @@ use crate::{
         rule_consent,
         rule_in_aws::{DesiredRule, ObservedRule},
     },
+    names,
     plan::WarningEvent,
     references::AppReferences,
     rule_tests::{self, ConfigMapValues, Failure, Subject, set_input},
@@ -95,9 +96,10 @@ fn subject(rule: &EventRule, desired: &DesiredRule) -> Subject {
         set_input(&mut settings, target);
         settings
     });
+    let bus = names::bus_name(&desired.bus);
     Subject {
-        source: source(rule, &desired.bus),
-        bus: desired.bus.clone(),
+        source: source(rule, bus),
+        bus: bus.to_owned(),
         rule: desired.name.clone(),
         pattern: desired.settings.pattern.clone(),
         is_scheduled: desired.settings.schedule.is_some(),
@@ -109,7 +111,7 @@ fn subject(rule: &EventRule, desired: &DesiredRule) -> Subject {
 pub(super) fn source(rule: &EventRule, bus: &str) -> Option<String> {
     match app(rule) {
         Some(app) => Some(format!("{}{TEST_TENANT}", app.source_prefix())),
-        None => bus.starts_with("aws.partner/").then(|| bus.to_owned()),
+        None => bus.starts_with(names::PARTNER_BUS).then(|| bus.to_owned()),
     }
 }
 
@@ -201,6 +203,9 @@ mod tests {
         of_partner.bus = "aws.partner/benchling.com/acme/app".into();
         let rule = tested("x", &json!({}));
         assert_eq!(subject(&rule, &of_partner).source, Some(of_partner.bus.clone()));
+        let mut by_arn = desired(vec![]);
+        by_arn.bus = format!("arn:aws:events:eu-west-1:444455556666:event-bus/{}", of_partner.bus);
+        assert_eq!((subject(&rule, &by_arn).source, subject(&rule, &by_arn).bus), (Some(of_partner.bus.clone()), of_partner.bus.clone()));
         assert_eq!(subject(&rule, &desired(vec![])).source, None);
     }
 

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use tributary_api::Identity;
 
+use crate::names::{self, Scope};
+
 use super::{
     Context, Lint, Pattern,
     id::warning,
@@ -103,8 +105,8 @@ pub(crate) struct Forwarding {
 
 /// ARN of the bus of a rule.
 pub(crate) fn bus_arn(identity: &Identity) -> Option<String> {
-    let Identity { partition, region, account_id, bus, .. } = identity;
-    Some(format!("arn:{partition}:events:{region}:{account_id}:event-bus/{}", bus.as_ref()?))
+    let bus = identity.bus.as_deref()?;
+    Some(if names::is_bus_arn(bus) { bus.to_owned() } else { Scope::of(identity).bus(bus) })
 }
 
 /// Returns a warning for each target of the rule whose events return to its own bus, directly or through

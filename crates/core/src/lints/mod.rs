@@ -16,6 +16,8 @@ mod walk;
 use serde_json::{Map, Value};
 use tributary_api::{Identity, RuleState};
 
+use crate::names;
+
 pub use bus::BusContext;
 pub(crate) use bus::{Forwarding, bus_arn, catch_all, feeds_own_bus, has_wildcard};
 pub use id::Lint;
@@ -50,12 +52,12 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Name of the bus in AWS.
     fn bus_name(&self) -> &str {
-        self.identity.bus.as_deref().unwrap_or(crate::names::DEFAULT_BUS)
+        names::bus_name(self.identity.bus.as_deref().unwrap_or(names::DEFAULT_BUS))
     }
 
     /// Whether only a partner publishes to the bus. Its events have the name of the bus as source.
     fn is_partner_bus(&self) -> bool {
-        self.bus_name().starts_with("aws.partner/")
+        self.bus_name().starts_with(names::PARTNER_BUS)
     }
 }
 

@@ -135,7 +135,8 @@ fn envelope(name: &str, element: &Value, context: &Context<'_>) -> Option<Proble
         "region" => parts(element).is_some_and(|parts| !parts.iter().any(Part::is_region)).then_some(Problem::Region),
         "source" if context.is_partner_bus() => (!accepts(name, element, context.bus_name())).then_some(Problem::OtherPartner),
         "source" => {
-            let of_aws = element.as_str().is_some_and(|source| source.starts_with("aws.") && !source.starts_with("aws.partner/"));
+            let of_aws =
+                element.as_str().is_some_and(|source| source.starts_with("aws.") && !source.starts_with(crate::names::PARTNER_BUS));
             let unreachable =
                 context.bus_name() != crate::names::DEFAULT_BUS && !context.bus.others_publish && !context.bus.is_forwarded_to;
             (of_aws && unreachable).then_some(Problem::AwsSource)
