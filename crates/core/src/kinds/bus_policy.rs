@@ -233,3 +233,35 @@ pub fn steps(want: &[DesiredGrant], have: &[Value], context: &PlanContext<'_>) -
     steps.extend(gone.map(|sid| BusStep::RemovePermission { bus: bus.clone(), sid: sid.to_owned() }.into()));
     steps
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        kinds::{BusInAws, DesiredBus, ObservedBus},
+        managed::Managed,
+        names::DEFAULT_BUS,
+    };
+
+    #[test]
+    fn a_policy_that_is_too_long_is_refused_for_every_bus() {
+        let grant = |number: usize| DesiredGrant {
+            sid: format!("{}{number}", prefix("me")),
+            principal: "444455556666".into(),
+            organization: None,
+            free: None,
+        };
+        for name in [DEFAULT_BUS, "b"] {
+            let identity = Identity { name: name.into(), ..Identity::default() };
+            let tags = Some(ownership::tags(&tributary_api::Tags::new(), None, "me"));
+            let have = BusInAws { name: name.into(), tags, ..BusInAws::default() };
+            let observed = ObservedBus { bus: Some(have), ..ObservedBus::default() };
+            let planned = |grants: usize| {
+                let desired = DesiredBus { name: name.into(), grants: (0..grants).map(grant).collect(), ..DesiredBus::default() };
+                EventBus::plan(Some(&desired), Some(&observed), &PlanContext::new(&identity, "me"))
+            };
+            assert!(planned(1).is_ok(), "{name}: {:?}", planned(1));
+            assert_eq!(planned(100).unwrap_err().reason, Reason::PolicyFull, "{name}");
+        }
+    }
+}
