@@ -10,7 +10,34 @@ use tributary_core::{error::ReconcileError, rule_tests::ConfigMapValues};
 
 use crate::cluster::{arn_from::ArnSources, error::api_error};
 
+/// What came of reading a `ConfigMap`.
+pub(super) enum ReadConfigMap {
+    Found(Box<ConfigMap>),
+    Missing,
+    /// Why the operator may not read it, with the next step.
+    NotPermitted(String),
+}
+
 impl ArnSources {
+    /// Reads a `ConfigMap`, if the operator is configured to read `ConfigMap`s for users.
+    ///
+    /// # Errors
+    /// The API server cannot be read.
+    pub(super) async fn config_map(&self, namespace: &str, name: &str) -> Result<ReadConfigMap, ReconcileError> {
+        if !self.reads_config_maps() {
+            return Ok(not_permitted("add {kind: ConfigMap, resource: configmaps, apiGroup: \"\"} to the chart's value arnFrom.allowed"));
+        }
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+        match api.get_opt(name).await {
+            Ok(Some(config_map)) => Ok(ReadConfigMap::Found(Box::new(config_map))),
+            Ok(None) => Ok(ReadConfigMap::Missing),
+            Err(kube::Error::Api(status)) if status.code == 403 => {
+                Ok(not_permitted("grant `get` on configmaps to its role, as the chart does with arnFrom.allowed"))
+            }
+            Err(error) => Err(api_error(error)),
+        }
+    }
+
     /// The values of the keys, or why a value is not available. A key that does not exist is not in the result.
     ///
     /// # Errors
@@ -20,45 +47,24 @@ impl ArnSources {
         namespace: &str,
         keys: &BTreeSet<ConfigMapKeyRef>,
     ) -> Result<ConfigMapValues, ReconcileError> {
-        let mut values = ConfigMapValues::new();
-        if keys.is_empty() {
-            return Ok(values);
-        }
-        if !self.reads_config_maps() {
-            let refuse = |key: &ConfigMapKeyRef| {
-                (
-                    key.clone(),
-                    Err(not_permitted("add {kind: ConfigMap, resource: configmaps, apiGroup: \"\"} to the chart's value arnFrom.allowed")),
-                )
-            };
-            return Ok(keys.iter().map(refuse).collect());
-        }
-        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
-        let mut found: BTreeMap<&str, Result<Option<ConfigMap>, String>> = BTreeMap::new();
-        for name in keys.iter().map(|key| key.name.as_str()).collect::<BTreeSet<_>>() {
-            let read = match api.get_opt(name).await {
-                Ok(object) => Ok(object),
-                Err(kube::Error::Api(status)) if status.code == 403 => {
-                    Err(not_permitted("grant `get` on configmaps to its role, as the chart does with arnFrom.allowed"))
-                }
-                Err(error) => return Err(api_error(error)),
-            };
-            found.insert(name, read);
-        }
+        let (mut values, mut found) = (ConfigMapValues::new(), BTreeMap::new());
         for key in keys {
-            match found.get(key.name.as_str()) {
-                Some(Ok(Some(object))) => {
+            if !found.contains_key(&key.name) {
+                found.insert(&key.name, self.config_map(namespace, &key.name).await?);
+            }
+            match &found[&key.name] {
+                ReadConfigMap::Found(object) => {
                     let value = object.data.as_ref().and_then(|data| data.get(&key.key));
                     values.extend(value.map(|value| (key.clone(), Ok(value.clone()))));
                 }
-                Some(Err(why)) => drop(values.insert(key.clone(), Err(why.clone()))),
-                Some(Ok(None)) | None => {}
+                ReadConfigMap::NotPermitted(why) => drop(values.insert(key.clone(), Err(why.clone()))),
+                ReadConfigMap::Missing => {}
             }
         }
         Ok(values)
     }
 }
 
-fn not_permitted(next: &str) -> String {
-    format!("the operator has no permission to read ConfigMaps. Its administrator can {next}.")
+fn not_permitted(next: &str) -> ReadConfigMap {
+    ReadConfigMap::NotPermitted(format!("the operator has no permission to read ConfigMaps. Its administrator can {next}."))
 }

@@ -3,16 +3,12 @@
 
 use std::time::Duration;
 
-use k8s_openapi::{
-    api::core::v1::ConfigMap,
-    jiff::{SignedDuration, Timestamp},
-};
-use kube::Api;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use tributary_api::ConfigMapKeyRef;
 use tributary_core::error::{Reason, ReconcileError, RetryClass};
 
-use crate::cluster::{arn_from::ArnSources, error::api_error};
+use crate::cluster::{arn_from::ArnSources, config_maps::ReadConfigMap};
 
 /// How often a missing ConfigMap is looked for: it is not watched.
 const RETRY: Duration = Duration::from_secs(10);
@@ -29,15 +25,10 @@ impl ArnSources {
         from: &ConfigMapKeyRef,
     ) -> Result<Map<String, Value>, ReconcileError> {
         let at = Reference { field, namespace, from };
-        if !self.reads_config_maps() {
-            return Err(at.not_permitted());
-        }
-        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
-        let config_map = match api.get_opt(&from.name).await {
-            Ok(Some(config_map)) => config_map,
-            Ok(None) => return Err(at.missing("not found in this namespace. Create it or correct the reference.")),
-            Err(kube::Error::Api(status)) if status.code == 403 => return Err(at.not_permitted()),
-            Err(error) => return Err(api_error(error)),
+        let config_map = match self.config_map(namespace, &from.name).await? {
+            ReadConfigMap::Found(config_map) => config_map,
+            ReadConfigMap::Missing => return Err(at.missing("not found in this namespace. Create it or correct the reference.")),
+            ReadConfigMap::NotPermitted(why) => return Err(at.error(RetryClass::Refused, Reason::DefinitionNotPermitted, &why)),
         };
         let text =
             config_map.data.unwrap_or_default().remove(&from.key).ok_or_else(|| at.missing("the key is missing in `data`. Add it."))?;
@@ -72,11 +63,5 @@ impl Reference<'_> {
     fn missing(&self, what: &str) -> ReconcileError {
         let retry = RetryClass::Until(Timestamp::now() + SignedDuration::try_from(RETRY).unwrap_or_default());
         self.error(retry, Reason::DefinitionNotFound, &format!("{what} It is retried automatically."))
-    }
-
-    fn not_permitted(&self) -> ReconcileError {
-        let next = "the operator has no permission to read it. Its administrator can add {kind: ConfigMap, resource: configmaps, \
-                    apiGroup: \"\"} to the chart's value arnFrom.allowed.";
-        self.error(RetryClass::Refused, Reason::DefinitionNotPermitted, next)
     }
 }
