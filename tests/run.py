@@ -81,6 +81,7 @@ def parts(scratch):
         end_to_end("crash", 1, 1000),
         end_to_end("e2e", 0.75, 350),
         end_to_end("sinks", 0.75, 185),
+        end_to_end("commands", 0.75, 120),
         end_to_end("subscription", 0.5, 100),
         end_to_end("gateway", 1, 80),
         end_to_end("sync", 0.5, 60),

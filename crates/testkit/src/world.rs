@@ -166,6 +166,11 @@ impl World {
         Self { namespace, account, aws, client, timeout: self.timeout, bed: self.bed.clone(), running: None }
     }
 
+    /// Path of the cluster admin's kubeconfig.
+    pub fn kubeconfig(&self) -> &str {
+        &self.bed.kubeconfig
+    }
+
     /// Starts the operator; it sees this world only.
     pub async fn run(&mut self, options: Options) {
         self.run_through(self.bed.operator().await, options);
