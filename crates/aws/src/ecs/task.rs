@@ -7,9 +7,14 @@ use tributary_core::{
     steps::{Placement, TaskOptions, TaskSettings},
 };
 
-use crate::client::request::unbuilt;
+use crate::client::{request::unbuilt, target::TargetParameters};
 
-pub(crate) fn sdk_task(task: &TaskSettings) -> Result<sdk::EcsParameters, ReconcileError> {
+pub(crate) const TARGET_PARAMETERS: TargetParameters = TargetParameters {
+    write: |target, request| Ok(request.set_ecs_parameters(target.task.as_ref().map(sdk_task).transpose()?)),
+    read: |target, settings| settings.task = target.ecs_parameters.take().map(observed_task),
+};
+
+fn sdk_task(task: &TaskSettings) -> Result<sdk::EcsParameters, ReconcileError> {
     let network = (!task.subnets.is_empty()).then(|| {
         let public = if task.assign_public_ip { sdk::AssignPublicIp::Enabled } else { sdk::AssignPublicIp::Disabled };
         sdk::AwsVpcConfiguration::builder()
@@ -61,7 +66,7 @@ fn sdk_strategy(placement: &Placement) -> sdk::PlacementStrategy {
         .build()
 }
 
-pub(crate) fn observed_task(task: sdk::EcsParameters) -> TaskSettings {
+fn observed_task(task: sdk::EcsParameters) -> TaskSettings {
     let vpc = task.network_configuration.and_then(|network| network.awsvpc_configuration);
     let type_ = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let strategy = task.capacity_provider_strategy.unwrap_or_default();

@@ -1,8 +1,6 @@
 //! Permissions and asynchronous invocation settings of Lambda functions. A policy has a revision (docs/aws-facts.md, L5, L14), by
 //! which AWS detects a concurrent write.
 
-mod mappings;
-
 use aws_sdk_lambda::types::{DestinationConfig, OnFailure, OnSuccess};
 use serde_json::Value;
 
@@ -14,9 +12,21 @@ use tributary_core::{
 };
 
 use crate::client::{
-    request::{ignore_not_found, non_empty, send, tag_map},
+    call::{Call, Lambda},
+    hints::Hint,
+    request::{ignore_not_found, non_empty, send},
     session::Session,
 };
+
+pub(crate) const HINTS: &[Hint] = &[Hint {
+    calls: &[Call::Lambda(Lambda::PutFunctionEventInvokeConfig)],
+    code: "InvalidParameterValueException",
+    message: "execution role",
+    next_step: EXECUTION_ROLE,
+}];
+
+/// What to do about an execution role that lacks a permission on what the function reads or writes.
+pub(crate) const EXECUTION_ROLE: &str = "Add that permission to the function's execution role. Retried automatically";
 
 impl Session {
     /// Returns the statements of the function's policy; `None` if the function, version or alias does not exist.
@@ -75,15 +85,6 @@ impl Session {
             }
             LambdaStep::PutFunctionEventInvokeConfig { function, settings } => self.put_invoke_settings(function, settings).await,
             LambdaStep::DeleteFunctionEventInvokeConfig { function } => self.delete_invoke_settings(function).await,
-            LambdaStep::CreateEventSourceMapping { queue_arn, function, settings, tags } => {
-                self.create_mapping(queue_arn, function, settings, tags).await
-            }
-            LambdaStep::UpdateEventSourceMapping { uuid, settings, .. } => self.update_mapping(uuid, settings).await,
-            LambdaStep::DeleteEventSourceMapping { uuid, .. } => self.delete_mapping(uuid).await,
-            LambdaStep::TagEventSourceMapping { arn, tags } => {
-                let request = self.lambda.tag_resource().resource(arn).set_tags(Some(tag_map(tags)));
-                send!(self, lambda, TagResource, request).map(drop).map_err(ReconcileError::from)
-            }
         }
     }
 

@@ -1,29 +1,23 @@
 //! The next step that an error message ends with: one per cause, and a table of those that name a field of the spec.
 
-mod events;
-mod lambda;
-mod states;
-
 use tributary_core::error::ReconcileError;
 
-use crate::client::{call::Call, cause::Cause, error::AwsError};
+use crate::{
+    HINTS,
+    client::{call::Call, cause::Cause, error::AwsError},
+};
 
 /// What to do about one rejection of AWS.
-struct Hint {
-    calls: &'static [Call],
-    code: &'static str,
+pub(crate) struct Hint {
+    /// Calls that AWS rejects with the code; empty: any call.
+    pub calls: &'static [Call],
+    pub code: &'static str,
     /// Part of AWS's message, where AWS has one code for several faults of a call; empty: any message. Only the hint depends
     /// on it, never what the operator does.
-    message: &'static str,
-    next_step: &'static str,
+    pub message: &'static str,
+    /// In the imperative, without a full stop.
+    pub next_step: &'static str,
 }
-
-/// What to do about a queue that a function consumes, and whose visibility timeout is too short.
-const VISIBILITY: &str = "Raise spec.sqs.managed.visibilityTimeoutSeconds to at least the function's timeout; six times that is best";
-
-/// The hints of each service; the first that fits counts. AWS documents the codes on the page of each call; the messages are those of
-/// the recorded facts.
-const HINTS: &[&[Hint]] = &[lambda::HINTS, states::HINTS, events::HINTS];
 
 /// Returns the next step in the imperative, without a full stop.
 fn next_step(error: &AwsError) -> String {
@@ -39,8 +33,7 @@ fn next_step(error: &AwsError) -> String {
             "Remove statements that are not needed, use another target, or manage the policy yourself with permissions: External"
         }
         Cause::Throttled => "Retried automatically. If it persists, lower --quota: other clients share the limit of the account",
-        Cause::NameNotFree if error.code == states::DELETING => states::STILL_RUNNING,
-        Cause::NameNotFree => "SQS frees the name of a deleted queue after 60 seconds. Retried automatically",
+        Cause::NameNotFree => hint(error).unwrap_or("AWS frees the name of a deleted resource after a while. Retried automatically"),
         Cause::UntrustedCertificate => {
             "If a private authority signed the endpoint's certificate, set --aws-ca-bundle (AWS_CA_BUNDLE) to its PEM file"
         }
@@ -55,14 +48,17 @@ fn next_step(error: &AwsError) -> String {
         Cause::Rejected if error.code == "OperationDisabledException" => {
             "AWS has no partner event sources in this Region. Use another Region"
         }
-        Cause::Rejected => HINTS
-            .iter()
-            .copied()
-            .flatten()
-            .find(|hint| hint.calls.contains(&error.call) && hint.code == error.code && error.message.contains(hint.message))
-            .map_or("Correct the spec. Retried automatically in case something in AWS changes", |hint| hint.next_step),
+        Cause::Rejected => hint(error).unwrap_or("Correct the spec. Retried automatically in case something in AWS changes"),
     };
     fixed.to_owned()
+}
+
+/// Returns the next step of the first hint that fits. AWS documents the codes on the page of each call; the messages are those of the
+/// recorded facts.
+fn hint(error: &AwsError) -> Option<&'static str> {
+    let is_of = |hint: &Hint| hint.calls.is_empty() || hint.calls.contains(&error.call);
+    let fits = |hint: &&Hint| is_of(hint) && hint.code == error.code && error.message.contains(hint.message);
+    HINTS.iter().copied().flatten().find(fits).map(|hint| hint.next_step)
 }
 
 impl From<AwsError> for ReconcileError {
@@ -78,7 +74,7 @@ mod tests {
     use tributary_core::error::Reason;
 
     use super::*;
-    use crate::client::call::{Events, Iam};
+    use crate::client::call::{Events, Iam, Lambda, Sqs, States};
 
     #[test]
     fn a_rejection_names_the_field_that_causes_it() {
@@ -87,6 +83,24 @@ mod tests {
         assert_eq!(hint(Events::PutRule.into(), "ValidationException", "ScheduleExpression is not valid"), "Correct spec.schedule");
         assert!(hint(Events::CreateEventBus.into(), "ValidationException", "m").starts_with("Correct the spec."));
         assert!(hint(Events::PutTargets.into(), "AccessDeniedException", "m").contains("events:PutTargets"));
+    }
+
+    #[test]
+    fn each_service_has_the_hints_of_its_adapter() {
+        let hint = |call: Call, code: &str, message: &str| next_step(&AwsError::answered(call, code, message, 400));
+        let mapping = || Lambda::CreateEventSourceMapping.into();
+        let cases = [
+            (hint(Sqs::CreateQueue.into(), "QueueDeletedRecently", "m"), "SQS frees the name of a deleted queue after 60 seconds"),
+            (hint(States::CreateStateMachine.into(), "StateMachineDeleting", "m"), "once its executions have ended"),
+            (hint(States::UpdateStateMachine.into(), "InvalidDefinition", "m"), "Correct spec.stateMachine.managed.definition"),
+            (hint(mapping(), "InvalidParameterValueException", "lower than the visibility timeout"), "Raise spec.sqs.managed.visibilityT"),
+            (hint(mapping(), "InvalidParameterValueException", "The execution role lacks it"), "the function's execution role"),
+            (hint(Lambda::PutFunctionEventInvokeConfig.into(), "InvalidParameterValueException", "execution role"), "execution role"),
+        ];
+        for (hint, expected) in cases {
+            assert!(hint.contains(expected), "{hint}: {expected}");
+        }
+        assert!(hint(Lambda::AddPermission.into(), "InvalidParameterValueException", "execution role").starts_with("Correct the spec."));
     }
 
     #[test]

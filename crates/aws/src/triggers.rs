@@ -8,18 +8,30 @@ use serde_json::Value;
 
 use tributary_api::Tags;
 use tributary_core::{
-    destinations::sqs::triggers::ObservedTrigger,
+    destinations::triggers::ObservedTrigger,
     error::{Reason, ReconcileError, RetryClass},
-    steps::{FunctionRef, MappingSettings},
+    steps::{FunctionRef, MappingSettings, TriggerStep},
 };
 
 use crate::{
     client::{
+        call::{Call, Lambda},
+        hints::Hint,
         request::{ignore_not_found, non_empty, parsed, send, tag_map},
         session::Session,
     },
+    lambda::EXECUTION_ROLE,
     read::TagRead,
 };
+
+/// What to do about a queue whose visibility timeout is too short for the function that consumes it.
+const VISIBILITY: &str = "Raise spec.sqs.managed.visibilityTimeoutSeconds to at least the function's timeout; six times that is best";
+const MAPPING: &[Call] = &[Call::Lambda(Lambda::CreateEventSourceMapping), Call::Lambda(Lambda::UpdateEventSourceMapping)];
+
+pub(crate) const HINTS: &[Hint] = &[
+    Hint { calls: MAPPING, code: "InvalidParameterValueException", message: "execution role", next_step: EXECUTION_ROLE },
+    Hint { calls: MAPPING, code: "InvalidParameterValueException", message: "visibility timeout", next_step: VISIBILITY },
+];
 
 impl Session {
     /// Returns all mappings that consume this queue, including those of others.
@@ -60,11 +72,29 @@ impl Session {
         Ok(())
     }
 
+    /// Applies one step to an event source mapping.
+    ///
+    /// # Errors
+    /// Those of the call, with the next step for the user.
+    pub async fn apply_trigger(&self, step: &TriggerStep) -> Result<(), ReconcileError> {
+        match step {
+            TriggerStep::CreateEventSourceMapping { queue_arn, function, settings, tags } => {
+                self.create_mapping(queue_arn, function, settings, tags).await
+            }
+            TriggerStep::UpdateEventSourceMapping { uuid, settings, .. } => self.update_mapping(uuid, settings).await,
+            TriggerStep::DeleteEventSourceMapping { uuid, .. } => self.delete_mapping(uuid).await,
+            TriggerStep::TagEventSourceMapping { arn, tags } => {
+                let request = self.lambda.tag_resource().resource(arn).set_tags(Some(tag_map(tags)));
+                send!(self, lambda, TagResource, request).map(drop).map_err(ReconcileError::from)
+            }
+        }
+    }
+
     /// Creates a mapping.
     ///
     /// # Errors
     /// `TargetNotFound` where the function does not exist; those of the call otherwise.
-    pub(crate) async fn create_mapping(
+    async fn create_mapping(
         &self,
         queue_arn: &str,
         function: &FunctionRef,
@@ -98,7 +128,7 @@ impl Session {
         }
     }
 
-    pub(crate) async fn update_mapping(&self, uuid: &str, settings: &MappingSettings) -> Result<(), ReconcileError> {
+    async fn update_mapping(&self, uuid: &str, settings: &MappingSettings) -> Result<(), ReconcileError> {
         let request = self
             .lambda
             .update_event_source_mapping()
@@ -118,7 +148,7 @@ impl Session {
         send!(self, lambda, UpdateEventSourceMapping, request).map(drop).map_err(ReconcileError::from)
     }
 
-    pub(crate) async fn delete_mapping(&self, uuid: &str) -> Result<(), ReconcileError> {
+    async fn delete_mapping(&self, uuid: &str) -> Result<(), ReconcileError> {
         ignore_not_found(send!(self, lambda, DeleteEventSourceMapping, self.lambda.delete_event_source_mapping().uuid(uuid)))?;
         Ok(())
     }

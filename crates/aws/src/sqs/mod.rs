@@ -1,6 +1,9 @@
 //! Queues of SQS: their attributes, policies and tags, and samples of dead letters.
 
-use aws_sdk_sqs::types::{Message, QueueAttributeName};
+mod receive;
+
+use aws_sdk_eventbridge::types as sdk;
+use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
 
 use tributary_api::Tags;
@@ -15,11 +18,33 @@ use tributary_core::{
 use crate::{
     client::{
         error::AwsError,
+        hints::Hint,
         request::{ignore_not_found, send, tag_map},
         session::Session,
+        target::TargetParameters,
     },
     policy_writer::{self, Document},
     read::TagRead,
+};
+
+pub use receive::{Depths, Message};
+
+/// What to do about the name of a queue that was deleted.
+const NOT_FREE: &str = "SQS frees the name of a deleted queue after 60 seconds. Retried automatically";
+
+pub(crate) const HINTS: &[Hint] = &[
+    Hint { calls: &[], code: "QueueDeletedRecently", message: "", next_step: NOT_FREE },
+    Hint { calls: &[], code: "AWS.SimpleQueueService.QueueDeletedRecently", message: "", next_step: NOT_FREE },
+];
+
+pub(crate) const TARGET_PARAMETERS: TargetParameters = TargetParameters {
+    write: |target, request| {
+        let group = target.message_group_id.as_ref();
+        Ok(request.set_sqs_parameters(group.map(|id| sdk::SqsParameters::builder().message_group_id(id).build())))
+    },
+    read: |target, settings| {
+        settings.message_group_id = target.sqs_parameters.take().and_then(|parameters| parameters.message_group_id);
+    },
 };
 
 /// The attributes that `EventBridge` sets on a message in a dead-letter queue.
@@ -64,7 +89,7 @@ impl Session {
         let request = self.sqs.receive_message().queue_url(url).max_number_of_messages(10).visibility_timeout(0);
         let request = DEAD_LETTER.iter().fold(request, |request, name| request.message_attribute_names(*name));
         let answer = send!(self, sqs, ReceiveMessage, request)?;
-        let dead_letter = |message: Message| {
+        let dead_letter = |message: aws_sdk_sqs::types::Message| {
             let mut attributes = message.message_attributes.unwrap_or_default();
             let [rule_arn, target_arn, code] =
                 DEAD_LETTER.map(|name| attributes.remove(name).and_then(|value| value.string_value).unwrap_or_default());

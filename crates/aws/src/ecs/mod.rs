@@ -1,10 +1,14 @@
-//! Clusters and task definitions of ECS, which the operator only reads.
+//! Clusters and task definitions of ECS, which the operator only reads, and parameters of a target that is a cluster.
+
+mod task;
 
 use aws_sdk_ecs::types::TaskDefinitionStatus;
 
 use tributary_core::{delivery::TargetFacts, error::ReconcileError};
 
 use crate::client::{request::send, session::Session};
+
+pub(crate) use task::TARGET_PARAMETERS;
 
 impl Session {
     /// Returns what delivery depends on of a cluster or a task definition; `None` if it does not exist or is inactive.

@@ -4,17 +4,23 @@
 //! reference, `CreateEventSourceMapping`: `ResourceConflictException`), so the pair identifies it.
 //! Its tags identify the owner.
 
+mod filters;
+mod resolve;
+mod rights;
+
 use serde::Serialize;
 
-use tributary_api::{Tags, Trigger};
+use tributary_api::Tags;
 
 use crate::{
-    destinations::sqs::filters,
     error::{Reason, ReconcileError, RetryClass},
     ownership,
     plan::PlanContext,
-    steps::{FunctionRef, LambdaStep, MappingSettings, Step},
+    steps::{FunctionRef, MappingSettings, Step, TriggerStep},
 };
+
+pub(crate) use resolve::resolve;
+pub(crate) use rights::{FEATURE, FUNCTIONS};
 
 /// Desired state of an event source mapping.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,24 +67,6 @@ impl ObservedTrigger {
     }
 }
 
-/// Returns the desired state of a trigger. The batch size defaults to 10, the batching window to 0
-/// seconds.
-pub fn desired(trigger: &Trigger, tags: &Tags) -> DesiredTrigger {
-    DesiredTrigger {
-        function: FunctionRef::from_arn(&trigger.function_arn),
-        settings: MappingSettings {
-            batch_size: trigger.batch_size.unwrap_or(10),
-            maximum_batching_window_seconds: trigger.maximum_batching_window_seconds.unwrap_or(0),
-            maximum_concurrency: trigger.maximum_concurrency,
-            report_batch_item_failures: trigger.report_batch_item_failures,
-            enabled: true,
-            filters: filters::patterns(trigger.filter_criteria.as_ref()),
-            kms_key_arn: trigger.kms_key_arn.clone(),
-        },
-        tags: tags.clone(),
-    }
-}
-
 /// Returns the steps from the observed to the desired triggers of a queue.
 ///
 /// # Errors
@@ -97,7 +85,7 @@ pub fn plan(
             // Wait until AWS has deleted the previous mapping.
             if !have.iter().any(|present| present.function == function) {
                 let (queue_arn, settings, tags) = (queue_arn.to_owned(), trigger.settings.clone(), trigger.tags.clone());
-                steps.push(LambdaStep::CreateEventSourceMapping { queue_arn, function, settings, tags }.into());
+                steps.push(TriggerStep::CreateEventSourceMapping { queue_arn, function, settings, tags }.into());
             }
             continue;
         };
@@ -105,18 +93,18 @@ pub fn plan(
             ownership::check(&format!("the event source mapping {} of function {function}", present.uuid), tags, context)?;
             let (set, _) = ownership::tag_changes(&trigger.tags, tags, context);
             if !set.is_empty() {
-                steps.push(LambdaStep::TagEventSourceMapping { arn: present.arn.clone(), tags: set }.into());
+                steps.push(TriggerStep::TagEventSourceMapping { arn: present.arn.clone(), tags: set }.into());
             }
         }
         if !present.has(&trigger.settings) && !present.busy() {
             let settings = trigger.settings.clone();
-            steps.push(LambdaStep::UpdateEventSourceMapping { uuid: present.uuid.clone(), function, settings }.into());
+            steps.push(TriggerStep::UpdateEventSourceMapping { uuid: present.uuid.clone(), function, settings }.into());
         }
     }
     // Only mappings with the operator's tag are deleted. Tags are read before any write.
     let stale = have.iter().filter(|present| present.state != "Deleting" && !want.iter().any(|t| t.function == present.function));
     for present in stale.filter(|present| present.tags.as_ref().is_none_or(|tags| ownership::is_ours(tags, context))) {
-        steps.push(LambdaStep::DeleteEventSourceMapping { uuid: present.uuid.clone(), function: present.function.clone() }.into());
+        steps.push(TriggerStep::DeleteEventSourceMapping { uuid: present.uuid.clone(), function: present.function.clone() }.into());
     }
     Ok(steps)
 }
@@ -140,6 +128,14 @@ pub fn waiting(want: &[DesiredTrigger], have: &[ObservedTrigger]) -> Option<Reco
                 ),
             )
         })
+    })
+}
+
+/// Returns CloudFormation type and ARN of each mapping.
+pub fn resources(want: &[DesiredTrigger], have: &[ObservedTrigger]) -> impl Iterator<Item = (&'static str, String)> {
+    want.iter().filter_map(|trigger| {
+        let present = have.iter().find(|present| present.function == trigger.function)?;
+        Some(("AWS::Lambda::EventSourceMapping", present.arn.clone()))
     })
 }
 

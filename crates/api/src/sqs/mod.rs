@@ -1,10 +1,14 @@
-//! The `sqs` destination of an `EventSink`.
+//! The `sqs` destination of an `EventSink`, and the references to a queue as a dead-letter queue.
+
+mod dead_letter;
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Tags, Trigger, existing::existing};
+
+pub use dead_letter::*;
 
 /// Amazon SQS queue. Exactly one of `managed` and `existing` is set.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
@@ -27,7 +31,7 @@ pub struct SqsSink {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 100))]
     pub message_group_id: Option<String>,
-    /// Lambda functions that consume a managed queue. Defaults to none. Maximum 10 functions.
+    /// Functions that consume a managed queue. Defaults to none. Maximum 10 functions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["functionArn"]))]
     pub triggers: Vec<Trigger>,
