@@ -72,7 +72,7 @@ pub(super) struct Webhook {
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
     /// Filter of the log on standard error, such as `info` or `tributary=debug`.
-    #[arg(long, env = "TRIBUTARY_LOG", default_value = "warn")]
+    #[arg(long, env = "TRIBUTARY_LOG", default_value = "warn,tributary::gateway::handle=error,tributary::sync::dead_letter=error")]
     log: String,
 }
 
