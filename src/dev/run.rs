@@ -6,16 +6,17 @@ use tokio::net::TcpListener;
 
 use tributary_api::{BenchlingApp, EventSink};
 use tributary_benchling::{AppClient, Urls};
-use tributary_core::object::key_of;
+use tributary_core::{benchling::schema_pattern, managed::Managed, object::key_of, view::View};
 
 pub(crate) use crate::dev::bus::Report;
 use crate::{
     dev::{
         bus::{BusRule, LocalBus},
         line::Line,
-        objects::DevObjects,
+        objects::{DevObjects, DevRule},
     },
     gateway::{Answered, LocalGateway},
+    operator::chosen_schemas,
     sync::{Address, LocalSink, LocalSinkSettings, TenantClients, tenant_of},
 };
 
@@ -40,10 +41,13 @@ pub(crate) struct DevOptions {
 pub(crate) async fn run(options: DevOptions, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), String> {
     let DevOptions { mut objects, client, address, urls, report } = options;
     let view = objects.view();
-    let all = std::mem::take(&mut objects.rules);
+    let mut all = std::mem::take(&mut objects.rules);
+    let clients = TenantClients::new(urls.clone(), BUDGET);
+    for rule in &mut all {
+        configure(rule, &view, &clients, &client).await?;
+    }
     let rules = all.into_iter().map(|rule| BusRule::new(rule, &objects.apps, &view));
     let rules: Vec<BusRule> = rules.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-    let clients = TenantClients::new(urls.clone(), BUDGET);
     let mut sinks = BTreeMap::new();
     for key in rules.iter().flat_map(BusRule::sinks) {
         let sink = objects.sinks.iter().find(|sink| key_of(*sink) == key);
@@ -71,6 +75,24 @@ pub(crate) async fn run(options: DevOptions, listener: TcpListener, stop: impl F
     let bus = LocalBus::new(rules, sinks, report.clone());
     let replied = move |Answered { webhook, path, status, text }| report(Line::Reply { webhook, path, status, text });
     LocalGateway::new(view, urls, bus).serve(listener, stop, replied).await;
+    Ok(())
+}
+
+/// Puts the schemas that are chosen in Benchling into the pattern of a rule, as the operator does.
+async fn configure(rule: &mut DevRule, view: &View, clients: &TenantClients, client: &AppClient) -> Result<(), String> {
+    let Some(from) = rule.rule.configured_from() else { return Ok(()) };
+    let (key, namespace) = (key_of(&rule.rule), rule.rule.metadata.namespace.as_deref().unwrap_or_default());
+    let Some(app) = view.app(namespace, from.app) else { return Ok(()) };
+    let mut ids = Vec::new();
+    for tenant in &app.spec.tenants {
+        let client = clients.get(tenant, (client.clone(), String::new())).map_err(|error| error.message)?;
+        ids.extend(chosen_schemas(&client, &app.spec.app_definition_id, &from).await.map_err(|error| format!("EventRule {key}: {}", error.message))?);
+    }
+    let rule_with_ids = rule.rule.with_configured(ids);
+    let schemas = rule_with_ids.spec.benchling.as_ref().and_then(|shorthand| shorthand.schemas.as_ref());
+    if let (Some(schema), Some(pattern)) = (schemas.and_then(schema_pattern), &mut rule.subject.pattern) {
+        pattern["detail"]["schema"] = schema;
+    }
     Ok(())
 }
 
