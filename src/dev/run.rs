@@ -86,7 +86,11 @@ async fn configure(rule: &mut DevRule, view: &View, clients: &TenantClients, cli
     let mut ids = Vec::new();
     for tenant in &app.spec.tenants {
         let client = clients.get(tenant, (client.clone(), String::new())).map_err(|error| error.message)?;
-        ids.extend(chosen_schemas(&client, &app.spec.app_definition_id, &from).await.map_err(|error| format!("EventRule {key}: {}", error.message))?);
+        ids.extend(
+            chosen_schemas(&client, &app.spec.app_definition_id, &from)
+                .await
+                .map_err(|error| format!("EventRule {key}: {}", error.message))?,
+        );
     }
     let rule_with_ids = rule.rule.with_configured(ids);
     let schemas = rule_with_ids.spec.benchling.as_ref().and_then(|shorthand| shorthand.schemas.as_ref());

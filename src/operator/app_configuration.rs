@@ -72,13 +72,18 @@ impl AppConfigurations {
     async fn client_of(&self, app: &BenchlingApp, field: &str) -> Result<(AppClient, String), ReconcileError> {
         let (key, namespace) = (key_of(app), app.metadata.namespace.as_deref().unwrap_or_default());
         let Some(credentials) = &app.spec.credentials else {
-            let message =
-                format!("{field}: BenchlingApp {key} has no spec.credentials, with which its configuration is read. Set it to the Secret of the app's client.");
+            let message = format!(
+                "{field}: BenchlingApp {key} has no spec.credentials, with which its configuration is read. Set it to the Secret of the app's client."
+            );
             return Err(ReconcileError::blocked(Reason::AppNotReady, message));
         };
         let name = &credentials.secret_ref.name;
         let error = |class, reason, what: &str| {
-            ReconcileError::new(class, reason, format!("{field}: BenchlingApp {key}: spec.credentials.secretRef: Secret {namespace}/{name} {what}"))
+            ReconcileError::new(
+                class,
+                reason,
+                format!("{field}: BenchlingApp {key}: spec.credentials.secretRef: Secret {namespace}/{name} {what}"),
+            )
         };
         if self.secrets.is_own(namespace) {
             let what = "is in the operator's own namespace, whose Secrets are never sent to other systems. Create the objects in another namespace.";
@@ -168,7 +173,9 @@ fn chosen(at: &str, path: &[String], items: &[ConfigItem], tenant: &str) -> Resu
         ))
     })?;
     item.value.clone().ok_or_else(|| {
-        missing(format!("has no choice yet in tenant {tenant}. A tenant admin opens the app in Benchling, tab Configuration, and chooses one."))
+        missing(format!(
+            "has no choice yet in tenant {tenant}. A tenant admin opens the app in Benchling, tab Configuration, and chooses one."
+        ))
     })
 }
 
@@ -198,9 +205,11 @@ mod tests {
         let of = |items: &[ConfigItem]| chosen("f", &["Sample".into()], items, "acme");
         // The field of the same path is another item. A name is not necessary for an ID.
         assert_eq!(of(&[item("field", Some("tsf_1")), item("entity_schema", Some("ts_1"))]).as_deref(), Ok("ts_1"));
-        for (items, says) in
-            [(vec![], "is no item"), (vec![item("field", Some("tsf_1"))], "is no item"), (vec![item("entity_schema", None)], "has no choice yet in tenant acme")]
-        {
+        for (items, says) in [
+            (vec![], "is no item"),
+            (vec![item("field", Some("tsf_1"))], "is no item"),
+            (vec![item("entity_schema", None)], "has no choice yet in tenant acme"),
+        ] {
             let error = of(&items).unwrap_err();
             assert_eq!(error.reason, Reason::AppNotConfigured);
             assert!(error.message.starts_with("f ") && error.message.contains(says), "{error}");

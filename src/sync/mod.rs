@@ -38,7 +38,7 @@ mod worker;
 pub(crate) use app::tenant_of;
 pub(crate) use config::WorkerConfig;
 pub(crate) use context::{SyncContext, SyncOptions};
-pub(crate) use database::Address;
+pub(crate) use database::{Address, FailureTime};
 pub(crate) use entity::Row;
 pub(crate) use error::SyncError;
 pub(crate) use local::{LocalSink, LocalSinkSettings, Outcome};

@@ -14,7 +14,7 @@ use crate::{
     sync::{
         configured,
         context::SyncContext,
-        database::Address,
+        database::{Address, FailureTime},
         error::{SyncError, SyncErrorReason},
         queue::AwsQueue,
         readiness::queue_to_consume,
@@ -96,6 +96,7 @@ impl SyncContext {
             user: database.user.clone(),
             password: SecretString::from(password),
             tls,
+            failures: if self.database_hosts.contains(&database.host) { FailureTime::Own } else { FailureTime::Equal },
         })
     }
 }

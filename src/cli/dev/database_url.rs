@@ -7,7 +7,7 @@ use std::fmt;
 use reqwest::Url;
 use secrecy::SecretString;
 
-use crate::sync::{Address, Trust};
+use crate::sync::{Address, FailureTime, Trust};
 
 /// What is wrong with the URL. Never contains the URL, which has a password.
 #[derive(Debug, PartialEq, Eq)]
@@ -83,6 +83,7 @@ pub(super) fn parse(text: &str) -> Result<Address, BadUrl> {
         port: url.port().unwrap_or(5432),
         password: SecretString::from(decoded(url.password().unwrap_or_default(), "password")?),
         tls: is_encrypted.then_some(Trust { ca }),
+        failures: FailureTime::Own,
         host,
         database,
         user,

@@ -28,7 +28,7 @@ use crate::{
             reference::{exists, not_ready},
             task::{Rights, Task},
         },
-        sqs::reference::standard_queue,
+        sqs::reference::own_standard_queue,
     },
     error::ReconcileError,
     feature::Feature,
@@ -113,7 +113,7 @@ fn on_failure(context: &ResolveContext<'_>, identity: &Identity) -> Result<Optio
     let Some(reference) = context.sink.on_failure_ref() else { return Ok(None) };
     let field = "spec.lambda.onFailure.sinkRef";
     let sink: EventSink = context.sink_for(field, reference)?;
-    let arn = standard_queue(field, &sink, identity)?;
+    let arn = own_standard_queue(field, &sink, identity)?;
     if exists(&sink, Some(&arn)) { Ok(Some(arn)) } else { Err(not_ready(field, &sink, "is not ready")) }
 }
 
