@@ -48,9 +48,10 @@ impl BusRule {
         Ok(Some(Self { bus: bus_arn(&key), pattern, rule, subject }))
     }
 
-    /// Returns `namespace/name` of the sink of each target.
-    pub(crate) fn sinks(&self) -> impl Iterator<Item = String> + '_ {
-        self.rule.spec.targets.iter().map(|target| self.sink_of(target))
+    /// Returns the namespace of the rule, and `namespace/name` of the sink of each target.
+    pub(crate) fn sinks(&self) -> impl Iterator<Item = (&str, String)> + '_ {
+        let namespace = self.rule.metadata.namespace.as_deref().unwrap_or_default();
+        self.rule.spec.targets.iter().map(move |target| (namespace, self.sink_of(target)))
     }
 
     fn sink_of(&self, target: &Target) -> String {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, future::Future};
 
 use tokio::net::TcpListener;
 
-use tributary_api::{BenchlingApp, EventSink};
+use tributary_api::{BenchlingApp, EventSink, consents};
 use tributary_benchling::{AppClient, Urls};
 use tributary_core::{benchling::schema_pattern, managed::Managed, object::key_of, view::View};
 
@@ -49,10 +49,15 @@ pub(crate) async fn run(options: DevOptions, listener: TcpListener, stop: impl F
     let rules = all.into_iter().map(|rule| BusRule::new(rule, &objects.apps, &view));
     let rules: Vec<BusRule> = rules.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
     let mut sinks = BTreeMap::new();
-    for key in rules.iter().flat_map(BusRule::sinks) {
+    for (namespace, key) in rules.iter().flat_map(BusRule::sinks) {
         let sink = objects.sinks.iter().find(|sink| key_of(*sink) == key);
         let sink =
             sink.ok_or_else(|| format!("EventSink {key} not found, which a rule references. Add its manifest, or correct the reference."))?;
+        if !consents(&sink.metadata, &sink.spec.allowed_namespaces, namespace) {
+            return Err(format!(
+                "EventSink {key} does not allow references from namespace {namespace:?}. Add it to spec.allowedNamespaces."
+            ));
+        }
         if sinks.contains_key(&key) || sink.spec.postgres.is_none() {
             continue;
         }

@@ -58,6 +58,11 @@ fn manifests_that_do_not_fit_together_are_errors() {
         ("a: b\n".into(), 2, "input: no BenchlingApp found. Correct the path."),
         (APP.into(), 1, "no rule of a BenchlingApp or its EventBus has a target with a postgres sink."),
         (rule_and_sink("other", "lims"), 1, "EventSink default/other not found, which a rule references."),
+        (
+            rule_and_sink("s, namespace: far", "lims").replace("metadata: {name: s}", "metadata: {name: s, namespace: far}"),
+            1,
+            "EventSink far/s does not allow references from namespace \"default\". Add it to spec.allowedNamespaces.",
+        ),
         (rule_and_sink("s", "other"), 1, "EventSink default/s: spec.postgres.appRef: BenchlingApp default/other not found."),
         (
             rule_and_sink("s", "lims").replace("[acme]", "[acme, beta]"),

@@ -61,9 +61,10 @@ where
     let by_role = role.and_then(|role| statement::<D>(&desired.grants.sid, identity, role));
     // EventBridge sends dead letters itself, not with the role.
     let sources = grants::dead_lettered(context.sink, context.view);
-    let dead_letters = sources.iter().enumerate().filter_map(|(index, source)| {
-        D::policy_statement(&format!("{}DeadLetter{index}", desired.grants.sid), &identity.arn, source)
-    });
+    let dead_letters = sources
+        .iter()
+        .enumerate()
+        .filter_map(|(index, source)| D::policy_statement(&format!("{}DeadLetter{index}", desired.grants.sid), &identity.arn, source));
     let statements_there = by_role.into_iter().chain(dead_letters).collect();
     Ok(DesiredByRole { statements_there, ..desired }.into())
 }

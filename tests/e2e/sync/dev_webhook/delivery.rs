@@ -94,3 +94,29 @@ async fn the_manifests_of_the_example_run_on_this_machine() {
     assert_eq!(dev.rows(TABLE).await.len(), 1);
     assert!(dev.interrupt().0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_matches_the_schema_that_is_chosen_in_benchling() {
+    let mut dev = Dev::new(Postgres::shared().await, None).await;
+    let items = json!([{"path": ["Sample"], "type": "entity_schema", "value": "ts_plasmid", "name": "Plasmid"}]);
+    dev.benchling.control("configuration", json!({"appId": dev.app["appId"], "items": items})).await;
+    let file = dev.write(&format!(
+        "apiVersion: tributary.dev/v1alpha1\nkind: BenchlingApp\nmetadata: {{name: lims}}\n\
+         spec: {{tenants: [{}], appDefinitionId: appdef_x, busRef: {{name: b}}}}\n---\n\
+         apiVersion: tributary.dev/v1alpha1\nkind: EventRule\nmetadata: {{name: r}}\n\
+         spec: {{busRef: {{kind: BenchlingApp, name: lims}}, benchling: {{schemas: {{configured: [{{path: [Sample]}}]}}}}, \
+         targets: [{{name: t, sinkRef: {{name: s}}}}]}}\n---\n\
+         apiVersion: tributary.dev/v1alpha1\nkind: EventSink\nmetadata: {{name: s}}\n\
+         spec: {{postgres: {{appRef: {{name: lims}}, database: {{host: h, name: db, user: u, passwordSecretRef: {{name: p}}}}}}}}\n",
+        dev.benchling.tenant
+    ));
+    dev.start(&["-f", &file]).await;
+    dev.benchling.entities("custom-entities", vec![json!({"id": "bfi_1"})]).await;
+    for (schema, line) in [("ts_other", "noMatch"), ("ts_plasmid", "row")] {
+        let webhook = dev.sign(json!({"message": {"resourceId": "bfi_1", "schema": {"id": schema}}})).await;
+        assert_eq!(dev.post(&webhook).await.0, 200);
+        dev.line(line, |line| line["webhook"] == webhook.id).await;
+    }
+    assert_eq!(dev.lines("row").len(), 1);
+    assert!(dev.interrupt().0);
+}

@@ -88,6 +88,13 @@ impl Dev {
             .await;
     }
 
+    /// Writes a file of manifests, and returns its path.
+    pub fn write(&self, content: &str) -> String {
+        let path = self.folder.join("manifests.yaml");
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     /// The lines of this type.
     pub fn lines(&self, type_: &str) -> Vec<Value> {
         let all = self.running.as_ref().unwrap().lines.lock().unwrap().clone();
