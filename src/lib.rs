@@ -7,6 +7,7 @@
 mod backfill;
 pub mod cli;
 mod cluster;
+mod dev;
 pub mod gateway;
 mod http_server;
 mod observe;

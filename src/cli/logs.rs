@@ -41,6 +41,14 @@ impl Logs {
     }
 }
 
+/// Writes warnings as text to standard error, for commands that a person watches.
+///
+/// # Errors
+/// The filter is not valid.
+pub(super) fn init_text(filter: &str) -> Result<(), Error> {
+    Logs { log_format: LogFormat::Text, log: filter.to_owned() }.init()
+}
+
 /// At trace level the SDK logs whole requests with session tokens. Only trace messages of this program are logged, whatever the filter.
 fn is_loggable(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= Level::DEBUG || metadata.target().starts_with("tributary")

@@ -3,6 +3,7 @@
 mod aws_flags;
 mod backfill;
 mod completion;
+mod dev;
 mod gateway;
 pub mod generate;
 mod iam_policy;
@@ -47,6 +48,8 @@ enum Command {
     Test(test::Test),
     /// Print a realistic event of a type.
     Sample(sample::Sample),
+    /// Run parts of an integration on this machine, without a cluster and without an AWS account.
+    Dev(Box<dev::Dev>),
     /// Print the CustomResourceDefinitions as YAML.
     Crds,
     /// Print a script that completes commands and flags in a shell.
@@ -64,6 +67,7 @@ impl Cli {
             Command::Pattern(pattern) => return pattern.run(),
             Command::Test(test) => return test.run(),
             Command::Sample(sample) => sample.run()?,
+            Command::Dev(dev) => return Box::pin(dev.run()).await,
             Command::Completion(completion) => completion.run(),
             Command::Run(run) => Box::pin(run.run()).await?,
             Command::Gateway(gateway) => Box::pin(gateway.run()).await?,

@@ -8,6 +8,7 @@ use tributary_core::{error::ReconcileError, view::View};
 
 use crate::{
     cluster::secrets::Secrets,
+    gateway::routes::Bus,
     put_events::{PutError, PutEvents},
 };
 
@@ -20,14 +21,24 @@ pub(crate) struct Aws {
 
 /// The account and Region of a bus.
 pub(crate) struct BusPublisher {
-    pub(crate) aws: Arc<Aws>,
+    aws: Arc<Aws>,
     /// Name of the `AwsAccount`.
-    pub(crate) account: String,
-    pub(crate) account_id: String,
-    pub(crate) region: String,
+    account: String,
+    account_id: String,
+    region: String,
 }
 
 impl BusPublisher {
+    /// Returns the publisher to this bus.
+    pub(crate) fn new(aws: Arc<Aws>, bus: &Bus) -> Self {
+        Self {
+            aws,
+            account: bus.identity.account.clone(),
+            account_id: bus.account.spec.account_id.clone(),
+            region: bus.identity.region.clone(),
+        }
+    }
+
     async fn session(&self) -> Result<Session, ReconcileError> {
         let account: Option<AwsAccount> = self.aws.view.account(&self.account);
         let account = account

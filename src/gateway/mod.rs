@@ -11,6 +11,7 @@ mod envelope;
 mod handle;
 mod keys;
 mod lane;
+mod local;
 mod metrics;
 mod options;
 mod reply;
@@ -20,5 +21,6 @@ mod state;
 mod status;
 mod verify;
 
+pub(crate) use local::{Answered, LocalGateway};
 pub use options::{Limits, Options};
 pub use run::{Error, run};

@@ -1,19 +1,14 @@
 //! Starts the gateway: watches, the public and the admin server, key refresh and status writes.
 
-use std::{
-    future::Future,
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
-use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
+use tokio::{net::TcpListener, task::JoinSet};
 
 use tributary_api::{AwsAccount, BenchlingApp, EventBus};
 use tributary_aws::Sessions;
-use tributary_benchling::Benchling;
 use tributary_core::{fence::Fence, objects::Objects, settings::Settings, view::View};
 
 use crate::{
@@ -25,12 +20,11 @@ use crate::{
         watch::{WatchSettings, expect_list},
     },
     gateway::{
-        accepted_events::AcceptedEvents,
-        bus::Aws,
+        bus::{Aws, BusPublisher},
         handle,
-        keys::Keys,
-        metrics::GatewayMetrics,
-        options::Options,
+        lane::Lane,
+        options::{Limits, Options},
+        routes::Bus,
         state::{Gateway, ROUTES_LIFETIME, State},
         status,
     },
@@ -102,23 +96,13 @@ fn state(client: &Client, options: &Options, stores: &Stores, metrics: Arc<Metri
     expect_list::<AwsAccount>(&health);
     expect_list::<EventBus>(&health);
     expect_list::<BenchlingApp>(&health);
-    let aws = Aws {
+    let aws = Arc::new(Aws {
         view: view.clone(),
         sessions: Sessions::new(options.aws.clone(), metrics, Fence::open()).map_err(Error::CaBundle)?,
         secrets: Secrets::new(client.clone(), &options.namespace),
-    };
-    Ok(State {
-        view,
-        limits: options.limits,
-        bodies: Arc::new(Semaphore::new(options.limits.bodies)),
-        keys: Keys::new(Benchling::new(options.benchling.clone())),
-        accepted_events: AcceptedEvents::new(Instant::now()),
-        metrics: GatewayMetrics::default(),
-        health,
-        routes: Mutex::default(),
-        lanes: Mutex::default(),
-        aws: Arc::new(aws),
-    })
+    });
+    let open = Box::new(move |bus: &Bus| Lane::open(BusPublisher::new(aws.clone(), bus)));
+    Ok(State::new(view, options.limits, options.benchling.clone(), health, open))
 }
 
 fn watch(tasks: &mut JoinSet<()>, client: &Client, options: &Options, gateway: &Gateway, stores: Stores, writers: Writers) {
@@ -135,7 +119,7 @@ fn watch(tasks: &mut JoinSet<()>, client: &Client, options: &Options, gateway: &
 }
 
 /// Keeps the key sets of all apps fresh, so that no webhook waits for them.
-async fn refresh_keys(gateway: Gateway) {
+pub(crate) async fn refresh_keys(gateway: Gateway) {
     loop {
         let routes = gateway.routes();
         gateway.retain(&routes);
@@ -152,18 +136,16 @@ async fn refresh_keys(gateway: Gateway) {
 
 /// Serves webhooks at the public port until `stop` completes.
 async fn serve(gateway: Gateway, listener: TcpListener, stop: impl Future<Output = ()>) {
-    let limits = gateway.limits;
-    let limits = ServerLimits {
-        connections: limits.connections,
-        when_full: WhenFull::Wait,
-        head: HEAD_TIMEOUT,
-        write: limits.write,
-        age: limits.age,
-    };
+    let limits = server_limits(gateway.limits);
     let gauge = gateway.metrics.connections.clone();
     let answer = move |request| {
         let gateway = gateway.clone();
         async move { handle::answer(&gateway, request).await }
     };
     http_server::serve(listener, limits, gauge, stop, answer).await;
+}
+
+/// Returns the limits of the public port.
+pub(crate) fn server_limits(limits: Limits) -> ServerLimits {
+    ServerLimits { connections: limits.connections, when_full: WhenFull::Wait, head: HEAD_TIMEOUT, write: limits.write, age: limits.age }
 }

@@ -9,12 +9,12 @@ use std::{
 use k8s_openapi::jiff::Timestamp;
 use tokio::sync::Semaphore;
 
+use tributary_benchling::{Benchling, Urls};
 use tributary_core::view::View;
 
 use crate::{
     gateway::{
         accepted_events::AcceptedEvents,
-        bus::{Aws, BusPublisher},
         keys::Keys,
         lane::Lane,
         metrics::GatewayMetrics,
@@ -26,6 +26,9 @@ use crate::{
 
 /// How long the routes are used before they are computed again.
 pub(crate) const ROUTES_LIFETIME: Duration = Duration::from_millis(250);
+
+/// Opens the queue of a bus: publishes to it in AWS, or delivers within the process.
+pub(crate) type OpenLane = Box<dyn Fn(&Bus) -> Lane + Send + Sync>;
 
 /// Handle to the shared state.
 #[derive(Clone)]
@@ -49,7 +52,8 @@ pub(crate) struct State {
     pub(crate) health: Arc<Health>,
     pub(crate) routes: Mutex<CachedRoutes>,
     pub(crate) lanes: Mutex<HashMap<LaneKey, Lane>>,
-    pub(crate) aws: Arc<Aws>,
+    /// Opens the queue of a bus.
+    pub(crate) open: OpenLane,
 }
 
 /// Routes, and since when they are valid. `None` if they must be computed again.
@@ -68,6 +72,22 @@ pub(crate) struct LaneKey {
 }
 
 impl State {
+    /// Returns the state of a gateway that serves the apps in the view.
+    pub(crate) fn new(view: View, limits: Limits, urls: Urls, health: Arc<Health>, open: OpenLane) -> Self {
+        Self {
+            view,
+            limits,
+            bodies: Arc::new(Semaphore::new(limits.bodies)),
+            keys: Keys::new(Benchling::new(urls)),
+            accepted_events: AcceptedEvents::new(Instant::now()),
+            metrics: GatewayMetrics::default(),
+            health,
+            routes: Mutex::default(),
+            lanes: Mutex::default(),
+            open,
+        }
+    }
+
     /// Returns what the replica waits for before it is ready.
     pub(crate) fn missing(&self) -> Vec<String> {
         self.health.missing()
@@ -85,18 +105,10 @@ impl State {
     }
 
     pub(crate) fn lane(&self, bus: &Bus) -> Lane {
-        let (identity, account) = (&bus.identity, &bus.account);
+        let identity = &bus.identity;
         let key = LaneKey { account: identity.account.clone(), region: identity.region.clone(), arn: identity.arn.clone() };
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = || {
-            Lane::open(BusPublisher {
-                aws: self.aws.clone(),
-                account: identity.account.clone(),
-                account_id: account.spec.account_id.clone(),
-                region: identity.region.clone(),
-            })
-        };
-        lanes.entry(key).or_insert_with(open).clone()
+        lanes.entry(key).or_insert_with(|| (self.open)(bus)).clone()
     }
 
     /// Drops state of apps and buses that no longer exist.

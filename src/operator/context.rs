@@ -16,6 +16,7 @@ use crate::{
     cluster::{arn_from::ArnSources, secrets::Secrets},
     observe::{Cloud, Trigger},
     operator::{
+        app_configuration::AppConfigurations,
         events::Recorder,
         fault_points::FaultPoints,
         name_locks::NameLocks,
@@ -41,6 +42,7 @@ pub(super) struct Context {
     pub(super) resyncs: ResyncSchedule,
     pub(super) fault_points: Arc<dyn FaultPoints>,
     pub(super) benchling: Benchling,
+    pub(super) app_configurations: AppConfigurations,
 }
 
 impl Context {

@@ -29,6 +29,7 @@ use crate::{
     },
     observe::Observe,
     operator::{
+        app_configuration::AppConfigurations,
         context::Context,
         events::{self, Recorder},
         lease::{Candidate, Held, Lost},
@@ -132,6 +133,7 @@ impl Leadership {
 
     fn context(&self, client: &Client, fence: &Fence, recorder: Recorder) -> Result<Context, Error> {
         let options = &self.options;
+        let secrets = Secrets::new(client.clone(), &options.operator_namespace);
         let aws = AwsOptions { app_name: Some(options.replica.clone()), ..options.aws.clone() };
         Ok(Context {
             view: self.view.clone(),
@@ -150,6 +152,7 @@ impl Leadership {
             },
             fault_points: options.fault_points.clone(),
             benchling: Benchling::new(options.benchling.clone()),
+            app_configurations: AppConfigurations::new(client.clone(), secrets, options.benchling.clone(), options.resync),
             client: client.clone(),
         })
     }

@@ -2,6 +2,7 @@
 //!
 //! Reads of AWS are in `observe`, writes to AWS in `apply.rs`; what a kind means is in `tributary_core`.
 
+mod app_configuration;
 mod apply;
 mod context;
 mod events;
@@ -15,6 +16,7 @@ mod reconciliation;
 mod run;
 mod state;
 
+pub(crate) use app_configuration::chosen_schemas;
 pub use options::{Error, Options};
 pub use run::run;
 

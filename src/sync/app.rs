@@ -32,18 +32,7 @@ impl SyncContext {
         tenant: Option<&String>,
     ) -> Result<(String, VersionedClient), SyncError> {
         let (key, namespace) = (key_of(app), app.metadata.namespace.as_deref().unwrap_or_default());
-        let not_ready = |message: String| SyncError::new(SyncErrorReason::AppNotReady, message);
-        let tenant = match (tenant, app.spec.tenants.as_slice()) {
-            (Some(tenant), all) if all.contains(tenant) => tenant.clone(),
-            (None, [only]) => only.clone(),
-            (Some(tenant), _) => {
-                let message = format!("{field}.tenant: {tenant} is not in spec.tenants of BenchlingApp {key}. Correct one of the two.");
-                return Err(not_ready(message));
-            }
-            (None, _) => {
-                return Err(not_ready(format!("BenchlingApp {key} has several tenants. Set {field}.tenant to one of them.")));
-            }
-        };
+        let tenant = tenant_of(app, field, tenant)?;
         let credentials = app.spec.credentials.as_ref().ok_or_else(|| {
             not_ready(format!(
                 "BenchlingApp {key} has no spec.credentials, which reading from Benchling requires. Set it to the Secret of the app's client."
@@ -54,5 +43,26 @@ impl SyncContext {
             SyncError::new(SyncErrorReason::SecretNotFound, format!("Secret {namespace}/{secret} {lack}. Add it to the Secret."))
         })?;
         Ok((tenant, client))
+    }
+}
+
+fn not_ready(message: String) -> SyncError {
+    SyncError::new(SyncErrorReason::AppNotReady, message)
+}
+
+/// Returns the tenant of the app for an object with `tenant` at `field`.
+///
+/// # Errors
+/// The app has no such tenant, or has several and none is named.
+pub(crate) fn tenant_of(app: &BenchlingApp, field: &str, tenant: Option<&String>) -> Result<String, SyncError> {
+    let key = key_of(app);
+    match (tenant, app.spec.tenants.as_slice()) {
+        (Some(tenant), all) if all.contains(tenant) => Ok(tenant.clone()),
+        (None, [only]) => Ok(only.clone()),
+        (Some(tenant), _) => {
+            let message = format!("{field}.tenant: {tenant} is not in spec.tenants of BenchlingApp {key}. Correct one of the two.");
+            Err(not_ready(message))
+        }
+        (None, _) => Err(not_ready(format!("BenchlingApp {key} has several tenants. Set {field}.tenant to one of them."))),
     }
 }

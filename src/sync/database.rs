@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 use tokio_postgres::{Client, Config, NoTls, config::SslMode, error::SqlState};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -26,6 +27,18 @@ pub(crate) struct Address {
     pub(crate) password: SecretString,
     /// Defaults to a connection without TLS.
     pub(crate) tls: Option<Trust>,
+    /// What the time of a failed connection reveals.
+    pub(crate) failures: FailureTime,
+}
+
+/// What the time of a failed connection may reveal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureTime {
+    /// Nothing: a refused connection takes as long as one that gets no answer. For hosts that the administrator did not name one by one,
+    /// so that sinks do not show which hosts and ports of a network exist.
+    Equal,
+    /// Whatever it is. For a host that the administrator named.
+    Own,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -68,8 +81,17 @@ impl Database {
     /// The database does not answer or rejects the user, or the table cannot be used.
     pub(crate) async fn open(address: &Address, table: &Table) -> Result<Self, SyncError> {
         let place = format!("{}:{}/{}", address.host, address.port, address.database);
-        let connecting = tokio::time::timeout(CONNECT_TIMEOUT * 2, connect(address, &place));
-        let client = connecting.await.unwrap_or_else(|_| Err(no_connection(&place, "no answer in time")))?;
+        let deadline = Instant::now() + CONNECT_TIMEOUT * 2;
+        let connecting = tokio::time::timeout_at(deadline, connect(address, &place)).await;
+        let client = match connecting.unwrap_or_else(|_| Err(no_connection(&place, "no answer in time"))) {
+            Ok(client) => client,
+            Err(error) => {
+                if address.failures == FailureTime::Equal && error.reason == SyncErrorReason::DatabaseUnavailable {
+                    tokio::time::sleep_until(deadline).await;
+                }
+                return Err(error);
+            }
+        };
         let mut database = Self { client, table: table.clone(), place, known: KnownNames::new() };
         database.prepare().await?;
         database.known = database.names().await?;
@@ -288,7 +310,15 @@ mod tests {
             std::future::pending::<()>().await;
         });
         let text = String::new;
-        Address { host: "127.0.0.1".into(), port, database: text(), user: "u".into(), password: SecretString::from(text()), tls: None }
+        Address {
+            host: "127.0.0.1".into(),
+            port,
+            database: text(),
+            user: "u".into(),
+            password: SecretString::from(text()),
+            tls: None,
+            failures: FailureTime::Own,
+        }
     }
 
     #[tokio::test]
@@ -321,8 +351,15 @@ mod tests {
             ("no-such-host.invalid", closed, None),
         ] {
             let text = String::new;
-            let address =
-                Address { host: host.into(), port, database: "d".into(), user: text(), password: SecretString::from(text()), tls };
+            let address = Address {
+                host: host.into(),
+                port,
+                database: "d".into(),
+                user: text(),
+                password: SecretString::from(text()),
+                tls,
+                failures: FailureTime::Own,
+            };
             let error = Database::open(&address, &Table::default()).await.err().expect("there is no database");
             assert_eq!(error.reason, SyncErrorReason::DatabaseUnavailable, "{error}");
             texts.insert(error.message.replace(&format!("{host}:{port}/d"), "PLACE"));
@@ -333,5 +370,22 @@ mod tests {
                 .replace(&format!("127.0.0.1:{silent_port}/d"), "PLACE"),
         );
         assert_eq!(texts.len(), 1, "{texts:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_connection_takes_equally_long_whatever_the_cause() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let silent_port = silent.local_addr().unwrap().port();
+        let closed_port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let text = String::new;
+        for (host, port) in [("127.0.0.1", closed_port), ("127.0.0.1", silent_port), ("not a host", 1)] {
+            let (database, password) = ("d".into(), SecretString::from(text()));
+            let address = Address { host: host.into(), port, database, user: text(), password, tls: None, failures: FailureTime::Equal };
+            let started = Instant::now();
+            let error = Database::open(&address, &Table::default()).await.err().expect("there is no database");
+            assert_eq!(error.reason, SyncErrorReason::DatabaseUnavailable, "{error}");
+            // Of the paused clock, which counts timers only.
+            assert_eq!(started.elapsed().as_secs(), (CONNECT_TIMEOUT * 2).as_secs(), "{host}:{port}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Takes messages off a sink's queue: deletes processed ones, and moves unprocessable ones to the dead-letter queue.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use tributary_aws::Message;
 
@@ -8,6 +8,7 @@ use crate::sync::{
     batch::Batch,
     error::SyncError,
     metrics::SinkMetrics,
+    queue::MessageQueue,
     read::Missing,
     sink_context::SinkContext,
     unprocessable::{Unprocessable, UnprocessableReason},
@@ -17,12 +18,11 @@ use crate::sync::{
 const FIRST_WAIT_SECONDS: u64 = 5;
 const MAX_DOUBLINGS: u32 = 7;
 
-impl SinkContext {
+impl<Q: MessageQueue> SinkContext<Q> {
     /// Deletes the messages at these indexes.
     pub(crate) async fn delete(&self, batch: &Batch, done: &[usize]) -> Result<(), SyncError> {
         let receipts: Vec<&str> = done.iter().map(|index| batch.0[*index].receipt.as_str()).collect();
-        let deleted = self.session.delete_messages(&self.queue, &receipts).await;
-        deleted.map_err(|error| SyncError::queue(&error.into()))
+        self.queue.delete(&receipts).await
     }
 
     /// Hides the message of a missing entity for a while: the entity may appear later, or the app may get access.
@@ -45,7 +45,7 @@ impl SinkContext {
             return self.dead_letter(message, unprocessable, metrics).await;
         }
         let wait = Duration::from_secs(FIRST_WAIT_SECONDS << message.receives.min(MAX_DOUBLINGS));
-        if let Err(error) = self.session.hide_messages(&self.queue, &[&message.receipt], wait).await {
+        if let Err(error) = self.queue.retry_after(wait, message, unprocessable).await {
             tracing::debug!(sink = %self.key, %error, "visibility timeout not extended; the message is received again early");
         }
         None
@@ -56,18 +56,13 @@ impl SinkContext {
     /// Returns the line for the activity log if the message was moved.
     pub(crate) async fn dead_letter(&self, message: &Message, unprocessable: &Unprocessable, metrics: &SinkMetrics) -> Option<String> {
         let Unprocessable { reason, message: text } = unprocessable;
-        let attributes = BTreeMap::from([
-            ("TributaryReason", reason.to_string()),
-            ("TributaryMessage", text.clone()),
-            ("TributarySink", self.key.clone()),
-        ]);
-        if let Err(error) = self.session.send_message(&self.dead_letter_queue, &message.body, &attributes).await {
+        if let Err(error) = self.queue.dead_letter(&self.key, message, unprocessable).await {
             tracing::warn!(sink = %self.key, %reason, %error, "message not moved to the dead-letter queue; it is received again");
             return None;
         }
         metrics.failed(unprocessable);
         tracing::warn!(sink = %self.key, message = %message.id, %reason, "{text}");
-        if let Err(error) = self.session.delete_messages(&self.queue, &[&message.receipt]).await {
+        if let Err(error) = self.queue.delete(&[&message.receipt]).await {
             tracing::warn!(sink = %self.key, %error, "message is in the dead-letter queue but was not deleted; expect a duplicate there");
         }
         Some(format!("{reason}: {text}"))

@@ -9,6 +9,7 @@ use crate::sync::{
     entity::Row,
     error::SyncError,
     metrics::SinkMetrics,
+    queue::MessageQueue,
     read::{Read, read},
     sink_context::{ActivityLog, SinkContext},
     table::Table,
@@ -38,9 +39,17 @@ impl Written {
     }
 }
 
-impl SinkContext {
+/// What processing a batch did.
+pub(crate) struct Processed {
+    /// The entities that were read and are of synced schemas.
+    pub(crate) rows: Vec<Row>,
+    /// Ids of the entities whose row was new or older.
+    pub(crate) written: Vec<String>,
+}
+
+impl<Q: MessageQueue> SinkContext<Q> {
     /// Processes the batch. After an error, the messages that are left in it are still to be processed.
-    pub(crate) async fn process(&self, database: &mut Database, batch: &mut Batch, metrics: &SinkMetrics) -> Result<(), SyncError> {
+    pub(crate) async fn process(&self, database: &mut Database, batch: &mut Batch, metrics: &SinkMetrics) -> Result<Processed, SyncError> {
         // Messages that cannot be parsed leave first, so that everything after this can fail and be repeated.
         let mut failures = self.remove_unparsable(batch, metrics).await?;
         let sorted = batch::sort(&batch.0, &self.scope);
@@ -55,7 +64,7 @@ impl SinkContext {
         if !(written.ids.is_empty() && failures.is_empty()) {
             self.log_activity(&sorted, &read, &written, &failures).await;
         }
-        written.error.map_or(Ok(()), Err)
+        written.error.map_or(Ok(Processed { rows, written: written.ids }), Err)
     }
 
     /// Deletes skipped messages and dead-letters unparsable ones. Returns a line for each of the latter.

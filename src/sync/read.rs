@@ -33,7 +33,7 @@ pub(crate) struct Missing {
 ///
 /// # Errors
 /// Benchling does not answer, or the app has no access to a kind. Nothing was changed.
-pub(crate) async fn read(context: &SinkContext, sorted: &Sorted) -> Result<Read, SyncError> {
+pub(crate) async fn read<Q>(context: &SinkContext<Q>, sorted: &Sorted) -> Result<Read, SyncError> {
     let mut read = Read::default();
     let mut requests = sorted.requests();
     while let Some((kind, ids)) = requests.pop() {
@@ -55,7 +55,7 @@ pub(crate) async fn read(context: &SinkContext, sorted: &Sorted) -> Result<Read,
 }
 
 impl Read {
-    fn add(&mut self, context: &SinkContext, kind: EntityKind, ids: Vec<String>, entities: Vec<Value>) {
+    fn add<Q>(&mut self, context: &SinkContext<Q>, kind: EntityKind, ids: Vec<String>, entities: Vec<Value>) {
         let mut answered: BTreeMap<String, Value> = BTreeMap::new();
         for entity in entities {
             if let Some(id) = entity.get("id").and_then(|id| id.as_str()).filter(|id| ids.iter().any(|requested| requested == id)) {

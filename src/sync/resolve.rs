@@ -1,11 +1,12 @@
 //! Resolves a sink to everything that its worker needs: queue, account, app, Secrets and database.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use kube::Api;
 use secrecy::SecretString;
 
-use tributary_api::{AccountRef, AwsAccount, EventSink, PostgresSink, PostgresTlsMode, matches};
+use tributary_api::{AccountRef, AwsAccount, BenchlingApp, EventSink, PostgresSink, PostgresTlsMode, matches};
+use tributary_benchling::TenantClient;
 use tributary_core::{destinations::dead_letter_queue, error::ReconcileError, guarded::Guarded, object::key_of};
 
 use crate::{
@@ -13,8 +14,9 @@ use crate::{
     sync::{
         configured,
         context::SyncContext,
-        database::Address,
+        database::{Address, FailureTime},
         error::{SyncError, SyncErrorReason},
+        queue::AwsQueue,
         readiness::queue_to_consume,
         secrets::text_of,
         sink_context::{ActivityLog, SinkContext},
@@ -47,22 +49,13 @@ impl SyncContext {
         let address = self.address(&namespace, spec).await?;
         let visibility = spec.queue.visibility_timeout_seconds.and_then(|seconds| u64::try_from(seconds).ok());
         let tenant_client = self.tenant_clients.get(&tenant, client)?;
-        let mut scope = scope(spec, &tenant);
-        scope.schemas.extend(configured::schemas(&tenant_client, &app, &spec.configured_schemas).await?);
-        let context = SinkContext {
-            key: key_of(sink),
-            scope,
-            configured: !spec.configured_schemas.is_empty(),
-            table: table(spec),
-            tenant_client,
-            queue: session.queue_to_read(queue).await.map_err(queue_error)?,
-            dead_letter_queue: session.queue_to_read(&dead_letter_queue::name(queue)).await.map_err(queue_error)?,
+        let queue = AwsQueue {
+            url: session.queue_to_read(queue).await.map_err(queue_error)?,
+            dead_letter_url: session.queue_to_read(&dead_letter_queue::name(queue)).await.map_err(queue_error)?,
             session,
             visibility_timeout: visibility.map_or(DEFAULT_VISIBILITY_TIMEOUT, Duration::from_secs).max(MIN_VISIBILITY_TIMEOUT),
-            attempts: u32::try_from(spec.attempts).unwrap_or(1),
-            activity_log: spec.activity_log.as_ref().map_or(ActivityLog::Off, |log| ActivityLog::On { app_id: log.app_id.clone() }),
         };
-        Ok((context, address))
+        Ok((context(key_of(sink), spec, &app, tenant_client, queue).await?, address))
     }
 
     async fn account(&self, name: &str, namespace: &str) -> Result<AwsAccount, SyncError> {
@@ -103,6 +96,32 @@ impl SyncContext {
             user: database.user.clone(),
             password: SecretString::from(password),
             tls,
+            failures: if self.database_hosts.contains(&database.host) { FailureTime::Own } else { FailureTime::Equal },
         })
     }
+}
+
+/// Returns what processing the messages of a sink needs.
+///
+/// # Errors
+/// The configuration of the app in Benchling cannot be read, or lacks a choice.
+pub(crate) async fn context<Q>(
+    key: String,
+    spec: &PostgresSink,
+    app: &BenchlingApp,
+    tenant_client: Arc<TenantClient>,
+    queue: Q,
+) -> Result<SinkContext<Q>, SyncError> {
+    let mut scope = scope(spec, tenant_client.tenant());
+    scope.schemas.extend(configured::schemas(&tenant_client, app, &spec.configured_schemas).await?);
+    Ok(SinkContext {
+        key,
+        scope,
+        configured: !spec.configured_schemas.is_empty(),
+        table: table(spec),
+        tenant_client,
+        queue,
+        attempts: u32::try_from(spec.attempts).unwrap_or(1),
+        activity_log: spec.activity_log.as_ref().map_or(ActivityLog::Off, |log| ActivityLog::On { app_id: log.app_id.clone() }),
+    })
 }

@@ -1,15 +1,14 @@
 //! Everything that the worker of a sink needs, resolved from the sink and the objects that it references.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use tributary_aws::Session;
 use tributary_benchling::TenantClient;
 
-use crate::sync::{message::Scope, table::Table};
+use crate::sync::{message::Scope, queue::AwsQueue, table::Table};
 
 /// The resolved references of a sink.
 #[derive(Clone)]
-pub(crate) struct SinkContext {
+pub(crate) struct SinkContext<Q = AwsQueue> {
     /// `namespace/name` of the sink.
     pub(crate) key: String,
     pub(crate) scope: Scope,
@@ -17,13 +16,7 @@ pub(crate) struct SinkContext {
     pub(crate) configured: bool,
     pub(crate) table: Table,
     pub(crate) tenant_client: Arc<TenantClient>,
-    pub(crate) session: Session,
-    /// URL of the queue.
-    pub(crate) queue: String,
-    /// URL of the dead-letter queue.
-    pub(crate) dead_letter_queue: String,
-    /// How long the messages of a batch stay hidden from other consumers unless renewed.
-    pub(crate) visibility_timeout: Duration,
+    pub(crate) queue: Q,
     /// How often a message is received before its missing entity makes it unprocessable.
     pub(crate) attempts: u32,
     pub(crate) activity_log: ActivityLog,

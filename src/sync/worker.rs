@@ -123,7 +123,7 @@ impl Worker {
             return Ok(vec![]);
         }
         let queue_error = |error: AwsError| SyncError::queue(&error.into());
-        let receive = |wait| context.session.receive(&context.queue, wait, context.visibility_timeout);
+        let receive = |wait| context.queue.session.receive(&context.queue.url, wait, context.queue.visibility_timeout);
         let mut stop = self.stop.clone();
         let first = tokio::select! {
             first = receive(wait) => first.map_err(queue_error)?,
@@ -149,7 +149,7 @@ impl Worker {
 impl State {
     async fn process(&mut self, context: &SinkContext, database: &mut Database) -> Result<(), SyncError> {
         let receipts: Vec<String> = self.batch.receipts().into_iter().map(str::to_owned).collect();
-        renew_while(context, &receipts, context.process(database, &mut self.batch, &self.metrics)).await
+        renew_while(context, &receipts, context.process(database, &mut self.batch, &self.metrics)).await.map(drop)
     }
 
     /// Runs the future while the batch stays hidden from other consumers.
@@ -166,7 +166,7 @@ impl State {
     /// Makes the batch visible to other consumers.
     async fn release(&mut self) {
         if let Some(context) = self.context.as_ref().filter(|_| !self.batch.0.is_empty())
-            && let Err(error) = context.session.hide_messages(&context.queue, &self.batch.receipts(), Duration::ZERO).await
+            && let Err(error) = context.queue.session.hide_messages(&context.queue.url, &self.batch.receipts(), Duration::ZERO).await
         {
             tracing::debug!(sink = %context.key, %error, "messages become visible only after their visibility timeout");
         }
@@ -191,7 +191,7 @@ impl State {
 
     async fn report(&mut self, error: Option<&SyncError>) {
         let depths = match &self.context {
-            Some(context) => context.session.queue_depths(&context.queue).await.ok(),
+            Some(context) => context.queue.session.queue_depths(&context.queue.url).await.ok(),
             None => None,
         };
         self.metrics.state(error.is_none(), depths.map(|depths| depths.waiting));
@@ -203,16 +203,17 @@ impl State {
 
 /// Runs the future and renews the visibility timeout of the messages well before it expires.
 async fn renew_while<T>(context: &SinkContext, receipts: &[String], future: impl Future<Output = T>) -> T {
+    let queue = &context.queue;
     let mut future = std::pin::pin!(future);
     loop {
-        let renewal = tokio::time::sleep(context.visibility_timeout / 3);
+        let renewal = tokio::time::sleep(queue.visibility_timeout / 3);
         tokio::select! {
             biased;
             output = &mut future => return output,
             () = renewal => {
                 let receipts: Vec<&str> = receipts.iter().map(String::as_str).collect();
                 // AWS rejects the renewal of messages that were deleted in the meantime.
-                if let Err(error) = context.session.hide_messages(&context.queue, &receipts, context.visibility_timeout).await {
+                if let Err(error) = queue.session.hide_messages(&queue.url, &receipts, queue.visibility_timeout).await {
                     tracing::debug!(sink = %context.key, %error, "visibility timeout not renewed; messages may be received by others");
                 }
             }

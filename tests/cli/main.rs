@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod completion;
+mod dev_webhook;
 mod pattern;
 mod rule_reports;
 mod rule_tests;

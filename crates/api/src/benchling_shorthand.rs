@@ -25,7 +25,8 @@ pub struct BenchlingShorthand {
     pub updated_fields: Vec<String>,
 }
 
-/// Filter for schemas. A schema matches if its ID or its name is listed.
+/// Filter for schemas. A schema matches if its ID or its name is listed, or if it is chosen in the
+/// configuration of the app.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SchemaFilter {
@@ -39,4 +40,21 @@ pub struct SchemaFilter {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 255)))]
     pub names: Vec<String>,
+    /// Schemas that a tenant admin chooses in Benchling, in the configuration of the app that
+    /// `spec.busRef` references. The operator reads the choice with the credentials of the app, in each
+    /// of its tenants, and adds the IDs to the pattern. Without a choice, the rule is not changed. Only
+    /// for rules that reference a `BenchlingApp`. Defaults to none. Maximum 50 entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub configured: Vec<ConfiguredSchemaPath>,
+}
+
+/// Schema that is chosen in the configuration of an app.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfiguredSchemaPath {
+    /// Path of the item of type `entity_schema`: names in `configuration` of the app's manifest,
+    /// from the top. 1 to 10 names, each with at most 255 characters.
+    #[schemars(length(min = 1, max = 10), inner(length(min = 1, max = 255)))]
+    pub path: Vec<String>,
 }

@@ -36,6 +36,7 @@ use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, 
     validation = Rule::new("!has(self.tests) || self.tests.all(test, !has(test.inputs) || test.inputs.all(input, has(self.targets) && self.targets.exists(target, target.name == input.target)))").message("spec.tests[].inputs[].target must be the name of a target in spec.targets."),
     validation = Rule::new("!has(self.eventPattern) || !has(self.benchling)").message("spec must not set both eventPattern and benchling. Remove one of them."),
     validation = Rule::new("has(self.eventPattern) || has(self.benchling) || has(self.schedule)").message("spec must set eventPattern, benchling, or schedule."),
+    validation = Rule::new("!has(self.benchling) || !has(self.benchling.schemas) || !has(self.benchling.schemas.configured) || self.busRef.kind == 'BenchlingApp'").message("spec.benchling.schemas.configured requires spec.busRef of kind BenchlingApp, whose configuration is read. Reference the app, or set ids."),
     validation = Rule::new("self.busRef == oldSelf.busRef").message("spec.busRef is immutable: EventBridge cannot move a rule to another bus. Delete and recreate the object."),
     validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("spec.name is immutable. Delete and recreate the object.")
 )]

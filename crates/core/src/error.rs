@@ -101,6 +101,8 @@ pub enum Reason {
     EventsRefused,
     /// The app lacks what is needed to read Benchling on its behalf.
     AppNotReady,
+    /// The configuration of the app in Benchling lacks an item or a choice.
+    AppNotConfigured,
     /// The app has no permission in Benchling to read what is requested.
     AppNotPermitted,
     /// Benchling rejects requests as too many.
@@ -275,6 +277,7 @@ impl ReconcileError {
         let missing = matches!(
             self.reason,
             R::AccountNotFound
+                | R::AppNotConfigured
                 | R::AppNotFound
                 | R::AppTaken
                 | R::ArchiveNotFound

@@ -7,8 +7,8 @@ use k8s_openapi::jiff::Timestamp;
 use kube_core::{CustomResourceExt, object::HasStatus};
 use serde::{Serialize, de::DeserializeOwned};
 use tributary_api::{
-    AwsAccountStatus, BenchlingAppStatus, BenchlingSubscriptionStatus, CommonStatus, ConfigMapKeyRef, DeletionPolicy, EventBusStatus,
-    EventReplayStatus, EventRuleStatus, EventSinkStatus, Existing, Identity, ManagementPolicy, Tags,
+    AwsAccountStatus, BenchlingAppStatus, BenchlingSubscriptionStatus, CommonStatus, ConfigMapKeyRef, ConfiguredSchemaPath, DeletionPolicy,
+    EventBusStatus, EventReplayStatus, EventRuleStatus, EventSinkStatus, Existing, Identity, ManagementPolicy, Tags,
 };
 
 use crate::{
@@ -120,6 +120,17 @@ pub trait Managed:
     /// the spec has one.
     fn definition_from(&self) -> Option<(&'static str, &ConfigMapKeyRef)> {
         None
+    }
+
+    /// What the spec takes from the configuration of an app in Benchling, if it does.
+    fn configured_from(&self) -> Option<ConfiguredFrom<'_>> {
+        None
+    }
+
+    /// The object with these IDs of schemas in the place of the paths in the configuration.
+    #[must_use]
+    fn with_configured(&self, _schema_ids: Vec<String>) -> Self {
+        self.clone()
     }
 
     /// Where the object lives in AWS. Known before the resource exists.
@@ -254,6 +265,17 @@ pub trait Managed:
 
     /// Fills in the part of the status that is the kind's own.
     fn report(&self, status: &mut Self::Status, report: &Report<'_, Self>);
+}
+
+/// Paths in the configuration of a `BenchlingApp` of the object's namespace.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfiguredFrom<'a> {
+    /// Name of the app.
+    pub app: &'a str,
+    /// The field with the paths.
+    pub field: &'static str,
+    /// The paths of items of type `entity_schema`.
+    pub paths: &'a [ConfiguredSchemaPath],
 }
 
 /// What is known at the end of a reconcile.

@@ -6,7 +6,7 @@ use k8s_openapi::{api::core::v1::ConfigMap, jiff::Timestamp};
 use kube::CustomResourceExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tributary_api::{BenchlingApp, BenchlingSubscription, ConfigMapKeyRef, EventBus, EventRule, GROUP};
+use tributary_api::{BenchlingApp, BenchlingSubscription, ConfigMapKeyRef, EventBus, EventRule, EventSink, GROUP};
 use tributary_core::{
     objects::{Objects, fixed},
     rule_tests::ConfigMapValues,
@@ -71,6 +71,7 @@ struct Related {
     buses: Vec<EventBus>,
     subscriptions: Vec<BenchlingSubscription>,
     apps: Vec<BenchlingApp>,
+    sinks: Vec<EventSink>,
     /// By namespace, name and key.
     config_maps: BTreeMap<(String, String), BTreeMap<String, String>>,
 }
@@ -97,6 +98,7 @@ impl Inventory {
             buses: fixed(order().flat_map(|of| of.buses.iter().rev().cloned())),
             subscriptions: fixed(order().flat_map(|of| of.subscriptions.iter().rev().cloned())),
             apps: fixed(order().flat_map(|of| of.apps.iter().rev().cloned())),
+            sinks: fixed(order().flat_map(|of| of.sinks.iter().rev().cloned())),
             ..Objects::default()
         };
         View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, resolved_definition: None, now: Timestamp::UNIX_EPOCH }
@@ -158,6 +160,10 @@ impl Inventory {
             "BenchlingApp" => {
                 let app = self.checked(document);
                 self.units[unit].apps.extend(app);
+            }
+            "EventSink" => {
+                let sink = self.checked(document);
+                self.units[unit].sinks.extend(sink);
             }
             _ => self.other_kind(document, kind),
         }

@@ -51,9 +51,11 @@ impl<K: Observe> Reconciliation<'_, K> {
         if let Some((field, from)) = self.object.definition_from() {
             view.resolved_definition = Some(self.context.arn_sources.read_definition(self.namespace(), field, from).await?);
         }
-        let identity = self.object.identity(&view)?;
+        let configured = self.configured(&view).await?;
+        let object = configured.as_ref().unwrap_or(&self.object);
+        let identity = object.identity(&view)?;
         self.check_pinned(&identity)?;
-        let desired = self.object.desired(&view, &identity)?;
+        let desired = object.desired(&view, &identity)?;
         let config_maps = self.context.arn_sources.read_config_maps(self.namespace(), &self.object.config_map_keys()).await?;
         Ok(Resolved {
             digest: digest(&desired),
@@ -64,6 +66,15 @@ impl<K: Observe> Reconciliation<'_, K> {
             desired,
             config_maps,
         })
+    }
+
+    /// Returns the object with what the configuration of its app in Benchling says, if it refers to that.
+    async fn configured(&self, view: &View) -> Result<Option<K>, ReconcileError> {
+        let Some(from) = self.object.configured_from() else { return Ok(None) };
+        // Without the app, its identity is an error.
+        let Some(app) = view.app(self.namespace(), from.app) else { return Ok(None) };
+        let schemas = self.context.app_configurations.schemas(&app, &from).await?;
+        Ok(Some(self.object.with_configured(schemas)))
     }
 
     fn check_pinned(&self, identity: &Identity) -> Result<(), ReconcileError> {

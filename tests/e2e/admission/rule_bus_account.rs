@@ -55,6 +55,11 @@ fn rule() -> Value {
     json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["x"]}})
 }
 
+fn chosen(kind: &str, path: &[&str]) -> Value {
+    let schemas = json!({"configured": [{"path": path}]});
+    json!({"eventPattern": null, "busRef": {"kind": kind}, "benchling": {"schemas": schemas}})
+}
+
 #[tokio::test]
 async fn admission_knows_what_a_rule_may_say() {
     let (one, two) = (Some("must set eventPattern, benchling, or schedule"), Some("must not set both eventPattern and benchling"));
@@ -71,6 +76,9 @@ async fn admission_knows_what_a_rule_may_say() {
             None,
         ),
         ("every event", json!({"eventPattern": null, "benchling": {}}), None),
+        ("a chosen schema of an app", chosen("BenchlingApp", &["Sample"]), None),
+        ("of a bus", chosen("EventBus", &["Sample"]), Some("schemas.configured requires spec.busRef of kind BenchlingApp")),
+        ("a schema without a path", chosen("BenchlingApp", &[]), Some("configured[0].path")),
         ("a pattern and a shorthand", json!({"benchling": {}}), two),
         ("a bus of a subscription", json!({"busRef": {"kind": "BenchlingSubscription"}}), None),
         ("a pattern that is a text", json!({"eventPattern": "{}"}), Some("spec.eventPattern")),

@@ -48,6 +48,13 @@ async fn rules_work_on_a_bus_of_another_tool_and_nothing_of_it_changes() {
         all_ready(&world, &[("EventBus", name), ("EventRule", name)]).await;
         assert!(world.aws.rule("central", &aws_name(&world, name)).await.is_some());
     }
+    // Its archives are its owner's, also where one has the name.
+    let replay =
+        json!({"busRef": {"name": "by-name"}, "archive": "theirs", "startTime": "2026-01-01T00:00:00Z", "endTime": "2026-01-02T00:00:00Z"});
+    world.apply("EventReplay", "replay", replay).await;
+    assert_reason(&world, "EventReplay", "replay", "InvalidSpec", &["spec.busRef", "belong to its owner"]).await;
+    world.delete("EventReplay", "replay").await;
+    world.gone("EventReplay", "replay").await;
     world.aws.put_event("central", "test", "x", &json!({"mark": "one"})).await;
     assert_eq!(world.aws.receive(&aws_name(&world, "q")).await.len(), references.len());
 

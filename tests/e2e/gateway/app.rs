@@ -14,7 +14,7 @@ async fn credentials(world: &World, status: &str, reason: &str) -> String {
 }
 
 /// Lets the operator read Secrets of the world's namespace, as its owner would.
-async fn let_read_secrets(world: &World) {
+pub async fn let_read_secrets(world: &World) {
     let rbac = "rbac.authorization.k8s.io/v1";
     let namespace = Some(world.namespace.as_str());
     let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]);
@@ -24,7 +24,8 @@ async fn let_read_secrets(world: &World) {
     world.apply_in(namespace, rbac, "RoleBinding", "secrets", json!({"roleRef": role, "subjects": subjects})).await;
 }
 
-async fn secret(world: &World, id: &Value, key: &Value) {
+/// Writes the Secret `client` of the app.
+pub async fn secret(world: &World, id: &Value, key: &Value) {
     let data = json!({"stringData": {"BENCHLING_CLIENT_ID": id, "BENCHLING_CLIENT_SECRET": key}});
     world.apply_in(Some(&world.namespace), "v1", "Secret", "client", data).await;
 }

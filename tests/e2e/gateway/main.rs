@@ -7,6 +7,7 @@
 mod app;
 mod benchling_sdk;
 mod chart;
+mod configured_rule;
 mod crash;
 mod delivery;
 mod fixture;

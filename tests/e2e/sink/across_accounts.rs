@@ -98,10 +98,43 @@ async fn every_type_of_the_user_guide_is_reached_across_accounts_and_no_other() 
         world.apply("EventSink", name, spec).await;
         assert_reason(&world, "EventSink", name, "InvalidSpec", &[says]).await;
     }
-    // EventBridge sends dead letters itself, not with the role.
-    let mut dead = rule_spec("b", &["sqs"]);
-    dead["targets"][0]["deadLetter"] = json!({"sinkRef": {"name": "sqs"}});
-    world.apply("EventRule", "dead", dead).await;
-    assert_reason(&world, "EventRule", "dead", "InvalidSpec", &["deadLetter", "another account"]).await;
+    // AWS documents a queue of another account for the dead letters of targets, and not for those of a bus.
+    world.apply("EventBus", "dead", json!({"deadLetter": {"sinkRef": {"name": "sqs"}}})).await;
+    assert_reason(&world, "EventBus", "dead", "InvalidSpec", &["deadLetter", "another account"]).await;
     assert!(there.journal(0).await.0.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_go_to_another_account_once_its_owner_allows_the_rule() {
+    let (world, there) = two_accounts("across-dead").await;
+    let url = there.sqs("CreateQueue", json!({"QueueName": "dead"})).await["QueueUrl"].clone();
+    let arn = format!("arn:aws:sqs:{REGION}:{}:dead", there.account);
+    world.apply("EventSink", "dead", json!({"sqs": {"existing": {"arn": arn}}})).await;
+    // A queue whose owner allows nobody, so that each event becomes a dead letter.
+    let closed = format!("arn:aws:sqs:{REGION}:{}:closed", world.aws.account);
+    world.aws.sqs("CreateQueue", json!({"QueueName": "closed"})).await;
+    world.apply("EventSink", "closed", json!({"sqs": {"existing": {"arn": closed}}, "permissions": "External"})).await;
+    let mut spec = rule_spec("b", &["closed"]);
+    spec["targets"][0]["deadLetter"] = json!({"sinkRef": {"name": "dead"}});
+    world.apply("EventRule", "r", spec).await;
+    all_ready(&world, &[("EventSink", "dead"), ("EventRule", "r")]).await;
+    let target = world.aws.targets("b", &aws_name(&world, "r")).await[0].clone();
+    assert_eq!(target["DeadLetterConfig"]["Arn"], arn);
+
+    let rule_arn = world.get("EventRule", "r").await.unwrap().data["status"]["identity"]["arn"].as_str().unwrap().to_owned();
+    let required = statement(&world, "dead").await;
+    let all = required.as_array().cloned().unwrap_or_else(|| vec![required.clone()]);
+    let of_service = all.iter().find(|statement| statement["Principal"]["Service"] == "events.amazonaws.com").unwrap();
+    assert!(of_service.to_string().contains(&rule_arn) && of_service["Resource"] == arn, "{required}");
+    let send = async || {
+        world.aws.put_event("b", "test", "x", &json!({})).await;
+        world.aws.deliveries().await.pop().unwrap()
+    };
+    send().await;
+    assert!(there.receive("dead").await.is_empty(), "its owner has allowed nothing yet");
+    let policy = json!({"Version": "2012-10-17", "Statement": [of_service]}).to_string();
+    there.sqs("SetQueueAttributes", json!({"QueueUrl": url, "Attributes": {"Policy": policy}})).await;
+    let delivery = send().await;
+    assert_eq!(there.receive("dead").await.len(), 1, "{delivery}");
+    assert!(there.journal(0).await.0.is_empty(), "the operator makes no calls there");
 }

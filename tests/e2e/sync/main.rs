@@ -11,6 +11,10 @@ mod backfill {
     mod obstacles;
 }
 mod configuration;
+mod dev_webhook {
+    mod delivery;
+    mod fixture;
+}
 mod rows;
 mod sync_errors;
 mod table;

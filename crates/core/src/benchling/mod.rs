@@ -11,7 +11,7 @@ mod webhook;
 use catalogue::is_on_eventbridge;
 pub use catalogue::{Standing, TYPES, carries_fields, resource_of, standing, suggestion};
 pub use lint::lint;
-pub use shorthand::{compile, warnings};
+pub use shorthand::{compile, schema_pattern, warnings};
 pub use webhook::{compile_webhook, is_on_webhooks, of_source, webhook_warnings};
 
 use crate::lints::{Lint, warning};

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use tributary_api::{BenchlingShorthand, SchemaFilter};
+use tributary_api::{BenchlingShorthand, ConfiguredSchemaPath, SchemaFilter};
 
 use crate::{
     benchling::{SOURCE_PREFIX, carries_fields, no_fields_warning, quotes_warning, rule_type_warnings, without_fields},
@@ -46,13 +46,13 @@ pub fn compile(shorthand: &BenchlingShorthand, source: &str) -> Map<String, Valu
 pub fn warnings(shorthand: &BenchlingShorthand, included: Option<&[String]>) -> Vec<String> {
     let BenchlingShorthand { event_types, schemas, updated_fields } = shorthand;
     let empty = SchemaFilter::default();
-    let SchemaFilter { ids, names } = schemas.as_ref().unwrap_or(&empty);
+    let SchemaFilter { ids, names, configured } = schemas.as_ref().unwrap_or(&empty);
 
     let mut all: Vec<String> = vec![];
     for type_ in event_types {
         all.extend(rule_type_warnings("spec.benchling.eventTypes", type_, included));
     }
-    if schemas.is_some() && ids.is_empty() && names.is_empty() {
+    if schemas.is_some() && ids.is_empty() && names.is_empty() && configured.is_empty() {
         let text = "names no schema, so every schema matches: set ids or names, or remove it";
         all.push(warning(Lint::EmptyFilter, "spec.benchling.schemas", text));
     }
@@ -79,8 +79,16 @@ fn fields_warning(event_types: &[String], included: Option<&[String]>) -> Option
     })
 }
 
-fn schema_pattern(SchemaFilter { ids, names }: &SchemaFilter) -> Option<Value> {
-    let (id, name) = (json!({"id": once_each(ids.iter().cloned())}), json!({"name": once_each(names.iter().cloned())}));
+/// Returns the text that stands for a choice in the app's configuration until it is read: no ID of a
+/// schema, so that a rule never matches all schemas instead.
+fn placeholder(configured: &ConfiguredSchemaPath) -> String {
+    format!("configured:{}", configured.path.join("/"))
+}
+
+/// Returns what a pattern has in `detail.schema` for the filter.
+pub fn schema_pattern(SchemaFilter { ids, names, configured }: &SchemaFilter) -> Option<Value> {
+    let ids = once_each(ids.iter().cloned().chain(configured.iter().map(placeholder)));
+    let (id, name) = (json!({"id": ids}), json!({"name": once_each(names.iter().cloned())}));
     match (ids.is_empty(), names.is_empty()) {
         (true, true) => None,
         (false, true) => Some(id),
@@ -130,6 +138,8 @@ mod tests {
             ),
             (json!({"schemas": {"ids": ["ts_b", "ts_a", "ts_b"]}}), json!({"detail": {"schema": {"id": ["ts_b", "ts_a"]}}})),
             (json!({"schemas": {"names": ["Plasmid"]}}), json!({"detail": {"schema": {"name": ["Plasmid"]}}})),
+            // Never all schemas, whatever is not known yet.
+            (json!({"schemas": {"configured": [{"path": ["A", "B"]}]}}), json!({"detail": {"schema": {"id": ["configured:A/B"]}}})),
             (
                 json!({"schemas": {"ids": ["ts_a"], "names": ["Plasmid"]}}),
                 json!({"detail": {"schema": {"$or": [{"id": ["ts_a"]}, {"name": ["Plasmid"]}]}}}),

@@ -37,7 +37,7 @@ pub fn webhook_warnings(shorthand: &BenchlingShorthand) -> Vec<String> {
     let BenchlingShorthand { event_types, schemas, updated_fields } = shorthand;
     let mut all: Vec<String> = event_types.iter().filter_map(|type_| type_warning(type_)).collect();
     if let Some(schemas) = schemas {
-        if schemas.ids.is_empty() && schemas.names.is_empty() {
+        if schemas.ids.is_empty() && schemas.names.is_empty() && schemas.configured.is_empty() {
             let text = "names no schema, so every schema matches: set ids, or remove it";
             all.push(warning(Lint::EmptyFilter, "spec.benchling.schemas", text));
         }

@@ -106,6 +106,14 @@ fn dead_letter_queue(queue: &str, source: Source<'_>, facts: &Facts) -> Delivera
     if fifo::is_fifo(queue) {
         return Deliverability::no(reason, format!("{queue} is a FIFO queue. EventBridge needs a standard queue for dead letters."));
     }
+    if Arn::parse(queue).is_some_and(|arn| arn.account_id != source.account) {
+        return Deliverability::Unknown {
+            message: format!(
+                "dead-letter queue {queue} belongs to another account, and the operator cannot read its policy. Check that it allows \
+                 sqs:SendMessage to EventBridge for this rule; status.requiredStatement of the sink has the statement."
+            ),
+        };
+    }
     let existence = match &facts.dead_letter {
         Some(Fact::Missing) => {
             Deliverability::no(reason, format!("AWS has no dead-letter queue {queue}. Create it, or reference another queue."))

@@ -11,7 +11,7 @@ use crate::{
         Desired,
         by_role::{self, DesiredByRole},
         contract::Destination,
-        shared::context::ResolveContext,
+        shared::{context::ResolveContext, grants},
     },
     error::{Reason, ReconcileError},
     names::{Arn, is_foreign},
@@ -58,7 +58,14 @@ where
     check::<D>(context.sink, &identity.arn)?;
     let desired = by_role::desired::<D>(context, identity)?;
     let role = context.sink.spec.role_arn.as_ref().or(desired.role.as_ref().map(|role| &role.arn));
-    let statements_there = role.and_then(|role| statement::<D>(&desired.grants.sid, identity, role)).into_iter().collect();
+    let by_role = role.and_then(|role| statement::<D>(&desired.grants.sid, identity, role));
+    // EventBridge sends dead letters itself, not with the role.
+    let sources = grants::dead_lettered(context.sink, context.view);
+    let dead_letters = sources
+        .iter()
+        .enumerate()
+        .filter_map(|(index, source)| D::policy_statement(&format!("{}DeadLetter{index}", desired.grants.sid), &identity.arn, source));
+    let statements_there = by_role.into_iter().chain(dead_letters).collect();
     Ok(DesiredByRole { statements_there, ..desired }.into())
 }
 

@@ -50,6 +50,16 @@ pub fn accepts_transformed_events(sink: &EventSink, identity: &Identity) -> bool
     Type::of(sink).is_ok_and(|type_| type_.target_arn(sink).is_none_or(|arn| type_.accepts_transformed_events(arn, identity)))
 }
 
+/// Returns the ARN of the queue for events that an event bus could not process. `source` is the ARN of
+/// the bus.
+///
+/// # Errors
+/// See [`dead_letter`]; the queue belongs to another account.
+pub fn dead_letter_of_bus(field: &str, sink: &EventSink, identity: &Identity, source: &str, view: &View) -> Result<String, ReconcileError> {
+    dead_letter_queue::own_arn(field, sink, identity)?;
+    dead_letter(field, sink, identity, source, view)
+}
+
 /// Returns the ARN of the queue for events that could not be delivered. `source` is the ARN of the
 /// rule or bus.
 ///
@@ -57,8 +67,8 @@ pub fn accepts_transformed_events(sink: &EventSink, identity: &Identity) -> bool
 /// if the target has a role.
 ///
 /// # Errors
-/// The sink is not a standard queue, is in another account or Region, or its policy does not allow
-/// the source yet.
+/// The sink is not a standard queue, is in another Region, or its policy does not allow the source
+/// yet. The policy of a queue in another account is its owner's.
 pub fn dead_letter(field: &str, sink: &EventSink, identity: &Identity, source: &str, view: &View) -> Result<String, ReconcileError> {
     let arn = dead_letter_queue::arn(field, sink, identity)?;
     permitted(field, sink, admitted(field, sink)?.permissions, source, view)?;

@@ -44,7 +44,7 @@ impl ResolveBus for EventBus {
         let Some(dead_letter) = &self.spec.dead_letter else { return Ok(None) };
         let field = "spec.deadLetter.sinkRef";
         let sink = view.sink_for(namespace, field, &dead_letter.sink_ref)?;
-        target::dead_letter(field, &sink, identity, &identity.arn, view).map(Some)
+        target::dead_letter_of_bus(field, &sink, identity, &identity.arn, view).map(Some)
     }
 }
 

@@ -15,6 +15,7 @@ mod pattern_check;
 mod replay;
 mod rule;
 mod rule_check;
+mod rule_configured;
 mod rule_consent;
 mod rule_in_aws;
 mod rule_lints;

@@ -127,6 +127,26 @@ impl ResolveReplay for EventReplay {
     }
 }
 
+/// Checks that the archive is one of the bus, and the operator's.
+fn check_archive(bus: &EventBus, archive: &str) -> Result<(), ReconcileError> {
+    let key = key_of(bus);
+    if bus.spec.existing.is_some() {
+        let message = format!(
+            "spec.busRef: EventBus {key} references an existing event bus, whose archives belong to its owner. Ask the owner to start the \
+             replay, or recreate this object with a bus that the operator manages."
+        );
+        return Err(ReconcileError::invalid(Reason::InvalidSpec, message));
+    }
+    if bus.spec.archives.iter().any(|known| known.name == archive) {
+        return Ok(());
+    }
+    let message = format!(
+        "spec.archive: archive {archive:?} not found in spec.archives of EventBus {key}. Add it there (it will hold later events only), or \
+         recreate this object with another archive."
+    );
+    Err(ReconcileError::blocked(Reason::ArchiveNotFound, message))
+}
+
 impl Managed for EventReplay {
     type Desired = DesiredReplay;
     type Observed = ObservedReplay;
@@ -171,15 +191,7 @@ impl Managed for EventReplay {
                 ),
             ));
         }
-        if !bus.spec.archives.iter().any(|archive| archive.name == self.spec.archive) {
-            let message = format!(
-                "spec.archive: archive {1:?} not found in spec.archives of EventBus {0}. Add it there (it will hold later events only), or \
-                 recreate this object with another archive.",
-                key_of(&bus),
-                self.spec.archive
-            );
-            return Err(ReconcileError::blocked(Reason::ArchiveNotFound, message));
-        }
+        check_archive(&bus, &self.spec.archive)?;
         let archive_arn = archives::of(&bus, &self.spec.archive).ok_or_else(|| {
             let message = format!(
                 "spec.archive: archive {:?} of EventBus {} does not exist yet. See the conditions of the bus.",

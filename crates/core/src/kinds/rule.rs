@@ -16,7 +16,7 @@ use crate::{
     destinations::target,
     error::{Reason, ReconcileError},
     kinds::{
-        rule_check, rule_consent,
+        rule_check, rule_configured, rule_consent,
         rule_in_aws::{DesiredRule, ObservedRule, Refused},
         rule_lints::Linted,
         rule_status,
@@ -24,7 +24,7 @@ use crate::{
         rule_tested,
     },
     limits,
-    managed::{Managed, Report},
+    managed::{ConfiguredFrom, Managed, Report},
     names,
     object::{ObjectMetaExt, key_of, owner_of},
     ownership,
@@ -155,6 +155,14 @@ impl Managed for EventRule {
     }
     fn deletion(&self) -> DeletionPolicy {
         self.spec.deletion_policy.unwrap_or(DeletionPolicy::Delete)
+    }
+
+    fn configured_from(&self) -> Option<ConfiguredFrom<'_>> {
+        rule_configured::from(self)
+    }
+
+    fn with_configured(&self, schema_ids: Vec<String>) -> Self {
+        rule_configured::with(self, schema_ids)
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {

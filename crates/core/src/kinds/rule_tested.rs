@@ -11,7 +11,7 @@ use crate::{
     conditions,
     error::{Reason, ReconcileError, RetryClass},
     kinds::{
-        rule_consent,
+        rule_configured, rule_consent,
         rule_in_aws::{DesiredRule, ObservedRule},
     },
     names,
@@ -101,7 +101,7 @@ fn subject(rule: &EventRule, desired: &DesiredRule) -> Subject {
         source: source(rule, bus),
         bus: bus.to_owned(),
         rule: desired.name.clone(),
-        pattern: desired.settings.pattern.clone(),
+        pattern: rule_configured::tested_pattern(rule, desired.settings.pattern.clone()),
         is_scheduled: desired.settings.schedule.is_some(),
         targets: desired.targets.iter().cloned().chain(waiting).collect(),
     }

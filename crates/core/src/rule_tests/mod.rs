@@ -17,6 +17,7 @@ use tributary_pattern::{FieldVerdict, Pattern};
 
 pub use difference::Difference;
 pub use event::{SCHEDULED_DETAIL_TYPE, SCHEDULED_SOURCE, complete, resolve};
+pub use input::delivered;
 pub use outcome::{Failure, Outcome, TestResult, failure};
 pub use subject::{Subject, TEST_ACCOUNT, TEST_REGION, TEST_TIME, set_input};
 

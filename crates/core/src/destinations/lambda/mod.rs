@@ -115,7 +115,7 @@ fn on_failure(context: &ResolveContext<'_>, identity: &Identity) -> Result<Optio
     let Some(reference) = context.sink.on_failure_ref() else { return Ok(None) };
     let field = "spec.lambda.onFailure.sinkRef";
     let sink: EventSink = context.sink_for(field, reference)?;
-    let arn = dead_letter_queue::arn(field, &sink, identity)?;
+    let arn = dead_letter_queue::own_arn(field, &sink, identity)?;
     if exists(&sink, Some(&arn)) { Ok(Some(arn)) } else { Err(not_ready(field, &sink, "is not ready")) }
 }
 

@@ -101,6 +101,21 @@ pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
     sources
 }
 
+/// Returns the ARNs of the rules that send dead letters to this sink, which allows them.
+pub fn dead_lettered(sink: &EventSink, view: &View) -> BTreeSet<String> {
+    let mut sources = BTreeSet::new();
+    view.each_rule(|rule| {
+        let from = rule.metadata.namespace.as_deref();
+        let mut queues = rule.spec.targets.iter().filter_map(|target| target.dead_letter.as_ref());
+        if queues.any(|queue| sink.is_referenced_by(from, &queue.sink_ref))
+            && consents(&sink.metadata, &sink.spec.allowed_namespaces, from.unwrap_or_default())
+        {
+            sources.extend(arn_of(rule, view));
+        }
+    });
+    sources
+}
+
 /// Returns the ARNs of rules and buses that the sink does not allow: those that refer to it, and
 /// those that were `granted` before.
 pub fn refused(sink: &EventSink, granted: &[GrantStatus], view: &View) -> BTreeSet<String> {

@@ -57,16 +57,27 @@ pub(super) fn attributes(spec: &ManagedQueue) -> QueueAttributes {
 ///
 /// # Errors
 /// The sink is not a standard queue, is in another account or Region, or has no identity yet.
+pub(crate) fn own_arn(field: &str, sink: &EventSink, identity: &Identity) -> Result<String, ReconcileError> {
+    if is_foreign(local(field, sink, identity)?) {
+        let message = format!(
+            "{field}: EventSink {} is a queue of another account, which AWS documents for the dead letters of a rule's targets only. Reference a queue of this account.",
+            key_of(sink)
+        );
+        return Err(ReconcileError::blocked(Reason::InvalidSpec, message));
+    }
+    arn(field, sink, identity)
+}
+
+/// Returns the ARN of the standard queue of a sink. An existing queue can belong to another account
+/// (EventBridge user guide, "Creating rules", dead-letter queue; docs/aws-facts.md, PM51).
+///
+/// # Errors
+/// The sink is not a standard queue, is in another Region, or has no identity yet.
 pub(crate) fn arn(field: &str, sink: &EventSink, identity: &Identity) -> Result<String, ReconcileError> {
     let queue = local(field, sink, identity)?;
     let unfit = |cause: &str| ReconcileError::blocked(Reason::InvalidSpec, format!("{field}: EventSink {} {cause}", key_of(sink)));
     if sink.spec.sqs.is_none() {
         return Err(unfit("is not a queue. Reference a standard SQS queue."));
-    }
-    if is_foreign(queue) {
-        return Err(unfit(
-            "is a queue of another account, which the operator cannot allow EventBridge to send dead letters to. Reference a queue of this account.",
-        ));
     }
     if is_fifo(&queue.arn) {
         return Err(unfit("is a FIFO queue, which AWS does not accept as a dead-letter queue. Reference a standard queue."));
