@@ -13,6 +13,6 @@ mod read;
 mod snapshot;
 
 pub(crate) use live::live;
-pub(crate) use model::{Aws, Condition, Edge, EdgeKind, Fact, Graph, Health, Node, NodeKind, Note, Origin, RuleDetails, TargetDetails};
+pub(crate) use model::{Edge, EdgeKind, Graph, Health, Node, NodeKind, Origin};
 pub(crate) use read::read;
 pub(crate) use snapshot::Snapshot;
