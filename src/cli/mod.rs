@@ -4,9 +4,12 @@ mod aws_flags;
 mod backfill;
 mod completion;
 mod dev;
+mod diff;
 mod gateway;
 pub mod generate;
+mod graph;
 mod iam_policy;
+mod kube_flags;
 mod logs;
 mod manifests;
 mod pattern;
@@ -15,6 +18,7 @@ mod run;
 mod sample;
 mod sync;
 mod test;
+mod tree;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -46,6 +50,10 @@ enum Command {
     Pattern(pattern::PatternCommand),
     /// Run the tests of rules in manifests without a cluster and without an AWS account.
     Test(test::Test),
+    /// Show event sources, buses, rules, sinks and dead-letter queues of a cluster, and the health of each.
+    Tree(Box<tree::Tree>),
+    /// Show what differs between two namespaces or folders, apart from tenant, account, Region and names that follow from them.
+    Diff(Box<diff::Diff>),
     /// Print a realistic event of a type.
     Sample(sample::Sample),
     /// Run parts of an integration on this machine, without a cluster and without an AWS account.
@@ -66,6 +74,8 @@ impl Cli {
         match self.command {
             Command::Pattern(pattern) => return pattern.run(),
             Command::Test(test) => return test.run(),
+            Command::Tree(tree) => return tree.run().await,
+            Command::Diff(diff) => return diff.run().await,
             Command::Sample(sample) => sample.run()?,
             Command::Dev(dev) => return Box::pin(dev.run()).await,
             Command::Completion(completion) => completion.run(),

@@ -1,12 +1,15 @@
 //! Commands that need neither a cluster nor AWS, run as processes.
 #![allow(clippy::unwrap_used)]
 
+mod cluster;
 mod completion;
 mod dev_webhook;
+mod diff;
 mod pattern;
 mod rule_reports;
 mod rule_tests;
 mod sample;
+mod tree;
 
 use std::{
     fs,
