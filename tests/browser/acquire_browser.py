@@ -10,7 +10,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "bed"))
 from acquire import AcquireError, cache_dir, lock  # noqa: E402
 
 NAMES = ("chromium-headless-shell", "chromium", "google-chrome-stable", "google-chrome")
-PACKAGE, FONTS = "chromium-headless-shell", ("fonts-dejavu-core", "fontconfig-config")
+PACKAGE, WITH = "chromium-headless-shell", ("chromium-common", "fonts-dejavu-core")
 # Those that every Debian has, and that must fit its kernel and loader.
 BASE = re.compile(r"(libc6|libgcc-s1|libstdc\+\+6|libc-bin|gcc-\d+-base)$")
 SECONDS = 600
@@ -92,7 +92,7 @@ def _names():
             depends.setdefault(package, []).append(found[1])
     if PACKAGE not in depends:
         return []
-    wanted, open_ = {PACKAGE, *FONTS}, [PACKAGE]
+    wanted, open_ = {PACKAGE, *WITH}, [PACKAGE]
     while open_:
         for name in depends.get(open_.pop(), []):
             if name.startswith("lib") and not BASE.match(name) and name not in wanted:
