@@ -16,6 +16,7 @@ mod run;
 mod sample;
 mod sync;
 mod test;
+mod ui;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -49,6 +50,8 @@ enum Command {
     Test(test::Test),
     /// Print a realistic event of a type.
     Sample(sample::Sample),
+    /// Show your integrations in the browser: map, health, and what happens to an event.
+    Ui(ui::Ui),
     /// Print the CustomResourceDefinitions as YAML.
     Crds,
     /// Print a script that completes commands and flags in a shell.
@@ -73,6 +76,7 @@ impl Cli {
             Command::PutEvents(put) => put.run().await?,
             Command::Backfill(backfill) => Box::pin(backfill.run()).await?,
             Command::IamPolicy(policy) => policy.run()?,
+            Command::Ui(ui) => Box::pin(ui.run()).await?,
             Command::Crds => {
                 for (_, text) in generate::crds()? {
                     print!("---\n{text}");

@@ -12,6 +12,8 @@ mod model;
 mod read;
 mod snapshot;
 
+#[cfg(test)]
+pub(crate) use kinds::{GraphKind, item};
 pub(crate) use live::live;
 pub(crate) use model::{Aws, Condition, Edge, EdgeKind, Fact, Graph, Health, Node, NodeKind, Note, Origin, RuleDetails, TargetDetails};
 pub(crate) use read::read;

@@ -64,7 +64,7 @@ export class Events {
     const item = (rule) => element("li", {}, this.link(rule.id), rule.state === "Disabled" && element("span", { class: "error" }, " disabled"),
       rule.targets.map((target) => element("details", {}, element("summary", {}, `input of ${target.name}`), input(target))));
     this.found(matched.map((rule) => rule.id),
-      element("h2", {}, `${matched.length} of ${plural(evaluated, "rule")} ${matched.length === 1 ? "matches" : "match"}`),
+      element("h2", {}, `Matched by ${matched.length} of ${plural(evaluated, "rule")}`),
       added.length > 0 && element("p", { class: "soft" }, `Added for the evaluation, because the event lacks them: ${added.join(", ")}.`),
       list(matched, item), problems(invalid),
       missed.length > 0 && element("p", { class: "soft" }, "Open a rule on the map to see why it does not match."));

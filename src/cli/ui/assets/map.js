@@ -103,13 +103,18 @@ export class MapView {
     return false;
   }
 
+  /** Height in which rows are in view: the heads of the columns stay above it. */
+  height() {
+    return this.grid.clientHeight - byId("columns").offsetHeight;
+  }
+
   focusCursor() {
     const { row, column } = this.cursor;
     const top = row * HEIGHT;
     if (top < this.grid.scrollTop) this.grid.scrollTop = top;
-    if (top + HEIGHT > this.grid.scrollTop + this.grid.clientHeight) this.grid.scrollTop = top + HEIGHT - this.grid.clientHeight;
+    if (top + HEIGHT > this.grid.scrollTop + this.height()) this.grid.scrollTop = top + HEIGHT - this.height();
     this.draw();
-    this.space.querySelector(`[data-row="${row}"][data-column="${column}"]`)?.focus();
+    this.space.querySelector(`[data-row="${row}"][data-column="${column}"]`)?.focus({ preventScroll: true });
   }
 
   /** Marks the node, and scrolls to it if it is out of view. */
@@ -122,8 +127,8 @@ export class MapView {
 
   reveal(row) {
     const top = row * HEIGHT;
-    if (top < this.grid.scrollTop || top + HEIGHT > this.grid.scrollTop + this.grid.clientHeight) {
-      this.grid.scrollTop = Math.max(0, top - this.grid.clientHeight / 3);
+    if (top < this.grid.scrollTop || top + HEIGHT > this.grid.scrollTop + this.height()) {
+      this.grid.scrollTop = Math.max(0, top - this.height() / 3);
     }
   }
 
