@@ -86,7 +86,7 @@ fn with_cause(error: &kube::Error) -> String {
 pub(crate) async fn read(cluster: &Cluster, namespaces: &Namespaces) -> Result<Snapshot, Error> {
     let client = &cluster.client;
     let lists = [
-        vec![list(Api::all(client.clone()), (AwsAccount::KIND, None))],
+        vec![list::<AwsAccount>(Api::all(client.clone()), (AwsAccount::KIND, None))],
         lists::<BenchlingSubscription>(client, namespaces),
         lists::<BenchlingApp>(client, namespaces),
         lists::<BenchlingBackfill>(client, namespaces),

@@ -174,8 +174,8 @@ where
     if type_.split(';').next().map(str::trim) != Some("application/json") {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "header Content-Type must be application/json."));
     }
-    let read = std::pin::pin!(Limited::new(request.into_body(), MAX_EVENT)).collect();
-    match timeout(BODY_TIMEOUT, read).await {
+    let limited = std::pin::pin!(Limited::new(request.into_body(), MAX_EVENT));
+    match timeout(BODY_TIMEOUT, limited.collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the event exceeds {MAX_EVENT} bytes, the limit of EventBridge. Shorten it.")))
