@@ -160,7 +160,11 @@ mod tests {
         let created = "aws.s3/Object Created";
         assert_eq!(selected(created, &json!({"source": ["aws.s3"]}), None), Selection::All);
         assert_eq!(selected(created, &json!({"source": ["aws.ec2"]}), None), Selection::None);
-        assert_eq!(selected(created, &json!({"detail-type": ["Object Created"]}), Some(PARTNER)), Selection::None, "not on a partner event bus");
+        assert_eq!(
+            selected(created, &json!({"detail-type": ["Object Created"]}), Some(PARTNER)),
+            Selection::None,
+            "not on a partner event bus"
+        );
         assert_eq!(
             selected(created, &json!({"detail-type": ["Object Created"], "detail": {"bucket": {"name": ["b"]}}}), None),
             some(&["detail.bucket.name"])

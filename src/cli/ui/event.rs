@@ -98,7 +98,9 @@ pub(super) fn matches(graph: &Graph, text: &[u8], bus: Option<&str>) -> Result<V
             continue;
         }
         match rule_tests::difference(&subject, event, text) {
-            Ok(None) => matched.push(json!({"id": rule.node.id, "state": rule.details.state, "targets": inputs(&rule, &subject, text, &now)})),
+            Ok(None) => {
+                matched.push(json!({"id": rule.node.id, "state": rule.details.state, "targets": inputs(&rule, &subject, text, &now)}))
+            }
             Ok(Some(why)) if missed.len() < MAX_MISSES => missed.push(json!({"id": rule.node.id, "why": why.to_string()})),
             Ok(Some(_)) => {}
             Err(message) => invalid.push(json!({"id": rule.node.id, "message": message})),

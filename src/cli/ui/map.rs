@@ -246,4 +246,3 @@ impl<'a> Layout<'a> {
 fn signed(at: usize) -> i64 {
     i64::try_from(at).unwrap_or(-1)
 }
-

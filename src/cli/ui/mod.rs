@@ -65,7 +65,10 @@ impl Ui {
         let stop = terminated()?;
         let token = Token::random()?;
         writeln!(stdout().lock(), "http://{}/{}/", listener.local_addr()?, token.text())?;
-        writeln!(stderr().lock(), "tributary: open the URL in a browser on this machine. It grants read access: do not share it. Ctrl-C ends.")?;
+        writeln!(
+            stderr().lock(),
+            "tributary: open the URL in a browser on this machine. It grants read access: do not share it. Ctrl-C ends."
+        )?;
         let scope = match &namespaces {
             Namespaces::All => "all namespaces".to_owned(),
             Namespaces::Only(names) => format!("namespace {}", names.join(", ")),

@@ -139,7 +139,8 @@ async fn events(client: &Client, node: &Node) -> Result<Value, String> {
 /// Returns when the Event was last reported, RFC 3339.
 fn time(event: &Event) -> Option<String> {
     let in_series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref()).map(|time| time.0);
-    let last = in_series.or_else(|| event.last_timestamp.as_ref().map(|time| time.0)).or_else(|| event.event_time.as_ref().map(|time| time.0));
+    let last =
+        in_series.or_else(|| event.last_timestamp.as_ref().map(|time| time.0)).or_else(|| event.event_time.as_ref().map(|time| time.0));
     let last = last.or_else(|| event.meta().creation_timestamp.as_ref().map(|time| time.0))?;
     k8s_openapi::jiff::Timestamp::from_second(last.as_second()).ok().as_ref().map(ToString::to_string)
 }

@@ -177,9 +177,10 @@ where
     let limited = std::pin::pin!(Limited::new(request.into_body(), MAX_EVENT));
     match timeout(BODY_TIMEOUT, limited.collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the event exceeds {MAX_EVENT} bytes, the limit of EventBridge. Shorten it.")))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the event exceeds {MAX_EVENT} bytes, the limit of EventBridge. Shorten it."),
+        )),
         Ok(Err(_)) => Err(Problem::bad_request("the body is incomplete. Send it again.")),
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body was not received in time. Send it again.")),
     }

@@ -62,7 +62,8 @@ async fn the_page_shows_objects_and_what_happens_to_an_event() {
     let since = world.aws.mark().await;
     let page = Page::start(world.command(&["ui", "-n", &world.namespace]));
     let map = page.map_with("the rule is on the map", named("EventRule", "r")).await;
-    let at = |name: &str| map["nodes"].as_array().unwrap().iter().position(|node| node["name"] == name && node["origin"] == "Object").unwrap();
+    let at =
+        |name: &str| map["nodes"].as_array().unwrap().iter().position(|node| node["name"] == name && node["origin"] == "Object").unwrap();
     let row = json!([-1, at("b"), at("r"), at("q"), -1]);
     assert!(map["rows"].as_array().unwrap().iter().any(|of| of["cells"] == row && of["deliverable"] == "Yes"), "{map}");
     assert_eq!(map["scope"], format!("namespace {}", world.namespace));

@@ -52,14 +52,21 @@ fn identity(name: &str, arn: &str) -> Value {
 /// A partner event bus with two rules, of which one is disabled; a sink that is missing; a bus without rules.
 fn snapshot() -> Snapshot {
     let mut all = Snapshot::default();
-    object::<AwsAccount>(&mut all, "AwsAccount", "default", json!({"accountId": "111122223333", "region": "eu-west-1"}), json!({"conditions": ready()}));
+    object::<AwsAccount>(
+        &mut all,
+        "AwsAccount",
+        "default",
+        json!({"accountId": "111122223333", "region": "eu-west-1"}),
+        json!({"conditions": ready()}),
+    );
     let bus = json!({"conditions": ready(), "identity": identity(PARTNER, &format!("arn:aws:events:eu-west-1:111122223333:event-bus/{PARTNER}"))});
     object::<EventBus>(&mut all, "EventBus", "lims", json!({"eventSourceName": PARTNER}), bus);
     object::<EventBus>(&mut all, "EventBus", "empty", json!({}), json!({"conditions": ready()}));
     object::<EventSink>(&mut all, "EventSink", "queue", json!({"sqs": {"managed": {}}}), json!({"conditions": ready()}));
     object::<EventSink>(&mut all, "EventSink", "dead", json!({"sqs": {"managed": {}}}), json!({"conditions": ready()}));
     let pattern = json!({"detail-type": ["v2.entity.registered"], "detail": {"schema": {"name": ["Plasmid"]}}});
-    let transformer = json!({"inputPathsMap": {"id": "$.detail.entity.id"}, "inputTemplate": "{\"id\": <id>, \"rule\": <aws.events.rule-name>}"});
+    let transformer =
+        json!({"inputPathsMap": {"id": "$.detail.entity.id"}, "inputTemplate": "{\"id\": <id>, \"rule\": <aws.events.rule-name>}"});
     let registered = json!({"busRef": {"name": "lims"}, "eventPattern": pattern, "targets": [
         {"name": "queue", "sinkRef": {"name": "queue"}, "inputTransformer": transformer, "deadLetter": {"sinkRef": {"name": "dead"}}},
         {"name": "gone", "sinkRef": {"name": "gone"}},
@@ -76,12 +83,18 @@ fn cluster() -> Client {
     let service = tower::service_fn(|request: Request<Body>| async move {
         let path = request.uri().path().to_owned();
         let (status, body) = if path.ends_with("/events") {
-            (403, json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "events is forbidden", "reason": "Forbidden", "code": 403}))
+            (
+                403,
+                json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "events is forbidden", "reason": "Forbidden", "code": 403}),
+            )
         } else {
             let spec = json!({"apiDestination": {"managed": {"connection": {"invocationHttp": {"headers": {"x-key": {"value": "canary-4711"}}}}}}});
-            (200, json!({"apiVersion": "tributary.dev/v1alpha1", "kind": "EventSink", "metadata": {
+            (
+                200,
+                json!({"apiVersion": "tributary.dev/v1alpha1", "kind": "EventSink", "metadata": {
                 "name": "queue", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "canary-4711"}},
-                "spec": spec, "status": {"requiredStatement": "{\"Effect\":\"Allow\"}"}}))
+                "spec": spec, "status": {"requiredStatement": "{\"Effect\":\"Allow\"}"}}),
+            )
         };
         Ok::<_, tower::BoxError>(Response::builder().status(status).body(Body::from(body.to_string().into_bytes())).unwrap())
     });

@@ -11,8 +11,17 @@ use crate::cli::ui::feed::publish;
 async fn requests_without_the_token_are_rejected() {
     let all = start();
     let truncated = &all.token[..42];
-    for path in ["/", "", "/api/graph", "/x/api/graph", &format!("/{truncated}/api/graph"), &format!("//{}/api/graph", all.token), "/%20/assets/app.js"] {
-        let request = Request::builder().uri(format!("http://127.0.0.1{path}")).header(header::HOST, "127.0.0.1").body(Full::default()).unwrap();
+    for path in [
+        "/",
+        "",
+        "/api/graph",
+        "/x/api/graph",
+        &format!("/{truncated}/api/graph"),
+        &format!("//{}/api/graph", all.token),
+        "/%20/assets/app.js",
+    ] {
+        let request =
+            Request::builder().uri(format!("http://127.0.0.1{path}")).header(header::HOST, "127.0.0.1").body(Full::default()).unwrap();
         let answer = all.answer(request).await;
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
     }
@@ -37,7 +46,9 @@ async fn requests_of_other_sites_are_rejected() {
 #[tokio::test]
 async fn each_path_has_one_method() {
     let all = start();
-    for (path, allowed) in [("", "GET"), ("assets/app.js", "GET"), ("api/graph", "GET"), ("api/object/EventSink/prod/queue", "GET"), ("api/match", "POST")] {
+    for (path, allowed) in
+        [("", "GET"), ("assets/app.js", "GET"), ("api/graph", "GET"), ("api/object/EventSink/prod/queue", "GET"), ("api/match", "POST")]
+    {
         for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::HEAD, Method::OPTIONS] {
             let answer = all.answer(all.request(&method, path, "{}")).await;
             if method == *allowed {
@@ -54,8 +65,19 @@ async fn each_path_has_one_method() {
 async fn no_other_file_is_served() {
     let all = start();
     for path in [
-        "assets/../mod.rs", "assets/..%2f..%2fmod.rs", "assets/%2e%2e/Cargo.toml", "assets//etc/passwd", "assets/", "../../etc/passwd", "api/", "api/object/EventSink",
-        "api/object/EventSink/prod", "api/object/EventSink/prod/queue/x", "index.html", "assets/app.js/", "api/object/%ff/a/b",
+        "assets/../mod.rs",
+        "assets/..%2f..%2fmod.rs",
+        "assets/%2e%2e/Cargo.toml",
+        "assets//etc/passwd",
+        "assets/",
+        "../../etc/passwd",
+        "api/",
+        "api/object/EventSink",
+        "api/object/EventSink/prod",
+        "api/object/EventSink/prod/queue/x",
+        "index.html",
+        "assets/app.js/",
+        "api/object/%ff/a/b",
     ] {
         assert_eq!(all.answer(all.request(&Method::GET, path, "")).await.status(), StatusCode::NOT_FOUND, "{path}");
     }
@@ -72,7 +94,11 @@ async fn every_answer_is_kept_by_nobody_and_runs_nothing_foreign() {
         let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe") && !policy.contains('*'), "{path}: {policy}");
         let one = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-        assert_eq!((one("cache-control"), one("referrer-policy"), one("x-content-type-options")), ("no-store".into(), "no-referrer".into(), "nosniff".into()), "{path}");
+        assert_eq!(
+            (one("cache-control"), one("referrer-policy"), one("x-content-type-options")),
+            ("no-store".into(), "no-referrer".into(), "nosniff".into()),
+            "{path}"
+        );
         assert_eq!((one("x-frame-options"), one("cross-origin-resource-policy")), ("DENY".into(), "same-origin".into()), "{path}");
         assert!(!answer.headers().keys().any(|name| name.as_str().starts_with("access-control")), "{path}: no other site may read it");
     }
