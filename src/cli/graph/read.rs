@@ -36,32 +36,43 @@ pub(super) enum Failure {
     /// The user may not read it, or the cluster does not have the kind.
     Refused(String),
     /// The cluster does not respond as it should.
-    Broken(String),
+    Broken { message: String, cause: String },
 }
 
 impl Failure {
     pub(super) fn new(part: &Part, error: &kube::Error) -> Self {
-        let (kind, namespace) = part;
-        let place = namespace.as_ref().map_or_else(|| "in all namespaces".to_owned(), |namespace| format!("in namespace {namespace}"));
-        let place = if *kind == NodeKind::AwsAccount { "in the cluster".to_owned() } else { place };
+        let kind = part.0;
         match error {
             kube::Error::Api(status) if status.code == 403 => {
-                Self::Refused(format!("you may not list objects of kind {kind} {place}. Ask for the verbs get, list and watch."))
+                Self::Refused(format!("you may not list objects of kind {kind} {}. Ask for the verbs get, list and watch.", place(part)))
             }
             kube::Error::Api(status) if status.code == 404 => {
                 Self::Refused(format!("the cluster does not have kind {kind}. Install or upgrade the CustomResourceDefinitions."))
             }
             kube::Error::Api(status) if status.code == 401 => {
-                Self::Broken("the API server does not accept your credentials. Log in again.".to_owned())
+                Self::broken(part, "the API server does not accept your credentials. Log in again.")
             }
-            error => Self::Broken(format!("cannot be read: {}", with_cause(error))),
+            error => Self::broken(part, &with_cause(error)),
         }
+    }
+
+    pub(super) fn broken(part: &Part, cause: &str) -> Self {
+        let message = format!("objects of kind {} {} cannot be read: {cause}", part.0, place(part));
+        Self::Broken { message, cause: cause.to_owned() }
     }
 
     pub(super) fn message(&self) -> &str {
         match self {
-            Self::Refused(message) | Self::Broken(message) => message,
+            Self::Refused(message) | Self::Broken { message, .. } => message,
         }
+    }
+}
+
+fn place((kind, namespace): &Part) -> String {
+    match namespace {
+        _ if *kind == NodeKind::AwsAccount => "in the cluster".to_owned(),
+        None => "in all namespaces".to_owned(),
+        Some(namespace) => format!("in namespace {namespace}"),
     }
 }
 
@@ -82,7 +93,7 @@ fn with_cause(error: &kube::Error) -> String {
 /// Reads all objects of the graph's kinds.
 ///
 /// # Errors
-/// The cluster cannot be reached, or does not accept the credentials.
+/// The cluster cannot be reached, does not accept the credentials, or does not permit anything.
 pub(crate) async fn read(cluster: &Cluster, namespaces: &Namespaces) -> Result<Snapshot, Error> {
     let client = &cluster.client;
     let lists = [
@@ -98,11 +109,11 @@ pub(crate) async fn read(cluster: &Cluster, namespaces: &Namespaces) -> Result<S
     let outcomes: Vec<Outcome> = stream::iter(lists.into_iter().flatten()).buffer_unordered(CONCURRENT).collect().await;
     let is_read = outcomes.iter().any(|outcome| outcome.items.is_ok());
     let broken = outcomes.iter().find_map(|outcome| match &outcome.items {
-        Err(Failure::Broken(message)) => Some(message),
+        Err(Failure::Broken { cause, .. }) => Some(cause),
         _ => None,
     });
-    if let Some(message) = broken.filter(|_| !is_read) {
-        return Err(format!("the cluster {message}").into());
+    if let Some(cause) = broken.filter(|_| !is_read) {
+        return Err(format!("the cluster cannot be read: {cause}").into());
     }
     let mut snapshot = Snapshot::default();
     for Outcome { part, items } in outcomes {
@@ -115,6 +126,10 @@ pub(crate) async fn read(cluster: &Cluster, namespaces: &Namespaces) -> Result<S
                 }
             }
         }
+    }
+    if snapshot.is_unread() {
+        let causes: Vec<_> = snapshot.notes().into_iter().map(|note| note.message).collect();
+        return Err(format!("nothing can be read:\n{}", causes.join("\n")).into());
     }
     Ok(snapshot)
 }
