@@ -53,6 +53,11 @@ pub(crate) struct Cluster {
 }
 
 impl ClusterFlags {
+    /// Returns the flags with this context, if there is one.
+    pub(crate) fn with_context(&self, context: Option<&str>) -> Self {
+        Self { context: context.map(str::to_owned).or_else(|| self.context.clone()), ..self.clone() }
+    }
+
     /// Returns a client of the cluster. No request is made yet.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod aws_flags;
 mod backfill;
 mod completion;
+mod diff;
 mod gateway;
 pub mod generate;
 mod graph;
@@ -16,6 +17,7 @@ mod run;
 mod sample;
 mod sync;
 mod test;
+mod tree;
 mod ui;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -48,6 +50,10 @@ enum Command {
     Pattern(pattern::PatternCommand),
     /// Run the tests of rules in manifests without a cluster and without an AWS account.
     Test(test::Test),
+    /// Show event sources, buses, rules, sinks and dead-letter queues of a cluster, and the health of each.
+    Tree(Box<tree::Tree>),
+    /// Show what differs between two namespaces or folders, apart from tenant, account, Region and names that follow from them.
+    Diff(Box<diff::Diff>),
     /// Print a realistic event of a type.
     Sample(sample::Sample),
     /// Show your integrations in the browser: map, health, and what happens to an event.
@@ -68,6 +74,8 @@ impl Cli {
         match self.command {
             Command::Pattern(pattern) => return pattern.run(),
             Command::Test(test) => return test.run(),
+            Command::Tree(tree) => return tree.run().await,
+            Command::Diff(diff) => return diff.run().await,
             Command::Sample(sample) => sample.run()?,
             Command::Completion(completion) => completion.run(),
             Command::Run(run) => Box::pin(run.run()).await?,

@@ -1,11 +1,14 @@
 //! Commands that need neither a cluster nor AWS, run as processes.
 #![allow(clippy::unwrap_used)]
 
+mod cluster;
 mod completion;
+mod diff;
 mod pattern;
 mod rule_reports;
 mod rule_tests;
 mod sample;
+mod tree;
 
 use std::{
     fs,

@@ -84,7 +84,9 @@ pub(crate) fn live(cluster: &Cluster, namespaces: &Namespaces) -> Live {
     let mut tasks = JoinSet::new();
     let client = &cluster.client;
     let accounts = (AwsAccount::KIND, None);
-    shared.update(|state| drop(state.awaited.insert(accounts.clone())));
+    shared.update(|state| {
+        state.awaited.insert(accounts.clone());
+    });
     tasks.spawn(follow::<AwsAccount>(shared.clone(), Api::all(client.clone()), accounts));
     let mut start = Start { shared: &shared, tasks: &mut tasks, cluster, namespaces };
     start.kind::<BenchlingSubscription>();
@@ -113,15 +115,21 @@ impl Start<'_> {
             Namespaces::Only(names) => names.iter().map(in_namespace).collect(),
         };
         for (api, part) in parts {
-            self.shared.update(|state| drop(state.awaited.insert(part.clone())));
+            self.shared.update(|state| {
+                state.awaited.insert(part.clone());
+            });
             let (shared, own) = (self.shared.clone(), in_namespace(&self.cluster.namespace));
             let is_all = *self.namespaces == Namespaces::All;
             self.tasks.spawn(async move {
                 follow(shared.clone(), api, part.clone()).await;
                 if is_all {
                     // For a user who may not read all namespaces.
-                    shared.update(|state| drop(state.awaited.insert(own.1.clone())));
-                    shared.update(|state| drop(state.awaited.remove(&part)));
+                    shared.update(|state| {
+                        state.awaited.insert(own.1.clone());
+                    });
+                    shared.update(|state| {
+                        state.awaited.remove(&part);
+                    });
                     follow(shared, own.0, own.1).await;
                 }
             });
@@ -173,6 +181,6 @@ fn failure(part: &Part, error: watcher::Error) -> Failure {
         watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
             Failure::new(part, &error)
         }
-        other => Failure::Broken(format!("the watch was interrupted and is repeated: {other}")),
+        other => Failure::broken(part, &other.to_string()),
     }
 }

@@ -15,6 +15,6 @@ mod snapshot;
 #[cfg(test)]
 pub(crate) use kinds::{GraphKind, item};
 pub(crate) use live::live;
-pub(crate) use model::{Aws, Condition, Edge, EdgeKind, Fact, Graph, Health, Node, NodeKind, Note, Origin, RuleDetails, TargetDetails};
+pub(crate) use model::{Edge, EdgeKind, Graph, Health, Node, NodeKind, Origin, RuleDetails, TargetDetails};
 pub(crate) use read::read;
 pub(crate) use snapshot::Snapshot;

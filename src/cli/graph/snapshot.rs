@@ -54,6 +54,11 @@ impl Snapshot {
         self.read.contains(&(kind, None)) || self.read.contains(&(kind, namespace.map(str::to_owned)))
     }
 
+    /// Returns whether no part was read.
+    pub(super) fn is_unread(&self) -> bool {
+        self.read.is_empty()
+    }
+
     pub(super) fn notes(&self) -> Vec<Note> {
         let note =
             |((kind, namespace), message): (&Part, &String)| Note { kind: *kind, namespace: namespace.clone(), message: message.clone() };
