@@ -2,6 +2,7 @@
 """Tests of `tributary ui` in a real browser: a headless Chromium shows a page of real objects.
 
   run.py                          exit code 69 where no browser can be had
+  run.py --only TEST              one test
   run.py --screenshots FOLDER     also writes ui-light.png and ui-dark.png there (docs/images has those of the docs)
 """
 import os
@@ -34,7 +35,10 @@ def main():
     test_page.BROWSER = test_size.BROWSER = browser
     if "--screenshots" in sys.argv:
         test_page.SCREENSHOTS = pathlib.Path(sys.argv[sys.argv.index("--screenshots") + 1]).resolve()
-    suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromModule(module) for module in (test_size, test_page))
+    loader = unittest.TestLoader()
+    if "--only" in sys.argv:
+        loader.testNamePatterns = [f"*.{sys.argv[sys.argv.index('--only') + 1]}"]
+    suite = unittest.TestSuite(loader.loadTestsFromModule(module) for module in (test_size, test_page))
     return int(not unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful())
 
 

@@ -166,3 +166,29 @@ async fn a_user_with_few_permissions_sees_what_they_may_read() {
     assert!(rule["events"]["error"].as_str().unwrap().contains("you lack a permission"), "{rule}");
     std::fs::remove_file(file).unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_cannot_be_reached_is_a_note_on_the_page() {
+    let world = World::empty("ui-down").await;
+    let mut config = serde_json::to_value(kube::config::Kubeconfig::read_from(world.kubeconfig()).unwrap()).unwrap();
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1".into();
+    let file = std::env::temp_dir().join(format!("kubeconfig-{}", world.namespace));
+    std::fs::write(&file, config.to_string()).unwrap();
+    let mut command = world.command(&["ui", "-A"]);
+    command.env("KUBECONFIG", &file);
+    let page = Page::start(command);
+    let map = until_within(Duration::from_secs(30), "the page has a note", || async {
+        let map = page.get("api/graph").await;
+        map["notes"].as_array().is_some_and(|notes| !notes.is_empty()).then_some(map)
+    })
+    .await;
+    assert_eq!(map["nodes"], json!([]));
+    assert!(map["notes"].to_string().contains("EventRule"), "{map}");
+
+    let mut command = world.command(&["ui", "--kubeconfig", "/does/not/exist"]);
+    command.env_remove("KUBECONFIG");
+    let output = world.run_command(command, "").await;
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.err.contains("/does/not/exist") && output.out.is_empty(), "{output:?}");
+    std::fs::remove_file(file).unwrap();
+}

@@ -101,7 +101,7 @@ async function follow() {
     try {
       const graph = await api.graph();
       take(graph);
-      live(graph.version === 0 ? "◔ reading" : "● live", false);
+      live(graph.version === 0 ? "… reading" : "● live", false);
       let { version } = graph;
       while (version === graph.version) ({ version } = await api.changes(graph.version));
     } catch (error) {

@@ -17,7 +17,7 @@ export function element(tag, properties = {}, ...children) {
 
 export const HEALTH = {
   Healthy: "✓",
-  Progressing: "◔",
+  Progressing: "…",
   Degraded: "✗",
   Paused: "‖",
   Unknown: "?",
