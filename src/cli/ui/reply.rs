@@ -65,6 +65,14 @@ pub(super) fn content(type_: &'static str, content: impl Into<Bytes>) -> Answer 
     answer
 }
 
+/// Returns an answer that names another path.
+pub(super) fn moved(path: &str) -> Answer {
+    let mut answer = content("text/plain; charset=utf-8", "");
+    *answer.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    answer.headers_mut().extend(HeaderValue::from_str(path).ok().map(|path| (header::LOCATION, path)));
+    answer
+}
+
 /// Returns an answer with a JSON document.
 pub(super) fn json(document: &impl Serialize) -> Answer {
     match serde_json::to_vec(document) {

@@ -20,7 +20,7 @@ use crate::cli::ui::{
     feed::Feed,
     guard::{Token, check_origin},
     map, object,
-    reply::{Answer, Problem, content, json},
+    reply::{Answer, Problem, content, json, moved},
 };
 
 /// Maximum size of an event, in bytes: that of an entry of `PutEvents`.
@@ -99,11 +99,13 @@ impl Server {
         check_origin(request.headers()).map_err(|why| Problem::new(StatusCode::FORBIDDEN, why))?;
         let path = request.uri().path().to_owned();
         let path = path.strip_prefix('/').unwrap_or_default();
-        let (token, path) = path.split_once('/').unwrap_or((path, ""));
+        let (token, path) = path.split_once('/').map_or((path, None), |(token, path)| (token, Some(path)));
         if !self.token.is(token) {
             let message = "the URL has no valid token. Open the URL that `tributary ui` printed: it is a new one for each run.";
             return Err(Problem::new(StatusCode::FORBIDDEN, message));
         }
+        // The files of the page are relative to it.
+        let Some(path) = path else { return Ok(moved(&format!("/{token}/"))) };
         let route = Route::of(path).ok_or_else(|| Problem::not_found("unknown path. Open the URL that `tributary ui` printed."))?;
         if *request.method() != route.method() {
             let mut answer = Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("use method {}.", route.method())).into_answer();

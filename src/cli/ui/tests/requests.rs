@@ -26,6 +26,13 @@ async fn requests_without_the_token_are_rejected() {
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
     }
     assert_eq!(all.answer(all.request(&Method::GET, "", "")).await.status(), StatusCode::OK);
+    let uri = format!("/{}", all.token);
+    let without_slash = Request::builder().uri(&uri).header(header::HOST, "localhost").body(Full::default()).unwrap();
+    let answer = all.answer(without_slash).await;
+    assert_eq!(
+        (answer.status(), answer.headers()[header::LOCATION].to_str().unwrap()),
+        (StatusCode::PERMANENT_REDIRECT, format!("{uri}/").as_str())
+    );
 }
 
 #[tokio::test]
