@@ -95,6 +95,8 @@ function live(text, isLost) {
   if (status.textContent !== text) status.textContent = text;
 }
 
+const pause = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
+
 /** Follows the cluster: a request waits on the server until there is something new. */
 async function follow() {
   for (;;) {
@@ -104,9 +106,11 @@ async function follow() {
       live(graph.version === 0 ? "… reading" : "● live", false);
       let { version } = graph;
       while (version === graph.version) ({ version } = await api.changes(graph.version));
+      // A large map is not sent for each of many changes in a row.
+      await pause(graph.nodes.length / 10);
     } catch (error) {
       live(`✗ ${error.message}`, true);
-      await new Promise((done) => { setTimeout(done, RETRY); });
+      await pause(RETRY);
     }
   }
 }
