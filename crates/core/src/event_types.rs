@@ -30,7 +30,7 @@ pub enum Selection {
 pub struct EventType {
     detail_type: String,
     /// `None` for AWS events.
-    event_type: Option<String>,
+    type_in_detail: Option<String>,
     /// `None` if it depends on the bus.
     source: Option<String>,
 }
@@ -39,14 +39,14 @@ impl EventType {
     /// Returns the type of this name: that of a sample, such as `aws.s3/Object Created`, or any type of Benchling or of an application.
     pub fn named(name: &str) -> Self {
         let Some(sample) = samples::sample(name) else {
-            return Self { detail_type: name.to_owned(), event_type: Some(name.to_owned()), source: None };
+            return Self { detail_type: name.to_owned(), type_in_detail: Some(name.to_owned()), source: None };
         };
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let is_benchling = |source: &String| source.starts_with(SOURCE_PREFIX) || source.starts_with(WEBHOOK_SOURCE);
         let detail_type = text(&sample["detail-type"]).unwrap_or_else(|| name.to_owned());
         let source = text(&sample["source"]).filter(|source| !is_benchling(source));
-        let event_type = text(&sample["detail"]["eventType"]).or_else(|| source.is_none().then(|| detail_type.clone()));
-        Self { source, event_type, detail_type }
+        let type_in_detail = text(&sample["detail"]["eventType"]).or_else(|| source.is_none().then(|| detail_type.clone()));
+        Self { detail_type, type_in_detail, source }
     }
 
     /// Returns what the pattern selects of the events of this type. `bus_source` is the source of all events on the bus, if they have the
@@ -68,7 +68,7 @@ impl EventType {
         if let Some(source) = source {
             event[SOURCE] = source.into();
         }
-        if let Some(type_) = &self.event_type {
+        if let Some(type_) = &self.type_in_detail {
             event["detail"]["eventType"] = type_.as_str().into();
         }
         if let Some(projected) = projected {

@@ -99,7 +99,7 @@ pub(super) fn matches(graph: &Graph, text: &[u8], bus: Option<&str>) -> Result<V
         }
         match rule_tests::difference(&subject, event, text) {
             Ok(None) => {
-                matched.push(json!({"id": rule.node.id, "state": rule.details.state, "targets": inputs(&rule, &subject, text, &now)}))
+                matched.push(json!({"id": rule.node.id, "state": rule.details.state, "targets": inputs(&rule, &subject, text, &now)}));
             }
             Ok(Some(why)) if missed.len() < MAX_MISSES => missed.push(json!({"id": rule.node.id, "why": why.to_string()})),
             Ok(Some(_)) => {}

@@ -40,7 +40,7 @@ use crate::{
 const LIMITS: ServerLimits = ServerLimits {
     connections: 64,
     when_full: WhenFull::CloseOldest,
-    head: Duration::from_secs(60),
+    head: Duration::from_mins(1),
     write: Duration::from_secs(30),
     age: Duration::from_hours(1),
 };
