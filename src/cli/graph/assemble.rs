@@ -34,10 +34,15 @@ impl Snapshot {
             resolve_app(edge, &buses_of_apps);
         }
         sort(&mut edges);
-        for id in edges.iter().flat_map(|edge| [&edge.from, &edge.to]) {
-            if !nodes.contains_key(id) {
-                nodes.insert(id.clone(), self.absent(id));
+        for edge in &edges {
+            for id in [&edge.from, &edge.to] {
+                if !nodes.contains_key(id) {
+                    nodes.insert(id.clone(), self.absent(id));
+                }
             }
+        }
+        for edge in &edges {
+            bus_to_come(&mut nodes, edge);
         }
         Graph { nodes: nodes.into_values().collect(), edges, notes: self.notes(), ..Graph::default() }
     }
@@ -66,6 +71,19 @@ impl Snapshot {
             });
             node
         }
+    }
+}
+
+/// Sets the state of a bus that does not exist yet, and which the operator creates for its subscription.
+fn bus_to_come(nodes: &mut BTreeMap<String, Node>, edge: &Edge) {
+    let is_object = |node: &Node| node.origin == Origin::Object && node.kind == NodeKind::BenchlingSubscription;
+    if edge.kind != EdgeKind::Bus || !nodes.get(&edge.from).is_some_and(is_object) {
+        return;
+    }
+    if let Some(bus) = nodes.get_mut(&edge.to).filter(|bus| bus.origin == Origin::Missing) {
+        bus.health = Health::Progressing;
+        bus.reason = Some("NotCreated".into());
+        bus.message = Some("the operator creates it for the BenchlingSubscription.".into());
     }
 }
 

@@ -153,11 +153,17 @@ async fn follow<K: GraphKind>(shared: Arc<Shared>, api: Api<Guarded<K>>, part: P
                     state.awaited.remove(&part);
                 });
             }
-            Ok(Event::Apply(object)) => shared.update(|state| state.snapshot.apply(item(&object))),
+            Ok(Event::Apply(object)) => shared.update(|state| {
+                state.snapshot.apply(item(&object));
+                state.snapshot.clear_note(&part);
+            }),
             Ok(Event::Delete(object)) => {
                 let meta = object.meta();
                 let id = id(K::KIND, meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default());
-                shared.update(|state| state.snapshot.remove(&id));
+                shared.update(|state| {
+                    state.snapshot.remove(&id);
+                    state.snapshot.clear_note(&part);
+                });
             }
             Err(error) => {
                 let failure = failure(&part, error);

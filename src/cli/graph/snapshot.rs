@@ -49,6 +49,11 @@ impl Snapshot {
         self.notes.insert(part.clone(), message.into());
     }
 
+    /// Removes the note of a part that can be read again.
+    pub(crate) fn clear_note(&mut self, part: &Part) {
+        self.notes.remove(part);
+    }
+
     /// Returns whether an object that is not known does not exist.
     pub(super) fn is_read(&self, kind: NodeKind, namespace: Option<&str>) -> bool {
         self.read.contains(&(kind, None)) || self.read.contains(&(kind, namespace.map(str::to_owned)))

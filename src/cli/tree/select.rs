@@ -59,9 +59,9 @@ impl Reference {
     }
 }
 
-/// Returns whether a health needs attention. What a person paused does not.
-pub(super) fn is_unhealthy(health: Health) -> bool {
-    matches!(health, Health::Degraded | Health::Unknown | Health::Progressing)
+/// Returns whether a node needs attention. What a person paused does not, and of what was not read nothing is known.
+pub(super) fn is_unhealthy(node: &Node) -> bool {
+    node.origin != Origin::NotRead && matches!(node.health, Health::Degraded | Health::Unknown | Health::Progressing)
 }
 
 /// Returns whether a connection does not deliver.
@@ -89,9 +89,12 @@ pub(super) fn around(graph: Graph, reference: &Reference) -> Result<Graph, Error
 
 /// Returns what is not healthy, and everything that sends to it.
 pub(super) fn unhealthy(graph: Graph) -> Graph {
-    let nodes = graph.nodes.iter().filter(|node| is_unhealthy(node.health)).map(|node| node.id.as_str());
-    let found = nodes.chain(graph.edges.iter().filter(|edge| is_broken(edge)).map(|edge| edge.to.as_str())).collect();
-    let kept = reach(&graph, &found, |edge| (&edge.to, &edge.from)).into_iter().map(str::to_owned).collect();
+    let broken = || graph.edges.iter().filter(|edge| is_broken(edge));
+    let nodes = graph.nodes.iter().filter(|node| is_unhealthy(node)).map(|node| node.id.as_str());
+    let found = nodes.chain(broken().map(|edge| edge.from.as_str())).collect();
+    let mut kept: BTreeSet<String> = reach(&graph, &found, |edge| (&edge.to, &edge.from)).into_iter().map(str::to_owned).collect();
+    // Not what else sends to them, which may be able to deliver.
+    kept.extend(broken().map(|edge| edge.to.clone()));
     restrict(graph, &kept)
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use strum::IntoEnumIterator;
+use tributary_core::names::Arn;
 
 use crate::cli::{
     graph::{Edge, EdgeKind, Graph, Health, Node, NodeKind, Origin},
@@ -31,10 +32,9 @@ pub(super) struct Style {
 }
 
 pub(super) fn text(graph: &Graph, style: &Style) -> String {
-    let namespaces = graph.nodes.iter().filter_map(|node| node.namespace.as_ref());
-    let has_several = namespaces.clone().any(|namespace| Some(namespace) != namespaces.clone().next());
+    let home = home(graph);
     let rows = rows(graph);
-    let names: Vec<String> = rows.iter().map(|row| prefix(&row.branches) + &name(row, has_several)).collect();
+    let names: Vec<String> = rows.iter().map(|row| prefix(&row.branches) + &name(row, home, style.is_wide)).collect();
     let longest = names.iter().map(|name| width(name)).max().unwrap_or_default();
     let column = if style.is_wide { longest } else { longest.min(NAMES) };
     let mut out = String::new();
@@ -53,6 +53,13 @@ pub(super) fn text(graph: &Graph, style: &Style) -> String {
     }
     let _ = writeln!(out, "\n{}", summary(graph));
     out
+}
+
+/// Returns the namespace that need not be named, because all objects are in it.
+fn home(graph: &Graph) -> Option<&str> {
+    let mut namespaces = graph.nodes.iter().filter(|node| node.origin == Origin::Object).filter_map(|node| node.namespace.as_deref());
+    let first = namespaces.next()?;
+    namespaces.all(|namespace| namespace == first).then_some(first)
 }
 
 /// Returns how many objects have which health.
@@ -83,16 +90,19 @@ fn continued(row: &Row<'_>) -> String {
     text
 }
 
-fn name(row: &Row<'_>, with_namespace: bool) -> String {
+fn name(row: &Row<'_>, home: Option<&str>, is_wide: bool) -> String {
     let node = row.node;
     let label = row.edge.map_or_else(String::new, label);
+    if node.kind == NodeKind::Resource {
+        let short = Arn::parse(&node.name).map(|arn| format!("{} {}", arn.service, arn.resource)).filter(|_| !is_wide);
+        return label + short.as_ref().unwrap_or(&node.name);
+    }
     let name = match &node.namespace {
-        Some(namespace) if with_namespace => format!("{namespace}/{}", node.name),
+        Some(namespace) if home != Some(namespace) => format!("{namespace}/{}", node.name),
         _ => node.name.clone(),
     };
-    let kind = if node.kind == NodeKind::Resource { String::new() } else { format!("{} ", node.kind) };
     let type_ = fact(node, "type").map(|type_| format!(" ({type_})")).unwrap_or_default();
-    format!("{label}{kind}{name}{type_}")
+    format!("{label}{} {name}{type_}", node.kind)
 }
 
 /// Returns what a connection is, where the kinds at its ends do not say so.
@@ -133,7 +143,8 @@ fn details(row: &Row<'_>, style: &Style) -> Vec<String> {
         NodeKind::AwsAccount => &["account", "region"],
         _ => &[],
     };
-    all.extend(wanted.iter().filter_map(|name| fact(node, name).cloned()));
+    let is_named = |name: &&&str| **name != "state" || node.health == Health::Healthy || node.kind != NodeKind::EventRule;
+    all.extend(wanted.iter().filter(is_named).filter_map(|name| fact(node, name).cloned()));
     all.extend((!node.warnings.is_empty()).then(|| count(node.warnings.len(), "warning")));
     all.extend((!node.plan.is_empty()).then(|| format!("{} withheld", count(node.plan.len(), "AWS write"))));
     all.extend(row.is_repeated.then(|| "shown above".into()));
@@ -165,9 +176,10 @@ fn count(count: usize, noun: &str) -> String {
 
 /// Adds the message of what is not healthy, below its row.
 fn message(out: &mut String, row: &Row<'_>, style: &Style) {
-    // A rule's message contains those of its targets.
+    // A source has the message of the subscription or bus below it, and a rule's message contains those of its targets.
+    let own = row.node.message.as_ref().filter(|_| row.node.kind != NodeKind::EventSource);
     let of_target = row.edge.filter(|edge| edge.kind == EdgeKind::DeadLetter && edge.dead_letters.is_some_and(|count| count > 0));
-    let Some(message) = row.node.message.as_ref().or(of_target.and_then(|edge| edge.message.as_ref())) else { return };
+    let Some(message) = own.or(of_target.and_then(|edge| edge.message.as_ref())) else { return };
     let before = continued(row);
     let lines = wrap(message, WIDTH.saturating_sub(width(&before)).max(NARROWEST));
     let most = if style.is_wide { lines.len() } else { MESSAGE_LINES };
