@@ -19,6 +19,7 @@ mod sample;
 mod sync;
 mod test;
 mod tree;
+mod ui;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -58,6 +59,8 @@ enum Command {
     Sample(sample::Sample),
     /// Run parts of an integration on this machine, without a cluster and without an AWS account.
     Dev(Box<dev::Dev>),
+    /// Show your integrations in the browser: map, health, and what happens to an event.
+    Ui(ui::Ui),
     /// Print the CustomResourceDefinitions as YAML.
     Crds,
     /// Print a script that completes commands and flags in a shell.
@@ -85,6 +88,7 @@ impl Cli {
             Command::PutEvents(put) => put.run().await?,
             Command::Backfill(backfill) => Box::pin(backfill.run()).await?,
             Command::IamPolicy(policy) => policy.run()?,
+            Command::Ui(ui) => Box::pin(ui.run()).await?,
             Command::Crds => {
                 for (_, text) in generate::crds()? {
                     print!("---\n{text}");

@@ -12,7 +12,9 @@ mod model;
 mod read;
 mod snapshot;
 
+#[cfg(test)]
+pub(crate) use kinds::{GraphKind, item};
 pub(crate) use live::live;
-pub(crate) use model::{Edge, EdgeKind, Graph, Health, Node, NodeKind, Origin};
+pub(crate) use model::{Edge, EdgeKind, Graph, Health, Node, NodeKind, Origin, RuleDetails, TargetDetails};
 pub(crate) use read::read;
 pub(crate) use snapshot::Snapshot;
