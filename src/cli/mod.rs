@@ -9,6 +9,7 @@ mod iam_policy;
 mod logs;
 mod manifests;
 mod pattern;
+mod progress;
 mod put_events;
 mod run;
 mod sample;
