@@ -3,9 +3,11 @@
 mod aws_flags;
 mod backfill;
 mod completion;
+mod doctor;
 mod gateway;
 pub mod generate;
 mod iam_policy;
+mod kube_flags;
 mod logs;
 mod manifests;
 mod pattern;
@@ -40,6 +42,8 @@ enum Command {
     PutEvents(Box<put_events::PutEvents>),
     /// Publish the events of a time window from Benchling's list of events.
     Backfill(Box<backfill::Backfill>),
+    /// Find what is wrong with the installation and its objects.
+    Doctor(Box<doctor::Doctor>),
     /// Print the IAM policy that the operator needs for the features in use.
     IamPolicy(iam_policy::IamPolicy),
     /// Test event patterns without a cluster and without an AWS account.
@@ -64,6 +68,7 @@ impl Cli {
         match self.command {
             Command::Pattern(pattern) => return pattern.run(),
             Command::Test(test) => return test.run(),
+            Command::Doctor(doctor) => return Box::pin(doctor.run()).await,
             Command::Sample(sample) => sample.run()?,
             Command::Completion(completion) => completion.run(),
             Command::Run(run) => Box::pin(run.run()).await?,
