@@ -76,7 +76,7 @@ pub(super) struct Backfill {
     #[arg(long)]
     dry_run: bool,
     /// Format of the report.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
     #[command(flatten)]
     progress: ProgressFlags,

@@ -9,8 +9,10 @@ pub mod generate;
 mod iam_policy;
 mod kube_flags;
 mod logs;
+mod man;
 mod manifests;
 mod pattern;
+mod program;
 mod progress;
 mod put_events;
 mod run;
@@ -20,7 +22,7 @@ mod test;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Brings SaaS events into Amazon EventBridge and routes them to where the work is done.
 #[derive(Parser, Debug)]
@@ -56,6 +58,11 @@ enum Command {
     Crds,
     /// Print a script that completes commands and flags in a shell.
     Completion(completion::Completion),
+    /// Write a man page for each command into a folder.
+    Man(man::Man),
+    /// Complete the words of a command line for kubectl.
+    #[command(name = "__complete", hide = true)]
+    Complete(completion::Complete),
     /// Write everything generated from the types into a checkout: crds/, the chart's copies, the API reference, the IAM policies.
     #[command(hide = true)]
     Generate { root: PathBuf },
@@ -64,6 +71,12 @@ enum Command {
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 impl Cli {
+    /// Parses the command line of the process. Exits if it is not valid, or asks for help.
+    pub fn of_process() -> Self {
+        let matches = program::named(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     pub async fn run(self) -> Result<ExitCode, Error> {
         match self.command {
             Command::Pattern(pattern) => return pattern.run(),
@@ -71,6 +84,8 @@ impl Cli {
             Command::Doctor(doctor) => return Box::pin(doctor.run()).await,
             Command::Sample(sample) => sample.run()?,
             Command::Completion(completion) => completion.run(),
+            Command::Man(man) => man.run()?,
+            Command::Complete(complete) => complete.run(),
             Command::Run(run) => Box::pin(run.run()).await?,
             Command::Gateway(gateway) => Box::pin(gateway.run()).await?,
             Command::Sync(sync) => Box::pin(sync.run()).await?,

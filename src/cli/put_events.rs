@@ -40,7 +40,7 @@ pub(super) struct PutEvents {
     #[arg(long, value_parser = rate)]
     rate: Option<f64>,
     /// Format of the report.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
     /// Validate the input and report the number of calls. Sends nothing to AWS.
     #[arg(long)]

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod completion;
+mod json_output;
 mod pattern;
+mod plugin;
 mod rule_reports;
 mod rule_tests;
 mod sample;

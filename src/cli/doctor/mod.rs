@@ -4,6 +4,7 @@ mod bundle;
 mod checks;
 mod component;
 mod finding;
+mod kinds;
 mod object;
 mod read;
 mod report;
@@ -29,6 +30,7 @@ use crate::cli::{
         snapshot::{Read, Snapshot},
     },
     kube_flags::{Cluster, KubeFlags},
+    program,
     progress::ProgressFlags,
 };
 
@@ -86,7 +88,8 @@ impl Doctor {
         let progress = self.progress.bar("reading the cluster", read::STEPS);
         let snapshot = read::snapshot(&request, &progress).await?;
         drop(progress);
-        let report = Report::new(&snapshot, checks::names(), checks::run(&snapshot));
+        let mut report = Report::new(&snapshot, checks::names(), checks::run(&snapshot));
+        report.name_program(program::name());
         let is_colored = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         match self.output {
             Output::Text => write!(stdout().lock(), "{}", text::text(&report, is_colored))?,

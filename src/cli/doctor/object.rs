@@ -48,6 +48,12 @@ impl Object {
         self.meta.deletion_timestamp.is_some()
     }
 
+    /// Name of the `AwsAccount` that the spec refers to, also by default.
+    pub(super) fn account(&self) -> Option<&str> {
+        let has_account = ["EventBus", "EventSink", "BenchlingSubscription"].contains(&self.kind.as_str());
+        has_account.then(|| self.data.pointer("/spec/accountRef/name").and_then(Value::as_str).unwrap_or("default"))
+    }
+
     pub(super) fn is(&self, kind: &str) -> bool {
         self.kind == kind
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cli::doctor::{
     finding::{Finding, Severity},
+    kinds,
     snapshot::Snapshot,
 };
 
@@ -47,7 +48,16 @@ impl Report {
             operator_namespace: snapshot.operator_namespace.clone(),
             objects: snapshot.objects.len(),
             checks,
-            is_blind: snapshot.unread.len() >= tributary_api::crds().len(),
+            is_blind: snapshot.unread.len() >= kinds::crds().len(),
+        }
+    }
+
+    /// Writes commands of this program as the user calls it.
+    pub(super) fn name_program(&mut self, name: &str) {
+        for finding in &mut self.findings {
+            if let Some(rest) = finding.command.strip_prefix("tributary ") {
+                finding.command = format!("{name} {rest}");
+            }
         }
     }
 
@@ -92,6 +102,16 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_use_the_name_of_the_plugin() {
+        let findings =
+            vec![Finding::new("a", Severity::Info, "", "tributary crds"), Finding::new("b", Severity::Info, "", "kubectl get x")];
+        let mut report = Report { findings, ..Report::default() };
+        report.name_program("kubectl tributary");
+        let commands: Vec<_> = report.findings.iter().map(|finding| finding.command.as_str()).collect();
+        assert_eq!(commands, ["kubectl tributary crds", "kubectl get x"]);
+    }
 
     #[test]
     fn the_exit_code_follows_the_weightiest_finding() {

@@ -1,4 +1,4 @@
-//! What is read from the cluster and from AWS, once, before any check. Checks are pure functions of it.
+//! What is read from the cluster, once, before any check. Checks are pure functions of it.
 
 use k8s_openapi::{
     api::{apps::v1::Deployment, coordination::v1::Lease, core::v1::Pod},
@@ -13,7 +13,7 @@ use crate::cli::doctor::object::Object;
 pub(super) struct NotRead {
     /// Such as `CustomResourceDefinitions`.
     pub(super) what: String,
-    /// Cause, by the API server or AWS.
+    /// Cause, by the API server.
     pub(super) why: String,
 }
 
@@ -51,26 +51,6 @@ pub(super) struct WarningEvent {
     pub(super) last: Timestamp,
 }
 
-/// What AWS returned for the `--aws` flag.
-#[derive(Clone, Debug, Default)]
-pub(super) struct AwsState {
-    /// Messages in queues that are dead-letter queues, by ARN.
-    pub(super) queues: Vec<(String, Read<i64>)>,
-    /// Results of a simulation per account.
-    pub(super) simulations: Vec<Simulation>,
-}
-
-/// Which actions IAM denies to the operator's identity.
-#[derive(Clone, Debug)]
-pub(super) struct Simulation {
-    /// Name of the `AwsAccount`.
-    pub(super) account: String,
-    /// ARN of the simulated identity.
-    pub(super) principal: String,
-    /// Denied actions, each with the feature that needs it.
-    pub(super) denied: Read<Vec<(String, &'static str)>>,
-}
-
 /// Everything that is read.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshot {
@@ -96,8 +76,6 @@ pub(super) struct Snapshot {
     pub(super) lease: Read<Option<Lease>>,
     pub(super) rights: Read<OperatorRights>,
     pub(super) events: Read<Vec<WarningEvent>>,
-    /// `None` without `--aws`.
-    pub(super) aws: Option<AwsState>,
 }
 
 impl Snapshot {
@@ -116,10 +94,6 @@ impl Snapshot {
             self.rights.as_ref().err(),
             self.events.as_ref().err(),
         ];
-        let aws = self.aws.iter().flat_map(|aws| {
-            let queues = aws.queues.iter().filter_map(|(_, read)| read.as_ref().err());
-            queues.chain(aws.simulations.iter().filter_map(|simulation| simulation.denied.as_ref().err()))
-        });
-        self.unread.iter().chain(parts.into_iter().flatten()).chain(aws).collect()
+        self.unread.iter().chain(parts.into_iter().flatten()).collect()
     }
 }

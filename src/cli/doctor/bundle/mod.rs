@@ -89,7 +89,7 @@ fn event(event: &WarningEvent) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::doctor::{checks::testing::*, report::Report};
+    use crate::cli::doctor::{checks::tests::*, report::Report};
 
     #[test]
     fn no_canary_is_in_the_bundle_and_what_helps_is() {

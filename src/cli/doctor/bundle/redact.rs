@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::{
     Cli,
-    doctor::{bundle::scrub, object::Object},
+    doctor::{bundle::scrub, kinds, object::Object},
 };
 
 const REDACTED: &str = "[redacted]";
@@ -68,7 +68,7 @@ const URLS: [&str; 3] = ["authorizationEndpoint", "endpoint", "url"];
 /// Values of enums in the schemas.
 static ENUMS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let mut values = BTreeSet::new();
-    for crd in tributary_api::crds() {
+    for crd in kinds::crds() {
         enums(&serde_json::to_value(&crd.spec.versions).unwrap_or_default(), &mut values);
     }
     values

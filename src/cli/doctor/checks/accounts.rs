@@ -1,7 +1,5 @@
 //! `AwsAccount`s that cannot be used: everything in them stands still.
 
-use serde_json::json;
-
 use crate::cli::doctor::{
     checks::iam,
     finding::{Finding, Severity},
@@ -20,14 +18,7 @@ fn of_account(account: &Object, snapshot: &Snapshot) -> Option<Finding> {
     if iam::denied_action(account).is_some() {
         return None;
     }
-    let default = json!("default");
-    let uses = |object: &&Object| {
-        let spec = &object.data["spec"];
-        let kinds = ["EventBus", "EventSink", "BenchlingSubscription"];
-        let name = spec.pointer("/accountRef/name").unwrap_or(&default);
-        kinds.contains(&object.kind.as_str()) && name == account.name()
-    };
-    let users = snapshot.objects.iter().filter(uses).count();
+    let users = snapshot.objects.iter().filter(|object| object.account() == Some(account.name())).count();
     let message = format!("the account cannot be used; {users} objects read here depend on it. {}: {}", ready.reason, ready.message);
     Some(
         Finding::new("account-not-ready", Severity::Critical, message, account.describe())
@@ -38,7 +29,9 @@ fn of_account(account: &Object, snapshot: &Snapshot) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use serde_json::json;
+
+    use super::{super::tests::*, *};
 
     #[test]
     fn an_account_that_is_not_ready_is_critical_with_the_number_of_its_users() {

@@ -33,7 +33,7 @@ fn of_app(app: &Object) -> Vec<Finding> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     fn app(status: Value) -> Vec<&'static str> {
         ids(check(&Snapshot { objects: vec![object("BenchlingApp", "app", json!({}), status)], ..healthy() }))

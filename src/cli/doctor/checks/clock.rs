@@ -25,7 +25,7 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     #[test]
     fn a_skew_above_a_minute_is_found() {

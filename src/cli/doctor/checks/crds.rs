@@ -8,6 +8,7 @@ use tributary_api::VERSION;
 
 use crate::cli::doctor::{
     finding::{Finding, ObjectRef, Severity},
+    kinds,
     snapshot::Snapshot,
 };
 
@@ -17,8 +18,7 @@ const MOST_FIELDS: usize = 5;
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     let Ok(found) = &snapshot.crds else { return vec![] };
-    let ours = tributary_api::crds();
-    ours.iter().filter_map(|ours| of_crd(ours, found.iter().find(|crd| crd.metadata.name == ours.metadata.name))).collect()
+    kinds::crds().iter().filter_map(|ours| of_crd(ours, found.iter().find(|crd| crd.metadata.name == ours.metadata.name))).collect()
 }
 
 fn of_crd(ours: &CustomResourceDefinition, theirs: Option<&CustomResourceDefinition>) -> Option<Finding> {
@@ -154,7 +154,7 @@ fn normal(value: &Value) -> Option<Value> {
 mod tests {
     use serde_json::json;
 
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     /// What is found after a change of the stored CRD of rules.
     fn found(change: impl Fn(&mut Value)) -> Vec<(&'static str, String)> {

@@ -10,9 +10,7 @@ use crate::cli::doctor::{
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     let rules = snapshot.of_kind("EventRule");
-    let mut all: Vec<_> = rules.flat_map(|rule| targets(rule).into_iter().filter_map(|target| of_target(rule, &target))).collect();
-    all.extend(snapshot.aws.iter().flat_map(|aws| &aws.queues).filter_map(|(arn, count)| of_queue(arn, *count.as_ref().ok()?)));
-    all
+    rules.flat_map(|rule| targets(rule).into_iter().filter_map(|target| of_target(rule, &target))).collect()
 }
 
 fn targets(rule: &Object) -> Vec<TargetStatus> {
@@ -30,22 +28,11 @@ fn of_target(rule: &Object, target: &TargetStatus) -> Option<Finding> {
     Some(Finding::new("dead-letters", Severity::Warning, message, rule.describe()).of(rule.reference()))
 }
 
-fn of_queue(arn: &str, count: i64) -> Option<Finding> {
-    let name = arn.rsplit(':').next().unwrap_or(arn);
-    let message =
-        format!("dead-letter queue {arn} holds about {count} messages. Read one to find the cause: its attribute ERROR_MESSAGE has it.");
-    let command = format!(
-        "aws sqs receive-message --message-attribute-names All --queue-url \"$(aws sqs get-queue-url --queue-name {name} --output text)\""
-    );
-    (count > 0).then(|| Finding::new("dead-letters-in-queue", Severity::Warning, message, command))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{super::testing::*, *};
-    use crate::cli::doctor::snapshot::AwsState;
+    use super::{super::tests::*, *};
 
     #[test]
     fn waiting_messages_are_counted_with_their_error_codes() {
@@ -60,12 +47,5 @@ mod tests {
                 .message
                 .starts_with("the dead-letter queue of target full holds about 3 messages. Error codes in a sample: NO_PERMISSIONS 2.")
         );
-    }
-
-    #[test]
-    fn queues_that_aws_was_asked_about_are_reported() {
-        let queues = vec![("arn:aws:sqs:eu-west-1:1:q".to_owned(), Ok(4)), ("arn:aws:sqs:eu-west-1:1:r".to_owned(), Ok(0))];
-        let found = check(&Snapshot { aws: Some(AwsState { queues, ..AwsState::default() }), ..healthy() });
-        assert_eq!(ids(found), ["dead-letters-in-queue"]);
     }
 }

@@ -38,7 +38,7 @@ fn stuck(object: &Object, snapshot: &Snapshot) -> Option<Finding> {
 mod tests {
     use serde_json::json;
 
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     fn deleted(seconds_ago: i64, conditions: serde_json::Value) -> Snapshot {
         let meta = json!({"deletionTimestamp": at(-seconds_ago).to_string(), "finalizers": ["tributary.dev/finalizer"]});

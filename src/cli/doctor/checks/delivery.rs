@@ -37,7 +37,7 @@ fn text(target: &TargetStatus) -> Option<String> {
 mod tests {
     use serde_json::json;
 
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     fn rule(deliverable: &str) -> Snapshot {
         let answer = if deliverable == "False" { "No" } else { "Unknown" };

@@ -112,7 +112,7 @@ fn version(deployment: &Deployment, snapshot: &Snapshot) -> Option<Finding> {
 mod tests {
     use serde_json::json;
 
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     #[test]
     fn components_that_are_needed_and_not_deployed_are_critical() {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     fn object_of(kind: &str) -> crate::cli::doctor::object::Object {
-        super::super::testing::object(kind, "x", json!({}), json!({}))
+        super::super::tests::object(kind, "x", json!({}), json!({}))
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn of_group(snapshot: &Snapshot, object: ObjectRef, reason: &str, events: &[&War
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     fn event(name: &str, seconds_ago: i64) -> WarningEvent {
         WarningEvent {

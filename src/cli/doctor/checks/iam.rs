@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use tributary_core::{error::Reason, iam_policy::FEATURES};
 
 use crate::cli::doctor::{
-    finding::{Finding, ObjectRef, Severity},
+    finding::{Finding, Severity},
     object::Object,
-    snapshot::{Simulation, Snapshot},
+    snapshot::Snapshot,
 };
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
@@ -17,8 +17,7 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
             denied.entry(action).or_default().push(object);
         }
     }
-    let of_status = denied.into_iter().filter_map(|(action, objects)| of_action(action, &objects));
-    of_status.chain(snapshot.aws.iter().flat_map(|aws| &aws.simulations).flat_map(of_simulation)).collect()
+    denied.into_iter().filter_map(|(action, objects)| of_action(action, &objects)).collect()
 }
 
 /// Returns the action that a condition of the object reports as denied.
@@ -58,32 +57,11 @@ fn of_action(action: &'static str, objects: &[&Object]) -> Option<Finding> {
     Some(finding.of(first.reference()).reason("AccessDenied"))
 }
 
-fn of_simulation(simulation: &Simulation) -> Vec<Finding> {
-    let mut features: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (action, feature) in simulation.denied.iter().flatten() {
-        features.entry(feature).or_default().push(action);
-    }
-    let finding = |(feature, actions): (&str, Vec<&str>)| {
-        let message = format!(
-            "by simulation, IAM denies {} to {}. Feature {feature} is in use and needs them. Attach its policy to the role.",
-            actions.join(", "),
-            simulation.principal
-        );
-        Finding::new("iam-action-missing", Severity::Warning, message, format!("tributary iam-policy {feature}")).of(ObjectRef::new(
-            "AwsAccount",
-            None,
-            &simulation.account,
-        ))
-    };
-    features.into_iter().map(finding).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{super::testing::*, *};
-    use crate::cli::doctor::snapshot::AwsState;
+    use super::{super::tests::*, *};
 
     fn denied(name: &str, message: &str) -> Object {
         let mut condition = ready("False", "AccessDenied", 9);
@@ -107,17 +85,5 @@ mod tests {
         for action in FEATURES.iter().flat_map(|feature| feature.statements).flat_map(|statement| statement.actions) {
             assert!(feature_of(action).is_some() && action_in(&format!("denied ({action}).")) == Some(action), "{action}");
         }
-    }
-
-    #[test]
-    fn simulated_denials_are_listed_by_feature() {
-        let simulation = Simulation {
-            account: "prod".into(),
-            principal: "arn:aws:iam::1:role/r".into(),
-            denied: Ok(vec![("events:PutRule".into(), "rules"), ("events:PutTargets".into(), "rules")]),
-        };
-        let found = check(&Snapshot { aws: Some(AwsState { simulations: vec![simulation], ..AwsState::default() }), ..healthy() });
-        assert_eq!(found.len(), 1);
-        assert_eq!((found[0].id, found[0].command.as_str()), ("iam-action-missing", "tributary iam-policy rules"));
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn is_led(snapshot: &Snapshot) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     #[test]
     fn a_lease_that_is_missing_free_or_expired_is_critical() {

@@ -20,7 +20,7 @@ mod stalled;
 mod sync;
 
 #[cfg(test)]
-pub(super) mod testing;
+pub(super) mod tests;
 
 use crate::cli::doctor::{finding::Finding, snapshot::Snapshot};
 
@@ -67,25 +67,4 @@ pub(super) fn run(snapshot: &Snapshot) -> Vec<Finding> {
     // Stable, so that the order of the checks remains.
     all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{testing::*, *};
-    use crate::cli::doctor::finding::Severity;
-
-    #[test]
-    fn a_healthy_cluster_has_no_findings() {
-        assert_eq!(run(&healthy()), []);
-    }
-
-    #[test]
-    fn the_weightiest_findings_come_first() {
-        let mut snapshot = healthy();
-        snapshot.lease = Ok(None);
-        snapshot.local = at(3_600);
-        snapshot.objects.push(paused_rule());
-        let found: Vec<_> = run(&snapshot).into_iter().map(|finding| finding.severity).collect();
-        assert_eq!(found, [Severity::Critical, Severity::Warning, Severity::Info]);
-    }
 }

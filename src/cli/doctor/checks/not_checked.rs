@@ -16,7 +16,7 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     #[test]
     fn what_could_not_be_read_is_named_with_its_cause() {

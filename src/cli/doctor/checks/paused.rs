@@ -28,7 +28,7 @@ fn disabled(object: &Object) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     #[test]
     fn paused_objects_and_disabled_rules_are_listed() {

@@ -40,7 +40,7 @@ fn of_resource(operator: &OperatorRights, resource: &str, rights: &[&Right]) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     fn right(verb: &str, resource: &str, is_granted: bool) -> Right {
         let group = tributary_api::GROUP.to_owned();
@@ -58,9 +58,9 @@ mod tests {
         let operator = OperatorRights { namespace: "ns".into(), service_account: "sa".into(), rights };
         let found = check(&Snapshot { rights: Ok(operator), ..healthy() });
         assert_eq!(found.len(), 2);
-        assert!(found[1].message.starts_with("the operator's ServiceAccount may not list, watch eventrules.tributary.dev. "), "{found:?}");
+        assert!(found[0].message.starts_with("the operator's ServiceAccount may not list, watch eventrules.tributary.dev. "), "{found:?}");
         assert_eq!(
-            found[0].command,
+            found[1].command,
             "kubectl auth can-i patch eventrules.tributary.dev --subresource=status -A --as=system:serviceaccount:ns:sa"
         );
     }

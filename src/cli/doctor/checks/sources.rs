@@ -67,7 +67,7 @@ fn of_object(object: &Object, snapshot: &Snapshot) -> Option<Finding> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     fn source(source: Value) -> Vec<(&'static str, Severity)> {
         let subscription = object("BenchlingSubscription", "lims", json!({}), json!({"eventSource": source}));

@@ -67,7 +67,7 @@ fn undecided(object: &Object, snapshot: &Snapshot) -> Option<Finding> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     fn found(meta: Value, status: Value) -> Vec<&'static str> {
         ids(check(&Snapshot { objects: vec![with("EventRule", "orders", meta, json!({}), status)], ..healthy() }))

@@ -49,7 +49,7 @@ fn of_object(object: &Object, snapshot: &Snapshot) -> Option<Finding> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     fn found(conditions: Value) -> Vec<(&'static str, Severity)> {
         let snapshot = Snapshot { objects: vec![object("EventRule", "orders", json!({}), json!({"conditions": conditions}))], ..healthy() };

@@ -22,7 +22,7 @@ fn of_sink(sink: &Object) -> Option<Finding> {
 mod tests {
     use serde_json::json;
 
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
 
     #[test]
     fn a_table_that_is_not_written_is_critical() {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::cli::{
     Error,
     doctor::{
+        kinds,
         read::request::{LIMIT, read, why},
         snapshot::Read,
     },
@@ -57,7 +58,7 @@ pub(super) async fn user(client: &Client) -> Read<String> {
 /// The CRDs of this binary, as far as the cluster has them.
 pub(super) async fn crds(client: &Client) -> Read<Vec<CustomResourceDefinition>> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let names: Vec<_> = tributary_api::crds().into_iter().filter_map(|crd| crd.metadata.name).collect();
+    let names: Vec<_> = kinds::crds().iter().filter_map(|crd| crd.metadata.name.as_ref()).collect();
     let found = join_all(names.iter().map(|name| read("CustomResourceDefinitions", api.get_opt(name)))).await;
     Ok(found.into_iter().collect::<Read<Vec<_>>>()?.into_iter().flatten().collect())
 }

@@ -74,6 +74,5 @@ pub(super) async fn snapshot(request: &Request<'_>, progress: &Progress) -> Resu
         lease,
         rights,
         events,
-        aws: None,
     })
 }

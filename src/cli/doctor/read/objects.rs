@@ -1,5 +1,7 @@
 //! All objects of the product in the namespaces.
 
+use std::collections::BTreeSet;
+
 use futures::future::join_all;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
@@ -11,6 +13,7 @@ use tributary_api::{GROUP, VERSION};
 
 use crate::cli::{
     doctor::{
+        kinds,
         object::Object,
         read::request::{read, why},
         snapshot::{NotRead, Read},
@@ -23,8 +26,7 @@ const PAGE: u32 = 500;
 
 /// Returns the objects that can be read, and the kinds that cannot.
 pub(super) async fn objects(client: &Client, namespaces: &Namespaces) -> (Vec<Object>, Vec<NotRead>) {
-    let crds = tributary_api::crds();
-    let lists = crds.iter().flat_map(|crd| apis(client, crd, namespaces).into_iter().map(|(what, api)| of_kind(crd, what, api)));
+    let lists = kinds::crds().iter().flat_map(|crd| apis(client, crd, namespaces).into_iter().map(|(what, api)| of_kind(crd, what, api)));
     let (mut objects, mut unread) = (Vec::new(), Vec::new());
     for list in join_all(lists).await {
         match list {
@@ -32,7 +34,16 @@ pub(super) async fn objects(client: &Client, namespaces: &Namespaces) -> (Vec<Ob
             Err(not_read) => unread.push(not_read),
         }
     }
+    if *namespaces != Namespaces::All {
+        retain_used_accounts(&mut objects);
+    }
     (objects, unread)
+}
+
+/// Keeps the accounts that the objects use: those of other tenants are not for the user of a namespace to repair.
+fn retain_used_accounts(objects: &mut Vec<Object>) {
+    let used: BTreeSet<String> = objects.iter().filter_map(|object| object.account()).map(str::to_owned).collect();
+    objects.retain(|object| !object.is("AwsAccount") || used.contains(object.name()));
 }
 
 /// What is listed, in words, and where.

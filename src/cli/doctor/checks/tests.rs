@@ -1,4 +1,4 @@
-//! Snapshots and objects for the tests of the checks.
+//! Snapshots and objects for the tests of the checks, and tests of all checks together.
 
 use k8s_openapi::{
     api::{
@@ -12,7 +12,9 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use crate::cli::doctor::{
-    finding::Finding,
+    checks::run,
+    finding::{Finding, Severity},
+    kinds,
     object::Object,
     snapshot::{NotRead, OperatorRights, Read, Snapshot},
 };
@@ -81,7 +83,7 @@ pub(in crate::cli::doctor) fn healthy() -> Snapshot {
         user: Ok("ann".into()),
         scope: "all namespaces".into(),
         operator_namespace: "tributary-system".into(),
-        crds: Ok(tributary_api::crds().into_iter().map(established).collect()),
+        crds: Ok(kinds::crds().iter().cloned().map(established).collect()),
         objects: vec![ready],
         unread: vec![],
         deployments: Ok(vec![deployment("run")]),
@@ -89,7 +91,6 @@ pub(in crate::cli::doctor) fn healthy() -> Snapshot {
         lease: Ok(Some(lease("pod-1", 1, 1))),
         rights: Ok(OperatorRights::default()),
         events: Ok(vec![]),
-        aws: None,
     }
 }
 
@@ -123,7 +124,7 @@ pub(in crate::cli::doctor) fn object(kind: &str, name: &str, spec: Value, status
 
 /// The same with these fields of `metadata` in addition.
 pub(in crate::cli::doctor) fn with(kind: &str, name: &str, meta: Value, spec: Value, status: Value) -> Object {
-    let crd = tributary_api::crds().into_iter().find(|crd| crd.spec.names.kind == kind).unwrap();
+    let crd = kinds::crds().iter().find(|crd| crd.spec.names.kind == kind).unwrap();
     let mut metadata = json!({"name": name, "generation": 1, "creationTimestamp": time(-86_400)});
     if crd.spec.scope == "Namespaced" {
         metadata["namespace"] = json!("prod");
@@ -149,4 +150,19 @@ pub(super) fn paused_rule() -> Object {
         json!({}),
         json!({"conditions": [ready("False", "Paused", 600)]}),
     )
+}
+
+#[test]
+fn a_healthy_cluster_has_no_findings() {
+    assert_eq!(run(&healthy()), []);
+}
+
+#[test]
+fn the_weightiest_findings_come_first() {
+    let mut snapshot = healthy();
+    snapshot.lease = Ok(None);
+    snapshot.local = at(3_600);
+    snapshot.objects.push(paused_rule());
+    let found: Vec<_> = run(&snapshot).into_iter().map(|finding| finding.severity).collect();
+    assert_eq!(found, [Severity::Critical, Severity::Warning, Severity::Info]);
 }
