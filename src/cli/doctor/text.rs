@@ -41,18 +41,18 @@ fn write_finding(out: &mut String, finding: &Finding, is_colored: bool) {
     let word = if is_colored { format!("\x1b[{color}m{word}\x1b[0m") } else { word };
     let object = finding.object.as_ref().map_or_else(String::new, |object| format!("  {object}"));
     let _ = writeln!(out, "{word}  {}{object}", finding.id);
-    for line in wrapped(&finding.message, WIDTH - INDENT) {
+    for line in wrapped(broken(&finding.message), WIDTH - INDENT) {
         let _ = writeln!(out, "{:INDENT$}{line}", "");
     }
     // A backslash continues the command on the next line, so that it can be pasted.
-    let lines = wrapped(&finding.command, WIDTH - INDENT - 4);
+    let lines = wrapped(finding.command.split_whitespace().map(str::to_owned), WIDTH - INDENT - 4);
     let _ = writeln!(out, "{:INDENT$}$ {}\n", "", lines.join(&format!(" \\\n{:1$}", "", INDENT + 4)));
 }
 
 fn write_names(out: &mut String, more: &[Finding]) {
     let Some(first) = more.first() else { return };
     let names: Vec<_> = more.iter().filter_map(|finding| finding.object.as_ref()).map(ToString::to_string).collect();
-    let names = wrapped(&names.join(", "), WIDTH - INDENT);
+    let names = wrapped(broken(&names.join(", ")), WIDTH - INDENT);
     let _ = writeln!(out, "{:INDENT$}{} more of {}:", "", more.len(), first.id);
     for line in names.iter().take(IN_FULL) {
         let _ = writeln!(out, "{:INDENT$}{line}", "");
@@ -63,18 +63,26 @@ fn write_names(out: &mut String, more: &[Finding]) {
     out.push('\n');
 }
 
-/// Breaks the text at spaces. A longer word has a line of its own.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+/// The words of the text. One that is longer than a line, such as a policy statement, is broken: `-o json` has it in one piece.
+fn broken(text: &str) -> impl Iterator<Item = String> {
+    text.split_whitespace().flat_map(|word| {
+        let characters: Vec<_> = word.chars().collect();
+        characters.chunks(WIDTH - INDENT).map(|part| part.iter().collect()).collect::<Vec<String>>()
+    })
+}
+
+/// Puts the words on lines. A longer word has a line of its own.
+fn wrapped(words: impl Iterator<Item = String>, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
+    for word in words {
         let Some(line) = lines.last_mut() else { continue };
         if line.is_empty() {
-            line.push_str(word);
+            line.push_str(&word);
         } else if line.chars().count() + 1 + word.chars().count() <= width {
             line.push(' ');
-            line.push_str(word);
+            line.push_str(&word);
         } else {
-            lines.push(word.to_owned());
+            lines.push(word);
         }
     }
     lines
@@ -139,6 +147,9 @@ CRITICAL  rule-not-deliverable  EventRule prod/orders
         );
         assert!(output.contains("Use -o json for all of them.") && output.lines().count() < 30, "{output}");
         assert!(output.lines().all(|line| line.chars().count() <= WIDTH), "{output}");
+        let long = Finding::new("a", Severity::Info, format!("Add: {}", "x".repeat(300)), "kubectl get x");
+        let output = text(&report(vec![long]), false);
+        assert!(output.lines().all(|line| line.chars().count() <= WIDTH) && output.lines().count() == 8, "{output}");
         let four = text(&report((0..4).map(|number| finding(&number.to_string())).collect()), false);
         assert!(!four.contains("more of"), "{four}");
     }

@@ -10,6 +10,8 @@ use crate::cli::doctor::{
     snapshot::{Snapshot, WarningEvent},
 };
 
+/// Id of the findings.
+pub(super) const ID: &str = "warning-events";
 const RECENT: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
@@ -33,7 +35,7 @@ fn of_group(snapshot: &Snapshot, object: ObjectRef, reason: &str, events: &[&War
     let message = format!("Warning Event {reason} {times} in the last hour, {} ago: {}", age(last.last, snapshot.now), last.note);
     let scope = object.namespace.as_ref().map_or_else(String::new, |namespace| format!(" -n {namespace}"));
     let command = format!("kubectl events{scope} --for {}.tributary.dev/{} --types=Warning", object.kind.to_lowercase(), object.name);
-    Some(Finding::new("warning-events", Severity::Info, message, command).of(object).reason(reason))
+    Some(Finding::new(ID, Severity::Info, message, command).of(object).reason(reason))
 }
 
 #[cfg(test)]

@@ -22,7 +22,10 @@ mod sync;
 #[cfg(test)]
 pub(super) mod tests;
 
-use crate::cli::doctor::{finding::Finding, snapshot::Snapshot};
+use crate::cli::doctor::{
+    finding::{Finding, Severity},
+    snapshot::Snapshot,
+};
 
 /// A check. Its name is in the JSON output.
 struct Check {
@@ -61,9 +64,16 @@ pub(super) fn names() -> Vec<&'static str> {
     CHECKS.iter().map(|check| check.name).collect()
 }
 
+/// Drops the Events of objects whose state is reported anyway.
+fn drop_repeated_events(all: &mut Vec<Finding>) {
+    let reported: Vec<_> = all.iter().filter(|of| of.severity > Severity::Info).filter_map(|of| of.object.clone()).collect();
+    all.retain(|of| of.id != events::ID || of.object.as_ref().is_none_or(|object| !reported.contains(object)));
+}
+
 /// Runs all checks. The weightiest findings come first.
 pub(super) fn run(snapshot: &Snapshot) -> Vec<Finding> {
     let mut all: Vec<_> = CHECKS.iter().flat_map(|check| (check.run)(snapshot)).collect();
+    drop_repeated_events(&mut all);
     // Stable, so that the order of the checks remains.
     all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     all

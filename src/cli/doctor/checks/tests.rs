@@ -166,3 +166,22 @@ fn the_weightiest_findings_come_first() {
     let found: Vec<_> = run(&snapshot).into_iter().map(|finding| finding.severity).collect();
     assert_eq!(found, [Severity::Critical, Severity::Warning, Severity::Info]);
 }
+
+#[test]
+fn events_of_an_object_are_dropped_if_its_state_is_reported() {
+    let event = crate::cli::doctor::snapshot::WarningEvent {
+        kind: "EventRule".into(),
+        namespace: Some("prod".into()),
+        name: "lost".into(),
+        reason: "NotDeliverable".into(),
+        note: "n".into(),
+        last: at(-9),
+    };
+    let rule = |deliverable| {
+        let conditions = [ready("True", "InSync", 9), condition("Deliverable", deliverable, "NotPermitted", 9)];
+        object("EventRule", "lost", json!({}), json!({"conditions": conditions}))
+    };
+    let snapshot = |deliverable| Snapshot { objects: vec![rule(deliverable)], events: Ok(vec![event.clone()]), ..healthy() };
+    assert_eq!(ids(run(&snapshot("True"))), ["warning-events"]);
+    assert_eq!(ids(run(&snapshot("False"))), ["rule-not-deliverable"]);
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::{
     apps::v1::Deployment,
     authentication::v1::{TokenRequest, TokenRequestSpec},
+    coordination::v1::Lease,
     core::v1::{Pod, ServiceAccount},
 };
 use kube::{
@@ -31,11 +32,15 @@ impl Clinic {
         clinic
     }
 
-    /// Starts the operator, which leads by the Lease of this namespace.
+    /// Starts the operator, and waits until it leads by the Lease of this namespace.
     pub async fn run(&mut self) {
+        let leases: Api<Lease> = Api::namespaced(self.world.client.clone(), &self.world.namespace);
+        let holder = async || leases.get_opt("tributary").await.unwrap()?.spec?.holder_identity;
+        let before = holder().await;
         let namespace = self.world.namespace.clone();
         let lease = LeaseOptions { name: "tributary".into(), namespace, duration: Duration::from_secs(3) };
         self.world.run(tributary_testkit::product::Options { lease: Some(lease), ..options() }).await;
+        until("a leader", async || holder().await.filter(|now| Some(now) != before.as_ref())).await;
     }
 
     async fn create(&self, api: &str, kind: &str, body: Value) {
