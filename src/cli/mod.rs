@@ -5,14 +5,18 @@ mod backfill;
 mod completion;
 mod dev;
 mod diff;
+mod doctor;
 mod gateway;
 pub mod generate;
 mod graph;
 mod iam_policy;
 mod kube_flags;
 mod logs;
+mod man;
 mod manifests;
 mod pattern;
+mod program;
+mod progress;
 mod put_events;
 mod run;
 mod sample;
@@ -23,7 +27,7 @@ mod ui;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Brings SaaS events into Amazon EventBridge and routes them to where the work is done.
 #[derive(Parser, Debug)]
@@ -45,6 +49,8 @@ enum Command {
     PutEvents(Box<put_events::PutEvents>),
     /// Publish the events of a time window from Benchling's list of events.
     Backfill(Box<backfill::Backfill>),
+    /// Find what is wrong with the installation and its objects.
+    Doctor(Box<doctor::Doctor>),
     /// Print the IAM policy that the operator needs for the features in use.
     IamPolicy(iam_policy::IamPolicy),
     /// Test event patterns without a cluster and without an AWS account.
@@ -65,6 +71,11 @@ enum Command {
     Crds,
     /// Print a script that completes commands and flags in a shell.
     Completion(completion::Completion),
+    /// Write a man page for each command into a folder.
+    Man(man::Man),
+    /// Complete the words of a command line for kubectl.
+    #[command(name = "__complete", hide = true)]
+    Complete(completion::Complete),
     /// Write everything generated from the types into a checkout: crds/, the chart's copies, the API reference, the IAM policies.
     #[command(hide = true)]
     Generate { root: PathBuf },
@@ -73,15 +84,24 @@ enum Command {
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 impl Cli {
+    /// Parses the command line of the process. Exits if it is not valid, or asks for help.
+    pub fn of_process() -> Self {
+        let matches = program::named(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     pub async fn run(self) -> Result<ExitCode, Error> {
         match self.command {
             Command::Pattern(pattern) => return pattern.run(),
             Command::Test(test) => return test.run(),
             Command::Tree(tree) => return tree.run().await,
             Command::Diff(diff) => return diff.run().await,
+            Command::Doctor(doctor) => return Box::pin(doctor.run()).await,
             Command::Sample(sample) => sample.run()?,
             Command::Dev(dev) => return Box::pin(dev.run()).await,
             Command::Completion(completion) => completion.run(),
+            Command::Man(man) => man.run()?,
+            Command::Complete(complete) => complete.run(),
             Command::Run(run) => Box::pin(run.run()).await?,
             Command::Gateway(gateway) => Box::pin(gateway.run()).await?,
             Command::Sync(sync) => Box::pin(sync.run()).await?,

@@ -6,3 +6,4 @@
 
 mod tree;
 mod ui;
+mod doctor;
