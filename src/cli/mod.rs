@@ -9,6 +9,7 @@ mod iam_policy;
 mod logs;
 mod manifests;
 mod pattern;
+mod plan;
 mod put_events;
 mod run;
 mod sample;
@@ -41,6 +42,8 @@ enum Command {
     Backfill(Box<backfill::Backfill>),
     /// Print the IAM policy that the operator needs for the features in use.
     IamPolicy(iam_policy::IamPolicy),
+    /// Show what applying manifests would change in AWS. Writes nothing.
+    Plan(Box<plan::Plan>),
     /// Test event patterns without a cluster and without an AWS account.
     Pattern(pattern::PatternCommand),
     /// Run the tests of rules in manifests without a cluster and without an AWS account.
@@ -63,6 +66,7 @@ impl Cli {
         match self.command {
             Command::Pattern(pattern) => return pattern.run(),
             Command::Test(test) => return test.run(),
+            Command::Plan(plan) => return Box::pin(plan.run()).await,
             Command::Sample(sample) => sample.run()?,
             Command::Completion(completion) => completion.run(),
             Command::Run(run) => Box::pin(run.run()).await?,
