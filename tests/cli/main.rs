@@ -3,6 +3,7 @@
 
 mod completion;
 mod pattern;
+mod plan;
 mod rule_reports;
 mod rule_tests;
 mod sample;

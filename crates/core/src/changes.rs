@@ -81,7 +81,7 @@ pub fn change(step: &Step, observed: &Value) -> Change {
         }
     }
     let (granted, revoked) = before.statements(step);
-    Change { action: action(step, &payload), call: step.action(), step: step.to_string(), fields, granted, revoked }
+    Change { action: action(step, &payload, observed), call: step.action(), step: step.to_string(), fields, granted, revoked }
 }
 
 /// Returns the members of the step.
@@ -100,8 +100,15 @@ fn payload(step: &Step) -> Map<String, Value> {
     }
 }
 
-fn action(step: &Step, payload: &Map<String, Value>) -> Action {
+/// Whether the child exists.
+fn has_child(observed: &Value, payload: &Map<String, Value>) -> bool {
+    let same = |child: &Value, name: &str| payload.get(name) == child["child"].get(name);
+    observed["children"].as_array().into_iter().flatten().any(|child| same(child, "kind") && same(child, "name"))
+}
+
+fn action(step: &Step, payload: &Map<String, Value>, observed: &Value) -> Action {
     match step.name() {
+        "ApplyChild" if !has_child(observed, payload) => Action::Create,
         "PutRule" if payload.get("tags").is_some_and(|tags| !tags.is_null()) => Action::Create,
         "AddPermission" | "PutPermission" | "PutStatement" | "PutPolicyStatements" | "PutRolePolicy" | "UpdateAssumeRolePolicy" => {
             Action::Grant
@@ -159,7 +166,7 @@ impl Before<'_> {
     fn removed(&self, name: &str, of: &str, ids: &Value, fields: &mut Vec<FieldChange>) {
         for id in ids.as_array().into_iter().flatten().filter_map(Value::as_str) {
             let before = if name == "ids" { self.target(id) } else { self.field(of).and_then(|all| all.get(id)) };
-            fields.push(FieldChange { path: format!("{of}.{id}"), before: before.cloned(), after: None });
+            fields.push(FieldChange { path: format!("{of}.{id}"), before: before.map(without_nulls), after: None });
         }
     }
 
@@ -239,6 +246,19 @@ fn statements_in(value: &Value, found: &mut Vec<Value>) {
     }
 }
 
+/// The value without members that are not set. Those of patterns and documents stay: there null means something.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => object
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other.clone(),
+    }
+}
+
 /// Adds the differences between the values.
 fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, fields: &mut Vec<FieldChange>) {
     let (before, after) = (before.filter(|value| !value.is_null()), after.filter(|value| !value.is_null()));
@@ -251,7 +271,8 @@ fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, fields: &m
     }
     let members = [before, after].into_iter().flatten().all(Value::is_object) && !WHOLE.contains(&name);
     if !members {
-        fields.push(FieldChange { path: path.to_owned(), before: before.cloned(), after: after.cloned() });
+        let shown = |value: &Value| if WHOLE.contains(&name) { value.clone() } else { without_nulls(value) };
+        fields.push(FieldChange { path: path.to_owned(), before: before.map(shown), after: after.map(shown) });
         return;
     }
     let keys = [before, after].into_iter().flatten().filter_map(Value::as_object).flat_map(Map::keys);

@@ -5,6 +5,7 @@ use serde_json::Value;
 use tributary_core::{
     changes::{self, Action, Change},
     error::{Reason, ReconcileError, RetryClass},
+    steps::Step,
 };
 
 use crate::operator::dry_run::{ObjectPlan, Origin};
@@ -56,7 +57,15 @@ pub(super) struct Cause {
 
 impl From<&ReconcileError> for Cause {
     fn from(error: &ReconcileError) -> Self {
-        Self { reason: error.reason.to_string(), message: error.message.clone() }
+        let message = if error.reason == Reason::WrongAccount {
+            // The operator's advice is about its own credentials.
+            let what =
+                error.message.split(". ").next().unwrap_or_default().replace("spec.credentials: they belong", "the credentials belong");
+            format!("{what}. Set AWS_PROFILE or --profile to credentials of that account.")
+        } else {
+            error.message.clone()
+        };
+        Self { reason: error.reason.to_string(), message }
     }
 }
 
@@ -171,7 +180,9 @@ fn left_alone(plan: &ObjectPlan) -> Vec<String> {
     if !plan.withheld.is_empty() {
         left.push(format!("managementPolicy is Observe: {} writes are only reported", plan.withheld.len()));
     }
-    if plan.is_deleted && plan.steps.is_empty() && plan.error.is_none() {
+    // Roles and policies go with the object; what else is deleted is its resource.
+    let deletes = |step: &Step| step.name().starts_with("Delete") && !step.name().starts_with("DeleteRole");
+    if plan.is_deleted && plan.error.is_none() && !plan.steps.iter().any(deletes) {
         left.push(match &plan.identity {
             Some(identity) => format!("{} stays in AWS: deletionPolicy is Retain, or the object is orphaned", identity.arn),
             None => "AWS holds nothing of the object".into(),

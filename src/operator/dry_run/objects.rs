@@ -95,7 +95,9 @@ macro_rules! kinds {
                 $({
                     let merged = merge(live.$plural, wanted.$plural, prunes, now);
                     for (key, start) in merged {
-                        if all || start.origin == Origin::Manifest || (start.is_pruned()) {
+                        // An account has no steps. One that cannot be read is reported by the objects that use it.
+                        let planned_anyway = all && $kind::KIND != AwsAccount::KIND;
+                        if planned_anyway || start.origin == Origin::Manifest || start.is_pruned() {
                             planned.push($kind::dependent(ObjectRef::from_obj(&start.object)));
                         }
                         $kind::starts(&starts).insert(key, start);

@@ -71,9 +71,12 @@ impl Writer for Recorder {
         self.lock().observed = observed();
     }
 
-    /// A refusal by AWS, such as of a connection's credentials, is not waited for: a person has to act.
+    /// What a person has to change or to create is not waited for.
     fn plans_through(&self, waits_for: &ReconcileError) -> bool {
-        self.lock().waits_for.push(waits_for.clone());
-        !matches!(waits_for.class, RetryClass::Invalid)
+        let passes = matches!(waits_for.class, RetryClass::Throttled | RetryClass::Transient) || !waits_for.is_warning();
+        if passes {
+            self.lock().waits_for.push(waits_for.clone());
+        }
+        passes
     }
 }

@@ -3,3 +3,5 @@
 mod examples;
 mod fixture;
 mod output;
+mod pairs;
+mod reads;
