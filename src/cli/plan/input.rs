@@ -1,5 +1,7 @@
 //! The input of a plan: manifests, the objects of the cluster, the id of the installation. What cannot be read is a problem of the plan.
 
+use std::path::Path;
+
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 
@@ -70,9 +72,21 @@ pub(super) async fn read(plan: &Plan) -> Result<PlanInput, Error> {
     })
 }
 
+/// Whether a kubeconfig exists, or the command runs in a pod.
+fn is_configured() -> bool {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    if set("KUBERNETES_SERVICE_HOST").is_some() {
+        return true;
+    }
+    match set("KUBECONFIG") {
+        Some(paths) => std::env::split_paths(&paths).any(|path| path.is_file()),
+        None => set("HOME").is_some_and(|home| Path::new(&home).join(".kube/config").is_file()),
+    }
+}
+
 /// A client that only reads, if a cluster is configured and responds.
 async fn cluster(plan: &Plan, problems: &mut Vec<String>) -> Result<Option<Client>, Error> {
-    if plan.no_cluster {
+    if plan.no_cluster || (!plan.paths.is_empty() && !is_configured()) {
         return Ok(None);
     }
     let client = match logs::client().await {

@@ -126,7 +126,11 @@ pub(crate) async fn run(client: Client, options: Options) -> Result<Vec<ObjectPl
     };
     let dry_run = DryRun { context, stores, writers: Mutex::new(writers), starts, plans: Mutex::default(), now };
     dry_run.settle(planned, concurrency, &*progress).await;
-    Ok(dry_run.plans.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect())
+    let plans = dry_run.plans.into_inner().unwrap_or_else(PoisonError::into_inner).into_values();
+    // What refers to others is deleted before them.
+    let (deleted, mut ordered): (Vec<_>, Vec<_>) = plans.partition(|plan| plan.is_deleted);
+    ordered.extend(deleted.into_iter().rev());
+    Ok(ordered)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -61,8 +61,22 @@ async fn drift_and_edits_are_shown_with_the_values_before_and_after() {
     // An edit in a manifest; its sink is in the cluster, and has to allow nothing new.
     let edited = object(&world, "EventBus", "b", json!({"description": "edited"}));
     let planned = plan_of(&world, &[edited]).await;
-    assert_eq!(planned_calls(&planned).into_iter().collect::<Vec<_>>()[0], ("events:UpdateEventBus".to_owned(), 1), "{planned:#}");
+    let calls = planned_calls(&planned);
+    assert_eq!(
+        (calls.get("events:UpdateEventBus"), calls.get("events:PutRule")),
+        (Some(&1), Some(&1)),
+        "its rule has drifted: {planned:#}"
+    );
     assert_eq!(field(find(&planned, "EventBus", "b"), "settings.description")["after"], "edited");
+    // A new rule: the sink that it sends to is in the cluster, and is changed for it.
+    let rule = object(&world, "EventRule", "r2", rule_spec("b", &["q"]));
+    let planned = plan_of(&world, &[rule]).await;
+    let sink = find(&planned, "EventSink", "q");
+    assert_eq!((&sink["origin"], &sink["changes"][0]["action"]), (&json!("cluster"), &json!("grant")), "{planned:#}");
+    let (added, removed) = (&planned["permissionsAdded"][0]["statement"], &planned["permissionsRemoved"][0]["statement"]);
+    let allows = |statement: &Value, rule: &str| statement.to_string().contains(&aws_name(&world, rule));
+    assert!(allows(added, "r2") && allows(added, "r") && !allows(removed, "r2"), "{planned:#}");
+    assert_eq!(find(&planned, "EventRule", "r2")["action"], "create", "{planned:#}");
     assert!(made_calls(&world, mark).await.is_empty(), "a plan writes nothing");
 }
 
@@ -82,6 +96,13 @@ async fn prune_plans_deletions_backwards_and_says_what_stays() {
     let left = &find(&planned, "EventSink", "q")["leftAlone"];
     assert!(left.to_string().contains("deletionPolicy is Retain"), "the queue holds data: {planned:#}");
     assert_eq!(planned["permissionsRemoved"].as_array().unwrap().len(), 1, "{planned:#}");
+    // The bus too: its rule is deleted in the same plan, although AWS still has it.
+    let other = object(&world, "EventSink", "other", managed_queue());
+    let output = plan(&world, &["-f", "-", "-o", "json", "--prune"], &super::fixture::list(&[other])).await;
+    let planned = output.json();
+    assert_eq!(output.code, 2, "{planned:#} {}", output.err);
+    let last = find(&planned, "EventBus", "b")["changes"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["call"], "events:DeleteEventBus", "{planned:#}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,7 +21,7 @@ fn state(world: &World, random: &mut fastrand::Rng) -> Vec<Value> {
     let group = json!({"retentionDays": random.choice([1, 7, 14])});
     let mut objects = vec![
         object(world, "EventBus", "b", bus),
-        object(world, "EventSink", "q", json!({"sqs": {"managed": queue}, "tags": tags(random)})),
+        object(world, "EventSink", "q", json!({"sqs": {"managed": queue}})),
         object(world, "EventSink", "l", json!({"logGroup": {"managed": group}})),
     ];
     for name in ["r", "s"] {
