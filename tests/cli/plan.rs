@@ -6,8 +6,8 @@ use crate::{Folder, text};
 
 const FLAGS: [&str; 6] = ["plan", "--no-cluster", "--installation-id", "i", "-o", "json"];
 
-const BUS: &str = "apiVersion: tributary.dev/v1alpha1\nkind: EventBus\nmetadata: {name: b, namespace: n}\n";
-const ACCOUNT: &str = "apiVersion: tributary.dev/v1alpha1\nkind: AwsAccount\nmetadata: {name: default}\nspec:\n  accountId: \"111122223333\"\n  region: eu-west-1\n  grants: [{namespaces: [n]}]\n";
+const BUS: &str = "apiVersion: tributary.dev/v1alpha1\nkind: EventBus\nmetadata: {name: b, namespace: ns}\n";
+const ACCOUNT: &str = "apiVersion: tributary.dev/v1alpha1\nkind: AwsAccount\nmetadata: {name: default}\nspec:\n  accountId: \"111122223333\"\n  region: eu-west-1\n  grants: [{namespaces: [ns]}]\n";
 
 fn plan(files: &[(&str, &str)]) -> (Option<i32>, Value) {
     let folder = Folder::new(files);
@@ -24,6 +24,8 @@ fn bad_input_has_file_line_and_column_and_the_rest_is_planned() {
         (format!("{BUS}spec: [\n"), "bad.yaml:"),
         (ACCOUNT.replace("accountId", "accountid"), "bad.yaml:5:3: spec.accountid: unknown field. Did you mean accountId?"),
         ("apiVersion: v1\nkind: ConfigMap\ndata: {a: b}\n".to_owned(), "bad.yaml:1:1: metadata.name is missing. Add it."),
+        // YAML 1.1 has this word for false.
+        (format!("{BUS}spec: {{}}\n").replace("ns", "no"), "bad.yaml:3:11: metadata.namespace must be a string, not a boolean. Quote it."),
     ] {
         let (code, planned) = plan(&[("bad.yaml", &bad), ("good.yaml", &format!("{BUS}spec: {{}}\n"))]);
         assert_eq!(code, Some(1));

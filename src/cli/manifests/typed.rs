@@ -67,6 +67,10 @@ pub(super) fn typed<K: DeserializeOwned>(document: &Document, namespace: Option<
     if metadata["name"].as_str().is_none_or(str::is_empty) {
         return Err(wrong(document, "metadata", "metadata.name is missing. Add it.".into()));
     }
+    if metadata["namespace"].is_boolean() || metadata["namespace"].is_number() {
+        let what = if metadata["namespace"].is_boolean() { "a boolean" } else { "a number" };
+        return Err(wrong(document, "metadata", format!("metadata.namespace must be a string, not {what}. Quote it.")));
+    }
     match (namespace, &document.namespace) {
         (None, _) => {
             metadata.as_object_mut().map(|metadata| metadata.remove("namespace"));

@@ -100,9 +100,8 @@ async fn cluster(plan: &Plan, problems: &mut Vec<String>) -> Result<Option<Clien
         }
     };
     match client.apiserver_version().await {
-        Ok(_) => Ok(Some(client)),
-        // Reached, but this user may not read the version.
-        Err(kube::Error::Api(_)) => Ok(Some(client)),
+        // An error of the API server: this user may not read the version.
+        Ok(_) | Err(kube::Error::Api(_)) => Ok(Some(client)),
         Err(error) if plan.paths.is_empty() => Err(format!("the cluster does not respond: {error}. Check the kubeconfig.").into()),
         Err(error) => {
             problems.push(format!("the cluster does not respond: {error}. References are resolved within the manifests."));

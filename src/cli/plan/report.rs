@@ -284,7 +284,8 @@ impl Report {
             format!("{delete} to delete"),
             format!("{unchanged} unchanged"),
         ];
-        for (count, what) in [(blocked, "blocked"), (unreadable, "could not be read"), (self.problems.len(), "problems")] {
+        let problems = if self.problems.len() == 1 { "problem" } else { "problems" };
+        for (count, what) in [(blocked, "blocked"), (unreadable, "could not be read"), (self.problems.len(), problems)] {
             if count > 0 {
                 parts.push(format!("{count} {what}"));
             }
