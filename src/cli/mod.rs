@@ -17,6 +17,7 @@ mod manifests;
 mod pattern;
 mod program;
 mod progress;
+mod plan;
 mod put_events;
 mod run;
 mod sample;
@@ -53,6 +54,8 @@ enum Command {
     Doctor(Box<doctor::Doctor>),
     /// Print the IAM policy that the operator needs for the features in use.
     IamPolicy(iam_policy::IamPolicy),
+    /// Show what applying manifests would change in AWS. Writes nothing.
+    Plan(Box<plan::Plan>),
     /// Test event patterns without a cluster and without an AWS account.
     Pattern(pattern::PatternCommand),
     /// Run the tests of rules in manifests without a cluster and without an AWS account.
@@ -97,6 +100,7 @@ impl Cli {
             Command::Tree(tree) => return tree.run().await,
             Command::Diff(diff) => return diff.run().await,
             Command::Doctor(doctor) => return Box::pin(doctor.run()).await,
+            Command::Plan(plan) => return Box::pin(plan.run()).await,
             Command::Sample(sample) => sample.run()?,
             Command::Dev(dev) => return Box::pin(dev.run()).await,
             Command::Completion(completion) => completion.run(),

@@ -8,6 +8,7 @@ mod diff;
 mod json_output;
 mod pattern;
 mod plugin;
+mod plan;
 mod rule_reports;
 mod rule_tests;
 mod sample;

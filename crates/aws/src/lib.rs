@@ -108,7 +108,7 @@ pub use client::error::AwsError;
 pub use client::observer::CallObserver;
 pub use client::rate_limiter::Priority;
 pub use client::session::Session;
-pub use client::sessions::{AwsOptions, Sessions, StaticKeys};
+pub use client::sessions::{AwsOptions, Caller, Sessions, StaticKeys};
 pub use client::trust::CaBundle;
 pub use events::SecretValues;
 pub use put_events::{Answer, BusState, Entry, LARGEST_CALL, MOST_ENTRIES, PublishOptions, Publisher, may_pass};

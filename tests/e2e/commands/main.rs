@@ -7,3 +7,4 @@
 mod doctor;
 mod tree;
 mod ui;
+mod plan;
