@@ -32,6 +32,7 @@ use crate::{
     },
     observe,
     operator::{
+        app_configuration::AppConfigurations,
         context::Context,
         events,
         fault_points::NoFaults,
@@ -109,10 +110,12 @@ pub(crate) async fn run(client: Client, options: Options) -> Result<Vec<ObjectPl
         now,
     };
     let metrics = Arc::new(Metrics::default());
+    let secrets = Secrets::new(client.clone(), "");
     let context = Context {
         view,
         sessions: Sessions::new(options.aws, metrics.clone(), Fence::open())?,
-        secrets: Secrets::new(client.clone(), ""),
+        app_configurations: AppConfigurations::new(client.clone(), secrets.clone(), Urls::default(), LIST_AGE),
+        secrets,
         arn_sources: ArnSources { client: client.clone(), kinds: options.arn_from, provided: options.config_maps },
         recorder: events::Recorder::new(String::new()).0,
         metrics,

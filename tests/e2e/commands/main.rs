@@ -5,6 +5,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value, unreachable_pub)]
 
 mod doctor;
+mod plan;
 mod tree;
 mod ui;
-mod plan;
