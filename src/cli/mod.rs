@@ -6,6 +6,7 @@ mod completion;
 mod gateway;
 pub mod generate;
 mod iam_policy;
+mod import;
 mod logs;
 mod manifests;
 mod pattern;
@@ -39,6 +40,8 @@ enum Command {
     PutEvents(Box<put_events::PutEvents>),
     /// Publish the events of a time window from Benchling's list of events.
     Backfill(Box<backfill::Backfill>),
+    /// Print manifests for resources that exist: in AWS, in a template, or in the state of another tool.
+    Import(Box<import::Import>),
     /// Print the IAM policy that the operator needs for the features in use.
     IamPolicy(iam_policy::IamPolicy),
     /// Test event patterns without a cluster and without an AWS account.
@@ -63,6 +66,7 @@ impl Cli {
         match self.command {
             Command::Pattern(pattern) => return pattern.run(),
             Command::Test(test) => return test.run(),
+            Command::Import(import) => return Box::pin(import.run()).await,
             Command::Sample(sample) => sample.run()?,
             Command::Completion(completion) => completion.run(),
             Command::Run(run) => Box::pin(run.run()).await?,

@@ -6,6 +6,7 @@ mod buses;
 mod connection_parameters;
 mod connections;
 mod facts;
+mod lists;
 mod replays;
 mod rules;
 mod sources;

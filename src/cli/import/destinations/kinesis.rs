@@ -1,0 +1,34 @@
+//! Data streams of Kinesis.
+
+use tributary_api::{EventSinkSpec, ExistingStream, KinesisSink};
+use tributary_core::{
+    names::{Arn, Scope},
+    steps::TargetSettings,
+};
+
+use super::{Reference, ResourceType, Type, only};
+use crate::cli::import::values::text;
+
+pub(super) const TYPE: Type = Type {
+    existing,
+    parameters: Some(("KinesisParameters", |parameters, target| {
+        target.partition_key_path = text(parameters, "PartitionKeyPath");
+        Ok(())
+    })),
+    resource: Some(ResourceType {
+        type_: "AWS::Kinesis::Stream",
+        name: "Name",
+        reference: Reference::Name,
+        arn: |scope: Scope<'_>, name: &str| Some(scope.arn("kinesis", &format!("stream/{name}"))),
+        managed: None,
+    }),
+};
+
+fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSpec, String>> {
+    (arn.service == "kinesis").then(|| {
+        only(target, TargetSettings { partition_key_path: target.partition_key_path.clone(), ..TargetSettings::default() })?;
+        let existing = ExistingStream { arn: Some(target.arn.clone()), arn_from: None };
+        let kinesis = KinesisSink { existing, partition_key_path: target.partition_key_path.clone() };
+        Ok(EventSinkSpec { kinesis: Some(kinesis), ..EventSinkSpec::default() })
+    })
+}

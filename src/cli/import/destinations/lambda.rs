@@ -1,0 +1,29 @@
+//! Functions of Lambda.
+
+use tributary_api::{EventSinkSpec, ExistingFunction, LambdaSink};
+use tributary_core::{
+    names::{Arn, Scope},
+    steps::TargetSettings,
+};
+
+use super::{Reference, ResourceType, Type, only};
+
+pub(super) const TYPE: Type = Type {
+    existing,
+    parameters: None,
+    resource: Some(ResourceType {
+        type_: "AWS::Lambda::Function",
+        name: "FunctionName",
+        reference: Reference::Name,
+        arn: |scope: Scope<'_>, name: &str| Some(scope.arn("lambda", &format!("function:{name}"))),
+        managed: None,
+    }),
+};
+
+fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSpec, String>> {
+    (arn.service == "lambda").then(|| {
+        only(target, TargetSettings::default())?;
+        let existing = ExistingFunction { arn: Some(target.arn.clone()), arn_from: None };
+        Ok(EventSinkSpec { lambda: Some(LambdaSink { existing, on_failure: None }), ..EventSinkSpec::default() })
+    })
+}

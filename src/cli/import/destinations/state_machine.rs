@@ -1,0 +1,30 @@
+//! State machines of Step Functions.
+
+use tributary_api::{EventSinkSpec, ExistingStateMachine, StateMachineSink};
+use tributary_core::{
+    names::{Arn, Scope},
+    steps::TargetSettings,
+};
+
+use super::{Reference, ResourceType, Type, only};
+
+pub(super) const TYPE: Type = Type {
+    existing,
+    parameters: None,
+    resource: Some(ResourceType {
+        type_: "AWS::StepFunctions::StateMachine",
+        name: "StateMachineName",
+        reference: Reference::Arn,
+        arn: |scope: Scope<'_>, name: &str| Some(scope.arn("states", &format!("stateMachine:{name}"))),
+        // The execution role of a managed state machine would be written, so that its adoption changes more than tags.
+        managed: None,
+    }),
+};
+
+fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSpec, String>> {
+    (arn.service == "states").then(|| {
+        only(target, TargetSettings::default())?;
+        let existing = Some(ExistingStateMachine { arn: Some(target.arn.clone()), arn_from: None });
+        Ok(EventSinkSpec { state_machine: Some(StateMachineSink { managed: None, existing }), ..EventSinkSpec::default() })
+    })
+}
