@@ -10,6 +10,7 @@ mod import;
 mod logs;
 mod manifests;
 mod pattern;
+mod progress;
 mod put_events;
 mod run;
 mod sample;
