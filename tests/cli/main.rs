@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod completion;
+mod import;
+mod import_functions;
+mod import_state;
 mod pattern;
 mod rule_reports;
 mod rule_tests;

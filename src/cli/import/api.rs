@@ -8,7 +8,7 @@ use tributary_core::steps::{BusSettings, LogSettings, RuleSettings, TargetSettin
 
 use super::{
     destinations::TYPES,
-    values::{number, others, text},
+    values::{is_set, number, others, text},
 };
 
 /// Returns the settings of a rule.
@@ -64,7 +64,7 @@ pub(super) fn bus(properties: &Value) -> Result<BusSettings, String> {
 pub(super) fn target(properties: &Value) -> Result<TargetSettings, String> {
     const KNOWN: [&str; 8] = ["Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer", "RetryPolicy", "DeadLetterConfig"];
     let parameters = TYPES.iter().filter_map(|all| all.parameters);
-    let known: Vec<&str> = KNOWN.into_iter().chain(parameters.clone().map(|(name, _)| name)).collect();
+    let known: Vec<&str> = KNOWN.into_iter().chain(parameters.clone().map(|parameters| parameters.name)).collect();
     if let Some(unknown) = others(properties, &known).first() {
         return Err(format!("a target of an EventRule has no field for {unknown}"));
     }
@@ -82,9 +82,9 @@ pub(super) fn target(properties: &Value) -> Result<TargetSettings, String> {
         dead_letter_arn: properties.get("DeadLetterConfig").and_then(|config| text(config, "Arn")),
         ..TargetSettings::default()
     };
-    for (name, read) in parameters {
-        if let Some(value) = properties.get(name).filter(|value| !value.is_null()) {
-            read(value, &mut target)?;
+    for parameters in parameters {
+        if let Some(value) = properties.get(parameters.name).filter(|value| is_set(value)) {
+            (parameters.read)(value, &mut target)?;
         }
     }
     Ok(target)

@@ -9,10 +9,11 @@ use tributary_core::{
     names::{Arn, DEFAULT_BUS, Scope, bus_name},
 };
 
+use crate::cli::progress::{Progress, ProgressFlags};
+
 use super::{
     destinations,
     model::{Bus, Destination, Origin, Place, Remark, Resources, Rule},
-    progress::Progress,
     values::own_tags,
 };
 
@@ -33,6 +34,7 @@ pub(super) struct Selection {
     pub(super) tags: Vec<(String, String)>,
     /// Values of `--manage`.
     pub(super) manage: Vec<&'static str>,
+    pub(super) progress: ProgressFlags,
 }
 
 /// Reads what is selected.
@@ -48,13 +50,13 @@ pub(super) async fn read(regional: &RegionalSession, selection: &Selection) -> R
         [] => session.bus_names().await.map_err(|error| error.message)?,
         named => named.to_vec(),
     };
-    let progress = Progress::new("rules");
+    let progress = selection.progress.counter("reading rules");
     for name in names {
         if let Err(error) = read_bus(session, &name, selection, &mut resources, &progress).await {
             resources.unread.push(Remark { origin: Origin::aws(format!("event bus {name}")), text: unread(&error) });
         }
     }
-    progress.end();
+    drop(progress);
     if !selection.manage.is_empty() {
         read_destinations(session, selection, &mut resources).await;
     }
@@ -80,7 +82,6 @@ async fn read_bus(
         return Ok(());
     };
     let rules = session.rules_with_prefix(reference, selection.name_prefix.as_deref()).await?;
-    progress.add(rules.len());
     let mut reads = stream::iter(rules)
         .map(|rule| async move {
             let name = rule.name.clone();
@@ -89,7 +90,7 @@ async fn read_bus(
         .buffer_unordered(AT_ONCE);
     let mut found = Vec::new();
     while let Some((name, read)) = reads.next().await {
-        progress.step();
+        progress.advance();
         let origin = Origin::aws(format!("rule {reference}/{name}"));
         match read {
             Ok(Read::Rule(rule)) => found.push(*rule),

@@ -5,20 +5,23 @@
 
 mod api;
 mod aws;
+mod cloudformation;
+mod declared;
 mod destinations;
+mod kubernetes;
 mod model;
 mod output;
-mod progress;
 mod report;
+mod terraform;
 mod values;
 mod writer;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{ArgGroup, Args, Subcommand, builder::PossibleValuesParser};
 use tributary_aws::RegionalSession;
 
-use super::{Error, aws_flags::AwsFlags};
+use super::{Error, aws_flags::AwsFlags, progress::ProgressFlags};
 use output::OutputFlags;
 
 /// Prints manifests for existing resources, with adoption set, and reports what no manifest can express. Reads only.
@@ -32,6 +35,12 @@ pub(super) struct Import {
 enum Source {
     /// Import event buses and rules of an AWS account.
     Aws(Aws),
+    /// Import the resources of a template of CloudFormation or SAM.
+    Cloudformation(Cloudformation),
+    /// Import the resources of a state or a plan of Terraform.
+    Terraform(Terraform),
+    /// Import objects of AWS Controllers for Kubernetes (ACK) or of Crossplane's provider of Upbound.
+    Kubernetes(Kubernetes),
 }
 
 /// Flags for the manifests.
@@ -82,6 +91,32 @@ struct Aws {
     #[command(flatten)]
     aws: AwsFlags,
     #[command(flatten)]
+    progress: ProgressFlags,
+    #[command(flatten)]
+    manifests: ManifestFlags,
+}
+
+#[derive(Args, Debug)]
+struct Cloudformation {
+    #[command(flatten)]
+    stack: cloudformation::StackFlags,
+    #[command(flatten)]
+    manifests: ManifestFlags,
+}
+
+#[derive(Args, Debug)]
+struct Terraform {
+    /// Output of `terraform show -json`, of a state or a plan; or a state file.
+    state: PathBuf,
+    #[command(flatten)]
+    manifests: ManifestFlags,
+}
+
+#[derive(Args, Debug)]
+struct Kubernetes {
+    #[command(flatten)]
+    objects: kubernetes::ObjectFlags,
+    #[command(flatten)]
     manifests: ManifestFlags,
 }
 
@@ -95,6 +130,9 @@ impl Import {
     pub(super) async fn run(self) -> Result<ExitCode, Error> {
         match self.source {
             Source::Aws(source) => source.run().await,
+            Source::Cloudformation(source) => source.manifests.write(cloudformation::read(&source.stack)?),
+            Source::Terraform(source) => source.manifests.write(terraform::read(&source.state)?),
+            Source::Kubernetes(source) => source.manifests.write(kubernetes::read(&source.objects)?),
         }
     }
 }
@@ -102,7 +140,13 @@ impl Import {
 impl Aws {
     async fn run(self) -> Result<ExitCode, Error> {
         let session = RegionalSession::open(self.aws.options()?, self.quota).await?;
-        let selection = aws::Selection { buses: self.bus, name_prefix: self.name_prefix, tags: self.tag, manage: self.manifests.manage() };
+        let selection = aws::Selection {
+            buses: self.bus,
+            name_prefix: self.name_prefix,
+            tags: self.tag,
+            manage: self.manifests.manage(),
+            progress: self.progress,
+        };
         self.manifests.write(aws::read(&session, &selection).await?)
     }
 }

@@ -23,9 +23,6 @@ pub(super) fn text(properties: &Value, name: &str) -> Option<String> {
 /// Returns the names of the properties that are set and not among these.
 pub(super) fn others(properties: &Value, known: &[&str]) -> Vec<String> {
     let all = properties.as_object().into_iter().flatten();
-    let is_set = |value: &Value| {
-        !(value.is_null() || value == "" || value == &Value::Array(vec![]) || value == &Value::Object(serde_json::Map::new()))
-    };
     all.filter(|(name, value)| !known.contains(&name.as_str()) && is_set(value)).map(|(name, _)| name.clone()).collect()
 }
 
@@ -47,4 +44,30 @@ pub(super) fn tags(value: Option<&Value>) -> Option<Tags> {
 /// Returns the tags that a manifest can have: AWS reserves keys that begin with `aws:`.
 pub(super) fn own_tags(tags: Tags) -> Tags {
     tags.into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect()
+}
+
+/// Returns the object with other names of its fields. Fields without a new name, and those that are not set, are left out.
+pub(super) fn renamed(value: &Value, names: &[(&str, &str)]) -> Value {
+    let field = |(from, to): &(&str, &str)| Some(((*to).to_owned(), value.get(*from).filter(|value| is_set(value))?.clone()));
+    Value::Object(names.iter().filter_map(field).collect())
+}
+
+/// Returns the first item of a list: Terraform has lists of at most one block.
+pub(super) fn first(value: Option<&Value>) -> Option<&Value> {
+    match value? {
+        Value::Array(items) => items.first(),
+        Value::Null => None,
+        value => Some(value),
+    }
+}
+
+/// Returns whether a value says something: empty ones mean that a property is not set.
+pub(super) fn is_set(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
+    }
 }

@@ -6,7 +6,7 @@ mod objects;
 mod reader;
 mod rule;
 mod schema;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::fmt;
 

@@ -9,14 +9,31 @@ use tributary_core::{
     steps::{HttpSettings, TargetSettings},
 };
 
-use super::{Reference, ResourceType, Type, only};
+use super::{Parameters, Reference, ResourceType, Type, only};
+use crate::cli::import::values::renamed;
 
 pub(super) const TYPE: Type = Type {
     existing,
-    parameters: Some(("HttpParameters", parameters)),
+    parameters: Some(Parameters {
+        name: "HttpParameters",
+        read: parameters,
+        block: "http_target",
+        of_block: |block| {
+            renamed(
+                block,
+                &[
+                    ("header_parameters", "HeaderParameters"),
+                    ("query_string_parameters", "QueryStringParameters"),
+                    ("path_parameter_values", "PathParameterValues"),
+                ],
+            )
+        },
+    }),
+    policies: &[],
     resource: Some(ResourceType {
         type_: "AWS::Events::ApiDestination",
         name: "Name",
+        terraform: ("aws_cloudwatch_event_api_destination", &[("name", "Name")]),
         reference: Reference::Name,
         arn: |_, _| None,
         managed: None,

@@ -6,16 +6,22 @@ use tributary_core::{
     steps::{GraphqlSettings, TargetSettings},
 };
 
-use super::Type;
-use crate::cli::import::values::text;
+use super::{Parameters, Type};
+use crate::cli::import::values::{renamed, text};
 
 pub(super) const TYPE: Type = Type {
     existing,
-    parameters: Some(("AppSyncParameters", |parameters, target| {
-        let operation = text(parameters, "GraphQLOperation").unwrap_or_default();
-        target.graphql = Some(GraphqlSettings { operation, field_arns: vec![] });
-        Ok(())
-    })),
+    parameters: Some(Parameters {
+        name: "AppSyncParameters",
+        read: |parameters, target| {
+            let operation = text(parameters, "GraphQLOperation").unwrap_or_default();
+            target.graphql = Some(GraphqlSettings { operation, field_arns: vec![] });
+            Ok(())
+        },
+        block: "appsync_target",
+        of_block: |block| renamed(block, &[("graphql_operation", "GraphQLOperation")]),
+    }),
+    policies: &[],
     resource: None,
 };
 

@@ -1,21 +1,23 @@
 //! Jobs of AWS Batch.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tributary_api::{BatchJobSink, EventSinkSpec, ExistingJobQueue};
 use tributary_core::{
     names::{Arn, Scope},
     steps::{BatchSettings, TargetSettings},
 };
 
-use super::{Reference, ResourceType, Type, only};
-use crate::cli::import::values::{number, text};
+use super::{Parameters, Reference, ResourceType, Type, only};
+use crate::cli::import::values::{number, renamed, text};
 
 pub(super) const TYPE: Type = Type {
     existing,
-    parameters: Some(("BatchParameters", parameters)),
+    parameters: Some(Parameters { name: "BatchParameters", read: parameters, block: "batch_target", of_block: of_block }),
+    policies: &[],
     resource: Some(ResourceType {
         type_: "AWS::Batch::JobQueue",
         name: "JobQueueName",
+        terraform: ("aws_batch_job_queue", &[("name", "JobQueueName")]),
         reference: Reference::Arn,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("batch", &format!("job-queue/{name}"))),
         managed: None,
@@ -46,4 +48,14 @@ fn parameters(parameters: &Value, target: &mut TargetSettings) -> Result<(), Str
         attempts: inner("RetryStrategy", "Attempts"),
     });
     Ok(())
+}
+
+fn of_block(block: &Value) -> Value {
+    let mut parameters = renamed(block, &[("job_definition", "JobDefinition"), ("job_name", "JobName")]);
+    for (from, to, field) in [("array_size", "ArrayProperties", "Size"), ("job_attempts", "RetryStrategy", "Attempts")] {
+        if let Some(number) = number(block, from).filter(|number| *number != 0) {
+            parameters[to] = json!({field: number});
+        }
+    }
+    parameters
 }

@@ -7,15 +7,17 @@ use tributary_core::{
     steps::{Placement, TargetSettings, TaskOptions, TaskSettings},
 };
 
-use super::{Reference, ResourceType, Type, only};
-use crate::cli::import::values::{boolean, number, tags, text};
+use super::{Parameters, Reference, ResourceType, Type, only};
+use crate::cli::import::values::{boolean, first, number, renamed, tags, text};
 
 pub(super) const TYPE: Type = Type {
     existing,
-    parameters: Some(("EcsParameters", parameters)),
+    parameters: Some(Parameters { name: "EcsParameters", read: parameters, block: "ecs_target", of_block: of_block }),
+    policies: &[],
     resource: Some(ResourceType {
         type_: "AWS::ECS::Cluster",
         name: "ClusterName",
+        terraform: ("aws_ecs_cluster", &[("name", "ClusterName")]),
         reference: Reference::Name,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("ecs", &format!("cluster/{name}"))),
         managed: None,
@@ -120,4 +122,48 @@ fn parameters(parameters: &Value, target: &mut TargetSettings) -> Result<(), Str
         },
     });
     Ok(())
+}
+
+/// Terraform has a boolean where the API has `ENABLED`, and lists of one block.
+fn of_block(block: &Value) -> Value {
+    let mut parameters = renamed(
+        block,
+        &[
+            ("task_definition_arn", "TaskDefinitionArn"),
+            ("task_count", "TaskCount"),
+            ("launch_type", "LaunchType"),
+            ("platform_version", "PlatformVersion"),
+            ("group", "Group"),
+            ("propagate_tags", "PropagateTags"),
+            ("enable_ecs_managed_tags", "EnableECSManagedTags"),
+            ("enable_execute_command", "EnableExecuteCommand"),
+            ("tags", "Tags"),
+        ],
+    );
+    if let Some(network) = first(block.get("network_configuration")) {
+        let public = if boolean(network, "assign_public_ip") == Some(true) { "ENABLED" } else { "DISABLED" };
+        let mut network = renamed(network, &[("subnets", "Subnets"), ("security_groups", "SecurityGroups")]);
+        network["AssignPublicIp"] = public.into();
+        parameters["NetworkConfiguration"] = json!({"AwsVpcConfiguration": network});
+    }
+    let lists = [
+        ("capacity_provider_strategy", "CapacityProviderStrategy"),
+        ("placement_constraint", "PlacementConstraints"),
+        ("ordered_placement_strategy", "PlacementStrategies"),
+    ];
+    for (from, to) in lists {
+        let names = [
+            ("capacity_provider", "CapacityProvider"),
+            ("weight", "Weight"),
+            ("base", "Base"),
+            ("type", "Type"),
+            ("expression", "Expression"),
+            ("field", "Field"),
+        ];
+        let entries: Vec<_> = block.get(from).and_then(Value::as_array).into_iter().flatten().map(|entry| renamed(entry, &names)).collect();
+        if !entries.is_empty() {
+            parameters[to] = entries.into();
+        }
+    }
+    parameters
 }

@@ -11,9 +11,11 @@ use super::{Reference, ResourceType, Type, only};
 pub(super) const TYPE: Type = Type {
     existing,
     parameters: None,
+    policies: &[],
     resource: Some(ResourceType {
         type_: "AWS::Events::EventBus",
         name: "Name",
+        terraform: ("aws_cloudwatch_event_bus", &[("name", "Name")]),
         reference: Reference::Name,
         arn: |scope: Scope<'_>, name: &str| Some(scope.bus(name)),
         managed: None,

@@ -11,9 +11,11 @@ use super::{Reference, ResourceType, Type, only};
 pub(super) const TYPE: Type = Type {
     existing,
     parameters: None,
+    policies: &[],
     resource: Some(ResourceType {
         type_: "AWS::KinesisFirehose::DeliveryStream",
         name: "DeliveryStreamName",
+        terraform: ("aws_kinesis_firehose_delivery_stream", &[("name", "DeliveryStreamName")]),
         reference: Reference::Name,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("firehose", &format!("deliverystream/{name}"))),
         managed: None,

@@ -6,18 +6,25 @@ use tributary_core::{
     steps::TargetSettings,
 };
 
-use super::{Reference, ResourceType, Type, only};
-use crate::cli::import::values::text;
+use super::{Parameters, Reference, ResourceType, Type, only};
+use crate::cli::import::values::{renamed, text};
 
 pub(super) const TYPE: Type = Type {
     existing,
-    parameters: Some(("KinesisParameters", |parameters, target| {
-        target.partition_key_path = text(parameters, "PartitionKeyPath");
-        Ok(())
-    })),
+    parameters: Some(Parameters {
+        name: "KinesisParameters",
+        read: |parameters, target| {
+            target.partition_key_path = text(parameters, "PartitionKeyPath");
+            Ok(())
+        },
+        block: "kinesis_target",
+        of_block: |block| renamed(block, &[("partition_key_path", "PartitionKeyPath")]),
+    }),
+    policies: &[],
     resource: Some(ResourceType {
         type_: "AWS::Kinesis::Stream",
         name: "Name",
+        terraform: ("aws_kinesis_stream", &[("name", "Name")]),
         reference: Reference::Name,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("kinesis", &format!("stream/{name}"))),
         managed: None,

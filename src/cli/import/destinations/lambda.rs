@@ -11,9 +11,11 @@ use super::{Reference, ResourceType, Type, only};
 pub(super) const TYPE: Type = Type {
     existing,
     parameters: None,
+    policies: &["AWS::Lambda::Permission", "aws_lambda_permission"],
     resource: Some(ResourceType {
         type_: "AWS::Lambda::Function",
         name: "FunctionName",
+        terraform: ("aws_lambda_function", &[("function_name", "FunctionName")]),
         reference: Reference::Name,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("lambda", &format!("function:{name}"))),
         managed: None,

@@ -16,9 +16,19 @@ use crate::cli::import::values::{number, others, tags, text};
 pub(super) const TYPE: Type = Type {
     existing,
     parameters: None,
+    policies: &["AWS::Logs::ResourcePolicy", "aws_cloudwatch_log_resource_policy"],
     resource: Some(ResourceType {
         type_: "AWS::Logs::LogGroup",
         name: "LogGroupName",
+        terraform: (
+            "aws_cloudwatch_log_group",
+            &[
+                ("name", "LogGroupName"),
+                ("retention_in_days", "RetentionInDays"),
+                ("log_group_class", "LogGroupClass"),
+                ("kms_key_id", "KmsKeyId"),
+            ],
+        ),
         reference: Reference::Name,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("logs", &format!("log-group:{name}:*"))),
         managed: Some(Managed {

@@ -32,14 +32,26 @@ use tributary_core::{
 pub(super) struct Type {
     /// Returns the sink of an existing destination; `None` if the ARN is of another type.
     pub(super) existing: fn(&TargetSettings, &Arn<'_>) -> Option<Result<EventSinkSpec, String>>,
-    /// Parameters of a target that only this type has, by their name in the API of EventBridge.
+    /// Parameters of a target that only this type has.
     pub(super) parameters: Option<Parameters>,
+    /// Types of CloudFormation and Terraform that only permit the delivery.
+    pub(super) policies: &'static [&'static str],
     /// What templates and states have of the type itself.
     pub(super) resource: Option<ResourceType>,
 }
 
-/// The name of the parameters in `Targets[]`, and what reads them into the settings.
-pub(super) type Parameters = (&'static str, fn(&Value, &mut TargetSettings) -> Result<(), String>);
+/// Parameters of a target that only one type has.
+#[derive(Clone, Copy)]
+pub(super) struct Parameters {
+    /// Name in `Targets[]` of the API of EventBridge.
+    pub(super) name: &'static str,
+    /// Reads them into the settings.
+    pub(super) read: fn(&Value, &mut TargetSettings) -> Result<(), String>,
+    /// Name of the block in `aws_cloudwatch_event_target` of Terraform.
+    pub(super) block: &'static str,
+    /// Returns the block in the words of the API.
+    pub(super) of_block: fn(&Value) -> Value,
+}
 
 /// A type of resource that is or can be a destination. Properties have the names of CloudFormation.
 pub(super) struct ResourceType {
@@ -47,6 +59,8 @@ pub(super) struct ResourceType {
     pub(super) type_: &'static str,
     /// Property with the name.
     pub(super) name: &'static str,
+    /// Type in Terraform, and its arguments by property.
+    pub(super) terraform: (&'static str, &'static [(&'static str, &'static str)]),
     /// What `Ref` of the type returns.
     pub(super) reference: Reference,
     /// Returns the ARN of the resource with this name.
@@ -99,6 +113,11 @@ pub(super) const TYPES: &[Type] = &[
 /// Returns the resource type of this name in CloudFormation.
 pub(super) fn resource_type(type_: &str) -> Option<&'static ResourceType> {
     TYPES.iter().filter_map(|all| all.resource.as_ref()).find(|resource| resource.type_ == type_)
+}
+
+/// Returns the resource type of this name in Terraform.
+pub(super) fn of_terraform(type_: &str) -> Option<&'static ResourceType> {
+    TYPES.iter().filter_map(|all| all.resource.as_ref()).find(|resource| resource.terraform.0 == type_)
 }
 
 /// Returns the type that a sink can manage, by the value of `--manage`.

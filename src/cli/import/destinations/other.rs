@@ -5,7 +5,7 @@ use tributary_core::{names::Arn, steps::TargetSettings};
 
 use super::{Type, api_destination::http, only};
 
-pub(super) const TYPE: Type = Type { existing, parameters: None, resource: None };
+pub(super) const TYPE: Type = Type { existing, parameters: None, policies: &[], resource: None };
 
 #[allow(clippy::unnecessary_wraps, reason = "the last of all types")]
 fn existing(target: &TargetSettings, _: &Arn<'_>) -> Option<Result<EventSinkSpec, String>> {

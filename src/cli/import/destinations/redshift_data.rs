@@ -7,10 +7,32 @@ use tributary_core::{
     steps::{RedshiftSettings, TargetSettings},
 };
 
-use super::{Type, only};
-use crate::cli::import::values::{boolean, text};
+use super::{Parameters, Type, only};
+use crate::cli::import::values::{boolean, renamed, text};
 
-pub(super) const TYPE: Type = Type { existing, parameters: Some(("RedshiftDataParameters", parameters)), resource: None };
+pub(super) const TYPE: Type = Type {
+    existing,
+    parameters: Some(Parameters {
+        name: "RedshiftDataParameters",
+        read: parameters,
+        block: "redshift_target",
+        of_block: |block| {
+            renamed(
+                block,
+                &[
+                    ("database", "Database"),
+                    ("db_user", "DbUser"),
+                    ("secrets_manager_arn", "SecretManagerArn"),
+                    ("sql", "Sql"),
+                    ("statement_name", "StatementName"),
+                    ("with_event", "WithEvent"),
+                ],
+            )
+        },
+    }),
+    policies: &[],
+    resource: None,
+};
 
 fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSpec, String>> {
     (arn.service.starts_with("redshift")).then(|| {

@@ -1,16 +1,26 @@
 //! Documents that Run Command runs on instances.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tributary_api::{EventSinkSpec, ExistingDocument, InstanceTag, RunCommandSink};
 use tributary_core::{
     names::Arn,
     steps::{CommandSettings, TargetSettings},
 };
 
-use super::{Type, only};
-use crate::cli::import::values::text;
+use super::{Parameters, Type, only};
+use crate::cli::import::values::{renamed, text};
 
-pub(super) const TYPE: Type = Type { existing, parameters: Some(("RunCommandParameters", parameters)), resource: None };
+pub(super) const TYPE: Type = Type {
+    existing,
+    parameters: Some(Parameters {
+        name: "RunCommandParameters",
+        read: parameters,
+        block: "run_command_targets",
+        of_block: |block| json!({"RunCommandTargets": [renamed(block, &[("key", "Key"), ("values", "Values")])]}),
+    }),
+    policies: &[],
+    resource: None,
+};
 
 fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSpec, String>> {
     (arn.service == "ssm" && arn.resource.starts_with("document/")).then(|| {

@@ -1,19 +1,25 @@
 //! Pipelines of SageMaker.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tributary_api::{EventSinkSpec, ExistingPipeline, PipelineParameter, SageMakerPipelineSink};
 use tributary_core::{names::Arn, steps::TargetSettings};
 
-use super::{Type, only};
-use crate::cli::import::values::text;
+use super::{Parameters, Type, only};
+use crate::cli::import::values::{renamed, text};
 
 pub(super) const TYPE: Type = Type {
     existing,
-    parameters: Some(("SageMakerPipelineParameters", |parameters, target| {
-        let list = parameters.get("PipelineParameterList").and_then(Value::as_array).into_iter().flatten();
-        target.pipeline_parameters = list.filter_map(|entry| Some((text(entry, "Name")?, text(entry, "Value")?))).collect();
-        Ok(())
-    })),
+    parameters: Some(Parameters {
+        name: "SageMakerPipelineParameters",
+        read: |parameters, target| {
+            let list = parameters.get("PipelineParameterList").and_then(Value::as_array).into_iter().flatten();
+            target.pipeline_parameters = list.filter_map(|entry| Some((text(entry, "Name")?, text(entry, "Value")?))).collect();
+            Ok(())
+        },
+        block: "sagemaker_pipeline_target",
+        of_block: of_block,
+    }),
+    policies: &[],
     resource: None,
 };
 
@@ -25,4 +31,9 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
         let existing = ExistingPipeline { arn: Some(target.arn.clone()), arn_from: None };
         Ok(EventSinkSpec { sage_maker_pipeline: Some(SageMakerPipelineSink { existing, parameters }), ..EventSinkSpec::default() })
     })
+}
+
+fn of_block(block: &Value) -> Value {
+    let list = block.get("pipeline_parameter_list").and_then(Value::as_array).into_iter().flatten();
+    json!({"PipelineParameterList": list.map(|entry| renamed(entry, &[("name", "Name"), ("value", "Value")])).collect::<Vec<_>>()})
 }

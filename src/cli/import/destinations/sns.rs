@@ -16,9 +16,20 @@ use crate::cli::import::values::{boolean, others, tags, text};
 pub(super) const TYPE: Type = Type {
     existing,
     parameters: None,
+    policies: &["AWS::SNS::TopicPolicy", "AWS::SNS::TopicInlinePolicy", "aws_sns_topic_policy"],
     resource: Some(ResourceType {
         type_: "AWS::SNS::Topic",
         name: "TopicName",
+        terraform: (
+            "aws_sns_topic",
+            &[
+                ("name", "TopicName"),
+                ("display_name", "DisplayName"),
+                ("kms_master_key_id", "KmsMasterKeyId"),
+                ("fifo_topic", "FifoTopic"),
+                ("delivery_policy", "DeliveryPolicy"),
+            ],
+        ),
         reference: Reference::Arn,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("sns", name)),
         managed: Some(Managed {

@@ -10,8 +10,8 @@ use tributary_core::{
     steps::TargetSettings,
 };
 
-use super::{Managed, Reference, ResourceType, Type, only};
-use crate::cli::import::values::{boolean, number, others, tags, text};
+use super::{Managed, Parameters, Reference, ResourceType, Type, only};
+use crate::cli::import::values::{boolean, number, others, renamed, tags, text};
 
 /// Retention of a managed dead-letter queue. SQS has no such attribute of the queue itself.
 const DEAD_LETTER_RETENTION: &str = "DeadLetterMessageRetentionPeriod";
@@ -20,13 +20,45 @@ const AWS_KEY: &str = "alias/aws/sqs";
 
 pub(super) const TYPE: Type = Type {
     existing,
-    parameters: Some(("SqsParameters", |parameters, target| {
-        target.message_group_id = text(parameters, "MessageGroupId");
-        Ok(())
-    })),
+    parameters: Some(Parameters {
+        name: "SqsParameters",
+        read: |parameters, target| {
+            target.message_group_id = text(parameters, "MessageGroupId");
+            Ok(())
+        },
+        block: "sqs_target",
+        of_block: |block| renamed(block, &[("message_group_id", "MessageGroupId")]),
+    }),
+    policies: &[
+        "AWS::SQS::QueuePolicy",
+        "AWS::SQS::QueueInlinePolicy",
+        "aws_sqs_queue_policy",
+        "aws_sqs_queue_redrive_policy",
+        "aws_sqs_queue_redrive_allow_policy",
+    ],
     resource: Some(ResourceType {
         type_: "AWS::SQS::Queue",
         name: "QueueName",
+        terraform: (
+            "aws_sqs_queue",
+            &[
+                ("name", "QueueName"),
+                ("delay_seconds", "DelaySeconds"),
+                ("max_message_size", "MaximumMessageSize"),
+                ("message_retention_seconds", "MessageRetentionPeriod"),
+                ("receive_wait_time_seconds", "ReceiveMessageWaitTimeSeconds"),
+                ("visibility_timeout_seconds", "VisibilityTimeout"),
+                ("fifo_queue", "FifoQueue"),
+                ("content_based_deduplication", "ContentBasedDeduplication"),
+                ("deduplication_scope", "DeduplicationScope"),
+                ("fifo_throughput_limit", "FifoThroughputLimit"),
+                ("redrive_policy", "RedrivePolicy"),
+                ("redrive_allow_policy", "RedriveAllowPolicy"),
+                ("kms_master_key_id", "KmsMasterKeyId"),
+                ("kms_data_key_reuse_period_seconds", "KmsDataKeyReusePeriodSeconds"),
+                ("sqs_managed_sse_enabled", "SqsManagedSseEnabled"),
+            ],
+        ),
         reference: Reference::Url,
         arn,
         managed: Some(Managed {

@@ -11,9 +11,11 @@ use super::{Reference, ResourceType, Type, only};
 pub(super) const TYPE: Type = Type {
     existing,
     parameters: None,
+    policies: &[],
     resource: Some(ResourceType {
         type_: "AWS::StepFunctions::StateMachine",
         name: "StateMachineName",
+        terraform: ("aws_sfn_state_machine", &[("name", "StateMachineName")]),
         reference: Reference::Arn,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("states", &format!("stateMachine:{name}"))),
         // The execution role of a managed state machine would be written, so that its adoption changes more than tags.
