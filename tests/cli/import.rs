@@ -95,10 +95,10 @@ spec:
       name: benchling-entity-registered-queue
 ";
     assert_eq!((code, out.as_str()), (0, expected), "{err}");
-    let expected = "imported 1 sinks, 1 buses, 1 rules (1 adopted), 1 not imported
+    let expected = "EventSink: 1, EventBus: 1, EventRule: 1 (adopted: 1). Not imported: 1.
 
 Not imported:
-  template.yaml:23:3: AWS::SQS::QueuePolicy EventSQSPolicy: the permission stays in AWS as it is. Sinks have permissions: External, so that the operator does not change policies.
+  template.yaml:20:3: AWS::SQS::QueuePolicy EventSQSPolicy: the permission stays in AWS as it is. Sinks have permissions: External, so that the operator does not change policies.
 
 The AwsAccount has to allow, in spec.grants[] of the namespace:
   arns:
@@ -125,12 +125,16 @@ fn sinks_manage_destinations_where_asked() {
 fn a_folder_gets_a_file_per_kind_and_a_kustomization() {
     let folder = fixture("custom-bus");
     let known = "--physical-id=MyCustomEventBusEventRule=all";
-    let arguments = ["cloudformation", "template.yaml", STACK[0], STACK[1], STACK[2], known, "-o", "out/", "--report", "report.json", "-n", "shop"];
+    let arguments =
+        ["cloudformation", "template.yaml", STACK[0], STACK[1], STACK[2], known, "-o", "out/", "--report", "report.json", "-n", "shop"];
     let (code, out, err) = import(&folder, &arguments);
     assert_eq!((code, out.as_str(), err.as_str()), (0, "", ""));
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
     let kustomization: Value = serde_saphyr::from_str(&read("out/kustomization.yaml")).unwrap();
-    assert_eq!((&kustomization["resources"], &kustomization["namespace"]), (&json!(["sinks.yaml", "buses.yaml", "rules.yaml"]), &json!("shop")));
+    assert_eq!(
+        (&kustomization["resources"], &kustomization["namespace"]),
+        (&json!(["sinks.yaml", "buses.yaml", "rules.yaml"]), &json!("shop"))
+    );
     for name in ["sinks.yaml", "buses.yaml", "rules.yaml"] {
         assert_eq!(objects(&read(&format!("out/{name}"))).len(), 1, "{name}");
     }
@@ -142,7 +146,11 @@ fn a_folder_gets_a_file_per_kind_and_a_kustomization() {
 /// A rule is imported with all its targets or not at all: the operator would remove those that its object lacks.
 #[test]
 fn what_cannot_be_resolved_is_listed_with_its_place_and_the_next_step() {
-    let rule = |name: &str, arn: &str| format!("  {name}:\n    Type: AWS::Events::Rule\n    Properties:\n      Name: {name}\n      EventPattern: {{source: [a]}}\n      Targets:\n        - {{Id: a, Arn: 'arn:aws:sqs:eu-west-1:111122223333:a'}}\n        - Id: b\n          Arn: {arn}\n");
+    let rule = |name: &str, arn: &str| {
+        format!(
+            "  {name}:\n    Type: AWS::Events::Rule\n    Properties:\n      Name: {name}\n      EventPattern: {{source: [a]}}\n      Targets:\n        - {{Id: a, Arn: 'arn:aws:sqs:eu-west-1:111122223333:a'}}\n        - Id: b\n          Arn: {arn}\n"
+        )
+    };
     let content = format!(
         "Parameters:\n  Given: {{Type: String}}\nResources:\n{}{}{}{}{}  Q:\n    Type: AWS::SQS::Queue\n",
         rule("Imported", "!ImportValue other-stack"),
@@ -154,10 +162,10 @@ fn what_cannot_be_resolved_is_listed_with_its_place_and_the_next_step() {
     let (code, out, err) = template(&content, &[]);
     assert_eq!((code, out.as_str()), (0, ""), "{err}");
     for expected in [
-        "template.yaml:4:3: AWS::Events::Rule Imported: template.yaml:12:16: Fn::ImportValue is a value of another stack",
-        "template.yaml:13:3: AWS::Events::Rule Missing: template.yaml:21:16: parameter Given has no default. Set --parameter Given=VALUE.",
-        "Unknown: template.yaml:30:16: Nowhere is neither a parameter nor a resource of the template. Correct it.",
-        "Generated: template.yaml:39:16: CloudFormation generated the name of Q. Set --physical-id Q=NAME, or --stack-resources.",
+        "template.yaml:4:3: AWS::Events::Rule Imported: template.yaml:12:29: Fn::ImportValue is a value of another stack",
+        "template.yaml:13:3: AWS::Events::Rule Missing: template.yaml:21:21: parameter Given has no default. Set --parameter Given=VALUE.",
+        "Unknown: template.yaml:30:21: Nowhere is neither a parameter nor a resource of the template. Correct it.",
+        "Generated: template.yaml:39:24: CloudFormation generated the name of Q. Set --physical-id Q=NAME, or --stack-resources.",
         "Odd: template.yaml:48:16: Fn::GetAZs is not supported.",
     ] {
         assert!(err.contains(expected), "{expected}\n{err}");

@@ -37,8 +37,10 @@ fn a_state_of_terraform_becomes_manifests() {
 /// In a plan, what is known only after it is applied is missing.
 #[test]
 fn a_plan_is_completed_from_the_state_before_it() {
-    let rule = |arn: Value| json!({"address": "aws_cloudwatch_event_rule.a", "mode": "managed", "type": "aws_cloudwatch_event_rule",
-        "values": {"name": "a", "event_bus_name": "default", "event_pattern": "{\"source\":[\"a\"]}", "arn": arn}});
+    let rule = |arn: Value| {
+        json!({"address": "aws_cloudwatch_event_rule.a", "mode": "managed", "type": "aws_cloudwatch_event_rule",
+        "values": {"name": "a", "event_bus_name": "default", "event_pattern": "{\"source\":[\"a\"]}", "arn": arn}})
+    };
     let target = |arn: Option<&str>, address: &str| {
         let mut values = json!({"rule": "a", "target_id": "t"});
         arn.iter().for_each(|arn| values["arn"] = json!(arn));
@@ -106,7 +108,10 @@ fn objects_of_ack_and_crossplane_become_manifests() {
 fn a_reference_that_is_not_in_the_input_is_a_reason() {
     let object = "apiVersion: eventbridge.services.k8s.aws/v1alpha1\nkind: Rule\nmetadata: {name: r}\nspec: {name: r, eventPattern: '{}', eventBusRef: {from: {name: nowhere}}}\n";
     let target = "---\napiVersion: cloudwatchevents.aws.upbound.io/v1beta1\nkind: Target\nmetadata: {name: t}\nspec: {forProvider: {targetId: t, arn: a, ruleRef: {name: nowhere}}}\n";
-    let folder = Folder::new(&[("objects.yaml", &format!("{object}{target}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\n")), ("broken.yaml", "a: [\n")]);
+    let folder = Folder::new(&[
+        ("objects.yaml", &format!("{object}{target}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\n")),
+        ("broken.yaml", "a: [\n"),
+    ]);
     let (code, out, err) = import(&folder, &["kubernetes", "objects.yaml"]);
     assert!(code == 0 && out.is_empty(), "{out}{err}");
     for expected in [

@@ -64,9 +64,11 @@ pub(super) async fn read(regional: &RegionalSession, selection: &Selection) -> R
 }
 
 fn unread(error: &ReconcileError) -> String {
-    format!("{}.", error.message.trim_end_matches('.'))
+    match error.denied_action {
+        Some(action) => format!("the credentials do not allow {action}. Add it to their policy: tributary iam-policy import."),
+        None => format!("{}.", error.message.trim_end_matches('.')),
+    }
 }
-
 async fn read_bus(
     session: &Session,
     reference: &str,

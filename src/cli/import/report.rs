@@ -65,12 +65,11 @@ impl Report {
     }
 
     fn summary(&self) -> String {
-        let count = |kind: &str| self.objects.iter().filter(|one| one.kind == kind).count();
-        let counts = [("EventSink", "sinks"), ("EventBus", "buses"), ("EventRule", "rules")];
-        let counts: Vec<_> = counts.iter().map(|(kind, name)| format!("{} {name}", count(kind))).collect();
+        let count = |kind: &str| format!("{kind}: {}", self.objects.iter().filter(|one| one.kind == kind).count());
+        let counts = ["EventSink", "EventBus", "EventRule"].map(count).join(", ");
         let adopted = self.objects.iter().filter(|one| one.is_adopted).count();
-        let not_read = if self.unread.is_empty() { String::new() } else { format!(", {} not read", self.unread.len()) };
-        format!("imported {} ({adopted} adopted), {} not imported{not_read}", counts.join(", "), self.left_out.len())
+        let unread = if self.unread.is_empty() { String::new() } else { format!(" Not read: {}.", self.unread.len()) };
+        format!("{counts} (adopted: {adopted}). Not imported: {}.{unread}", self.left_out.len())
     }
 }
 

@@ -71,3 +71,27 @@ pub(super) fn is_set(value: &Value) -> bool {
         Value::Bool(_) | Value::Number(_) => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn tags_that_aws_reserves_are_no_tags_of_a_manifest() {
+        let list = json!([{"Key": "aws:cloudformation:stack-name", "Value": "s"}, {"Key": "team", "Value": "a"}, {"Key": "n", "Value": 1}]);
+        let expected = Some([("n", "1"), ("team", "a")].map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+        assert_eq!(tags(Some(&list)), expected);
+        assert_eq!(tags(Some(&json!({"team": "a", "n": "1", "aws:x": ""}))), expected);
+        assert_eq!((tags(None), tags(Some(&json!([])))), (None, None));
+    }
+
+    #[test]
+    fn numbers_and_booleans_can_be_text() {
+        let properties = json!({"a": "5", "b": 5, "c": "x", "d": "TRUE", "e": false, "f": ""});
+        assert_eq!(["a", "b", "c"].map(|name| number(&properties, name)), [Some(5), Some(5), None]);
+        assert_eq!(["d", "e", "a"].map(|name| boolean(&properties, name)), [Some(true), Some(false), None]);
+        assert_eq!((text(&properties, "f"), others(&properties, &["a", "b", "c"])), (None, vec!["d".to_owned(), "e".to_owned()]));
+    }
+}

@@ -7,43 +7,46 @@ use super::{
     template::{Resource, Unresolved, plain},
 };
 use crate::cli::{
-    import::destinations::{self, Reference},
+    import::destinations::{self, Reference, ResourceType},
     manifests::yaml::Place,
 };
 
-/// Types of SAM that become one resource of the same logical ID.
-const SAM: [(&str, &str); 3] = [
-    ("AWS::Serverless::Function", "AWS::Lambda::Function"),
-    ("AWS::Serverless::StateMachine", "AWS::StepFunctions::StateMachine"),
-    ("AWS::Serverless::SimpleTable", "AWS::DynamoDB::Table"),
-];
-
 /// Properties with the name, of types that are no destination. Their `Ref` is the name.
-const OTHERS: [(&str, &str); 5] = [
+const OTHERS: [(&str, &str); 6] = [
     ("AWS::Events::Rule", "Name"),
     ("AWS::IAM::Role", "RoleName"),
     ("AWS::S3::Bucket", "BucketName"),
     ("AWS::DynamoDB::Table", "TableName"),
+    ("AWS::Serverless::SimpleTable", "TableName"),
     ("AWS::KMS::Key", "KeyId"),
 ];
 
+/// Returns the resource type of a type of a template, also of one of SAM.
+fn resource_type(type_: &str) -> Option<&'static ResourceType> {
+    let mut all = destinations::TYPES.iter().filter_map(|all| all.resource.as_ref());
+    let of_sam = |resource: &&ResourceType| resource.sam.as_ref().is_some_and(|sam| sam.type_ == type_);
+    destinations::resource_type(type_).or_else(|| all.find(of_sam))
+}
+
 /// Returns the type in CloudFormation of a type of a template.
 pub(super) fn type_of(type_: &str) -> &str {
-    SAM.iter().find(|(sam, _)| *sam == type_).map_or(type_, |(_, plain)| plain)
+    resource_type(type_).map_or(type_, |resource| resource.type_)
 }
 
 fn name_property(type_: &str) -> Option<&'static str> {
-    if type_ == "AWS::Serverless::StateMachine" {
-        return Some("Name");
-    }
-    let type_ = type_of(type_);
-    let other = OTHERS.iter().find(|(other, _)| *other == type_).map(|(_, property)| *property);
-    destinations::resource_type(type_).map(|resource| resource.name).or(other)
+    let other = || OTHERS.iter().find(|(other, _)| *other == type_).map(|(_, property)| *property);
+    let name = |resource: &'static ResourceType| match &resource.sam {
+        Some(sam) if sam.type_ == type_ => sam.name,
+        _ => resource.name,
+    };
+    resource_type(type_).map(name).or_else(other)
 }
 
 /// Returns the name in a physical ID, which is a name, an ARN, a URL, or the bus and the name of a rule.
 fn name_in(physical: &str) -> &str {
-    physical.rsplit(['/', ':', '|']).next().unwrap_or(physical)
+    let is_path = physical.starts_with("arn:") || physical.starts_with("https:");
+    let last = if is_path { physical.rsplit(['/', ':']).next() } else { physical.rsplit('|').next() };
+    last.unwrap_or(physical)
 }
 
 impl Resolver<'_> {
@@ -56,9 +59,7 @@ impl Resolver<'_> {
     pub(super) fn name(&self, id: &str, place: Place) -> Result<String, Unresolved> {
         let resource = self.known(id, place)?;
         if let Some(physical) = self.stack.physical.get(id) {
-            let whole =
-                matches!(type_of(&resource.type_), "AWS::Logs::LogGroup" | "AWS::Events::EventBus") && !physical.starts_with("arn:");
-            return Ok(if whole { physical } else { name_in(physical) }.to_owned());
+            return Ok(name_in(physical).to_owned());
         }
         let node = name_property(&resource.type_).and_then(|property| resource.properties.as_ref()?.get(property));
         let name = node.map(|node| self.resolve(node)).transpose()?.flatten();
@@ -99,13 +100,13 @@ impl Resolver<'_> {
             "AWS::S3::Bucket" => Ok(format!("arn:{}:s3:::{name}", self.stack.partition())),
             "AWS::IAM::Role" => Ok(self.scope(place)?.role(property("Path")?.as_deref().unwrap_or("/"), &name)),
             "AWS::KMS::Key" => Ok(self.scope(place)?.arn("kms", &format!("key/{name}"))),
-            "AWS::DynamoDB::Table" => Ok(self.scope(place)?.arn("dynamodb", &format!("table/{name}"))),
+            "AWS::DynamoDB::Table" | "AWS::Serverless::SimpleTable" => Ok(self.scope(place)?.arn("dynamodb", &format!("table/{name}"))),
             "AWS::Events::Rule" => {
                 let bus = property("EventBusName")?.unwrap_or_else(|| DEFAULT_BUS.into());
                 Ok(self.scope(place)?.rule(bus_name(&bus), &name))
             }
             _ => {
-                let resource = destinations::resource_type(type_).ok_or_else(unknown)?;
+                let resource = resource_type(type_).ok_or_else(unknown)?;
                 (resource.arn)(self.scope(place)?, &name).ok_or_else(unknown)
             }
         }
@@ -114,16 +115,11 @@ impl Resolver<'_> {
     /// Returns the value of `Ref` of a resource.
     pub(super) fn physical_reference(&self, id: &str, place: Place) -> Result<String, Unresolved> {
         let resource = self.known(id, place)?;
-        let type_ = type_of(&resource.type_);
-        let reference = destinations::resource_type(type_).map(|resource| resource.reference);
-        match reference {
+        match resource_type(&resource.type_).map(|resource| resource.reference) {
             Some(Reference::Arn) => self.arn(id, place),
-            Some(Reference::Url) => {
-                let (name, Scope { region, account_id, .. }) = (self.name(id, place)?, self.scope(place)?);
-                Ok(format!("https://sqs.{region}.amazonaws.com/{account_id}/{name}"))
-            }
+            Some(Reference::Url(url)) => Ok(url(self.scope(place)?, &self.name(id, place)?)),
             Some(Reference::Name) => self.name(id, place),
-            None if name_property(type_).is_some() => self.name(id, place),
+            None if name_property(&resource.type_).is_some() => self.name(id, place),
             None => self.stack.physical.get(id).cloned().ok_or_else(|| {
                 let text =
                     format!("the physical ID of {id} ({}) is not known. Set --physical-id {id}=ID, or --stack-resources.", resource.type_);

@@ -4,7 +4,10 @@
 use serde_json::{Value, json};
 
 use super::template::{Resource, Template};
-use crate::cli::manifests::yaml::{Content, Node, Place};
+use crate::cli::{
+    import::destinations::{self, QUEUE, Sam},
+    manifests::yaml::{Content, Node, Place},
+};
 
 /// Longest ID of a target.
 const LONGEST_ID: usize = 64;
@@ -22,26 +25,12 @@ const OF_RULE: [(&str, &str); 7] = [
 /// Properties of an event that its target has.
 const OF_TARGET: [&str; 3] = ["Input", "InputPath", "RetryPolicy"];
 
-/// What SAM makes of a type with events.
-struct Kind {
-    type_: &'static str,
-    /// Suffix of the ID of the target.
-    target: &'static str,
-    /// Whether EventBridge needs a role.
-    has_role: bool,
-    globals: &'static str,
-}
-
-const KINDS: [Kind; 2] = [
-    Kind { type_: "AWS::Serverless::Function", target: "LambdaTarget", has_role: false, globals: "Function" },
-    Kind { type_: "AWS::Serverless::StateMachine", target: "StepFunctionsTarget", has_role: true, globals: "StateMachine" },
-];
-
 /// Returns the template with the rules of all events.
 pub(super) fn expanded(mut template: Template) -> Template {
     let mut made = Vec::new();
     for resource in &template.resources {
-        let Some(kind) = KINDS.iter().find(|kind| kind.type_ == resource.type_) else { continue };
+        let mut kinds = destinations::TYPES.iter().filter_map(|all| all.resource.as_ref()?.sam.as_ref());
+        let Some(kind) = kinds.find(|kind| kind.type_ == resource.type_) else { continue };
         let events = resource.properties.as_ref().and_then(|properties| properties.get("Events"));
         let Some(Content::Map(events)) = events.map(|events| &events.content) else { continue };
         for (name, place, event) in events {
@@ -64,14 +53,14 @@ fn event_properties<'a>(events: &'a [(String, Place, Node)], name: &str) -> Opti
 }
 
 /// Returns the alias that the events of a function invoke.
-fn alias(template: &Template, resource: &Resource, kind: &Kind) -> Option<Node> {
+fn alias(template: &Template, resource: &Resource, kind: &Sam) -> Option<Node> {
     let own = resource.properties.as_ref().and_then(|properties| properties.get("AutoPublishAlias"));
     own.or_else(|| template.globals(kind.globals)?.get("AutoPublishAlias")).cloned()
 }
 
 struct Event<'a> {
     resource: &'a Resource,
-    kind: &'a Kind,
+    kind: &'a Sam,
     /// Logical ID of the rule.
     id: String,
     place: Place,
@@ -94,7 +83,7 @@ impl Event<'_> {
             let queue = dead_letter.text("QueueLogicalId").map_or_else(|| format!("{}Queue", self.id), str::to_owned);
             let arn = dead_letter.get("Arn").cloned();
             if arn.is_none() {
-                made.push(self.made(queue.clone(), "AWS::SQS::Queue"));
+                made.push(self.made(queue.clone(), QUEUE));
             }
             let arn = arn.unwrap_or_else(|| self.node(json!({"Fn::GetAtt": [queue, "Arn"]})));
             target.push(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tributary_api::{ApiDestinationSink, EventSinkSpec, ExistingApiDestination, HttpParameters};
+use tributary_api::{ApiDestinationSink, EventSinkSpec, ExistingApiDestination};
 use tributary_core::{
     names::Arn,
     steps::{HttpSettings, TargetSettings},
@@ -36,6 +36,7 @@ pub(super) const TYPE: Type = Type {
         terraform: ("aws_cloudwatch_event_api_destination", &[("name", "Name")]),
         reference: Reference::Name,
         arn: |_, _| None,
+        sam: None,
         managed: None,
     }),
 };
@@ -44,14 +45,9 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
     (arn.service == "events" && arn.resource.starts_with("api-destination/")).then(|| {
         only(target, TargetSettings { http: target.http.clone(), ..TargetSettings::default() })?;
         let existing = Some(ExistingApiDestination { arn: Some(target.arn.clone()), arn_from: None });
-        let api_destination = ApiDestinationSink { managed: None, existing, http: target.http.as_ref().map(http) };
+        let api_destination = ApiDestinationSink { managed: None, existing, http: target.http.as_ref().map(super::http) };
         Ok(EventSinkSpec { api_destination: Some(api_destination), ..EventSinkSpec::default() })
     })
-}
-
-/// Returns the HTTP parameters of a sink.
-pub(super) fn http(http: &HttpSettings) -> HttpParameters {
-    HttpParameters { headers: http.headers.clone(), query: http.query.clone(), path: http.path.clone() }
 }
 
 fn parameters(parameters: &Value, target: &mut TargetSettings) -> Result<(), String> {

@@ -20,6 +20,7 @@ pub(super) const TYPE: Type = Type {
         terraform: ("aws_batch_job_queue", &[("name", "JobQueueName")]),
         reference: Reference::Arn,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("batch", &format!("job-queue/{name}"))),
+        sam: None,
         managed: None,
     }),
 };

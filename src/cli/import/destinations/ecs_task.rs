@@ -20,6 +20,7 @@ pub(super) const TYPE: Type = Type {
         terraform: ("aws_ecs_cluster", &[("name", "ClusterName")]),
         reference: Reference::Name,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("ecs", &format!("cluster/{name}"))),
+        sam: None,
         managed: None,
     }),
 };

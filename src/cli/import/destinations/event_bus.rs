@@ -18,6 +18,7 @@ pub(super) const TYPE: Type = Type {
         terraform: ("aws_cloudwatch_event_bus", &[("name", "Name")]),
         reference: Reference::Name,
         arn: |scope: Scope<'_>, name: &str| Some(scope.bus(name)),
+        sam: None,
         managed: None,
     }),
 };

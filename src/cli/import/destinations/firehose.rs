@@ -18,6 +18,7 @@ pub(super) const TYPE: Type = Type {
         terraform: ("aws_kinesis_firehose_delivery_stream", &[("name", "DeliveryStreamName")]),
         reference: Reference::Name,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("firehose", &format!("deliverystream/{name}"))),
+        sam: None,
         managed: None,
     }),
 };

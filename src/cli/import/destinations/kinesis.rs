@@ -27,6 +27,7 @@ pub(super) const TYPE: Type = Type {
         terraform: ("aws_kinesis_stream", &[("name", "Name")]),
         reference: Reference::Name,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("kinesis", &format!("stream/{name}"))),
+        sam: None,
         managed: None,
     }),
 };

@@ -6,7 +6,7 @@ use tributary_core::{
     steps::TargetSettings,
 };
 
-use super::{Reference, ResourceType, Type, only};
+use super::{Reference, ResourceType, Sam, Type, only};
 
 pub(super) const TYPE: Type = Type {
     existing,
@@ -18,6 +18,13 @@ pub(super) const TYPE: Type = Type {
         terraform: ("aws_lambda_function", &[("function_name", "FunctionName")]),
         reference: Reference::Name,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("lambda", &format!("function:{name}"))),
+        sam: Some(Sam {
+            type_: "AWS::Serverless::Function",
+            name: "FunctionName",
+            target: "LambdaTarget",
+            has_role: false,
+            globals: "Function",
+        }),
         managed: None,
     }),
 };

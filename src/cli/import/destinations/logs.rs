@@ -31,6 +31,7 @@ pub(super) const TYPE: Type = Type {
         ),
         reference: Reference::Name,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("logs", &format!("log-group:{name}:*"))),
+        sam: None,
         managed: Some(Managed {
             flag: "log-group",
             sink,

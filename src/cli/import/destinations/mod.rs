@@ -18,14 +18,16 @@ mod sns;
 mod sqs;
 mod state_machine;
 
+pub(super) use sqs::{QUEUE, dead_letter, with_target};
+
 use futures::future::BoxFuture;
 use serde_json::Value;
-use tributary_api::{EventSinkSpec, Permissions};
+use tributary_api::{EventSinkSpec, HttpParameters, Permissions};
 use tributary_aws::Session;
 use tributary_core::{
     error::ReconcileError,
     names::{Arn, Scope},
-    steps::TargetSettings,
+    steps::{HttpSettings, TargetSettings},
 };
 
 /// A type of destination.
@@ -65,17 +67,33 @@ pub(super) struct ResourceType {
     pub(super) reference: Reference,
     /// Returns the ARN of the resource with this name.
     pub(super) arn: fn(Scope<'_>, &str) -> Option<String>,
+    /// The type in SAM.
+    pub(super) sam: Option<Sam>,
     /// How it is managed, if a sink can.
     pub(super) managed: Option<Managed>,
 }
 
+/// What SAM makes of a type with events.
+pub(super) struct Sam {
+    /// Type in SAM.
+    pub(super) type_: &'static str,
+    /// Property with the name.
+    pub(super) name: &'static str,
+    /// Suffix of the ID of the target of an event.
+    pub(super) target: &'static str,
+    /// Whether EventBridge needs a role.
+    pub(super) has_role: bool,
+    /// Section of `Globals`.
+    pub(super) globals: &'static str,
+}
+
 /// What `Ref` of a resource returns. See "Return values" of each type in the CloudFormation User Guide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Reference {
     Name,
     Arn,
-    /// The URL of a queue.
-    Url,
+    /// A URL.
+    Url(fn(Scope<'_>, &str) -> String),
 }
 
 /// How a sink manages a resource.
@@ -168,4 +186,9 @@ fn only(target: &TargetSettings, own: TargetSettings) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("the target has parameters of another type than that of {}", target.arn))
+}
+
+/// Returns the HTTP parameters of a sink.
+fn http(http: &HttpSettings) -> HttpParameters {
+    HttpParameters { headers: http.headers.clone(), query: http.query.clone(), path: http.path.clone() }
 }

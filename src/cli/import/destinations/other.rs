@@ -3,7 +3,7 @@
 use tributary_api::{ArnSink, EventSinkSpec, ExistingTarget};
 use tributary_core::{names::Arn, steps::TargetSettings};
 
-use super::{Type, api_destination::http, only};
+use super::{Type, http, only};
 
 pub(super) const TYPE: Type = Type { existing, parameters: None, policies: &[], resource: None };
 

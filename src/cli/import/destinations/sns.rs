@@ -32,6 +32,7 @@ pub(super) const TYPE: Type = Type {
         ),
         reference: Reference::Arn,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("sns", name)),
+        sam: None,
         managed: Some(Managed {
             flag: "sns",
             sink,

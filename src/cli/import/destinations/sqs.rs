@@ -18,6 +18,9 @@ const DEAD_LETTER_RETENTION: &str = "DeadLetterMessageRetentionPeriod";
 /// Key that EventBridge cannot use.
 const AWS_KEY: &str = "alias/aws/sqs";
 
+/// Type of queues in CloudFormation.
+pub(in crate::cli::import) const QUEUE: &str = "AWS::SQS::Queue";
+
 pub(super) const TYPE: Type = Type {
     existing,
     parameters: Some(Parameters {
@@ -37,7 +40,7 @@ pub(super) const TYPE: Type = Type {
         "aws_sqs_queue_redrive_allow_policy",
     ],
     resource: Some(ResourceType {
-        type_: "AWS::SQS::Queue",
+        type_: QUEUE,
         name: "QueueName",
         terraform: (
             "aws_sqs_queue",
@@ -59,8 +62,9 @@ pub(super) const TYPE: Type = Type {
                 ("sqs_managed_sse_enabled", "SqsManagedSseEnabled"),
             ],
         ),
-        reference: Reference::Url,
+        reference: Reference::Url(|scope, name| format!("https://sqs.{}.amazonaws.com/{}/{name}", scope.region, scope.account_id)),
         arn,
+        sam: None,
         managed: Some(Managed {
             flag: "sqs",
             sink,
@@ -122,7 +126,7 @@ fn sink(name: &str, properties: &Value) -> Result<EventSinkSpec, String> {
         visibility_timeout_seconds: unless("VisibilityTimeout", 30),
         fifo: fifo(properties)?,
         encryption: encryption(properties)?,
-        dead_letter: dead_letter(name, properties)?,
+        dead_letter: redrive(name, properties)?,
         tags: tags(properties.get("Tags")),
     };
     let sqs = SqsSink { managed: Some(queue), existing: None, message_group_id: None, triggers: vec![] };
@@ -157,7 +161,7 @@ fn encryption(properties: &Value) -> Result<Option<QueueEncryption>, String> {
 }
 
 /// The operator gives a managed queue a dead-letter queue `<name>-dlq`, and removes every other redrive policy.
-fn dead_letter(name: &str, properties: &Value) -> Result<Option<QueueDeadLetter>, String> {
+fn redrive(name: &str, properties: &Value) -> Result<Option<QueueDeadLetter>, String> {
     let policy = match properties.get("RedrivePolicy") {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::String(text)) if text.is_empty() => return Ok(None),
@@ -190,4 +194,24 @@ async fn read(session: &Session, arn: &str) -> Result<Option<Value>, ReconcileEr
             .extend(dead.attributes.get("MessageRetentionPeriod").map(|value| (DEAD_LETTER_RETENTION.to_owned(), value.clone().into())));
     }
     Ok(Some(properties.into()))
+}
+
+/// Returns the sink for a dead-letter queue.
+///
+/// # Errors
+/// The ARN is not that of a queue.
+pub(in crate::cli::import) fn dead_letter(arn: &str) -> Result<EventSinkSpec, String> {
+    match Arn::parse(arn) {
+        Some(parsed) if parsed.service == "sqs" => super::existing(&TargetSettings { arn: arn.to_owned(), ..TargetSettings::default() }),
+        _ => Err(format!("the dead-letter queue {arn} is not a queue of SQS")),
+    }
+}
+
+/// Returns the managed sink with what the target has of its own.
+pub(in crate::cli::import) fn with_target(mut managed: EventSinkSpec, target: &EventSinkSpec) -> EventSinkSpec {
+    managed.role_arn.clone_from(&target.role_arn);
+    if let (Some(managed), Some(target)) = (&mut managed.sqs, &target.sqs) {
+        managed.message_group_id.clone_from(&target.message_group_id);
+    }
+    managed
 }

@@ -6,7 +6,7 @@ use tributary_core::{
     steps::TargetSettings,
 };
 
-use super::{Reference, ResourceType, Type, only};
+use super::{Reference, ResourceType, Sam, Type, only};
 
 pub(super) const TYPE: Type = Type {
     existing,
@@ -18,6 +18,13 @@ pub(super) const TYPE: Type = Type {
         terraform: ("aws_sfn_state_machine", &[("name", "StateMachineName")]),
         reference: Reference::Arn,
         arn: |scope: Scope<'_>, name: &str| Some(scope.arn("states", &format!("stateMachine:{name}"))),
+        sam: Some(Sam {
+            type_: "AWS::Serverless::StateMachine",
+            name: "Name",
+            target: "StepFunctionsTarget",
+            has_role: true,
+            globals: "StateMachine",
+        }),
         // The execution role of a managed state machine would be written, so that its adoption changes more than tags.
         managed: None,
     }),

@@ -23,12 +23,13 @@ fn one(object: &Object, all: &[Object], place: &Place) -> Declared {
     let spec = object.value.get("spec").cloned().unwrap_or_default();
     let properties = with_bus(spec, all).map(|spec| api_shape(&spec));
     let property = resource.map_or("Name", |resource| resource.name);
-    let name = properties.as_ref().ok().and_then(|properties| text(properties, property).or_else(|| text(properties, "Name")));
-    let name = name.ok_or_else(|| "its name is not in spec.".to_owned());
+    let name = properties.clone().and_then(|properties| {
+        text(&properties, property).or_else(|| text(&properties, "Name")).ok_or_else(|| "its name is not in spec.".to_owned())
+    });
     let known = object.at("/status/ackResourceMetadata/arn");
     let computed = || (resource?.arn)(scope(place)?, name.as_ref().ok()?);
     let properties = properties.map(|mut properties| {
-        // Only the topic of SNS has a name in CloudFormation that differs.
+        // The name has another name in CloudFormation.
         if property != "Name"
             && let Some(map) = properties.as_object_mut()
         {

@@ -14,7 +14,7 @@ use tributary_api::AccountRef;
 use tributary_core::names::{Arn, Scope};
 
 use super::{
-    model::{Origin, Place, Resources},
+    model::{Origin, Place, Remark, Resources},
     report::{Report, Written},
 };
 use crate::cli::Error;
@@ -60,10 +60,19 @@ pub(super) fn write(resources: Resources, options: &Options) -> Result<Output, E
     writer.all_rules(rules)?;
     writer.unused_destinations()?;
     let report = &mut writer.output.report;
-    report.left_out.sort();
-    report.notes.sort();
+    report.objects.sort_by_key(|object| ["EventSink", "EventBus"].iter().position(|kind| *kind == object.kind).unwrap_or(2));
+    report.left_out.sort_by_cached_key(in_file);
+    report.notes.sort_by_cached_key(in_file);
     report.notes.dedup();
     Ok(writer.output)
+}
+
+/// Returns the order of remarks: by file, line and column, then by resource.
+fn in_file(remark: &Remark) -> (Option<String>, Vec<u64>, Remark) {
+    let mut parts = remark.origin.place.as_deref().unwrap_or_default().rsplitn(3, ':').collect::<Vec<_>>();
+    parts.reverse();
+    let numbers = parts.iter().skip(1).filter_map(|part| part.parse().ok()).collect();
+    (parts.first().map(|file| (*file).to_owned()), numbers, remark.clone())
 }
 
 struct Writer<'a> {

@@ -26,7 +26,7 @@ impl Names {
     }
 }
 
-/// Returns the text as a name of Kubernetes: `TemplatePlasmidToSQS` becomes `template-plasmid-to-sqs`.
+/// Returns the text as a name of Kubernetes: `OrderCreated` becomes `order-created`.
 fn object_name(text: &str) -> String {
     let letters: Vec<char> = text.chars().collect();
     let mut name = String::with_capacity(text.len());
@@ -39,8 +39,8 @@ fn object_name(text: &str) -> String {
         }
         let before = at.checked_sub(1).and_then(|at| letters.get(at)).copied().unwrap_or(' ');
         let after = letters.get(at + 1).copied().unwrap_or(' ');
-        let begins_word = letter.is_ascii_uppercase()
-            && (before.is_ascii_lowercase() || before.is_ascii_digit() || (before.is_ascii_uppercase() && after.is_ascii_lowercase()));
+        let begins_word =
+            letter.is_ascii_uppercase() && (before.is_ascii_lowercase() || (before.is_ascii_uppercase() && after.is_ascii_lowercase()));
         if begins_word && !name.ends_with('-') && !name.is_empty() {
             name.push('-');
         }
@@ -70,7 +70,8 @@ mod tests {
             ("SQSQueue", "sqs-queue"),
             ("order_created.v2", "order-created-v2"),
             ("/aws/events/Orders", "aws-events-orders"),
-            ("S3Events", "s3-events"),
+            ("S3Events", "s3events"),
+            ("demo-HandleLambda-1J5Z", "demo-handle-lambda-1j5z"),
             ("-x-", "x"),
         ] {
             assert_eq!(object_name(aws), expected);

@@ -46,6 +46,13 @@ impl Writer<'_> {
     fn rule(&mut self, rule: &Rule, mut spec: EventRuleSpec, drafts: Vec<Draft>) -> Result<(), Error> {
         let bus = self.bus_object_of(&rule.bus, &rule.origin)?;
         for Draft { mut target, sink, dead_letter } in drafts {
+            if target.input.as_ref().is_some_and(|input| input.values().any(has_whole_fraction)) {
+                let text = format!(
+                    "the input of target {} has a number such as 1.0, which Kubernetes stores as 1, so that adoption writes the target once.",
+                    target.name
+                );
+                self.output.report.notes.push(Remark { origin: rule.origin.clone(), text });
+            }
             target.sink_ref = self.sink_ref(sink, &rule.origin)?;
             if let Some(dead) = dead_letter {
                 target.dead_letter = Some(TargetDeadLetter { sink_ref: self.sink_ref(dead, &rule.origin)?, inspect: false });
@@ -113,4 +120,14 @@ fn draft_of_target(target: &TargetSettings) -> Result<Draft, String> {
 
 fn object(value: &Value, what: &str) -> Result<Map<String, Value>, String> {
     value.as_object().cloned().ok_or_else(|| format!("{what} is not a JSON object, and an EventRule has objects only"))
+}
+
+/// Returns whether a number has a fraction of zero, which the API server does not keep.
+fn has_whole_fraction(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64() && number.as_f64().is_some_and(|number| number.fract() == 0.0),
+        Value::Array(items) => items.iter().any(has_whole_fraction),
+        Value::Object(map) => map.values().any(has_whole_fraction),
+        _ => false,
+    }
 }

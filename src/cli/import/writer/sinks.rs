@@ -60,11 +60,7 @@ pub(super) fn of_target(target: &TargetSettings) -> Result<Wanted, String> {
 /// # Errors
 /// The ARN is not that of a queue.
 pub(super) fn dead_letter(arn: &str) -> Result<Wanted, String> {
-    let target = TargetSettings { arn: arn.to_owned(), ..TargetSettings::default() };
-    match Arn::parse(arn) {
-        Some(parsed) if parsed.service == "sqs" => of_target(&target),
-        _ => Err(format!("the dead-letter queue {arn} is not an SQS queue")),
-    }
+    Ok(Wanted { arn: arn.to_owned(), spec: destinations::dead_letter(arn)? })
 }
 
 impl Writer<'_> {
@@ -76,7 +72,7 @@ impl Writer<'_> {
         // A role or parameters of the target are those of the sink, whoever manages its destination.
         let name = match found {
             Some(Destination { origin, managed: Ok(managed), .. }) => {
-                let spec = with_target(managed, &wanted.spec);
+                let spec = destinations::with_target(managed, &wanted.spec);
                 self.sink(&wanted.arn, spec, &origin, true)?
             }
             Some(Destination { origin: of, managed: Err(reason), .. }) => {
@@ -133,15 +129,6 @@ impl Writer<'_> {
     }
 }
 
-/// Returns the managed sink with what the target has of its own.
-fn with_target(mut managed: EventSinkSpec, target: &EventSinkSpec) -> EventSinkSpec {
-    managed.role_arn.clone_from(&target.role_arn);
-    if let (Some(managed), Some(target)) = (&mut managed.sqs, &target.sqs) {
-        managed.message_group_id.clone_from(&target.message_group_id);
-    }
-    managed
-}
-
 /// Returns the part of an ARN's resource that names it best.
 fn last_part(resource: &str) -> &str {
     let resource = resource.trim_end_matches(":*");
@@ -151,6 +138,9 @@ fn last_part(resource: &str) -> &str {
     }
     if let Some(group) = resource.strip_prefix("log-group:") {
         return group;
+    }
+    if let Some(function) = resource.strip_prefix("function:") {
+        return function.split(':').next().unwrap_or(function);
     }
     let parts = resource.rsplit([':', '/']);
     let is_name = |part: &&str| !part.is_empty() && !part.chars().all(|c| c.is_ascii_digit() || c == '$' || c == '*');
