@@ -35,7 +35,9 @@ pub fn files(root: &Path) -> Result<Vec<(String, String)>, Error> {
     let mut files = Vec::new();
     for (name, text) in crds()? {
         files.push((format!("crds/{name}"), text.clone()));
-        files.push((format!("charts/tributary/files/crds/{name}"), text));
+        for chart in ["tributary", "tributary-crds"] {
+            files.push((format!("charts/{chart}/files/crds/{name}"), text.clone()));
+        }
     }
     files.push(("charts/tributary/files/clusterrole-rules.yaml".into(), serde_saphyr::to_string(&rules())?));
     files.push((REFERENCE.into(), reference()));

@@ -87,7 +87,7 @@ pub(super) struct Run {
     /// Public URL of the gateway, such as `https://hooks.example.com`. `BenchlingApp`s show it as the webhook URL.
     #[arg(long, env = "TRIBUTARY_GATEWAY_URL")]
     gateway_url: Option<String>,
-    /// Kinds that `existing.arnFrom` of a sink may reference, such as `Queue=queues.sqs.services.k8s.aws`. Requires permission to get them.
+    /// Kinds that `existing.arnFrom` of a sink may reference, such as `EventBus=eventbuses.eventbridge.services.k8s.aws`. Requires permission to get them.
     #[arg(long, env = "TRIBUTARY_ARN_FROM", value_delimiter = ',')]
     arn_from: Vec<ArnKind>,
     #[command(flatten)]

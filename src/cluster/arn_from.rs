@@ -11,7 +11,7 @@ use tributary_core::error::{Reason, ReconcileError, RetryClass};
 
 use crate::cluster::error::api_error;
 
-/// A kind that may be read: `Queue=queues.sqs.services.k8s.aws`, or `ConfigMap=configmaps` for the core group.
+/// A kind that may be read: `EventBus=eventbuses.eventbridge.services.k8s.aws`, or `ConfigMap=configmaps` for the core group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArnKind {
     kind: String,
@@ -24,7 +24,8 @@ impl FromStr for ArnKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let form = || format!("invalid kind {text:?}: expected KIND=RESOURCE.GROUP, such as Queue=queues.sqs.services.k8s.aws");
+        let form =
+            || format!("invalid kind {text:?}: expected KIND=RESOURCE.GROUP, such as EventBus=eventbuses.eventbridge.services.k8s.aws");
         let (kind, resource) = text.split_once('=').ok_or_else(form)?;
         let (resource, group) = resource.split_once('.').map_or((resource, None), |(resource, group)| (resource, Some(group)));
         let plain = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');

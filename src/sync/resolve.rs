@@ -6,7 +6,7 @@ use kube::Api;
 use secrecy::SecretString;
 
 use tributary_api::{AccountRef, AwsAccount, EventSink, PostgresSink, PostgresTlsMode, matches};
-use tributary_core::{destinations::sqs::dead_letter_name, error::ReconcileError, guarded::Guarded, object::key_of};
+use tributary_core::{destinations::dead_letter_queue, error::ReconcileError, guarded::Guarded, object::key_of};
 
 use crate::{
     cluster::error::api_error,
@@ -56,7 +56,7 @@ impl SyncContext {
             table: table(spec),
             tenant_client,
             queue: session.queue_to_read(queue).await.map_err(queue_error)?,
-            dead_letter_queue: session.queue_to_read(&dead_letter_name(queue)).await.map_err(queue_error)?,
+            dead_letter_queue: session.queue_to_read(&dead_letter_queue::name(queue)).await.map_err(queue_error)?,
             session,
             visibility_timeout: visibility.map_or(DEFAULT_VISIBILITY_TIMEOUT, Duration::from_secs).max(MIN_VISIBILITY_TIMEOUT),
             attempts: u32::try_from(spec.attempts).unwrap_or(1),

@@ -5,6 +5,7 @@ use std::hash::Hash;
 use kube::runtime::reflector::ObjectRef;
 use tributary_api::{EventSink, GrantStatus};
 use tributary_core::{
+    destinations::Type,
     managed::Managed,
     object::{ObjectMetaExt, key_of, owner_of},
     view::View,
@@ -21,10 +22,9 @@ impl Dependents for EventSink {
         let mut dependents: Vec<_> = parent(self, view).into_iter().collect();
         // A sink waits for the sinks that it refers to; one that is being deleted waits for its referrers.
         dependents.extend(self.sink_refs().map(|sink| sink_of(self, sink)));
+        let resource = self.pinned_identity().filter(|_| Type::of(self).is_ok_and(Type::depends_on_other_sinks));
         view.each_sink(|sink| {
-            // Another sink of the same function may have its failure destination.
-            let both = self.spec.lambda.is_some() && sink.spec.lambda.is_some() && key_of(sink) != key_of(self);
-            let same = both && sink.pinned_identity().is_some() && sink.pinned_identity() == self.pinned_identity();
+            let same = resource.is_some() && sink.pinned_identity() == resource && key_of(sink) != key_of(self);
             if same || sink.sink_refs().any(|referenced| sink_of(sink, referenced) == this) {
                 dependents.push(Dependent::EventSink(reference(sink)));
             }

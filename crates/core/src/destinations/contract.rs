@@ -73,6 +73,12 @@ pub(crate) trait Destination {
     /// conditions in policies.
     const SENDS_SOURCE: bool = true;
 
+    /// What to do if the resource has an AWS managed key, which EventBridge cannot use.
+    const USABLE_KEY: &'static str = "Use a customer managed key.";
+
+    /// Whether what a sink wrote to the resource depends on the other sinks of the resource.
+    const DEPENDS_ON_OTHER_SINKS: bool = false;
+
     /// Whether a statement of the resource's policy can have any condition.
     const POLICY_HAS_CONDITIONS: bool = true;
 

@@ -123,6 +123,16 @@ macro_rules! destinations {
                 match self { $(Self::$type => <$destination>::key_use(target_arn),)* }
             }
 
+            /// Returns what to do if the target has an AWS managed key, which EventBridge cannot use.
+            pub(crate) fn usable_key(self) -> &'static str {
+                match self { $(Self::$type => <$destination>::USABLE_KEY,)* }
+            }
+
+            /// Returns whether what a sink wrote to the resource depends on the other sinks of the resource.
+            pub fn depends_on_other_sinks(self) -> bool {
+                match self { $(Self::$type => <$destination>::DEPENDS_ON_OTHER_SINKS,)* }
+            }
+
             /// Returns whether EventBridge sends the ARN of the rule with a delivery.
             pub(crate) fn sends_source(self) -> bool {
                 match self { $(Self::$type => <$destination>::SENDS_SOURCE,)* }

@@ -7,8 +7,8 @@ use crate::{
     destinations::{
         Type,
         admitted::admitted,
+        dead_letter_queue,
         shared::reference::{self, local, not_ready, permitted},
-        sqs::reference::standard_queue,
     },
     error::ReconcileError,
     steps::TargetSettings,
@@ -60,7 +60,7 @@ pub fn accepts_transformed_events(sink: &EventSink, identity: &Identity) -> bool
 /// The sink is not a standard queue, is in another account or Region, or its policy does not allow
 /// the source yet.
 pub fn dead_letter(field: &str, sink: &EventSink, identity: &Identity, source: &str, view: &View) -> Result<String, ReconcileError> {
-    let arn = standard_queue(field, sink, identity)?;
+    let arn = dead_letter_queue::arn(field, sink, identity)?;
     permitted(field, sink, admitted(field, sink)?.permissions, source, view)?;
     Ok(arn)
 }

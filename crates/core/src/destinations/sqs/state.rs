@@ -9,7 +9,7 @@ use tributary_api::Tags;
 use crate::{
     destinations::{
         shared::grants::Grants,
-        sqs::triggers::{DesiredTrigger, ObservedTrigger},
+        triggers::{DesiredTrigger, ObservedTrigger},
     },
     error::ReconcileError,
     steps::QueueAttributes,
