@@ -10,6 +10,7 @@ mod import;
 mod logs;
 mod manifests;
 mod pattern;
+mod plan;
 mod progress;
 mod put_events;
 mod run;
@@ -45,6 +46,8 @@ enum Command {
     Import(Box<import::Import>),
     /// Print the IAM policy that the operator needs for the features in use.
     IamPolicy(iam_policy::IamPolicy),
+    /// Show what applying manifests would change in AWS. Writes nothing.
+    Plan(Box<plan::Plan>),
     /// Test event patterns without a cluster and without an AWS account.
     Pattern(pattern::PatternCommand),
     /// Run the tests of rules in manifests without a cluster and without an AWS account.
@@ -67,6 +70,7 @@ impl Cli {
         match self.command {
             Command::Pattern(pattern) => return pattern.run(),
             Command::Test(test) => return test.run(),
+            Command::Plan(plan) => return Box::pin(plan.run()).await,
             Command::Import(import) => return Box::pin(import.run()).await,
             Command::Sample(sample) => sample.run()?,
             Command::Completion(completion) => completion.run(),

@@ -137,7 +137,7 @@ impl Leadership {
             view: self.view.clone(),
             sessions: Sessions::new(aws, self.metrics.clone(), fence.clone()).map_err(Error::CaBundle)?,
             secrets: Secrets::new(client.clone(), &options.operator_namespace),
-            arn_sources: ArnSources { client: client.clone(), kinds: options.arn_from.clone() },
+            arn_sources: ArnSources { client: client.clone(), kinds: options.arn_from.clone(), provided: vec![] },
             recorder,
             metrics: self.metrics.clone(),
             state: ReconcileState::default(),
@@ -151,6 +151,7 @@ impl Leadership {
             fault_points: options.fault_points.clone(),
             benchling: Benchling::new(options.benchling.clone()),
             client: client.clone(),
+            dry_run: None,
         })
     }
 

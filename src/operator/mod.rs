@@ -4,6 +4,7 @@
 
 mod apply;
 mod context;
+pub(crate) mod dry_run;
 mod events;
 pub mod fault_points;
 mod leadership;
@@ -14,6 +15,7 @@ mod reconcile;
 mod reconciliation;
 mod run;
 mod state;
+mod writer;
 
 pub use options::{Error, Options};
 pub use run::run;

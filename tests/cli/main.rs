@@ -6,6 +6,7 @@ mod import;
 mod import_functions;
 mod import_state;
 mod pattern;
+mod plan;
 mod rule_reports;
 mod rule_tests;
 mod sample;

@@ -109,7 +109,7 @@ pub use client::error::AwsError;
 pub use client::observer::CallObserver;
 pub use client::rate_limiter::Priority;
 pub use client::session::Session;
-pub use client::sessions::{AwsOptions, Sessions, StaticKeys};
+pub use client::sessions::{AwsOptions, Caller, Sessions, StaticKeys};
 pub use client::trust::CaBundle;
 pub use environment::RegionalSession;
 pub use events::SecretValues;

@@ -70,6 +70,7 @@ impl Fixture {
         let found: Vec<_> =
             objects.iter().map(|object| format!("{} {}", text_of(&object["kind"]), text_of(&object["metadata"]["name"]))).collect();
         assert_eq!(found, description.objects, "{}:\n{}\n{}", self.name, output.out, output.err);
+        self.plans(&world, &output.out).await;
         world.run(options()).await;
         self.adopts(&world, &objects).await;
         world.stop().await;
@@ -94,6 +95,20 @@ impl Fixture {
         assert!(writes_since(world, mark).await.is_empty(), "{}: an import reads only", self.name);
         fs::remove_dir_all(folder).unwrap();
         output
+    }
+
+    /// Plans the manifests: nothing changes but the owner tag of what is adopted.
+    async fn plans(&self, world: &World, manifests: &str) {
+        let command = world.command(&["plan", "-f", "-", "-o", "json", "--installation-id", "e2e"]);
+        let plan = world.run_command(command, manifests).await;
+        assert!([0, 2].contains(&plan.code), "{}: {} {}", self.name, plan.out, plan.err);
+        for object in plan.json()["objects"].as_array().unwrap() {
+            for change in object["changes"].as_array().unwrap() {
+                let paths: Vec<_> = change["fields"].as_array().unwrap().iter().map(|field| text_of(&field["path"])).collect();
+                let is_tag = ["events:TagResource", "sqs:TagQueue"].contains(&text_of(&change["call"]));
+                assert!(is_tag && paths == ["tags.tributary.dev/owner"], "{}: {object:#}", self.name);
+            }
+        }
     }
 
     /// Applies the objects and waits for them: only the owner tag is written.
