@@ -77,7 +77,7 @@ fn references_in_a_circle_end() {
 
 #[test]
 fn events_of_sam_become_the_rules_that_sam_makes() {
-    let content = r#"
+    let content = r"
 Transform: AWS::Serverless-2016-10-31
 Globals:
   Function: {AutoPublishAlias: live}
@@ -97,7 +97,7 @@ Resources:
             InputPath: $.detail
             DeadLetterConfig: {Type: SQS}
             RetryPolicy: {MaximumEventAgeInSeconds: 60}
-"#;
+";
     let known = ["--physical-id=FnOrder=shop|app-FnOrder-1", "--physical-id=FnOrderQueue=app-FnOrderQueue-2"];
     let spec = rule(content, &known);
     let target = json!({

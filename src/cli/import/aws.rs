@@ -1,12 +1,13 @@
 //! Reads buses, rules and targets of an account. All calls are reads.
 
 use futures::{StreamExt, stream};
-use tributary_api::OWNER_TAG;
+use tributary_api::{OWNER_TAG, Tags};
 use tributary_aws::{RegionalSession, Session};
 use tributary_core::{
     error::ReconcileError,
     kinds::{BusInAws, RuleInAws},
     names::{Arn, DEFAULT_BUS, Scope, bus_name},
+    steps::TargetSettings,
 };
 
 use crate::cli::progress::{Progress, ProgressFlags};
@@ -69,6 +70,7 @@ fn unread(error: &ReconcileError) -> String {
         None => format!("{}.", error.message.trim_end_matches('.')),
     }
 }
+
 async fn read_bus(
     session: &Session,
     reference: &str,
@@ -122,7 +124,7 @@ fn of_stack(stack: &str) -> String {
 }
 
 async fn take_bus(session: &Session, bus: BusInAws, origin: Origin, resources: &mut Resources) -> Result<(), ReconcileError> {
-    let tags = if bus.name == DEFAULT_BUS { Default::default() } else { session.event_tags(&bus.arn).await? };
+    let tags = if bus.name == DEFAULT_BUS { Tags::default() } else { session.event_tags(&bus.arn).await? };
     if let Some(service) = &bus.managed_by {
         resources.leave_out(&origin, format!("managed by {service}, which does not allow changes. Its rules refer to it."));
         return Ok(());
@@ -178,8 +180,7 @@ async fn read_rule(session: &Session, rule: RuleInAws, selection: &Selection) ->
 async fn read_destinations(session: &Session, selection: &Selection, resources: &mut Resources) {
     let (account, region) = (session.caller.account_id.clone(), resources.place.region.clone().unwrap_or_default());
     let targets = resources.rules.iter().flat_map(|rule| &rule.targets);
-    let arns =
-        targets.flat_map(|target| target.uses()).chain(resources.buses.iter().filter_map(|bus| bus.settings.dead_letter_arn.as_ref()));
+    let arns = targets.flat_map(TargetSettings::uses).chain(resources.buses.iter().filter_map(|bus| bus.settings.dead_letter_arn.as_ref()));
     let arns: std::collections::BTreeSet<String> = arns.cloned().collect();
     for arn in arns {
         let Some(parsed) = Arn::parse(&arn).filter(|parsed| parsed.account_id == account && parsed.region == region) else { continue };

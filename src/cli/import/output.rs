@@ -51,13 +51,13 @@ fn folder(path: &Path, all: &[String; 3], namespace: Option<&str>) -> Result<(),
     std::fs::create_dir_all(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut kustomization = String::from("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n");
     if let Some(namespace) = namespace {
-        kustomization.push_str(&format!("namespace: {namespace}\n"));
+        kustomization += &["namespace: ", namespace, "\n"].concat();
     }
     kustomization.push_str("resources:\n");
     for (name, text) in ["sinks.yaml", "buses.yaml", "rules.yaml"].iter().zip(all) {
         if !text.is_empty() {
             write(&path.join(name), text)?;
-            kustomization.push_str(&format!("  - {name}\n"));
+            kustomization += &["  - ", name, "\n"].concat();
         }
     }
     write(&path.join("kustomization.yaml"), &kustomization)
