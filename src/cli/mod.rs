@@ -11,6 +11,7 @@ pub mod generate;
 mod graph;
 mod iam_policy;
 mod kube_flags;
+mod import;
 mod logs;
 mod man;
 mod manifests;
@@ -52,6 +53,8 @@ enum Command {
     Backfill(Box<backfill::Backfill>),
     /// Find what is wrong with the installation and its objects.
     Doctor(Box<doctor::Doctor>),
+    /// Print manifests for resources that exist: in AWS, in a template, or in the state of another tool.
+    Import(Box<import::Import>),
     /// Print the IAM policy that the operator needs for the features in use.
     IamPolicy(iam_policy::IamPolicy),
     /// Show what applying manifests would change in AWS. Writes nothing.
@@ -101,6 +104,7 @@ impl Cli {
             Command::Diff(diff) => return diff.run().await,
             Command::Doctor(doctor) => return Box::pin(doctor.run()).await,
             Command::Plan(plan) => return Box::pin(plan.run()).await,
+            Command::Import(import) => return Box::pin(import.run()).await,
             Command::Sample(sample) => sample.run()?,
             Command::Dev(dev) => return Box::pin(dev.run()).await,
             Command::Completion(completion) => completion.run(),

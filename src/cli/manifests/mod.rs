@@ -8,7 +8,7 @@ mod reader;
 mod rule;
 mod schema;
 mod typed;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::fmt;
 
