@@ -58,8 +58,8 @@ fn measure_ten_thousand_objects() {
             let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
             let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().trim_end_matches(" kB").parse::<u64>().ok());
             peak = peak.max(high.unwrap_or(0));
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
-            let times = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+            let accounting = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+            let times = accounting.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
             ticks = ticks.max(times.filter_map(|time| time.parse::<u64>().ok()).sum());
             std::thread::sleep(Duration::from_millis(2));
         }
