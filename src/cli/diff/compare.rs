@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 use tributary_core::meaning::{canonical_pattern, is_same_pattern};
 
 use crate::cli::diff::{
+    accounts::add_accounts,
     declared::{Declared, End},
     fields::{sets, walk},
     ignore::Ignore,
@@ -32,7 +33,7 @@ pub(super) fn compare(from: &Side, to: &Side, ignore: &Ignore) -> Report {
     for (a, b) in &paired {
         declared.add_objects(a, b);
     }
-    declared.add_accounts((from, to), paired.iter().copied());
+    add_accounts(&mut declared, (from, to), &paired);
     let paired = pairs(from, to, &declared);
     let mut report = Report { from: from.label.clone(), to: to.label.clone(), ..Report::default() };
     for (a, b) in &paired {

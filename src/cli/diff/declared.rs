@@ -1,14 +1,11 @@
 //! Values that differ because the tenants differ: namespace, tenant, account, Region, app name, and what the user declares. Names and ARNs
 //! that contain them are compared without them.
 
-use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::cli::diff::{
-    fields::walk,
-    side::{Object, Side},
-};
+use crate::cli::diff::side::Object;
 
 /// Which side a text is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,34 +77,6 @@ impl Declared {
         }
     }
 
-    /// Adds accounts and Regions: those that the sides are known to use, else those of ARNs in the same field of both.
-    pub(super) fn add_accounts<'a>(&mut self, sides: (&Side, &Side), objects: impl Iterator<Item = (&'a Object, &'a Object)>) {
-        let (from, to) = sides;
-        for (name, from, to) in [("account", &from.accounts, &to.accounts), ("region", &from.regions, &to.regions)] {
-            if let (Some(from), Some(to), 1, 1) = (from.first(), to.first(), from.len(), to.len()) {
-                self.add(name, from, to);
-            }
-        }
-        let mut seen: BTreeMap<(&'static str, String), Vec<String>> = BTreeMap::new();
-        for (from, to) in objects {
-            walk("spec", Some(&from.spec), Some(&to.spec), self, &mut |_, a, b| {
-                let (Some(a), Some(b)) = (a.and_then(Value::as_str), b.and_then(Value::as_str)) else { return };
-                for (name, from, to) in arn_parts(a, b) {
-                    let all = seen.entry((name, from)).or_default();
-                    if !all.contains(&to) {
-                        all.push(to);
-                    }
-                }
-            });
-        }
-        for ((name, from), to) in seen {
-            // Two accounts in place of one are no mere difference of account.
-            if let [to] = to.as_slice() {
-                self.add(name, &from, to);
-            }
-        }
-    }
-
     /// Returns the text with declared values replaced by the number of their pair, so that texts that follow from each other are equal.
     pub(super) fn normalize(&self, end: End, text: &str) -> String {
         let tokens = &self.tokens[usize::from(end == End::To)];
@@ -118,7 +87,7 @@ impl Declared {
                 is_start && rest.strip_prefix(token.as_str()).is_some_and(|after| !after.starts_with(char::is_alphanumeric))
             });
             if let Some((token, group)) = token {
-                out.push_str(&format!("\u{1}{group}\u{1}"));
+                let _ = write!(out, "\u{1}{group}\u{1}");
                 rest = &rest[token.len()..];
                 before = token.chars().next_back();
             } else {
@@ -139,19 +108,4 @@ impl Declared {
             other => other.clone(),
         }
     }
-}
-
-/// Returns the account and the Region in which two ARNs differ, if they are of the same service.
-fn arn_parts(a: &str, b: &str) -> Vec<(&'static str, String, String)> {
-    let parts = |text: &str| text.splitn(6, ':').map(str::to_owned).collect::<Vec<_>>();
-    let (a, b) = (parts(a), parts(b));
-    let is_arn = |parts: &[String]| parts.len() == 6 && parts[0] == "arn" && parts[4].len() == 12;
-    if !is_arn(&a) || !is_arn(&b) || a[2] != b[2] {
-        return vec![];
-    }
-    [("region", 3), ("account", 4)]
-        .into_iter()
-        .filter(|(_, at)| a[*at] != b[*at])
-        .map(|(name, at)| (name, a[at].clone(), b[at].clone()))
-        .collect()
 }

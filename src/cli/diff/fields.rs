@@ -11,15 +11,12 @@ const KEYS: [&str; 3] = ["name", "functionArn", "target"];
 /// Lists of texts whose order has no meaning.
 const SETS: [&str; 8] = ["eventTypes", "tenants", "allowedNamespaces", "updatedFields", "ids", "names", "actions", "arns"];
 
+/// Receives the path of a field that differs, and its value on both sides.
+pub(super) type OnDifference<'a> = dyn FnMut(&str, Option<&Value>, Option<&Value>) + 'a;
+
 /// Calls `report` with the path of each field that differs, and its value on both sides. A list whose order has no meaning is reported
 /// with the items that only one side has.
-pub(super) fn walk(
-    path: &str,
-    from: Option<&Value>,
-    to: Option<&Value>,
-    declared: &Declared,
-    report: &mut dyn FnMut(&str, Option<&Value>, Option<&Value>),
-) {
+pub(super) fn walk(path: &str, from: Option<&Value>, to: Option<&Value>, declared: &Declared, report: &mut OnDifference<'_>) {
     match (from, to) {
         (Some(a), Some(b)) if is_same(a, b, declared) => {}
         (Some(Value::Object(a)), Some(Value::Object(b))) => {
@@ -42,7 +39,7 @@ fn join(path: &str, key: &str) -> String {
     if is_plain { format!("{path}.{key}") } else { format!("{path}[{}]", Value::from(key)) }
 }
 
-fn lists(path: &str, (a, b): (&[Value], &[Value]), declared: &Declared, report: &mut dyn FnMut(&str, Option<&Value>, Option<&Value>)) {
+fn lists(path: &str, (a, b): (&[Value], &[Value]), declared: &Declared, report: &mut OnDifference<'_>) {
     let last = path.rsplit(['.', ']']).next().unwrap_or_default();
     if SETS.contains(&last) && a.iter().chain(b).all(|item| !item.is_object() && !item.is_array()) {
         return sets(path, (a, b), declared, report);
@@ -70,12 +67,7 @@ fn lists(path: &str, (a, b): (&[Value], &[Value]), declared: &Declared, report: 
 }
 
 /// Reports the items that only one side has.
-pub(super) fn sets(
-    path: &str,
-    (a, b): (&[Value], &[Value]),
-    declared: &Declared,
-    report: &mut dyn FnMut(&str, Option<&Value>, Option<&Value>),
-) {
+pub(super) fn sets(path: &str, (a, b): (&[Value], &[Value]), declared: &Declared, report: &mut OnDifference<'_>) {
     let normal = |items: &[Value], end| items.iter().map(|item| declared.normalize_value(end, item)).collect::<Vec<_>>();
     let (normal_a, normal_b) = (normal(a, End::From), normal(b, End::To));
     let only = |items: &[Value], own: &[Value], other: &[Value], others: &[Value]| -> Vec<Value> {

@@ -1,5 +1,6 @@
 //! `tributary diff`: what differs between two tenants or environments, apart from what is declared to differ.
 
+mod accounts;
 mod compare;
 mod declared;
 mod fields;

@@ -20,16 +20,17 @@ const PAGE: u32 = 500;
 /// # Errors
 /// The objects cannot be read.
 pub(super) async fn side(cluster: &Cluster, namespace: &str) -> Result<Side, Error> {
-    let ((subscriptions, a), (apps, b), (buses, c), (rules, d), (sinks, e)) = try_join!(
+    let (subscriptions, apps, buses, rules, sinks) = try_join!(
         objects(cluster, namespace),
         objects(cluster, namespace),
         objects(cluster, namespace),
         objects(cluster, namespace),
         objects(cluster, namespace)
     )?;
-    let mut set = Set { accounts: vec![], subscriptions, apps, buses, rules, sinks };
+    let problems = [subscriptions.1, apps.1, buses.1, rules.1, sinks.1].concat();
+    let mut set = Set { accounts: vec![], subscriptions: subscriptions.0, apps: apps.0, buses: buses.0, rules: rules.0, sinks: sinks.0 };
     set.accounts = accounts(cluster, &set).await;
-    Ok(Side::new(&format!("namespace {namespace}"), &set, [a, b, c, d, e].concat()))
+    Ok(Side::new(&format!("namespace {namespace}"), &set, problems))
 }
 
 /// Returns the accounts that the objects refer to. Whoever may not read them compares without: account and Region are in status too.

@@ -79,8 +79,8 @@ impl Live {
 
 /// Begins to follow all objects of the graph's kinds.
 pub(crate) fn live(cluster: &Cluster, namespaces: &Namespaces) -> Live {
-    let (changed, changes) = watch::channel(());
-    let shared = Arc::new(Shared { state: Mutex::default(), changed });
+    let (sender, receiver) = watch::channel(());
+    let shared = Arc::new(Shared { state: Mutex::default(), changed: sender });
     let mut tasks = JoinSet::new();
     let client = &cluster.client;
     let accounts = (AwsAccount::KIND, None);
@@ -96,7 +96,7 @@ pub(crate) fn live(cluster: &Cluster, namespaces: &Namespaces) -> Live {
     start.kind::<EventRule>();
     start.kind::<EventSink>();
     start.kind::<EventReplay>();
-    Live { shared, changes, is_first: true, _tasks: tasks }
+    Live { shared, changes: receiver, is_first: true, _tasks: tasks }
 }
 
 struct Start<'a> {

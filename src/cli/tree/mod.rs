@@ -145,7 +145,7 @@ impl Tree {
 }
 
 fn notes(graph: &Graph) -> String {
-    graph.notes.iter().map(|note| format!("not shown: {}\n", note.message)).collect()
+    graph.notes.iter().flat_map(|note| ["not shown: ", &note.message, "\n"]).collect()
 }
 
 /// Returns a letter and a sign for a health, for those who see no color.

@@ -30,7 +30,7 @@ fn json_has_the_documented_fields() {
     let graph: Value = serde_json::from_str(&tree(&cluster, &["-o", "json"])).unwrap();
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/graph-schema.md")).unwrap();
     let documented = |heading: &str| -> BTreeSet<String> {
-        let section = page.split("\n## ").find(|section| section.starts_with(heading)).unwrap_or_else(|| panic!("{heading}"));
+        let section = page.split("\n## ").find(|section| section.starts_with(heading)).unwrap();
         section.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned())).collect()
     };
     let used = |list: &Value| -> BTreeSet<String> {
