@@ -138,7 +138,7 @@ impl Leadership {
         Ok(Context {
             view: self.view.clone(),
             sessions: Sessions::new(aws, self.metrics.clone(), fence.clone()).map_err(Error::CaBundle)?,
-            secrets: secrets.clone(),
+            secrets: Secrets::new(client.clone(), &options.operator_namespace),
             arn_sources: ArnSources { client: client.clone(), kinds: options.arn_from.clone(), provided: vec![] },
             recorder,
             metrics: self.metrics.clone(),

@@ -28,7 +28,7 @@ pub(super) struct Report {
     pub(super) is_blind: bool,
 }
 
-/// Findings by weight. What was not checked is counted by itself.
+/// Findings by weight. What was not checked is a separate count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) critical: usize,

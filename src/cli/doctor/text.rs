@@ -149,7 +149,7 @@ CRITICAL  rule-not-deliverable  EventRule prod/orders
         assert!(output.lines().all(|line| line.chars().count() <= WIDTH), "{output}");
         let long = Finding::new("a", Severity::Info, format!("Add: {}", "x".repeat(300)), "kubectl get x");
         let output = text(&report(vec![long]), false);
-        assert!(output.lines().all(|line| line.chars().count() <= WIDTH) && output.lines().count() == 8, "{output}");
+        assert!(output.lines().all(|line| line.chars().count() <= WIDTH) && output.lines().count() == 9, "{output}");
         let four = text(&report((0..4).map(|number| finding(&number.to_string())).collect()), false);
         assert!(!four.contains("more of"), "{four}");
     }

@@ -110,12 +110,11 @@ pub(crate) async fn run(client: Client, options: Options) -> Result<Vec<ObjectPl
         now,
     };
     let metrics = Arc::new(Metrics::default());
-    let secrets = Secrets::new(client.clone(), "");
     let context = Context {
         view,
         sessions: Sessions::new(options.aws, metrics.clone(), Fence::open())?,
-        app_configurations: AppConfigurations::new(client.clone(), secrets.clone(), Urls::default(), LIST_AGE),
-        secrets,
+        app_configurations: AppConfigurations::new(client.clone(), Secrets::new(client.clone(), ""), Urls::default(), LIST_AGE),
+        secrets: Secrets::new(client.clone(), ""),
         arn_sources: ArnSources { client: client.clone(), kinds: options.arn_from, provided: options.config_maps },
         recorder: events::Recorder::new(String::new()).0,
         metrics,

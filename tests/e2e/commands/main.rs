@@ -6,6 +6,7 @@
 
 mod doctor;
 mod import;
+mod json_output;
 mod plan;
 mod tree;
 mod ui;

@@ -117,7 +117,7 @@ impl Difference {
     }
 }
 
-/// Each field below a schema, with what is said of the field itself.
+/// Each field below a schema, with the keywords for the field alone.
 fn fields(path: &str, schema: &Value, into: &mut BTreeMap<String, Value>) {
     let Some(parts) = schema.as_object() else { return };
     let own: Map<String, Value> = parts
