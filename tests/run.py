@@ -33,7 +33,7 @@ BED = (PYTHON, "tests/bed/bed.py")
 # Always the whole workspace: with fewer packages cargo may choose other features of their dependencies, and build again.
 CARGO_TEST = ("cargo", "test", "--locked", "--workspace")
 EVERYTHING = ("*",)         # in `after`: every other part
-UNABLE = os.EX_UNAVAILABLE  # bed.py: this machine cannot run pods
+UNABLE = os.EX_UNAVAILABLE  # bed.py: this machine cannot run pods; browser/run.py: it has no browser
 PROGRESS = 60               # seconds between two lines that say what is running
 GRACE = 30                  # seconds that a part has to clean up when the run is interrupted
 

@@ -10,11 +10,13 @@ mod gateway;
 pub mod generate;
 mod graph;
 mod iam_policy;
+mod import;
 mod kube_flags;
 mod logs;
 mod man;
 mod manifests;
 mod pattern;
+mod plan;
 mod program;
 mod progress;
 mod put_events;
@@ -51,8 +53,12 @@ enum Command {
     Backfill(Box<backfill::Backfill>),
     /// Find what is wrong with the installation and its objects.
     Doctor(Box<doctor::Doctor>),
+    /// Print manifests for resources that exist: in AWS, in a template, or in the state of another tool.
+    Import(Box<import::Import>),
     /// Print the IAM policy that the operator needs for the features in use.
     IamPolicy(iam_policy::IamPolicy),
+    /// Show what applying manifests would change in AWS. Writes nothing.
+    Plan(Box<plan::Plan>),
     /// Test event patterns without a cluster and without an AWS account.
     Pattern(pattern::PatternCommand),
     /// Run the tests of rules in manifests without a cluster and without an AWS account.
@@ -97,6 +103,8 @@ impl Cli {
             Command::Tree(tree) => return tree.run().await,
             Command::Diff(diff) => return diff.run().await,
             Command::Doctor(doctor) => return Box::pin(doctor.run()).await,
+            Command::Plan(plan) => return Box::pin(plan.run()).await,
+            Command::Import(import) => return Box::pin(import.run()).await,
             Command::Sample(sample) => sample.run()?,
             Command::Dev(dev) => return Box::pin(dev.run()).await,
             Command::Completion(completion) => completion.run(),

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Args;
 use tokio::net::TcpListener;
 
-use tributary_aws::AwsOptions;
+use tributary_aws::{AwsOptions, Caller};
 
 use crate::{
     cli::{
@@ -124,6 +124,7 @@ impl Run {
                 ca_bundle: ca_bundle(self.aws_ca_bundle.as_deref())?,
                 app_name: None,
                 session_policy: None,
+                caller: Caller::Pod,
             },
             lease: self.leader_elect.then(|| LeaseOptions {
                 name: self.lease_name.clone(),

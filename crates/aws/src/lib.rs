@@ -20,7 +20,7 @@ macro_rules! for_each_service {
             events: Events = aws_sdk_eventbridge, Limit::Quota, {
                 ActivateEventSource, CancelReplay, CreateApiDestination, CreateArchive, CreateConnection, CreateEventBus, DeleteApiDestination,
                 DeleteArchive, DeleteConnection, DeleteEventBus, DeleteRule, DescribeApiDestination, DescribeArchive, DescribeConnection,
-                DescribeEventBus, DescribeReplay, DescribeRule, ListEventSources, ListReplays, ListRules, ListTagsForResource, ListTargetsByRule, PutEvents,
+                DescribeEventBus, DescribeReplay, DescribeRule, ListEventBuses, ListEventSources, ListReplays, ListRules, ListTagsForResource, ListTargetsByRule, PutEvents,
                 PutPermission, PutRule, PutTargets, RemovePermission, RemoveTargets, StartReplay, TagResource, UntagResource, UpdateApiDestination,
                 UpdateArchive, UpdateConnection, UpdateEventBus,
             }
@@ -84,6 +84,7 @@ mod batch;
 mod cache;
 mod client;
 mod ecs;
+mod environment;
 mod events;
 mod facts;
 mod firehose;
@@ -108,8 +109,9 @@ pub use client::error::AwsError;
 pub use client::observer::CallObserver;
 pub use client::rate_limiter::Priority;
 pub use client::session::Session;
-pub use client::sessions::{AwsOptions, Sessions, StaticKeys};
+pub use client::sessions::{AwsOptions, Caller, Sessions, StaticKeys};
 pub use client::trust::CaBundle;
+pub use environment::RegionalSession;
 pub use events::SecretValues;
 pub use put_events::{Answer, BusState, Entry, LARGEST_CALL, MOST_ENTRIES, PublishOptions, Publisher, may_pass};
 pub use read::TagRead;

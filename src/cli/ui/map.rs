@@ -110,7 +110,7 @@ fn about(node: &Node) -> String {
         (None, None) => fact("type").unwrap_or_default().to_owned(),
     };
     let namespace = node.namespace.as_deref().unwrap_or_default();
-    let parts = [namespace, text.as_str()].into_iter().filter(|part| !part.is_empty());
+    let parts = [text.as_str(), namespace].into_iter().filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join(" · ").chars().take(MAX_ABOUT).collect()
 }
 

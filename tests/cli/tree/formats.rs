@@ -88,6 +88,7 @@ fn pictures_have_every_node_and_connection() {
     assert_eq!((count(&mermaid, "]:::"), arrows), (nodes, edges));
     assert_eq!((count(&svg, "<rect "), count(&svg, "marker-end=")), (nodes, edges));
     assert_golden("mermaid.txt", &mermaid);
+    assert_golden("tree.svg", &svg);
 }
 
 #[test]

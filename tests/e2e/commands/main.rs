@@ -5,5 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value, unreachable_pub)]
 
 mod doctor;
+mod import;
+mod plan;
 mod tree;
 mod ui;

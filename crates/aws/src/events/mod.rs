@@ -7,6 +7,7 @@ mod connection_parameters;
 mod connections;
 mod facts;
 mod hints;
+mod lists;
 mod replays;
 mod rules;
 mod sources;

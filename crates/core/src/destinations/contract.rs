@@ -232,7 +232,7 @@ pub(crate) trait Destination {
 /// Desired state of a destination. `status.applied` records its digest.
 pub(crate) trait State: Clone + Debug + Serialize {
     /// Observed state.
-    type Observed: Clone + Debug + Default + PartialEq;
+    type Observed: Clone + Debug + Default + PartialEq + Serialize;
 
     /// Returns the steps from `observed` to `desired`; without `desired`, the steps of a deletion.
     ///
@@ -334,6 +334,12 @@ pub(crate) trait State: Clone + Debug + Serialize {
 
     /// Records what exists after all steps.
     fn record_applied(&self, status: &mut EventSinkStatus) {
+        let _ = status;
+    }
+
+    /// Records, in a dry run, [`KNOWN_AFTER_APPLY`](crate::plan::KNOWN_AFTER_APPLY) in place of what AWS assigns when the
+    /// steps are applied and other objects refer to.
+    fn record_planned(&self, status: &mut EventSinkStatus) {
         let _ = status;
     }
 }

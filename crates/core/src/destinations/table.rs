@@ -169,7 +169,8 @@ macro_rules! destinations {
         )* }
 
         /// Observed state of a sink.
-        #[derive(Clone, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(untagged)]
         #[allow(clippy::large_enum_variant, reason = "one a reconcile")]
         pub enum Observed { $(
             #[doc = concat!("State of ", stringify!($state))]
@@ -291,6 +292,11 @@ macro_rules! destinations {
             /// Records what exists after all steps.
             pub fn record_applied(&self, status: &mut EventSinkStatus) {
                 match self { $(Self::$state(want) => want.record_applied(status),)* }
+            }
+
+            /// Records, in a dry run, a placeholder for what AWS assigns when the steps are applied.
+            pub fn record_planned(&self, status: &mut EventSinkStatus) {
+                match self { $(Self::$state(want) => want.record_planned(status),)* }
             }
         }
 

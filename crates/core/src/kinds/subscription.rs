@@ -63,7 +63,7 @@ pub struct DesiredSubscription {
 }
 
 /// A child as the API server has it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct ObservedChild {
     /// The child.
     pub child: Child,
@@ -72,7 +72,7 @@ pub struct ObservedChild {
 }
 
 /// The children as the API server has them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct ObservedSubscription {
     /// Objects with the name of a child.
     pub children: Vec<ObservedChild>,

@@ -74,6 +74,8 @@ impl TargetSettings {
 
     fn canonical(&self) -> Self {
         Self {
+            // Other tools give ARNs of log groups with `:*` (CloudFormation User Guide, return values of log groups).
+            arn: self.arn.trim_end_matches(":*").to_owned(),
             input_path: self.input_path.clone().filter(|path| path != WHOLE_EVENT),
             maximum_event_age_seconds: self.maximum_event_age_seconds.filter(|age| *age != DEFAULT_EVENT_AGE),
             maximum_retry_attempts: self.maximum_retry_attempts.filter(|attempts| *attempts != DEFAULT_RETRY_ATTEMPTS),
@@ -198,5 +200,18 @@ impl TargetSettings {
         }
         strip(&mut value);
         value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_group_may_be_given_with_its_streams() {
+        let target = |arn: &str| TargetSettings { id: "t".into(), arn: arn.into(), ..TargetSettings::default() };
+        let group = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/events/orders";
+        assert!(target(group).is_equivalent(&target(&format!("{group}:*"))));
+        assert!(!target(group).is_equivalent(&target(&format!("{group}-2"))));
     }
 }

@@ -182,7 +182,7 @@ export class MapView {
       onclick: () => { this.cursor = { row: at, column }; this.cursorId = node.id; this.open(node.id); },
     },
     element("span", { class: "mark", "aria-hidden": "true" }, HEALTH[node.health] ?? "?"),
-    element("span", { class: "name" }, node.name),
+    element("span", { class: "name" }, shortName(node)),
     element("span", { class: "about" }, [kindOf(node), node.about].filter(Boolean).join(" · ")));
   }
 
@@ -193,6 +193,11 @@ export class MapView {
     }
     return this.buses;
   }
+}
+
+/** Resources in AWS have their ARN as name, whose end is what people know. */
+function shortName(node) {
+  return node.kind === "Resource" ? node.name.split(/[:/]/).at(-1) : node.name;
 }
 
 /** Kinds that their column does not say. */

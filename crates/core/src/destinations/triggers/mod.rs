@@ -34,7 +34,7 @@ pub struct DesiredTrigger {
 }
 
 /// An event source mapping, as AWS returns it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ObservedTrigger {
     /// UUID of the mapping.
     pub uuid: String,

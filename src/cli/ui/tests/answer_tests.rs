@@ -24,7 +24,7 @@ async fn the_map_has_a_row_for_each_target() {
     );
     let of = |name: &str| map["nodes"].as_array().unwrap().iter().find(|node| node["name"] == name).unwrap();
     assert_eq!((&of("gone")["origin"], &of("gone")["health"]), (&json!("NotRead"), &json!("Unknown")));
-    assert_eq!((&of("registered")["about"], &of("queue")["about"]), (&json!("prod · v2.entity.registered"), &json!("prod · sqs")));
+    assert_eq!((&of("registered")["about"], &of("queue")["about"]), (&json!("v2.entity.registered · prod"), &json!("sqs · prod")));
     assert_eq!((&map["version"], &map["scope"]), (&json!(1), &json!("namespace prod")));
 }
 

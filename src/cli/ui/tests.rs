@@ -1,7 +1,7 @@
 //! The server as its clients see it, with objects that are written here instead of a cluster.
 
-mod answers;
-mod requests;
+mod answer_tests;
+mod request_tests;
 
 use std::sync::Arc;
 
