@@ -52,6 +52,17 @@ pub fn all() -> Vec<Source> {
     CRATES.iter().flat_map(|(_, folder)| sources(folder)).collect()
 }
 
+/// Paths of the modules of tests that a file declares with `#[cfg(test)] mod name;`, without `.rs`.
+pub fn test_modules(parent: &Source) -> impl Iterator<Item = String> {
+    let inner = parent.path.trim_end_matches(".rs");
+    let folder = ["/mod", "/lib", "/main"].iter().find_map(|end| inner.strip_suffix(end)).unwrap_or(inner).to_owned();
+    let items = syn::parse_file(&parent.text).expect("Rust source").items;
+    items.into_iter().filter(is_test).filter_map(move |item| match item {
+        Item::Mod(module) if module.content.is_none() => Some(format!("{folder}/{}", module.ident)),
+        _ => None,
+    })
+}
+
 fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();

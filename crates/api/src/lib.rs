@@ -1,4 +1,4 @@
-//! API types of group `tributary.dev/v1alpha1`, one file per kind or destination.
+//! API types of group `tributary.dev/v1alpha1`, one file per kind; destination types are in `sink/`.
 //!
 //! Contains spec and status types, CEL validation rules, and printer columns. Contains no I/O and
 //! does not depend on the AWS SDK. `make generate` writes the CRDs in `crds/` and
@@ -12,39 +12,24 @@
 
 mod account;
 mod admitted;
-mod api_destination;
 mod app;
-mod app_sync;
 mod archive;
 mod backfill;
-mod batch_job;
 mod benchling_shorthand;
 mod bus;
 mod bus_policy;
 mod bus_statement;
 mod common;
-mod ecs_options;
-mod ecs_task;
 mod existing;
 mod existing_bus;
 mod export;
-mod lambda;
-mod logs;
 mod permission;
-mod postgres;
-mod redshift_data;
 mod replay;
 mod role;
 mod rule;
 mod rule_test;
-mod run_command;
-mod sage_maker_pipeline;
 mod sink;
-mod sns;
-mod sqs;
-mod state_machine;
 mod subscription;
-mod triggers;
 mod written;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -54,40 +39,25 @@ use kube::CustomResourceExt;
 
 pub use account::*;
 pub use admitted::*;
-pub use api_destination::*;
 pub use app::*;
-pub use app_sync::*;
 pub use archive::*;
 pub use backfill::*;
-pub use batch_job::*;
 pub use benchling_shorthand::*;
 pub use bus::*;
 pub use bus_policy::*;
 pub use bus_statement::*;
 pub use common::*;
-pub use ecs_options::*;
-pub use ecs_task::*;
 pub use existing::*;
 pub use existing_bus::*;
 pub use export::*;
-pub use lambda::*;
-pub use logs::*;
 pub use permission::*;
-pub use postgres::*;
-pub use redshift_data::*;
 pub use replay::*;
 pub use role::*;
 pub use rule::*;
 pub use rule_test::*;
-pub use run_command::*;
-pub use sage_maker_pipeline::*;
 pub(crate) use sink::OTHER_FIELD;
 pub use sink::*;
-pub use sns::*;
-pub use sqs::*;
-pub use state_machine::*;
 pub use subscription::*;
-pub use triggers::*;
 pub use written::*;
 
 /// API group of all kinds.

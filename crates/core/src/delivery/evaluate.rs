@@ -1,6 +1,10 @@
 //! The evaluation of one target: existence, permission, key, dead-letter queue.
 
-use crate::{destinations::Type, names::Arn, steps::TargetSettings};
+use crate::{
+    destinations::{Type, dead_letter_queue},
+    names::Arn,
+    steps::TargetSettings,
+};
 
 use super::{
     calls::{calls, named},
@@ -110,7 +114,8 @@ fn dead_letter_queue(queue: &str, source: Source<'_>, facts: &Facts) -> Delivera
         return Deliverability::Unknown {
             message: format!(
                 "dead-letter queue {queue} belongs to another account, and the operator cannot read its policy. Check that it allows \
-                 sqs:SendMessage to EventBridge for this rule; status.requiredStatement of the sink has the statement."
+                 {} to EventBridge for this rule; status.requiredStatement of the sink has the statement.",
+                dead_letter_queue::SEND
             ),
         };
     }

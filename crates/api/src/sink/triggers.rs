@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::any_object;
+use crate::rule::any_object;
 
 /// Lambda event source mapping: a function that consumes the managed queue. Lambda has no failure
 /// destination for SQS event sources: messages that the function fails to process go to

@@ -1,6 +1,22 @@
 //! `EventSink`: a destination, managed (created by the operator) or existing. One spec field per
 //! destination type.
 
+mod api_destination;
+mod app_sync;
+mod batch_job;
+mod ecs_options;
+mod ecs_task;
+mod lambda;
+mod logs;
+mod postgres;
+mod redshift_data;
+mod run_command;
+mod sage_maker_pipeline;
+mod sns;
+mod sqs;
+mod state_machine;
+mod triggers;
+
 use std::borrow::Cow;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -8,12 +24,26 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    AccountRef, AdmittedSink, ApiDestinationSink, AppSyncSink, ArnSink, BatchJobSink, BusRef, CommonStatus, ConfigMapKeyRef,
-    ConnectionStatus, DeletionPolicy, EcsTaskSink, EventBusSink, Existing, ExportTo, FirehoseSink, GrantStatus, InvocationRole,
-    KinesisSink, LambdaSink, LogGroupSink, ManagedApiDestination, ManagedQueue, ManagedStateMachine, ManagementPolicy, PostgresSink,
-    RedshiftDataSink, RunCommandSink, SageMakerPipelineSink, SinkRef, SnsSink, SqsSink, StateMachineSink, SyncStatus, Written,
+use crate::{
+    AccountRef, AdmittedSink, ArnSink, BusRef, CommonStatus, ConfigMapKeyRef, DeletionPolicy, EventBusSink, Existing, ExportTo,
+    FirehoseSink, GrantStatus, InvocationRole, KinesisSink, ManagementPolicy, SinkRef, Written,
 };
+
+pub use api_destination::*;
+pub use app_sync::*;
+pub use batch_job::*;
+pub use ecs_options::*;
+pub use ecs_task::*;
+pub use lambda::*;
+pub use logs::*;
+pub use postgres::*;
+pub use redshift_data::*;
+pub use run_command::*;
+pub use sage_maker_pipeline::*;
+pub use sns::*;
+pub use sqs::*;
+pub use state_machine::*;
+pub use triggers::*;
 
 /// Pattern of ARNs whose target type has a separate field in spec.
 pub(crate) const OTHER_FIELD: &str = "^arn:aws[a-z-]*:((sqs|sns|lambda|logs|states|kinesis|firehose|ecs):|.*:(event-bus|api-destination)/)";

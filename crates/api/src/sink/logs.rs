@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Tags, existing::existing};
+use crate::{Tags, existing::existing};
 
 /// CEL rule for the retention periods that CloudWatch Logs supports, in days. See
 /// `PutRetentionPolicy` in the CloudWatch Logs API Reference.
@@ -66,7 +66,7 @@ pub struct ManagedLogGroup {
 
 /// Log class of a log group. See "Log classes" in the CloudWatch Logs User Guide.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema, strum::Display)]
-#[schemars(transform = super::common::without_description)]
+#[schemars(transform = crate::common::without_description)]
 pub enum LogGroupClass {
     /// All features of CloudWatch Logs.
     #[serde(rename = "STANDARD")]

@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BusRef, ConfigMapKeyRef, SinkRef, Tags, existing::existing};
+use crate::{BusRef, ConfigMapKeyRef, SinkRef, Tags, existing::existing};
 
 /// AWS Step Functions state machine. Exactly one of `managed` and `existing` is set.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
@@ -41,7 +41,7 @@ pub struct ManagedStateMachine {
     /// Definition in Amazon States Language, as a YAML or JSON object. `${Name}` is replaced with a
     /// value of `substitutions`. Exactly one of `definition` and `definitionFrom` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "super::rule::any_object")]
+    #[schemars(schema_with = "crate::rule::any_object")]
     pub definition: Option<serde_json::Map<String, serde_json::Value>>,
     /// Reference to the definition in Amazon States Language, as JSON. Exactly one of `definition`
     /// and `definitionFrom` is set.

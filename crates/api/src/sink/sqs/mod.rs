@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Tags, Trigger, existing::existing};
+use crate::{Tags, Trigger, existing::existing};
 
 pub use dead_letter::*;
 
@@ -109,7 +109,7 @@ pub struct Fifo {
 
 /// Scope of deduplication in a FIFO queue.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
-#[schemars(transform = super::common::plain_enum)]
+#[schemars(transform = crate::common::plain_enum)]
 pub enum DeduplicationScope {
     /// Deduplication within a message group.
     #[serde(rename = "messageGroup")]
@@ -121,7 +121,7 @@ pub enum DeduplicationScope {
 
 /// Scope of the throughput quota of a FIFO queue.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
-#[schemars(transform = super::common::plain_enum)]
+#[schemars(transform = crate::common::plain_enum)]
 pub enum ThroughputLimit {
     /// The quota applies to the queue.
     #[serde(rename = "perQueue")]

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
+use crate::Tags;
 
 /// Options of the tasks that an `ecsTask` sink starts.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
@@ -86,7 +86,7 @@ pub struct PlacementConstraint {
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema, strum::IntoStaticStr)]
 #[serde(rename_all = "camelCase")]
 #[strum(serialize_all = "camelCase")]
-#[schemars(transform = super::common::plain_enum)]
+#[schemars(transform = crate::common::plain_enum)]
 pub enum ConstraintType {
     /// Each task on another instance.
     DistinctInstance,
@@ -112,7 +112,7 @@ pub struct PlacementStrategy {
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema, strum::IntoStaticStr)]
 #[serde(rename_all = "camelCase")]
 #[strum(serialize_all = "camelCase")]
-#[schemars(transform = super::common::plain_enum)]
+#[schemars(transform = crate::common::plain_enum)]
 pub enum StrategyType {
     /// Any instance.
     Random,

@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::existing::existing;
+use crate::existing::existing;
 
 /// SSM document that Run Command runs on instances for each event. The event that the rule sends,
 /// such as `input` of the rule, has the parameters of the document, each a list of texts.

@@ -7,7 +7,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ManagedQueue, QueueDeadLetter};
+use crate::{ManagedQueue, QueueDeadLetter};
 
 /// PostgreSQL table that `tributary sync` updates with Benchling entities.
 ///
@@ -263,7 +263,7 @@ pub struct ConfiguredSchema {
 
 /// Kind of Benchling entity that supports bulk reads.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
-#[schemars(transform = super::common::plain_enum)]
+#[schemars(transform = crate::common::plain_enum)]
 pub enum EntityKind {
     /// Custom entity.
     CustomEntity,

@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{OnFailure, existing::existing};
+use crate::{OnFailure, existing::existing};
 
 /// Existing Lambda function.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]

@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::existing::existing;
+use crate::existing::existing;
 
 /// GraphQL mutation that AWS AppSync runs for each event. The event that the rule sends, such as
 /// with `inputTransformer`, has the variables of the mutation. The API must be public, with the

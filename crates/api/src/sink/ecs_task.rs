@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::EcsTaskOptions;
+use crate::EcsTaskOptions;
 
 /// Amazon ECS task that is started for each event.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
@@ -51,7 +51,7 @@ pub struct EcsTaskSink {
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema, strum::IntoStaticStr)]
 #[serde(rename_all = "UPPERCASE")]
 #[strum(serialize_all = "UPPERCASE")]
-#[schemars(transform = super::common::plain_enum)]
+#[schemars(transform = crate::common::plain_enum)]
 pub enum LaunchType {
     /// Amazon EC2 instances of the cluster.
     Ec2,

@@ -7,7 +7,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::existing::existing;
+use crate::existing::existing;
 
 /// EventBridge API destination: an HTTPS endpoint with a connection. Exactly one of `managed` and
 /// `existing` is set.
@@ -36,14 +36,14 @@ pub struct ApiDestinationSink {
 #[serde(rename_all = "camelCase")]
 pub struct HttpParameters {
     /// Headers by name. Defaults to none. Maximum 100 entries of at most 512 characters.
-    #[serde(default, skip_serializing_if = "super::Tags::is_empty")]
+    #[serde(default, skip_serializing_if = "crate::Tags::is_empty")]
     #[schemars(extend("maxProperties" = 100, "additionalProperties" = {"type": "string", "minLength": 1, "maxLength": 512}))]
-    pub headers: super::Tags,
+    pub headers: crate::Tags,
     /// Query string parameters by name. Defaults to none. Maximum 100 entries of at most 512
     /// characters.
-    #[serde(default, skip_serializing_if = "super::Tags::is_empty")]
+    #[serde(default, skip_serializing_if = "crate::Tags::is_empty")]
     #[schemars(extend("maxProperties" = 100, "additionalProperties" = {"type": "string", "minLength": 1, "maxLength": 512}))]
-    pub query: super::Tags,
+    pub query: crate::Tags,
     /// Path parameters: one value for each `*` in the URL of the API destination, in order. Maximum
     /// 20 entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

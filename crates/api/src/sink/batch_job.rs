@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::existing::existing;
+use crate::existing::existing;
 
 /// AWS Batch job that is submitted for each event. `Parameters` in the event that the rule sends,
 /// such as with `inputTransformer`, replace the parameters of the job definition.

@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Tags, existing::existing};
+use crate::{Tags, existing::existing};
 
 /// Amazon SNS standard topic. Exactly one of `managed` and `existing` is set. EventBridge does not
 /// deliver to FIFO topics; see "Amazon EventBridge targets" in the EventBridge User Guide.
