@@ -17,7 +17,7 @@ pub(crate) fn own_standard_queue(field: &str, sink: &EventSink, identity: &Ident
     let queue = local(field, sink, identity)?;
     if is_foreign(queue) {
         let message = format!(
-            "{field}: EventSink {} is a queue of another account, which AWS documents for the dead letters of a rule's targets only. Reference a queue of this account.",
+            "{field}: EventSink {} is a queue of another account, which AWS documents only for the dead-letter queue of a rule's target. Reference a queue of this account.",
             key_of(sink)
         );
         return Err(ReconcileError::blocked(Reason::InvalidSpec, message));
