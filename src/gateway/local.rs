@@ -41,7 +41,7 @@ pub(crate) struct Answered {
 
 impl LocalGateway {
     /// Returns a gateway that passes verified events to `put`. A webhook is accepted only after that.
-    pub(crate) fn new(view: View, urls: Urls, put: impl PutEvents + Clone + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(view: View, urls: Urls, put: impl PutEvents + Clone + Send + 'static) -> Self {
         let open = Box::new(move |_: &Bus| Lane::open(put.clone()));
         Self(Gateway(Arc::new(State::new(view, Limits::default(), urls, Arc::new(Health::default()), open))))
     }

@@ -63,7 +63,7 @@ impl AppConfigurations {
         let mut ids = Vec::new();
         for tenant in &app.spec.tenants {
             let key = (tenant.clone(), app.spec.app_definition_id.clone(), client.id.clone(), version.clone());
-            let items = self.items(key, client.clone()).await.map_err(|error| benchling_error(from.field, error))?;
+            let items = self.items(key, client.clone()).await.map_err(|error| benchling_error(from.field, &error))?;
             ids.extend(all_chosen(from, &items, tenant)?);
         }
         Ok(ids)
@@ -151,7 +151,7 @@ pub(crate) async fn chosen_schemas(
     definition: &str,
     from: &ConfiguredFrom<'_>,
 ) -> Result<Vec<String>, ReconcileError> {
-    let items = read(client, definition).await.map_err(|error| benchling_error(from.field, error))?;
+    let items = read(client, definition).await.map_err(|error| benchling_error(from.field, &error))?;
     all_chosen(from, &items, client.tenant())
 }
 
@@ -179,7 +179,7 @@ fn chosen(at: &str, path: &[String], items: &[ConfigItem], tenant: &str) -> Resu
     })
 }
 
-fn benchling_error(field: &str, error: BenchlingError) -> ReconcileError {
+fn benchling_error(field: &str, error: &BenchlingError) -> ReconcileError {
     use BenchlingErrorReason as B;
     let (class, reason) = match error.reason {
         B::CredentialsRejected => (RetryClass::Refused, Reason::CredentialsRejected),

@@ -165,7 +165,7 @@ struct LocalWorker {
 impl LocalWorker {
     async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let opened = self.open().await.map(drop);
-        self.report(opened.as_ref().map(|()| ()));
+        self.report(opened.as_ref().copied());
         while let Some(first) = jobs.recv().await {
             let mut batch = vec![first];
             while batch.len() < BATCH

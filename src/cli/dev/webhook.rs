@@ -39,16 +39,16 @@ enum Output {
 
 /// Runs until it is interrupted. A webhook is answered with 200 only after its row is committed.
 ///
-/// The client of the app is read from the environment: BENCHLING_CLIENT_ID and BENCHLING_CLIENT_SECRET.
+/// The client of the app is read from the environment: `BENCHLING_CLIENT_ID` and `BENCHLING_CLIENT_SECRET`.
 #[derive(Args, Debug)]
 pub(super) struct Webhook {
-    /// Files and folders with manifests: BenchlingApp, EventRule and EventSink with postgres. `-` reads standard input.
+    /// Files and folders with manifests: `BenchlingApp`, `EventRule` and `EventSink` with `postgres`. `-` reads standard input.
     #[arg(short = 'f', long = "file", value_name = "PATH", required_unless_present = "tenant", conflicts_with_all = ["tenant", "event_types", "schemas"])]
     files: Vec<PathBuf>,
     /// Tenant, such as `acme` for acme.benchling.com, in place of manifests.
     #[arg(long, requires = "app_definition_id")]
     tenant: Option<String>,
-    /// App Definition ID in Benchling's Developer Console, such as appdef_Fn1OZVKR. Replaces that of the manifests if they have one app.
+    /// App Definition ID in Benchling's Developer Console, such as `appdef_Fn1OZVKR`. Replaces that of the manifests if they have one app.
     #[arg(long, env = "BENCHLING_APP_DEFINITION_ID")]
     app_definition_id: Option<String>,
     /// Event type to match, with --tenant. Can be repeated.
@@ -143,15 +143,13 @@ fn announce(output: Output, apps: &[BenchlingApp], address: SocketAddr, public_u
                 let (tenants, definition) = (app.spec.tenants.join(", "), &app.spec.app_definition_id);
                 writeln!(out, "BenchlingApp {key}: definition {definition}, tenants {tenants}")?;
                 writeln!(out, "  local URL    {local}{path} (health: {local}/health)")?;
-                match webhook_url {
-                    Some(url) => {
-                        writeln!(out, "  webhook URL  {url}\n               Enter it as Webhook URL in Benchling's Developer Console.")?
-                    }
-                    None => writeln!(
-                        out,
-                        "  webhook URL  https://TUNNEL{path}\n               Start a tunnel to {local}, and enter its URL with this path in Benchling's Developer Console."
-                    )?,
-                }
+                let next = match webhook_url {
+                    Some(url) => format!("{url}\n               Enter it as Webhook URL in Benchling's Developer Console."),
+                    None => format!(
+                        "https://TUNNEL{path}\n               Start a tunnel to {local}, and enter its URL with this path in Benchling's Developer Console."
+                    ),
+                };
+                writeln!(out, "  webhook URL  {next}")?;
             }
         }
     }

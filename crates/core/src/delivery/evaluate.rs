@@ -1,7 +1,7 @@
 //! The evaluation of one target: existence, permission, key, dead-letter queue.
 
 use crate::{
-    destinations::{Type, dead_letter_queue},
+    destinations::Type,
     names::Arn,
     steps::TargetSettings,
 };
@@ -111,11 +111,11 @@ fn dead_letter_queue(queue: &str, source: Source<'_>, facts: &Facts) -> Delivera
         return Deliverability::no(reason, format!("{queue} is a FIFO queue. EventBridge needs a standard queue for dead letters."));
     }
     if Arn::parse(queue).is_some_and(|arn| arn.account_id != source.account) {
+        let action = calls(&target).first().map_or("the call", |(action, _)| *action);
         return Deliverability::Unknown {
             message: format!(
-                "dead-letter queue {queue} belongs to another account, and the operator cannot read its policy. Check that it allows \
-                 {} to EventBridge for this rule; status.requiredStatement of the sink has the statement.",
-                dead_letter_queue::SEND
+                "the policy of dead-letter queue {queue} belongs to another account, and the operator cannot read it. Check that it allows {action} \
+                 to EventBridge for this rule; status.requiredStatement of the sink has the statement."
             ),
         };
     }

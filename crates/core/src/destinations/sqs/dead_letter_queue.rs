@@ -16,9 +16,6 @@ use crate::{
     steps::QueueAttributes,
 };
 
-/// IAM action on the queue that the sender of a dead letter needs.
-pub(crate) const SEND: &str = "sqs:SendMessage";
-
 /// Default retention of a managed dead-letter queue, in seconds.
 const FOURTEEN_DAYS: i32 = 1_209_600;
 
