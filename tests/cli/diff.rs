@@ -122,6 +122,9 @@ fn patterns_are_compared_by_what_they_match() {
         assert_ne!(changed, prod());
         assert_eq!(differences(&dev(), &changed, &[]), [], "{after}");
     }
+    let (from, to) =
+        (dev().replace("[Plasmid, Oligo]", "[{anything-but: Oligo}]"), prod().replace("[Plasmid, Oligo]", "[{anything-but: [Oligo]}]"));
+    assert_eq!(differences(&from, &to, &[]), [], "a list of one");
     // The shorthand means the same as a pattern.
     let rule = |filter: &str| {
         format!("apiVersion: tributary.dev/v1alpha1\nkind: EventRule\nmetadata: {{name: r}}\nspec:\n  busRef: {{name: b}}\n  {filter}\n")
@@ -230,4 +233,25 @@ fn namespaces_of_a_cluster_are_compared_with_each_other_and_with_files() {
     std::fs::write(cluster.folder.path().join("rule.json"), manifest.to_string()).unwrap();
     assert_eq!(run("rule.json", "dev").0, 0, "{}", run("rule.json", "dev").1);
     assert_eq!(cluster.writes(), [""; 0]);
+}
+
+#[test]
+fn two_accounts_in_place_of_one_are_a_difference() {
+    let sink = |name: &str, account: &str| {
+        format!(
+            "---\napiVersion: tributary.dev/v1alpha1\nkind: EventSink\nmetadata: {{name: {name}}}\nspec: {{sns: {{existing: {{arn: 'arn:aws:sns:eu-west-1:{account}:{name}'}}}}}}\n"
+        )
+    };
+    let from = sink("one", "111122223333") + &sink("two", "111122223333");
+    assert_eq!(diff(&from, &(sink("one", "444455556666") + &sink("two", "444455556666")), &[]).0, 0, "another account");
+    let (code, out, _) = diff(&from, &(sink("one", "444455556666") + &sink("two", "777788889999")), &[]);
+    assert_eq!(code, 2, "{out}");
+}
+
+#[test]
+fn a_part_of_a_word_is_no_declared_value() {
+    let of =
+        |text: &str, name: &str| environment(name, "111122223333", "eu-west-1").replace("entities of acme-", &format!("{text} of acme-"));
+    let found = differences(&of("device", "dev"), &of("prodice", "prod"), &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
 }

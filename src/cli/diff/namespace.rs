@@ -33,7 +33,7 @@ pub(super) async fn side(cluster: &Cluster, namespace: &str) -> Result<Side, Err
     Ok(Side::new(&format!("namespace {namespace}"), &set, problems))
 }
 
-/// Returns the accounts that the objects refer to. Whoever may not read them compares without: account and Region are in status too.
+/// Returns the accounts that the objects refer to. Without permission to read them, account and Region of status are used.
 async fn accounts(cluster: &Cluster, set: &Set) -> Vec<AwsAccount> {
     let of_buses = set.buses.iter().map(|bus| &bus.spec.account_ref);
     let of_sinks = set.sinks.iter().map(|sink| &sink.spec.account_ref);

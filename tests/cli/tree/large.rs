@@ -53,13 +53,16 @@ fn measure_ten_thousand_objects() {
     for arguments in [&["tree"][..], &["tree", "-o", "json"], &["tree", "-o", "svg"]] {
         let start = Instant::now();
         let mut child = cluster.command(arguments).stdout(std::process::Stdio::null()).spawn().unwrap();
-        let mut peak = 0;
+        let (mut peak, mut ticks) = (0, 0);
         while child.try_wait().unwrap().is_none() {
             let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
             let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().trim_end_matches(" kB").parse::<u64>().ok());
             peak = peak.max(high.unwrap_or(0));
+            let accounting = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+            let times = accounting.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+            ticks = ticks.max(times.filter_map(|time| time.parse::<u64>().ok()).sum());
             std::thread::sleep(Duration::from_millis(2));
         }
-        println!("{arguments:?}: {:?}, {} MiB", start.elapsed(), peak / 1024);
+        println!("{arguments:?}: {:?}, of which {} ms of CPU, {} MiB", start.elapsed(), ticks * 10, peak / 1024);
     }
 }
