@@ -34,7 +34,7 @@ struct Fixture {
     stop: watch::Sender<bool>,
 }
 
-fn object<K: GraphKind>(snapshot: &mut Snapshot, kind: &str, name: &str, spec: Value, status: Value) {
+fn object<K: GraphKind>(snapshot: &mut Snapshot, kind: &str, name: &str, spec: &Value, status: &Value) {
     let meta = if kind == "AwsAccount" { json!({"name": name}) } else { json!({"name": name, "namespace": "prod"}) };
     let whole = json!({"apiVersion": "tributary.dev/v1alpha1", "kind": kind, "metadata": meta, "spec": spec, "status": status});
     let item = item::<K>(&Guarded(Ok(serde_json::from_value(whole).unwrap())));
@@ -56,14 +56,14 @@ fn snapshot() -> Snapshot {
         &mut all,
         "AwsAccount",
         "default",
-        json!({"accountId": "111122223333", "region": "eu-west-1"}),
-        json!({"conditions": ready()}),
+        &json!({"accountId": "111122223333", "region": "eu-west-1"}),
+        &json!({"conditions": ready()}),
     );
     let bus = json!({"conditions": ready(), "identity": identity(PARTNER, &format!("arn:aws:events:eu-west-1:111122223333:event-bus/{PARTNER}"))});
-    object::<EventBus>(&mut all, "EventBus", "lims", json!({"eventSourceName": PARTNER}), bus);
-    object::<EventBus>(&mut all, "EventBus", "empty", json!({}), json!({"conditions": ready()}));
-    object::<EventSink>(&mut all, "EventSink", "queue", json!({"sqs": {"managed": {}}}), json!({"conditions": ready()}));
-    object::<EventSink>(&mut all, "EventSink", "dead", json!({"sqs": {"managed": {}}}), json!({"conditions": ready()}));
+    object::<EventBus>(&mut all, "EventBus", "lims", &json!({"eventSourceName": PARTNER}), &bus);
+    object::<EventBus>(&mut all, "EventBus", "empty", &json!({}), &json!({"conditions": ready()}));
+    object::<EventSink>(&mut all, "EventSink", "queue", &json!({"sqs": {"managed": {}}}), &json!({"conditions": ready()}));
+    object::<EventSink>(&mut all, "EventSink", "dead", &json!({"sqs": {"managed": {}}}), &json!({"conditions": ready()}));
     let pattern = json!({"detail-type": ["v2.entity.registered"], "detail": {"schema": {"name": ["Plasmid"]}}});
     let transformer =
         json!({"inputPathsMap": {"id": "$.detail.entity.id"}, "inputTemplate": "{\"id\": <id>, \"rule\": <aws.events.rule-name>}"});
@@ -72,9 +72,9 @@ fn snapshot() -> Snapshot {
         {"name": "gone", "sinkRef": {"name": "gone"}},
     ]});
     let status = json!({"conditions": ready(), "identity": identity("prod-registered", "arn:aws:events:eu-west-1:111122223333:rule/b/prod-registered")});
-    object::<EventRule>(&mut all, "EventRule", "registered", registered, status);
+    object::<EventRule>(&mut all, "EventRule", "registered", &registered, &status);
     let paused = json!({"busRef": {"name": "lims"}, "state": "Disabled", "eventPattern": {"source": [PARTNER]}});
-    object::<EventRule>(&mut all, "EventRule", "disabled", paused, json!({"conditions": ready()}));
+    object::<EventRule>(&mut all, "EventRule", "disabled", &paused, &json!({"conditions": ready()}));
     all
 }
 

@@ -88,8 +88,8 @@ async fn a_change_arrives_without_a_reload() {
     let world = World::start("ui-live").await;
     let page = Page::start(world.command(&["ui", "-n", &world.namespace]));
     let version = page.map_with("the account is on the map", named("AwsAccount", &world.account)).await["version"].clone();
-    let changes = format!("api/changes?since={version}");
-    let (changed, ()) = tokio::join!(page.get(&changes), async {
+    let path = format!("api/changes?since={version}");
+    let (changed, ()) = tokio::join!(page.get(&path), async {
         world.apply("EventSink", "q", disposable_queue()).await;
     });
     assert!(changed["version"].as_u64() > version.as_u64(), "{changed}");

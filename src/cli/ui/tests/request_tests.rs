@@ -142,7 +142,7 @@ async fn a_page_is_told_of_changes_and_of_the_end() {
     publish(&all.feed, graph());
     assert!(timeout(Duration::from_millis(50), &mut waiting).await.is_err(), "the same graph is no change");
     let mut changed = snapshot();
-    object::<EventSink>(&mut changed, "EventSink", "new", json!({"sqs": {"managed": {}}}), json!({"conditions": ready()}));
+    object::<EventSink>(&mut changed, "EventSink", "new", &json!({"sqs": {"managed": {}}}), &json!({"conditions": ready()}));
     publish(&all.feed, changed.graph());
     assert_eq!(timeout(SOON, waiting).await.unwrap(), json!({"version": 2}));
     let waiting = all.get("api/changes?since=2");
