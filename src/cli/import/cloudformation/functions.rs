@@ -12,7 +12,7 @@ use super::{
 use crate::cli::manifests::yaml::{Content, Node, Place};
 
 /// Depth of nested values and references, beyond which references are a circle.
-const DEEPEST: usize = 200;
+const DEEPEST: usize = 100;
 /// Values that are resolved of one template. References to references could otherwise multiply without end.
 const MOST: usize = 1_000_000;
 
