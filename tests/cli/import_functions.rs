@@ -1,5 +1,7 @@
 //! Intrinsic functions and events of SAM in `tributary import cloudformation`.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use crate::import::{objects, template};
@@ -73,6 +75,19 @@ fn references_in_a_circle_end() {
     let content = "Conditions:\n  A: !Condition B\n  B: !Condition A\nResources:\n  R:\n    Type: AWS::Events::Rule\n    Condition: A\n  Q:\n    Type: AWS::SQS::Queue\n    Properties: {QueueName: !Sub '${P}-x'}\n  P:\n    Type: AWS::SQS::Queue\n    Properties: {QueueName: !GetAtt Q.QueueName}\n";
     let (code, _, err) = template(content, &[]);
     assert!(code == 0 && err.matches("refers to itself. Correct the template.").count() == 3, "{err}");
+}
+
+/// Each name has the one before it twice, so that the last one would have more than 2^60 parts.
+#[test]
+fn references_that_multiply_end() {
+    let mut content = String::from("Resources:\n  Q0:\n    Type: AWS::SQS::Queue\n    Properties: {QueueName: q}\n");
+    for at in 1..60 {
+        let before = at - 1;
+        let name = format!("'${{Q{before}.QueueName}}${{Q{before}.QueueName}}'");
+        writeln!(content, "  Q{at}:\n    Type: AWS::SQS::Queue\n    Properties: {{QueueName: !Sub {name}}}").unwrap();
+    }
+    let (code, _, err) = template(&content, &[]);
+    assert!(code == 0 && err.contains("the references of the template are too many."), "{}", &err[..err.len().min(2000)]);
 }
 
 #[test]

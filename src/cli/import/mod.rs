@@ -89,7 +89,7 @@ struct Aws {
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=50))]
     quota: u32,
     #[command(flatten)]
-    aws: AwsFlags,
+    credentials: AwsFlags,
     #[command(flatten)]
     progress: ProgressFlags,
     #[command(flatten)]
@@ -139,7 +139,7 @@ impl Import {
 
 impl Aws {
     async fn run(self) -> Result<ExitCode, Error> {
-        let session = RegionalSession::open(self.aws.options()?, self.quota).await?;
+        let session = RegionalSession::open(self.credentials.options()?, self.quota).await?;
         let selection = aws::Selection {
             buses: self.bus,
             name_prefix: self.name_prefix,

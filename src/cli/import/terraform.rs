@@ -188,7 +188,7 @@ fn target(attributes: &Value) -> Value {
         ("input_path", "InputPath"),
     ];
     let mut target = renamed(attributes, &names);
-    let blocks: [(&str, &str, &[(&str, &str)]); 3] = [
+    let blocks: [(&str, &str, destinations::Renames); 3] = [
         ("input_transformer", "InputTransformer", &[("input_paths", "InputPathsMap"), ("input_template", "InputTemplate")]),
         ("dead_letter_config", "DeadLetterConfig", &[("arn", "Arn")]),
         (

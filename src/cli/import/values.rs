@@ -46,7 +46,7 @@ pub(super) fn own_tags(tags: Tags) -> Tags {
     tags.into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect()
 }
 
-/// Returns the object with other names of its fields. Fields without a new name, and those that are not set, are left out.
+/// Returns the object with other names of its fields. Fields without a new name, and those that are not set, are omitted.
 pub(super) fn renamed(value: &Value, names: &[(&str, &str)]) -> Value {
     let field = |(from, to): &(&str, &str)| Some(((*to).to_owned(), value.get(*from).filter(|value| is_set(value))?.clone()));
     Value::Object(names.iter().filter_map(field).collect())

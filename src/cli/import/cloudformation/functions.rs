@@ -11,8 +11,10 @@ use super::{
 };
 use crate::cli::manifests::yaml::{Content, Node, Place};
 
-/// Depth of references to each other, beyond which they are a circle.
-const DEEPEST: usize = 64;
+/// Depth of nested values and references, beyond which references are a circle.
+const DEEPEST: usize = 100;
+/// Values that are resolved of one template. References to references could otherwise multiply without end.
+const MOST: usize = 1_000_000;
 
 /// `None` for `AWS::NoValue`.
 type Resolved = Result<Option<Value>, Unresolved>;
@@ -23,11 +25,13 @@ pub(super) struct Resolver<'a> {
     pub(super) stack: &'a Stack,
     /// How deep the resolved reference is among references.
     depth: RefCell<usize>,
+    /// Values that were resolved so far.
+    resolved: RefCell<usize>,
 }
 
 impl<'a> Resolver<'a> {
     pub(super) fn new(template: &'a Template, stack: &'a Stack) -> Self {
-        Self { template, stack, depth: RefCell::new(0) }
+        Self { template, stack, depth: RefCell::new(0), resolved: RefCell::new(0) }
     }
 
     /// Returns the properties of a resource.
@@ -36,11 +40,21 @@ impl<'a> Resolver<'a> {
         Ok(properties.flatten().unwrap_or_else(|| Map::new().into()))
     }
 
+    /// Fails for references in a circle, and for those that multiply without end.
+    fn check(&self, place: Place) -> Result<(), Unresolved> {
+        *self.resolved.borrow_mut() += 1;
+        if *self.depth.borrow() > DEEPEST {
+            return Err(Unresolved::new(place, "refers to itself. Correct the template."));
+        }
+        if *self.resolved.borrow() > MOST {
+            return Err(Unresolved::new(place, "the references of the template are too many. Simplify the template."));
+        }
+        Ok(())
+    }
+
     /// Returns the value of a node.
     pub(super) fn resolve(&self, node: &Node) -> Resolved {
-        if *self.depth.borrow() > DEEPEST {
-            return Err(Unresolved::new(node.place, "refers to itself. Correct the template."));
-        }
+        self.check(node.place)?;
         *self.depth.borrow_mut() += 1;
         let resolved = self.resolve_node(node);
         *self.depth.borrow_mut() -= 1;
@@ -186,7 +200,7 @@ impl<'a> Resolver<'a> {
             let (name, behind) = after.split_once('}').ok_or_else(|| Unresolved::new(place, "Fn::Sub: ${ without }"))?;
             rest = behind;
             if let Some(literal) = name.strip_prefix('!') {
-                out.push_str(&format!("${{{literal}}}"));
+                out += &["${", literal, "}"].concat();
                 continue;
             }
             let name = name.trim();
@@ -229,9 +243,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn holds(&self, node: &Node) -> Result<bool, Unresolved> {
-        if *self.depth.borrow() > DEEPEST {
-            return Err(Unresolved::new(node.place, "refers to itself. Correct the template."));
-        }
+        self.check(node.place)?;
         let Some((name, argument)) = function(node) else { return Err(Unresolved::new(node.place, "is not a condition")) };
         *self.depth.borrow_mut() += 1;
         let mut all = argument.items().iter();

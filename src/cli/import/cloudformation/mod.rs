@@ -51,6 +51,8 @@ pub(super) fn read(flags: &StackFlags) -> Result<Resources, Error> {
     }
     let place = Place { partition: Some(stack.partition().to_owned()), region: stack.region.clone(), account_id: stack.account_id.clone() };
     let mut resources = declared::collect(all, place);
-    disabled.into_iter().for_each(|(origin, reason)| resources.leave_out(&origin, reason));
+    for (origin, reason) in disabled {
+        resources.leave_out(&origin, reason);
+    }
     Ok(resources)
 }

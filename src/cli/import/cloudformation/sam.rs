@@ -1,4 +1,4 @@
-//! Events of functions and state machines of SAM as the rules that SAM makes of them. See "EventSource" in the AWS SAM Developer Guide,
+//! Events of functions and state machines of SAM as the rules that SAM makes of them. See `EventSource` in the AWS SAM Developer Guide,
 //! and "Generated CloudFormation resources for AWS SAM" for their logical IDs.
 
 use serde_json::{Value, json};

@@ -12,7 +12,7 @@ use crate::cli::import::values::{number, renamed, text};
 
 pub(super) const TYPE: Type = Type {
     existing,
-    parameters: Some(Parameters { name: "BatchParameters", read: parameters, block: "batch_target", of_block: of_block }),
+    parameters: Some(Parameters { name: "BatchParameters", read: parameters, block: "batch_target", of_block }),
     policies: &[],
     resource: Some(ResourceType {
         type_: "AWS::Batch::JobQueue",

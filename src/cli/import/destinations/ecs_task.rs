@@ -12,7 +12,7 @@ use crate::cli::import::values::{boolean, first, number, renamed, tags, text};
 
 pub(super) const TYPE: Type = Type {
     existing,
-    parameters: Some(Parameters { name: "EcsParameters", read: parameters, block: "ecs_target", of_block: of_block }),
+    parameters: Some(Parameters { name: "EcsParameters", read: parameters, block: "ecs_target", of_block }),
     policies: &[],
     resource: Some(ResourceType {
         type_: "AWS::ECS::Cluster",

@@ -55,6 +55,9 @@ pub(super) struct Parameters {
     pub(super) of_block: fn(&Value) -> Value,
 }
 
+/// Names of one tool, and of another.
+pub(super) type Renames = &'static [(&'static str, &'static str)];
+
 /// A type of resource that is or can be a destination. Properties have the names of CloudFormation.
 pub(super) struct ResourceType {
     /// Type in CloudFormation.
@@ -62,7 +65,7 @@ pub(super) struct ResourceType {
     /// Property with the name.
     pub(super) name: &'static str,
     /// Type in Terraform, and its arguments by property.
-    pub(super) terraform: (&'static str, &'static [(&'static str, &'static str)]),
+    pub(super) terraform: (&'static str, Renames),
     /// What `Ref` of the type returns.
     pub(super) reference: Reference,
     /// Returns the ARN of the resource with this name.

@@ -17,7 +17,7 @@ pub(super) const TYPE: Type = Type {
             Ok(())
         },
         block: "sagemaker_pipeline_target",
-        of_block: of_block,
+        of_block,
     }),
     policies: &[],
     resource: None,

@@ -81,7 +81,9 @@ pub(super) fn read(flags: &ObjectFlags) -> Result<Resources, Error> {
     let mut all: Vec<Declared> = ack::declared(&of_ack, &place);
     all.extend(crossplane::declared(&of_crossplane, &place));
     let mut resources = declared::collect(all, place);
-    others.iter().for_each(|origin| resources.leave_out(origin, "it is no object of ACK or of Crossplane."));
+    for origin in &others {
+        resources.leave_out(origin, "it is no object of ACK or of Crossplane.");
+    }
     Ok(resources)
 }
 

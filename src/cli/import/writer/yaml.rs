@@ -57,7 +57,9 @@ fn remove_defaults(value: &mut Value, schema: &JSONSchemaProps) {
         }
         Value::Array(items) => {
             if let Some(JSONSchemaPropsOrArray::Schema(schema)) = &schema.items {
-                items.iter_mut().for_each(|item| remove_defaults(item, schema));
+                for item in items {
+                    remove_defaults(item, schema);
+                }
             }
         }
         _ => {}

@@ -100,8 +100,8 @@ async fn what_cannot_be_read_is_marked_and_the_rest_is_imported() {
     };
     assert_eq!(
         rules("objects", "from") + rules("notImported", "resource"),
-        5,
-        "two sinks and two of three rules, and the archive: {report:#}"
+        6,
+        "two sinks, two of three rules, and those of another owner: {report:#}"
     );
     assert!(!format!("{}{}{report}", output.out, output.err).contains("canary-7Qm2"), "no secret in the output");
 }
