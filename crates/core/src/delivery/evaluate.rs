@@ -1,10 +1,6 @@
 //! The evaluation of one target: existence, permission, key, dead-letter queue.
 
-use crate::{
-    destinations::Type,
-    names::Arn,
-    steps::TargetSettings,
-};
+use crate::{destinations::Type, names::Arn, steps::TargetSettings};
 
 use super::{
     calls::{calls, named},

@@ -34,10 +34,8 @@ fn of_crd(ours: &CustomResourceDefinition, theirs: Option<&CustomResourceDefinit
             format!("the cluster does not have the kind {kind}. Upgrade the chart or apply the CRDs."),
         );
     };
-    let conditions = theirs.status.iter().filter_map(|status| status.conditions.as_ref()).flatten();
-    if let Some(condition) =
-        conditions.filter(|of| of.status == "False" && ["Established", "NamesAccepted"].contains(&of.type_.as_str())).next()
-    {
+    let mut conditions = theirs.status.iter().filter_map(|status| status.conditions.as_ref()).flatten();
+    if let Some(condition) = conditions.find(|of| of.status == "False" && ["Established", "NamesAccepted"].contains(&of.type_.as_str())) {
         let why = condition.message.clone().unwrap_or_default();
         return finding(
             "crd-not-established",

@@ -40,6 +40,7 @@ mod tests {
 
     use super::{super::tests::*, *};
 
+    #[allow(clippy::needless_pass_by_value)] // `json!` reads best in place.
     fn deleted(seconds_ago: i64, conditions: serde_json::Value) -> Snapshot {
         let meta = json!({"deletionTimestamp": at(-seconds_ago).to_string(), "finalizers": ["tributary.dev/finalizer"]});
         Snapshot { objects: vec![with("EventBus", "b", meta, json!({}), json!({"conditions": conditions}))], ..healthy() }

@@ -23,15 +23,15 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
 /// Returns the action that a condition of the object reports as denied.
 pub(super) fn denied_action(object: &Object) -> Option<&'static str> {
     let conditions = object.status.conditions.iter().filter(|condition| condition.status != "True" || condition.type_ == "Stalled");
-    let denied = conditions.filter(|condition| Reason::named(&condition.reason) == Some(Reason::AccessDenied));
-    denied.filter_map(|condition| action_in(&condition.message)).next()
+    let mut denied = conditions.filter(|condition| Reason::named(&condition.reason) == Some(Reason::AccessDenied));
+    denied.find_map(|condition| action_in(&condition.message))
 }
 
 /// Returns the first of the operator's actions that the text names.
 fn action_in(text: &str) -> Option<&'static str> {
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != ':' && c != '-');
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != ':' && c != '-');
     let known = || FEATURES.iter().flat_map(|feature| feature.statements).flat_map(|statement| statement.actions).copied();
-    words.filter_map(|word| known().find(|action| *action == word.trim_matches(':'))).next()
+    words.find_map(|word| known().find(|action| *action == word.trim_matches(':')))
 }
 
 fn feature_of(action: &str) -> Option<&'static str> {

@@ -69,6 +69,7 @@ mod tests {
 
     use super::{super::tests::*, *};
 
+    #[allow(clippy::needless_pass_by_value)] // `json!` reads best in place.
     fn source(source: Value) -> Vec<(&'static str, Severity)> {
         let subscription = object("BenchlingSubscription", "lims", json!({}), json!({"eventSource": source}));
         let snapshot = Snapshot { objects: vec![subscription], ..healthy() };

@@ -51,6 +51,7 @@ mod tests {
 
     use super::{super::tests::*, *};
 
+    #[allow(clippy::needless_pass_by_value)] // `json!` reads best in place.
     fn found(conditions: Value) -> Vec<(&'static str, Severity)> {
         let snapshot = Snapshot { objects: vec![object("EventRule", "orders", json!({}), json!({"conditions": conditions}))], ..healthy() };
         check(&snapshot).into_iter().map(|finding| (finding.id, finding.severity)).collect()

@@ -123,6 +123,7 @@ pub(in crate::cli::doctor) fn object(kind: &str, name: &str, spec: Value, status
 }
 
 /// The same with these fields of `metadata` in addition.
+#[allow(clippy::needless_pass_by_value)] // `json!` reads best in place.
 pub(in crate::cli::doctor) fn with(kind: &str, name: &str, meta: Value, spec: Value, status: Value) -> Object {
     let crd = kinds::crds().iter().find(|crd| crd.spec.names.kind == kind).unwrap();
     let mut metadata = json!({"name": name, "generation": 1, "creationTimestamp": time(-86_400)});

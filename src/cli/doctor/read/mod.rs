@@ -57,7 +57,7 @@ pub(super) async fn snapshot(request: &Request<'_>, progress: &Progress) -> Resu
     progress.advance();
     let scope = match request.namespaces {
         Namespaces::All => "all namespaces".to_owned(),
-        Namespaces::Only(names) => format!("namespace {}", names.join(", ")),
+        Namespaces::Only(all) => format!("namespace {}", all.join(", ")),
     };
     Ok(Snapshot {
         now: server.time.unwrap_or(local),

@@ -27,7 +27,7 @@ pub(super) async fn of_operator(client: &Client, namespace: &str, account: &str,
     Ok(OperatorRights { namespace: namespace.to_owned(), service_account: account.to_owned(), rights })
 }
 
-/// What the chart's ClusterRole and Role give, and the Secrets of accounts.
+/// What the chart's `ClusterRole` and `Role` give, and the Secrets of accounts.
 fn needed(namespace: &str, lease: &str, objects: &[Object]) -> Vec<Right> {
     let right = |verb: &str, group: &str, resource: &str, name: Option<&str>, namespace: Option<&str>| Right {
         verb: verb.to_owned(),

@@ -47,7 +47,7 @@ impl Clinic {
         self.world.apply_in(Some(&self.world.namespace), api, kind, "tributary", body).await;
     }
 
-    /// The roles of the chart, for the ServiceAccount of this namespace. The Lease is that of the operator in the test, too.
+    /// The roles of the chart, for the `ServiceAccount` of this namespace. The Lease is that of the operator in the test, too.
     async fn roles(&self) {
         let namespace = &self.world.namespace;
         self.create("v1", "ServiceAccount", json!({})).await;
@@ -64,12 +64,12 @@ impl Clinic {
         self.world.apply_in(None, RBAC, "ClusterRoleBinding", namespace, binding).await;
     }
 
-    /// Sets the rules of the ClusterRole of the ServiceAccount.
+    /// Sets the rules of the `ClusterRole` of the `ServiceAccount`.
     pub async fn cluster_role(&self, rules: Value) {
         self.world.apply_in(None, RBAC, "ClusterRole", &self.world.namespace, json!({"rules": rules})).await;
     }
 
-    /// The rules of the chart's ClusterRole.
+    /// The rules of the chart's `ClusterRole`.
     pub async fn rules(&self) -> Vec<Value> {
         let role = self.world.api_in(None, RBAC, "ClusterRole").get(&self.world.namespace).await.unwrap();
         role.data["rules"].as_array().unwrap().clone()
@@ -120,7 +120,7 @@ impl Clinic {
         (code, found.clone())
     }
 
-    /// Path of a kubeconfig of a new ServiceAccount with these rules in the namespace.
+    /// Path of a kubeconfig of a new `ServiceAccount` with these rules in the namespace.
     pub async fn user(&self, name: &str, rules: Value) -> String {
         let namespace = &self.world.namespace;
         let api = Some(namespace.as_str());
