@@ -45,8 +45,9 @@ image: ## build the image as an OCI archive, without Docker (optimized build: 14
 		--label org.opencontainers.image.source=https://github.com/tributary-dev/tributary \
 		--label org.opencontainers.image.version=$(VERSION) --label org.opencontainers.image.revision=$$(git rev-parse HEAD)
 
-generate: ## generate CRDs, RBAC rules, the chart's copies, the API reference and the IAM policies from the Rust types
+generate: ## generate CRDs, RBAC rules, the chart's copies and README, the API reference and the IAM policies
 	@cargo run --locked --quiet -- generate .
+	@python3 tests/chart/readme.py --write
 
 lint: ## run rustfmt, clippy and helm lint; cargo-deny if it is installed
 	@tests/lint.sh

@@ -3,11 +3,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    match tributary::cli::Cli::parse().run().await {
+    match tributary::cli::Cli::of_process().run().await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("tributary: {error}");

@@ -33,7 +33,7 @@ BED = (PYTHON, "tests/bed/bed.py")
 # Always the whole workspace: with fewer packages cargo may choose other features of their dependencies, and build again.
 CARGO_TEST = ("cargo", "test", "--locked", "--workspace")
 EVERYTHING = ("*",)         # in `after`: every other part
-UNABLE = os.EX_UNAVAILABLE  # bed.py: this machine cannot run pods
+UNABLE = os.EX_UNAVAILABLE  # bed.py: this machine cannot run pods; browser/run.py: it has no browser
 PROGRESS = 60               # seconds between two lines that say what is running
 GRACE = 30                  # seconds that a part has to clean up when the run is interrupted
 
@@ -71,6 +71,8 @@ def parts(scratch):
         Part("build", (*CARGO_TEST, "--no-run", "--bins", "--lib", "--tests"), 1, 360, after=()),
         Part("format", ("cargo", "fmt", "--all", "--check"), 0.5, 5, after=()),
         Part("tests of the bed", (PYTHON, "-m", "unittest", "discover", "-s", "tests/bed"), 0.5, 25, env=binary),
+        # The first time, it builds promtool.
+        Part("chart", (*BED, "tools", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/chart"), 1, 180, after=("test bed",)),
         Part("unit tests", (*CARGO_TEST, "--lib", "--bins"), 1, 20, after=("build",)),
         Part("event patterns", (*CARGO_TEST, "--test", "pattern_cases", "--test", "pattern_hostile_input", "--test", "transform_cases", "--test", "fuzz"), 1, 10, after=("build",)),
         Part("command line", (*BED, "tools", "--", *CARGO_TEST, "--test", "cli"), 1, 10),
@@ -90,6 +92,7 @@ def parts(scratch):
         end_to_end("apiserver", 0.5, 60),
         end_to_end("isolation", 0.5, 60),
         Part("real pods", (*BED, "run", "--node", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/pods"), 0.5, 60, optional=True),
+        Part("page in a browser", (PYTHON, "tests/browser/run.py"), 1, 90, env=binary | {"TRIBUTARY_DEMO_STATE": str(scratch / "demo-browser")}, optional=True),
         demo("demo and examples", "check", 0.5, 60),
         demo("a signed webhook becomes a row", "webhook", 0.5, 60),
         Part("rights: none missing, none unexplained", (*CARGO_TEST, "--test", "generated", "--", "--ignored"), 1, 5, after=EVERYTHING),
@@ -147,7 +150,7 @@ class Running:
         text = self.log.read_text(errors="replace")
         missing = []
         if code == UNABLE and self.part.optional:
-            why = re.search(r"bed: no pods on this machine: (.*(?:\n.*){0,2})", text)
+            why = re.search(r"(?:bed: no pods|browser: no browser) on this machine: (.*(?:\n.*){0,2})", text)
             missing = [f"NOT RUN: {self.part.title}. This machine cannot: {' '.join(why[1].split()) if why else 'see its output'}"]
             text, code = f"{text.rstrip()}\n{missing[0]}\n", 0
         passed, failed = counts(text)
@@ -258,7 +261,7 @@ def main():
         # Rows of the reliability report, in their short form; kinds of AWS calls that the operator made, of all parts together.
         os.environ.update(TRIBUTARY_REPORT=str(scratch / "rows"), TRIBUTARY_ACTIONS=str(scratch / "actions"))
         table, missing = chosen(parts(scratch), sys.argv[1:]), []
-        if os.environ.get("TRIBUTARY_NO_PODS") == "1" and (pods := [part for part in table if part.optional]):
+        if os.environ.get("TRIBUTARY_NO_PODS") == "1" and (pods := [part for part in table if part.title == "real pods"]):
             table, missing = [part for part in table if part not in pods], [f"NOT RUN: {p.title}. TRIBUTARY_NO_PODS is set" for p in pods]
         run = Run(table, scratch)
         try:

@@ -26,7 +26,7 @@ use crate::{
         checkpoint::{Checkpoint, Run},
         run::{self, Ended},
     },
-    cli::{Error, aws_flags::AwsFlags, backfill::report::ProgressObserver},
+    cli::{Error, aws_flags::AwsFlags, backfill::report::ProgressObserver, progress::ProgressFlags},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -76,8 +76,10 @@ pub(super) struct Backfill {
     #[arg(long)]
     dry_run: bool,
     /// Format of the report.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
+    #[command(flatten)]
+    progress: ProgressFlags,
     /// URL of the Benchling API. `{tenant}` is replaced by the tenant's name.
     #[arg(long, hide = true)]
     benchling_url: Option<String>,
@@ -128,9 +130,9 @@ impl Backfill {
             TenantClient::new(urls, self.tenant.clone(), client, Budget::new(self.budget)).map_err(|error| error.message)?;
         let publisher = if self.dry_run { None } else { Some(self.publisher().await?) };
         let stop = interruption();
-        let mut observer = ProgressObserver::new(self.checkpoint.clone().filter(|_| !self.dry_run), stop);
+        let mut observer = ProgressObserver::new(self.checkpoint.clone().filter(|_| !self.dry_run), stop, self.progress);
         let ended = run::run(&*tenant_client, publisher.as_ref(), seen, &mut checkpoint, &mut observer).await;
-        observer.end();
+        drop(observer);
         let ended = ended.map_err(|error| self.continuation(&error.to_string()))?;
         let mut out = stdout().lock();
         match self.output {

@@ -35,29 +35,53 @@ pub fn files(root: &Path) -> Result<Vec<(String, String)>, Error> {
     let mut files = Vec::new();
     for (name, text) in crds()? {
         files.push((format!("crds/{name}"), text.clone()));
-        files.push((format!("charts/tributary/files/crds/{name}"), text));
+        for chart in ["tributary", "tributary-crds"] {
+            files.push((format!("charts/{chart}/files/crds/{name}"), text.clone()));
+        }
     }
-    files.push(("charts/tributary/files/clusterrole-rules.yaml".into(), serde_saphyr::to_string(&rules())?));
+    files.push(("charts/tributary/files/clusterrole-rules.yaml".into(), rules_yaml()?));
     files.push((REFERENCE.into(), reference()));
     files.push((IAM_PAGE.into(), policies(&read(&root.join(IAM_PAGE))?)?));
     Ok(files)
 }
 
+/// A rule of the operator's `ClusterRole`.
+pub(super) struct Rule {
+    pub(super) group: &'static str,
+    pub(super) resources: Vec<String>,
+    pub(super) verbs: &'static [&'static str],
+    /// Name of the only object that it is about.
+    pub(super) name: Option<&'static str>,
+}
+
 /// What the operator may do in the cluster: no more than it does. Secrets and the lease are a Role in its own namespace, in the chart.
-fn rules() -> serde_json::Value {
+pub(super) fn rules() -> Vec<Rule> {
+    let rule = |group, resources, verbs| Rule { group, resources, verbs, name: None };
     // Sync processes backfills, not the operator.
     let plurals = tributary_api::crds().into_iter().map(|crd| crd.spec.names.plural).filter(|plural| plural != "benchlingbackfills");
     let plurals: Vec<_> = plurals.collect();
-    let statuses: Vec<_> = plurals.iter().map(|plural| format!("{plural}/status")).collect();
-    json!([
+    let statuses = plurals.iter().map(|plural| format!("{plural}/status")).collect();
+    let texts = |all: &[&str]| all.iter().map(ToString::to_string).collect();
+    vec![
         // `patch` is for the finalizer, and for the child objects that the operator creates; no other spec is ever written.
-        {"apiGroups": [tributary_api::GROUP], "resources": plurals, "verbs": ["get", "list", "watch", "patch"]},
-        {"apiGroups": [tributary_api::GROUP], "resources": ["eventbuses", "eventrules", "eventsinks"], "verbs": ["create", "delete"]},
-        {"apiGroups": [tributary_api::GROUP], "resources": statuses, "verbs": ["patch"]},
-        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
+        rule(tributary_api::GROUP, plurals, &["get", "list", "watch", "patch"]),
+        rule(tributary_api::GROUP, texts(&["eventbuses", "eventrules", "eventsinks"]), &["create", "delete"]),
+        rule(tributary_api::GROUP, statuses, &["patch"]),
+        rule("events.k8s.io", texts(&["events"]), &["create"]),
         // Its uid is the installation id, unless one is set.
-        {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]},
-    ])
+        Rule { name: Some("kube-system"), ..rule("", texts(&["namespaces"]), &["get"]) },
+    ]
+}
+
+fn rules_yaml() -> Result<String, Error> {
+    let yaml = |rule: Rule| {
+        let mut value = json!({"apiGroups": [rule.group], "resources": rule.resources, "verbs": rule.verbs});
+        if let Some(name) = rule.name {
+            value["resourceNames"] = json!([name]);
+        }
+        value
+    };
+    Ok(serde_saphyr::to_string(&rules().into_iter().map(yaml).collect::<Vec<_>>())?)
 }
 
 fn read(path: &Path) -> Result<String, Error> {

@@ -4,21 +4,32 @@ mod aws_flags;
 mod backfill;
 mod completion;
 mod dev;
+mod diff;
+mod doctor;
 mod gateway;
 pub mod generate;
+mod graph;
 mod iam_policy;
+mod import;
+mod kube_flags;
 mod logs;
+mod man;
 mod manifests;
 mod pattern;
+mod plan;
+mod program;
+mod progress;
 mod put_events;
 mod run;
 mod sample;
 mod sync;
 mod test;
+mod tree;
+mod ui;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Brings SaaS events into Amazon EventBridge and routes them to where the work is done.
 #[derive(Parser, Debug)]
@@ -40,20 +51,37 @@ enum Command {
     PutEvents(Box<put_events::PutEvents>),
     /// Publish the events of a time window from Benchling's list of events.
     Backfill(Box<backfill::Backfill>),
+    /// Find what is wrong with the installation and its objects.
+    Doctor(Box<doctor::Doctor>),
+    /// Print manifests for resources that exist: in AWS, in a template, or in the state of another tool.
+    Import(Box<import::Import>),
     /// Print the IAM policy that the operator needs for the features in use.
     IamPolicy(iam_policy::IamPolicy),
+    /// Show what applying manifests would change in AWS. Writes nothing.
+    Plan(Box<plan::Plan>),
     /// Test event patterns without a cluster and without an AWS account.
     Pattern(pattern::PatternCommand),
     /// Run the tests of rules in manifests without a cluster and without an AWS account.
     Test(test::Test),
+    /// Show event sources, buses, rules, sinks and dead-letter queues of a cluster, and the health of each.
+    Tree(Box<tree::Tree>),
+    /// Show what differs between two namespaces or folders, apart from tenant, account, Region and names that follow from them.
+    Diff(Box<diff::Diff>),
     /// Print a realistic event of a type.
     Sample(sample::Sample),
     /// Run parts of an integration on this machine, without a cluster and without an AWS account.
     Dev(Box<dev::Dev>),
+    /// Show your integrations in the browser: map, health, and what happens to an event.
+    Ui(ui::Ui),
     /// Print the CustomResourceDefinitions as YAML.
     Crds,
     /// Print a script that completes commands and flags in a shell.
     Completion(completion::Completion),
+    /// Write a man page for each command into a folder.
+    Man(man::Man),
+    /// Complete the words of a command line for kubectl.
+    #[command(name = "__complete", hide = true)]
+    Complete(completion::Complete),
     /// Write everything generated from the types into a checkout: crds/, the chart's copies, the API reference, the IAM policies.
     #[command(hide = true)]
     Generate { root: PathBuf },
@@ -62,19 +90,33 @@ enum Command {
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 impl Cli {
+    /// Parses the command line of the process. Exits if it is not valid, or asks for help.
+    pub fn of_process() -> Self {
+        let matches = program::named(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     pub async fn run(self) -> Result<ExitCode, Error> {
         match self.command {
             Command::Pattern(pattern) => return pattern.run(),
             Command::Test(test) => return test.run(),
+            Command::Tree(tree) => return tree.run().await,
+            Command::Diff(diff) => return diff.run().await,
+            Command::Doctor(doctor) => return Box::pin(doctor.run()).await,
+            Command::Plan(plan) => return Box::pin(plan.run()).await,
+            Command::Import(import) => return Box::pin(import.run()).await,
             Command::Sample(sample) => sample.run()?,
             Command::Dev(dev) => return Box::pin(dev.run()).await,
             Command::Completion(completion) => completion.run(),
+            Command::Man(man) => man.run()?,
+            Command::Complete(complete) => complete.run(),
             Command::Run(run) => Box::pin(run.run()).await?,
             Command::Gateway(gateway) => Box::pin(gateway.run()).await?,
             Command::Sync(sync) => Box::pin(sync.run()).await?,
             Command::PutEvents(put) => put.run().await?,
             Command::Backfill(backfill) => Box::pin(backfill.run()).await?,
             Command::IamPolicy(policy) => policy.run()?,
+            Command::Ui(ui) => Box::pin(ui.run()).await?,
             Command::Crds => {
                 for (_, text) in generate::crds()? {
                     print!("---\n{text}");

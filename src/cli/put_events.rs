@@ -1,7 +1,7 @@
 //! `tributary put-events`: read the files, check the buses, send in batches, report.
 
 mod input;
-pub(super) mod report;
+mod report;
 
 use std::{
     collections::BTreeMap,
@@ -15,11 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use tributary_aws::{Answer, BusState, Entry, MOST_ENTRIES, Publisher};
 
 use crate::{
-    cli::{
-        Error,
-        aws_flags::AwsFlags,
-        put_events::{input::Item, report::Progress},
-    },
+    cli::{Error, aws_flags::AwsFlags, progress::ProgressFlags, put_events::input::Item},
     put_events::{batch, send_all},
 };
 
@@ -44,11 +40,13 @@ pub(super) struct PutEvents {
     #[arg(long, value_parser = rate)]
     rate: Option<f64>,
     /// Format of the report.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
     /// Validate the input and report the number of calls. Sends nothing to AWS.
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    progress: ProgressFlags,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -118,7 +116,7 @@ impl PutEvents {
             .collect();
         let good: Vec<_> = items.iter().enumerate().filter_map(|(index, item)| Some((index, item.entry.as_ref().ok()?))).collect();
         let sized: Vec<_> = good.iter().map(|&(index, entry)| ((index, entry), entry.size())).collect();
-        let (mut progress, mut sent, mut next) = (Progress::new(), 0, Instant::now());
+        let (progress, mut sent, mut next) = (self.progress.bar("sending entries", good.len()), 0, Instant::now());
         let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
         for batch in batch::batches(&sized, entries_per_call(self.rate)) {
             tokio::select! {
@@ -136,9 +134,8 @@ impl PutEvents {
                 answers[*index] = answer;
             }
             sent += batch.len();
-            progress.at(|| format!("{sent} of {} entries", good.len()));
+            progress.set(sent);
         }
-        progress.end();
         (answers, sent)
     }
 

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Args;
 use tokio::net::TcpListener;
 
-use tributary_aws::AwsOptions;
+use tributary_aws::{AwsOptions, Caller};
 
 use crate::{
     cli::{
@@ -87,7 +87,7 @@ pub(super) struct Run {
     /// Public URL of the gateway, such as `https://hooks.example.com`. `BenchlingApp`s show it as the webhook URL.
     #[arg(long, env = "TRIBUTARY_GATEWAY_URL")]
     gateway_url: Option<String>,
-    /// Kinds that `existing.arnFrom` of a sink may reference, such as `Queue=queues.sqs.services.k8s.aws`. Requires permission to get them.
+    /// Kinds that `existing.arnFrom` of a sink may reference, such as `EventBus=eventbuses.eventbridge.services.k8s.aws`. Requires permission to get them.
     #[arg(long, env = "TRIBUTARY_ARN_FROM", value_delimiter = ',')]
     arn_from: Vec<ArnKind>,
     #[command(flatten)]
@@ -124,6 +124,7 @@ impl Run {
                 ca_bundle: ca_bundle(self.aws_ca_bundle.as_deref())?,
                 app_name: None,
                 session_policy: None,
+                caller: Caller::Pod,
             },
             lease: self.leader_elect.then(|| LeaseOptions {
                 name: self.lease_name.clone(),

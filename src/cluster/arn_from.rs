@@ -3,7 +3,11 @@
 
 use std::{str::FromStr, time::Duration};
 
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::{
+    api::core::v1::ConfigMap,
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    jiff::{SignedDuration, Timestamp},
+};
 use kube::{Api, Client, api::DynamicObject, core::ApiResource};
 use serde_json::Value;
 use tributary_api::{ArnFrom, Existing};
@@ -11,7 +15,7 @@ use tributary_core::error::{Reason, ReconcileError, RetryClass};
 
 use crate::cluster::error::api_error;
 
-/// A kind that may be read: `Queue=queues.sqs.services.k8s.aws`, or `ConfigMap=configmaps` for the core group.
+/// A kind that may be read: `EventBus=eventbuses.eventbridge.services.k8s.aws`, or `ConfigMap=configmaps` for the core group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArnKind {
     kind: String,
@@ -24,7 +28,8 @@ impl FromStr for ArnKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let form = || format!("invalid kind {text:?}: expected KIND=RESOURCE.GROUP, such as Queue=queues.sqs.services.k8s.aws");
+        let form =
+            || format!("invalid kind {text:?}: expected KIND=RESOURCE.GROUP, such as EventBus=eventbuses.eventbridge.services.k8s.aws");
         let (kind, resource) = text.split_once('=').ok_or_else(form)?;
         let (resource, group) = resource.split_once('.').map_or((resource, None), |(resource, group)| (resource, Some(group)));
         let plain = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -44,6 +49,8 @@ pub(crate) struct ArnSources {
     pub client: Client,
     /// The kinds that may be read.
     pub kinds: Vec<ArnKind>,
+    /// `ConfigMap`s that precede those of the cluster: of the manifests of a dry run, none in the operator.
+    pub provided: Vec<ConfigMap>,
 }
 
 impl ArnSources {
@@ -79,6 +86,10 @@ impl ArnSources {
             plural: known.resource.clone(),
         };
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
+        let provided = self.provided(namespace, &from.name).filter(|_| from.kind == "ConfigMap" && group.is_empty());
+        if let Some(config_map) = provided {
+            return reference.arn_in(&serde_json::to_value(config_map).unwrap_or_default(), existing).map(Some);
+        }
         let object = match api.get_opt(&from.name).await {
             Ok(Some(object)) => object,
             Ok(None) => return Err(reference.not_found("not found in this namespace")),
@@ -91,17 +102,13 @@ impl ArnSources {
             }
             Err(error) => return Err(api_error(error)),
         };
-        let whole = serde_json::to_value(&object).unwrap_or_default();
-        let arn = match follow(&whole, &from.field_path) {
-            Some(Value::String(text)) if !text.is_empty() => text,
-            None | Some(Value::Null | Value::String(_)) => return Err(reference.not_ready()),
-            Some(_) => return Err(reference.unusable("is not a string")),
-        };
-        // The value is not repeated in the message: it may be anything.
-        if !existing.fits(arn) {
-            return Err(reference.unusable("is not an ARN of this destination type"));
-        }
-        Ok(Some(arn.clone()))
+        reference.arn_in(&serde_json::to_value(&object).unwrap_or_default(), existing).map(Some)
+    }
+
+    /// The `ConfigMap` of this name that precedes that of the cluster.
+    pub(super) fn provided(&self, namespace: &str, name: &str) -> Option<&ConfigMap> {
+        let is_named = |meta: &ObjectMeta| meta.namespace.as_deref() == Some(namespace) && meta.name.as_deref() == Some(name);
+        self.provided.iter().rev().find(|config_map| is_named(&config_map.metadata))
     }
 }
 
@@ -122,6 +129,20 @@ struct Reference<'a> {
 }
 
 impl Reference<'_> {
+    /// The ARN in the referenced field of the object.
+    fn arn_in(&self, object: &Value, existing: &Existing<'_>) -> Result<String, ReconcileError> {
+        let arn = match follow(object, &self.from.field_path) {
+            Some(Value::String(text)) if !text.is_empty() => text,
+            None | Some(Value::Null | Value::String(_)) => return Err(self.not_ready()),
+            Some(_) => return Err(self.unusable("is not a string")),
+        };
+        // The value is not repeated in the message: it may be anything.
+        if !existing.fits(arn) {
+            return Err(self.unusable("is not an ARN of this destination type"));
+        }
+        Ok(arn.clone())
+    }
+
     fn message(&self, what: &str) -> String {
         let ArnFrom { api_version, kind, name, .. } = self.from;
         format!("{}.arnFrom: {kind} {}/{name} ({api_version}): {what}", self.field, self.namespace)

@@ -24,6 +24,9 @@ impl ArnSources {
     /// # Errors
     /// The API server cannot be read.
     pub(super) async fn config_map(&self, namespace: &str, name: &str) -> Result<ReadConfigMap, ReconcileError> {
+        if let Some(config_map) = self.provided(namespace, name) {
+            return Ok(ReadConfigMap::Found(Box::new(config_map.clone())));
+        }
         if !self.reads_config_maps() {
             return Ok(not_permitted("add {kind: ConfigMap, resource: configmaps, apiGroup: \"\"} to the chart's value arnFrom.allowed"));
         }

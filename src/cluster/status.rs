@@ -1,6 +1,6 @@
 //! Writes the status and the finalizer of an object. Never its spec.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::{
     Api, Client, Resource,
     api::{ApiResource, DynamicObject, Patch, PatchParams},
@@ -107,8 +107,7 @@ impl Handle {
     ///
     /// # Errors
     /// A conflict if the precondition fails, or another error of the API server.
-    pub(crate) async fn set_finalizer<K: Resource>(&self, object: &K, present: bool) -> Result<Option<String>, ReconcileError> {
-        let meta = object.meta();
+    pub(crate) async fn set_finalizer(&self, meta: &ObjectMeta, present: bool) -> Result<Option<String>, ReconcileError> {
         let mut finalizers: Vec<_> = meta.finalizers.iter().flatten().filter(|name| *name != FINALIZER).cloned().collect();
         if present {
             finalizers.push(FINALIZER.into());

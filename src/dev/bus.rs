@@ -14,7 +14,7 @@ use tributary_core::{
     rule_tests::{Subject, TEST_ACCOUNT, TEST_REGION, delivered},
     view::View,
 };
-use tributary_pattern::Pattern;
+use tributary_pattern::{Pattern, transform::Context};
 
 use crate::{
     dev::{
@@ -129,7 +129,9 @@ impl Inner {
             return true;
         };
         let settings = rule.subject.targets.iter().find(|settings| settings.id == target.name);
-        let input = settings.map_or_else(|| Ok(event.to_owned()), |settings| delivered(settings, &rule.subject, event, time));
+        let arn = rule.subject.rule_arn();
+        let context = Context { rule_arn: &arn, rule_name: &rule.subject.rule, ingestion_time: time };
+        let input = settings.map_or_else(|| Ok(event.to_owned()), |settings| delivered(settings, event, &context));
         let body = match input {
             Ok(body) => body,
             Err(why) => {

@@ -27,7 +27,10 @@ impl Observe for BenchlingApp {
         if desired.is_none() {
             return Ok(None);
         }
-        let Some(credentials) = &self.spec.credentials else { return Ok(Some(ObservedCredentials::None)) };
+        // A dry run reads no Secret and requests no token: no step depends on them.
+        let Some(credentials) = self.spec.credentials.as_ref().filter(|_| cloud.dry_run.is_none()) else {
+            return Ok(Some(ObservedCredentials::None));
+        };
         let (namespace, name) = (self.metadata.namespace.as_deref().unwrap_or_default(), &credentials.secret_ref.name);
         let secret = match Api::<Secret>::namespaced(cloud.client.clone(), namespace).get_opt(name).await {
             Ok(secret) => secret,

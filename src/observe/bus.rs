@@ -53,6 +53,9 @@ impl Observe for EventBus {
             }
             if depth >= Depth::Delete {
                 bus.rules = session.rule_names(&identity.name).await?;
+                if let Some(dry_run) = cloud.dry_run {
+                    bus.rules.retain(|rule| !dry_run.deletes(&names::rule_on(identity, rule)));
+                }
             }
         }
         let archives = if depth >= Depth::Full && bus.is_some() { Some(archives_of(self, cloud, identity, depth).await?) } else { None };

@@ -5,6 +5,7 @@ mod app;
 mod bus;
 mod delivery;
 mod destinations;
+pub(crate) mod dry_run;
 mod export;
 mod replay;
 mod rule;
@@ -17,6 +18,8 @@ use tributary_api::{AwsAccount, Identity};
 use tributary_aws::{Priority, Session, Sessions};
 use tributary_benchling::Benchling;
 use tributary_core::{error::ReconcileError, export::ObservedExport, managed::Managed, plan::Depth, view::View};
+
+use dry_run::DryRun;
 
 use crate::cluster::secrets::Secrets;
 
@@ -70,6 +73,8 @@ pub(crate) struct Cloud<'a> {
     pub fact_age: Duration,
     /// What triggered the reconcile, and so how much of what was read before may be reused.
     pub trigger: Trigger,
+    /// What a dry run knows; `None` in the operator.
+    pub dry_run: Option<&'a DryRun>,
 }
 
 /// What triggered a reconcile, where an object waits for something in AWS.
@@ -100,7 +105,8 @@ impl Cloud<'_> {
 
     /// How old a shared list may be.
     pub(crate) fn list_age(&self, depth: Depth) -> Duration {
-        if depth < Depth::Owner { self.quick_age } else { self.quick_age.min(Duration::from_secs(5)) }
+        // A dry run writes nothing that would outdate a list.
+        if depth < Depth::Owner || self.dry_run.is_some() { self.quick_age } else { self.quick_age.min(Duration::from_secs(5)) }
     }
 
     /// How old the list of event sources may be.

@@ -38,7 +38,8 @@ impl Observe for EventRule {
                 rule.tags = Some(session.event_tags(&identity.arn).await?);
             }
         }
-        if let Some(desired) = desired {
+        // What does not exist yet has no facts, and no step depends on them.
+        if let Some(desired) = desired.filter(|_| cloud.dry_run.is_none()) {
             let inspects = |target: &&Target| target.dead_letter.as_ref().is_some_and(|queue| queue.inspect);
             let inspected: Vec<_> = self.spec.targets.iter().filter(inspects).map(|target| target.name.as_str()).collect();
             let rule = delivery::Rule { arn: &identity.arn, targets: &desired.targets, inspected: &inspected };

@@ -14,7 +14,7 @@ use tributary_core::{
 
 use crate::{
     cluster::{arn_from::ArnSources, secrets::Secrets},
-    observe::{Cloud, Trigger},
+    observe::{Cloud, Trigger, dry_run::DryRun},
     operator::{
         app_configuration::AppConfigurations,
         events::Recorder,
@@ -43,12 +43,19 @@ pub(super) struct Context {
     pub(super) fault_points: Arc<dyn FaultPoints>,
     pub(super) benchling: Benchling,
     pub(super) app_configurations: AppConfigurations,
+    /// What a dry run knows; `None` in the operator.
+    pub(super) dry_run: Option<Arc<DryRun>>,
 }
 
 impl Context {
+    /// The time now. A dry run has one time for all objects.
+    pub(super) fn now(&self) -> Timestamp {
+        self.dry_run.as_ref().map_or_else(Timestamp::now, |dry_run| dry_run.now)
+    }
+
     /// The view at this moment.
     pub(super) fn view(&self) -> View {
-        View { now: Timestamp::now(), ..self.view.clone() }
+        View { now: self.now(), ..self.view.clone() }
     }
 
     /// Access to AWS for one reconcile of the object with this identity.
@@ -87,6 +94,7 @@ impl Context {
             region: identity.region.clone(),
             quick_age: self.resyncs.list_age(),
             fact_age: self.resyncs.quick,
+            dry_run: self.dry_run.as_deref(),
         })
     }
 }

@@ -7,7 +7,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::MicroTime,
     jiff::Timestamp,
 };
-use kube::{Api, Client, Resource, api::PostParams};
+use kube::{Api, Client, api::PostParams};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// Queues Events for [`write`].
@@ -38,9 +38,8 @@ impl Recorder {
         (Self { queue, instance }, events)
     }
 
-    /// Publishes an Event about `object`. A long note is cut.
-    pub(super) fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, type_: EventType, reason: &str, action: &str, note: &str) {
-        let regarding: ObjectReference = object.object_ref(&());
+    /// Publishes an Event about the object that `regarding` refers to. A long note is cut.
+    pub(super) fn publish(&self, regarding: ObjectReference, type_: EventType, reason: &str, action: &str, note: &str) {
         let now = Timestamp::now();
         let name: String = regarding.name.as_deref().unwrap_or_default().chars().take(MAX_NAME_CHARS).collect();
         let event = Event {

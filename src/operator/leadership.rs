@@ -139,7 +139,7 @@ impl Leadership {
             view: self.view.clone(),
             sessions: Sessions::new(aws, self.metrics.clone(), fence.clone()).map_err(Error::CaBundle)?,
             secrets: Secrets::new(client.clone(), &options.operator_namespace),
-            arn_sources: ArnSources { client: client.clone(), kinds: options.arn_from.clone() },
+            arn_sources: ArnSources { client: client.clone(), kinds: options.arn_from.clone(), provided: vec![] },
             recorder,
             metrics: self.metrics.clone(),
             state: ReconcileState::default(),
@@ -154,6 +154,7 @@ impl Leadership {
             benchling: Benchling::new(options.benchling.clone()),
             app_configurations: AppConfigurations::new(client.clone(), secrets, options.benchling.clone(), options.resync),
             client: client.clone(),
+            dry_run: None,
         })
     }
 

@@ -5,6 +5,7 @@
 mod app_configuration;
 mod apply;
 mod context;
+pub(crate) mod dry_run;
 mod events;
 pub mod fault_points;
 mod leadership;
@@ -15,6 +16,7 @@ mod reconcile;
 mod reconciliation;
 mod run;
 mod state;
+mod writer;
 
 pub(crate) use app_configuration::chosen_schemas;
 pub use options::{Error, Options};

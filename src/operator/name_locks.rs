@@ -8,6 +8,7 @@ use std::{
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tributary_api::Identity;
+use tributary_core::destinations::dead_letter_queue;
 
 /// The locks, by resource.
 #[derive(Debug, Default)]
@@ -16,8 +17,9 @@ pub(super) struct NameLocks(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
 impl NameLocks {
     /// Waits until no other reconcile works on the resource with this identity.
     pub(super) async fn lock(&self, identity: &Identity) -> OwnedMutexGuard<()> {
-        // The account too: not every ARN has one.
-        let key = format!("{} {}", identity.account_id, family(&identity.arn));
+        // The account too: not every ARN has one. A queue and its dead-letter queue share a lock: another sink's queue may have
+        // the name of the latter.
+        let key = format!("{} {}", identity.account_id, dead_letter_queue::family(&identity.arn));
         let lock = {
             let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let known = locks.get(&key).and_then(Weak::upgrade);
@@ -30,11 +32,6 @@ impl NameLocks {
         };
         lock.lock_owned().await
     }
-}
-
-/// A queue and its dead-letter queue share a lock: another sink's queue may have the name of the latter.
-fn family(arn: &str) -> String {
-    if arn.contains(":sqs:") { arn.replace("-dlq", "") } else { arn.to_owned() }
 }
 
 #[cfg(test)]

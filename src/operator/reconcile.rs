@@ -22,6 +22,7 @@ use crate::{
         context::{Context, QUIET_PERIOD},
         reconciliation::Reconciliation,
         state::{ObjectState, ResyncSchedule},
+        writer::LiveWriter,
     },
 };
 
@@ -115,23 +116,8 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
             Err(error) => return (Err(error), state),
         }
     }
-    let written = object.current().cloned().unwrap_or_default();
-    let key = key_of(&object);
-    let status = written.clone();
-    let mut reconciliation = Reconciliation {
-        key,
-        context,
-        handle,
-        status,
-        written,
-        object,
-        state,
-        applied: vec![],
-        drifted: false,
-        confirmed: false,
-        evaluated: &[],
-        reached: false,
-    };
+    let writer = LiveWriter { handle, recorder: &context.recorder };
+    let mut reconciliation = Reconciliation::new(context, &writer, object, state);
     let result = reconciliation.run().await;
     (result, reconciliation.state)
 }

@@ -10,7 +10,7 @@ use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
 use kube::{Api, Client};
 use tokio::{net::TcpListener, task::JoinSet};
 use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
-use tributary_core::{for_each_kind, settings::Settings, view::View};
+use tributary_core::{for_each_kind, kinds::DELIVERABLE, settings::Settings, view::View};
 
 use super::{
     leadership::Leadership,
@@ -40,6 +40,12 @@ fn refresh(metrics: Arc<Metrics>, stores: Stores) -> impl Fn() + Send + Sync + '
         for (kind, ready, not_ready) in stores.counts() {
             metrics.set_objects(kind, ready, not_ready);
         }
+        let rules = stores.rules.state();
+        let deliverable = rules.iter().filter_map(|rule| {
+            let conditions = &rule.0.as_ref().ok()?.status.as_ref()?.common.conditions;
+            conditions.iter().find(|condition| condition.type_ == DELIVERABLE).map(|condition| condition.status.as_str())
+        });
+        metrics.set_deliverable(deliverable);
         let buses = stores.buses.state();
         metrics.set_event_sources(buses.iter().filter_map(|bus| {
             let bus = bus.0.as_ref().ok()?;

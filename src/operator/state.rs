@@ -45,6 +45,15 @@ impl ObjectState {
     }
 }
 
+impl ObjectState {
+    /// The state of an object that is not new, and whose full resync is due: of one in a dry run.
+    pub(super) fn due(uid: &str, resyncs: &ResyncSchedule) -> Self {
+        let now = Instant::now();
+        let long_ago = now.checked_sub(resyncs.full).unwrap_or(now);
+        Self { full_resync_at: now, first_seen: long_ago, ..Self::new(uid, resyncs) }
+    }
+}
+
 /// When resyncs happen. All objects share the same ticks, so that one list serves many.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ResyncSchedule {

@@ -1,7 +1,7 @@
 //! Whether a sink's queue may be consumed. Pure: reads the status that the operator writes.
 
 use tributary_api::{EventSink, Identity, annotation};
-use tributary_core::{destinations::sqs::dead_letter_name, names::Arn};
+use tributary_core::{destinations::dead_letter_queue, names::Arn};
 
 use crate::sync::error::SyncError;
 
@@ -38,7 +38,7 @@ pub(crate) fn queue_to_consume(sink: &EventSink) -> Result<&Identity, SyncError>
     }
     let identity = common.identity.as_ref().ok_or_else(|| not_ready("the queue does not exist yet"))?;
     let exists = |name: &str| common.resources.iter().any(|resource| Arn::parse(&resource.arn).is_some_and(|arn| arn.resource == name));
-    if exists(&identity.name) && exists(&dead_letter_name(&identity.name)) {
+    if exists(&identity.name) && exists(&dead_letter_queue::name(&identity.name)) {
         Ok(identity)
     } else {
         Err(not_ready("the queue does not exist yet"))

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use tributary_api::{AccountRef, AwsAccount, BenchlingApp, EventSink, PostgresSink, PostgresTlsMode, matches};
 use tributary_benchling::TenantClient;
-use tributary_core::{destinations::sqs::dead_letter_name, error::ReconcileError, guarded::Guarded, object::key_of};
+use tributary_core::{destinations::dead_letter_queue, error::ReconcileError, guarded::Guarded, object::key_of};
 
 use crate::{
     cluster::error::api_error,
@@ -51,7 +51,7 @@ impl SyncContext {
         let tenant_client = self.tenant_clients.get(&tenant, client)?;
         let queue = AwsQueue {
             url: session.queue_to_read(queue).await.map_err(queue_error)?,
-            dead_letter_url: session.queue_to_read(&dead_letter_name(queue)).await.map_err(queue_error)?,
+            dead_letter_url: session.queue_to_read(&dead_letter_queue::name(queue)).await.map_err(queue_error)?,
             session,
             visibility_timeout: visibility.map_or(DEFAULT_VISIBILITY_TIMEOUT, Duration::from_secs).max(MIN_VISIBILITY_TIMEOUT),
         };

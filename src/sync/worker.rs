@@ -19,7 +19,7 @@ use crate::sync::{
     sink_context::SinkContext, status::StatusWriter,
 };
 
-/// Messages that SQS returns in one receive.
+/// Messages that one receive returns at most.
 const RECEIVE_LIMIT: usize = 10;
 /// Parallel receives while a batch fills up.
 const PARALLEL_RECEIVES: usize = 4;
@@ -212,7 +212,7 @@ async fn renew_while<T>(context: &SinkContext, receipts: &[String], future: impl
             output = &mut future => return output,
             () = renewal => {
                 let receipts: Vec<&str> = receipts.iter().map(String::as_str).collect();
-                // SQS rejects the renewal of messages that were deleted in the meantime.
+                // AWS rejects the renewal of messages that were deleted in the meantime.
                 if let Err(error) = queue.session.hide_messages(&queue.url, &receipts, queue.visibility_timeout).await {
                     tracing::debug!(sink = %context.key, %error, "visibility timeout not renewed; messages may be received by others");
                 }

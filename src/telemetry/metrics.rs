@@ -59,6 +59,11 @@ struct SourceStateLabels {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliverableLabels {
+    deliverable: &'static str,
+}
+
 /// The metrics of the operator.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -68,6 +73,7 @@ pub(crate) struct Metrics {
     reconciles: Family<KindLabels, Counter>,
     steps: Family<StepLabels, Counter>,
     objects: Family<ObjectLabels, Gauge>,
+    deliverable: Family<DeliverableLabels, Gauge>,
     expirations: Family<SourceLabels, Gauge>,
     sources: Family<SourceStateLabels, Gauge>,
     durations: Family<DurationLabels, Histogram, fn() -> Histogram>,
@@ -90,6 +96,8 @@ impl Default for Metrics {
         registry.register("reconciles", "Reconciles by kind and outcome", reconciles.clone());
         registry.register("steps", "AWS writes that succeeded, by kind and step", steps.clone());
         registry.register("objects", "Objects by kind and value of the Ready condition", objects.clone());
+        let deliverable = Family::default();
+        registry.register("rules_deliverable", "EventRules by value of the Deliverable condition", deliverable.clone());
         let (expirations, sources) = (Family::default(), Family::default());
         registry.register(
             "event_source_expiration_timestamp_seconds",
@@ -112,6 +120,7 @@ impl Default for Metrics {
             reconciles,
             steps,
             objects,
+            deliverable,
             expirations,
             sources,
             durations,
@@ -159,6 +168,7 @@ impl Metrics {
         let leads = self.leader.get() == 1;
         if !leads {
             self.objects.clear();
+            self.deliverable.clear();
             self.expirations.clear();
             self.sources.clear();
         }
@@ -169,6 +179,17 @@ impl Metrics {
     pub(crate) fn set_objects(&self, kind: &'static str, ready: usize, not_ready: usize) {
         for (label, count) in [("true", ready), ("false", not_ready)] {
             self.objects.get_or_create(&ObjectLabels { kind, ready: label }).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Sets the number of rules by value of their `Deliverable` condition, given as these values. Rules without the condition do not count.
+    pub(crate) fn set_deliverable<'a>(&self, values: impl Iterator<Item = &'a str>) {
+        let mut counts = [("True", 0), ("False", 0), ("Unknown", 0)];
+        for value in values {
+            counts.iter_mut().filter(|(label, _)| *label == value).for_each(|(_, count)| *count += 1);
+        }
+        for (deliverable, count) in counts {
+            self.deliverable.get_or_create(&DeliverableLabels { deliverable }).set(count);
         }
     }
 
@@ -223,5 +244,18 @@ mod tests {
         assert!(text.contains(r#"state="Active"} 1"#) && !text.contains("Pending") && !text.contains("timestamp_seconds{"), "{text}");
         metrics.set_event_sources(std::iter::empty());
         assert!(!encode([&metrics.registry()]).contains("lims"));
+    }
+
+    #[test]
+    fn rules_are_counted_by_deliverability_and_only_by_the_leader() {
+        let metrics = Metrics::default();
+        metrics.set_leading(true);
+        metrics.set_deliverable(["True", "False", "True"].into_iter());
+        let text = encode([&metrics.registry()]);
+        for (value, count) in [("True", 2), ("False", 1), ("Unknown", 0)] {
+            assert!(text.contains(&format!("tributary_rules_deliverable{{deliverable=\"{value}\"}} {count}\n")), "{text}");
+        }
+        metrics.set_leading(false);
+        assert!(!metrics.reports_objects() && !encode([&metrics.registry()]).contains("tributary_rules_deliverable{"));
     }
 }

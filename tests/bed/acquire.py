@@ -128,6 +128,32 @@ def _build(say):
     return target
 
 
+def promtool(say):
+    """Prometheus' promtool: the one on the PATH, else our own build without service discovery."""
+    found = shutil.which("promtool")
+    if found:
+        return pathlib.Path(found)
+    source = HERE / "promtool"
+    target = cache_dir() / f"promtool-{digest(source / 'go.mod', source / 'go.sum')}"
+    if os.access(target, os.X_OK):
+        return target
+    if not shutil.which("go"):
+        raise AcquireError("no promtool: install it, or Go 1.25 or later")
+    with lock("promtool", say):
+        if os.access(target, os.X_OK):
+            return target
+        say("promtool: building it from the Go module proxy, once: about 3 minutes on two cores (then cached)")
+        fresh = target.with_suffix(f".{os.getpid()}.tmp")
+        done = subprocess.run(["go", "build", "-trimpath", "-tags", "remove_all_sd", "-gcflags=all=-dwarf=false", "-ldflags", "-s -w", "-o", str(fresh),
+                               "github.com/prometheus/prometheus/cmd/promtool"],
+                              cwd=source, env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOGC": "300"})
+        if done.returncode:
+            fresh.unlink(missing_ok=True)
+            raise AcquireError("go build of promtool failed, see above")
+        fresh.rename(target)
+    return target
+
+
 def python(say):
     """The interpreter that the stand-ins run in."""
     return venv(say, "stand-ins: installing MiniStack and Benchling's SDK", REQUIREMENTS)

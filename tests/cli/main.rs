@@ -1,12 +1,21 @@
 //! Commands that need neither a cluster nor AWS, run as processes.
 #![allow(clippy::unwrap_used)]
 
+mod cluster;
 mod completion;
 mod dev_webhook;
+mod diff;
+mod import;
+mod import_functions;
+mod import_state;
+mod json_output;
 mod pattern;
+mod plan;
+mod plugin;
 mod rule_reports;
 mod rule_tests;
 mod sample;
+mod tree;
 
 use std::{
     fs,

@@ -5,7 +5,7 @@
   run.py --check        only checks that each patch names a test that exists and applies to the tree
 
 A patch begins with `# invariant: ...` and `# test: TARGET::PATH`. TARGET is a test target; `lib` for a unit test of the binary's crate;
-`api`, `aws`, `core` or another folder of crates/ for a unit test of that crate; or `pods`. A mutant is caught when the named test ran and
+`api`, `aws`, `core` or another folder of crates/ for a unit test of that crate; or `pods`, `chart` or `browser`, tests in Python. A mutant is caught when the named test ran and
 failed. One that does not compile or does not apply is an error of the patch, one whose test still passes is a gap in the tests. All named
 tests must pass without a patch first.
 """
@@ -46,6 +46,24 @@ def run_pods(tree, test, env):
     return re.search(rf"^{test} \(", text, re.M) is not None, re.search(rf"^(FAIL|ERROR): {test} ", text, re.M) is None, text
 
 
+def run_chart(tree, test):
+    """The same for tests/chart, which needs nothing that is built."""
+    command = [sys.executable, "tests/bed/bed.py", "tools", "--", sys.executable, "-m", "unittest", "discover", "-v", "-s", "tests/chart", "-k", test]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True)
+    text = done.stdout + done.stderr
+    return re.search(rf"^{test} \(", text, re.M) is not None, done.returncode == 0, text
+
+
+def run_browser(tree, test, env):
+    """The same for tests/browser, one test of it."""
+    built = subprocess.run(["cargo", "build", "--locked", "--quiet", "--workspace"], cwd=tree, capture_output=True, text=True, env=env)
+    env = {**env, "TRIBUTARY": f"{env['CARGO_TARGET_DIR']}/debug/tributary", "TRIBUTARY_DEMO_STATE": str(tree / ".bed-browser")}
+    command = [sys.executable, "tests/browser/run.py", "--only", test]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, env=env) if built.returncode == 0 else built
+    text = done.stdout + done.stderr
+    return re.search(rf"^{test} \(", text, re.M) is not None, done.returncode == 0, text
+
+
 def is_unit(target):
     return target == "lib" or (ROOT / "crates" / target / "Cargo.toml").is_file()
 
@@ -64,6 +82,10 @@ def run_test(tree, target, test):
     env = {**os.environ, "RUST_BACKTRACE": "0", "CARGO_TARGET_DIR": str(cache)}
     if target == "pods":
         return run_pods(tree, test, env)
+    if target == "chart":
+        return run_chart(tree, test)
+    if target == "browser":
+        return run_browser(tree, test, env)
     bed = [] if is_unit(target) else [sys.executable, "tests/bed/bed.py", "run", "--"]
     done = subprocess.run([*bed, *cargo], cwd=tree, capture_output=True, text=True, env=env)
     text = done.stdout + done.stderr
@@ -86,8 +108,8 @@ def apply(tree, patch, *, undo=False):
 
 def names(target):
     """Tests of a target."""
-    if target == "pods":
-        return set(re.findall(r"def (test_\w+)", "".join(path.read_text() for path in (ROOT / "tests/pods").glob("test_*.py"))))
+    if target in ("pods", "chart", "browser"):
+        return set(re.findall(r"def (test_\w+)", "".join(path.read_text() for path in (ROOT / "tests" / target).glob("test_*.py"))))
     if is_unit(target):
         # The list of each crate comes behind a line with the path of its program.
         crate = "tributary" if target == "lib" else f"tributary_{target}"

@@ -8,7 +8,7 @@ use tributary_testkit::product::{
     EventSink, Tags,
     plan::{
         Desired, DesiredByRole, DesiredMachine, DesiredRole, DesiredSink, DesiredSns, DesiredStateMachine, DesiredTopic, IamStep,
-        InlinePolicy, MachineSettings, Observed, ObservedByRole, ObservedMachine, ObservedRole, ObservedSink, ObservedSns,
+        InlinePolicy, LogDestination, MachineSettings, Observed, ObservedByRole, ObservedMachine, ObservedRole, ObservedSink, ObservedSns,
         ObservedStateMachine, ObservedTopic, SnsStep, StatesStep,
     },
 };
@@ -176,7 +176,7 @@ fn machine() -> impl Strategy<Value = DesiredSink> {
             role_arn: role.arn.clone(),
             log_level: "OFF".into(),
             log_execution_data: false,
-            log_group_arn: None,
+            logs: LogDestination::default(),
             tracing,
         };
         let machine = DesiredMachine {

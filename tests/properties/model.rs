@@ -8,7 +8,8 @@ use tributary_testkit::product::{
     plan::{
         ArchiveSettings, ArchiveStep, BusInAws, BusSettings, BusStep, DesiredGrant, EventsStep, InvokeSettings, LambdaStep, LogsStep,
         Observed, ObservedArchive, ObservedBus, ObservedLambda, ObservedLogGroup, ObservedLogs, ObservedQueue, ObservedSink,
-        ObservedSource, ObservedSqs, ObservedTrigger, RuleInAws, RuleStep, SqsStep, Step, TagStep, policy_document, sid_of, statement,
+        ObservedSource, ObservedSqs, ObservedTrigger, RuleInAws, RuleStep, SqsStep, Step, TagStep, TriggerStep, policy_document, sid_of,
+        statement,
     },
 };
 
@@ -50,6 +51,7 @@ impl Model {
             Step::Events(step) => self.events(step),
             Step::Sqs(step) => self.sqs(step),
             Step::Lambda(step) => self.lambda(step),
+            Step::Trigger(step) => self.trigger(step),
             Step::Logs(step) => self.logs(step),
             Step::Sns(step) => self.by_role.sns(step),
             Step::States(step) => self.by_role.states(step),
@@ -77,7 +79,13 @@ impl Model {
                 self.invoke = settings;
             }
             LambdaStep::DeleteFunctionEventInvokeConfig { .. } => self.invoke = InvokeSettings::default(),
-            LambdaStep::CreateEventSourceMapping { function, settings, tags, .. } => {
+        }
+        Ok(())
+    }
+
+    fn trigger(&mut self, step: &TriggerStep) -> Result<(), String> {
+        match step.clone() {
+            TriggerStep::CreateEventSourceMapping { function, settings, tags, .. } => {
                 if self.mappings.iter().any(|m| m.function == function) {
                     return Err("there is a mapping to this function".into());
                 }
@@ -92,11 +100,11 @@ impl Model {
                     tags: Some(tags),
                 });
             }
-            LambdaStep::UpdateEventSourceMapping { uuid, settings, .. } => {
+            TriggerStep::UpdateEventSourceMapping { uuid, settings, .. } => {
                 self.mappings.iter_mut().find(|m| m.uuid == uuid).ok_or("no mapping")?.settings = settings;
             }
-            LambdaStep::DeleteEventSourceMapping { uuid, .. } => self.mappings.retain(|m| m.uuid != uuid),
-            LambdaStep::TagEventSourceMapping { arn, tags } => {
+            TriggerStep::DeleteEventSourceMapping { uuid, .. } => self.mappings.retain(|m| m.uuid != uuid),
+            TriggerStep::TagEventSourceMapping { arn, tags } => {
                 let mapping = self.mappings.iter_mut().find(|m| m.arn == arn).ok_or("no mapping")?;
                 mapping.tags.get_or_insert_default().extend(tags);
             }

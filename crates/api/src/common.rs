@@ -90,15 +90,6 @@ pub struct SinkRef {
     pub namespace: Option<String>,
 }
 
-/// Dead-letter queue: a standard SQS queue of an `EventSink`.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct DeadLetter {
-    /// `EventSink` of type `sqs` whose queue receives the events. The operator manages the queue's
-    /// policy as it does for targets.
-    pub sink_ref: SinkRef,
-}
-
 /// Identity of the object's AWS resource.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -125,7 +116,7 @@ pub struct Identity {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceStatus {
-    /// CloudFormation resource type, such as `AWS::SQS::Queue`.
+    /// CloudFormation resource type, such as `AWS::Events::EventBus`.
     #[serde(rename = "type")]
     pub type_: String,
     /// ARN of the resource.
@@ -194,8 +185,8 @@ pub struct GrantStatus {
     /// ARN of the rule or event bus that may send. An ARN pattern, such as `rule/BUS/*`, where
     /// single ARNs exceed the size limit of the policy.
     pub source: String,
-    /// Time after which the permission is in effect. Changes of an SQS queue policy can take up to
-    /// 60 seconds.
+    /// Time after which the permission is in effect. AWS can take up to 60 seconds to apply a
+    /// changed policy.
     pub usable_after: Time,
     /// Time since which no object needs the permission. The operator removes it after a grace
     /// period, by default 24 hours.

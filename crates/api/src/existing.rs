@@ -14,10 +14,11 @@ use super::OTHER_FIELD;
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ArnFrom {
-    /// API version of the object, such as `sqs.services.k8s.aws/v1alpha1`. Maximum 317 characters.
+    /// API version of the object, such as `eventbridge.services.k8s.aws/v1alpha1`. Maximum 317
+    /// characters.
     #[schemars(length(max = 317), regex(pattern = r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?v[0-9]+((alpha|beta)[0-9]+)?$"))]
     pub api_version: String,
-    /// Kind of the object, such as `Queue`. Maximum 63 characters.
+    /// Kind of the object, such as `EventBus`. Maximum 63 characters.
     #[schemars(length(max = 63), regex(pattern = r"^[A-Z][A-Za-z0-9]*$"))]
     pub kind: String,
     /// Name of the object. Maximum 253 characters.
@@ -92,7 +93,7 @@ existing!(
 /// Existing resource that a sink references, independent of its type.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Existing<'a> {
-    /// Path of the field, such as `spec.sqs.existing`. Its `arn` or its `arnFrom` is set.
+    /// Path of the field, such as `spec.eventBus.existing`. Its `arn` or its `arnFrom` is set.
     pub field: &'static str,
     /// ARN in the spec.
     pub arn: Option<&'a String>,

@@ -44,6 +44,7 @@ mod sns;
 mod sqs;
 mod state_machine;
 mod subscription;
+mod triggers;
 mod written;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -86,6 +87,7 @@ pub use sns::*;
 pub use sqs::*;
 pub use state_machine::*;
 pub use subscription::*;
+pub use triggers::*;
 pub use written::*;
 
 /// API group of all kinds.

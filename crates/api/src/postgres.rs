@@ -11,9 +11,9 @@ use super::{ManagedQueue, QueueDeadLetter};
 
 /// PostgreSQL table that `tributary sync` updates with Benchling entities.
 ///
-/// The operator creates an SQS queue with a dead-letter queue. `tributary sync` consumes the queue,
-/// reads the entities that the events refer to from Benchling, and writes their newest versions to
-/// the table.
+/// The operator creates a queue with a dead-letter queue. `tributary sync` consumes the queue, reads
+/// the entities that the events refer to from Benchling, and writes their newest versions to the
+/// table.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PostgresSink {

@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, RuleTest, SinkRef, Tags, TestPolicy};
+use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, RuleTest, SinkRef, Tags, TargetDeadLetter, TestPolicy};
 
 /// Rule of an event bus and its targets. Account and Region are those of the bus. Exactly one of
 /// `eventPattern`, `benchling`, and `schedule` is set.
@@ -178,20 +178,6 @@ pub struct Target {
     /// are lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<TargetDeadLetter>,
-}
-
-/// Dead-letter queue of a target: a standard SQS queue of an `EventSink`.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TargetDeadLetter {
-    /// `EventSink` of type `sqs` whose queue receives the events. The operator manages the queue's
-    /// policy as it does for targets.
-    pub sink_ref: SinkRef,
-    /// Whether to sample the queue and report the error codes of this target's events in status and
-    /// Kubernetes Events. Messages stay visible, but each inspection counts as a receive: do not
-    /// enable it for a queue that has a dead-letter queue. Defaults to `false`.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub inspect: bool,
 }
 
 /// Input transformer: a template with values of the event.

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountRef, Archive, BusLog, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus, ManagedLogGroup, ManagementPolicy, Tags,
+    AccountRef, Archive, BusLog, CommonStatus, DeadLetter, DeletionPolicy, EventSinkSpec, EventSourceStatus, LogGroupSink, ManagedLogGroup,
+    ManagementPolicy, Tags,
 };
 
 /// Event subscription of a Benchling tenant, as a tenant admin enters it in Benchling.
@@ -141,6 +142,16 @@ pub struct Monitoring {
     /// Log group that receives the events. `name` defaults to
     /// `/aws/events/<namespace>-<name>-monitoring-<hash>`.
     pub log_group: ManagedLogGroup,
+}
+
+impl Monitoring {
+    /// Returns the spec of a sink with the log group as its destination, and nothing else.
+    pub fn destination(&self) -> EventSinkSpec {
+        EventSinkSpec {
+            log_group: Some(LogGroupSink { managed: Some(self.log_group.clone()), existing: None }),
+            ..EventSinkSpec::default()
+        }
+    }
 }
 
 /// Observed state of a `BenchlingSubscription`.

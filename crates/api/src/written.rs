@@ -27,7 +27,7 @@ pub enum WrittenType {
     ExecutionRole,
     /// Permissions boundary of one of these roles.
     PermissionsBoundary,
-    /// Failure destination of a Lambda function.
+    /// Failure destination of a function.
     FailureDestination,
 }
 

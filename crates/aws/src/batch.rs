@@ -1,10 +1,18 @@
-//! Job queues and job definitions of AWS Batch, which the operator only reads.
+//! Job queues and job definitions of AWS Batch, which the operator only reads, and parameters of a target that is a queue.
 
-use tributary_core::{delivery::TargetFacts, error::ReconcileError};
+use aws_sdk_eventbridge::types as sdk;
+
+use tributary_core::{delivery::TargetFacts, error::ReconcileError, steps::BatchSettings};
 
 use crate::client::{
-    request::{non_empty, send},
+    request::{non_empty, send, unbuilt},
     session::Session,
+    target::TargetParameters,
+};
+
+pub(crate) const TARGET_PARAMETERS: TargetParameters = TargetParameters {
+    write: |target, request| Ok(request.set_batch_parameters(target.batch.as_ref().map(sdk_batch).transpose()?)),
+    read: |target, settings| settings.batch = target.batch_parameters.take().map(observed_batch),
 };
 
 impl Session {
@@ -35,5 +43,25 @@ impl Session {
                 return Ok(false);
             }
         }
+    }
+}
+
+fn sdk_batch(batch: &BatchSettings) -> Result<sdk::BatchParameters, ReconcileError> {
+    sdk::BatchParameters::builder()
+        .job_definition(&batch.definition_arn)
+        .job_name(&batch.name)
+        .set_array_properties(batch.array_size.map(|size| sdk::BatchArrayProperties::builder().size(size).build()))
+        .set_retry_strategy(batch.attempts.map(|attempts| sdk::BatchRetryStrategy::builder().attempts(attempts).build()))
+        .build()
+        .map_err(unbuilt)
+}
+
+/// The SDK has 0 for a number that AWS does not return.
+fn observed_batch(batch: sdk::BatchParameters) -> BatchSettings {
+    BatchSettings {
+        definition_arn: batch.job_definition,
+        name: batch.job_name,
+        array_size: batch.array_properties.map(|array| array.size).filter(|size| *size != 0),
+        attempts: batch.retry_strategy.map(|retry| retry.attempts).filter(|attempts| *attempts != 0),
     }
 }

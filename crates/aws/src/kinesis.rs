@@ -1,12 +1,25 @@
-//! Data streams of Kinesis, which the operator only reads.
+//! Data streams of Kinesis, which the operator only reads, and parameters of a target that is a stream.
 
+use aws_sdk_eventbridge::types as sdk;
 use aws_sdk_kinesis::types::StreamStatus;
 
 use tributary_core::{delivery::TargetFacts, error::ReconcileError};
 
 use crate::client::{
-    request::{ignore_not_found, non_empty, send},
+    request::{ignore_not_found, non_empty, send, unbuilt},
     session::Session,
+    target::TargetParameters,
+};
+
+pub(crate) const TARGET_PARAMETERS: TargetParameters = TargetParameters {
+    write: |target, request| {
+        let parameters = target.partition_key_path.as_ref();
+        let parameters = parameters.map(|path| sdk::KinesisParameters::builder().partition_key_path(path).build().map_err(unbuilt));
+        Ok(request.set_kinesis_parameters(parameters.transpose()?))
+    },
+    read: |target, settings| {
+        settings.partition_key_path = target.kinesis_parameters.take().map(|parameters| parameters.partition_key_path);
+    },
 };
 
 impl Session {

@@ -1,11 +1,12 @@
 //! The AWS side of Tributary, and the only code that uses the AWS SDK.
 //!
-//! Adapters, one file per service or resource, apply steps and return observed states of `tributary_core`. No type of the SDK
+//! Adapters, one file or folder per service or resource, apply steps and return observed states of `tributary_core`. No type of the SDK
 //! leaves this crate. The floors, from the bottom: `cache` (shared answers), `client` (sessions, rate limits, errors), one adapter
 //! per service, and `facts`, which combines their reads.
 //!
-//! This file is the only one that lists the services: [`for_each_service!`] with the calls and the rate limit of each, and the two
-//! routes below, from a step and from the ARN of a target to the adapter.
+//! This file is the only one that lists the services: [`for_each_service!`] with the calls and the rate limit of each, the two
+//! routes below, from a step and from the ARN of a target to the adapter, and what adapters contribute to all: the parameters of
+//! targets, and hints for rejections.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -19,7 +20,7 @@ macro_rules! for_each_service {
             events: Events = aws_sdk_eventbridge, Limit::Quota, {
                 ActivateEventSource, CancelReplay, CreateApiDestination, CreateArchive, CreateConnection, CreateEventBus, DeleteApiDestination,
                 DeleteArchive, DeleteConnection, DeleteEventBus, DeleteRule, DescribeApiDestination, DescribeArchive, DescribeConnection,
-                DescribeEventBus, DescribeReplay, DescribeRule, ListEventSources, ListReplays, ListRules, ListTagsForResource, ListTargetsByRule, PutEvents,
+                DescribeEventBus, DescribeReplay, DescribeRule, ListEventBuses, ListEventSources, ListReplays, ListRules, ListTagsForResource, ListTargetsByRule, PutEvents,
                 PutPermission, PutRule, PutTargets, RemovePermission, RemoveTargets, StartReplay, TagResource, UntagResource, UpdateApiDestination,
                 UpdateArchive, UpdateConnection, UpdateEventBus,
             }
@@ -78,10 +79,12 @@ macro_rules! for_each_service {
     };
 }
 
+mod app_sync;
 mod batch;
 mod cache;
 mod client;
 mod ecs;
+mod environment;
 mod events;
 mod facts;
 mod firehose;
@@ -92,10 +95,13 @@ mod logs;
 mod policy_writer;
 mod put_events;
 mod read;
-mod receive;
+mod redshift_data;
+mod run_command;
+mod sage_maker_pipeline;
 mod sns;
 mod sqs;
 mod states;
+mod triggers;
 
 pub use client::call::*;
 pub use client::cause::Cause;
@@ -103,19 +109,37 @@ pub use client::error::AwsError;
 pub use client::observer::CallObserver;
 pub use client::rate_limiter::Priority;
 pub use client::session::Session;
-pub use client::sessions::{AwsOptions, Sessions, StaticKeys};
+pub use client::sessions::{AwsOptions, Caller, Sessions, StaticKeys};
 pub use client::trust::CaBundle;
+pub use environment::RegionalSession;
 pub use events::SecretValues;
 pub use put_events::{Answer, BusState, Entry, LARGEST_CALL, MOST_ENTRIES, PublishOptions, Publisher, may_pass};
 pub use read::TagRead;
-pub use receive::{Depths, Message};
+pub use sqs::{Depths, Message};
 
 use std::time::Duration;
 
 use futures::{FutureExt, future::BoxFuture};
 use serde_json::Value;
 
+use client::{hints::Hint, target::TargetParameters};
 use tributary_core::{delivery::TargetFacts, error::ReconcileError, names::Arn, steps::Step};
+
+/// The parameters of a rule's target that only one type of destination has.
+const TARGET_PARAMETERS: &[TargetParameters] = &[
+    sqs::TARGET_PARAMETERS,
+    kinesis::TARGET_PARAMETERS,
+    events::HTTP_PARAMETERS,
+    ecs::TARGET_PARAMETERS,
+    batch::TARGET_PARAMETERS,
+    redshift_data::TARGET_PARAMETERS,
+    sage_maker_pipeline::TARGET_PARAMETERS,
+    app_sync::TARGET_PARAMETERS,
+    run_command::TARGET_PARAMETERS,
+];
+
+/// The hints of each adapter; the first that fits counts.
+const HINTS: &[&[Hint]] = &[lambda::HINTS, triggers::HINTS, states::HINTS, events::HINTS, sqs::HINTS];
 
 impl Session {
     /// Applies one step to AWS. `secrets` are the values that the step references.
@@ -127,6 +151,7 @@ impl Session {
             Step::Events(step) => self.apply_events(step, secrets).await,
             Step::Sqs(step) => self.apply_sqs(step).await,
             Step::Lambda(step) => self.apply_lambda(step).await,
+            Step::Trigger(step) => self.apply_trigger(step).await,
             Step::Logs(step) => self.apply_logs(step).await,
             Step::Sns(step) => self.apply_sns(step).await,
             Step::States(step) => self.apply_states(step).await,

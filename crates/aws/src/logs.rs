@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::types::{LogGroup, LogGroupClass, OrderBy};
+use aws_sdk_sfn::types as sfn;
 use serde_json::Value;
 
 use tributary_core::{
@@ -10,7 +11,7 @@ use tributary_core::{
     destinations::logs::ObservedLogGroup,
     error::{Reason, ReconcileError, RetryClass},
     policy_document::{statements_of, versioned_statements_of},
-    steps::LogsStep,
+    steps::{LogDestination, LogsStep},
 };
 
 use crate::{
@@ -207,4 +208,16 @@ impl Document for LogPolicy<'_> {
             answer => answer.map(drop).map_err(ReconcileError::from),
         }
     }
+}
+
+/// Converts the destination of a state machine's logs for its service.
+pub(crate) fn sdk_destination(logs: &LogDestination) -> Option<Vec<sfn::LogDestination>> {
+    let group = sfn::CloudWatchLogsLogGroup::builder().log_group_arn(logs.streams()?).build();
+    Some(vec![sfn::LogDestination::builder().cloud_watch_logs_log_group(group).build()])
+}
+
+/// Converts the destinations of a state machine's logs from its service, which supports one.
+pub(crate) fn observed_destination(destinations: Vec<sfn::LogDestination>) -> LogDestination {
+    let arn = destinations.into_iter().next().and_then(|destination| destination.cloud_watch_logs_log_group?.log_group_arn);
+    LogDestination { log_group_arn: arn.map(|arn| arn.trim_end_matches(":*").to_owned()) }
 }

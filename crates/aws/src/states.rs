@@ -1,9 +1,7 @@
 //! State machines of Step Functions.
 
 use aws_sdk_sfn::operation::describe_state_machine::DescribeStateMachineOutput;
-use aws_sdk_sfn::types::{
-    CloudWatchLogsLogGroup, LogDestination, LogLevel, LoggingConfiguration, StateMachineStatus, StateMachineType, Tag, TracingConfiguration,
-};
+use aws_sdk_sfn::types::{LogLevel, LoggingConfiguration, StateMachineStatus, StateMachineType, Tag, TracingConfiguration};
 use serde_json::Value;
 
 use tributary_api::Tags;
@@ -16,11 +14,27 @@ use tributary_core::{
 
 use crate::{
     client::{
+        call::{Call, States},
+        hints::Hint,
         request::{ignore_not_found, send},
         session::Session,
     },
+    logs::{observed_destination, sdk_destination},
     read::TagRead,
 };
+
+const MACHINE: &[Call] = &[Call::States(States::CreateStateMachine), Call::States(States::UpdateStateMachine)];
+
+pub(crate) const HINTS: &[Hint] = &[
+    Hint { calls: MACHINE, code: "InvalidDefinition", message: "", next_step: "Correct spec.stateMachine.managed.definition" },
+    Hint { calls: MACHINE, code: "InvalidLoggingConfiguration", message: "", next_step: "Correct spec.stateMachine.managed.logging" },
+    Hint {
+        calls: &[],
+        code: "StateMachineDeleting",
+        message: "",
+        next_step: "AWS deletes a state machine once its executions have ended. Retried automatically",
+    },
+];
 
 impl Session {
     /// Returns the state machine; `None` if it does not exist.
@@ -102,28 +116,23 @@ impl Session {
 
 fn observed_settings(machine: DescribeStateMachineOutput) -> MachineSettings {
     let logging = machine.logging_configuration;
-    let group = logging.as_ref().and_then(|logging| logging.destinations.as_ref()?.first()?.cloud_watch_logs_log_group.clone());
     let level = logging.as_ref().and_then(|logging| logging.level.clone());
     MachineSettings {
         definition: serde_json::from_str(&machine.definition).unwrap_or(Value::String(machine.definition)),
         role_arn: machine.role_arn,
         log_level: level.map_or_else(|| "OFF".into(), |level| level.as_str().into()),
         log_execution_data: logging.as_ref().is_some_and(|logging| logging.include_execution_data),
-        log_group_arn: group.and_then(|group| group.log_group_arn).map(|arn| arn.trim_end_matches(":*").to_owned()),
+        logs: logging.and_then(|logging| logging.destinations).map(observed_destination).unwrap_or_default(),
         tracing: machine.tracing_configuration.is_some_and(|tracing| tracing.enabled),
     }
 }
 
 /// A log level requires exactly one destination, whose ARN ends in `:*` (docs/aws-facts.md, F9, F11).
 fn logging(settings: &MachineSettings) -> LoggingConfiguration {
-    let group = settings.log_group_arn.as_ref().map(|arn| {
-        let group = CloudWatchLogsLogGroup::builder().log_group_arn(format!("{arn}:*")).build();
-        vec![LogDestination::builder().cloud_watch_logs_log_group(group).build()]
-    });
     LoggingConfiguration::builder()
         .level(LogLevel::from(settings.log_level.as_str()))
         .include_execution_data(settings.log_execution_data)
-        .set_destinations(group)
+        .set_destinations(sdk_destination(&settings.logs))
         .build()
 }
 

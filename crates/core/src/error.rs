@@ -151,7 +151,7 @@ pub enum Reason {
     QuotaExceeded,
     /// AWS rejects the target of a rule.
     TargetRejected,
-    /// SQS rejects the name of a queue that was deleted less than 60 seconds ago.
+    /// AWS does not accept the name of a resource that was deleted a short time ago.
     NameNotFreeYet,
     /// AWS throttles the requests.
     Throttled,

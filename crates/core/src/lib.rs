@@ -3,16 +3,18 @@
 //!
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
 //! before them: [`names`], [`meaning`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
-//! [`conditions`]; [`steps`], [`export`]; [`objects`], [`samples`]; [`view`], [`managed`]; [`lints`];
+//! [`conditions`]; [`steps`], [`export`]; [`objects`], [`samples`], [`event_types`]; [`view`], [`managed`]; [`lints`];
 //! [`destinations`], [`delivery`]; [`kinds`].
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod benchling;
+pub mod changes;
 pub mod conditions;
 pub mod delivery;
 pub mod destinations;
 pub mod error;
+pub mod event_types;
 pub mod export;
 pub mod feature;
 pub mod fence;

@@ -67,7 +67,7 @@ pub trait Managed:
     /// What AWS should hold. Status keeps its digest as `applied`.
     type Desired: Serialize + fmt::Debug + Send + Sync;
     /// What AWS holds.
-    type Observed: fmt::Debug + Send + Sync;
+    type Observed: Serialize + fmt::Debug + Send + Sync;
 
     /// Name of the kind in Kubernetes.
     const KIND: &'static str;
@@ -262,6 +262,9 @@ pub trait Managed:
     /// Records in status the ConfigMaps that are written: before the first write all that may be,
     /// after the last write those that are.
     fn record_export(&self, _status: &mut Self::Status, _progress: ExportProgress) {}
+
+    /// Records, in a dry run, a placeholder for what AWS assigns when the steps are applied and other objects refer to.
+    fn record_planned(&self, _status: &mut Self::Status, _desired: &Self::Desired) {}
 
     /// Fills in the part of the status that is the kind's own.
     fn report(&self, status: &mut Self::Status, report: &Report<'_, Self>);

@@ -12,6 +12,11 @@ pub fn is_same_pattern(a: Option<&Value>, b: Option<&Value>) -> bool {
     a == b || a.map(fields) == b.map(fields)
 }
 
+/// Returns one spelling of a pattern: patterns that differ in spelling only have the same one.
+pub fn canonical_pattern(pattern: &Value) -> Value {
+    fields(pattern)
+}
+
 /// Returns one spelling of the fields of a pattern.
 fn fields(value: &Value) -> Value {
     match value {

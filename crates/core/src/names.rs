@@ -168,18 +168,12 @@ pub fn is_bus_arn(reference: &str) -> bool {
     bus_of(reference).is_some()
 }
 
-/// Returns whether names of log groups may contain the character (AWS API reference,
-/// `CreateLogGroup`).
-pub fn log_group_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '#')
-}
-
 /// The parts of an ARN. The resource part retains its colons and slashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arn<'a> {
     /// Partition, such as `aws` or `aws-cn`.
     pub partition: &'a str,
-    /// Service, such as `sqs`.
+    /// Service, such as `events`.
     pub service: &'a str,
     /// Region; empty for a global service such as IAM.
     pub region: &'a str,

@@ -5,6 +5,9 @@ use std::cell::RefCell;
 
 use tributary_api::Identity;
 
+/// What a dry run has in place of a value that AWS assigns.
+pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
+
 /// How closely AWS is read. Each level reads what the one before reads, and more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {

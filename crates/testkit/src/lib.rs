@@ -29,6 +29,7 @@ pub mod product;
 mod receiver;
 mod replica;
 mod report;
+mod schema;
 mod services;
 mod specs;
 pub mod sync;
@@ -54,6 +55,7 @@ pub use postgres::Postgres;
 pub use receiver::{Received, Receiver};
 pub use replica::Replica;
 pub use report::{Row, form, seed, whole};
+pub use schema::{assert_valid, schema, violations};
 pub use specs::{
     API_VERSION, SOURCE, aws_name, disposable_queue, existing_queue, fault_rule, foreign_statement, managed_queue, merged, queue_arn,
     rule_spec,

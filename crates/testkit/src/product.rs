@@ -30,16 +30,14 @@ pub mod plan {
             Desired, DesiredApi, DesiredApiDestination, DesiredByRole, DesiredMachine, DesiredStateMachine, Observed,
             ObservedApiDestination, ObservedByRole, ObservedConnection, ObservedDestination, ObservedMachine, ObservedStateMachine,
             lambda::{self, DesiredLambda, ObservedLambda, statement},
-            logs::{self, DesiredLogGroup, DesiredLogs, ObservedLogGroup, ObservedLogs},
+            logs::{self, DesiredLogGroup, DesiredLogs, ObservedLogGroup, ObservedLogs, log_group_character},
             shared::{
                 grants::{self, Grants},
                 role::{DesiredRole, InlinePolicy, ObservedRole},
             },
             sns::{DesiredSns, DesiredTopic, ObservedSns, ObservedTopic},
-            sqs::{
-                DesiredQueue, DesiredSqs, ObservedQueue, ObservedSqs,
-                triggers::{DesiredTrigger, ObservedTrigger},
-            },
+            sqs::{DesiredQueue, DesiredSqs, ObservedQueue, ObservedSqs},
+            triggers::{DesiredTrigger, ObservedTrigger},
         },
         kinds::{
             self, BusInAws, DesiredBus, DesiredRule, DesiredSink, ObservedBus, ObservedRule, ObservedSink, Refused, RuleInAws,
@@ -48,7 +46,7 @@ pub mod plan {
             partner::ObservedSource,
         },
         managed::{Managed, Report},
-        names::{Arn, default_name, events_character, log_group_character, queue_character, rule_of},
+        names::{Arn, default_name, events_character, queue_character, rule_of},
         object::key_of,
         objects::{Objects, fixed},
         ownership::{self, Mark},
@@ -57,9 +55,9 @@ pub mod plan {
         settings::Settings,
         steps::{
             ApiDestinationStep, ArchiveSettings, ArchiveStep, Authorization, BusSettings, BusStep, ConnectionSettings, ConnectionStep,
-            DestinationSettings, EventsStep, FunctionRef, HttpValue, HttpValues, IamStep, InvokeSettings, LambdaStep, LogSettings,
-            LogsStep, MachineSettings, MappingSettings, RuleSettings, RuleStep, SecretRefs, SnsStep, SqsStep, StatesStep, Step, TagStep,
-            TargetSettings,
+            DestinationSettings, EventsStep, FunctionRef, HttpValue, HttpValues, IamStep, InvokeSettings, LambdaStep, LogDestination,
+            LogSettings, LogsStep, MachineSettings, MappingSettings, RuleSettings, RuleStep, SecretRefs, SnsStep, SqsStep, StatesStep,
+            Step, TagStep, TargetSettings, TriggerStep,
         },
         view::View,
     };

@@ -17,7 +17,10 @@ use crate::{
         run::{Ended, Observer, Refused},
         window::Counts,
     },
-    cli::{backfill::file, put_events::report::Progress},
+    cli::{
+        backfill::file,
+        progress::{Progress, ProgressFlags},
+    },
 };
 
 /// Saves the checkpoint and shows progress.
@@ -28,22 +31,17 @@ pub(super) struct ProgressObserver {
 }
 
 impl ProgressObserver {
-    pub(super) fn new(file: Option<PathBuf>, stop: Arc<AtomicBool>) -> Self {
-        Self { file, stop, progress: Progress::new() }
-    }
-
-    pub(super) fn end(&self) {
-        self.progress.end();
+    pub(super) fn new(file: Option<PathBuf>, stop: Arc<AtomicBool>, progress: ProgressFlags) -> Self {
+        Self { file, stop, progress: progress.counter("events listed:") }
     }
 }
 
 impl Observer for ProgressObserver {
     async fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), String> {
         let (counts, position) = (&checkpoint.counts, checkpoint.position);
-        self.progress.at(|| {
-            let at = position.map(|at| format!(", at {at}")).unwrap_or_default();
-            format!("{} listed, {} sent{at}", counts.listed, counts.sent)
-        });
+        let at = position.map(|at| format!(", at {at}")).unwrap_or_default();
+        self.progress.note(format!(", {} sent{at}", counts.sent));
+        self.progress.set(counts.listed);
         self.file.as_ref().map_or(Ok(()), |path| file::save(checkpoint, path))
     }
 

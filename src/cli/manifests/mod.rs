@@ -1,18 +1,22 @@
 //! Manifests from files, folders, kustomizations and standard input. Nothing is read from a cluster.
 
+mod all;
 mod files;
 mod kustomization;
 mod objects;
 mod reader;
 mod rule;
 mod schema;
-mod yaml;
+mod typed;
+pub(crate) mod yaml;
 
 use std::fmt;
 
+pub(crate) use all::Manifests;
 pub(crate) use files::read;
 pub(crate) use objects::{Found, Inventory};
 pub(crate) use rule::ManifestRule;
+pub(crate) use schema::problems as schema_problems;
 use yaml::{Node, Place};
 
 /// A document of a file.

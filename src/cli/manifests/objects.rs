@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use k8s_openapi::{api::core::v1::ConfigMap, jiff::Timestamp};
 use kube::CustomResourceExt;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
-use tributary_api::{BenchlingApp, BenchlingSubscription, ConfigMapKeyRef, EventBus, EventRule, EventSink, GROUP};
+use tributary_api::{BenchlingApp, BenchlingSubscription, ConfigMapKeyRef, EventBus, EventRule, EventSink};
 use tributary_core::{
     objects::{Objects, fixed},
     rule_tests::ConfigMapValues,
@@ -15,7 +14,7 @@ use tributary_core::{
 };
 
 use crate::cli::manifests::{
-    Document, Input, Problem, schema,
+    Document, Input, Problem, typed,
     yaml::{Node, Place},
 };
 
@@ -82,8 +81,8 @@ impl Inventory {
         let mut inventory = Self { problems: input.problems, ..Self::default() };
         for (unit, documents) in input.units.iter().enumerate() {
             inventory.units.push(Related::default());
-            for document in documents {
-                inventory.list(unit, document);
+            for document in documents.iter().flat_map(typed::items) {
+                inventory.list(unit, &document);
             }
         }
         inventory
@@ -116,31 +115,22 @@ impl Inventory {
         keys.filter_map(|key| Some((key.clone(), Ok(value(key)?)))).collect()
     }
 
-    /// Sorts a document, or each item of a list such as `kubectl get -o yaml` prints.
     fn list(&mut self, unit: usize, document: &Document) {
-        let node = &document.node;
-        if node.text("kind").is_some_and(|kind| kind.ends_with("List")) && node.get("items").is_some() {
-            for item in node.get("items").map(Node::items).unwrap_or_default() {
-                self.list(unit, &Document { node: item.clone(), ..document.clone() });
-            }
-            return;
-        }
-        let (Some(version), Some(kind)) = (node.text("apiVersion"), node.text("kind")) else { return };
-        if version == "v1" && kind == "ConfigMap" {
-            if let Some(map) = self.typed::<ConfigMap>(document) {
+        if (document.node.text("apiVersion"), document.node.text("kind")) == (Some("v1"), Some("ConfigMap")) {
+            if let Some(map) = self.keep(typed::typed::<ConfigMap>(document, Some(DEFAULT_NAMESPACE)).map_err(|problem| vec![problem])) {
                 let key = (map.metadata.namespace.unwrap_or_default(), map.metadata.name.unwrap_or_default());
                 self.units[unit].config_maps.insert(key, map.data.unwrap_or_default());
             }
-        } else if version.split_once('/').is_some_and(|(group, _)| group == GROUP) {
-            self.object(unit, document, version, kind);
+            return;
+        }
+        match typed::own_kind(document) {
+            Ok(Some(kind)) => self.object(unit, document, &kind),
+            Ok(None) => {}
+            Err(problem) => self.problems.push(problem),
         }
     }
 
-    fn object(&mut self, unit: usize, document: &Document, version: &str, kind: &str) {
-        let served = EventRule::api_resource().api_version;
-        if version != served {
-            return self.wrong(document, "apiVersion", format!("apiVersion {version} does not exist. Use {served}."));
-        }
+    fn object(&mut self, unit: usize, document: &Document, kind: &str) {
         match kind {
             "EventRule" => {
                 let tests = document.node.get("spec").and_then(|spec| spec.get("tests")).map(Node::items).unwrap_or_default();
@@ -165,59 +155,17 @@ impl Inventory {
                 let sink = self.checked(document);
                 self.units[unit].sinks.extend(sink);
             }
-            _ => self.other_kind(document, kind),
+            // Kinds that no rule is tested with.
+            _ => {}
         }
-    }
-
-    /// Reports a kind that does not exist. Kinds that no rule is tested with are skipped.
-    fn other_kind(&mut self, document: &Document, kind: &str) {
-        let known: Vec<String> = tributary_api::crds().into_iter().map(|crd| crd.spec.names.kind).collect();
-        if known.iter().any(|known| known == kind) {
-            return;
-        }
-        let nearest = known.iter().min_by_key(|known| strsim::damerau_levenshtein(known, kind));
-        let next = nearest.map_or_else(String::new, |nearest| format!(" Did you mean {nearest}?"));
-        self.wrong(document, "kind", format!("kind {kind} does not exist in {GROUP}.{next}"));
-    }
-
-    fn wrong(&mut self, document: &Document, field: &str, message: String) {
-        let place = document.node.get(field).map_or(document.node.place, |node| node.place);
-        self.problems.push(Problem::at(document, place, message));
     }
 
     /// Returns the object, if it fits the schema of its kind.
     fn checked<K: CustomResourceExt + DeserializeOwned>(&mut self, document: &Document) -> Option<K> {
-        let problems = schema::problems(&document.node, &K::crd());
-        if problems.is_empty() {
-            return self.typed(document);
-        }
-        self.problems.extend(problems.into_iter().map(|problem| Problem::at(document, problem.place, problem.message)));
-        None
+        self.keep(typed::checked(document, Some(DEFAULT_NAMESPACE)))
     }
 
-    /// Returns the object with its namespace.
-    fn typed<K: DeserializeOwned>(&mut self, document: &Document) -> Option<K> {
-        let mut value = document.node.value();
-        let metadata = &mut value["metadata"];
-        if metadata["name"].as_str().is_none_or(str::is_empty) {
-            self.wrong(document, "metadata", "metadata.name is missing. Add it.".into());
-            return None;
-        }
-        if let Some(namespace) = &document.namespace {
-            metadata["namespace"] = namespace.as_str().into();
-        } else if metadata["namespace"].as_str().is_none_or(str::is_empty) {
-            metadata["namespace"] = DEFAULT_NAMESPACE.into();
-        }
-        remove_nulls(&mut value);
-        serde_json::from_value(value)
-            .map_err(|error| self.problems.push(Problem::at(document, document.node.place, format!("{error}. Correct it."))))
-            .ok()
-    }
-}
-
-/// Removes fields of the API that are null, as the API server does. Patterns and events are kept.
-fn remove_nulls(value: &mut Value) {
-    if let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut) {
-        spec.retain(|_, value| !value.is_null());
+    fn keep<K>(&mut self, object: Result<K, Vec<Problem>>) -> Option<K> {
+        object.map_err(|problems| self.problems.extend(problems)).ok()
     }
 }

@@ -7,7 +7,7 @@ use serde::{
     de::{MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Number, Value};
-use serde_saphyr::Spanned;
+use serde_saphyr::{Spanned, Tagged};
 
 /// Largest integer up to which all integers are exact as `f64`.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -23,6 +23,8 @@ pub(crate) struct Place {
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) place: Place,
+    /// Tag of YAML, such as `!Sub` in templates of CloudFormation. Manifests have none.
+    pub(crate) tag: Option<String>,
     pub(crate) content: Content,
 }
 
@@ -36,6 +38,21 @@ pub(crate) enum Content {
 }
 
 impl Node {
+    /// Returns the node of a value, of which each part has the same place.
+    pub(crate) fn of(value: Value, place: Place) -> Self {
+        let content = match value {
+            Value::Array(items) => Content::List(items.into_iter().map(|item| Self::of(item, place)).collect()),
+            Value::Object(map) => Content::Map(map.into_iter().map(|(key, value)| (key, place, Self::of(value, place))).collect()),
+            scalar => Content::Scalar(scalar),
+        };
+        Self { place, tag: None, content }
+    }
+
+    /// Returns whether the node is a text.
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.content, Content::Scalar(Value::String(_)))
+    }
+
     /// Returns the value of the key.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         match &self.content {
@@ -92,8 +109,8 @@ fn place(location: serde_saphyr::Location) -> Place {
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<Content>::deserialize(deserializer)?;
-        Ok(Self { place: place(spanned.referenced), content: spanned.value })
+        let Tagged(spanned, tag) = Tagged::<Spanned<Content>>::deserialize(deserializer)?;
+        Ok(Self { place: place(spanned.referenced), tag, content: spanned.value })
     }
 }
 
@@ -179,6 +196,16 @@ mod tests {
         assert_eq!((b.items()[1].place, all[1].get("d").unwrap().place), (Place { line: 6, column: 5 }, Place { line: 9, column: 4 }));
         let Content::Map(entries) = &all[0].content else { panic!() };
         assert_eq!(entries[1].1, Place { line: 4, column: 1 });
+    }
+
+    #[test]
+    fn tags_are_kept() {
+        let all = documents("a: !Sub '${B}-1'\nb: !GetAtt C.Arn\nc: !Join [',', [!Ref D, 1]]\nd: !If\n  - x\n  - y\n").unwrap();
+        let tags = ["a", "b", "c", "d"].map(|key| all[0].get(key).unwrap().tag.clone().unwrap());
+        assert_eq!(tags, ["!Sub", "!GetAtt", "!Join", "!If"]);
+        let list = all[0].get("c").unwrap().items()[1].items();
+        assert_eq!((list[0].tag.as_deref(), list[0].value(), list[1].tag.as_deref()), (Some("!Ref"), json!("D"), None));
+        assert_eq!(all[0].get("a").unwrap().place, Place { line: 1, column: 9 });
     }
 
     #[test]

@@ -1,9 +1,6 @@
-//! Output of `put-events`: progress on stderr, the result of each entry on stdout.
+//! Output of `put-events`: the result of each entry.
 
-use std::{
-    io::{self, IsTerminal, Write},
-    time::{Duration, Instant},
-};
+use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
@@ -13,21 +10,21 @@ use crate::cli::put_events::input::Item;
 
 /// Counts of the whole run.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Summary {
-    pub entries: usize,
+pub(super) struct Summary {
+    pub(super) entries: usize,
     /// Sent to AWS at least once.
-    pub sent: usize,
-    pub accepted: usize,
-    pub failed: usize,
+    pub(super) sent: usize,
+    pub(super) accepted: usize,
+    pub(super) failed: usize,
 }
 
-pub(crate) fn summary(answers: &[Answer], sent: usize) -> Summary {
+pub(super) fn summary(answers: &[Answer], sent: usize) -> Summary {
     let accepted = answers.iter().filter(|answer| answer.is_ok()).count();
     Summary { entries: answers.len(), sent, accepted, failed: answers.len() - accepted }
 }
 
 /// Writes a table of failed entries, and the counts.
-pub(crate) fn text(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &Summary) -> io::Result<()> {
+pub(super) fn text(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &Summary) -> io::Result<()> {
     let failed = items.iter().zip(answers).filter_map(|(item, answer)| Some((item, answer.as_ref().err()?)));
     let rows: Vec<_> =
         failed.map(|(item, (code, message))| [item.file.clone(), item.index.to_string(), code.clone(), message.clone()]).collect();
@@ -43,7 +40,7 @@ pub(crate) fn text(out: &mut impl Write, items: &[Item], answers: &[Answer], sum
 }
 
 /// Writes one JSON document with the `EventId` or error of each entry.
-pub(crate) fn json(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &Summary) -> io::Result<()> {
+pub(super) fn json(out: &mut impl Write, items: &[Item], answers: &[Answer], summary: &Summary) -> io::Result<()> {
     let entries: Vec<Value> = items
         .iter()
         .zip(answers)
@@ -56,39 +53,6 @@ pub(crate) fn json(out: &mut impl Write, items: &[Item], answers: &[Answer], sum
     let document = json!({"summary": {"entries": all, "sent": sent, "accepted": accepted, "failed": failed}, "entries": entries});
     serde_json::to_writer_pretty(&mut *out, &document)?;
     writeln!(out)
-}
-
-/// Shows progress of runs longer than a second: in place on a terminal, otherwise as a line every few seconds.
-pub(crate) struct Progress {
-    started: Instant,
-    last: Instant,
-    terminal: bool,
-    shown: bool,
-}
-
-impl Progress {
-    pub(crate) fn new() -> Self {
-        let now = Instant::now();
-        Self { started: now, last: now, terminal: io::stderr().is_terminal(), shown: false }
-    }
-
-    /// Shows the text if an update is due.
-    pub(crate) fn at(&mut self, text: impl FnOnce() -> String) {
-        let every = if self.terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
-        if self.last.elapsed() < every || self.started.elapsed() < Duration::from_secs(1) {
-            return;
-        }
-        (self.last, self.shown) = (Instant::now(), true);
-        let text = format!("{}, {} s", text(), self.started.elapsed().as_secs());
-        // Nobody may be there to read it; that is no reason to stop.
-        let _ = if self.terminal { write!(io::stderr(), "\r{text}\x1b[K") } else { writeln!(io::stderr(), "{text}") };
-    }
-
-    pub(crate) fn end(&self) {
-        if self.terminal && self.shown {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod tap;
 mod text;
 
 use std::{
-    io::{IsTerminal, Write, stderr, stdout},
+    io::{IsTerminal, Write, stdout},
     path::PathBuf,
     process::ExitCode,
 };
@@ -17,6 +17,7 @@ use tributary_core::{kinds::of_manifest, rule_tests};
 use crate::cli::{
     Error,
     manifests::{self, Found, Inventory, Problem},
+    progress::ProgressFlags,
     test::report::{Report, RuleReport, TestReport},
 };
 
@@ -32,7 +33,7 @@ pub(super) struct Test {
     /// File that the report is written to. The summary is printed in addition.
     #[arg(long, value_name = "FILE")]
     output_file: Option<PathBuf>,
-    /// In a text report, print only what did not pass.
+    /// In a text report, print only what did not pass. Progress is not shown.
     #[arg(short, long)]
     quiet: bool,
     /// Fail if a rule has no tests.
@@ -51,7 +52,7 @@ enum Output {
 impl Test {
     pub(super) fn run(&self) -> Result<ExitCode, Error> {
         let inventory = Inventory::new(manifests::read(&self.paths));
-        let report = evaluate(&inventory);
+        let report = evaluate(&inventory, ProgressFlags::new(self.quiet));
         let styled =
             self.output_file.is_none() && stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let text = match self.output {
@@ -71,22 +72,15 @@ impl Test {
     }
 }
 
-fn evaluate(inventory: &Inventory) -> Report {
+fn evaluate(inventory: &Inventory, progress: ProgressFlags) -> Report {
     let mut report = Report { problems: inventory.problems.clone(), ..Report::default() };
-    let shows_progress = stderr().is_terminal();
-    let all = inventory.rules.len();
-    for (index, found) in inventory.rules.iter().enumerate() {
-        if shows_progress {
-            eprint!("\rtesting rule {} of {all}", index + 1);
-        }
+    let progress = progress.bar("testing rules", inventory.rules.len());
+    for found in &inventory.rules {
         match evaluate_rule(inventory, found) {
             Ok(rule) => report.rules.push(rule),
             Err(problem) => report.problems.push(problem),
         }
-    }
-    if shows_progress && all > 0 {
-        // Clears the line.
-        eprint!("\r\x1b[2K");
+        progress.advance();
     }
     if inventory.rules.is_empty() && report.problems.is_empty() {
         report.problems.push(Problem { file: "input".into(), place: None, message: "no EventRule found. Correct the path.".into() });

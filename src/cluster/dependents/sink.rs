@@ -5,6 +5,7 @@ use std::hash::Hash;
 use kube::runtime::reflector::ObjectRef;
 use tributary_api::{EventSink, GrantStatus};
 use tributary_core::{
+    destinations::Type,
     managed::Managed,
     object::{ObjectMetaExt, key_of, owner_of},
     view::View,
@@ -21,10 +22,9 @@ impl Dependents for EventSink {
         let mut dependents: Vec<_> = parent(self, view).into_iter().collect();
         // A sink waits for the sinks that it refers to; one that is being deleted waits for its referrers.
         dependents.extend(self.sink_refs().map(|sink| sink_of(self, sink)));
+        let resource = self.pinned_identity().filter(|_| Type::of(self).is_ok_and(Type::depends_on_other_sinks));
         view.each_sink(|sink| {
-            // Another sink of the same function may have its failure destination.
-            let both = self.spec.lambda.is_some() && sink.spec.lambda.is_some() && key_of(sink) != key_of(self);
-            let same = both && sink.pinned_identity().is_some() && sink.pinned_identity() == self.pinned_identity();
+            let same = resource.is_some() && sink.pinned_identity() == resource && key_of(sink) != key_of(self);
             if same || sink.sink_refs().any(|referenced| sink_of(sink, referenced) == this) {
                 dependents.push(Dependent::EventSink(reference(sink)));
             }
@@ -63,4 +63,43 @@ impl Dependents for EventSink {
 fn grant_fields(grant: &GrantStatus) -> impl Hash + '_ {
     let GrantStatus { source, usable_after, released_at } = grant;
     (source, usable_after.0, released_at.as_ref().map(|time| time.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use k8s_openapi::jiff::Timestamp;
+    use serde_json::json;
+    use tributary_core::objects::{Objects, fixed};
+
+    use super::*;
+
+    fn sink(name: &str, spec: &serde_json::Value, arn: &str) -> EventSink {
+        let identity = json!({"account": "a", "accountId": "1", "partition": "aws", "region": "r", "name": "n", "arn": arn});
+        let (metadata, status) = (json!({"namespace": "prod", "name": name}), json!({"identity": identity}));
+        let manifest =
+            json!({"apiVersion": "tributary.dev/v1alpha1", "kind": "EventSink", "metadata": metadata, "spec": spec, "status": status});
+        serde_json::from_value(manifest).expect("an EventSink")
+    }
+
+    #[test]
+    fn sinks_of_one_function_reconcile_with_each_other_and_those_of_one_queue_do_not() {
+        let function = json!({"lambda": {"existing": {"arn": "f"}}});
+        let queue = json!({"sqs": {"existing": {"arn": "q"}}});
+        let all = [
+            sink("first", &function, "f"),
+            sink("second", &function, "f"),
+            sink("other", &function, "g"),
+            sink("queue", &queue, "q"),
+            sink("same-queue", &queue, "q"),
+        ];
+        let objects = Objects { sinks: fixed(all.clone()), ..Objects::default() };
+        let view = View { objects, settings: Arc::default(), resolved_arn: None, resolved_definition: None, now: Timestamp::UNIX_EPOCH };
+        let second = Dependent::EventSink(ObjectRef::new("second").within("prod"));
+        assert_eq!(all[0].dependents(&view), [second]);
+        for alone in &all[2..] {
+            assert_eq!(alone.dependents(&view), [], "{}", alone.own_name());
+        }
+    }
 }

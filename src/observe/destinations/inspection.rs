@@ -94,7 +94,8 @@ impl<'a> Inspection<'a> {
         let (arn, age) = (&self.identity.arn, self.cloud.list_age(self.depth));
         // AWS adds an ID to the ARN of an API destination.
         let is_ours = |target: &str| target.strip_prefix(arn.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        for source in candidates.difference(&skipped) {
+        let is_planned = |source: &&String| self.cloud.dry_run.is_some_and(|dry_run| dry_run.settles(source));
+        for source in candidates.difference(&skipped).filter(|source| !is_planned(source)) {
             if let Some(bus) = names::bus_of(source) {
                 let bus = self.session.bus(bus).await?;
                 if bus.is_some_and(|bus| bus.settings.dead_letter_arn.as_ref() == Some(arn)) {

@@ -2,7 +2,10 @@
 
 use tributary_aws::TagRead;
 use tributary_core::{
-    destinations::sqs::{self, ObservedSqs},
+    destinations::{
+        dead_letter_queue,
+        sqs::{self, ObservedSqs},
+    },
     error::ReconcileError,
     plan::Depth,
 };
@@ -18,8 +21,8 @@ pub(super) async fn read(inspection: &Inspection<'_>) -> Result<Option<ObservedS
     let queue = session.queue(&identity.name, tags).await?;
     // A dead-letter queue that left the spec is still ours to delete.
     let wanted = managed.is_some_and(|managed| managed.dead_letter.is_some());
-    let dead_letter = if wanted || (managed.is_some() && sqs::had_dead_letter(inspection.sink, &identity.arn)) {
-        session.queue(&sqs::dead_letter_name(&identity.name), tags).await?
+    let dead_letter = if wanted || (managed.is_some() && dead_letter_queue::was_created(inspection.sink, &identity.arn)) {
+        session.queue(&dead_letter_queue::name(&identity.name), tags).await?
     } else {
         None
     };

@@ -6,7 +6,7 @@ use tributary_core::{conditions::Outcome, error::ReconcileError, steps::Step};
 use super::{Reconciliation, observe::Planned, resolve::Resolved};
 use crate::{
     observe::{Cloud, Observe},
-    operator::{apply::apply, fault_points::Point},
+    operator::fault_points::Point,
 };
 
 /// What came of a plan.
@@ -26,7 +26,9 @@ impl<K: Observe> Reconciliation<'_, K> {
         self.common().identity = Some(resolved.identity.clone());
         if !resolved.manages() {
             self.common().plan = steps.iter().map(ToString::to_string).collect();
-            return Applied { observed, withheld: steps.len(), error: None };
+            let withheld = steps.len();
+            self.withheld = steps;
+            return Applied { observed, withheld, error: None };
         }
         self.common().plan = vec![];
         self.drifted = K::common(&self.status).applied.as_ref() == Some(&resolved.digest);
@@ -65,7 +67,7 @@ impl<K: Observe> Reconciliation<'_, K> {
     pub(super) async fn apply_step(&self, cloud: &Cloud<'_>, step: &Step) -> Result<(), ReconcileError> {
         let (fault_points, key) = (&self.context.fault_points, &self.key);
         fault_points.at(K::KIND, key, Point::Before, step).await?;
-        let answer = apply(cloud, step).await;
+        let answer = self.writer.apply(cloud, step).await;
         if answer.is_ok() {
             fault_points.at(K::KIND, key, Point::Effect, step).await?;
         }
@@ -86,7 +88,7 @@ impl<K: Observe> Reconciliation<'_, K> {
     }
 
     pub(super) async fn set_finalizer(&mut self, present: bool) -> Result<(), ReconcileError> {
-        let version = self.handle.set_finalizer(&self.object, present).await?;
+        let version = self.writer.set_finalizer(self.object.meta(), present).await?;
         self.confirmed = true;
         let meta = self.object.meta_mut();
         let finalizers = meta.finalizers.get_or_insert_default();

@@ -47,10 +47,11 @@ impl<K: Observe> Reconciliation<'_, K> {
         let cloud = self.context.cloud(&view, &identity, Trigger::Change)?;
         let _one_at_a_time = self.context.names.lock(&identity).await;
         let observed = self.object.observe(&cloud, &identity, None, Depth::Delete).await?;
+        self.writer.observed(&|| serde_json::to_value(&observed).unwrap_or_default());
         match self.plan(&view, &identity, &States { desired: None, observed: observed.as_ref(), retain }) {
             Ok(steps) => {
                 Box::pin(self.apply_steps(&cloud, steps)).await?;
-                K::wait_after_deletion(&self.applied).map_or(Ok(()), Err)
+                K::wait_after_deletion(&self.applied).filter(|error| !self.writer.plans_through(error)).map_or(Ok(()), Err)
             }
             Err(error) if error.reason == Reason::NotOwned => {
                 self.publish_left_alone(&error.message);

@@ -1,7 +1,12 @@
 //! Export: writes what the object publishes about its AWS resource to a ConfigMap, once AWS matches the spec. An export that fails changes
 //! nothing for the rules that use the object.
 
-use tributary_core::{conditions::Outcome, error::ReconcileError, export::ExportProgress, steps::Step};
+use tributary_core::{
+    conditions::Outcome,
+    error::{Reason, ReconcileError},
+    export::ExportProgress,
+    steps::Step,
+};
 
 use super::{Reconciliation, resolve::Resolved};
 use crate::observe::{Cloud, Observe, Trigger};
@@ -14,6 +19,13 @@ impl<K: Observe> Reconciliation<'_, K> {
     pub(super) async fn export(&mut self, resolved: &Resolved<K>) -> Result<usize, ReconcileError> {
         let names = self.object.exports(&self.status);
         if names.is_empty() {
+            return Ok(0);
+        }
+        if self.context.dry_run.is_some() && !self.applied.is_empty() {
+            // AWS returns what is exported after the steps.
+            let names: Vec<_> = names.into_iter().collect();
+            let later = format!("spec.exportTo: ConfigMap {} is written once AWS matches the spec", names.join(", "));
+            self.writer.plans_through(&ReconcileError::blocked(Reason::Applying, later));
             return Ok(0);
         }
         let cloud = self.context.cloud(&resolved.view, &resolved.identity, Trigger::Resync)?;

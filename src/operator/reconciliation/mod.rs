@@ -12,12 +12,12 @@ mod record;
 mod resolve;
 mod withdraw;
 
-use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use tributary_api::{CommonStatus, FINALIZER, annotation};
 use tributary_core::{
     conditions::Outcome,
     error::{ReconcileError, RetryClass},
+    object::key_of,
     steps::Step,
 };
 
@@ -25,14 +25,15 @@ use super::{
     context::{Context, QUIET_PERIOD},
     fault_points::Point,
     state::ObjectState,
+    writer::Writer,
 };
-use crate::{cluster::status::Handle, observe::Observe};
+use crate::observe::Observe;
 
 /// One object in one reconcile.
 pub(super) struct Reconciliation<'a, K: Observe> {
     pub(super) context: &'a Context,
     pub(super) object: K,
-    pub(super) handle: Handle,
+    pub(super) writer: &'a dyn Writer,
     /// `namespace/name`, or `name` for a cluster-scoped kind.
     pub(super) key: String,
     /// The status that the API server has.
@@ -42,6 +43,8 @@ pub(super) struct Reconciliation<'a, K: Observe> {
     pub(super) state: ObjectState,
     /// Steps that took effect.
     pub(super) applied: Vec<Step>,
+    /// Steps that `managementPolicy: Observe` withheld.
+    pub(super) withheld: Vec<Step>,
     /// Whether AWS held this very spec before, so that the steps undo a change by another client.
     pub(super) drifted: bool,
     /// Whether a write of this reconcile succeeded on condition that the object is the one that the decisions are based on.
@@ -55,6 +58,28 @@ pub(super) struct Reconciliation<'a, K: Observe> {
 /// Whether the annotation is set to `true`.
 fn is_annotated<K: Resource>(object: &K, annotation: &str) -> bool {
     object.annotations().get(annotation).is_some_and(|value| value == "true")
+}
+
+impl<'a, K: Observe> Reconciliation<'a, K> {
+    /// A reconcile of the object, which starts from the status that it has.
+    pub(super) fn new(context: &'a Context, writer: &'a dyn Writer, object: K, state: ObjectState) -> Self {
+        let written = object.current().cloned().unwrap_or_default();
+        Self {
+            key: key_of(&object),
+            context,
+            writer,
+            status: written.clone(),
+            written,
+            object,
+            state,
+            applied: vec![],
+            withheld: vec![],
+            drifted: false,
+            confirmed: false,
+            evaluated: &[],
+            reached: false,
+        }
+    }
 }
 
 impl<K: Observe> Reconciliation<'_, K> {
@@ -82,7 +107,7 @@ impl<K: Observe> Reconciliation<'_, K> {
             Err(error) => Outcome::Failed(error.clone()),
         };
         self.withdraw_claims(&outcome);
-        self.state.requeue_after = self.object.requeue_after(&self.status, Timestamp::now(), &self.context.view.settings);
+        self.state.requeue_after = self.object.requeue_after(&self.status, self.context.now(), &self.context.view.settings);
         let published = self.publish_status(&outcome).await;
         if self.state.doubtful {
             return published;
@@ -101,7 +126,7 @@ impl<K: Observe> Reconciliation<'_, K> {
         };
         self.evaluated = K::LOCAL_CONDITIONS;
         // Before the finalizer: a new object whose tests fail has nothing in AWS.
-        self.object.run_tests(&mut self.status, &mut resolved.desired, &resolved.config_maps, Timestamp::now())?;
+        self.object.run_tests(&mut self.status, &mut resolved.desired, &resolved.config_maps, self.context.now())?;
         self.ensure_finalizer(resolved.policy).await?;
         // From the check of the owner to the last write that relies on it.
         let _one_at_a_time = self.context.names.lock(&resolved.identity).await;

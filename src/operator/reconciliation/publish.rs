@@ -1,6 +1,5 @@
 //! Publishes the outcome of a reconcile: the status with its conditions, and Kubernetes Events.
 
-use k8s_openapi::jiff::Timestamp;
 use tributary_core::{
     conditions::{COMMON, Outcome, conditions, unconfirm},
     error::{Reason, ReconcileError, RetryClass},
@@ -8,7 +7,10 @@ use tributary_core::{
 };
 
 use super::Reconciliation;
-use crate::{observe::Observe, operator::events::EventType};
+use crate::{
+    observe::Observe,
+    operator::{events::EventType, writer::Note},
+};
 
 impl<K: Observe> Reconciliation<'_, K> {
     /// Writes the status if it has changed; before writes to AWS always, so that the API server confirms that the object is current. A
@@ -20,7 +22,8 @@ impl<K: Observe> Reconciliation<'_, K> {
             return Ok(());
         }
         let precondition = self.object.meta().resource_version.as_deref().filter(|_| applying || !self.confirmed);
-        let written = self.handle.write_status(&self.status, precondition).await;
+        let status = serde_json::to_value(&self.status).map_err(|error| ReconcileError::transient(error.to_string()))?;
+        let written = self.writer.write_status(status, precondition).await;
         self.state.doubtful = written.as_ref().is_err_and(|error| error.class == RetryClass::Conflict);
         let version = written?;
         if version.is_none() && applying {
@@ -44,13 +47,13 @@ impl<K: Observe> Reconciliation<'_, K> {
             self.object.report_unreached(&mut self.status, error);
         }
         let generation = self.object.meta().generation;
-        let evaluated = self.evaluated;
-        unconfirm(&mut self.common().conditions, evaluated, outcome, generation, Timestamp::now());
+        let (evaluated, now) = (self.evaluated, self.context.now());
+        unconfirm(&mut self.common().conditions, evaluated, outcome, generation, now);
     }
 
     /// Sets the common conditions. Those that the kind itself reports stay as they are.
     fn set_conditions(&mut self, outcome: &Outcome) {
-        let (generation, now) = (self.object.meta().generation, Timestamp::now());
+        let (generation, now) = (self.object.meta().generation, self.context.now());
         let before = K::common(&self.written).conditions.clone();
         let common = self.common();
         common.observed_generation = generation;
@@ -62,34 +65,37 @@ impl<K: Observe> Reconciliation<'_, K> {
     pub(super) fn publish_warnings(&self) {
         let empty = K::Status::default();
         for warning in self.object.warning_events(self.object.current().unwrap_or(&empty), &self.status) {
-            self.context.recorder.publish(&self.object, EventType::Warning, warning.reason, "Warn", &warning.message);
+            self.publish_event(EventType::Warning, warning.reason, "Warn", &warning.message);
         }
     }
 
     /// Publishes that a deletion leaves something in AWS.
     pub(super) fn publish_left_alone(&self, why: &str) {
-        self.context.recorder.publish(&self.object, EventType::Warning, "LeftAlone", "Delete", why);
+        self.publish_event(EventType::Warning, "LeftAlone", "Delete", why);
+    }
+
+    fn publish_event(&self, type_: EventType, reason: &str, action: &str, text: &str) {
+        self.writer.publish(self.object.object_ref(&()), &Note { type_, reason, action, text });
     }
 
     /// Publishes one Event for the applied steps, a warning if they undo a change by another client, and one when the reason of the failure is new.
     pub(super) fn publish_events(&self, error: Option<&ReconcileError>) {
-        let recorder = &self.context.recorder;
         if !self.applied.is_empty() {
             let steps: Vec<_> = self.applied.iter().map(ToString::to_string).collect();
             let steps = steps.join("; ");
             if self.drifted {
                 let what = if self.applied.iter().all(|step| matches!(step, Step::Child(_))) { "Kubernetes" } else { "AWS" };
                 let note = format!("{what} no longer matched the spec, which has not changed. Restored by {steps}");
-                recorder.publish(&self.object, EventType::Warning, "DriftCorrected", "Apply", &note);
+                self.publish_event(EventType::Warning, "DriftCorrected", "Apply", &note);
             } else {
-                recorder.publish(&self.object, EventType::Normal, "Applied", "Apply", &steps);
+                self.publish_event(EventType::Normal, "Applied", "Apply", &steps);
             }
         }
         let Some(error) = error else { return };
         let known = self.object.current().and_then(|status| K::common(status).condition("Ready").map(|c| c.reason.clone()));
         if known.as_deref() != Some(<&str>::from(error.reason)) {
             let type_ = if error.is_warning() { EventType::Warning } else { EventType::Normal };
-            recorder.publish(&self.object, type_, error.reason.into(), "Reconcile", &error.message);
+            self.publish_event(type_, error.reason.into(), "Reconcile", &error.message);
         }
         tracing::info!(%error, "reconcile failed");
     }

@@ -1,6 +1,5 @@
 //! Record: takes the outcome of a reconcile into the status. No I/O; `publish.rs` writes the status.
 
-use k8s_openapi::jiff::Timestamp;
 use tributary_core::{error::ReconcileError, managed::Report};
 
 use super::{Reconciliation, apply::Applied, resolve::Resolved};
@@ -21,7 +20,8 @@ impl<K: Observe> Reconciliation<'_, K> {
         {
             self.common().uses = uses.into_iter().collect();
         }
-        let error = error.or_else(|| K::waiting(&resolved.desired, observed.as_ref(), &resolved.identity));
+        let waits_for = || K::waiting(&resolved.desired, observed.as_ref(), &resolved.identity);
+        let error = error.or_else(|| waits_for().filter(|error| !self.writer.plans_through(error)));
         if error.is_none() && withheld == 0 {
             self.record_applied(resolved);
         }
@@ -32,10 +32,13 @@ impl<K: Observe> Reconciliation<'_, K> {
             error: error.as_ref(),
             withheld,
             // After the writes: a permission settles from its write on, however long the reconcile took until then.
-            now: Timestamp::now(),
+            now: self.context.now(),
             settings: &resolved.view.settings,
         };
         self.object.report(&mut self.status, &report);
+        if self.context.dry_run.is_some() {
+            self.object.record_planned(&mut self.status, &resolved.desired);
+        }
         error.map_or(Ok(withheld), Err)
     }
 

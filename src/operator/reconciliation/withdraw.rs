@@ -1,7 +1,6 @@
 //! Withdraw: removes from AWS what its owner no longer permits (ADR 0026). Acts on a refusal only: what is missing, or cannot be read,
 //! removes nothing.
 
-use k8s_openapi::jiff::Timestamp;
 use tributary_api::{Identity, ManagementPolicy};
 use tributary_core::{
     error::{Reason, ReconcileError},
@@ -24,7 +23,7 @@ impl<K: Observe> Reconciliation<'_, K> {
             // The object does not remove what has another owner.
             Err(failed) if failed.reason != Reason::NotOwned => failed,
             Ok(()) | Err(_) => {
-                self.object.withdrawn(&mut self.status, &error, Timestamp::now());
+                self.object.withdrawn(&mut self.status, &error, self.context.now());
                 error
             }
         }
@@ -35,6 +34,7 @@ impl<K: Observe> Reconciliation<'_, K> {
         let cloud = self.context.cloud(&view, identity, Trigger::Change)?;
         let _one_at_a_time = self.context.names.lock(identity).await;
         let observed = self.object.observe(&cloud, identity, None, Depth::Delete).await?;
+        self.writer.observed(&|| serde_json::to_value(&observed).unwrap_or_default());
         let steps = self.plan(&view, identity, &States { desired: None, observed: observed.as_ref(), retain: false })?;
         Box::pin(self.apply_steps(&cloud, steps)).await
     }

@@ -3,3 +3,10 @@
 //!
 //! Run by `tests/bed/bed.py run -- cargo test --test commands`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value, unreachable_pub)]
+
+mod doctor;
+mod import;
+mod json_output;
+mod plan;
+mod tree;
+mod ui;

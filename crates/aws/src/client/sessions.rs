@@ -50,6 +50,21 @@ pub struct AwsOptions {
     pub app_name: Option<String>,
     /// IAM policy that limits the permissions of assumed roles. Defaults to all permissions of the role.
     pub session_policy: Option<String>,
+    /// Whose credentials sign the calls of an account that references none.
+    pub caller: Caller,
+}
+
+/// Whose credentials sign the calls of an account that references none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Caller {
+    /// Those of the pod.
+    #[default]
+    Pod,
+    /// Those of the user of a command: of this profile of the AWS configuration files, or of the environment.
+    User {
+        /// Name of the profile.
+        profile: Option<String>,
+    },
 }
 
 impl Default for AwsOptions {
@@ -62,6 +77,7 @@ impl Default for AwsOptions {
             ca_bundle: None,
             app_name: None,
             session_policy: None,
+            caller: Caller::Pod,
         }
     }
 }
@@ -172,7 +188,7 @@ impl Sessions {
         let answer = answer.map_err(|error| AwsError::new(call, &error));
         self.observer.aws_call(call.action(), answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
         let answer = answer.map_err(|error| match error.cause {
-            Cause::NoCredentials if unsigned => no_identity(account),
+            Cause::NoCredentials if unsigned => self.no_identity(account),
             // Such as a role that may not be assumed.
             Cause::NoCredentials => ReconcileError::new(RetryClass::Refused, Reason::AccessDenied, ReconcileError::from(error).message),
             _ => error.into(),
@@ -226,7 +242,23 @@ impl Sessions {
         if let Some(name) = self.options.app_name.clone().and_then(|name| AppName::new(name).ok()) {
             loader = loader.app_name(name);
         }
+        if let Caller::User { profile: Some(profile) } = &self.options.caller {
+            loader = loader.profile_name(profile);
+        }
         loader.http_client(self.http.clone()).load().await
+    }
+
+    /// Returns the error for an account whose calls nothing can sign.
+    fn no_identity(&self, account: &AwsAccount) -> ReconcileError {
+        if self.options.caller == Caller::Pod {
+            return no_identity(account);
+        }
+        let name = account.metadata.name.as_deref().unwrap_or_default();
+        ReconcileError::new(
+            RetryClass::Refused,
+            Reason::AccessDenied,
+            format!("AwsAccount {name}: no AWS credentials found. Set AWS_PROFILE or --profile, or log in with `aws sso login`."),
+        )
     }
 
     async fn assuming(&self, role: &AssumeRole, config: &SdkConfig) -> SdkConfig {

@@ -1,15 +1,25 @@
-//! API destinations.
+//! API destinations, and parameters of a target that is one.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_eventbridge::types as sdk;
 
 use tributary_core::{
     destinations::ObservedDestination,
     error::{Reason, ReconcileError, RetryClass},
     ownership::Mark,
-    steps::{ApiDestinationStep, DestinationSettings},
+    steps::{ApiDestinationStep, DestinationSettings, HttpSettings},
 };
 
 use crate::client::{
     request::{ignore_not_found, send},
     session::Session,
+    target::TargetParameters,
+};
+
+pub(crate) const TARGET_PARAMETERS: TargetParameters = TargetParameters {
+    write: |target, request| Ok(request.set_http_parameters(target.http.as_ref().map(sdk_http))),
+    read: |target, settings| settings.http = target.http_parameters.take().and_then(observed_http),
 };
 
 /// Fills in a request. The SDK has one builder for each of the two calls, with the same fields.
@@ -77,4 +87,22 @@ impl Session {
         };
         found.ok_or_else(missing)
     }
+}
+
+fn sdk_http(http: &HttpSettings) -> sdk::HttpParameters {
+    let some = |map: &BTreeMap<String, String>| (!map.is_empty()).then(|| map.clone().into_iter().collect());
+    sdk::HttpParameters::builder()
+        .set_header_parameters(some(&http.headers))
+        .set_query_string_parameters(some(&http.query))
+        .set_path_parameter_values((!http.path.is_empty()).then(|| http.path.clone()))
+        .build()
+}
+
+fn observed_http(http: sdk::HttpParameters) -> Option<HttpSettings> {
+    let settings = HttpSettings {
+        headers: http.header_parameters.unwrap_or_default().into_iter().collect(),
+        query: http.query_string_parameters.unwrap_or_default().into_iter().collect(),
+        path: http.path_parameter_values.unwrap_or_default(),
+    };
+    (settings != HttpSettings::default()).then_some(settings)
 }

@@ -6,18 +6,22 @@ mod buses;
 mod connection_parameters;
 mod connections;
 mod facts;
+mod hints;
+mod lists;
 mod replays;
 mod rules;
 mod sources;
 mod tags;
 mod targets;
-mod task;
 
 use tributary_core::{error::ReconcileError, steps::EventsStep};
 
 use crate::client::session::Session;
 
 pub use connection_parameters::SecretValues;
+
+pub(crate) use api_destinations::TARGET_PARAMETERS as HTTP_PARAMETERS;
+pub(crate) use hints::HINTS;
 
 impl Session {
     /// Applies one step to `EventBridge`. `secrets` are the values that the step references.

@@ -49,6 +49,14 @@ impl Session {
             .await
     }
 
+    /// Returns all rules of the bus whose names begin with the prefix, listed now, without targets and tags.
+    ///
+    /// # Errors
+    /// Those of `ListRules`.
+    pub async fn rules_with_prefix(&self, bus: &str, prefix: Option<&str>) -> Result<Vec<RuleInAws>, ReconcileError> {
+        self.list_rules(bus, prefix).await
+    }
+
     /// Returns one rule, requested by name. A list of several pages may miss a rule while others are deleted.
     ///
     /// # Errors

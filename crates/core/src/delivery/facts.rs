@@ -11,7 +11,7 @@ pub enum Fact<T> {
     Missing,
     /// AWS denied the read.
     Denied {
-        /// The IAM action that the operator's role lacks, such as `sqs:GetQueueAttributes`.
+        /// The IAM action that the operator's role lacks, such as `kms:DescribeKey`.
         action: &'static str,
     },
     /// AWS did not respond. The previous result holds until the next read.

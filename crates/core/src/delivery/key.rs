@@ -41,7 +41,8 @@ pub(super) fn evaluate(arn: &str, fact: Option<&Fact<KeyFacts>>, sender: Sender<
     }
     match sender {
         Sender::Service if known.managed_by_aws => no(format!(
-            "{arn} is encrypted with an AWS managed key, which EventBridge cannot use. Use a customer managed key, or SSE-SQS for a queue."
+            "{arn} is encrypted with an AWS managed key, which EventBridge cannot use. {}",
+            type_of(arn).map_or("Use a customer managed key.", Type::usable_key)
         )),
         Sender::Service => by_service_itself(arn, known),
         // The trust policy reports a role that cannot be read.

@@ -258,3 +258,13 @@ fn a_denial_with_a_set_operator_on_an_absent_key_denies_nothing() {
     denial["Condition"] = json!({"ForAllValues:StringEquals": {"aws:PrincipalOrgPaths": "o-1/*"}});
     check(vec![("all", Delivery::to(FUNCTION, &[allowed, denial]), Want::No(Reason::ExplicitDeny))]);
 }
+
+/// Amazon SQS developer guide, "Encryption at rest": SSE-SQS needs no key. Topics have no such option.
+#[test]
+fn what_to_use_instead_of_a_key_that_aws_manages_depends_on_the_type() {
+    for (arn, next_step) in [(QUEUE, "Use a customer managed key, or SSE-SQS."), (TOPIC, "Use a customer managed key.")] {
+        let delivery = Delivery::to(arn, &[by("Allow", &events(), "*")]).encrypted_by_aws();
+        let found = evaluate(&delivery.target, RULE, &delivery.facts);
+        assert!(matches!(&found, Deliverability::No { message, .. } if message.ends_with(next_step)), "{arn}: {found:?}");
+    }
+}

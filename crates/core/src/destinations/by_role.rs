@@ -42,7 +42,7 @@ pub struct DesiredByRole {
 }
 
 /// Observed state of a destination that requires a role.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObservedByRole {
     /// The role; `None` if it does not exist.
     pub role: Option<ObservedRole>,

@@ -73,6 +73,12 @@ pub(crate) trait Destination {
     /// conditions in policies.
     const SENDS_SOURCE: bool = true;
 
+    /// What to do if the resource has an AWS managed key, which EventBridge cannot use.
+    const USABLE_KEY: &'static str = "Use a customer managed key.";
+
+    /// Whether what a sink wrote to the resource depends on the other sinks of the resource.
+    const DEPENDS_ON_OTHER_SINKS: bool = false;
+
     /// Whether a statement of the resource's policy can have any condition.
     const POLICY_HAS_CONDITIONS: bool = true;
 
@@ -226,7 +232,7 @@ pub(crate) trait Destination {
 /// Desired state of a destination. `status.applied` records its digest.
 pub(crate) trait State: Clone + Debug + Serialize {
     /// Observed state.
-    type Observed: Clone + Debug + Default + PartialEq;
+    type Observed: Clone + Debug + Default + PartialEq + Serialize;
 
     /// Returns the steps from `observed` to `desired`; without `desired`, the steps of a deletion.
     ///
@@ -328,6 +334,12 @@ pub(crate) trait State: Clone + Debug + Serialize {
 
     /// Records what exists after all steps.
     fn record_applied(&self, status: &mut EventSinkStatus) {
+        let _ = status;
+    }
+
+    /// Records, in a dry run, [`KNOWN_AFTER_APPLY`](crate::plan::KNOWN_AFTER_APPLY) in place of what AWS assigns when the
+    /// steps are applied and other objects refer to.
+    fn record_planned(&self, status: &mut EventSinkStatus) {
         let _ = status;
     }
 }

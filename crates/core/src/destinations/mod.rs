@@ -31,6 +31,7 @@ pub mod sns;
 pub mod sqs;
 mod state_machine;
 pub mod target;
+pub mod triggers;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -56,6 +57,8 @@ use shared::{
 };
 
 pub(crate) use contract::KeyUse;
+use logs::log_destination;
+use sqs::consumed_queue;
 
 pub use api_destination::{DesiredApi, DesiredApiDestination, ObservedApiDestination, ObservedConnection, ObservedDestination};
 pub use by_role::{DesiredByRole, ObservedByRole};
@@ -63,7 +66,7 @@ pub use contract::Consumed;
 pub use lambda::{DesiredLambda, ObservedLambda};
 pub use logs::{DesiredLogs, ObservedLogs};
 pub use sns::{DesiredSns, ObservedSns};
-pub use sqs::{DesiredSqs, ObservedSqs};
+pub use sqs::{DesiredSqs, ObservedSqs, dead_letter_queue};
 pub use state_machine::{DesiredMachine, DesiredStateMachine, ObservedMachine, ObservedStateMachine};
 
 destinations! {

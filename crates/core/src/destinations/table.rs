@@ -123,6 +123,16 @@ macro_rules! destinations {
                 match self { $(Self::$type => <$destination>::key_use(target_arn),)* }
             }
 
+            /// Returns what to do if the target has an AWS managed key, which EventBridge cannot use.
+            pub(crate) fn usable_key(self) -> &'static str {
+                match self { $(Self::$type => <$destination>::USABLE_KEY,)* }
+            }
+
+            /// Returns whether what a sink wrote to the resource depends on the other sinks of the resource.
+            pub fn depends_on_other_sinks(self) -> bool {
+                match self { $(Self::$type => <$destination>::DEPENDS_ON_OTHER_SINKS,)* }
+            }
+
             /// Returns whether EventBridge sends the ARN of the rule with a delivery.
             pub(crate) fn sends_source(self) -> bool {
                 match self { $(Self::$type => <$destination>::SENDS_SOURCE,)* }
@@ -159,7 +169,8 @@ macro_rules! destinations {
         )* }
 
         /// Observed state of a sink.
-        #[derive(Clone, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(untagged)]
         #[allow(clippy::large_enum_variant, reason = "one a reconcile")]
         pub enum Observed { $(
             #[doc = concat!("State of ", stringify!($state))]
@@ -281,6 +292,11 @@ macro_rules! destinations {
             /// Records what exists after all steps.
             pub fn record_applied(&self, status: &mut EventSinkStatus) {
                 match self { $(Self::$state(want) => want.record_applied(status),)* }
+            }
+
+            /// Records, in a dry run, a placeholder for what AWS assigns when the steps are applied.
+            pub fn record_planned(&self, status: &mut EventSinkStatus) {
+                match self { $(Self::$state(want) => want.record_planned(status),)* }
             }
         }
 

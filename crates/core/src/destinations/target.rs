@@ -7,8 +7,8 @@ use crate::{
     destinations::{
         Type,
         admitted::admitted,
+        dead_letter_queue,
         shared::reference::{self, local, not_ready, permitted},
-        sqs::reference::{own_standard_queue, standard_queue},
     },
     error::ReconcileError,
     steps::TargetSettings,
@@ -56,7 +56,7 @@ pub fn accepts_transformed_events(sink: &EventSink, identity: &Identity) -> bool
 /// # Errors
 /// See [`dead_letter`]; the queue belongs to another account.
 pub fn dead_letter_of_bus(field: &str, sink: &EventSink, identity: &Identity, source: &str, view: &View) -> Result<String, ReconcileError> {
-    own_standard_queue(field, sink, identity)?;
+    dead_letter_queue::own_arn(field, sink, identity)?;
     dead_letter(field, sink, identity, source, view)
 }
 
@@ -70,7 +70,7 @@ pub fn dead_letter_of_bus(field: &str, sink: &EventSink, identity: &Identity, so
 /// The sink is not a standard queue, is in another Region, or its policy does not allow the source
 /// yet. The policy of a queue in another account is its owner's.
 pub fn dead_letter(field: &str, sink: &EventSink, identity: &Identity, source: &str, view: &View) -> Result<String, ReconcileError> {
-    let arn = standard_queue(field, sink, identity)?;
+    let arn = dead_letter_queue::arn(field, sink, identity)?;
     permitted(field, sink, admitted(field, sink)?.permissions, source, view)?;
     Ok(arn)
 }

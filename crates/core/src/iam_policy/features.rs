@@ -87,6 +87,21 @@ const BASE: &[Feature] = &[
         ],
     },
     Feature {
+        name: "import",
+        about: "`tributary import aws`: reads only. With `--manage`, also the reads of these destinations",
+        statements: &[calls(
+            "Import",
+            &[
+                "events:ListEventBuses",
+                "events:DescribeEventBus",
+                "events:ListRules",
+                "events:ListTargetsByRule",
+                "events:ListTagsForResource",
+            ],
+            &["*"],
+        )],
+    },
+    Feature {
         name: "archives",
         about: "`archives` of a bus",
         statements: &[calls(

@@ -25,7 +25,7 @@ pub struct DesiredAccount {
 }
 
 /// The answer of `sts:GetCallerIdentity`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CallerIdentity {
     /// 12-digit AWS account id.
     pub account_id: String,

@@ -46,7 +46,7 @@ pub struct DesiredApp {
 }
 
 /// Whether Benchling issues tokens for the app's client.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum ObservedCredentials {
     /// The spec refers to no credentials.
     None,
@@ -55,6 +55,7 @@ pub enum ObservedCredentials {
     /// It does not, until a person corrects the cause.
     Fail {
         /// Reason of the condition.
+        #[serde(skip)]
         reason: Reason,
         /// Message of the condition.
         message: String,
@@ -62,6 +63,7 @@ pub enum ObservedCredentials {
     /// The state is unknown.
     Unknown {
         /// Reason of the condition.
+        #[serde(skip)]
         reason: Reason,
         /// Message of the condition.
         message: String,

@@ -46,13 +46,14 @@ pub struct DesiredArchive {
 }
 
 /// An archive in AWS.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ObservedArchive {
     /// Name in AWS.
     pub aws_name: String,
     /// ARN of the archive.
     pub arn: String,
     /// State.
+    #[serde(skip)]
     pub state: ArchiveState,
     /// AWS's explanation of a state that is an error.
     pub state_reason: Option<String>,

@@ -47,21 +47,23 @@ pub struct DesiredBus {
 }
 
 /// What AWS holds of a bus.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObservedBus {
     /// The bus, if it exists.
     pub bus: Option<BusInAws>,
     /// The event source of a partner event bus.
+    #[serde(skip)]
     pub source: Option<ObservedSource>,
     /// The existing archives among those that may belong to the bus. Read from
     /// [`crate::plan::Depth::Full`] on.
     pub archives: Option<Vec<ObservedArchive>>,
     /// Why an existing bus could not be read, if AWS denied it.
+    #[serde(skip)]
     pub denied: Option<ReconcileError>,
 }
 
 /// A bus in AWS.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct BusInAws {
     /// Name in AWS.
     pub name: String,

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Type of the condition.
-pub(super) const TYPE: &str = "Deliverable";
+pub const TYPE: &str = "Deliverable";
 
 /// A condition without its times.
 struct Summary {

@@ -34,6 +34,7 @@ pub use app::{CONTESTED, CREDENTIALS, CredentialsReason, DesiredApp, ObservedCre
 pub use aws_states::{ArchiveState, ReplayState};
 pub use bus_in_aws::{BusInAws, DesiredBus, ObservedBus};
 pub use bus_policy::RefusedOfBus;
+pub use deliverable::TYPE as DELIVERABLE;
 pub(crate) use existing_bus::RULE_ACTIONS as SHARED_RULE_ACTIONS;
 pub use replay::{DesiredReplay, ObservedReplay, ResolveReplay};
 pub use rule_in_aws::{DesiredRule, ObservedRule, Refused, RuleInAws, TargetDelivery};

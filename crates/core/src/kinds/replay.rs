@@ -42,11 +42,12 @@ pub struct DesiredReplay {
 }
 
 /// A replay in AWS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ObservedReplay {
     /// Name in AWS.
     pub name: String,
     /// State.
+    #[serde(skip)]
     pub state: ReplayState,
     /// AWS's explanation of the state.
     pub state_reason: Option<String>,

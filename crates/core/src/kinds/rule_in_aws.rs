@@ -68,7 +68,7 @@ impl DesiredRule {
 }
 
 /// A rule in AWS.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RuleInAws {
     /// Name of the bus in AWS.
     pub bus: String,
@@ -88,11 +88,12 @@ pub struct RuleInAws {
 
 /// What was observed of a rule: the rule in AWS, and whether events reach its targets. The latter
 /// is known before the rule exists.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObservedRule {
     /// The rule, if it exists.
     pub rule: Option<RuleInAws>,
     /// Delivery to each target.
+    #[serde(skip)]
     pub deliveries: Vec<TargetDelivery>,
 }
 

@@ -201,6 +201,10 @@ impl Managed for EventSink {
         sink_export::record(self, status, progress);
     }
 
+    fn record_planned(&self, status: &mut EventSinkStatus, desired: &DesiredSink) {
+        desired.target.record_planned(status);
+    }
+
     fn report(&self, status: &mut EventSinkStatus, report: &Report<'_, Self>) {
         status.type_ = Type::of(self).ok().map(|type_| type_.name().to_owned());
         let Some(desired) = report.desired else { return };

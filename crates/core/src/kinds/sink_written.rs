@@ -3,10 +3,7 @@
 
 use tributary_api::{EventSinkStatus, Written, WrittenType};
 
-use crate::{
-    destinations::Desired,
-    steps::{IamStep, LambdaStep, Step},
-};
+use crate::{destinations::Desired, steps::Step};
 
 /// Notes what the steps may write, before the first of them. Nothing that is noted is replaced.
 pub(super) fn note(status: &mut EventSinkStatus, target: &Desired, steps: &[Step]) {
@@ -23,18 +20,10 @@ pub(super) fn note(status: &mut EventSinkStatus, target: &Desired, steps: &[Step
 
 /// Returns what the step writes, where AWS has no tag for it.
 fn written(step: &Step, target: &Desired) -> Option<(WrittenType, String)> {
-    let statement = || Some((WrittenType::Statement, target.grants().sid.clone()));
-    let boundary = |arn: &String| Some((WrittenType::PermissionsBoundary, arn.clone()));
-    match step {
-        step if step.puts_statement() => statement(),
-        Step::Lambda(LambdaStep::PutFunctionEventInvokeConfig { settings, .. }) => {
-            settings.on_failure.clone().map(|arn| (WrittenType::FailureDestination, arn))
-        }
-        Step::Iam(IamStep::CreateRole { boundary: Some(arn), .. } | IamStep::PutRolePermissionsBoundary { boundary: arn, .. }) => {
-            boundary(arn)
-        }
-        _ => None,
+    if step.puts_statement() {
+        return Some((WrittenType::Statement, target.grants().sid.clone()));
     }
+    step.untagged().map(|(type_, value)| (type_, value.clone()))
 }
 
 /// Drops the notes of what is removed, once AWS matches the spec.

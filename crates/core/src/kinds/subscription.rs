@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use tributary_api::{
     BenchlingSubscription, BenchlingSubscriptionStatus, BusKind, BusRef, DeletionPolicy, EventBus, EventBusSpec, EventRule, EventRuleSpec,
-    EventSink, EventSinkSpec, Identity, LogGroupSink, ManagementPolicy, Monitoring, ResourceStatus, SinkRef, Target, annotation, consents,
+    EventSink, EventSinkSpec, Identity, ManagementPolicy, Monitoring, ResourceStatus, SinkRef, Target, annotation, consents,
 };
 
 use crate::{
@@ -63,7 +63,7 @@ pub struct DesiredSubscription {
 }
 
 /// A child as the API server has it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct ObservedChild {
     /// The child.
     pub child: Child,
@@ -72,7 +72,7 @@ pub struct ObservedChild {
 }
 
 /// The children as the API server has them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct ObservedSubscription {
     /// Objects with the name of a child.
     pub children: Vec<ObservedChild>,
@@ -171,9 +171,8 @@ impl Compose for BenchlingSubscription {
         EventSinkSpec {
             account_ref: self.spec.account_ref.clone(),
             region: self.spec.region.clone(),
-            log_group: Some(LogGroupSink { managed: Some(monitoring.log_group.clone()), existing: None }),
             management_policy: self.spec.management_policy,
-            ..EventSinkSpec::default()
+            ..monitoring.destination()
         }
     }
 

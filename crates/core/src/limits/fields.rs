@@ -1,6 +1,6 @@
 //! Which field of a spec a member of a request comes from.
 
-use crate::steps::{ConnectionStep, Step, TargetSettings};
+use crate::steps::{ConnectionStep, Step, target_fields};
 
 /// Returns the field that a member comes from; of a target the part below it. `None` if the
 /// operator makes the value itself.
@@ -10,8 +10,7 @@ pub(super) fn field(call: &str, member: &str) -> Option<&'static str> {
         return Some("spec.tags");
     }
     let of = |pattern: &str| pattern == call || pattern.strip_suffix(".*") == Some(service);
-    TargetSettings::FIELDS
-        .iter()
+    target_fields()
         .chain(Step::fields())
         .chain(ConnectionStep::FIELDS)
         .find(|(pattern, prefix, _)| of(pattern) && member.starts_with(prefix))

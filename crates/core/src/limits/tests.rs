@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::steps::{ArchiveSettings, ArchiveStep, LogsStep, MachineSettings, RuleSettings, RuleStep, SqsStep, StatesStep};
+use crate::steps::{ArchiveSettings, ArchiveStep, LogDestination, LogsStep, MachineSettings, RuleSettings, RuleStep, SqsStep, StatesStep};
 
 fn refused(step: impl Into<Step>) -> String {
     check(None, &[step.into()]).expect_err("AWS refuses it").message
@@ -127,7 +127,7 @@ fn a_message_names_the_field_the_limit_and_the_next_step() {
         role_arn: "r".into(),
         log_level: "ERROR".into(),
         log_execution_data: false,
-        log_group_arn: Some(arn(length)),
+        logs: LogDestination { log_group_arn: Some(arn(length)) },
         tracing: false,
     };
     let create =
@@ -190,6 +190,21 @@ fn a_target_that_would_fail_the_others_is_refused() {
         message(&TargetSettings { http: Some(http), ..target(None) })
             .starts_with("spec.targets[1].sinkRef: http.headers of the sink[bad name] contains characters"),
     );
+}
+
+#[test]
+fn a_parameter_of_a_target_is_checked_and_named_by_the_field_of_its_sink() {
+    let message = |settings: &TargetSettings| check_target("spec.targets[1]", settings).expect_err("AWS refuses it").message;
+    let group = TargetSettings { message_group_id: Some("g".repeat(101)), ..target(None) };
+    let path = TargetSettings { partition_key_path: Some(format!("$.{}", "x".repeat(255))), ..target(None) };
+    let task = crate::steps::TaskSettings { launch_type: Some("MOON".into()), ..Default::default() };
+    for (settings, wanted) in [
+        (group, "spec.targets[1].sinkRef: spec.sqs.messageGroupId of the sink has 101 characters"),
+        (path, "spec.targets[1].sinkRef: spec.kinesis.partitionKeyPath of the sink has 257 characters"),
+        (TargetSettings { task: Some(task), ..target(None) }, "spec.targets[1].sinkRef"),
+    ] {
+        assert!(message(&settings).starts_with(wanted), "{}", message(&settings));
+    }
 }
 
 #[test]

@@ -14,7 +14,9 @@ pub(super) fn check(index: usize, expected: &ExpectedInput, subject: &Subject, e
     let Some(target) = subject.targets.iter().find(|target| &target.id == name) else {
         return TestResult::Invalid(format!("inputs[{index}].target: no target {name:?} in spec.targets. Correct the name."));
     };
-    let delivered = match delivered(target, subject, event, TEST_TIME) {
+    let arn = subject.rule_arn();
+    let context = Context { rule_arn: &arn, rule_name: &subject.rule, ingestion_time: TEST_TIME };
+    let delivered = match delivered(target, event, &context) {
         Ok(text) => text,
         Err(why) => return TestResult::Failed(Difference::new("", "an input", &why).of_target(name)),
     };
@@ -29,13 +31,11 @@ pub(super) fn check(index: usize, expected: &ExpectedInput, subject: &Subject, e
     difference.map_or(TestResult::Passed, |difference| TestResult::Failed(difference.of_target(name)))
 }
 
-/// Returns the text that the target gets of an event that arrives at `ingestion_time` (ISO 8601).
+/// Returns the text that the target gets of the event. `context` has the values of predefined variables.
 ///
 /// # Errors
 /// AWS rejects the target, or `EventBridge` does not deliver the event: why.
-pub fn delivered(target: &TargetSettings, subject: &Subject, event: &str, ingestion_time: &str) -> Result<String, String> {
+pub fn delivered(target: &TargetSettings, event: &str, context: &Context) -> Result<String, String> {
     let compiled = target.received_input().compile().map_err(|error| format!("none: {error}"))?;
-    let arn = subject.rule_arn();
-    let context = Context { rule_arn: &arn, rule_name: &subject.rule, ingestion_time };
-    compiled.evaluate(event, &context).map(|delivered| delivered.text).map_err(|why| format!("none: {why}"))
+    compiled.evaluate(event, context).map(|delivered| delivered.text).map_err(|why| format!("none: {why}"))
 }

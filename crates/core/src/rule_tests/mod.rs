@@ -27,8 +27,7 @@ pub type ConfigMapValues = BTreeMap<ConfigMapKeyRef, Result<String, String>>;
 
 /// Evaluates the tests, in their order.
 pub fn run(tests: &[RuleTest], subject: &Subject, values: &ConfigMapValues) -> Vec<Outcome> {
-    let pattern = subject.pattern.as_ref().map(|pattern| Pattern::compile(&pattern.to_string()).map_err(|error| error.to_string()));
-    let pattern = pattern.transpose();
+    let pattern = compiled(subject);
     let evaluate = |(index, test): (usize, &RuleTest)| {
         let result = match &pattern {
             Ok(pattern) => evaluate(test, subject, pattern.as_ref(), values),
@@ -37,6 +36,19 @@ pub fn run(tests: &[RuleTest], subject: &Subject, values: &ConfigMapValues) -> V
         Outcome { index, name: test.name.clone(), result }
     };
     tests.iter().enumerate().map(evaluate).collect()
+}
+
+/// Returns why the rule does not match the event; `None` if it does. `text` is the event as JSON.
+///
+/// # Errors
+/// AWS rejects the pattern, or the event cannot be compared.
+pub fn difference(subject: &Subject, event: &serde_json::Value, text: &str) -> Result<Option<Difference>, String> {
+    mismatch(compiled(subject)?.as_ref(), subject, event, text)
+}
+
+fn compiled(subject: &Subject) -> Result<Option<Pattern>, String> {
+    let pattern = subject.pattern.as_ref().map(|pattern| Pattern::compile(&pattern.to_string()).map_err(|error| error.to_string()));
+    pattern.transpose()
 }
 
 fn evaluate(test: &RuleTest, subject: &Subject, pattern: Option<&Pattern>, values: &ConfigMapValues) -> TestResult {

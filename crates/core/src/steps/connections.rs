@@ -3,13 +3,38 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use tributary_api::SecretKeyRef;
 
-use super::FieldOf;
+use super::{FieldOf, TargetParameters};
 use crate::ownership::Mark;
+
+pub(super) const HTTP_PARAMETERS: TargetParameters = TargetParameters {
+    member: "HttpParameters",
+    fields: &[
+        ("events.PutTargets", "Targets[].HttpParameters.HeaderParameters", ".sinkRef: http.headers of the sink"),
+        ("events.PutTargets", "Targets[].HttpParameters.QueryStringParameters", ".sinkRef: http.query of the sink"),
+        ("events.PutTargets", "Targets[].HttpParameters.PathParameterValues", ".sinkRef: http.path of the sink"),
+    ],
+    limited: |target| {
+        json!(target.http.as_ref().map(|http| json!({
+            "HeaderParameters": http.headers, "QueryStringParameters": http.query, "PathParameterValues": http.path,
+        })))
+    },
+};
+
+/// Parameters that are added to the requests of an API destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpSettings {
+    /// Headers.
+    pub headers: BTreeMap<String, String>,
+    /// Query parameters.
+    pub query: BTreeMap<String, String>,
+    /// Values for the `*` in the path.
+    pub path: Vec<String>,
+}
 
 /// The settings of a connection, without its secret values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use strum::VariantNames;
 
-use tributary_api::Tags;
+use tributary_api::{Tags, WrittenType};
 
 use crate::{
     names::Scope,
@@ -113,6 +113,15 @@ impl ServiceStep for IamStep {
 
     fn changes(&self, _: Scope<'_>) -> Option<Changed> {
         Some(Changed::Role(self.role().to_owned()))
+    }
+
+    fn untagged(&self) -> Option<(WrittenType, &String)> {
+        match self {
+            Self::CreateRole { boundary: Some(boundary), .. } | Self::PutRolePermissionsBoundary { boundary, .. } => {
+                Some((WrittenType::PermissionsBoundary, boundary))
+            }
+            _ => None,
+        }
     }
 
     fn limited(&self) -> Value {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use strum::VariantNames;
 
-use tributary_api::Tags;
+use tributary_api::WrittenType;
 
 use crate::{
     names::Scope,
@@ -75,29 +75,7 @@ impl InvokeSettings {
     }
 }
 
-/// Settings of an event source mapping.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MappingSettings {
-    /// Maximum number of messages in a batch (`BatchSize`).
-    pub batch_size: i32,
-    /// Maximum time to gather a batch, in seconds (`MaximumBatchingWindowInSeconds`).
-    pub maximum_batching_window_seconds: i32,
-    /// Maximum number of concurrent invocations (`ScalingConfig.MaximumConcurrency`); `None` for no
-    /// limit.
-    pub maximum_concurrency: Option<i32>,
-    /// Whether the function reports the messages that failed (`ReportBatchItemFailures`).
-    pub report_batch_item_failures: bool,
-    /// Whether Lambda polls the queue.
-    pub enabled: bool,
-    /// Event patterns of the filters (`FilterCriteria`), parsed; empty for all messages.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub filters: Vec<Value>,
-    /// ARN of the customer managed key that encrypts the filters (`KMSKeyArn`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kms_key_arn: Option<String>,
-}
-
-/// One write to Lambda. `LambdaStep::call` returns the name of the call.
+/// One write to a function.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
 pub enum LambdaStep {
     /// Adds a statement that allows `EventBridge` to invoke the function.
@@ -128,67 +106,14 @@ pub enum LambdaStep {
         /// The function.
         function: FunctionRef,
     },
-    /// Creates an event source mapping from a queue to a function.
-    CreateEventSourceMapping {
-        /// ARN of the queue.
-        queue_arn: String,
-        /// The function.
-        function: FunctionRef,
-        /// Settings of the mapping.
-        settings: MappingSettings,
-        /// Tags of the mapping.
-        tags: Tags,
-    },
-    /// Replaces the settings of an event source mapping.
-    UpdateEventSourceMapping {
-        /// UUID that Lambda assigned to the mapping.
-        uuid: String,
-        /// The function.
-        function: FunctionRef,
-        /// All settings of the mapping.
-        settings: MappingSettings,
-    },
-    /// Deletes an event source mapping.
-    DeleteEventSourceMapping {
-        /// UUID that Lambda assigned to the mapping.
-        uuid: String,
-        /// The function.
-        function: FunctionRef,
-    },
-    /// Adds or replaces tags of an event source mapping.
-    TagEventSourceMapping {
-        /// ARN of the mapping.
-        arn: String,
-        /// The tags.
-        tags: Tags,
-    },
-}
-
-impl LambdaStep {
-    /// Returns the name of the API call, which is also the IAM action without the service prefix.
-    fn call(&self) -> &'static str {
-        Self::call_of(self.into())
-    }
 }
 
 impl ServiceStep for LambdaStep {
-    const FIELDS: &'static [FieldOf] = &[
-        ("lambda.*", "Qualifier", "spec.lambda.existing.arn"),
-        ("lambda.*", "DestinationConfig", "spec.lambda.onFailure.sinkRef"),
-        ("lambda.*", "ScalingConfig", "spec.sqs.triggers[].maximumConcurrency"),
-        ("lambda.*", "FilterCriteria", "spec.sqs.triggers[].filterCriteria"),
-        ("lambda.*", "KMSKeyArn", "spec.sqs.triggers[].kmsKeyArn"),
-    ];
+    const FIELDS: &'static [FieldOf] =
+        &[("lambda.*", "Qualifier", "spec.lambda.existing.arn"), ("lambda.*", "DestinationConfig", "spec.lambda.onFailure.sinkRef")];
 
     fn names() -> Vec<&'static str> {
         Self::VARIANTS.to_vec()
-    }
-
-    fn call_of(name: &'static str) -> &'static str {
-        match name {
-            "TagEventSourceMapping" => "TagResource",
-            call => call,
-        }
     }
 
     fn changes(&self, _: Scope<'_>) -> Option<Changed> {
@@ -200,6 +125,13 @@ impl ServiceStep for LambdaStep {
 
     fn puts_statement(&self) -> bool {
         matches!(self, Self::AddPermission { .. })
+    }
+
+    fn untagged(&self) -> Option<(WrittenType, &String)> {
+        match self {
+            Self::PutFunctionEventInvokeConfig { settings, .. } => Some((WrittenType::FailureDestination, settings.on_failure.as_ref()?)),
+            _ => None,
+        }
     }
 
     fn limited(&self) -> Value {
@@ -215,14 +147,6 @@ impl ServiceStep for LambdaStep {
                 with(with(function(of), limits), json!({"DestinationConfig": destinations}))
             }
             Self::DeleteFunctionEventInvokeConfig { function: of } => function(of),
-            Self::CreateEventSourceMapping { queue_arn, function, settings, tags } => {
-                with(mapping(settings), json!({"EventSourceArn": queue_arn, "FunctionName": function.whole(), "Tags": tags}))
-            }
-            Self::UpdateEventSourceMapping { uuid, function, settings } => {
-                with(mapping(settings), json!({"UUID": uuid, "FunctionName": function.whole()}))
-            }
-            Self::DeleteEventSourceMapping { uuid, .. } => json!({"UUID": uuid}),
-            Self::TagEventSourceMapping { arn, tags } => json!({"Resource": arn, "Tags": tags}),
         }
     }
 }
@@ -231,18 +155,9 @@ fn function(function: &FunctionRef) -> Value {
     json!({"FunctionName": function.arn, "Qualifier": function.qualifier})
 }
 
-fn mapping(settings: &MappingSettings) -> Value {
-    json!({
-        "BatchSize": settings.batch_size, "MaximumBatchingWindowInSeconds": settings.maximum_batching_window_seconds,
-        "ScalingConfig": {"MaximumConcurrency": settings.maximum_concurrency},
-        "FilterCriteria": {"Filters": settings.filters.iter().map(|pattern| json!({"Pattern": pattern.to_string()})).collect::<Vec<_>>()},
-        "KMSKeyArn": settings.kms_key_arn,
-    })
-}
-
 impl fmt::Display for LambdaStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let call = self.call();
+        let call: &str = self.into();
         match self {
             Self::AddPermission { function, source, .. } => write!(f, "{call} {function}: {source}"),
             Self::RemovePermission { function, sid } => write!(f, "{call} {function}: {sid}"),
@@ -250,11 +165,6 @@ impl fmt::Display for LambdaStep {
                 write!(f, "{call} {function}: on failure {}", settings.on_failure.as_deref().unwrap_or("nothing"))
             }
             Self::DeleteFunctionEventInvokeConfig { function } => write!(f, "{call} {function}"),
-            Self::CreateEventSourceMapping { queue_arn, function, .. } => write!(f, "{call} {queue_arn} -> {function}"),
-            Self::UpdateEventSourceMapping { uuid, function, .. } | Self::DeleteEventSourceMapping { uuid, function } => {
-                write!(f, "{call} {uuid} -> {function}")
-            }
-            Self::TagEventSourceMapping { arn, .. } => write!(f, "{call} {arn}"),
         }
     }
 }
@@ -268,5 +178,17 @@ mod tests {
         const ARN: &str = "arn:aws:lambda:eu-west-1:111122223333:function:handle";
         assert_eq!(FunctionRef::from_arn(ARN), FunctionRef { arn: ARN.into(), qualifier: None });
         assert_eq!(FunctionRef::from_arn(&format!("{ARN}:live")), FunctionRef { arn: ARN.into(), qualifier: Some("live".into()) });
+    }
+
+    #[test]
+    fn a_failure_destination_is_noted_and_other_settings_are_not() {
+        let function = FunctionRef::from_arn("arn:aws:lambda:eu-west-1:111122223333:function:handle");
+        let put = |on_failure: Option<&str>| {
+            let settings = InvokeSettings { on_failure: on_failure.map(str::to_owned), ..InvokeSettings::default() };
+            LambdaStep::PutFunctionEventInvokeConfig { function: function.clone(), settings }
+        };
+        assert_eq!(put(Some("a")).untagged(), Some((WrittenType::FailureDestination, &"a".to_owned())));
+        assert_eq!(put(None).untagged(), None);
+        assert_eq!(LambdaStep::DeleteFunctionEventInvokeConfig { function: function.clone() }.untagged(), None);
     }
 }

@@ -16,6 +16,30 @@ use crate::{
     steps::{Changed, FieldOf, ServiceStep, text::list},
 };
 
+/// The log group that receives the logs of another resource.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct LogDestination {
+    /// ARN of the log group, without the `:*` that the APIs of other services require; `None` for no logs.
+    pub log_group_arn: Option<String>,
+}
+
+impl LogDestination {
+    /// Returns the ARN of the log group; `None` for no logs.
+    pub fn arn(&self) -> Option<&String> {
+        self.log_group_arn.as_ref()
+    }
+
+    /// Returns the ARN as the APIs of other services require it: that of all log streams (docs/aws-facts.md, F11).
+    pub fn streams(&self) -> Option<String> {
+        self.arn().map(|arn| format!("{arn}:*"))
+    }
+
+    /// Returns the destinations of a logging configuration, in the names of AWS.
+    pub(super) fn limited(&self) -> Value {
+        json!(self.streams().map(|arn| json!([{"cloudWatchLogsLogGroup": {"logGroupArn": arn}}])))
+    }
+}
+
 /// One write to CloudWatch Logs. `LogsStep::call` returns the name of the call.
 #[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
 pub enum LogsStep {

@@ -7,8 +7,10 @@ mod archives;
 mod buses;
 mod child;
 mod connections;
+mod ecs;
 mod events;
 mod iam;
+mod kinesis;
 mod lambda;
 mod logs;
 mod request;
@@ -19,11 +21,14 @@ mod states;
 mod tags;
 mod targets;
 mod text;
+mod triggers;
 
 use std::{collections::BTreeSet, fmt};
 
 use serde::Serialize;
 use serde_json::Value;
+
+use tributary_api::WrittenType;
 
 use crate::names::Scope;
 
@@ -31,6 +36,7 @@ pub use archives::*;
 pub use buses::*;
 pub use child::*;
 pub use connections::*;
+pub use ecs::*;
 pub use events::*;
 pub use iam::*;
 pub use lambda::*;
@@ -42,6 +48,7 @@ pub use sqs::*;
 pub use states::*;
 pub use tags::{TagStep, tag_steps};
 pub use targets::*;
+pub use triggers::*;
 
 /// What the writes to one service have in common.
 trait ServiceStep {
@@ -56,6 +63,11 @@ trait ServiceStep {
     /// Whether the write puts the operator's statement into a policy that others write too.
     fn puts_statement(&self) -> bool {
         false
+    }
+
+    /// Returns what the write adds beside statements and AWS cannot tag, to be noted in the status of the sink.
+    fn untagged(&self) -> Option<(WrittenType, &String)> {
+        None
     }
 
     /// Returns the members of the request that AWS limits, in the names of AWS.
@@ -75,6 +87,25 @@ trait ServiceStep {
 
 /// A call, or `*` after the service for each of its calls; the beginning of a member's name; and the field of a spec that it comes from.
 pub(crate) type FieldOf = (&'static str, &'static str, &'static str);
+
+/// Parameters of a rule's target that only one type of destination has.
+struct TargetParameters {
+    /// Member of the target that holds the parameters.
+    member: &'static str,
+    /// Which field of a rule or sink the parameters come from.
+    fields: &'static [FieldOf],
+    /// Returns the parameters that AWS limits, in the names of AWS.
+    limited: fn(&TargetSettings) -> Value,
+}
+
+/// The parameters that AWS limits, each in the file of its type.
+const TARGET_PARAMETERS: &[TargetParameters] =
+    &[connections::HTTP_PARAMETERS, sqs::TARGET_PARAMETERS, kinesis::TARGET_PARAMETERS, ecs::TARGET_PARAMETERS];
+
+/// Returns which field of a rule or sink each member of an entry of `events:PutTargets` comes from. The first that matches counts.
+pub(crate) fn target_fields() -> impl Iterator<Item = &'static FieldOf> {
+    TARGET_PARAMETERS.iter().flat_map(|parameters| parameters.fields).chain(TargetSettings::FIELDS)
+}
 
 /// A cached fact that a write may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +151,13 @@ macro_rules! steps {
             pub(crate) fn puts_statement(&self) -> bool {
                 match self {
                     $(Self::$service(step) => step.puts_statement(),)*
+                }
+            }
+
+            /// Returns what the step adds beside statements and AWS cannot tag, to be noted in the status of the sink.
+            pub(crate) fn untagged(&self) -> Option<(WrittenType, &String)> {
+                match self {
+                    $(Self::$service(step) => step.untagged(),)*
                 }
             }
 
@@ -173,8 +211,10 @@ steps! {
     Events(EventsStep) = "events",
     /// A write to SQS.
     Sqs(SqsStep) = "sqs",
-    /// A write to Lambda.
+    /// A write to a function.
     Lambda(LambdaStep) = "lambda",
+    /// A write to an event source mapping.
+    Trigger(TriggerStep) = "lambda",
     /// A write to CloudWatch Logs.
     Logs(LogsStep) = "logs",
     /// A write to SNS.

@@ -12,7 +12,13 @@ use tributary_api::Tags;
 
 use crate::{
     names::Scope,
-    steps::{Changed, FieldOf, ServiceStep, text::list},
+    steps::{Changed, FieldOf, ServiceStep, TargetParameters, text::list},
+};
+
+pub(super) const TARGET_PARAMETERS: TargetParameters = TargetParameters {
+    member: "SqsParameters",
+    fields: &[("events.PutTargets", "Targets[].SqsParameters", ".sinkRef: spec.sqs.messageGroupId of the sink")],
+    limited: |target| json!(target.message_group_id.as_ref().map(|id| json!({"MessageGroupId": id}))),
 };
 
 /// Attributes of a queue by name. All values are text, as in the API of SQS.

@@ -10,7 +10,7 @@ use tributary_api::Tags;
 
 use crate::{
     names::Scope,
-    steps::{Changed, FieldOf, ServiceStep, text::list, with},
+    steps::{Changed, FieldOf, LogDestination, ServiceStep, text::list, with},
 };
 
 /// The settings that `UpdateStateMachine` replaces.
@@ -24,8 +24,9 @@ pub struct MachineSettings {
     pub log_level: String,
     /// Whether logs include input and output of executions (`includeExecutionData`).
     pub log_execution_data: bool,
-    /// ARN of the log group, without the `:*` that the API of Step Functions requires.
-    pub log_group_arn: Option<String>,
+    /// Where the logs go.
+    #[serde(flatten)]
+    pub logs: LogDestination,
     /// Whether X-Ray tracing is enabled.
     pub tracing: bool,
 }
@@ -110,10 +111,9 @@ impl ServiceStep for StatesStep {
 
     fn limited(&self) -> Value {
         let machine = |settings: &MachineSettings| {
-            let group = settings.log_group_arn.as_ref().map(|arn| json!([{"cloudWatchLogsLogGroup": {"logGroupArn": format!("{arn}:*")}}]));
             json!({
                 "definition": settings.definition.to_string(), "roleArn": settings.role_arn,
-                "loggingConfiguration": {"level": settings.log_level, "destinations": group},
+                "loggingConfiguration": {"level": settings.log_level, "destinations": settings.logs.limited()},
             })
         };
         let tag_list = |tags: &Tags| -> Value { tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect() };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use tributary_pattern::transform::Input;
 
-use crate::steps::{FieldOf, strip};
+use crate::steps::{FieldOf, HttpSettings, TARGET_PARAMETERS, TaskSettings, strip};
 
 /// Path of the whole event, which is sent without a path too.
 const WHOLE_EVENT: &str = "$";
@@ -39,7 +39,7 @@ pub struct TargetSettings {
     /// Parameters of an API destination's requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpSettings>,
-    /// The task that an ECS cluster runs.
+    /// The task that a cluster runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskSettings>,
     /// The job that an AWS Batch queue runs.
@@ -74,6 +74,8 @@ impl TargetSettings {
 
     fn canonical(&self) -> Self {
         Self {
+            // Other tools give ARNs of log groups with `:*` (CloudFormation User Guide, return values of log groups).
+            arn: self.arn.trim_end_matches(":*").to_owned(),
             input_path: self.input_path.clone().filter(|path| path != WHOLE_EVENT),
             maximum_event_age_seconds: self.maximum_event_age_seconds.filter(|age| *age != DEFAULT_EVENT_AGE),
             maximum_retry_attempts: self.maximum_retry_attempts.filter(|attempts| *attempts != DEFAULT_RETRY_ATTEMPTS),
@@ -95,70 +97,6 @@ impl TargetSettings {
             (None, None, None) => Input::Event,
         }
     }
-}
-
-/// Parameters that are added to the requests of an API destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HttpSettings {
-    /// Headers.
-    pub headers: BTreeMap<String, String>,
-    /// Query parameters.
-    pub query: BTreeMap<String, String>,
-    /// Values for the `*` in the path.
-    pub path: Vec<String>,
-}
-
-/// The task that an ECS cluster runs for each event.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskSettings {
-    /// ARN of the task definition.
-    pub definition_arn: String,
-    /// Number of tasks.
-    pub count: i32,
-    /// `FARGATE`, `EC2` or `EXTERNAL`; `None` for the cluster's default.
-    pub launch_type: Option<String>,
-    /// Ids of the subnets.
-    pub subnets: Vec<String>,
-    /// Ids of the security groups.
-    pub security_groups: Vec<String>,
-    /// Whether tasks get a public IP address.
-    pub assign_public_ip: bool,
-    /// Further options.
-    pub options: TaskOptions,
-}
-
-/// Further options of the task that an ECS cluster runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskOptions {
-    /// Name, weight and base of each capacity provider.
-    pub capacity_providers: Vec<(String, i32, i32)>,
-    /// Platform version of Fargate.
-    pub platform_version: Option<String>,
-    /// Task group.
-    pub group: Option<String>,
-    /// Reference id.
-    pub reference_id: Option<String>,
-    /// Tags of the tasks.
-    pub tags: BTreeMap<String, String>,
-    /// Whether tasks get the tags of the task definition.
-    pub propagate_tags: bool,
-    /// Whether ECS adds its own tags.
-    pub managed_tags: bool,
-    /// Whether ECS Exec is enabled.
-    pub execute_command: bool,
-    /// Placement constraints: type and expression.
-    pub constraints: Vec<Placement>,
-    /// Placement strategy: type and field.
-    pub strategy: Vec<Placement>,
-}
-
-/// A placement constraint or a part of a placement strategy.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Placement {
-    /// Type, such as `memberOf` or `spread`.
-    pub type_: String,
-    /// Expression or field.
-    pub value: Option<String>,
 }
 
 /// The job that an AWS Batch queue runs for each event.
@@ -231,19 +169,14 @@ impl PartialEq for CommandSettings {
 }
 
 impl TargetSettings {
-    /// Which field of a rule or sink a member comes from. The first that matches counts.
-    pub(crate) const FIELDS: &'static [FieldOf] = &[
+    /// Which field of a rule or sink a member comes from. The first that matches counts. Those of parameters come first.
+    pub(super) const FIELDS: &'static [FieldOf] = &[
         ("events.PutTargets", "Targets[].InputTransformer.InputPathsMap", ".inputTransformer.inputPathsMap"),
         ("events.PutTargets", "Targets[].InputTransformer.InputTemplate", ".inputTransformer.inputTemplate"),
         ("events.PutTargets", "Targets[].InputPath", ".inputPath"),
         ("events.PutTargets", "Targets[].Input", ".input"),
         ("events.PutTargets", "Targets[].RetryPolicy", ".retry"),
         ("events.PutTargets", "Targets[].Id", ".name"),
-        ("events.PutTargets", "Targets[].HttpParameters.HeaderParameters", ".sinkRef: http.headers of the sink"),
-        ("events.PutTargets", "Targets[].HttpParameters.QueryStringParameters", ".sinkRef: http.query of the sink"),
-        ("events.PutTargets", "Targets[].HttpParameters.PathParameterValues", ".sinkRef: http.path of the sink"),
-        ("events.PutTargets", "Targets[].SqsParameters", ".sinkRef: spec.sqs.messageGroupId of the sink"),
-        ("events.PutTargets", "Targets[].KinesisParameters", ".sinkRef: spec.kinesis.partitionKeyPath of the sink"),
         ("events.PutTargets", "Targets[]", ".sinkRef"),
     ];
 
@@ -257,24 +190,28 @@ impl TargetSettings {
             "Input": self.input.as_ref().map(ToString::to_string),
             "InputPath": self.input_path,
             "InputTransformer": transformer.map(|(paths, template)| json!({"InputPathsMap": paths, "InputTemplate": template})),
-            "SqsParameters": self.message_group_id.as_ref().map(|id| json!({"MessageGroupId": id})),
-            "KinesisParameters": self.partition_key_path.as_ref().map(|path| json!({"PartitionKeyPath": path})),
-            "HttpParameters": self.http.as_ref().map(HttpSettings::limited),
-            "EcsParameters": self.task.as_ref().map(|task| json!({
-                "TaskDefinitionArn": task.definition_arn, "TaskCount": task.count, "LaunchType": task.launch_type,
-            })),
             "RetryPolicy": {
                 "MaximumRetryAttempts": self.maximum_retry_attempts, "MaximumEventAgeInSeconds": self.maximum_event_age_seconds,
             },
             "DeadLetterConfig": {"Arn": self.dead_letter_arn},
         });
+        for parameters in TARGET_PARAMETERS {
+            value[parameters.member] = (parameters.limited)(self);
+        }
         strip(&mut value);
         value
     }
 }
 
-impl HttpSettings {
-    fn limited(&self) -> Value {
-        json!({"HeaderParameters": self.headers, "QueryStringParameters": self.query, "PathParameterValues": self.path})
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_group_may_be_given_with_its_streams() {
+        let target = |arn: &str| TargetSettings { id: "t".into(), arn: arn.into(), ..TargetSettings::default() };
+        let group = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/events/orders";
+        assert!(target(group).is_equivalent(&target(&format!("{group}:*"))));
+        assert!(!target(group).is_equivalent(&target(&format!("{group}-2"))));
     }
 }

@@ -19,7 +19,7 @@ pub enum Principal<'a> {
 pub struct Request<'a> {
     /// The caller.
     pub principal: Principal<'a>,
-    /// IAM action, such as `sqs:SendMessage`.
+    /// IAM action, such as `events:PutEvents`.
     pub action: &'a str,
     /// ARN of the resource.
     pub resource: &'a str,

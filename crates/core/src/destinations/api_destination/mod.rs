@@ -24,7 +24,7 @@ use crate::{
     error::ReconcileError,
     feature::Feature,
     names::{Arn, Scope},
-    plan::PlanContext,
+    plan::{KNOWN_AFTER_APPLY, PlanContext},
     steps::{HttpSettings, SecretRefs, Step, TargetSettings},
 };
 
@@ -150,6 +150,12 @@ impl State for DesiredApiDestination {
 
     fn waiting(&self, observed: Option<&ObservedApiDestination>) -> Option<ReconcileError> {
         waiting::waiting(self.managed.as_ref()?, observed)
+    }
+
+    fn record_planned(&self, status: &mut EventSinkStatus) {
+        if self.managed.is_some() {
+            status.api_destination_arn.get_or_insert_with(|| format!("{}/{KNOWN_AFTER_APPLY}", self.by.grants.arn));
+        }
     }
 
     fn record_observed(observed: &ObservedApiDestination, status: &mut EventSinkStatus) {

@@ -38,7 +38,7 @@ pub struct DesiredApi {
 }
 
 /// A connection, as AWS returns it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ObservedConnection {
     /// ARN of the connection.
     pub arn: String,
@@ -53,7 +53,7 @@ pub struct ObservedConnection {
 }
 
 /// An API destination, as AWS returns it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ObservedDestination {
     /// ARN of the API destination, which ends with an id that AWS assigns.
     pub arn: String,
@@ -66,7 +66,7 @@ pub struct ObservedDestination {
 }
 
 /// Observed state of the `apiDestination` destination.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ObservedApiDestination {
     /// The connection; `None` if it does not exist.
     pub connection: Option<ObservedConnection>,
@@ -74,6 +74,7 @@ pub struct ObservedApiDestination {
     pub destination: Option<ObservedDestination>,
     /// Current version of the Secrets, or the error why they cannot be used. Steps that need no
     /// secret value do not wait for them.
+    #[serde(skip)]
     pub secrets: Result<String, ReconcileError>,
     /// Observed role and rules.
     pub by: ObservedByRole,

@@ -22,13 +22,13 @@ use tributary_api::{EventSink, Identity, Tags};
 use crate::{
     destinations::{
         contract::{Destination, State},
+        dead_letter_queue,
         shared::{
             context::ResolveContext,
             grants::Grants,
             reference::{exists, not_ready},
             task::{Rights, Task},
         },
-        sqs::reference::own_standard_queue,
     },
     error::ReconcileError,
     feature::Feature,
@@ -59,6 +59,8 @@ impl Destination for Lambda {
     const ACTIONS: &'static [&'static str] = &["lambda:InvokeFunction"];
     const READS: &'static [&'static str] = &["lambda:GetPolicy", "lambda:GetFunctionConfiguration"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
+    /// Another sink of the function may have set its failure destination.
+    const DEPENDS_ON_OTHER_SINKS: bool = true;
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
         let existing = Self::existing(context)?.unwrap_or_default();
@@ -113,7 +115,7 @@ fn on_failure(context: &ResolveContext<'_>, identity: &Identity) -> Result<Optio
     let Some(reference) = context.sink.on_failure_ref() else { return Ok(None) };
     let field = "spec.lambda.onFailure.sinkRef";
     let sink: EventSink = context.sink_for(field, reference)?;
-    let arn = own_standard_queue(field, &sink, identity)?;
+    let arn = dead_letter_queue::own_arn(field, &sink, identity)?;
     if exists(&sink, Some(&arn)) { Ok(Some(arn)) } else { Err(not_ready(field, &sink, "is not ready")) }
 }
 

@@ -26,7 +26,7 @@ pub struct DesiredLambda {
 }
 
 /// Observed state of the `lambda` destination.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObservedLambda {
     /// Statements of the policy; `None` if the function, version or alias does not exist.
     pub policy: Option<Vec<Value>>,

@@ -7,6 +7,7 @@
 //! installation in an account and Region. If it is nearly full, one statement for all of
 //! `/aws/events/*`, as the console creates it, replaces those of the single groups.
 
+pub(crate) mod log_destination;
 mod plan;
 mod policy;
 mod rights;
@@ -29,7 +30,7 @@ use crate::{
     },
     error::ReconcileError,
     feature::Feature,
-    names::{self, Arn, Scope},
+    names::{Arn, Scope},
     plan::PlanContext,
     steps::{Step, TargetSettings},
 };
@@ -40,6 +41,12 @@ impl Scope<'_> {
     pub fn log_group(self, group: &str) -> String {
         self.arn("logs", &format!("log-group:{group}"))
     }
+}
+
+/// Returns whether names of log groups may contain the character (AWS API reference,
+/// `CreateLogGroup`).
+pub fn log_group_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '#')
 }
 
 /// The `logGroup` type.
@@ -65,7 +72,7 @@ impl Destination for LogGroup {
         }
         let managed = context.sink.spec.log_group.as_ref().and_then(|logs| logs.managed.as_ref());
         let own = managed.and_then(|managed| managed.name.clone());
-        let name = own.unwrap_or_else(|| context.default_name(policy::PREFIX, 500, names::log_group_character, ""));
+        let name = own.unwrap_or_else(|| context.default_name(policy::PREFIX, 500, log_group_character, ""));
         Ok(context.identity(name, |scope, name| scope.log_group(name)))
     }
 

@@ -36,7 +36,7 @@ pub struct DesiredLogs {
 }
 
 /// A log group, as AWS returns it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObservedLogGroup {
     /// ARN of the log group, without `:*`.
     pub arn: String,
@@ -54,7 +54,7 @@ pub struct ObservedLogGroup {
 }
 
 /// Observed state of the `logGroup` destination.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObservedLogs {
     /// The log group; `None` if it does not exist.
     pub group: Option<ObservedLogGroup>,

@@ -52,7 +52,7 @@ pub struct DesiredRole {
 }
 
 /// The inline policy of a role, as far as it was read.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub enum InlinePolicy {
     /// The read did not include the policy.
     #[default]
@@ -75,7 +75,7 @@ impl InlinePolicy {
 }
 
 /// A role, as AWS returns it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObservedRole {
     /// Name of the role.
     pub name: String,

@@ -18,7 +18,7 @@ pub(crate) struct Task<'a> {
 }
 
 impl<'a> Task<'a> {
-    /// Returns call and pattern of the integration, such as `sqs:sendMessage` and `waitForTaskToken`.
+    /// Returns call and pattern of the integration, such as `events:putEvents` and `waitForTaskToken`.
     pub(crate) fn integration(&self) -> (&'a str, &'a str) {
         let integration = self.resource.split_once(":states:::").map(|(_, integration)| integration).unwrap_or_default();
         integration.split_once('.').unwrap_or((integration, ""))

@@ -32,7 +32,7 @@ pub struct DesiredSns {
 }
 
 /// A topic, as AWS returns it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObservedTopic {
     /// All attributes, including `Policy`.
     pub attributes: TopicAttributes,
@@ -41,7 +41,7 @@ pub struct ObservedTopic {
 }
 
 /// Observed state of the `sns` destination.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObservedSns {
     /// The topic; `None` if it does not exist.
     pub topic: Option<ObservedTopic>,

@@ -6,17 +6,6 @@ use tributary_api::ManagedQueue;
 
 use crate::steps::QueueAttributes;
 
-/// Default retention of a managed dead-letter queue, in seconds.
-const FOURTEEN_DAYS: i32 = 1_209_600;
-
-/// Returns the name or ARN of the managed dead-letter queue of a queue.
-pub fn dead_letter_name(queue: &str) -> String {
-    match queue.strip_suffix(".fifo") {
-        Some(base) => format!("{base}-dlq.fifo"),
-        None => format!("{queue}-dlq"),
-    }
-}
-
 /// Returns the attributes that the spec sets. All values are text, as in the API of SQS.
 pub(crate) fn attributes(spec: &ManagedQueue, dead_letter_arn: Option<&str>) -> QueueAttributes {
     let mut result = QueueAttributes::new();
@@ -55,19 +44,6 @@ fn fifo(spec: &ManagedQueue) -> QueueAttributes {
     result
 }
 
-/// Returns the attributes of the managed dead-letter queue. It has the type and the encryption of
-/// its queue.
-pub(crate) fn dead_letter_attributes(spec: &ManagedQueue) -> QueueAttributes {
-    let retention = spec.dead_letter.and_then(|d| d.message_retention_seconds).unwrap_or(FOURTEEN_DAYS);
-    let like = ManagedQueue {
-        message_retention_seconds: Some(retention),
-        fifo: spec.fifo,
-        encryption: spec.encryption.clone(),
-        ..ManagedQueue::default()
-    };
-    attributes(&like, None)
-}
-
 /// Returns whether the name or ARN is that of a FIFO queue. SQS derives the type from the name,
 /// which is case-sensitive.
 #[allow(clippy::case_sensitive_file_extension_comparisons)]
@@ -99,13 +75,5 @@ mod tests {
         let have = QueueAttributes::from([("RedrivePolicy".into(), r#"{"maxReceiveCount":"5","deadLetterTargetArn":"a"}"#.into())]);
         assert!(holds(&have, "RedrivePolicy", r#"{"deadLetterTargetArn":"a","maxReceiveCount":5}"#));
         assert!(!holds(&have, "RedrivePolicy", r#"{"deadLetterTargetArn":"a","maxReceiveCount":6}"#));
-    }
-
-    #[test]
-    fn a_dead_letter_queue_is_of_the_same_type() {
-        assert_eq!(dead_letter_name("a"), "a-dlq");
-        assert_eq!(dead_letter_name("a.fifo"), "a-dlq.fifo");
-        let fifo = ManagedQueue { fifo: Some(tributary_api::Fifo::default()), ..ManagedQueue::default() };
-        assert_eq!(dead_letter_attributes(&fifo).get("FifoQueue").map(String::as_str), Some("true"));
     }
 }

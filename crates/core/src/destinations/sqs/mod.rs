@@ -1,18 +1,15 @@
 //! The `sqs` sink: a managed queue with its dead-letter queue, or a statement in the policy of an
 //! existing one.
 
-pub(crate) mod attributes;
-mod filters;
+mod attributes;
+pub(crate) mod consumed_queue;
+pub mod dead_letter_queue;
 mod plan;
 pub mod policy;
-pub(crate) mod reference;
 mod resolve;
 mod rights;
-pub(crate) mod state;
-pub mod triggers;
+mod state;
 
-pub use attributes::dead_letter_name;
-pub(crate) use resolve::{desired, identity};
 pub use state::{DesiredQueue, DesiredSqs, ObservedQueue, ObservedSqs};
 
 use std::{collections::BTreeSet, time::Duration};
@@ -25,10 +22,11 @@ use crate::{
     destinations::{
         contract::{Consumed, Destination, State},
         shared::{
-            context::{ResolveContext, has_resource},
+            context::ResolveContext,
             grants::Grants,
             task::{Rights, Task},
         },
+        triggers,
     },
     error::{Reason, ReconcileError},
     feature::Feature,
@@ -48,24 +46,6 @@ impl Scope<'_> {
     }
 }
 
-/// Returns whether the sink created a dead-letter queue for this queue, even one that the spec no
-/// longer has.
-pub fn had_dead_letter(sink: &EventSink, queue_arn: &str) -> bool {
-    let arn = dead_letter_name(queue_arn);
-    has_resource(sink, |resource| resource.arn == arn)
-}
-
-/// Returns the queue and its managed dead-letter queue.
-pub(crate) fn consumed(sink: &EventSink, identity: &Identity) -> Vec<Consumed> {
-    let dead_letter = sink.managed_queue().is_some_and(|queue| queue.dead_letter.is_some()).then(|| Consumed {
-        prefix: "DEAD_LETTER_",
-        name: dead_letter_name(&identity.name),
-        arn: dead_letter_name(&identity.arn),
-    });
-    let queue = Consumed { prefix: "", name: identity.name.clone(), arn: identity.arn.clone() };
-    [Some(queue), dead_letter].into_iter().flatten().collect()
-}
-
 /// The `sqs` type.
 pub(crate) struct Sqs;
 
@@ -78,17 +58,18 @@ impl Destination for Sqs {
     const ACTIONS: &'static [&'static str] = &["sqs:SendMessage"];
     const READS: &'static [&'static str] = &["sqs:GetQueueUrl", "sqs:GetQueueAttributes"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
+    const USABLE_KEY: &'static str = "Use a customer managed key, or SSE-SQS.";
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
-        identity(context)
+        resolve::identity(context)
     }
 
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredSqs, ReconcileError> {
-        desired(context, identity)
+        resolve::desired(context, identity)
     }
 
     fn consumed(sink: &EventSink, identity: &Identity) -> Vec<Consumed> {
-        consumed(sink, identity)
+        consumed_queue::consumed(sink, identity)
     }
 
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
@@ -167,14 +148,11 @@ impl State for DesiredSqs {
     fn resources(&self, sink: &EventSink, observed: Option<&ObservedSqs>) -> Vec<(&'static str, String)> {
         let arn = &self.grants.arn;
         let dead_letter = self.dead_letter.as_ref().map(|queue| queue.arn.clone());
-        let former = || had_dead_letter(sink, arn).then(|| dead_letter_name(arn));
+        let former = || dead_letter_queue::was_created(sink, arn).then(|| dead_letter_queue::name(arn));
         let wanted = [Some(arn.clone()), dead_letter].into_iter().flatten().map(|arn| (RESOURCE_TYPE, arn));
         let former = former().filter(|_| self.dead_letter.is_none()).map(|arn| (RESOURCE_TYPE, arn));
-        let mappings = self.triggers.iter().filter_map(|trigger| {
-            let present = observed?.triggers.iter().find(|present| present.function == trigger.function)?;
-            Some(("AWS::Lambda::EventSourceMapping", present.arn.clone()))
-        });
-        wanted.chain(mappings).chain(former).collect()
+        let present = observed.map(|have| have.triggers.as_slice()).unwrap_or_default();
+        wanted.chain(triggers::resources(&self.triggers, present)).chain(former).collect()
     }
 
     fn sources_in_policy(&self, observed: Option<&ObservedSqs>) -> BTreeSet<String> {

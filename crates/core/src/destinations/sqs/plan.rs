@@ -4,10 +4,12 @@
 use serde_json::json;
 
 use crate::{
-    destinations::sqs::{
-        attributes::holds,
-        policy::{policy_step, sources_in_policy, statement, statements},
-        state::{DesiredQueue, DesiredSqs, ObservedQueue, ObservedSqs},
+    destinations::{
+        sqs::{
+            attributes::holds,
+            policy::{policy_step, sources_in_policy, statement, statements},
+            state::{DesiredQueue, DesiredSqs, ObservedQueue, ObservedSqs},
+        },
         triggers,
     },
     error::{Reason, ReconcileError, RetryClass},

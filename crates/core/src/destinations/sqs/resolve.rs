@@ -1,16 +1,16 @@
 //! Resolves a queue from the spec of its sink.
 
-use tributary_api::{Identity, ManagedQueue, Trigger};
+use tributary_api::{Identity, ManagedQueue};
 
 use crate::{
     destinations::{
-        shared::context::{ResolveContext, in_scope},
+        shared::context::ResolveContext,
         sqs::{
-            attributes::{attributes, dead_letter_attributes, dead_letter_name},
-            filters,
+            attributes::attributes,
+            dead_letter_queue,
             state::{DesiredQueue, DesiredSqs},
-            triggers,
         },
+        triggers,
     },
     error::ReconcileError,
     names::{self, Scope},
@@ -54,34 +54,15 @@ pub(crate) fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Resu
     };
     let dead_letter = managed
         .filter(|managed| managed.dead_letter.is_some())
-        .map(|managed| queue(dead_letter_name(&identity.name), managed, dead_letter_attributes(managed)));
+        .map(|managed| queue(dead_letter_queue::name(&identity.name), managed, dead_letter_queue::attributes(managed)));
     let dead_letter_arn = dead_letter.as_ref().map(|queue| queue.arn.clone());
-    let triggers = sink.spec.sqs.as_ref().map(|spec| spec.triggers.as_slice()).unwrap_or_default();
-    let (mut permitted, mut refused) = (Vec::new(), None);
-    for (index, trigger) in triggers.iter().enumerate() {
-        let field = format!("spec.sqs.triggers[{index}]");
-        if let Err(error) = permit(&field, trigger, context) {
-            refused = refused.or(Some(error));
-            continue;
-        }
-        in_scope(&format!("{field}.functionArn"), &trigger.function_arn, identity)?;
-        filters::check(&field, trigger.filter_criteria.as_ref())?;
-        permitted.push(triggers::desired(trigger, &context.tags(None)));
-    }
+    let (triggers, refused) = triggers::resolve(context, identity)?;
     Ok(DesiredSqs {
         managed: managed.map(|managed| queue(identity.name.clone(), managed, attributes(managed, dead_letter_arn.as_deref()))),
         dead_letter,
         name: identity.name.clone(),
         grants,
-        triggers: permitted,
+        triggers,
         refused,
     })
-}
-
-/// Checks that the account's grants allow the function and the key of a trigger. Events do not
-/// depend on them: the queue receives these without the trigger too.
-fn permit(field: &str, trigger: &Trigger, context: &ResolveContext<'_>) -> Result<(), ReconcileError> {
-    let named = [("functionArn", Some(&trigger.function_arn)), ("kmsKeyArn", trigger.kms_key_arn.as_ref())];
-    let mut named = named.into_iter().filter_map(|(name, arn)| Some((name, arn?)));
-    named.try_for_each(|(name, arn)| context.view.permit_arn(context.account, context.namespace(), &format!("{field}.{name}"), arn))
 }

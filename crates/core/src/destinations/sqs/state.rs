@@ -9,7 +9,7 @@ use tributary_api::Tags;
 use crate::{
     destinations::{
         shared::grants::Grants,
-        sqs::triggers::{DesiredTrigger, ObservedTrigger},
+        triggers::{DesiredTrigger, ObservedTrigger},
     },
     error::ReconcileError,
     steps::QueueAttributes,
@@ -47,7 +47,7 @@ pub struct DesiredSqs {
 }
 
 /// A queue, as AWS returns it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObservedQueue {
     /// Name of the queue.
     pub name: String,
@@ -58,7 +58,7 @@ pub struct ObservedQueue {
 }
 
 /// Observed state of the `sqs` and `postgres` destinations.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObservedSqs {
     /// The queue; `None` if it does not exist.
     pub queue: Option<ObservedQueue>,

@@ -102,7 +102,7 @@ impl State for DesiredStateMachine {
     }
 
     fn uses(&self) -> Vec<&String> {
-        self.managed.iter().flat_map(|machine| machine.settings.log_group_arn.iter().chain(&machine.references)).collect()
+        self.managed.iter().flat_map(|machine| machine.settings.logs.arn().into_iter().chain(&machine.references)).collect()
     }
 
     fn live(observed: &ObservedStateMachine) -> &BTreeSet<String> {

@@ -9,18 +9,15 @@ use tributary_api::{BusRef, EventSink, Identity, MachineType, ManagedStateMachin
 
 use crate::{
     destinations::{
-        shared::{
-            context::ResolveContext,
-            reference::{exists, not_ready},
-            role::DesiredRole,
-        },
+        log_destination,
+        shared::{context::ResolveContext, reference::not_ready, role::DesiredRole},
         state_machine::{asl, needs::Needs, state::DesiredMachine},
     },
     error::{Reason, ReconcileError},
     managed::Managed,
     names::Scope,
     object::key_of,
-    steps::MachineSettings,
+    steps::{LogDestination, MachineSettings},
 };
 
 const FIELD: &str = "spec.stateMachine.managed";
@@ -58,14 +55,14 @@ fn workflow(
     identity: &Identity,
 ) -> Result<(MachineSettings, Option<DesiredRole>, Vec<String>), ReconcileError> {
     let definition = definition(machine, substitutions, context)?;
-    let log_group_arn = machine.logging.as_ref().map(|logging| log_group(&logging.sink_ref, context)).transpose()?;
+    let logs = machine.logging.as_ref().map(|logging| logs(&logging.sink_ref, context)).transpose()?.unwrap_or_default();
     let (role_arn, role, warnings) = if let Some(role) = &machine.role_arn {
         context.permit_role(&format!("{FIELD}.roleArn"), role)?;
         (role.clone(), None, vec![])
     } else {
         let needs = needs(&definition, context, identity)?;
         let description = format!("Execution role of state machine {}. Managed by Tributary", identity.name);
-        let role = context.role("states", needs.statements(log_group_arn.is_some(), machine.tracing), description, identity);
+        let role = context.role("states", needs.statements(logs.arn().is_some(), machine.tracing), description, identity);
         let warning = |perhaps: &String| {
             format!("{FIELD}.definition: cannot be derived: {perhaps}. Check it, or set {FIELD}.roleArn to a role with the permissions.")
         };
@@ -77,7 +74,7 @@ fn workflow(
         role_arn,
         log_level: logging.map_or("OFF", |logging| logging.level.into()).into(),
         log_execution_data: logging.is_some_and(|logging| logging.include_execution_data),
-        log_group_arn,
+        logs,
         tracing: machine.tracing,
     };
     Ok((settings, role, warnings))
@@ -169,15 +166,9 @@ fn bus_of(reference: &BusRef, field: &str, context: &ResolveContext<'_>) -> Resu
     })
 }
 
-fn log_group(reference: &SinkRef, context: &ResolveContext<'_>) -> Result<String, ReconcileError> {
+fn logs(reference: &SinkRef, context: &ResolveContext<'_>) -> Result<LogDestination, ReconcileError> {
     let field = "spec.stateMachine.managed.logging.sinkRef";
-    let sink = context.sink_for(field, reference)?;
-    if sink.spec.log_group.is_none() {
-        return Err(ReconcileError::blocked(Reason::InvalidSpec, format!("{field}: EventSink {} is not a log group", key_of(&sink))));
-    }
-    let identity = sink.current().and_then(|status| status.common.identity.as_ref());
-    let identity = identity.filter(|identity| exists(&sink, Some(&identity.arn)));
-    ready_arn(field, &sink, identity)
+    log_destination::of_sink(field, &context.sink_for(field, reference)?)
 }
 
 /// Returns the ARN of a sink.

@@ -46,7 +46,7 @@ pub struct DesiredMachine {
 }
 
 /// A state machine, as AWS returns it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ObservedMachine {
     /// Whether the type is `EXPRESS`.
     pub express: bool,
@@ -57,7 +57,7 @@ pub struct ObservedMachine {
 }
 
 /// Observed state of the `stateMachine` destination.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObservedStateMachine {
     /// The state machine; `None` if it does not exist or is not managed.
     pub machine: Option<ObservedMachine>,
