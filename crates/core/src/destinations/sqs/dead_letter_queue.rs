@@ -60,7 +60,7 @@ pub(super) fn attributes(spec: &ManagedQueue) -> QueueAttributes {
 pub(crate) fn own_arn(field: &str, sink: &EventSink, identity: &Identity) -> Result<String, ReconcileError> {
     if is_foreign(local(field, sink, identity)?) {
         let message = format!(
-            "{field}: EventSink {} is a queue of another account, which AWS documents for the dead letters of a rule's targets only. Reference a queue of this account.",
+            "{field}: EventSink {} is a queue of another account, which AWS documents only for the dead-letter queue of a rule's target. Reference a queue of this account.",
             key_of(sink)
         );
         return Err(ReconcileError::blocked(Reason::InvalidSpec, message));
