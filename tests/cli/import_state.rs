@@ -43,7 +43,9 @@ fn a_plan_is_completed_from_the_state_before_it() {
     };
     let target = |arn: Option<&str>, address: &str| {
         let mut values = json!({"rule": "a", "target_id": "t"});
-        arn.iter().for_each(|arn| values["arn"] = json!(arn));
+        if let Some(arn) = arn {
+            values["arn"] = json!(arn);
+        }
         json!({"address": address, "mode": "managed", "type": "aws_cloudwatch_event_target", "values": values})
     };
     let document = |target_before: Value| {

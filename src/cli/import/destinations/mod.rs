@@ -108,8 +108,11 @@ pub(super) struct Managed {
     /// Returns what the sink does not manage of these properties: it stays as it is.
     pub(super) unmanaged: fn(&str, &Value) -> Vec<String>,
     /// Reads the properties of the resource with this ARN.
-    pub(super) read: for<'a> fn(&'a Session, &'a str) -> BoxFuture<'a, Result<Option<Value>, ReconcileError>>,
+    pub(super) read: for<'a> fn(&'a Session, &'a str) -> BoxFuture<'a, Properties>,
 }
+
+/// Properties that were read from AWS; `None` for a resource that does not exist.
+pub(super) type Properties = Result<Option<Value>, ReconcileError>;
 
 /// All types. The last one takes every ARN.
 pub(super) const TYPES: &[Type] = &[
