@@ -20,7 +20,7 @@ pub(super) fn markdown(report: &Report, size: usize) -> String {
         push(&mut out, &line, room, &mut omitted);
     }
     let shown: Vec<_> = report.objects.iter().filter(|object| object.is_noteworthy()).collect();
-    // Errors first: they must not be what is left out.
+    // Errors first: they must not be what is omitted.
     let (errors, others): (Vec<&ObjectReport>, Vec<_>) = shown.into_iter().partition(|object| object.action.is_error());
     for object in errors.into_iter().chain(others) {
         push(&mut out, &section(object), room, &mut omitted);

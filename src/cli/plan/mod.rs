@@ -1,10 +1,10 @@
 //! `tributary plan`: what applying manifests would do, or what the operator would do with the objects of the cluster. Writes nothing.
 
-#[cfg(test)]
-mod golden;
 mod input;
 mod markdown;
 mod report;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::{

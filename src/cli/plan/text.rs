@@ -14,7 +14,7 @@ const COLUMNS: usize = 100;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Style {
     pub(super) is_colored: bool,
-    /// Whether objects without changes are left out although they have notes.
+    /// Whether objects without changes are omitted although they have notes.
     pub(super) is_quiet: bool,
 }
 
