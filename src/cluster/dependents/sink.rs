@@ -87,7 +87,7 @@ mod tests {
     fn sinks_of_one_function_reconcile_with_each_other_and_those_of_one_queue_do_not() {
         let function = json!({"lambda": {"existing": {"arn": "f"}}});
         let queue = json!({"sqs": {"existing": {"arn": "q"}}});
-        let all = [
+        let all = vec![
             sink("first", &function, "f"),
             sink("second", &function, "f"),
             sink("other", &function, "g"),
