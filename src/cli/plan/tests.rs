@@ -29,6 +29,7 @@ fn object(kind: &'static str, name: &str, steps: Vec<Step>) -> ObjectPlan {
         waits_for: vec![],
         warnings: vec![],
         is_paused: false,
+        reason_before: None,
     }
 }
 

@@ -38,9 +38,17 @@ pub(crate) struct ObjectPlan {
     pub(crate) warnings: Vec<(String, String)>,
     /// Whether the object is paused, so that nothing is done.
     pub(crate) is_paused: bool,
+    /// Reason of the `Ready` condition in the cluster.
+    pub(crate) reason_before: Option<String>,
 }
 
 impl ObjectPlan {
+    /// Whether the object is only of the cluster, and the manifests change nothing about what blocks it.
+    pub(super) fn is_blocked_as_before(&self) -> bool {
+        let same = |error: &ReconcileError| self.reason_before.as_deref() == Some(error.reason.into());
+        self.origin == Origin::Cluster && self.steps.is_empty() && self.withheld.is_empty() && self.error.as_ref().is_some_and(same)
+    }
+
     /// Whether the error is that another object is blocked, or that something outside of the cluster is awaited.
     pub(crate) fn is_waiting(&self) -> bool {
         let waits = |error: &ReconcileError| {

@@ -1,7 +1,7 @@
 //! What a plan says of changes, drift, deletions and of what cannot be read; and its exit code.
 
 use serde_json::{Value, json};
-use tributary_testkit::{World, apply_pipeline, aws_name, fault_rule, managed_queue, rule_spec};
+use tributary_testkit::{World, apply_pipeline, aws_name, fault_rule, managed_queue, rule_spec, wait_for_reason};
 
 use super::fixture::{find, made_calls, object, plan, plan_of, planned_calls};
 
@@ -116,4 +116,25 @@ async fn what_cannot_be_read_is_marked_and_the_rest_is_planned() {
     assert_eq!(find(&planned, "EventSink", "q")["action"], "unreadable", "{planned:#}");
     assert!(find(&planned, "EventSink", "q")["error"]["message"].as_str().unwrap().contains("sqs:GetQueueUrl"), "{planned:#}");
     assert_eq!(find(&planned, "EventBus", "b")["action"], "create");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_that_others_block_is_not_in_the_plan_of_manifests() {
+    let world = World::start("plan-elsewhere").await;
+    // Deleted and in use: in another namespace, and in that of the manifests.
+    let neighbour = world.neighbour("other").await;
+    for of in [&neighbour, &world] {
+        apply_pipeline(of).await;
+        of.delete("EventBus", "b").await;
+        wait_for_reason(of, "EventBus", "b", "InUse").await;
+    }
+    // Applying a rule wakes everything that is being deleted, in the operator and so in the plan.
+    let objects = [object(&world, "EventBus", "new", json!({})), object(&world, "EventRule", "new", rule_spec("new", &["q"]))];
+    let output = plan(&world, &["-f", "-", "-o", "json"], &super::fixture::list(&objects)).await;
+    let planned = output.json();
+    assert_eq!((output.code, &planned["summary"]["blocked"]), (2, &json!(0)), "{planned:#} {}", output.err);
+    assert!(!output.out.contains(&format!("{}/", neighbour.namespace)), "{planned:#}");
+    // Without manifests, all deletions are planned.
+    let output = plan(&neighbour, &["-n", &neighbour.namespace, "-o", "json"], "").await;
+    assert_eq!(find(&output.json(), "EventBus", "b")["error"]["reason"], "InUse", "{}", output.out);
 }
