@@ -26,6 +26,7 @@ mod sync;
 mod test;
 mod tree;
 mod ui;
+mod xml;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -7,6 +7,7 @@ pub(crate) mod definition_from;
 pub(crate) mod dependents;
 pub(crate) mod error;
 pub(crate) mod exports;
+pub(crate) mod pages;
 pub(crate) mod queue;
 pub(crate) mod reflector;
 pub(crate) mod secrets;

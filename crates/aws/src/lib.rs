@@ -111,9 +111,9 @@ pub use client::rate_limiter::Priority;
 pub use client::session::Session;
 pub use client::sessions::{AwsOptions, Caller, Sessions, StaticKeys};
 pub use client::trust::CaBundle;
-pub use environment::RegionalSession;
+pub use environment::{PublishOptions, RegionalSession};
 pub use events::SecretValues;
-pub use put_events::{Answer, BusState, Entry, LARGEST_CALL, MOST_ENTRIES, PublishOptions, Publisher, may_pass};
+pub use put_events::{Answer, BusState, Entry, LARGEST_CALL, MOST_ENTRIES, Publisher, may_pass};
 pub use read::TagRead;
 pub use sqs::{Depths, Message};
 

@@ -1,22 +1,20 @@
 //! `PutEvents`, for the command line, the gateway and sync; the operator itself never publishes an event. Each function makes one
 //! call and does not retry.
 
-use std::time::Duration;
-
-use aws_config::{BehaviorVersion, Region};
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use aws_smithy_types::{DateTime, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_types::DateTime;
 use k8s_openapi::jiff::Timestamp;
 
-use tributary_core::{fence::Fence, names::Arn};
+use tributary_core::names::Arn;
 
-use crate::client::{
-    call::{Call, Events},
-    cause::Cause,
-    error::AwsError,
-    http,
-    session::Session,
-    trust::CaBundle,
+use crate::{
+    client::{
+        call::{Call, Events},
+        cause::Cause,
+        error::AwsError,
+        session::Session,
+    },
+    environment::{PublishOptions, load},
 };
 
 /// One event as `PutEvents` takes it.
@@ -59,19 +57,6 @@ pub fn may_pass(code: &str) -> bool {
     ["Throttl", "Internal", "Unavailable", "ServiceException"].iter().any(|part| code.contains(part))
 }
 
-/// Credentials and Region of a [`Publisher`]. Each option defaults to what the AWS CLI uses.
-#[derive(Clone, Debug, Default)]
-pub struct PublishOptions {
-    /// AWS Region.
-    pub region: Option<String>,
-    /// URL in place of AWS's endpoint.
-    pub endpoint_url: Option<String>,
-    /// Profile of the shared configuration file.
-    pub profile: Option<String>,
-    /// Trusted in addition to the certificate authorities of the system.
-    pub ca_bundle: Option<CaBundle>,
-}
-
 /// Whether a bus exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BusState {
@@ -93,31 +78,13 @@ pub struct Publisher {
     region: String,
 }
 
-/// Time limit of a call: a request has up to 1 MB, and the connection may be slow.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
 impl Publisher {
     /// Loads the configuration.
     ///
     /// # Errors
     /// There is no Region, or the CA bundle cannot be used.
     pub async fn new(options: PublishOptions) -> Result<Self, String> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            // The caller decides about retries: the SDK would also repeat a batch whose outcome is unknown.
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(3)).operation_timeout(TIMEOUT).build())
-            .http_client(http::client(options.ca_bundle.as_ref(), Fence::open())?);
-        if let Some(region) = options.region {
-            loader = loader.region(Region::new(region));
-        }
-        if let Some(url) = options.endpoint_url {
-            loader = loader.endpoint_url(url);
-        }
-        if let Some(profile) = options.profile {
-            loader = loader.profile_name(profile);
-        }
-        let config = loader.load().await;
-        let region = config.region().map(ToString::to_string).ok_or("no AWS Region configured. Set --region or AWS_REGION.")?;
+        let (config, region) = load(options).await?;
         Ok(Self { events: aws_sdk_eventbridge::Client::new(&config), sts: aws_sdk_sts::Client::new(&config), region })
     }
 

@@ -6,14 +6,11 @@ use serde::de::DeserializeOwned;
 use tributary_api::AwsAccount;
 use tributary_core::guarded::Guarded;
 
-use crate::cli::{
-    Error,
-    diff::side::{Set, Side},
-    kube_flags::Cluster,
+use crate::{
+    cli::{Error, diff::side::Side, kube_flags::Cluster},
+    cluster::pages,
+    operator::dry_run::ObjectSet,
 };
-
-/// Objects per request.
-const PAGE: u32 = 500;
 
 /// Returns the objects of a namespace.
 ///
@@ -28,13 +25,14 @@ pub(super) async fn side(cluster: &Cluster, namespace: &str) -> Result<Side, Err
         objects(cluster, namespace)
     )?;
     let problems = [subscriptions.1, apps.1, buses.1, rules.1, sinks.1].concat();
-    let mut set = Set { accounts: vec![], subscriptions: subscriptions.0, apps: apps.0, buses: buses.0, rules: rules.0, sinks: sinks.0 };
+    let mut set =
+        ObjectSet { subscriptions: subscriptions.0, apps: apps.0, buses: buses.0, rules: rules.0, sinks: sinks.0, ..ObjectSet::default() };
     set.accounts = accounts(cluster, &set).await;
     Ok(Side::new(&format!("namespace {namespace}"), &set, problems))
 }
 
 /// Returns the accounts that the objects refer to. Without permission to read them, account and Region of status are used.
-async fn accounts(cluster: &Cluster, set: &Set) -> Vec<AwsAccount> {
+async fn accounts(cluster: &Cluster, set: &ObjectSet) -> Vec<AwsAccount> {
     let of_buses = set.buses.iter().map(|bus| &bus.spec.account_ref);
     let of_sinks = set.sinks.iter().map(|sink| &sink.spec.account_ref);
     let of_subscriptions = set.subscriptions.iter().map(|subscription| &subscription.spec.account_ref);
@@ -54,27 +52,26 @@ where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + std::fmt::Debug + DeserializeOwned,
 {
     let api = Api::<Guarded<K>>::namespaced(cluster.client.clone(), namespace);
-    let (mut objects, mut problems, mut params) = (Vec::new(), Vec::new(), ListParams::default().limit(PAGE));
-    loop {
-        let kind = K::kind(&());
-        let page = api.list(&params).await.map_err(|error| match error {
-            kube::Error::Api(status) if status.code == 403 => {
-                format!("you may not list objects of kind {kind} in namespace {namespace}. Ask for the verbs get and list.")
-            }
-            error => format!("objects of kind {kind} in namespace {namespace} cannot be read: {error}"),
-        })?;
-        for object in page.items {
-            match object.0 {
-                Ok(object) => objects.push(object),
-                Err(unreadable) => {
-                    let name = unreadable.metadata.name.unwrap_or_default();
-                    problems.push(format!("{kind} {namespace}/{name} is not compared: {}", unreadable.error));
-                }
-            }
+    let kind = K::kind(&());
+    let page = |params: ListParams| {
+        let api = &api;
+        async move { api.list(&params).await }
+    };
+    let list = pages::list(page, |object| object).await.map_err(|error| match error {
+        kube::Error::Api(status) if status.code == 403 => {
+            format!("you may not list objects of kind {kind} in namespace {namespace}. Ask for the verbs get and list.")
         }
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok((objects, problems)),
+        error => format!("objects of kind {kind} in namespace {namespace} cannot be read: {error}"),
+    })?;
+    let (mut objects, mut problems) = (Vec::new(), Vec::new());
+    for object in list {
+        match object.0 {
+            Ok(object) => objects.push(object),
+            Err(unreadable) => {
+                let name = unreadable.metadata.name.unwrap_or_default();
+                problems.push(format!("{kind} {namespace}/{name} is not compared: {}", unreadable.error));
+            }
         }
     }
+    Ok((objects, problems))
 }

@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Resource;
 use serde::Serialize;
 use serde_json::Value;
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, CommonStatus, EventBus, EventRule, EventSink};
+use tributary_api::CommonStatus;
 use tributary_core::{
     kinds::of_manifest,
     object::owner_of,
@@ -14,6 +14,8 @@ use tributary_core::{
     settings::Settings,
     view::View,
 };
+
+use crate::operator::dry_run::ObjectSet;
 
 /// One side of a comparison.
 #[derive(Debug, Default)]
@@ -40,20 +42,9 @@ pub(super) struct Object {
     pub(super) pattern: Option<Value>,
 }
 
-/// The objects of a side by kind.
-#[derive(Debug, Default)]
-pub(super) struct Set {
-    pub(super) accounts: Vec<AwsAccount>,
-    pub(super) subscriptions: Vec<BenchlingSubscription>,
-    pub(super) apps: Vec<BenchlingApp>,
-    pub(super) buses: Vec<EventBus>,
-    pub(super) rules: Vec<EventRule>,
-    pub(super) sinks: Vec<EventSink>,
-}
-
 impl Side {
     /// Returns the side with these objects. Objects that a subscription created are compared as part of it.
-    pub(super) fn new(label: &str, set: &Set, problems: Vec<String>) -> Self {
+    pub(super) fn new(label: &str, set: &ObjectSet, problems: Vec<String>) -> Self {
         let mut side = Self { label: label.to_owned(), problems, ..Self::default() };
         let view = View {
             objects: Objects {

@@ -21,10 +21,13 @@ use tributary_core::guarded::Guarded;
 
 use super::{
     kinds::{GraphKind, Item, id, item},
-    read::{Failure, PAGE},
+    read::Failure,
     snapshot::{Part, Snapshot},
 };
-use crate::cli::kube_flags::{Cluster, Namespaces};
+use crate::{
+    cli::kube_flags::{Cluster, Namespaces},
+    cluster::pages::PAGE,
+};
 
 /// How long changes are collected, because one change of a user causes several.
 const COLLECT: Duration = Duration::from_millis(200);

@@ -1,7 +1,5 @@
 //! Reads the objects of a cluster once, in pages, with the permissions of the user. What the user may not read is a note.
 
-use std::time::Duration;
-
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use kube::{Api, Client, Resource, api::ListParams, core::NamespaceResourceScope};
 use tributary_api::{AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
@@ -12,17 +10,16 @@ use super::{
     model::NodeKind,
     snapshot::{Part, Snapshot},
 };
-use crate::cli::{
-    Error,
-    kube_flags::{Cluster, Namespaces},
+use crate::{
+    cli::{
+        Error,
+        kube_flags::{Cluster, Namespaces},
+    },
+    cluster::pages,
 };
 
-/// Objects per request: as many as kubectl asks for.
-pub(super) const PAGE: u32 = 500;
 /// Lists that are read at the same time.
 const CONCURRENT: usize = 8;
-/// How long one page may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What came of reading a part of the cluster.
 struct Outcome {
@@ -171,26 +168,12 @@ where
 
 fn list<K: GraphKind>(api: Api<Guarded<K>>, part: Part) -> BoxFuture<'static, Outcome> {
     async move {
-        let items = match pages(&api).await {
-            // The list changed so much that the API server cannot continue it.
-            Err(kube::Error::Api(status)) if status.code == 410 => pages(&api).await,
-            other => other,
+        let page = |params: ListParams| {
+            let api = &api;
+            async move { api.list(&params).await }
         };
+        let items = pages::list(page, |object| item(&object)).await;
         Outcome { items: items.map_err(|error| Failure::new(&part, &error)), part }
     }
     .boxed()
-}
-
-/// Reads all pages, and keeps of each object what the graph needs.
-async fn pages<K: GraphKind>(api: &Api<Guarded<K>>) -> Result<Vec<Item>, kube::Error> {
-    let (mut items, mut params) = (Vec::new(), ListParams::default().limit(PAGE));
-    loop {
-        let page = tokio::time::timeout(PATIENCE, api.list(&params)).await;
-        let page = page.map_err(|_| kube::Error::Service(format!("no response within {} s", PATIENCE.as_secs()).into()))??;
-        items.extend(page.items.iter().map(item));
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(items),
-        }
-    }
 }

@@ -16,7 +16,6 @@ pub(crate) use all::Manifests;
 pub(crate) use files::read;
 pub(crate) use objects::{Found, Inventory};
 pub(crate) use rule::ManifestRule;
-pub(crate) use schema::problems as schema_problems;
 use yaml::{Node, Place};
 
 /// A document of a file.

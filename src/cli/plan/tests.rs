@@ -12,7 +12,7 @@ use super::{
     report::Report,
     text::{Style, text},
 };
-use crate::operator::dry_run::{ObjectPlan, Origin};
+use crate::operator::dry_run::{Before, ObjectPlan, Origin};
 
 fn object(kind: &'static str, name: &str, steps: Vec<Step>) -> ObjectPlan {
     ObjectPlan {
@@ -29,7 +29,7 @@ fn object(kind: &'static str, name: &str, steps: Vec<Step>) -> ObjectPlan {
         waits_for: vec![],
         warnings: vec![],
         is_paused: false,
-        reason_before: None,
+        before: Before::default(),
     }
 }
 

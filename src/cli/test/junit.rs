@@ -7,6 +7,7 @@ use tributary_core::rule_tests::TestResult;
 use crate::cli::{
     manifests::Problem,
     test::report::{Report, RuleReport},
+    xml::escape,
 };
 
 pub(super) fn xml(report: &Report) -> String {
@@ -76,23 +77,4 @@ fn problems(out: &mut String, problems: &[Problem]) {
         );
     }
     out.push_str("  </testsuite>\n");
-}
-
-/// Escapes text for content and attributes. Characters that XML 1.0 does not allow are replaced.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push_str("&#10;"),
-            '\t' => out.push_str("&#9;"),
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -11,7 +11,7 @@ mod recorder;
 pub(crate) mod snapshot;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -44,7 +44,7 @@ use crate::{
 };
 
 pub(crate) use objects::{ObjectSet, Origin, Prunes};
-pub(crate) use outcome::ObjectPlan;
+pub(crate) use outcome::{Before, ObjectPlan};
 
 use objects::{Planned, Start, Starts, order, visible};
 use recorder::Recorder;
@@ -82,8 +82,6 @@ struct DryRun {
     stores: Stores,
     writers: Mutex<Writers>,
     starts: Starts,
-    /// The namespaces of the manifests. `None` plans all objects of the cluster.
-    namespaces: Option<BTreeSet<String>>,
     plans: Mutex<BTreeMap<(usize, String), ObjectPlan>>,
     now: Timestamp,
 }
@@ -95,7 +93,7 @@ struct DryRun {
 pub(crate) async fn run(client: Client, options: Options) -> Result<Vec<ObjectPlan>, String> {
     let (concurrency, progress) = (options.concurrency.max(1), options.progress);
     let now = Timestamp::now();
-    let namespaces = options.wanted.as_ref().map(ObjectSet::namespaces);
+    let of_manifests = options.wanted.is_some();
     let (starts, planned) = Starts::new(options.live, options.wanted, &options.prunes, now);
     let (stores, mut writers) = stores();
     starts.fill(&mut writers);
@@ -129,11 +127,10 @@ pub(crate) async fn run(client: Client, options: Options) -> Result<Vec<ObjectPl
         client,
         dry_run: Some(Arc::new(observe::dry_run::DryRun::new(now))),
     };
-    let dry_run = DryRun { context, stores, writers: Mutex::new(writers), starts, namespaces, plans: Mutex::default(), now };
+    let dry_run = DryRun { context, stores, writers: Mutex::new(writers), starts, plans: Mutex::default(), now };
     dry_run.settle(planned, concurrency, &*progress).await;
-    let of_manifests = dry_run.namespaces.is_some();
     let plans = dry_run.plans.into_inner().unwrap_or_else(PoisonError::into_inner).into_values();
-    let plans = plans.filter(|plan| !(of_manifests && plan.is_blocked_as_before()));
+    let plans = plans.filter(|plan| !(of_manifests && plan.is_unrelated()));
     // What refers to others is deleted before them.
     let (deleted, mut ordered): (Vec<_>, Vec<_>) = plans.partition(|plan| plan.is_deleted);
     ordered.extend(deleted.into_iter().rev());
@@ -205,7 +202,10 @@ impl DryRun {
             waits_for: record.waits_for,
             warnings: record.warnings,
             is_paused: paused,
-            reason_before: start.live.as_ref().and_then(|live| Some(K::common(live.current()?).condition("Ready")?.reason.clone())),
+            before: start.live.as_ref().map_or_else(Before::default, |live| Before {
+                is_deleted: live.meta().deletion_timestamp.is_some(),
+                reason: live.current().and_then(|status| Some(K::common(status).condition("Ready")?.reason.clone())),
+            }),
         };
         self.foresee::<K>(&plan);
         let mut object = start.object.clone();
@@ -295,9 +295,6 @@ impl DryRun {
         let mut dependents = object.dependents(&self.context.view);
         // References that the change removed.
         dependents.extend(start.live.iter().flat_map(|live| live.dependents(&self.context.view)));
-        if let Some(namespaces) = &self.namespaces {
-            dependents.retain(|dependent| !self.starts.is_deleted_elsewhere(dependent, namespaces));
-        }
         dependents
     }
 }

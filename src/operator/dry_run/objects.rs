@@ -1,7 +1,7 @@
 //! The objects of a dry run: as the cluster has them, with the specs that are to be applied, and as the dry run leaves them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -12,12 +12,7 @@ use kube::runtime::{
     watcher::Event,
 };
 use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
-use tributary_core::{
-    for_each_kind,
-    guarded::Guarded,
-    managed::Managed,
-    object::{ObjectMetaExt, key_of},
-};
+use tributary_core::{for_each_kind, guarded::Guarded, managed::Managed, object::key_of};
 
 use crate::{
     cluster::{
@@ -78,13 +73,6 @@ macro_rules! kinds {
                 0 $(+ self.$plural.len())*
             }
 
-            /// The namespaces of the objects.
-            pub(super) fn namespaces(&self) -> BTreeSet<String> {
-                let mut namespaces = BTreeSet::new();
-                $(namespaces.extend(self.$plural.iter().filter_map(|object| object.metadata.namespace.clone()));)*
-                namespaces
-            }
-
             /// Keeps the accounts and the objects of this namespace.
             pub(crate) fn plan_only(&mut self, namespace: &str) {
                 $(self.$plural.retain(|object| object.metadata.namespace.as_deref().is_none_or(|of| of == namespace));)*
@@ -116,18 +104,6 @@ macro_rules! kinds {
                     }
                 })*
                 (starts, planned)
-            }
-
-            /// Whether the object is being deleted in the cluster, in none of these namespaces. Any change wakes such objects, so that they
-            /// would be planned with manifests that have nothing to do with them.
-            pub(super) fn is_deleted_elsewhere(&self, dependent: &Dependent, namespaces: &BTreeSet<String>) -> bool {
-                match dependent {
-                    $(Dependent::$kind(object) => {
-                        let key = object.namespace.as_ref().map_or_else(|| object.name.clone(), |namespace| format!("{namespace}/{}", object.name));
-                        let live = |start: &Start<$kind>| start.origin == Origin::Cluster && start.live.as_ref().is_some_and(|live| live.is_deleting());
-                        object.namespace.as_ref().is_none_or(|namespace| !namespaces.contains(namespace)) && $kind::starts(self).get(&key).is_some_and(live)
-                    })*
-                }
             }
 
             /// Writes all objects into their stores.

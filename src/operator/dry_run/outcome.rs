@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tributary_api::Identity;
 use tributary_core::{
-    error::{ReconcileError, RetryClass},
+    error::{Reason, ReconcileError, RetryClass},
     steps::Step,
 };
 
@@ -38,15 +38,27 @@ pub(crate) struct ObjectPlan {
     pub(crate) warnings: Vec<(String, String)>,
     /// Whether the object is paused, so that nothing is done.
     pub(crate) is_paused: bool,
-    /// Reason of the `Ready` condition in the cluster.
-    pub(crate) reason_before: Option<String>,
+    /// What the cluster says of the object.
+    pub(crate) before: Before,
+}
+
+/// The state of an object in the cluster, before anything is applied.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Before {
+    /// Whether its deletion was asked for.
+    pub(crate) is_deleted: bool,
+    /// Reason of the `Ready` condition.
+    pub(crate) reason: Option<String>,
 }
 
 impl ObjectPlan {
-    /// Whether the object is only of the cluster, and the manifests change nothing about what blocks it.
-    pub(super) fn is_blocked_as_before(&self) -> bool {
-        let same = |error: &ReconcileError| self.reason_before.as_deref() == Some(error.reason.into());
-        self.origin == Origin::Cluster && self.steps.is_empty() && self.withheld.is_empty() && self.error.as_ref().is_some_and(same)
+    /// Whether the object is of the cluster, and the manifests change nothing about it: what blocks it is what blocked it, or its
+    /// deletion goes on as without them. Any change wakes the objects that are being deleted.
+    pub(super) fn is_unrelated(&self) -> bool {
+        let is_blocked_as_before = self.error.as_ref().is_some_and(|error| self.before.reason.as_deref() == Some(error.reason.into()));
+        let was_in_use = self.before.reason.as_deref() == Some(Reason::InUse.into());
+        let is_idle = self.steps.is_empty() && self.withheld.is_empty();
+        self.origin == Origin::Cluster && ((is_idle && is_blocked_as_before) || (self.before.is_deleted && !was_in_use))
     }
 
     /// Whether the error is that another object is blocked, or that something outside of the cluster is awaited.

@@ -10,9 +10,7 @@ use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, E
 use tributary_core::{for_each_kind, guarded::Guarded, object::key_of};
 
 use super::ObjectSet;
-
-/// Objects per request.
-const PAGE: u32 = 500;
+use crate::cluster::pages;
 
 /// The objects of a cluster, and what could not be read.
 #[derive(Debug, Default)]
@@ -87,24 +85,21 @@ where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
 {
     let requests = Request::new(K::url_path(&(), namespace));
-    let (mut objects, mut params) = (Vec::new(), ListParams::default().limit(PAGE));
-    loop {
-        let request = requests.list(&params).map_err(kube::Error::BuildRequest)?;
-        let page: ObjectList<Guarded<K>> = client.request(request).await?;
-        for object in page.items {
-            match object.0 {
-                Ok(object) => objects.push(object),
-                Err(unreadable) => {
-                    let object: Guarded<K> = Guarded(Err(unreadable.clone()));
-                    unread.push(format!("{} {}: this version cannot read the object: {unreadable}", K::kind(&()), key_of(&object)));
-                }
+    let page = |params: ListParams| {
+        let request = requests.list(&params).map_err(kube::Error::BuildRequest);
+        async move { client.request::<ObjectList<Guarded<K>>>(request?).await }
+    };
+    let mut objects = Vec::new();
+    for object in pages::list(page, |object| object).await? {
+        match object.0 {
+            Ok(object) => objects.push(object),
+            Err(unreadable) => {
+                let object: Guarded<K> = Guarded(Err(unreadable.clone()));
+                unread.push(format!("{} {}: this version cannot read the object: {unreadable}", K::kind(&()), key_of(&object)));
             }
         }
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(objects),
-        }
     }
+    Ok(objects)
 }
 
 /// What the API server answered, without the request.

@@ -11,18 +11,18 @@ use kube::{
 };
 use tributary_api::{GROUP, VERSION};
 
-use crate::cli::{
-    doctor::{
-        kinds,
-        object::Object,
-        read::request::{read, why},
-        snapshot::{NotRead, Read},
+use crate::{
+    cli::{
+        doctor::{
+            kinds,
+            object::Object,
+            read::request::why,
+            snapshot::{NotRead, Read},
+        },
+        kube_flags::Namespaces,
     },
-    kube_flags::Namespaces,
+    cluster::pages,
 };
-
-/// Objects in one page: the API server's memory is not ours to fill.
-const PAGE: u32 = 500;
 
 /// Returns the objects that can be read, and the kinds that cannot.
 pub(super) async fn objects(client: &Client, namespaces: &Namespaces) -> (Vec<Object>, Vec<NotRead>) {
@@ -64,18 +64,13 @@ fn apis(client: &Client, crd: &CustomResourceDefinition, namespaces: &Namespaces
 
 async fn of_kind(crd: &CustomResourceDefinition, what: String, api: Api<DynamicObject>) -> Read<Vec<Object>> {
     let names = &crd.spec.names;
-    let (mut objects, mut params) = (Vec::new(), ListParams::default().limit(PAGE));
-    loop {
-        let page = match read(&what, async { Ok(api.list(&params).await) }).await? {
-            Ok(page) => page,
-            // Without its CRD, a kind has no objects. The check of the CRDs reports it.
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(objects),
-            Err(error) => return Err(NotRead { what, why: why(&error) }),
-        };
-        objects.extend(page.items.into_iter().map(|object| Object::new(&names.kind, &names.plural, object)));
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(objects),
-        }
+    let page = |params: ListParams| {
+        let api = &api;
+        async move { api.list(&params).await }
+    };
+    match pages::list(page, |object| Object::new(&names.kind, &names.plural, object)).await {
+        // Without its CRD, a kind has no objects. The check of the CRDs reports it.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(vec![]),
+        other => other.map_err(|error| NotRead { what, why: why(&error) }),
     }
 }

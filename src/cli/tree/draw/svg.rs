@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use super::{connections, is_broken, is_dashed, label, layout::layout, lines};
-use crate::cli::graph::{Graph, Node};
+use crate::cli::{
+    graph::{Graph, Node},
+    xml::escape,
+};
 
 /// Sizes in pixels.
 const BOX: (usize, usize) = (230, 46);
@@ -124,21 +127,4 @@ fn fit(text: &str) -> String {
     }
     let (head, tail) = (FIT / 2, FIT - FIT / 2 - 1);
     text.chars().take(head).chain(['…']).chain(text.chars().skip(count - tail)).collect()
-}
-
-/// Escapes text for content and attributes. Characters that XML 1.0 does not allow are replaced.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
 }

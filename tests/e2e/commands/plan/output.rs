@@ -120,7 +120,7 @@ async fn what_cannot_be_read_is_marked_and_the_rest_is_planned() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deletion_that_others_block_is_not_in_the_plan_of_manifests() {
-    let world = World::start("plan-elsewhere").await;
+    let mut world = World::start("plan-elsewhere").await;
     // Deleted and in use: in another namespace, and in that of the manifests.
     let neighbour = world.neighbour("other").await;
     for of in [&neighbour, &world] {
@@ -128,8 +128,18 @@ async fn a_deletion_that_others_block_is_not_in_the_plan_of_manifests() {
         of.delete("EventBus", "b").await;
         wait_for_reason(of, "EventBus", "b", "InUse").await;
     }
-    // Applying a rule wakes everything that is being deleted, in the operator and so in the plan.
-    let objects = [object(&world, "EventBus", "new", json!({})), object(&world, "EventRule", "new", rule_spec("new", &["q"]))];
+    // Deleted, and nothing but the operator is missing.
+    neighbour.apply("EventBus", "free", json!({"accountRef": {"name": world.account}})).await;
+    neighbour.ready("EventBus", "free").await;
+    world.stop().await;
+    neighbour.delete("EventBus", "free").await;
+    assert!(neighbour.get("EventBus", "free").await.is_some(), "it waits for an operator");
+    // Applying a sink or a rule wakes everything that is being deleted, in the operator and so in the plan.
+    let objects = [
+        object(&world, "EventSink", "new", managed_queue()),
+        object(&world, "EventBus", "new", json!({})),
+        object(&world, "EventRule", "new", rule_spec("new", &["q"])),
+    ];
     let output = plan(&world, &["-f", "-", "-o", "json"], &super::fixture::list(&objects)).await;
     let planned = output.json();
     assert_eq!((output.code, &planned["summary"]["blocked"]), (2, &json!(0)), "{planned:#} {}", output.err);
