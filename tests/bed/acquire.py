@@ -128,6 +128,52 @@ def _build(say):
     return target
 
 
+def debian(say, name, done, names, what, seconds=300):
+    """Debian packages unpacked into the cache, and not installed. `done`: whether the folder has what is needed; `names()`: the packages."""
+    root = cache_dir() / name
+    if done(root):
+        return root
+    with lock(name, say):
+        if done(root):
+            return root
+        fresh = cache_dir() / f"{name}.{os.getpid()}.tmp"
+        shutil.rmtree(fresh, ignore_errors=True)
+        debs = fresh / "debs"
+        debs.mkdir(parents=True)
+        say(f"downloading Debian's {what} with apt-get, once (then cached)")
+        try:
+            found = names()
+            if not found:
+                _apt(["apt-get", "-qq", "update"], seconds)
+                found = names()
+            if not found:
+                raise AcquireError(f"apt has no package for {what}")
+            _apt(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *found], seconds, debs)
+            for package in debs.glob("*.deb"):
+                _apt(["dpkg-deb", "-x", str(package), str(fresh)], seconds)
+            shutil.rmtree(debs)
+            shutil.rmtree(root, ignore_errors=True)
+            fresh.rename(root)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return root
+
+
+def _apt(command, seconds, cwd=None):
+    try:
+        done = subprocess.run(command, cwd=cwd, timeout=seconds, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise AcquireError(str(error)) from error
+    if done.returncode:
+        raise AcquireError(f"failed: {' '.join(command)}\n{done.stdout[-2000:]}")
+
+
+def apt_depends(package, *flags):
+    """What `apt-cache depends` prints of the hard dependencies of a package."""
+    command = ["apt-cache", "depends", *flags, "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks", "--no-replaces", "--no-enhances", package]
+    return subprocess.run(command, capture_output=True, text=True).stdout
+
+
 def promtool(say):
     """Prometheus' promtool: the one on the PATH, else our own build without service discovery."""
     found = shutil.which("promtool")

@@ -1,4 +1,4 @@
-//! A command of the binary that ends by itself, run as a user runs it.
+//! A command of the binary that exits, as a user runs it.
 
 use std::{
     io::Write,

@@ -4,13 +4,11 @@ import pathlib
 import re
 import shutil
 import stat
-import subprocess
 import tempfile
 
-from acquire import AcquireError, cache_dir, lock
+from acquire import AcquireError, apt_depends, debian, lock
 
 NEEDED = ("initdb", "postgres", "psql")
-SECONDS = 300
 
 
 class Programs:
@@ -71,30 +69,7 @@ def _libraries(root):
 def _packages(say):
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         raise AcquireError("no PostgreSQL on the PATH or in /usr/lib/postgresql, and no apt-get to fetch it with; or set TRIBUTARY_POSTGRES_BIN")
-    root = cache_dir() / "postgres-debian"
-    if _newest(root / "usr/lib/postgresql"):
-        return root
-    with lock("postgres-debian", say):
-        if _newest(root / "usr/lib/postgresql"):
-            return root
-        fresh = cache_dir() / f"postgres-debian.{os.getpid()}.tmp"
-        shutil.rmtree(fresh, ignore_errors=True)
-        debs = fresh / "debs"
-        debs.mkdir(parents=True)
-        say("downloading Debian's postgresql with apt-get, once: about 10 seconds (then cached)")
-        try:
-            names = _names() or (_run(["apt-get", "-qq", "update"]) and None) or _names()
-            if not names:
-                raise AcquireError("apt knows no package postgresql")
-            _run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names], debs)
-            for package in debs.glob("*.deb"):
-                _run(["dpkg-deb", "-x", str(package), str(fresh)])
-            shutil.rmtree(debs)
-            shutil.rmtree(root, ignore_errors=True)
-            fresh.rename(root)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-    return root
+    return debian(say, "postgres-debian", lambda root: bool(_newest(root / "usr/lib/postgresql")), _names, "postgresql")
 
 
 def _names():
@@ -112,16 +87,4 @@ def _names():
 
 
 def _depends(package, pattern):
-    done = subprocess.run(["apt-cache", "depends", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks", "--no-replaces",
-                           "--no-enhances", package], capture_output=True, text=True)
-    return [m[1] for m in re.finditer(r"^ *\|?Depends: (\S+)$", done.stdout, re.M) if re.match(pattern, m[1])]
-
-
-def _run(command, cwd=None):
-    try:
-        done = subprocess.run(command, cwd=cwd, timeout=SECONDS, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise AcquireError(str(error)) from error
-    if done.returncode:
-        raise AcquireError(f"failed: {' '.join(command)}\n{done.stdout[-2000:]}")
-    return True
+    return [m[1] for m in re.finditer(r"^ *\|?Depends: (\S+)$", apt_depends(package), re.M) if re.match(pattern, m[1])]

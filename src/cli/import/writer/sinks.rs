@@ -69,7 +69,7 @@ impl Writer<'_> {
         let arn = key(&wanted.arn);
         self.sinks.used.insert(arn.clone());
         let found = self.sinks.destinations.get(&arn).filter(|found| self.sinks.is_managed(found)).cloned();
-        // A role or parameters of the target are those of the sink, whoever manages its destination.
+        // Role and parameters of the target are fields of the sink, also of one with an existing destination.
         let name = match found {
             Some(Destination { origin, managed: Ok(managed), .. }) => {
                 let spec = destinations::with_target(managed, &wanted.spec);
