@@ -13,7 +13,7 @@ use k8s_openapi::{
 };
 use kube::{Api, Client};
 use tributary_api::{BenchlingApp, ConfiguredSchemaPath};
-use tributary_benchling::{AppClient, BenchlingError, BenchlingErrorReason, Budget, ConfigItem, TenantClient, Urls};
+use tributary_benchling::{AppClient, BenchlingError, BenchlingErrorReason, Budget, ConfigItem, TenantClient, Urls, choice};
 use tributary_core::{
     error::{Reason, ReconcileError, RetryClass},
     managed::ConfiguredFrom,
@@ -112,7 +112,7 @@ impl AppConfigurations {
         let (tenant, definition) = (key.0.clone(), key.1.clone());
         let reading = async {
             let client = TenantClient::new(self.urls.clone(), tenant, client, Budget::new(BUDGET))?;
-            read(&client, &definition).await
+            client.configuration(&definition).await
         };
         let late = || Err(BenchlingError::new(BenchlingErrorReason::Unavailable, format!("tenant {} does not answer in time", key.0)));
         let answer = tokio::time::timeout(TIMEOUT, reading).await.unwrap_or_else(|_| late());
@@ -137,11 +137,6 @@ impl AppConfigurations {
     }
 }
 
-async fn read(client: &TenantClient, definition: &str) -> Answer {
-    let installation = client.installation(definition).await?;
-    client.configuration(&installation).await
-}
-
 /// Reads the IDs of the schemas that are chosen for the paths in one tenant, without a cluster.
 ///
 /// # Errors
@@ -151,7 +146,7 @@ pub(crate) async fn chosen_schemas(
     definition: &str,
     from: &ConfiguredFrom<'_>,
 ) -> Result<Vec<String>, ReconcileError> {
-    let items = read(client, definition).await.map_err(|error| benchling_error(from.field, &error))?;
+    let items = client.configuration(definition).await.map_err(|error| benchling_error(from.field, &error))?;
     all_chosen(from, &items, client.tenant())
 }
 
@@ -163,19 +158,9 @@ fn all_chosen(from: &ConfiguredFrom<'_>, items: &[ConfigItem], tenant: &str) -> 
 
 /// Returns the ID of the schema that is chosen for the path.
 fn chosen(at: &str, path: &[String], items: &[ConfigItem], tenant: &str) -> Result<String, ReconcileError> {
-    let missing = |what: String| {
+    choice(items, path, "entity_schema", tenant).map(|choice| choice.id.to_owned()).map_err(|what| {
         let retry = RetryClass::Until(Timestamp::now() + SignedDuration::try_from(RETRY).unwrap_or_default());
         ReconcileError::new(retry, Reason::AppNotConfigured, format!("{at} {what}"))
-    };
-    let item = items.iter().find(|item| item.path == path && item.type_ == "entity_schema").ok_or_else(|| {
-        missing(format!(
-            "is no item of type entity_schema in the configuration of the app in tenant {tenant}. Add it to the manifest of the app, or correct the path."
-        ))
-    })?;
-    item.value.clone().ok_or_else(|| {
-        missing(format!(
-            "has no choice yet in tenant {tenant}. A tenant admin opens the app in Benchling, tab Configuration, and chooses one."
-        ))
     })
 }
 

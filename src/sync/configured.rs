@@ -1,7 +1,7 @@
 //! Schemas that are chosen in Benchling: resolves `configuredSchemas` with the configuration of the app.
 
 use tributary_api::{BenchlingApp, ConfiguredSchema};
-use tributary_benchling::{ConfigItem, TenantClient};
+use tributary_benchling::{ConfigItem, TenantClient, choice};
 
 use crate::sync::{
     error::{SyncError, SyncErrorReason},
@@ -17,41 +17,25 @@ pub(crate) async fn schemas(client: &TenantClient, app: &BenchlingApp, wanted: &
     if wanted.is_empty() {
         return Ok(vec![]);
     }
-    let installation = client.installation(&app.spec.app_definition_id).await?;
-    let items = client.configuration(&installation).await?;
+    let items = client.configuration(&app.spec.app_definition_id).await?;
     wanted.iter().enumerate().map(|(index, schema)| resolve(index, schema, &items, client.tenant())).collect()
 }
 
 fn resolve(index: usize, wanted: &ConfiguredSchema, items: &[ConfigItem], tenant: &str) -> Result<Schema, SyncError> {
-    let find = |path: &[String], type_: &str, field: &str| {
-        let at = || format!("spec.postgres.configuredSchemas[{index}].{field}: {}", path.join(" > "));
-        let item = items.iter().find(|item| item.path == path && item.type_ == type_);
-        let item = item.ok_or_else(|| {
-            SyncError::new(
-                SyncErrorReason::AppNotConfigured,
-                format!(
-                    "{} is no item of type {type_} in the configuration of the app in tenant {tenant}. Add it to the manifest of the app, or correct the path.",
-                    at()
-                ),
-            )
-        })?;
-        let chosen = |value: &Option<String>, what: &str| {
-            value.clone().ok_or_else(|| {
-                SyncError::new(
-                    SyncErrorReason::AppNotConfigured,
-                    format!(
-                        "{} {what} in tenant {tenant}. A tenant admin opens the app in Benchling, tab Configuration, and corrects it.",
-                        at()
-                    ),
-                )
-            })
-        };
-        let value = chosen(&item.value, "has no choice yet")?;
-        Ok::<_, SyncError>((value, chosen(&item.name, "is not accessible to the app")))
+    let error = |what: &str, path: &[String], field: &str| {
+        let at = format!("spec.postgres.configuredSchemas[{index}].{field}: {}", path.join(" > "));
+        SyncError::new(SyncErrorReason::AppNotConfigured, format!("{at} {what}"))
     };
-    let (id, _) = find(&wanted.path, "entity_schema", "path")?;
-    let field = if wanted.field_path.is_empty() { None } else { Some(find(&wanted.field_path, "field", "fieldPath")?.1?) };
-    Ok(Schema { id, kind: wanted.kind.map(kind), field })
+    let find = |path: &[String], type_: &str, field: &str| choice(items, path, type_, tenant).map_err(|what| error(&what, path, field));
+    let id = find(&wanted.path, "entity_schema", "path")?.id.to_owned();
+    let field = match wanted.field_path.as_slice() {
+        [] => None,
+        path => Some(find(path, "field", "fieldPath")?.name.ok_or_else(|| {
+            let what = format!("is not accessible to the app in tenant {tenant}. A tenant admin gives the app access to the chosen field.");
+            error(&what, path, "fieldPath")
+        })?),
+    };
+    Ok(Schema { id, kind: wanted.kind.map(kind), field: field.map(str::to_owned) })
 }
 
 #[cfg(test)]

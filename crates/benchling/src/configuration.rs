@@ -25,12 +25,47 @@ pub struct ConfigItem {
     pub name: Option<String>,
 }
 
+/// What a tenant admin chose for an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice<'a> {
+    /// ID of the chosen object.
+    pub id: &'a str,
+    /// Its name. `None` if the app has no access to it.
+    pub name: Option<&'a str>,
+}
+
+/// Returns the choice for the item of this path and type. Items of different types can have one path.
+///
+/// # Errors
+/// There is no such item, or nothing is chosen: what, to be read after the path, and the next step.
+pub fn choice<'a>(items: &'a [ConfigItem], path: &[String], type_: &str, tenant: &str) -> Result<Choice<'a>, String> {
+    let item = items.iter().find(|item| item.path == path && item.type_ == type_).ok_or_else(|| {
+        format!(
+            "is no item of type {type_} in the configuration of the app in tenant {tenant}. Add it to the manifest of the app, or correct the path."
+        )
+    })?;
+    let id = item.value.as_deref().ok_or_else(|| {
+        format!("has no choice yet in tenant {tenant}. A tenant admin opens the app in Benchling, tab Configuration, and chooses one.")
+    })?;
+    Ok(Choice { id, name: item.name.as_deref() })
+}
+
 impl TenantClient {
+    /// Lists the configuration of the installation of an app definition in the tenant.
+    ///
+    /// # Errors
+    /// The app is not installed or is installed several times, or see [`BenchlingErrorReason`].
+    pub async fn configuration(&self, definition: &str) -> Result<Vec<ConfigItem>, BenchlingError> {
+        let app_id = self.installation(definition).await?;
+        let items = self.list("/api/v2/app-configuration-items", "appConfigurationItems", ("appId", &app_id)).await?;
+        Ok(items.iter().filter_map(item).collect())
+    }
+
     /// Returns the id (`app_...`) of the installation of an app definition in the tenant. Archived installations do not count.
     ///
     /// # Errors
     /// The app is not installed or is installed several times, or see [`BenchlingErrorReason`].
-    pub async fn installation(&self, definition: &str) -> Result<String, BenchlingError> {
+    async fn installation(&self, definition: &str) -> Result<String, BenchlingError> {
         let apps = self.list("/api/v2/apps", "apps", ("appDefinitionId", definition)).await?;
         let installed = |app: &&Value| app.get("archiveRecord").is_none_or(Value::is_null);
         let ids: Vec<_> = apps.iter().filter(installed).filter_map(|app| app.get("id")?.as_str()).collect();
@@ -45,15 +80,6 @@ impl TenantClient {
                 ),
             )),
         }
-    }
-
-    /// Lists the configuration of an installation.
-    ///
-    /// # Errors
-    /// See [`BenchlingErrorReason`].
-    pub async fn configuration(&self, app_id: &str) -> Result<Vec<ConfigItem>, BenchlingError> {
-        let items = self.list("/api/v2/app-configuration-items", "appConfigurationItems", ("appId", app_id)).await?;
-        Ok(items.iter().filter_map(item).collect())
     }
 
     /// Reads all pages of a list.

@@ -18,7 +18,7 @@ mod tenant;
 mod tokens;
 mod urls;
 
-pub use configuration::ConfigItem;
+pub use configuration::{Choice, ConfigItem, choice};
 pub use entities::{EntityKind, ReadError};
 pub use error::{BenchlingError, BenchlingErrorReason, TokenError};
 pub use events::{EventsPage, EventsQuery};
