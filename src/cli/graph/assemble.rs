@@ -16,10 +16,10 @@ impl Snapshot {
     pub(crate) fn graph(mut self) -> Graph {
         let items = std::mem::take(&mut self.items);
         let (mut nodes, mut external, mut edges) = (BTreeMap::new(), Vec::new(), Vec::new());
-        for item in items.into_values().map(Arc::unwrap_or_clone) {
-            nodes.insert(item.node.id.clone(), item.node);
-            external.extend(item.external);
-            edges.extend(item.edges);
+        for item in items.values() {
+            nodes.insert(item.node.id.clone(), item.node.clone());
+            external.extend(item.external.iter().cloned());
+            edges.extend(item.edges.iter().cloned());
         }
         let redirected = known_buses(&nodes);
         external.retain(|node| !redirected.contains_key(&node.id));
@@ -37,7 +37,7 @@ impl Snapshot {
         for edge in &edges {
             for id in [&edge.from, &edge.to] {
                 if !nodes.contains_key(id) {
-                    nodes.insert(id.clone(), self.absent(id));
+                    nodes.insert(id.clone(), self.absent(id).into());
                 }
             }
         }
@@ -75,12 +75,12 @@ impl Snapshot {
 }
 
 /// Sets the state of a bus that does not exist yet, and which the operator creates for its subscription.
-fn bus_to_come(nodes: &mut BTreeMap<String, Node>, edge: &Edge) {
-    let is_object = |node: &Node| node.origin == Origin::Object && node.kind == NodeKind::BenchlingSubscription;
+fn bus_to_come(nodes: &mut BTreeMap<String, Arc<Node>>, edge: &Edge) {
+    let is_object = |node: &Arc<Node>| node.origin == Origin::Object && node.kind == NodeKind::BenchlingSubscription;
     if edge.kind != EdgeKind::Bus || !nodes.get(&edge.from).is_some_and(is_object) {
         return;
     }
-    if let Some(bus) = nodes.get_mut(&edge.to).filter(|bus| bus.origin == Origin::Missing) {
+    if let Some(bus) = nodes.get_mut(&edge.to).filter(|bus| bus.origin == Origin::Missing).map(Arc::make_mut) {
         bus.health = Health::Progressing;
         bus.reason = Some("NotCreated".into());
         bus.message = Some("the operator creates it for the BenchlingSubscription.".into());
@@ -88,16 +88,16 @@ fn bus_to_come(nodes: &mut BTreeMap<String, Node>, edge: &Edge) {
 }
 
 /// Returns the IDs that resources in AWS would have, of which an `EventBus` object is known, and the ID of that.
-fn known_buses(nodes: &BTreeMap<String, Node>) -> HashMap<String, String> {
+fn known_buses(nodes: &BTreeMap<String, Arc<Node>>) -> HashMap<String, String> {
     let buses = nodes.values().filter(|node| node.kind == NodeKind::EventBus);
     buses.filter_map(|bus| Some((super::kinds::id(NodeKind::Resource, None, bus.arns.first()?), bus.id.clone()))).collect()
 }
 
 /// Adds something in AWS. If several objects name it, the one that knows the most of it wins.
-fn add_external(nodes: &mut BTreeMap<String, Node>, node: Node) {
-    let is_better = |known: &Node| (node.facts.len(), known.health) > (known.facts.len(), node.health);
+fn add_external(nodes: &mut BTreeMap<String, Arc<Node>>, node: Node) {
+    let is_better = |known: &Arc<Node>| (node.facts.len(), known.health) > (known.facts.len(), node.health);
     if nodes.get(&node.id).is_none_or(is_better) {
-        nodes.insert(node.id.clone(), node);
+        nodes.insert(node.id.clone(), node.into());
     }
 }
 

@@ -1,6 +1,8 @@
 //! Nodes, edges and notes of a graph. Their JSON form is an interface: `docs/reference/graph-schema.md`.
 
-use serde::Serialize;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use tributary_api::{InputTransformer, RetryPolicy};
 
@@ -13,8 +15,9 @@ const SCHEMA: &str = "graph/v1";
 pub(crate) struct Graph {
     /// Version of the JSON form.
     pub(crate) schema: &'static str,
-    /// Sorted by ID.
-    pub(crate) nodes: Vec<Node>,
+    /// Sorted by ID. Graphs of the same objects share them.
+    #[serde(serialize_with = "shared")]
+    pub(crate) nodes: Vec<Arc<Node>>,
     /// Sorted by the IDs of both ends.
     pub(crate) edges: Vec<Edge>,
     /// What could not be read.
@@ -30,8 +33,12 @@ impl Default for Graph {
 impl Graph {
     /// Returns the node with the ID.
     pub(crate) fn node(&self, id: &str) -> Option<&Node> {
-        self.nodes.binary_search_by(|node| node.id.as_str().cmp(id)).ok().map(|at| &self.nodes[at])
+        self.nodes.binary_search_by(|node| node.id.as_str().cmp(id)).ok().map(|at| &*self.nodes[at])
     }
+}
+
+fn shared<S: Serializer>(nodes: &[Arc<Node>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(nodes.iter().map(Arc::as_ref))
 }
 
 /// An object, or something that an object refers to.

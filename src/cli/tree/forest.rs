@@ -27,13 +27,13 @@ pub(super) fn rows(graph: &Graph) -> Vec<Row<'_>> {
         forest.children.entry(parent).or_default().push(edge);
     }
     let below: BTreeSet<&str> = forest.children.values().flatten().map(|edge| child(edge)).collect();
-    let mut roots: Vec<&Node> = graph.nodes.iter().filter(|node| !below.contains(node.id.as_str())).collect();
+    let mut roots: Vec<&Node> = graph.nodes.iter().map(AsRef::as_ref).filter(|node| !below.contains(node.id.as_str())).collect();
     roots.sort_by_key(|node| (rank(node), &node.id));
     for root in roots {
         forest.show(root, None, None, &mut Vec::new());
     }
     // Buses that send to each other in a circle have no root.
-    let rest: Vec<&Node> = graph.nodes.iter().filter(|node| !forest.shown.contains(node.id.as_str())).collect();
+    let rest: Vec<&Node> = graph.nodes.iter().map(AsRef::as_ref).filter(|node| !forest.shown.contains(node.id.as_str())).collect();
     for node in rest {
         if !forest.shown.contains(node.id.as_str()) {
             forest.show(node, None, None, &mut Vec::new());

@@ -71,7 +71,7 @@ impl Tree {
         }
         let snapshot = graph::read(&cluster, &self.kube.namespaces(&cluster)).await?;
         let graph = self.select(snapshot)?;
-        let is_unhealthy = graph.nodes.iter().any(select::is_unhealthy);
+        let is_unhealthy = graph.nodes.iter().any(|node| select::is_unhealthy(node));
         let text = self.render(&graph, Timestamp::now());
         stdout().lock().write_all(text.as_bytes())?;
         self.print_notes(&graph);

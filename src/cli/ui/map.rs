@@ -78,7 +78,7 @@ pub(super) fn map<'a>(current: &'a Current, scope: &'a str) -> Map<'a> {
                 None => format!("{}: {}", note.kind, note.message),
             })
             .collect(),
-        nodes: graph.nodes.iter().map(chip).collect(),
+        nodes: graph.nodes.iter().map(|node| chip(node)).collect(),
         rows: Layout::new(graph).rows(),
     }
 }

@@ -17,6 +17,6 @@ impl GraphKind for AwsAccount {
         if let Some(caller) = status.and_then(|status| status.caller_arn.as_ref()) {
             node.facts.push(fact("as", caller));
         }
-        Item { node, edges: vec![], external: vec![] }
+        Item { node: node.into(), edges: vec![], external: vec![] }
     }
 }

@@ -41,6 +41,6 @@ impl GraphKind for EventBus {
         if let Some(queue) = &spec.dead_letter {
             edges.push(Edge::new(&node.id, EdgeKind::DeadLetter, sink_id(&queue.sink_ref, meta.namespace.as_deref())));
         }
-        Item { node, edges, external }
+        Item { node: node.into(), edges, external }
     }
 }

@@ -7,7 +7,7 @@ mod sink;
 mod source;
 mod window;
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
@@ -27,7 +27,8 @@ use super::{
 /// What the graph keeps of an object.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
-    pub(crate) node: Node,
+    /// Shared by all graphs in which it is.
+    pub(crate) node: Arc<Node>,
     pub(crate) edges: Vec<Edge>,
     /// Things in AWS that the object names.
     pub(crate) external: Vec<Node>,
@@ -49,7 +50,7 @@ pub(crate) fn item<K: GraphKind>(object: &Guarded<K>) -> Item {
             let mut node = node(K::KIND, metadata, None);
             let message = format!("cannot be read by this version: {error}. Correct the object, or use a newer version.");
             set_health(&mut node, Assessment::new(Health::Degraded, Reason::UnreadableObject.to_string(), message));
-            Item { node, edges: vec![], external: vec![] }
+            Item { node: node.into(), edges: vec![], external: vec![] }
         }
     }
 }

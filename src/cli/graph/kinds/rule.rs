@@ -41,7 +41,7 @@ impl GraphKind for EventRule {
             let state = status.and_then(|status| status.targets.iter().find(|state| state.name == target.name));
             edges.extend(target_edges(&node, target, state));
         }
-        Item { node, edges, external: vec![] }
+        Item { node: node.into(), edges, external: vec![] }
     }
 }
 

@@ -42,7 +42,7 @@ impl GraphKind for EventSink {
         if spec.event_bus.is_some() {
             connect(&node, EdgeKind::Forward, node.arns.first(), &mut edges, &mut external);
         }
-        Item { node, edges, external }
+        Item { node: node.into(), edges, external }
     }
 }
 

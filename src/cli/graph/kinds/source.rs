@@ -25,7 +25,7 @@ impl GraphKind for BenchlingSubscription {
         let edges = vec![Edge::new(&source.id, EdgeKind::Source, &node.id), Edge::new(&node.id, EdgeKind::Bus, bus.clone())];
         let dead_letter = spec.bus.as_ref().and_then(|bus| bus.dead_letter.as_ref());
         let dead_letter = dead_letter.map(|queue| Edge::new(bus, EdgeKind::DeadLetter, sink_id(&queue.sink_ref, namespace)));
-        Item { node, edges: edges.into_iter().chain(dead_letter).collect(), external: vec![source] }
+        Item { node: node.into(), edges: edges.into_iter().chain(dead_letter).collect(), external: vec![source] }
     }
 }
 
@@ -51,7 +51,7 @@ impl GraphKind for BenchlingApp {
             node.warnings.extend(webhooks.message.clone());
         }
         let edge = Edge::new(&node.id, EdgeKind::Bus, bus_id(&spec.bus_ref, meta.namespace.as_deref()));
-        Item { node, edges: vec![edge], external: vec![] }
+        Item { node: node.into(), edges: vec![edge], external: vec![] }
     }
 }
 

@@ -21,7 +21,7 @@ impl GraphKind for EventReplay {
         let namespace = meta.namespace.as_deref();
         let mut edges = vec![Edge::new(&node.id, EdgeKind::Replay, bus_id(&spec.bus_ref, namespace))];
         edges.extend(subscription_edge(&spec.bus_ref, namespace));
-        Item { node, edges, external: vec![] }
+        Item { node: node.into(), edges, external: vec![] }
     }
 }
 
@@ -43,6 +43,6 @@ impl GraphKind for BenchlingBackfill {
         let app = || id(NodeKind::BenchlingApp, namespace, &spec.app_ref.name);
         let bus = spec.bus_ref.as_ref().map_or_else(app, |bus| bus_id(bus, namespace));
         let edge = Edge::new(&node.id, EdgeKind::Replay, bus);
-        Item { node, edges: vec![edge], external: vec![] }
+        Item { node: node.into(), edges: vec![edge], external: vec![] }
     }
 }
