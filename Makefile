@@ -3,6 +3,7 @@ SHELL := /bin/bash
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tributary
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 BED := python3 tests/bed/bed.py
+CLAIM := python3 tests/bed/build_cache.py
 TRIBUTARY := $(CARGO_TARGET_DIR)/debug/tributary
 
 # The release image contains the statically linked operator and the CA certificates that this machine trusts, nothing else.
@@ -18,6 +19,7 @@ help: ## list the targets
 
 build:
 	@echo "build: the operator (cold: about 4 minutes, with the tests')"
+	@$(CLAIM) $(CARGO_TARGET_DIR)
 	@cargo build --locked
 
 demo: build ## start a control plane, an AWS stand-in and the operator; send Benchling events to a queue, a function and a log group
@@ -39,6 +41,7 @@ test-pods: build ## run the chart in real pods on a private node; needs root. TR
 	@$(BED) run --node -- python3 -m unittest discover -v -s tests/pods
 
 image: ## build the image as an OCI archive, without Docker (optimized build: 14 minutes the first time)
+	@$(CLAIM) $(CARGO_TARGET_DIR)-static --release --target $(HOST)
 	@RUSTFLAGS='-C target-feature=+crt-static' CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-static cargo build --locked --release --target $(HOST)
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) python3 tests/bed/image.py $(CARGO_TARGET_DIR)-static/$(HOST)/release/tributary $(ARCHIVE) --name $(IMAGE) \
 		--label org.opencontainers.image.title=tributary --label org.opencontainers.image.licenses=Apache-2.0 \
@@ -46,22 +49,27 @@ image: ## build the image as an OCI archive, without Docker (optimized build: 14
 		--label org.opencontainers.image.version=$(VERSION) --label org.opencontainers.image.revision=$$(git rev-parse HEAD)
 
 generate: ## generate CRDs, RBAC rules, the chart's copies and README, the API reference and the IAM policies
+	@$(CLAIM) $(CARGO_TARGET_DIR)
 	@cargo run --locked --quiet -- generate .
 	@python3 tests/chart/readme.py --write
 
 lint: ## run rustfmt, clippy and helm lint; cargo-deny if it is installed
+	@$(CLAIM) $(CARGO_TARGET_DIR)
 	@tests/lint.sh
 
 mutants: ## apply each patch in tests/mutants/ and check that its test fails
 	@tests/mutants/run.py
 
 soak: ## run the complete reliability program (hours); writes docs/reliability.md and .json. ROWS="crash leader" runs some of it
+	@$(CLAIM) $(CARGO_TARGET_DIR)
 	@tests/soak.sh $(ROWS)
 
 bench: ## benchmark patterns, operator, gateway and sync against their targets (optimized build: 14 minutes the first time)
+	@$(CLAIM) $(CARGO_TARGET_DIR)-bench --release
 	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench cargo bench --locked -p tributary-pattern --bench patterns
 	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run --no-aws -- cargo bench --locked --bench rules
 	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run -- cargo bench --locked --bench burst
 
 scale: ## measure the cost per object at 100, 1,000 and 10,000 rules (half an hour)
+	@$(CLAIM) $(CARGO_TARGET_DIR)-bench --release
 	@BENCH_SCALE=100,1000,10000 CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run --no-aws -- cargo bench --locked --bench rules

@@ -26,6 +26,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "tests/bed"))
+import build_cache  # noqa: E402
 from parts import die_with  # noqa: E402
 
 PYTHON = sys.executable
@@ -256,6 +257,11 @@ def main():
     os.environ.setdefault("RUST_TEST_THREADS", "6")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+    try:
+        claim = build_cache.claim(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+    except build_cache.InUse as error:
+        print(f"tests: {error}", flush=True)
+        return 1
     scratch, began = pathlib.Path(tempfile.mkdtemp(prefix="tributary-tests-")), time.monotonic()
     try:
         # Rows of the reliability report, in their short form; kinds of AWS calls that the operator made, of all parts together.
@@ -280,6 +286,7 @@ def main():
         return int(failed > 0)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        claim.close()
 
 
 if __name__ == "__main__":
