@@ -22,6 +22,7 @@ const OPERATOR: &str = "system:serviceaccount:tributary-system:tributary";
 pub struct Cluster {
     /// What a cluster admin does.
     pub admin: Client,
+    pub admin_kubeconfig: PathBuf,
     /// Kubeconfig with exactly the permissions that the chart grants to the operator.
     pub operator_kubeconfig: PathBuf,
     /// The same of the gateway.
@@ -69,7 +70,8 @@ impl Cluster {
         let audit = Audit::new(PathBuf::from(field(&bed, "audit")?), OPERATOR);
         let pid = |part: &str| bed["parts"][part]["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
         let pids = ["kube-apiserver", "etcd"].into_iter().filter_map(pid).collect();
-        Ok(Self { admin: Client::try_default().await?, operator_kubeconfig, gateway_kubeconfig, audit, pids })
+        let admin_kubeconfig = PathBuf::from(kubeconfig);
+        Ok(Self { admin: Client::try_default().await?, admin_kubeconfig, operator_kubeconfig, gateway_kubeconfig, audit, pids })
     }
 
     /// Processor time of the control plane so far: it shares the machine with the operator here, as it would not elsewhere.

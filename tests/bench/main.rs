@@ -14,6 +14,7 @@ mod operator;
 mod partner;
 mod peer;
 mod phases;
+mod plan;
 mod ready;
 mod scale;
 mod settings;

@@ -12,6 +12,7 @@ use crate::{
     figures::{Report, count, rounded},
     floor, objects,
     operator::{Operator, Usage},
+    plan,
     ready::Rules,
     say,
     settings::Settings,
@@ -162,6 +163,7 @@ pub async fn without_bucket(cluster: &Cluster, settings: &Settings, report: &mut
     report.figure("writes during resyncs, to AWS and Kubernetes", count(silent), "", Some(0.0));
     report.detail("quickSweeps", quick_swept.json());
     report.detail("fullSweep", full_swept.json());
+    plan::run(cluster, &standin, report, full_swept.calls.of(Service::Events).len()).await?;
 
     say("delete: everything at once, until all is gone");
     let deleted = delete(cluster, &standin, settings, "delete", &quiet).await?;
