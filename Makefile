@@ -12,7 +12,7 @@ HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 IMAGE := ghcr.io/tributary-dev/tributary:$(VERSION)
 ARCHIVE := tributary-$(VERSION).oci.tar
 
-.PHONY: help demo demo-webhook demo-down test test-bed test-pods image generate lint mutants soak bench scale build
+.PHONY: help demo demo-webhook demo-down test test-bed test-pods image generate lint mutants soak bench scale build docs release-check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,6 +56,14 @@ generate: ## generate CRDs, RBAC rules, the chart's copies and README, the API r
 lint: ## run rustfmt, clippy and helm lint; cargo-deny if it is installed
 	@$(CLAIM) $(CARGO_TARGET_DIR)
 	@tests/lint.sh
+
+docs: ## build the documentation site into target/site; links that lead nowhere are errors
+	@python3 packaging/site/build.py
+
+release-check: lint docs ## check all of a release that needs no network. TAG=v1.2.3 also checks the version and the changelog
+	@python3 packaging/release.py check $(TAG)
+	@$(BED) tools -- python3 -m unittest discover -s tests/packaging
+	@$(BED) tools -- python3 -m unittest discover -s tests/chart
 
 mutants: ## apply each patch in tests/mutants/ and check that its test fails
 	@tests/mutants/run.py

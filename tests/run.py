@@ -74,6 +74,7 @@ def parts(scratch):
         Part("tests of the bed", (PYTHON, "-m", "unittest", "discover", "-s", "tests/bed"), 0.5, 25, env=binary),
         # The first time, it builds promtool.
         Part("chart", (*BED, "tools", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/chart"), 1, 180, after=("test bed",)),
+        Part("packaging and documentation site", (PYTHON, "-m", "unittest", "discover", "-s", "tests/packaging"), 0.5, 60, after=()),
         Part("unit tests", (*CARGO_TEST, "--lib", "--bins"), 1, 20, after=("build",)),
         Part("event patterns", (*CARGO_TEST, "--test", "pattern_cases", "--test", "pattern_hostile_input", "--test", "transform_cases", "--test", "fuzz"), 1, 10, after=("build",)),
         Part("command line", (*BED, "tools", "--", *CARGO_TEST, "--test", "cli"), 1, 10),

@@ -176,26 +176,36 @@ def apt_depends(package, *flags):
 
 def promtool(say):
     """Prometheus' promtool: the one on the PATH, else our own build without service discovery."""
-    found = shutil.which("promtool")
+    flags = ["-tags", "remove_all_sd", "-gcflags=all=-dwarf=false"]
+    return go_program(say, "promtool", "github.com/prometheus/prometheus/cmd/promtool", "about 3 minutes on two cores", *flags)
+
+
+def actionlint(say):
+    """The linter of GitHub's workflows: the one on the PATH, else our own build."""
+    return go_program(say, "actionlint", "github.com/rhysd/actionlint/cmd/actionlint", "about 20 seconds")
+
+
+def go_program(say, name, package, duration, *flags):
+    """A program of the PATH, else built as the module in the folder of its name pins it."""
+    found = shutil.which(name)
     if found:
         return pathlib.Path(found)
-    source = HERE / "promtool"
-    target = cache_dir() / f"promtool-{digest(source / 'go.mod', source / 'go.sum')}"
+    source = HERE / name
+    target = cache_dir() / f"{name}-{digest(source / 'go.mod', source / 'go.sum')}"
     if os.access(target, os.X_OK):
         return target
     if not shutil.which("go"):
-        raise AcquireError("no promtool: install it, or Go 1.25 or later")
-    with lock("promtool", say):
+        raise AcquireError(f"no {name}: install it, or Go 1.25 or later")
+    with lock(name, say):
         if os.access(target, os.X_OK):
             return target
-        say("promtool: building it from the Go module proxy, once: about 3 minutes on two cores (then cached)")
+        say(f"{name}: building it from the Go module proxy, once: {duration} (then cached)")
         fresh = target.with_suffix(f".{os.getpid()}.tmp")
-        done = subprocess.run(["go", "build", "-trimpath", "-tags", "remove_all_sd", "-gcflags=all=-dwarf=false", "-ldflags", "-s -w", "-o", str(fresh),
-                               "github.com/prometheus/prometheus/cmd/promtool"],
+        done = subprocess.run(["go", "build", "-trimpath", *flags, "-ldflags", "-s -w", "-o", str(fresh), package],
                               cwd=source, env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOGC": "300"})
         if done.returncode:
             fresh.unlink(missing_ok=True)
-            raise AcquireError("go build of promtool failed, see above")
+            raise AcquireError(f"go build of {name} failed, see above")
         fresh.rename(target)
     return target
 

@@ -2,6 +2,7 @@
 """`make mutants`: applies each patch to a copy of the tree and checks that the test that it names fails.
 
   run.py [TEXT...]      all patches, or those with one of the texts in their name
+  run.py --share K/N    every N-th patch, from the K-th on: N machines run all of them
   run.py --check        only checks that each patch names a test that exists and applies to the tree
 
 A patch begins with `# invariant: ...` and `# test: TARGET::PATH`. TARGET is a test target; `lib` for a unit test of the binary's crate;
@@ -141,8 +142,11 @@ def check():
 def main():
     if sys.argv[1:] == ["--check"]:
         check()
-    wanted = sys.argv[1:]
-    patches = [p for p in sorted(HERE.glob("*.patch")) if not wanted or any(w in p.name for w in wanted)]
+    wanted, share, of = sys.argv[1:], 1, 1
+    if wanted[:1] == ["--share"]:
+        share, of = map(int, wanted[1].split("/"))
+        wanted = wanted[2:]
+    patches = [p for p in sorted(HERE.glob("*.patch")) if not wanted or any(w in p.name for w in wanted)][share - 1::of]
     if not patches:
         sys.exit("mutants: no patch")
     rows, seen = [], {}

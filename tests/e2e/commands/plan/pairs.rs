@@ -56,7 +56,8 @@ async fn the_plan_of_an_edit_is_what_the_operator_then_does() {
         let objects = state(world, &mut random);
         let mark = world.aws.mark().await;
         let planned = plan_of(world, &objects).await;
-        assert!(made_calls(world, mark).await.is_empty());
+        let made = made_calls(world, mark).await;
+        assert!(made.is_empty(), "pair {pair} of seed {}: {made:?} while nothing was left to plan", seed());
         apply(world, &objects).await;
         until("nothing is left to plan", || async {
             let left = plan(world, &["-n", &namespace, "-o", "json"], "").await.json();
