@@ -6,7 +6,7 @@
   run.py --check        only checks that each patch names a test that exists and applies to the tree
 
 A patch begins with `# invariant: ...` and `# test: TARGET::PATH`. TARGET is a test target; `lib` for a unit test of the binary's crate;
-`api`, `aws`, `core` or another folder of crates/ for a unit test of that crate; or `pods`, `chart` or `browser`, tests in Python. A mutant is caught when the named test ran and
+`api`, `aws`, `core` or another folder of crates/ for a unit test of that crate; or `pods`, `browser`, `bed`, `chart` or `packaging`, tests in Python. A mutant is caught when the named test ran and
 failed. One that does not compile or does not apply is an error of the patch, one whose test still passes is a gap in the tests. All named
 tests must pass without a patch first.
 """
@@ -22,6 +22,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests/mutants"
+PYTHON = ("bed", "chart", "packaging")  # folders of tests
 
 
 def header(patch):
@@ -48,9 +49,9 @@ def run_pods(tree, test, env):
     return re.search(rf"^{test} \(", text, re.M) is not None, re.search(rf"^(FAIL|ERROR): {test} ", text, re.M) is None, text
 
 
-def run_chart(tree, test):
-    """The same for tests/chart, which needs nothing that is built."""
-    command = [sys.executable, "tests/bed/bed.py", "tools", "--", sys.executable, "-m", "unittest", "discover", "-v", "-s", "tests/chart", "-k", test]
+def run_python(tree, folder, test):
+    """The same for tests in Python, which need nothing that is built."""
+    command = [sys.executable, "tests/bed/bed.py", "tools", "--", sys.executable, "-m", "unittest", "discover", "-v", "-s", f"tests/{folder}", "-k", test]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True)
     text = done.stdout + done.stderr
     return re.search(rf"^{test} \(", text, re.M) is not None, done.returncode == 0, text
@@ -84,8 +85,8 @@ def run_test(tree, target, test):
     env = {**os.environ, "RUST_BACKTRACE": "0", "CARGO_TARGET_DIR": str(cache)}
     if target == "pods":
         return run_pods(tree, test, env)
-    if target == "chart":
-        return run_chart(tree, test)
+    if target in PYTHON:
+        return run_python(tree, target, test)
     if target == "browser":
         return run_browser(tree, test, env)
     bed = [] if is_unit(target) else [sys.executable, "tests/bed/bed.py", "run", "--"]
@@ -110,7 +111,7 @@ def apply(tree, patch, *, undo=False):
 
 def names(target):
     """Tests of a target."""
-    if target in ("pods", "chart", "browser"):
+    if target in ("pods", "browser", *PYTHON):
         return set(re.findall(r"def (test_\w+)", "".join(path.read_text() for path in (ROOT / "tests" / target).glob("test_*.py"))))
     if is_unit(target):
         # The list of each crate comes behind a line with the path of its program.
