@@ -1,6 +1,6 @@
 //! `tributary run`: its flags.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use tokio::net::TcpListener;
@@ -15,7 +15,7 @@ use crate::{
         logs::{self, Logs},
     },
     cluster::arn_from::ArnKind,
-    operator::{self, Options, lease::LeaseOptions},
+    operator::{self, AuditLog, Options, lease::LeaseOptions},
 };
 
 /// Flags of `tributary run`. Each can be set by an environment variable.
@@ -92,6 +92,9 @@ pub(super) struct Run {
     arn_from: Vec<ArnKind>,
     #[command(flatten)]
     benchling: BenchlingUrls,
+    /// File that JSON lines about each write to AWS are appended to; `-` is standard output. Without it, there is no audit log.
+    #[arg(long, env = "TRIBUTARY_AUDIT_LOG", value_name = "PATH")]
+    audit_log: Option<PathBuf>,
     #[command(flatten)]
     logs: Logs,
 }
@@ -131,12 +134,24 @@ impl Run {
                 namespace: self.namespace.clone(),
                 duration: Duration::from_secs(self.lease_seconds),
             }),
+            audit: self.audit_log()?,
             replica: self.replica.clone(),
             arn_from: self.arn_from.clone(),
             benchling: self.benchling.urls(),
             gateway_url: self.gateway_url.clone().filter(|url| !url.is_empty()),
             ..Options::default()
         })
+    }
+
+    fn audit_log(&self) -> Result<Option<Arc<AuditLog>>, Error> {
+        let Some(path) = self.audit_log.as_deref().filter(|path| !path.as_os_str().is_empty()) else { return Ok(None) };
+        let log = AuditLog::open(path, self.replica.clone()).map_err(|error| {
+            format!(
+                "--audit-log {}: {error}. Use a file in a folder that the operator may write, or - for standard output.",
+                path.display()
+            )
+        })?;
+        Ok(Some(Arc::new(log)))
     }
 
     pub(super) async fn run(&self) -> Result<(), Error> {

@@ -17,6 +17,7 @@ use crate::{
     observe::{Cloud, Trigger, dry_run::DryRun},
     operator::{
         app_configuration::AppConfigurations,
+        audit::AuditLog,
         events::Recorder,
         fault_points::FaultPoints,
         name_locks::NameLocks,
@@ -41,6 +42,7 @@ pub(super) struct Context {
     pub(super) names: NameLocks,
     pub(super) resyncs: ResyncSchedule,
     pub(super) fault_points: Arc<dyn FaultPoints>,
+    pub(super) audit: Option<Arc<AuditLog>>,
     pub(super) benchling: Benchling,
     pub(super) app_configurations: AppConfigurations,
     /// What a dry run knows; `None` in the operator.

@@ -151,6 +151,7 @@ impl Leadership {
                 poll: options.source_poll,
             },
             fault_points: options.fault_points.clone(),
+            audit: options.audit.clone(),
             benchling: Benchling::new(options.benchling.clone()),
             app_configurations: AppConfigurations::new(client.clone(), secrets, options.benchling.clone(), options.resync),
             client: client.clone(),

@@ -4,6 +4,7 @@
 
 mod app_configuration;
 mod apply;
+mod audit;
 mod context;
 pub(crate) mod dry_run;
 mod events;
@@ -19,6 +20,7 @@ mod state;
 mod writer;
 
 pub(crate) use app_configuration::chosen_schemas;
+pub use audit::AuditLog;
 pub use options::{Error, Options};
 pub use run::run;
 

@@ -8,6 +8,7 @@ use tributary_benchling::Urls;
 use crate::{
     cluster::{arn_from::ArnKind, timeouts::Timeouts},
     operator::{
+        audit::AuditLog,
         fault_points::{FaultPoints, NoFaults},
         lease::LeaseOptions,
     },
@@ -52,6 +53,8 @@ pub struct Options {
     pub lease: Option<LeaseOptions>,
     /// Name of the replica: in the lease, in Events, and in the user agent of AWS calls.
     pub replica: String,
+    /// Where writes to AWS are recorded. `None` means nowhere.
+    pub audit: Option<Arc<AuditLog>>,
     /// Where tests inject faults.
     pub fault_points: Arc<dyn FaultPoints>,
 }
@@ -77,6 +80,7 @@ impl Default for Options {
             arn_from: vec![],
             lease: None,
             replica: "tributary".into(),
+            audit: None,
             fault_points: Arc::new(NoFaults),
         }
     }

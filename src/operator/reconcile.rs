@@ -1,11 +1,11 @@
 //! The entry point of all controllers: reads the object, reconciles it once, and decides when it is reconciled next.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::ObjectMeta, jiff::Timestamp};
 use kube::{Resource, runtime::controller::Action};
 
 use tributary_core::{
@@ -19,6 +19,7 @@ use crate::{
     cluster::status::Handle,
     observe::Observe,
     operator::{
+        audit::Subject,
         context::{Context, QUIET_PERIOD},
         reconciliation::Reconciliation,
         state::{ObjectState, ResyncSchedule},
@@ -116,10 +117,16 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
             Err(error) => return (Err(error), state),
         }
     }
-    let writer = LiveWriter { handle, recorder: &context.recorder };
+    let audit = context.audit.as_deref().map(|log| (log, subject(&object)));
+    let writer = LiveWriter { handle, recorder: &context.recorder, audit, observed: Mutex::default() };
     let mut reconciliation = Reconciliation::new(context, &writer, object, state);
     let result = reconciliation.run().await;
     (result, reconciliation.state)
+}
+
+fn subject<K: Observe>(object: &K) -> Subject {
+    let ObjectMeta { namespace, name, uid, generation, .. } = object.meta().clone();
+    Subject { kind: K::KIND, namespace, name: name.unwrap_or_default(), uid: uid.unwrap_or_default(), generation }
 }
 
 /// Whether the copy is older than the operator's own last write: the store may lag behind.

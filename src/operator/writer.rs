@@ -2,17 +2,25 @@
 //!
 //! A reconcile has no other way to write, so that a dry run runs the same phases and writes nothing.
 
+use std::sync::{Mutex, PoisonError};
+
 use futures::{FutureExt, future::BoxFuture};
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use kube::ResourceExt;
 use serde_json::Value;
 
-use tributary_core::{error::ReconcileError, steps::Step};
+use tributary_aws::with_request_ids;
+use tributary_core::{
+    error::{Reason, ReconcileError, RetryClass},
+    steps::Step,
+};
 
 use crate::{
     cluster::status::Handle,
     observe::Cloud,
     operator::{
         apply::apply,
+        audit::{AuditLog, Place, Subject},
         events::{EventType, Recorder},
     },
 };
@@ -39,7 +47,7 @@ pub(super) trait Writer: Send + Sync {
     /// Publishes an Event about the object.
     fn publish(&self, regarding: ObjectReference, note: &Note<'_>);
 
-    /// Takes note of what AWS holds of the object, in the form that `observed` returns.
+    /// Takes note of what AWS holds of the object before steps change it, in the form that `observed` returns.
     fn observed(&self, _observed: &dyn Fn() -> Value) {}
 
     /// Whether the reconcile continues as if what it waits for had come. Only a dry run does: it plans what comes after it too.
@@ -52,6 +60,29 @@ pub(super) trait Writer: Send + Sync {
 pub(super) struct LiveWriter<'a> {
     pub(super) handle: Handle,
     pub(super) recorder: &'a Recorder,
+    /// The audit log, if there is one, and the object as it is named there.
+    pub(super) audit: Option<(&'a AuditLog, Subject)>,
+    /// What AWS held before the steps.
+    pub(super) observed: Mutex<Value>,
+}
+
+impl LiveWriter<'_> {
+    /// Makes a write to AWS between two lines of the audit log. Without the first line there is no write.
+    async fn audited(&self, log: &AuditLog, subject: &Subject, cloud: &Cloud<'_>, step: &Step) -> Result<(), ReconcileError> {
+        let spec = &cloud.account.spec;
+        let place = Place { account: &cloud.account.name_any(), account_id: &spec.account_id, region: &cloud.region };
+        let observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let number = log.begin(subject, &place, step, &observed).map_err(|error| {
+            let message =
+                format!("the audit log cannot be written: {error}. No write is made to AWS without it. Check the volume of --audit-log.");
+            ReconcileError::new(RetryClass::Transient, Reason::AuditLogNotWritable, message)
+        })?;
+        let (answer, requests) = with_request_ids(apply(cloud, step)).await;
+        if let Err(error) = log.end(number, subject, &answer, &requests) {
+            tracing::error!(%step, %error, "the outcome of a write is not in the audit log");
+        }
+        answer
+    }
 }
 
 impl Writer for LiveWriter<'_> {
@@ -64,10 +95,19 @@ impl Writer for LiveWriter<'_> {
     }
 
     fn apply<'a>(&'a self, cloud: &'a Cloud<'_>, step: &'a Step) -> BoxFuture<'a, Result<(), ReconcileError>> {
-        apply(cloud, step).boxed()
+        match &self.audit {
+            Some((log, subject)) if !matches!(step, Step::Child(_)) => self.audited(log, subject, cloud, step).boxed(),
+            _ => apply(cloud, step).boxed(),
+        }
     }
 
     fn publish(&self, regarding: ObjectReference, note: &Note<'_>) {
         self.recorder.publish(regarding, note.type_, note.reason, note.action, note.text);
+    }
+
+    fn observed(&self, observed: &dyn Fn() -> Value) {
+        if self.audit.is_some() {
+            *self.observed.lock().unwrap_or_else(PoisonError::into_inner) = observed();
+        }
     }
 }

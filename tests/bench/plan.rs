@@ -51,6 +51,9 @@ pub async fn run(cluster: &Cluster, standin: &StandIn, report: &mut Report, full
     report.figure("  wall time, as a ratio to that of its calls at 50 a second", wall.as_secs_f64() / needed.as_secs_f64(), "", Some(1.3));
     report.figure("  writes", count(calls.writes()), "", Some(0.0));
     let objects = serde_json::from_str::<Value>(&std::fs::read_to_string(&file)?)?["objects"].as_array().map(Vec::len);
-    report.detail("plan", json!({"wallSeconds": rounded(wall.as_secs_f64()), "events": calls.of(Service::Events).by_operation(), "objects": objects}));
+    report.detail(
+        "plan",
+        json!({"wallSeconds": rounded(wall.as_secs_f64()), "events": calls.of(Service::Events).by_operation(), "objects": objects}),
+    );
     Ok(())
 }

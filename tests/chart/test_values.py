@@ -125,6 +125,17 @@ class Manners(unittest.TestCase):
         for found in chart.of_kind(objects, "Deployment"):
             self.assertEqual((found["metadata"]["annotations"], found["spec"]["revisionHistoryLimit"]), ({"reloader.stakater.com/auto": "true"}, 3))
 
+    def test_volumes_and_the_audit_log_on_one(self):
+        volume, mount = {"name": "audit", "emptyDir": {}}, {"name": "audit", "mountPath": "/audit"}
+        values = {"auditLog": "/audit/log.jsonl", "extraVolumes": [volume], "extraVolumeMounts": [mount]}
+        for bundle in ({}, {"awsCaBundle": {"configMap": "ca"}}):
+            pod = pods(chart.render(values, **bundle))["t-tributary"]["spec"]
+            container = pod["containers"][0]
+            self.assertIn({"name": "TRIBUTARY_AUDIT_LOG", "value": "/audit/log.jsonl"}, container["env"])
+            self.assertEqual((pod["volumes"][-1], container["volumeMounts"][-1]), (volume, mount))
+            self.assertEqual([one["name"] for one in pod["volumes"]], [one["name"] for one in container["volumeMounts"]])
+        self.assertNotIn("volumes", pods(chart.render())["t-tributary"]["spec"])
+
     def test_extra_objects_are_templates(self):
         extra = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-own"}},
                  "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Namespace }}-text\n"]

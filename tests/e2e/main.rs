@@ -51,6 +51,7 @@ mod object {
     mod ownership;
 }
 mod operator {
+    mod audit;
     mod ca_bundle;
     mod process;
 }

@@ -108,6 +108,7 @@ pub use client::cause::Cause;
 pub use client::error::AwsError;
 pub use client::observer::CallObserver;
 pub use client::rate_limiter::Priority;
+pub use client::request_ids::with_request_ids;
 pub use client::session::Session;
 pub use client::sessions::{AwsOptions, Caller, Sessions, StaticKeys};
 pub use client::trust::CaBundle;

@@ -135,6 +135,8 @@ pub enum Reason {
     WrongAccount,
     /// The resource belongs to another owner.
     NotOwned,
+    /// The audit log cannot be written, and nothing is written to AWS without it.
+    AuditLogNotWritable,
     /// The spec is invalid.
     InvalidSpec,
     /// A test of the rule failed.

@@ -4,7 +4,7 @@ pub use tributary::{
     cli::generate,
     gateway,
     operator::{
-        self, Options, Timeouts,
+        self, AuditLog, Options, Timeouts,
         fault_points::{FaultPoints, Point},
     },
 };

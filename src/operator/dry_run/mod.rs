@@ -123,6 +123,7 @@ pub(crate) async fn run(client: Client, options: Options) -> Result<Vec<ObjectPl
         names: NameLocks::default(),
         resyncs: ResyncSchedule { started: Instant::now(), quick: LIST_AGE * 10, full: LIST_AGE, poll: LIST_AGE },
         fault_points: Arc::new(NoFaults),
+        audit: None,
         benchling: Benchling::new(Urls::default()),
         client,
         dry_run: Some(Arc::new(observe::dry_run::DryRun::new(now))),

@@ -41,10 +41,12 @@ impl<'a, K: Observe> Reconciliation<'a, K> {
         let (identity, desired) = (&resolved.identity, Some(&resolved.desired));
         loop {
             let observed = self.object.observe(&cloud, identity, desired, depth).await?;
-            self.writer.observed(&|| serde_json::to_value(&observed).unwrap_or_default());
             self.object.record_observed(&mut self.status, observed.as_ref(), self.context.now());
             let steps = self.plan(&resolved.view, identity, &States { desired, observed: observed.as_ref(), retain: false })?;
             limits::check(K::tags(&resolved.desired), &steps)?;
+            if !steps.is_empty() {
+                self.writer.observed(&|| serde_json::to_value(&observed).unwrap_or_default());
+            }
             if steps.is_empty() || depth >= Depth::Owner {
                 return Ok(Planned { cloud, observed, steps });
             }

@@ -25,7 +25,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use tributary_core::fence::Fence;
 
-use crate::client::trust::CaBundle;
+use crate::client::{request_ids, trust::CaBundle};
 
 /// Builds the SDK's default client behind the fence, with additional certificate authorities if there are any.
 ///
@@ -64,7 +64,8 @@ impl HttpConnector for Fenced<SharedHttpConnector> {
         });
         // `call` is inside the guarded future, so that a closed fence prevents even the start of the request.
         HttpConnectorFuture::new(async move {
-            fence.guard(async move { inner.call(request).await }).await.map_err(|closed| ConnectorError::io(closed.into()))?
+            let answer = fence.guard(async move { inner.call(request).await }).await.map_err(|closed| ConnectorError::io(closed.into()))?;
+            answer.inspect(|answer| request_ids::note(answer.headers()))
         })
     }
 }

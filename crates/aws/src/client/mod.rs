@@ -9,6 +9,7 @@ pub(crate) mod http;
 pub(crate) mod observer;
 pub(crate) mod rate_limiter;
 pub(crate) mod request;
+pub(crate) mod request_ids;
 pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod target;

@@ -52,12 +52,22 @@ async fn the_plan_of_an_edit_is_what_the_operator_then_does() {
     let world = &world;
     let mut random = fastrand::Rng::with_seed(seed());
     let namespace = world.namespace.clone();
+    let mut last = world.aws.mark().await;
     for pair in 0..if whole() { 200 } else { 6 } {
         let objects = state(world, &mut random);
         let mark = world.aws.mark().await;
         let planned = plan_of(world, &objects).await;
         let made = made_calls(world, mark).await;
-        assert!(made.is_empty(), "pair {pair} of seed {}: {made:?} while nothing was left to plan", seed());
+        if !made.is_empty() {
+            let calls: Vec<_> = world.aws.journal(last).await.0.into_iter().filter(tributary_testkit::Call::is_write).collect();
+            let calls: Vec<_> = calls.iter().map(|call| format!("{:.2} {} {}", call.start, call.op, call.request)).collect();
+            panic!(
+                "pair {pair} of seed {}: {made:?} while nothing was left to plan. All since the last edit:\n{}",
+                seed(),
+                calls.join("\n")
+            );
+        }
+        last = mark;
         apply(world, &objects).await;
         until("nothing is left to plan", || async {
             let left = plan(world, &["-n", &namespace, "-o", "json"], "").await.json();
