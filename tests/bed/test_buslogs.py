@@ -136,6 +136,17 @@ class Records(BusLogs):
         self.assertIn("RULE_MATCH", self.types())
 
 
+    def test_events_of_partners_that_match_nothing_are_logged(self):
+        name, partner = "aws.partner/example.com/a/b", self.client("999900001111")
+        partner.call("events", "CreatePartnerEventSource", {"Name": name, "Account": self.account})
+        self.bus(name, EventSourceName=name, LogConfig={"Level": "INFO", "IncludeDetail": "NONE"})
+        self.logs("CreateLogGroup", logGroupName=GROUP)
+        self.allow()
+        self.deliver(self.source("INFO_LOGS", bus=name), self.destination())
+        partner.call("events", "PutPartnerEvents", {"Entries": [{"Source": name, "DetailType": "t", "Detail": "{}"}]})
+        self.assertEqual(self.types(), ["EVENT_INGEST_SUCCESS", "NO_STANDARD_RULES_MATCHED"], "fact BL6")
+
+
 class Deliveries(BusLogs):
     def test_one_source_for_a_bus_and_log_type(self):
         self.rig(types=["INFO_LOGS"])

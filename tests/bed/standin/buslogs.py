@@ -92,7 +92,8 @@ def dispatch(event, view=None):
     matched = [(rule, targets, {t["Id"]: new_uuid() for t in targets}) for rule, targets in _matching(event, view, name)]
     ours = [found for found in matched if not found[0].get("ManagedBy")]
     # Of AWS's own events only those that match are logged, and managed rules are not (BL6).
-    logged, request = bool(ours) or not event["Source"].startswith("aws."), new_uuid()
+    of_aws = event["Source"].startswith("aws.") and not event["Source"].startswith("aws.partner/")
+    logged, request = bool(ours) or not of_aws, new_uuid()
     if logged:
         for kind in ("EVENT_RECEIPT", "EVENT_INGEST_SUCCESS", "RULE_MATCH_START"):
             emit(name, kind, event, _about(event, bus), request=request)
