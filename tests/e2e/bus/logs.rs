@@ -209,6 +209,36 @@ async fn a_delivery_source_of_others_is_named_and_left_alone_until_it_is_adopted
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn adopting_a_log_group_needs_a_grant_for_it() {
+    let world = World::with("buslog-adopt", fast_resync()).await;
+    let all = world.account_spec();
+    let mut buses = all.clone();
+    buses["grants"][0]["arns"] = json!([format!("arn:aws:events:{REGION}:{}:*", world.aws.account)]);
+    world.apply_account(buses).await;
+    world.aws.logs("CreateLogGroup", json!({"logGroupName": "/theirs"})).await;
+    let spec = log("INFO", managed(json!({"name": "/theirs", "retentionDays": 1, "deletionPolicy": "Delete"})));
+    world.apply("EventBus", "b", json!({})).await;
+    world.annotate("EventBus", "b", "tributary.dev/adopt", Some("true")).await;
+    patch_spec(&world, "EventBus", "b", spec).await;
+    let message = world.not_ready("EventBus", "b", "NotOwned").await;
+    assert!(message.contains("log group /theirs"), "{message}");
+    let untouched = async || {
+        let tags = world.aws.logs("ListTagsForResource", json!({"resourceArn": world.aws.log_group_arn("/theirs")})).await;
+        tags["tags"] == json!({}) && world.aws.log_group("/theirs").await.unwrap()["retentionInDays"].is_null()
+    };
+    assert!(untouched().await);
+    world.apply_account(all).await;
+    world.ready("EventBus", "b").await;
+    assert!(!untouched().await);
+    // A deletion adopts nothing: what lost its tags stays.
+    let keys = json!({"resourceArn": world.aws.log_group_arn("/theirs"), "tagKeys": ["tributary.dev/owner"]});
+    world.aws.logs("UntagResource", keys).await;
+    world.delete("EventBus", "b").await;
+    world.gone("EventBus", "b").await;
+    assert!(world.aws.log_group("/theirs").await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_default_bus_has_its_log_only_as_long_as_its_object() {
     let world = World::start("buslog-default").await;
     let spec = tributary_testkit::merged(json!({"name": "default"}), log("TRACE", managed(json!({}))));

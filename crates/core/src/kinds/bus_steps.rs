@@ -19,8 +19,13 @@ pub(super) fn logs(desired: Option<&DesiredBus>, observed: Option<&ObservedBus>,
     if desired.is_some_and(|want| want.logs_wait.is_some()) {
         return None;
     }
-    let have = observed?.logs.as_ref()?;
-    bus_logs::plan(desired.and_then(|want| want.logs.as_ref()), have, context).ok()
+    let (want, have) = (desired.and_then(|want| want.logs.as_ref()), observed?.logs.as_ref()?);
+    // A deletion adopts nothing.
+    let adopt = want.and_then(|want| want.adopt.as_deref());
+    let own = PlanContext { adopt, tag_keys: context.tag_keys, ..PlanContext::new(context.identity, context.owner) };
+    let steps = bus_logs::plan(want, have, &own).ok();
+    own.left_alone.into_inner().into_iter().for_each(|why| context.leave(why));
+    steps
 }
 
 /// Returns why the log of the bus cannot go where the spec says.

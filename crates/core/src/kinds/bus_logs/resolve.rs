@@ -64,6 +64,9 @@ pub fn desired(
         (None, None, None) => return Ok(None),
     };
     let destination = name(bus, &owner, &identity.arn, "to", &target.arn);
+    // Adopting refers to the bus whose source it is, and to the log group, as much as their ARNs do.
+    let adopted = target.group.as_ref().map(|_| &target.arn).into_iter().chain([&identity.arn]);
+    let may_adopt = adopted.into_iter().all(|arn| account.spec.allows_arn(namespace, arn));
     let adopt = bus.metadata.annotations.as_ref().and_then(|annotations| annotations.get(annotation::ADOPT));
     Ok(Some(DesiredBusLogs {
         sources: log_types(log.level)
@@ -77,7 +80,7 @@ pub fn desired(
         statement: target.statement,
         policy: policy_name(&view.settings.installation_id),
         tags: tags.clone(),
-        adopt: adopt.filter(|_| account.spec.allows_arn(namespace, &identity.arn)).cloned(),
+        adopt: adopt.filter(|_| may_adopt).cloned(),
         owner,
     }))
 }
