@@ -142,7 +142,7 @@ const TARGET_PARAMETERS: &[TargetParameters] = &[
 ];
 
 /// The hints of each adapter; the first that fits counts.
-const HINTS: &[&[Hint]] = &[lambda::HINTS, triggers::HINTS, states::HINTS, events::HINTS, sqs::HINTS];
+const HINTS: &[&[Hint]] = &[lambda::HINTS, triggers::HINTS, states::HINTS, events::HINTS, sqs::HINTS, log_deliveries::HINTS];
 
 impl Session {
     /// Applies one step to AWS. `secrets` are the values that the step references.

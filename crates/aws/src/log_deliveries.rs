@@ -14,6 +14,8 @@ use tributary_core::{
 use crate::{
     cache::ALL,
     client::{
+        call::{Call, Logs},
+        hints::Hint,
         request::{ignore_not_found, non_empty, send, tag_map},
         session::Session,
     },
@@ -21,6 +23,25 @@ use crate::{
 
 /// Number of rows of one page, the most that AWS allows (CloudWatch Logs API reference, `DescribeDeliveries`).
 const PAGE: i32 = 50;
+
+const SOURCES: &[Call] = &[Call::Logs(Logs::PutDeliverySource)];
+const GROUPS: &[Call] = &[Call::Logs(Logs::CreateLogGroup), Call::Logs(Logs::AssociateKmsKey)];
+
+/// Hints for deliveries, and for keys of log groups.
+pub(crate) const HINTS: &[Hint] = &[
+    Hint {
+        calls: SOURCES,
+        code: "AccessDeniedException",
+        message: "",
+        next_step: "Allow logs:PutDeliverySource for the operator's role, and events:AllowVendedLogDeliveryForResource on the event bus",
+    },
+    Hint {
+        calls: GROUPS,
+        code: "InvalidParameterException",
+        message: "KMS key",
+        next_step: "Correct kmsKeyArn, or allow CloudWatch Logs to use the key in its key policy",
+    },
+];
 
 impl Session {
     /// Returns all log deliveries of the account and Region without their tags, from lists no older than `age`.

@@ -303,11 +303,11 @@ async fn what_is_lacking_is_named_and_holds_up_neither_the_bus_nor_its_rules() {
     let world = with_bucket("buslog-lacks").await;
     let key = format!("arn:aws:kms:{REGION}:{}:key/k", world.aws.account);
     let refused = "The specified KMS key does not exist or is not allowed to be used with this log group";
-    for (index, (call, code, reason, text)) in [
-        ("logs.PutDeliverySource", "AccessDeniedException", "AccessDenied", "logs:PutDeliverySource"),
-        ("logs.CreateLogGroup", "LimitExceededException", "QuotaExceeded", "logs:CreateLogGroup"),
-        ("logs.CreateDelivery", "ServiceQuotaExceededException", "QuotaExceeded", "logs:CreateDelivery"),
-        ("logs.CreateLogGroup", "InvalidParameterException", "Rejected", refused),
+    for (index, (call, code, reason, text, next)) in [
+        ("logs.PutDeliverySource", "AccessDeniedException", "AccessDenied", "no", "events:AllowVendedLogDeliveryForResource"),
+        ("logs.CreateLogGroup", "LimitExceededException", "QuotaExceeded", "no", "quota"),
+        ("logs.CreateDelivery", "ServiceQuotaExceededException", "QuotaExceeded", "no", "quota"),
+        ("logs.CreateLogGroup", "InvalidParameterException", "Rejected", refused, "key policy"),
     ]
     .into_iter()
     .enumerate()
@@ -316,7 +316,7 @@ async fn what_is_lacking_is_named_and_holds_up_neither_the_bus_nor_its_rules() {
         world.aws.faults(json!([fault_rule(call, "error", json!({"status": 400, "code": code, "message": text}))])).await;
         world.apply("EventBus", &name, log("INFO", managed(json!({"kmsKeyArn": key})))).await;
         let message = world.not_ready("EventBus", &name, reason).await;
-        assert!(message.contains(text), "{message}");
+        assert!([text, next, &call.replace('.', ":")].iter().all(|part| message.contains(part)), "{message}");
         world.apply("EventSink", "q", tributary_testkit::managed_queue()).await;
         world.apply("EventRule", &name, rule_spec(&name, &["q"])).await;
         world.ready("EventRule", &name).await;

@@ -111,14 +111,11 @@ fn source_steps(
     let replaced = |delivery: &&Delivery| is_ours(delivery, have, context) || adopts;
     let former = of_source().filter(|delivery| delivery.destination_arn != want.destination_arn).filter(replaced);
     steps.extend(former.map(delete));
-    match of_source().find(|delivery| delivery.destination_arn == want.destination_arn) {
-        Some(delivery) => {
-            steps.extend(delivery.tags.iter().flat_map(|tags| delivery_tag_steps(&delivery.arn, &want.tags, tags, context)));
-        }
-        None => {
-            let (destination_arn, tags) = (want.destination_arn.clone(), want.tags.clone());
-            steps.push(LogDeliveryStep::CreateDelivery { name: name.to_owned(), destination_arn, tags }.into());
-        }
+    if let Some(delivery) = of_source().find(|delivery| delivery.destination_arn == want.destination_arn) {
+        steps.extend(delivery.tags.iter().flat_map(|tags| delivery_tag_steps(&delivery.arn, &want.tags, tags, context)));
+    } else {
+        let (destination_arn, tags) = (want.destination_arn.clone(), want.tags.clone());
+        steps.push(LogDeliveryStep::CreateDelivery { name: name.to_owned(), destination_arn, tags }.into());
     }
     Ok(steps)
 }

@@ -353,7 +353,7 @@ fn only_what_concerns_the_bus_is_looked_at() {
     };
     let known = KnownNames { sources: ["c".to_owned()].into(), destinations: ["y".to_owned()].into() };
     let found = all.of("bus", &known);
-    let names = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>().join("");
+    let names = |names: Vec<&String>| names.into_iter().cloned().collect::<String>();
     assert_eq!(names(found.sources.iter().map(|source| &source.name).collect()), "ac");
     assert_eq!(names(found.destinations.iter().map(|to| &to.name).collect()), "xy");
     assert_eq!(found.deliveries.len(), 2);
