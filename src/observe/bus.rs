@@ -17,7 +17,7 @@ use tributary_core::{
     view::View,
 };
 
-use crate::observe::{Cloud, Observe, Trigger};
+use crate::observe::{Cloud, Observe, Trigger, bus_logs};
 
 impl Observe for EventBus {
     async fn observe(
@@ -59,7 +59,9 @@ impl Observe for EventBus {
             }
         }
         let archives = if depth >= Depth::Full && bus.is_some() { Some(archives_of(self, cloud, identity, depth).await?) } else { None };
-        Ok((bus.is_some() || source.is_some()).then_some(ObservedBus { bus, source, archives, denied: None }))
+        let logs = bus_logs::read(self, cloud, identity, desired, depth).await?;
+        let found = bus.is_some() || source.is_some() || logs.is_some();
+        Ok(found.then_some(ObservedBus { bus, source, archives, logs, denied: None }))
     }
 }
 

@@ -3,6 +3,7 @@
 mod account;
 mod app;
 mod bus;
+mod bus_logs;
 mod delivery;
 mod destinations;
 pub(crate) mod dry_run;

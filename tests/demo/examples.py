@@ -243,6 +243,8 @@ def table():
                 [LogGroup("/aws/events/integrations-snapshots-log")], source="aws.rds"),
         Custom("archive-and-replay", "integrations-payments", payment("payment_settled"), payment("payment_refused"), [Queue("integrations-payments-ledger")],
                bus="integrations-payments-central", source="com.mycompany.payments"),
+        Custom("bus-log", "integrations-shipping", parcel("parcel_lost"), parcel("parcel_shipped"), [Queue("integrations-shipping-claims")],
+               bus="integrations-shipping-parcels", source="com.mycompany.shipping"),
         Custom("existing-queue", "integrations-audit", status("down"), lambda mark: {**status("down")(mark), "detail-type": "heartbeat"},
                [Queue("audit")], external="audit", bus="integrations-audit-myapp", source="com.mycompany.myapp"),
         Custom("existing-bus", "integrations-central", order("order_placed"), order("order_cancelled"), [Queue("integrations-central-orders")],

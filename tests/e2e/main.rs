@@ -32,6 +32,7 @@ mod aws_faults {
 mod bus {
     mod archives;
     mod existing;
+    mod logs;
     mod policy;
 }
 mod cli {

@@ -56,6 +56,7 @@ impl Model {
             Step::Sns(step) => self.by_role.sns(step),
             Step::States(step) => self.by_role.states(step),
             Step::Iam(step) => self.by_role.iam(step),
+            Step::LogDelivery(step) => Err(format!("{step} is no step of a sink")),
             Step::Child(step) => Err(format!("{step} is no step of AWS")),
         }
     }
@@ -168,6 +169,7 @@ impl Model {
             bus: self.bus.clone(),
             source,
             archives: Some(self.archives.clone()),
+            logs: None,
             denied: None,
         })
     }

@@ -23,11 +23,14 @@ const OTHER_NAMES: [&str; 1] = ["kinesisfirehose"];
 /// `sqs.triggers`, functions that consume a queue: a folder of both types.
 const TRIGGERS: &str = "triggers";
 
+/// What receives the log of an event bus: a log group, a Firehose stream, or a bucket, none of which is a sink's.
+const BUS_LOGS: &str = "bus_logs";
+
 const SLICES: &[Slice] = &[
     slice(&["sns"], &["sns"]),
     slice(&["lambda", TRIGGERS], &["lambda"]),
     slice(&["kinesis"], &["kinesis"]),
-    slice(&["firehose"], &["firehose"]),
+    slice(&["firehose", BUS_LOGS], &["firehose"]),
     slice(&["ecs_task", "ecs", "ecs_options", "task"], &["ecs"]),
     slice(&["batch_job"], &["batchjob", "batch_job"]),
     slice(&["redshift_data"], &["redshift"]),
@@ -35,7 +38,7 @@ const SLICES: &[Slice] = &[
     slice(&["app_sync"], &["appsync", "app_sync"]),
     slice(&["run_command"], &["runcommand", "run_command"]),
     slice(&["sqs", TRIGGERS], &["sqs"]),
-    slice(&["logs"], &["loggroup", "log_group"]),
+    slice(&["logs", BUS_LOGS], &["loggroup", "log_group"]),
     slice(&["state_machine", "states"], &["statemachine", "state_machine"]),
     slice(&["api_destination", "api_destinations", "connections"], &["apidestination", "api_destination"]),
 ];

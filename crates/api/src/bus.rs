@@ -5,14 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountRef, Archive, ArchiveStatus, BusGrant, BusLog, BusStatement, CommonStatus, DeadLetter, DeletionPolicy, EventSourceStatus,
-    ExistingEventBus, ManagementPolicy, Tags,
+    AccountRef, Archive, ArchiveStatus, BusGrant, BusLog, BusLogDeliveryStatus, BusStatement, CommonStatus, DeadLetter, DeletionPolicy,
+    EventSourceStatus, ExistingEventBus, ManagementPolicy, SinkRef, Tags,
 };
 
 /// Event bus: the default bus, a custom bus, or a partner event bus.
 ///
-/// `name: default` references the default bus of the account, which the operator never creates,
-/// updates, or deletes. With `eventSourceName` the object is a partner event bus: the operator
+/// `name: default` references the default bus of the account, which the operator never creates or
+/// deletes, and of which it changes only the log, with `log.delivery`. With `eventSourceName` the object is a partner event bus: the operator
 /// waits for the partner event source and associates it before it expires. With `existing` the
 /// object references a bus that another tool manages.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -43,7 +43,7 @@ use super::{
     validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("spec.name is immutable. Delete and recreate the object."),
     validation = Rule::new("has(self.eventSourceName) == has(oldSelf.eventSourceName) && (!has(self.eventSourceName) || self.eventSourceName == oldSelf.eventSourceName)").message("spec.eventSourceName is immutable. Delete and recreate the object."),
     validation = Rule::new("!(has(self.eventSourceName) && has(self.name))").message("spec.name must not be set with spec.eventSourceName: a partner event bus has the name of its event source. Remove spec.name."),
-    validation = Rule::new("!has(self.name) || self.name != 'default' || !(has(self.description) || has(self.kmsKeyId) || has(self.deadLetter) || has(self.log) || has(self.tags) || has(self.deletionPolicy))").message("spec.name is default, and the operator does not change the default bus. Remove description, kmsKeyId, deadLetter, log, tags, and deletionPolicy from spec."),
+    validation = Rule::new("!has(self.name) || self.name != 'default' || !(has(self.description) || has(self.kmsKeyId) || has(self.deadLetter) || (has(self.log) && !has(self.log.delivery)) || has(self.tags) || has(self.deletionPolicy))").message("spec.name is default, and of the default bus the operator changes only the log, with log.delivery. Remove description, kmsKeyId, deadLetter, tags, and deletionPolicy from spec, and log unless it has delivery."),
     validation = Rule::new("has(self.existing) == has(oldSelf.existing)").message("spec.existing: the choice between a managed and an existing event bus is immutable. Delete and recreate the object."),
     validation = Rule::new("!has(self.existing) || !(has(self.name) || has(self.eventSourceName) || has(self.description) || has(self.kmsKeyId) || has(self.deadLetter) || has(self.log) || has(self.grants) || has(self.policyStatements) || has(self.tags) || has(self.archives) || has(self.deletionPolicy))").message("spec.existing references an event bus that the operator does not change. Remove name, eventSourceName, description, kmsKeyId, deadLetter, log, grants, policyStatements, tags, archives, and deletionPolicy from spec."),
     validation = Rule::new("!(has(self.eventSourceName) && has(self.policyStatements))").message("spec.policyStatements must not be set with spec.eventSourceName: only the partner can publish to a partner event bus. Remove spec.policyStatements."),
@@ -88,9 +88,7 @@ pub struct EventBusSpec {
     /// rejects go to the dead-letter queue of the target. Defaults to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<DeadLetter>,
-    /// Logging of the event bus. Defaults to no logging. EventBridge sends no logs until a
-    /// CloudWatch Logs delivery is created for the bus; see "Event bus logs" in the EventBridge
-    /// User Guide.
+    /// Logging of the event bus. Defaults to no logging. `log.delivery` says where the log goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<BusLog>,
     /// Other AWS accounts and organizations that may publish to the bus. The operator manages only
@@ -155,4 +153,15 @@ pub struct EventBusStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["awsName"]))]
     pub archives: Vec<ArchiveStatus>,
+    /// What the operator may have in AWS for `spec.log.delivery`. Absent once all of it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_delivery: Option<BusLogDeliveryStatus>,
+}
+
+impl EventBus {
+    /// Returns the sinks that the spec refers to.
+    pub fn sink_refs(&self) -> impl Iterator<Item = &SinkRef> {
+        let dead_letter = self.spec.dead_letter.iter().map(|dead_letter| &dead_letter.sink_ref);
+        dead_letter.chain(self.spec.log.iter().filter_map(|log| log.delivery.as_ref()?.log_group.as_ref()?.sink_ref.as_ref()))
+    }
 }

@@ -4,6 +4,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::BusLogDelivery;
+
 /// Permission of another AWS account or of an organization to publish to the bus. Each grant is one
 /// statement in the bus's resource policy.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
@@ -35,6 +37,10 @@ pub struct BusLog {
     /// to `NONE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub include_detail: Option<BusLogDetail>,
+    /// Destination of the log. Defaults to none: EventBridge then sends no logs, unless somebody else
+    /// has created a CloudWatch Logs delivery for the bus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<BusLogDelivery>,
 }
 
 /// Log level of an event bus. See `LogConfig` in the EventBridge API Reference.

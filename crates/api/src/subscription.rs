@@ -114,9 +114,7 @@ pub struct SubscriptionBus {
     /// rejects go to the dead-letter queue of the target. Defaults to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<DeadLetter>,
-    /// Logging of the event bus. Defaults to no logging. EventBridge sends no logs until a
-    /// CloudWatch Logs delivery is created for the bus; see "Event bus logs" in the EventBridge
-    /// User Guide.
+    /// Logging of the event bus. Defaults to no logging. `log.delivery` says where the log goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<BusLog>,
     /// AWS tags of the event bus. They override `spec.defaultTags` of the `AwsAccount`. Maximum 40

@@ -39,8 +39,10 @@ macro_rules! for_each_service {
             /// A call of CloudWatch Logs.
             // 10 calls per second of those made here are allowed (CloudWatch Logs quotas).
             logs: Logs = aws_sdk_cloudwatchlogs, Limit::PerSecond(10), {
-                AssociateKmsKey, CreateLogGroup, DeleteLogGroup, DeleteResourcePolicy, DeleteRetentionPolicy, DescribeLogGroups, DescribeLogStreams,
-                DescribeResourcePolicies, DisassociateKmsKey, ListTagsForResource, PutResourcePolicy, PutRetentionPolicy, TagResource, UntagResource,
+                AssociateKmsKey, CreateDelivery, CreateLogGroup, DeleteDelivery, DeleteDeliveryDestination, DeleteDeliverySource, DeleteLogGroup,
+                DeleteResourcePolicy, DeleteRetentionPolicy, DescribeDeliveries, DescribeDeliveryDestinations, DescribeDeliverySources, DescribeLogGroups,
+                DescribeLogStreams, DescribeResourcePolicies, DisassociateKmsKey, ListTagsForResource, PutDeliveryDestination, PutDeliverySource,
+                PutResourcePolicy, PutRetentionPolicy, TagResource, UntagResource,
             }
             /// A call of SNS.
             // 30 calls per second are allowed of most (SNS quotas).
@@ -91,6 +93,7 @@ mod firehose;
 mod iam;
 mod kinesis;
 mod lambda;
+mod log_deliveries;
 mod logs;
 mod policy_writer;
 mod put_events;
@@ -140,7 +143,7 @@ const TARGET_PARAMETERS: &[TargetParameters] = &[
 ];
 
 /// The hints of each adapter; the first that fits counts.
-const HINTS: &[&[Hint]] = &[lambda::HINTS, triggers::HINTS, states::HINTS, events::HINTS, sqs::HINTS];
+const HINTS: &[&[Hint]] = &[lambda::HINTS, triggers::HINTS, states::HINTS, events::HINTS, sqs::HINTS, log_deliveries::HINTS];
 
 impl Session {
     /// Applies one step to AWS. `secrets` are the values that the step references.
@@ -154,6 +157,7 @@ impl Session {
             Step::Lambda(step) => self.apply_lambda(step).await,
             Step::Trigger(step) => self.apply_trigger(step).await,
             Step::Logs(step) => self.apply_logs(step).await,
+            Step::LogDelivery(step) => self.apply_log_delivery(step).await,
             Step::Sns(step) => self.apply_sns(step).await,
             Step::States(step) => self.apply_states(step).await,
             Step::Iam(step) => self.apply_iam(step).await,

@@ -106,6 +106,13 @@ fn has_child(observed: &Value, payload: &Map<String, Value>) -> bool {
     observed["children"].as_array().into_iter().flatten().any(|child| same(child, "kind") && same(child, "name"))
 }
 
+/// Whether the source or destination of log deliveries exists.
+fn has_delivery_part(observed: &Value, payload: &Map<String, Value>) -> bool {
+    let parts =
+        ["/logs/deliveries/sources", "/logs/deliveries/destinations"].into_iter().filter_map(|path| observed.pointer(path)?.as_array());
+    parts.flatten().any(|part| payload.get("name") == part.get("name"))
+}
+
 fn action(step: &Step, payload: &Map<String, Value>, observed: &Value) -> Action {
     match step.name() {
         "ApplyChild" if !has_child(observed, payload) => Action::Create,
@@ -113,6 +120,7 @@ fn action(step: &Step, payload: &Map<String, Value>, observed: &Value) -> Action
         "AddPermission" | "PutPermission" | "PutStatement" | "PutPolicyStatements" | "PutRolePolicy" | "UpdateAssumeRolePolicy" => {
             Action::Grant
         }
+        "PutDeliverySource" | "PutDeliveryDestination" if !has_delivery_part(observed, payload) => Action::Create,
         "RemovePermission" | "RemoveStatement" | "RemovePolicyStatements" | "DeleteRolePolicy" => Action::Revoke,
         name if name.starts_with("Create") || name == "StartReplay" => Action::Create,
         name if name.starts_with("Delete") || name.starts_with("Remove") => Action::Delete,

@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 pub mod benchling;
+pub mod bus_log;
 pub mod changes;
 pub mod conditions;
 pub mod delivery;

@@ -105,6 +105,24 @@ impl Aws {
         events.iter().map(|event| serde_json::from_str(event["message"].as_str().unwrap()).unwrap_or_default()).collect()
     }
 
+    /// Somebody sets up deliveries of the bus's logs, of all levels, to a log group of this name, past the operator. The level is that of the bus.
+    pub async fn deliver_bus_logs(&self, bus: &str, group: &str) {
+        self.logs("CreateLogGroup", json!({"logGroupName": group})).await;
+        let statement = json!({"Effect": "Allow", "Principal": {"Service": "delivery.logs.amazonaws.com"}, "Resource": format!("{}:*", self.log_group_arn(group)),
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"]});
+        let document = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+        let name: String = bus.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
+        self.logs("PutResourcePolicy", json!({"policyName": format!("bus-{name}"), "policyDocument": document})).await;
+        let to = json!({"name": name, "deliveryDestinationConfiguration": {"destinationResourceArn": self.log_group_arn(group)}});
+        let made = self.logs("PutDeliveryDestination", to).await;
+        for level in ["ERROR", "INFO", "TRACE"] {
+            let (source, arn) = (format!("{name}-{level}"), format!("arn:aws:events:{REGION}:{}:event-bus/{bus}", self.account));
+            self.logs("PutDeliverySource", json!({"name": source, "resourceArn": arn, "logType": format!("{level}_LOGS")})).await;
+            let delivery = json!({"deliverySourceName": source, "deliveryDestinationArn": made["deliveryDestination"]["arn"]});
+            self.logs("CreateDelivery", delivery).await;
+        }
+    }
+
     /// Event source mappings of the queue.
     pub async fn mappings(&self, queue_arn: &str) -> Vec<Value> {
         let answer = self.lambda("GET", &format!("event-source-mappings?EventSourceArn={queue_arn}"), None).await.unwrap();
@@ -175,6 +193,28 @@ impl Aws {
         for (name, statements) in self.log_policies().await {
             all.insert(format!("log policy {name}"), json!(statements));
         }
+        let deliveries = self.log_deliveries().await;
+        for part in deliveries.values().flatten() {
+            let tags = self.logs("ListTagsForResource", json!({"resourceArn": part["arn"]})).await;
+            let mut part = part.clone();
+            // AWS makes up the ID of a delivery.
+            part.as_object_mut().unwrap().retain(|key, _| key != "id" && key != "arn");
+            all.insert(format!("log delivery {part}"), tags["tags"].clone());
+        }
+    }
+
+    /// Log deliveries, by the names of their lists: `deliverySources`, `deliveryDestinations`, `deliveries`.
+    pub async fn log_deliveries(&self) -> BTreeMap<&'static str, Vec<Value>> {
+        let lists = [
+            ("deliverySources", "DescribeDeliverySources"),
+            ("deliveryDestinations", "DescribeDeliveryDestinations"),
+            ("deliveries", "DescribeDeliveries"),
+        ];
+        let mut all = BTreeMap::new();
+        for (key, op) in lists {
+            all.insert(key, self.logs(op, json!({})).await[key].as_array().cloned().unwrap_or_default());
+        }
+        all
     }
 
     pub(crate) async fn add_functions(&self, all: &mut BTreeMap<String, Value>) {

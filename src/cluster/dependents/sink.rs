@@ -35,7 +35,7 @@ impl Dependents for EventSink {
             }
         });
         view.each_bus(|bus| {
-            if bus.spec.dead_letter.as_ref().is_some_and(|dead_letter| sink_of(bus, &dead_letter.sink_ref) == this) {
+            if bus.sink_refs().any(|sink| sink_of(bus, sink) == this) {
                 dependents.push(Dependent::EventBus(reference(bus)));
             }
         });

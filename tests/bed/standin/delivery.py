@@ -13,6 +13,7 @@ from ministack.core.arn import parse_arn
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import batch, cloudwatch_logs, ecs, eventbridge as eb, firehose, kinesis, lambda_svc, sns, sqs, stepfunctions
 
+import buslogs
 import connections
 import declared
 import grants
@@ -22,7 +23,7 @@ import workflows
 from grants import Undeliverable
 
 RECORD = deque(maxlen=50000)
-_original = {name: getattr(eb, name) for name in ("_dispatch_to_sns", "_dispatch_to_stepfunctions", "_dispatch_event", "_archive_event")}
+_original = {name: getattr(eb, name) for name in ("_dispatch_to_sns", "_dispatch_to_stepfunctions", "_archive_event")}
 
 
 def invoke(target, event, rule, view=None):
@@ -30,6 +31,7 @@ def invoke(target, event, rule, view=None):
     spec, view = parse_arn(target["Arn"]), view or eb._pattern_event_view(event)
     entry = {"time": time.time(), "account": get_account_id(), "region": get_region(), "rule": rule["Arn"], "target": target["Id"],
              "arn": target["Arn"], "event": event["EventId"], "outcome": "DELIVERED", "code": None, "message": None, "deadLetter": None}
+    payload = None
     try:
         payload = _payload(target, rule, view)
         session = grants.check(target, spec, rule["Arn"], rule.get("CreatedBy"))
@@ -44,6 +46,7 @@ def invoke(target, event, rule, view=None):
         entry.update(outcome="FAILED", code=no.code, message=str(no))
         entry["deadLetter"] = _dead_letter(target, rule, json.dumps(envelope(view)), no)
     RECORD.append(entry)
+    buslogs.invoked(target, event, rule, entry, payload)
 
 
 ORDER = ("version", "id", "detail-type", "source", "account", "time", "region", "replay-name", "resources")
@@ -237,7 +240,7 @@ def _to_bus(target, spec, event, rule, session):
     if spec.region != me[1]:
         onward["EventId"] = str(uuid.uuid4())
     with request_scope(*owner):
-        _original["_dispatch_event"](onward)
+        buslogs.dispatch(onward)
         _original["_archive_event"]({k: v for k, v in onward.items() if k != "_DispatchPath"})
 
 

@@ -176,7 +176,7 @@ def check(target, spec, source, creator=None):
     if service == "events":
         action = "events:InvokeApiDestination" if spec.resource.startswith("api-destination/") else "events:PutEvents"
     if service == "logs":
-        return _check_logs(arn.removesuffix(":*") + ":*", source)
+        return check_logs(arn.removesuffix(":*") + ":*", source)
     if action is None:
         raise _denied(f"Nothing is known here about permissions of {service}.")
     away = spec.account_id != get_account_id()
@@ -259,10 +259,10 @@ def check_bus(arn, bus, session, owner_scope):
         raise _denied(f"The policy of bus {arn} does not allow {session}.")
 
 
-def _check_logs(arn, source):
+def check_logs(arn, source, service=SERVICE):
     """All policies together, so that a Deny in one wins over an Allow in another."""
-    documents = map(as_policy, logpolicies.documents_now(arn.split(":log-group:")[1].removesuffix(":*")))
+    documents = map(as_policy, logpolicies.documents_now(arn.split(":log-group:")[1].split(":")[0]))
     together = {"Version": "2012-10-17", "Statement": [s for d in documents if d for s in _statements(d)]}
     for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
-        if not allows(together, action, arn, source):
-            raise _denied(f"No log resource policy allows {SERVICE} {action} on {arn}.")
+        if not allows(together, action, arn, source, service=service):
+            raise _denied(f"No log resource policy allows {service} {action} on {arn}.")

@@ -5,6 +5,7 @@ import time
 
 from ministack.services import cloudwatch_logs as logs
 
+import logdeliveries
 import logpolicies
 from answers import Constraints, Refused, handler, not_found
 
@@ -150,4 +151,4 @@ async def handle_request(method, path, headers, body, query):
 
 
 HANDLERS = {"CreateLogGroup": create, "DescribeLogGroups": describe, "PutRetentionPolicy": put_retention, "AssociateKmsKey": associate_key,
-            "DisassociateKmsKey": dissociate_key, "DescribeLogStreams": describe_streams, **logpolicies.HANDLERS}
+            "DisassociateKmsKey": dissociate_key, "DescribeLogStreams": describe_streams, **logpolicies.HANDLERS, **logdeliveries.HANDLERS}

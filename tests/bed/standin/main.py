@@ -30,6 +30,7 @@ def install():
 
     import archives
     import buses
+    import buslogs
     import connections
     import delivery
     import events
@@ -46,7 +47,7 @@ def install():
     import rules
     import targets
     import workflows
-    for service, parts in ((eventbridge, (buses, rules, targets, partner, events, delivery, archives, replays, connections)),
+    for service, parts in ((eventbridge, (buses, rules, targets, partner, events, delivery, buslogs, archives, replays, connections)),
                            (lambda_svc, (lambdas, permissions, invokes, mappings)),
                            (stepfunctions, (workflows,))):
         for name, function in (pair for part in parts for pair in part.HANDLERS.items()):

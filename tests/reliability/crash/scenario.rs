@@ -93,9 +93,12 @@ impl Scenario {
         scenario
     }
 
-    /// Two queues of somebody else, with a policy of theirs.
+    /// Two queues of somebody else, with a policy of theirs, and a stream for logs.
     async fn others_queues(&self) {
         let world = &self.world;
+        let backup = json!({"RoleARN": format!("arn:aws:iam::{}:role/r", world.aws.account), "BucketARN": "arn:aws:s3:::backup"});
+        let stream = json!({"DeliveryStreamName": "logs", "S3DestinationConfiguration": backup});
+        world.aws.call("firehose", "CreateDeliveryStream", stream).await.unwrap();
         for name in ["theirs-1", "theirs-2"] {
             let arn = format!("arn:aws:sqs:{REGION}:{}:{name}", world.aws.account);
             let statement =
@@ -191,7 +194,10 @@ impl Scenario {
         let description = pick(json!("old"), json!("new"));
         let grant = |name: &str| json!({"name": name, "accountId": "888877776666"});
         let grants = pick(json!([grant("a"), grant("b")]), json!([grant("b"), grant("c")]));
-        let log = pick(json!({"level": "ERROR"}), Value::Null);
+        let group = json!({"managed": {"retentionDays": 7, "deletionPolicy": "Delete"}});
+        let stream = json!({"arn": format!("arn:aws:firehose:{REGION}:{}:deliverystream/logs", world.aws.account)});
+        let log =
+            pick(json!({"level": "INFO", "delivery": {"logGroup": group}}), json!({"level": "ERROR", "delivery": {"firehose": stream}}));
         let bus = json!({"description": description, "log": log, "grants": grants, "deadLetter": {"sinkRef": {"name": "dead"}}, "tags": tags, "archives": archives});
         world.apply("EventBus", "bus", bus).await;
         let export = json!({"configMap": {"name": pick(json!("dead-old"), json!("dead-new"))}});
@@ -299,9 +305,20 @@ impl Scenario {
     pub async fn nothing_made_twice(&self) {
         let mut made = BTreeSet::new();
         for call in self.world.aws.journal(0).await.0.into_iter().filter(made_something) {
-            let names =
-                ["Name", "name", "ArchiveName", "ReplayName", "QueueName", "logGroupName", "EventSourceArn", "FunctionName", "RoleName"]
-                    .map(|key| call.request[key].as_str().unwrap_or_default());
+            let names = [
+                "Name",
+                "name",
+                "ArchiveName",
+                "ReplayName",
+                "QueueName",
+                "logGroupName",
+                "EventSourceArn",
+                "FunctionName",
+                "RoleName",
+                "deliverySourceName",
+                "deliveryDestinationArn",
+            ]
+            .map(|key| call.request[key].as_str().unwrap_or_default());
             let what = format!("{} {}", call.op, names.join(" ").trim());
             assert!(made.insert(what.clone()), "{what} was made twice");
         }

@@ -117,7 +117,7 @@ impl Seed {
                 "busRef": {"kind": "EventBus", "name": "bus"}})
             }
             "bus" => json!({"accountRef": account, "region": REGION, "description": "a bus", "deadLetter": dead_letter,
-                "log": {"level": "INFO", "includeDetail": "FULL"}, "grants": [{"name": "a", "accountId": "888877776666"}], "tags": tags,
+                "log": {"level": "INFO", "includeDetail": "FULL", "delivery": {"logGroup": {"managed": {"retentionDays": 7, "class": "STANDARD", "tags": tags, "deletionPolicy": "Delete"}}}}, "grants": [{"name": "a", "accountId": "888877776666"}], "tags": tags,
                 "allowedNamespaces": ["x-*"], "deletionPolicy": "Delete", "managementPolicy": "Manage"}),
             "pattern" => json!({"busRef": {"kind": "EventBus", "name": "bus"}, "description": "a rule", "state": "Enabled", "tags": tags,
                 "eventPattern": {"source": ["a"], "detail": {"n": [{"numeric": [">", 1]}]}}, "targets": [target], "deletionPolicy": "Delete"}),

@@ -21,7 +21,15 @@ fn edits(id: &str, there: &str) -> Vec<Edit> {
     let arn = format!("arn:aws:events:{REGION}:{id}:event-bus/theirs");
     let statement =
         |principals: Value| json!({"policyStatements": [{"name": "x", "principals": principals, "actions": ["events:PutEvents"]}]});
+    let log = |delivery: Value| json!({"log": {"level": "INFO", "delivery": delivery}});
+    let far_log = log(json!({"logGroup": {"sinkRef": {"name": "theirs-queue", "namespace": there}}}));
+    let stream = format!("arn:aws:firehose:{REGION}:{id}:deliverystream/theirs");
     vec![
+        ("managed", "EventBus.log.delivery.logGroup.managed.name", log(json!({"logGroup": {"managed": {"name": "/theirs"}}})), "theirs"),
+        ("managed", "EventBus.log.delivery.logGroup.sinkRef.name", log(json!({"logGroup": {"sinkRef": {"name": "theirs"}}})), "theirs"),
+        ("managed", "EventBus.log.delivery.logGroup.sinkRef.namespace", far_log, "theirs"),
+        ("managed", "EventBus.log.delivery.firehose.arn", log(json!({"firehose": {"arn": stream}})), "theirs"),
+        ("managed", "EventBus.log.delivery.s3.arn", log(json!({"s3": {"arn": "arn:aws:s3:::theirs"}})), "theirs"),
         ("managed", "EventBus.name", json!({"name": "theirs"}), "theirs"),
         ("managed", "EventBus.accountRef.name", json!({"accountRef": {"name": "theirs"}}), "theirs"),
         ("managed", "EventBus.eventSourceName", json!({"eventSourceName": "aws.partner/benchling.com/theirs/a"}), "theirs"),
@@ -45,7 +53,7 @@ async fn edit(a: &World, (name, field, merge, forbidden): &Edit, bus: &str) -> R
         Err(error) => return Err(error.to_string()),
         Ok(_) => {}
     }
-    let known = ["ArnNotPermitted", "PrincipalNotPermitted", "ReferenceNotPermitted", "SinkNotFound", "IdentityChanged"];
+    let known = ["ArnNotPermitted", "NotOwned", "PrincipalNotPermitted", "ReferenceNotPermitted", "SinkNotFound", "IdentityChanged"];
     let refused = |object: Option<&DynamicObject>| {
         let object = object?;
         let ready = condition(object, "Ready").filter(|(status, reason, _)| status == "False" && known.contains(&reason.as_str()))?;
@@ -79,6 +87,7 @@ async fn no_refused_edit_of_a_ready_bus_reaches_aws() {
     for bus in ["ours-central", "theirs"] {
         a.aws.events("CreateEventBus", json!({"Name": bus})).await;
     }
+    a.aws.logs("CreateLogGroup", json!({"logGroupName": "/theirs"})).await;
     let told = json!({"data": {"bus": format!("arn:aws:events:{REGION}:{id}:event-bus/theirs")}});
     a.apply_in(Some(&a.namespace), "v1", "ConfigMap", "told", told).await;
     a.run(options()).await;

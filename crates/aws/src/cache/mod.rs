@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tokio::sync::Mutex;
 
-use tributary_core::kinds::{ObservedReplay, partner::ObservedSource};
+use tributary_core::kinds::{ObservedReplay, bus_logs::LogDeliveries, partner::ObservedSource};
 
 use answers::Answers;
 use facts::FactCache;
@@ -38,6 +38,7 @@ pub(crate) struct Caches {
     pub sources: Answers<Sources>,
     pub replays: Answers<Replays>,
     pub log_policies: Answers<LogPolicies>,
+    pub log_deliveries: Answers<LogDeliveries>,
     /// URLs by queue name. The same for each identity: permissions are evaluated for each call with one.
     pub queue_urls: Mutex<HashMap<String, String>>,
     pub policies: PolicyLocks,

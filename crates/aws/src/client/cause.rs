@@ -83,7 +83,7 @@ impl Cause {
             | "AuthorizationError"
             | "KMS.AccessDeniedException" => Self::Denied,
             "PolicyLengthExceededException" => Self::PolicyFull,
-            "LimitExceededException" | "OverLimit" | "LimitExceeded" | "TopicLimitExceeded" | "StateMachineLimitExceeded" => Self::Quota,
+            "LimitExceededException" | "ServiceQuotaExceededException" | "OverLimit" | "LimitExceeded" | "TopicLimitExceeded" | "StateMachineLimitExceeded" => Self::Quota,
             // Reads lag behind writes: AWS may not find yet what was just created.
             "ConcurrentModificationException"
             | "OperationAbortedException"
@@ -92,6 +92,8 @@ impl Cause {
             | "PreconditionFailedException"
             | "EntityAlreadyExists"
             | "ConcurrentModification"
+            // CloudWatch Logs: a delivery that is being changed (docs/aws-facts.md, LD7).
+            | "ConflictException"
             | "ConcurrentAccess"
             | "StateMachineAlreadyExists"
             | "ResourceInUseException" => Self::Conflict,

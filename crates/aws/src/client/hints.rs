@@ -23,7 +23,8 @@ pub(crate) struct Hint {
 fn next_step(error: &AwsError) -> String {
     let fixed = match error.cause {
         Cause::Denied => {
-            return format!("Allow {} for the operator's role in this account, or correct the AwsAccount's credentials", error.call);
+            let usual = || format!("Allow {} for the operator's role in this account, or correct the AwsAccount's credentials", error.call);
+            return hint(error).map_or_else(usual, str::to_owned);
         }
         Cause::InUse => {
             "Others have attached policies or instance profiles to the role. Detach them, or keep the role with the annotation tributary.dev/orphan=true on this object. Retried automatically"
@@ -74,7 +75,7 @@ mod tests {
     use tributary_core::error::Reason;
 
     use super::*;
-    use crate::client::call::{Events, Iam, Lambda, Sqs, States};
+    use crate::client::call::{Events, Iam, Lambda, Logs, Sqs, States};
 
     #[test]
     fn a_rejection_names_the_field_that_causes_it() {
@@ -96,6 +97,8 @@ mod tests {
             (hint(mapping(), "InvalidParameterValueException", "lower than the visibility timeout"), "Raise spec.sqs.managed.visibilityT"),
             (hint(mapping(), "InvalidParameterValueException", "The execution role lacks it"), "the function's execution role"),
             (hint(Lambda::PutFunctionEventInvokeConfig.into(), "InvalidParameterValueException", "execution role"), "execution role"),
+            (hint(Logs::PutDeliverySource.into(), "AccessDeniedException", "m"), "events:AllowVendedLogDeliveryForResource"),
+            (hint(Logs::CreateLogGroup.into(), "InvalidParameterException", "The specified KMS key"), "key policy"),
         ];
         for (hint, expected) in cases {
             assert!(hint.contains(expected), "{hint}: {expected}");

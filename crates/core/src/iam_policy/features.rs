@@ -6,13 +6,13 @@ use crate::{
     destinations::Type,
     feature::{Feature, Statement, asked_by_aws, calls},
     iam_policy::parts::{BUS_WRITES, RULE_WRITES},
-    kinds::SHARED_RULE_ACTIONS,
+    kinds::{SHARED_RULE_ACTIONS, bus_logs},
 };
 
 /// All features.
 pub static FEATURES: LazyLock<Vec<Feature>> = LazyLock::new(|| {
     let destinations = Type::ALL.iter().flat_map(|type_| type_.features());
-    BASE.iter().chain(destinations).copied().chain([deliverable()]).collect()
+    BASE.iter().chain(bus_logs::FEATURES).chain(destinations).copied().chain([deliverable()]).collect()
 });
 
 /// Returns the feature of the condition `Deliverable`: what it reads of roles and keys, and of each type of destination.

@@ -14,9 +14,9 @@ use crate::{
     destinations::target,
     error::{Reason, ReconcileError},
     kinds::{
-        archives::{self, ObservedArchive},
-        bus_in_aws::{BusInAws, DesiredBus, ObservedBus},
-        bus_policy,
+        archives,
+        bus_in_aws::{DesiredBus, ObservedBus},
+        bus_logs, bus_policy, bus_steps,
         existing_bus::{self, Found},
         partner::{self, ObservedSource},
     },
@@ -74,8 +74,12 @@ impl Managed for EventBus {
         self.spec.deletion_policy.unwrap_or(if retained { DeletionPolicy::Retain } else { DeletionPolicy::Delete })
     }
 
-    /// Archives and grants may be deleted although the bus stays.
+    /// Archives, grants and log deliveries may be deleted although the bus stays.
     fn leaves_traces(&self) -> bool {
+        let delivers = |status: &EventBusStatus| status.log_delivery.is_some();
+        if self.spec.log.as_ref().is_some_and(|log| log.delivery.is_some()) || self.status.as_ref().is_some_and(delivers) {
+            return true;
+        }
         if !self.spec.grants.is_empty()
             || !self.spec.policy_statements.is_empty()
             || self.status.as_ref().is_some_and(|status| !status.grants.is_empty())
@@ -129,6 +133,11 @@ impl Managed for EventBus {
             let sink = view.sink(reference.namespace.as_deref().unwrap_or(namespace), &reference.name)?;
             target::arn(&sink).cloned()
         });
+        let tags = ownership::tags(&account.spec.default_tags, self.spec.tags.as_ref(), &owner);
+        let (logs, logs_wait) = match bus_logs::desired(self, view, &account, identity, &tags) {
+            Ok(logs) => (logs, None),
+            Err(error) => (None, Some(error)),
+        };
         Ok(DesiredBus {
             name: identity.name.clone(),
             source: self.spec.event_source_name.clone(),
@@ -140,11 +149,13 @@ impl Managed for EventBus {
                 dead_letter_arn,
                 log: self.spec.log.as_ref().map(log),
             },
-            tags: ownership::tags(&account.spec.default_tags, self.spec.tags.as_ref(), &owner),
+            tags,
             archives,
             grants,
             dead_letter_waits,
             refused,
+            logs,
+            logs_wait,
         })
     }
 
@@ -187,12 +198,14 @@ impl Managed for EventBus {
         }
         let kept = observed.and_then(|observed| observed.archives.as_deref());
         let have = observed.and_then(|observed| observed.bus.as_ref());
+        let logs = bus_steps::logs(desired, observed, context);
         if context.identity.name == names::DEFAULT_BUS {
-            return default_bus_steps(desired, have, kept, context);
+            return bus_steps::default_bus(desired, have, kept, logs, context);
         }
         let mut steps: Vec<Step> = Vec::new();
         match (desired, have) {
-            (None, None) => {}
+            // AWS removes nothing of them with the bus.
+            (None, None) => steps.extend(logs.into_iter().flatten()),
             (Some(want), None) => {
                 bus_policy::check_size(&want.grants, &[], context)?;
                 // Without its dead-letter queue only a partner event bus is created, whose source expires.
@@ -202,11 +215,12 @@ impl Managed for EventBus {
                     steps.push(BusStep::CreateEventBus { name, source, settings: want.settings.clone(), tags: want.tags.clone() }.into());
                     steps.extend(bus_policy::steps(&want.grants, &[], context));
                     steps.extend(archives::steps(&want.archives, kept.unwrap_or_default(), &context.identity.arn));
+                    steps.extend(logs.into_iter().flatten());
                 }
             }
             (Some(want), Some(have)) => {
                 if !want.reported_only {
-                    check_owner(have, context)?;
+                    bus_steps::check_owner(have, context)?;
                 }
                 if let Some(tags) = &have.tags {
                     steps.extend(steps::tag_steps(&have.arn, &want.tags, tags, context));
@@ -229,8 +243,9 @@ impl Managed for EventBus {
                 if let Some(kept) = kept {
                     steps.extend(archives::steps(&want.archives, kept, &context.identity.arn));
                 }
+                steps.extend(logs.into_iter().flatten());
             }
-            (None, Some(have)) => steps = removal(have, kept.unwrap_or_default(), context)?,
+            (None, Some(have)) => steps = bus_steps::removal(have, kept.unwrap_or_default(), logs, context)?,
         }
         Ok(steps)
     }
@@ -238,7 +253,9 @@ impl Managed for EventBus {
     fn uses(desired: &DesiredBus, observed: Option<&ObservedBus>) -> Option<BTreeSet<String>> {
         let kept = || observed?.bus.as_ref()?.settings.dead_letter_arn.as_ref();
         let queue = desired.settings.dead_letter_arn.as_ref().or_else(|| desired.dead_letter_waits.as_ref().and_then(|_| kept()));
-        Some(queue.into_iter().cloned().collect())
+        let logs = observed.and_then(|observed| observed.logs.as_ref());
+        let of_logs = bus_logs::uses(desired.logs.as_ref(), desired.logs_wait.is_some(), logs);
+        Some(queue.into_iter().cloned().chain(of_logs).collect())
     }
 
     fn waiting(desired: &DesiredBus, observed: Option<&ObservedBus>, identity: &Identity) -> Option<ReconcileError> {
@@ -253,6 +270,8 @@ impl Managed for EventBus {
             .or_else(refused)
             .or_else(|| archives::invalid(&desired.archives))
             .or_else(|| archives::waiting(kept?))
+            .or_else(|| desired.logs_wait.clone())
+            .or_else(|| bus_steps::logs_refused(desired, observed, identity))
     }
 
     fn tags(desired: &DesiredBus) -> Option<&Tags> {
@@ -267,6 +286,7 @@ impl Managed for EventBus {
         status.archives = archives::planned_rows(&status.archives, &desired.archives);
         let new = desired.grants.iter().map(|grant| grant.sid.clone()).filter(|sid| !status.grants.contains(sid)).collect::<Vec<_>>();
         status.grants.extend(new);
+        status.log_delivery = bus_logs::intent(status.log_delivery.as_ref(), desired.logs.as_ref());
     }
 
     fn report(&self, status: &mut EventBusStatus, report: &Report<'_, Self>) {
@@ -286,9 +306,13 @@ impl Managed for EventBus {
                 }
                 let kept = observed.and_then(|observed| observed.archives.as_deref());
                 status.archives = archives::rows(&status.archives, &desired.archives, kept, report.applied, report.complete(), identity);
+                let logs = observed.and_then(|observed| observed.logs.as_ref());
+                let (before, want) = (status.log_delivery.as_ref(), desired.logs.as_ref());
+                status.log_delivery = bus_logs::report(before, want, logs, report.complete(), identity);
             }
             status.common.resources = vec![ResourceStatus { type_: "AWS::Events::EventBus".into(), arn: identity.arn.clone() }];
             status.common.resources.extend(archives::resources(&status.archives));
+            status.common.resources.extend(bus_logs::resources(status.log_delivery.as_ref(), identity));
         } else if observed.and_then(|o| o.source.as_ref()).is_some_and(|source| !source.unchanged) {
             // The partner event bus was deleted: its rules must not continue as if it existed.
             status.common.resources.clear();
@@ -308,64 +332,4 @@ fn log(log: &BusLog) -> LogSettings {
 
 fn created(applied: &[Step]) -> bool {
     applied.iter().any(|step| matches!(step, Step::Events(EventsStep::Bus(BusStep::CreateEventBus { .. }))))
-}
-
-/// Steps for the default bus, of which only archives and grants are managed.
-fn default_bus_steps(
-    desired: Option<&DesiredBus>,
-    have: Option<&BusInAws>,
-    kept: Option<&[ObservedArchive]>,
-    context: &PlanContext<'_>,
-) -> Result<Vec<Step>, ReconcileError> {
-    let (archives, grants) = desired.map_or((&[][..], &[][..]), |want| (&want.archives, &want.grants));
-    bus_policy::check_size(grants, have.map_or(&[][..], |have| &have.statements), context)?;
-    let mut steps = kept.map_or_else(Vec::new, |kept| archives::steps(archives, kept, &context.identity.arn));
-    steps.extend(have.map_or_else(Vec::new, |have| match desired {
-        Some(want) => bus_policy::steps(grants, &want.refused.statements(&have.statements, context.identity), context),
-        None => bus_policy::steps(grants, &have.statements, context),
-    }));
-    Ok(steps)
-}
-
-/// Steps that delete the bus, or with `retain` only its archives and grants.
-fn removal(have: &BusInAws, archives: &[ObservedArchive], context: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
-    if let Err(error) = check_owner(have, context) {
-        // Archives and statements are marked themselves: they are removed from a bus of another
-        // owner.
-        context.leave(error.message);
-        let mut steps = archives::steps(&[], archives, "");
-        steps.extend(bus_policy::steps(&[], &have.statements, context));
-        return Ok(steps);
-    }
-    let mut remaining = have.clone();
-    let mut steps = archives::removal(archives, &mut remaining, context)?;
-    if context.retain {
-        steps.extend(bus_policy::steps(&[], &have.statements, context));
-        return Ok(steps);
-    }
-    if !remaining.rules.is_empty() {
-        return Err(ReconcileError::blocked(
-            Reason::InUse,
-            format!(
-                "event bus {} still has rules in AWS that are not managed here: {}. Delete them, or keep the bus with deletionPolicy: Retain.",
-                remaining.name,
-                remaining.rules.join(", ")
-            ),
-        ));
-    }
-    steps.push(BusStep::DeleteEventBus { name: have.name.clone() }.into());
-    Ok(steps)
-}
-
-fn check_owner(have: &BusInAws, context: &PlanContext<'_>) -> Result<(), ReconcileError> {
-    let what = format!("event bus {}", have.name);
-    if let Some(service) = &have.managed_by {
-        return Err(ReconcileError::invalid(
-            Reason::NotOwned,
-            format!(
-                "{what} is managed by {service}, which has associated the partner event source with its own bus until that is deleted. No changes were made."
-            ),
-        ));
-    }
-    have.tags.as_ref().map_or(Ok(()), |tags| ownership::check(&what, tags, context))
 }

@@ -9,6 +9,7 @@ use crate::{
     error::ReconcileError,
     kinds::{
         archives::{DesiredArchive, ObservedArchive},
+        bus_logs::{DesiredBusLogs, ObservedBusLogs},
         bus_policy::{DesiredGrant, RefusedOfBus},
         partner::ObservedSource,
     },
@@ -44,6 +45,12 @@ pub struct DesiredBus {
     pub dead_letter_waits: Option<ReconcileError>,
     /// What is not permitted. AWS keeps nothing of it.
     pub refused: RefusedOfBus,
+    /// Where the log goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logs: Option<DesiredBusLogs>,
+    /// Why it is not known where the log goes. What AWS has for the log stays.
+    #[serde(skip)]
+    pub logs_wait: Option<ReconcileError>,
 }
 
 /// What AWS holds of a bus.
@@ -57,6 +64,9 @@ pub struct ObservedBus {
     /// The existing archives among those that may belong to the bus. Read from
     /// [`crate::plan::Depth::Full`] on.
     pub archives: Option<Vec<ObservedArchive>>,
+    /// What there is for the log of the bus. Read if the spec or status has something of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logs: Option<ObservedBusLogs>,
     /// Why an existing bus could not be read, if AWS denied it.
     #[serde(skip)]
     pub denied: Option<ReconcileError>,

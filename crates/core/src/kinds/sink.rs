@@ -125,7 +125,7 @@ impl Managed for EventSink {
             add(EventRule::KIND, key_of(rule), rule.metadata.namespace.as_deref(), rule.status.as_ref().map(|s| &s.common), &sinks);
         });
         view.each_bus(|bus| {
-            let sinks: Vec<_> = bus.spec.dead_letter.iter().map(|dead_letter| &dead_letter.sink_ref).collect();
+            let sinks: Vec<_> = bus.sink_refs().collect();
             add(EventBus::KIND, key_of(bus), bus.metadata.namespace.as_deref(), bus.status.as_ref().map(|s| &s.common), &sinks);
         });
         view.each_sink(|sink| {

@@ -12,6 +12,7 @@ mod events;
 mod iam;
 mod kinesis;
 mod lambda;
+mod log_deliveries;
 mod logs;
 mod request;
 mod rules;
@@ -40,6 +41,7 @@ pub use ecs::*;
 pub use events::*;
 pub use iam::*;
 pub use lambda::*;
+pub use log_deliveries::*;
 pub use logs::*;
 pub(crate) use request::{strip, tag_list, with};
 pub use rules::*;
@@ -217,6 +219,8 @@ steps! {
     Trigger(TriggerStep) = "lambda",
     /// A write to CloudWatch Logs.
     Logs(LogsStep) = "logs",
+    /// A write to a log delivery of CloudWatch Logs.
+    LogDelivery(LogDeliveryStep) = "logs",
     /// A write to SNS.
     Sns(SnsStep) = "sns",
     /// A write to Step Functions.

@@ -29,6 +29,9 @@ impl GraphKind for EventBus {
             let events = archive.event_count.map(|count| format!(", about {count} events")).unwrap_or_default();
             node.facts.push(fact("archive", format!("{}: {state}{events}", archive.name)));
         }
+        if let Some(arn) = status.and_then(|status| status.log_delivery.as_ref()?.destination_arn.as_ref()) {
+            node.facts.push(fact("log", arn.clone()));
+        }
         let (mut edges, mut external) = (vec![], vec![]);
         if let Some(name) = &spec.event_source_name {
             let source = event_source(&mut node, name, status.and_then(|status| status.event_source.as_ref()));

@@ -104,5 +104,5 @@ fn log(log: &LogSettings) -> Result<BusLog, String> {
     let of = |text: &str| Value::String(text.to_owned());
     let level = serde_json::from_value(of(&log.level)).map_err(|error| format!("log level: {error}"))?;
     let detail = (log.detail != "NONE").then(|| serde_json::from_value(of(&log.detail)));
-    Ok(BusLog { level, include_detail: detail.transpose().map_err(|error| format!("log detail: {error}"))? })
+    Ok(BusLog { level, include_detail: detail.transpose().map_err(|error| format!("log detail: {error}"))?, delivery: None })
 }

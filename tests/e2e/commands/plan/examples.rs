@@ -62,6 +62,7 @@ examples! {
     benchling_queue_to_lambda: "benchling-queue-to-lambda",
     benchling_request_to_lambda: "benchling-request-to-lambda",
     benchling_two_rules: "benchling-two-rules",
+    bus_log: "bus-log",
     custom_bus_to_logs: "custom-bus-to-logs",
     custom_bus_to_sqs: "custom-bus-to-sqs",
     existing_bus: "existing-bus",

@@ -43,6 +43,7 @@ pub fn attempts(b: &World, private: &str) -> Vec<Attempt> {
         let (start, end) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
         json!({"busRef": bus, "archive": archive, "startTime": start, "endTime": end, "rules": ["r"]})
     };
+    let log = |delivery: Value| json!({"log": {"level": "INFO", "delivery": delivery}});
     let own = json!({"name": "own"});
     let mine = json!({"name": "mine"});
     let mut all = vec![
@@ -103,6 +104,41 @@ pub fn attempts(b: &World, private: &str) -> Vec<Attempt> {
             json!({"deadLetter": {"sinkRef": far}}),
             "ReferenceNotPermitted",
             "spec.deadLetter.sinkRef",
+        ),
+        attempt(
+            &["EventBus.log.delivery.logGroup.managed.name"],
+            "EventBus",
+            log(json!({"logGroup": {"managed": {"name": "/theirs"}}})),
+            "NotOwned",
+            "log group /theirs",
+        ),
+        attempt(
+            &["EventBus.log.delivery.logGroup.sinkRef.name"],
+            "EventBus",
+            log(json!({"logGroup": {"sinkRef": near}})),
+            "SinkNotFound",
+            "spec.log.delivery.logGroup.sinkRef",
+        ),
+        attempt(
+            &["EventBus.log.delivery.logGroup.sinkRef.namespace"],
+            "EventBus",
+            log(json!({"logGroup": {"sinkRef": far}})),
+            "ReferenceNotPermitted",
+            "spec.log.delivery.logGroup.sinkRef",
+        ),
+        attempt(
+            &["EventBus.log.delivery.firehose.arn"],
+            "EventBus",
+            log(json!({"firehose": {"arn": arn("firehose", "deliverystream/theirs")}})),
+            "ArnNotPermitted",
+            "spec.log.delivery.firehose.arn",
+        ),
+        attempt(
+            &["EventBus.log.delivery.s3.arn"],
+            "EventBus",
+            log(json!({"s3": {"arn": "arn:aws:s3:::theirs"}})),
+            "ArnNotPermitted",
+            "spec.log.delivery.s3.arn",
         ),
         attempt(
             &["EventBus.grants.accountId"],
@@ -267,6 +303,7 @@ pub fn attempts(b: &World, private: &str) -> Vec<Attempt> {
     let grant = "spec.grants[].arns";
     forged("EventBus", json!({"name": named("b")}), "true".into(), "ArnNotPermitted", grant);
     forged("EventBus", json!({"name": named("b")}), format!("e2e/EventBus/{there}/b"), "ArnNotPermitted", grant);
+    forged("EventBus", log(json!({"logGroup": {"managed": {"name": "/theirs"}}})), "true".into(), "NotOwned", "log group /theirs");
     forged("EventSink", json!({"sqs": {"managed": {"name": named("q")}}}), format!("e2e/EventSink/{there}/q"), "ArnNotPermitted", grant);
     forged("EventSink", json!({"sqs": {"managed": {"name": "nobodys"}}}), "true".into(), "ArnNotPermitted", grant);
     forged("EventSink", json!({"logGroup": {"managed": {"name": "/theirs"}}}), "true".into(), "ArnNotPermitted", grant);
@@ -293,6 +330,12 @@ pub const ELSEWHERE: &[&str] = &[
     "BenchlingBackfill.tenant",
     "BenchlingSubscription.bus.deadLetter.sinkRef.name",
     "BenchlingSubscription.bus.deadLetter.sinkRef.namespace",
+    // Those of its bus, which is an `EventBus`.
+    "BenchlingSubscription.bus.log.delivery.firehose.arn",
+    "BenchlingSubscription.bus.log.delivery.logGroup.managed.name",
+    "BenchlingSubscription.bus.log.delivery.logGroup.sinkRef.name",
+    "BenchlingSubscription.bus.log.delivery.logGroup.sinkRef.namespace",
+    "BenchlingSubscription.bus.log.delivery.s3.arn",
     "BenchlingSubscription.monitoring.logGroup.name",
     "EventRule.name",
 ];

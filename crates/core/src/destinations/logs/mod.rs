@@ -13,6 +13,8 @@ mod policy;
 mod rights;
 mod state;
 
+pub(crate) use plan::group_steps;
+pub(crate) use policy::{FRAME, POLICY_CHARACTERS, is_wide, plain_sid};
 pub use policy::{granted, needed_by_others, policy_name, statements};
 pub use state::{DesiredLogGroup, DesiredLogs, ObservedLogGroup, ObservedLogs};
 

@@ -21,7 +21,10 @@ pub(super) fn plan(
     let Some(want) = desired else { return Ok(remove(have, context)) };
     let mut steps = Vec::new();
     match (&want.managed, &have.group) {
-        (Some(managed), group) => steps.extend(group_steps(want, managed, group.as_ref(), context)?),
+        (Some(managed), group) => {
+            let names = (want.name.as_str(), want.grants.arn.as_str());
+            steps.extend(group_steps("spec.logGroup.managed", names, managed, group.as_ref(), context)?);
+        }
         (None, Some(_)) => {}
         (None, None) => {
             return Err(ReconcileError::new(
@@ -38,17 +41,18 @@ pub(super) fn plan(
     Ok(steps)
 }
 
-/// Returns the steps of a managed log group.
+/// Returns the steps of a managed log group with this name and ARN. `field` is that of its settings.
 ///
 /// # Errors
 /// The log group has another owner or another class.
-fn group_steps(
-    want: &DesiredLogs,
+pub(crate) fn group_steps(
+    field: &str,
+    (group, arn): (&str, &str),
     managed: &DesiredLogGroup,
     have: Option<&ObservedLogGroup>,
     context: &PlanContext<'_>,
 ) -> Result<Vec<Step>, ReconcileError> {
-    let name = || want.name.clone();
+    let name = || group.to_owned();
     let mut steps: Vec<Step> = Vec::new();
     let Some(have) = have else {
         let (class, kms_key_arn, tags) = (managed.class.clone(), managed.kms_key_arn.clone(), managed.tags.clone());
@@ -57,22 +61,19 @@ fn group_steps(
         return Ok(steps);
     };
     if let Some(tags) = &have.tags {
-        ownership::check(&format!("log group {}", want.name), tags, context)?;
+        ownership::check(&format!("log group {group}"), tags, context)?;
         let (tags, keys) = ownership::tag_changes(&managed.tags, tags, context);
         if !tags.is_empty() {
-            steps.push(LogsStep::TagLogGroup { arn: want.grants.arn.clone(), tags }.into());
+            steps.push(LogsStep::TagLogGroup { arn: arn.to_owned(), tags }.into());
         }
         if !keys.is_empty() {
-            steps.push(LogsStep::UntagLogGroup { arn: want.grants.arn.clone(), keys }.into());
+            steps.push(LogsStep::UntagLogGroup { arn: arn.to_owned(), keys }.into());
         }
     }
     if managed.class.is_some() && have.class.is_some() && managed.class != have.class {
         return Err(ReconcileError::invalid(
             Reason::InvalidSpec,
-            format!(
-                "spec.logGroup.managed.class: log group {} exists with another class, which AWS cannot change. Choose another name.",
-                want.name
-            ),
+            format!("{field}.class: log group {group} exists with another class, which AWS cannot change. Choose another name."),
         ));
     }
     match (managed.retention_days, have.retention_days) {

@@ -22,9 +22,9 @@ use crate::{
 /// Prefix of the names of log groups for `EventBridge`.
 pub(super) const PREFIX: &str = "/aws/events/";
 /// Maximum size of a resource policy, in characters.
-const POLICY_CHARACTERS: usize = 5_120;
+pub(crate) const POLICY_CHARACTERS: usize = 5_120;
 /// Characters of a policy document without statements, rounded up.
-const FRAME: usize = 60;
+pub(crate) const FRAME: usize = 60;
 /// `Sid` of the wide statement, which allows all log groups below [`PREFIX`].
 const WIDE: &str = "TributaryWide";
 
@@ -33,11 +33,15 @@ pub fn policy_name(installation: &str) -> String {
     format!("tributary-{}", short_hash(installation, 12))
 }
 
-/// Returns the `Sid`s of the two statements. They begin with `ownership::sid`, reduced to letters
-/// and digits, which CloudWatch Logs requires.
-pub(super) fn sids(sid: &str) -> [String; 2] {
+/// Returns `ownership::sid`, reduced to letters and digits, which CloudWatch Logs requires.
+pub(crate) fn plain_sid(sid: &str) -> String {
     let plain: String = sid.chars().filter(char::is_ascii_alphanumeric).collect();
-    let base = format!("Tributary{}", plain.strip_prefix("tributary").unwrap_or(&plain));
+    format!("Tributary{}", plain.strip_prefix("tributary").unwrap_or(&plain))
+}
+
+/// Returns the `Sid`s of the two statements.
+pub(super) fn sids(sid: &str) -> [String; 2] {
+    let base = plain_sid(sid);
     [format!("{base}Streams"), format!("{base}Events")]
 }
 
@@ -69,7 +73,7 @@ fn wide(group_arn: &str) -> Option<Value> {
 }
 
 /// Returns whether the policy has the wide statement.
-fn is_wide(policy: &[Value], group_arn: &str) -> bool {
+pub(crate) fn is_wide(policy: &[Value], group_arn: &str) -> bool {
     policy.iter().any(|statement| wide(group_arn).is_some_and(|wide| canonical(statement) == canonical(&wide)))
 }
 
