@@ -56,7 +56,8 @@ fn a_group_needs_a_region_and_no_cluster() {
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"] {
         command.env_remove(name);
     }
-    let output = command.env("AWS_CONFIG_FILE", "/nonexistent").env("KUBECONFIG", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true").output();
+    let output =
+        command.env("AWS_CONFIG_FILE", "/nonexistent").env("KUBECONFIG", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true").output();
     let output = output.unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("no AWS Region configured. Set --region or AWS_REGION."), "{}", text(&output.stderr));

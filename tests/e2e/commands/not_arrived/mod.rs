@@ -45,7 +45,9 @@ async fn in_each_state() -> World {
     }
     wait_for_reason(&world, "EventRule", "waiting", "SinkNotFound").await;
     wait_for_reason(&world, "BenchlingSubscription", "tenant", "SourceNotFound").await;
-    for (name, reason) in [("audit", "PermissionMissing"), ("billing", "PermissionMissing"), ("off", "RuleDisabled"), ("orders", "Deliverable")] {
+    for (name, reason) in
+        [("audit", "PermissionMissing"), ("billing", "PermissionMissing"), ("off", "RuleDisabled"), ("orders", "Deliverable")]
+    {
         let is = |object: Option<&kube::api::DynamicObject>| {
             tributary_testkit::condition(object?, "Deliverable").filter(|condition| condition.1 == reason)
         };
@@ -115,7 +117,23 @@ async fn each_branch_prints_what_the_page_quotes() {
         assert!(seen.insert(branch.name.clone()) && !branch.steps.is_empty(), "{branch:?}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-    let expected = ["rules", "not-ready", "disabled", "undeliverable", "delivered", "no-log", "not-matched", "pattern", "no-event", "wrong-bus", "source", "dead-lettered", "lost", "in-progress", "rejected"];
+    let expected = [
+        "rules",
+        "not-ready",
+        "disabled",
+        "undeliverable",
+        "delivered",
+        "no-log",
+        "not-matched",
+        "pattern",
+        "no-event",
+        "wrong-bus",
+        "source",
+        "dead-lettered",
+        "lost",
+        "in-progress",
+        "rejected",
+    ];
     assert_eq!(seen, expected.map(str::to_owned).into(), "a branch has a state in this test");
     assert_eq!(writes_since(&world, mark).await.len(), 0, "no command of the page writes");
     std::fs::remove_dir_all(&folder).unwrap();

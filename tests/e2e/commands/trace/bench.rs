@@ -104,7 +104,12 @@ pub fn retried(world: &World, id: &str) -> Vec<Value> {
         record(100, "INVOCATION_ATTEMPT_THROTTLE", attempt(1, "FIRST", "THROTTLING"), Some(&error)),
         record(900, "INVOCATION_ATTEMPT_RETRYABLE_FAILURE", attempt(2, "THROTTLE", "INTERNAL_ERROR"), Some(&error)),
         record(2_790, "INVOCATION_ATTEMPT_SUCCESS", attempt(3, "RETRY", "SUCCESS"), None),
-        record(2_800, "INVOCATION_SUCCESS", json!({"total_attempts": 3, "final_invocation_status": "SUCCESS", "ingestion_to_success_latency_ms": 2_800}), None),
+        record(
+            2_800,
+            "INVOCATION_SUCCESS",
+            json!({"total_attempts": 3, "final_invocation_status": "SUCCESS", "ingestion_to_success_latency_ms": 2_800}),
+            None,
+        ),
     ]
 }
 

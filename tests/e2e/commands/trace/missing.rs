@@ -54,16 +54,33 @@ async fn a_right_that_is_lacking_is_named() {
     // What else is not readable is named, and the rest is shown.
     world.aws.faults(denied("events.DescribeEventBus")).await;
     let output = trace(&world, &["--bus", "b"]).await;
-    assert!(output.out.contains("✓ Delivered") && output.err.contains("the log level of EventBus") && output.err.contains("events:DescribeEventBus"), "{}", output.err);
+    assert!(
+        output.out.contains("✓ Delivered")
+            && output.err.contains("the log level of EventBus")
+            && output.err.contains("events:DescribeEventBus"),
+        "{}",
+        output.err
+    );
     // A read that fails in passing is sent again.
-    world.aws.faults(json!([fault_rule("logs.FilterLogEvents", "error", json!({"status": 500, "code": "ServiceUnavailableException", "times": 1}))])).await;
+    world
+        .aws
+        .faults(json!([fault_rule(
+            "logs.FilterLogEvents",
+            "error",
+            json!({"status": 500, "code": "ServiceUnavailableException", "times": 1})
+        )]))
+        .await;
     assert!(trace(&world, &["--bus", "b"]).await.out.contains("✓ Delivered"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_without_a_record_is_a_failure_with_the_time_that_was_searched() {
     let world = logged("tracenone", &["q"]).await;
-    let texts = ["no record of event 6f1c2e9a in log group /bus-logs since 20", "Set --since to a longer time", "match only rules that AWS services manage"];
+    let texts = [
+        "no record of event 6f1c2e9a in log group /bus-logs since 20",
+        "Set --since to a longer time",
+        "match only rules that AWS services manage",
+    ];
     fails(&world, &["--event-id", "6f1c2e9a"], &texts).await;
     let output = trace(&world, &["--bus", "b", "--since", "5m"]).await;
     assert!(output.out.is_empty() && output.err.contains("no event in log group /bus-logs since 20"), "{}", output.err);

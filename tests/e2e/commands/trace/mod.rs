@@ -5,7 +5,7 @@ mod follow;
 mod missing;
 
 use serde_json::{Value, json};
-use tributary_testkit::{World, assert_valid, aws_name, writes_since};
+use tributary_testkit::{assert_valid, aws_name, writes_since};
 
 use bench::{GROUP, ids_in, logged, put, trace, traced};
 
@@ -17,14 +17,26 @@ async fn a_delivered_event_is_shown_from_ingestion_to_the_queue() {
     let mark = world.aws.mark().await;
     let found = traced(&world, &["--event-id", &id]).await;
     let event = &found["traces"][0];
-    assert_eq!((&event["eventId"], &event["outcome"], &event["ingestion"]["status"]), (&json!(id), &json!("delivered"), &json!("accepted")));
+    assert_eq!(
+        (&event["eventId"], &event["outcome"], &event["ingestion"]["status"]),
+        (&json!(id), &json!("delivered"), &json!("accepted"))
+    );
     assert_eq!((&event["source"], &event["detailType"]), (&json!("test"), &json!("t")));
     let target = &event["rules"][0]["targets"][0];
-    assert_eq!((&target["outcome"], &target["attempts"][0]["result"], &target["totalAttempts"]), (&json!("delivered"), &json!("succeeded"), &json!(1)));
+    assert_eq!(
+        (&target["outcome"], &target["attempts"][0]["result"], &target["totalAttempts"]),
+        (&json!("delivered"), &json!("succeeded"), &json!(1))
+    );
     let rule = event["rules"][0]["ruleArn"].as_str().unwrap();
     assert_eq!(found["objects"][rule], format!("EventRule {}/q", world.namespace), "{found:#}");
     let output = trace(&world, &["--event-id", &id]).await;
-    for text in [format!("✓ Delivered  EventBus {}/b, 20", world.namespace), "├─ ✓ ingested".into(), "attempt 1 succeeded, target took ".into(), format!("└─ ✓ EventRule {}/q matched", world.namespace), format!("EventSink {}/q: delivered", world.namespace)] {
+    for text in [
+        format!("✓ Delivered  EventBus {}/b, 20", world.namespace),
+        "├─ ✓ ingested".into(),
+        "attempt 1 succeeded, target took ".into(),
+        format!("└─ ✓ EventRule {}/q matched", world.namespace),
+        format!("EventSink {}/q: delivered", world.namespace),
+    ] {
         assert!(output.out.contains(&text), "{text}: {} {}", output.out, output.err);
     }
     assert!(output.out.lines().all(|line| line.chars().count() <= 100) && !output.out.contains('\x1b'), "{}", output.out);
@@ -39,8 +51,14 @@ async fn a_failing_target_has_its_error_and_its_dead_letter() {
     put(&world, "test", 1).await;
     let found = traced(&world, &["--rule", "closed"]).await;
     let target = &found["traces"][0]["rules"][0]["targets"][0];
-    assert_eq!((&found["traces"][0]["outcome"], &target["outcome"], &target["finalStatus"]), (&json!("deadLettered"), &json!("deadLettered"), &json!("NO_PERMISSIONS")));
-    assert_eq!((&target["attempts"][0]["result"], &target["attempts"][0]["error"]["httpStatus"]), (&json!("permanentFailure"), &json!(403)));
+    assert_eq!(
+        (&found["traces"][0]["outcome"], &target["outcome"], &target["finalStatus"]),
+        (&json!("deadLettered"), &json!("deadLettered"), &json!("NO_PERMISSIONS"))
+    );
+    assert_eq!(
+        (&target["attempts"][0]["result"], &target["attempts"][0]["error"]["httpStatus"]),
+        (&json!("permanentFailure"), &json!(403))
+    );
     let text = trace(&world, &["--rule", "closed"]).await.out;
     for line in [
         format!("✗ EventRule {}/closed matched", world.namespace),
@@ -69,7 +87,10 @@ async fn retries_out_of_order_and_doubled_are_one_delivery() {
     let target = &found["traces"][0]["rules"][0]["targets"][0];
     let results: Vec<_> = target["attempts"].as_array().unwrap().iter().map(|attempt| attempt["result"].as_str().unwrap()).collect();
     assert_eq!(results, ["throttled", "retryableFailure", "succeeded"], "{found:#}");
-    assert_eq!((&target["outcome"], &target["totalAttempts"], &target["ingestionToSuccessMs"]), (&json!("delivered"), &json!(3), &json!(2_800)));
+    assert_eq!(
+        (&target["outcome"], &target["totalAttempts"], &target["ingestionToSuccessMs"]),
+        (&json!("delivered"), &json!(3), &json!(2_800))
+    );
     let text = trace(&world, &["--bus", "b", "--last", "1"]).await.out;
     assert!(text.contains("delivered at attempt 3") && text.contains("Rate exceeded (AWSLambda, HTTP 429)"), "{text}");
 }
@@ -80,7 +101,9 @@ async fn the_last_events_of_a_bus_a_rule_and_a_target() {
     world.aws.settings(json!({"logPage": 7})).await;
     put(&world, "test", 5).await;
     put(&world, "unknown", 1).await;
-    let outcomes = |found: &Value| found["traces"].as_array().unwrap().iter().map(|one| one["outcome"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let outcomes = |found: &Value| {
+        found["traces"].as_array().unwrap().iter().map(|one| one["outcome"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
     let bus = traced(&world, &["--bus", "b", "--last", "2"]).await;
     assert_eq!(outcomes(&bus), ["delivered", "noRuleMatched"], "the newest last");
     assert_eq!(bus["traces"][0]["rules"].as_array().unwrap().len(), 2);
