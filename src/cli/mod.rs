@@ -2,6 +2,7 @@
 
 mod aws_flags;
 mod backfill;
+mod columns;
 mod completion;
 mod dev;
 mod diff;
@@ -24,6 +25,7 @@ mod run;
 mod sample;
 mod sync;
 mod test;
+mod trace;
 mod tree;
 mod ui;
 mod xml;
@@ -66,6 +68,8 @@ enum Command {
     Test(test::Test),
     /// Show event sources, buses, rules, sinks and dead-letter queues of a cluster, and the health of each.
     Tree(Box<tree::Tree>),
+    /// Show what happened to events on a bus: rules that matched, each attempt to deliver, and where it ended.
+    Trace(Box<trace::Trace>),
     /// Show what differs between two namespaces or folders, apart from tenant, account, Region and names that follow from them.
     Diff(Box<diff::Diff>),
     /// Print a realistic event of a type.
@@ -102,6 +106,7 @@ impl Cli {
             Command::Pattern(pattern) => return pattern.run(),
             Command::Test(test) => return test.run(),
             Command::Tree(tree) => return tree.run().await,
+            Command::Trace(trace) => return Box::pin(trace.run()).await,
             Command::Diff(diff) => return diff.run().await,
             Command::Doctor(doctor) => return Box::pin(doctor.run()).await,
             Command::Plan(plan) => return Box::pin(plan.run()).await,

@@ -218,5 +218,43 @@ class Policies(LogsTest):
         until(lambda: self.delivered(group)["outcome"] == "FAILED", 5, 0.1)
 
 
+class FilterEvents(LogsTest):
+    def setUp(self):
+        super().setUp()
+        self.group()
+        self.logs("CreateLogStream", logGroupName="/aws/events/x", logStreamName="s")
+        now = int(time.time() * 1000)
+        events = [{"timestamp": now + i, "message": json.dumps({"id": f"e{i % 5}", "details": {"rule": f"r{i}"}})} for i in range(20)]
+        self.logs("PutLogEvents", logGroupName="/aws/events/x", logStreamName="s", logEvents=events)
+        self.now = now
+
+    def found(self, pattern=None, **more):
+        given = {"filterPattern": pattern} if pattern else {}
+        return self.logs("FilterLogEvents", logGroupName="/aws/events/x", **given, **more)
+
+    def test_patterns(self):
+        count = lambda pattern, **more: len(self.found(pattern, **more)["events"])             # noqa: E731
+        self.assertEqual(count(None), 20)
+        self.assertEqual(count('{ $.id = "e1" }'), 4)
+        self.assertEqual(count('{ $.id = "e1" || $.details.rule = "r7" }'), 5)
+        self.assertEqual(count('{ $.details = "r7" }'), 0)
+        self.assertEqual(count('"r19"'), 1)
+        self.assertEqual(count(None, startTime=self.now + 5, endTime=self.now + 8), 4)
+        for pattern in ("{ $.id = e1 }", "{", '{ $.id = "e*" }', "a b", '{ $.id = "a" && $.id = "b" }'):
+            self.refused("pattern", WRONG, "Invalid filter pattern", lambda pattern=pattern: self.found(pattern))
+        self.refused("G2", MISSING, NO_GROUP, lambda: self.logs("FilterLogEvents", logGroupName="/no"))
+
+    def test_pages_may_be_empty(self):
+        self.settings(logPage=3)
+        pages, more = [], {}
+        while True:
+            page = self.found('{ $.details.rule = "r19" }', **more)
+            pages.append(len(page["events"]))
+            if "nextToken" not in page:
+                break
+            more = {"nextToken": page["nextToken"]}
+        self.assertEqual(pages, [0, 0, 0, 0, 0, 0, 1])
+
+
 if __name__ == "__main__":
     unittest.main()

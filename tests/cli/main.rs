@@ -15,6 +15,7 @@ mod plugin;
 mod rule_reports;
 mod rule_tests;
 mod sample;
+mod trace;
 mod tree;
 
 use std::{

@@ -9,6 +9,7 @@ mod lifecycle;
 mod lints;
 mod model;
 mod policies;
+mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -41,7 +41,7 @@ macro_rules! for_each_service {
             logs: Logs = aws_sdk_cloudwatchlogs, Limit::PerSecond(10), {
                 AssociateKmsKey, CreateDelivery, CreateLogGroup, DeleteDelivery, DeleteDeliveryDestination, DeleteDeliverySource, DeleteLogGroup,
                 DeleteResourcePolicy, DeleteRetentionPolicy, DescribeDeliveries, DescribeDeliveryDestinations, DescribeDeliverySources, DescribeLogGroups,
-                DescribeLogStreams, DescribeResourcePolicies, DisassociateKmsKey, ListTagsForResource, PutDeliveryDestination, PutDeliverySource,
+                DescribeLogStreams, DescribeResourcePolicies, DisassociateKmsKey, FilterLogEvents, ListTagsForResource, PutDeliveryDestination, PutDeliverySource,
                 PutResourcePolicy, PutRetentionPolicy, TagResource, UntagResource,
             }
             /// A call of SNS.
@@ -94,6 +94,7 @@ mod iam;
 mod kinesis;
 mod lambda;
 mod log_deliveries;
+mod log_events;
 mod logs;
 mod policy_writer;
 mod put_events;
@@ -117,6 +118,7 @@ pub use client::sessions::{AwsOptions, Caller, Sessions, StaticKeys};
 pub use client::trust::CaBundle;
 pub use environment::{PublishOptions, RegionalSession};
 pub use events::SecretValues;
+pub use log_events::{LogLine, LogPage, LogQuery};
 pub use put_events::{Answer, BusState, Entry, LARGEST_CALL, MOST_ENTRIES, Publisher, may_pass};
 pub use read::TagRead;
 pub use sqs::{Depths, Message};

@@ -4,7 +4,7 @@
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
 //! before them: [`names`], [`meaning`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
 //! [`conditions`]; [`steps`], [`export`]; [`objects`], [`samples`], [`event_types`]; [`view`], [`managed`]; [`lints`];
-//! [`destinations`], [`delivery`]; [`kinds`].
+//! [`destinations`], [`delivery`]; [`kinds`]. [`trace`] uses only the records of bus logs.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -37,4 +37,5 @@ pub mod rule_tests;
 pub mod samples;
 pub mod settings;
 pub mod steps;
+pub mod trace;
 pub mod view;

@@ -15,12 +15,12 @@ pub use tributary_api::{
 pub use tributary_aws::{AwsOptions, Call};
 pub use tributary_benchling::Urls;
 pub use tributary_core::{
-    benchling,
+    benchling, bus_log,
     delivery::{self, DeliverabilityReason},
     error::{Reason, ReconcileError},
     iam_policy,
     kinds::{CredentialsReason, webhooks::ContestReason},
-    lints,
+    lints, trace,
 };
 
 /// Plans and what they are made of, for the property tests and the tests of the parsers.

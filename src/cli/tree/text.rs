@@ -7,6 +7,7 @@ use strum::IntoEnumIterator;
 use tributary_core::names::Arn;
 
 use crate::cli::{
+    columns::{continued, cut, pad, prefix, width, wrap},
     graph::{Edge, EdgeKind, Graph, Health, Node, NodeKind, Origin},
     tree::{
         forest::{Row, rows},
@@ -74,20 +75,6 @@ fn summary(graph: &Graph) -> String {
         .collect();
     let noun = if count == 1 { "object" } else { "objects" };
     if parts.is_empty() { format!("{count} {noun}") } else { format!("{count} {noun}: {}", parts.join(", ")) }
-}
-
-/// Returns the lines that connect a row with the rows above it.
-fn prefix(branches: &[bool]) -> String {
-    let Some((own, above)) = branches.split_last() else { return String::new() };
-    let above: String = above.iter().map(|is_last| if *is_last { "   " } else { "│  " }).collect();
-    above + if *own { "└─ " } else { "├─ " }
-}
-
-/// Returns the lines that pass a row on the way to the rows below it.
-fn continued(row: &Row<'_>) -> String {
-    let mut text: String = row.branches.iter().map(|is_last| if *is_last { "   " } else { "│  " }).collect();
-    text.push_str(if row.has_children { "│  " } else { "   " });
-    text
 }
 
 fn name(row: &Row<'_>, home: Option<&str>, is_wide: bool) -> String {
@@ -180,7 +167,7 @@ fn message(out: &mut String, row: &Row<'_>, style: &Style) {
     let own = row.node.message.as_ref().filter(|_| row.node.kind != NodeKind::EventSource);
     let of_target = row.edge.filter(|edge| edge.kind == EdgeKind::DeadLetter && edge.dead_letters.is_some_and(|count| count > 0));
     let Some(message) = own.or(of_target.and_then(|edge| edge.message.as_ref())) else { return };
-    let before = continued(row);
+    let before = continued(&row.branches, row.has_children);
     let lines = wrap(message, WIDTH.saturating_sub(width(&before)).max(NARROWEST));
     let most = if style.is_wide { lines.len() } else { MESSAGE_LINES };
     for (index, line) in lines.iter().take(most).enumerate() {
@@ -188,31 +175,6 @@ fn message(out: &mut String, row: &Row<'_>, style: &Style) {
         let line = if end.is_empty() { line.clone() } else { cut(line, WIDTH.saturating_sub(width(&before)).max(NARROWEST) - 1) + end };
         let _ = writeln!(out, "{}", format!("{before}{line}").trim_end());
     }
-}
-
-/// Breaks a text into lines. What has no space, such as an ARN, is broken where the line ends.
-fn wrap(text: &str, most: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let mut word: Vec<char> = word.chars().collect();
-        loop {
-            let Some(line) = lines.last_mut() else { return lines };
-            let used = width(line) + usize::from(!line.is_empty());
-            if used + word.len() <= most {
-                if !line.is_empty() {
-                    line.push(' ');
-                }
-                line.extend(word);
-                break;
-            }
-            if line.is_empty() {
-                line.extend(word.drain(..most));
-            }
-            lines.push(String::new());
-        }
-    }
-    lines.retain(|line| !line.is_empty());
-    lines
 }
 
 /// Returns a time as people say it: `3m ago`, `in 2d`.
@@ -230,22 +192,6 @@ fn age(duration: SignedDuration) -> String {
         7_200..172_800 => format!("{}h", seconds / 3_600),
         _ => format!("{}d", seconds / 86_400),
     }
-}
-
-fn width(text: &str) -> usize {
-    text.chars().count()
-}
-
-fn pad(text: &str, to: usize) -> String {
-    format!("{text}{}", " ".repeat(to.saturating_sub(width(text))))
-}
-
-/// Returns the text with at most this many characters, the last of which is an ellipsis if it is cut.
-fn cut(text: &str, most: usize) -> String {
-    if width(text) <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 impl Style {

@@ -37,6 +37,7 @@ def install():
     import identity
     import invokes
     import lambdas
+    import logevents
     import loggroups
     import mappings
     import partner
@@ -63,6 +64,7 @@ def install():
     workflows.install()
     connections.install()
     sts.handle_request, lambda_svc.handle_request = identity.handle_request, lambdas.handle_request
+    loggroups.HANDLERS.update(logevents.HANDLERS)
     cloudwatch_logs.handle_request = loggroups.handle_request
 
 

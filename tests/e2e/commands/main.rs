@@ -7,6 +7,8 @@
 mod doctor;
 mod import;
 mod json_output;
+mod not_arrived;
 mod plan;
+mod trace;
 mod tree;
 mod ui;

@@ -50,7 +50,7 @@ impl Call {
     /// Returns whether the call only reads, so that sending it twice does no harm.
     pub fn is_read(self) -> bool {
         let operation = self.action().split_once(':').map_or("", |(_, operation)| operation);
-        ["Get", "List", "Describe"].iter().any(|prefix| operation.starts_with(prefix))
+        ["Get", "List", "Describe", "Filter"].iter().any(|prefix| operation.starts_with(prefix))
     }
 }
 
@@ -71,6 +71,8 @@ mod tests {
         let actions: BTreeSet<_> = Call::ALL.iter().map(|call| call.action()).collect();
         assert_eq!(actions.len(), Call::ALL.len());
         assert_eq!(Call::from(Events::PutRule).to_string(), "events:PutRule");
-        assert!(Call::from(Kms::DescribeKey).is_read() && !Call::from(Iam::UntagRole).is_read());
+        assert!(
+            Call::from(Kms::DescribeKey).is_read() && Call::from(Logs::FilterLogEvents).is_read() && !Call::from(Iam::UntagRole).is_read()
+        );
     }
 }

@@ -102,6 +102,19 @@ const BASE: &[Feature] = &[
         )],
     },
     Feature {
+        name: "trace",
+        about: "`tributary trace`: reads only. `NAME` is a log group with the log of a bus, or one that gets events for monitoring",
+        statements: &[
+            calls("TraceLogs", &["logs:FilterLogEvents"], &["arn:{partition}:logs:{region}:{account}:log-group:NAME:*"]),
+            calls(
+                "TraceDeliveries",
+                &["logs:DescribeDeliveries", "logs:DescribeDeliverySources", "logs:DescribeDeliveryDestinations"],
+                &["*"],
+            ),
+            calls("TraceBuses", &["events:DescribeEventBus"], &["arn:{partition}:events:{region}:{account}:event-bus/*"]),
+        ],
+    },
+    Feature {
         name: "archives",
         about: "`archives` of a bus",
         statements: &[calls(
