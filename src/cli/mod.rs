@@ -5,6 +5,7 @@ mod backfill;
 mod completion;
 mod dev;
 mod diff;
+mod dlq;
 mod doctor;
 mod gateway;
 pub mod generate;
@@ -68,6 +69,8 @@ enum Command {
     Tree(Box<tree::Tree>),
     /// Show what differs between two namespaces or folders, apart from tenant, account, Region and names that follow from them.
     Diff(Box<diff::Diff>),
+    /// Work on the dead-letter queues of rules: list and show messages, and send them to their targets again.
+    Dlq(Box<dlq::Dlq>),
     /// Print a realistic event of a type.
     Sample(sample::Sample),
     /// Run parts of an integration on this machine, without a cluster and without an AWS account.
@@ -103,6 +106,7 @@ impl Cli {
             Command::Test(test) => return test.run(),
             Command::Tree(tree) => return tree.run().await,
             Command::Diff(diff) => return diff.run().await,
+            Command::Dlq(dlq) => return Box::pin(dlq.run()).await,
             Command::Doctor(doctor) => return Box::pin(doctor.run()).await,
             Command::Plan(plan) => return Box::pin(plan.run()).await,
             Command::Import(import) => return Box::pin(import.run()).await,

@@ -19,7 +19,7 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use k8s_openapi::{api::core::v1::ConfigMap, jiff::Timestamp};
 use kube::{Client, ResourceExt, runtime::watcher::Event};
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink, FINALIZER, annotation};
+use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink, FINALIZER, annotation};
 use tributary_aws::{AwsOptions, Sessions};
 use tributary_benchling::{Benchling, Urls};
 use tributary_core::{fence::Fence, for_each_kind, guarded::Guarded, managed::Managed, settings::Settings, steps::Step, view::View};
@@ -124,6 +124,7 @@ pub(crate) async fn run(client: Client, options: Options) -> Result<Vec<ObjectPl
         resyncs: ResyncSchedule { started: Instant::now(), quick: LIST_AGE * 10, full: LIST_AGE, poll: LIST_AGE },
         fault_points: Arc::new(NoFaults),
         benchling: Benchling::new(Urls::default()),
+        redrives: observe::Redrives::new(Duration::ZERO),
         client,
         dry_run: Some(Arc::new(observe::dry_run::DryRun::new(now))),
     };

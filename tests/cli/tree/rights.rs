@@ -5,7 +5,7 @@ use crate::{Folder, cluster::Cluster, cluster::kubeconfig, text, tributary};
 use super::{every_state, tree};
 
 const NAMESPACED: [&str; 7] =
-    ["benchlingsubscriptions", "benchlingapps", "benchlingbackfills", "eventbuses", "eventrules", "eventsinks", "eventreplays"];
+    ["benchlingsubscriptions", "benchlingapps", "benchlingbackfills", "eventbuses", "eventrules", "eventsinks", "eventreplays", "eventredrives"];
 
 #[test]
 fn what_the_user_may_not_read_is_marked_and_the_rest_is_shown() {

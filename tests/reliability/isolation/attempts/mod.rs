@@ -259,6 +259,15 @@ pub fn attempts(b: &World, private: &str) -> Vec<Attempt> {
         ),
         attempt(&["EventReplay.archive"], "EventReplay", replay(own.clone(), "theirs"), "ArchiveNotFound", "spec.archive"),
         attempt(&["EventReplay.rules"], "EventReplay", replay(own, "own"), "RuleNotFound", "spec.rules[0]"),
+        attempt(&["EventRedrive.sinkRef.name"], "EventRedrive", json!({"sinkRef": near}), "SinkNotFound", "spec.sinkRef"),
+        attempt(
+            &["EventRedrive.sinkRef.namespace"],
+            "EventRedrive",
+            json!({"sinkRef": far}),
+            "ReferenceNotPermitted",
+            "spec.allowedNamespaces",
+        ),
+        attempt(&["EventRedrive.rules"], "EventRedrive", json!({"sinkRef": mine, "rules": ["r"]}), "RuleNotFound", "spec.rules[0]"),
     ];
     let mut forged = |kind: &'static str, spec: Value, word: String, reason, names: &str| {
         let annotations = json!({"tributary.dev/adopt": word});
