@@ -7,8 +7,8 @@ use std::sync::Arc;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value};
 use tributary_api::{
-    AccountRef, AdmittedReferences, AwsAccount, BenchlingApp, BenchlingSubscription, BusKind, BusRef, EventBus, EventRedrive, EventReplay, EventRule,
-    EventSink, Identity, SinkRef, consents,
+    AccountRef, AdmittedReferences, AwsAccount, BenchlingApp, BenchlingSubscription, BusKind, BusRef, EventBus, EventRedrive, EventReplay,
+    EventRule, EventSink, Identity, SinkRef, consents,
 };
 
 use crate::{

@@ -63,7 +63,9 @@ async fn read_queues_elsewhere(cluster: &Cluster, objects: &mut Objects) {
         let Some((namespace, name)) = key.split_once('/') else { continue };
         match Api::<EventSink>::namespaced(cluster.client.clone(), namespace).get_opt(name).await {
             Ok(Some(sink)) => drop(objects.sinks.insert(key, sink)),
-            Ok(None) => objects.problems.push(format!("EventSink {key} not found. Create it, or correct deadLetter of the rules that name it.")),
+            Ok(None) => {
+                objects.problems.push(format!("EventSink {key} not found. Create it, or correct deadLetter of the rules that name it."))
+            }
             Err(kube::Error::Api(status)) if status.code == 403 => {
                 objects.problems.push(format!("you may not get EventSink {key}, a dead-letter queue. Ask for the verb get."));
             }
@@ -105,7 +107,9 @@ where
         async move { api.list(&params).await }
     };
     let list = pages::list(page, |object| object).await.map_err(|error| match error {
-        kube::Error::Api(status) if status.code == 403 => format!("you may not list objects of kind {kind} {place}. Ask for the verbs get and list."),
+        kube::Error::Api(status) if status.code == 403 => {
+            format!("you may not list objects of kind {kind} {place}. Ask for the verbs get and list.")
+        }
         error => format!("objects of kind {kind} {place} cannot be read: {error}"),
     })?;
     let (mut objects, mut problems) = (Vec::new(), Vec::new());

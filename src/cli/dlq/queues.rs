@@ -82,7 +82,10 @@ impl<'a> Work<'a> {
         let session = self.sessions[parsed.region].clone()?;
         let own = &session.caller.account_id;
         if own != parsed.account_id {
-            return Err(format!("it belongs to account {}, and the credentials to account {own}. Set --profile or AWS_PROFILE.", parsed.account_id));
+            return Err(format!(
+                "it belongs to account {}, and the credentials to account {own}. Set --profile or AWS_PROFILE.",
+                parsed.account_id
+            ));
         }
         Ok(session)
     }
@@ -97,7 +100,8 @@ impl<'a> Work<'a> {
             return Ok(());
         }
         let Some(identity) = identity_of(rule) else { return Ok(()) };
-        let mut targets = session.targets(identity.bus.as_deref().unwrap_or_default(), &identity.name).await.map_err(|error| error.message)?;
+        let mut targets =
+            session.targets(identity.bus.as_deref().unwrap_or_default(), &identity.name).await.map_err(|error| error.message)?;
         targets.retain(|target| rule.spec.targets.iter().any(|named| named.name == target.id));
         let arn = arn.clone();
         if let Some(known) = self.rules.get_mut(&arn) {
@@ -132,7 +136,8 @@ fn arn_of(sink: &EventSink) -> Option<&str> {
 /// Names and ARNs of the rule's targets, as the operator reported them.
 fn from_status(arn: &str, rule: &EventRule) -> RuleTargets {
     let targets = rule.status.iter().flat_map(|status| &status.targets);
-    let targets = targets.filter_map(|target| Some(TargetSettings { id: target.name.clone(), arn: target.arn.clone()?, ..TargetSettings::default() }));
+    let targets = targets
+        .filter_map(|target| Some(TargetSettings { id: target.name.clone(), arn: target.arn.clone()?, ..TargetSettings::default() }));
     RuleTargets { key: key_of(rule), arn: arn.to_owned(), targets: targets.collect() }
 }
 
@@ -143,7 +148,10 @@ fn queues(objects: &Objects, named: &[String], problems: &mut Vec<String>) -> Re
     if let Some(unknown) = named.iter().find(|name| !keys.iter().any(|key| is_named(key, name))) {
         let known: Vec<_> = keys.iter().map(String::as_str).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        return Err(format!("--queue {unknown}: no rule that you can read has this EventSink as its deadLetter. Dead-letter queues: {known}.").into());
+        return Err(format!(
+            "--queue {unknown}: no rule that you can read has this EventSink as its deadLetter. Dead-letter queues: {known}."
+        )
+        .into());
     }
     let mut queues = Vec::new();
     for key in keys.iter().filter(|key| named.is_empty() || named.iter().any(|name| is_named(key, name))) {

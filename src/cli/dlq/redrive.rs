@@ -259,7 +259,9 @@ impl RedriveLetters {
 /// The message of an error, for a user with own credentials.
 fn described(error: &ReconcileError, planned: &Planned) -> String {
     match error.denied_action {
-        Some(action) => format!("your credentials lack {action} for this target: {}. `tributary iam-policy` prints the policies.", planned.step),
+        Some(action) => {
+            format!("your credentials lack {action} for this target: {}. `tributary iam-policy` prints the policies.", planned.step)
+        }
         None => error.message.clone(),
     }
 }

@@ -16,7 +16,9 @@ use kube::{
     },
 };
 use tokio::{sync::watch, task::JoinSet};
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
+use tributary_api::{
+    AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink,
+};
 use tributary_core::guarded::Guarded;
 
 use super::{

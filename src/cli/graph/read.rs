@@ -2,7 +2,9 @@
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use kube::{Api, Client, Resource, api::ListParams, core::NamespaceResourceScope};
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
+use tributary_api::{
+    AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink,
+};
 use tributary_core::guarded::Guarded;
 
 use super::{

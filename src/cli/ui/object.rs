@@ -10,7 +10,9 @@ use kube::{
 };
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
+use tributary_api::{
+    AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink,
+};
 
 use crate::cli::{
     graph::{Edge, Graph, Node, NodeKind, Origin},

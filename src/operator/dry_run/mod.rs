@@ -19,7 +19,9 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use k8s_openapi::{api::core::v1::ConfigMap, jiff::Timestamp};
 use kube::{Client, ResourceExt, runtime::watcher::Event};
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink, FINALIZER, annotation};
+use tributary_api::{
+    AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink, FINALIZER, annotation,
+};
 use tributary_aws::{AwsOptions, Sessions};
 use tributary_benchling::{Benchling, Urls};
 use tributary_core::{fence::Fence, for_each_kind, guarded::Guarded, managed::Managed, settings::Settings, steps::Step, view::View};

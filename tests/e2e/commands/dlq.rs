@@ -36,7 +36,8 @@ async fn redrive(world: &World, arguments: &[&str]) -> (i32, Vec<Value>, String)
     let mut all = vec!["redrive", "--rate", "100"];
     all.extend(arguments);
     let output = dlq(world, &all).await;
-    let lines: Vec<Value> = output.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
+    let lines: Vec<Value> =
+        output.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
     lines.iter().for_each(|line| assert_valid("dlq-redrive", line));
     (output.code, lines, output.err)
 }
@@ -108,8 +109,14 @@ async fn letters_are_listed_and_shown_and_stay_where_they_are() {
 async fn what_cannot_be_read_is_named_and_the_rest_is_shown() {
     let world = two_queues("dlq-unread").await;
     let unknown = dlq(&world, &["list", "--queue", "nowhere"]).await;
-    assert!(unknown.code == 1 && unknown.err.contains("--queue nowhere") && unknown.err.contains(&format!("{}/{DEAD}", world.namespace)), "{unknown:?}");
-    world.aws.faults(json!([{"match": "sqs.ReceiveMessage", "kind": "error", "status": 400, "code": "AccessDenied", "message": "no"}])).await;
+    assert!(
+        unknown.code == 1 && unknown.err.contains("--queue nowhere") && unknown.err.contains(&format!("{}/{DEAD}", world.namespace)),
+        "{unknown:?}"
+    );
+    world
+        .aws
+        .faults(json!([{"match": "sqs.ReceiveMessage", "kind": "error", "status": 400, "code": "AccessDenied", "message": "no"}]))
+        .await;
     let refused = dlq(&world, &["list", "-o", "json"]).await;
     let report = refused.json();
     assert_eq!((refused.code, &report["queues"][0]["messages"]), (1, &json!(0)), "{report}");
@@ -166,7 +173,10 @@ async fn each_type_of_target_gets_its_input_again() {
     let (code, lines, said) = redrive(&world, &[]).await;
     assert_eq!((code, lines.len()), (0, 6), "{lines:?} {said}");
     assert!(outcomes(&lines).iter().all(|outcome| outcome.ends_with(": Sent")), "{lines:?}");
-    assert!(lines.iter().all(|line| line["messageId"].is_string() && line["target"] == line["eventId"].as_str().unwrap()[3..]), "{lines:?}");
+    assert!(
+        lines.iter().all(|line| line["messageId"].is_string() && line["target"] == line["eventId"].as_str().unwrap()[3..]),
+        "{lines:?}"
+    );
     assert_eq!(marks_in(&world, &aws_name(&world, DEAD)).await, [""; 0], "each letter is deleted");
 
     assert_eq!(world.aws.receive(&aws_name(&world, "queue")).await, [json!({"mark": "queue"})]);

@@ -77,7 +77,11 @@ async fn crash_at(name: &str, step: &'static str, point: Point, nth: usize) {
     };
     let left = world.aws.until("each letter arrived or is left", whole).await;
     let kept = status["kept"].as_array().map_or(0, Vec::len);
-    assert_eq!((left.len(), i64::try_from(kept).unwrap()), (kept, status["counts"]["uncertain"].as_i64().unwrap()), "{step} {point:?}: {status}");
+    assert_eq!(
+        (left.len(), i64::try_from(kept).unwrap()),
+        (kept, status["counts"]["uncertain"].as_i64().unwrap()),
+        "{step} {point:?}: {status}"
+    );
     // Only what was being sent at the crash is uncertain: at most the letters of one reconcile.
     assert!(kept <= 2 && (step == "SendMessage" || kept == 0), "{step} {point:?}: {status}");
 }

@@ -41,7 +41,11 @@ async fn each_message_goes_to_its_target_once() {
     dead_letter(&world, "r", "p", "THROTTLING", "other").await;
     world.apply("EventRedrive", "x", merged(redrive(), json!({"errorCodes": ["NO_PERMISSIONS"], "rules": ["r"]}))).await;
     let status = ended(&world, "x").await;
-    assert_eq!((&status["state"], &status["counts"]["sent"], &status["counts"]["failed"]), (&json!("Completed"), &json!(12), &json!(0)), "{status}");
+    assert_eq!(
+        (&status["state"], &status["counts"]["sent"], &status["counts"]["failed"]),
+        (&json!("Completed"), &json!(12), &json!(0)),
+        "{status}"
+    );
     assert!(status["startedAt"].is_string() && status["completedAt"].is_string() && status["remaining"] == 1, "{status}");
     world.ready("EventRedrive", "x").await;
     assert_eq!(marks_in(&world, &aws_name(&world, "q")).await, marks, "the input of the target, each once");
@@ -72,7 +76,11 @@ async fn what_cannot_be_sent_is_left_and_named() {
     let refused = dead_letter(&world, "r", "q", "NO_PERMISSIONS", "refused").await;
     world.apply("EventRedrive", "x", redrive()).await;
     let status = ended(&world, "x").await;
-    assert_eq!((&status["state"], &status["counts"]["failed"], &status["counts"]["sent"]), (&json!("Failed"), &json!(2), &json!(0)), "{status}");
+    assert_eq!(
+        (&status["state"], &status["counts"]["failed"], &status["counts"]["sent"]),
+        (&json!("Failed"), &json!(2), &json!(0)),
+        "{status}"
+    );
     assert_eq!(status["keptByReason"], json!({"AccessDenied": 1, "TargetRemoved": 1}));
     let kept = status["kept"].as_array().unwrap();
     let message = |id: &str| kept.iter().find(|kept| kept["messageId"] == id).unwrap()["message"].as_str().unwrap();

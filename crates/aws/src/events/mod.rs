@@ -15,7 +15,10 @@ mod sources;
 mod tags;
 mod targets;
 
-use tributary_core::{error::ReconcileError, steps::{EventsStep, PublishStep}};
+use tributary_core::{
+    error::ReconcileError,
+    steps::{EventsStep, PublishStep},
+};
 
 use crate::client::session::Session;
 

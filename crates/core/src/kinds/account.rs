@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use tributary_api::{
-    AccountRef, AwsAccount, AwsAccountStatus, BenchlingApp, BenchlingSubscription, DeletionPolicy, EventBus, EventRedrive, EventRedriveStatus, EventReplay,
-    EventReplayStatus, EventRule, EventSink, Identity, ManagementPolicy,
+    AccountRef, AwsAccount, AwsAccountStatus, BenchlingApp, BenchlingSubscription, DeletionPolicy, EventBus, EventRedrive,
+    EventRedriveStatus, EventReplay, EventReplayStatus, EventRule, EventSink, Identity, ManagementPolicy,
 };
 
 use crate::{

@@ -10,8 +10,8 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use serde::Serialize;
 
 use tributary_api::{
-    AccountRef, DeletionPolicy, EventRedrive, EventRedriveSpec, EventRedriveStatus, EventRule, EventSink, Identity, KeptMessage, ManagementPolicy,
-    OUTCOME_UNKNOWN, RedriveState,
+    AccountRef, DeletionPolicy, EventRedrive, EventRedriveSpec, EventRedriveStatus, EventRule, EventSink, Identity, KeptMessage,
+    ManagementPolicy, OUTCOME_UNKNOWN, RedriveState,
 };
 
 use crate::{
@@ -357,7 +357,8 @@ mod tests {
 
     #[test]
     fn what_was_in_flight_is_kept_and_not_sent_again() {
-        let mut status = status(&json!({"state": "Running", "inFlight": ["a", "b"], "counts": {"found": 1, "sent": 1, "failed": 0, "uncertain": 0}}));
+        let mut status =
+            status(&json!({"state": "Running", "inFlight": ["a", "b"], "counts": {"found": 1, "sent": 1, "failed": 0, "uncertain": 0}}));
         assert!(status.is_done("a") && !status.is_done("c"));
         keep_all(&mut status, &[]);
         assert_eq!((status.counts.uncertain, status.in_flight.len(), status.kept[0].reason.as_str()), (2, 0, OUTCOME_UNKNOWN));
@@ -367,7 +368,8 @@ mod tests {
     #[test]
     fn a_redrive_ends_with_the_queue_or_with_too_many_failures() {
         let running = || status(&json!({"state": "Running"}));
-        let of = |status: &EventRedriveStatus, count, is_at_end| progress(&spec(&json!({"maxFailures": 2})), status, &kept(count), is_at_end);
+        let of =
+            |status: &EventRedriveStatus, count, is_at_end| progress(&spec(&json!({"maxFailures": 2})), status, &kept(count), is_at_end);
         assert_eq!(of(&running(), 1, false), RedriveProgress::Running);
         assert_eq!(of(&running(), 0, true), RedriveProgress::Ended(None));
         assert!(matches!(of(&running(), 2, false), RedriveProgress::Ended(Some(left)) if left.contains("2 TargetRemoved")));

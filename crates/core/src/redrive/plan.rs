@@ -75,7 +75,8 @@ impl Redrive<'_> {
             return Err(KeptReason::NotADeadLetter.because(message));
         };
         let rule = self.rule(letter).ok_or_else(|| {
-            let message = format!("no EventRule that you can read is rule {rule_arn}. Read its namespace too, or process the message by hand.");
+            let message =
+                format!("no EventRule that you can read is rule {rule_arn}. Read its namespace too, or process the message by hand.");
             KeptReason::RuleNotFound.because(message)
         })?;
         let Some(target) = self.target(rule, letter)? else { return self.removed(rule, letter, target_arn) };
@@ -85,7 +86,8 @@ impl Redrive<'_> {
         let context = Context { rule_arn, rule_name: name, ingestion_time: &time };
         let payload = delivered(target, &letter.body, &context).map_err(|why| {
             let why = why.trim_start_matches("none: ").trim_end_matches('.');
-            KeptReason::InputNotBuilt.because(format!("the input of target {} cannot be built: {why}. Correct the target of the rule.", target.id))
+            KeptReason::InputNotBuilt
+                .because(format!("the input of target {} cannot be built: {why}. Correct the target of the rule.", target.id))
         })?;
         let group = target.message_group_id.clone();
         planned(rule, Some(target.id.clone()), redelivery(letter, target_arn, group, payload))
@@ -116,14 +118,13 @@ impl Redrive<'_> {
         match self.removed_targets {
             Some(sinks) if sinks.contains(target_arn) => planned(rule, None, redelivery(letter, target_arn, None, letter.body.clone())),
             Some(_) => {
-                let message = format!("EventRule {} does not have target {target_arn} any more, and no EventSink that you can read is it.", rule.key);
+                let message =
+                    format!("EventRule {} does not have target {target_arn} any more, and no EventSink that you can read is it.", rule.key);
                 Err(KeptReason::TargetRemoved.because(message))
             }
             None => {
-                let message = format!(
-                    "EventRule {} does not have target {target_arn} any more. Add the target, or allow removed targets.",
-                    rule.key
-                );
+                let message =
+                    format!("EventRule {} does not have target {target_arn} any more. Add the target, or allow removed targets.", rule.key);
                 Err(KeptReason::TargetRemoved.because(message))
             }
         }

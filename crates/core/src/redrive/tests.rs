@@ -99,7 +99,10 @@ fn attributes_choose_among_the_targets_of_the_rule_only() {
     let have = || vec![target("t", QUEUE)];
     let other = "arn:aws:sqs:eu-west-1:111122223333:other";
     assert_eq!(plan(have(), &letter(other)), Err(KeptReason::TargetRemoved));
-    assert_eq!(plan(have(), &Letter { rule_arn: Some("arn:aws:events:eu-west-1:1:rule/x".into()), ..letter(QUEUE) }), Err(KeptReason::RuleNotFound));
+    assert_eq!(
+        plan(have(), &Letter { rule_arn: Some("arn:aws:events:eu-west-1:1:rule/x".into()), ..letter(QUEUE) }),
+        Err(KeptReason::RuleNotFound)
+    );
     assert_eq!(plan(have(), &Letter { rule_arn: None, ..letter(QUEUE) }), Err(KeptReason::NotADeadLetter));
     assert_eq!(plan(have(), &Letter { target_arn: None, ..letter(QUEUE) }), Err(KeptReason::NotADeadLetter));
     // Only to a sink of the cluster, if asked.
@@ -130,7 +133,8 @@ fn a_bus_takes_only_what_put_events_accepts() {
     assert_eq!(with("source", json!("test")), Ok(()));
     assert_eq!(with("source", json!("aws.partner/benchling.com/t/a")), Err(KeptReason::SourceReserved));
     assert_eq!(with("detail", json!("text")), Err(KeptReason::InputNotBuilt));
-    let parsed = PublishedEvent::parse(r#"{"source": "s", "detail-type": "d", "detail": {"n": 1.0}, "time": "2026-11-20T10:00:00Z"}"#).unwrap();
+    let parsed =
+        PublishedEvent::parse(r#"{"source": "s", "detail-type": "d", "detail": {"n": 1.0}, "time": "2026-11-20T10:00:00Z"}"#).unwrap();
     assert_eq!((parsed.detail.as_str(), parsed.resources.len()), (r#"{"n": 1.0}"#, 0), "numbers stay as they are");
 }
 

@@ -123,7 +123,13 @@ impl EventsStep {
     pub fn secrets(&self) -> Option<&SecretRefs> {
         match self {
             Self::Connection(step) => step.secrets(),
-            Self::Bus(_) | Self::Rule(_) | Self::Archive(_) | Self::ApiDestination(_) | Self::Replay(_) | Self::Tags(_) | Self::Publish(_) => None,
+            Self::Bus(_)
+            | Self::Rule(_)
+            | Self::Archive(_)
+            | Self::ApiDestination(_)
+            | Self::Replay(_)
+            | Self::Tags(_)
+            | Self::Publish(_) => None,
         }
     }
 }

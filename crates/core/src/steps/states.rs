@@ -107,7 +107,9 @@ impl ServiceStep for StatesStep {
         match self {
             Self::CreateStateMachine { name, .. } => Some(Changed::Target(scope.state_machine(name))),
             Self::DeleteStateMachine { arn } => Some(Changed::Target(arn.clone())),
-            Self::UpdateStateMachine { .. } | Self::TagStateMachine { .. } | Self::UntagStateMachine { .. } | Self::StartExecution(_) => None,
+            Self::UpdateStateMachine { .. } | Self::TagStateMachine { .. } | Self::UntagStateMachine { .. } | Self::StartExecution(_) => {
+                None
+            }
         }
     }
 

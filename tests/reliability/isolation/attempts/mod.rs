@@ -78,7 +78,7 @@ pub fn attempts(b: &World, private: &str) -> Vec<Attempt> {
         attempt(
             &["EventRule.targets.deadLetter.sinkRef.namespace"],
             "EventRule",
-            rule(own.clone(), mine, far.clone()),
+            rule(own.clone(), mine.clone(), far.clone()),
             "ReferenceNotPermitted",
             "deadLetter.sinkRef",
         ),
