@@ -6,6 +6,7 @@ mod columns;
 mod completion;
 mod dev;
 mod diff;
+mod dlq;
 mod doctor;
 mod gateway;
 pub mod generate;
@@ -72,6 +73,8 @@ enum Command {
     Trace(Box<trace::Trace>),
     /// Show what differs between two namespaces or folders, apart from tenant, account, Region and names that follow from them.
     Diff(Box<diff::Diff>),
+    /// Work on the dead-letter queues of rules: list and show messages, and send them to their targets again.
+    Dlq(Box<dlq::Dlq>),
     /// Print a realistic event of a type.
     Sample(sample::Sample),
     /// Run parts of an integration on this machine, without a cluster and without an AWS account.
@@ -108,6 +111,7 @@ impl Cli {
             Command::Tree(tree) => return tree.run().await,
             Command::Trace(trace) => return Box::pin(trace.run()).await,
             Command::Diff(diff) => return diff.run().await,
+            Command::Dlq(dlq) => return Box::pin(dlq.run()).await,
             Command::Doctor(doctor) => return Box::pin(doctor.run()).await,
             Command::Plan(plan) => return Box::pin(plan.run()).await,
             Command::Import(import) => return Box::pin(import.run()).await,

@@ -6,7 +6,7 @@ use kube::{
     Resource,
     runtime::reflector::{self, ObjectRef, Store, store::Writer},
 };
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
+use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
 use tributary_core::{
     for_each_kind,
     guarded::Guarded,

@@ -8,6 +8,7 @@ mod delivery;
 mod destinations;
 pub(crate) mod dry_run;
 mod export;
+mod redrive;
 mod replay;
 mod rule;
 mod sink;
@@ -21,6 +22,8 @@ use tributary_benchling::Benchling;
 use tributary_core::{error::ReconcileError, export::ObservedExport, managed::Managed, plan::Depth, view::View};
 
 use dry_run::DryRun;
+
+pub(crate) use redrive::Redrives;
 
 use crate::cluster::secrets::Secrets;
 
@@ -62,6 +65,8 @@ pub(crate) struct Cloud<'a> {
     pub secrets: &'a Secrets,
     /// Reads Benchling.
     pub benchling: &'a Benchling,
+    /// Letters that redrives hold.
+    pub redrives: &'a Redrives,
     /// The objects of all kinds.
     pub view: View,
     /// The account of the object's identity.

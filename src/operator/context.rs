@@ -14,7 +14,7 @@ use tributary_core::{
 
 use crate::{
     cluster::{arn_from::ArnSources, secrets::Secrets},
-    observe::{Cloud, Trigger, dry_run::DryRun},
+    observe::{Cloud, Redrives, Trigger, dry_run::DryRun},
     operator::{
         app_configuration::AppConfigurations,
         audit::AuditLog,
@@ -44,6 +44,7 @@ pub(super) struct Context {
     pub(super) fault_points: Arc<dyn FaultPoints>,
     pub(super) audit: Option<Arc<AuditLog>>,
     pub(super) benchling: Benchling,
+    pub(super) redrives: Redrives,
     pub(super) app_configurations: AppConfigurations,
     /// What a dry run knows; `None` in the operator.
     pub(super) dry_run: Option<Arc<DryRun>>,
@@ -92,6 +93,7 @@ impl Context {
             sessions: &self.sessions,
             secrets: &self.secrets,
             benchling: &self.benchling,
+            redrives: &self.redrives,
             account,
             region: identity.region.clone(),
             quick_age: self.resyncs.list_age(),

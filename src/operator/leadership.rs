@@ -27,7 +27,7 @@ use crate::{
         secrets::Secrets,
         stores::{Queues, Stores},
     },
-    observe::Observe,
+    observe::{Observe, Redrives},
     operator::{
         app_configuration::AppConfigurations,
         context::Context,
@@ -153,6 +153,7 @@ impl Leadership {
             fault_points: options.fault_points.clone(),
             audit: options.audit.clone(),
             benchling: Benchling::new(options.benchling.clone()),
+            redrives: Redrives::new(options.redrive_hidden),
             app_configurations: AppConfigurations::new(client.clone(), secrets, options.benchling.clone(), options.resync),
             client: client.clone(),
             dry_run: None,

@@ -33,6 +33,8 @@ pub struct Options {
     pub first_rule: Duration,
     /// Interval of the polls for partner event sources and replays.
     pub source_poll: Duration,
+    /// How long letters that a redrive received are hidden from other consumers.
+    pub redrive_hidden: Duration,
     /// Interval of the quick resync.
     pub resync: Duration,
     /// Interval of the full resync.
@@ -70,6 +72,7 @@ impl Default for Options {
             grant_grace: Duration::from_hours(24),
             first_rule: Duration::from_secs(2),
             source_poll: Duration::from_secs(5),
+            redrive_hidden: Duration::from_mins(2),
             resync: Duration::from_mins(5),
             full_resync: Duration::from_hours(1),
             concurrency: 64,

@@ -9,7 +9,7 @@ use futures::{
 use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
 use kube::{Api, Client};
 use tokio::{net::TcpListener, task::JoinSet};
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
+use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
 use tributary_core::{for_each_kind, kinds::DELIVERABLE, settings::Settings, view::View};
 
 use super::{

@@ -17,8 +17,8 @@ FILE = ROOT / "crates/core/src/limits/models.json"       # the product checks it
 CALLS = ROOT / "crates/aws/src/lib.rs"
 # Signing name: folder of the model, where they differ.
 FOLDERS = {"states": "stepfunctions"}
-# Calls that need the IAM action of another.
-BATCHES = {"sqs": ("ChangeMessageVisibilityBatch", "DeleteMessageBatch", "SendMessageBatch")}
+# Calls that need the IAM action of another name.
+BATCHES = {"lambda": ("Invoke",), "sqs": ("ChangeMessageVisibilityBatch", "DeleteMessageBatch", "SendMessageBatch")}
 LIMITS = ("min", "max", "pattern", "enum")
 
 

@@ -11,6 +11,13 @@ _ASSUMED = re.compile(rb"<AccessKeyId>([^<]+)</AccessKeyId>")
 _ROLE = re.compile(rb"<Arn>arn:[^:]+:sts::(\d{12}):assumed-role/")
 
 
+def _action(call):
+    """The IAM action of a call, without its service."""
+    if (call.service, call.op) == ("lambda", "Invoke"):
+        return "InvokeFunction"
+    return call.op.removesuffix("Batch") if call.service == "sqs" else call.op
+
+
 class Journal:
     def __init__(self):
         self._calls, self._per_account, self._roles, self._inflight, self._next = [], {}, {}, {}, 0
@@ -51,7 +58,7 @@ class Journal:
         self._per_account.setdefault(account, []).append(entry)
         # Ours, and no call of a test's own. IAM has one right for a call and for its batch.
         if "aws-sdk-rust" in (call.agent or ""):
-            self._note(f"{call.service}:{call.op.removesuffix('Batch') if call.service == 'sqs' else call.op}")
+            self._note(f"{call.service}:{_action(call)}")
         return entry
 
     def _note(self, kind):

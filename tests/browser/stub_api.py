@@ -6,7 +6,7 @@ import urllib.parse
 
 GROUP = "/apis/tributary.dev/v1alpha1/"
 KINDS = {"awsaccounts": "AwsAccount", "benchlingsubscriptions": "BenchlingSubscription", "benchlingapps": "BenchlingApp",
-         "benchlingbackfills": "BenchlingBackfill", "eventbuses": "EventBus", "eventrules": "EventRule", "eventsinks": "EventSink", "eventreplays": "EventReplay"}
+         "benchlingbackfills": "BenchlingBackfill", "eventbuses": "EventBus", "eventrules": "EventRule", "eventsinks": "EventSink", "eventreplays": "EventReplay", "eventredrives": "EventRedrive"}
 READY = [{"type": kind, "status": "True", "reason": "InSync", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"} for kind in ("Ready", "Deliverable")]
 
 

@@ -56,6 +56,10 @@ mod operator {
     mod ca_bundle;
     mod process;
 }
+mod redrive {
+    mod crash;
+    mod run;
+}
 mod replay;
 mod rule {
     mod claims;

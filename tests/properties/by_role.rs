@@ -88,6 +88,7 @@ impl ByRole {
             SnsStep::UntagTopic { keys, .. } => {
                 topic.as_mut().and_then(|topic| topic.tags.as_mut()).ok_or_else(none)?.retain(|key, _| !keys.contains(key));
             }
+            SnsStep::Publish(_) => return Err("messages are in no model".into()),
             SnsStep::DeleteTopic { .. } => drop(topic.take().ok_or_else(none)?),
         }
         Ok(())
@@ -106,6 +107,7 @@ impl ByRole {
                 }
             }
             StatesStep::UpdateStateMachine { settings, .. } => machine.as_mut().ok_or_else(none)?.settings = settings,
+            StatesStep::StartExecution(_) => return Err("executions are in no model".into()),
             StatesStep::DeleteStateMachine { .. } => drop(machine.take().ok_or_else(none)?),
             StatesStep::TagStateMachine { tags, .. } => machine.as_mut().and_then(|m| m.tags.as_mut()).ok_or_else(none)?.extend(tags),
             StatesStep::UntagStateMachine { keys, .. } => {

@@ -80,6 +80,7 @@ impl Model {
                 self.invoke = settings;
             }
             LambdaStep::DeleteFunctionEventInvokeConfig { .. } => self.invoke = InvokeSettings::default(),
+            LambdaStep::InvokeFunction(_) => return Err("invocations are in no model".into()),
         }
         Ok(())
     }
@@ -181,7 +182,7 @@ impl Model {
             EventsStep::Archive(step) => self.archive_step(step.clone()),
             EventsStep::Connection(step) => self.api.apply_connection(step.clone()),
             EventsStep::ApiDestination(step) => self.api.apply_destination(step.clone()),
-            EventsStep::Replay(_) => Err("replays are in no model".into()),
+            EventsStep::Replay(_) | EventsStep::Publish(_) => Err("replays and events are in no model".into()),
             EventsStep::Tags(step) => self.tag_step(step.clone()),
         }
     }
@@ -313,6 +314,7 @@ impl Model {
             SqsStep::UntagQueue { name, keys } => {
                 self.queues.get_mut(&name).and_then(|q| q.tags.as_mut()).ok_or("no queue")?.retain(|key, _| !keys.contains(key));
             }
+            SqsStep::SendMessage(_) | SqsStep::DeleteMessage { .. } => return Err("messages are in no model".into()),
             SqsStep::DeleteQueue { name } => drop(self.queues.remove(&name).ok_or("no queue")?),
         }
         Ok(())

@@ -25,6 +25,7 @@ mod existing;
 mod existing_bus;
 mod export;
 mod permission;
+mod redrive;
 mod replay;
 mod role;
 mod rule;
@@ -53,6 +54,7 @@ pub use existing::*;
 pub use existing_bus::*;
 pub use export::*;
 pub use permission::*;
+pub use redrive::*;
 pub use replay::*;
 pub use role::*;
 pub use rule::*;
@@ -98,6 +100,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         EventRule::crd(),
         EventSink::crd(),
         EventReplay::crd(),
+        EventRedrive::crd(),
     ];
     let schemas = crds.iter_mut().flat_map(|crd| &mut crd.spec.versions).filter_map(|version| version.schema.as_mut());
     for schema in schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()) {

@@ -1,19 +1,22 @@
 //! Permissions and asynchronous invocation settings of Lambda functions. A policy has a revision (docs/aws-facts.md, L5, L14), by
 //! which AWS detects a concurrent write.
 
-use aws_sdk_lambda::types::{DestinationConfig, OnFailure, OnSuccess};
+use aws_sdk_lambda::{
+    primitives::Blob,
+    types::{DestinationConfig, InvocationType, OnFailure, OnSuccess},
+};
 use serde_json::Value;
 
 use tributary_core::{
     delivery::TargetFacts,
     error::ReconcileError,
     policy_document::{our_statement, single_source, statements_of},
-    steps::{FunctionRef, InvokeSettings, LambdaStep},
+    steps::{FunctionRef, InvokeSettings, LambdaStep, Redelivery},
 };
 
 use crate::client::{
     call::{Call, Lambda},
-    hints::Hint,
+    hints::{Hint, not_sent},
     request::{ignore_not_found, non_empty, send},
     session::Session,
 };
@@ -85,7 +88,22 @@ impl Session {
             }
             LambdaStep::PutFunctionEventInvokeConfig { function, settings } => self.put_invoke_settings(function, settings).await,
             LambdaStep::DeleteFunctionEventInvokeConfig { function } => self.delete_invoke_settings(function).await,
+            LambdaStep::InvokeFunction(letter) => self.invoke_with_letter(letter).await,
         }
+    }
+
+    /// Hands a dead letter to the function asynchronously, as `EventBridge` does.
+    async fn invoke_with_letter(&self, letter: &Redelivery) -> Result<(), ReconcileError> {
+        let function = FunctionRef::from_arn(&letter.target_arn);
+        let request = self
+            .lambda
+            .invoke()
+            .function_name(function.arn)
+            .set_qualifier(function.qualifier)
+            .invocation_type(InvocationType::Event)
+            .payload(Blob::new(letter.payload.expose()));
+        send!(self, lambda, InvokeFunction, request).map_err(not_sent)?;
+        Ok(())
     }
 
     async fn add_permission(&self, function: &FunctionRef, sid: &str, source: &str) -> Result<(), ReconcileError> {

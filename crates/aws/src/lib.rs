@@ -33,7 +33,7 @@ macro_rules! for_each_service {
             // 15 control-plane calls per second are allowed (Lambda quotas).
             lambda: Lambda = aws_sdk_lambda, Limit::PerSecond(10), {
                 AddPermission, CreateEventSourceMapping, DeleteEventSourceMapping, DeleteFunctionEventInvokeConfig, GetEventSourceMapping,
-                GetFunctionConfiguration, GetFunctionEventInvokeConfig, GetPolicy, ListEventSourceMappings, ListTags, PutFunctionEventInvokeConfig, RemovePermission,
+                GetFunctionConfiguration, GetFunctionEventInvokeConfig, GetPolicy, InvokeFunction, ListEventSourceMappings, ListTags, PutFunctionEventInvokeConfig, RemovePermission,
                 TagResource, UpdateEventSourceMapping,
             }
             /// A call of CloudWatch Logs.
@@ -47,12 +47,12 @@ macro_rules! for_each_service {
             /// A call of SNS.
             // 30 calls per second are allowed of most (SNS quotas).
             sns: Sns = aws_sdk_sns, Limit::PerSecond(20), {
-                CreateTopic, DeleteTopic, GetTopicAttributes, ListTagsForResource, SetTopicAttributes, TagResource, UntagResource,
+                CreateTopic, DeleteTopic, GetTopicAttributes, ListTagsForResource, Publish, SetTopicAttributes, TagResource, UntagResource,
             }
             /// A call of Step Functions.
             // 1 to 20 calls per second are allowed after a burst (Step Functions quotas).
             states: States = aws_sdk_sfn, Limit::PerSecond(10), {
-                CreateStateMachine, DeleteStateMachine, DescribeStateMachine, ListTagsForResource, TagResource, UntagResource, UpdateStateMachine,
+                CreateStateMachine, DeleteStateMachine, DescribeStateMachine, ListTagsForResource, StartExecution, TagResource, UntagResource, UpdateStateMachine,
             }
             /// A call of Kinesis Data Streams.
             // 20 calls per second are allowed of this one (its API reference).

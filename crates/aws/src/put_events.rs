@@ -1,5 +1,5 @@
-//! `PutEvents`, for the command line, the gateway and sync; the operator itself never publishes an event. Each function makes one
-//! call and does not retry.
+//! `PutEvents`, for the command line, the gateway, sync and dead letters that are sent again. Each function makes one call and does
+//! not retry.
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;

@@ -8,12 +8,13 @@ use tributary_core::{
     destinations::sns::ObservedTopic,
     error::ReconcileError,
     policy_document::versioned_statements_of,
-    steps::{SnsStep, TopicAttributes},
+    steps::{Redelivery, SnsStep, TopicAttributes},
 };
 
 use crate::{
     client::{
         error::AwsError,
+        hints::not_sent,
         request::{ignore_not_found, sdk_tags, send, tag_map},
         session::Session,
     },
@@ -82,8 +83,23 @@ impl Session {
                 send!(self, sns, UntagResource, sns.untag_resource().resource_arn(arn).set_tag_keys(Some(keys.clone())))?;
             }
             // Deleting a topic that does not exist succeeds (docs/aws-facts.md, N4).
+            SnsStep::Publish(letter) => self.publish_letter_on_topic(letter).await?,
             SnsStep::DeleteTopic { arn } => drop(send!(self, sns, DeleteTopic, sns.delete_topic().topic_arn(arn))?),
         }
+        Ok(())
+    }
+
+    /// Publishes a dead letter. A FIFO topic recognizes a repeated publication for five minutes, by the id of the letter.
+    async fn publish_letter_on_topic(&self, letter: &Redelivery) -> Result<(), ReconcileError> {
+        let is_fifo = letter.target_arn.ends_with(".fifo");
+        let request = self
+            .sns
+            .publish()
+            .topic_arn(&letter.target_arn)
+            .message(letter.payload.expose())
+            .set_message_group_id(letter.message_group_id.clone())
+            .set_message_deduplication_id(is_fifo.then(|| letter.message_id.clone()));
+        send!(self, sns, Publish, request).map_err(not_sent)?;
         Ok(())
     }
 

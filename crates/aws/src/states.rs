@@ -9,13 +9,13 @@ use tributary_core::{
     delivery::TargetFacts,
     destinations::ObservedMachine,
     error::{Reason, ReconcileError, RetryClass},
-    steps::{MachineSettings, StatesStep},
+    steps::{MachineSettings, Redelivery, StatesStep},
 };
 
 use crate::{
     client::{
         call::{Call, States},
-        hints::Hint,
+        hints::{Hint, not_sent},
         request::{ignore_not_found, send},
         session::Session,
     },
@@ -64,6 +64,18 @@ impl Session {
         Ok(self.state_machine(arn, TagRead::Skip).await?.map(|_| TargetFacts::default()))
     }
 
+    /// Starts an execution that is named like the dead letter. A standard workflow accepts a name once in 90 days (Step Functions API
+    /// reference, `StartExecution`), so that an execution of this name is that of an earlier attempt.
+    async fn start_with_letter(&self, letter: &Redelivery) -> Result<(), ReconcileError> {
+        let states = &self.states;
+        let request =
+            states.start_execution().state_machine_arn(&letter.target_arn).name(&letter.message_id).input(letter.payload.expose());
+        match send!(self, states, StartExecution, request) {
+            Err(error) if error.code == "ExecutionAlreadyExists" => Ok(()),
+            answer => answer.map(drop).map_err(not_sent),
+        }
+    }
+
     async fn state_machine_tags(&self, arn: &str) -> Result<Tags, ReconcileError> {
         let answer = send!(self, states, ListTagsForResource, self.states.list_tags_for_resource().resource_arn(arn))?;
         let pairs = answer.tags.unwrap_or_default().into_iter();
@@ -106,6 +118,7 @@ impl Session {
             StatesStep::TagStateMachine { arn, tags } => {
                 send!(self, states, TagResource, states.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(tags))))?;
             }
+            StatesStep::StartExecution(letter) => self.start_with_letter(letter).await?,
             StatesStep::UntagStateMachine { arn, keys } => {
                 send!(self, states, UntagResource, states.untag_resource().resource_arn(arn).set_tag_keys(Some(keys.clone())))?;
             }

@@ -91,6 +91,10 @@ pub enum Reason {
     ReplayFailed,
     /// A replay was canceled in AWS.
     ReplayCancelled,
+    /// A redrive is in progress.
+    Redriving,
+    /// A redrive ended, and messages that it selected are left in the queue.
+    RedriveIncomplete,
     /// A backfill waits for the end of its own time window.
     BackfillNotDue,
     /// A backfill is in progress.

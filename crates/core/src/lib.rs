@@ -4,7 +4,7 @@
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
 //! before them: [`names`], [`meaning`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
 //! [`conditions`]; [`steps`], [`export`]; [`objects`], [`samples`], [`event_types`]; [`view`], [`managed`]; [`lints`];
-//! [`destinations`], [`delivery`]; [`kinds`]. [`trace`] uses only the records of bus logs.
+//! [`destinations`], [`delivery`], [`redrive`]; [`kinds`]. [`trace`] uses only the records of bus logs.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -32,6 +32,7 @@ pub mod objects;
 pub mod ownership;
 pub mod plan;
 pub mod policy_document;
+pub mod redrive;
 pub mod references;
 pub mod rule_tests;
 pub mod samples;

@@ -8,7 +8,7 @@ use kube_core::{CustomResourceExt, object::HasStatus};
 use serde::{Serialize, de::DeserializeOwned};
 use tributary_api::{
     AwsAccountStatus, BenchlingAppStatus, BenchlingSubscriptionStatus, CommonStatus, ConfigMapKeyRef, ConfiguredSchemaPath, DeletionPolicy,
-    EventBusStatus, EventReplayStatus, EventRuleStatus, EventSinkStatus, Existing, Identity, ManagementPolicy, Tags,
+    EventBusStatus, EventRedriveStatus, EventReplayStatus, EventRuleStatus, EventSinkStatus, Existing, Identity, ManagementPolicy, Tags,
 };
 
 use crate::{
@@ -46,6 +46,7 @@ has_common_status!(
     BenchlingAppStatus,
     BenchlingSubscriptionStatus,
     EventBusStatus,
+    EventRedriveStatus,
     EventReplayStatus,
     EventRuleStatus,
     EventSinkStatus,

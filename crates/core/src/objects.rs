@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use kube_core::Resource;
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
+use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
 
 /// Calls the macro `$then` with the table of reconciled kinds: `plural singular: Type`, one row per
 /// kind.
@@ -23,6 +23,7 @@ macro_rules! for_each_kind {
             rules rule: EventRule,
             sinks sink: EventSink,
             replays replay: EventReplay,
+            redrives redrive: EventRedrive,
         }
     };
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value};
 use tributary_api::{
-    AccountRef, AdmittedReferences, AwsAccount, BenchlingApp, BenchlingSubscription, BusKind, BusRef, EventBus, EventReplay, EventRule,
-    EventSink, Identity, SinkRef, consents,
+    AccountRef, AdmittedReferences, AwsAccount, BenchlingApp, BenchlingSubscription, BusKind, BusRef, EventBus, EventRedrive, EventReplay,
+    EventRule, EventSink, Identity, SinkRef, consents,
 };
 
 use crate::{
@@ -89,6 +89,11 @@ impl View {
     /// Calls `f` for each `EventSink`, without copying any.
     pub fn each_sink(&self, mut f: impl FnMut(&EventSink)) {
         self.objects.sinks.each(&mut f);
+    }
+
+    /// Calls `f` for each `EventRedrive`, without copying any.
+    pub fn each_redrive(&self, mut f: impl FnMut(&EventRedrive)) {
+        self.objects.redrives.each(&mut f);
     }
 
     /// Calls `f` for each `EventReplay`, without copying any.

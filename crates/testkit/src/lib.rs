@@ -20,6 +20,7 @@ mod benchling;
 mod binary;
 mod command;
 mod conditions;
+pub mod dead_letters;
 mod identities;
 mod ownbed;
 mod panics;

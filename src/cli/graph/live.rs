@@ -16,7 +16,9 @@ use kube::{
     },
 };
 use tokio::{sync::watch, task::JoinSet};
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
+use tributary_api::{
+    AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink,
+};
 use tributary_core::guarded::Guarded;
 
 use super::{
@@ -99,6 +101,7 @@ pub(crate) fn live(cluster: &Cluster, namespaces: &Namespaces) -> Live {
     start.kind::<EventRule>();
     start.kind::<EventSink>();
     start.kind::<EventReplay>();
+    start.kind::<EventRedrive>();
     Live { shared, changes: receiver, is_first: true, _tasks: tasks }
 }
 

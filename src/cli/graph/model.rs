@@ -102,6 +102,7 @@ pub(crate) enum NodeKind {
     EventRule,
     EventSink,
     EventReplay,
+    EventRedrive,
     /// Partner event source in AWS.
     EventSource,
     /// Other resource in AWS, with its ARN as name.
@@ -262,7 +263,7 @@ pub(crate) enum EdgeKind {
     Consumer,
     /// Sink -> sink or bus that it sends to or logs to.
     Uses,
-    /// Replay or backfill -> bus that it publishes to.
+    /// Replay or backfill -> bus that it publishes to; redrive -> dead-letter queue that it empties.
     Replay,
 }
 

@@ -2,7 +2,9 @@
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use kube::{Api, Client, Resource, api::ListParams, core::NamespaceResourceScope};
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
+use tributary_api::{
+    AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink,
+};
 use tributary_core::guarded::Guarded;
 
 use super::{
@@ -102,6 +104,7 @@ pub(crate) async fn read(cluster: &Cluster, namespaces: &Namespaces) -> Result<S
         lists::<EventRule>(client, namespaces),
         lists::<EventSink>(client, namespaces),
         lists::<EventReplay>(client, namespaces),
+        lists::<EventRedrive>(client, namespaces),
     ];
     let outcomes: Vec<Outcome> = stream::iter(lists.into_iter().flatten()).buffer_unordered(CONCURRENT).collect().await;
     let is_read = outcomes.iter().any(|outcome| outcome.items.is_ok());
@@ -142,6 +145,7 @@ async fn read_own_namespace(cluster: &Cluster, kind: NodeKind, snapshot: &mut Sn
         NodeKind::EventRule => lists::<EventRule>(client, &only),
         NodeKind::EventSink => lists::<EventSink>(client, &only),
         NodeKind::EventReplay => lists::<EventReplay>(client, &only),
+        NodeKind::EventRedrive => lists::<EventRedrive>(client, &only),
         NodeKind::AwsAccount | NodeKind::EventSource | NodeKind::Resource => return,
     };
     for list in lists {

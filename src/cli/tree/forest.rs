@@ -51,7 +51,7 @@ fn rank(node: &Node) -> u8 {
         NodeKind::EventBus => 3,
         NodeKind::EventRule => 4,
         NodeKind::EventSink => 5,
-        NodeKind::EventReplay | NodeKind::BenchlingBackfill | NodeKind::Resource => 6,
+        NodeKind::EventReplay | NodeKind::EventRedrive | NodeKind::BenchlingBackfill | NodeKind::Resource => 6,
         NodeKind::AwsAccount => 7,
     }
 }

@@ -126,6 +126,7 @@ fn details(row: &Row<'_>, style: &Style) -> Vec<String> {
         NodeKind::EventBus => &["bus"],
         NodeKind::EventRule => &["state", "schedule"],
         NodeKind::EventReplay => &["state", "replayed"],
+        NodeKind::EventRedrive => &["state", "messages sent"],
         NodeKind::BenchlingBackfill => &["state", "published"],
         NodeKind::AwsAccount => &["account", "region"],
         _ => &[],

@@ -10,7 +10,9 @@ use kube::{
 };
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
+use tributary_api::{
+    AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink,
+};
 
 use crate::cli::{
     graph::{Edge, Graph, Node, NodeKind, Origin},
@@ -99,6 +101,7 @@ fn resource(kind: NodeKind) -> Option<ApiResource> {
         NodeKind::EventBus => ApiResource::erase::<EventBus>(&()),
         NodeKind::EventRule => ApiResource::erase::<EventRule>(&()),
         NodeKind::EventSink => ApiResource::erase::<EventSink>(&()),
+        NodeKind::EventRedrive => ApiResource::erase::<EventRedrive>(&()),
         NodeKind::EventReplay => ApiResource::erase::<EventReplay>(&()),
         NodeKind::EventSource | NodeKind::Resource => return None,
     })

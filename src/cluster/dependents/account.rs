@@ -43,6 +43,7 @@ impl Dependents for AwsAccount {
         });
         // The account of a rule is that of its bus, which may not exist yet.
         view.each_rule(|rule| dependents.push(Dependent::EventRule(reference(rule))));
+        view.each_redrive(|redrive| dependents.push(Dependent::EventRedrive(reference(redrive))));
         view.each_replay(|replay| dependents.push(Dependent::EventReplay(reference(replay))));
         dependents
     }

@@ -1,9 +1,9 @@
-//! Dependents of what refers to a bus: `EventRule` and `EventReplay`.
+//! Dependents of what refers to a bus or a queue: `EventRule`, `EventReplay` and `EventRedrive`.
 
 use std::hash::Hash;
 
 use kube::runtime::reflector::ObjectRef;
-use tributary_api::{Deliverable, EventReplay, EventReplayStatus, EventRule};
+use tributary_api::{Deliverable, EventRedrive, EventRedriveStatus, EventReplay, EventReplayStatus, EventRule};
 use tributary_core::{error::Reason, object::ObjectMetaExt, view::View};
 
 use super::{Dependents, child_readiness, deleting_accounts, deleting_sinks, parent, reference, sinks_of};
@@ -56,6 +56,16 @@ fn withdrawn_targets(rule: &EventRule) -> Option<Vec<&str>> {
     let ready = status.common.condition("Ready")?;
     let refused = Reason::named(&ready.reason).is_some_and(Reason::is_refusal);
     refused.then(|| status.targets.iter().filter(|target| target.arn.is_none()).map(|target| target.name.as_str()).collect())
+}
+
+impl Dependents for EventRedrive {
+    fn dependents(&self, view: &View) -> Vec<Dependent> {
+        deleting_accounts(view)
+    }
+
+    fn visible_state(&self) -> impl Hash + '_ {
+        (self.is_deleting(), self.status.as_ref().is_some_and(EventRedriveStatus::finished))
+    }
 }
 
 impl Dependents for EventReplay {

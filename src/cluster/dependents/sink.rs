@@ -39,6 +39,12 @@ impl Dependents for EventSink {
                 dependents.push(Dependent::EventBus(reference(bus)));
             }
         });
+        view.each_redrive(|redrive| {
+            let is_waiting = !redrive.status.as_ref().is_some_and(|status| status.state.is_some());
+            if is_waiting && sink_of(redrive, &redrive.spec.sink_ref) == this {
+                dependents.push(Dependent::EventRedrive(reference(redrive)));
+            }
+        });
         dependents.extend(deleting_accounts(view));
         dependents.extend(deleting_sinks(view));
         dependents.extend(deleting_buses(view));

@@ -19,7 +19,9 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use k8s_openapi::{api::core::v1::ConfigMap, jiff::Timestamp};
 use kube::{Client, ResourceExt, runtime::watcher::Event};
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink, FINALIZER, annotation};
+use tributary_api::{
+    AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink, FINALIZER, annotation,
+};
 use tributary_aws::{AwsOptions, Sessions};
 use tributary_benchling::{Benchling, Urls};
 use tributary_core::{fence::Fence, for_each_kind, guarded::Guarded, managed::Managed, settings::Settings, steps::Step, view::View};
@@ -125,6 +127,7 @@ pub(crate) async fn run(client: Client, options: Options) -> Result<Vec<ObjectPl
         fault_points: Arc::new(NoFaults),
         audit: None,
         benchling: Benchling::new(Urls::default()),
+        redrives: observe::Redrives::new(Duration::ZERO),
         client,
         dry_run: Some(Arc::new(observe::dry_run::DryRun::new(now))),
     };

@@ -11,7 +11,7 @@ use kube::runtime::{
     reflector::{ObjectRef, store::Writer},
     watcher::Event,
 };
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
+use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
 use tributary_core::{for_each_kind, guarded::Guarded, managed::Managed, object::key_of};
 
 use crate::{

@@ -6,7 +6,7 @@ use kube::{
     core::{ObjectList, Request},
 };
 use serde::de::DeserializeOwned;
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
+use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
 use tributary_core::{for_each_kind, guarded::Guarded, object::key_of};
 
 use super::ObjectSet;

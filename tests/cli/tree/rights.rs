@@ -4,8 +4,16 @@ use crate::{Folder, cluster::Cluster, cluster::kubeconfig, text, tributary};
 
 use super::{every_state, tree};
 
-const NAMESPACED: [&str; 7] =
-    ["benchlingsubscriptions", "benchlingapps", "benchlingbackfills", "eventbuses", "eventrules", "eventsinks", "eventreplays"];
+const NAMESPACED: [&str; 8] = [
+    "benchlingsubscriptions",
+    "benchlingapps",
+    "benchlingbackfills",
+    "eventbuses",
+    "eventrules",
+    "eventsinks",
+    "eventreplays",
+    "eventredrives",
+];
 
 #[test]
 fn what_the_user_may_not_read_is_marked_and_the_rest_is_shown() {

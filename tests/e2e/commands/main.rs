@@ -4,6 +4,7 @@
 //! Run by `tests/bed/bed.py run -- cargo test --test commands`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value, unreachable_pub)]
 
+mod dlq;
 mod doctor;
 mod import;
 mod json_output;

@@ -101,7 +101,7 @@ async fn no_field_reaches_what_is_another_tenants() {
     }
     for (i, attempt) in all.iter().enumerate() {
         let mut spec = attempt.spec.clone();
-        if !matches!(attempt.kind, "EventRule" | "EventReplay" | "BenchlingApp") && spec.get("accountRef").is_none() {
+        if !matches!(attempt.kind, "EventRule" | "EventReplay" | "EventRedrive" | "BenchlingApp") && spec.get("accountRef").is_none() {
             spec["accountRef"] = json!({"name": a.account});
         }
         let body = json!({"metadata": {"annotations": attempt.annotations}, "spec": spec});

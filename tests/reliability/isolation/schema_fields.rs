@@ -19,6 +19,11 @@ const PLAIN: &[&str] = &[
     "exportTo.configMap.name",
     "definitionFrom.configMapKeyRef.name",
     "schedule",
+    // Of a redrive: names of targets of its own rules, and filters.
+    "targets",
+    "errorCodes",
+    "sentAfter",
+    "sentBefore",
     "inputPath",
     "inputTemplate",
     "inputPathsMap",

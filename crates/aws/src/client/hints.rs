@@ -1,6 +1,6 @@
 //! The next step that an error message ends with: one per cause, and a table of those that name a field of the spec.
 
-use tributary_core::error::ReconcileError;
+use tributary_core::error::{Reason, ReconcileError, RetryClass};
 
 use crate::{
     HINTS,
@@ -70,10 +70,26 @@ impl From<AwsError> for ReconcileError {
     }
 }
 
+/// Converts the error of a call that sends a dead letter. The class is `Transient` only if the target may have received the letter.
+pub(crate) fn not_sent(error: AwsError) -> ReconcileError {
+    match error.cause {
+        Cause::NotFound => ReconcileError::new(
+            RetryClass::Refused,
+            Reason::TargetNotFound,
+            format!("{error}. Create the target, or remove it from the rule."),
+        ),
+        Cause::CircuitOpen | Cause::NoCredentials => {
+            ReconcileError::new(RetryClass::Throttled, Reason::Unavailable, ReconcileError::from(error).message)
+        }
+        Cause::Conflict | Cause::NameNotFree => {
+            ReconcileError::new(RetryClass::Refused, error.cause.class().1, ReconcileError::from(error).message)
+        }
+        _ => error.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use tributary_core::error::Reason;
-
     use super::*;
     use crate::client::call::{Events, Iam, Lambda, Logs, Sqs, States};
 

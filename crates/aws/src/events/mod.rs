@@ -7,6 +7,7 @@ mod connection_parameters;
 mod connections;
 mod facts;
 mod hints;
+mod letters;
 mod lists;
 mod replays;
 mod rules;
@@ -14,7 +15,10 @@ mod sources;
 mod tags;
 mod targets;
 
-use tributary_core::{error::ReconcileError, steps::EventsStep};
+use tributary_core::{
+    error::ReconcileError,
+    steps::{EventsStep, PublishStep},
+};
 
 use crate::client::session::Session;
 
@@ -37,6 +41,7 @@ impl Session {
             EventsStep::ApiDestination(step) => self.apply_api_destination(step).await,
             EventsStep::Replay(step) => self.apply_replay(step).await,
             EventsStep::Tags(step) => self.apply_event_tags(step).await,
+            EventsStep::Publish(PublishStep::PutEvents(letter)) => self.publish_letter_on_bus(letter).await,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Queues of SQS: their attributes, policies and tags, and samples of dead letters.
 
+mod dead_letters;
 mod receive;
 
 use aws_sdk_eventbridge::types as sdk;
@@ -132,7 +133,7 @@ impl Session {
         Ok(url)
     }
 
-    async fn known_url(&self, name: &str) -> Result<String, ReconcileError> {
+    pub(super) async fn known_url(&self, name: &str) -> Result<String, ReconcileError> {
         self.queue_url(name)
             .await?
             .ok_or_else(|| ReconcileError::transient(format!("queue {name} does not exist anymore. Retried automatically")))
@@ -163,6 +164,8 @@ impl Session {
                 send!(self, sqs, UntagQueue, self.sqs.untag_queue().queue_url(url).set_tag_keys(Some(keys.clone())))?;
             }
             SqsStep::DeleteQueue { name } => self.delete_queue(name).await?,
+            SqsStep::SendMessage(letter) => self.send_letter(letter).await?,
+            SqsStep::DeleteMessage { name, receipt, .. } => self.delete_letter(name, receipt).await?,
         }
         Ok(())
     }

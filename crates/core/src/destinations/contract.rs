@@ -23,7 +23,7 @@ use crate::{
     names::Arn,
     plan::PlanContext,
     settings::Settings,
-    steps::{SecretRefs, Step, TargetSettings},
+    steps::{Redelivery, SecretRefs, Step, TargetSettings},
 };
 
 /// An IAM action, and alternative resources: the permission for one of them is sufficient.
@@ -129,6 +129,13 @@ pub(crate) trait Destination {
     fn set_parameters(field: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
         let _ = (field, sink, target);
         Ok(())
+    }
+
+    /// Returns the step that sends a dead letter to such a target again; `None` for a type that receives events from `EventBridge`
+    /// only.
+    fn redrive(letter: Redelivery) -> Option<Step> {
+        let _ = letter;
+        None
     }
 
     /// Checks that AWS accepts the target. `field` names the reference to the sink.

@@ -15,6 +15,7 @@ use crate::{
     },
     error::ReconcileError,
     names::{self, Arn},
+    steps::{PublishStep, Redelivery, Step},
 };
 
 /// The `eventBus` type.
@@ -40,6 +41,10 @@ impl Destination for EventBus {
         // The rule is of its bus's account, which may be another one than that of its object.
         let (target, rule) = (Arn::parse(target_arn), Arn::parse(&identity.arn));
         target.zip(rule).is_some_and(|(target, rule)| (target.account_id, target.region) == (rule.account_id, rule.region))
+    }
+
+    fn redrive(letter: Redelivery) -> Option<Step> {
+        Some(PublishStep::PutEvents(letter).into())
     }
 
     fn is_target(arn: &Arn<'_>) -> bool {

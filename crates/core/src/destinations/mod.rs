@@ -46,7 +46,7 @@ use crate::{
     names::Arn,
     plan::PlanContext,
     settings::Settings,
-    steps::{SecretRefs, Step, TargetSettings},
+    steps::{Redelivery, SecretRefs, Step, TargetSettings},
 };
 
 use contract::{Call, Destination, State};

@@ -92,6 +92,11 @@ macro_rules! destinations {
                 [$((Self::$type, <$destination>::is_target(arn))),*].into_iter().find(|(_, is)| *is).map(|(type_, _)| type_)
             }
 
+            /// Returns the step that sends a dead letter to such a target again, if the type has one.
+            pub(crate) fn redrive(self, letter: Redelivery) -> Option<Step> {
+                match self { $(Self::$type => <$destination>::redrive(letter),)* }
+            }
+
             /// Returns the IAM action and the resources of each call that a delivery makes.
             pub(crate) fn calls(self, target: &TargetSettings) -> Vec<Call> {
                 match self { $(Self::$type => <$destination>::calls(target),)* }

@@ -177,6 +177,15 @@ const BASE: &[Feature] = &[
         statements: &[calls("BackfilledBuses", &["events:PutEvents"], &["arn:{partition}:events:{region}:{account}:event-bus/{prefix}*"])],
     },
     Feature {
+        name: "redrive-to-buses",
+        about: "`EventRedrive` and `tributary dlq redrive` for targets that are event buses",
+        statements: &[calls(
+            "RedriveToBuses",
+            &["events:DescribeEventBus", "events:PutEvents"],
+            &["arn:{partition}:events:{region}:{account}:event-bus/{prefix}*"],
+        )],
+    },
+    Feature {
         name: "keys",
         about: "customer managed keys of buses, archives, connections and filters: AWS requires these permissions from the caller",
         statements: &[asked_by_aws(

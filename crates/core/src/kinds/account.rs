@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use tributary_api::{
-    AccountRef, AwsAccount, AwsAccountStatus, BenchlingApp, BenchlingSubscription, DeletionPolicy, EventBus, EventReplay,
-    EventReplayStatus, EventRule, EventSink, Identity, ManagementPolicy,
+    AccountRef, AwsAccount, AwsAccountStatus, BenchlingApp, BenchlingSubscription, DeletionPolicy, EventBus, EventRedrive,
+    EventRedriveStatus, EventReplay, EventReplayStatus, EventRule, EventSink, Identity, ManagementPolicy,
 };
 
 use crate::{
@@ -103,6 +103,11 @@ impl Managed for AwsAccount {
         view.each_replay(|o| {
             if let Some(identity) = o.pinned_identity().filter(|_| !o.status.as_ref().is_some_and(EventReplayStatus::finished)) {
                 add(EventReplay::KIND, key_of(o), None, Some(identity));
+            }
+        });
+        view.each_redrive(|o| {
+            if let Some(identity) = o.pinned_identity().filter(|_| !o.status.as_ref().is_some_and(EventRedriveStatus::finished)) {
+                add(EventRedrive::KIND, key_of(o), None, Some(identity));
             }
         });
         referrers

@@ -13,6 +13,7 @@ use super::{
     archives::{ArchiveStep, ReplayStep},
     buses::BusStep,
     connections::{ApiDestinationStep, ConnectionStep, SecretRefs},
+    redelivery::Redelivery,
     rules::RuleStep,
     tags::TagStep,
 };
@@ -35,6 +36,23 @@ pub enum EventsStep {
     Replay(ReplayStep),
     /// A change of the tags of a bus or rule.
     Tags(TagStep),
+    /// An event that is published.
+    Publish(PublishStep),
+}
+
+/// One event that is published; the variant is the name of the call.
+#[derive(Clone, Debug, PartialEq, Serialize, strum::IntoStaticStr, strum::VariantNames)]
+pub enum PublishStep {
+    /// Publishes a dead letter, which is an event, on the bus that it did not reach.
+    PutEvents(Redelivery),
+}
+
+impl fmt::Display for PublishStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let call: &str = self.into();
+        let Self::PutEvents(letter) = self;
+        write!(f, "{call} {letter}")
+    }
 }
 
 impl ServiceStep for EventsStep {
@@ -47,8 +65,13 @@ impl ServiceStep for EventsStep {
             ApiDestinationStep::VARIANTS,
             ReplayStep::VARIANTS,
             TagStep::VARIANTS,
+            PublishStep::VARIANTS,
         ];
         all.concat()
+    }
+
+    fn redelivery(&self) -> Option<&Redelivery> {
+        if let Self::Publish(PublishStep::PutEvents(letter)) = self { Some(letter) } else { None }
     }
 
     fn limited(&self) -> Value {
@@ -60,6 +83,7 @@ impl ServiceStep for EventsStep {
             Self::ApiDestination(step) => step.limited(),
             Self::Replay(step) => step.limited(),
             Self::Tags(step) => step.limited(),
+            Self::Publish(_) => Value::Null,
         }
     }
 
@@ -99,7 +123,13 @@ impl EventsStep {
     pub fn secrets(&self) -> Option<&SecretRefs> {
         match self {
             Self::Connection(step) => step.secrets(),
-            Self::Bus(_) | Self::Rule(_) | Self::Archive(_) | Self::ApiDestination(_) | Self::Replay(_) | Self::Tags(_) => None,
+            Self::Bus(_)
+            | Self::Rule(_)
+            | Self::Archive(_)
+            | Self::ApiDestination(_)
+            | Self::Replay(_)
+            | Self::Tags(_)
+            | Self::Publish(_) => None,
         }
     }
 }
@@ -115,6 +145,7 @@ impl From<&EventsStep> for &'static str {
             EventsStep::ApiDestination(step) => step.into(),
             EventsStep::Replay(step) => step.into(),
             EventsStep::Tags(step) => step.into(),
+            EventsStep::Publish(step) => step.into(),
         }
     }
 }
@@ -129,6 +160,7 @@ impl fmt::Display for EventsStep {
             Self::ApiDestination(step) => step.fmt(f),
             Self::Replay(step) => step.fmt(f),
             Self::Tags(step) => step.fmt(f),
+            Self::Publish(step) => step.fmt(f),
         }
     }
 }
@@ -158,4 +190,5 @@ events_step_from!(
     ApiDestination(ApiDestinationStep),
     Replay(ReplayStep),
     Tags(TagStep),
+    Publish(PublishStep),
 );

@@ -13,7 +13,7 @@ use tributary_api::WrittenType;
 
 use crate::{
     names::Scope,
-    steps::{Changed, FieldOf, ServiceStep, with},
+    steps::{Changed, FieldOf, Redelivery, ServiceStep, with},
 };
 
 /// A function, or a version or an alias of it. Each has its own policy and its own asynchronous
@@ -106,6 +106,8 @@ pub enum LambdaStep {
         /// The function.
         function: FunctionRef,
     },
+    /// Invokes the function asynchronously with a dead letter (`Invoke`).
+    InvokeFunction(Redelivery),
 }
 
 impl ServiceStep for LambdaStep {
@@ -134,6 +136,10 @@ impl ServiceStep for LambdaStep {
         }
     }
 
+    fn redelivery(&self) -> Option<&Redelivery> {
+        if let Self::InvokeFunction(letter) = self { Some(letter) } else { None }
+    }
+
     fn limited(&self) -> Value {
         match self {
             Self::AddPermission { function: of, sid, source } => {
@@ -147,6 +153,7 @@ impl ServiceStep for LambdaStep {
                 with(with(function(of), limits), json!({"DestinationConfig": destinations}))
             }
             Self::DeleteFunctionEventInvokeConfig { function: of } => function(of),
+            Self::InvokeFunction(_) => Value::Null,
         }
     }
 }
@@ -165,6 +172,7 @@ impl fmt::Display for LambdaStep {
                 write!(f, "{call} {function}: on failure {}", settings.on_failure.as_deref().unwrap_or("nothing"))
             }
             Self::DeleteFunctionEventInvokeConfig { function } => write!(f, "{call} {function}"),
+            Self::InvokeFunction(letter) => write!(f, "{call} {letter}"),
         }
     }
 }

@@ -14,6 +14,7 @@ mod kinesis;
 mod lambda;
 mod log_deliveries;
 mod logs;
+mod redelivery;
 mod request;
 mod rules;
 mod sns;
@@ -43,6 +44,7 @@ pub use iam::*;
 pub use lambda::*;
 pub use log_deliveries::*;
 pub use logs::*;
+pub use redelivery::*;
 pub(crate) use request::{strip, tag_list, with};
 pub use rules::*;
 pub use sns::*;
@@ -69,6 +71,16 @@ trait ServiceStep {
 
     /// Returns what the write adds beside statements and AWS cannot tag, to be noted in the status of the sink.
     fn untagged(&self) -> Option<(WrittenType, &String)> {
+        None
+    }
+
+    /// Returns the dead letter that the write sends to its target.
+    fn redelivery(&self) -> Option<&Redelivery> {
+        None
+    }
+
+    /// Returns the id of the dead letter that the write deletes.
+    fn deleted_message(&self) -> Option<&str> {
         None
     }
 
@@ -160,6 +172,20 @@ macro_rules! steps {
             pub(crate) fn untagged(&self) -> Option<(WrittenType, &String)> {
                 match self {
                     $(Self::$service(step) => step.untagged(),)*
+                }
+            }
+
+            /// Returns the dead letter that the step sends to its target.
+            pub fn redelivery(&self) -> Option<&Redelivery> {
+                match self {
+                    $(Self::$service(step) => step.redelivery(),)*
+                }
+            }
+
+            /// Returns the id of the dead letter that the step deletes.
+            pub fn deleted_message(&self) -> Option<&str> {
+                match self {
+                    $(Self::$service(step) => step.deleted_message(),)*
                 }
             }
 

@@ -12,7 +12,7 @@ use tributary_api::Tags;
 
 use crate::{
     names::Scope,
-    steps::{Changed, FieldOf, ServiceStep, tag_list, text::list},
+    steps::{Changed, FieldOf, Redelivery, ServiceStep, tag_list, text::list},
 };
 
 /// Attributes of a topic by name. All values are text, as in the API of SNS.
@@ -73,6 +73,8 @@ pub enum SnsStep {
         /// ARN of the topic.
         arn: String,
     },
+    /// Publishes a dead letter on the topic that it did not reach.
+    Publish(Redelivery),
 }
 
 impl SnsStep {
@@ -107,11 +109,16 @@ impl ServiceStep for SnsStep {
             | Self::TagTopic { arn, .. }
             | Self::UntagTopic { arn, .. }
             | Self::DeleteTopic { arn } => arn.clone(),
+            Self::Publish(_) => return None,
         }))
     }
 
     fn puts_statement(&self) -> bool {
         matches!(self, Self::PutTopicStatement { .. })
+    }
+
+    fn redelivery(&self) -> Option<&Redelivery> {
+        if let Self::Publish(letter) = self { Some(letter) } else { None }
     }
 
     fn limited(&self) -> Value {
@@ -122,7 +129,8 @@ impl ServiceStep for SnsStep {
             Self::SetTopicAttribute { .. }
             | Self::PutTopicStatement { .. }
             | Self::RemoveTopicStatement { .. }
-            | Self::DeleteTopic { .. } => json!({}),
+            | Self::DeleteTopic { .. }
+            | Self::Publish(_) => json!({}),
         }
     }
 }
@@ -140,6 +148,7 @@ impl fmt::Display for SnsStep {
             Self::TagTopic { arn, tags } => write!(f, "{call} {arn}: {}", list(tags.keys())),
             Self::UntagTopic { arn, keys } => write!(f, "{call} {arn}: {}", list(keys)),
             Self::DeleteTopic { arn } => write!(f, "{call} {arn}"),
+            Self::Publish(letter) => write!(f, "{call} {letter}"),
         }
     }
 }

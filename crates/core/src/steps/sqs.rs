@@ -12,7 +12,7 @@ use tributary_api::Tags;
 
 use crate::{
     names::Scope,
-    steps::{Changed, FieldOf, ServiceStep, TargetParameters, text::list},
+    steps::{Changed, FieldOf, Redelivery, ServiceStep, TargetParameters, text::list},
 };
 
 pub(super) const TARGET_PARAMETERS: TargetParameters = TargetParameters {
@@ -77,6 +77,18 @@ pub enum SqsStep {
         /// Name of the queue.
         name: String,
     },
+    /// Sends a dead letter to the queue that it did not reach.
+    SendMessage(Redelivery),
+    /// Deletes a dead letter that its target took.
+    DeleteMessage {
+        /// Name of the dead-letter queue.
+        name: String,
+        /// Id of the message.
+        message_id: String,
+        /// Receipt handle of its last receive.
+        #[serde(skip)]
+        receipt: String,
+    },
 }
 
 impl SqsStep {
@@ -89,7 +101,9 @@ impl SqsStep {
             | Self::RemoveStatement { name, .. }
             | Self::TagQueue { name, .. }
             | Self::UntagQueue { name, .. }
-            | Self::DeleteQueue { name } => name,
+            | Self::DeleteQueue { name }
+            | Self::DeleteMessage { name, .. } => name,
+            Self::SendMessage(letter) => letter.target_arn.rsplit(':').next().unwrap_or_default(),
         }
     }
 }
@@ -109,7 +123,8 @@ impl ServiceStep for SqsStep {
     }
 
     fn changes(&self, scope: Scope<'_>) -> Option<Changed> {
-        Some(Changed::Target(scope.queue(self.queue())))
+        let is_message = matches!(self, Self::SendMessage(_) | Self::DeleteMessage { .. });
+        (!is_message).then(|| Changed::Target(scope.queue(self.queue())))
     }
 
     fn puts_statement(&self) -> bool {
@@ -120,6 +135,14 @@ impl ServiceStep for SqsStep {
         }
     }
 
+    fn redelivery(&self) -> Option<&Redelivery> {
+        if let Self::SendMessage(letter) = self { Some(letter) } else { None }
+    }
+
+    fn deleted_message(&self) -> Option<&str> {
+        if let Self::DeleteMessage { message_id, .. } = self { Some(message_id) } else { None }
+    }
+
     fn limited(&self) -> Value {
         match self {
             Self::CreateQueue { name, attributes, .. } => json!({"QueueName": name, "Attributes": attributes}),
@@ -128,7 +151,9 @@ impl ServiceStep for SqsStep {
             | Self::RemoveStatement { .. }
             | Self::TagQueue { .. }
             | Self::UntagQueue { .. }
-            | Self::DeleteQueue { .. } => json!({}),
+            | Self::DeleteQueue { .. }
+            | Self::SendMessage(_)
+            | Self::DeleteMessage { .. } => json!({}),
         }
     }
 }
@@ -147,6 +172,8 @@ impl fmt::Display for SqsStep {
             Self::TagQueue { name, tags } => write!(f, "{call} {name}: {}", list(tags.keys())),
             Self::UntagQueue { name, keys } => write!(f, "{call} {name}: {}", list(keys)),
             Self::DeleteQueue { name } => write!(f, "{call} {name}"),
+            Self::SendMessage(letter) => write!(f, "{call} {letter}"),
+            Self::DeleteMessage { name, message_id, .. } => write!(f, "{call} {message_id} of {name}"),
         }
     }
 }

@@ -10,7 +10,7 @@ use tributary_api::Tags;
 
 use crate::{
     names::Scope,
-    steps::{Changed, FieldOf, LogDestination, ServiceStep, text::list, with},
+    steps::{Changed, FieldOf, LogDestination, Redelivery, ServiceStep, text::list, with},
 };
 
 /// The settings that `UpdateStateMachine` replaces.
@@ -72,6 +72,8 @@ pub enum StatesStep {
         /// Keys of the tags.
         keys: Vec<String>,
     },
+    /// Starts an execution with a dead letter as its input.
+    StartExecution(Redelivery),
 }
 
 impl StatesStep {
@@ -105,8 +107,14 @@ impl ServiceStep for StatesStep {
         match self {
             Self::CreateStateMachine { name, .. } => Some(Changed::Target(scope.state_machine(name))),
             Self::DeleteStateMachine { arn } => Some(Changed::Target(arn.clone())),
-            Self::UpdateStateMachine { .. } | Self::TagStateMachine { .. } | Self::UntagStateMachine { .. } => None,
+            Self::UpdateStateMachine { .. } | Self::TagStateMachine { .. } | Self::UntagStateMachine { .. } | Self::StartExecution(_) => {
+                None
+            }
         }
+    }
+
+    fn redelivery(&self) -> Option<&Redelivery> {
+        if let Self::StartExecution(letter) = self { Some(letter) } else { None }
     }
 
     fn limited(&self) -> Value {
@@ -123,6 +131,7 @@ impl ServiceStep for StatesStep {
             Self::DeleteStateMachine { arn } => json!({"stateMachineArn": arn}),
             Self::TagStateMachine { arn, tags } => json!({"resourceArn": arn, "tags": tag_list(tags)}),
             Self::UntagStateMachine { arn, keys } => json!({"resourceArn": arn, "tagKeys": keys}),
+            Self::StartExecution(_) => Value::Null,
         }
     }
 }
@@ -135,6 +144,7 @@ impl fmt::Display for StatesStep {
             Self::UpdateStateMachine { arn, .. } | Self::DeleteStateMachine { arn } => write!(f, "{call} {arn}"),
             Self::TagStateMachine { arn, tags } => write!(f, "{call} {arn}: {}", list(tags.keys())),
             Self::UntagStateMachine { arn, keys } => write!(f, "{call} {arn}: {}", list(keys)),
+            Self::StartExecution(letter) => write!(f, "{call} {letter}"),
         }
     }
 }

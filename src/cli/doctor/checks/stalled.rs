@@ -35,7 +35,17 @@ fn of_object(object: &Object, snapshot: &Snapshot) -> Option<Finding> {
         (Some(Reason::Drifted), _) => ("object-drifted", Severity::Info),
         (_, true) => ("object-stalled", Severity::Critical),
         // Finished, or on its way.
-        (Some(Reason::Backfilling | Reason::BackfillNotDue | Reason::Replaying | Reason::ReplayNotDue | Reason::ReplayQueued), false) => {
+        (
+            Some(
+                Reason::Backfilling
+                | Reason::BackfillNotDue
+                | Reason::Replaying
+                | Reason::ReplayNotDue
+                | Reason::ReplayQueued
+                | Reason::Redriving,
+            ),
+            false,
+        ) => {
             return None;
         }
         (_, false) if snapshot.now.duration_since(since) <= USUAL => return None,

@@ -1,8 +1,8 @@
-//! `EventReplay` and `BenchlingBackfill` in the graph: what publishes the events of a time window, once.
+//! `EventReplay`, `BenchlingBackfill` and `EventRedrive` in the graph: what sends past events, once.
 
-use tributary_api::{BenchlingBackfill, EventReplay};
+use tributary_api::{BenchlingBackfill, EventRedrive, EventReplay};
 
-use super::{Edge, EdgeKind, GraphKind, Item, NodeKind, bus_id, fact, id, node, subscription_edge};
+use super::{Edge, EdgeKind, GraphKind, Item, NodeKind, bus_id, fact, id, node, sink_id, subscription_edge};
 
 impl GraphKind for EventReplay {
     const KIND: NodeKind = NodeKind::EventReplay;
@@ -22,6 +22,23 @@ impl GraphKind for EventReplay {
         let mut edges = vec![Edge::new(&node.id, EdgeKind::Replay, bus_id(&spec.bus_ref, namespace))];
         edges.extend(subscription_edge(&spec.bus_ref, namespace));
         Item { node: node.into(), edges, external: vec![] }
+    }
+}
+
+impl GraphKind for EventRedrive {
+    const KIND: NodeKind = NodeKind::EventRedrive;
+
+    fn item(&self) -> Item {
+        let (spec, status, meta) = (&self.spec, self.status.as_ref(), &self.metadata);
+        let mut node = node(Self::KIND, meta, status.map(|status| &status.common));
+        node.facts.push(fact("queue", &spec.sink_ref.name));
+        if let Some(status) = status {
+            node.facts.extend(status.state.map(|state| fact("state", format!("{state:?}"))));
+            node.facts.push(fact("messages sent", status.counts.sent.to_string()));
+            node.facts.push(fact("messages kept", status.kept.len().to_string()));
+        }
+        let edge = Edge::new(&node.id, EdgeKind::Replay, sink_id(&spec.sink_ref, meta.namespace.as_deref()));
+        Item { node: node.into(), edges: vec![edge], external: vec![] }
     }
 }
 

@@ -81,7 +81,7 @@ fn columns(graph: &Graph) -> Vec<usize> {
             NodeKind::EventSource | NodeKind::AwsAccount => 0,
             NodeKind::BenchlingSubscription | NodeKind::BenchlingApp | NodeKind::BenchlingBackfill | NodeKind::EventReplay => 1,
             NodeKind::EventBus => 2,
-            NodeKind::EventRule => 3,
+            NodeKind::EventRule | NodeKind::EventRedrive => 3,
             NodeKind::EventSink => 4,
             NodeKind::Resource => 5,
         })

@@ -203,7 +203,7 @@ function shortName(node) {
 /** Kinds that their column does not say. */
 function kindOf(node) {
   const origin = { Missing: "missing", NotRead: "not read", External: "in AWS" }[node.origin];
-  const kind = { BenchlingSubscription: "subscription", BenchlingApp: "app", BenchlingBackfill: "backfill", EventReplay: "replay", AwsAccount: "account" }[node.kind];
+  const kind = { BenchlingSubscription: "subscription", BenchlingApp: "app", BenchlingBackfill: "backfill", EventReplay: "replay", EventRedrive: "redrive", AwsAccount: "account" }[node.kind];
   return [kind, origin].filter(Boolean).join(" · ");
 }
 

@@ -79,7 +79,7 @@ pub fn attempts(b: &World, private: &str) -> Vec<Attempt> {
         attempt(
             &["EventRule.targets.deadLetter.sinkRef.namespace"],
             "EventRule",
-            rule(own.clone(), mine, far.clone()),
+            rule(own.clone(), mine.clone(), far.clone()),
             "ReferenceNotPermitted",
             "deadLetter.sinkRef",
         ),
@@ -295,6 +295,15 @@ pub fn attempts(b: &World, private: &str) -> Vec<Attempt> {
         ),
         attempt(&["EventReplay.archive"], "EventReplay", replay(own.clone(), "theirs"), "ArchiveNotFound", "spec.archive"),
         attempt(&["EventReplay.rules"], "EventReplay", replay(own, "own"), "RuleNotFound", "spec.rules[0]"),
+        attempt(&["EventRedrive.sinkRef.name"], "EventRedrive", json!({"sinkRef": near}), "SinkNotFound", "spec.sinkRef"),
+        attempt(
+            &["EventRedrive.sinkRef.namespace"],
+            "EventRedrive",
+            json!({"sinkRef": far}),
+            "ReferenceNotPermitted",
+            "spec.allowedNamespaces",
+        ),
+        attempt(&["EventRedrive.rules"], "EventRedrive", json!({"sinkRef": mine, "rules": ["r"]}), "RuleNotFound", "spec.rules[0]"),
     ];
     let mut forged = |kind: &'static str, spec: Value, word: String, reason, names: &str| {
         let annotations = json!({"tributary.dev/adopt": word});

@@ -35,7 +35,7 @@ use crate::{
     managed::Managed,
     names::{Arn, Scope},
     plan::PlanContext,
-    steps::{FunctionRef, Step},
+    steps::{FunctionRef, LambdaStep, Redelivery, Step},
 };
 
 impl Scope<'_> {
@@ -74,6 +74,10 @@ impl Destination for Lambda {
         };
         let function = FunctionRef::from_arn(&identity.arn);
         Ok(DesiredLambda { function, grants: context.grants(identity), on_failure, unresolved })
+    }
+
+    fn redrive(letter: Redelivery) -> Option<Step> {
+        Some(LambdaStep::InvokeFunction(letter).into())
     }
 
     fn is_target(arn: &Arn<'_>) -> bool {

@@ -28,4 +28,9 @@ pub(super) const FEATURES: &[Feature] = &[
         )],
     },
     triggers::FEATURE,
+    Feature {
+        name: "redrive-to-functions",
+        about: "`EventRedrive` and `tributary dlq redrive` for targets that are functions",
+        statements: &[calls("RedriveToFunctions", &["lambda:InvokeFunction"], FUNCTIONS)],
+    },
 ];

@@ -33,7 +33,7 @@ use crate::{
     feature::Feature,
     names::{self, Arn, Scope},
     plan::PlanContext,
-    steps::{Step, TargetSettings, TopicAttributes},
+    steps::{Redelivery, SnsStep, Step, TargetSettings, TopicAttributes},
 };
 
 impl Scope<'_> {
@@ -77,6 +77,10 @@ impl Destination for Sns {
             by_policy: context.sink.spec.role_arn.is_none() && by.role.is_none(),
             by,
         })
+    }
+
+    fn redrive(letter: Redelivery) -> Option<Step> {
+        Some(SnsStep::Publish(letter).into())
     }
 
     fn is_target(arn: &Arn<'_>) -> bool {

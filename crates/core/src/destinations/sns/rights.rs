@@ -2,7 +2,15 @@
 
 use crate::feature::{Feature, calls};
 
-pub(super) const FEATURES: &[Feature] = &[Feature {
+pub(super) const FEATURES: &[Feature] = &[TOPICS, REDRIVE];
+
+const REDRIVE: Feature = Feature {
+    name: "redrive-to-topics",
+    about: "`EventRedrive` and `tributary dlq redrive` for targets that are topics",
+    statements: &[calls("RedriveToTopics", &["sns:Publish"], &["arn:{partition}:sns:{region}:{account}:{prefix}*"])],
+};
+
+const TOPICS: Feature = Feature {
     name: "topics",
     about: "topics; existing topics need only the two `TopicAttributes` actions",
     statements: &[calls(
@@ -18,4 +26,4 @@ pub(super) const FEATURES: &[Feature] = &[Feature {
         ],
         &["arn:{partition}:sns:{region}:{account}:{prefix}*"],
     )],
-}];
+};

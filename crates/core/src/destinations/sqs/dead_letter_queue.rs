@@ -13,7 +13,7 @@ use crate::{
     error::{Reason, ReconcileError},
     names::is_foreign,
     object::key_of,
-    steps::QueueAttributes,
+    steps::{QueueAttributes, SqsStep, Step},
 };
 
 /// Default retention of a managed dead-letter queue, in seconds.
@@ -51,6 +51,11 @@ pub(super) fn attributes(spec: &ManagedQueue) -> QueueAttributes {
         ..ManagedQueue::default()
     };
     attributes::attributes(&like, None)
+}
+
+/// Returns the step that deletes a message of a dead-letter queue.
+pub fn deletion(queue: &str, message_id: &str, receipt: &str) -> Step {
+    SqsStep::DeleteMessage { name: queue.to_owned(), message_id: message_id.to_owned(), receipt: receipt.to_owned() }.into()
 }
 
 /// Returns the ARN of the standard queue of a sink in the account and Region of `identity`.

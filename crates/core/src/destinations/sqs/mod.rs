@@ -34,7 +34,7 @@ use crate::{
     object::key_of,
     plan::PlanContext,
     settings::Settings,
-    steps::{SqsStep, Step, TargetSettings},
+    steps::{Redelivery, SqsStep, Step, TargetSettings},
 };
 
 const RESOURCE_TYPE: &str = "AWS::SQS::Queue";
@@ -85,6 +85,10 @@ impl Destination for Sqs {
             Reason::InvalidSpec,
             format!("{field}: EventSink {} is a FIFO queue without spec.sqs.messageGroupId. Set it there.", key_of(sink)),
         ))
+    }
+
+    fn redrive(letter: Redelivery) -> Option<Step> {
+        Some(SqsStep::SendMessage(letter).into())
     }
 
     fn is_target(arn: &Arn<'_>) -> bool {

@@ -35,4 +35,29 @@ pub(super) const FEATURES: &[Feature] = &[
         about: "`deadLetter.inspect` of a target: the error codes in its dead-letter queue",
         statements: &[calls("DeadLetters", &["sqs:ReceiveMessage"], &["arn:{partition}:sqs:{region}:{account}:{prefix}*"])],
     },
+    Feature {
+        name: "redrive",
+        about: "`EventRedrive` and `tributary dlq`: dead letters, and the targets of their rules. Also one of the following per type of target",
+        statements: &[
+            calls(
+                "RedrivenQueues",
+                &["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"],
+                &["arn:{partition}:sqs:{region}:{account}:{prefix}*"],
+            ),
+            calls(
+                "RedrivenRules",
+                &["events:ListTargetsByRule"],
+                &["arn:{partition}:events:{region}:{account}:rule/{prefix}*", "arn:{partition}:events:{region}:{account}:rule/{prefix}*/*"],
+            ),
+        ],
+    },
+    Feature {
+        name: "redrive-to-queues",
+        about: "`EventRedrive` and `tributary dlq redrive` for targets that are queues",
+        statements: &[calls(
+            "RedriveToQueues",
+            &["sqs:GetQueueUrl", "sqs:SendMessage"],
+            &["arn:{partition}:sqs:{region}:{account}:{prefix}*"],
+        )],
+    },
 ];

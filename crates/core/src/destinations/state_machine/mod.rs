@@ -30,7 +30,7 @@ use crate::{
     feature::Feature,
     names::{self, Arn, Scope},
     plan::PlanContext,
-    steps::Step,
+    steps::{Redelivery, StatesStep, Step},
 };
 
 impl Scope<'_> {
@@ -66,6 +66,10 @@ impl Destination for StateMachine {
         let managed = context.sink.managed_state_machine();
         let managed = managed.map(|machine| resolve::machine(machine, context, identity)).transpose()?;
         Ok(DesiredStateMachine { managed, by })
+    }
+
+    fn redrive(letter: Redelivery) -> Option<Step> {
+        Some(StatesStep::StartExecution(letter).into())
     }
 
     fn is_target(arn: &Arn<'_>) -> bool {

@@ -44,4 +44,13 @@ pub(super) const FEATURES: &[Feature] = &[
             &["*"],
         )],
     },
+    Feature {
+        name: "redrive-to-state-machines",
+        about: "`EventRedrive` and `tributary dlq redrive` for targets that are state machines",
+        statements: &[calls(
+            "RedriveToStateMachines",
+            &["states:StartExecution"],
+            &["arn:{partition}:states:{region}:{account}:stateMachine:{prefix}*"],
+        )],
+    },
 ];
