@@ -70,8 +70,10 @@ async fn the_plan_of_an_edit_is_what_the_operator_then_does() {
         last = mark;
         apply(world, &objects).await;
         until("nothing is left to plan", || async {
+            // A plan that reads a sink before a write of the operator, and a rule after it, sees neither's part of the work.
+            let before = world.aws.mark().await;
             let left = plan(world, &["-n", &namespace, "-o", "json"], "").await.json();
-            planned_calls(&left).is_empty().then_some(())
+            (planned_calls(&left).is_empty() && made_calls(world, before).await.is_empty()).then_some(())
         })
         .await;
         // A policy may be written twice: for a new rule first, and after another rule has stopped to send.
