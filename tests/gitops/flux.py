@@ -85,7 +85,8 @@ class Flux:
     def reconcile(self, namespace):
         """Asks for a reconcile of the same revision, as `flux reconcile` does, and waits for its end."""
         name, at = "lims-platform" if namespace == "flux-system" else "lims", str(time.time())
-        self.kubectl("annotate", "--overwrite", "kustomizations.kustomize.toolkit.fluxcd.io", name, "-n", namespace, f"reconcile.fluxcd.io/requestedAt={at}")
+        self.kubectl("annotate", "--overwrite", "kustomizations.kustomize.toolkit.fluxcd.io", name, "-n", namespace, "--field-manager=flux",
+                     f"reconcile.fluxcd.io/requestedAt={at}")
         until(lambda: self.kustomization(namespace)["status"].get("lastHandledReconcileAt") == at, f"{namespace} is reconciled")
 
     def alive(self):

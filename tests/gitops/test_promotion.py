@@ -206,7 +206,8 @@ class Promotion(unittest.TestCase):
         self.assertEqual(sorted(found), ["kept", "new"])
 
     def test_07_a_suspended_environment_stays_as_it_is(self):
-        suspend = ("patch", "kustomizations.kustomize.toolkit.fluxcd.io", "lims", "-n", self.dev.namespace, "--type=merge", "-p")
+        # As `flux suspend` does: under another name the Kustomization of the platform would undo it.
+        suspend = ("patch", "kustomizations.kustomize.toolkit.fluxcd.io", "lims", "-n", self.dev.namespace, "--type=merge", "--field-manager=flux", "-p")
         self.stage.quietly(*suspend, '{"spec": {"suspend": true}}')
         mark = self.dev.mark()
         self.overlay(self.dev, ("base/v2", "base/v1"))

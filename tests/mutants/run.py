@@ -5,7 +5,8 @@
   run.py --check        only checks that each patch names a test that exists and applies to the tree
 
 A patch begins with `# invariant: ...` and `# test: TARGET::PATH`. TARGET is a test target; `lib` for a unit test of the binary's crate;
-`api`, `aws`, `core` or another folder of crates/ for a unit test of that crate; or `pods`, `chart` or `browser`, tests in Python. A mutant is caught when the named test ran and
+`api`, `aws`, `core` or another folder of crates/ for a unit test of that crate; or `pods`, `chart`, `gitops` or
+`browser`, tests in Python. A mutant is caught when the named test ran and
 failed. One that does not compile or does not apply is an error of the patch, one whose test still passes is a gap in the tests. All named
 tests must pass without a patch first.
 """
@@ -55,6 +56,16 @@ def run_chart(tree, test):
     return re.search(rf"^{test} \(", text, re.M) is not None, done.returncode == 0, text
 
 
+def run_gitops(tree, test, env):
+    """The same for tests/gitops: one repository's life, so everything before the named test runs too."""
+    built = subprocess.run(["cargo", "build", "--locked", "--quiet", "--workspace"], cwd=tree, capture_output=True, text=True, env=env)
+    env = {**env, "TRIBUTARY": f"{env['CARGO_TARGET_DIR']}/debug/tributary"}
+    command = [sys.executable, "tests/bed/bed.py", "run", "--", sys.executable, "-m", "unittest", "discover", "-v", "-f", "-s", "tests/gitops"]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, env=env) if built.returncode == 0 else built
+    text = done.stdout + done.stderr
+    return re.search(rf"^{test} \(", text, re.M) is not None, re.search(rf"^(FAIL|ERROR): {test} ", text, re.M) is None, text
+
+
 def run_browser(tree, test, env):
     """The same for tests/browser, one test of it."""
     built = subprocess.run(["cargo", "build", "--locked", "--quiet", "--workspace"], cwd=tree, capture_output=True, text=True, env=env)
@@ -85,6 +96,8 @@ def run_test(tree, target, test):
         return run_pods(tree, test, env)
     if target == "chart":
         return run_chart(tree, test)
+    if target == "gitops":
+        return run_gitops(tree, test, env)
     if target == "browser":
         return run_browser(tree, test, env)
     bed = [] if is_unit(target) else [sys.executable, "tests/bed/bed.py", "run", "--"]
@@ -109,7 +122,7 @@ def apply(tree, patch, *, undo=False):
 
 def names(target):
     """Tests of a target."""
-    if target in ("pods", "chart", "browser"):
+    if target in ("pods", "chart", "browser", "gitops"):
         return set(re.findall(r"def (test_\w+)", "".join(path.read_text() for path in (ROOT / "tests" / target).glob("test_*.py"))))
     if is_unit(target):
         # The list of each crate comes behind a line with the path of its program.
