@@ -1,4 +1,4 @@
-"""Test bed, step 1: get the control plane's binaries and the emulator's Python into the cache. Starts nothing.
+"""Test bed, step 1: get programs into the cache: the control plane, what single tests run, and the emulator's Python. Starts nothing.
 
 Everything acquired lives in ${XDG_CACHE_HOME:-~/.cache}/tributary under a name that holds the hash of what it was
 made from: a changed pin makes a new directory, two runs at once share one (a lock file orders them), and deleting the cache
@@ -7,6 +7,7 @@ is always safe.
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import pathlib
 import shutil
@@ -176,37 +177,72 @@ def apt_depends(package, *flags):
 
 def promtool(say):
     """Prometheus' promtool: the one on the PATH, else our own build without service discovery."""
-    flags = ["-tags", "remove_all_sd", "-gcflags=all=-dwarf=false"]
-    return go_program(say, "promtool", "github.com/prometheus/prometheus/cmd/promtool", "about 3 minutes on two cores", *flags)
+    found = shutil.which("promtool")
+    if found:
+        return pathlib.Path(found)
+    source = HERE / "promtool"
+    target = cache_dir() / f"promtool-{digest(source / 'go.mod', source / 'go.sum')}"
+    return go_program(say, "promtool", target, source, "github.com/prometheus/prometheus/cmd/promtool", "about 3 minutes on two cores", "-tags", "remove_all_sd")
 
 
 def actionlint(say):
     """The linter of GitHub's workflows: the one on the PATH, else our own build."""
-    return go_program(say, "actionlint", "github.com/rhysd/actionlint/cmd/actionlint", "about 20 seconds")
-
-
-def go_program(say, name, package, duration, *flags):
-    """A program of the PATH, else built as the module in the folder of its name pins it."""
-    found = shutil.which(name)
+    found = shutil.which("actionlint")
     if found:
         return pathlib.Path(found)
-    source = HERE / name
-    target = cache_dir() / f"{name}-{digest(source / 'go.mod', source / 'go.sum')}"
+    source = HERE / "actionlint"
+    target = cache_dir() / f"actionlint-{digest(source / 'go.mod', source / 'go.sum')}"
+    return go_program(say, "actionlint", target, source, "github.com/rhysd/actionlint/cmd/actionlint", "about 20 seconds")
+
+
+def health(say):
+    """The program that says how GitOps tools see objects (health/main.go): kstatus, and Argo CD's Lua engine."""
+    source = HERE / "health"
+    target = cache_dir() / f"health-{digest(source / 'go.mod', source / 'go.sum', *sorted(source.glob('*.go')))}"
+    return go_program(say, "health", target, source, ".", "about a minute on two cores")
+
+
+def flux(say):
+    """A directory with Flux's kustomize-controller and the CRDs of it and of its sources. source-controller itself is not built."""
+    source, crds = HERE / "flux", HERE / "flux/crds"
+    target = cache_dir() / f"flux-{digest(*(folder / name for folder in (source, crds) for name in ('go.mod', 'go.sum')))}"
+    if (target / "crds").is_dir():
+        return target
+    target.mkdir(parents=True, exist_ok=True)
+    go_program(say, "flux", target / "kustomize-controller", source, "github.com/fluxcd/kustomize-controller", "about 8 minutes on two cores")
+    with lock("flux", say):
+        fresh = target / f"crds.{os.getpid()}.tmp"
+        fresh.mkdir(exist_ok=True)
+        for folder, module in ((source, "github.com/fluxcd/kustomize-controller"), (crds, "github.com/fluxcd/source-controller")):
+            done = subprocess.run(["go", "mod", "download", "-json", module], cwd=folder, capture_output=True, text=True, env={**os.environ, "GOWORK": "off"})
+            if done.returncode:
+                raise AcquireError(f"go mod download of {module} failed:\n{done.stdout}{done.stderr}")
+            for file in (pathlib.Path(json.loads(done.stdout)["Dir"]) / "config/crd/bases").glob("*.yaml"):
+                shutil.copyfile(file, fresh / file.name)
+        if not (target / "crds").is_dir():
+            fresh.rename(target / "crds")
+    return target
+
+
+def go_program(say, name, target, source, package, duration, *flags):
+    """Builds a package of the module in `source` into the cache, once. The name of `target` holds the hash of what it is made from."""
     if os.access(target, os.X_OK):
         return target
     if not shutil.which("go"):
-        raise AcquireError(f"no {name}: install it, or Go 1.25 or later")
+        raise AcquireError(f"no {name}: install Go 1.25 or later")
     with lock(name, say):
         if os.access(target, os.X_OK):
             return target
         say(f"{name}: building it from the Go module proxy, once: {duration} (then cached)")
+        began = time.monotonic()
         fresh = target.with_suffix(f".{os.getpid()}.tmp")
-        done = subprocess.run(["go", "build", "-trimpath", *flags, "-ldflags", "-s -w", "-o", str(fresh), package],
+        done = subprocess.run(["go", "build", "-trimpath", *flags, "-gcflags=all=-dwarf=false", "-ldflags", "-s -w", "-o", str(fresh), package],
                               cwd=source, env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOGC": "300"})
         if done.returncode:
             fresh.unlink(missing_ok=True)
             raise AcquireError(f"go build of {name} failed, see above")
         fresh.rename(target)
+        say(f"{name}: built in {time.monotonic() - began:.0f} s")
     return target
 
 

@@ -8,6 +8,7 @@ mod modules;
 mod sizes;
 mod slices;
 mod source;
+mod states;
 mod tests_page;
 mod texts;
 mod transitions;

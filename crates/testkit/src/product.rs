@@ -16,8 +16,9 @@ pub use tributary_aws::{AwsOptions, Call};
 pub use tributary_benchling::Urls;
 pub use tributary_core::{
     benchling, bus_log,
+    conditions::{self, Outcome},
     delivery::{self, DeliverabilityReason},
-    error::{Reason, ReconcileError},
+    error::{Reason, ReconcileError, RetryClass},
     iam_policy,
     kinds::{CredentialsReason, webhooks::ContestReason},
     lints, trace,
