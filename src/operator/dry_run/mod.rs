@@ -30,7 +30,7 @@ use crate::{
         secrets::Secrets,
         stores::{Dependent, Stores, Writers, stores},
     },
-    observe,
+    observe::{self, change_feeds::ChangeFeeds},
     operator::{
         app_configuration::AppConfigurations,
         context::Context,
@@ -120,10 +120,12 @@ pub(crate) async fn run(client: Client, options: Options) -> Result<Vec<ObjectPl
         recorder: events::Recorder::new(String::new()).0,
         metrics,
         state: ReconcileState::default(),
+        changes: NotedChanges::default(),
         names: NameLocks::default(),
         resyncs: ResyncSchedule { started: Instant::now(), quick: LIST_AGE * 10, full: LIST_AGE, poll: LIST_AGE },
         fault_points: Arc::new(NoFaults),
         benchling: Benchling::new(Urls::default()),
+        change_feeds: ChangeFeeds::default(),
         client,
         dry_run: Some(Arc::new(observe::dry_run::DryRun::new(now))),
     };
