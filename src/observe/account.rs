@@ -55,7 +55,13 @@ async fn read_region(cloud: &Cloud<'_>, identity: &Identity, region: &str, name:
     ObservedChangeEvents { region: region.to_owned(), rule, queue, unread, first_event: seen.first_event, unconsumed: seen.error }
 }
 
-async fn read_rule(session: &Session, cloud: &Cloud<'_>, scope: Scope<'_>, name: &str, depth: Depth) -> Result<ObservedRule, ReconcileError> {
+async fn read_rule(
+    session: &Session,
+    cloud: &Cloud<'_>,
+    scope: Scope<'_>,
+    name: &str,
+    depth: Depth,
+) -> Result<ObservedRule, ReconcileError> {
     let listed = session.rule(DEFAULT_BUS, name, cloud.list_age(depth)).await?;
     // A list of several pages can miss a rule. Before it is created or counts as deleted, it is requested by name.
     let found = if listed.is_none() && depth >= Depth::Owner { session.rule_by_name(DEFAULT_BUS, name).await? } else { listed };

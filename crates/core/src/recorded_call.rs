@@ -143,7 +143,7 @@ impl RecordedCall {
         text(&self.response, name)
     }
 
-    /// Returns the partition-independent part of the scope of the call's resources.
+    /// Returns the scope of the call's resources, in this partition.
     pub fn scope<'a>(&'a self, partition: &'a str) -> Scope<'a> {
         Scope { partition, region: &self.region, account_id: &self.account_id }
     }

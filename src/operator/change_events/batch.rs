@@ -137,7 +137,10 @@ mod tests {
         assert_eq!(batch.outcomes, expected.into());
         let mut changes: Vec<_> = batch.objects.into_values().collect();
         assert_eq!(changes.len(), 1);
-        assert_eq!(changes[0].take_text().as_deref(), Some("changed by arn:aws:iam::111122223333:user/alice at t: RemoveTargets (request 4)"));
+        assert_eq!(
+            changes[0].take_text().as_deref(),
+            Some("changed by arn:aws:iam::111122223333:user/alice at t: RemoveTargets (request 4)")
+        );
     }
 
     #[test]

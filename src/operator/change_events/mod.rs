@@ -13,11 +13,7 @@ use std::{
 use futures::future::{Either, select};
 use tokio::task::{AbortHandle, JoinSet};
 use tributary_api::AwsAccount;
-use tributary_core::{
-    kinds::change_events,
-    managed::Managed,
-    object::ObjectMetaExt,
-};
+use tributary_core::{kinds::change_events, managed::Managed, object::ObjectMetaExt};
 
 use crate::{
     cluster::stores::Queues,

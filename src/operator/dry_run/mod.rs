@@ -33,6 +33,7 @@ use crate::{
     observe::{self, change_feeds::ChangeFeeds},
     operator::{
         app_configuration::AppConfigurations,
+        changes::NotedChanges,
         context::Context,
         events,
         fault_points::NoFaults,

@@ -86,7 +86,8 @@ impl<'a, K: Observe> Reconciliation<'a, K> {
     fn trigger(&mut self, reconcile_at: Option<&String>) -> Trigger {
         let (now, common, resyncs) = (Instant::now(), K::common(&self.written), self.context.resyncs);
         let changed = self.state.changes.age().is_some()
-            || reconcile_at != common.last_handled_reconcile_at.as_ref() || common.observed_generation != self.object.meta().generation;
+            || reconcile_at != common.last_handled_reconcile_at.as_ref()
+            || common.observed_generation != self.object.meta().generation;
         let until = self.state.polling_until.filter(|_| !changed);
         if until.is_some_and(|until| now < until) {
             return Trigger::Poll;

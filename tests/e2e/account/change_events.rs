@@ -100,6 +100,17 @@ async fn a_tag_and_a_policy_removed_by_hand_are_restored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_is_repaired_also_if_the_first_reconcile_after_it_fails() {
+    let world = watched("by-hand-again").await;
+    let (user, bus, rule) = (world.aws.make_user("alice").await, aws_name(&world, "b"), aws_name(&world, "r"));
+    // More than a read is sent again within one reconcile.
+    world.aws.faults(json!([fault_rule("events.ListTargetsByRule", "error", json!({"times": 4}))])).await;
+    world.aws.call_by(&user, "events", "RemoveTargets", json!({"EventBusName": bus, "Rule": rule, "Ids": ["q"]})).await;
+    let restored = || async { (!world.aws.targets(&bus, &rule).await.is_empty()).then_some(()) };
+    world.aws.until("the target is restored", restored).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_operators_own_changes_cause_no_reconcile() {
     let world = watched("own").await;
     let mark = world.aws.mark().await;
@@ -138,7 +149,10 @@ async fn a_burst_while_the_operator_is_away_is_few_reconciles_and_a_message_that
 async fn opting_out_removes_rule_and_queue_in_order() {
     let world = watched("opt-out").await;
     let created = world.aws.writes(0).await;
-    assert!(position(&created, "CreateQueue") < position(&created, "PutRule") && position(&created, "PutRule") < position(&created, "PutTargets"));
+    assert!(
+        position(&created, "CreateQueue") < position(&created, "PutRule")
+            && position(&created, "PutRule") < position(&created, "PutTargets")
+    );
     assert_eq!(left(&world).await.len(), 2);
     let mark = world.aws.mark().await;
     world.apply_account(world.account_spec()).await;

@@ -42,13 +42,7 @@ pub fn affected(view: &View, account: &str, changed: &BTreeSet<String>) -> BTree
     found
 }
 
-fn find<K: Managed>(
-    object: &K,
-    view: &View,
-    account: &str,
-    changed: &BTreeSet<String>,
-    found: &mut BTreeMap<ObjectKey, BTreeSet<String>>,
-) {
+fn find<K: Managed>(object: &K, view: &View, account: &str, changed: &BTreeSet<String>, found: &mut BTreeMap<ObjectKey, BTreeSet<String>>) {
     let Some(identity) = object.pinned_identity().filter(|identity| identity.account == account) else { return };
     let resources = object.current().map(|status| K::common(status).resources.as_slice()).unwrap_or_default();
     let arns = std::iter::once(&identity.arn).chain(resources.iter().map(|resource| &resource.arn));

@@ -82,7 +82,10 @@ fn every_write_of_the_operator_is_in_the_table_and_changes_something() {
     let calls = actions(Asked::ByCall).into_iter().map(str::to_owned).filter(|action| !is_read(action));
     let calls = calls.filter(|action| !DATA.contains(&action.as_str()));
     let missing: BTreeSet<_> = steps.into_iter().chain(calls).filter(|action| table.get(action) != Some(&true)).collect();
-    assert!(missing.is_empty(), "add rows for {missing:?} to crates/core/src/change_events/calls.jsonl, and the service that has the resource");
+    assert!(
+        missing.is_empty(),
+        "add rows for {missing:?} to crates/core/src/change_events/calls.jsonl, and the service that has the resource"
+    );
 }
 
 #[test]

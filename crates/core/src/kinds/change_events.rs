@@ -263,3 +263,6 @@ fn state(status: &AwsAccountStatus, observed: &[ObservedChangeEvents], error: Op
     );
     ("Unknown", ChangeEventsReason::NoEventsYet.to_string(), message)
 }
+
+#[cfg(test)]
+mod tests;
