@@ -57,6 +57,7 @@ class Trail(BedTest):
         found = {event["detail"]["eventName"]: event["detail"] for event in self.received(url)}
         self.assertEqual((found["CreateUser"]["awsRegion"], found["CreateUser"]["requestParameters"]), ("us-east-1", {"userName": "alice"}))
         self.assertNotIn("SecretAccessKey", json.dumps(found["CreateAccessKey"]))
+        self.assertTrue(self.sqs("GetQueueUrl", QueueName="q")["QueueUrl"], "it acts in its own account")
         identity = found["CreateQueue"]["userIdentity"]
         self.assertEqual((identity["type"], identity["arn"]), ("IAMUser", f"arn:aws:iam::{self.account}:user/alice"))
 

@@ -156,6 +156,7 @@ def wrap(inner):
             status, extra, body = _refused(*refusal)
             return await _answer(send, status, body, extra)
         recorded = trail.call_of(scope["method"], target, headers, body)
+        scope = identity.in_own_account(scope, headers)
         if recorded is None:
             return await inner(scope, receive, send)
         status, answer = 200, b""

@@ -117,7 +117,7 @@ async fn the_operators_own_changes_cause_no_reconcile() {
     patch_spec(&world, "EventRule", "r", json!({"description": "changed"})).await;
     world.ready("EventRule", "r").await;
     drained(&world).await;
-    assert!(world.aws.calls(mark).await.contains(&"sqs:DeleteMessage".to_owned()), "the call arrived as a change event");
+    assert!(world.aws.calls(mark).await.contains(&"sqs:DeleteMessageBatch".to_owned()), "the call arrived as a change event");
     reconcile_now(&world, "EventSink", "q").await;
     assert_eq!(close_reads(&world, mark, &rule_arn(&world)).await, 1, "that of the changed spec");
     assert!(event_notes(&world, "EventRule", "r", "ChangedInAws").await.is_empty());
