@@ -14,10 +14,11 @@ use tributary_core::{
 
 use crate::{
     cluster::{arn_from::ArnSources, secrets::Secrets},
-    observe::{Cloud, Redrives, Trigger, dry_run::DryRun},
+    observe::{Cloud, Redrives, Trigger, change_feeds::ChangeFeeds, dry_run::DryRun},
     operator::{
         app_configuration::AppConfigurations,
         audit::AuditLog,
+        changes::NotedChanges,
         events::Recorder,
         fault_points::FaultPoints,
         name_locks::NameLocks,
@@ -39,6 +40,7 @@ pub(super) struct Context {
     pub(super) recorder: Recorder,
     pub(super) metrics: Arc<Metrics>,
     pub(super) state: ReconcileState,
+    pub(super) changes: NotedChanges,
     pub(super) names: NameLocks,
     pub(super) resyncs: ResyncSchedule,
     pub(super) fault_points: Arc<dyn FaultPoints>,
@@ -46,6 +48,7 @@ pub(super) struct Context {
     pub(super) benchling: Benchling,
     pub(super) redrives: Redrives,
     pub(super) app_configurations: AppConfigurations,
+    pub(super) change_feeds: ChangeFeeds,
     /// What a dry run knows; `None` in the operator.
     pub(super) dry_run: Option<Arc<DryRun>>,
 }
@@ -98,6 +101,7 @@ impl Context {
             region: identity.region.clone(),
             quick_age: self.resyncs.list_age(),
             fact_age: self.resyncs.quick,
+            change_feeds: &self.change_feeds,
             dry_run: self.dry_run.as_deref(),
         })
     }

@@ -5,6 +5,8 @@
 mod app_configuration;
 mod apply;
 mod audit;
+mod change_events;
+mod changes;
 mod context;
 pub(crate) mod dry_run;
 mod events;

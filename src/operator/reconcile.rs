@@ -20,6 +20,7 @@ use crate::{
     observe::Observe,
     operator::{
         audit::Subject,
+        changes::Changes,
         context::{Context, QUIET_PERIOD},
         reconciliation::Reconciliation,
         state::{ObjectState, ResyncSchedule},
@@ -32,7 +33,8 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
     let started = Instant::now();
     let key = format!("{}/{}", K::KIND, key_of(object.as_ref()));
     let span = tracing::info_span!("reconcile", kind = K::KIND, object = %key_of(object.as_ref()));
-    let state = context.state.load(&key, object.meta().uid.as_deref().unwrap_or_default(), &context.resyncs);
+    let mut state = context.state.load(&key, object.meta().uid.as_deref().unwrap_or_default(), &context.resyncs);
+    state.changes = context.changes.take(&key);
     let work = async {
         match &object.0 {
             Err(unreadable) => (report_unreadable(object.as_ref(), &unreadable.error, &context).await, state),
@@ -57,6 +59,10 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
     };
     if !result.as_ref().is_err_and(|error| error.class == RetryClass::Polled) {
         state.polling_until = None;
+    }
+    let changes = std::mem::take(&mut state.changes);
+    if !state.gone {
+        context.changes.note(&key, changes);
     }
     context.state.store(&key, state);
     Ok(Action::requeue(wait))
@@ -121,6 +127,9 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
     let writer = LiveWriter { handle, recorder: &context.recorder, audit, observed: Mutex::default() };
     let mut reconciliation = Reconciliation::new(context, &writer, object, state);
     let result = reconciliation.run().await;
+    if result.is_ok() && reconciliation.reached {
+        reconciliation.state.changes = Changes::default();
+    }
     (result, reconciliation.state)
 }
 

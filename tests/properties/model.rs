@@ -57,6 +57,7 @@ impl Model {
             Step::States(step) => self.by_role.states(step),
             Step::Iam(step) => self.by_role.iam(step),
             Step::LogDelivery(step) => Err(format!("{step} is no step of a sink")),
+            Step::InRegion(step) => self.apply(&step.step),
             Step::Child(step) => Err(format!("{step} is no step of AWS")),
         }
     }

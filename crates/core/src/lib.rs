@@ -4,12 +4,13 @@
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
 //! before them: [`names`], [`meaning`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
 //! [`conditions`]; [`steps`], [`export`]; [`objects`], [`samples`], [`event_types`]; [`view`], [`managed`]; [`lints`];
-//! [`destinations`], [`delivery`], [`redrive`]; [`kinds`]. [`trace`] uses only the records of bus logs.
+//! [`destinations`], [`delivery`], [`redrive`]; [`change_events`], [`kinds`]. [`trace`] uses only the records of bus logs.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod benchling;
 pub mod bus_log;
+pub mod change_events;
 pub mod changes;
 pub mod conditions;
 pub mod delivery;
@@ -32,6 +33,7 @@ pub mod objects;
 pub mod ownership;
 pub mod plan;
 pub mod policy_document;
+pub mod recorded_call;
 pub mod redrive;
 pub mod references;
 pub mod rule_tests;

@@ -20,7 +20,7 @@ pub use tributary_core::{
     delivery::{self, DeliverabilityReason},
     error::{Reason, ReconcileError, RetryClass},
     iam_policy,
-    kinds::{CredentialsReason, webhooks::ContestReason},
+    kinds::{CredentialsReason, change_events::ChangeEventsReason, webhooks::ContestReason},
     lints, trace,
 };
 

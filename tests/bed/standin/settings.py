@@ -20,6 +20,7 @@ DEFAULTS = {
     "replayFails": 0,               # 1: a replay ends as FAILED
     "replayLimit": 10,              # replays an account and Region has at once
     "logPage": 10000,               # log events of which FilterLogEvents makes one page
+    "trail": 0,                     # 1: CloudTrail records the account's write calls, and EventBridge delivers the records
     "partnersDisabled": 0,          # 1: no bus can be made for a source; 2: no other call about sources works either
 }
 _set = {}
