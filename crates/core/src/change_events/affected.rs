@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
+use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
 
 use crate::{
     for_each_kind,

@@ -7,7 +7,7 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use serde::Serialize;
 
 use tributary_api::{
-    AwsAccount, AwsAccountStatus, BenchlingApp, BenchlingSubscription, ChangeEvents, ChangeEventsStatus, EventBus, EventReplay, EventRule,
+    AwsAccount, AwsAccountStatus, BenchlingApp, BenchlingSubscription, ChangeEvents, ChangeEventsStatus, EventBus, EventRedrive, EventReplay, EventRule,
     EventSink, Identity, Partition, ResourceStatus, RuleState, Tags,
 };
 

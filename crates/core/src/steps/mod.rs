@@ -187,6 +187,7 @@ macro_rules! steps {
             pub fn redelivery(&self) -> Option<&Redelivery> {
                 match self {
                     $(Self::$service(step) => step.redelivery(),)*
+                    Self::InRegion(step) => step.step.redelivery(),
                 }
             }
 
@@ -194,6 +195,7 @@ macro_rules! steps {
             pub fn deleted_message(&self) -> Option<&str> {
                 match self {
                     $(Self::$service(step) => step.deleted_message(),)*
+                    Self::InRegion(step) => step.step.deleted_message(),
                 }
             }
 
