@@ -1,5 +1,5 @@
 //! Objects of every kind in every state, with the status that the operator writes: tests/fixtures/states.jsonl. Programs of others judge them, in
-//! tests/chart/test_health.py.
+//! `tests/chart/test_health.py`.
 //!
 //! `UPDATE_STATES=1 cargo test --test structure states` writes the file.
 
