@@ -57,6 +57,9 @@ class Environments(unittest.TestCase):
         paths = {found["metadata"]["namespace"]: found["spec"]["path"] for found in chart.of_kind(objects, "Kustomization")}
         self.assertEqual(paths, {f"lims-{environment}": f"./overlays/{environment}" for environment in ENVIRONMENTS})
         self.assertFalse([found for found in chart.of_kind(objects, "Kustomization") if "dependsOn" in found["spec"] or not found["spec"]["wait"]])
+        # A commit to an overlay acts with the rights of its own namespace, which include no account.
+        self.assertEqual({found["spec"].get("serviceAccountName") for found in chart.of_kind(objects, "Kustomization")}, {"flux"})
+        self.assertEqual(len(chart.of_kind(objects, "RoleBinding")), len(ENVIRONMENTS))
         [applications] = chart.of_kind(built("argocd"), "ApplicationSet")
         [generator] = applications["spec"]["generators"]
         self.assertEqual([element["environment"] for element in generator["list"]["elements"]], list(ENVIRONMENTS))

@@ -1,5 +1,5 @@
 //! Objects of every kind in every state, with the status that the operator writes: tests/fixtures/states.jsonl. Programs of others judge them, in
-//! tests/chart/test_health.py.
+//! `tests/chart/test_health.py`.
 //!
 //! `UPDATE_STATES=1 cargo test --test structure states` writes the file.
 
@@ -64,7 +64,8 @@ fn status(outcome: &Outcome) -> Value {
 /// With the condition, as the last inspection found it, and with what became of it since.
 fn with_own(type_: &str, value: &str, reason: &str, outcome: &Outcome) -> Value {
     let mut all = conditions(outcome, &[], Some(2), Timestamp::UNIX_EPOCH);
-    let one = json!({"type": type_, "status": value, "reason": reason, "message": "the cause", "lastTransitionTime": "1970-01-01T00:00:00Z"});
+    let one =
+        json!({"type": type_, "status": value, "reason": reason, "message": "the cause", "lastTransitionTime": "1970-01-01T00:00:00Z"});
     // `tributary sync` writes its own part of the status.
     if type_ == "Syncing" {
         return json!({"observedGeneration": 2, "conditions": all, "sync": {"conditions": [one]}});
@@ -125,5 +126,8 @@ fn the_recorded_states_are_current() {
         fs::write(&path, &list).expect("written");
     }
     let there = fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == list, "{FILE} is out of date. Run UPDATE_STATES=1 cargo test --test structure states, and review the change of states");
+    assert!(
+        there == list,
+        "{FILE} is out of date. Run UPDATE_STATES=1 cargo test --test structure states, and review the change of states"
+    );
 }
