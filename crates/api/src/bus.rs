@@ -12,9 +12,9 @@ use super::{
 /// Event bus: the default bus, a custom bus, or a partner event bus.
 ///
 /// `name: default` references the default bus of the account, which the operator never creates or
-/// deletes, and of which it changes only the log, with `log.delivery`. With `eventSourceName` the object is a partner event bus: the operator
-/// waits for the partner event source and associates it before it expires. With `existing` the
-/// object references a bus that another tool manages.
+/// deletes, and of which it changes only the log, with `log.delivery`. With `eventSourceName` the
+/// object is a partner event bus: the operator waits for the partner event source and associates it
+/// before it expires. With `existing` the object references a bus that another tool manages.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "tributary.dev",
@@ -162,6 +162,6 @@ impl EventBus {
     /// Returns the sinks that the spec refers to.
     pub fn sink_refs(&self) -> impl Iterator<Item = &SinkRef> {
         let dead_letter = self.spec.dead_letter.iter().map(|dead_letter| &dead_letter.sink_ref);
-        dead_letter.chain(self.spec.log.iter().filter_map(|log| log.delivery.as_ref()?.log_group.as_ref()?.sink_ref.as_ref()))
+        dead_letter.chain(self.spec.log.iter().filter_map(|log| log.delivery.as_ref()?.sink_ref()))
     }
 }

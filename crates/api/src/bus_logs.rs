@@ -30,6 +30,13 @@ pub struct BusLogDelivery {
     pub s3: Option<BusLogBucket>,
 }
 
+impl BusLogDelivery {
+    /// Returns the sink that the log goes to.
+    pub fn sink_ref(&self) -> Option<&SinkRef> {
+        self.log_group.as_ref()?.sink_ref.as_ref()
+    }
+}
+
 /// Log group for the log of an event bus. Exactly one of `managed` and `sinkRef` is set.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
 #[x_kube(
@@ -49,14 +56,11 @@ pub struct BusLogGroup {
 
 /// Log group that the operator creates for an event bus.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
-#[x_kube(
-    validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("log.delivery.logGroup.managed.name is immutable. Remove log.delivery first, or recreate the object."),
-    validation = Rule::new("has(self.class) == has(oldSelf.class) && (!has(self.class) || self.class == oldSelf.class)").message("log.delivery.logGroup.managed.class is immutable: CloudWatch Logs cannot change it. Remove log.delivery first, or recreate the object.")
-)]
 #[serde(rename_all = "camelCase")]
 pub struct ManagedBusLogGroup {
     /// Name of the log group. Defaults to `/aws/vendedlogs/events/event-bus/<bus>`, with the name of
-    /// the bus in AWS. Immutable. Maximum 512 characters.
+    /// the bus in AWS. With another name the log goes to another log group, and `deletionPolicy` says
+    /// what happens to the former one. Maximum 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^[.\-_/#A-Za-z0-9]+$"))]
     pub name: Option<String>,
@@ -66,7 +70,7 @@ pub struct ManagedBusLogGroup {
     #[x_kube(validation = Rule::new(RETENTION_RULE).message(RETENTION_MESSAGE))]
     pub retention_days: Option<i32>,
     /// Log class: `STANDARD`, or `INFREQUENT_ACCESS` with a lower price and fewer features.
-    /// Defaults to `STANDARD`. Immutable.
+    /// Defaults to `STANDARD`. CloudWatch Logs cannot change the class of an existing log group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<LogGroupClass>,
     /// ARN of the KMS key that encrypts the log group. The key policy must allow CloudWatch Logs in

@@ -37,7 +37,7 @@ pub struct BusLog {
     /// to `NONE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub include_detail: Option<BusLogDetail>,
-    /// Destination of the log. Defaults to none: EventBridge then sends no logs, unless somebody else
+    /// Destination of the log. Defaults to none: EventBridge then sends no logs, unless another tool
     /// has created a CloudWatch Logs delivery for the bus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<BusLogDelivery>,

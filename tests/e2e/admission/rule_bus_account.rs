@@ -3,7 +3,7 @@
 
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use tributary_testkit::{API_VERSION, World, merged};
+use tributary_testkit::{API_VERSION, REGION, World, merged};
 
 /// What is asked, the change to the base spec, and the part of the refusal; `None`: it is accepted.
 pub type Row = (&'static str, Value, Option<&'static str>);
@@ -150,7 +150,11 @@ async fn admission_knows_what_a_rule_may_say() {
 #[tokio::test]
 async fn admission_knows_what_a_bus_may_say() {
     let default = |more: Value| merged(json!({"name": "default"}), more);
-    let used = Some("the operator does not change the default bus");
+    let used = Some("of the default bus the operator changes only the log");
+    let log = |delivery: Value| json!({"log": {"level": "INFO", "delivery": delivery}});
+    let group = |managed: Value| log(json!({"logGroup": {"managed": managed}}));
+    let one = Some("log.delivery must set exactly one of logGroup, firehose, and s3");
+    let stream = format!("arn:aws:firehose:{REGION}:111122223333:deliverystream/a");
     let rows = vec![
         ("nothing", json!({}), None),
         ("a name of 256", json!({"name": text(256)}), None),
@@ -162,6 +166,22 @@ async fn admission_knows_what_a_bus_may_say() {
         ("its dead letter", default(json!({"deadLetter": {"sinkRef": {"name": "d"}}})), used),
         ("its tags", default(json!({"tags": {"a": "b"}})), used),
         ("its deletion", default(json!({"deletionPolicy": "Delete"})), used),
+        ("its log without a destination", default(json!({"log": {"level": "INFO"}})), used),
+        ("its log", default(group(json!({}))), None),
+        ("a log group", group(json!({"name": "/logs/a", "retentionDays": 14, "class": "STANDARD", "deletionPolicy": "Delete"})), None),
+        ("a sink of logs", log(json!({"logGroup": {"sinkRef": {"name": "a"}}})), None),
+        ("a stream", log(json!({"firehose": {"arn": stream}})), None),
+        ("a bucket", log(json!({"s3": {"arn": "arn:aws:s3:::logs"}})), None),
+        ("a prefix in a bucket", log(json!({"s3": {"arn": "arn:aws:s3:::logs/a/b"}})), None),
+        ("no destination", log(json!({})), one),
+        ("two destinations", log(json!({"logGroup": {"managed": {}}, "s3": {"arn": "arn:aws:s3:::logs"}})), one),
+        ("two log groups", log(json!({"logGroup": {"managed": {}, "sinkRef": {"name": "a"}}})), Some("exactly one of managed and sinkRef")),
+        ("15 days", group(json!({"retentionDays": 15})), Some("retentionDays must be one of")),
+        ("a log group with a space", group(json!({"name": "a b"})), Some("managed.name")),
+        ("another log class", group(json!({"class": "DELIVERY"})), Some("managed.class")),
+        ("a queue for the log", log(json!({"firehose": {"arn": "arn:aws:sqs:eu-west-1:111122223333:q"}})), Some("firehose.arn")),
+        ("a bucket that is none", log(json!({"s3": {"arn": "arn:aws:s3:::Logs"}})), Some("s3.arn")),
+        ("a log without a level", json!({"log": {"delivery": {"logGroup": {"managed": {}}}}}), Some("spec.log.level: Required")),
         ("all of it on another", json!({"description": "d", "kmsKeyId": "k", "tags": {"a": "b"}, "deletionPolicy": "Retain"}), None),
         ("a region", json!({"region": "ap-southeast-2"}), None),
         ("no region", json!({"region": "Ireland"}), Some("spec.region")),
