@@ -1,5 +1,7 @@
 //! Log groups of CloudWatch Logs, and the resource policies of the account.
 
+mod events;
+
 use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::types::{LogGroup, LogGroupClass, OrderBy};
@@ -25,6 +27,8 @@ use crate::{
     policy_writer::{self, Document},
     read::TagRead,
 };
+
+pub use events::{LogLine, LogPage, LogQuery};
 
 impl Session {
     /// Returns the log group, without the time of its last event; `None` if it does not exist. `arn` is that of the group.

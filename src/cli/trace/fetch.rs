@@ -64,6 +64,10 @@ pub(super) async fn fetch(scope: &Scope, events: &Events, range: Range) -> Resul
     }
     found.traces = traces(&records);
     found.traces.retain_mut(|trace| scope.filter.apply(trace));
+    if ids.is_some() && !found.traces.is_empty() {
+        // What other buses lack is of no interest once the event is found.
+        found.notes.drain(..scope.notes.len());
+    }
     if let Events::Last(count) = events {
         let surplus = found.traces.len().saturating_sub(*count);
         found.traces.drain(..surplus);

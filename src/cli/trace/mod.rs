@@ -64,7 +64,7 @@ pub(super) struct Trace {
     #[arg(long = "log-group", value_name = "NAME", value_parser = filter::value)]
     groups: Vec<String>,
     /// Log group with the events themselves, to find an ID of Benchling. Can be repeated. Defaults to the groups that rules of the bus deliver to.
-    #[arg(long = "events-log-group", value_name = "NAME", value_parser = filter::value, requires = "groups")]
+    #[arg(long = "events-log-group", value_name = "NAME", value_parser = filter::value, requires = "groups", conflicts_with = "bus")]
     event_groups: Vec<String>,
     /// Format of the output. With --follow, JSON has one line for each event.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]

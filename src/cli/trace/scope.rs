@@ -112,6 +112,9 @@ impl Scope {
                 continue;
             }
             let delivered = groups.iter().filter_map(|(_, level)| *level).collect();
+            if level.as_deref() == Some("OFF") {
+                self.notes.push(format!("{} logs nothing: its log level is OFF. Set spec.log.level.", label(bus)));
+            }
             let level = level.and_then(|level| level.parse().ok());
             self.names.set_logging(arn, Logging { level, delivered: Some(delivered) });
             self.groups.extend(groups.into_iter().map(|(group, _)| (region.clone(), group.name)));
@@ -124,9 +127,6 @@ impl Scope {
         match session.session.bus(bus_of(arn).unwrap_or(arn)).await {
             Ok(found) => {
                 let level = found?.settings.log.map_or_else(|| "OFF".to_owned(), |log| log.level);
-                if level == "OFF" {
-                    self.notes.push(format!("{} logs nothing: its log level is OFF. Set spec.log.level.", label(bus)));
-                }
                 Some(level)
             }
             Err(error) => {

@@ -69,9 +69,9 @@ fn each_step_is_a_line_with_its_time_and_error() {
 └─ ✗ rule prod-lims/audit matched                                                              +5 ms
    └─ ✗ lambda function:audit: not delivered after 2 attempts                                 +3 min
       ├─ ✗ attempt 1 throttled, target took 12 ms (THROTTLING)                                +30 ms
-      │  Rate exceeded [31m (AWSLambda, HTTP 429)
+      │     Rate exceeded [31m (AWSLambda, HTTP 429)
       ├─ ✗ attempt 2 failed, permanent, target took 12 ms (THROTTLING)                        +3 min
-      │  Rate exceeded [31m (AWSLambda, HTTP 429)
+      │     Rate exceeded [31m (AWSLambda, HTTP 429)
       └─ ✗ sent to the dead-letter queue (THROTTLING)                                         +3 min
 ";
     let text = shown(&two_rules(), Logging { level: Some(Level::Info), delivered: None });
@@ -90,7 +90,7 @@ fn what_is_not_logged_is_shown_with_the_cause() {
 └─ ✗ rule prod-lims/audit matched
    └─ ✗ sqs gone: lost after 1 attempt                                                         +0 ms
       └─ ✗ dropped: no dead-letter queue took it (NO_RESOURCE)                                 +0 ms
-         The specified queue does not exist. (AmazonSQS)
+            The specified queue does not exist. (AmazonSQS)
 ";
     assert_eq!(text, expected);
 }

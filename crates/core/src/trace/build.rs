@@ -167,9 +167,8 @@ impl TargetTrace {
                 TargetOutcome::Started
             }
         };
-        let (is_final, was_final) = (outcome.is_final(), self.outcome.is_final());
         // A later step says more, unless the delivery had ended. What ended it best is what counts.
-        if is_final && (!was_final || outcome < self.outcome) || !is_final && !was_final {
+        if !self.outcome.is_final() || outcome.is_final() && outcome < self.outcome {
             self.outcome = outcome;
         }
     }

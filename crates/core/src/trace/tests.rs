@@ -16,6 +16,7 @@ fn record(at: i64, message_type: &str, invocation: Option<&str>, details: &Value
     BusLogRecord::parse(&record.to_string()).expect("a record")
 }
 
+#[allow(clippy::needless_pass_by_value)] // Calls are shorter.
 fn step(at: i64, message_type: &str, details: Value) -> BusLogRecord {
     let mut all = json!({"rule_arn": RULE, "target_arn": TARGET});
     all.as_object_mut().expect("an object").extend(details.as_object().expect("an object").clone());
@@ -130,7 +131,7 @@ fn every_order_and_every_repetition_gives_the_same_trace() {
 #[test]
 fn a_delivery_without_its_end_is_in_progress() {
     for most in 4..retried().len() - 2 {
-        let trace = one(&retried()[..=most - 1]);
+        let trace = one(&retried()[..most]);
         assert_eq!((trace.outcome, trace.is_settled()), (Outcome::InProgress, false), "{most} records");
     }
     let states: Vec<_> = (4..8).map(|most| one(&retried()[..most]).rules[0].targets[0].outcome).collect();

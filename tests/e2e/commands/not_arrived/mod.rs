@@ -60,7 +60,8 @@ async fn in_each_state() -> World {
 async fn write_records(world: &World) {
     let bus = format!("arn:aws:events:eu-west-1:{}:event-bus/{}", world.aws.account, aws_name(world, "lims"));
     let rule = format!("arn:aws:events:eu-west-1:{}:rule/{}/{}", world.aws.account, aws_name(world, "lims"), aws_name(world, "orders"));
-    let now = k8s_openapi::jiff::Timestamp::now().as_millisecond();
+    // Before the events of the test, which are the last ones.
+    let now = k8s_openapi::jiff::Timestamp::now().as_millisecond() - 600_000;
     let details = json!({"source": "orders", "detail_type": "created"});
     let target = json!({"rule_arn": rule, "target_arn": "arn:aws:lambda:eu-west-1:1:function:f", "attempt_count": 1, "invocation_status": "THROTTLING"});
     let throttled = json!({"error_message": "Rate exceeded", "aws_service": "AWSLambda", "http_status_code": 429});
