@@ -21,7 +21,7 @@ use super::{
 use crate::cli::{Error, progress::ProgressFlags};
 
 /// How long messages are hidden while they are counted.
-const HIDDEN: Duration = Duration::from_secs(60);
+const HIDDEN: Duration = Duration::from_mins(1);
 
 /// Exits with 1 if a queue could not be read. Each message is received once, which counts towards `maxReceiveCount` of a queue that has a
 /// dead-letter queue itself.

@@ -20,7 +20,7 @@ use super::{
 use crate::cli::Error;
 
 /// How long messages are hidden while they are read.
-const HIDDEN: Duration = Duration::from_secs(60);
+const HIDDEN: Duration = Duration::from_mins(1);
 /// Messages that are received in each queue at most, to find those that a filter admits.
 const RECEIVED: usize = 1000;
 

@@ -64,7 +64,7 @@ async fn crash_at(name: &str, step: &'static str, point: Point, nth: usize) {
     world.run(Options { fault_points: stop.clone(), ..quick() }).await;
     // Two in each reconcile, so that there are letters of every state.
     world.apply("EventRedrive", "x", merged(redrive(), json!({"messagesPerSecond": 2}))).await;
-    tokio::time::timeout(Duration::from_secs(60), stop.reached.notified()).await.expect("the point is passed");
+    tokio::time::timeout(Duration::from_mins(1), stop.reached.notified()).await.expect("the point is passed");
     world.crash().await;
     world.run(quick()).await;
     let status = ended(&world, "x").await;
