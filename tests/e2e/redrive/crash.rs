@@ -5,7 +5,7 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -28,7 +28,6 @@ struct Stop {
     point: Point,
     nth: usize,
     passed: AtomicUsize,
-    is_reached: AtomicBool,
     reached: Notify,
 }
 
@@ -37,7 +36,6 @@ impl FaultPoints for Stop {
         Box::pin(async move {
             let is_here = kind == "EventRedrive" && step.name() == self.step && point == self.point;
             if is_here && self.passed.fetch_add(1, Ordering::SeqCst) + 1 == self.nth {
-                self.is_reached.store(true, Ordering::SeqCst);
                 self.reached.notify_one();
                 std::future::pending::<()>().await;
             }
@@ -59,12 +57,11 @@ async fn crash_at(name: &str, step: &'static str, point: Point, nth: usize) {
         dead_letter(&world, "r", "q", "NO_PERMISSIONS", mark).await;
     }
     world.stop().await;
-    let (passed, is_reached, reached) = (AtomicUsize::new(0), AtomicBool::new(false), Notify::new());
-    let stop = Arc::new(Stop { step, point, nth, passed, is_reached, reached });
-    world.run(Options { fault_points: stop.clone(), ..quick() }).await;
+    let crash = Arc::new(Stop { step, point, nth, passed: AtomicUsize::new(0), reached: Notify::new() });
+    world.run(Options { fault_points: crash.clone(), ..quick() }).await;
     // Two in each reconcile, so that there are letters of every state.
     world.apply("EventRedrive", "x", merged(redrive(), json!({"messagesPerSecond": 2}))).await;
-    tokio::time::timeout(Duration::from_mins(1), stop.reached.notified()).await.expect("the point is passed");
+    tokio::time::timeout(Duration::from_mins(1), crash.reached.notified()).await.expect("the point is passed");
     world.crash().await;
     world.run(quick()).await;
     let status = ended(&world, "x").await;
