@@ -22,6 +22,9 @@ use crate::{
     read::TagRead,
 };
 
+/// End of the names of FIFO topics.
+const FIFO: &str = ".fifo";
+
 impl Session {
     /// Returns the topic with its attributes, including the policy; `None` if it does not exist.
     ///
@@ -91,7 +94,7 @@ impl Session {
 
     /// Publishes a dead letter. A FIFO topic recognizes a repeated publication for five minutes, by the id of the letter.
     async fn publish_letter_on_topic(&self, letter: &Redelivery) -> Result<(), ReconcileError> {
-        let is_fifo = letter.target_arn.ends_with(".fifo");
+        let is_fifo = letter.target_arn.ends_with(FIFO);
         let request = self
             .sns
             .publish()

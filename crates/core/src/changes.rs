@@ -127,7 +127,7 @@ fn action(step: &Step, payload: &Map<String, Value>, observed: &Value) -> Action
         }
         "PutDeliverySource" | "PutDeliveryDestination" if !has_delivery_part(observed, payload) => Action::Create,
         "RemovePermission" | "RemoveStatement" | "RemovePolicyStatements" | "DeleteRolePolicy" => Action::Revoke,
-        name if name.starts_with("Create") || name == "StartReplay" => Action::Create,
+        name if name.starts_with("Create") || matches!(name, "StartReplay" | "StartExecution") => Action::Create,
         name if name.starts_with("Delete") || name.starts_with("Remove") => Action::Delete,
         _ => Action::Update,
     }
@@ -349,6 +349,6 @@ mod tests {
         let mut found: Vec<&str> =
             Step::names().filter(|name| ["Start", "Activate", "Cancel"].iter().any(|verb| name.starts_with(verb))).collect();
         found.sort_unstable();
-        assert_eq!(found, ["ActivateEventSource", "CancelReplay", "StartReplay"], "decide what a new verb does");
+        assert_eq!(found, ["ActivateEventSource", "CancelReplay", "StartExecution", "StartReplay"], "decide what a new verb does");
     }
 }

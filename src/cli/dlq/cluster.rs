@@ -64,7 +64,7 @@ async fn read_queues_elsewhere(cluster: &Cluster, objects: &mut Objects) {
         match Api::<EventSink>::namespaced(cluster.client.clone(), namespace).get_opt(name).await {
             Ok(Some(sink)) => drop(objects.sinks.insert(key, sink)),
             Ok(None) => {
-                objects.problems.push(format!("EventSink {key} not found. Create it, or correct deadLetter of the rules that name it."))
+                objects.problems.push(format!("EventSink {key} not found. Create it, or correct deadLetter of the rules that name it."));
             }
             Err(kube::Error::Api(status)) if status.code == 403 => {
                 objects.problems.push(format!("you may not get EventSink {key}, a dead-letter queue. Ask for the verb get."));

@@ -9,19 +9,19 @@ use std::{
 
 use clap::Args;
 use k8s_openapi::jiff::Timestamp;
-use serde::Serialize;
 use tributary_core::redrive::{Filter, Letter};
 
 use super::{
     flags::{FilterFlags, Output, SourceFlags},
     queues::{Queue, Work},
     reader::Reader,
+    report::{Group, QueueReport, Report},
     text,
 };
 use crate::cli::{Error, progress::ProgressFlags};
 
 /// How long messages are hidden while they are counted.
-const HIDDEN: Duration = Duration::from_secs(60);
+const HIDDEN: Duration = Duration::from_mins(1);
 
 /// Exits with 1 if a queue could not be read. Each message is received once, which counts towards `maxReceiveCount` of a queue that has a
 /// dead-letter queue itself.
@@ -39,42 +39,6 @@ pub(super) struct List {
     output: Output,
     #[command(flatten)]
     progress: ProgressFlags,
-}
-
-/// What lies in a queue.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct QueueReport {
-    pub(super) sink: String,
-    pub(super) arn: String,
-    /// Approximate number of visible messages; absent if the queue could not be read.
-    pub(super) messages: Option<i64>,
-    /// Approximate number of messages that a consumer has received and not deleted.
-    pub(super) in_flight: Option<i64>,
-    /// Whether all visible messages were read.
-    pub(super) complete: bool,
-    pub(super) letters: Vec<Group>,
-    /// Why the queue could not be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) problem: Option<String>,
-}
-
-/// Messages of one rule, target and error code.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Group {
-    pub(super) rule: Option<String>,
-    pub(super) target: Option<String>,
-    pub(super) error_code: Option<String>,
-    pub(super) count: u64,
-    pub(super) oldest: Option<String>,
-    pub(super) newest: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Report {
-    pub(super) queues: Vec<QueueReport>,
-    pub(super) problems: Vec<String>,
 }
 
 impl List {

@@ -9,6 +9,7 @@ mod list;
 mod queues;
 mod reader;
 mod redrive;
+mod report;
 mod show;
 mod text;
 

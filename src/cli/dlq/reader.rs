@@ -13,7 +13,7 @@ use tributary_core::{error::ReconcileError, redrive::Letter};
 pub(super) struct Reader {
     session: Session,
     queue: String,
-    /// How long a received message is hidden. It becomes visible by itself if the command is killed.
+    /// How long a received message is hidden. If the command is killed, it becomes visible after this time.
     hidden: Duration,
     /// Receipt handles of the messages that are hidden, by message id.
     held: BTreeMap<String, String>,

@@ -8,19 +8,19 @@ use std::{
 
 use clap::Args;
 use k8s_openapi::jiff::Timestamp;
-use serde::Serialize;
 use tributary_core::redrive::{Filter, Letter};
 
 use super::{
     flags::{FilterFlags, Output, SourceFlags},
     queues::{Queue, Work},
     reader::Reader,
+    report::Shown,
     text,
 };
 use crate::cli::Error;
 
 /// How long messages are hidden while they are read.
-const HIDDEN: Duration = Duration::from_secs(60);
+const HIDDEN: Duration = Duration::from_mins(1);
 /// Messages that are received in each queue at most, to find those that a filter admits.
 const RECEIVED: usize = 1000;
 
@@ -40,27 +40,6 @@ pub(super) struct Show {
     /// Format of the report.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
-}
-
-/// A message.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Shown {
-    /// `namespace/name` of the queue's sink.
-    pub(super) queue: String,
-    pub(super) message_id: String,
-    pub(super) event_id: Option<String>,
-    pub(super) sent_at: Option<String>,
-    pub(super) rule: Option<String>,
-    pub(super) target: Option<String>,
-    pub(super) rule_arn: Option<String>,
-    pub(super) target_arn: Option<String>,
-    pub(super) error_code: Option<String>,
-    pub(super) error_message: Option<String>,
-    pub(super) exhausted_retry_condition: Option<String>,
-    pub(super) retry_attempts: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) body: Option<String>,
 }
 
 impl Show {

@@ -2,10 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{
-    list::{Group, Report},
-    show::Shown,
-};
+use super::report::{Group, Report, Shown};
 
 /// Widest column of names.
 const NAMES: usize = 30;
@@ -103,7 +100,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::dlq::list::QueueReport;
+    use crate::cli::dlq::report::QueueReport;
 
     fn group(rule: &str, code: Option<&str>, count: u64) -> Group {
         Group {

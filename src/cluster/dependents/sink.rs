@@ -40,7 +40,7 @@ impl Dependents for EventSink {
             }
         });
         view.each_redrive(|redrive| {
-            let is_waiting = !redrive.status.as_ref().is_some_and(|status| status.state.is_some());
+            let is_waiting = redrive.status.as_ref().is_none_or(|status| status.state.is_none());
             if is_waiting && sink_of(redrive, &redrive.spec.sink_ref) == this {
                 dependents.push(Dependent::EventRedrive(reference(redrive)));
             }

@@ -38,7 +38,9 @@ async fn redrive(world: &World, arguments: &[&str]) -> (i32, Vec<Value>, String)
     let output = dlq(world, &all).await;
     let lines: Vec<Value> =
         output.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
-    lines.iter().for_each(|line| assert_valid("dlq-redrive", line));
+    for line in &lines {
+        assert_valid("dlq-redrive", line);
+    }
     (output.code, lines, output.err)
 }
 

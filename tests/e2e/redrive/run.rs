@@ -102,7 +102,7 @@ async fn a_redrive_waits_while_paused_and_stops_when_deleted() {
     world.apply("EventRedrive", "x", merged(redrive(), json!({"messagesPerSecond": 1}))).await;
     let some = |object: Option<&DynamicObject>| object?.data["status"]["counts"]["sent"].as_i64().filter(|sent| *sent > 1);
     world.wait("EventRedrive", "x", "some are sent", some).await;
-    assert_eq!(world.not_ready("EventRedrive", "x", "Redriving").await.is_empty(), false);
+    world.not_ready("EventRedrive", "x", "Redriving").await;
     world.annotate("EventRedrive", "x", "tributary.dev/paused", Some("true")).await;
     world.not_ready("EventRedrive", "x", "Paused").await;
     let since = world.aws.mark().await;

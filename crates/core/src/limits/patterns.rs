@@ -18,6 +18,7 @@ pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
         r"[\w+=,.@-]+" => all(&|c| word(c) || "+=,.@-".contains(c)),
         // Java's dot matches no line terminator.
         ".*" => none_or_all(&|c| !line_terminator(c)),
+        r"\p{ASCII}*" => text.is_ascii(),
         r"^(?!\s*$).+" => all(&|c| !line_terminator(c)) && !text.chars().all(java_space),
         r"(\d{12}|\*)" => text == "*" || (text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())),
         "^[!#$%&'*+-.^_`|~0-9a-zA-Z]+$" => all(&|c| word(c) || "!#$%&'*+,-.^`|~".contains(c)),
