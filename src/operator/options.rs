@@ -90,7 +90,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// How long a receive waits for messages: within the time limit of a call, and at most the 20 seconds of SQS.
+    /// How long a receive waits for messages: within the time limit of a call, and at most 20 seconds.
     pub(super) fn long_poll(&self) -> Duration {
         (self.aws.timeout / 2).min(Duration::from_secs(20))
     }

@@ -182,6 +182,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "values are written in place")]
     fn event(detail: Value) -> String {
         json!({"version": "0", "detail-type": "AWS API Call via CloudTrail", "source": "aws.events", "account": "111122223333",
                "region": "eu-west-1", "detail": detail})

@@ -108,6 +108,7 @@ mod tests {
         View { objects, settings: Arc::new(Settings::default()), resolved_arn: None, resolved_definition: None, now: Timestamp::UNIX_EPOCH }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "values are written in place")]
     fn event(account: &str, caller: &str, agent: &str, request: Value, id: usize) -> String {
         json!({
             "detail-type": "AWS API Call via CloudTrail", "account": account,

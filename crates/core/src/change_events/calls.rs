@@ -37,8 +37,8 @@ pub fn changed(call: &RecordedCall, partition: &str) -> BTreeSet<String> {
 /// Returns the ARN without what differs between the ARNs of one resource, such as the path of a role or the version of a function.
 pub fn canonical(arn: &str) -> String {
     let Some(parsed) = Arn::parse(arn) else { return arn.to_owned() };
-    let entries = all().filter(|entry| entry.service == parsed.service);
-    let resource = entries.filter_map(|entry| (entry.canonical)(parsed.resource)).next();
+    let mut entries = all().filter(|entry| entry.service == parsed.service);
+    let resource = entries.find_map(|entry| (entry.canonical)(parsed.resource));
     resource.map_or_else(|| arn.to_owned(), |resource| Scope::of_arn(&parsed).arn(parsed.service, &resource))
 }
 

@@ -31,7 +31,7 @@ pub const CHANGE_EVENTS: &str = "ChangeEvents";
 
 /// Begins the names of rules and queues, so that IAM policies can name them.
 const PREFIX: &str = "tributary-changes-";
-/// Default retention of the queue in seconds: that of SQS.
+/// Default retention of the queue in seconds, as without the attribute.
 const RETENTION_SECONDS: u32 = 345_600;
 const RULE_TYPE: &str = "AWS::Events::Rule";
 const ROLE_TYPE: &str = "AWS::IAM::Role";

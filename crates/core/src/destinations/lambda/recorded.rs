@@ -5,8 +5,13 @@ use crate::{
     recorded_call::{RecordedCall, ServiceCalls, nothing_shared},
 };
 
-pub(super) const CALLS: ServiceCalls =
-    ServiceCalls { service: "lambda", changed, canonical, shared: nothing_shared, minor: &["PublishVersion", "UpdateFunctionCode"] };
+pub(super) const CALLS: ServiceCalls = ServiceCalls {
+    service: "lambda",
+    changed,
+    canonical: |resource| Some(canonical(resource)),
+    shared: nothing_shared,
+    minor: &["PublishVersion", "UpdateFunctionCode"],
+};
 
 fn changed(call: &RecordedCall, scope: Scope<'_>) -> Vec<String> {
     if let Some(arn) = call.parameter("resource") {
@@ -34,7 +39,7 @@ fn of_function(function: &str, scope: Scope<'_>) -> String {
 }
 
 /// A version or an alias is part of its function.
-fn canonical(resource: &str) -> Option<String> {
-    let Some(function) = resource.strip_prefix("function:") else { return Some(resource.to_owned()) };
-    Some(format!("function:{}", function.split(':').next().unwrap_or_default()))
+fn canonical(resource: &str) -> String {
+    let Some(function) = resource.strip_prefix("function:") else { return resource.to_owned() };
+    format!("function:{}", function.split(':').next().unwrap_or_default())
 }

@@ -35,7 +35,10 @@ fn changed(call: &RecordedCall, scope: Scope<'_>) -> Vec<String> {
     if let Some(name) = call.parameter("policyName").filter(|_| call.name.ends_with("ResourcePolicy")) {
         return vec![arn(policy(name))];
     }
+    if let Some(source) = call.parameter("deliverySourceName") {
+        return vec![arn(format!("delivery-source:{source}"))];
+    }
     let delivery = [("DeliverySource", "delivery-source"), ("DeliveryDestination", "delivery-destination")];
-    let named = delivery.iter().find(|(end, _)| call.name.ends_with(end)).zip(call.parameter("name"));
-    named.map(|((_, type_), name)| arn(format!("{type_}:{name}"))).into_iter().collect()
+    let part = delivery.iter().find(|(end, _)| call.name.ends_with(end)).zip(call.parameter("name"));
+    part.map(|((_, type_), name)| arn(format!("{type_}:{name}"))).into_iter().collect()
 }

@@ -11,7 +11,7 @@ const PREFIX: &str = "stateMachine:";
 pub(super) const CALLS: ServiceCalls = ServiceCalls {
     service: SERVICE,
     changed,
-    canonical,
+    canonical: |resource| Some(canonical(resource)),
     shared: nothing_shared,
     minor: &[
         "StartExecution",
@@ -33,7 +33,7 @@ fn changed(call: &RecordedCall, scope: Scope<'_>) -> Vec<String> {
 }
 
 /// A version or an alias is part of its state machine.
-fn canonical(resource: &str) -> Option<String> {
-    let Some(name) = resource.strip_prefix(PREFIX) else { return Some(resource.to_owned()) };
-    Some(format!("{PREFIX}{}", name.split(':').next().unwrap_or_default()))
+fn canonical(resource: &str) -> String {
+    let Some(name) = resource.strip_prefix(PREFIX) else { return resource.to_owned() };
+    format!("{PREFIX}{}", name.split(':').next().unwrap_or_default())
 }

@@ -14,6 +14,7 @@ use crate::{
     steps::{EventsStep, RuleStep, SqsStep},
 };
 
+#[allow(clippy::needless_pass_by_value, reason = "values are written in place")]
 fn account(spec: serde_json::Value, status: serde_json::Value) -> AwsAccount {
     let mut whole = json!({"accountId": "111122223333", "region": "eu-west-1"});
     whole.as_object_mut().unwrap().extend(spec.as_object().cloned().unwrap());
