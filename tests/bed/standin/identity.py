@@ -36,6 +36,17 @@ def credential_problem(headers, query):
     return (403, "InvalidClientTokenId", text) if old or service == "sqs" else (status, "UnrecognizedClientException", text)
 
 
+def in_own_account(scope, headers):
+    """The request of an IAM user, made in the user's account: MiniStack knows the account of a key only if it is a number or a session."""
+    key = extract_access_key_id(headers, {}) or ""
+    account = None if re.fullmatch(r"\d{12}", key) or key in sts._sessions else evaluator.find_iam_access_key_account(key) if key else None
+    if not account:
+        return scope
+    raw = [(name, value.replace(f"Credential={key}/".encode(), f"Credential={account}/".encode()) if name.lower() == b"authorization" else value)
+           for name, value in scope["headers"]]
+    return {**scope, "headers": raw}
+
+
 def _service(headers):
     return (re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", headers.get("authorization", "")) or [None, ""])[1]
 

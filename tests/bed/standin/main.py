@@ -135,6 +135,7 @@ def _refused(service, protocol, code, text):
 def wrap(inner):
     import identity
     import limits
+    import trail
 
     async def app(scope, receive, send):
         if scope["type"] != "http":
@@ -154,7 +155,21 @@ def wrap(inner):
         if refusal:
             status, extra, body = _refused(*refusal)
             return await _answer(send, status, body, extra)
-        return await inner(scope, receive, send)
+        recorded = trail.call_of(scope["method"], target, headers, body)
+        scope = identity.in_own_account(scope, headers)
+        if recorded is None:
+            return await inner(scope, receive, send)
+        status, answer = 200, b""
+
+        async def overheard(message):
+            nonlocal status, answer
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            else:
+                answer += message.get("body", b"")
+            await send(message)
+        await inner(scope, receive, overheard)
+        trail.publish(*recorded, status, answer)
     return app
 
 

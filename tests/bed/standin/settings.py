@@ -19,6 +19,7 @@ DEFAULTS = {
     "cancelSeconds": 0.3,           # how long the cancelling of one takes
     "replayFails": 0,               # 1: a replay ends as FAILED
     "replayLimit": 10,              # replays an account and Region has at once
+    "trail": 0,                     # 1: CloudTrail records the account's write calls, and EventBridge delivers the records
     "partnersDisabled": 0,          # 1: no bus can be made for a source; 2: no other call about sources works either
 }
 _set = {}
