@@ -21,12 +21,7 @@ struct Stored<K: Resource<DynamicType = ()> + 'static>(Store<Guarded<K>>);
 
 impl<K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static> Lister<K> for Stored<K> {
     fn get(&self, namespace: Option<&str>, name: &str) -> Option<K> {
-        let reference = ObjectRef::new(name);
-        let reference = match namespace {
-            Some(namespace) => reference.within(namespace),
-            None => reference,
-        };
-        self.0.get(&reference).and_then(|object| object.0.clone().ok())
+        self.0.get(&reference(namespace, name)).and_then(|object| object.0.clone().ok())
     }
 
     fn each(&self, f: &mut dyn FnMut(&K)) {
@@ -44,6 +39,14 @@ fn count<K: Managed>(store: &Store<Guarded<K>>) -> (usize, usize) {
     let all = store.state();
     let ready = all.iter().filter(|o| o.0.as_ref().is_ok_and(|o| o.current().is_some_and(|s| K::common(s).is_ready()))).count();
     (ready, all.len() - ready)
+}
+
+fn reference<K: Resource<DynamicType = ()>>(namespace: Option<&str>, name: &str) -> ObjectRef<K> {
+    let object = ObjectRef::new(name);
+    match namespace {
+        Some(namespace) => object.within(namespace),
+        None => object,
+    }
 }
 
 macro_rules! stores {
@@ -98,6 +101,13 @@ macro_rules! stores {
         }
 
         impl Queues {
+            /// Queues the object of this kind, named by [`Managed::KIND`], if this replica leads.
+            pub(crate) fn trigger_object(&self, kind: &str, namespace: Option<&str>, name: &str) {
+                $(if kind == <$kind as Managed>::KIND {
+                    self.trigger(Dependent::$kind(reference(namespace, name)));
+                })*
+            }
+
             /// Queues the object for its controller, if this replica leads.
             pub(crate) fn trigger(&self, dependent: Dependent) {
                 match dependent {

@@ -3,6 +3,7 @@
 mod account;
 mod app;
 mod bus;
+pub(crate) mod change_feeds;
 mod delivery;
 mod destinations;
 pub(crate) mod dry_run;
@@ -19,6 +20,7 @@ use tributary_aws::{Priority, Session, Sessions};
 use tributary_benchling::Benchling;
 use tributary_core::{error::ReconcileError, export::ObservedExport, managed::Managed, plan::Depth, view::View};
 
+use change_feeds::ChangeFeeds;
 use dry_run::DryRun;
 
 use crate::cluster::secrets::Secrets;
@@ -73,6 +75,8 @@ pub(crate) struct Cloud<'a> {
     pub fact_age: Duration,
     /// What triggered the reconcile, and so how much of what was read before may be reused.
     pub trigger: Trigger,
+    /// What the consumers of change events have seen.
+    pub change_feeds: &'a ChangeFeeds,
     /// What a dry run knows; `None` in the operator.
     pub dry_run: Option<&'a DryRun>,
 }
@@ -98,8 +102,16 @@ impl Cloud<'_> {
     /// # Errors
     /// The account's credentials cannot be read or used.
     pub(crate) async fn session(&self, depth: Depth) -> Result<Session, ReconcileError> {
+        self.session_in(&self.region, depth).await
+    }
+
+    /// Opens a session in another Region of the account.
+    ///
+    /// # Errors
+    /// The account's credentials cannot be read or used.
+    pub(crate) async fn session_in(&self, region: &str, depth: Depth) -> Result<Session, ReconcileError> {
         let keys = self.secrets.keys_of(&self.account).await?;
-        let session = self.sessions.open(&self.account, &self.region, keys).await?;
+        let session = self.sessions.open(&self.account, region, keys).await?;
         Ok(session.at(if depth < Depth::Owner { Priority::Resync } else { Priority::Change }))
     }
 

@@ -14,13 +14,14 @@ pub(super) async fn apply(cloud: &Cloud<'_>, step: &Step) -> Result<(), Reconcil
     if let Step::Child(step) = step {
         return children::apply(cloud.client, step).await;
     }
-    let session = cloud.session(Depth::Owner).await?;
+    let region = step.region().unwrap_or(&cloud.region);
+    let session = cloud.session_in(region, Depth::Owner).await?;
     let values = match step.secrets() {
         Some(refs) => cloud.secrets.values_of(refs).await?,
         None => BTreeMap::new(),
     };
     let answer = session.apply(step, &values).await;
     // After an error too: the write may have taken effect.
-    session.forget_facts(step, &cloud.account.spec.partition.to_string(), &cloud.region).await;
+    session.forget_facts(step, &cloud.account.spec.partition.to_string(), region).await;
     answer
 }

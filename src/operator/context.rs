@@ -14,9 +14,10 @@ use tributary_core::{
 
 use crate::{
     cluster::{arn_from::ArnSources, secrets::Secrets},
-    observe::{Cloud, Trigger, dry_run::DryRun},
+    observe::{Cloud, Trigger, change_feeds::ChangeFeeds, dry_run::DryRun},
     operator::{
         app_configuration::AppConfigurations,
+        changes::NotedChanges,
         events::Recorder,
         fault_points::FaultPoints,
         name_locks::NameLocks,
@@ -38,11 +39,13 @@ pub(super) struct Context {
     pub(super) recorder: Recorder,
     pub(super) metrics: Arc<Metrics>,
     pub(super) state: ReconcileState,
+    pub(super) changes: NotedChanges,
     pub(super) names: NameLocks,
     pub(super) resyncs: ResyncSchedule,
     pub(super) fault_points: Arc<dyn FaultPoints>,
     pub(super) benchling: Benchling,
     pub(super) app_configurations: AppConfigurations,
+    pub(super) change_feeds: ChangeFeeds,
     /// What a dry run knows; `None` in the operator.
     pub(super) dry_run: Option<Arc<DryRun>>,
 }
@@ -94,6 +97,7 @@ impl Context {
             region: identity.region.clone(),
             quick_age: self.resyncs.list_age(),
             fact_age: self.resyncs.quick,
+            change_feeds: &self.change_feeds,
             dry_run: self.dry_run.as_deref(),
         })
     }

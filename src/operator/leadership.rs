@@ -27,9 +27,11 @@ use crate::{
         secrets::Secrets,
         stores::{Queues, Stores},
     },
-    observe::Observe,
+    observe::{Observe, change_feeds::ChangeFeeds},
     operator::{
         app_configuration::AppConfigurations,
+        change_events,
+        changes::NotedChanges,
         context::Context,
         events::{self, Recorder},
         lease::{Candidate, Held, Lost},
@@ -125,6 +127,7 @@ impl Leadership {
             };
         }
         for_each_kind!(control_all);
+        tasks.spawn(change_events::run(context.clone(), self.queues.clone(), self.options.long_poll(), self.stop.clone()));
         // The controllers hold the context. With the last of them the recorder is dropped, which ends the writing of Events.
         drop(context);
         while tasks.join_next().await.is_some() {}
@@ -143,6 +146,7 @@ impl Leadership {
             recorder,
             metrics: self.metrics.clone(),
             state: ReconcileState::default(),
+            changes: NotedChanges::default(),
             names: NameLocks::default(),
             resyncs: ResyncSchedule {
                 started: Instant::now(),
@@ -153,6 +157,7 @@ impl Leadership {
             fault_points: options.fault_points.clone(),
             benchling: Benchling::new(options.benchling.clone()),
             app_configurations: AppConfigurations::new(client.clone(), secrets, options.benchling.clone(), options.resync),
+            change_feeds: ChangeFeeds::default(),
             client: client.clone(),
             dry_run: None,
         })

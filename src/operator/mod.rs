@@ -4,6 +4,8 @@
 
 mod app_configuration;
 mod apply;
+mod change_events;
+mod changes;
 mod context;
 pub(crate) mod dry_run;
 mod events;

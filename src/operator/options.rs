@@ -82,6 +82,13 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// How long a receive waits for messages: within the time limit of a call, and at most 20 seconds.
+    pub(super) fn long_poll(&self) -> Duration {
+        (self.aws.timeout / 2).min(Duration::from_secs(20))
+    }
+}
+
 /// Why the operator ended without being stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

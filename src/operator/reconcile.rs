@@ -19,6 +19,7 @@ use crate::{
     cluster::status::Handle,
     observe::Observe,
     operator::{
+        changes::Changes,
         context::{Context, QUIET_PERIOD},
         reconciliation::Reconciliation,
         state::{ObjectState, ResyncSchedule},
@@ -31,7 +32,8 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
     let started = Instant::now();
     let key = format!("{}/{}", K::KIND, key_of(object.as_ref()));
     let span = tracing::info_span!("reconcile", kind = K::KIND, object = %key_of(object.as_ref()));
-    let state = context.state.load(&key, object.meta().uid.as_deref().unwrap_or_default(), &context.resyncs);
+    let mut state = context.state.load(&key, object.meta().uid.as_deref().unwrap_or_default(), &context.resyncs);
+    state.changes = context.changes.take(&key);
     let work = async {
         match &object.0 {
             Err(unreadable) => (report_unreadable(object.as_ref(), &unreadable.error, &context).await, state),
@@ -56,6 +58,10 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
     };
     if !result.as_ref().is_err_and(|error| error.class == RetryClass::Polled) {
         state.polling_until = None;
+    }
+    let changes = std::mem::take(&mut state.changes);
+    if !state.gone {
+        context.changes.note(&key, changes);
     }
     context.state.store(&key, state);
     Ok(Action::requeue(wait))
@@ -119,6 +125,9 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
     let writer = LiveWriter { handle, recorder: &context.recorder };
     let mut reconciliation = Reconciliation::new(context, &writer, object, state);
     let result = reconciliation.run().await;
+    if result.is_ok() && reconciliation.reached {
+        reconciliation.state.changes = Changes::default();
+    }
     (result, reconciliation.state)
 }
 

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::changes::Changes;
+
 /// What is kept of one object.
 #[derive(Clone, Debug)]
 pub(super) struct ObjectState {
@@ -22,6 +24,8 @@ pub(super) struct ObjectState {
     pub(super) requeue_after: Option<Duration>,
     /// The object waits for something in AWS that is polled for. Until then, the next resync, only that is inspected.
     pub(super) polling_until: Option<Instant>,
+    /// Changes that others made in AWS since the object was compared with it.
+    pub(super) changes: Changes,
     /// When this process reconciled the object first.
     pub(super) first_seen: Instant,
     /// The object was deleted; its state is dropped.
@@ -39,6 +43,7 @@ impl ObjectState {
             doubtful: false,
             requeue_after: None,
             polling_until: None,
+            changes: Changes::default(),
             first_seen: now,
             gone: false,
         }

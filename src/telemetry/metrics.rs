@@ -45,6 +45,11 @@ struct DurationLabels {
     kind: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChangeEventLabels {
+    outcome: &'static str,
+}
+
 /// One series per bus that has a partner event source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SourceLabels {
@@ -72,6 +77,7 @@ pub(crate) struct Metrics {
     defects: Family<DefectLabels, Counter>,
     reconciles: Family<KindLabels, Counter>,
     steps: Family<StepLabels, Counter>,
+    change_events: Family<ChangeEventLabels, Counter>,
     objects: Family<ObjectLabels, Gauge>,
     deliverable: Family<DeliverableLabels, Gauge>,
     expirations: Family<SourceLabels, Gauge>,
@@ -95,6 +101,8 @@ impl Default for Metrics {
         registry.register("defects", "Answers of AWS that contradict a check of the operator, by check", defects.clone());
         registry.register("reconciles", "Reconciles by kind and outcome", reconciles.clone());
         registry.register("steps", "AWS writes that succeeded, by kind and step", steps.clone());
+        let change_events = Family::default();
+        registry.register("change_events", "Change events of AWS accounts by outcome", change_events.clone());
         registry.register("objects", "Objects by kind and value of the Ready condition", objects.clone());
         let deliverable = Family::default();
         registry.register("rules_deliverable", "EventRules by value of the Deliverable condition", deliverable.clone());
@@ -119,6 +127,7 @@ impl Default for Metrics {
             defects,
             reconciles,
             steps,
+            change_events,
             objects,
             deliverable,
             expirations,
@@ -150,6 +159,11 @@ impl Metrics {
     /// Counts a step that succeeded.
     pub(crate) fn step(&self, kind: &'static str, step: &'static str) {
         self.steps.get_or_create(&StepLabels { kind, step }).inc();
+    }
+
+    /// Counts change events with this outcome.
+    pub(crate) fn change_events(&self, outcome: &'static str, count: usize) {
+        self.change_events.get_or_create(&ChangeEventLabels { outcome }).inc_by(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     /// Sets whether this replica is the leader.

@@ -13,6 +13,7 @@
 
 mod account {
     mod access;
+    mod change_events;
     mod consent;
 }
 mod admission {

@@ -56,6 +56,7 @@ impl Model {
             Step::Sns(step) => self.by_role.sns(step),
             Step::States(step) => self.by_role.states(step),
             Step::Iam(step) => self.by_role.iam(step),
+            Step::InRegion(step) => self.apply(&step.step),
             Step::Child(step) => Err(format!("{step} is no step of AWS")),
         }
     }

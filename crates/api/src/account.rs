@@ -1,5 +1,6 @@
 //! `AwsAccount`: an AWS account, the credentials to use in it, and the namespaces that may use it.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ use super::{CommonStatus, Tags};
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Account", type_ = "string", json_path = ".spec.accountId"),
     printcolumn(name = "Region", type_ = "string", json_path = ".spec.region"),
+    printcolumn(name = "Changes", type_ = "string", json_path = ".status.conditions[?(@.type==\"ChangeEvents\")].status", priority = 1),
     printcolumn(name = "As", type_ = "string", json_path = ".status.callerArn", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -55,11 +57,32 @@ pub struct AwsAccountSpec {
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     #[schemars(extend("maxProperties" = 40))]
     pub default_tags: Tags,
+    /// Repairs changes that others make in AWS within seconds, instead of at the next resync. Defaults
+    /// to none: resyncs find them.
+    ///
+    /// In each Region that objects of the account use, and in the Region of IAM events if objects have
+    /// roles, the operator creates a rule on the default event bus and a queue. The rule sends the
+    /// write calls that AWS CloudTrail records to the queue, and the operator consumes it. Both are
+    /// deleted when this field is removed. Requires a CloudTrail trail with logging enabled that
+    /// records management events in these Regions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_events: Option<ChangeEvents>,
     /// Namespaces that may use the account, and the existing resources that they may reference.
     /// Defaults to none: no namespace may use the account. Maximum 200 grants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
     pub grants: Vec<AccountGrant>,
+}
+
+/// Change events of an account. An empty object uses the defaults.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeEvents {
+    /// How long the queue retains change events that the operator does not receive, in seconds, such
+    /// as while it does not run. 60 to 1209600. Defaults to 345600 (4 days).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 60, max = 1_209_600))]
+    pub message_retention_seconds: Option<u32>,
 }
 
 /// AWS partition.
@@ -152,4 +175,23 @@ pub struct AwsAccountStatus {
     /// `sts:GetCallerIdentity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller_arn: Option<String>,
+    /// Rule and queue for change events in each Region, including those of writes in progress.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["region"]))]
+    pub change_events: Vec<ChangeEventsStatus>,
+}
+
+/// Rule and queue for the change events of a Region.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeEventsStatus {
+    /// AWS Region.
+    pub region: String,
+    /// ARN of the rule on the default event bus.
+    pub rule_arn: String,
+    /// ARN of the queue.
+    pub queue_arn: String,
+    /// Time at which the operator received the first change event of the Region. Absent until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_event_time: Option<Time>,
 }

@@ -133,7 +133,7 @@ pub struct CommonStatus {
     pub observed_generation: Option<i64>,
     /// Current conditions. `Ready`, `Reconciling`, and `Stalled` follow the kstatus conventions. An
     /// `EventRule` also has `Deliverable`; a `BenchlingApp` with credentials also has
-    /// `CredentialsWork`.
+    /// `CredentialsWork`; an `AwsAccount` with `changeEvents` also has `ChangeEvents`.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

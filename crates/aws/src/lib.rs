@@ -156,6 +156,8 @@ impl Session {
             Step::Sns(step) => self.apply_sns(step).await,
             Step::States(step) => self.apply_states(step).await,
             Step::Iam(step) => self.apply_iam(step).await,
+            // The session is one in that Region.
+            Step::InRegion(step) => Box::pin(self.apply(&step.step, secrets)).await,
             Step::Child(step) => Err(ReconcileError::transient(format!("{step} is not a write to AWS"))),
         }
     }

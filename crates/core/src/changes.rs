@@ -66,6 +66,11 @@ const WHOLE: [&str; 4] = ["pattern", "policy", "trust", "statement"];
 
 /// Returns what the step changes. `observed` is what AWS holds of the object, as JSON.
 pub fn change(step: &Step, observed: &Value) -> Change {
+    if let Step::InRegion(of_region) = step {
+        let mut rows = observed["change_events"].as_array().into_iter().flatten();
+        let there = rows.find(|row| row["region"] == of_region.region.as_str()).unwrap_or(&Value::Null);
+        return Change { step: step.to_string(), ..change(&of_region.step, there) };
+    }
     let payload = payload(step);
     let before = Before { observed, payload: &payload };
     let mut fields = Vec::new();

@@ -4,11 +4,12 @@
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
 //! before them: [`names`], [`meaning`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
 //! [`conditions`]; [`steps`], [`export`]; [`objects`], [`samples`], [`event_types`]; [`view`], [`managed`]; [`lints`];
-//! [`destinations`], [`delivery`]; [`kinds`].
+//! [`destinations`], [`delivery`]; [`change_events`], [`kinds`].
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod benchling;
+pub mod change_events;
 pub mod changes;
 pub mod conditions;
 pub mod delivery;
@@ -31,6 +32,7 @@ pub mod objects;
 pub mod ownership;
 pub mod plan;
 pub mod policy_document;
+pub mod recorded_call;
 pub mod references;
 pub mod rule_tests;
 pub mod samples;

@@ -85,6 +85,17 @@ impl Aws {
         self.roles().await.into_iter().find(|(name, _)| name.starts_with(head))
     }
 
+    /// A user of IAM who may do anything. Returns the access key that signs the user's calls.
+    pub async fn make_user(&self, name: &str) -> String {
+        self.query("iam", &[("Action", "CreateUser"), ("UserName", name)]).await;
+        all(&self.query("iam", &[("Action", "CreateAccessKey"), ("UserName", name)]).await, "AccessKeyId").remove(0)
+    }
+
+    /// A call that this access key signs, behind the operator's back; panics on an error.
+    pub async fn call_by(&self, access_key: &str, service: &str, op: &str, body: Value) -> Value {
+        self.call_as(access_key, service, op, body).await.unwrap_or_else(|error| panic!("{service}:{op}: {error}"))
+    }
+
     /// A topic of somebody else's.
     pub async fn make_topic(&self, name: &str) -> String {
         all(&self.query("sns", &[("Action", "CreateTopic"), ("Name", name)]).await, "TopicArn").remove(0)

@@ -19,7 +19,7 @@ pub use tributary_core::{
     delivery::{self, DeliverabilityReason},
     error::{Reason, ReconcileError},
     iam_policy,
-    kinds::{CredentialsReason, webhooks::ContestReason},
+    kinds::{CredentialsReason, change_events::ChangeEventsReason, webhooks::ContestReason},
     lints,
 };
 

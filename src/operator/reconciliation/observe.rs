@@ -54,7 +54,8 @@ impl<'a, K: Observe> Reconciliation<'a, K> {
 
     fn depth(&mut self, resolved: &Resolved<K>) -> Depth {
         let common = K::common(&self.status);
-        if common.applied.as_ref() != Some(&resolved.digest) || common.last_handled_reconcile_at != resolved.reconcile_at {
+        let changed = self.state.changes.age().is_some();
+        if changed || common.applied.as_ref() != Some(&resolved.digest) || common.last_handled_reconcile_at != resolved.reconcile_at {
             return Depth::Owner;
         }
         let now = Instant::now();
@@ -73,14 +74,20 @@ impl<'a, K: Observe> Reconciliation<'a, K> {
             cloud.quick_age = Duration::ZERO;
             cloud.fact_age = Duration::ZERO;
         }
+        if let Some(age) = self.state.changes.age() {
+            // A list that was read after the change serves all objects that it concerns.
+            cloud.quick_age = cloud.quick_age.min(age);
+            cloud.fact_age = cloud.fact_age.min(age);
+        }
         Ok(cloud)
     }
 
     /// What triggered the reconcile, for an object that waits for something in AWS.
     fn trigger(&mut self, reconcile_at: Option<&String>) -> Trigger {
         let (now, common, resyncs) = (Instant::now(), K::common(&self.written), self.context.resyncs);
-        let changed =
-            reconcile_at != common.last_handled_reconcile_at.as_ref() || common.observed_generation != self.object.meta().generation;
+        let changed = self.state.changes.age().is_some()
+            || reconcile_at != common.last_handled_reconcile_at.as_ref()
+            || common.observed_generation != self.object.meta().generation;
         let until = self.state.polling_until.filter(|_| !changed);
         if until.is_some_and(|until| now < until) {
             return Trigger::Poll;

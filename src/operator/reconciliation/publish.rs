@@ -12,6 +12,9 @@ use crate::{
     operator::{events::EventType, writer::Note},
 };
 
+/// Reason of the Event that names who changed a resource in AWS.
+const CHANGED: &str = "ChangedInAws";
+
 impl<K: Observe> Reconciliation<'_, K> {
     /// Writes the status if it has changed; before writes to AWS always, so that the API server confirms that the object is current. A
     /// reconcile of a stale copy ends here with a conflict: the uid alone is no precondition, for the API server ignores it in a status.
@@ -74,12 +77,23 @@ impl<K: Observe> Reconciliation<'_, K> {
         self.publish_event(EventType::Warning, "LeftAlone", "Delete", why);
     }
 
+    /// Publishes who changed in AWS what the reconcile found changed.
+    fn publish_changes(&mut self) {
+        if let Some(text) = self.state.changes.take_text() {
+            self.publish_event(EventType::Warning, CHANGED, "Observe", &text);
+        }
+    }
+
     fn publish_event(&self, type_: EventType, reason: &str, action: &str, text: &str) {
         self.writer.publish(self.object.object_ref(&()), &Note { type_, reason, action, text });
     }
 
     /// Publishes one Event for the applied steps, a warning if they undo a change by another client, and one when the reason of the failure is new.
-    pub(super) fn publish_events(&self, error: Option<&ReconcileError>) {
+    pub(super) fn publish_events(&mut self, error: Option<&ReconcileError>) {
+        // A change that the spec says nothing about is not reported.
+        if !self.applied.is_empty() || !self.withheld.is_empty() {
+            self.publish_changes();
+        }
         if !self.applied.is_empty() {
             let steps: Vec<_> = self.applied.iter().map(ToString::to_string).collect();
             let steps = steps.join("; ");

@@ -22,6 +22,7 @@ use crate::{
     feature::Feature,
     names::Arn,
     plan::PlanContext,
+    recorded_call::ServiceCalls,
     settings::Settings,
     steps::{SecretRefs, Step, TargetSettings},
 };
@@ -68,6 +69,8 @@ pub(crate) trait Destination {
     const READS: &'static [&'static str] = &[];
     /// Features and the IAM permissions of the operator that they need.
     const FEATURES: &'static [Feature] = &[];
+    /// The calls of the type's service that CloudTrail records, and the resources that they change.
+    const RECORDED_CALLS: Option<&'static ServiceCalls> = None;
 
     /// Whether EventBridge sends the ARN of the rule with a delivery (`aws:SourceArn`), for
     /// conditions in policies.

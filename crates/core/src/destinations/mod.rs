@@ -45,6 +45,7 @@ use crate::{
     feature::Feature,
     names::Arn,
     plan::PlanContext,
+    recorded_call::ServiceCalls,
     settings::Settings,
     steps::{SecretRefs, Step, TargetSettings},
 };
@@ -66,7 +67,7 @@ pub use contract::Consumed;
 pub use lambda::{DesiredLambda, ObservedLambda};
 pub use logs::{DesiredLogs, ObservedLogs};
 pub use sns::{DesiredSns, ObservedSns};
-pub use sqs::{DesiredSqs, ObservedSqs, dead_letter_queue};
+pub use sqs::{DesiredSqs, ObservedSqs, change_queue, dead_letter_queue};
 pub use state_machine::{DesiredMachine, DesiredStateMachine, ObservedMachine, ObservedStateMachine};
 
 destinations! {

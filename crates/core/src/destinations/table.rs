@@ -44,6 +44,11 @@ macro_rules! destinations {
                 match self { $(Self::$type => <$destination>::READS,)* }
             }
 
+            /// Returns the calls of the type's service that CloudTrail records.
+            pub(crate) fn recorded_calls(self) -> Option<&'static ServiceCalls> {
+                match self { $(Self::$type => <$destination>::RECORDED_CALLS,)* }
+            }
+
             /// Returns whether EventBridge requires a role to deliver.
             pub fn needs_role(self) -> bool {
                 match self { $(Self::$type => <$destination>::NEEDS_ROLE,)* }

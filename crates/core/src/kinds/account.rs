@@ -1,15 +1,16 @@
-//! `AwsAccount`: creates nothing in AWS; it is in sync when its credentials are of the account that
-//! it stands for.
+//! `AwsAccount`: in sync when its credentials are of the account that it stands for. Creates nothing in
+//! AWS but what `changeEvents` needs.
 
 use serde::Serialize;
 
 use tributary_api::{
     AccountRef, AwsAccount, AwsAccountStatus, BenchlingApp, BenchlingSubscription, DeletionPolicy, EventBus, EventReplay,
-    EventReplayStatus, EventRule, EventSink, Identity, ManagementPolicy,
+    EventReplayStatus, EventRule, EventSink, Identity, ManagementPolicy, Tags,
 };
 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
+    kinds::change_events::{self, DesiredChangeEvents, ObservedChangeEvents},
     managed::{Managed, Report},
     object::{ObjectMetaExt, key_of},
     plan::PlanContext,
@@ -22,6 +23,20 @@ use crate::{
 pub struct DesiredAccount {
     /// 12-digit AWS account id.
     pub account_id: String,
+    /// Rules and queues for change events.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub change_events: Vec<DesiredChangeEvents>,
+}
+
+/// What AWS has of the account.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ObservedAccount {
+    /// The operator's identity.
+    #[serde(flatten)]
+    pub caller: CallerIdentity,
+    /// Rules and queues for change events, of the Regions of spec and status.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub change_events: Vec<ObservedChangeEvents>,
 }
 
 /// The answer of `sts:GetCallerIdentity`.
@@ -55,7 +70,7 @@ impl CallerIdentity {
 
 impl Managed for AwsAccount {
     type Desired = DesiredAccount;
-    type Observed = CallerIdentity;
+    type Observed = ObservedAccount;
 
     const KIND: &'static str = "AwsAccount";
 
@@ -66,14 +81,19 @@ impl Managed for AwsAccount {
         DeletionPolicy::Retain
     }
 
+    fn leaves_traces(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| !status.change_events.is_empty())
+    }
+
     fn identity(&self, _: &View) -> Result<Identity, ReconcileError> {
         Ok(crate::view::identity(self, None, self.spec.account_id.clone(), |scope, _| {
             format!("arn:{}:iam::{}:root", scope.partition, scope.account_id)
         }))
     }
 
-    fn desired(&self, _: &View, _: &Identity) -> Result<DesiredAccount, ReconcileError> {
-        Ok(DesiredAccount { account_id: self.spec.account_id.clone() })
+    fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredAccount, ReconcileError> {
+        let change_events = change_events::desired(self, view, identity);
+        Ok(DesiredAccount { account_id: self.spec.account_id.clone(), change_events })
     }
 
     fn referenced_by(&self, view: &View) -> Vec<String> {
@@ -108,11 +128,30 @@ impl Managed for AwsAccount {
         referrers
     }
 
-    fn plan(_: Option<&DesiredAccount>, _: Option<&CallerIdentity>, _: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
-        Ok(vec![])
+    fn plan(
+        desired: Option<&DesiredAccount>,
+        observed: Option<&ObservedAccount>,
+        context: &PlanContext<'_>,
+    ) -> Result<Vec<Step>, ReconcileError> {
+        let want = desired.map(|desired| desired.change_events.as_slice()).unwrap_or_default();
+        let have = observed.map(|observed| observed.change_events.as_slice()).unwrap_or_default();
+        change_events::plan(want, have, context)
+    }
+
+    fn tags(desired: &DesiredAccount) -> Option<&Tags> {
+        desired.change_events.first().map(|of_region| &of_region.rule.tags)
+    }
+
+    fn waiting(_: &DesiredAccount, observed: Option<&ObservedAccount>, _: &Identity) -> Option<ReconcileError> {
+        change_events::unread(&observed?.change_events)
+    }
+
+    fn record_intent(&self, status: &mut AwsAccountStatus, desired: &DesiredAccount, _: &[Step]) {
+        change_events::record_intent(status, &desired.change_events);
     }
 
     fn report(&self, status: &mut AwsAccountStatus, report: &Report<'_, Self>) {
-        status.caller_arn = report.observed.map(|caller| caller.arn.clone());
+        status.caller_arn = report.observed.map(|observed| observed.caller.arn.clone());
+        change_events::report(self, status, report);
     }
 }

@@ -8,6 +8,7 @@ mod aws_states;
 mod bus;
 mod bus_in_aws;
 pub mod bus_policy;
+pub mod change_events;
 mod deliverable;
 mod existing_bus;
 pub mod partner;
@@ -29,7 +30,7 @@ mod sink_written;
 mod subscription;
 pub mod webhooks;
 
-pub use account::{CallerIdentity, DesiredAccount};
+pub use account::{CallerIdentity, DesiredAccount, ObservedAccount};
 pub use app::{CONTESTED, CREDENTIALS, CredentialsReason, DesiredApp, ObservedCredentials};
 pub use aws_states::{ArchiveState, ReplayState};
 pub use bus_in_aws::{BusInAws, DesiredBus, ObservedBus};

@@ -10,6 +10,7 @@ mod connections;
 mod ecs;
 mod events;
 mod iam;
+mod in_region;
 mod kinesis;
 mod lambda;
 mod logs;
@@ -39,6 +40,7 @@ pub use connections::*;
 pub use ecs::*;
 pub use events::*;
 pub use iam::*;
+pub use in_region::InRegion;
 pub use lambda::*;
 pub use logs::*;
 pub(crate) use request::{strip, tag_list, with};
@@ -125,6 +127,8 @@ macro_rules! steps {
         #[derive(Clone, Debug, PartialEq, Serialize)]
         pub enum Step {
             $($(#[$doc])* $service($step),)*
+            /// A write to another Region than that of the object.
+            InRegion(Box<InRegion>),
         }
 
         impl Step {
@@ -132,6 +136,7 @@ macro_rules! steps {
             pub fn action(&self) -> String {
                 match self {
                     $(Self::$service(step) => format!("{}:{}", $prefix, <$step as ServiceStep>::call_of(step.into())),)*
+                    Self::InRegion(step) => step.step.action(),
                 }
             }
 
@@ -139,6 +144,7 @@ macro_rules! steps {
             pub fn name(&self) -> &'static str {
                 match self {
                     $(Self::$service(step) => step.into(),)*
+                    Self::InRegion(step) => step.step.name(),
                 }
             }
 
@@ -151,6 +157,7 @@ macro_rules! steps {
             pub(crate) fn puts_statement(&self) -> bool {
                 match self {
                     $(Self::$service(step) => step.puts_statement(),)*
+                    Self::InRegion(step) => step.step.puts_statement(),
                 }
             }
 
@@ -158,6 +165,7 @@ macro_rules! steps {
             pub(crate) fn untagged(&self) -> Option<(WrittenType, &String)> {
                 match self {
                     $(Self::$service(step) => step.untagged(),)*
+                    Self::InRegion(step) => step.step.untagged(),
                 }
             }
 
@@ -165,6 +173,7 @@ macro_rules! steps {
             pub(crate) fn limited(&self) -> Value {
                 match self {
                     $(Self::$service(step) => step.limited(),)*
+                    Self::InRegion(step) => step.step.limited(),
                 }
             }
 
@@ -177,6 +186,7 @@ macro_rules! steps {
             pub fn changes(&self, scope: Scope<'_>) -> Option<Changed> {
                 match self {
                     $(Self::$service(step) => step.changes(scope),)*
+                    Self::InRegion(step) => step.step.changes(Scope { region: &step.region, ..scope }),
                 }
             }
         }
@@ -194,6 +204,7 @@ macro_rules! steps {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
                     $(Self::$service(step) => step.fmt(f),)*
+                    Self::InRegion(step) => step.fmt(f),
                 }
             }
         }
@@ -230,6 +241,20 @@ steps! {
 impl Step {
     /// Returns the references to the secret values that the step needs.
     pub fn secrets(&self) -> Option<&SecretRefs> {
-        if let Self::Events(step) = self { step.secrets() } else { None }
+        match self {
+            Self::Events(step) => step.secrets(),
+            Self::InRegion(step) => step.step.secrets(),
+            _ => None,
+        }
+    }
+
+    /// Returns the Region that the step writes to, if it is not that of the object.
+    pub fn region(&self) -> Option<&str> {
+        if let Self::InRegion(step) = self { Some(&step.region) } else { None }
+    }
+
+    /// Returns the same write to this Region.
+    pub(crate) fn in_region(self, region: &str) -> Self {
+        Self::InRegion(Box::new(InRegion { region: region.to_owned(), step: self }))
     }
 }

@@ -2,6 +2,7 @@
 //! role that EventBridge delivers with.
 
 mod plan;
+mod recorded;
 mod resolve;
 mod rights;
 mod state;
@@ -25,6 +26,7 @@ use crate::{
     feature::Feature,
     names::{Arn, Scope},
     plan::{KNOWN_AFTER_APPLY, PlanContext},
+    recorded_call::ServiceCalls,
     steps::{HttpSettings, SecretRefs, Step, TargetSettings},
 };
 
@@ -45,6 +47,7 @@ impl Destination for ApiDestination {
     const RESOURCE_TYPE: &'static str = "AWS::Events::ApiDestination";
     const READS: &'static [&'static str] = &["events:DescribeApiDestination", "events:DescribeConnection"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
+    const RECORDED_CALLS: Option<&'static ServiceCalls> = Some(&recorded::CALLS);
     const ACTIONS: &'static [&'static str] = &["events:InvokeApiDestination"];
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {

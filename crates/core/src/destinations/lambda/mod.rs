@@ -6,6 +6,7 @@
 
 mod plan;
 mod policy;
+mod recorded;
 mod rights;
 mod state;
 
@@ -35,6 +36,7 @@ use crate::{
     managed::Managed,
     names::{Arn, Scope},
     plan::PlanContext,
+    recorded_call::ServiceCalls,
     steps::{FunctionRef, Step},
 };
 
@@ -59,6 +61,7 @@ impl Destination for Lambda {
     const ACTIONS: &'static [&'static str] = &["lambda:InvokeFunction"];
     const READS: &'static [&'static str] = &["lambda:GetPolicy", "lambda:GetFunctionConfiguration"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
+    const RECORDED_CALLS: Option<&'static ServiceCalls> = Some(&recorded::CALLS);
     /// Another sink of the function may have set its failure destination.
     const DEPENDS_ON_OTHER_SINKS: bool = true;
 

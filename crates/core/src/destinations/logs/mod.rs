@@ -10,6 +10,7 @@
 pub(crate) mod log_destination;
 mod plan;
 mod policy;
+mod recorded;
 mod rights;
 mod state;
 
@@ -32,6 +33,7 @@ use crate::{
     feature::Feature,
     names::{Arn, Scope},
     plan::PlanContext,
+    recorded_call::ServiceCalls,
     steps::{Step, TargetSettings},
 };
 
@@ -59,6 +61,7 @@ impl Destination for LogGroup {
     const RESOURCE_TYPE: &'static str = "AWS::Logs::LogGroup";
     const READS: &'static [&'static str] = &["logs:DescribeLogGroups", "logs:DescribeResourcePolicies"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
+    const RECORDED_CALLS: Option<&'static ServiceCalls> = Some(&recorded::CALLS);
     const NEEDS_ROLE: bool = false;
 
     fn existing<'a>(context: &ResolveContext<'a>) -> Result<Option<(String, &'a str)>, ReconcileError> {

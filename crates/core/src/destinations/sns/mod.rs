@@ -6,6 +6,7 @@
 
 mod plan;
 mod policy;
+mod recorded;
 mod rights;
 mod state;
 
@@ -33,6 +34,7 @@ use crate::{
     feature::Feature,
     names::{self, Arn, Scope},
     plan::PlanContext,
+    recorded_call::ServiceCalls,
     steps::{Step, TargetSettings, TopicAttributes},
 };
 
@@ -55,6 +57,7 @@ impl Destination for Sns {
     const ACTIONS: &'static [&'static str] = &["sns:Publish"];
     const READS: &'static [&'static str] = &["sns:GetTopicAttributes"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
+    const RECORDED_CALLS: Option<&'static ServiceCalls> = Some(&recorded::CALLS);
     const SENDS_SOURCE: bool = false;
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {

@@ -2,10 +2,12 @@
 //! existing one.
 
 mod attributes;
+pub mod change_queue;
 pub(crate) mod consumed_queue;
 pub mod dead_letter_queue;
 mod plan;
 pub mod policy;
+mod recorded;
 mod resolve;
 mod rights;
 mod state;
@@ -33,6 +35,7 @@ use crate::{
     names::{Arn, Scope},
     object::key_of,
     plan::PlanContext,
+    recorded_call::ServiceCalls,
     settings::Settings,
     steps::{SqsStep, Step, TargetSettings},
 };
@@ -58,6 +61,7 @@ impl Destination for Sqs {
     const ACTIONS: &'static [&'static str] = &["sqs:SendMessage"];
     const READS: &'static [&'static str] = &["sqs:GetQueueUrl", "sqs:GetQueueAttributes"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
+    const RECORDED_CALLS: Option<&'static ServiceCalls> = Some(&recorded::CALLS);
     const USABLE_KEY: &'static str = "Use a customer managed key, or SSE-SQS.";
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {

@@ -5,6 +5,7 @@ pub(super) mod asl;
 mod distributed_map;
 mod needs;
 mod plan;
+mod recorded;
 mod resolve;
 mod rights;
 mod state;
@@ -30,6 +31,7 @@ use crate::{
     feature::Feature,
     names::{self, Arn, Scope},
     plan::PlanContext,
+    recorded_call::ServiceCalls,
     steps::Step,
 };
 
@@ -50,6 +52,7 @@ impl Destination for StateMachine {
     const RESOURCE_TYPE: &'static str = "AWS::StepFunctions::StateMachine";
     const READS: &'static [&'static str] = &["states:DescribeStateMachine"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
+    const RECORDED_CALLS: Option<&'static ServiceCalls> = Some(&recorded::CALLS);
     const ACTIONS: &'static [&'static str] = &["states:StartExecution"];
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
