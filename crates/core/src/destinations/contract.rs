@@ -19,7 +19,7 @@ use crate::{
         task::{Rights, Task},
     },
     error::{Reason, ReconcileError},
-    feature::Feature,
+    feature::{Feature, Use},
     names::Arn,
     plan::PlanContext,
     settings::Settings,
@@ -68,6 +68,8 @@ pub(crate) trait Destination {
     const READS: &'static [&'static str] = &[];
     /// Features and the IAM permissions of the operator that they need.
     const FEATURES: &'static [Feature] = &[];
+    /// Which sinks need which features.
+    const USES: &'static [Use<EventSink>] = &[];
 
     /// Whether EventBridge sends the ARN of the rule with a delivery (`aws:SourceArn`), for
     /// conditions in policies.

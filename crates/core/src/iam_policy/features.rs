@@ -88,7 +88,7 @@ const BASE: &[Feature] = &[
     },
     Feature {
         name: "import",
-        about: "`tributary import aws`: reads only. With `--manage`, also the reads of these destinations",
+        about: "`tributary import aws`: reads only. With `--manage`, also the reads of these destinations; with GraphQL targets, also those of `deliverable` on their roles",
         statements: &[calls(
             "Import",
             &[
@@ -98,6 +98,15 @@ const BASE: &[Feature] = &[
                 "events:ListTargetsByRule",
                 "events:ListTagsForResource",
             ],
+            &["*"],
+        )],
+    },
+    Feature {
+        name: "doctor",
+        about: "`tributary doctor --aws`: reads only. For the user who runs it, not for the operator",
+        statements: &[calls(
+            "Doctor",
+            &["iam:GetRole", "iam:SimulatePrincipalPolicy", "events:ListEventBuses", "events:ListRules"],
             &["*"],
         )],
     },

@@ -22,7 +22,7 @@ use crate::{
         shared::{context::ResolveContext, grants::Grants, role::DesiredRole},
     },
     error::ReconcileError,
-    feature::Feature,
+    feature::{Feature, Use},
     names::{Arn, Scope},
     plan::{KNOWN_AFTER_APPLY, PlanContext},
     steps::{HttpSettings, SecretRefs, Step, TargetSettings},
@@ -45,6 +45,7 @@ impl Destination for ApiDestination {
     const RESOURCE_TYPE: &'static str = "AWS::Events::ApiDestination";
     const READS: &'static [&'static str] = &["events:DescribeApiDestination", "events:DescribeConnection"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
+    const USES: &'static [Use<EventSink>] = rights::USES;
     const ACTIONS: &'static [&'static str] = &["events:InvokeApiDestination"];
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {

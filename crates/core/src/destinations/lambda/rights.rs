@@ -1,8 +1,10 @@
 //! IAM permissions of functions.
 
+use tributary_api::{EventSink, Permissions};
+
 use crate::{
     destinations::triggers::{self, FUNCTIONS},
-    feature::{Feature, calls},
+    feature::{Feature, Use, calls, uses},
 };
 
 pub(super) const FEATURES: &[Feature] = &[
@@ -28,4 +30,9 @@ pub(super) const FEATURES: &[Feature] = &[
         )],
     },
     triggers::FEATURE,
+];
+
+pub(super) const USES: &[Use<EventSink>] = &[
+    uses("functions", |sink| sink.spec.role_arn.is_none() && sink.spec.permissions == Permissions::Managed),
+    uses("failure-destinations", |sink| sink.spec.lambda.as_ref().is_some_and(|lambda| lambda.on_failure.is_some())),
 ];

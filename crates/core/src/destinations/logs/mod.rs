@@ -29,7 +29,7 @@ use crate::{
         shared::{context::ResolveContext, grants::Grants},
     },
     error::ReconcileError,
-    feature::Feature,
+    feature::{Feature, Use},
     names::{Arn, Scope},
     plan::PlanContext,
     steps::{Step, TargetSettings},
@@ -59,6 +59,7 @@ impl Destination for LogGroup {
     const RESOURCE_TYPE: &'static str = "AWS::Logs::LogGroup";
     const READS: &'static [&'static str] = &["logs:DescribeLogGroups", "logs:DescribeResourcePolicies"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
+    const USES: &'static [Use<EventSink>] = rights::USES;
     const NEEDS_ROLE: bool = false;
 
     fn existing<'a>(context: &ResolveContext<'a>) -> Result<Option<(String, &'a str)>, ReconcileError> {

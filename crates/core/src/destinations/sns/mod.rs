@@ -30,7 +30,7 @@ use crate::{
         },
     },
     error::ReconcileError,
-    feature::Feature,
+    feature::{Feature, Use},
     names::{self, Arn, Scope},
     plan::PlanContext,
     steps::{Step, TargetSettings, TopicAttributes},
@@ -55,6 +55,7 @@ impl Destination for Sns {
     const ACTIONS: &'static [&'static str] = &["sns:Publish"];
     const READS: &'static [&'static str] = &["sns:GetTopicAttributes"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
+    const USES: &'static [Use<EventSink>] = rights::USES;
     const SENDS_SOURCE: bool = false;
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {

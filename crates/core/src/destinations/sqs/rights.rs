@@ -1,6 +1,8 @@
 //! IAM permissions of queues, and of the dead letters in them.
 
-use crate::feature::{Feature, calls};
+use tributary_api::{EventSink, Permissions};
+
+use crate::feature::{Feature, Use, calls, uses};
 
 pub(super) const FEATURES: &[Feature] = &[
     Feature {
@@ -31,8 +33,22 @@ pub(super) const FEATURES: &[Feature] = &[
         )],
     },
     Feature {
+        name: "doctor-queues",
+        about: "`tributary doctor --aws`: the number of messages in dead-letter queues. For the user who runs it, not for the operator",
+        statements: &[calls("DoctorQueues", &["sqs:GetQueueUrl", "sqs:GetQueueAttributes"], &["arn:{partition}:sqs:{region}:{account}:*"])],
+    },
+    Feature {
         name: "dead-letter-inspection",
         about: "`deadLetter.inspect` of a target: the error codes in its dead-letter queue",
         statements: &[calls("DeadLetters", &["sqs:ReceiveMessage"], &["arn:{partition}:sqs:{region}:{account}:{prefix}*"])],
     },
+];
+
+pub(super) const USES: &[Use<EventSink>] = &[
+    uses("queues", |sink| sink.spec.sqs.as_ref().is_some_and(|sqs| sqs.managed.is_some())),
+    uses("existing-queues", |sink| {
+        let is_existing = sink.spec.sqs.as_ref().is_some_and(|sqs| sqs.existing.is_some());
+        is_existing && sink.spec.role_arn.is_none() && sink.spec.permissions == Permissions::Managed
+    }),
+    uses("triggers", |sink| sink.spec.sqs.as_ref().is_some_and(|sqs| !sqs.triggers.is_empty())),
 ];

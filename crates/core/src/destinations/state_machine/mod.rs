@@ -27,7 +27,7 @@ use crate::{
         },
     },
     error::ReconcileError,
-    feature::Feature,
+    feature::{Feature, Use},
     names::{self, Arn, Scope},
     plan::PlanContext,
     steps::Step,
@@ -50,6 +50,7 @@ impl Destination for StateMachine {
     const RESOURCE_TYPE: &'static str = "AWS::StepFunctions::StateMachine";
     const READS: &'static [&'static str] = &["states:DescribeStateMachine"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
+    const USES: &'static [Use<EventSink>] = rights::USES;
     const ACTIONS: &'static [&'static str] = &["states:StartExecution"];
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
