@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of `tributary ui` in a real browser: a headless Chromium shows a page of real objects.
+"""Tests in a real browser: a headless Chromium shows the page of `tributary ui`, and renders the pictures of `tributary tree`.
 
   run.py                          exit code 69 where no browser can be had
   run.py --only TEST              one test
@@ -17,6 +17,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "demo"), str(HERE.parent / "bed")]
 import acquire_browser  # noqa: E402
 import cdp  # noqa: E402
 import test_page  # noqa: E402
+import test_pictures  # noqa: E402
 import test_size  # noqa: E402
 from acquire import AcquireError  # noqa: E402
 
@@ -32,13 +33,13 @@ def main():
     except (AcquireError, cdp.BrowserError, OSError, subprocess.SubprocessError) as error:
         say(f"no browser on this machine: {error}")
         return os.EX_UNAVAILABLE
-    test_page.BROWSER = test_size.BROWSER = browser
+    test_page.BROWSER = test_pictures.BROWSER = test_size.BROWSER = browser
     if "--screenshots" in sys.argv:
         test_page.SCREENSHOTS = pathlib.Path(sys.argv[sys.argv.index("--screenshots") + 1]).resolve()
     loader = unittest.TestLoader()
     if "--only" in sys.argv:
         loader.testNamePatterns = [f"*.{sys.argv[sys.argv.index('--only') + 1]}"]
-    suite = unittest.TestSuite(loader.loadTestsFromModule(module) for module in (test_size, test_page))
+    suite = unittest.TestSuite(loader.loadTestsFromModule(module) for module in (test_size, test_pictures, test_page))
     return int(not unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful())
 
 

@@ -1,4 +1,4 @@
-"""An API server that has many rules and their sinks: lists in pages, and watches that report nothing."""
+"""An API server with a fixed set of objects: lists in pages, and watches that report nothing."""
 import http.server
 import json
 import threading
@@ -10,7 +10,7 @@ KINDS = {"awsaccounts": "AwsAccount", "benchlingsubscriptions": "BenchlingSubscr
 READY = [{"type": kind, "status": "True", "reason": "InSync", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"} for kind in ("Ready", "Deliverable")]
 
 
-def _object(kind, name, spec, **status):
+def make(kind, name, spec, **status):
     identity = {"account": "default", "accountId": "111122223333", "partition": "aws", "region": "eu-west-1", "name": f"many-{name}",
                 "arn": f"arn:aws:events:eu-west-1:111122223333:{kind}/{name}"}
     # What kubectl leaves in each object, which a reader does not need.
@@ -24,20 +24,20 @@ def _object(kind, name, spec, **status):
 def objects(count):
     """As many objects: buses, and half of the rest rules, each with a sink of its own."""
     pairs = (count - 10) // 2
-    buses = [_object("EventBus", f"bus-{n}", {}) for n in range(10)]
-    sinks = [_object("EventSink", f"queue-{n}", {"sqs": {"managed": {}}}) for n in range(pairs)]
+    buses = [make("EventBus", f"bus-{n}", {}) for n in range(10)]
+    sinks = [make("EventSink", f"queue-{n}", {"sqs": {"managed": {}}}) for n in range(pairs)]
     pattern = [{"source": ["many"], "detail-type": [f"type-{n}"], "detail": {"n": [{"numeric": [">", n]}]}} for n in range(pairs)]
-    rules = [_object("EventRule", f"rule-{n}", {"busRef": {"name": f"bus-{n % 10}"}, "eventPattern": pattern[n],
+    rules = [make("EventRule", f"rule-{n}", {"busRef": {"name": f"bus-{n % 10}"}, "eventPattern": pattern[n],
                                                 "targets": [{"name": "queue", "sinkRef": {"name": f"queue-{n}"}}]},
                      targets=[{"name": "queue", "arn": f"arn:{n}", "ready": True, "deliverable": "Yes"}]) for n in range(pairs)]
     return {"eventbuses": buses, "eventsinks": sinks, "eventrules": rules}
 
 
 class StubApi:
-    """Serves on a port of loopback until `stop`."""
+    """Serves objects, by plural, on a port of loopback until `stop`."""
 
-    def __init__(self, count):
-        texts = {plural: [json.dumps(one) for one in all_] for plural, all_ in objects(count).items()}
+    def __init__(self, served):
+        texts = {plural: [json.dumps(one) for one in all_] for plural, all_ in served.items()}
         stopping = self.stopping = threading.Event()
 
         class Handler(http.server.BaseHTTPRequestHandler):

@@ -7,7 +7,7 @@ import time
 import unittest
 
 from page import Tab, Ui
-from stub_api import StubApi, peak_memory
+from stub_api import StubApi, objects, peak_memory
 
 BROWSER = None
 COUNT = 10_000
@@ -19,7 +19,7 @@ MOST_ELEMENTS = 3_000
 
 class Size(unittest.TestCase):
     def test_ten_thousand_objects_open_and_scroll(self):
-        stub, tab = StubApi(COUNT), Tab(BROWSER)
+        stub, tab = StubApi(objects(COUNT)), Tab(BROWSER)
         self.addCleanup(stub.stop)
         self.addCleanup(tab.close)
         with tempfile.TemporaryDirectory() as folder:

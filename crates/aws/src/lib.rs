@@ -70,7 +70,8 @@ macro_rules! for_each_service {
             // The limits are not published, and hold for the account across Regions.
             iam: Iam = aws_sdk_iam, Limit::PerSecond(10), {
                 CreateRole, DeleteRole, DeleteRolePermissionsBoundary, DeleteRolePolicy, GetPolicy, GetPolicyVersion, GetRole, GetRolePolicy,
-                ListAttachedRolePolicies, ListRolePolicies, PutRolePermissionsBoundary, PutRolePolicy, TagRole, UntagRole, UpdateAssumeRolePolicy,
+                ListAttachedRolePolicies, ListRolePolicies, PutRolePermissionsBoundary, PutRolePolicy, SimulatePrincipalPolicy, TagRole, UntagRole,
+                UpdateAssumeRolePolicy,
             }
             /// A call of KMS.
             kms: Kms = aws_sdk_kms, Limit::PerSecond(20), { DescribeKey, GetKeyPolicy }
@@ -85,6 +86,7 @@ mod app_sync;
 mod batch;
 mod cache;
 mod client;
+mod clock;
 mod ecs;
 mod environment;
 mod events;
@@ -101,6 +103,7 @@ mod read;
 mod redshift_data;
 mod run_command;
 mod sage_maker_pipeline;
+mod simulation;
 mod sns;
 mod sqs;
 mod states;

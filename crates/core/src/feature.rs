@@ -12,6 +12,19 @@ pub struct Feature {
     pub statements: &'static [Statement],
 }
 
+/// Which objects of a kind need a feature.
+pub(crate) struct Use<K: 'static> {
+    /// Name of the feature.
+    pub feature: &'static str,
+    /// Returns whether this object needs it.
+    pub is_needed: fn(&K) -> bool,
+}
+
+/// Returns a use.
+pub(crate) const fn uses<K: 'static>(feature: &'static str, is_needed: fn(&K) -> bool) -> Use<K> {
+    Use { feature, is_needed }
+}
+
 /// A policy statement with placeholders.
 ///
 /// `{partition}`, `{region}`, `{account}` and `{prefix}` are replaced by the account and the

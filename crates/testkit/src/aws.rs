@@ -51,7 +51,7 @@ impl Call {
 
     /// Whether the call changes something in AWS.
     pub fn is_write(&self) -> bool {
-        self.service != "sts" && !["Get", "List", "Describe", "Filter", "Test"].iter().any(|prefix| self.op.starts_with(prefix))
+        self.service != "sts" && !["Get", "List", "Describe", "Filter", "Simulate", "Test"].iter().any(|prefix| self.op.starts_with(prefix))
     }
 
     /// The replica that made it.

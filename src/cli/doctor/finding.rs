@@ -60,13 +60,15 @@ pub(super) struct Finding {
     pub(super) reason: Option<String>,
     /// State, cause and next step.
     pub(super) message: String,
+    /// Policy statement to add.
+    pub(super) statement: Option<Value>,
     /// Command to run next.
     pub(super) command: String,
 }
 
 impl Finding {
     pub(super) fn new(id: &'static str, severity: Severity, message: impl Into<String>, command: impl Into<String>) -> Self {
-        Self { id, severity, object: None, reason: None, message: message.into(), command: command.into() }
+        Self { id, severity, object: None, reason: None, message: message.into(), statement: None, command: command.into() }
     }
 
     #[must_use]
@@ -85,7 +87,7 @@ impl Finding {
         let object = self.object.as_ref().map(|object| json!({"kind": object.kind, "namespace": object.namespace, "name": object.name}));
         json!({
             "id": self.id, "severity": self.severity.name(), "object": object, "reason": self.reason,
-            "message": self.message, "command": self.command,
+            "message": self.message, "statement": self.statement, "command": self.command,
         })
     }
 }

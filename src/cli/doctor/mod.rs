@@ -1,5 +1,7 @@
 //! `tributary doctor`: finds what is wrong, by weight, each with the command to run next. Reads only.
 
+mod aws;
+mod aws_facts;
 mod bundle;
 mod checks;
 mod component;
@@ -10,6 +12,7 @@ mod read;
 mod report;
 mod snapshot;
 mod text;
+mod unread;
 
 use std::{
     collections::BTreeMap,
@@ -72,6 +75,8 @@ pub(super) struct Doctor {
     #[arg(long, value_name = "LINES", default_value_t = 500, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     log_lines: u32,
     #[command(flatten)]
+    aws: aws::AwsReadFlags,
+    #[command(flatten)]
     progress: ProgressFlags,
 }
 
@@ -86,9 +91,13 @@ impl Doctor {
             lease_name: self.lease_name.as_deref(),
         };
         let progress = self.progress.bar("reading the cluster", read::STEPS);
-        let snapshot = read::snapshot(&request, &progress).await?;
+        let mut snapshot = read::snapshot(&request, &progress).await?;
         drop(progress);
-        let mut report = Report::new(&snapshot, checks::names(), checks::run(&snapshot));
+        if let Some(options) = self.aws.options()? {
+            let progress = self.progress.bar("reading AWS", snapshot.of_kind("AwsAccount").count());
+            snapshot.aws = Some(Box::pin(aws::read(&snapshot, options, &progress)).await?);
+        }
+        let mut report = Report::new(&snapshot, checks::names(&snapshot), checks::run(&snapshot));
         report.name_program(program::name());
         let is_colored = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         match self.output {

@@ -6,19 +6,9 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 
-use crate::cli::doctor::object::Object;
+use crate::cli::doctor::{aws_facts::AwsFacts, object::Object};
 
-/// What could not be read, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NotRead {
-    /// Such as `CustomResourceDefinitions`.
-    pub(super) what: String,
-    /// Cause, by the API server.
-    pub(super) why: String,
-}
-
-/// Something that may not be readable for the user.
-pub(super) type Read<T> = Result<T, NotRead>;
+pub(super) use crate::cli::doctor::unread::{NotRead, Read};
 
 /// A permission of the operator's `ServiceAccount`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +66,8 @@ pub(super) struct Snapshot {
     pub(super) lease: Read<Option<Lease>>,
     pub(super) rights: Read<OperatorRights>,
     pub(super) events: Read<Vec<WarningEvent>>,
+    /// What AWS says, if it was read.
+    pub(super) aws: Option<AwsFacts>,
 }
 
 impl Snapshot {

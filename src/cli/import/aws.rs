@@ -1,10 +1,13 @@
 //! Reads buses, rules and targets of an account. All calls are reads.
 
+use std::time::Duration;
+
 use futures::{StreamExt, stream};
 use tributary_api::{OWNER_TAG, Tags};
 use tributary_aws::{RegionalSession, Session};
 use tributary_core::{
-    error::ReconcileError,
+    delivery::Fact,
+    error::{Reason, ReconcileError, RetryClass},
     kinds::{BusInAws, RuleInAws},
     names::{Arn, DEFAULT_BUS, Scope, bus_name},
     steps::TargetSettings,
@@ -139,7 +142,7 @@ async fn take_bus(session: &Session, bus: BusInAws, origin: Origin, resources: &
     if bus.name != DEFAULT_BUS && !bus.statements.is_empty() {
         let sids = bus.statements.iter().map(|statement| statement["Sid"].as_str().unwrap_or("a statement without Sid").to_owned());
         let sids = sids.collect::<Vec<_>>().join(", ");
-        resources.note(&origin, format!("its policy stays as it is, and no manifest has its statements: {sids}."));
+        resources.note(&origin, format!("its policy stays as it is, and no manifest has its statements: {sids}. Their IDs cannot be adopted; add spec.grants or spec.policyStatements to create others, then remove these."));
     }
     resources.buses.push(Bus { origin, name: bus.name, settings: bus.settings, tags: own_tags(tags) });
     Ok(())
@@ -169,11 +172,29 @@ async fn read_rule(session: &Session, rule: RuleInAws, selection: &Selection) ->
     if let Some(owner) = tags.get(OWNER_TAG) {
         return Ok(Read::LeftOut(format!("it belongs to {owner} already.")));
     }
-    let targets = session.targets(&rule.bus, &rule.name).await?;
+    let mut targets = session.targets(&rule.bus, &rule.name).await?;
+    for target in targets.iter_mut().filter(|target| destinations::lacks_api(target)) {
+        if let Err(reason) = complete(session, target).await? {
+            return Ok(Read::LeftOut(format!("{reason}. The rule stays as it is.")));
+        }
+    }
     let stack = tags.get(STACK_TAG).cloned();
     let origin = Origin::aws(format!("rule {}/{}", rule.bus, rule.name));
     let rule = Rule { origin, bus: rule.bus, name: rule.name, settings: rule.settings, targets, tags: own_tags(tags) };
     Ok(Read::Rule(Box::new((rule, stack))))
+}
+
+/// Enters what a target does not say itself, and its role does.
+async fn complete(session: &Session, target: &mut TargetSettings) -> Result<Result<(), String>, ReconcileError> {
+    let Some(role) = target.role_arn.as_deref() else { return Ok(Ok(())) };
+    match session.role_facts(role, Duration::ZERO).await {
+        Fact::Known(role) => Ok(destinations::api_of(&role.rights).map_or(Ok(()), |api| destinations::set_api(target, &api))),
+        Fact::Missing => Ok(Ok(())),
+        Fact::Denied { action } => {
+            Err(ReconcileError::new(RetryClass::Refused, Reason::AccessDenied, format!("{action} denied")).denied(action))
+        }
+        Fact::Unavailable => Err(ReconcileError::transient(format!("role {role} cannot be read"))),
+    }
 }
 
 /// Reads the settings of the destinations that sinks are to manage.

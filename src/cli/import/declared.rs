@@ -1,8 +1,13 @@
 //! Resources as another tool declares them, in the words of CloudFormation, sorted into the model.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use tributary_api::OWNER_TAG;
-use tributary_core::names::{DEFAULT_BUS, PARTNER_BUS};
+use tributary_core::{
+    names::{DEFAULT_BUS, PARTNER_BUS},
+    steps::TargetSettings,
+};
 
 use super::{
     api, destinations,
@@ -31,7 +36,7 @@ pub(super) struct Declared {
 const REASONS: &[(&[&str], &str)] = &[
     (
         &["AWS::Events::EventBusPolicy", "aws_cloudwatch_event_bus_policy", "aws_cloudwatch_event_permission"],
-        "the statement stays in the policy of the bus as it is, and the operator does not change it.",
+        "the statement stays in the policy of the bus as it is, and the operator does not change it. Statements of an EventBus have IDs that the operator generates, so that an existing one cannot be adopted; add spec.grants or spec.policyStatements to create another one.",
     ),
     (
         &["AWS::Events::Archive", "aws_cloudwatch_event_archive"],
@@ -39,8 +44,9 @@ const REASONS: &[(&[&str], &str)] = &[
     ),
     (
         &["AWS::Events::Connection", "aws_cloudwatch_event_connection"],
-        "the connection and its secret stay in AWS as they are. Sinks reference the API destination that uses it.",
+        "the connection and its secret stay in AWS as they are. A managed connection has a name that the operator generates, and AWS does not return secret values, so that an existing one cannot be adopted. Sinks reference the API destination that uses it.",
     ),
+    (&["AWS::AppSync::GraphQLApi", "aws_appsync_graphql_api"], "the API stays as it is. Sinks reference it in spec.appSync."),
     (&["AWS::Events::Endpoint", "aws_cloudwatch_event_endpoint"], "no kind of Tributary has global endpoints."),
     (
         &[
@@ -61,11 +67,13 @@ const REASONS: &[(&[&str], &str)] = &[
 /// Sorts the declared resources. References between them are resolved already.
 pub(super) fn collect(all: Vec<Declared>, place: Place) -> Resources {
     let mut resources = Resources { place, ..Resources::default() };
+    let api = |one: &Declared| destinations::endpoint(&one.type_, one.arn.as_deref()?, one.properties.as_ref().ok()?);
+    let apis = all.iter().filter_map(api).collect();
     let (targets, all): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.type_ == TARGET);
     let mut targets = Targets::new(targets);
     for declared in all {
         let result = match declared.type_.as_str() {
-            "AWS::Events::Rule" => rule(&declared, &mut targets).map(|rule| resources.rules.push(rule)),
+            "AWS::Events::Rule" => rule(&declared, &mut targets, &apis).map(|rule| resources.rules.push(rule)),
             "AWS::Events::EventBus" => bus(&declared, &mut resources),
             type_ => match destinations::resource_type(type_) {
                 Some(resource) => destination(&declared, resource, &mut resources),
@@ -140,7 +148,7 @@ impl Targets {
     }
 }
 
-fn rule(declared: &Declared, targets: &mut Targets) -> Result<Rule, String> {
+fn rule(declared: &Declared, targets: &mut Targets, apis: &BTreeMap<String, String>) -> Result<Rule, String> {
     let (name, properties) = (declared.name.clone()?, declared.properties.clone()?);
     not_owned(&properties)?;
     let bus = text(&properties, "EventBusName").unwrap_or_else(|| DEFAULT_BUS.into());
@@ -151,8 +159,16 @@ fn rule(declared: &Declared, targets: &mut Targets) -> Result<Rule, String> {
         Some(_) => return Err("Targets is not a list.".into()),
     };
     let all = inner.into_iter().chain(targets.take(&bus, &name)?);
-    let targets = all.map(|target| api::target(&target)).collect::<Result<_, _>>()?;
+    let targets = all.map(|properties| target(&properties, apis)).collect::<Result<_, _>>()?;
     Ok(Rule { origin: declared.origin.clone(), bus, name, settings, targets, tags: tags(properties.get("Tags")).unwrap_or_default() })
+}
+
+fn target(properties: &Value, apis: &BTreeMap<String, String>) -> Result<TargetSettings, String> {
+    let mut target = api::target(properties)?;
+    if let Some(api) = apis.get(&target.arn) {
+        destinations::set_api(&mut target, api)?;
+    }
+    Ok(target)
 }
 
 fn not_owned(properties: &Value) -> Result<(), String> {

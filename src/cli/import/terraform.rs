@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tributary_core::names::Arn;
 
 use super::{
@@ -120,7 +120,8 @@ pub(super) fn of_terraform(origin: Origin, type_: &str, attributes: &Value) -> D
         "aws_cloudwatch_event_bus" => ("AWS::Events::EventBus", Ok(bus(attributes))),
         _ => match destinations::of_terraform(type_) {
             Some(resource) => (resource.type_, Ok(renamed(attributes, resource.terraform.1))),
-            None => (type_, Ok(Value::Object(Map::new()))),
+            // Nothing is made of it, but others may refer to what it has.
+            None => (type_, Ok(attributes.clone())),
         },
     };
     if let (Ok(properties), Some(tags)) = (&mut properties, tags.filter(|_| cloudformation != TARGET)) {

@@ -46,6 +46,7 @@ def install():
     import replays
     import roles
     import rules
+    import simulation
     import targets
     import workflows
     for service, parts in ((eventbridge, (buses, rules, targets, partner, events, delivery, buslogs, archives, replays, connections)),
@@ -59,7 +60,7 @@ def install():
         if action not in sqs._HANDLERS:
             raise SystemExit(f"this MiniStack has no sqs.{action}: the pinned version is in requirements.txt")
         sqs._HANDLERS[action] = function
-    iam._IAM_HANDLERS.update(roles.HANDLERS)
+    iam._IAM_HANDLERS.update({**roles.HANDLERS, **simulation.HANDLERS})
     queues.install()
     workflows.install()
     connections.install()

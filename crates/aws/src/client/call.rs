@@ -50,7 +50,7 @@ impl Call {
     /// Returns whether the call only reads, so that sending it twice does no harm.
     pub fn is_read(self) -> bool {
         let operation = self.action().split_once(':').map_or("", |(_, operation)| operation);
-        ["Get", "List", "Describe", "Filter"].iter().any(|prefix| operation.starts_with(prefix))
+        ["Get", "List", "Describe", "Filter", "Simulate"].iter().any(|prefix| operation.starts_with(prefix))
     }
 }
 

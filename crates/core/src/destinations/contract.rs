@@ -19,7 +19,7 @@ use crate::{
         task::{Rights, Task},
     },
     error::{Reason, ReconcileError},
-    feature::Feature,
+    feature::{Feature, Use},
     names::Arn,
     plan::PlanContext,
     recorded_call::ServiceCalls,
@@ -71,6 +71,8 @@ pub(crate) trait Destination {
     const FEATURES: &'static [Feature] = &[];
     /// The calls of the type's service that CloudTrail records, and the resources that they change.
     const RECORDED_CALLS: Option<&'static ServiceCalls> = None;
+    /// Which sinks need which features.
+    const USES: &'static [Use<EventSink>] = &[];
 
     /// Whether EventBridge sends the ARN of the rule with a delivery (`aws:SourceArn`), for
     /// conditions in policies.

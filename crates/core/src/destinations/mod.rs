@@ -42,7 +42,7 @@ use tributary_api::{DeletionPolicy, EventSink, EventSinkStatus, Identity, Tags};
 
 use crate::{
     error::{Reason, ReconcileError},
-    feature::Feature,
+    feature::{Feature, Use},
     names::Arn,
     plan::PlanContext,
     recorded_call::ServiceCalls,

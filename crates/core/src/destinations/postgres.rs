@@ -9,7 +9,7 @@ use crate::{
         shared::context::ResolveContext,
     },
     error::ReconcileError,
-    feature::Feature,
+    feature::{Feature, Use, uses},
 };
 
 /// The `postgres` type.
@@ -23,6 +23,7 @@ impl Destination for Postgres {
     const NEEDS_ROLE: bool = consumed_queue::NEEDS_ROLE;
     const ACTIONS: &'static [&'static str] = consumed_queue::ACTIONS;
     const FEATURES: &'static [Feature] = FEATURES;
+    const USES: &'static [Use<EventSink>] = &[uses(consumed_queue::FEATURE, |_| true)];
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {
         consumed_queue::identity(context)

@@ -39,6 +39,11 @@ macro_rules! destinations {
                 match self { $(Self::$type => <$destination>::FEATURES,)* }
             }
 
+            /// Returns which sinks of the type need which features.
+            pub(crate) fn uses(self) -> &'static [Use<EventSink>] {
+                match self { $(Self::$type => <$destination>::USES,)* }
+            }
+
             /// Returns the IAM actions of the reads that the condition `Deliverable` makes of a target.
             pub(crate) fn reads(self) -> &'static [&'static str] {
                 match self { $(Self::$type => <$destination>::READS,)* }

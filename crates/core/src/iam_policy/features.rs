@@ -88,7 +88,7 @@ const BASE: &[Feature] = &[
     },
     Feature {
         name: "import",
-        about: "`tributary import aws`: reads only. With `--manage`, also the reads of these destinations",
+        about: "`tributary import aws`: reads only. With `--manage`, also the reads of these destinations; with GraphQL targets, also those of `deliverable` on their roles",
         statements: &[calls(
             "Import",
             &[
@@ -113,6 +113,15 @@ const BASE: &[Feature] = &[
             ),
             calls("TraceBuses", &["events:DescribeEventBus"], &["arn:{partition}:events:{region}:{account}:event-bus/*"]),
         ],
+    },
+    Feature {
+        name: "doctor",
+        about: "`tributary doctor --aws`: reads only. For the user who runs it, not for the operator",
+        statements: &[calls(
+            "Doctor",
+            &["iam:GetRole", "iam:SimulatePrincipalPolicy", "events:ListEventBuses", "events:ListRules"],
+            &["*"],
+        )],
     },
     Feature {
         name: "archives",

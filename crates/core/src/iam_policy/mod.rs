@@ -5,12 +5,15 @@
 //! of all calls that the operator made during the tests.
 
 mod features;
+mod needs;
 mod parts;
+pub mod simulation;
 
 use std::collections::BTreeSet;
 
 pub use crate::feature::{Asked, Condition, Feature, Statement};
 pub use features::FEATURES;
+pub use needs::needed;
 use serde::Serialize;
 use serde_json::Value;
 

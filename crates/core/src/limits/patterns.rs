@@ -15,6 +15,9 @@ pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
         r"[\.\-_/#A-Za-z0-9]+" => all(&|c| name(c) || matches!(c, '/' | '#')),
         "[a-zA-Z0-9-_]+" | "([a-zA-Z0-9-_]+)" | r"[A-Za-z0-9\_\-]+" => all(&|c| word(c) || c == '-'),
         r"^[a-zA-Z0-9_\-/:]*$" => none_or_all(&|c| word(c) || matches!(c, '-' | '/' | ':')),
+        r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$" => {
+            all(&|c| c.is_ascii_alphanumeric() || c == '-') && !text.starts_with('-') && !text.ends_with('-')
+        }
         r"[\w+=,.@-]+" => all(&|c| word(c) || "+=,.@-".contains(c)),
         // Java's dot matches no line terminator.
         ".*" => none_or_all(&|c| !line_terminator(c)),
@@ -33,9 +36,10 @@ pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
             text == "/" || (text.len() > 2 && text.starts_with('/') && text.ends_with('/') && none_or_all(&|c| matches!(c, '!'..='~')))
         }
         r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+" | r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$" => all(&tag_character),
-        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*" | r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$" | r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)" => {
-            none_or_all(&tag_character)
-        }
+        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"
+        | r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$"
+        | r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)"
+        | r"^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$" => none_or_all(&tag_character),
         r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+" => text == "$LATEST.PUBLISHED" || all(&|c| word(c) || matches!(c, '-' | '$')),
         _ => return None,
     })

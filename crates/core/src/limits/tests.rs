@@ -69,9 +69,6 @@ fn the_patterns_of_the_members_that_steps_have_are_known() {
     let unsent = [
         "Kafka",
         "DocumentDB",
-        "Redshift",
-        "SageMaker",
-        "RunCommand",
         "Connectivity",
         "SchemaRegistry",
         "SourceAccess",
@@ -198,7 +195,29 @@ fn a_parameter_of_a_target_is_checked_and_named_by_the_field_of_its_sink() {
     let group = TargetSettings { message_group_id: Some("g".repeat(101)), ..target(None) };
     let path = TargetSettings { partition_key_path: Some(format!("$.{}", "x".repeat(255))), ..target(None) };
     let task = crate::steps::TaskSettings { launch_type: Some("MOON".into()), ..Default::default() };
+    // 50001 characters for admission, and twice as many for AWS.
+    let sql = crate::steps::RedshiftSettings { database: "d".into(), sql: Some("𝒙".repeat(50_001)), ..Default::default() };
+    let graphql = crate::steps::GraphqlSettings { operation: "𝒙".repeat(524_289), field_arns: vec![] };
+    let command =
+        crate::steps::CommandSettings { key: format!("tag:{}", "𝒙".repeat(63)), values: vec!["v".into()], ..Default::default() };
+    let parameters = BTreeMap::from([("-a".to_owned(), "v".to_owned())]);
     for (settings, wanted) in [
+        (
+            TargetSettings { redshift: Some(sql), ..target(None) },
+            "spec.targets[1].sinkRef: spec.redshiftData of the sink has 100002 characters",
+        ),
+        (
+            TargetSettings { graphql: Some(graphql), ..target(None) },
+            "spec.targets[1].sinkRef: spec.appSync.operation of the sink has 1048578",
+        ),
+        (
+            TargetSettings { command: Some(command), ..target(None) },
+            "spec.targets[1].sinkRef: spec.runCommand of the sink has 130 characters",
+        ),
+        (
+            TargetSettings { pipeline_parameters: parameters, ..target(None) },
+            "spec.targets[1].sinkRef: spec.sageMakerPipeline.parameters of the sink contains characters",
+        ),
         (group, "spec.targets[1].sinkRef: spec.sqs.messageGroupId of the sink has 101 characters"),
         (path, "spec.targets[1].sinkRef: spec.kinesis.partitionKeyPath of the sink has 257 characters"),
         (TargetSettings { task: Some(task), ..target(None) }, "spec.targets[1].sinkRef"),

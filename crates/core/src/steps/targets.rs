@@ -176,6 +176,10 @@ impl TargetSettings {
         ("events.PutTargets", "Targets[].InputPath", ".inputPath"),
         ("events.PutTargets", "Targets[].Input", ".input"),
         ("events.PutTargets", "Targets[].RetryPolicy", ".retry"),
+        ("events.PutTargets", "Targets[].RedshiftDataParameters", ".sinkRef: spec.redshiftData of the sink"),
+        ("events.PutTargets", "Targets[].SageMakerPipelineParameters", ".sinkRef: spec.sageMakerPipeline.parameters of the sink"),
+        ("events.PutTargets", "Targets[].AppSyncParameters", ".sinkRef: spec.appSync.operation of the sink"),
+        ("events.PutTargets", "Targets[].RunCommandParameters", ".sinkRef: spec.runCommand of the sink"),
         ("events.PutTargets", "Targets[].Id", ".name"),
         ("events.PutTargets", "Targets[]", ".sinkRef"),
     ];
@@ -198,8 +202,25 @@ impl TargetSettings {
         for parameters in TARGET_PARAMETERS {
             value[parameters.member] = (parameters.limited)(self);
         }
+        self.limit_parameters(&mut value);
         strip(&mut value);
         value
+    }
+
+    /// Adds the parameters of the types whose limits admission checks too. It counts characters, and AWS UTF-16 code units.
+    fn limit_parameters(&self, value: &mut Value) {
+        let sql = self.redshift.as_ref().map(|sql| {
+            json!({
+                "SecretManagerArn": sql.secret_arn, "Database": sql.database, "DbUser": sql.db_user, "Sql": sql.sql, "Sqls": sql.sqls,
+                "StatementName": sql.statement_name,
+            })
+        });
+        let pipeline: Vec<_> = self.pipeline_parameters.iter().map(|(name, value)| json!({"Name": name, "Value": value})).collect();
+        let command = self.command.as_ref().map(|command| json!([{"Key": command.key, "Values": command.values}]));
+        value["RedshiftDataParameters"] = json!(sql);
+        value["SageMakerPipelineParameters"] = json!({"PipelineParameterList": pipeline});
+        value["AppSyncParameters"] = json!({"GraphQLOperation": self.graphql.as_ref().map(|graphql| &graphql.operation)});
+        value["RunCommandParameters"] = json!({"RunCommandTargets": command});
     }
 }
 

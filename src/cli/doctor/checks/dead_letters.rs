@@ -17,6 +17,11 @@ fn targets(rule: &Object) -> Vec<TargetStatus> {
     rule.kind_status::<EventRuleStatus>().unwrap_or_default().targets
 }
 
+/// Whether the status of a rule reports messages.
+pub(super) fn has_messages(rule: &Object) -> bool {
+    rule.is("EventRule") && targets(rule).iter().any(|target| target.dead_letters.as_ref().is_some_and(|letters| letters.messages > 0))
+}
+
 fn of_target(rule: &Object, target: &TargetStatus) -> Option<Finding> {
     let letters = target.dead_letters.as_ref().filter(|letters| letters.messages > 0)?;
     let codes: Vec<_> = letters.error_codes.iter().map(|(code, count)| format!("{code} {count}")).collect();

@@ -2,6 +2,11 @@
 
 mod accounts;
 mod apps;
+mod aws_clock;
+mod aws_permissions;
+mod aws_queues;
+mod aws_quotas;
+mod aws_unread;
 mod clock;
 mod crds;
 mod dead_letters;
@@ -23,6 +28,7 @@ mod sync;
 pub(super) mod tests;
 
 use crate::cli::doctor::{
+    aws_facts::AwsFacts,
     finding::{Finding, Severity},
     snapshot::Snapshot,
 };
@@ -31,6 +37,16 @@ use crate::cli::doctor::{
 struct Check {
     name: &'static str,
     run: fn(&Snapshot) -> Vec<Finding>,
+}
+
+/// A check of what AWS says.
+struct AwsCheck {
+    name: &'static str,
+    run: fn(&AwsFacts, &Snapshot) -> Vec<Finding>,
+}
+
+const fn aws_check(name: &'static str, run: fn(&AwsFacts, &Snapshot) -> Vec<Finding>) -> AwsCheck {
+    AwsCheck { name, run }
 }
 
 const fn check(name: &'static str, run: fn(&Snapshot) -> Vec<Finding>) -> Check {
@@ -59,9 +75,19 @@ const CHECKS: [Check; 18] = [
     check("not-checked", not_checked::check),
 ];
 
-/// Names of all checks, in their order.
-pub(super) fn names() -> Vec<&'static str> {
-    CHECKS.iter().map(|check| check.name).collect()
+/// The checks of `--aws`.
+const AWS_CHECKS: [AwsCheck; 5] = [
+    aws_check("aws-clock", aws_clock::check),
+    aws_check("aws-permissions", aws_permissions::check),
+    aws_check("aws-queues", aws_queues::check),
+    aws_check("aws-quotas", aws_quotas::check),
+    aws_check("aws-not-checked", aws_unread::check),
+];
+
+/// Names of the checks that are made, in their order.
+pub(super) fn names(snapshot: &Snapshot) -> Vec<&'static str> {
+    let of_aws = AWS_CHECKS.iter().filter(|_| snapshot.aws.is_some()).map(|check| check.name);
+    CHECKS.iter().map(|check| check.name).chain(of_aws).collect()
 }
 
 /// Drops the Events of objects whose state is reported anyway.
@@ -73,6 +99,9 @@ fn drop_repeated_events(all: &mut Vec<Finding>) {
 /// Runs all checks. The weightiest findings come first.
 pub(super) fn run(snapshot: &Snapshot) -> Vec<Finding> {
     let mut all: Vec<_> = CHECKS.iter().flat_map(|check| (check.run)(snapshot)).collect();
+    if let Some(facts) = &snapshot.aws {
+        all.extend(AWS_CHECKS.iter().flat_map(|check| (check.run)(facts, snapshot)));
+    }
     drop_repeated_events(&mut all);
     // Stable, so that the order of the checks remains.
     all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));

@@ -91,6 +91,7 @@ pub(in crate::cli::doctor) fn healthy() -> Snapshot {
         lease: Ok(Some(lease("pod-1", 1, 1))),
         rights: Ok(OperatorRights::default()),
         events: Ok(vec![]),
+        aws: None,
     }
 }
 

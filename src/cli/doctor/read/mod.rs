@@ -74,5 +74,6 @@ pub(super) async fn snapshot(request: &Request<'_>, progress: &Progress) -> Resu
         lease,
         rights,
         events,
+        aws: None,
     })
 }

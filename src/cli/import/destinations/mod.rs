@@ -18,6 +18,7 @@ mod sns;
 mod sqs;
 mod state_machine;
 
+pub(super) use app_sync::{api_of, endpoint, lacks_api, set_api};
 pub(super) use sqs::{QUEUE, dead_letter, with_target};
 
 use futures::future::BoxFuture;

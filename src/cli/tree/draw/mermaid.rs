@@ -47,7 +47,13 @@ fn class(health: Health) -> String {
 /// Syntax", "Entity codes to escape characters").
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
+    let mut before = ' ';
     for c in text.chars() {
+        // Mermaid makes a line break of a backslash and an `n`, even of their codes: a word joiner, which is not visible, goes between.
+        if (before, c) == ('\\', 'n') {
+            out.push_str("#8288;");
+        }
+        before = c;
         match c {
             // `;` ends an entity code, `#` begins one; a backtick begins Markdown.
             '"' | '#' | ';' | '<' | '>' | '&' | '`' | '\\' | '|' | '{' | '}' | '[' | ']' => {

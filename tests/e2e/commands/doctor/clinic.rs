@@ -24,7 +24,12 @@ pub struct Clinic {
 impl Clinic {
     /// An installation in which nothing is wrong.
     pub async fn new(name: &str) -> Self {
-        let clinic = Self { world: World::empty(name).await };
+        Self::of(World::empty(name).await).await
+    }
+
+    /// The same in this world.
+    pub async fn of(world: World) -> Self {
+        let clinic = Self { world };
         clinic.roles().await;
         clinic.deployment().await;
         let mut clinic = clinic;

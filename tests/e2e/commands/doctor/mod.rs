@@ -1,5 +1,6 @@
 //! `tributary doctor`: what it finds, and that it writes nothing.
 
+mod aws;
 mod clinic;
 
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ use std::{fs, path::PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tributary_testkit::{Output, REGION, World, options, writes_since};
+use tributary_testkit::{Aws, Output, REGION, World, options, writes_since};
 
 /// What a fixture has.
 #[derive(Debug, Deserialize)]
@@ -16,7 +16,7 @@ struct Description {
     /// What it shows, and the page that it was rebuilt from.
     #[allow(dead_code, reason = "for readers")]
     about: String,
-    /// Calls and resources, in order: `{events: {CreateEventBus: {...}}}`, or `{function: NAME}`.
+    /// Calls and resources, in order: `{events: {CreateEventBus: {...}}}`, `{function: NAME}`, or `{role: {name: NAME, policy: {...}}}`.
     aws: Vec<Value>,
     /// Arguments after `tributary import`.
     arguments: Vec<String>,
@@ -141,13 +141,33 @@ async fn make(world: &World, resource: &Value) {
         ("function", name) => drop(aws.make_function(text_of(name)).await),
         ("topic", name) => drop(aws.make_topic(text_of(name)).await),
         ("machine", name) => drop(aws.make_machine(text_of(name)).await),
+        ("role", Value::Object(role)) => {
+            aws.make_role(text_of(&role["name"]), "events.amazonaws.com").await;
+            let (name, policy) = (text_of(&role["name"]), role["policy"].to_string());
+            aws.query("iam", &[("Action", "PutRolePolicy"), ("RoleName", name), ("PolicyName", "p"), ("PolicyDocument", &policy)]).await;
+        }
         ("role", name) => drop(aws.make_role(text_of(name), "events.amazonaws.com").await),
         ("source", name) => aws.make_source(text_of(name)).await,
+        ("resource", Value::Object(resource)) => aws.declare(text_of(&resource["arn"]), Value::Object(resource.clone())).await,
         ("resource", arn) => aws.declare(text_of(arn), json!({})).await,
+        ("apiDestination", wish) => api_destination(aws, wish).await,
         (service, calls) => {
             for (op, body) in calls.as_object().unwrap() {
                 aws.call(service, op, body.clone()).await.unwrap_or_else(|error| panic!("{service}:{op} {body}: {error} in {REGION}"));
             }
         }
     }
+}
+
+/// An API destination and a rule with it as its target. AWS generates a part of the ARN.
+async fn api_destination(aws: &Aws, wish: &Value) {
+    let connection = aws.events("DescribeConnection", json!({"Name": wish["connection"]})).await["ConnectionArn"].clone();
+    let endpoint = "https://crm.example.com/events";
+    let made = json!({"Name": wish["name"], "ConnectionArn": connection, "HttpMethod": "POST", "InvocationEndpoint": endpoint});
+    let arn = aws.events("CreateApiDestination", made).await["ApiDestinationArn"].clone();
+    let pattern = json!({"source": ["crm"]}).to_string();
+    aws.events("PutRule", json!({"Name": wish["rule"], "EventBusName": wish["bus"], "EventPattern": pattern})).await;
+    let role = format!("arn:aws:iam::{}:role/{}", aws.account, text_of(&wish["role"]));
+    let target = json!({"Id": "api", "Arn": arn, "RoleArn": role, "HttpParameters": {"HeaderParameters": {"X-Team": "crm"}}});
+    aws.events("PutTargets", json!({"Rule": wish["rule"], "EventBusName": wish["bus"], "Targets": [target]})).await;
 }

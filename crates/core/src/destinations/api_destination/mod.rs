@@ -23,7 +23,7 @@ use crate::{
         shared::{context::ResolveContext, grants::Grants, role::DesiredRole},
     },
     error::ReconcileError,
-    feature::Feature,
+    feature::{Feature, Use},
     names::{Arn, Scope},
     plan::{KNOWN_AFTER_APPLY, PlanContext},
     recorded_call::ServiceCalls,
@@ -48,6 +48,7 @@ impl Destination for ApiDestination {
     const READS: &'static [&'static str] = &["events:DescribeApiDestination", "events:DescribeConnection"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
     const RECORDED_CALLS: Option<&'static ServiceCalls> = Some(&recorded::CALLS);
+    const USES: &'static [Use<EventSink>] = rights::USES;
     const ACTIONS: &'static [&'static str] = &["events:InvokeApiDestination"];
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {

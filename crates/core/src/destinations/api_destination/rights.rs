@@ -1,6 +1,8 @@
 //! IAM permissions of API destinations.
 
-use crate::feature::{Feature, asked_by_aws, calls};
+use tributary_api::{Connection, EventSink};
+
+use crate::feature::{Feature, Use, asked_by_aws, calls, uses};
 
 pub(super) const FEATURES: &[Feature] = &[
     Feature {
@@ -58,3 +60,14 @@ pub(super) const FEATURES: &[Feature] = &[
         )],
     },
 ];
+
+pub(super) const USES: &[Use<EventSink>] = &[
+    uses("api-destinations", |sink| connection(sink).is_some()),
+    uses("private-endpoints", |sink| connection(sink).is_some_and(|connection| connection.private_endpoint.is_some())),
+    uses("keys", |sink| connection(sink).is_some_and(|connection| connection.kms_key_arn.is_some())),
+];
+
+/// The connection of a managed API destination.
+fn connection(sink: &EventSink) -> Option<&Connection> {
+    sink.spec.api_destination.as_ref()?.managed.as_ref().map(|managed| &managed.connection)
+}

@@ -32,7 +32,7 @@ use crate::{
         },
     },
     error::ReconcileError,
-    feature::Feature,
+    feature::{Feature, Use},
     managed::Managed,
     names::{Arn, Scope},
     plan::PlanContext,
@@ -59,6 +59,7 @@ impl Destination for Lambda {
     const RESOURCE_TYPE: &'static str = "AWS::Lambda::Function";
     const NEEDS_ROLE: bool = false;
     const ACTIONS: &'static [&'static str] = &["lambda:InvokeFunction"];
+    const USES: &'static [Use<EventSink>] = rights::USES;
     const READS: &'static [&'static str] = &["lambda:GetPolicy", "lambda:GetFunctionConfiguration"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
     const RECORDED_CALLS: Option<&'static ServiceCalls> = Some(&recorded::CALLS);

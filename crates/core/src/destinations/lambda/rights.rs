@@ -1,8 +1,10 @@
 //! IAM permissions of functions.
 
+use tributary_api::{EventSink, Permissions};
+
 use crate::{
     destinations::triggers::{self, FUNCTIONS},
-    feature::{Feature, calls},
+    feature::{Feature, Use, calls, uses},
 };
 
 pub(super) const FEATURES: &[Feature] = &[
@@ -33,4 +35,9 @@ pub(super) const FEATURES: &[Feature] = &[
         about: "`EventRedrive` and `tributary dlq redrive` for targets that are functions",
         statements: &[calls("RedriveToFunctions", &["lambda:InvokeFunction"], FUNCTIONS)],
     },
+];
+
+pub(super) const USES: &[Use<EventSink>] = &[
+    uses("functions", |sink| sink.spec.role_arn.is_none() && sink.spec.permissions == Permissions::Managed),
+    uses("failure-destinations", |sink| sink.spec.lambda.as_ref().is_some_and(|lambda| lambda.on_failure.is_some())),
 ];

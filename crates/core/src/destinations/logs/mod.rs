@@ -32,7 +32,7 @@ use crate::{
         shared::{context::ResolveContext, grants::Grants},
     },
     error::ReconcileError,
-    feature::Feature,
+    feature::{Feature, Use},
     names::{Arn, Scope},
     plan::PlanContext,
     recorded_call::ServiceCalls,
@@ -64,6 +64,7 @@ impl Destination for LogGroup {
     const READS: &'static [&'static str] = &["logs:DescribeLogGroups", "logs:DescribeResourcePolicies"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
     const RECORDED_CALLS: Option<&'static ServiceCalls> = Some(&recorded::CALLS);
+    const USES: &'static [Use<EventSink>] = rights::USES;
     const NEEDS_ROLE: bool = false;
 
     fn existing<'a>(context: &ResolveContext<'a>) -> Result<Option<(String, &'a str)>, ReconcileError> {

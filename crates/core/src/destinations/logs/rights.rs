@@ -1,6 +1,8 @@
 //! IAM permissions of log groups.
 
-use crate::feature::{Feature, calls};
+use tributary_api::{EventSink, Permissions};
+
+use crate::feature::{Feature, Use, calls, uses};
 
 pub(super) const FEATURES: &[Feature] = &[Feature {
     name: "log-groups",
@@ -32,3 +34,8 @@ pub(super) const FEATURES: &[Feature] = &[Feature {
         ),
     ],
 }];
+
+pub(super) const USES: &[Use<EventSink>] = &[uses("log-groups", |sink| {
+    let is_managed = sink.spec.log_group.as_ref().is_some_and(|group| group.managed.is_some());
+    is_managed || sink.spec.permissions == Permissions::Managed
+})];

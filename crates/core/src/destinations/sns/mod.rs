@@ -31,7 +31,7 @@ use crate::{
         },
     },
     error::ReconcileError,
-    feature::Feature,
+    feature::{Feature, Use},
     names::{self, Arn, Scope},
     plan::PlanContext,
     recorded_call::ServiceCalls,
@@ -58,6 +58,7 @@ impl Destination for Sns {
     const READS: &'static [&'static str] = &["sns:GetTopicAttributes"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
     const RECORDED_CALLS: Option<&'static ServiceCalls> = Some(&recorded::CALLS);
+    const USES: &'static [Use<EventSink>] = rights::USES;
     const SENDS_SOURCE: bool = false;
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {

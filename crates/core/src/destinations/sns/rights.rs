@@ -1,6 +1,8 @@
 //! IAM permissions of topics.
 
-use crate::feature::{Feature, calls};
+use tributary_api::{EventSink, Permissions};
+
+use crate::feature::{Feature, Use, calls, uses};
 
 pub(super) const FEATURES: &[Feature] = &[TOPICS, REDRIVE];
 
@@ -27,3 +29,8 @@ const TOPICS: Feature = Feature {
         &["arn:{partition}:sns:{region}:{account}:{prefix}*"],
     )],
 };
+
+pub(super) const USES: &[Use<EventSink>] = &[uses("topics", |sink| {
+    let is_managed = sink.spec.sns.as_ref().is_some_and(|topic| topic.managed.is_some());
+    is_managed || sink.spec.role_arn.is_none() && sink.spec.permissions == Permissions::Managed
+})];

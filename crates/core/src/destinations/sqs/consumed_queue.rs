@@ -16,6 +16,8 @@ pub(crate) use super::{
     state::DesiredSqs as Desired,
 };
 
+/// Feature whose permissions the queue needs.
+pub(crate) const FEATURE: &str = "queues";
 /// CloudFormation type of the queue.
 pub(crate) const RESOURCE_TYPE: &str = Sqs::RESOURCE_TYPE;
 /// Whether EventBridge requires a role.

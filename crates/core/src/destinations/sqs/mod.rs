@@ -31,7 +31,7 @@ use crate::{
         triggers,
     },
     error::{Reason, ReconcileError},
-    feature::Feature,
+    feature::{Feature, Use},
     names::{Arn, Scope},
     object::key_of,
     plan::PlanContext,
@@ -62,6 +62,7 @@ impl Destination for Sqs {
     const READS: &'static [&'static str] = &["sqs:GetQueueUrl", "sqs:GetQueueAttributes"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
     const RECORDED_CALLS: Option<&'static ServiceCalls> = Some(&recorded::CALLS);
+    const USES: &'static [Use<EventSink>] = rights::USES;
     const USABLE_KEY: &'static str = "Use a customer managed key, or SSE-SQS.";
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {

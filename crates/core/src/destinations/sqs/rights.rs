@@ -1,6 +1,8 @@
 //! IAM permissions of queues, and of the dead letters in them.
 
-use crate::feature::{Feature, calls};
+use tributary_api::{EventSink, Permissions};
+
+use crate::feature::{Feature, Use, calls, uses};
 
 pub(super) const FEATURES: &[Feature] = &[
     Feature {
@@ -29,6 +31,11 @@ pub(super) const FEATURES: &[Feature] = &[
             &["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SetQueueAttributes"],
             &["arn:{partition}:sqs:{region}:{account}:NAME"],
         )],
+    },
+    Feature {
+        name: "doctor-queues",
+        about: "`tributary doctor --aws`: the number of messages in dead-letter queues. For the user who runs it, not for the operator",
+        statements: &[calls("DoctorQueues", &["sqs:GetQueueUrl", "sqs:GetQueueAttributes"], &["arn:{partition}:sqs:{region}:{account}:*"])],
     },
     Feature {
         name: "dead-letter-inspection",
@@ -97,4 +104,13 @@ pub(super) const FEATURES: &[Feature] = &[
             ),
         ],
     },
+];
+
+pub(super) const USES: &[Use<EventSink>] = &[
+    uses("queues", |sink| sink.spec.sqs.as_ref().is_some_and(|sqs| sqs.managed.is_some())),
+    uses("existing-queues", |sink| {
+        let is_existing = sink.spec.sqs.as_ref().is_some_and(|sqs| sqs.existing.is_some());
+        is_existing && sink.spec.role_arn.is_none() && sink.spec.permissions == Permissions::Managed
+    }),
+    uses("triggers", |sink| sink.spec.sqs.as_ref().is_some_and(|sqs| !sqs.triggers.is_empty())),
 ];

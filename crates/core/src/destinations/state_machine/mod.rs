@@ -28,7 +28,7 @@ use crate::{
         },
     },
     error::ReconcileError,
-    feature::Feature,
+    feature::{Feature, Use},
     names::{self, Arn, Scope},
     plan::PlanContext,
     recorded_call::ServiceCalls,
@@ -53,6 +53,7 @@ impl Destination for StateMachine {
     const READS: &'static [&'static str] = &["states:DescribeStateMachine"];
     const FEATURES: &'static [Feature] = rights::FEATURES;
     const RECORDED_CALLS: Option<&'static ServiceCalls> = Some(&recorded::CALLS);
+    const USES: &'static [Use<EventSink>] = rights::USES;
     const ACTIONS: &'static [&'static str] = &["states:StartExecution"];
 
     fn identity(context: &ResolveContext<'_>) -> Result<Identity, ReconcileError> {

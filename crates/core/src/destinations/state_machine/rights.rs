@@ -1,6 +1,8 @@
 //! IAM permissions of state machines.
 
-use crate::feature::{Feature, asked_by_aws, calls};
+use tributary_api::{EventSink, ManagedStateMachine};
+
+use crate::feature::{Feature, Use, asked_by_aws, calls, uses};
 
 pub(super) const FEATURES: &[Feature] = &[
     Feature {
@@ -54,3 +56,12 @@ pub(super) const FEATURES: &[Feature] = &[
         )],
     },
 ];
+
+pub(super) const USES: &[Use<EventSink>] = &[
+    uses("state-machines", |sink| managed(sink).is_some()),
+    uses("state-machine-logs", |sink| managed(sink).is_some_and(|machine| machine.logging.is_some())),
+];
+
+fn managed(sink: &EventSink) -> Option<&ManagedStateMachine> {
+    sink.spec.state_machine.as_ref()?.managed.as_ref()
+}

@@ -1,9 +1,13 @@
-//! `tributary completion`: scripts that complete commands and flags in a shell, and the completion of the kubectl plugin.
+//! `tributary completion`: scripts that complete commands, flags and objects in a shell, and the completion of the kubectl plugin.
+
+mod objects;
+
+use std::io::Write;
 
 use clap::{Arg, Args, Command, CommandFactory};
 use clap_complete::Shell;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Error};
 
 /// Prints a script that completes commands and flags in a shell.
 #[derive(Args, Debug)]
@@ -12,10 +16,34 @@ pub(super) struct Completion {
 }
 
 impl Completion {
-    pub(super) fn run(&self) {
-        clap_complete::generate(self.shell, &mut Cli::command(), "tributary", &mut std::io::stdout().lock());
+    pub(super) fn run(&self) -> Result<(), Error> {
+        let mut out = std::io::stdout().lock();
+        clap_complete::generate(self.shell, &mut Cli::command(), "tributary", &mut out);
+        match self.shell {
+            Shell::Bash => out.write_all(BASH.as_bytes())?,
+            Shell::Fish => out.write_all(FISH.as_bytes())?,
+            _ => {}
+        }
+        Ok(())
     }
 }
+
+/// Objects: what the generated function does not complete and has a slash.
+const BASH: &str = r#"
+_tributary_objects() {
+    _tributary "$@"
+    local word="${COMP_WORDS[COMP_CWORD]}"
+    if [[ ${#COMPREPLY[@]} -eq 0 && "$word" == */* && "$word" != [./~]* ]]; then
+        local IFS=$'\n'
+        COMPREPLY=($("${COMP_WORDS[0]}" __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | grep -v '^:' | cut -f1))
+    fi
+}
+complete -F _tributary_objects -o bashdefault -o default tributary
+"#;
+
+const FISH: &str = r#"
+complete -c tributary -n "__fish_seen_subcommand_from tree" -a "(tributary __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null | string match -rv '^:')"
+"#;
 
 /// Words after `kubectl tributary`. The last one is to be completed.
 #[derive(Args, Debug)]
@@ -29,27 +57,56 @@ pub(super) struct Complete {
 const DEFAULT: u8 = 0;
 /// Nothing else fits.
 const NO_FILES: u8 = 4;
+/// The word goes on.
+const NO_SPACE: u8 = 2;
+/// Name of the value of an argument that is an object.
+const OBJECT: &str = "KIND/NAME";
 
 impl Complete {
     /// Prints the candidates as kubectl reads them: a line each with a tab before its description, then a directive (KEP-2379, "Shell
     /// Completion Support").
-    pub(super) fn run(&self) {
-        let found = candidates(Cli::command(), &self.words);
+    pub(super) async fn run(&self) {
+        let mut found = candidates(Cli::command(), &self.words);
+        let mut directive = NO_FILES;
+        if let Some((last, before)) = self.words.split_last().filter(|_| found.is_empty() && takes_object(Cli::command(), &self.words)) {
+            let objects = if last.contains('/') {
+                objects::names(before, last).await
+            } else {
+                directive |= NO_SPACE;
+                objects::kinds(last)
+            };
+            found = objects.into_iter().map(|name| (name, String::new())).collect();
+        }
         for (word, about) in &found {
             println!("{word}\t{about}");
         }
-        println!(":{}", if found.is_empty() { DEFAULT } else { NO_FILES });
+        println!(":{}", if found.is_empty() { DEFAULT } else { directive });
     }
+}
+
+/// Whether the last word can be an object: it is neither a flag nor the value of one.
+fn takes_object(mut root: Command, words: &[String]) -> bool {
+    root.build();
+    let (last, before) = words.split_last().map_or(("", &[][..]), |(last, before)| (last.as_str(), before));
+    let (command, flag) = reached(&root, before);
+    let is_object = |argument: &Arg| argument.get_value_names().is_some_and(|names| names.iter().any(|name| name.as_str() == OBJECT));
+    flag.is_none() && !last.starts_with('-') && command.get_positionals().any(is_object)
+}
+
+/// Returns the command that the words call, and the flag whose value is next.
+fn reached<'a>(root: &'a Command, words: &[String]) -> (&'a Command, Option<&'a Arg>) {
+    let (mut command, mut flag) = (root, None);
+    for word in words {
+        flag = if flag.is_none() && word.starts_with('-') { flag_with_value(command, word) } else { None };
+        command = command.find_subcommand(word).unwrap_or(command);
+    }
+    (command, flag)
 }
 
 fn candidates(mut root: Command, words: &[String]) -> Vec<(String, String)> {
     root.build();
     let (last, before) = words.split_last().map_or(("", &[][..]), |(last, before)| (last.as_str(), before));
-    let (mut command, mut flag) = (&root, None);
-    for word in before {
-        flag = if flag.is_none() && word.starts_with('-') { flag_with_value(command, word) } else { None };
-        command = command.find_subcommand(word).unwrap_or(command);
-    }
+    let (command, flag) = reached(&root, before);
     let fitting = |all: Vec<(String, String)>| all.into_iter().filter(|(word, _)| word.starts_with(last)).collect();
     if let Some(flag) = flag {
         return fitting(values(flag));
@@ -97,6 +154,13 @@ mod tests {
     fn complete(words: &[&str]) -> Vec<String> {
         let words: Vec<_> = words.iter().map(ToString::to_string).collect();
         candidates(Cli::command(), &words).into_iter().map(|(word, _)| word).collect()
+    }
+
+    #[test]
+    fn objects_are_arguments_of_some_commands() {
+        let takes = |words: &[&str]| takes_object(Cli::command(), &words.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert!(takes(&["tree", ""]) && takes(&["tree", "-n", "prod", "eventrule/o"]));
+        assert!(!takes(&["tree", "-o", ""]) && !takes(&["tree", "-"]) && !takes(&["doctor", ""]));
     }
 
     #[test]
