@@ -16,6 +16,9 @@ pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
         "[a-zA-Z0-9-_]+" | "([a-zA-Z0-9-_]+)" | r"[A-Za-z0-9\_\-]+" => all(&|c| word(c) || c == '-'),
         r"^[a-zA-Z0-9_\-/:]*$" => none_or_all(&|c| word(c) || matches!(c, '-' | '/' | ':')),
         r"[\w+=,.@-]+" => all(&|c| word(c) || "+=,.@-".contains(c)),
+        r"[\w-]*" => none_or_all(&|c| word(c) || c == '-'),
+        r"[\w]*" => none_or_all(&word),
+        "^[0-9A-Za-z]+$" => all(&|c| c.is_ascii_alphanumeric()),
         // Java's dot matches no line terminator.
         ".*" => none_or_all(&|c| !line_terminator(c)),
         r"^(?!\s*$).+" => all(&|c| !line_terminator(c)) && !text.chars().all(java_space),
