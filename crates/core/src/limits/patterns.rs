@@ -19,6 +19,9 @@ pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
             all(&|c| c.is_ascii_alphanumeric() || c == '-') && !text.starts_with('-') && !text.ends_with('-')
         }
         r"[\w+=,.@-]+" => all(&|c| word(c) || "+=,.@-".contains(c)),
+        r"[\w-]*" => none_or_all(&|c| word(c) || c == '-'),
+        r"[\w]*" => none_or_all(&word),
+        "^[0-9A-Za-z]+$" => all(&|c| c.is_ascii_alphanumeric()),
         // Java's dot matches no line terminator.
         ".*" => none_or_all(&|c| !line_terminator(c)),
         r"\p{ASCII}*" => text.is_ascii(),

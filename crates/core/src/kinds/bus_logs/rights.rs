@@ -22,7 +22,7 @@ pub const FEATURES: &[Feature] = &[
                 &["*"],
             ),
             calls(
-                "LogDeliveries",
+                "BusLogDeliveries",
                 &[
                     "logs:PutDeliverySource",
                     "logs:PutDeliveryDestination",
