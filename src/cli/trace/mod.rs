@@ -42,7 +42,7 @@ pub(super) struct Trace {
     /// ID of an event: that of EventBridge, or that of Benchling (`evt_...`). Can be repeated.
     #[arg(long, value_name = "ID", value_parser = filter::value)]
     event_id: Vec<String>,
-    /// Events of this EventBus, or of the bus of this BenchlingSubscription or BenchlingApp.
+    /// Events of this EventBus, or of the bus of this BenchlingSubscription or `BenchlingApp`.
     #[arg(long, value_name = "NAME", value_parser = filter::value, conflicts_with = "groups")]
     bus: Option<String>,
     /// Events that this EventRule matched. With --log-group, the name or ARN of a rule.
