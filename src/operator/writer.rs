@@ -70,7 +70,8 @@ impl LiveWriter<'_> {
     /// Makes a write to AWS between two lines of the audit log. Without the first line there is no write.
     async fn audited(&self, log: &AuditLog, subject: &Subject, cloud: &Cloud<'_>, step: &Step) -> Result<(), ReconcileError> {
         let spec = &cloud.account.spec;
-        let place = Place { account: &cloud.account.name_any(), account_id: &spec.account_id, region: step.region().unwrap_or(&cloud.region) };
+        let place =
+            Place { account: &cloud.account.name_any(), account_id: &spec.account_id, region: step.region().unwrap_or(&cloud.region) };
         let observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let number = log.begin(subject, &place, step, &observed).map_err(|error| {
             let message =

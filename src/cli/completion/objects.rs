@@ -7,7 +7,9 @@ use kube::{
     Api, CustomResourceExt,
     api::{ApiResource, DynamicObject, ListParams},
 };
-use tributary_api::{AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
+use tributary_api::{
+    AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink,
+};
 
 use crate::cli::kube_flags::{KubeFlags, Namespaces};
 
@@ -27,7 +29,7 @@ impl Kind {
         Self { resource: K::api_resource(), short_names: K::shortnames() }
     }
 
-    fn all() -> [Self; 8] {
+    fn all() -> [Self; 9] {
         [
             Self::of::<AwsAccount>(),
             Self::of::<BenchlingSubscription>(),
@@ -37,6 +39,7 @@ impl Kind {
             Self::of::<EventRule>(),
             Self::of::<EventSink>(),
             Self::of::<EventReplay>(),
+            Self::of::<EventRedrive>(),
         ]
     }
 

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tributary_api::{BenchlingSubscription, EventBus, EventReplay, EventRule, EventSink};
+use tributary_api::{AwsAccount, BenchlingSubscription, BusLog, BusLogDelivery, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
 
 use crate::{
     destinations::Type,
@@ -16,7 +16,12 @@ const BUSES: &[Use<EventBus>] = &[
     uses("bus-grants", |bus| !(bus.spec.grants.is_empty() && bus.spec.policy_statements.is_empty())),
     uses("archives", |bus| !bus.spec.archives.is_empty()),
     uses("keys", |bus| bus.spec.kms_key_id.is_some()),
+    uses("bus-logs", |bus| delivery(bus.spec.log.as_ref()).is_some()),
+    uses("bus-logs-to-firehose", |bus| delivery(bus.spec.log.as_ref()).is_some_and(|log| log.firehose.is_some())),
+    uses("bus-logs-to-s3", |bus| delivery(bus.spec.log.as_ref()).is_some_and(|log| log.s3.is_some())),
 ];
+
+const ACCOUNTS: &[Use<AwsAccount>] = &[uses("change-events", |account| account.spec.change_events.is_some())];
 
 const RULES: &[Use<EventRule>] = &[
     uses("rules", |rule| !is_on_partner_bus(rule)),
@@ -26,14 +31,29 @@ const RULES: &[Use<EventRule>] = &[
     }),
 ];
 
-const SUBSCRIPTIONS: &[Use<BenchlingSubscription>] = &[uses("partner-buses", |_| true)];
+const SUBSCRIPTIONS: &[Use<BenchlingSubscription>] = &[
+    uses("partner-buses", |_| true),
+    uses("bus-logs", |subscription| of_bus(subscription).is_some()),
+    uses("bus-logs-to-firehose", |subscription| of_bus(subscription).is_some_and(|log| log.firehose.is_some())),
+    uses("bus-logs-to-s3", |subscription| of_bus(subscription).is_some_and(|log| log.s3.is_some())),
+];
 
 const REPLAYS: &[Use<EventReplay>] = &[uses("replays", |_| true)];
+
+const REDRIVES: &[Use<EventRedrive>] = &[uses("redrive", |_| true)];
 
 /// Of any destination.
 const SINKS: &[Use<EventSink>] = &[uses("roles", |sink| {
     sink.status.as_ref().is_some_and(|status| status.invocation_role_arn.is_some() || status.execution_role_arn.is_some())
 })];
+
+fn delivery(log: Option<&BusLog>) -> Option<&BusLogDelivery> {
+    log?.delivery.as_ref()
+}
+
+fn of_bus(subscription: &BenchlingSubscription) -> Option<&BusLogDelivery> {
+    delivery(subscription.spec.bus.as_ref()?.log.as_ref())
+}
 
 fn is_on_partner_bus(rule: &EventRule) -> bool {
     let identity = rule.status.as_ref().and_then(|status| status.common.identity.as_ref());
@@ -44,7 +64,9 @@ fn is_on_partner_bus(rule: &EventRule) -> bool {
 /// none.
 pub fn needed(kind: &str, object: &Value) -> Vec<&'static str> {
     match kind {
+        "AwsAccount" => of_kind(object, ACCOUNTS),
         "EventBus" => of_kind(object, BUSES),
+        "EventRedrive" => of_kind(object, REDRIVES),
         "EventRule" => of_kind(object, RULES),
         "BenchlingSubscription" => of_kind(object, SUBSCRIPTIONS),
         "EventReplay" => of_kind(object, REPLAYS),
@@ -79,8 +101,23 @@ mod tests {
     use super::*;
     use crate::iam_policy::FEATURES;
 
-    /// Features that no object shows: those of other processes and of commands, and reads whose denial the condition `Deliverable` reports.
-    const OTHERS: [&str; 7] = ["backfill", "deliverable", "doctor", "doctor-queues", "import", "put-events", "sync"];
+    /// Features that no object shows: those of other processes and of commands, reads whose denial the condition `Deliverable` reports, and
+    /// sends of a redrive, whose messages decide where they go.
+    const OTHERS: [&str; 13] = [
+        "backfill",
+        "deliverable",
+        "doctor",
+        "doctor-queues",
+        "import",
+        "put-events",
+        "redrive-to-buses",
+        "redrive-to-functions",
+        "redrive-to-queues",
+        "redrive-to-state-machines",
+        "redrive-to-topics",
+        "sync",
+        "trace",
+    ];
 
     #[test]
     fn every_feature_of_the_operator_is_needed_for_some_object() {
@@ -91,6 +128,8 @@ mod tests {
         all.append(&mut names(RULES.iter().map(|one| one.feature).collect()));
         all.append(&mut names(SUBSCRIPTIONS.iter().map(|one| one.feature).collect()));
         all.append(&mut names(REPLAYS.iter().map(|one| one.feature).collect()));
+        all.append(&mut names(ACCOUNTS.iter().map(|one| one.feature).collect()));
+        all.append(&mut names(REDRIVES.iter().map(|one| one.feature).collect()));
         let known = names(FEATURES.iter().map(|feature| feature.name).collect());
         let without: Vec<_> = known.difference(&all).copied().collect();
         assert_eq!(without, OTHERS, "add a `Use` for a new feature of the operator, here or in the folder of its destination");

@@ -7,8 +7,8 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use serde::Serialize;
 
 use tributary_api::{
-    AwsAccount, AwsAccountStatus, BenchlingApp, BenchlingSubscription, ChangeEvents, ChangeEventsStatus, EventBus, EventRedrive, EventReplay, EventRule,
-    EventSink, Identity, Partition, ResourceStatus, RuleState, Tags,
+    AwsAccount, AwsAccountStatus, BenchlingApp, BenchlingSubscription, ChangeEvents, ChangeEventsStatus, EventBus, EventRedrive,
+    EventReplay, EventRule, EventSink, Identity, Partition, ResourceStatus, RuleState, Tags,
 };
 
 use crate::{
