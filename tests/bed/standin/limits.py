@@ -21,7 +21,7 @@ _PLAIN = {
     r"^[ \t]*[\x20-\x7E]+([ \t]+[\x20-\x7E]+)*[ \t]*$": r"[\t\x20-\x7E]*[\x20-\x7E][\t\x20-\x7E]*",
     r"^[ \t]*[^\x00-\x1F:\x7F]+([ \t]+[^\x00-\x1F:\x7F]+)*[ \t]*$": r"(\t|[^\x00-\x1F:\x7F])*[^\x00-\x1F:\x7F](\t|[^\x00-\x1F:\x7F])*",
 }
-_CLASSES = {"d": "0-9", "w": "A-Za-z0-9_", "s": r" \t\n\x0B\f\r", "p{L}": r"\w", "p{N}": r"\w",
+_CLASSES = {"d": "0-9", "w": "A-Za-z0-9_", "s": r" \t\n\x0B\f\r", "p{L}": r"\w", "p{N}": r"\w", "p{ASCII}": r"\x00-\x7F",
             "p{Z}": " \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"}
 _compiled = {}
 
@@ -30,7 +30,7 @@ def compiled(pattern):
     """A pattern of Java's as one of Python's."""
     if pattern not in _compiled:
         text, out, inside = _PLAIN.get(pattern, pattern), [], False
-        for part in re.findall(r"\\p\{\w\}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\.|.", text, re.S):
+        for part in re.findall(r"\\p\{\w+\}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\.|.", text, re.S):
             known = _CLASSES.get(part[1:]) if part[0] == "\\" else None
             if known:
                 part = known if inside else f"[{known}]"

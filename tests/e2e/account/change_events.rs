@@ -7,7 +7,7 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use tributary_testkit::{
     World, apply_pipeline, aws_name, condition, event_notes, fault_rule, merged, options, patch_spec, position, reconcile_now,
-    scaled_by_load,
+    scaled_by_load, until_within,
 };
 
 const KIND: &str = "AwsAccount";
@@ -50,7 +50,8 @@ async fn drained(world: &World) {
         let answer = world.aws.sqs("GetQueueAttributes", json!({"QueueUrl": url, "AttributeNames": counts})).await;
         counts.iter().all(|count| answer["Attributes"][count] == "0").then_some(())
     };
-    world.aws.until("all change events consumed", empty).await;
+    // What a consumer that was stopped had received is hidden for a minute, as in SQS.
+    until_within(scaled_by_load(Duration::from_secs(90)), "all change events consumed", empty).await;
 }
 
 /// The resources of change events that AWS has.
