@@ -41,8 +41,8 @@ macro_rules! examples {
             let listed = [$($folder),*];
             let folders = std::fs::read_dir(tributary_testkit::root().join("examples")).unwrap();
             let names = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-            // Accounts and events, overlays of three tenants in three accounts, and a database for one machine.
-            let others = ["README.md", "account", "events", "benchling-tenants", "dev-webhook"];
+            // Accounts and events, overlays of tenants in accounts of their own, and a database for one machine.
+            let others = ["README.md", "account", "events", "benchling-tenants", "gitops", "dev-webhook"];
             let missing: Vec<_> = names.filter(|name| !listed.contains(&name.as_str()) && !others.contains(&name.as_str())).collect();
             assert!(missing.is_empty(), "{missing:?}");
         }
