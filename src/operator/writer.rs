@@ -78,7 +78,7 @@ impl LiveWriter<'_> {
                 format!("the audit log cannot be written: {error}. No write is made to AWS without it. Check the volume of --audit-log.");
             ReconcileError::new(RetryClass::Transient, Reason::AuditLogNotWritable, message)
         })?;
-        let (answer, requests) = with_request_ids(apply(cloud, step)).await;
+        let (answer, requests) = Box::pin(with_request_ids(apply(cloud, step))).await;
         if let Err(error) = log.end(number, subject, &answer, &requests) {
             tracing::error!(%step, %error, "the outcome of a write is not in the audit log");
         }

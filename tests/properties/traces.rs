@@ -1,4 +1,5 @@
 //! Traces depend on the records, not on the order or the number of times in which they arrive.
+#![allow(clippy::unwrap_used)]
 
 use proptest::{collection, prelude::*, sample::subsequence};
 use serde_json::json;
