@@ -17,6 +17,7 @@ mod kube_flags;
 mod logs;
 mod man;
 mod manifests;
+mod objects;
 mod pattern;
 mod plan;
 mod program;

@@ -52,7 +52,7 @@ pub(super) async fn read(
     Ok(Some(ObservedBusLogs { deliveries, groups, policy, others, known }))
 }
 
-/// Reads the tags of all parts. What was deleted since it was listed is left out.
+/// Reads the tags of all parts. Skips what was deleted since it was listed.
 async fn read_tags(session: &Session, deliveries: &mut LogDeliveries) -> Result<(), ReconcileError> {
     for source in &mut deliveries.sources {
         source.tags = session.log_delivery_tags(&source.arn).await?;

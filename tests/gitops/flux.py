@@ -11,18 +11,7 @@ from repository import ROOT
 sys.path.insert(0, str(ROOT / "tests/bed"))
 import acquire  # noqa: E402
 from parts import die_with, free_port  # noqa: E402
-
-SECONDS = 180       # far more than anything takes on a busy machine
-
-
-def until(probe, what, seconds=SECONDS):
-    """The first true answer of `probe`."""
-    deadline = time.monotonic() + seconds
-    while not (found := probe()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what}: not so within {seconds} s")
-        time.sleep(0.1)
-    return found
+from waiting import until  # noqa: E402, F401
 
 
 def condition(obj, kind="Ready"):

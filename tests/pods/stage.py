@@ -4,7 +4,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/bed"))
@@ -12,6 +11,7 @@ sys.path.insert(0, str(ROOT / "tests/bed"))
 import aws  # noqa: E402
 import image  # noqa: E402
 from acquire import KUBERNETES  # noqa: E402
+from waiting import SECONDS, until  # noqa: E402, F401
 
 SYSTEM, RELEASE = "tributary-system", "tributary"
 REGION = "eu-west-1"
@@ -23,17 +23,6 @@ VALUES = ["policySettleSeconds=0", "permissionSettleSeconds=0", "resyncSeconds=3
 # Of /proc/PID/status: user and groups 65532, no capability, none to be gained, seccomp on.
 PROCESS = {"Uid": "65532 65532 65532 65532", "Gid": "65532 65532 65532 65532", "CapEff": "0" * 16, "CapPrm": "0" * 16, "CapBnd": "0" * 16,
            "NoNewPrivs": "1", "Seccomp": "2"}
-SECONDS = 180               # far more than anything takes on a busy machine
-
-
-def until(probe, what, seconds=SECONDS):
-    """The first true answer of `probe`."""
-    deadline = time.monotonic() + seconds
-    while not (found := probe()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what}: not so within {seconds} s")
-        time.sleep(0.1)
-    return found
 
 
 class Account:

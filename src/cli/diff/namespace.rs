@@ -1,14 +1,11 @@
 //! Reads a side from a namespace of a cluster.
 
 use futures::try_join;
-use kube::{Api, Resource, api::ListParams, core::NamespaceResourceScope};
-use serde::de::DeserializeOwned;
+use kube::Api;
 use tributary_api::AwsAccount;
-use tributary_core::guarded::Guarded;
 
 use crate::{
-    cli::{Error, diff::side::Side, kube_flags::Cluster},
-    cluster::pages,
+    cli::{Error, diff::side::Side, kube_flags::Cluster, objects},
     operator::dry_run::ObjectSet,
 };
 
@@ -18,11 +15,11 @@ use crate::{
 /// The objects cannot be read.
 pub(super) async fn side(cluster: &Cluster, namespace: &str) -> Result<Side, Error> {
     let (subscriptions, apps, buses, rules, sinks) = try_join!(
-        objects(cluster, namespace),
-        objects(cluster, namespace),
-        objects(cluster, namespace),
-        objects(cluster, namespace),
-        objects(cluster, namespace)
+        objects::list(cluster, Some(namespace)),
+        objects::list(cluster, Some(namespace)),
+        objects::list(cluster, Some(namespace)),
+        objects::list(cluster, Some(namespace)),
+        objects::list(cluster, Some(namespace))
     )?;
     let problems = [subscriptions.1, apps.1, buses.1, rules.1, sinks.1].concat();
     let mut set =
@@ -44,34 +41,4 @@ async fn accounts(cluster: &Cluster, set: &ObjectSet) -> Vec<AwsAccount> {
         accounts.extend(api.get_opt(&name).await.ok().flatten());
     }
     accounts
-}
-
-/// Returns all objects of a kind, and what cannot be read of them.
-async fn objects<K>(cluster: &Cluster, namespace: &str) -> Result<(Vec<K>, Vec<String>), Error>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + std::fmt::Debug + DeserializeOwned,
-{
-    let api = Api::<Guarded<K>>::namespaced(cluster.client.clone(), namespace);
-    let kind = K::kind(&());
-    let page = |params: ListParams| {
-        let api = &api;
-        async move { api.list(&params).await }
-    };
-    let list = pages::list(page, |object| object).await.map_err(|error| match error {
-        kube::Error::Api(status) if status.code == 403 => {
-            format!("you may not list objects of kind {kind} in namespace {namespace}. Ask for the verbs get and list.")
-        }
-        error => format!("objects of kind {kind} in namespace {namespace} cannot be read: {error}"),
-    })?;
-    let (mut objects, mut problems) = (Vec::new(), Vec::new());
-    for object in list {
-        match object.0 {
-            Ok(object) => objects.push(object),
-            Err(unreadable) => {
-                let name = unreadable.metadata.name.unwrap_or_default();
-                problems.push(format!("{kind} {namespace}/{name} is not compared: {}", unreadable.error));
-            }
-        }
-    }
-    Ok((objects, problems))
 }

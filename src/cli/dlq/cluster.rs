@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use kube::{Api, Resource, api::ListParams, core::NamespaceResourceScope};
-use serde::de::DeserializeOwned;
+use kube::Api;
 use tributary_api::{EventRule, EventSink, SinkRef};
-use tributary_core::{guarded::Guarded, object::key_of};
+use tributary_core::object::key_of;
 
-use crate::{
-    cli::{
-        Error,
-        kube_flags::{Cluster, Namespaces},
-    },
-    cluster::pages,
+use crate::cli::{
+    Error,
+    kube_flags::{Cluster, Namespaces},
+    objects,
 };
 
 /// Rules and sinks of the cluster.
@@ -42,7 +39,7 @@ pub(super) async fn read(cluster: &Cluster, namespaces: &Namespaces) -> Result<O
     };
     let mut is_read = false;
     for place in places {
-        let (rules, sinks) = futures::join!(list::<EventRule>(cluster, place), list::<EventSink>(cluster, place));
+        let (rules, sinks) = futures::join!(objects::list::<EventRule>(cluster, place), objects::list::<EventSink>(cluster, place));
         is_read |= rules.is_ok();
         objects.rules.extend(kept(rules, &mut objects.problems));
         objects.sinks.extend(kept(sinks, &mut objects.problems).into_iter().map(|sink| (key_of(&sink), sink)));
@@ -92,35 +89,4 @@ fn kept<K>(list: Result<(Vec<K>, Vec<String>), String>, problems: &mut Vec<Strin
             vec![]
         }
     }
-}
-
-/// Returns the objects of a kind, and those that this version cannot read.
-async fn list<K>(cluster: &Cluster, namespace: Option<&str>) -> Result<(Vec<K>, Vec<String>), String>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + std::fmt::Debug + DeserializeOwned,
-{
-    let (client, kind) = (cluster.client.clone(), K::kind(&()));
-    let api = namespace.map_or_else(|| Api::<Guarded<K>>::all(client.clone()), |name| Api::namespaced(client.clone(), name));
-    let place = namespace.map_or_else(|| "in all namespaces".to_owned(), |name| format!("in namespace {name}"));
-    let page = |params: ListParams| {
-        let api = &api;
-        async move { api.list(&params).await }
-    };
-    let list = pages::list(page, |object| object).await.map_err(|error| match error {
-        kube::Error::Api(status) if status.code == 403 => {
-            format!("you may not list objects of kind {kind} {place}. Ask for the verbs get and list.")
-        }
-        error => format!("objects of kind {kind} {place} cannot be read: {error}"),
-    })?;
-    let (mut objects, mut problems) = (Vec::new(), Vec::new());
-    for object in list {
-        match object.0 {
-            Ok(object) => objects.push(object),
-            Err(unreadable) => {
-                let (namespace, name) = (unreadable.metadata.namespace.unwrap_or_default(), unreadable.metadata.name.unwrap_or_default());
-                problems.push(format!("{kind} {namespace}/{name} cannot be read: {}", unreadable.error));
-            }
-        }
-    }
-    Ok((objects, problems))
 }

@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     io::{Write, stdout},
     process::ExitCode,
-    time::Duration,
 };
 
 use clap::Args;
@@ -14,14 +13,11 @@ use tributary_core::redrive::{Filter, Letter};
 use super::{
     flags::{FilterFlags, Output, SourceFlags},
     queues::{Queue, Work},
-    reader::Reader,
+    reader::{HIDDEN, Reader},
     report::{Group, QueueReport, Report},
     text,
 };
 use crate::cli::{Error, progress::ProgressFlags};
-
-/// How long messages are hidden while they are counted.
-const HIDDEN: Duration = Duration::from_mins(1);
 
 /// Exits with 1 if a queue could not be read. Each message is received once, which counts towards `maxReceiveCount` of a queue that has a
 /// dead-letter queue itself.

@@ -9,6 +9,9 @@ use tokio::time::Instant;
 use tributary_aws::Session;
 use tributary_core::{error::ReconcileError, redrive::Letter};
 
+/// How long messages are hidden by a command that only reads them.
+pub(super) const HIDDEN: Duration = Duration::from_mins(1);
+
 /// Messages of a queue that were received.
 pub(super) struct Reader {
     session: Session,

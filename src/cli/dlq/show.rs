@@ -3,7 +3,6 @@
 use std::{
     io::{Write, stdout},
     process::ExitCode,
-    time::Duration,
 };
 
 use clap::Args;
@@ -13,14 +12,12 @@ use tributary_core::redrive::{Filter, Letter};
 use super::{
     flags::{FilterFlags, Output, SourceFlags},
     queues::{Queue, Work},
-    reader::Reader,
+    reader::{HIDDEN, Reader},
     report::Shown,
     text,
 };
 use crate::cli::Error;
 
-/// How long messages are hidden while they are read.
-const HIDDEN: Duration = Duration::from_mins(1);
 /// Messages that are received in each queue at most, to find those that a filter admits.
 const RECEIVED: usize = 1000;
 

@@ -6,7 +6,7 @@
 
 mod features;
 mod needs;
-mod parts;
+pub(crate) mod parts;
 pub mod simulation;
 
 use std::collections::BTreeSet;

@@ -12,7 +12,7 @@ pub(super) const BUS_WRITES: &[&str] = &[
 ];
 
 /// Actions on a rule, its targets and its tags.
-pub(super) const RULE_WRITES: &[&str] = &[
+pub(crate) const RULE_WRITES: &[&str] = &[
     "events:PutRule",
     "events:DeleteRule",
     "events:PutTargets",

@@ -59,7 +59,7 @@ pub struct Simulation {
     pub condition: Option<(&'static str, &'static str, String)>,
 }
 
-/// Returns the simulations of a feature for an object. A statement about resources that only the user can name is left out if the object
+/// Returns the simulations of a feature for an object. Skips a statement about resources that only the user can name if the object
 /// has no such ARN.
 pub fn simulations(feature: &'static Feature, resources: &Resources) -> Vec<Simulation> {
     feature.statements.iter().filter_map(|statement| simulation(feature.name, statement, resources)).collect()

@@ -3,7 +3,7 @@
 //!
 //! The body of a dead letter is the original event, before `input`, `inputPath` or `inputTransformer` of the target
 //! (docs/aws-facts.md, DL4, DL8). So the transformation is applied again, as AWS has it now. The attributes of the letter choose among the
-//! targets that its rule has, and never name others: whoever can write to the queue cannot choose a receiver.
+//! targets that its rule has, and never name others: a sender to the queue cannot choose a receiver.
 //!
 //! ```
 //! use std::collections::BTreeMap;

@@ -2,7 +2,10 @@
 
 use tributary_api::{EventSink, Permissions};
 
-use crate::feature::{Feature, Use, calls, uses};
+use crate::{
+    feature::{Feature, Use, calls, uses},
+    iam_policy::parts::RULE_WRITES,
+};
 
 pub(super) const FEATURES: &[Feature] = &[
     Feature {
@@ -72,20 +75,7 @@ pub(super) const FEATURES: &[Feature] = &[
         about: "`changeEvents` of an account, in each Region of its objects: the rule, the queue, and its messages",
         statements: &[
             calls("ChangeEventRuleList", &["events:ListRules"], &["*"]),
-            calls(
-                "ChangeEventRules",
-                &[
-                    "events:PutRule",
-                    "events:DeleteRule",
-                    "events:PutTargets",
-                    "events:RemoveTargets",
-                    "events:ListTargetsByRule",
-                    "events:ListTagsForResource",
-                    "events:TagResource",
-                    "events:UntagResource",
-                ],
-                &["arn:{partition}:events:*:{account}:rule/tributary-changes-*"],
-            ),
+            calls("ChangeEventRules", RULE_WRITES, &["arn:{partition}:events:*:{account}:rule/tributary-changes-*"]),
             calls(
                 "ChangeEventQueues",
                 &[
