@@ -65,6 +65,29 @@ pub enum Asked {
     ByAws,
 }
 
+/// Actions on a bus and its tags.
+pub(crate) const BUS_WRITES: &[&str] = &[
+    "events:DescribeEventBus",
+    "events:CreateEventBus",
+    "events:UpdateEventBus",
+    "events:DeleteEventBus",
+    "events:ListTagsForResource",
+    "events:TagResource",
+    "events:UntagResource",
+];
+
+/// Actions on a rule, its targets and its tags.
+pub(crate) const RULE_WRITES: &[&str] = &[
+    "events:PutRule",
+    "events:DeleteRule",
+    "events:PutTargets",
+    "events:RemoveTargets",
+    "events:ListTargetsByRule",
+    "events:ListTagsForResource",
+    "events:TagResource",
+    "events:UntagResource",
+];
+
 /// Returns a statement for calls that the operator makes.
 pub(crate) const fn calls(sid: &'static str, actions: &'static [&'static str], resources: &'static [&'static str]) -> Statement {
     Statement { sid, actions, resources, condition: None, asked: Asked::ByCall }

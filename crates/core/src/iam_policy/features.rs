@@ -4,8 +4,7 @@ use std::sync::LazyLock;
 
 use crate::{
     destinations::Type,
-    feature::{Feature, Statement, asked_by_aws, calls},
-    iam_policy::parts::{BUS_WRITES, RULE_WRITES},
+    feature::{BUS_WRITES, Feature, RULE_WRITES, Statement, asked_by_aws, calls},
     kinds::{SHARED_RULE_ACTIONS, bus_logs},
 };
 

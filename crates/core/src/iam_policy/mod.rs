@@ -6,7 +6,6 @@
 
 mod features;
 mod needs;
-pub(crate) mod parts;
 pub mod simulation;
 
 use std::collections::BTreeSet;

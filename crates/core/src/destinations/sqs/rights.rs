@@ -2,10 +2,7 @@
 
 use tributary_api::{EventSink, Permissions};
 
-use crate::{
-    feature::{Feature, Use, calls, uses},
-    iam_policy::parts::RULE_WRITES,
-};
+use crate::feature::{Feature, RULE_WRITES, Use, calls, uses};
 
 pub(super) const FEATURES: &[Feature] = &[
     Feature {
