@@ -33,6 +33,8 @@ PYTHON = sys.executable
 BED = (PYTHON, "tests/bed/bed.py")
 # Always the whole workspace: with fewer packages cargo may choose other features of their dependencies, and build again.
 CARGO_TEST = ("cargo", "test", "--locked", "--workspace")
+BENCHES = ("--bench", "rules", "--bench", "burst")
+SMALL = {"BENCH_RULES": "20", "BENCH_WEBHOOKS_SECONDS": "1", "BENCH_EVENTS": "200"}
 EVERYTHING = ("*",)         # in `after`: every other part
 UNABLE = os.EX_UNAVAILABLE  # bed.py: this machine cannot run pods; browser/run.py: it has no browser
 PROGRESS = 60               # seconds between two lines that say what is running
@@ -69,7 +71,7 @@ def parts(scratch):
     return [
         # Both take as long as this only when their caches are empty.
         Part("test bed", (*BED, "prepare"), 1, 420, after=()),
-        Part("build", (*CARGO_TEST, "--no-run", "--bins", "--lib", "--tests"), 1, 360, after=()),
+        Part("build", (*CARGO_TEST, "--no-run", "--bins", "--lib", "--tests", *BENCHES), 1, 360, after=()),
         Part("format", ("cargo", "fmt", "--all", "--check"), 0.5, 5, after=()),
         Part("tests of the bed", (PYTHON, "-m", "unittest", "discover", "-s", "tests/bed"), 0.5, 25, env=binary),
         # The first time, it builds promtool and the program that judges health.
@@ -93,6 +95,8 @@ def parts(scratch):
         end_to_end("leader", 1, 100),
         end_to_end("apiserver", 0.5, 60),
         end_to_end("isolation", 0.5, 60),
+        # Not its times, which a debug build and the other parts make worthless: that it runs, with the chart's rights.
+        Part("benchmark, short form", (*BED, "run", "--", *CARGO_TEST, *BENCHES), 1, 60, env=SMALL),
         # The first time, it builds Flux's kustomize-controller.
         Part("promotion by Flux", (*BED, "run", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/gitops"), 0.5, 210, env=binary),
         Part("real pods", (*BED, "run", "--node", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/pods"), 0.5, 60, optional=True),

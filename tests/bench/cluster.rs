@@ -50,7 +50,7 @@ impl Cluster {
         };
         say("installing the chart, for its CRDs, ServiceAccount and permissions");
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/tributary");
-        let values = format!("gateway.enabled=true,gateway.awsSecrets={{{KEYS}}}");
+        let values = format!("gateway.enabled=true,awsSecrets={{{KEYS}}},gateway.awsSecrets={{{KEYS}}}");
         tool("helm", &["upgrade", "--install", "tributary", chart, "-n", OPERATOR_NAMESPACE, "--create-namespace", "--set", &values])?;
         let token = |account: &str| tool("kubectl", &["create", "token", account, "-n", OPERATOR_NAMESPACE, "--duration", "4h"]);
         let tokens = (token("tributary")?, token("tributary-gateway")?);
