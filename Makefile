@@ -59,6 +59,7 @@ generate: ## generate CRDs, RBAC rules, the chart's copies and README, the API r
 	@cargo run --locked --quiet -- generate .
 	@python3 tests/chart/readme.py --write
 	@python3 tests/chart/argocd.py --write
+	@python3 tests/chart/bases.py --write
 
 lint: ## run rustfmt, clippy and helm lint; cargo-deny if it is installed
 	@$(CLAIM) $(CARGO_TARGET_DIR)

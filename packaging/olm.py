@@ -27,7 +27,7 @@ PLAIN = ("PodDisruptionBudget",)
 
 def rendered(helm="helm"):
     """What the chart installs by default."""
-    command = [helm, "template", PACKAGE, str(ROOT / "charts/tributary"), "--kube-version", "1.34.0", "--set", "crds.install=false"]
+    command = [helm, "template", PACKAGE, str(ROOT / "charts/tributary"), "-n", "tributary-system", "--kube-version", "1.34.0", "--set", "crds.install=false"]
     return documents(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -52,10 +52,16 @@ def bundle(objects):
 
 
 def own(found):
-    """Without what only Helm needs. OLM chooses the namespace."""
+    """Without what only Helm needs, and without the namespace, which OLM chooses."""
+    found = without_helm(found)
+    found["metadata"].pop("namespace", None)
+    return found
+
+
+def without_helm(found):
+    """Without what only Helm needs."""
     found = json.loads(json.dumps(found))
     for metadata in (found["metadata"], found.get("spec", {}).get("template", {}).get("metadata", {})):
-        metadata.pop("namespace", None)
         for field in ("labels", "annotations"):
             left = {key: value for key, value in metadata.get(field, {}).items() if key not in OF_HELM}
             if field in metadata and not left:
