@@ -79,6 +79,14 @@ class AllOn(unittest.TestCase):
             self.assertEqual(1, code)
             self.assertRegex(said, "unknown field|field not declared in schema")
 
+    def test_the_manifests_of_make_kind_are_accepted(self):
+        folder = ROOT / "packaging/dev"
+        self.release.apply(namespace("aws-standin"))
+        chart_of_kind = self.release.run("helm", "template", "tributary", str(CHART), "-n", "all-on", "--kube-version", "1.34.0", "-f", str(folder / "values.yaml")).stdout
+        for text in ((folder / "standin.yaml").read_text(), chart_of_kind):
+            said = self.release.attempt("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-", text=text)
+            self.assertEqual((0, ""), said)
+
     def pods(self):
         return {pod["metadata"]["labels"]["app.kubernetes.io/name"] for pod in self.release.get("pods", "restricted")}
 

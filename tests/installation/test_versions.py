@@ -20,7 +20,7 @@ class Versions(unittest.TestCase):
         cls.addClassCleanup(cls.release.stop)
         cls.own = [chart.yaml.safe_load(file.read_text()) for file in sorted((CHART / "files/crds").glob("*.yaml"))]
         cls.names = [crd["metadata"]["name"] for crd in cls.own]
-        cls.define(lambda one: [one])
+        assert cls.define(lambda one: [one]) == (0, "")
         cls.release.apply(namespace(SYSTEM), namespace("recorded"))
         cls.release.apply(*RECORDED)
         cls.release.run("helm", "upgrade", "--install", "tributary", str(CHART), "-n", SYSTEM, "--set", "crds.install=false,awsSecrets={keys-versions}")
