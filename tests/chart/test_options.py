@@ -47,7 +47,7 @@ class Objects(unittest.TestCase):
 class Pods(unittest.TestCase):
     def test_pull_secrets_of_the_parent_chart_come_in_addition(self):
         own, shared = {"name": "own"}, {"name": "shared"}
-        for pod in pods(chart.render(ALL, imagePullSecrets=[own, shared], **{"global": {"imagePullSecrets": [shared]}})).values():
+        for pod in pods(chart.render(ALL, imagePullSecrets=[own], **{"global": {"imagePullSecrets": [shared, own]}})).values():
             self.assertEqual([own, shared], pod["spec"]["imagePullSecrets"])
         self.assertTrue(all("imagePullSecrets" not in pod["spec"] for pod in pods(chart.render(ALL)).values()))
 

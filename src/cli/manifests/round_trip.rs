@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tributary_api::{
     AwsAccount, BenchlingApp, BenchlingBackfill, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink, GROUP,
-    VERSION, crds,
+    SyncStatus, VERSION, WebhookStatus, crds,
 };
 
 use super::yaml;
@@ -21,8 +21,18 @@ fn again<K: Serialize + DeserializeOwned>(object: &Value) -> Value {
     serde_json::to_value(typed).unwrap()
 }
 
-/// Returns the object as the typed API writes it.
+/// Returns the object as the typed API writes it: the operator, and of two parts of a status the gateway and sync.
 fn written(object: &Value) -> Value {
+    let mut after = by_kind(object);
+    for (part, again) in [("sync", again::<SyncStatus> as fn(&Value) -> Value), ("webhooks", again::<WebhookStatus>)] {
+        if let Some(before) = object["status"].get(part) {
+            after["status"][part] = again(before);
+        }
+    }
+    after
+}
+
+fn by_kind(object: &Value) -> Value {
     match object["kind"].as_str().unwrap() {
         "AwsAccount" => again::<AwsAccount>(object),
         "BenchlingApp" => again::<BenchlingApp>(object),
@@ -64,7 +74,7 @@ fn root() -> &'static Path {
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
+        if path.is_dir() && !path.ends_with("examples/gitops") {
             files(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "yaml") {
             found.push(path);
@@ -72,7 +82,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Returns the objects of our group in `examples/`, without patches.
+/// Returns the objects of our group in `examples/`, without those that overlays complete.
 fn examples() -> Vec<Value> {
     let mut paths = Vec::new();
     files(&root().join("examples"), &mut paths);
