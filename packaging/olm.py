@@ -98,9 +98,10 @@ def owned(crd):
 
 
 def examples(crds):
-    """The first object of each kind in examples/, for the console's form."""
+    """The first object of each kind in examples/ that no overlay completes, for the console's form."""
     wanted, found = {crd["spec"]["names"]["kind"] for crd in crds}, {}
-    for file in sorted((ROOT / "examples").rglob("*.yaml")):
+    files = [file for file in sorted((ROOT / "examples").rglob("*.yaml")) if not {"base", "overlays"} & set(file.parts)]
+    for file in files:
         for example in documents(file.read_text()) if "tributary.dev/" in file.read_text() else []:
             if isinstance(example, dict) and str(example.get("apiVersion")).startswith("tributary.dev/") and example["kind"] in wanted:
                 found.setdefault(example["kind"], example)

@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -40,10 +41,10 @@ def chart(commit):
 
 
 def objects(commit):
-    """Each object of the API once; patches of overlays are not whole objects."""
+    """Each object of the API once. Bases and patches of overlays are not whole objects."""
     found = {}
     for name, content in sorted(files(commit, "examples").items()):
-        if name.endswith(".yaml") and "overlays" not in name and b"tributary.dev/" in content:
+        if name.endswith(".yaml") and not re.search("/(base|overlays)/", name) and b"tributary.dev/" in content:
             for one in yaml.safe_load_all(content):
                 if isinstance(one, dict) and str(one.get("apiVersion")).startswith("tributary.dev/") and "name" in one["metadata"]:
                     if one["kind"] != "AwsAccount":

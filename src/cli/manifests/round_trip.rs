@@ -74,8 +74,10 @@ fn root() -> &'static Path {
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() && !path.ends_with("examples/gitops") {
-            files(&path, found);
+        if path.is_dir() {
+            if !["base", "overlays"].iter().any(|name| path.ends_with(name)) {
+                files(&path, found);
+            }
         } else if path.extension().is_some_and(|extension| extension == "yaml") {
             found.push(path);
         }
