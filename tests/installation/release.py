@@ -37,6 +37,15 @@ def previous_definition(name):
         return chart.yaml.safe_load(tar.extractfile(path).read()) if path in tar.getnames() else None
 
 
+def lost(before, after, path=""):
+    """What of the first value the second one does not have. Newer definitions add defaults."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [one for name, value in before.items() for one in lost(value, after.get(name), f"{path}.{name}")]
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        return [one for number, pair in enumerate(zip(before, after)) for one in lost(*pair, f"{path}[{number}]")]
+    return [] if before == after else [f"{path}: {before} became {after}"]
+
+
 class Release(Stage):
     def __init__(self):
         super().__init__()

@@ -81,7 +81,7 @@ class AllOn(unittest.TestCase):
 
     def test_the_manifests_of_make_kind_are_accepted(self):
         folder = ROOT / "packaging/dev"
-        self.release.apply(namespace("aws-standin"))
+        self.release.kubectl("create", "namespace", "aws-standin")
         chart_of_kind = self.release.run("helm", "template", "tributary", str(CHART), "-n", "all-on", "--kube-version", "1.34.0", "-f", str(folder / "values.yaml")).stdout
         for text in ((folder / "standin.yaml").read_text(), chart_of_kind):
             said = self.release.attempt("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-", text=text)
