@@ -12,7 +12,7 @@ HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 IMAGE := ghcr.io/tributary-dev/tributary:$(VERSION)
 ARCHIVE := tributary-$(VERSION).oci.tar
 
-.PHONY: help demo demo-webhook demo-down test test-bed test-pods image generate lint mutants soak bench scale build docs release-check
+.PHONY: help demo demo-webhook demo-down test test-bed test-pods image generate lint mutants soak bench scale build docs release-check kind kind-down
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,12 @@ demo-webhook: build ## send a signed webhook of a Benchling App and show the row
 
 demo-down: ## stop the demo
 	@python3 tests/demo/demo.py down
+
+kind: ## run the operator and the AWS stand-in in a kind cluster; needs Docker. Again after a change of the source
+	@packaging/dev/kind.sh up
+
+kind-down: ## delete the kind cluster
+	@packaging/dev/kind.sh down
 
 test: ## run all tests
 	@python3 tests/run.py
@@ -53,6 +59,7 @@ generate: ## generate CRDs, RBAC rules, the chart's copies and README, the API r
 	@cargo run --locked --quiet -- generate .
 	@python3 tests/chart/readme.py --write
 	@python3 tests/chart/argocd.py --write
+	@python3 tests/chart/bases.py --write
 
 lint: ## run rustfmt, clippy and helm lint; cargo-deny if it is installed
 	@$(CLAIM) $(CARGO_TARGET_DIR)

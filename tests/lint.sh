@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo fmt --all --check
 cargo clippy --locked --all-targets -- -D warnings
+# shellcheck disable=SC2012 # Names that this repository chooses.
 helm=$(ls -d "${XDG_CACHE_HOME:-$HOME/.cache}"/tributary/controlplane-*/helm 2>/dev/null | head -n 1 || true)
 helm=${helm:-$(command -v helm || true)}
 if [ -n "$helm" ]; then "$helm" lint --strict --quiet charts/*; else echo "lint: no helm; charts not looked at"; fi

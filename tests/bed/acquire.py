@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -193,6 +194,38 @@ def actionlint(say):
     source = HERE / "actionlint"
     target = cache_dir() / f"actionlint-{digest(source / 'go.mod', source / 'go.sum')}"
     return go_program(say, "actionlint", target, source, "github.com/rhysd/actionlint/cmd/actionlint", "about 20 seconds")
+
+
+def kube_score(say):
+    """The linter of Kubernetes manifests: the one on the PATH, else our own build."""
+    found = shutil.which("kube-score")
+    if found:
+        return pathlib.Path(found)
+    source = HERE / "kubescore"
+    target = cache_dir() / f"kube-score-{digest(source / 'go.mod', source / 'go.sum')}"
+    return go_program(say, "kube-score", target, source, "github.com/zegl/kube-score/cmd/kube-score", "about a minute on two cores")
+
+
+def operator_verify(say):
+    """The Operator Framework's validator of bundles, our own build."""
+    source = HERE / "operatorverify"
+    target = cache_dir() / f"operator-verify-{digest(source / 'go.mod', source / 'go.sum')}"
+    return go_program(say, "operator-verify", target, source, "github.com/operator-framework/api/cmd/operator-verify", "about a minute on two cores")
+
+
+def shellcheck(say):
+    """The linter of shell scripts: the one on the PATH, else Debian's."""
+    found = shutil.which("shellcheck")
+    if found:
+        return [found]
+    root = debian(say, "shellcheck-debian", lambda folder: (folder / "usr/bin/shellcheck").is_file(), _shellcheck_packages, "shellcheck", 120)
+    return ["env", f"LD_LIBRARY_PATH={os.pathsep.join(map(str, (root / 'usr/lib').glob('*-linux-gnu*')))}", str(root / "usr/bin/shellcheck")]
+
+
+def _shellcheck_packages():
+    """With the libraries that not every Debian has."""
+    depends = re.findall(r"^ *\|?Depends: (lib(?:gmp|ffi|numa)\S*)$", apt_depends("shellcheck"), re.M)
+    return ["shellcheck", *depends] if depends else []
 
 
 def health(say):

@@ -26,9 +26,14 @@ class Rejected(Exception):
 
 def render(values=None, of="tributary", **more):
     """The objects of the release `t` of the chart, in namespace `system`."""
+    return template(ROOT / "charts" / of, {"crds": {"install": False}, **(values or {}), **more} if of == CHART.name else {})
+
+
+def template(folder, values):
+    """The same for a chart in a folder, and just these values."""
     helm = shutil.which("helm") or str(acquire.binaries(print) / "helm")
-    done = subprocess.run([helm, "template", "t", str(ROOT / "charts" / of), "-n", "system", "--kube-version", "1.34.0", "-f", "-"],
-                          input=json.dumps({"crds": {"install": False}, **(values or {}), **more} if of == CHART.name else {}), capture_output=True, text=True, env=os.environ)
+    done = subprocess.run([helm, "template", "t", str(folder), "-n", "system", "--kube-version", "1.34.0", "-f", "-"], input=json.dumps(values),
+                          capture_output=True, text=True, env=os.environ)
     if done.returncode:
         raise Rejected(done.stderr)
     return [found for found in yaml.safe_load_all(done.stdout) if found]

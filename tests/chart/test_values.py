@@ -23,15 +23,19 @@ class Schema(unittest.TestCase):
         schema = json.loads((chart.CHART / "values.schema.json").read_text())
         values = chart.yaml.safe_load((chart.CHART / "values.yaml").read_text())
 
-        def check(values, schema, path):
-            properties = schema.get("properties", {})
+        def check(values, of, path):
+            properties = of.get("properties", {})
             for name, value in values.items():
                 self.assertIn(name, properties, ".".join([*path, name]))
-                if isinstance(value, dict) and "properties" in properties[name]:
-                    self.assertIs(properties[name].get("additionalProperties"), False, name)
-                    check(value, properties[name], [*path, name])
+                found = properties[name]
+                found = schema["definitions"][found["$ref"].rpartition("/")[2]] if "$ref" in found else found
+                if isinstance(value, dict) and "properties" in found:
+                    # A parent chart may set anything for all its charts.
+                    self.assertIs(found.get("additionalProperties"), None if name == "global" else False, name)
+                    check(value, found, [*path, name])
         check(values, schema, [])
-        for wrong in ({"replica": 2}, {"metrics": {"prometheusRules": {}}}, {"livenessProbe": {"period": 3}}, {"hostNetwork": "yes"}, {"commonLabels": {"a": 1}}):
+        for wrong in ({"replica": 2}, {"metrics": {"prometheusRules": {}}}, {"livenessProbe": {"period": 3}}, {"hostNetwork": "yes"}, {"commonLabels": {"a": 1}},
+                      {"strategy": {"type": "OnDelete"}}, {"gateway": {"serviceAccount": {"label": {}}}}):
             with self.assertRaises(chart.Rejected, msg=wrong):
                 chart.render(wrong)
 

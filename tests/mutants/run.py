@@ -6,8 +6,8 @@
   run.py --check        only checks that each patch names a test that exists and applies to the tree
 
 A patch begins with `# invariant: ...` and `# test: TARGET::PATH`. TARGET is a test target; `lib` for a unit test of the binary's crate;
-`api`, `aws`, `core` or another folder of crates/ for a unit test of that crate; or `pods`, `browser`, `gitops`, `bed`, `chart` or
-`packaging`, tests in Python. A mutant is caught when the named test ran and
+`api`, `aws`, `core` or another folder of crates/ for a unit test of that crate; or `pods`, `browser`, `gitops`, `installation`, `bed`,
+`chart` or `packaging`, tests in Python. A mutant is caught when the named test ran and
 failed. One that does not compile or does not apply is an error of the patch, one whose test still passes is a gap in the tests. All named
 tests must pass without a patch first.
 """
@@ -24,6 +24,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests/mutants"
 PYTHON = ("bed", "chart", "packaging")  # folders of tests
+LIVES = ("gitops", "installation")      # the same, each in a bed
 
 
 def header(patch):
@@ -58,11 +59,11 @@ def run_python(tree, folder, test):
     return re.search(rf"^{test} \(", text, re.M) is not None, done.returncode == 0, text
 
 
-def run_gitops(tree, test, env):
-    """The same for tests/gitops: one repository's life, so everything before the named test runs too."""
+def run_lives(tree, folder, test, env):
+    """The same for tests/gitops and tests/installation: the life of one repository or release, so everything before the named test runs too."""
     built = subprocess.run(["cargo", "build", "--locked", "--quiet", "--workspace"], cwd=tree, capture_output=True, text=True, env=env)
     env = {**env, "TRIBUTARY": f"{env['CARGO_TARGET_DIR']}/debug/tributary"}
-    command = [sys.executable, "tests/bed/bed.py", "run", "--", sys.executable, "-m", "unittest", "discover", "-v", "-f", "-s", "tests/gitops"]
+    command = [sys.executable, "tests/bed/bed.py", "run", "--", sys.executable, "-m", "unittest", "discover", "-v", "-f", "-s", f"tests/{folder}"]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True, env=env) if built.returncode == 0 else built
     text = done.stdout + done.stderr
     return re.search(rf"^{test} \(", text, re.M) is not None, re.search(rf"^(FAIL|ERROR): {test} ", text, re.M) is None, text
@@ -98,8 +99,8 @@ def run_test(tree, target, test):
         return run_pods(tree, test, env)
     if target in PYTHON:
         return run_python(tree, target, test)
-    if target == "gitops":
-        return run_gitops(tree, test, env)
+    if target in LIVES:
+        return run_lives(tree, target, test, env)
     if target == "browser":
         return run_browser(tree, test, env)
     bed = [] if is_unit(target) else [sys.executable, "tests/bed/bed.py", "run", "--"]
@@ -124,7 +125,7 @@ def apply(tree, patch, *, undo=False):
 
 def names(target):
     """Tests of a target."""
-    if target in ("pods", "browser", "gitops", *PYTHON):
+    if target in ("pods", "browser", *LIVES, *PYTHON):
         return set(re.findall(r"def (test_\w+)", "".join(path.read_text() for path in (ROOT / "tests" / target).glob("test_*.py"))))
     if is_unit(target):
         # The list of each crate comes behind a line with the path of its program.

@@ -16,6 +16,11 @@
 {{- end -}}
 {{- end -}}
 
+{{- /* Of every object of the chart. */ -}}
+{{- define "tributary.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
 {{- define "tributary.selector" -}}
 app.kubernetes.io/name: {{ include "tributary.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -117,8 +122,84 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
+{{- /* How the pods of every component are replaced. A field that is valid for RollingUpdate only is left out for Recreate. */ -}}
+{{- define "tributary.strategy" -}}
+{{- with .Values.strategy }}
+strategy:
+  {{- toYaml (eq (toString .type) "Recreate" | ternary (omit . "rollingUpdate") .) | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* Of the Services of every component. */ -}}
+{{- define "tributary.ipFamilies" -}}
+{{- with .Values.service.ipFamilyPolicy }}
+ipFamilyPolicy: {{ . }}
+{{- end }}
+{{- with .Values.service.ipFamilies }}
+ipFamilies: {{ toJson . }}
+{{- end }}
+{{- end -}}
+
+{{- /* A ServiceAccount of a component: dict "root" $, "name", "labels" of the component as text, "own" values. */ -}}
+{{- define "tributary.serviceAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{ .name }}
+  namespace: {{ include "tributary.namespace" .root }}
+  labels:
+    {{- .labels | nindent 4 }}
+    {{- with .own.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .own.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+automountServiceAccountToken: {{ .own.automount }}
+{{- end -}}
+
+{{- /* Volumes of a component: dict "root" $, "own" values with extraVolumes. */ -}}
+{{- define "tributary.volumes" -}}
+{{- $bundle := .root.Values.awsCaBundle -}}
+{{- if or $bundle.configMap .own.extraVolumes }}
+volumes:
+  {{- if $bundle.configMap }}
+  - name: ca
+    configMap:
+      name: {{ $bundle.configMap }}
+      items:
+        - key: {{ $bundle.key }}
+          path: bundle.pem
+  {{- end }}
+  {{- with .own.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Where the container of a component mounts them: dict "root" $, "own" values with extraVolumeMounts. */ -}}
+{{- define "tributary.volumeMounts" -}}
+{{- $bundle := .root.Values.awsCaBundle -}}
+{{- if or $bundle.configMap .own.extraVolumeMounts }}
+volumeMounts:
+  {{- if $bundle.configMap }}
+  - name: ca
+    mountPath: /etc/tributary/ca
+    readOnly: true
+  {{- end }}
+  {{- with .own.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
 {{- /* Of the pods of every component. */ -}}
 {{- define "tributary.pod" -}}
+{{- with concat .Values.imagePullSecrets .Values.global.imagePullSecrets | uniq }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with .Values.podSecurityContext }}
 securityContext:
   {{- toYaml . | nindent 2 }}

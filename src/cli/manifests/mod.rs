@@ -5,6 +5,8 @@ mod files;
 mod kustomization;
 mod objects;
 mod reader;
+#[cfg(test)]
+mod round_trip;
 mod rule;
 mod schema;
 mod typed;
