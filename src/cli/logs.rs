@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
     EnvFilter, Layer,
-    filter::{FilterExt, filter_fn},
+    filter::{FilterExt, LevelFilter, filter_fn},
     layer::SubscriberExt,
     util::SubscriberInitExt,
 };
@@ -50,12 +50,15 @@ impl Logs {
         };
         let (traces, layer) = Traces::start(&settings, service, replica)?;
         self.subscribe(Some(layer))?;
+        tracing::info!(endpoint = settings.shown_endpoint(), "exporting traces");
         settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         Ok(traces)
     }
 
     fn subscribe(&self, traces: Option<BoxedLayer>) -> Result<(), Error> {
-        let filter = EnvFilter::try_new(&self.log)?.and(filter_fn(is_loggable));
+        // The hint keeps that of the other filter: it is the lower one.
+        let loggable = filter_fn(is_loggable).with_max_level_hint(LevelFilter::TRACE);
+        let filter = EnvFilter::try_new(&self.log)?.and(loggable);
         let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let logs = match self.log_format {
             LogFormat::Json => {

@@ -144,7 +144,9 @@ async fn publish(gateway: &Gateway, bus: &Bus, webhook: Webhook) -> Reply {
                 gateway.metrics.problem(&app, format!("EventBridge did not accept an event: {cause}. Benchling sends it again."));
             }
         }
-        spans::published(&result);
+        if result.is_err() {
+            spans::not_accepted();
+        }
         result
     };
     match tokio::spawn(publishing.instrument(span)).await {

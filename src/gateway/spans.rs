@@ -9,7 +9,7 @@ use tributary_aws::Entry;
 use tributary_core::spans::TARGET;
 
 use crate::{
-    gateway::{lane::NotAccepted, reply::Reply},
+    gateway::reply::Reply,
     telemetry::traces::{continue_from, trace_header},
 };
 
@@ -69,11 +69,9 @@ pub(super) fn publish(app: &str, entry: &mut Entry) -> Span {
     span
 }
 
-/// Records whether the event of the current span was accepted.
-pub(super) fn published(result: &Result<(), NotAccepted>) {
-    if result.is_err() {
-        Span::current().record("otel.status_code", "ERROR");
-    }
+/// Records that the event of the current span was not accepted.
+pub(super) fn not_accepted() {
+    Span::current().record("otel.status_code", "ERROR");
 }
 
 /// Begins the span of a call for these events: a child of the first, with links to the others.

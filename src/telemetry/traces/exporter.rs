@@ -57,9 +57,9 @@ impl Failures {
 }
 
 impl<E> Exporter<E> {
-    /// `last_error` has the cause where a request had no answer.
-    pub(crate) fn new(inner: E, endpoint: &str, last_error: LastError) -> Self {
-        Self { inner, endpoint: without_user(endpoint), last_error, failures: Mutex::default() }
+    /// `endpoint` is what the log shows. `last_error` has the cause where a request had no answer.
+    pub(crate) fn new(inner: E, endpoint: String, last_error: LastError) -> Self {
+        Self { inner, endpoint, last_error, failures: Mutex::default() }
     }
 
     fn note(&self, result: &OTelSdkResult, spans: usize) {
@@ -85,15 +85,6 @@ fn text(error: &OTelSdkError) -> String {
         OTelSdkError::InternalFailure(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-/// The URL without user and password, to be logged.
-fn without_user(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return String::new() };
-    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let path = path.split(['?', '#']).next().unwrap_or_default();
-    format!("{scheme}://{host}{path}")
 }
 
 impl<E: SpanExporter> SpanExporter for Exporter<E> {
@@ -137,12 +128,5 @@ mod tests {
         assert_eq!(failures.note(false, 5, start + INTERVAL), Some(Report::Working(310)));
         assert_eq!(failures.note(false, 5, start + INTERVAL), None);
         assert_eq!(failures.note(true, 5, start + INTERVAL), Some(Report::Failing(5)), "a new failure is reported at once");
-    }
-
-    #[test]
-    fn no_user_and_no_password_is_logged() {
-        assert_eq!(without_user("https://user:pass@collector:4318/x?key=1"), "https://collector:4318/x");
-        assert_eq!(without_user("http://collector:4318"), "http://collector:4318");
-        assert_eq!(without_user("user:pass"), "");
     }
 }

@@ -2,15 +2,15 @@
 
 use std::{
     fs,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use futures::future::BoxFuture;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use reqwest::{Certificate, redirect::Policy};
 use tokio::runtime::Handle;
-
-use crate::telemetry::traces::settings::Settings;
 
 /// Maximum bytes of an answer: it reports the number of spans that were refused.
 const LARGEST_ANSWER: usize = 64 * 1024;
@@ -27,14 +27,16 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// A client with this time limit, which trusts the certificates of the file in addition to the system's.
+    ///
     /// # Errors
     /// The certificates cannot be used.
-    pub(crate) fn new(settings: &Settings) -> Result<(Self, LastError), String> {
+    pub(crate) fn new(timeout: Duration, certificate: Option<&Path>) -> Result<(Self, LastError), String> {
         let mut builder = reqwest::Client::builder()
-            .timeout(settings.timeout)
+            .timeout(timeout)
             .redirect(Policy::none())
             .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")));
-        if let Some(path) = &settings.certificate {
+        if let Some(path) = certificate {
             let unusable = |error: &dyn std::fmt::Display| format!("OTEL_EXPORTER_OTLP_CERTIFICATE {}: {error}", path.display());
             let certificates = fs::read(path).map_err(|error| unusable(&error))?;
             let certificates = Certificate::from_pem_bundle(&certificates).map_err(|error| unusable(&error))?;

@@ -51,8 +51,8 @@ impl Traces {
     /// # Errors
     /// The endpoint or a certificate cannot be used.
     pub(crate) fn start(settings: &Settings, service: &'static str, replica: &str) -> Result<(Self, BoxedLayer), String> {
-        let (client, last_error) = http::Client::new(settings)?;
-        let exporter = Exporter::new(settings.exporter(client)?, &settings.endpoint, last_error);
+        let (client, last_error) = http::Client::new(settings.timeout, settings.certificate.as_deref())?;
+        let exporter = Exporter::new(settings.exporter(client)?, settings.shown_endpoint(), last_error);
         let provider = SdkTracerProvider::builder()
             .with_id_generator(ids::Ids::default())
             .with_resource(resource(service, replica))

@@ -79,6 +79,11 @@ impl Settings {
         Some(Self { endpoint, is_for_traces, timeout, certificate: of_traces("CERTIFICATE").map(PathBuf::from), warnings })
     }
 
+    /// The endpoint as it is logged.
+    pub(crate) fn shown_endpoint(&self) -> String {
+        without_user(&self.endpoint)
+    }
+
     /// The exporter of these settings. Headers are those of the variables.
     ///
     /// # Errors
@@ -93,6 +98,15 @@ impl Settings {
         let exporter = builder.with_endpoint(url).with_timeout(self.timeout).build();
         exporter.map_err(|_| NOT_A_URL.to_owned())
     }
+}
+
+/// The URL without user and password, to be logged.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return String::new() };
+    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
 }
 
 #[cfg(test)]
@@ -147,5 +161,12 @@ mod tests {
         assert_eq!(warnings(&[("OTEL_TRACES_SAMPLER", "xray")]), 1);
         assert_eq!(warnings(&[("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "10%")]), 1);
         assert_eq!(warnings(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]), 1);
+    }
+
+    #[test]
+    fn no_user_and_no_password_is_logged() {
+        assert_eq!(without_user("https://user:pass@collector:4318/x?key=1"), "https://collector:4318/x");
+        assert_eq!(without_user("http://collector:4318"), "http://collector:4318");
+        assert_eq!(without_user("user:pass"), "");
     }
 }
