@@ -122,7 +122,13 @@ impl Gateway {
     }
 
     pub(super) async fn run(&self) -> Result<(), Error> {
-        self.logs.init()?;
+        let traces = self.logs.init("tributary-gateway", &self.replica)?;
+        let result = self.serve().await;
+        traces.end().await;
+        result
+    }
+
+    async fn serve(&self) -> Result<(), Error> {
         let options = self.options()?;
         let client = logs::client().await?;
         let bind = async |name: &str, address: SocketAddr| {

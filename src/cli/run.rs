@@ -155,7 +155,13 @@ impl Run {
     }
 
     pub(super) async fn run(&self) -> Result<(), Error> {
-        self.logs.init()?;
+        let traces = self.logs.init("tributary-operator", &self.replica)?;
+        let result = self.serve().await;
+        traces.end().await;
+        result
+    }
+
+    async fn serve(&self) -> Result<(), Error> {
         let options = self.options()?;
         let client = logs::client().await?;
         let listener = TcpListener::bind(self.listen).await.map_err(|error| format!("--listen {}: {error}", self.listen))?;

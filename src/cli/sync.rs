@@ -77,7 +77,13 @@ const MIN_AWS_TIMEOUT_SECONDS: u64 = 10;
 
 impl Sync {
     pub(super) async fn run(&self) -> Result<(), Error> {
-        self.logs.init()?;
+        let traces = self.logs.init("tributary-sync", &self.replica)?;
+        let result = Box::pin(self.serve()).await;
+        traces.end().await;
+        result
+    }
+
+    async fn serve(&self) -> Result<(), Error> {
         let timeouts = Timeouts::default();
         let client = timeouts.client(&logs::client().await?);
         let listener = TcpListener::bind(self.listen).await.map_err(|error| format!("--listen {}: {error}", self.listen))?;

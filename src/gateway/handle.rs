@@ -7,6 +7,7 @@ use http_body::Body;
 use http_body_util::Full;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use tributary_aws::Entry;
 
@@ -20,10 +21,12 @@ use crate::{
         metrics::Outcome,
         reply::Reply,
         routes::{Bus, Route},
+        spans,
         state::Gateway,
         verify::{Candidate, Headers, Refused},
     },
     http_server::plain,
+    telemetry::traces::exemplar,
 };
 
 /// Time limit for the reply after the body. Benchling gives a canvas's webhook 3 seconds (changelog, "Webhook ack timeout changes") and
@@ -45,8 +48,10 @@ where
         }
     }
     let mut app = None;
-    let reply = webhook(gateway, request, &mut app).await;
+    let span = spans::request(request.method(), request.headers());
+    let reply = webhook(gateway, request, &mut app).instrument(span.clone()).await;
     gateway.metrics.request(reply.outcome, app.as_deref());
+    spans::end(&span, &reply, app.as_deref());
     reply.into_response()
 }
 
@@ -121,14 +126,16 @@ struct Webhook {
 
 async fn publish(gateway: &Gateway, bus: &Bus, webhook: Webhook) -> Reply {
     let (gateway, lane) = (gateway.clone(), gateway.lane(bus));
-    let Webhook { app, entry, known_type, pending, deadline } = webhook;
+    let Webhook { app, mut entry, known_type, pending, deadline } = webhook;
+    let span = spans::publish(&app, &mut entry);
+    let exemplar = exemplar(&span);
     // A task of its own continues after the connection breaks, so that the result is known when the webhook is sent again.
-    let task = tokio::spawn(async move {
+    let publishing = async move {
         let started = Instant::now();
         let result = lane.put(entry, deadline).await;
         gateway.accepted_events.end(pending, result.is_ok(), std::time::Instant::now());
         match &result {
-            Ok(()) => gateway.metrics.accepted(&app, known_type, started.elapsed().as_secs_f64()),
+            Ok(()) => gateway.metrics.accepted(&app, known_type, started.elapsed().as_secs_f64(), exemplar),
             Err(NotAccepted::QueueFull) => {
                 gateway.metrics.problem(&app, "more events arrive than EventBridge accepts. Benchling sends them again.".into());
             }
@@ -137,9 +144,12 @@ async fn publish(gateway: &Gateway, bus: &Bus, webhook: Webhook) -> Reply {
                 gateway.metrics.problem(&app, format!("EventBridge did not accept an event: {cause}. Benchling sends it again."));
             }
         }
+        if result.is_err() {
+            spans::not_accepted();
+        }
         result
-    });
-    match task.await {
+    };
+    match tokio::spawn(publishing.instrument(span)).await {
         Ok(Ok(())) => Reply::ok(Outcome::Accepted, "accepted"),
         Ok(Err(NotAccepted::QueueFull)) => Reply::retry_later(Outcome::Busy, "too many events in progress; retry"),
         Ok(Err(NotAccepted::Late(_))) => Reply::retry_later(Outcome::Failed, "event not accepted in time; retry"),
@@ -164,7 +174,10 @@ async fn verified(gateway: &Gateway, route: &Route, headers: &HeaderMap, body: &
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let candidate = Candidate::new(headers, body, now).map_err(refused)?;
     match timeout_at(deadline, gateway.keys.verify(&route.definition, &candidate)).await {
-        Ok(Ok(())) => Ok(headers.id.to_owned()),
+        Ok(Ok(())) => {
+            spans::verified(headers.id);
+            Ok(headers.id.to_owned())
+        }
         Ok(Err(Unverified::Refused(reason))) => Err(refused(reason)),
         Ok(Err(Unverified::NoKeys(_))) | Err(_) => Err(Reply::retry_later(Outcome::NoKeys, "public keys of the app not available; retry")),
     }

@@ -6,10 +6,14 @@ use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     time::{Instant, timeout_at},
 };
+use tracing::{Instrument, Span};
 
 use tributary_aws::{Entry, LARGEST_CALL, MOST_ENTRIES};
 
-use crate::put_events::{Delivery, Failure, FailureKind, Outgoing, PutEvents, send};
+use crate::{
+    gateway::spans,
+    put_events::{Delivery, Failure, FailureKind, Outgoing, PutEvents, send},
+};
 
 /// How long the first event of a batch waits for others.
 const WINDOW: Duration = Duration::from_millis(4);
@@ -35,6 +39,8 @@ struct Queued {
     /// When the webhook's answer is due.
     deadline: Instant,
     reply: oneshot::Sender<Result<(), NotAccepted>>,
+    /// The span of the event in its trace.
+    span: Span,
 }
 
 impl Outgoing for Queued {
@@ -73,7 +79,7 @@ impl Lane {
     /// See [`NotAccepted`].
     pub(crate) async fn put(&self, entry: Entry, deadline: Instant) -> Result<(), NotAccepted> {
         let (reply, result) = oneshot::channel();
-        self.0.try_send(Queued { entry, deadline, reply }).map_err(|_| NotAccepted::QueueFull)?;
+        self.0.try_send(Queued { entry, deadline, reply, span: Span::current() }).map_err(|_| NotAccepted::QueueFull)?;
         // The result arrives by the deadline, unless the task was dropped with the process.
         result.await.unwrap_or_else(|_| Err(NotAccepted::Late("the gateway is stopping".into())))
     }
@@ -103,10 +109,12 @@ async fn run(put: Arc<impl PutEvents + Send + 'static>, mut queue: mpsc::Receive
             batch.push(more);
         }
         let put = put.clone();
-        tokio::spawn(async move {
+        let span = spans::batch(batch.iter().map(|queued| &queued.span));
+        let sending = async move {
             send(put.as_ref(), batch, Delivery::AtLeastOnce).await;
             drop(permit);
-        });
+        };
+        tokio::spawn(sending.instrument(span));
     }
 }
 

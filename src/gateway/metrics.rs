@@ -8,13 +8,13 @@ use std::{
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{counter::Counter, exemplar::HistogramWithExemplars, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
 use tributary_api::WebhookStatus;
 
-use crate::gateway::keys::KeyReport;
+use crate::{gateway::keys::KeyReport, telemetry::traces::Exemplar};
 
 /// The result of a request. The name is the label of the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
@@ -69,7 +69,7 @@ pub(crate) struct GatewayMetrics {
     requests: Family<OutcomeLabels, Counter>,
     refusals: Family<ReasonLabels, Counter>,
     unknown_types: Counter,
-    seconds: Histogram,
+    seconds: HistogramWithExemplars<Exemplar>,
     pub(crate) connections: Gauge,
     apps: Mutex<HashMap<String, App>>,
 }
@@ -81,7 +81,7 @@ impl Default for GatewayMetrics {
         let refusals = Family::default();
         let unknown_types = Counter::default();
         let connections = Gauge::default();
-        let seconds = Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]);
+        let seconds = HistogramWithExemplars::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0].into_iter());
         registry.register("webhooks", "Webhook requests by outcome", requests.clone());
         registry.register("refusals", "Webhooks that were not verified, by reason", refusals.clone());
         registry.register("unknown_types", "Accepted webhooks of a type that is not in the catalogue", unknown_types.clone());
@@ -122,8 +122,8 @@ impl GatewayMetrics {
     }
 
     /// Counts an event that `EventBridge` accepted.
-    pub(crate) fn accepted(&self, app: &str, known_type: bool, seconds: f64) {
-        self.seconds.observe(seconds);
+    pub(crate) fn accepted(&self, app: &str, known_type: bool, seconds: f64, exemplar: Option<Exemplar>) {
+        self.seconds.observe(seconds, exemplar, None);
         if !known_type {
             self.unknown_types.inc();
         }
@@ -208,12 +208,12 @@ mod tests {
     #[test]
     fn counts_are_written_once_and_none_is_lost() {
         let metrics = GatewayMetrics::default();
-        metrics.accepted("a", true, 0.1);
+        metrics.accepted("a", true, 0.1, None);
         metrics.request(Outcome::Refused, Some("a"));
         let (first, counted) = metrics.status("a", None, None);
         assert_eq!((first.accepted, first.refused), (1, 1));
         // One more comes while the status is being written.
-        metrics.accepted("a", false, 0.1);
+        metrics.accepted("a", false, 0.1, None);
         let (again, _) = metrics.status("a", None, None);
         assert_eq!(again.accepted, 2, "not written yet");
         metrics.written("a", &counted);
@@ -230,7 +230,7 @@ mod tests {
         metrics.problem("a", "events:PutEvents: AccessDenied".into());
         assert_eq!(message(None).as_deref(), Some("events:PutEvents: AccessDenied"));
         assert_eq!(message(Some("no bus")).as_deref(), Some("no bus"));
-        metrics.accepted("a", true, 0.1);
+        metrics.accepted("a", true, 0.1, None);
         assert_eq!(message(None), None);
         metrics.keys("a", KeyReport { keys: 0, fetched: None, error: Some("404".into()) });
         assert!(message(None).is_some_and(|message| message.contains("answered 503: 404")));

@@ -17,6 +17,7 @@ mod options;
 mod reply;
 mod routes;
 mod run;
+mod spans;
 mod state;
 mod status;
 mod verify;

@@ -18,6 +18,7 @@ mod options;
 mod reconcile;
 mod reconciliation;
 mod run;
+mod spans;
 mod state;
 mod writer;
 

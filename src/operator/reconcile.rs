@@ -7,6 +7,7 @@ use std::{
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::ObjectMeta, jiff::Timestamp};
 use kube::{Resource, runtime::controller::Action};
+use tracing::Instrument;
 
 use tributary_core::{
     conditions::{Outcome, conditions},
@@ -23,9 +24,11 @@ use crate::{
         changes::Changes,
         context::{Context, QUIET_PERIOD},
         reconciliation::Reconciliation,
+        spans,
         state::{ObjectState, ResyncSchedule},
         writer::LiveWriter,
     },
+    telemetry::traces::exemplar,
 };
 
 /// Reconciles one object, of whatever kind. Never fails: failures are in the object's conditions and in the metrics.
@@ -33,6 +36,7 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
     let started = Instant::now();
     let key = format!("{}/{}", K::KIND, key_of(object.as_ref()));
     let span = tracing::info_span!("reconcile", kind = K::KIND, object = %key_of(object.as_ref()));
+    let trace = spans::reconcile(K::KIND, object.meta());
     let mut state = context.state.load(&key, object.meta().uid.as_deref().unwrap_or_default(), &context.resyncs);
     state.changes = context.changes.take(&key);
     let work = async {
@@ -41,9 +45,10 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
             Ok(readable) => run(readable, &context, state).await,
         }
     };
-    let (result, mut state) = tracing::Instrument::instrument(work, span).await;
+    let (result, mut state) = work.instrument(span).instrument(trace.clone()).await;
     let outcome: &'static str = result.as_ref().map_or_else(|error| error.class.into(), |()| "ok");
-    context.metrics.reconcile(K::KIND, outcome, started.elapsed());
+    context.metrics.reconcile(K::KIND, outcome, started.elapsed(), exemplar(&trace));
+    spans::end(&trace, outcome, &result);
     let wait = match &result {
         Ok(()) => {
             state.failures = 0;

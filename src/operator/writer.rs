@@ -22,6 +22,7 @@ use crate::{
         apply::apply,
         audit::{AuditLog, Place, Subject},
         events::{EventType, Recorder},
+        spans,
     },
 };
 
@@ -88,16 +89,17 @@ impl LiveWriter<'_> {
 
 impl Writer for LiveWriter<'_> {
     fn write_status<'a>(&'a self, status: Value, version: Option<&'a str>) -> BoxFuture<'a, Result<Option<String>, ReconcileError>> {
-        async move { self.handle.write_status(&status, version).await }.boxed()
+        async move { spans::kubernetes("patch status", self.handle.write_status(&status, version)).await }.boxed()
     }
 
     fn set_finalizer<'a>(&'a self, meta: &'a ObjectMeta, present: bool) -> BoxFuture<'a, Result<Option<String>, ReconcileError>> {
-        self.handle.set_finalizer(meta, present).boxed()
+        spans::kubernetes("patch finalizers", self.handle.set_finalizer(meta, present)).boxed()
     }
 
     fn apply<'a>(&'a self, cloud: &'a Cloud<'_>, step: &'a Step) -> BoxFuture<'a, Result<(), ReconcileError>> {
         match &self.audit {
             Some((log, subject)) if !matches!(step, Step::Child(_)) => self.audited(log, subject, cloud, step).boxed(),
+            _ if matches!(step, Step::Child(_)) => spans::kubernetes("apply child", apply(cloud, step)).boxed(),
             _ => apply(cloud, step).boxed(),
         }
     }

@@ -84,7 +84,7 @@ mod tests {
 
     fn message(entity: &str) -> Message {
         let body = format!(r#"{{"detail":{{"message":{{"type":"v2.entity.registered","resourceId":"{entity}"}}}}}}"#);
-        Message { id: entity.into(), receipt: String::new(), body, receives: 1, sent_at: None }
+        Message { id: entity.into(), receipt: String::new(), body, receives: 1, sent_at: None, trace_header: None }
     }
 
     #[test]

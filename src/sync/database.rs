@@ -53,7 +53,7 @@ pub(crate) struct Database {
     client: Client,
     table: Table,
     /// `host:port/database`, for messages.
-    place: String,
+    pub(crate) place: String,
     /// The names that messages may contain.
     known: KnownNames,
 }

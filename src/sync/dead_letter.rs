@@ -11,6 +11,7 @@ use crate::sync::{
     queue::MessageQueue,
     read::Missing,
     sink_context::SinkContext,
+    spans,
     unprocessable::{Unprocessable, UnprocessableReason},
 };
 
@@ -61,6 +62,7 @@ impl<Q: MessageQueue> SinkContext<Q> {
             return None;
         }
         metrics.failed(unprocessable);
+        spans::dead_letter(message, *reason);
         tracing::warn!(sink = %self.key, message = %message.id, %reason, "{text}");
         if let Err(error) = self.queue.delete(&[&message.receipt]).await {
             tracing::warn!(sink = %self.key, %error, "message is in the dead-letter queue but was not deleted; expect a duplicate there");

@@ -135,7 +135,7 @@ impl LocalSink {
     pub(crate) async fn deliver(&self, id: &str, body: String) -> Result<Outcome, SyncError> {
         let (reply, result) = oneshot::channel();
         let busy = |what: &str| SyncError::new(SyncErrorReason::QueueUnavailable, format!("{what}. The event is sent again."));
-        let message = Message { id: id.to_owned(), receipt: String::new(), body, receives: 1, sent_at: None };
+        let message = Message { id: id.to_owned(), receipt: String::new(), body, receives: 1, sent_at: None, trace_header: None };
         self.0.try_send(Job { message, reply }).map_err(|_| busy("too many events wait for this sink"))?;
         result.await.unwrap_or_else(|_| Err(busy("the sink stopped")))
     }
@@ -283,7 +283,7 @@ mod tests {
 
     fn message(entity: &str) -> Message {
         let body = format!(r#"{{"detail":{{"message":{{"type":"v2.entity.registered","resourceId":"{entity}"}}}}}}"#);
-        Message { id: entity.into(), receipt: "0".into(), body, receives: 1, sent_at: None }
+        Message { id: entity.into(), receipt: "0".into(), body, receives: 1, sent_at: None, trace_header: None }
     }
 
     fn row(id: &str) -> Row {

@@ -26,6 +26,7 @@ mod resolve;
 mod runner;
 mod secrets;
 mod sink_context;
+mod spans;
 mod spec;
 mod status;
 mod table;

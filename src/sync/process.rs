@@ -1,5 +1,7 @@
 //! Processes one batch: sort, read, commit, and only then delete the messages. Unprocessable messages leave alone.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::jiff::Timestamp;
 use tributary_benchling::EntityKind;
 
@@ -12,6 +14,7 @@ use crate::sync::{
     queue::MessageQueue,
     read::{Read, read},
     sink_context::{ActivityLog, SinkContext},
+    spans,
     table::Table,
     unprocessable::Unprocessable,
 };
@@ -54,7 +57,8 @@ impl<Q: MessageQueue> SinkContext<Q> {
         let mut failures = self.remove_unparsable(batch, metrics).await?;
         let sorted = batch::sort(&batch.0, &self.scope);
         let read_at = Timestamp::now();
-        let read = read(self, &sorted).await?;
+        let entities = sorted.entities.values().map(BTreeMap::len).sum();
+        let read = spans::read(entities, read(self, &sorted)).await?;
         let rows: Vec<Row> = read.rows.iter().map(|(_, row)| row.clone()).collect();
         let written = write(database, &rows, &read_at.to_string(), &self.table).await?;
         // Committed: from here on a failure repeats work but loses nothing.
@@ -170,7 +174,8 @@ async fn write(database: &mut Database, rows: &[Row], read_at: &str, table: &Tab
     let (mut parts, mut attempts) = (vec![rows], ATTEMPTS);
     let mut failed = Vec::new();
     while let Some(part) = parts.pop().filter(|part| !part.is_empty()) {
-        let (permanent, cause, error) = match database.upsert(part, read_at, attempts).await {
+        let place = database.place.clone();
+        let (permanent, cause, error) = match spans::write(&place, table, part.len(), database.upsert(part, read_at, attempts)).await {
             Ok(ids) => {
                 written.ids.extend(ids);
                 continue;

@@ -16,7 +16,7 @@ use tributary_core::object::key_of;
 
 use crate::sync::{
     batch::Batch, config::WorkerConfig, context::SyncContext, database::Database, error::SyncError, metrics::SinkMetrics,
-    sink_context::SinkContext, status::StatusWriter,
+    sink_context::SinkContext, spans, status::StatusWriter,
 };
 
 /// Messages that one receive returns at most.
@@ -149,7 +149,11 @@ impl Worker {
 impl State {
     async fn process(&mut self, context: &SinkContext, database: &mut Database) -> Result<(), SyncError> {
         let receipts: Vec<String> = self.batch.receipts().into_iter().map(str::to_owned).collect();
-        renew_while(context, &receipts, context.process(database, &mut self.batch, &self.metrics)).await.map(drop)
+        let spans = spans::begin(&context.key, &context.queue.url, &self.batch);
+        let processing = context.process(database, &mut self.batch, &self.metrics);
+        let processed = Box::pin(spans.run(renew_while(context, &receipts, processing))).await.map(drop);
+        spans.end(&self.batch, processed.as_ref().err());
+        processed
     }
 
     /// Runs the future while the batch stays hidden from other consumers.

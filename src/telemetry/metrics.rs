@@ -4,12 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{counter::Counter, exemplar::HistogramWithExemplars, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
 use tributary_api::{EventSourceStatus, SourceState};
 use tributary_aws::CallObserver;
+
+use crate::telemetry::traces::Exemplar;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallLabels {
@@ -82,20 +84,23 @@ pub(crate) struct Metrics {
     deliverable: Family<DeliverableLabels, Gauge>,
     expirations: Family<SourceLabels, Gauge>,
     sources: Family<SourceStateLabels, Gauge>,
-    durations: Family<DurationLabels, Histogram, fn() -> Histogram>,
+    durations: Family<DurationLabels, Durations, fn() -> Durations>,
     leader: Gauge,
     lost_leases: Counter,
 }
 
-fn histogram() -> Histogram {
-    Histogram::new([0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0])
+/// Durations in seconds, with a trace as an example for each bucket.
+type Durations = HistogramWithExemplars<Exemplar>;
+
+fn durations() -> Durations {
+    HistogramWithExemplars::new([0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0].into_iter())
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("tributary");
         let (calls, reconciles, steps, objects) = (Family::default(), Family::default(), Family::default(), Family::default());
-        let durations: Family<DurationLabels, Histogram, fn() -> Histogram> = Family::new_with_constructor(histogram);
+        let durations: Family<DurationLabels, Durations, fn() -> Durations> = Family::new_with_constructor(durations);
         registry.register("aws_calls", "AWS API calls by operation and outcome", calls.clone());
         let defects = Family::default();
         registry.register("defects", "Answers of AWS that contradict a check of the operator, by check", defects.clone());
@@ -151,9 +156,9 @@ impl CallObserver for Metrics {
 
 impl Metrics {
     /// Counts a reconcile and its duration.
-    pub(crate) fn reconcile(&self, kind: &'static str, outcome: &'static str, duration: Duration) {
+    pub(crate) fn reconcile(&self, kind: &'static str, outcome: &'static str, duration: Duration, exemplar: Option<Exemplar>) {
         self.reconciles.get_or_create(&KindLabels { kind, outcome }).inc();
-        self.durations.get_or_create(&DurationLabels { kind }).observe(duration.as_secs_f64());
+        self.durations.get_or_create(&DurationLabels { kind }).observe(duration.as_secs_f64(), exemplar, None);
     }
 
     /// Counts a step that succeeded.

@@ -1,4 +1,5 @@
-//! What a process exposes about itself: metrics and health.
+//! What a process exposes about itself: metrics, health and traces.
 
 pub(crate) mod health;
 pub(crate) mod metrics;
+pub(crate) mod traces;

@@ -24,7 +24,7 @@ LIMITS = ("min", "max", "pattern", "enum")
 
 def calls():
     """The operations of each service, as `for_each_service!` in the product lists them."""
-    rows = re.findall(r"^ +(\w+): \w+ = aws_sdk_\w+, [^{]*\{([^}]*)\}", CALLS.read_text(), re.M)
+    rows = re.findall(r'^ +(\w+): \w+ "[\w ]+" = aws_sdk_\w+, [^{]*\{([^}]*)\}', CALLS.read_text(), re.M)
     return {service: sorted({*re.findall(r"\w+", names), *BATCHES.get(service, ())}) for service, names in rows}
 
 

@@ -36,6 +36,15 @@ class Delivery(BedTest):
                                 "time": "2022-01-01T00:00:00Z", "resources": ["r"], "detail": {"a": 1}}, "facts D4, P8, P9")
         self.assertEqual(self.outcome(event)["outcome"], "DELIVERED")
 
+    def test_trace_header_goes_beside_the_event(self):
+        url, _ = self.rig()
+        for sent, arrives in (("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1", True), ("Root=1-x", False), (None, False)):
+            self.send("bus", **({"TraceHeader": sent} if sent else {}))
+            message, = self.receive(url)
+            self.assertEqual(message["Attributes"].get("AWSTraceHeader"), sent if arrives else None, "TH1")
+            self.assertNotIn("5759e988", message["Body"], "it is not part of the event")
+            self.sqs("DeleteMessage", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
     def test_policy_decides(self):
         self.bus()
         self.rule_arn = self.rule(bus="bus")

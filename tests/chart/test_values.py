@@ -140,6 +140,34 @@ class Manners(unittest.TestCase):
             self.assertEqual([one["name"] for one in pod["volumes"]], [one["name"] for one in container["volumeMounts"]])
         self.assertNotIn("volumes", pods(chart.render())["t-tributary"]["spec"])
 
+    def test_traces(self):
+        for pod in pods(chart.render(ALL)).values():
+            self.assertFalse([one for one in pod["spec"]["containers"][0]["env"] if one["name"].startswith("OTEL_")], "off by default")
+        tracing = {"enabled": True, "endpoint": "http://collector.obs:4318", "sampler": "parentbased_traceidratio", "samplerRatio": 0.1,
+                   "headersSecret": {"name": "otlp"}, "resourceAttributes": {"deployment.environment.name": "prod"}}
+        objects = chart.render(ALL, tracing=tracing, networkPolicy={"enabled": True})
+        for name, pod in pods(objects).items():
+            env = pod["spec"]["containers"][0]["env"]
+            found = {one["name"]: one.get("value", one.get("valueFrom")) for one in env if one["name"].startswith("OTEL_")}
+            self.assertEqual(found, {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.obs:4318", "OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1",
+                "OTEL_EXPORTER_OTLP_HEADERS": {"secretKeyRef": {"name": "otlp", "key": "headers"}},
+                "OTEL_RESOURCE_ATTRIBUTES": "k8s.namespace.name=$(TRIBUTARY_NAMESPACE),k8s.pod.name=$(POD_NAME),deployment.environment.name=prod"}, name)
+            # Kubernetes expands only what is defined before.
+            names = [one["name"] for one in env]
+            self.assertGreater(names.index("OTEL_RESOURCE_ATTRIBUTES"), max(names.index("POD_NAME"), names.index("TRIBUTARY_NAMESPACE")))
+
+        def ports(endpoint):
+            policies = chart.of_kind(chart.render(ALL, tracing={"enabled": True, "endpoint": endpoint}, networkPolicy={"enabled": True}), "NetworkPolicy")
+            self.assertEqual(len(policies), 3)
+            return {tuple(sorted({one["port"] for one in policy["spec"]["egress"][0]["ports"]} - {53, 5432})) for policy in policies}
+        for endpoint, expected in (("http://collector.obs:4318", (443, 4318, 6443)), ("https://otlp.example.com", (443, 6443)), ("http://collector", (80, 443, 6443))):
+            self.assertEqual(ports(endpoint), {expected}, endpoint)
+        for wrong in ({"enabled": True}, {"enabled": True, "endpoint": "collector:4318"}, {"enabled": True, "endpoint": "http://user:pass@collector"},
+                      {"enabled": True, "endpoint": "http://c", "sampler": "xray"}):
+            with self.assertRaises(chart.Rejected, msg=wrong):
+                chart.render(tracing=wrong)
+
     def test_extra_objects_are_templates(self):
         extra = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-own"}},
                  "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Namespace }}-text\n"]

@@ -16,6 +16,7 @@ mod rule_reports;
 mod rule_tests;
 mod sample;
 mod trace;
+mod tracing;
 mod tree;
 
 use std::{

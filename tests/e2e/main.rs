@@ -56,6 +56,7 @@ mod operator {
     mod audit;
     mod ca_bundle;
     mod process;
+    mod traces;
 }
 mod redrive {
     mod crash;

@@ -217,6 +217,50 @@ hostAliases:
 {{- end }}
 {{- end -}}
 
+{{- /* Variables of OpenTelemetry. POD_NAME and TRIBUTARY_NAMESPACE are defined before them. */ -}}
+{{- define "tributary.tracing" -}}
+{{- with .Values.tracing -}}
+{{- if .enabled -}}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ required "tracing.endpoint: the URL of the collector, such as http://collector:4318" .endpoint | quote }}
+- name: OTEL_TRACES_SAMPLER
+  value: {{ .sampler | quote }}
+{{- if hasSuffix "traceidratio" .sampler }}
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ .samplerRatio | quote }}
+{{- end }}
+{{- if .headersSecret.name }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef:
+      name: {{ .headersSecret.name }}
+      key: {{ .headersSecret.key }}
+{{- end }}
+{{- $attributes := list "k8s.namespace.name=$(TRIBUTARY_NAMESPACE)" "k8s.pod.name=$(POD_NAME)" }}
+{{- range $name, $value := .resourceAttributes }}
+{{- $attributes = append $attributes (printf "%s=%s" $name $value) }}
+{{- end }}
+- name: OTEL_RESOURCE_ATTRIBUTES
+  value: {{ join "," $attributes | quote }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* The TCP port of the collector, unless networkPolicy.egressPorts has it. */ -}}
+{{- define "tributary.tracing.port" -}}
+{{- if .Values.tracing.enabled -}}
+{{- $url := urlParse .Values.tracing.endpoint -}}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (eq $url.scheme "https" | ternary "443" "80") -}}
+{{- $known := list -}}
+{{- range .Values.networkPolicy.egressPorts -}}
+{{- $known = append $known (toString .) -}}
+{{- end -}}
+{{- if not (has $port $known) -}}
+{{- $port -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "tributary.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "tributary.fullname" .) .Values.serviceAccount.name -}}

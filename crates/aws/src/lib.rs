@@ -10,14 +10,14 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-/// Calls `$generate!` with all services: `module: Calls = SDK crate, rate limit, { calls }`. The name of the module is the prefix of
-/// IAM actions. A call is named by the IAM action that it needs, which is the same for one entry and for a batch
+/// Calls `$generate!` with all services: `module: Calls "service ID" = SDK crate, rate limit, { calls }`. The name of the module is
+/// the prefix of IAM actions, and the service ID is the name of the service in AWS's models and in traces. A call is named by the IAM action that it needs, which is the same for one entry and for a batch
 /// (`sqs:DeleteMessage` for `DeleteMessageBatch`). A test compares the calls with `tributary_core::iam_policy`.
 macro_rules! for_each_service {
     ($generate:ident) => {
         $generate! {
             /// A call of `EventBridge`.
-            events: Events = aws_sdk_eventbridge, Limit::Quota, {
+            events: Events "EventBridge" = aws_sdk_eventbridge, Limit::Quota, {
                 ActivateEventSource, CancelReplay, CreateApiDestination, CreateArchive, CreateConnection, CreateEventBus, DeleteApiDestination,
                 DeleteArchive, DeleteConnection, DeleteEventBus, DeleteRule, DescribeApiDestination, DescribeArchive, DescribeConnection,
                 DescribeEventBus, DescribeReplay, DescribeRule, ListEventBuses, ListEventSources, ListReplays, ListRules, ListTagsForResource, ListTargetsByRule, PutEvents,
@@ -25,20 +25,20 @@ macro_rules! for_each_service {
                 UpdateArchive, UpdateConnection, UpdateEventBus,
             }
             /// A call of SQS.
-            sqs: Sqs = aws_sdk_sqs, Limit::None, {
+            sqs: Sqs "SQS" = aws_sdk_sqs, Limit::None, {
                 ChangeMessageVisibility, CreateQueue, DeleteMessage, DeleteQueue, GetQueueAttributes, GetQueueUrl, ListQueueTags, ReceiveMessage,
                 SendMessage, SetQueueAttributes, TagQueue, UntagQueue,
             }
             /// A call of Lambda.
             // 15 control-plane calls per second are allowed (Lambda quotas).
-            lambda: Lambda = aws_sdk_lambda, Limit::PerSecond(10), {
+            lambda: Lambda "Lambda" = aws_sdk_lambda, Limit::PerSecond(10), {
                 AddPermission, CreateEventSourceMapping, DeleteEventSourceMapping, DeleteFunctionEventInvokeConfig, GetEventSourceMapping,
                 GetFunctionConfiguration, GetFunctionEventInvokeConfig, GetPolicy, InvokeFunction, ListEventSourceMappings, ListTags, PutFunctionEventInvokeConfig, RemovePermission,
                 TagResource, UpdateEventSourceMapping,
             }
             /// A call of CloudWatch Logs.
             // 10 calls per second of those made here are allowed (CloudWatch Logs quotas).
-            logs: Logs = aws_sdk_cloudwatchlogs, Limit::PerSecond(10), {
+            logs: Logs "CloudWatch Logs" = aws_sdk_cloudwatchlogs, Limit::PerSecond(10), {
                 AssociateKmsKey, CreateDelivery, CreateLogGroup, DeleteDelivery, DeleteDeliveryDestination, DeleteDeliverySource, DeleteLogGroup,
                 DeleteResourcePolicy, DeleteRetentionPolicy, DescribeDeliveries, DescribeDeliveryDestinations, DescribeDeliverySources, DescribeLogGroups,
                 DescribeLogStreams, DescribeResourcePolicies, DisassociateKmsKey, FilterLogEvents, ListTagsForResource, PutDeliveryDestination, PutDeliverySource,
@@ -46,38 +46,38 @@ macro_rules! for_each_service {
             }
             /// A call of SNS.
             // 30 calls per second are allowed of most (SNS quotas).
-            sns: Sns = aws_sdk_sns, Limit::PerSecond(20), {
+            sns: Sns "SNS" = aws_sdk_sns, Limit::PerSecond(20), {
                 CreateTopic, DeleteTopic, GetTopicAttributes, ListTagsForResource, Publish, SetTopicAttributes, TagResource, UntagResource,
             }
             /// A call of Step Functions.
             // 1 to 20 calls per second are allowed after a burst (Step Functions quotas).
-            states: States = aws_sdk_sfn, Limit::PerSecond(10), {
+            states: States "SFN" = aws_sdk_sfn, Limit::PerSecond(10), {
                 CreateStateMachine, DeleteStateMachine, DescribeStateMachine, ListTagsForResource, StartExecution, TagResource, UntagResource, UpdateStateMachine,
             }
             /// A call of Kinesis Data Streams.
             // 20 calls per second are allowed of this one (its API reference).
-            kinesis: Kinesis = aws_sdk_kinesis, Limit::PerSecond(10), { DescribeStreamSummary }
+            kinesis: Kinesis "Kinesis" = aws_sdk_kinesis, Limit::PerSecond(10), { DescribeStreamSummary }
             /// A call of Firehose.
             // 5 calls per second are allowed (its quotas).
-            firehose: Firehose = aws_sdk_firehose, Limit::PerSecond(3), { DescribeDeliveryStream }
+            firehose: Firehose "Firehose" = aws_sdk_firehose, Limit::PerSecond(3), { DescribeDeliveryStream }
             /// A call of ECS.
             // 20 calls per second are allowed of these (its quotas on throttling).
-            ecs: Ecs = aws_sdk_ecs, Limit::PerSecond(10), { DescribeClusters, DescribeTaskDefinition }
+            ecs: Ecs "ECS" = aws_sdk_ecs, Limit::PerSecond(10), { DescribeClusters, DescribeTaskDefinition }
             /// A call of AWS Batch.
             // The limits are not published.
-            batch: Batch = aws_sdk_batch, Limit::PerSecond(10), { DescribeJobDefinitions, DescribeJobQueues }
+            batch: Batch "Batch" = aws_sdk_batch, Limit::PerSecond(10), { DescribeJobDefinitions, DescribeJobQueues }
             /// A call of IAM.
             // The limits are not published, and hold for the account across Regions.
-            iam: Iam = aws_sdk_iam, Limit::PerSecond(10), {
+            iam: Iam "IAM" = aws_sdk_iam, Limit::PerSecond(10), {
                 CreateRole, DeleteRole, DeleteRolePermissionsBoundary, DeleteRolePolicy, GetPolicy, GetPolicyVersion, GetRole, GetRolePolicy,
                 ListAttachedRolePolicies, ListRolePolicies, PutRolePermissionsBoundary, PutRolePolicy, SimulatePrincipalPolicy, TagRole, UntagRole,
                 UpdateAssumeRolePolicy,
             }
             /// A call of KMS.
-            kms: Kms = aws_sdk_kms, Limit::PerSecond(20), { DescribeKey, GetKeyPolicy }
+            kms: Kms "KMS" = aws_sdk_kms, Limit::PerSecond(20), { DescribeKey, GetKeyPolicy }
             /// A call of STS.
             // Called before there is a session.
-            sts: Sts = aws_sdk_sts, Limit::None, { GetCallerIdentity }
+            sts: Sts "STS" = aws_sdk_sts, Limit::None, { GetCallerIdentity }
         }
     };
 }

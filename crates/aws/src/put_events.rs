@@ -4,6 +4,7 @@
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
 use k8s_openapi::jiff::Timestamp;
+use tracing::{Instrument, Span};
 
 use tributary_core::names::Arn;
 
@@ -13,6 +14,7 @@ use crate::{
         cause::Cause,
         error::AwsError,
         session::Session,
+        spans,
     },
     environment::{PublishOptions, load},
 };
@@ -127,7 +129,7 @@ impl Publisher {
     /// # Errors
     /// The whole call failed.
     pub async fn put(&self, entries: &[&Entry]) -> Result<Vec<Answer>, AwsError> {
-        put(&self.events, entries).await
+        put(&self.events, entries, &Span::none()).await
     }
 }
 
@@ -138,15 +140,20 @@ impl Session {
     /// # Errors
     /// The whole call failed.
     pub async fn put(&self, entries: &[&Entry]) -> Result<Vec<Answer>, AwsError> {
-        let answer = put(&self.events, entries).await;
+        let span = self.span(Events::PutEvents.into());
+        let answer = put(&self.events, entries, &span).instrument(span.clone()).await;
+        spans::end(&span, &answer);
+        spans::note_failed_entries(&span, answer.iter().flatten().filter(|answer| answer.is_err()).count());
         self.observer.aws_call(Call::from(Events::PutEvents).action(), answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
         answer
     }
 }
 
-async fn put(events: &aws_sdk_eventbridge::Client, entries: &[&Entry]) -> Result<Vec<Answer>, AwsError> {
+async fn put(events: &aws_sdk_eventbridge::Client, entries: &[&Entry], span: &Span) -> Result<Vec<Answer>, AwsError> {
     let request = events.put_events().set_entries(Some(entries.iter().map(|entry| sdk_entry(entry)).collect()));
-    let answer = request.send().await.map_err(|error| AwsError::new(Events::PutEvents, &error))?;
+    let answer = request.send().await;
+    spans::note_request_id(span, &answer);
+    let answer = answer.map_err(|error| AwsError::new(Events::PutEvents, &error))?;
     let answers = answer.entries.unwrap_or_default().into_iter().map(|entry| match (entry.error_code, entry.event_id) {
         (None, Some(id)) => Ok(id),
         (code, _) => Err((code.unwrap_or_default(), entry.error_message.unwrap_or_default())),

@@ -4,7 +4,7 @@
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
 //! before them: [`names`], [`meaning`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
 //! [`conditions`]; [`steps`], [`export`]; [`objects`], [`samples`], [`event_types`]; [`view`], [`managed`]; [`lints`];
-//! [`destinations`], [`delivery`], [`redrive`]; [`change_events`], [`kinds`]. [`trace`] uses only the records of bus logs.
+//! [`destinations`], [`delivery`], [`redrive`]; [`change_events`], [`kinds`]. [`trace`] uses only the records of bus logs. [`spans`] uses nothing.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -39,6 +39,7 @@ pub mod references;
 pub mod rule_tests;
 pub mod samples;
 pub mod settings;
+pub mod spans;
 pub mod steps;
 pub mod trace;
 pub mod view;

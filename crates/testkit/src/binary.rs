@@ -122,13 +122,19 @@ pub struct Gateway {
 impl Gateway {
     /// Of the apps of one namespace.
     pub async fn start(namespace: &str, benchling: &Benchling) -> Self {
+        Self::with(namespace, benchling, &[], &[]).await
+    }
+
+    /// The same with these flags and environment variables.
+    pub async fn with(namespace: &str, benchling: &Benchling, flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let (public, admin, urls) = (free_address(), free_address(), benchling.urls());
-        let arguments: [&[&str]; 3] = [
+        let arguments: [&[&str]; 4] = [
             &["gateway", "--drain-seconds=0", "--log=debug"],
             &["--listen", &public, "--admin-listen", &admin, "--watch-namespaces", namespace],
             &["--benchling-url", &urls.tenant, "--benchling-keys-url", &urls.keys],
+            flags,
         ];
-        let binary = Binary::start(&Bed::get().gateway_kubeconfig(), &arguments, &[]);
+        let binary = Binary::start(&Bed::get().gateway_kubeconfig(), &arguments, environment);
         let (url, ready) = (format!("http://{public}"), format!("http://{public}/ready"));
         until_within(Duration::from_mins(1), "the gateway is ready", || async {
             reqwest::get(&ready).await.ok().filter(|answer| answer.status() == 200)

@@ -20,13 +20,19 @@ pub struct Replica {
 impl Replica {
     /// Sees this world only, and shares its lease with the world's other replicas. `keys`: the account of its own identity.
     pub fn start(world: &World, name: &str, kubeconfig: &Value, keys: &str, flags: &[&str]) -> Self {
+        Self::with(world, name, kubeconfig, keys, flags, &[])
+    }
+
+    /// The same with these environment variables.
+    pub fn with(world: &World, name: &str, kubeconfig: &Value, keys: &str, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let (address, lease) = (free_address(), world.namespace.as_str());
         let arguments: [&[&str]; 3] = [
             &["run", "--listen", &address, "--installation-id", "e2e", "--policy-settle-seconds", "0"],
             &["--watch-namespaces", lease, "--lease-name", lease, "--replica", name],
             flags,
         ];
-        let environment = [("TRIBUTARY_LOG", "debug"), ("AWS_ACCESS_KEY_ID", keys), ("AWS_SECRET_ACCESS_KEY", "canary-7Qm2")];
+        let mut environment = vec![("TRIBUTARY_LOG", "debug"), ("AWS_ACCESS_KEY_ID", keys), ("AWS_SECRET_ACCESS_KEY", "canary-7Qm2")];
+        environment.extend_from_slice(variables);
         let binary = Binary::start(kubeconfig, &arguments, &environment);
         Self { name: name.to_owned(), binary, address }
     }

@@ -207,6 +207,11 @@ impl Fixture {
 /// Starts `tributary sync` for the world's namespace, with the rights that the chart gives it. It may use databases of this machine, unless
 /// the flags name other hosts.
 pub fn worker(world: &World, benchling: &Benchling, flags: &[&str]) -> Binary {
+    worker_with(world, benchling, flags, &[])
+}
+
+/// The same with these environment variables.
+pub fn worker_with(world: &World, benchling: &Benchling, flags: &[&str], variables: &[(&str, &str)]) -> Binary {
     let (address, url) = (free_address(), benchling.urls().tenant);
     let hosts: &[&str] = if flags.contains(&"--database-hosts") { &[] } else { &["--database-hosts", "localhost,127.0.0.1"] };
     let arguments: [&[&str]; 4] = [
@@ -215,5 +220,7 @@ pub fn worker(world: &World, benchling: &Benchling, flags: &[&str]) -> Binary {
         hosts,
         flags,
     ];
-    Binary::start(&Bed::get().sync_kubeconfig(), &arguments, &[("TRIBUTARY_LOG", "info,tributary=debug")])
+    let mut environment = vec![("TRIBUTARY_LOG", "info,tributary=debug")];
+    environment.extend_from_slice(variables);
+    Binary::start(&Bed::get().sync_kubeconfig(), &arguments, &environment)
 }

@@ -44,7 +44,7 @@ def invoke(target, event, rule, view=None):
                     entry["call"] = call
     except Undeliverable as no:
         entry.update(outcome="FAILED", code=no.code, message=str(no))
-        entry["deadLetter"] = _dead_letter(target, rule, json.dumps(envelope(view)), no)
+        entry["deadLetter"] = _dead_letter(target, rule, json.dumps(envelope(view)), no, event.get("TraceHeader"))
     RECORD.append(entry)
     buslogs.invoked(target, event, rule, entry, payload)
 
@@ -78,7 +78,7 @@ def _send(target, spec, payload, view, event):
     """The call as a dict, where the record of deliveries is all that shows it."""
     arn = target["Arn"]
     if spec.service == "sqs":
-        send_to_queue(arn, payload, group=(target.get("SqsParameters") or {}).get("MessageGroupId"))
+        send_to_queue(arn, payload, group=(target.get("SqsParameters") or {}).get("MessageGroupId"), trace=event.get("TraceHeader"))
     elif spec.service == "sns":
         if sns._topic_by_arn_any_scope(arn) is None:
             raise Undeliverable("NO_RESOURCE", f"Topic {arn} does not exist.")
@@ -207,7 +207,7 @@ STREAMS = {"execute-api": _to_gateway, "ssm": _to_instances, "appsync": _to_grap
            "redshift-serverless": _to_redshift}
 
 
-def send_to_queue(arn, body, group=None, attributes=None):
+def send_to_queue(arn, body, group=None, attributes=None, trace=None):
     """Through SendMessage itself, so that FIFO rules hold (Q19, Q20)."""
     queue = sqs._queue_by_arn(arn)
     if queue is None:
@@ -216,6 +216,8 @@ def send_to_queue(arn, body, group=None, attributes=None):
     message = {"QueueUrl": queue["url"], "MessageBody": body}
     if group:
         message["MessageGroupId"] = group
+    if trace:       # TH1
+        message["MessageSystemAttributes"] = {"AWSTraceHeader": {"DataType": "String", "StringValue": trace}}
     if attributes:
         message["MessageAttributes"] = {k: {"DataType": "String", "StringValue": v} for k, v in attributes.items()}
     try:
@@ -241,10 +243,10 @@ def _to_bus(target, spec, event, rule, session):
         onward["EventId"] = str(uuid.uuid4())
     with request_scope(*owner):
         buslogs.dispatch(onward)
-        _original["_archive_event"]({k: v for k, v in onward.items() if k != "_DispatchPath"})
+        _original["_archive_event"]({k: v for k, v in onward.items() if k not in ("_DispatchPath", "TraceHeader")})
 
 
-def _dead_letter(target, rule, body, reason):
+def _dead_letter(target, rule, body, reason, trace):
     """None: no queue is set. Else DELIVERED, or why the event is lost."""
     arn = (target.get("DeadLetterConfig") or {}).get("Arn")
     if not arn:
@@ -256,7 +258,7 @@ def _dead_letter(target, rule, body, reason):
         return f"The policy of {arn} does not allow {grants.SERVICE} for {rule['Arn']}."
     try:
         send_to_queue(arn, body, attributes={"RULE_ARN": rule["Arn"], "TARGET_ARN": target["Arn"], "ERROR_CODE": reason.code,
-                                             "ERROR_MESSAGE": str(reason), "RETRY_ATTEMPTS": "0"})
+                                             "ERROR_MESSAGE": str(reason), "RETRY_ATTEMPTS": "0"}, trace=trace)
     except Undeliverable as no:
         return str(no)
     return "DELIVERED"

@@ -1,5 +1,6 @@
 """Strict stand-in: what puts events on a bus: PutEvents, PutPartnerEvents, and a schedule that a test fires."""
 import json
+import re
 import time
 
 from ministack.core.responses import get_account_id, get_region, new_uuid, request_scope
@@ -10,6 +11,7 @@ from answers import Constraints, handler, invalid
 from partner import SOURCES, find
 
 BUS = r"(arn:aws[\w-]*:events:[a-z]+-[a-z]+-[\w-]+:[0-9]{12}:event-bus\/)?[\.\-_A-Za-z0-9]+"
+TRACE = re.compile(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24}(;Parent=[0-9a-f]{16})?(;Sampled=[01])?(;[A-Za-z]+=[^;]*)*")
 TOTAL = 1 << 20         # 1 MB since 2026-01 (P3)
 REQUIRED = ("Source", "DetailType", "Detail")
 JAVA = ("time", "source", "resources", "detailType", "detail", "eventBusName", "traceHeader", "kmsKeyIdentifier", "internalMetadata")
@@ -73,8 +75,9 @@ def _publish(event_id, entry, bus):
              "Time": int(eb._coerce_timestamp(when) if when is not None else time.time()),                      # P9
              "Resources": entry.get("Resources") or [], "Account": get_account_id(), "Region": get_region()}
     view = eb._pattern_event_view(event)
-    eb._dispatch_event(event, view)
-    eb._archive_event(event, view)
+    trace = entry.get("TraceHeader") or ""
+    eb._dispatch_event({**event, "TraceHeader": trace} if TRACE.fullmatch(trace) else event, view)                      # TH1
+    eb._archive_event(event, view)                                                              # TH2
 
 
 def publish_for_lambda(bus_arn, record, outcome, resources):

@@ -18,5 +18,6 @@ mod dev_webhook {
 mod rows;
 mod sync_errors;
 mod table;
+mod traces;
 mod unprocessable_messages;
 mod webhook_to_row;

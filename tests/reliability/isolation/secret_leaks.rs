@@ -4,7 +4,7 @@ use std::{fmt::Write, process::Command};
 
 use kube::api::ListParams;
 use serde_json::{Value, json};
-use tributary_testkit::{Aws, Bed, OPERATOR_NAMESPACE, REGION, Replica, Row, World, form, seed, until};
+use tributary_testkit::{Aws, Bed, Collector, OPERATOR_NAMESPACE, REGION, Replica, Row, World, form, seed, until};
 
 const API: &str = "tributary.dev/v1alpha1";
 
@@ -95,8 +95,10 @@ fn ways() -> Vec<Way> {
 }
 
 /// What a run of the binary made visible, by where.
-async fn visible(world: &World, replica: &Replica, accounts: &[Aws]) -> Vec<(String, String)> {
+async fn visible(world: &World, replica: &Replica, collector: &Collector, accounts: &[Aws]) -> Vec<(String, String)> {
     let mut all = vec![("the log".to_owned(), replica.log())];
+    // Attributes are plain text in Protocol Buffers.
+    all.extend(collector.exports().iter().map(|export| ("traces".into(), String::from_utf8_lossy(&export.body).into_owned())));
     for path in ["/metrics", "/healthz", "/readyz"] {
         all.push((path.into(), replica.get(path).await.map(|answer| answer.1).unwrap_or_default()));
     }
@@ -152,11 +154,20 @@ async fn no_error_exposes_a_secret_at_any_log_level() {
         vec![("trace", "json"), ("trace", "text"), ("debug", "text")],
         ["error", "warn", "info", "debug", "trace"].into_iter().flat_map(|level| [(level, "json"), (level, "text")]).collect(),
     );
-    let mut texts = 0;
+    let (mut texts, collector) = (0, Collector::start().await);
+    let header = MarkedSecret::new("header of the exports".into(), core(998), core(998));
+    let header_variable = format!("x-token={}", header.value);
+    canaries.push(header);
     for (level, format) in &runs {
         let bus = |i: usize| format!("{level}-{format}-{i}");
         let flags = ["--log", level, "--log-format", format, "--leader-elect", "false", "--aws-timeout-seconds", "2"];
-        let replica = Replica::start(&world, &format!("{level}-{format}"), &kubeconfig, "999999999999", &flags);
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str()),
+            ("OTEL_EXPORTER_OTLP_HEADERS", header_variable.as_str()),
+            ("OTEL_BSP_SCHEDULE_DELAY", "100"),
+        ];
+        let name = format!("{level}-{format}");
+        let replica = Replica::with(&world, &name, &kubeconfig, "999999999999", &flags, &variables);
         for (i, (account, _)) in accounts.iter().enumerate() {
             world.apply("EventBus", &bus(i), json!({"accountRef": {"name": account}})).await;
         }
@@ -173,7 +184,11 @@ async fn no_error_exposes_a_secret_at_any_log_level() {
             (of_this_run.filter(|bus| ready(bus)).count() == accounts.len()).then_some(())
         })
         .await;
-        let all = visible(&world, &replica, &accounts.iter().map(|account| account.1.clone()).collect::<Vec<_>>()).await;
+        let is_ours = |span: &tributary_testkit::Span| span.name == "reconcile EventBus" && span.resource["service.instance.id"] == name;
+        collector
+            .wait("traces of this run", |spans| (spans.iter().filter(|span| is_ours(span)).count() >= accounts.len()).then_some(()))
+            .await;
+        let all = visible(&world, &replica, &collector, &accounts.iter().map(|account| account.1.clone()).collect::<Vec<_>>()).await;
         if *level == "trace" || *level == "debug" {
             assert!(all[0].1.contains("AWS call failed"), "the log speaks at {level}: {:.2000}", all[0].1);
         }

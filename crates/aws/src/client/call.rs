@@ -3,7 +3,7 @@
 
 /// Generates one enum per service, [`Call`] over all of them, and a module per service for use in [`send!`].
 macro_rules! calls {
-    ($($(#[$doc:meta])* $prefix:ident: $service:ident = $sdk:ident, $limit:expr, { $($operation:ident),* $(,)? })*) => {
+    ($($(#[$doc:meta])* $prefix:ident: $service:ident $id:literal = $sdk:ident, $limit:expr, { $($operation:ident),* $(,)? })*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +40,20 @@ macro_rules! calls {
                     $($(Self::$service($service::$operation) => concat!(stringify!($prefix), ":", stringify!($operation))),*),*
                 }
             }
+
+            /// Returns the service ID, such as `EventBridge`.
+            pub const fn service(self) -> &'static str {
+                match self {
+                    $(Self::$service(_) => $id),*
+                }
+            }
+
+            /// Returns the name of the call in traces, such as `EventBridge.PutRule`.
+            pub const fn api_name(self) -> &'static str {
+                match self {
+                    $($(Self::$service($service::$operation) => concat!($id, ".", stringify!($operation))),*),*
+                }
+            }
         }
     };
 }
@@ -47,9 +61,14 @@ macro_rules! calls {
 for_each_service!(calls);
 
 impl Call {
+    /// Returns the operation, such as `PutRule`.
+    pub fn operation(self) -> &'static str {
+        self.action().split_once(':').map_or("", |(_, operation)| operation)
+    }
+
     /// Returns whether the call only reads, so that sending it twice does no harm.
     pub fn is_read(self) -> bool {
-        let operation = self.action().split_once(':').map_or("", |(_, operation)| operation);
+        let operation = self.operation();
         ["Get", "List", "Describe", "Filter", "Simulate"].iter().any(|prefix| operation.starts_with(prefix))
     }
 }
@@ -71,6 +90,7 @@ mod tests {
         let actions: BTreeSet<_> = Call::ALL.iter().map(|call| call.action()).collect();
         assert_eq!(actions.len(), Call::ALL.len());
         assert_eq!(Call::from(Events::PutRule).to_string(), "events:PutRule");
+        assert_eq!(Call::from(Logs::CreateLogGroup).api_name(), "CloudWatch Logs.CreateLogGroup");
         assert!(
             Call::from(Kms::DescribeKey).is_read() && Call::from(Logs::FilterLogEvents).is_read() && !Call::from(Iam::UntagRole).is_read()
         );

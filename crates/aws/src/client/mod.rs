@@ -12,5 +12,6 @@ pub(crate) mod request;
 pub(crate) mod request_ids;
 pub(crate) mod session;
 pub(crate) mod sessions;
+pub(crate) mod spans;
 pub(crate) mod target;
 pub(crate) mod trust;

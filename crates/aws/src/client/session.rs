@@ -3,8 +3,10 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use aws_config::SdkConfig;
+use aws_sdk_sts::operation::RequestId;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tracing::{Instrument, Span};
 
 use tributary_core::kinds::CallerIdentity;
 
@@ -15,6 +17,7 @@ use crate::{
         error::AwsError,
         observer::CallObserver,
         rate_limiter::{Priority, RateLimiter},
+        spans,
     },
 };
 
@@ -38,7 +41,7 @@ enum Limit {
 
 /// Generates the rate limiters and the session, with one field per service.
 macro_rules! sessions {
-    ($($(#[$doc:meta])* $prefix:ident: $service:ident = $sdk:ident, $limit:expr, { $($operation:ident),* $(,)? })*) => {
+    ($($(#[$doc:meta])* $prefix:ident: $service:ident $id:literal = $sdk:ident, $limit:expr, { $($operation:ident),* $(,)? })*) => {
         /// The rate limiters of one account and Region, one per service: each has its own quotas, and its own circuit breaker.
         #[derive(Debug)]
         #[allow(dead_code, reason = "a service can be called without a session")]
@@ -94,6 +97,11 @@ impl Session {
         Self { priority, ..self.clone() }
     }
 
+    /// Begins the span of a call with this session's identity.
+    pub(crate) fn span(&self, call: Call) -> Span {
+        spans::begin(call, &self.caller.account_id, self.sts.config().region().map(AsRef::as_ref))
+    }
+
     /// Sends one call through the rate limiter and the circuit breaker of its service, and counts it. A call that certainly
     /// changed nothing is sent again here a few times: a new reconcile would repeat every read.
     ///
@@ -107,20 +115,41 @@ impl Session {
         request: impl Fn() -> F,
     ) -> Result<T, AwsError>
     where
+        T: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        let span = self.span(call);
+        let answer = self.attempts(limiter, call, priority, request, &span).instrument(span.clone()).await;
+        spans::end(&span, &answer);
+        answer
+    }
+
+    async fn attempts<T, E, F>(
+        &self,
+        limiter: &RateLimiter,
+        call: Call,
+        priority: Priority,
+        request: impl Fn() -> F,
+        span: &Span,
+    ) -> Result<T, AwsError>
+    where
+        T: RequestId,
         E: ProvideErrorMetadata + std::error::Error + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
         let mut backoff = FIRST_BACKOFF;
-        for _ in 1..ATTEMPTS {
-            match self.attempt(limiter, call, priority, request()).await {
+        for attempt in 1..ATTEMPTS {
+            match self.attempt(limiter, call, priority, request(), span).await {
                 Err(error) if error.may_retry() => {
+                    spans::retry(span, attempt, &error);
                     tokio::time::sleep(backoff.mul_f64(0.5 + fastrand::f64())).await;
                     backoff *= 2;
                 }
                 answer => return answer,
             }
         }
-        self.attempt(limiter, call, priority, request()).await
+        self.attempt(limiter, call, priority, request(), span).await
     }
 
     async fn attempt<T, E>(
@@ -129,13 +158,17 @@ impl Session {
         call: Call,
         priority: Priority,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        span: &Span,
     ) -> Result<T, AwsError>
     where
+        T: RequestId,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let _in_flight = limiter.enter(priority).await;
         let Some(_passage) = limiter.breaker.enter() else { return Err(AwsError::circuit_open(call)) };
-        let answer = request.await.map_err(|error| AwsError::new(call, &error));
+        let answer = request.await;
+        spans::note_request_id(span, &answer);
+        let answer = answer.map_err(|error| AwsError::new(call, &error));
         limiter.breaker.record(!answer.as_ref().is_err_and(AwsError::is_timeout));
         limiter.record(answer.as_ref().is_err_and(AwsError::is_throttled));
         self.observer.aws_call(call.action(), answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
+use tracing::Instrument;
 
 use tributary_api::{AssumeRole, AwsAccount};
 use tributary_core::{
@@ -29,6 +30,7 @@ use crate::{
         http,
         observer::CallObserver,
         session::{RateLimiters, Session, Shared},
+        spans,
         trust::CaBundle,
     },
 };
@@ -183,9 +185,12 @@ impl Sessions {
         let config = self.config(account, region, keys).await;
         let sts = aws_sdk_sts::Client::new(&config);
         let call = Call::from(Sts::GetCallerIdentity);
-        let answer = sts.get_caller_identity().send().await;
+        let span = spans::begin(call, &account.spec.account_id, Some(region));
+        let answer = sts.get_caller_identity().send().instrument(span.clone()).await;
+        spans::note_request_id(&span, &answer);
         let unsigned = answer.as_ref().is_err_and(has_no_credentials);
         let answer = answer.map_err(|error| AwsError::new(call, &error));
+        spans::end(&span, &answer);
         self.observer.aws_call(call.action(), answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
         let answer = answer.map_err(|error| match error.cause {
             Cause::NoCredentials if unsigned => self.no_identity(account),

@@ -32,6 +32,8 @@ pub struct Message {
     pub receives: u32,
     /// When the message was sent, in Unix milliseconds.
     pub sent_at: Option<i64>,
+    /// X-Ray trace header, which the sender of the event set (docs/aws-facts.md, TH1).
+    pub trace_header: Option<String>,
 }
 
 /// Approximate numbers of messages in a queue.
@@ -71,10 +73,12 @@ impl Session {
             .wait_time_seconds(seconds(wait))
             .visibility_timeout(seconds(hidden))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
-            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp);
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+            .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader);
         let answer = send!(self, sqs, ReceiveMessage, request)?;
         let message = |message: aws_sdk_sqs::types::Message| {
-            let attributes = message.attributes.unwrap_or_default();
+            let mut attributes = message.attributes.unwrap_or_default();
+            let trace_header = attributes.remove(&MessageSystemAttributeName::AwsTraceHeader);
             let number = |name| attributes.get(&name).and_then(|text| text.parse::<i64>().ok());
             let receives = number(MessageSystemAttributeName::ApproximateReceiveCount).unwrap_or(1);
             Some(Message {
@@ -83,6 +87,7 @@ impl Session {
                 body: message.body.unwrap_or_default(),
                 receives: u32::try_from(receives).unwrap_or(1),
                 sent_at: number(MessageSystemAttributeName::SentTimestamp),
+                trace_header,
             })
         };
         Ok(answer.messages.unwrap_or_default().into_iter().filter_map(message).collect())
