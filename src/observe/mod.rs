@@ -9,6 +9,7 @@ mod delivery;
 mod destinations;
 pub(crate) mod dry_run;
 mod export;
+pub(crate) mod observations;
 mod redrive;
 mod replay;
 mod rule;
@@ -24,6 +25,7 @@ use tributary_core::{error::ReconcileError, export::ObservedExport, managed::Man
 
 use change_feeds::ChangeFeeds;
 use dry_run::DryRun;
+use observations::Observations;
 
 pub(crate) use redrive::Redrives;
 
@@ -85,6 +87,8 @@ pub(crate) struct Cloud<'a> {
     pub change_feeds: &'a ChangeFeeds,
     /// What a dry run knows; `None` in the operator.
     pub dry_run: Option<&'a DryRun>,
+    /// What was read last of deliveries.
+    pub observations: &'a Observations,
 }
 
 /// What triggered a reconcile, where an object waits for something in AWS.

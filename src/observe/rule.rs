@@ -44,6 +44,7 @@ impl Observe for EventRule {
             let inspected: Vec<_> = self.spec.targets.iter().filter(inspects).map(|target| target.name.as_str()).collect();
             let rule = delivery::Rule { arn: &identity.arn, targets: &desired.targets, inspected: &inspected };
             observed.deliveries = delivery::evaluate_targets(&session, &rule, cloud.fact_age).await;
+            observed.delivering = cloud.observations.of(&identity.arn).filter(|_| desired.observes);
         }
         Ok((observed != ObservedRule::default()).then_some(observed))
     }

@@ -14,7 +14,7 @@ use tributary_core::{
 
 use crate::{
     cluster::{arn_from::ArnSources, secrets::Secrets},
-    observe::{Cloud, Redrives, Trigger, change_feeds::ChangeFeeds, dry_run::DryRun},
+    observe::{Cloud, Redrives, Trigger, change_feeds::ChangeFeeds, dry_run::DryRun, observations::Observations},
     operator::{
         app_configuration::AppConfigurations,
         audit::AuditLog,
@@ -49,6 +49,7 @@ pub(super) struct Context {
     pub(super) redrives: Redrives,
     pub(super) app_configurations: AppConfigurations,
     pub(super) change_feeds: ChangeFeeds,
+    pub(super) observations: Observations,
     /// What a dry run knows; `None` in the operator.
     pub(super) dry_run: Option<Arc<DryRun>>,
 }
@@ -103,6 +104,7 @@ impl Context {
             fact_age: self.resyncs.quick,
             change_feeds: &self.change_feeds,
             dry_run: self.dry_run.as_deref(),
+            observations: &self.observations,
         })
     }
 }

@@ -27,12 +27,13 @@ use crate::{
         secrets::Secrets,
         stores::{Queues, Stores},
     },
-    observe::{Observe, Redrives, change_feeds::ChangeFeeds},
+    observe::{Observe, Redrives, change_feeds::ChangeFeeds, observations::Observations},
     operator::{
         app_configuration::AppConfigurations,
         change_events,
         changes::NotedChanges,
         context::Context,
+        deliveries,
         events::{self, Recorder},
         lease::{Candidate, Held, Lost},
         name_locks::NameLocks,
@@ -128,6 +129,7 @@ impl Leadership {
         }
         for_each_kind!(control_all);
         tasks.spawn(change_events::run(context.clone(), self.queues.clone(), self.options.long_poll(), self.stop.clone()));
+        tasks.spawn(deliveries::read(context.clone(), self.queues.clone(), self.stop.clone()));
         // The controllers hold the context. With the last of them the recorder is dropped, which ends the writing of Events.
         drop(context);
         while tasks.join_next().await.is_some() {}
@@ -160,6 +162,7 @@ impl Leadership {
             redrives: Redrives::new(options.redrive_hidden),
             app_configurations: AppConfigurations::new(client.clone(), secrets, options.benchling.clone(), options.resync),
             change_feeds: ChangeFeeds::default(),
+            observations: Observations::default(),
             client: client.clone(),
             dry_run: None,
         })

@@ -8,6 +8,8 @@ mod audit;
 mod change_events;
 mod changes;
 mod context;
+mod deliveries;
+mod delivery_logs;
 pub(crate) mod dry_run;
 mod events;
 pub mod fault_points;

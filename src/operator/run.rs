@@ -46,6 +46,11 @@ fn refresh(metrics: Arc<Metrics>, stores: Stores) -> impl Fn() + Send + Sync + '
             conditions.iter().find(|condition| condition.type_ == DELIVERABLE).map(|condition| condition.status.as_str())
         });
         metrics.set_deliverable(deliverable);
+        metrics.set_deliveries(rules.iter().filter_map(|rule| {
+            let rule = rule.0.as_ref().ok()?;
+            let meta = &rule.metadata;
+            Some((meta.namespace.as_deref()?, meta.name.as_deref()?, rule.status.as_ref()?))
+        }));
         let buses = stores.buses.state();
         metrics.set_event_sources(buses.iter().filter_map(|bus| {
             let bus = bus.0.as_ref().ok()?;

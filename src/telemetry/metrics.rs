@@ -1,4 +1,5 @@
-//! Metrics. The number of label values is bounded: kinds, calls, outcomes, and the buses that have a partner event source.
+//! Metrics. The number of label values is bounded: kinds, calls, outcomes, the buses that have a partner event source, and a limited number
+//! of rules whose deliveries are observed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,6 +12,7 @@ use prometheus_client::{
 use tributary_api::{EventSourceStatus, SourceState};
 use tributary_aws::CallObserver;
 
+use super::deliveries::{DeliveryMetrics, ObservedRule};
 use crate::telemetry::traces::Exemplar;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -82,6 +84,7 @@ pub(crate) struct Metrics {
     change_events: Family<ChangeEventLabels, Counter>,
     objects: Family<ObjectLabels, Gauge>,
     deliverable: Family<DeliverableLabels, Gauge>,
+    deliveries: DeliveryMetrics,
     expirations: Family<SourceLabels, Gauge>,
     sources: Family<SourceStateLabels, Gauge>,
     durations: Family<DurationLabels, Durations, fn() -> Durations>,
@@ -111,6 +114,7 @@ impl Default for Metrics {
         registry.register("objects", "Objects by kind and value of the Ready condition", objects.clone());
         let deliverable = Family::default();
         registry.register("rules_deliverable", "EventRules by value of the Deliverable condition", deliverable.clone());
+        let deliveries = DeliveryMetrics::new(&mut registry);
         let (expirations, sources) = (Family::default(), Family::default());
         registry.register(
             "event_source_expiration_timestamp_seconds",
@@ -135,6 +139,7 @@ impl Default for Metrics {
             change_events,
             objects,
             deliverable,
+            deliveries,
             expirations,
             sources,
             durations,
@@ -188,6 +193,7 @@ impl Metrics {
         if !leads {
             self.objects.clear();
             self.deliverable.clear();
+            self.deliveries.clear();
             self.expirations.clear();
             self.sources.clear();
         }
@@ -210,6 +216,11 @@ impl Metrics {
         for (deliverable, count) in counts {
             self.deliverable.get_or_create(&DeliverableLabels { deliverable }).set(count);
         }
+    }
+
+    /// Sets the series of the rules whose deliveries are observed. Others are removed.
+    pub(crate) fn set_deliveries<'a>(&self, rules: impl Iterator<Item = ObservedRule<'a>>) {
+        self.deliveries.set(rules);
     }
 
     /// Sets the series of all partner event sources, given as namespace, name and event source of their buses. Others are removed.

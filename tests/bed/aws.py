@@ -26,6 +26,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import cbor
 import rest
 
 DEFAULT_ACCOUNT, DEFAULT_REGION = "111122223333", "us-east-1"
@@ -78,7 +79,7 @@ class Client:
         return headers
 
     def raw(self, service, operation, parameters=None, timeout=40):
-        """(status, headers, body) of one call; REST for Lambda and Batch, query protocol for services that TARGETS does not know."""
+        """(status, headers, body) of one call; REST for Lambda and Batch, CBOR for CloudWatch, query protocol for services that TARGETS does not know."""
         if service == "lambda":
             method, target, body = rest.request(operation, parameters or {})
             headers = {"content-type": "application/json"}
@@ -87,6 +88,10 @@ class Client:
             body, target = json.dumps(parameters or {}).encode(), f"/v1/{operation.lower()}"
             headers = {"content-type": "application/json"}
             return request(self.endpoint + target, "POST", body, self._signed(service, body, headers, "POST", target), timeout)
+        if service == "cloudwatch":
+            body, target = cbor.dumps(parameters or {}), f"/service/GraniteServiceVersion20100801/operation/{operation}"
+            headers = {"content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+            return request(self.endpoint + target, "POST", body, self._signed("monitoring", body, headers, "POST", target), timeout)
         if service in TARGETS:
             prefix, version = TARGETS[service]
             body = json.dumps(parameters or {}).encode()
@@ -100,6 +105,11 @@ class Client:
     def call(self, service, operation, parameters=None, timeout=40):
         """The parsed answer of a JSON service; raises AwsError."""
         status, headers, body = self.raw(service, operation, parameters, timeout)
+        if service == "cloudwatch":
+            value = cbor.loads(body)
+            if status >= 400:
+                raise AwsError(status, value["__type"], value["message"])
+            return value
         if service not in TARGETS and service not in ("lambda", "batch"):
             text = body.decode()
             if status >= 400:

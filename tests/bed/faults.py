@@ -5,6 +5,7 @@ import random
 import urllib.parse
 import uuid
 
+import cbor
 import rest
 import wire
 
@@ -91,6 +92,9 @@ def failed(call, status, code, message):
     if call.protocol == "rest":         # the code stands in the header only
         kind = {"Sender": "User", "Receiver": "Service"}[side]
         return wire.answer(status, json.dumps({"Type": kind, "message": message}).encode(), "application/json", extra)
+    if call.protocol == "cbor":
+        extra += [f"x-amzn-query-error: {code};{side}", "smithy-protocol: rpc-v2-cbor"]
+        return wire.answer(status, cbor.dumps({"__type": code, "message": message}), "application/cbor", extra)
     if call.service == "sqs":
         extra.append(f"x-amzn-query-error: {code};{side}")
     return wire.answer(status, json.dumps({"__type": code, "message": message}).encode(), call.content_type, extra)
@@ -102,6 +106,8 @@ def error(call, spec):
 
 
 def garbage(call):
+    if call.protocol == "cbor":
+        return wire.answer(200, b"\xbfdName", "application/cbor", ("smithy-protocol: rpc-v2-cbor",))
     body = b"<GetCallerIdentityResponse><GetCaller" if call.protocol == "query" else b'{"Rules": [{"Name": "tru'
     return wire.answer(200, body, {"query": "text/xml", "rest": "application/json"}.get(call.protocol, call.content_type))
 

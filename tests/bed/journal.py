@@ -46,6 +46,8 @@ class Journal:
         if message is not None:
             if "json" in message.headers.get("content-type", ""):
                 parsed = wire.parse_json(message.body)
+            elif "cbor" in message.headers.get("content-type", ""):
+                parsed = wire.parse_cbor(message.body)
             status, error = int(message.first[1]), wire.error_code(message, parsed)
             if call.service == "sts" and status == 200:
                 self._learn(message.body)

@@ -90,6 +90,25 @@ class Records(BusLogs):
         self.assertNotIn("error", self.records()[-1])
         self.assertEqual(self.types()[-1], "INVOCATION_DLQ")
 
+    def test_what_is_retried_has_one_attempt_and_its_error(self):
+        """A host that cannot be reached. The setting retriesPending leaves the delivery open."""
+        self.rig("ERROR")
+        self.settings(retriesPending=1)
+        self.rule(bus="bus")
+        basic = {"BasicAuthParameters": {"Username": "ada", "Password": "secret"}}
+        connection = self.events("CreateConnection", Name="c", AuthorizationType="BASIC", AuthParameters=basic)["ConnectionArn"]
+        arn = self.events("CreateApiDestination", Name="d", ConnectionArn=connection, InvocationEndpoint="https://nowhere.example.com/",
+                          HttpMethod="POST")["ApiDestinationArn"]
+        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+        rights = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "events:InvokeApiDestination", "Resource": arn}]}
+        self.me.call("iam", "CreateRole", {"RoleName": "r", "AssumeRolePolicyDocument": json.dumps(trust)})
+        self.me.call("iam", "PutRolePolicy", {"RoleName": "r", "PolicyName": "p", "PolicyDocument": json.dumps(rights)})
+        self.events("PutTargets", Rule="rule", EventBusName="bus", Targets=[{"Id": "t", "Arn": arn, "RoleArn": f"arn:aws:iam::{self.account}:role/r"}])
+        self.send("bus")
+        record, = self.records()
+        self.assertEqual((record["message_type"], record["details"]["invocation_status"]), ("INVOCATION_ATTEMPT_RETRYABLE_FAILURE", "CONNECTION_FAILURE"))
+        self.assertEqual(self.deliveries()[-1]["outcome"], "RETRYING")
+
     def test_the_level_and_the_log_types_decide(self):
         self.rig("INFO")
         self.send("bus")

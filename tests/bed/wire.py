@@ -3,6 +3,7 @@ import json
 import re
 import urllib.parse
 
+import cbor
 import rest
 
 CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")
@@ -75,6 +76,9 @@ class Call:
         elif "x-www-form-urlencoded" in self.content_type:
             form = {k: v[-1] for k, v in urllib.parse.parse_qs(message.body.decode("utf-8", "replace"), keep_blank_values=True).items()}
             self.protocol, self.op, self.request = "query", form.get("Action", "?"), form
+        elif message.headers.get("smithy-protocol") == "rpc-v2-cbor":
+            self.protocol, self.op = "cbor", message.first[1].partition("?")[0].rpartition("/")[2]
+            self.request = parse_cbor(message.body)
         else:
             self.protocol, self.op = "rest", f"{message.first[0]} {message.first[1].partition('?')[0]}"
             self.request = parse_json(message.body)
@@ -85,6 +89,8 @@ class Call:
                 self.op, self.request = known
                 if "x-amz-invocation-type" in message.headers:
                     self.request["InvocationType"] = message.headers["x-amz-invocation-type"]
+        if self.service == "monitoring":    # signs with another name than that of its IAM actions
+            self.service = "cloudwatch"
         if self.service is None:            # AssumeRoleWithWebIdentity is not signed
             self.service = "sts" if self.protocol == "query" and self.op.startswith("AssumeRole") else "unsigned"
 
@@ -98,6 +104,15 @@ def parse_json(body):
         return {}
     try:
         return json.loads(body)
+    except ValueError:
+        return None
+
+
+def parse_cbor(body):
+    if not body:
+        return {}
+    try:
+        return cbor.loads(body)
     except ValueError:
         return None
 

@@ -40,6 +40,8 @@ OWN = {
     "Deliverable False PermissionMissing": "Degraded",
     "Deliverable False RuleDisabled": "Suspended",
     "Deliverable Unknown CannotTell": "Healthy",
+    "Delivering False InvocationsFailed": "Degraded",
+    "Delivering Unknown NoTraffic": "Healthy",
     "TestsPassed False TestFailed": "Degraded",
     "Syncing True Syncing": "Healthy",
     "Syncing False DatabaseUnavailable": "Degraded",

@@ -77,6 +77,12 @@ mod rule {
         mod revoked_permission;
         mod stream_keys;
     }
+    mod delivering {
+        mod logs;
+        mod observed;
+        mod table;
+        mod ways;
+    }
     mod delivery;
     mod lints;
     mod ordering;

@@ -254,7 +254,7 @@ proptest! {
         };
         let mut model = Model { rule: have.map(|(settings, targets, tags)| named(settings, targets, tags)), ..Model::default() };
         let waiting: BTreeMap<_, _> = waiting.filter(|_| want.1.len() < 5).map(|id: &str| (id.to_owned(), String::new())).into_iter().collect();
-        let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, held_back: None, waiting, refused: Refused::default(), error: None, warnings: vec![], source_problem: None };
+        let desired = DesiredRule { bus: "b".into(), name: "r".into(), settings: want.0, tags: want.2, targets: want.1, held_back: None, waiting, refused: Refused::default(), error: None, warnings: vec![], source_problem: None, observes: false };
         converges::<EventRule>(Some(&desired), &mut model, seen_rule, 1)?;
         converges::<EventRule>(None, &mut model, seen_rule, 1)?;
         prop_assert!(model.rule.is_none());

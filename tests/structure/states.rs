@@ -18,11 +18,13 @@ use crate::source::root;
 const FILE: &str = "tests/fixtures/states.jsonl";
 
 /// Kind, type, status and reason of conditions that not every kind has.
-const OWN: [(&str, &str, &str, &str); 9] = [
+const OWN: [(&str, &str, &str, &str); 11] = [
     ("EventRule", "Deliverable", "True", "Deliverable"),
     ("EventRule", "Deliverable", "False", "PermissionMissing"),
     ("EventRule", "Deliverable", "False", "RuleDisabled"),
     ("EventRule", "Deliverable", "Unknown", "CannotTell"),
+    ("EventRule", "Delivering", "False", "InvocationsFailed"),
+    ("EventRule", "Delivering", "Unknown", "NoTraffic"),
     ("EventRule", "TestsPassed", "False", "TestFailed"),
     ("EventSink", "Syncing", "True", "Syncing"),
     ("EventSink", "Syncing", "False", "DatabaseUnavailable"),

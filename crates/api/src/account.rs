@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CommonStatus, Tags};
+use super::{CommonStatus, ObserveDeliveries, Tags};
 
 /// AWS account and the credentials to use in it. Cluster-scoped; a namespace can use the account
 /// only if `grants` allow it.
@@ -67,6 +67,11 @@ pub struct AwsAccountSpec {
     /// records management events in these Regions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_events: Option<ChangeEvents>,
+    /// Whether the operator reads what became of the deliveries of rules, for their condition
+    /// `Delivering`: `Enabled` or `Disabled`. CloudWatch charges for it: about 0.30 USD for each rule
+    /// and month. An `EventBus` can override it. Defaults to `Disabled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observe_deliveries: Option<ObserveDeliveries>,
     /// Namespaces that may use the account, and the existing resources that they may reference.
     /// Defaults to none: no namespace may use the account. Maximum 200 grants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountRef, Archive, ArchiveStatus, BusGrant, BusLog, BusLogDeliveryStatus, BusStatement, CommonStatus, DeadLetter, DeletionPolicy,
-    EventSourceStatus, ExistingEventBus, ManagementPolicy, SinkRef, Tags,
+    EventSourceStatus, ExistingEventBus, ManagementPolicy, ObserveDeliveries, SinkRef, Tags,
 };
 
 /// Event bus: the default bus, a custom bus, or a partner event bus.
@@ -119,6 +119,11 @@ pub struct EventBusSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub allowed_namespaces: Vec<String>,
+    /// Whether the operator reads what became of the deliveries of the bus's rules, for their
+    /// condition `Delivering`: `Enabled` or `Disabled`. CloudWatch charges for it. Defaults to
+    /// `spec.observeDeliveries` of the `AwsAccount`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observe_deliveries: Option<ObserveDeliveries>,
     /// What happens to the event bus in AWS when the object is deleted. `Delete` deletes it after
     /// its last rule is deleted. `Retain` keeps it. Defaults to `Retain` for a partner event bus,
     /// and for a bus with an archive that is retained; otherwise to `Delete`.
@@ -163,5 +168,13 @@ impl EventBus {
     pub fn sink_refs(&self) -> impl Iterator<Item = &SinkRef> {
         let dead_letter = self.spec.dead_letter.iter().map(|dead_letter| &dead_letter.sink_ref);
         dead_letter.chain(self.spec.log.iter().filter_map(|log| log.delivery.as_ref()?.sink_ref()))
+    }
+
+    /// Returns the name of the log group whose records of the bus can be read; `None` if the log goes
+    /// elsewhere, or nowhere yet.
+    pub fn readable_log(&self) -> Option<&str> {
+        let delivery = self.spec.log.as_ref()?.delivery.as_ref()?;
+        let delivered = self.status.as_ref()?.log_delivery.as_ref()?;
+        delivered.group().filter(|_| delivery.is_readable())
     }
 }

@@ -35,6 +35,14 @@ impl BusLogDelivery {
     pub fn sink_ref(&self) -> Option<&SinkRef> {
         self.log_group.as_ref()?.sink_ref.as_ref()
     }
+
+    /// Returns whether the records can be read by their text. Those of the class `INFREQUENT_ACCESS`
+    /// can not (CloudWatch Logs User Guide, "Log classes").
+    pub fn is_readable(&self) -> bool {
+        let group = self.log_group.as_ref();
+        let class = group.and_then(|group| group.managed.as_ref()?.class);
+        group.is_some() && class != Some(LogGroupClass::InfrequentAccess)
+    }
 }
 
 /// Log group for the log of an event bus. Exactly one of `managed` and `sinkRef` is set.
@@ -129,6 +137,14 @@ pub struct BusLogDeliveryStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub log_groups: Vec<BusLogGroupStatus>,
+}
+
+impl BusLogDeliveryStatus {
+    /// Returns the name of the log group that receives the log; `None` if it is something else.
+    pub fn group(&self) -> Option<&str> {
+        let (_, name) = self.destination_arn.as_deref()?.split_once(":log-group:")?;
+        Some(name.trim_end_matches(":*"))
+    }
 }
 
 /// Managed log group of an event bus.

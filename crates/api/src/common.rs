@@ -132,8 +132,9 @@ pub struct CommonStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// Current conditions. `Ready`, `Reconciling`, and `Stalled` follow the kstatus conventions. An
-    /// `EventRule` also has `Deliverable`; a `BenchlingApp` with credentials also has
-    /// `CredentialsWork`; an `AwsAccount` with `changeEvents` also has `ChangeEvents`.
+    /// `EventRule` also has `Deliverable` and, with `observeDeliveries`, `Delivering`; a `BenchlingApp`
+    /// with credentials also has `CredentialsWork`; an `AwsAccount` with `changeEvents` also has
+    /// `ChangeEvents`.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

@@ -6,7 +6,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, RuleTest, SinkRef, Tags, TargetDeadLetter, TestPolicy};
+use super::{
+    BenchlingShorthand, CommonStatus, DeletionPolicy, DeliveriesStatus, ManagementPolicy, RuleTest, SinkRef, Tags, TargetDeadLetter,
+    TestPolicy,
+};
 
 /// Rule of an event bus and its targets. Account and Region are those of the bus. Exactly one of
 /// `eventPattern`, `benchling`, and `schedule` is set.
@@ -29,6 +32,10 @@ use super::{BenchlingShorthand, CommonStatus, DeletionPolicy, ManagementPolicy, 
     printcolumn(name = "Targets", type_ = "string", json_path = ".status.targetsReady"),
     printcolumn(name = "Deliverable", type_ = "string", json_path = ".status.conditions[?(@.type==\"Deliverable\")].status"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Delivering", type_ = "string", json_path = ".status.conditions[?(@.type==\"Delivering\")].status", priority = 1),
+    printcolumn(name = "Delivered", type_ = "date", json_path = ".status.deliveries.lastDeliveredAt", priority = 1),
+    printcolumn(name = "Failed", type_ = "integer", json_path = ".status.deliveries.failed", priority = 1),
+    printcolumn(name = "Error", type_ = "string", json_path = ".status.deliveries.lastError.code", priority = 1),
     printcolumn(name = "Tests", type_ = "string", json_path = ".status.conditions[?(@.type==\"TestsPassed\")].status", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
@@ -227,13 +234,16 @@ pub struct EventRuleStatus {
     /// Event pattern of the rule in AWS, as JSON. For `benchling`, the pattern generated from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_pattern: Option<String>,
+    /// What became of the deliveries to all targets. Set only with `observeDeliveries`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliveries: Option<DeliveriesStatus>,
     /// Problems of the event pattern that do not block the rule, such as an unknown event type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
 /// Observed state of a target.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetStatus {
     /// ID of the target in AWS.
@@ -258,6 +268,11 @@ pub struct TargetStatus {
     /// Content of the target's dead-letter queue at the last inspection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letters: Option<DeadLettersStatus>,
+    /// What became of the deliveries to the target. Set only with `observeDeliveries`. For a rule with
+    /// several targets, only failures and retries, and only if the log of the event bus is delivered to
+    /// a log group: CloudWatch has no figures per target. Targets with the same ARN have the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliveries: Option<DeliveriesStatus>,
 }
 
 /// Content of a dead-letter queue.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountRef, Archive, BusLog, CommonStatus, DeadLetter, DeletionPolicy, EventSinkSpec, EventSourceStatus, LogGroupSink, ManagedLogGroup,
-    ManagementPolicy, Tags,
+    ManagementPolicy, ObserveDeliveries, Tags,
 };
 
 /// Event subscription of a Benchling tenant, as a tenant admin enters it in Benchling.
@@ -131,6 +131,11 @@ pub struct SubscriptionBus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub allowed_namespaces: Vec<String>,
+    /// Whether the operator reads what became of the deliveries of the bus's rules, for their
+    /// condition `Delivering`: `Enabled` or `Disabled`. CloudWatch charges for it. Defaults to
+    /// `spec.observeDeliveries` of the `AwsAccount`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observe_deliveries: Option<ObserveDeliveries>,
 }
 
 /// Rule and log group that receive all events of the bus.

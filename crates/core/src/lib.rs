@@ -4,7 +4,7 @@
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
 //! before them: [`names`], [`meaning`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
 //! [`conditions`]; [`steps`], [`export`]; [`objects`], [`samples`], [`event_types`]; [`view`], [`managed`]; [`lints`];
-//! [`destinations`], [`delivery`], [`redrive`]; [`change_events`], [`kinds`]. [`trace`] uses only the records of bus logs. [`spans`] uses nothing.
+//! [`destinations`], [`delivery`], [`delivering`], [`redrive`]; [`change_events`], [`kinds`]. [`trace`] uses only the records of bus logs. [`spans`] uses nothing.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -13,6 +13,7 @@ pub mod bus_log;
 pub mod change_events;
 pub mod changes;
 pub mod conditions;
+pub mod delivering;
 pub mod delivery;
 pub mod destinations;
 pub mod error;

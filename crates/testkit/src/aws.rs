@@ -202,6 +202,13 @@ impl Aws {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
+    /// A data point of `AWS/Events`, as of so many minutes ago.
+    pub async fn metric(&self, metric: &str, dimensions: Value, minutes_ago: u32, value: u32) {
+        let point = json!({"account": self.account, "region": REGION, "metric": metric, "dimensions": dimensions, "minutesAgo": minutes_ago, "value": value});
+        let answer = self.http.post(format!("{}/_emu/metrics", self.emulator)).body(point.to_string()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
     /// What the stand-in delivered, and what it could not deliver.
     pub async fn deliveries(&self) -> Vec<Value> {
         let url = format!("{}/_emu/deliveries?account={}", self.emulator, self.account);

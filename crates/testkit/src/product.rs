@@ -17,6 +17,7 @@ pub use tributary_benchling::Urls;
 pub use tributary_core::{
     benchling, bus_log,
     conditions::{self, Outcome},
+    delivering::DeliveringReason,
     delivery::{self, DeliverabilityReason},
     error::{Reason, ReconcileError, RetryClass},
     iam_policy,

@@ -122,7 +122,9 @@ async fn take(shared: Arc<Mutex<Shared>>, request: Request) -> Response {
             (StatusCode::UNAUTHORIZED, json!({"error": "invalid_client"}))
         }
     } else {
-        (StatusCode::OK, json!({}))
+        // `/status/500` answers so.
+        let asked = received.path.strip_prefix("/status/").and_then(|code| code.parse().ok());
+        (asked.unwrap_or(StatusCode::OK), json!({}))
     };
     shared.received.push(received);
     Response::builder().status(status).header("content-type", "application/json").body(Body::from(answer.to_string())).unwrap()

@@ -4,9 +4,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use tributary_api::{CommonStatus, annotation};
 use tributary_core::{
     conditions::COMMON,
+    delivering::DeliveringReason,
     delivery::DeliverabilityReason,
     error::{Reason, ReconcileError, RetryClass},
-    kinds::CONTESTED,
+    kinds::{CONTESTED, DELIVERING},
 };
 
 use super::model::Health;
@@ -87,12 +88,19 @@ fn own_condition(condition: &Condition) -> Assessment {
     let good = if condition.type_ == CONTESTED { "False" } else { "True" };
     let health = match condition.reason.parse() {
         _ if condition.status == good => return Assessment::healthy(),
+        // A rule without traffic is not at fault, and the other states of the rule are those of other conditions.
+        _ if condition.type_ == DELIVERING && !is_failing(condition) => return Assessment::healthy(),
         Ok(DeliverabilityReason::RuleDisabled) => Health::Paused,
         Ok(DeliverabilityReason::NotEvaluated) => Health::Progressing,
         _ if condition.status == "Unknown" => Health::Unknown,
         _ => Health::Degraded,
     };
     Assessment::of(health, condition)
+}
+
+/// Whether deliveries fail, or their metrics cannot be read.
+fn is_failing(delivering: &Condition) -> bool {
+    delivering.status == "False" || delivering.reason == DeliveringReason::MetricsNotReadable.to_string()
 }
 
 #[cfg(test)]
@@ -156,6 +164,10 @@ mod tests {
             (("Deliverable", "False", "RuleDisabled"), Health::Paused),
             (("Deliverable", "Unknown", "NotEvaluated"), Health::Progressing),
             (("Deliverable", "Unknown", "CannotTell"), Health::Unknown),
+            (("Delivering", "True", "Delivering"), Health::Healthy),
+            (("Delivering", "False", "Retrying"), Health::Degraded),
+            (("Delivering", "Unknown", "NoTraffic"), Health::Healthy),
+            (("Delivering", "Unknown", "MetricsNotReadable"), Health::Unknown),
             (("TestsPassed", "False", "TestFailed"), Health::Degraded),
             (("CredentialsWork", "False", "CredentialsRejected"), Health::Degraded),
             (("WebhooksContested", "True", "Contested"), Health::Degraded),

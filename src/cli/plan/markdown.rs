@@ -32,6 +32,13 @@ pub(super) fn markdown(report: &Report, size: usize) -> String {
             push(&mut out, &permission_section(title, mark, permissions), room, &mut omitted);
         }
     }
+    if let Some(metrics) = &report.delivery_metrics {
+        let line = format!(
+            "`observeDeliveries`: reading the metrics of {} rules costs about {:.2} USD a month.\n\n",
+            metrics.rules, metrics.usd_per_month
+        );
+        push(&mut out, &line, room, &mut omitted);
+    }
     if omitted > 0 {
         let _ = writeln!(out, "\n**{omitted} sections do not fit into this comment.** Run `tributary plan` for all of them.");
     }

@@ -106,8 +106,9 @@ impl Plan {
             concurrency: 32,
             progress: self.progress(),
         };
-        let plans = dry_run::run(input.client, options).await?;
-        let report = Report::new(&plans, |kind, key| input.manifests.place(kind, key), input.problems);
+        let outcome = dry_run::run(input.client, options).await?;
+        let report = Report::new(&outcome.plans, |kind, key| input.manifests.place(kind, key), input.problems);
+        let report = report.with_observed(&outcome.observed);
         self.print(&report)?;
         Ok(ExitCode::from(report.exit_code()))
     }

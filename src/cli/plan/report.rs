@@ -4,11 +4,15 @@ use serde::Serialize;
 use serde_json::Value;
 use tributary_core::{
     changes::{self, Action, Change},
+    delivering::{Observed, monthly_cost},
     error::{Reason, ReconcileError, RetryClass},
     steps::Step,
 };
 
-use crate::operator::dry_run::{ObjectPlan, Origin};
+use crate::operator::{
+    self,
+    dry_run::{ObjectPlan, Origin},
+};
 
 /// What happens to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, strum::EnumIter)]
@@ -123,6 +127,16 @@ pub(super) struct Summary {
     pub(super) unreadable: usize,
 }
 
+/// What reading the metrics of deliveries costs, at the default interval.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DeliveryMetrics {
+    /// Number of rules.
+    pub(super) rules: usize,
+    /// US dollars.
+    pub(super) usd_per_month: f64,
+}
+
 /// The whole report.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -133,6 +147,9 @@ pub(super) struct Report {
     pub(super) objects: Vec<ObjectReport>,
     pub(super) permissions_added: Vec<Permission>,
     pub(super) permissions_removed: Vec<Permission>,
+    /// What `observeDeliveries` costs afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) delivery_metrics: Option<DeliveryMetrics>,
     /// What of the input cannot be used, and what could not be read.
     pub(super) problems: Vec<String>,
 }
@@ -258,9 +275,17 @@ impl Report {
             summary,
             permissions_added: permissions(|change| (&change.granted, &change.revoked)),
             permissions_removed: permissions(|change| (&change.revoked, &change.granted)),
+            delivery_metrics: None,
             objects,
             problems,
         }
+    }
+
+    /// The report with the cost of reading the metrics of these rules.
+    pub(super) fn with_observed(mut self, rules: &[Observed]) -> Self {
+        let usd_per_month = (monthly_cost(rules, operator::Options::default().resync) * 100.0).round() / 100.0;
+        self.delivery_metrics = (!rules.is_empty()).then_some(DeliveryMetrics { rules: rules.len(), usd_per_month });
+        self
     }
 
     /// 0: nothing to do; 2: changes; 1: something is blocked, could not be read, or is wrong in the input.

@@ -3,6 +3,7 @@
 use serde_json::json;
 use tributary_api::{Identity, RuleState};
 use tributary_core::{
+    delivering::{Observed, Subject},
     error::{Reason, ReconcileError, RetryClass},
     steps::{BusSettings, BusStep, RuleSettings, RuleStep, SqsStep, Step, TargetSettings},
 };
@@ -158,4 +159,17 @@ fn the_schema_of_the_json_is_stable() {
     assert_eq!(keys(&value["objects"][5]["changes"][0]["fields"][0]), ["after", "before", "path"]);
     assert_eq!(value["objects"][2]["error"]["reason"], "ArnNotPermitted");
     assert_eq!(value["schema"], "tributary.dev/plan/v1");
+}
+
+#[test]
+fn the_cost_of_observed_deliveries_is_estimated() {
+    let subject = Subject::Rule { bus: "b".into(), rule: "r".into() };
+    let (namespace, name) = ("orders".to_owned(), "r".to_owned());
+    let rule = Observed { namespace, name, arn: String::new(), subject, has_dead_letters: false, source: None, log: None };
+    let report = Report::new(&[], |_, _| None, vec![]).with_observed(&[rule]);
+    let expected = "observeDeliveries: reading the metrics of 1 rules costs about 0.35 USD a month,";
+    assert!(text(&report, Style::default()).starts_with(expected), "{}", text(&report, Style::default()));
+    assert!(markdown(&report, 65_536).contains("metrics of 1 rules costs about 0.35 USD a month."));
+    assert_eq!(serde_json::to_value(&report).unwrap_or_default()["deliveryMetrics"], json!({"rules": 1, "usdPerMonth": 0.35}));
+    assert!(Report::new(&[], |_, _| None, vec![]).with_observed(&[]).delivery_metrics.is_none());
 }

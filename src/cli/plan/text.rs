@@ -40,6 +40,13 @@ pub(super) fn text(report: &Report, style: Style) -> String {
     }
     permissions(&mut out, "Permissions added", "+", &report.permissions_added, style);
     permissions(&mut out, "Permissions removed", "-", &report.permissions_removed, style);
+    if let Some(metrics) = &report.delivery_metrics {
+        let cost = format!(
+            "observeDeliveries: reading the metrics of {} rules costs about {:.2} USD a month, at the default resyncSeconds.",
+            metrics.rules, metrics.usd_per_month
+        );
+        paragraph(&mut out, style, "36", "", &cost);
+    }
     let _ = writeln!(out, "{}", report.summary_line());
     out
 }

@@ -24,7 +24,16 @@ use tributary_api::{
 };
 use tributary_aws::{AwsOptions, Sessions};
 use tributary_benchling::{Benchling, Urls};
-use tributary_core::{fence::Fence, for_each_kind, guarded::Guarded, managed::Managed, settings::Settings, steps::Step, view::View};
+use tributary_core::{
+    delivering::{Observed, groups},
+    fence::Fence,
+    for_each_kind,
+    guarded::Guarded,
+    managed::Managed,
+    settings::Settings,
+    steps::Step,
+    view::View,
+};
 
 use crate::{
     cluster::{
@@ -89,11 +98,19 @@ struct DryRun {
     now: Timestamp,
 }
 
-/// Plans all objects. The result is in the order in which they are applied.
+/// What a dry run results in.
+pub(crate) struct Outcome {
+    /// The objects, in the order in which they are applied.
+    pub(crate) plans: Vec<ObjectPlan>,
+    /// Rules whose deliveries are observed afterwards.
+    pub(crate) observed: Vec<Observed>,
+}
+
+/// Plans all objects.
 ///
 /// # Errors
 /// The CA bundle for AWS cannot be used.
-pub(crate) async fn run(client: Client, options: Options) -> Result<Vec<ObjectPlan>, String> {
+pub(crate) async fn run(client: Client, options: Options) -> Result<Outcome, String> {
     let (concurrency, progress) = (options.concurrency.max(1), options.progress);
     let now = Timestamp::now();
     let of_manifests = options.wanted.is_some();
@@ -131,17 +148,19 @@ pub(crate) async fn run(client: Client, options: Options) -> Result<Vec<ObjectPl
         benchling: Benchling::new(Urls::default()),
         redrives: observe::Redrives::new(Duration::ZERO),
         change_feeds: ChangeFeeds::default(),
+        observations: observe::observations::Observations::default(),
         client,
         dry_run: Some(Arc::new(observe::dry_run::DryRun::new(now))),
     };
     let dry_run = DryRun { context, stores, writers: Mutex::new(writers), starts, plans: Mutex::default(), now };
     dry_run.settle(planned, concurrency, &*progress).await;
+    let observed: Vec<_> = groups(&dry_run.context.view()).into_iter().flat_map(|group| group.rules).collect();
     let plans = dry_run.plans.into_inner().unwrap_or_else(PoisonError::into_inner).into_values();
     let plans = plans.filter(|plan| !(of_manifests && plan.is_unrelated()));
     // What refers to others is deleted before them.
     let (deleted, mut ordered): (Vec<_>, Vec<_>) = plans.partition(|plan| plan.is_deleted);
     ordered.extend(deleted.into_iter().rev());
-    Ok(ordered)
+    Ok(Outcome { plans: ordered, observed })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -15,7 +15,8 @@ STREAM, SERVICE = "EventBridgeEventBusLogs", "delivery.logs.amazonaws.com"      
 RANK = {"OFF": 0, "ERROR": 1, "INFO": 2, "TRACE": 3}
 LEVELS = {"EVENT_RECEIPT": "TRACE", "EVENT_INGEST_SUCCESS": "INFO", "RULE_MATCH_START": "TRACE", "RULE_MATCH": "INFO", "NO_STANDARD_RULES_MATCHED": "INFO",
           "INVOCATION_START": "TRACE", "INVOCATION_ATTEMPT_START": "TRACE", "INVOCATION_ATTEMPT_SUCCESS": "TRACE",
-          "INVOCATION_ATTEMPT_PERMANENT_FAILURE": "ERROR", "INVOCATION_SUCCESS": "INFO", "INVOCATION_FAILURE": "ERROR", "INVOCATION_DLQ": "ERROR"}
+          "INVOCATION_ATTEMPT_PERMANENT_FAILURE": "ERROR", "INVOCATION_ATTEMPT_RETRYABLE_FAILURE": "ERROR", "INVOCATION_ATTEMPT_THROTTLE": "ERROR",
+          "INVOCATION_SUCCESS": "INFO", "INVOCATION_FAILURE": "ERROR", "INVOCATION_DLQ": "ERROR"}
 # As the error of a record names the service that was called. Guesses but for Lambda's.
 SERVICES = {"sqs": "AmazonSQS", "sns": "AmazonSNS", "lambda": "AWSLambda", "states": "AWSStepFunctions", "logs": "AWSLogs", "events": "AmazonCloudWatchEvents"}
 STATUSES = {"NO_PERMISSIONS": 403, "NO_RESOURCE": 404}
@@ -137,6 +138,10 @@ def invoked(target, event, rule, entry, payload):
     service = target["Arn"].split(":")[2]
     error = {"http_status_code": STATUSES.get(entry["code"], 400), "error_message": entry["message"], "aws_service": SERVICES.get(service, service),
              "request_id": new_uuid()}
+    if entry["outcome"] == "RETRYING":                              # setting retriesPending: there is no second attempt yet
+        kind = "INVOCATION_ATTEMPT_THROTTLE" if entry["code"] == "THROTTLING" else "INVOCATION_ATTEMPT_RETRYABLE_FAILURE"
+        say(kind, {**attempt, "invocation_status": entry["code"]}, error)
+        return
     say("INVOCATION_ATTEMPT_PERMANENT_FAILURE", {**attempt, "invocation_status": entry["code"]}, error)
     say("INVOCATION_FAILURE", {**final, "final_invocation_status": entry["code"]}, error)
     if entry["deadLetter"] == "DELIVERED":

@@ -18,11 +18,16 @@ import connections
 import declared
 import grants
 import invokes
+import settings
 import transform
 import workflows
 from grants import Undeliverable
 
 RECORD = deque(maxlen=50000)
+# Events of partner sources that arrived: (account, region, source, time).
+PARTNER_EVENTS = deque(maxlen=50000)
+# Error codes of failures that EventBridge retries (user guide, "Retrying event delivery").
+RETRIED = ("CONNECTION_FAILURE", "INTERNAL_ERROR", "THROTTLING")
 _original = {name: getattr(eb, name) for name in ("_dispatch_to_sns", "_dispatch_to_stepfunctions", "_archive_event")}
 
 
@@ -44,7 +49,10 @@ def invoke(target, event, rule, view=None):
                     entry["call"] = call
     except Undeliverable as no:
         entry.update(outcome="FAILED", code=no.code, message=str(no))
-        entry["deadLetter"] = _dead_letter(target, rule, json.dumps(envelope(view)), no, event.get("TraceHeader"))
+        if settings.get("retriesPending") and no.code in RETRIED and (target.get("RetryPolicy") or {}).get("MaximumRetryAttempts") != 0:
+            entry["outcome"] = "RETRYING"
+        else:
+            entry["deadLetter"] = _dead_letter(target, rule, json.dumps(envelope(view)), no, event.get("TraceHeader"))
     RECORD.append(entry)
     buslogs.invoked(target, event, rule, entry, payload)
 

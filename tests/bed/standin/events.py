@@ -102,6 +102,7 @@ def put_partner(data):
             with request_scope(account, region):
                 source = find(account, region, name)
                 if source and source["State"] == "ACTIVE" and name in eb._event_buses:     # else dropped
+                    delivery.PARTNER_EVENTS.append((account, region, name, time.time()))
                     _publish(event_id, entry, name)
     return {"FailedEntryCount": sum("ErrorCode" in a for a in answers), "Entries": answers}
 

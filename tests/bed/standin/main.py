@@ -2,7 +2,7 @@
 
 usage: main.py --port PORT        (binds 127.0.0.1 only)
 Control: GET /_emu/deliveries, GET /_emu/invocations, GET and POST /_emu/settings, POST /_emu/fire, POST /_emu/emit, POST /_emu/hosts, POST /_emu/partner,
-POST /_emu/resources; see ../README.md.
+POST /_emu/resources, POST /_emu/metrics; see ../README.md.
 """
 import argparse
 import json
@@ -26,7 +26,7 @@ def configure(port):
 
 def install():
     """Put the strict handlers in MiniStack's places. A name that is gone there means another version: fail loudly."""
-    from ministack.services import cloudwatch_logs, eventbridge, iam, lambda_svc, sqs, stepfunctions, sts
+    from ministack.services import cloudwatch, cloudwatch_logs, eventbridge, iam, lambda_svc, sqs, stepfunctions, sts
 
     import archives
     import buses
@@ -40,6 +40,7 @@ def install():
     import logevents
     import loggroups
     import mappings
+    import metrics
     import partner
     import permissions
     import queues
@@ -66,7 +67,7 @@ def install():
     connections.install()
     sts.handle_request, lambda_svc.handle_request = identity.handle_request, lambdas.handle_request
     loggroups.HANDLERS.update(logevents.HANDLERS)
-    cloudwatch_logs.handle_request = loggroups.handle_request
+    cloudwatch_logs.handle_request, cloudwatch.handle_request = loggroups.handle_request, metrics.handle_request
 
 
 def control(method, path, query, body):
@@ -76,6 +77,7 @@ def control(method, path, query, body):
     import delivery
     import events
     import invokes
+    import metrics
     import partner
     import settings
     if not path.startswith("/_emu/"):
@@ -98,6 +100,8 @@ def control(method, path, query, body):
             return 200, connections.tell_host(wish)
         if (method, path) == ("POST", "/_emu/partner"):
             return 200, partner.control(wish)
+        if (method, path) == ("POST", "/_emu/metrics"):
+            return 200, metrics.give(wish)
         if (method, path) == ("POST", "/_emu/resources"):
             return 200, declared.declare(wish)
     except (ValueError, KeyError, TypeError, AttributeError) as wrong:
@@ -131,6 +135,9 @@ def _refused(service, protocol, code, text):
     import lambdas
     from ministack.core.responses import error_response_json
     from ministack.services import iam
+    if protocol == "cbor":
+        import metrics
+        return metrics.refuse(code, text)
     if protocol == "query":
         return iam._error(400, code, escape(text), ns=service)
     return lambdas.error(code, text, 400) if service == "lambda" else error_response_json(code, text, 400)

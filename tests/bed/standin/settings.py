@@ -21,6 +21,9 @@ DEFAULTS = {
     "replayLimit": 10,              # replays an account and Region has at once
     "logPage": 10000,               # log events of which FilterLogEvents makes one page
     "trail": 0,                     # 1: CloudTrail records the account's write calls, and EventBridge delivers the records
+    "metricLagSeconds": 0.0,        # how late metrics are
+    "metricPageResults": 500,       # results on a page of GetMetricData
+    "retriesPending": 0,            # 1: what EventBridge would retry is neither delivered nor failed yet
     "partnersDisabled": 0,          # 1: no bus can be made for a source; 2: no other call about sources works either
 }
 _set = {}

@@ -62,6 +62,12 @@ const BASE: &[Feature] = &[
         ],
     },
     Feature {
+        name: "delivering",
+        about: "`observeDeliveries`, for the condition `Delivering`: reads only",
+        // The call has no resource-level permissions (docs/aws-facts.md, CW8).
+        statements: &[calls("Delivering", &["cloudwatch:GetMetricData"], &["*"])],
+    },
+    Feature {
         name: "partner-buses",
         about: "`BenchlingSubscription`, and `EventBus` with `eventSourceName`",
         statements: &[

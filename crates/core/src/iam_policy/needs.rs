@@ -2,7 +2,9 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tributary_api::{AwsAccount, BenchlingSubscription, BusLog, BusLogDelivery, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
+use tributary_api::{
+    AwsAccount, BenchlingSubscription, BusLog, BusLogDelivery, EventBus, EventRedrive, EventReplay, EventRule, EventSink, ObserveDeliveries,
+};
 
 use crate::{
     destinations::Type,
@@ -19,9 +21,16 @@ const BUSES: &[Use<EventBus>] = &[
     uses("bus-logs", |bus| delivery(bus.spec.log.as_ref()).is_some()),
     uses("bus-logs-to-firehose", |bus| delivery(bus.spec.log.as_ref()).is_some_and(|log| log.firehose.is_some())),
     uses("bus-logs-to-s3", |bus| delivery(bus.spec.log.as_ref()).is_some_and(|log| log.s3.is_some())),
+    uses("delivering", |bus| observes(bus.spec.observe_deliveries)),
+    uses("delivering-by-log", |bus| {
+        observes(bus.spec.observe_deliveries) && delivery(bus.spec.log.as_ref()).is_some_and(BusLogDelivery::is_readable)
+    }),
 ];
 
-const ACCOUNTS: &[Use<AwsAccount>] = &[uses("change-events", |account| account.spec.change_events.is_some())];
+const ACCOUNTS: &[Use<AwsAccount>] = &[
+    uses("change-events", |account| account.spec.change_events.is_some()),
+    uses("delivering", |account| observes(account.spec.observe_deliveries)),
+];
 
 const RULES: &[Use<EventRule>] = &[
     uses("rules", |rule| !is_on_partner_bus(rule)),
@@ -36,6 +45,11 @@ const SUBSCRIPTIONS: &[Use<BenchlingSubscription>] = &[
     uses("bus-logs", |subscription| of_bus(subscription).is_some()),
     uses("bus-logs-to-firehose", |subscription| of_bus(subscription).is_some_and(|log| log.firehose.is_some())),
     uses("bus-logs-to-s3", |subscription| of_bus(subscription).is_some_and(|log| log.s3.is_some())),
+    uses("delivering", |subscription| observes(subscription.spec.bus.as_ref().and_then(|bus| bus.observe_deliveries))),
+    uses("delivering-by-log", |subscription| {
+        observes(subscription.spec.bus.as_ref().and_then(|bus| bus.observe_deliveries))
+            && of_bus(subscription).is_some_and(BusLogDelivery::is_readable)
+    }),
 ];
 
 const REPLAYS: &[Use<EventReplay>] = &[uses("replays", |_| true)];
@@ -53,6 +67,11 @@ fn delivery(log: Option<&BusLog>) -> Option<&BusLogDelivery> {
 
 fn of_bus(subscription: &BenchlingSubscription) -> Option<&BusLogDelivery> {
     delivery(subscription.spec.bus.as_ref()?.log.as_ref())
+}
+
+/// Whether the object itself says that deliveries are observed. What a bus has from its account, the account needs.
+fn observes(own: Option<ObserveDeliveries>) -> bool {
+    own == Some(ObserveDeliveries::Enabled)
 }
 
 fn is_on_partner_bus(rule: &EventRule) -> bool {
@@ -145,6 +164,12 @@ mod tests {
         };
         assert_eq!(object("EventBus", json!({}), json!({})), ["buses"]);
         assert_eq!(object("EventBus", json!({"eventSourceName": "aws.partner/benchling.com/a/b"}), json!({})), ["partner-buses"]);
+        let observed = json!({"observeDeliveries": "Enabled", "log": {"level": "ERROR", "delivery": {"logGroup": {"managed": {}}}}});
+        assert_eq!(object("EventBus", observed.clone(), json!({})), ["buses", "bus-logs", "delivering", "delivering-by-log"]);
+        let mut unreadable = observed;
+        unreadable["log"]["delivery"]["logGroup"]["managed"]["class"] = json!("INFREQUENT_ACCESS");
+        assert_eq!(object("EventBus", unreadable, json!({})), ["buses", "bus-logs", "delivering"]);
+        assert_eq!(object("AwsAccount", json!({"observeDeliveries": "Enabled"}), json!({})), ["delivering"]);
         let queue = |existing: &str| json!({"sqs": {existing: {}}});
         assert_eq!(object("EventSink", queue("managed"), json!({"invocationRoleArn": "arn"})), ["queues", "roles"]);
         let mut existing = json!({"sqs": {"existing": {"arn": "arn:aws:sqs:eu-west-1:111122223333:q"}}});

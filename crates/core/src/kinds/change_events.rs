@@ -164,6 +164,7 @@ fn desired_in(region: String, spec: &ChangeEvents, owner: &str, tags: &Tags, ide
         held_back: None,
         warnings: vec![],
         source_problem: None,
+        observes: false,
     };
     DesiredChangeEvents { region, rule, queue, rule_arn }
 }

@@ -13,6 +13,7 @@ use tributary_api::{
 
 use crate::{
     benchling,
+    delivering::is_observed,
     destinations::target,
     error::{Reason, ReconcileError},
     kinds::{
@@ -219,6 +220,7 @@ impl Managed for EventRule {
             held_back: None,
             warnings,
             source_problem: source_problem(&bus),
+            observes: is_observed(&bus, view.account(&identity.account).as_ref()),
         })
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use tributary_api::{DeadLettersStatus, Tags};
 
 use crate::{
+    delivering::Observation,
     delivery::Deliverability,
     error::ReconcileError,
     steps::{RuleSettings, TargetSettings},
@@ -52,6 +53,9 @@ pub struct DesiredRule {
     /// Why a partner event bus receives no events.
     #[serde(skip)]
     pub source_problem: Option<String>,
+    /// Whether its deliveries are observed.
+    #[serde(skip)]
+    pub observes: bool,
 }
 
 impl DesiredRule {
@@ -95,6 +99,9 @@ pub struct ObservedRule {
     /// Delivery to each target.
     #[serde(skip)]
     pub deliveries: Vec<TargetDelivery>,
+    /// What became of deliveries, if that was read.
+    #[serde(skip)]
+    pub delivering: Option<Observation>,
 }
 
 /// Delivery to one target.

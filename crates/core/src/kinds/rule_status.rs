@@ -5,7 +5,7 @@ use tributary_api::{EventRule, EventRuleStatus, ResourceStatus, TargetStatus};
 use crate::{
     delivery::{DeliverabilityReason, dead_letters},
     error::ReconcileError,
-    kinds::{deliverable, rule_consent, rule_tested},
+    kinds::{deliverable, delivering, rule_consent, rule_tested},
     managed::Report,
     plan::WarningEvent,
 };
@@ -44,12 +44,14 @@ pub(super) fn report(rule: &EventRule, status: &mut EventRuleStatus, report: &Re
                 deliverable: evaluated.and_then(|t| t.deliverable),
                 deliverable_message: evaluated.and_then(|t| t.deliverable_message.clone()),
                 dead_letters: old.and_then(|t| t.dead_letters.clone()).filter(|_| target.dead_letter.is_some()),
+                deliveries: evaluated.and_then(|t| t.deliveries.clone()),
             }
         })
         .collect();
     let settled = report.complete() || report.withheld == 0 && report.error == desired.waits_for();
     rule_consent::report(status, &desired.refused, settled);
     deliverable::report(rule, status, report);
+    delivering::report(rule, status, report);
     status.targets_ready = Some(format!("{}/{}", status.targets.iter().filter(|t| t.ready).count(), status.targets.len()));
 }
 
@@ -80,6 +82,7 @@ fn undeliverable(before: &EventRuleStatus, now: &EventRuleStatus) -> Option<Warn
 pub(super) fn warning_events(rule: &EventRule, before: &EventRuleStatus, now: &EventRuleStatus) -> Vec<WarningEvent> {
     let mut warning_events = crate::plan::new_warnings(&before.warnings, &now.warnings);
     warning_events.extend(undeliverable(before, now));
+    warning_events.extend(delivering::warning_event(before, now));
     warning_events.extend(rule_tested::warning_event(rule, before, now));
     for target in &now.targets {
         let old = before.targets.iter().find(|old| old.name == target.name).and_then(|old| old.dead_letters.as_ref());
@@ -129,6 +132,7 @@ mod tests {
             held_back: None,
             warnings: vec![],
             source_problem: None,
+            observes: false,
         };
         let settings = Settings::default();
         let error = ReconcileError::new(RetryClass::Refused, Reason::TargetRejected, "refused").of(vec!["bad".into()]);

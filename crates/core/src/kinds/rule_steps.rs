@@ -96,6 +96,7 @@ mod tests {
             error: None,
             warnings: vec![],
             source_problem: None,
+            observes: false,
         };
         let rule = RuleInAws {
             bus: "b".into(),

@@ -165,6 +165,7 @@ mod tests {
             held_back: None,
             warnings: vec![],
             source_problem: None,
+            observes: false,
         }
     }
 

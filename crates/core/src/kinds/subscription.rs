@@ -155,6 +155,7 @@ impl Compose for BenchlingSubscription {
             tags: bus.tags,
             archives: bus.archives,
             allowed_namespaces: bus.allowed_namespaces,
+            observe_deliveries: bus.observe_deliveries,
             deletion_policy: Some(self.deletion()),
             management_policy: spec.management_policy,
         };

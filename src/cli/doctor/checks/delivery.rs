@@ -1,6 +1,7 @@
 //! Rules whose events do not arrive: EventBridge drops them without an error.
 
 use tributary_api::{Deliverable, EventRuleStatus, TargetStatus};
+use tributary_core::{delivering::DeliveringReason, kinds::DELIVERING};
 
 use crate::cli::doctor::{
     finding::{Finding, Severity},
@@ -10,7 +11,19 @@ use crate::cli::doctor::{
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     let rules = snapshot.of_kind("EventRule").filter(|rule| !rule.is_deleting());
-    rules.filter_map(of_rule).collect()
+    rules.flat_map(|rule| of_rule(rule).into_iter().chain(failing(rule))).collect()
+}
+
+/// Deliveries that fail in fact, of a rule with `observeDeliveries`.
+fn failing(rule: &Object) -> Option<Finding> {
+    let condition = rule.condition(DELIVERING)?;
+    let severity = match condition.status.as_str() {
+        "False" => Severity::Critical,
+        "Unknown" if condition.reason == DeliveringReason::MetricsNotReadable.to_string() => Severity::Info,
+        _ => return None,
+    };
+    let id = if severity == Severity::Critical { "rule-not-delivering" } else { "metrics-not-readable" };
+    Some(Finding::new(id, severity, condition.message.clone(), rule.describe()).of(rule.reference()).reason(condition.reason.clone()))
 }
 
 fn of_rule(rule: &Object) -> Option<Finding> {
@@ -58,5 +71,18 @@ mod tests {
         assert_eq!((found[0].severity, found[0].id), (Severity::Critical, "rule-not-deliverable"));
         assert_eq!(ids(check(&rule("Unknown"))), ["delivery-unknown"]);
         assert_eq!(ids(check(&rule("True"))), [""; 0]);
+    }
+
+    #[test]
+    fn deliveries_that_fail_in_fact_are_critical() {
+        let observed = |status: &str, reason: &str| {
+            let conditions = json!({"conditions": [ready("True", "InSync", 9), condition("Delivering", status, reason, 9)]});
+            check(&Snapshot { objects: vec![object("EventRule", "orders", json!({}), conditions)], ..healthy() })
+        };
+        let found = observed("False", "InvocationsFailed");
+        assert_eq!((found[0].severity, found[0].id), (Severity::Critical, "rule-not-delivering"));
+        assert_eq!(ids(observed("Unknown", "MetricsNotReadable")), ["metrics-not-readable"]);
+        assert_eq!(ids(observed("Unknown", "NoTraffic")), [""; 0]);
+        assert_eq!(ids(observed("True", "Delivering")), [""; 0]);
     }
 }

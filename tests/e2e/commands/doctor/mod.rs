@@ -106,6 +106,30 @@ async fn objects_that_need_a_person_are_found_with_their_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deliveries_that_fail_in_fact_are_found_with_their_figures() {
+    let mut clinic = Clinic::new("doc-failing").await;
+    orders(&clinic).await;
+    let world = &clinic.world;
+    let dimensions = json!({"EventBusName": tributary_testkit::aws_name(world, "b"), "RuleName": tributary_testkit::aws_name(world, "r")});
+    world.aws.metric("FailedInvocations", dimensions, 3, 2).await;
+    world.apply_account(tributary_testkit::merged(world.account_spec(), json!({"observeDeliveries": "Enabled"}))).await;
+    // The next resync is in an hour. An operator that starts reads at once.
+    clinic.world.crash().await;
+    clinic.run().await;
+    let failing =
+        |object: Option<&kube::api::DynamicObject>| tributary_testkit::condition(object?, "Delivering").filter(|found| found.0 == "False");
+    clinic.world.wait("EventRule", "r", "deliveries that fail", failing).await;
+    let (code, found) = clinic.finding("rule-not-delivering").await;
+    assert_eq!(
+        (code, &found["object"]["name"], &found["severity"], &found["reason"]),
+        (2, &json!("r"), &json!("critical"), &json!("InvocationsFailed"))
+    );
+    assert!(found["message"].as_str().unwrap().starts_with("2 deliveries failed permanently at "), "{found:#}");
+    let text = clinic.doctor(&[]).await;
+    assert!(text.out.lines().all(|line| line.chars().count() <= 100), "{}", text.out);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_with_few_rights_learns_what_was_not_checked() {
     let clinic = Clinic::new("doc-few").await;
     orders(&clinic).await;

@@ -43,6 +43,25 @@ async fn a_new_pipeline_is_planned_as_a_whole_and_references_are_resolved_within
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cost_of_observed_deliveries_is_planned() {
+    let world = World::empty("plan-cost").await;
+    let observed = |state: &str| {
+        [
+            object(&world, "EventBus", "b", json!({"observeDeliveries": state})),
+            object(&world, "EventSink", "q", managed_queue()),
+            object(&world, "EventRule", "r", rule_spec("b", &["q"])),
+            object(&world, "EventRule", "s", rule_spec("b", &["q"])),
+        ]
+    };
+    let planned = plan_of(&world, &observed("Enabled")).await;
+    // Three metrics of each rule and one of the bus, 8,760 times a month, for 0.01 USD a thousand.
+    assert_eq!(planned["deliveryMetrics"], json!({"rules": 2, "usdPerMonth": 0.61}), "{planned:#}");
+    let text = plan(&world, &["-f", "-"], &super::fixture::list(&observed("Enabled"))).await.out;
+    assert!(text.contains("observeDeliveries: reading the metrics of 2 rules costs about 0.61 USD a month"), "{text}");
+    assert!(plan_of(&world, &observed("Disabled")).await.get("deliveryMetrics").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drift_and_edits_are_shown_with_the_values_before_and_after() {
     let world = World::start("plan-drift").await;
     apply_pipeline(&world).await;

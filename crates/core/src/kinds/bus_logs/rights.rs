@@ -87,4 +87,13 @@ pub const FEATURES: &[Feature] = &[
         about: "`log.delivery.s3`, besides `bus-logs`, so that AWS adds its statement to the bucket policy",
         statements: &[asked_by_aws("LogBuckets", &["s3:GetBucketPolicy", "s3:PutBucketPolicy"], &["arn:{partition}:s3:::NAME"])],
     },
+    Feature {
+        name: "delivering-by-log",
+        about: "`observeDeliveries` of a bus with `log.delivery.logGroup`: reads only. Add log groups that are not below `/aws/vendedlogs/events/event-bus/`",
+        statements: &[calls(
+            "DeliveringByLog",
+            &["logs:FilterLogEvents"],
+            &["arn:{partition}:logs:{region}:{account}:log-group:/aws/vendedlogs/events/event-bus/*:*"],
+        )],
+    },
 ];
