@@ -143,7 +143,9 @@ impl<K: Observe> Reconciliation<'_, K> {
         self.evaluated = K::LOCAL_CONDITIONS;
         // Before the finalizer: a new object whose tests fail has nothing in AWS.
         self.object.run_tests(&mut self.status, &mut resolved.desired, &resolved.config_maps, self.context.now())?;
-        self.ensure_finalizer(&resolved).await?;
+        if !(K::CLAIMED_IN_METADATA && resolved.manages()) {
+            self.ensure_finalizer(&resolved).await?;
+        }
         // From the check of the owner to the last write that relies on it.
         let _one_at_a_time = self.context.names.lock(&resolved.identity).await;
         let planned = self.observe_and_plan(&resolved).await?;

@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn targets_are_those_of_status_while_it_describes_the_rule() {
-        let ids = |rule: &EventRule, have| targets(rule, have).map(|all| all.into_iter().map(|target| target.id).collect::<Vec<_>>());
+        let ids = |rule: &EventRule, have: &RuleInAws| targets(rule, have).map(|all| all.into_iter().map(|target| target.id).collect::<Vec<_>>());
         let same = in_aws(r#"{"source": ["s"]}"#);
         assert_eq!(ids(&rule("r", "InSync"), &same), Some(vec!["t".to_owned()]));
         assert_eq!(ids(&rule("r", "InSync"), &in_aws(r#"{"source":["other"]}"#)), None, "another rule of this name");
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_owner_follows_from_a_bus_that_is_deleted_too() {
-        let view = |buses, rules| View {
+        let view = |buses: Vec<EventBus>, rules: Vec<EventRule>| View {
             objects: Objects { buses: fixed(buses), rules: fixed(rules), ..Objects::default() },
             settings: Arc::default(),
             resolved_arn: None,
