@@ -14,7 +14,7 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
-use tributary_api::matches;
+use tributary_api::{annotation, matches};
 use tributary_core::{guarded::Guarded, view::View};
 
 use super::{
@@ -73,7 +73,8 @@ fn hash(value: &impl Hash) -> u64 {
 /// of these.
 fn trigger<K: Resource>(object: &K) -> impl Hash + '_ {
     let meta = object.meta();
-    (&meta.uid, meta.generation, meta.deletion_timestamp.as_ref().map(|time| time.0), &meta.annotations)
+    let annotations: Vec<_> = meta.annotations.iter().flatten().filter(|(key, _)| *key != annotation::IDENTITY).collect();
+    (&meta.uid, meta.generation, meta.deletion_timestamp.as_ref().map(|time| time.0), annotations)
 }
 
 struct Reflector<K: Dependents> {

@@ -7,13 +7,22 @@ use kube::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
-use tributary_api::FINALIZER;
-use tributary_core::{error::ReconcileError, guarded::Outline, managed::Managed};
+use tributary_api::{FINALIZER, annotation};
+use tributary_core::{claim::Claim, error::ReconcileError, guarded::Outline, managed::Managed};
 
 use crate::cluster::error::api_error;
 
 /// Field manager of the status.
 const MANAGER: &str = "tributary";
+
+/// A change of the finalizer.
+#[derive(Clone, Copy)]
+pub(crate) enum Finalizer<'a> {
+    /// Adds it, in one request with the claim of a new object.
+    Add(Option<&'a Claim>),
+    /// Removes it.
+    Remove,
+}
 
 /// Writes to one object of any kind, by name, so that even an object that cannot be parsed gets conditions.
 pub(crate) struct Handle {
@@ -102,17 +111,20 @@ impl Handle {
         Self::version(self.api.patch_status(&self.name, &params, &Patch::Merge(patch)).await).map(drop)
     }
 
-    /// Adds or removes the finalizer and returns the new resourceVersion. The resourceVersion is a precondition, because the list is replaced
-    /// as a whole.
+    /// Adds or removes the finalizer and returns the new resourceVersion, or `None` if the object was deleted. The resourceVersion is a
+    /// precondition, because the list is replaced as a whole.
     ///
     /// # Errors
     /// A conflict if the precondition fails, or another error of the API server.
-    pub(crate) async fn set_finalizer(&self, meta: &ObjectMeta, present: bool) -> Result<Option<String>, ReconcileError> {
+    pub(crate) async fn set_finalizer(&self, meta: &ObjectMeta, change: Finalizer<'_>) -> Result<Option<String>, ReconcileError> {
         let mut finalizers: Vec<_> = meta.finalizers.iter().flatten().filter(|name| *name != FINALIZER).cloned().collect();
-        if present {
+        if let Finalizer::Add(_) = change {
             finalizers.push(FINALIZER.into());
         }
-        let patch: Value = json!({"metadata": {"finalizers": finalizers, "resourceVersion": meta.resource_version, "uid": self.uid}});
+        let mut patch: Value = json!({"metadata": {"finalizers": finalizers, "resourceVersion": meta.resource_version, "uid": self.uid}});
+        if let Finalizer::Add(Some(claim)) = change {
+            patch["metadata"]["annotations"] = json!({(annotation::IDENTITY): claim.text()});
+        }
         let answer = self.api.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await;
         Self::version(answer)
     }

@@ -111,7 +111,7 @@ macro_rules! stores {
             /// Queues the object for its controller, if this replica leads.
             pub(crate) fn trigger(&self, dependent: Dependent) {
                 match dependent {
-                    $(Dependent::$kind(object) => self.$plural.send(guarded(&object)),)*
+                    $(Dependent::$kind(object) => self.$plural.trigger(guarded(&object)),)*
                 }
             }
         }

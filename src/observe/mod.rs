@@ -83,12 +83,23 @@ pub(crate) struct Cloud<'a> {
     pub fact_age: Duration,
     /// What triggered the reconcile, and so how much of what was read before may be reused.
     pub trigger: Trigger,
+    /// Where a deletion learns what AWS holds of the object.
+    pub source: Source,
     /// What the consumers of change events have seen.
     pub change_feeds: &'a ChangeFeeds,
     /// What a dry run knows; `None` in the operator.
     pub dry_run: Option<&'a DryRun>,
     /// What was read last of deliveries.
     pub observations: &'a Observations,
+}
+
+/// Where a deletion learns what AWS holds of the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// From AWS.
+    Aws,
+    /// From the object's status, where a list that many objects share does not contradict it.
+    Status,
 }
 
 /// What triggered a reconcile, where an object waits for something in AWS.

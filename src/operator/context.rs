@@ -1,6 +1,9 @@
 //! What all reconciles of a leadership term share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
@@ -14,7 +17,7 @@ use tributary_core::{
 
 use crate::{
     cluster::{arn_from::ArnSources, secrets::Secrets},
-    observe::{Cloud, Redrives, Trigger, change_feeds::ChangeFeeds, dry_run::DryRun, observations::Observations},
+    observe::{Cloud, Redrives, Source, Trigger, change_feeds::ChangeFeeds, dry_run::DryRun, observations::Observations},
     operator::{
         app_configuration::AppConfigurations,
         audit::AuditLog,
@@ -50,6 +53,8 @@ pub(super) struct Context {
     pub(super) app_configurations: AppConfigurations,
     pub(super) change_feeds: ChangeFeeds,
     pub(super) observations: Observations,
+    /// The resourceVersion at the beginning of the leadership term, once it was read.
+    pub(super) term_version: Arc<OnceLock<u64>>,
     /// What a dry run knows; `None` in the operator.
     pub(super) dry_run: Option<Arc<DryRun>>,
 }
@@ -58,6 +63,13 @@ impl Context {
     /// The time now. A dry run has one time for all objects.
     pub(super) fn now(&self) -> Timestamp {
         self.dry_run.as_ref().map_or_else(Timestamp::now, |dry_run| dry_run.now)
+    }
+
+    /// Whether this version of an object was written in the present leadership term. Since then only this process removes finalizers, so
+    /// that an object with one exists, whatever the store has missed.
+    pub(super) fn is_of_this_term(&self, version: Option<&str>) -> bool {
+        let version = version.and_then(|text| text.parse::<u64>().ok());
+        version.zip(self.term_version.get()).is_some_and(|(version, began)| version > *began)
     }
 
     /// The view at this moment.
@@ -94,6 +106,7 @@ impl Context {
             client: &self.client,
             view: view.clone(),
             trigger,
+            source: Source::Aws,
             sessions: &self.sessions,
             secrets: &self.secrets,
             benchling: &self.benchling,

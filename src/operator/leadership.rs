@@ -2,18 +2,23 @@
 //!
 //! A leadership term lasts from acquiring the lease to losing or releasing it. A new term knows as little as a new process.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use futures::{
     StreamExt,
     future::{Either, select},
 };
 use kube::{
-    Client,
+    Api, Client,
+    api::ListParams,
     runtime::{Controller, controller, reflector::Store},
 };
 use tokio::task::JoinSet;
 
+use tributary_api::EventRule;
 use tributary_aws::{AwsOptions, Sessions};
 use tributary_benchling::Benchling;
 use tributary_core::{fence::Fence, for_each_kind, guarded::Guarded, view::View};
@@ -121,7 +126,8 @@ impl Leadership {
         let (recorder, events) = Recorder::new(self.options.replica.clone());
         let context = Arc::new(self.context(&client, fence, recorder)?);
         let mut tasks = JoinSet::new();
-        tasks.spawn(events::write(client, events));
+        tasks.spawn(events::write(client.clone(), events));
+        tasks.spawn(read_term_version(client, context.term_version.clone()));
         macro_rules! control_all {
             ($($plural:ident $singular:ident: $kind:ident),* $(,)?) => {
                 $(self.control(&self.stores.$plural, &self.queues.$plural, &context, &mut tasks);)*
@@ -164,6 +170,7 @@ impl Leadership {
             change_feeds: ChangeFeeds::default(),
             observations: Observations::default(),
             client: client.clone(),
+            term_version: Arc::default(),
             dry_run: None,
         })
     }
@@ -184,5 +191,17 @@ impl Leadership {
                 .for_each(|_| async {})
                 .await;
         });
+    }
+}
+
+/// Reads the resourceVersion of the cluster, once. It is no older than the leadership term: the API server answers a list without a version
+/// with the most recent state (Kubernetes API concepts, "Semantics for get and list"). Without it, objects are read before their deletion.
+async fn read_term_version(client: Client, version: Arc<OnceLock<u64>>) {
+    match Api::<EventRule>::all(client).list_metadata(&ListParams::default().limit(1)).await {
+        Ok(list) => {
+            let read = list.metadata.resource_version.as_deref().and_then(|text| text.parse().ok());
+            read.map(|read| version.set(read));
+        }
+        Err(error) => tracing::info!(%error, "cannot read the resourceVersion; objects are read before their deletion"),
     }
 }

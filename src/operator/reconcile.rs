@@ -13,7 +13,7 @@ use tributary_core::{
     conditions::{Outcome, conditions},
     error::{Reason, ReconcileError, RetryClass},
     guarded::Guarded,
-    object::key_of,
+    object::{ObjectMetaExt, key_of},
 };
 
 use crate::{
@@ -57,8 +57,8 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
         }
         Err(error) => {
             let wait = retry_after(error, &mut state, &context.resyncs);
-            // What an invalid object depends on may change without a watch event.
-            let sooner = state.requeue_after.take().filter(|_| error.class == RetryClass::Invalid);
+            // What an invalid object depends on may change without a watch event, and a deletion that waits names other objects then.
+            let sooner = state.requeue_after.take().filter(|_| error.class == RetryClass::Invalid || error.reason == Reason::InUse);
             sooner.map_or(wait, |sooner| sooner.min(wait))
         }
     };
@@ -66,7 +66,7 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
         state.polling_until = None;
     }
     let changes = std::mem::take(&mut state.changes);
-    if !state.gone {
+    if state.gone.is_none() {
         context.changes.note(&key, changes);
     }
     context.state.store(&key, state);
@@ -116,7 +116,8 @@ async fn report_unreadable<K: Observe>(object: &Guarded<K>, cause: &str, context
 async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) -> (Result<(), ReconcileError>, ObjectState) {
     let handle = Handle::new(&context.client, object);
     let mut object = object.clone();
-    if state.doubtful || is_stale(&object, &state) || object.meta().deletion_timestamp.is_some() {
+    let follows_status = follows_status(&object, &state, context);
+    if state.doubtful || is_stale(&object, &state) || (object.is_deleting() && !follows_status && !waits(&object, context)) {
         match handle.fresh::<K>().await {
             Ok(Some(fresh)) => {
                 state.doubtful = false;
@@ -124,13 +125,13 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
                 state.written = state.written.and(fresh.meta().resource_version.clone());
                 object = fresh;
             }
-            Ok(None) => return (Ok(()), ObjectState { gone: true, ..state }),
+            Ok(None) => return (Ok(()), ObjectState { gone: Some(Instant::now()), ..state }),
             Err(error) => return (Err(error), state),
         }
     }
     let audit = context.audit.as_deref().map(|log| (log, subject(&object)));
     let writer = LiveWriter { handle, recorder: &context.recorder, audit, observed: Mutex::default() };
-    let mut reconciliation = Reconciliation::new(context, &writer, object, state);
+    let mut reconciliation = Reconciliation { follows_status, ..Reconciliation::new(context, &writer, object, state) };
     let result = reconciliation.run().await;
     if result.is_ok() && reconciliation.reached {
         reconciliation.state.changes = Changes::default();
@@ -141,6 +142,19 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
 fn subject<K: Observe>(object: &K) -> Subject {
     let ObjectMeta { namespace, name, uid, generation, .. } = object.meta().clone();
     Subject { kind: K::KIND, namespace, name: name.unwrap_or_default(), uid: uid.unwrap_or_default(), generation }
+}
+
+/// Whether the deletion of the object follows its status: neither the object nor its AWS resource is read once more. Only the first attempt
+/// does, and only with a copy that cannot be outdated.
+fn follows_status<K: Observe>(object: &K, state: &ObjectState, context: &Context) -> bool {
+    let is_current = !state.doubtful && !is_stale(object, state) && context.is_of_this_term(object.meta().resource_version.as_deref());
+    object.is_deleting() && state.failures == 0 && is_current && object.is_described()
+}
+
+/// Whether the deletion waits for other objects, so that nothing is written to AWS. The status that says so is written only if this copy of
+/// the object is current.
+fn waits<K: Observe>(object: &K, context: &Context) -> bool {
+    !object.referenced_by(&context.view()).is_empty()
 }
 
 /// Whether the copy is older than the operator's own last write: the store may lag behind.

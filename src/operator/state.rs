@@ -28,8 +28,10 @@ pub(super) struct ObjectState {
     pub(super) changes: Changes,
     /// When this process reconciled the object first.
     pub(super) first_seen: Instant,
-    /// The object was deleted; its state is dropped.
-    pub(super) gone: bool,
+    /// When the status last named the objects that a deletion waits for.
+    pub(super) referrers_reported: Option<Instant>,
+    /// When the object was found deleted, or its finalizer was removed. Should the store still have it, it is read first.
+    pub(super) gone: Option<Instant>,
 }
 
 impl ObjectState {
@@ -45,7 +47,8 @@ impl ObjectState {
             polling_until: None,
             changes: Changes::default(),
             first_seen: now,
-            gone: false,
+            referrers_reported: None,
+            gone: None,
         }
     }
 }
@@ -94,33 +97,62 @@ impl ResyncSchedule {
     }
 }
 
+/// How long the state of an object that is gone is kept at least.
+const GONE_FOR: Duration = Duration::from_mins(1);
+
 /// The state of all objects, by kind and key.
 #[derive(Debug, Default)]
-pub(super) struct ReconcileState {
-    objects: Mutex<HashMap<String, ObjectState>>,
+pub(super) struct ReconcileState(Mutex<States>);
+
+#[derive(Debug, Default)]
+struct States {
+    objects: HashMap<String, ObjectState>,
+    /// When the states of objects that are gone were dropped last.
+    pruned: Option<Instant>,
 }
 
 impl ReconcileState {
-    /// The state of the object with this uid. An object that was recreated under the same name starts with a new one.
+    /// The state of the object with this uid. An object that was recreated under the same name starts with a new one. Which of the two the
+    /// store is right about is not known: an outdated list has the old one.
     pub(super) fn load(&self, key: &str, uid: &str, resyncs: &ResyncSchedule) -> ObjectState {
-        let mut objects = self.lock();
-        let state = objects.entry(key.to_owned()).or_insert_with(|| ObjectState::new(uid, resyncs));
-        if state.uid != uid {
-            *state = ObjectState::new(uid, resyncs);
+        let mut states = self.lock();
+        let state = states.objects.entry(key.to_owned()).or_insert_with(|| ObjectState::new(uid, resyncs));
+        if state.uid != uid || state.gone.is_some() {
+            *state = ObjectState { doubtful: true, ..ObjectState::new(uid, resyncs) };
         }
         state.clone()
     }
 
-    /// Stores the state for the next reconcile, or drops it if the object is gone.
+    /// Stores the state for the next reconcile. That of an object that is gone is kept for a minute: the store may lag behind.
     pub(super) fn store(&self, key: &str, state: ObjectState) {
-        if state.gone {
-            self.lock().remove(key);
-        } else {
-            self.lock().insert(key.to_owned(), state);
+        let mut states = self.lock();
+        states.objects.insert(key.to_owned(), state);
+        if states.pruned.is_none_or(|at| at.elapsed() > GONE_FOR) {
+            states.pruned = Some(Instant::now());
+            states.objects.retain(|_, state| state.gone.is_none_or(|at| at.elapsed() < GONE_FOR));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, ObjectState>> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, States> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_that_is_gone_or_another_one_is_read_first() {
+        let minute = Duration::from_mins(1);
+        let resyncs = ResyncSchedule { started: Instant::now(), quick: minute, full: minute, poll: minute };
+        let states = ReconcileState::default();
+        let state = states.load("a", "1", &resyncs);
+        assert!(!state.doubtful, "a new object is as the store has it");
+        states.store("a", ObjectState { gone: Some(Instant::now()), ..state });
+        assert!(states.load("a", "1", &resyncs).doubtful, "the store lags behind");
+        states.store("a", ObjectState { doubtful: false, ..states.load("a", "1", &resyncs) });
+        assert!(!states.load("a", "1", &resyncs).doubtful);
+        assert!(states.load("a", "2", &resyncs).doubtful, "one of the two is from an outdated list");
     }
 }

@@ -16,7 +16,7 @@ use tributary_core::{
 };
 
 use crate::{
-    cluster::status::Handle,
+    cluster::status::{Finalizer, Handle},
     observe::Cloud,
     operator::{
         apply::apply,
@@ -40,7 +40,7 @@ pub(super) trait Writer: Send + Sync {
     fn write_status<'a>(&'a self, status: Value, version: Option<&'a str>) -> BoxFuture<'a, Result<Option<String>, ReconcileError>>;
 
     /// Adds or removes the finalizer; see [`Handle::set_finalizer`].
-    fn set_finalizer<'a>(&'a self, meta: &'a ObjectMeta, present: bool) -> BoxFuture<'a, Result<Option<String>, ReconcileError>>;
+    fn set_finalizer<'a>(&'a self, meta: &'a ObjectMeta, change: Finalizer<'a>) -> BoxFuture<'a, Result<Option<String>, ReconcileError>>;
 
     /// Makes the write that the step stands for.
     fn apply<'a>(&'a self, cloud: &'a Cloud<'_>, step: &'a Step) -> BoxFuture<'a, Result<(), ReconcileError>>;
@@ -50,6 +50,9 @@ pub(super) trait Writer: Send + Sync {
 
     /// Takes note of what AWS holds of the object before steps change it, in the form that `observed` returns.
     fn observed(&self, _observed: &dyn Fn() -> Value) {}
+
+    /// Whether anything is done with what [`Writer::observed`] takes note of, so that AWS is read although status describes it.
+    fn takes_note(&self) -> bool;
 
     /// Whether the reconcile continues as if what it waits for had come. Only a dry run does: it plans what comes after it too.
     fn plans_through(&self, _waits_for: &ReconcileError) -> bool {
@@ -92,8 +95,8 @@ impl Writer for LiveWriter<'_> {
         async move { spans::kubernetes("patch status", self.handle.write_status(&status, version)).await }.boxed()
     }
 
-    fn set_finalizer<'a>(&'a self, meta: &'a ObjectMeta, present: bool) -> BoxFuture<'a, Result<Option<String>, ReconcileError>> {
-        spans::kubernetes("patch finalizers", self.handle.set_finalizer(meta, present)).boxed()
+    fn set_finalizer<'a>(&'a self, meta: &'a ObjectMeta, change: Finalizer<'a>) -> BoxFuture<'a, Result<Option<String>, ReconcileError>> {
+        spans::kubernetes("patch finalizers", self.handle.set_finalizer(meta, change)).boxed()
     }
 
     fn apply<'a>(&'a self, cloud: &'a Cloud<'_>, step: &'a Step) -> BoxFuture<'a, Result<(), ReconcileError>> {
@@ -108,8 +111,12 @@ impl Writer for LiveWriter<'_> {
         self.recorder.publish(regarding, note.type_, note.reason, note.action, note.text);
     }
 
+    fn takes_note(&self) -> bool {
+        self.audit.is_some()
+    }
+
     fn observed(&self, observed: &dyn Fn() -> Value) {
-        if self.audit.is_some() {
+        if self.takes_note() {
             *self.observed.lock().unwrap_or_else(PoisonError::into_inner) = observed();
         }
     }

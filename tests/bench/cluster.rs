@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use kube::Client;
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
 use serde_json::{Value, json};
 
 use crate::{Result, audit::Audit, operator, say};
@@ -72,6 +75,12 @@ impl Cluster {
         let pids = ["kube-apiserver", "etcd"].into_iter().filter_map(pid).collect();
         let admin_kubeconfig = PathBuf::from(kubeconfig);
         Ok(Self { admin: Client::try_default().await?, admin_kubeconfig, operator_kubeconfig, gateway_kubeconfig, audit, pids })
+    }
+
+    /// A client with the permissions of the operator.
+    pub async fn operator(&self) -> Result<Client> {
+        let config = Kubeconfig::read_from(&self.operator_kubeconfig)?;
+        Ok(Client::try_from(Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?)?)
     }
 
     /// Processor time of the control plane so far: it shares the machine with the operator here, as it would not elsewhere.

@@ -13,6 +13,7 @@ mod objects;
 mod operator;
 mod partner;
 mod peer;
+mod perfect;
 mod phases;
 mod plan;
 mod ready;

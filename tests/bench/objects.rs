@@ -22,7 +22,8 @@ pub fn buses(rules: usize) -> usize {
 }
 
 pub const NAMESPACE: &str = "bench";
-const AT_ONCE: usize = 16;
+/// Requests of a user at a time.
+pub const AT_ONCE: usize = 16;
 
 fn account(endpoint: &str) -> Value {
     json!({
@@ -110,6 +111,16 @@ pub async fn create_kind(client: &Client, kind: &str, objects: impl Iterator<Ite
         "EventSink" => create_all(Api::<EventSink>::namespaced(api(), NAMESPACE), objects).await,
         _ => create_all(Api::<EventRule>::namespaced(api(), NAMESPACE), objects).await,
     }
+}
+
+/// Rules of another namespace, which is created if it does not exist.
+pub async fn create_rules(client: &Client, namespace: &str, rules: usize) -> Result<()> {
+    let namespaces = Api::<Namespace>::all(client.clone());
+    if namespaces.get_opt(namespace).await?.is_none() {
+        create_all(namespaces, std::iter::once(json!({"metadata": {"name": namespace}}))).await?;
+    }
+    let objects = (0..rules).map(|n| typed("EventRule", "tributary.dev/v1alpha1", rule(n, buses(rules))));
+    create_all(Api::<EventRule>::namespaced(client.clone(), namespace), objects).await
 }
 
 /// Writes everything into the API server; no operator runs meanwhile.

@@ -47,6 +47,7 @@ mod conditions {
 }
 mod object {
     mod adoption;
+    mod claim;
     mod cleanup;
     mod in_sync;
     mod management;
@@ -66,6 +67,7 @@ mod replay;
 mod rule {
     mod claims;
     mod dead_letters;
+    mod requests;
     mod state;
     mod tests;
     mod deliverable {

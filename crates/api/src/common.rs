@@ -138,8 +138,8 @@ pub struct CommonStatus {
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-    /// Identity of the object's AWS resource. Recorded before the first AWS write and immutable
-    /// afterwards.
+    /// Identity of the object's AWS resource. Recorded before the first AWS write, for a new
+    /// `EventRule` in the annotation `tributary.dev/identity`, and immutable afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
     /// AWS resources that exist for the object.

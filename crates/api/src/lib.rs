@@ -82,6 +82,9 @@ pub mod annotation {
     pub const ADOPT: &str = "tributary.dev/adopt";
     /// Any new value triggers a full inspection of the object's AWS resources.
     pub const RECONCILE_AT: &str = "tributary.dev/reconcile-at";
+    /// Written by the operator, together with the finalizer of a new `EventRule`: the identity that
+    /// its status gets after the first writes, as JSON. Once status has an identity, it is not read.
+    pub const IDENTITY: &str = "tributary.dev/identity";
 }
 
 /// Finalizer of objects that can have AWS resources. It is added before the first AWS write and

@@ -12,6 +12,7 @@ pub mod benchling;
 pub mod bus_log;
 pub mod change_events;
 pub mod changes;
+pub mod claim;
 pub mod conditions;
 pub mod delivering;
 pub mod delivery;

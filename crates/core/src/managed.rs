@@ -202,6 +202,17 @@ pub trait Managed:
     /// Objects that hold data or that others use stay as they are.
     const LEAVES_IF_REFUSED: bool = false;
 
+    /// Whether a new object is created from a claim in its metadata ([`crate::claim`]), in place of a
+    /// status before the first write. For kinds of which AWS holds nothing that identity and tags do
+    /// not lead to.
+    const CLAIMED_IN_METADATA: bool = false;
+
+    /// Whether status describes what AWS holds of the object, so that its deletion need not read the
+    /// object and its resource once more. Not for kinds whose deletion waits for other objects.
+    fn is_described(&self) -> bool {
+        false
+    }
+
     /// Whether the object was removed from AWS because it was not permitted.
     fn is_withdrawn(&self) -> bool {
         false

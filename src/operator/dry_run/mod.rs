@@ -150,6 +150,7 @@ pub(crate) async fn run(client: Client, options: Options) -> Result<Outcome, Str
         change_feeds: ChangeFeeds::default(),
         observations: observe::observations::Observations::default(),
         client,
+        term_version: Arc::default(),
         dry_run: Some(Arc::new(observe::dry_run::DryRun::new(now))),
     };
     let dry_run = DryRun { context, stores, writers: Mutex::new(writers), starts, plans: Mutex::default(), now };
@@ -207,7 +208,7 @@ impl DryRun {
         let result = reconciliation.run().await;
         let deleting = start.object.meta().deletion_timestamp.is_some();
         let has_finalizer = start.object.finalizers().iter().any(|name| name == FINALIZER);
-        let gone = deleting && result.is_ok() && (reconciliation.state.gone || !has_finalizer);
+        let gone = deleting && result.is_ok() && (reconciliation.state.gone.is_some() || !has_finalizer);
         let Reconciliation { applied, withheld, status, .. } = reconciliation;
         let record = recorder.into_inner();
         let paused = start.object.annotations().get(annotation::PAUSED).is_some_and(|value| value == "true");

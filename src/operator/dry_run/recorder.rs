@@ -12,6 +12,7 @@ use tributary_core::{
 };
 
 use crate::{
+    cluster::status::Finalizer,
     observe::Cloud,
     operator::{
         events::EventType,
@@ -53,7 +54,7 @@ impl Writer for Recorder {
         async { Ok(Some(VERSION.to_owned())) }.boxed()
     }
 
-    fn set_finalizer<'a>(&'a self, _: &'a ObjectMeta, _: bool) -> BoxFuture<'a, Result<Option<String>, ReconcileError>> {
+    fn set_finalizer<'a>(&'a self, _: &'a ObjectMeta, _: Finalizer<'a>) -> BoxFuture<'a, Result<Option<String>, ReconcileError>> {
         async { Ok(Some(VERSION.to_owned())) }.boxed()
     }
 
@@ -65,6 +66,10 @@ impl Writer for Recorder {
         if note.type_ == EventType::Warning {
             self.lock().warnings.push((note.reason.to_owned(), note.text.to_owned()));
         }
+    }
+
+    fn takes_note(&self) -> bool {
+        true
     }
 
     fn observed(&self, observed: &dyn Fn() -> Value) {

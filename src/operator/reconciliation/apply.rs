@@ -1,10 +1,16 @@
 //! Apply: makes the planned steps one after the other, and keeps the object's finalizer.
 
-use tributary_api::{FINALIZER, ManagementPolicy};
-use tributary_core::{conditions::Outcome, error::ReconcileError, steps::Step};
+use tributary_api::FINALIZER;
+use tributary_core::{
+    claim::Claim,
+    conditions::Outcome,
+    error::{Reason, ReconcileError, RetryClass},
+    steps::Step,
+};
 
 use super::{Reconciliation, observe::Planned, resolve::Resolved};
 use crate::{
+    cluster::status::Finalizer,
     observe::{Cloud, Observe},
     operator::fault_points::Point,
 };
@@ -36,8 +42,14 @@ impl<K: Observe> Reconciliation<'_, K> {
             self.record_common_intent(&resolved.desired, observed.as_ref());
             self.object.record_intent(&mut self.status, &resolved.desired, &steps);
         }
-        let error = Box::pin(self.apply_steps(&cloud, steps)).await.err();
+        let error = Box::pin(self.claim_and_apply(resolved, &cloud, steps)).await.err();
         Applied { observed, withheld: 0, error }
+    }
+
+    /// Makes the steps. A kind that is claimed in metadata gets its finalizer only now: what fails before has nothing in AWS.
+    async fn claim_and_apply(&mut self, resolved: &Resolved<K>, cloud: &Cloud<'_>, steps: Vec<Step>) -> Result<(), ReconcileError> {
+        self.ensure_finalizer(resolved).await?;
+        self.apply_steps(cloud, steps).await
     }
 
     /// Records, before the first write, what all kinds may write. Like `record_intent`, it only adds.
@@ -50,13 +62,16 @@ impl<K: Observe> Reconciliation<'_, K> {
     }
 
     /// Makes the steps. Before the first one, status gets the identity and says that writes are in progress; the API server accepts that
-    /// only if the object is the one that the plan is based on, so that AWS is never written to from a stale copy.
+    /// only if the object is the one that the plan is based on, so that AWS is never written to from a stale copy. A claim that this
+    /// reconcile wrote does the same, and a deletion that follows status needs neither.
     pub(super) async fn apply_steps(&mut self, cloud: &Cloud<'_>, steps: Vec<Step>) -> Result<(), ReconcileError> {
         if steps.is_empty() {
             return Ok(());
         }
         self.common().applied = None;
-        self.publish_status(&Outcome::Applying).await?;
+        if !self.claimed && !self.follows_status {
+            self.publish_status(&Outcome::Applying).await?;
+        }
         for step in steps {
             self.apply_step(cloud, &step).await?;
             self.applied.push(step);
@@ -82,18 +97,34 @@ impl<K: Observe> Reconciliation<'_, K> {
     }
 
     /// Adds the finalizer to an object that is managed, and removes it from one that is only observed.
-    pub(super) async fn ensure_finalizer(&mut self, policy: ManagementPolicy) -> Result<(), ReconcileError> {
-        let needed = policy == ManagementPolicy::Manage;
-        if needed == self.has_finalizer() { Ok(()) } else { self.set_finalizer(needed).await }
+    /// A new object gets its claim in the same request.
+    pub(super) async fn ensure_finalizer(&mut self, resolved: &Resolved<K>) -> Result<(), ReconcileError> {
+        let needed = resolved.manages();
+        if needed == self.has_finalizer() {
+            return Ok(());
+        }
+        if !needed {
+            return self.set_finalizer(Finalizer::Remove).await;
+        }
+        let claims = K::CLAIMED_IN_METADATA && K::common(&self.written).identity.is_none();
+        let claim = claims.then(|| Claim::new(&resolved.identity, K::tags(&resolved.desired)));
+        self.set_finalizer(Finalizer::Add(claim.as_ref())).await?;
+        self.claimed = claim.is_some();
+        Ok(())
     }
 
-    pub(super) async fn set_finalizer(&mut self, present: bool) -> Result<(), ReconcileError> {
-        let version = self.writer.set_finalizer(self.object.meta(), present).await?;
+    pub(super) async fn set_finalizer(&mut self, change: Finalizer<'_>) -> Result<(), ReconcileError> {
+        let written = self.writer.set_finalizer(self.object.meta(), change).await;
+        self.state.doubtful = written.as_ref().is_err_and(|error| error.class == RetryClass::Conflict);
+        let (version, adds) = (written?, matches!(change, Finalizer::Add(_)));
+        if version.is_none() && adds {
+            return Err(ReconcileError::new(RetryClass::Conflict, Reason::Conflict, "the object was deleted"));
+        }
         self.confirmed = true;
         let meta = self.object.meta_mut();
         let finalizers = meta.finalizers.get_or_insert_default();
         finalizers.retain(|name| name != FINALIZER);
-        if present {
+        if adds {
             finalizers.push(FINALIZER.into());
         }
         meta.resource_version.clone_from(&version);
@@ -102,7 +133,7 @@ impl<K: Observe> Reconciliation<'_, K> {
     }
 }
 
-fn add_missing(to: &mut Vec<String>, values: impl IntoIterator<Item = String>) {
+pub(super) fn add_missing(to: &mut Vec<String>, values: impl IntoIterator<Item = String>) {
     for value in values {
         if !to.contains(&value) {
             to.push(value);

@@ -1,17 +1,25 @@
 //! Deletion: runs the plan towards nothing. The finalizer is removed after the last write is confirmed.
 
-use tributary_api::{DeletionPolicy, ManagementPolicy, annotation};
+use std::time::{Duration, Instant};
+
+use tributary_api::{DeletionPolicy, Identity, ManagementPolicy, annotation};
 use tributary_core::{
     conditions::Outcome,
-    error::{Reason, ReconcileError},
+    error::{Reason, ReconcileError, RetryClass},
     plan::Depth,
+    steps::Step,
 };
 
 use super::{Reconciliation, is_annotated, observe::States};
-use crate::observe::{Observe, Trigger};
+use crate::{
+    cluster::status::Finalizer,
+    observe::{Cloud, Observe, Source, Trigger},
+};
 
 /// How many of the objects that block a deletion its message lists.
 const LISTED: usize = 5;
+/// How often status names other objects that block a deletion, at most.
+const NAMED_EVERY: Duration = Duration::from_secs(2);
 
 impl<K: Observe> Reconciliation<'_, K> {
     /// Removes from AWS what the policies say, then the finalizer.
@@ -24,40 +32,81 @@ impl<K: Observe> Reconciliation<'_, K> {
         let result = if orphaned && !self.object.composed() { Ok(()) } else { self.remove().await };
         self.publish_events(result.as_ref().err());
         if let Err(error) = result {
-            let outcome = Outcome::Deleting(Some(error.clone()));
-            self.withdraw_claims(&outcome);
-            self.publish_status(&outcome).await?;
+            if !self.defers(&error) {
+                let outcome = Outcome::Deleting(Some(error.clone()));
+                self.withdraw_claims(&outcome);
+                self.publish_status(&outcome).await?;
+            }
             return Err(error);
         }
-        self.set_finalizer(false).await?;
+        self.set_finalizer(Finalizer::Remove).await?;
         self.reach_status_point().await?;
-        self.state.gone = true;
+        self.state.gone = Some(Instant::now());
         Ok(())
+    }
+
+    /// Whether the report of an error is deferred: while many objects are deleted, each names others that it waits for every moment.
+    fn defers(&mut self, error: &ReconcileError) -> bool {
+        if error.reason != Reason::InUse {
+            return false;
+        }
+        let ready = K::common(&self.written).condition("Ready");
+        let is_known = ready.is_some_and(|ready| ready.reason == <&str>::from(Reason::InUse));
+        let since = self.state.referrers_reported.map(|at| at.elapsed()).filter(|since| is_known && *since < NAMED_EVERY);
+        match since {
+            Some(since) => self.state.requeue_after = Some(NAMED_EVERY.saturating_sub(since)),
+            None => self.state.referrers_reported = Some(Instant::now()),
+        }
+        since.is_some()
     }
 
     async fn remove(&mut self) -> Result<(), ReconcileError> {
         let view = self.context.view();
         check_unreferenced(self.object.referenced_by(&view), self.object.composed())?;
-        // Without a pinned identity nothing was ever written.
-        let Some(identity) = K::common(&self.status).identity.clone() else { return Ok(()) };
+        // Without an identity, pinned or claimed, nothing was ever written.
+        let Some(identity) = self.removable(&view)? else { return Ok(()) };
         let retain = self.object.deletion() == DeletionPolicy::Retain;
         if retain && !self.object.leaves_traces() {
             return Ok(());
         }
-        let cloud = self.context.cloud(&view, &identity, Trigger::Change)?;
+        let mut cloud = self.context.cloud(&view, &identity, Trigger::Change)?;
         let _one_at_a_time = self.context.names.lock(&identity).await;
-        let observed = self.object.observe(&cloud, &identity, None, Depth::Delete).await?;
+        if self.follows_status && !self.writer.takes_note() {
+            cloud.source = Source::Status;
+            let result = self.remove_observed(&cloud, &identity, retain).await;
+            // AWS holds something that status does not describe, such as a target that somebody has added.
+            if !result.as_ref().is_err_and(|error| error.class == RetryClass::Refused && error.reason != Reason::NotOwned) {
+                return result;
+            }
+            (cloud.source, self.follows_status) = (Source::Aws, false);
+        }
+        self.remove_observed(&cloud, &identity, retain).await
+    }
+
+    async fn remove_observed(&mut self, cloud: &Cloud<'_>, identity: &Identity, retain: bool) -> Result<(), ReconcileError> {
+        let observed = self.object.observe(cloud, identity, None, Depth::Delete).await?;
         self.writer.observed(&|| serde_json::to_value(&observed).unwrap_or_default());
-        match self.plan(&view, &identity, &States { desired: None, observed: observed.as_ref(), retain }) {
+        match self.plan(&cloud.view, identity, &States { desired: None, observed: observed.as_ref(), retain }) {
             Ok(steps) => {
-                Box::pin(self.apply_steps(&cloud, steps)).await?;
+                self.pin(identity, &steps);
+                Box::pin(self.apply_steps(cloud, steps)).await?;
                 K::wait_after_deletion(&self.applied).filter(|error| !self.writer.plans_through(error)).map_or(Ok(()), Err)
             }
             Err(error) if error.reason == Reason::NotOwned => {
-                self.publish_left_alone(&error.message);
+                // Users can edit a claim: whom it points at is not named to them.
+                if self.claim.is_none() {
+                    self.publish_left_alone(&error.message);
+                }
                 Ok(())
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the identity of a claim into status, once it is known that the resource is the object's own.
+    pub(super) fn pin(&mut self, identity: &Identity, steps: &[Step]) {
+        if !steps.is_empty() {
+            self.common().identity.get_or_insert_with(|| identity.clone());
         }
     }
 }

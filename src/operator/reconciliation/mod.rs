@@ -13,14 +13,17 @@ mod resolve;
 mod withdraw;
 
 use kube::{Resource, ResourceExt};
-use tributary_api::{CommonStatus, FINALIZER, annotation};
+use tributary_api::{CommonStatus, FINALIZER, Identity, annotation};
 use tributary_core::{
+    claim::Claim,
     conditions::Outcome,
     error::{ReconcileError, RetryClass},
     object::key_of,
     steps::Step,
+    view::View,
 };
 
+use self::apply::add_missing;
 use super::{
     context::{Context, QUIET_PERIOD},
     fault_points::Point,
@@ -53,6 +56,12 @@ pub(super) struct Reconciliation<'a, K: Observe> {
     pub(super) evaluated: &'static [&'static str],
     /// Whether AWS was compared with the spec, so that status says what came of it.
     pub(super) reached: bool,
+    /// What the object may have written to AWS before its status says so.
+    pub(super) claim: Option<Claim>,
+    /// Whether this reconcile wrote the claim of the object, which takes the place of a status before the first write.
+    pub(super) claimed: bool,
+    /// Whether a deletion follows the status of the object, which is known to be current and complete.
+    pub(super) follows_status: bool,
 }
 
 /// Whether the annotation is set to `true`.
@@ -64,11 +73,15 @@ impl<'a, K: Observe> Reconciliation<'a, K> {
     /// A reconcile of the object, which starts from the status that it has.
     pub(super) fn new(context: &'a Context, writer: &'a dyn Writer, object: K, state: ObjectState) -> Self {
         let written = object.current().cloned().unwrap_or_default();
+        let claims = K::CLAIMED_IN_METADATA && K::common(&written).identity.is_none();
+        let claim = if claims { Claim::read(object.meta()) } else { None };
+        let mut status = written.clone();
+        add_missing(&mut K::common_mut(&mut status).tag_keys, claim.iter().flat_map(|claim| claim.tag_keys.iter().cloned()));
         Self {
             key: key_of(&object),
             context,
             writer,
-            status: written.clone(),
+            status,
             written,
             object,
             state,
@@ -78,6 +91,9 @@ impl<'a, K: Observe> Reconciliation<'a, K> {
             confirmed: false,
             evaluated: &[],
             reached: false,
+            claim,
+            claimed: false,
+            follows_status: false,
         }
     }
 }
@@ -127,7 +143,9 @@ impl<K: Observe> Reconciliation<'_, K> {
         self.evaluated = K::LOCAL_CONDITIONS;
         // Before the finalizer: a new object whose tests fail has nothing in AWS.
         self.object.run_tests(&mut self.status, &mut resolved.desired, &resolved.config_maps, self.context.now())?;
-        self.ensure_finalizer(resolved.policy).await?;
+        if !(K::CLAIMED_IN_METADATA && resolved.manages()) {
+            self.ensure_finalizer(&resolved).await?;
+        }
         // From the check of the owner to the last write that relies on it.
         let _one_at_a_time = self.context.names.lock(&resolved.identity).await;
         let planned = self.observe_and_plan(&resolved).await?;
@@ -153,6 +171,18 @@ impl<K: Observe> Reconciliation<'_, K> {
 
     fn common(&mut self) -> &mut CommonStatus {
         K::common_mut(&mut self.status)
+    }
+
+    /// The identity that something in AWS may have: the pinned one, or before that the one of the claim.
+    ///
+    /// # Errors
+    /// The claim names an account that does not permit the namespace to use it.
+    fn removable(&self, view: &View) -> Result<Option<Identity>, ReconcileError> {
+        match (&K::common(&self.status).identity, &self.claim) {
+            (Some(pinned), _) => Ok(Some(pinned.clone())),
+            (None, Some(claim)) => claim.permitted(view, self.namespace()).map(|identity| Some(identity.clone())),
+            (None, None) => Ok(None),
+        }
     }
 
     fn has_finalizer(&self) -> bool {

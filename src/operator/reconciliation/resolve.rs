@@ -78,7 +78,8 @@ impl<K: Observe> Reconciliation<'_, K> {
     }
 
     fn check_pinned(&self, identity: &Identity) -> Result<(), ReconcileError> {
-        match &K::common(&self.status).identity {
+        let claimed = self.claim.as_ref().map(|claim| &claim.identity);
+        match K::common(&self.status).identity.as_ref().or(claimed) {
             Some(pinned) if pinned != identity => Err(ReconcileError::invalid(
                 Reason::IdentityChanged,
                 format!(

@@ -18,7 +18,8 @@ impl<K: Observe> Reconciliation<'_, K> {
         if !K::LEAVES_IF_REFUSED || !error.reason.is_refusal() || !managed || self.object.is_withdrawn() {
             return error;
         }
-        let Some(identity) = K::common(&self.status).identity.clone() else { return error };
+        // What a claim names is left alone if its account is no longer permitted.
+        let Ok(Some(identity)) = self.removable(&self.context.view()) else { return error };
         match self.remove_refused(&identity).await {
             // The object does not remove what has another owner.
             Err(failed) if failed.reason != Reason::NotOwned => failed,
@@ -36,6 +37,7 @@ impl<K: Observe> Reconciliation<'_, K> {
         let observed = self.object.observe(&cloud, identity, None, Depth::Delete).await?;
         self.writer.observed(&|| serde_json::to_value(&observed).unwrap_or_default());
         let steps = self.plan(&view, identity, &States { desired: None, observed: observed.as_ref(), retain: false })?;
+        self.pin(identity, &steps);
         Box::pin(self.apply_steps(&cloud, steps)).await
     }
 }

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tokio::sync::Mutex;
 
+use tributary_api::Tags;
 use tributary_core::kinds::{ObservedReplay, bus_logs::LogDeliveries, partner::ObservedSource};
 
 use answers::Answers;
@@ -35,6 +36,8 @@ pub(crate) const ALL: &str = "";
 #[derive(Debug, Default)]
 pub(crate) struct Caches {
     pub rules: RuleLists,
+    /// Tags by ARN of the bus.
+    pub bus_tags: Answers<Tags>,
     pub sources: Answers<Sources>,
     pub replays: Answers<Replays>,
     pub log_policies: Answers<LogPolicies>,

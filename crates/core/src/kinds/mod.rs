@@ -22,6 +22,7 @@ mod rule;
 mod rule_check;
 mod rule_configured;
 mod rule_consent;
+pub mod rule_described;
 mod rule_in_aws;
 mod rule_lints;
 mod rule_manifest;

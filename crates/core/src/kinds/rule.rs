@@ -17,7 +17,7 @@ use crate::{
     destinations::target,
     error::{Reason, ReconcileError},
     kinds::{
-        rule_check, rule_configured, rule_consent,
+        rule_check, rule_configured, rule_consent, rule_described,
         rule_in_aws::{DesiredRule, ObservedRule, Refused},
         rule_lints::Linted,
         rule_status,
@@ -149,6 +149,7 @@ impl Managed for EventRule {
 
     const KIND: &'static str = "EventRule";
     const LEAVES_IF_REFUSED: bool = true;
+    const CLAIMED_IN_METADATA: bool = true;
     const LOCAL_CONDITIONS: &'static [&'static str] = &[rule_tested::TYPE];
 
     fn management(&self) -> ManagementPolicy {
@@ -325,6 +326,10 @@ impl Managed for EventRule {
 
     fn report(&self, status: &mut EventRuleStatus, report: &Report<'_, Self>) {
         rule_status::report(self, status, report);
+    }
+
+    fn is_described(&self) -> bool {
+        rule_described::is_described(self)
     }
 
     fn is_withdrawn(&self) -> bool {
