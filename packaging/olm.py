@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The bundle for the Operator Lifecycle Manager (OLM), made from the chart, the CRDs, the examples and packaging/olm. Needs helm and PyYAML.
+"""The bundle for the Operator Lifecycle Manager (OLM), made from the chart, the CRDs, the examples and packaging/olm. Needs helm and PyYAML (Debian: python3-yaml).
 
   olm.py FOLDER   writes manifests/, metadata/annotations.yaml and bundle.Dockerfile into the folder
 

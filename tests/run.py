@@ -99,7 +99,7 @@ def parts(scratch):
         Part("benchmark, short form", (*BED, "run", "--", *CARGO_TEST, *BENCHES), 1, 60, env=SMALL),
         # The first time, it builds Flux's kustomize-controller.
         Part("promotion by Flux", (*BED, "run", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/gitops"), 0.5, 210, env=binary),
-        Part("life of a release", (*BED, "run", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/installation"), 0.5, 90, env=binary),
+        Part("life of a release", (*BED, "run", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/installation"), 0.5, 180, env=binary),
         Part("real pods", (*BED, "run", "--node", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/pods"), 0.5, 60, optional=True),
         Part("page in a browser", (PYTHON, "tests/browser/run.py"), 1, 90, env=binary | {"TRIBUTARY_DEMO_STATE": str(scratch / "demo-browser")}, optional=True),
         demo("demo and examples", "check", 0.5, 60),

@@ -93,7 +93,7 @@ class Life(unittest.TestCase):
         self.release.stop()
         before, mark = self.release.all(), self.live.mark()
         self.assertEqual([], self.live.writes(self.mark), "written late, after the second upgrade")
-        self.release.run("helm", "uninstall", RELEASE, "-n", SYSTEM, "--wait")
+        self.release.run("helm", "uninstall", RELEASE, "-n", SYSTEM, "--wait", "--timeout", "60s")
         for kinds in ("deployments,serviceaccounts,roles,rolebindings,poddisruptionbudgets", "clusterroles,clusterrolebindings"):
             self.assertEqual([], json.loads(self.release.kubectl("get", kinds, "-n", SYSTEM, "-l", f"app.kubernetes.io/instance={RELEASE}", "-o", "json"))["items"])
         self.assertEqual(before, self.release.all())
@@ -113,7 +113,7 @@ class Life(unittest.TestCase):
 
     def test_6_deleted_definitions_take_objects_with_them_but_not_aws(self):
         self.release.stop()
-        self.release.run("helm", "uninstall", RELEASE, "-n", SYSTEM, "--wait")
+        self.release.run("helm", "uninstall", RELEASE, "-n", SYSTEM, "--wait", "--timeout", "60s")
         mark, contents = self.live.mark(), self.live.contents()
         self.release.kubectl("delete", "crd", "eventrules.tributary.dev", "--wait=false")
         rules = until(lambda: [one for one in self.release.get("eventrules", "live") if "deletionTimestamp" in one["metadata"]], "the rules are being deleted")

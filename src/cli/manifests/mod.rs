@@ -5,10 +5,10 @@ mod files;
 mod kustomization;
 mod objects;
 mod reader;
-#[cfg(test)]
-mod round_trip;
 mod rule;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod typed;
 pub(crate) mod yaml;
 

@@ -52,9 +52,9 @@ fn differences(path: &str, before: &Value, after: &Value) -> Vec<String> {
     let empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
-            let each = before.iter().flat_map(|(name, value)| {
-                differences(&format!("{path}.{name}"), value, after.get(name).unwrap_or(&Value::Null))
-            });
+            let each = before
+                .iter()
+                .flat_map(|(name, value)| differences(&format!("{path}.{name}"), value, after.get(name).unwrap_or(&Value::Null)));
             each.collect()
         }
         (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
@@ -129,7 +129,8 @@ fn objects_of_the_previous_release_survive() {
 #[test]
 fn every_state_survives() {
     // The states have no spec of their own.
-    let specs: BTreeMap<_, _> = examples().into_iter().map(|object| (object["kind"].as_str().unwrap().to_owned(), object["spec"].clone())).collect();
+    let specs: BTreeMap<_, _> =
+        examples().into_iter().map(|object| (object["kind"].as_str().unwrap().to_owned(), object["spec"].clone())).collect();
     let mut objects: Vec<_> = lines("states.jsonl").into_iter().map(|line| line["object"].clone()).collect();
     for object in &mut objects {
         object["spec"] = specs[object["kind"].as_str().unwrap()].clone();
