@@ -99,8 +99,10 @@ async fn nothing_is_exported_unless_it_is_asked_for() {
     for variables in off {
         let mut replica = Replica::with(&world, "alone", &Bed::get().operator_kubeconfig(), &world.aws.account, &[], variables);
         apply_pipeline(&world).await;
-        let metrics = replica.get("/metrics").await.unwrap().1;
-        assert!(metrics.contains("tributary_reconcile_seconds_bucket") && !metrics.contains("trace_id"), "{metrics}");
+        let reconciled =
+            || async { replica.get("/metrics").await.filter(|answer| answer.1.contains("tributary_reconcile_seconds_bucket{")) };
+        let metrics = world.aws.until("something is reconciled", reconciled).await.1;
+        assert!(!metrics.contains("trace_id"), "{metrics}");
         replica.signal("TERM");
         assert!(replica.ended().await.success());
         assert!(!replica.log().contains("trace_id"), "{}", replica.log());

@@ -6,15 +6,12 @@ use tracing::{Span, field::Empty};
 
 use tributary_core::spans::TARGET;
 
-use crate::client::{
-    call::{Call, Sqs},
-    error::AwsError,
-};
+use crate::client::{call::Call, error::AwsError};
 
 /// Begins the span of a call. It is disabled unless traces are exported.
 pub(crate) fn begin(call: Call, account_id: &str, region: Option<&str>) -> Span {
     // A receive waits for messages, mostly for none: each would be a trace of its own.
-    if call == Call::from(Sqs::ReceiveMessage) {
+    if call.operation() == "ReceiveMessage" {
         return Span::none();
     }
     tracing::info_span!(
