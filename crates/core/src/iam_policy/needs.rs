@@ -169,7 +169,8 @@ mod tests {
         let mut unreadable = observed;
         unreadable["log"]["delivery"]["logGroup"]["managed"]["class"] = json!("INFREQUENT_ACCESS");
         assert_eq!(object("EventBus", unreadable, json!({})), ["buses", "bus-logs", "delivering"]);
-        assert_eq!(object("AwsAccount", json!({"observeDeliveries": "Enabled"}), json!({})), ["delivering"]);
+        let account = json!({"accountId": "111122223333", "region": "eu-west-1", "observeDeliveries": "Enabled"});
+        assert_eq!(object("AwsAccount", account, json!({})), ["delivering"]);
         let queue = |existing: &str| json!({"sqs": {existing: {}}});
         assert_eq!(object("EventSink", queue("managed"), json!({"invocationRoleArn": "arn"})), ["queues", "roles"]);
         let mut existing = json!({"sqs": {"existing": {"arn": "arn:aws:sqs:eu-west-1:111122223333:q"}}});
