@@ -8,7 +8,7 @@ use tributary_core::{
     steps::Step,
 };
 
-use super::{Reconciliation, observe::Planned, resolve::Resolved};
+use super::{Reconciliation, is_unwritten, observe::Planned, resolve::Resolved};
 use crate::{
     cluster::status::Finalizer,
     observe::{Cloud, Observe},
@@ -105,8 +105,7 @@ impl<K: Observe> Reconciliation<'_, K> {
         if !needed {
             return self.set_finalizer(Finalizer::Remove).await;
         }
-        let claims = K::CLAIMED_IN_METADATA && K::common(&self.written).identity.is_none();
-        let claim = claims.then(|| Claim::new(&resolved.identity, K::tags(&resolved.desired)));
+        let claim = is_unwritten::<K>(&self.written).then(|| Claim::new(&resolved.identity, K::tags(&resolved.desired)));
         self.set_finalizer(Finalizer::Add(claim.as_ref())).await?;
         self.claimed = claim.is_some();
         Ok(())
