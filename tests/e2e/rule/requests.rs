@@ -98,7 +98,7 @@ async fn a_rule_costs_two_calls_and_three_requests_to_create_and_two_of_each_to_
     // One is read that the store still has after its end.
     assert!(requests.get(&("get", "eventrules")).is_none_or(|gets| *gets <= RULES / 5), "{requests:?}");
     assert!(requests.get(&("get", "eventbuses")).is_none_or(|gets| *gets <= 4 * BUSES), "none while they wait: {requests:?}");
-    assert!(total(&requests) <= 2 * RULES + 12 * (2 * BUSES + 1), "{requests:?}");
+    assert!(total(&requests) <= 2 * RULES + 24 * (2 * BUSES + 1), "{requests:?}");
     assert_eq!((called["RemoveTargets"], called["DeleteRule"]), (RULES, RULES), "{called:?}");
     assert!(called.get("ListTargetsByRule").is_none(), "targets are known from status: {called:?}");
     assert!(called["ListTagsForResource"] <= 8 * BUSES, "the tags of a bus serve its rules: {called:?}");
