@@ -99,7 +99,8 @@ impl Perfect<'_> {
         let call = self.calls.acquire().await?;
         self.floor.create_rule(rule.bus, rule.entry).await?;
         drop(call);
-        let kind = json!({"apiVersion": "tributary.dev/v1alpha1", "kind": "EventRule", "metadata": {"name": rule.name}, "status": rule.status});
+        let kind =
+            json!({"apiVersion": "tributary.dev/v1alpha1", "kind": "EventRule", "metadata": {"name": rule.name}, "status": rule.status});
         api.patch_status(&rule.name, &PatchParams::apply("tributary").force(), &Patch::Apply(kind)).await?;
         self.publish(rule).await
     }

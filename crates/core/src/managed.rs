@@ -207,6 +207,11 @@ pub trait Managed:
     /// not lead to.
     const CLAIMED_IN_METADATA: bool = false;
 
+    /// Whether the object's resource exists in AWS.
+    fn is_in_aws(_observed: &Self::Observed) -> bool {
+        true
+    }
+
     /// Whether status describes what AWS holds of the object, so that its deletion need not read the
     /// object and its resource once more. Not for kinds whose deletion waits for other objects.
     fn is_described(&self) -> bool {

@@ -8,7 +8,7 @@ use tributary_core::{
     steps::Step,
 };
 
-use super::{Reconciliation, observe::Planned, resolve::Resolved};
+use super::{Reconciliation, is_unwritten, observe::Planned, resolve::Resolved};
 use crate::{
     cluster::status::Finalizer,
     observe::{Cloud, Observe},
@@ -42,14 +42,13 @@ impl<K: Observe> Reconciliation<'_, K> {
             self.record_common_intent(&resolved.desired, observed.as_ref());
             self.object.record_intent(&mut self.status, &resolved.desired, &steps);
         }
-        let error = Box::pin(self.claim_and_apply(resolved, &cloud, steps)).await.err();
+        // Of a new object that waits with all of its steps AWS has nothing: it needs no finalizer yet.
+        let is_written = !K::CLAIMED_IN_METADATA || !steps.is_empty() || observed.as_ref().is_some_and(K::is_in_aws);
+        if is_written && let Err(error) = self.ensure_finalizer(resolved).await {
+            return Applied { observed, withheld: 0, error: Some(error) };
+        }
+        let error = Box::pin(self.apply_steps(&cloud, steps)).await.err();
         Applied { observed, withheld: 0, error }
-    }
-
-    /// Makes the steps. A kind that is claimed in metadata gets its finalizer only now: what fails before has nothing in AWS.
-    async fn claim_and_apply(&mut self, resolved: &Resolved<K>, cloud: &Cloud<'_>, steps: Vec<Step>) -> Result<(), ReconcileError> {
-        self.ensure_finalizer(resolved).await?;
-        self.apply_steps(cloud, steps).await
     }
 
     /// Records, before the first write, what all kinds may write. Like `record_intent`, it only adds.
@@ -106,8 +105,7 @@ impl<K: Observe> Reconciliation<'_, K> {
         if !needed {
             return self.set_finalizer(Finalizer::Remove).await;
         }
-        let claims = K::CLAIMED_IN_METADATA && K::common(&self.written).identity.is_none();
-        let claim = claims.then(|| Claim::new(&resolved.identity, K::tags(&resolved.desired)));
+        let claim = is_unwritten::<K>(&self.written).then(|| Claim::new(&resolved.identity, K::tags(&resolved.desired)));
         self.set_finalizer(Finalizer::Add(claim.as_ref())).await?;
         self.claimed = claim.is_some();
         Ok(())

@@ -94,7 +94,7 @@ impl<K: Observe> Reconciliation<'_, K> {
             }
             Err(error) if error.reason == Reason::NotOwned => {
                 // Users can edit a claim: whom it points at is not named to them.
-                if self.claim.is_none() {
+                if K::common(&self.written).identity.is_some() {
                     self.publish_left_alone(&error.message);
                 }
                 Ok(())

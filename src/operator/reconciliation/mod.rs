@@ -64,6 +64,12 @@ pub(super) struct Reconciliation<'a, K: Observe> {
     pub(super) follows_status: bool,
 }
 
+/// Whether status says of nothing that it was written to AWS, so that a claim does.
+fn is_unwritten<K: Observe>(status: &K::Status) -> bool {
+    let common = K::common(status);
+    K::CLAIMED_IN_METADATA && common.applied.is_none() && common.resources.is_empty()
+}
+
 /// Whether the annotation is set to `true`.
 fn is_annotated<K: Resource>(object: &K, annotation: &str) -> bool {
     object.annotations().get(annotation).is_some_and(|value| value == "true")
@@ -73,8 +79,7 @@ impl<'a, K: Observe> Reconciliation<'a, K> {
     /// A reconcile of the object, which starts from the status that it has.
     pub(super) fn new(context: &'a Context, writer: &'a dyn Writer, object: K, state: ObjectState) -> Self {
         let written = object.current().cloned().unwrap_or_default();
-        let claims = K::CLAIMED_IN_METADATA && K::common(&written).identity.is_none();
-        let claim = if claims { Claim::read(object.meta()) } else { None };
+        let claim = if is_unwritten::<K>(&written) { Claim::read(object.meta()) } else { None };
         let mut status = written.clone();
         add_missing(&mut K::common_mut(&mut status).tag_keys, claim.iter().flat_map(|claim| claim.tag_keys.iter().cloned()));
         Self {

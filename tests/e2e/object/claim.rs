@@ -19,7 +19,10 @@ async fn crashed(name: &str) -> World {
     world.ready("EventSink", "q").await;
     world.aws.faults(json!([{"match": "events.PutTargets", "kind": "hang"}])).await;
     world.apply("EventRule", "r", rule_spec("b", &["q"])).await;
-    world.aws.until("PutTargets", || async { writes_since(&world, 0).await.iter().any(|call| call.op == "PutTargets").then_some(()) }).await;
+    world
+        .aws
+        .until("PutTargets", || async { writes_since(&world, 0).await.iter().any(|call| call.op == "PutTargets").then_some(()) })
+        .await;
     world.crash().await;
     world.aws.faults(json!([])).await;
     world

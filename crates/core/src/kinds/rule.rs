@@ -328,6 +328,10 @@ impl Managed for EventRule {
         rule_status::report(self, status, report);
     }
 
+    fn is_in_aws(observed: &ObservedRule) -> bool {
+        observed.rule.is_some()
+    }
+
     fn is_described(&self) -> bool {
         rule_described::is_described(self)
     }

@@ -50,11 +50,10 @@ pub fn deleted_bus(rule: &EventRule, identity: &Identity, view: &View) -> Option
     let bus = view.bus(namespace, &rule.spec.bus_ref.name).filter(|bus| rule.means(bus))?;
     let pinned = bus.pinned_identity()?;
     let own = bus.spec.existing.is_none() && bus.spec.event_source_name.is_none() && pinned.name != DEFAULT_BUS;
-    let is_annotated = bus.metadata.annotations.iter().flatten().any(|(key, _)| [annotation::ORPHAN, annotation::PAUSED].contains(&key.as_str()));
-    let deletes = bus.is_deleting()
-        && !is_annotated
-        && bus.management() == ManagementPolicy::Manage
-        && bus.deletion() == DeletionPolicy::Delete;
+    let is_annotated =
+        bus.metadata.annotations.iter().flatten().any(|(key, _)| [annotation::ORPHAN, annotation::PAUSED].contains(&key.as_str()));
+    let deletes =
+        bus.is_deleting() && !is_annotated && bus.management() == ManagementPolicy::Manage && bus.deletion() == DeletionPolicy::Delete;
     if !(own && deletes && names::rule_on(pinned, &identity.name) == identity.arn && pinned.account_id == identity.account_id) {
         return None;
     }
@@ -101,7 +100,8 @@ mod tests {
     }
 
     fn bus(spec: &Value) -> EventBus {
-        let mut bus: EventBus = object("EventBus", "bus", spec, &json!({"identity": identity("b", None, "arn:aws:events:r:1:event-bus/b")}));
+        let mut bus: EventBus =
+            object("EventBus", "bus", spec, &json!({"identity": identity("b", None, "arn:aws:events:r:1:event-bus/b")}));
         bus.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::UNIX_EPOCH));
         bus
     }
@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn targets_are_those_of_status_while_it_describes_the_rule() {
-        let ids = |rule: &EventRule, have: &RuleInAws| targets(rule, have).map(|all| all.into_iter().map(|target| target.id).collect::<Vec<_>>());
+        let ids =
+            |rule: &EventRule, have: &RuleInAws| targets(rule, have).map(|all| all.into_iter().map(|target| target.id).collect::<Vec<_>>());
         let same = in_aws(r#"{"source": ["s"]}"#);
         assert_eq!(ids(&rule("r", "InSync"), &same), Some(vec!["t".to_owned()]));
         assert_eq!(ids(&rule("r", "InSync"), &in_aws(r#"{"source":["other"]}"#)), None, "another rule of this name");
@@ -167,7 +168,7 @@ mod tests {
         assert!(!found(orphan, vec![]), "the bus is left in AWS");
         assert!(!found(bus(&json!({})), vec![super::tests::rule("adopted", "InSync")]), "another object has taken the rule");
         let mut elsewhere = bus(&json!({}));
-        elsewhere.status.as_mut().expect("a status").common.identity.as_mut().expect("an identity").arn = "arn:aws:events:r:1:event-bus/c".into();
+        elsewhere.status.as_mut().expect("a status").common.identity.as_mut().expect("an identity").name = "c".into();
         assert!(!found(elsewhere, vec![]), "the rule is on another bus");
     }
 }
