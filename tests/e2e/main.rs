@@ -13,8 +13,10 @@
 
 mod account {
     mod access;
+    mod approval;
     mod change_events;
     mod consent;
+    mod deletion_budget;
 }
 mod admission {
     mod benchling;
