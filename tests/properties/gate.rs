@@ -1,5 +1,6 @@
 //! The gate as a property: whatever the plan, the account and the annotation, no write to AWS passes that is neither approved nor exempt.
 
+use k8s_openapi::jiff::Timestamp;
 use proptest::{collection, prelude::*, sample::select};
 use serde_json::json;
 use tributary_testkit::product::{
@@ -48,6 +49,7 @@ fn outcome(account: &AwsAccount, purpose: Purpose, approved: Option<&str>, steps
         approved,
         whole: None,
         is_simulated: false,
+        now: Timestamp::UNIX_EPOCH,
     };
     let mut status = CommonStatus::default();
     let outcome = match review(&request, &mut status, steps.to_vec()) {
@@ -75,6 +77,8 @@ proptest! {
         purpose in select(vec![Purpose::Converge, Purpose::Delete { retain: false }, Purpose::Delete { retain: true }, Purpose::Withdraw]),
         requires_approval in any::<bool>(),
         has_budget in any::<bool>(),
+        // The Unix epoch was a Thursday.
+        window in select(vec![None, Some("Thu:00:00-Thu:01:00"), Some("Fri:00:00-Fri:01:00")]),
     ) {
         let mut spec = json!({"accountId": "111122223333", "region": "eu-west-1"});
         if requires_approval {
@@ -82,6 +86,9 @@ proptest! {
         }
         if has_budget {
             spec["deletionBudget"] = json!({"maxObjects": 1});
+        }
+        if let Some(window) = window {
+            spec["changeWindows"] = json!([window]);
         }
         let account: AwsAccount = serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": spec})).unwrap();
         // The hash does not depend on the purpose, nor on what is asked for it.
@@ -95,16 +102,20 @@ proptest! {
             Annotation::OtherPlan => Some(hash(&asking, &others)),
         };
         let (outcome, waiting) = outcome(&account, purpose, approved.as_deref(), &steps);
-        let is_exempt = purpose == Purpose::Withdraw || steps.is_empty() || matches!(annotation, Annotation::OwnPlan);
-        if requires_approval {
-            prop_assert_eq!(&outcome, if is_exempt { &Outcome::Permitted } else { &Outcome::Waits });
-        }
+        let is_exempt = purpose == Purpose::Withdraw || steps.is_empty();
+        let is_approved = matches!(annotation, Annotation::OwnPlan);
+        let is_closed = window.is_some_and(|window| window.starts_with("Fri"));
         let loses = |name: &str| steps.iter().any(|step| step.name() == name);
         let counts = loses("DeleteArchive") || loses("DeleteQueue") || (purpose == Purpose::Delete { retain: false } && loses("DeleteRule"));
-        if has_budget && !requires_approval {
-            prop_assert_eq!(&outcome, if counts && !is_exempt { &Outcome::Counted } else { &Outcome::Permitted });
-        }
-        prop_assert!(requires_approval || has_budget || outcome == Outcome::Permitted);
-        prop_assert_eq!(waiting.is_some(), outcome != Outcome::Permitted);
+        let expected = match () {
+            () if is_exempt => Outcome::Permitted,
+            () if (requires_approval && !is_approved) || is_closed => Outcome::Waits,
+            () if has_budget && counts && !is_approved => Outcome::Counted,
+            () => Outcome::Permitted,
+        };
+        prop_assert_eq!(&outcome, &expected);
+        // What waits for a window needs no approval, or has one.
+        let asks = outcome == Outcome::Counted || (outcome == Outcome::Waits && requires_approval && !is_approved);
+        prop_assert_eq!(waiting.is_some(), asks);
     }
 }

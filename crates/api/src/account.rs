@@ -84,6 +84,24 @@ pub struct AwsAccountSpec {
     /// approves that plan. Deletions and repairs of changes by others need an approval too.
     #[serde(default)]
     pub approval: ApprovalPolicy,
+    /// Weekly time windows, in UTC, in which writes to AWS are made, such as `Mon:09:00-Mon:17:00` or
+    /// `Fri:22:00-Sat:02:00`: the format of maintenance windows in Amazon RDS. Defaults to no
+    /// restriction. Maximum 50 windows.
+    ///
+    /// Outside of all windows, objects are inspected and wait with reason `WaitingForWindow`. A plan
+    /// that has begun is completed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 50),
+        inner(
+            length(max = 19),
+            regex(
+                pattern = r"^(Mon|Tue|Wed|Thu|Fri|Sat|Sun):([01][0-9]|2[0-3]):[0-5][0-9]-(Mon|Tue|Wed|Thu|Fri|Sat|Sun):([01][0-9]|2[0-3]):[0-5][0-9]$"
+            )
+        )
+    )]
+    #[x_kube(validation = Rule::new("self.all(window, window.split('-')[0] != window.split('-')[1])").message("spec.changeWindows[] must not end when it starts. Set another end, or remove the window."))]
+    pub change_windows: Vec<String>,
     /// Namespaces that may use the account, and the existing resources that they may reference.
     /// Defaults to none: no namespace may use the account. Maximum 200 grants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -137,6 +137,8 @@ pub enum Reason {
     DeletionBudgetExceeded,
     /// The `AwsAccount` requires an approval of the plan.
     ApprovalRequired,
+    /// The `AwsAccount` has no open change window.
+    WaitingForWindow,
     /// The spec means another AWS resource than the one that the object is pinned to.
     IdentityChanged,
     /// The credentials are of another AWS account.

@@ -19,8 +19,7 @@ pub use tributary_core::{
     conditions::{self, Outcome},
     delivery::{self, DeliverabilityReason},
     error::{Reason, ReconcileError, RetryClass},
-    gate,
-    iam_policy,
+    gate, iam_policy,
     kinds::{CredentialsReason, change_events::ChangeEventsReason, deletion_budget::DeletionBudgetReason, webhooks::ContestReason},
     lints, trace,
 };

@@ -41,7 +41,15 @@ impl Dependents for EventRule {
         // puts it back.
         let uses = self.status.as_ref().map(|status| &status.common.uses);
         let waits = budget::is_waiting(self);
-        (self.metadata.generation, self.is_deleting(), waits, child_readiness(self), uses, withdrawn_targets(self), undeliverable_targets(self))
+        (
+            self.metadata.generation,
+            self.is_deleting(),
+            waits,
+            child_readiness(self),
+            uses,
+            withdrawn_targets(self),
+            undeliverable_targets(self),
+        )
     }
 }
 

@@ -1,5 +1,5 @@
-//! Gate: what may be written of a plan, by the approvals that the account requires and by its deletion budget (ADR 0039). The decision is
-//! in `tributary_core::gate`.
+//! Gate: what may be written of a plan, by the approvals that the account requires, its change windows and its deletion budget (ADR 0039,
+//! 0040). The decision is in `tributary_core::gate`.
 
 use kube::ResourceExt;
 use tributary_api::{AwsAccount, Identity, annotation};
@@ -10,7 +10,10 @@ use tributary_core::{
 };
 
 use super::{Reconciliation, resolve::Resolved};
-use crate::observe::{Cloud, Observe};
+use crate::{
+    observe::{Cloud, Observe},
+    operator::context::Context,
+};
 
 /// Hash of the desired state of an object that is removed from AWS.
 pub(super) const DELETED: &str = "deleted";
@@ -57,7 +60,7 @@ impl<K: Observe> Reconciliation<'_, K> {
     /// Returns the steps if all of them may be made.
     ///
     /// # Errors
-    /// They wait: for an approval, or for the deletion budget.
+    /// They wait: for an approval, a change window, or the deletion budget.
     pub(super) async fn permit(
         &mut self,
         cloud: &Cloud<'_>,
@@ -66,7 +69,7 @@ impl<K: Observe> Reconciliation<'_, K> {
         steps: Vec<Step>,
     ) -> Result<PermittedSteps, ReconcileError> {
         let Self { context, object, key, status, .. } = self;
-        let request = request(object, key, &cloud.account, target, purpose, context.dry_run.is_some());
+        let request = request(object, key, &cloud.account, target, purpose, context);
         match review(&request, K::common_mut(status), steps) {
             Decision::Permit(steps) => Ok(steps),
             Decision::Wait(error) => Err(error),
@@ -78,14 +81,14 @@ impl<K: Observe> Reconciliation<'_, K> {
         }
     }
 
-    /// Checks the approval of what is approved as a whole, before AWS is read for it.
+    /// Checks that what is approved as a whole may be written, before AWS is read for it.
     ///
     /// # Errors
-    /// It waits for an approval.
+    /// It waits: for an approval, or for a change window.
     pub(super) fn permit_whole(&mut self, resolved: &Resolved<K>) -> Result<(), ReconcileError> {
         let Some(account) = resolved.view.account(&resolved.identity.account) else { return Ok(()) };
         let Self { context, object, key, status, .. } = self;
-        let request = request(object, key, &account, resolved.as_target(), Purpose::Converge, context.dry_run.is_some());
+        let request = request(object, key, &account, resolved.as_target(), Purpose::Converge, context);
         review_whole(&request, K::common_mut(status))
     }
 
@@ -105,7 +108,7 @@ fn request<'r, K: Observe>(
     account: &'r AwsAccount,
     target: Target<'r>,
     purpose: Purpose,
-    is_simulated: bool,
+    context: &Context,
 ) -> Request<'r> {
     Request {
         account,
@@ -116,6 +119,7 @@ fn request<'r, K: Observe>(
         purpose,
         approved: object.annotations().get(annotation::APPROVED_PLAN).map(String::as_str),
         whole: object.approved_as_a_whole(),
-        is_simulated,
+        is_simulated: context.dry_run.is_some(),
+        now: context.now(),
     }
 }

@@ -99,6 +99,18 @@ pub(super) fn hold(status: &mut CommonStatus, plan: PlanId) -> String {
     plan.hash
 }
 
+/// Records the plan as waiting for what `error` says.
+pub(super) fn record(status: &mut CommonStatus, plan: PlanId, error: &ReconcileError) {
+    if error.reason == Reason::ApprovalRequired {
+        hold(status, plan);
+    } else {
+        status.plan = plan.lines;
+        if let Some(approval) = &mut status.approval {
+            approval.plan_hash = None;
+        }
+    }
+}
+
 /// Records that no plan waits. An approved plan whose writes are made is applied.
 pub(super) fn clear(status: &mut CommonStatus) {
     status.plan.clear();

@@ -165,6 +165,5 @@ fn each(account: &AwsAccount, view: &View, mut f: impl FnMut(&dyn Fn() -> String
     for_each_kind!(each_kind);
 }
 
-
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,14 @@
 //! The gate between a plan and its writes (ADR 0039). A plan passes it as [`PermittedSteps`], and nothing else can be applied: only this
 //! module makes them.
 //!
-//! [`review`] decides by the approvals that an account requires ([`approval`]), and by its deletion budget ([`budget`]). Whether a plan is
-//! made at all (pause, `managementPolicy: Observe`, orphaned deletions) is decided before.
+//! [`review`] decides by the approvals that an account requires ([`approval`]), by its change windows ([`window`]), and by its deletion
+//! budget ([`budget`]). Whether a plan is made at all (pause, `managementPolicy: Observe`, orphaned deletions) is decided before.
 
 mod approval;
 pub mod budget;
+mod window;
 
+use k8s_openapi::jiff::Timestamp;
 use tributary_api::{ApprovalPolicy, AwsAccount, CommonStatus, Identity, annotation};
 
 use crate::{
@@ -108,6 +110,8 @@ pub struct Request<'a> {
     pub whole: Option<Whole>,
     /// Whether the steps are only recorded, as in a dry run.
     pub is_simulated: bool,
+    /// The time now.
+    pub now: Timestamp,
 }
 
 /// What becomes of a plan.
@@ -162,7 +166,7 @@ impl Uncounted {
 /// Decides whether the steps may be made. Records in `status` the plan that waits, or that is approved.
 pub fn review(request: &Request<'_>, status: &mut CommonStatus, steps: Vec<Step>) -> Decision {
     let spec = &request.account.spec;
-    let is_guarded = spec.approval == ApprovalPolicy::Required || spec.deletion_budget.is_some();
+    let is_guarded = spec.approval == ApprovalPolicy::Required || spec.deletion_budget.is_some() || !spec.change_windows.is_empty();
     // Kubernetes has its own way back, and a withdrawal is the decision of the owner.
     let is_exempt = request.purpose == Purpose::Withdraw || steps.iter().all(|step| matches!(step, Step::Child(_)));
     if is_exempt || !is_guarded {
@@ -172,41 +176,45 @@ pub fn review(request: &Request<'_>, status: &mut CommonStatus, steps: Vec<Step>
         return Decision::Permit(PermittedSteps::new(steps));
     }
     let plan = PlanId::new(request, status, &steps);
-    if approval::is_approved(request, &plan, status) {
-        return Decision::Permit(PermittedSteps::new(steps));
+    let is_approved = approval::is_approved(request, &plan, status);
+    if let Some(error) = held(request, &plan, is_approved, steps.len()) {
+        if request.is_simulated {
+            return Decision::Simulate(PermittedSteps::new(steps), error);
+        }
+        approval::record(status, plan, &error);
+        return Decision::Wait(error);
     }
-    if spec.approval == ApprovalPolicy::Required {
-        let error = approval::required(request, &plan, steps.len());
-        return if request.is_simulated {
-            Decision::Simulate(PermittedSteps::new(steps), error)
-        } else {
-            approval::hold(status, plan);
-            Decision::Wait(error)
-        };
-    }
-    if !request.is_simulated && budget::counts(request.purpose, &steps) {
+    if !is_approved && !request.is_simulated && spec.deletion_budget.is_some() && budget::counts(request.purpose, &steps) {
         let account = request.account.own_name().to_owned();
         let hash = approval::hold(status, plan);
         return Decision::Count(Uncounted { steps, purpose: request.purpose, hash, account });
     }
-    approval::clear(status);
+    if !is_approved {
+        approval::clear(status);
+    }
     Decision::Permit(PermittedSteps::new(steps))
 }
 
-/// Checks that a [`Whole`] is approved, before AWS is read for it.
+/// Why a plan of this many writes waits. An approved plan waits for a change window too.
+fn held(request: &Request<'_>, plan: &PlanId, is_approved: bool, writes: usize) -> Option<ReconcileError> {
+    if !is_approved && request.account.spec.approval == ApprovalPolicy::Required {
+        return Some(approval::required(request, plan, writes));
+    }
+    window::closed(request)
+}
+
+/// Checks that a [`Whole`] may be written, before AWS is read for it.
 ///
 /// # Errors
-/// It waits for an approval.
+/// It waits: for an approval, or for a change window.
 pub fn review_whole(request: &Request<'_>, status: &mut CommonStatus) -> Result<(), ReconcileError> {
-    if request.whole.is_none() || request.is_simulated || request.account.spec.approval != ApprovalPolicy::Required {
+    if request.whole.is_none() || request.is_simulated {
         return Ok(());
     }
     let plan = PlanId::new(request, status, &[]);
-    if approval::is_approved(request, &plan, status) {
-        return Ok(());
-    }
-    let error = approval::required(request, &plan, plan.lines());
-    approval::hold(status, plan);
+    let is_approved = approval::is_approved(request, &plan, status);
+    let Some(error) = held(request, &plan, is_approved, plan.lines()) else { return Ok(()) };
+    approval::record(status, plan, &error);
     Err(error)
 }
 

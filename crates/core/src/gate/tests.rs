@@ -31,12 +31,20 @@ struct Reviews {
     status: CommonStatus,
     desired_hash: &'static str,
     is_simulated: bool,
+    now: Timestamp,
 }
 
 impl Reviews {
     fn of(spec: &Value) -> Self {
         let identity = Identity { arn: "arn:aws:events:eu-west-1:111122223333:rule/b/r".into(), ..Identity::default() };
-        Self { account: account(spec), identity, status: CommonStatus::default(), desired_hash: "d", is_simulated: false }
+        Self {
+            account: account(spec),
+            identity,
+            status: CommonStatus::default(),
+            desired_hash: "d",
+            is_simulated: false,
+            now: Timestamp::UNIX_EPOCH,
+        }
     }
 
     fn review(&mut self, purpose: Purpose, approved: Option<&str>, steps: Vec<Step>) -> Decision {
@@ -50,6 +58,7 @@ impl Reviews {
             approved,
             whole: None,
             is_simulated: self.is_simulated,
+            now: self.now,
         };
         review(&request, &mut self.status, steps)
     }
@@ -219,6 +228,7 @@ fn a_redrive_is_approved_as_a_whole() {
             approved,
             whole: Some(whole.clone()),
             is_simulated: false,
+            now: Timestamp::UNIX_EPOCH,
         };
         let checked = review_whole(&request, status).is_ok();
         let hash = status.approval.as_ref().and_then(|approval| approval.plan_hash.clone());
@@ -229,4 +239,34 @@ fn a_redrive_is_approved_as_a_whole() {
     assert!(!checked && !sent);
     assert_eq!(check(hash.as_deref()), (true, true, None));
     assert_eq!(check(hash.as_deref()), (true, true, None), "for all messages");
+}
+
+#[test]
+fn outside_of_its_change_windows_an_account_is_not_written_to() {
+    // The Unix epoch was a Thursday.
+    let mut reviews = Reviews::of(&json!({"changeWindows": ["Fri:00:00-Fri:06:00"], "deletionBudget": {"maxObjects": 1}}));
+    let deletion = Purpose::Delete { retain: false };
+    let Decision::Wait(error) = reviews.review(deletion, None, vec![delete_rule("r")]) else { panic!("it passes") };
+    assert_eq!((error.reason, error.class), (Reason::WaitingForWindow, RetryClass::Until("1970-01-02T00:00:00Z".parse().unwrap())));
+    assert!(error.message.contains("1970-01-02T00:00:00Z") && error.message.contains("AwsAccount prod"), "{}", error.message);
+    assert_eq!((reviews.status.plan.len(), reviews.hash()), (1, None));
+    assert!(matches!(reviews.review(Purpose::Withdraw, None, vec![delete_rule("r")]), Decision::Permit(_)));
+    reviews.now = "1970-01-02T05:00:00Z".parse().unwrap();
+    assert!(matches!(reviews.review(deletion, None, vec![delete_rule("r")]), Decision::Count(_)));
+    assert_eq!(reviews.permitted(None, vec![remove_targets()]), 1);
+    assert_eq!(reviews.status, CommonStatus::default());
+}
+
+#[test]
+fn a_plan_is_approved_at_any_time_and_applied_in_a_window() {
+    let mut reviews = Reviews::of(&json!({"approval": "Required", "changeWindows": ["Fri:00:00-Fri:06:00"]}));
+    let mut reason = |approved: Option<&str>| match reviews.review(Purpose::Converge, approved, vec![remove_targets()]) {
+        Decision::Wait(error) => (Some(error.reason), reviews.hash()),
+        _ => (None, None),
+    };
+    let (waits_for, hash) = reason(None);
+    assert_eq!(waits_for, Some(Reason::ApprovalRequired));
+    assert_eq!(reason(hash.as_deref()), (Some(Reason::WaitingForWindow), None));
+    reviews.now = "1970-01-02T05:00:00Z".parse().unwrap();
+    assert_eq!(reviews.permitted(hash.as_deref(), vec![remove_targets()]), 1);
 }

@@ -2,12 +2,7 @@
 
 use tributary_api::{AwsAccount, AwsAccountStatus, annotation};
 
-use crate::{
-    conditions,
-    error::Reason,
-    managed::Report,
-    plan::WarningEvent,
-};
+use crate::{conditions, error::Reason, managed::Report, plan::WarningEvent};
 
 /// Type of the condition that reports whether objects wait for the deletion budget.
 pub const TYPE: &str = "WithinDeletionBudget";

@@ -35,7 +35,8 @@ fn account(budget: &Value, deletions: &[CountedDeletion]) -> AwsAccount {
     if !budget.is_null() {
         spec["deletionBudget"] = budget.clone();
     }
-    serde_json::from_value(json!({"metadata": {"name": "prod"}, "spec": spec, "status": {"conditions": [], "deletions": deletions}})).unwrap()
+    serde_json::from_value(json!({"metadata": {"name": "prod"}, "spec": spec, "status": {"conditions": [], "deletions": deletions}}))
+        .unwrap()
 }
 
 fn present(count: usize) -> BTreeSet<String> {
@@ -81,11 +82,12 @@ fn without_a_limit_all_pass_and_with_zero_none() {
 
 #[test]
 fn a_percentage_is_of_the_objects_before_the_first_deletion_and_the_lower_limit_applies() {
-    let allowed = |budget: Value, made: &[CountedDeletion], objects| match admit(&account(&budget, made), &deletion("x", 99), &present(objects)) {
-        Admission::Exceeded(exceeded) => exceeded.allowed,
-        Admission::Room(all, _) => 1_000 + all.len(),
-        Admission::Counted(_) => 0,
-    };
+    let allowed =
+        |budget: Value, made: &[CountedDeletion], objects| match admit(&account(&budget, made), &deletion("x", 99), &present(objects)) {
+            Admission::Exceeded(exceeded) => exceeded.allowed,
+            Admission::Room(all, _) => 1_000 + all.len(),
+            Admission::Counted(_) => 0,
+        };
     let made = [deletion("a", 90), deletion("b", 91)];
     // 18 objects are left of 20.
     assert_eq!(allowed(json!({"maxPercent": 10}), &made, 18), 2);
