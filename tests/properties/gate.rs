@@ -58,8 +58,7 @@ fn outcome(account: &AwsAccount, purpose: Purpose, approved: Option<&str>, steps
             Outcome::Permitted
         }
         Decision::Count(_) => Outcome::Counted,
-        Decision::Wait(_) => Outcome::Waits,
-        Decision::Simulate(..) => panic!("this is no dry run"),
+        Decision::Wait(_) | Decision::Simulate(..) => Outcome::Waits,
     };
     (outcome, status.approval.and_then(|approval| approval.plan_hash))
 }

@@ -2,7 +2,11 @@
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
-use tributary_testkit::{World, aws_name, disposable_queue, fault_rule, merged, options, patch_spec, rule_spec, writes_since};
+use tributary_testkit::{
+    World, aws_name,
+    dead_letters::{DEAD, dead_letter, dead_letter_queue, dead_lettered_rule, marks_in},
+    disposable_queue, fault_rule, merged, options, patch_spec, rule_spec, writes_since,
+};
 
 const APPROVED: &str = "tributary.dev/approved-plan";
 const REQUIRED: &str = "ApprovalRequired";
@@ -179,4 +183,29 @@ async fn what_was_never_approved_is_deleted_without_a_call() {
     world.gone("EventBus", "b").await;
     let writes: Vec<Value> = writes_since(&world, mark).await.iter().map(|call| json!(call.op)).collect();
     assert!(writes.is_empty(), "{writes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redrive_is_approved_once_and_reads_nothing_before() {
+    let mut world = World::empty("approval-redrive").await;
+    world.run(options()).await;
+    dead_letter_queue(&world).await;
+    world.apply("EventSink", "q", disposable_queue()).await;
+    dead_lettered_rule(&world, "r", &[("q", json!({"inputPath": "$.detail"}))]).await;
+    let marks: Vec<_> = (0..12).map(|number| format!("m{number:02}")).collect();
+    for mark in &marks {
+        dead_letter(&world, "r", "q", "NO_PERMISSIONS", mark).await;
+    }
+    world.apply_account(merged(world.account_spec(), json!({"approval": "Required"}))).await;
+    world.ready("AwsAccount", &world.account).await;
+    let mark = world.aws.mark().await;
+    world.apply("EventRedrive", "x", json!({"sinkRef": {"name": DEAD}})).await;
+    let (hash, plan) = waiting(&world, "EventRedrive", "x").await;
+    assert!(plan.len() == 1 && plan[0].contains(&format!("EventSink {}/{DEAD}", world.namespace)), "{plan:?}");
+    let calls = world.aws.calls(mark).await;
+    assert!(!calls.iter().any(|call| call.starts_with("sqs:")), "{calls:?}");
+    world.annotate("EventRedrive", "x", APPROVED, Some(&hash)).await;
+    let completed = |object: Option<&DynamicObject>| (object?.data["status"]["state"] == "Completed").then_some(());
+    world.wait("EventRedrive", "x", "completed", completed).await;
+    assert_eq!(marks_in(&world, &aws_name(&world, "q")).await, marks);
 }
