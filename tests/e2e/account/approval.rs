@@ -203,7 +203,8 @@ async fn a_redrive_is_approved_once_and_reads_nothing_before() {
     let (hash, plan) = waiting(&world, "EventRedrive", "x").await;
     assert!(plan.len() == 1 && plan[0].contains(&format!("EventSink {}/{DEAD}", world.namespace)), "{plan:?}");
     let calls = world.aws.calls(mark).await;
-    assert!(!calls.iter().any(|call| call.starts_with("sqs:")), "{calls:?}");
+    let on_messages = ["sqs:ReceiveMessage", "sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"];
+    assert!(!calls.iter().any(|call| on_messages.contains(&call.as_str())), "{calls:?}");
     world.annotate("EventRedrive", "x", APPROVED, Some(&hash)).await;
     let completed = |object: Option<&DynamicObject>| (object?.data["status"]["state"] == "Completed").then_some(());
     world.wait("EventRedrive", "x", "completed", completed).await;

@@ -134,10 +134,11 @@ pub fn finish(status: &mut CommonStatus) {
 
 /// The error of a plan of this many writes that waits for an approval.
 pub(super) fn required(request: &Request<'_>, plan: &PlanId, writes: usize) -> ReconcileError {
+    let writes = if writes == 1 { "1 AWS write".to_owned() } else { format!("{writes} AWS writes") };
     ReconcileError::blocked(
         Reason::ApprovalRequired,
         format!(
-            "AwsAccount {} requires an approval of {writes} AWS writes, which status.plan lists. None was made. To approve them, set the \
+            "AwsAccount {} requires an approval of the plan: {writes}, in status.plan. Nothing was written to AWS. To approve it, set the \
              annotation {}={}.",
             request.account.own_name(),
             annotation::APPROVED_PLAN,

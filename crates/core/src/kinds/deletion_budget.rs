@@ -41,10 +41,10 @@ fn state(waiting: &[String]) -> (&'static str, String, String) {
     }
     let listed = waiting.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
     let more = if waiting.len() > LISTED { " and others" } else { "" };
+    let objects = if waiting.len() == 1 { "1 object waits".to_owned() } else { format!("{} objects wait", waiting.len()) };
     let message = format!(
-        "{} objects wait to delete AWS resources: {listed}{more}. status.deletions lists those that spec.deletionBudget has counted. To let \
+        "{objects} to delete AWS resources: {listed}{more}. status.deletions lists those that spec.deletionBudget has counted. To let \
          one continue, set its annotation {} to its status.approval.planHash; to let all continue, raise the budget.",
-        waiting.len(),
         annotation::APPROVED_PLAN
     );
     ("False", DeletionBudgetReason::DeletionsWaiting.to_string(), message)

@@ -11,6 +11,6 @@ pub(crate) fn whole(redrive: &EventRedrive) -> Option<Whole> {
     }
     let sink = &redrive.spec.sink_ref;
     let namespace = sink.namespace.as_deref().unwrap_or(redrive.own_namespace());
-    let line = format!("send the dead letters of EventSink {namespace}/{} that the spec selects, and delete them", sink.name);
+    let line = format!("send the messages in EventSink {namespace}/{} that the spec selects to their targets, and delete them", sink.name);
     Some(Whole { line, content: serde_json::to_string(&redrive.spec).unwrap_or_default() })
 }

@@ -92,6 +92,7 @@ fn a_percentage_is_of_the_objects_before_the_first_deletion_and_the_lower_limit_
     // 18 objects are left of 20.
     assert_eq!(allowed(json!({"maxPercent": 10}), &made, 18), 2);
     assert_eq!(allowed(json!({"maxPercent": 10}), &made[..1], 19), 1_002);
+    assert_eq!(allowed(json!({"maxPercent": 10}), &made, 19), 1_003, "three of 21");
     assert_eq!(allowed(json!({"maxPercent": 1}), &made[..1], 3), 1, "rounded up");
     assert_eq!(allowed(json!({"maxPercent": 50, "maxObjects": 2}), &made, 18), 2);
     assert_eq!(allowed(json!({"maxPercent": 10, "maxObjects": 9}), &made, 18), 2);
