@@ -21,7 +21,7 @@ fn nothing_has_drifted() {
 fn every_reason_is_explained() {
     use strum::IntoEnumIterator;
     use tributary_testkit::product::{
-        ChangeEventsReason, ContestReason, CredentialsReason, DeliverabilityReason, DeliveringReason, Reason,
+        ChangeEventsReason, ContestReason, CredentialsReason, DeletionBudgetReason, DeliverabilityReason, DeliveringReason, Reason,
     };
     let text =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/troubleshooting.md")).expect("the page exists");
@@ -30,6 +30,7 @@ fn every_reason_is_explained() {
     let reasons = reasons.chain(DeliveringReason::iter().map(|reason| reason.to_string()));
     let reasons = reasons.chain(CredentialsReason::iter().map(|reason| reason.to_string()));
     let reasons = reasons.chain(ChangeEventsReason::iter().map(|reason| reason.to_string()));
+    let reasons = reasons.chain(DeletionBudgetReason::iter().map(|reason| reason.to_string()));
     let reasons = reasons.chain(ContestReason::iter().map(|reason| reason.to_string()));
     let missing: Vec<_> = reasons.filter(|reason| !text.lines().any(|line| line == format!("### {reason}"))).collect();
     assert!(missing.is_empty(), "docs/reference/troubleshooting.md has no heading for {missing:?}");

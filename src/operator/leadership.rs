@@ -26,6 +26,7 @@ use tributary_core::{fence::Fence, for_each_kind, guarded::Guarded, view::View};
 use crate::{
     cluster::{
         arn_from::ArnSources,
+        deletions::DeletionCounter,
         dependents::Dependents,
         error::fenced,
         queue::Queue,
@@ -156,6 +157,7 @@ impl Leadership {
             state: ReconcileState::default(),
             changes: NotedChanges::default(),
             names: NameLocks::default(),
+            deletions: DeletionCounter::new(client.clone()),
             resyncs: ResyncSchedule {
                 started: Instant::now(),
                 quick: options.resync,
@@ -164,6 +166,7 @@ impl Leadership {
             },
             fault_points: options.fault_points.clone(),
             audit: options.audit.clone(),
+            clock: options.clock.clone(),
             benchling: Benchling::new(options.benchling.clone()),
             redrives: Redrives::new(options.redrive_hidden),
             app_configurations: AppConfigurations::new(client.clone(), secrets, options.benchling.clone(), options.resync),

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::ObjectMeta, jiff::Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, runtime::controller::Action};
 use tracing::Instrument;
 
@@ -25,7 +25,7 @@ use crate::{
         context::{Context, QUIET_PERIOD},
         reconciliation::Reconciliation,
         spans,
-        state::{ObjectState, ResyncSchedule},
+        state::ObjectState,
         writer::LiveWriter,
     },
     telemetry::traces::exemplar,
@@ -56,7 +56,7 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
             state.requeue_after.take().map_or(resync, |sooner| sooner.min(resync))
         }
         Err(error) => {
-            let wait = retry_after(error, &mut state, &context.resyncs);
+            let wait = retry_after(error, &mut state, &context);
             // What an invalid object depends on may change without a watch event, and a deletion that waits names other objects then.
             let sooner = state.requeue_after.take().filter(|_| error.class == RetryClass::Invalid || error.reason == Reason::InUse);
             sooner.map_or(wait, |sooner| sooner.min(wait))
@@ -74,13 +74,14 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
 }
 
 /// How long to wait after the error, with jitter; counts it where it is a failure.
-fn retry_after(error: &ReconcileError, state: &mut ObjectState, resyncs: &ResyncSchedule) -> Duration {
+fn retry_after(error: &ReconcileError, state: &mut ObjectState, context: &Context) -> Duration {
+    let resyncs = &context.resyncs;
     // Waiting for something is no failure: it must not make the retry after the first real failure long.
     let failed = !matches!(error.class, RetryClass::Blocked | RetryClass::Polled | RetryClass::Until(_) | RetryClass::Invalid);
     state.failures = if failed { state.failures.saturating_add(1) } else { 0 };
     // What was not reported in the quiet period is reported right after it.
     let quiet = QUIET_PERIOD.saturating_sub(state.first_seen.elapsed());
-    let mut wait = error.retry(state.failures, Timestamp::now());
+    let mut wait = error.retry(state.failures, context.now());
     if !quiet.is_zero() && !failed {
         wait = wait.min(quiet + Duration::from_millis(10));
     }
@@ -108,7 +109,7 @@ async fn report_unreadable<K: Observe>(object: &Guarded<K>, cause: &str, context
     );
     tracing::warn!(object = %key_of(object), cause, "unreadable object");
     let generation = object.meta().generation;
-    let conditions = |before: &[_]| conditions(&Outcome::Failed(error.clone()), before, generation, Timestamp::now());
+    let conditions = |before: &[_]| conditions(&Outcome::Failed(error.clone()), before, generation, context.now());
     Handle::new(&context.client, object).write_conditions(generation, conditions).await?;
     Err(error)
 }
@@ -130,7 +131,7 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
         }
     }
     let audit = context.audit.as_deref().map(|log| (log, subject(&object)));
-    let writer = LiveWriter { handle, recorder: &context.recorder, audit, observed: Mutex::default() };
+    let writer = LiveWriter { handle, recorder: &context.recorder, deletions: &context.deletions, audit, observed: Mutex::default() };
     let mut reconciliation = Reconciliation { follows_status, ..Reconciliation::new(context, &writer, object, state) };
     let result = reconciliation.run().await;
     if result.is_ok() && reconciliation.reached {

@@ -13,6 +13,7 @@
 mod account;
 mod admitted;
 mod app;
+mod approval;
 mod archive;
 mod backfill;
 mod benchling_shorthand;
@@ -22,6 +23,7 @@ mod bus_policy;
 mod bus_statement;
 mod common;
 mod deliveries;
+mod deletion_budget;
 mod existing;
 mod existing_bus;
 mod export;
@@ -43,6 +45,7 @@ use kube::CustomResourceExt;
 pub use account::*;
 pub use admitted::*;
 pub use app::*;
+pub use approval::*;
 pub use archive::*;
 pub use backfill::*;
 pub use benchling_shorthand::*;
@@ -52,6 +55,7 @@ pub use bus_policy::*;
 pub use bus_statement::*;
 pub use common::*;
 pub use deliveries::*;
+pub use deletion_budget::*;
 pub use existing::*;
 pub use existing_bus::*;
 pub use export::*;
@@ -80,6 +84,8 @@ pub mod annotation {
     /// `"true"` adopts an existing AWS resource that has no owner tag. The value of an owner tag
     /// adopts a resource from that owner.
     pub const ADOPT: &str = "tributary.dev/adopt";
+    /// The hash of a plan, as in `status.approval.planHash`, approves that plan.
+    pub const APPROVED_PLAN: &str = "tributary.dev/approved-plan";
     /// Any new value triggers a full inspection of the object's AWS resources.
     pub const RECONCILE_AT: &str = "tributary.dev/reconcile-at";
     /// Written by the operator, together with the finalizer of a new `EventRule`: the identity that

@@ -4,7 +4,7 @@ pub use tributary::{
     cli::generate,
     gateway,
     operator::{
-        self, AuditLog, Options, Timeouts,
+        self, AuditLog, Clock, Options, Timeouts,
         fault_points::{FaultPoints, Point},
     },
 };
@@ -20,8 +20,8 @@ pub use tributary_core::{
     delivering::DeliveringReason,
     delivery::{self, DeliverabilityReason},
     error::{Reason, ReconcileError, RetryClass},
-    iam_policy,
-    kinds::{CredentialsReason, change_events::ChangeEventsReason, webhooks::ContestReason},
+    gate, iam_policy,
+    kinds::{CredentialsReason, change_events::ChangeEventsReason, deletion_budget::DeletionBudgetReason, webhooks::ContestReason},
     lints, trace,
 };
 

@@ -2,15 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use tributary_api::{DeletionPolicy, Identity, ManagementPolicy, annotation};
+use tributary_api::{ApprovalPolicy, DeletionPolicy, Identity, ManagementPolicy, annotation};
 use tributary_core::{
     conditions::Outcome,
     error::{Reason, ReconcileError, RetryClass},
+    gate::Purpose,
     plan::Depth,
     steps::Step,
 };
 
-use super::{Reconciliation, is_annotated, observe::States};
+use super::{
+    Reconciliation,
+    gate::{DELETED, Target},
+    is_annotated,
+    observe::States,
+};
 use crate::{
     cluster::status::Finalizer,
     observe::{Cloud, Observe, Source, Trigger},
@@ -71,6 +77,8 @@ impl<K: Observe> Reconciliation<'_, K> {
         }
         let mut cloud = self.context.cloud(&view, &identity, Trigger::Change)?;
         let _one_at_a_time = self.context.names.lock(&identity).await;
+        // What is approved is a plan against AWS.
+        self.follows_status &= cloud.account.spec.approval == ApprovalPolicy::NotRequired;
         if self.follows_status && !self.writer.takes_note() {
             cloud.source = Source::Status;
             let result = self.remove_observed(&cloud, &identity, retain).await;
@@ -89,6 +97,8 @@ impl<K: Observe> Reconciliation<'_, K> {
         match self.plan(&cloud.view, identity, &States { desired: None, observed: observed.as_ref(), retain }) {
             Ok(steps) => {
                 self.pin(identity, &steps);
+                let target = Target { identity, desired_hash: DELETED };
+                let steps = Box::pin(self.permit(cloud, target, Purpose::Delete { retain }, steps)).await?;
                 Box::pin(self.apply_steps(cloud, steps)).await?;
                 K::wait_after_deletion(&self.applied).filter(|error| !self.writer.plans_through(error)).map_or(Ok(()), Err)
             }
