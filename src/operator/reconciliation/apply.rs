@@ -8,7 +8,7 @@ use tributary_core::{
     steps::Step,
 };
 
-use super::{Reconciliation, is_unwritten, observe::Planned, resolve::Resolved};
+use super::{Reconciliation, Recorded, is_unwritten, observe::Planned, resolve::Resolved};
 use crate::{
     cluster::status::Finalizer,
     observe::{Cloud, Observe},
@@ -68,7 +68,7 @@ impl<K: Observe> Reconciliation<'_, K> {
             return Ok(());
         }
         self.common().applied = None;
-        if !self.claimed && !self.follows_status {
+        if self.recorded == Recorded::Applying {
             self.publish_status(&Outcome::Applying).await?;
         }
         for step in steps {
@@ -107,7 +107,9 @@ impl<K: Observe> Reconciliation<'_, K> {
         }
         let claim = is_unwritten::<K>(&self.written).then(|| Claim::new(&resolved.identity, K::tags(&resolved.desired)));
         self.set_finalizer(Finalizer::Add(claim.as_ref())).await?;
-        self.claimed = claim.is_some();
+        if claim.is_some() {
+            self.recorded = Recorded::Claim;
+        }
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use tributary_core::{
     steps::Step,
 };
 
-use super::{Reconciliation, is_annotated, observe::States};
+use super::{Reconciliation, Recorded, is_annotated, observe::States};
 use crate::{
     cluster::status::Finalizer,
     observe::{Cloud, Observe, Source, Trigger},
@@ -71,14 +71,14 @@ impl<K: Observe> Reconciliation<'_, K> {
         }
         let mut cloud = self.context.cloud(&view, &identity, Trigger::Change)?;
         let _one_at_a_time = self.context.names.lock(&identity).await;
-        if self.follows_status && !self.writer.takes_note() {
+        if self.recorded == Recorded::Status && !self.writer.takes_note() {
             cloud.source = Source::Status;
             let result = self.remove_observed(&cloud, &identity, retain).await;
             // AWS holds something that status does not describe, such as a target that somebody has added.
             if !result.as_ref().is_err_and(|error| error.class == RetryClass::Refused && error.reason != Reason::NotOwned) {
                 return result;
             }
-            (cloud.source, self.follows_status) = (Source::Aws, false);
+            (cloud.source, self.recorded) = (Source::Aws, Recorded::Applying);
         }
         self.remove_observed(&cloud, &identity, retain).await
     }
