@@ -23,7 +23,7 @@ use crate::{
         audit::Subject,
         changes::Changes,
         context::{Context, QUIET_PERIOD},
-        reconciliation::Reconciliation,
+        reconciliation::{Reconciliation, Recorded},
         spans,
         state::ObjectState,
         writer::LiveWriter,
@@ -132,7 +132,10 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
     }
     let audit = context.audit.as_deref().map(|log| (log, subject(&object)));
     let writer = LiveWriter { handle, recorder: &context.recorder, deletions: &context.deletions, audit, observed: Mutex::default() };
-    let mut reconciliation = Reconciliation { follows_status, ..Reconciliation::new(context, &writer, object, state) };
+    let mut reconciliation = Reconciliation::new(context, &writer, object, state);
+    if follows_status {
+        reconciliation.recorded = Recorded::Status;
+    }
     let result = reconciliation.run().await;
     if result.is_ok() && reconciliation.reached {
         reconciliation.state.changes = Changes::default();

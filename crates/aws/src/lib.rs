@@ -46,7 +46,7 @@ macro_rules! for_each_service {
             }
             /// A call of CloudWatch.
             // 500 queries of 3 hours have 90,000 data points, and 180,000 per second are allowed (CloudWatch quotas).
-            cloudwatch: CloudWatch = aws_sdk_cloudwatch, Limit::PerSecond(2), { GetMetricData }
+            cloudwatch: CloudWatch "CloudWatch" = aws_sdk_cloudwatch, Limit::PerSecond(2), { GetMetricData }
             /// A call of SNS.
             // 30 calls per second are allowed of most (SNS quotas).
             sns: Sns "SNS" = aws_sdk_sns, Limit::PerSecond(20), {

@@ -9,7 +9,7 @@ use tributary_core::{
     steps::Step,
 };
 
-use super::{Reconciliation, is_unwritten, observe::Planned, resolve::Resolved};
+use super::{Reconciliation, Recorded, is_unwritten, observe::Planned, resolve::Resolved};
 use crate::{
     cluster::status::Finalizer,
     observe::{Cloud, Observe},
@@ -74,7 +74,8 @@ impl<K: Observe> Reconciliation<'_, K> {
             return Ok(());
         }
         self.common().applied = None;
-        if !self.claimed && !self.follows_status {
+        // The progress of an approved plan is in status.
+        if self.recorded == Recorded::Applying || self.common().approval.is_some() {
             self.publish_status(&Outcome::Applying).await?;
         }
         for step in steps {
@@ -113,7 +114,9 @@ impl<K: Observe> Reconciliation<'_, K> {
         }
         let claim = is_unwritten::<K>(&self.written).then(|| Claim::new(&resolved.identity, K::tags(&resolved.desired)));
         self.set_finalizer(Finalizer::Add(claim.as_ref())).await?;
-        self.claimed = claim.is_some();
+        if claim.is_some() {
+            self.recorded = Recorded::Claim;
+        }
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use tributary_core::{
 };
 
 use super::{
-    Reconciliation,
+    Reconciliation, Recorded,
     gate::{DELETED, Target},
     is_annotated,
     observe::States,
@@ -78,15 +78,17 @@ impl<K: Observe> Reconciliation<'_, K> {
         let mut cloud = self.context.cloud(&view, &identity, Trigger::Change)?;
         let _one_at_a_time = self.context.names.lock(&identity).await;
         // What is approved is a plan against AWS.
-        self.follows_status &= cloud.account.spec.approval == ApprovalPolicy::NotRequired;
-        if self.follows_status && !self.writer.takes_note() {
+        if self.recorded == Recorded::Status && cloud.account.spec.approval == ApprovalPolicy::Required {
+            self.recorded = Recorded::Applying;
+        }
+        if self.recorded == Recorded::Status && !self.writer.takes_note() {
             cloud.source = Source::Status;
             let result = self.remove_observed(&cloud, &identity, retain).await;
             // AWS holds something that status does not describe, such as a target that somebody has added.
             if !result.as_ref().is_err_and(|error| error.class == RetryClass::Refused && error.reason != Reason::NotOwned) {
                 return result;
             }
-            (cloud.source, self.follows_status) = (Source::Aws, false);
+            (cloud.source, self.recorded) = (Source::Aws, Recorded::Applying);
         }
         self.remove_observed(&cloud, &identity, retain).await
     }

@@ -59,10 +59,19 @@ pub(super) struct Reconciliation<'a, K: Observe> {
     pub(super) reached: bool,
     /// What the object may have written to AWS before its status says so.
     pub(super) claim: Option<Claim>,
-    /// Whether this reconcile wrote the claim of the object, which takes the place of a status before the first write.
-    pub(super) claimed: bool,
-    /// Whether a deletion follows the status of the object, which is known to be current and complete.
-    pub(super) follows_status: bool,
+    /// Where it is recorded, before the first write to AWS, what may be there of the object.
+    pub(super) recorded: Recorded,
+}
+
+/// Where it is recorded, before the first write to AWS, what may be there of the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recorded {
+    /// In a status that says that writes are in progress. It is still to be written.
+    Applying,
+    /// In the claim that this reconcile wrote.
+    Claim,
+    /// In the status that a deletion follows, which is known to be current and complete.
+    Status,
 }
 
 /// Whether status says of nothing that it was written to AWS, so that a claim does.
@@ -98,8 +107,7 @@ impl<'a, K: Observe> Reconciliation<'a, K> {
             evaluated: &[],
             reached: false,
             claim,
-            claimed: false,
-            follows_status: false,
+            recorded: Recorded::Applying,
         }
     }
 }

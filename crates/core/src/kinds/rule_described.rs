@@ -131,9 +131,9 @@ mod tests {
         let mut writing = rule("r", "InSync");
         writing.status.as_mut().expect("a status").common.applied = None;
         assert_eq!(ids(&writing, &same), None, "writes were in progress");
-        let mut waiting = rule("r", "InSync");
-        waiting.status.as_mut().expect("a status").targets[0].arn = None;
-        assert_eq!(ids(&waiting, &same), None);
+        let mut without_arn = rule("r", "InSync");
+        without_arn.status.as_mut().expect("a status").targets[0].arn = None;
+        assert_eq!(ids(&without_arn, &same), None);
     }
 
     #[test]
