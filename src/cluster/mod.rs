@@ -4,6 +4,7 @@ pub(crate) mod arn_from;
 pub(crate) mod children;
 pub(crate) mod config_maps;
 pub(crate) mod definition_from;
+pub(crate) mod deletions;
 pub(crate) mod dependents;
 pub(crate) mod error;
 pub(crate) mod exports;

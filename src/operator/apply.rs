@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use tributary_core::{error::ReconcileError, plan::Depth, steps::Step};
+use tributary_core::{error::ReconcileError, gate::PermittedStep, plan::Depth, steps::Step};
 
 use crate::{cluster::children, observe::Cloud};
 
-/// Makes the write that `step` stands for.
+/// Makes the write that `permitted` stands for.
 ///
 /// # Errors
 /// What AWS or the API server answered. The write may have taken effect nevertheless, as after a lost reply.
-pub(super) async fn apply(cloud: &Cloud<'_>, step: &Step) -> Result<(), ReconcileError> {
+pub(super) async fn apply(cloud: &Cloud<'_>, permitted: &PermittedStep) -> Result<(), ReconcileError> {
+    let step = permitted.step();
     if let Step::Child(step) = step {
         return children::apply(cloud.client, step).await;
     }

@@ -13,12 +13,13 @@ use tributary_core::{
 };
 
 use crate::{
-    cluster::{arn_from::ArnSources, secrets::Secrets},
+    cluster::{arn_from::ArnSources, deletions::DeletionCounter, secrets::Secrets},
     observe::{Cloud, Redrives, Trigger, change_feeds::ChangeFeeds, dry_run::DryRun},
     operator::{
         app_configuration::AppConfigurations,
         audit::AuditLog,
         changes::NotedChanges,
+        clock::Clock,
         events::Recorder,
         fault_points::FaultPoints,
         name_locks::NameLocks,
@@ -42,9 +43,11 @@ pub(super) struct Context {
     pub(super) state: ReconcileState,
     pub(super) changes: NotedChanges,
     pub(super) names: NameLocks,
+    pub(super) deletions: DeletionCounter,
     pub(super) resyncs: ResyncSchedule,
     pub(super) fault_points: Arc<dyn FaultPoints>,
     pub(super) audit: Option<Arc<AuditLog>>,
+    pub(super) clock: Clock,
     pub(super) benchling: Benchling,
     pub(super) redrives: Redrives,
     pub(super) app_configurations: AppConfigurations,
@@ -56,7 +59,7 @@ pub(super) struct Context {
 impl Context {
     /// The time now. A dry run has one time for all objects.
     pub(super) fn now(&self) -> Timestamp {
-        self.dry_run.as_ref().map_or_else(Timestamp::now, |dry_run| dry_run.now)
+        self.dry_run.as_ref().map_or_else(|| self.clock.now(), |dry_run| dry_run.now)
     }
 
     /// The view at this moment.

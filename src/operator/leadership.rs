@@ -21,6 +21,7 @@ use tributary_core::{fence::Fence, for_each_kind, guarded::Guarded, view::View};
 use crate::{
     cluster::{
         arn_from::ArnSources,
+        deletions::DeletionCounter,
         dependents::Dependents,
         error::fenced,
         queue::Queue,
@@ -148,6 +149,7 @@ impl Leadership {
             state: ReconcileState::default(),
             changes: NotedChanges::default(),
             names: NameLocks::default(),
+            deletions: DeletionCounter::new(client.clone()),
             resyncs: ResyncSchedule {
                 started: Instant::now(),
                 quick: options.resync,
@@ -156,6 +158,7 @@ impl Leadership {
             },
             fault_points: options.fault_points.clone(),
             audit: options.audit.clone(),
+            clock: options.clock.clone(),
             benchling: Benchling::new(options.benchling.clone()),
             redrives: Redrives::new(options.redrive_hidden),
             app_configurations: AppConfigurations::new(client.clone(), secrets, options.benchling.clone(), options.resync),

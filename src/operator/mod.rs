@@ -7,6 +7,7 @@ mod apply;
 mod audit;
 mod change_events;
 mod changes;
+mod clock;
 mod context;
 pub(crate) mod dry_run;
 mod events;
@@ -23,6 +24,7 @@ mod writer;
 
 pub(crate) use app_configuration::chosen_schemas;
 pub use audit::AuditLog;
+pub use clock::Clock;
 pub use options::{Error, Options};
 pub use run::run;
 

@@ -9,6 +9,7 @@ use crate::{
     cluster::{arn_from::ArnKind, timeouts::Timeouts},
     operator::{
         audit::AuditLog,
+        clock::Clock,
         fault_points::{FaultPoints, NoFaults},
         lease::LeaseOptions,
     },
@@ -57,6 +58,8 @@ pub struct Options {
     pub replica: String,
     /// Where writes to AWS are recorded. `None` means nowhere.
     pub audit: Option<Arc<AuditLog>>,
+    /// The clock of reconciles. Tests set it.
+    pub clock: Clock,
     /// Where tests inject faults.
     pub fault_points: Arc<dyn FaultPoints>,
 }
@@ -84,6 +87,7 @@ impl Default for Options {
             lease: None,
             replica: "tributary".into(),
             audit: None,
+            clock: Clock::default(),
             fault_points: Arc::new(NoFaults),
         }
     }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::ObjectMeta, jiff::Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, runtime::controller::Action};
 
 use tributary_core::{
@@ -23,7 +23,7 @@ use crate::{
         changes::Changes,
         context::{Context, QUIET_PERIOD},
         reconciliation::Reconciliation,
-        state::{ObjectState, ResyncSchedule},
+        state::ObjectState,
         writer::LiveWriter,
     },
 };
@@ -51,7 +51,7 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
             state.requeue_after.take().map_or(resync, |sooner| sooner.min(resync))
         }
         Err(error) => {
-            let wait = retry_after(error, &mut state, &context.resyncs);
+            let wait = retry_after(error, &mut state, &context);
             // What an invalid object depends on may change without a watch event.
             let sooner = state.requeue_after.take().filter(|_| error.class == RetryClass::Invalid);
             sooner.map_or(wait, |sooner| sooner.min(wait))
@@ -69,13 +69,14 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
 }
 
 /// How long to wait after the error, with jitter; counts it where it is a failure.
-fn retry_after(error: &ReconcileError, state: &mut ObjectState, resyncs: &ResyncSchedule) -> Duration {
+fn retry_after(error: &ReconcileError, state: &mut ObjectState, context: &Context) -> Duration {
+    let resyncs = &context.resyncs;
     // Waiting for something is no failure: it must not make the retry after the first real failure long.
     let failed = !matches!(error.class, RetryClass::Blocked | RetryClass::Polled | RetryClass::Until(_) | RetryClass::Invalid);
     state.failures = if failed { state.failures.saturating_add(1) } else { 0 };
     // What was not reported in the quiet period is reported right after it.
     let quiet = QUIET_PERIOD.saturating_sub(state.first_seen.elapsed());
-    let mut wait = error.retry(state.failures, Timestamp::now());
+    let mut wait = error.retry(state.failures, context.now());
     if !quiet.is_zero() && !failed {
         wait = wait.min(quiet + Duration::from_millis(10));
     }
@@ -103,7 +104,7 @@ async fn report_unreadable<K: Observe>(object: &Guarded<K>, cause: &str, context
     );
     tracing::warn!(object = %key_of(object), cause, "unreadable object");
     let generation = object.meta().generation;
-    let conditions = |before: &[_]| conditions(&Outcome::Failed(error.clone()), before, generation, Timestamp::now());
+    let conditions = |before: &[_]| conditions(&Outcome::Failed(error.clone()), before, generation, context.now());
     Handle::new(&context.client, object).write_conditions(generation, conditions).await?;
     Err(error)
 }
@@ -124,7 +125,7 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
         }
     }
     let audit = context.audit.as_deref().map(|log| (log, subject(&object)));
-    let writer = LiveWriter { handle, recorder: &context.recorder, audit, observed: Mutex::default() };
+    let writer = LiveWriter { handle, recorder: &context.recorder, deletions: &context.deletions, audit, observed: Mutex::default() };
     let mut reconciliation = Reconciliation::new(context, &writer, object, state);
     let result = reconciliation.run().await;
     if result.is_ok() && reconciliation.reached {

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CommonStatus, Tags};
+use super::{ApprovalPolicy, CommonStatus, CountedDeletion, DeletionBudget, Tags};
 
 /// AWS account and the credentials to use in it. Cluster-scoped; a namespace can use the account
 /// only if `grants` allow it.
@@ -67,6 +67,41 @@ pub struct AwsAccountSpec {
     /// records management events in these Regions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_events: Option<ChangeEvents>,
+    /// Limits how many objects of the account delete AWS resources within a time window, as a brake
+    /// on accidental deletion of many. Defaults to no limit.
+    ///
+    /// It counts each object whose deletion deletes its AWS resource, and each change of a spec that
+    /// deletes a resource that holds data, such as an archive. Beyond the limit nothing is deleted in
+    /// AWS: the object waits, with reason `DeletionBudgetExceeded`, until the window has room or the
+    /// annotation `tributary.dev/approved-plan` approves its plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_budget: Option<DeletionBudget>,
+    /// Whether writes to AWS wait for an approval: `NotRequired`, or `Required`. Defaults to
+    /// `NotRequired`.
+    ///
+    /// With `Required`, the plan of each object of the account is in its status. The annotation
+    /// `tributary.dev/approved-plan` on the object, with the hash in `status.approval.planHash`,
+    /// approves that plan. Deletions and repairs of changes by others need an approval too.
+    #[serde(default)]
+    pub approval: ApprovalPolicy,
+    /// Weekly time windows, in UTC, in which writes to AWS are made, such as `Mon:09:00-Mon:17:00` or
+    /// `Fri:22:00-Sat:02:00`: the format of maintenance windows in Amazon RDS. Defaults to no
+    /// restriction. Maximum 50 windows.
+    ///
+    /// Outside of all windows, objects are inspected and wait with reason `WaitingForWindow`. A plan
+    /// that has begun is completed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 50),
+        inner(
+            length(max = 19),
+            regex(
+                pattern = r"^(Mon|Tue|Wed|Thu|Fri|Sat|Sun):([01][0-9]|2[0-3]):[0-5][0-9]-(Mon|Tue|Wed|Thu|Fri|Sat|Sun):([01][0-9]|2[0-3]):[0-5][0-9]$"
+            )
+        )
+    )]
+    #[x_kube(validation = Rule::new("self.all(window, window.split('-')[0] != window.split('-')[1])").message("spec.changeWindows[] must not end when it starts. Set another end, or remove the window."))]
+    pub change_windows: Vec<String>,
     /// Namespaces that may use the account, and the existing resources that they may reference.
     /// Defaults to none: no namespace may use the account. Maximum 200 grants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -179,6 +214,9 @@ pub struct AwsAccountStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["region"]))]
     pub change_events: Vec<ChangeEventsStatus>,
+    /// Objects that `spec.deletionBudget` has counted within its time window.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deletions: Vec<CountedDeletion>,
 }
 
 /// Rule and queue for the change events of a Region.

@@ -7,6 +7,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ApprovalStatus;
+
 /// AWS tags: keys and values.
 pub type Tags = BTreeMap<String, String>;
 
@@ -133,7 +135,8 @@ pub struct CommonStatus {
     pub observed_generation: Option<i64>,
     /// Current conditions. `Ready`, `Reconciling`, and `Stalled` follow the kstatus conventions. An
     /// `EventRule` also has `Deliverable`; a `BenchlingApp` with credentials also has
-    /// `CredentialsWork`; an `AwsAccount` with `changeEvents` also has `ChangeEvents`.
+    /// `CredentialsWork`; an `AwsAccount` with `changeEvents` also has `ChangeEvents`, and one with
+    /// `deletionBudget` has `WithinDeletionBudget`.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -159,10 +162,14 @@ pub struct CommonStatus {
     /// Last processed value of the annotation `tributary.dev/reconcile-at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
-    /// AWS writes that `managementPolicy: Manage` would make, in order. Set only with
-    /// `managementPolicy: Observe`.
+    /// AWS writes that are planned and not made, in order: with `managementPolicy: Observe`, or
+    /// while the plan waits for an approval. In the latter case at most 50, with the number of
+    /// others at the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plan: Vec<String>,
+    /// Approval of the plan. Set only if the plan waits or has waited for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalStatus>,
 }
 
 impl CommonStatus {

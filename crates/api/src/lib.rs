@@ -13,6 +13,7 @@
 mod account;
 mod admitted;
 mod app;
+mod approval;
 mod archive;
 mod backfill;
 mod benchling_shorthand;
@@ -21,6 +22,7 @@ mod bus_logs;
 mod bus_policy;
 mod bus_statement;
 mod common;
+mod deletion_budget;
 mod existing;
 mod existing_bus;
 mod export;
@@ -42,6 +44,7 @@ use kube::CustomResourceExt;
 pub use account::*;
 pub use admitted::*;
 pub use app::*;
+pub use approval::*;
 pub use archive::*;
 pub use backfill::*;
 pub use benchling_shorthand::*;
@@ -50,6 +53,7 @@ pub use bus_logs::*;
 pub use bus_policy::*;
 pub use bus_statement::*;
 pub use common::*;
+pub use deletion_budget::*;
 pub use existing::*;
 pub use existing_bus::*;
 pub use export::*;
@@ -78,6 +82,8 @@ pub mod annotation {
     /// `"true"` adopts an existing AWS resource that has no owner tag. The value of an owner tag
     /// adopts a resource from that owner.
     pub const ADOPT: &str = "tributary.dev/adopt";
+    /// The hash of a plan, as in `status.approval.planHash`, approves that plan.
+    pub const APPROVED_PLAN: &str = "tributary.dev/approved-plan";
     /// Any new value triggers a full inspection of the object's AWS resources.
     pub const RECONCILE_AT: &str = "tributary.dev/reconcile-at";
 }

@@ -133,6 +133,12 @@ pub enum Reason {
     PermissionSettling,
     /// Other objects refer to the object that is to be deleted.
     InUse,
+    /// The deletion budget of the `AwsAccount` has no room.
+    DeletionBudgetExceeded,
+    /// The `AwsAccount` requires an approval of the plan.
+    ApprovalRequired,
+    /// The `AwsAccount` has no open change window.
+    WaitingForWindow,
     /// The spec means another AWS resource than the one that the object is pinned to.
     IdentityChanged,
     /// The credentials are of another AWS account.
@@ -289,6 +295,7 @@ impl ReconcileError {
                 | R::ArchiveNotFound
                 | R::ArnFromNotFound
                 | R::BusNotFound
+                | R::DeletionBudgetExceeded
                 | R::RuleNotFound
                 | R::SinkNotFound
                 | R::SourceTaken

@@ -3,7 +3,7 @@
 //!
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
 //! before them: [`names`], [`meaning`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
-//! [`conditions`]; [`steps`], [`export`]; [`objects`], [`samples`], [`event_types`]; [`view`], [`managed`]; [`lints`];
+//! [`conditions`]; [`steps`], [`export`]; [`objects`], [`samples`], [`event_types`]; [`view`], [`managed`], [`gate`]; [`lints`];
 //! [`destinations`], [`delivery`], [`redrive`]; [`change_events`], [`kinds`]. [`trace`] uses only the records of bus logs.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -20,6 +20,7 @@ pub mod event_types;
 pub mod export;
 pub mod feature;
 pub mod fence;
+pub mod gate;
 pub mod guarded;
 pub mod iam_policy;
 pub mod kinds;

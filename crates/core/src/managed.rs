@@ -14,7 +14,7 @@ use tributary_api::{
 use crate::{
     error::ReconcileError,
     export::{ExportProgress, ObservedExport},
-    plan::{PlanContext, WarningEvent},
+    plan::{PlanContext, WarningEvent, Whole},
     rule_tests::ConfigMapValues,
     settings::Settings,
     steps::Step,
@@ -72,6 +72,9 @@ pub trait Managed:
 
     /// Name of the kind in Kubernetes.
     const KIND: &'static str;
+
+    /// Fields of the status that reconciles of other objects write.
+    const SHARED_STATUS: &'static [&'static str] = &[];
 
     /// The status that the object has.
     fn current(&self) -> Option<&Self::Status> {
@@ -201,6 +204,23 @@ pub trait Managed:
     /// Whether the object is removed from AWS when what it refers to is no longer permitted.
     /// Objects that hold data or that others use stay as they are.
     const LEAVES_IF_REFUSED: bool = false;
+
+    /// Whether the step removes only what the owner of something no longer permits. Such a step waits for
+    /// no approval.
+    fn withdraws(_desired: &Self::Desired, _observed: Option<&Self::Observed>, _step: &Step) -> bool {
+        false
+    }
+
+    /// What the object waits for before its plan is complete.
+    fn incomplete(_desired: &Self::Desired) -> Option<ReconcileError> {
+        None
+    }
+
+    /// What an approval is of, if it is not of the single steps. `None` for a kind whose plan compares
+    /// AWS with the spec.
+    fn approved_as_a_whole(&self) -> Option<Whole> {
+        None
+    }
 
     /// Whether the object was removed from AWS because it was not permitted.
     fn is_withdrawn(&self) -> bool {

@@ -53,6 +53,15 @@ impl<'a> PlanContext<'a> {
     }
 }
 
+/// What is approved in place of single steps, where these depend on what AWS holds at each moment.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// What will be written.
+    pub line: String,
+    /// What the approval is of.
+    pub content: String,
+}
+
 /// A Warning Event, published once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WarningEvent {

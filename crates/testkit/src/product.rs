@@ -4,7 +4,7 @@ pub use tributary::{
     cli::generate,
     gateway,
     operator::{
-        self, AuditLog, Options, Timeouts,
+        self, AuditLog, Clock, Options, Timeouts,
         fault_points::{FaultPoints, Point},
     },
 };
@@ -19,8 +19,8 @@ pub use tributary_core::{
     conditions::{self, Outcome},
     delivery::{self, DeliverabilityReason},
     error::{Reason, ReconcileError, RetryClass},
-    iam_policy,
-    kinds::{CredentialsReason, change_events::ChangeEventsReason, webhooks::ContestReason},
+    gate, iam_policy,
+    kinds::{CredentialsReason, change_events::ChangeEventsReason, deletion_budget::DeletionBudgetReason, webhooks::ContestReason},
     lints, trace,
 };
 

@@ -12,6 +12,8 @@ use std::hash::Hash;
 use kube::{Resource, runtime::reflector::ObjectRef};
 use tributary_api::{EventBus, EventRule, Identity, SinkRef, matches};
 use tributary_core::{
+    gate::budget,
+    kinds::deletion_budget,
     managed::Managed,
     object::{ObjectMetaExt, owner_of},
     view::View,
@@ -45,7 +47,8 @@ fn reference<K: Resource<DynamicType = ()>>(object: &K) -> ObjectRef<K> {
 /// Spec, deletion, readiness and identity of an object: what most kinds show to others.
 fn lifecycle<K: Managed>(object: &K) -> impl Hash + '_ {
     let ready = object.current().map(|status| K::common(status).is_ready());
-    (object.meta().generation, object.is_deleting(), ready, object.pinned_identity().map(identity_fields))
+    let waits = budget::is_waiting(object);
+    (object.meta().generation, object.is_deleting(), ready, waits, object.pinned_identity().map(identity_fields))
 }
 
 fn identity_fields(identity: &Identity) -> impl Hash + '_ {
@@ -69,11 +72,12 @@ fn parent<K: Managed>(child: &K, view: &View) -> Option<Dependent> {
     Some(Dependent::BenchlingSubscription(ObjectRef::new(&parent).within(namespace)))
 }
 
-/// Accounts that are being deleted wait for the last object that uses them.
-fn deleting_accounts(view: &View) -> Vec<Dependent> {
+/// Accounts that are being deleted wait for the last object that uses them. Others report which objects wait for their deletion budget.
+fn concerned_accounts<K: Managed>(object: &K, view: &View) -> Vec<Dependent> {
     let mut waiting = Vec::new();
+    let own = object.pinned_identity().filter(|_| budget::is_waiting(object)).map(|identity| identity.account.as_str());
     view.objects.accounts.each(&mut |account| {
-        if account.is_deleting() {
+        if account.is_deleting() || own == Some(account.own_name()) || deletion_budget::is_exceeded(account) {
             waiting.push(Dependent::AwsAccount(reference(account)));
         }
     });

@@ -4,9 +4,9 @@ use std::hash::Hash;
 
 use kube::runtime::reflector::ObjectRef;
 use tributary_api::{Deliverable, EventRedrive, EventRedriveStatus, EventReplay, EventReplayStatus, EventRule};
-use tributary_core::{error::Reason, object::ObjectMetaExt, view::View};
+use tributary_core::{error::Reason, gate::budget, object::ObjectMetaExt, view::View};
 
-use super::{Dependents, child_readiness, deleting_accounts, deleting_sinks, parent, reference, sinks_of};
+use super::{Dependents, child_readiness, concerned_accounts, deleting_sinks, parent, reference, sinks_of};
 use crate::cluster::stores::Dependent;
 
 impl Dependents for EventRule {
@@ -31,7 +31,7 @@ impl Dependents for EventRule {
                 dependents.push(Dependent::EventReplay(reference(replay)));
             }
         });
-        dependents.extend(deleting_accounts(view));
+        dependents.extend(concerned_accounts(self, view));
         dependents.extend(deleting_sinks(view));
         dependents
     }
@@ -40,7 +40,16 @@ impl Dependents for EventRule {
         // Sinks and buses depend on the spec of a rule and on its targets in AWS, not on its progress. A sink whose permission is gone
         // puts it back.
         let uses = self.status.as_ref().map(|status| &status.common.uses);
-        (self.metadata.generation, self.is_deleting(), child_readiness(self), uses, withdrawn_targets(self), undeliverable_targets(self))
+        let waits = budget::is_waiting(self);
+        (
+            self.metadata.generation,
+            self.is_deleting(),
+            waits,
+            child_readiness(self),
+            uses,
+            withdrawn_targets(self),
+            undeliverable_targets(self),
+        )
     }
 }
 
@@ -60,7 +69,7 @@ fn withdrawn_targets(rule: &EventRule) -> Option<Vec<&str>> {
 
 impl Dependents for EventRedrive {
     fn dependents(&self, view: &View) -> Vec<Dependent> {
-        deleting_accounts(view)
+        concerned_accounts(self, view)
     }
 
     fn visible_state(&self) -> impl Hash + '_ {
@@ -70,7 +79,7 @@ impl Dependents for EventRedrive {
 
 impl Dependents for EventReplay {
     fn dependents(&self, view: &View) -> Vec<Dependent> {
-        let mut dependents = deleting_accounts(view);
+        let mut dependents = concerned_accounts(self, view);
         let namespace = self.spec.bus_ref.namespace.as_deref().unwrap_or(self.own_namespace());
         if view.bus(namespace, &self.spec.bus_ref.name).is_some_and(|bus| bus.is_deleting()) {
             dependents.push(Dependent::EventBus(ObjectRef::new(&self.spec.bus_ref.name).within(namespace)));

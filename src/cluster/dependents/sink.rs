@@ -12,7 +12,7 @@ use tributary_core::{
 };
 
 use super::{
-    Dependents, child_readiness, deleting_accounts, deleting_buses, deleting_sinks, lifecycle, parent, reference, sink_of, sinks_of,
+    Dependents, child_readiness, concerned_accounts, deleting_buses, deleting_sinks, lifecycle, parent, reference, sink_of, sinks_of,
 };
 use crate::cluster::stores::Dependent;
 
@@ -45,7 +45,7 @@ impl Dependents for EventSink {
                 dependents.push(Dependent::EventRedrive(reference(redrive)));
             }
         });
-        dependents.extend(deleting_accounts(view));
+        dependents.extend(concerned_accounts(self, view));
         dependents.extend(deleting_sinks(view));
         dependents.extend(deleting_buses(view));
         dependents

@@ -10,7 +10,7 @@ use tributary_core::{
     view::View,
 };
 
-use super::{Dependents, child_readiness, deleting_accounts, deleting_sinks, lifecycle, parent, reference, sink_of, sinks_of};
+use super::{Dependents, child_readiness, concerned_accounts, deleting_sinks, lifecycle, parent, reference, sink_of, sinks_of};
 use crate::cluster::stores::Dependent;
 
 impl Dependents for BenchlingSubscription {
@@ -22,7 +22,7 @@ impl Dependents for BenchlingSubscription {
                 dependents.push(Dependent::EventRule(reference(rule)));
             }
         });
-        dependents.extend(deleting_accounts(view));
+        dependents.extend(concerned_accounts(self, view));
         dependents
     }
 
@@ -33,7 +33,7 @@ impl Dependents for BenchlingSubscription {
 
 impl Dependents for BenchlingApp {
     fn dependents(&self, view: &View) -> Vec<Dependent> {
-        let mut dependents = deleting_accounts(view);
+        let mut dependents = concerned_accounts(self, view);
         view.each_rule(|rule| {
             if rule.app_key() == Some(key_of(self)) {
                 dependents.push(Dependent::EventRule(reference(rule)));
@@ -100,7 +100,7 @@ impl Dependents for EventBus {
                 dependents.push(Dependent::EventReplay(reference(replay)));
             }
         });
-        dependents.extend(deleting_accounts(view));
+        dependents.extend(concerned_accounts(self, view));
         dependents.extend(deleting_sinks(view));
         dependents
     }

@@ -29,6 +29,7 @@ use tributary_core::{fence::Fence, for_each_kind, guarded::Guarded, managed::Man
 use crate::{
     cluster::{
         arn_from::{ArnKind, ArnSources},
+        deletions::DeletionCounter,
         secrets::Secrets,
         stores::{Dependent, Stores, Writers, stores},
     },
@@ -36,6 +37,7 @@ use crate::{
     operator::{
         app_configuration::AppConfigurations,
         changes::NotedChanges,
+        clock::Clock,
         context::Context,
         events,
         fault_points::NoFaults,
@@ -125,9 +127,11 @@ pub(crate) async fn run(client: Client, options: Options) -> Result<Vec<ObjectPl
         state: ReconcileState::default(),
         changes: NotedChanges::default(),
         names: NameLocks::default(),
+        deletions: DeletionCounter::new(client.clone()),
         resyncs: ResyncSchedule { started: Instant::now(), quick: LIST_AGE * 10, full: LIST_AGE, poll: LIST_AGE },
         fault_points: Arc::new(NoFaults),
         audit: None,
+        clock: Clock::default(),
         benchling: Benchling::new(Urls::default()),
         redrives: observe::Redrives::new(Duration::ZERO),
         change_feeds: ChangeFeeds::default(),

@@ -1,14 +1,21 @@
 //! The writer of a dry run: records what a reconcile would write, and answers as if every write succeeded.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use futures::{FutureExt, future::BoxFuture};
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use serde_json::Value;
 
+use tributary_api::CountedDeletion;
 use tributary_core::{
     error::{ReconcileError, RetryClass},
-    steps::Step,
+    gate::{
+        PermittedStep,
+        budget::{Exceeded, Receipt},
+    },
 };
 
 use crate::{
@@ -57,8 +64,18 @@ impl Writer for Recorder {
         async { Ok(Some(VERSION.to_owned())) }.boxed()
     }
 
-    fn apply<'a>(&'a self, _: &'a Cloud<'_>, _: &'a Step) -> BoxFuture<'a, Result<(), ReconcileError>> {
+    fn apply<'a>(&'a self, _: &'a Cloud<'_>, _: &'a PermittedStep) -> BoxFuture<'a, Result<(), ReconcileError>> {
         async { Ok(()) }.boxed()
+    }
+
+    fn count_deletion<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a CountedDeletion,
+        _: &'a BTreeSet<String>,
+    ) -> BoxFuture<'a, Result<Result<Receipt, Exceeded>, ReconcileError>> {
+        // The gate counts nothing in a dry run.
+        async { Err(ReconcileError::transient("a dry run counts no deletion")) }.boxed()
     }
 
     fn publish(&self, _: ObjectReference, note: &Note<'_>) {

@@ -1,7 +1,12 @@
 //! Apply: makes the planned steps one after the other, and keeps the object's finalizer.
 
 use tributary_api::{FINALIZER, ManagementPolicy};
-use tributary_core::{conditions::Outcome, error::ReconcileError, steps::Step};
+use tributary_core::{
+    conditions::Outcome,
+    error::ReconcileError,
+    gate::{PermittedStep, PermittedSteps, finish},
+    steps::Step,
+};
 
 use super::{Reconciliation, observe::Planned, resolve::Resolved};
 use crate::{
@@ -32,11 +37,16 @@ impl<K: Observe> Reconciliation<'_, K> {
         }
         self.common().plan = vec![];
         self.drifted = K::common(&self.status).applied.as_ref() == Some(&resolved.digest);
+        let (steps, held) = self.permit_plan(&cloud, resolved, observed.as_ref(), steps).await;
         if !steps.is_empty() {
+            let steps: Vec<Step> = steps.iter().cloned().collect();
             self.record_common_intent(&resolved.desired, observed.as_ref());
             self.object.record_intent(&mut self.status, &resolved.desired, &steps);
         }
-        let error = Box::pin(self.apply_steps(&cloud, steps)).await.err();
+        let error = Box::pin(self.apply_steps(&cloud, steps)).await.err().or(held);
+        if error.is_none() && self.object.approved_as_a_whole().is_none() {
+            finish(self.common());
+        }
         Applied { observed, withheld: 0, error }
     }
 
@@ -51,7 +61,7 @@ impl<K: Observe> Reconciliation<'_, K> {
 
     /// Makes the steps. Before the first one, status gets the identity and says that writes are in progress; the API server accepts that
     /// only if the object is the one that the plan is based on, so that AWS is never written to from a stale copy.
-    pub(super) async fn apply_steps(&mut self, cloud: &Cloud<'_>, steps: Vec<Step>) -> Result<(), ReconcileError> {
+    pub(super) async fn apply_steps(&mut self, cloud: &Cloud<'_>, steps: PermittedSteps) -> Result<(), ReconcileError> {
         if steps.is_empty() {
             return Ok(());
         }
@@ -59,15 +69,15 @@ impl<K: Observe> Reconciliation<'_, K> {
         self.publish_status(&Outcome::Applying).await?;
         for step in steps {
             self.apply_step(cloud, &step).await?;
-            self.applied.push(step);
+            self.applied.push(step.into_step());
         }
         Ok(())
     }
 
-    pub(super) async fn apply_step(&self, cloud: &Cloud<'_>, step: &Step) -> Result<(), ReconcileError> {
-        let (fault_points, key) = (&self.context.fault_points, &self.key);
+    pub(super) async fn apply_step(&self, cloud: &Cloud<'_>, permitted: &PermittedStep) -> Result<(), ReconcileError> {
+        let (fault_points, key, step) = (&self.context.fault_points, &self.key, permitted.step());
         fault_points.at(K::KIND, key, Point::Before, step).await?;
-        let answer = self.writer.apply(cloud, step).await;
+        let answer = self.writer.apply(cloud, permitted).await;
         if answer.is_ok() {
             fault_points.at(K::KIND, key, Point::Effect, step).await?;
         }

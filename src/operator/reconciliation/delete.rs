@@ -4,10 +4,16 @@ use tributary_api::{DeletionPolicy, ManagementPolicy, annotation};
 use tributary_core::{
     conditions::Outcome,
     error::{Reason, ReconcileError},
+    gate::Purpose,
     plan::Depth,
 };
 
-use super::{Reconciliation, is_annotated, observe::States};
+use super::{
+    Reconciliation,
+    gate::{DELETED, Target},
+    is_annotated,
+    observe::States,
+};
 use crate::observe::{Observe, Trigger};
 
 /// How many of the objects that block a deletion its message lists.
@@ -50,6 +56,8 @@ impl<K: Observe> Reconciliation<'_, K> {
         self.writer.observed(&|| serde_json::to_value(&observed).unwrap_or_default());
         match self.plan(&view, &identity, &States { desired: None, observed: observed.as_ref(), retain }) {
             Ok(steps) => {
+                let target = Target { identity: &identity, desired_hash: DELETED };
+                let steps = Box::pin(self.permit(&cloud, target, Purpose::Delete { retain }, steps)).await?;
                 Box::pin(self.apply_steps(&cloud, steps)).await?;
                 K::wait_after_deletion(&self.applied).filter(|error| !self.writer.plans_through(error)).map_or(Ok(()), Err)
             }

@@ -5,7 +5,7 @@ use tributary_core::{
     conditions::Outcome,
     error::{Reason, ReconcileError},
     export::ExportProgress,
-    steps::Step,
+    gate::{PermittedSteps, Purpose},
 };
 
 use super::{Reconciliation, resolve::Resolved};
@@ -35,13 +35,14 @@ impl<K: Observe> Reconciliation<'_, K> {
             self.common().plan.extend(steps.iter().map(ToString::to_string));
             return Ok(steps.len());
         }
+        let steps = self.permit(&cloud, resolved.as_target(), Purpose::Converge, steps).await?;
         Box::pin(self.write_exports(&cloud, steps)).await?;
         self.object.record_export(&mut self.status, ExportProgress::Done);
         Ok(0)
     }
 
     /// Makes the steps. Status lists the ConfigMaps before the first one, so that they are removed even after a crash.
-    async fn write_exports(&mut self, cloud: &Cloud<'_>, steps: Vec<Step>) -> Result<(), ReconcileError> {
+    async fn write_exports(&mut self, cloud: &Cloud<'_>, steps: PermittedSteps) -> Result<(), ReconcileError> {
         if steps.is_empty() {
             return Ok(());
         }
@@ -52,7 +53,7 @@ impl<K: Observe> Reconciliation<'_, K> {
         self.publish_status(&Outcome::Applying).await?;
         for step in steps {
             self.apply_step(cloud, &step).await?;
-            self.applied.push(step);
+            self.applied.push(step.into_step());
         }
         self.common().last_handled_reconcile_at = handled;
         Ok(())

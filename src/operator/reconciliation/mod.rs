@@ -1,4 +1,4 @@
-//! One reconcile of one object, in phases: [`resolve`], [`observe`] (with the plan), [`apply`], [`record`], [`export`]; [`delete`] for a deletion.
+//! One reconcile of one object, in phases: [`resolve`], [`observe`] (with the plan), [`gate`], [`apply`], [`record`], [`export`]; [`delete`] for a deletion.
 //!
 //! Each phase has a type that the next one needs, so that no phase can be skipped: [`Resolved`](resolve::Resolved),
 //! [`Planned`](observe::Planned), [`Applied`](apply::Applied). When an object is reconciled is decided in `reconcile.rs`, not here.
@@ -6,6 +6,7 @@
 mod apply;
 mod delete;
 mod export;
+mod gate;
 mod observe;
 mod publish;
 mod record;
@@ -128,6 +129,7 @@ impl<K: Observe> Reconciliation<'_, K> {
         // Before the finalizer: a new object whose tests fail has nothing in AWS.
         self.object.run_tests(&mut self.status, &mut resolved.desired, &resolved.config_maps, self.context.now())?;
         self.ensure_finalizer(resolved.policy).await?;
+        self.permit_whole(&resolved)?;
         // From the check of the owner to the last write that relies on it.
         let _one_at_a_time = self.context.names.lock(&resolved.identity).await;
         let planned = self.observe_and_plan(&resolved).await?;

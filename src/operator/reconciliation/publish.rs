@@ -25,7 +25,9 @@ impl<K: Observe> Reconciliation<'_, K> {
             return Ok(());
         }
         let precondition = self.object.meta().resource_version.as_deref().filter(|_| applying || !self.confirmed);
-        let status = serde_json::to_value(&self.status).map_err(|error| ReconcileError::transient(error.to_string()))?;
+        let mut status = serde_json::to_value(&self.status).map_err(|error| ReconcileError::transient(error.to_string()))?;
+        // They have a field manager of their own: what this one leaves out stays.
+        status.as_object_mut().into_iter().for_each(|fields| fields.retain(|name, _| !K::SHARED_STATUS.contains(&name.as_str())));
         let written = self.writer.write_status(status, precondition).await;
         self.state.doubtful = written.as_ref().is_err_and(|error| error.class == RetryClass::Conflict);
         let version = written?;

@@ -4,10 +4,15 @@
 use tributary_api::{Identity, ManagementPolicy};
 use tributary_core::{
     error::{Reason, ReconcileError},
+    gate::Purpose,
     plan::Depth,
 };
 
-use super::{Reconciliation, observe::States};
+use super::{
+    Reconciliation,
+    gate::{DELETED, Target},
+    observe::States,
+};
 use crate::observe::{Observe, Trigger};
 
 impl<K: Observe> Reconciliation<'_, K> {
@@ -36,6 +41,8 @@ impl<K: Observe> Reconciliation<'_, K> {
         let observed = self.object.observe(&cloud, identity, None, Depth::Delete).await?;
         self.writer.observed(&|| serde_json::to_value(&observed).unwrap_or_default());
         let steps = self.plan(&view, identity, &States { desired: None, observed: observed.as_ref(), retain: false })?;
+        let target = Target { identity, desired_hash: DELETED };
+        let steps = self.permit(&cloud, target, Purpose::Withdraw, steps).await?;
         Box::pin(self.apply_steps(&cloud, steps)).await
     }
 }

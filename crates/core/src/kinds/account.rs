@@ -10,10 +10,14 @@ use tributary_api::{
 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
-    kinds::change_events::{self, DesiredChangeEvents, ObservedChangeEvents},
+    gate::budget,
+    kinds::{
+        change_events::{self, DesiredChangeEvents, ObservedChangeEvents},
+        deletion_budget,
+    },
     managed::{Managed, Report},
     object::{ObjectMetaExt, key_of},
-    plan::PlanContext,
+    plan::{PlanContext, WarningEvent},
     steps::Step,
     view::View,
 };
@@ -26,6 +30,9 @@ pub struct DesiredAccount {
     /// Rules and queues for change events.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub change_events: Vec<DesiredChangeEvents>,
+    /// Objects that wait for the deletion budget.
+    #[serde(skip)]
+    pub waiting_deletions: Vec<String>,
 }
 
 /// What AWS has of the account.
@@ -73,6 +80,7 @@ impl Managed for AwsAccount {
     type Observed = ObservedAccount;
 
     const KIND: &'static str = "AwsAccount";
+    const SHARED_STATUS: &'static [&'static str] = &["deletions"];
 
     fn management(&self) -> ManagementPolicy {
         ManagementPolicy::Manage
@@ -93,7 +101,8 @@ impl Managed for AwsAccount {
 
     fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredAccount, ReconcileError> {
         let change_events = change_events::desired(self, view, identity);
-        Ok(DesiredAccount { account_id: self.spec.account_id.clone(), change_events })
+        let waiting_deletions = budget::waiting(self, view);
+        Ok(DesiredAccount { account_id: self.spec.account_id.clone(), change_events, waiting_deletions })
     }
 
     fn referenced_by(&self, view: &View) -> Vec<String> {
@@ -155,8 +164,13 @@ impl Managed for AwsAccount {
         change_events::record_intent(status, &desired.change_events);
     }
 
+    fn warning_events(&self, before: &AwsAccountStatus, now: &AwsAccountStatus) -> Vec<WarningEvent> {
+        deletion_budget::warning_events(before, now)
+    }
+
     fn report(&self, status: &mut AwsAccountStatus, report: &Report<'_, Self>) {
         status.caller_arn = report.observed.map(|observed| observed.caller.arn.clone());
         change_events::report(self, status, report);
+        deletion_budget::report(self, status, report);
     }
 }

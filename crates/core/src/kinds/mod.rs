@@ -11,6 +11,7 @@ pub mod bus_logs;
 pub mod bus_policy;
 mod bus_steps;
 pub mod change_events;
+pub mod deletion_budget;
 mod deliverable;
 mod existing_bus;
 pub mod partner;

@@ -20,8 +20,8 @@ use crate::{
     kinds::rule::ResolveRule,
     managed::{Managed, Report},
     object::{ObjectMetaExt, key_of},
-    plan::PlanContext,
-    redrive::{Filter, Kept, KeptReason, Letter, Planned, Redrive, RuleTargets},
+    plan::{PlanContext, Whole},
+    redrive::{self, Filter, Kept, KeptReason, Letter, Planned, Redrive, RuleTargets},
     steps::Step,
     view::View,
 };
@@ -251,6 +251,10 @@ impl Managed for EventRedrive {
         let deletions = seen.taken.iter().map(|(id, receipt)| dead_letter_queue::deletion(&want.queue, id, receipt));
         let sends = seen.letters.iter().filter_map(|letter| want.planned(letter).ok()).map(|planned| planned.step);
         Ok(deletions.chain(sends.take(want.batch)).collect())
+    }
+
+    fn approved_as_a_whole(&self) -> Option<Whole> {
+        redrive::whole(self)
     }
 
     fn waiting(desired: &DesiredRedrive, observed: Option<&ObservedRedrive>, _: &Identity) -> Option<ReconcileError> {

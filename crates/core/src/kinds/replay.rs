@@ -216,6 +216,10 @@ impl Managed for EventReplay {
         vec![]
     }
 
+    fn withdraws(desired: &DesiredReplay, _: Option<&ObservedReplay>, step: &Step) -> bool {
+        desired.refused.is_some() && matches!(step, Step::Events(EventsStep::Replay(ReplayStep::CancelReplay { .. })))
+    }
+
     fn plan(desired: Option<&DesiredReplay>, observed: Option<&ObservedReplay>, _: &PlanContext<'_>) -> Result<Vec<Step>, ReconcileError> {
         Ok(match (desired, observed) {
             // A started replay that AWS does not list is never started again: AWS may lag, or has

@@ -240,6 +240,15 @@ impl Managed for EventRule {
         rule_tested::run(self, status, desired, values, now)
     }
 
+    fn withdraws(desired: &DesiredRule, observed: Option<&ObservedRule>, step: &Step) -> bool {
+        let have = observed.and_then(|seen| seen.rule.as_ref()?.targets.as_deref()).unwrap_or_default();
+        rule_consent::removal(desired, have).0.contains(step)
+    }
+
+    fn incomplete(desired: &DesiredRule) -> Option<ReconcileError> {
+        desired.waits_for().cloned()
+    }
+
     fn requeue_after(&self, status: &EventRuleStatus, now: Timestamp, _: &Settings) -> Option<Duration> {
         rule_tested::recheck_after(self, status, now)
     }

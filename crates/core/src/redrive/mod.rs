@@ -32,9 +32,11 @@ mod letter;
 mod plan;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 pub use event::PublishedEvent;
 pub use filter::Filter;
 pub use kept::{Kept, KeptReason};
 pub use letter::Letter;
 pub use plan::{Planned, Redrive, RuleTargets};
+pub(crate) use whole::whole;

@@ -9,7 +9,7 @@ use strum::VariantNames;
 use crate::names::Scope;
 
 use super::{
-    Changed, FieldOf, ServiceStep, Step,
+    Changed, Deletes, FieldOf, ServiceStep, Step,
     archives::{ArchiveStep, ReplayStep},
     buses::BusStep,
     connections::{ApiDestinationStep, ConnectionStep, SecretRefs},
@@ -56,6 +56,14 @@ impl fmt::Display for PublishStep {
 }
 
 impl ServiceStep for EventsStep {
+    const DELETES: &'static [(&'static str, Deletes)] = &[
+        ("DeleteEventBus", Deletes::Data),
+        ("DeleteArchive", Deletes::Data),
+        ("DeleteRule", Deletes::Resource),
+        ("DeleteConnection", Deletes::Resource),
+        ("DeleteApiDestination", Deletes::Resource),
+    ];
+
     fn names() -> Vec<&'static str> {
         let all = [
             BusStep::VARIANTS,

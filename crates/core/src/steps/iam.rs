@@ -13,7 +13,7 @@ use tributary_api::{Tags, WrittenType};
 
 use crate::{
     names::Scope,
-    steps::{Changed, FieldOf, ServiceStep, tag_list, text::list},
+    steps::{Changed, Deletes, FieldOf, ServiceStep, tag_list, text::list},
 };
 
 /// One write to a role; the variant is the name of the call.
@@ -104,6 +104,8 @@ impl IamStep {
 }
 
 impl ServiceStep for IamStep {
+    const DELETES: &'static [(&'static str, Deletes)] = &[("DeleteRole", Deletes::Resource)];
+
     const FIELDS: &'static [FieldOf] =
         &[("iam.*", "Path", "path of the role"), ("iam.*", "PermissionsBoundary", "permissionsBoundaryArn of the role")];
 

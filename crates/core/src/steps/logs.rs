@@ -13,7 +13,7 @@ use tributary_api::Tags;
 
 use crate::{
     names::Scope,
-    steps::{Changed, FieldOf, ServiceStep, text::list},
+    steps::{Changed, Deletes, FieldOf, ServiceStep, text::list},
 };
 
 /// The log group that receives the logs of another resource.
@@ -126,6 +126,8 @@ impl LogsStep {
 }
 
 impl ServiceStep for LogsStep {
+    const DELETES: &'static [(&'static str, Deletes)] = &[("DeleteLogGroup", Deletes::Data)];
+
     const FIELDS: &'static [FieldOf] =
         &[("logs.*", "logGroupName", "spec.logGroup.managed.name"), ("logs.*", "kmsKeyId", "spec.logGroup.managed.kmsKeyArn")];
 

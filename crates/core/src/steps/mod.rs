@@ -94,11 +94,23 @@ trait ServiceStep {
     /// Which field of a spec a member of a request comes from: call, member, and field.
     const FIELDS: &'static [FieldOf] = &[];
 
+    /// The writes that delete a resource, by name.
+    const DELETES: &'static [(&'static str, Deletes)] = &[];
+
     /// Returns the cached facts that the write may change.
     fn changes(&self, scope: Scope<'_>) -> Option<Changed> {
         let _ = scope;
         None
     }
+}
+
+/// What a step deletes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletes {
+    /// A resource that holds data, or that others outside of the cluster may use by its name. Creating it again does not bring these back.
+    Data,
+    /// Another resource.
+    Resource,
 }
 
 /// A call, or `*` after the service for each of its calls; the beginning of a member's name; and the field of a spec that it comes from.
@@ -165,6 +177,22 @@ macro_rules! steps {
             /// Returns all names that [`Step::name`] can return.
             pub fn names() -> impl Iterator<Item = &'static str> {
                 [$(<$step as ServiceStep>::names()),*].into_iter().flatten()
+            }
+
+            /// Returns what the step deletes, if it deletes a resource of a user: not what change events need, in each Region.
+            pub(crate) fn deletes(&self) -> Option<Deletes> {
+                let name = self.name();
+                let table = match self {
+                    $(Self::$service(_) => <$step as ServiceStep>::DELETES,)*
+                    Self::InRegion(_) => return None,
+                };
+                table.iter().find(|(of, _)| *of == name).map(|(_, deletes)| *deletes)
+            }
+
+            /// Returns the names of all steps that delete a resource, with what they delete.
+            #[cfg(test)]
+            pub(crate) fn deletions() -> impl Iterator<Item = (&'static str, Deletes)> {
+                [$(<$step as ServiceStep>::DELETES),*].into_iter().flatten().copied()
             }
 
             /// Whether the step puts the operator's statement into a policy that others write too.

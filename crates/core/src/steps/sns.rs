@@ -12,7 +12,7 @@ use tributary_api::Tags;
 
 use crate::{
     names::Scope,
-    steps::{Changed, FieldOf, Redelivery, ServiceStep, tag_list, text::list},
+    steps::{Changed, Deletes, FieldOf, Redelivery, ServiceStep, tag_list, text::list},
 };
 
 /// Attributes of a topic by name. All values are text, as in the API of SNS.
@@ -85,6 +85,8 @@ impl SnsStep {
 }
 
 impl ServiceStep for SnsStep {
+    const DELETES: &'static [(&'static str, Deletes)] = &[("DeleteTopic", Deletes::Data)];
+
     const FIELDS: &'static [FieldOf] = &[("sns.CreateTopic", "Name", "spec.sns.managed.name")];
 
     fn names() -> Vec<&'static str> {

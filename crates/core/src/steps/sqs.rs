@@ -12,7 +12,7 @@ use tributary_api::Tags;
 
 use crate::{
     names::Scope,
-    steps::{Changed, FieldOf, Redelivery, ServiceStep, TargetParameters, text::list},
+    steps::{Changed, Deletes, FieldOf, Redelivery, ServiceStep, TargetParameters, text::list},
 };
 
 pub(super) const TARGET_PARAMETERS: TargetParameters = TargetParameters {
@@ -109,6 +109,8 @@ impl SqsStep {
 }
 
 impl ServiceStep for SqsStep {
+    const DELETES: &'static [(&'static str, Deletes)] = &[("DeleteQueue", Deletes::Data)];
+
     const FIELDS: &'static [FieldOf] = &[("sqs.CreateQueue", "QueueName", "spec.sqs.managed.name")];
 
     fn names() -> Vec<&'static str> {

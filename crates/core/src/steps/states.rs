@@ -10,7 +10,7 @@ use tributary_api::Tags;
 
 use crate::{
     names::Scope,
-    steps::{Changed, FieldOf, LogDestination, Redelivery, ServiceStep, text::list, with},
+    steps::{Changed, Deletes, FieldOf, LogDestination, Redelivery, ServiceStep, text::list, with},
 };
 
 /// The settings that `UpdateStateMachine` replaces.
@@ -84,6 +84,8 @@ impl StatesStep {
 }
 
 impl ServiceStep for StatesStep {
+    const DELETES: &'static [(&'static str, Deletes)] = &[("DeleteStateMachine", Deletes::Data)];
+
     const FIELDS: &'static [FieldOf] = &[
         ("states.*", "name", "spec.stateMachine.managed.name"),
         ("states.*", "definition", "spec.stateMachine.managed.definition"),
