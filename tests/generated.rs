@@ -20,13 +20,16 @@ fn nothing_has_drifted() {
 #[test]
 fn every_reason_is_explained() {
     use strum::IntoEnumIterator;
-    use tributary_testkit::product::{ChangeEventsReason, ContestReason, CredentialsReason, DeliverabilityReason, Reason};
+    use tributary_testkit::product::{
+        ChangeEventsReason, ContestReason, CredentialsReason, DeletionBudgetReason, DeliverabilityReason, Reason,
+    };
     let text =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/troubleshooting.md")).expect("the page exists");
     let reasons = Reason::iter().map(|reason| reason.to_string());
     let reasons = reasons.chain(DeliverabilityReason::iter().map(|reason| reason.to_string()));
     let reasons = reasons.chain(CredentialsReason::iter().map(|reason| reason.to_string()));
     let reasons = reasons.chain(ChangeEventsReason::iter().map(|reason| reason.to_string()));
+    let reasons = reasons.chain(DeletionBudgetReason::iter().map(|reason| reason.to_string()));
     let reasons = reasons.chain(ContestReason::iter().map(|reason| reason.to_string()));
     let missing: Vec<_> = reasons.filter(|reason| !text.lines().any(|line| line == format!("### {reason}"))).collect();
     assert!(missing.is_empty(), "docs/reference/troubleshooting.md has no heading for {missing:?}");

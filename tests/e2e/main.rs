@@ -13,8 +13,12 @@
 
 mod account {
     mod access;
+    mod approval;
+    mod approvers;
     mod change_events;
+    mod change_windows;
     mod consent;
+    mod deletion_budget;
 }
 mod admission {
     mod benchling;

@@ -5,6 +5,7 @@
 
 mod api_destination;
 mod by_role;
+mod gate;
 mod lifecycle;
 mod lints;
 mod model;

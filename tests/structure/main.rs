@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, unreachable_pub)]
 
 mod floors;
+mod gate;
 mod modules;
 mod sizes;
 mod slices;

@@ -40,6 +40,8 @@ fn outcomes() -> Vec<(&'static str, Outcome)> {
         ("applying", Outcome::Applying),
         ("observed, and AWS differs", Outcome::Drifted(2)),
         ("paused", Outcome::Paused),
+        ("waits for an approval", failed(RetryClass::Blocked, Reason::ApprovalRequired)),
+        ("waits for a change window", failed(RetryClass::Until(Timestamp::UNIX_EPOCH), Reason::WaitingForWindow)),
         ("waits for another object", failed(RetryClass::Blocked, Reason::SinkNotReady)),
         ("refers to an object that does not exist", failed(RetryClass::Blocked, Reason::SinkNotFound)),
         ("waits until a time", failed(RetryClass::Until(Timestamp::UNIX_EPOCH), Reason::PermissionSettling)),
@@ -54,6 +56,7 @@ fn outcomes() -> Vec<(&'static str, Outcome)> {
         ("deletion unavailable", deleting(RetryClass::Transient, Reason::Unavailable)),
         ("deletion blocked", deleting(RetryClass::Blocked, Reason::InUse)),
         ("deletion refused", deleting(RetryClass::Refused, Reason::AccessDenied)),
+        ("deletion over budget", deleting(RetryClass::Until(Timestamp::UNIX_EPOCH), Reason::DeletionBudgetExceeded)),
     ]
 }
 
