@@ -18,6 +18,8 @@ EXPECTED = {
     # kstatus has no word for what waits for a person on purpose: `wait` of Flux ends with its timeout.
     "observed, and AWS differs": ("InProgress", "Suspended"),
     "paused": ("InProgress", "Suspended"),
+    "waits for an approval": ("InProgress", "Suspended"),
+    "waits for a change window": ("InProgress", "Suspended"),
     "waits for another object": WAITING,
     "refers to an object that does not exist": WAITING,
     "waits until a time": WAITING,
@@ -33,6 +35,7 @@ EXPECTED = {
     "deletion unavailable": ("Terminating", "Progressing"),
     "deletion blocked": ("Terminating", "Degraded"),
     "deletion refused": ("Terminating", "Degraded"),
+    "deletion over budget": ("Terminating", "Suspended"),
 }
 # The same for a kind's own condition, where the object is in sync. kstatus does not know these conditions.
 OWN = {

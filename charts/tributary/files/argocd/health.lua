@@ -20,10 +20,17 @@ local function health(name, message)
   return {status = name, message = message}
 end
 
+-- What the account of the object holds back.
+local held = {ApprovalRequired = true, DeletionBudgetExceeded = true, WaitingForWindow = true}
+local is_held = ready ~= nil and held[ready.reason] == true
+
 local is_stalled = stalled ~= nil and stalled.status == "True"
 if obj.metadata.deletionTimestamp ~= nil then
   if is_stalled then
     return health("Degraded", stalled.message)
+  end
+  if is_held then
+    return health("Suspended", ready.message)
   end
   return health("Progressing", "deletion in progress")
 end
@@ -38,7 +45,7 @@ if ready.status ~= "True" then
     return health("Degraded", stalled.message)
   end
   -- managementPolicy: Observe, and AWS differs.
-  if ready.reason == "Drifted" then
+  if ready.reason == "Drifted" or is_held then
     return health("Suspended", ready.message)
   end
   return health("Progressing", ready.message)
