@@ -46,7 +46,8 @@ pub(super) async fn read(context: Arc<Context>, queues: Queues, stop: Signal) {
 async fn observe(context: &Context, queues: &Queues, logs: &DeliveryLogs, group: &Group) {
     let now = context.now();
     let is_first = context.observations.last_read(group.rules.iter().map(|rule| rule.arn.as_str())).is_none();
-    let (read, logs) = join(figures(context, group, Window::until(now, is_first)), logs.read(context, group, now)).await;
+    let metrics = Box::pin(figures(context, group, Window::until(now, is_first)));
+    let (read, logs) = join(metrics, Box::pin(logs.read(context, group, now))).await;
     if let Err(error) = &read {
         tracing::warn!(account = group.identity.account, region = group.identity.region, %error, "cannot read the metrics of deliveries");
     }
@@ -67,7 +68,7 @@ async fn observe(context: &Context, queues: &Queues, logs: &DeliveryLogs, group:
 }
 
 async fn figures(context: &Context, group: &Group, window: Window) -> Result<Figures, ReconcileError> {
-    let session = session(context, group).await?;
+    let session = Box::pin(session(context, group)).await?;
     let mut figures = session.figures(&queries(&group.rules), window).await?;
     let details = details(&group.rules, &figures);
     figures.extend(session.figures(&details, window).await?);

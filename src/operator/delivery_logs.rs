@@ -41,7 +41,7 @@ impl DeliveryLogs {
         if names.is_empty() {
             return HashMap::new();
         }
-        let session = match session(context, group).await {
+        let session = match Box::pin(session(context, group)).await {
             Ok(session) => session,
             Err(error) => return names.into_iter().map(|name| (name.to_owned(), self.failed(&key(group, name), &error, now))).collect(),
         };
@@ -62,7 +62,7 @@ impl DeliveryLogs {
             Ok(Some(page)) => {
                 let lines =
                     page.lines.iter().filter_map(|line| Some((Timestamp::from_millisecond(line.time_ms).ok()?, line.message.as_str())));
-                self.add(key, request, lines, page.next, now)
+                Ok(self.add(key, &request, lines, page.next, now))
             }
             Ok(None) => Err(Unreadable::Unavailable { message: format!("log group {name} not found") }),
             Err(error) => {
@@ -76,15 +76,15 @@ impl DeliveryLogs {
     fn add<'a>(
         &self,
         key: Key,
-        request: LogRequest,
+        request: &LogRequest,
         lines: impl Iterator<Item = (Timestamp, &'a str)>,
         next: Option<String>,
         now: Timestamp,
-    ) -> Found {
+    ) -> BTreeMap<String, RuleRecords> {
         let mut kept = self.lock();
         let reading = kept.entry(key).or_default();
         reading.add(request, lines, next, now);
-        Ok(reading.failures.by_rule())
+        reading.failures.by_rule()
     }
 
     /// What was read before holds for a while, unless the failure is one that stays.

@@ -159,12 +159,15 @@ pub(crate) async fn run(client: Client, options: Options) -> Result<Outcome, Str
     };
     let dry_run = DryRun { context, stores, writers: Mutex::new(writers), starts, plans: Mutex::default(), now };
     dry_run.settle(planned, concurrency, &*progress).await;
-    let observed: Vec<_> = groups(&dry_run.context.view()).into_iter().flat_map(|group| group.rules).collect();
+    let mut observed: Vec<_> = groups(&dry_run.context.view()).into_iter().flat_map(|group| group.rules).collect();
     let plans = dry_run.plans.into_inner().unwrap_or_else(PoisonError::into_inner).into_values();
     let plans = plans.filter(|plan| !(of_manifests && plan.is_unrelated()));
     // What refers to others is deleted before them.
     let (deleted, mut ordered): (Vec<_>, Vec<_>) = plans.partition(|plan| plan.is_deleted);
     ordered.extend(deleted.into_iter().rev());
+    // The cluster has rules of others, which are not planned here.
+    let planned: HashSet<&str> = ordered.iter().filter(|plan| plan.kind == EventRule::KIND).map(|plan| plan.key.as_str()).collect();
+    observed.retain(|rule| planned.contains(format!("{}/{}", rule.namespace, rule.name).as_str()));
     Ok(Outcome { plans: ordered, observed })
 }
 

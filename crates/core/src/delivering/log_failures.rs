@@ -146,8 +146,8 @@ impl LogFailures {
         let event = || format!("{} {rule} {target}", record.event_id.as_deref().unwrap_or_default());
         let id = record.invocation_id.clone().unwrap_or_else(event);
         let delivery = self.0.entry(id).or_default();
-        delivery.rule = rule.to_owned();
-        delivery.target = comparable(target).to_owned();
+        rule.clone_into(&mut delivery.rule);
+        comparable(target).clone_into(&mut delivery.target);
         delivery.add(outcome, record, at);
     }
 

@@ -57,7 +57,7 @@ impl LogReading {
     /// skipped.
     pub fn add<'a>(
         &mut self,
-        request: LogRequest,
+        request: &LogRequest,
         lines: impl Iterator<Item = (Timestamp, &'a str)>,
         next: Option<String>,
         now: Timestamp,
@@ -70,10 +70,10 @@ impl LogReading {
         }
         self.failures.forget(now - KEPT);
         self.read_at = Some(now);
-        match next {
-            Some(token) => self.open = Some(LogRequest { token: Some(token), ..request }),
-            None => (self.open, self.until) = (None, Some(request.to)),
+        if next.is_none() {
+            self.until = Some(request.to);
         }
+        self.open = next.map(|token| LogRequest { token: Some(token), ..request.clone() });
     }
 
     /// Notes that the page could not be read: its token may be the cause. Returns whether what was read before still holds.

@@ -116,7 +116,7 @@ mod tests {
             "error": {"error_message": "Function not found", "aws_service": "AWSLambda", "http_status_code": 404}});
         let mut reading = LogReading::default();
         let (request, text) = (reading.request(now), record.to_string());
-        reading.add(request, [(now, text.as_str())].into_iter(), None, now);
+        reading.add(&request, [(now, text.as_str())].into_iter(), None, now);
         reading.failures.by_rule().remove(RULE).unwrap_or_default()
     }
 

@@ -154,7 +154,7 @@ fn metrics_that_cannot_be_read_are_unknown_and_change_no_figure() {
 #[test]
 fn without_traffic_the_message_says_whether_the_partner_sends() {
     let message = |received, throttled| {
-        let observation = read(RuleFigures { received, throttled, ..RuleFigures::default() });
+        let observation = read(RuleFigures { throttled, received, ..RuleFigures::default() });
         summary(&DeliveriesStatus::default(), &observation, &[]).message
     };
     assert!(message(None, 0).ends_with("No delivery is known."), "{}", message(None, 0));

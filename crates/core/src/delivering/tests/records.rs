@@ -8,7 +8,7 @@ pub(super) const RULE: &str = "arn:aws:events:eu-west-1:111122223333:rule/b/r";
 pub(super) const TARGET: &str = "arn:aws:lambda:eu-west-1:111122223333:function:f";
 
 /// A record of a step, so many minutes ago.
-pub(super) fn record(minutes_ago: i64, invocation: &str, step: &str, code: &str, error: Option<Value>) -> Value {
+pub(super) fn record(minutes_ago: i64, invocation: &str, step: &str, code: &str, error: Option<&Value>) -> Value {
     json!({"resource_arn": "arn:aws:events:eu-west-1:111122223333:event-bus/b", "event_id": "e", "invocation_id": invocation,
         "message_timestamp_ms": at(minutes_ago).as_millisecond(), "message_type": step, "log_level": "ERROR",
         "details": {"rule_arn": RULE, "target_arn": TARGET, "invocation_status": code}, "error": error})
@@ -16,7 +16,7 @@ pub(super) fn record(minutes_ago: i64, invocation: &str, step: &str, code: &str,
 
 fn failure(minutes_ago: i64, invocation: &str, message: &str) -> Value {
     let error = json!({"http_status_code": 403, "error_message": message, "aws_service": "AWSLambda"});
-    record(minutes_ago, invocation, "INVOCATION_ATTEMPT_PERMANENT_FAILURE", "NO_PERMISSIONS", Some(error))
+    record(minutes_ago, invocation, "INVOCATION_ATTEMPT_PERMANENT_FAILURE", "NO_PERMISSIONS", Some(&error))
 }
 
 /// Reads the records as one page.
@@ -30,7 +30,7 @@ fn add(reading: &mut LogReading, records: &[Value], next: Option<&str>, minutes_
     let request = reading.request(at(minutes_ago));
     let lines: Vec<String> = records.iter().map(Value::to_string).collect();
     let lines = lines.iter().map(|line| (at(minutes_ago), line.as_str()));
-    reading.add(request.clone(), lines, next.map(str::to_owned), at(minutes_ago));
+    reading.add(&request, lines, next.map(str::to_owned), at(minutes_ago));
     request
 }
 

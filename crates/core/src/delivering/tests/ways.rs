@@ -82,14 +82,14 @@ impl Ending {
 
     /// The records of the delivery. The last one is younger than metrics are.
     fn records(self, code: &str, error: &Value) -> Vec<Value> {
-        let step = |minutes_ago, step: &str| record(minutes_ago, "i", step, code, Some(error.clone()));
+        let step = |minutes_ago, step: &str| record(minutes_ago, "i", step, code, Some(error));
         let permanent = || vec![step(1, "INVOCATION_ATTEMPT_PERMANENT_FAILURE"), step(1, "INVOCATION_FAILURE")];
         let refused = json!({"error_message": "the dead-letter queue is closed", "aws_service": "AmazonSQS"});
         match self {
             Failed => permanent(),
             TooOld => vec![step(50, "INVOCATION_ATTEMPT_RETRYABLE_FAILURE"), record(1, "i", "INVOCATION_FAILURE", code, None)],
             DeadLettered => [permanent(), vec![record(1, "i", "INVOCATION_DLQ", code, None)]].concat(),
-            Lost => [permanent(), vec![record(1, "i", "INVOCATION_DLQ", code, Some(refused))]].concat(),
+            Lost => [permanent(), vec![record(1, "i", "INVOCATION_DLQ", code, Some(&refused))]].concat(),
             Throttled => vec![step(6, "INVOCATION_ATTEMPT_THROTTLE")],
             Retried => vec![step(6, "INVOCATION_ATTEMPT_RETRYABLE_FAILURE")],
         }
@@ -126,7 +126,7 @@ fn no_healthy_rule_is_named() {
     let steps = ["INVOCATION_START", "INVOCATION_ATTEMPT_START", "INVOCATION_ATTEMPT_SUCCESS", "INVOCATION_SUCCESS", "RULE_MATCH"];
     let healthy: Vec<Value> = steps.iter().map(|step| record(2, "i", step, "SUCCESS", None)).collect();
     let error = json!({"error_message": "Rate exceeded", "aws_service": "AWSLambda", "http_status_code": 429});
-    let throttled = record(8, "j", "INVOCATION_ATTEMPT_THROTTLE", "THROTTLING", Some(error));
+    let throttled = record(8, "j", "INVOCATION_ATTEMPT_THROTTLE", "THROTTLING", Some(&error));
     for (what, records, delivered, expected) in [
         ("delivered", healthy.clone(), &[(2, 1)][..], "True Delivering"),
         ("no traffic", vec![], &[], "Unknown NoTraffic"),
@@ -145,7 +145,7 @@ fn no_healthy_rule_is_named() {
 #[test]
 fn a_retry_is_named_before_it_counts() {
     let error = json!({"error_message": "Rate exceeded", "aws_service": "AWSLambda", "http_status_code": 429});
-    let throttled = record(1, "i", "INVOCATION_ATTEMPT_THROTTLE", "THROTTLING", Some(error));
+    let throttled = record(1, "i", "INVOCATION_ATTEMPT_THROTTLE", "THROTTLING", Some(&error));
     let observation = observed(&[throttled], figures(&[(30, 1)], &[], &[]));
     let status = evaluate(&DeliveriesStatus::default(), &observation);
     let found = summary(&status, &observation, &[]);
