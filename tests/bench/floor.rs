@@ -103,9 +103,15 @@ impl Floor {
     /// What rules needed, all at once.
     pub async fn delete_others(&self, contents: &Value) -> Result<()> {
         let urls = std::mem::take(&mut *self.queue_urls.lock().map_err(|error| error.to_string())?);
-        let queues = urls.into_iter().map(async |url| Result::Ok(drop(self.sqs.delete_queue().queue_url(url).send().await?)));
+        let queues = urls.into_iter().map(async |url| {
+            self.sqs.delete_queue().queue_url(url).send().await?;
+            Result::Ok(())
+        });
         let buses = items(&contents["buses"]).map(|bus| text(&bus["bus"]["Name"]));
-        let buses = buses.map(async |name| Result::Ok(drop(self.events.delete_event_bus().set_name(name).send().await?)));
+        let buses = buses.map(async |name| {
+            self.events.delete_event_bus().set_name(name).send().await?;
+            Result::Ok(())
+        });
         futures::future::try_join(futures::future::try_join_all(queues), futures::future::try_join_all(buses)).await?;
         Ok(())
     }
