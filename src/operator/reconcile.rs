@@ -42,7 +42,7 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
     let work = async {
         match &object.0 {
             Err(unreadable) => (report_unreadable(object.as_ref(), &unreadable.error, &context).await, state),
-            Ok(readable) => run(readable, &context, state).await,
+            Ok(readable) => Box::pin(run(readable, &context, state)).await,
         }
     };
     let (result, mut state) = work.instrument(span).instrument(trace.clone()).await;
@@ -136,7 +136,7 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
     if follows_status {
         reconciliation.recorded = Recorded::Status;
     }
-    let result = reconciliation.run().await;
+    let result = Box::pin(reconciliation.run()).await;
     if result.is_ok() && reconciliation.reached {
         reconciliation.state.changes = Changes::default();
     }
