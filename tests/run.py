@@ -95,8 +95,9 @@ def parts(scratch):
         end_to_end("leader", 1, 100),
         end_to_end("apiserver", 0.5, 60),
         end_to_end("isolation", 0.5, 60),
-        # Not its times, which a debug build and the other parts make worthless: that it runs, with the chart's rights.
-        Part("benchmark, short form", (*BED, "run", "--", *CARGO_TEST, *BENCHES), 1, 60, env=SMALL),
+        # Not their times, which a debug build and the other parts make worthless: that they run, with the chart's rights.
+        Part("benchmark of the operator, short form", (*BED, "run", "--no-aws", "--", *CARGO_TEST, "--bench", "rules"), 1, 90, env=SMALL),
+        Part("benchmark of sync, short form", (*BED, "run", "--", *CARGO_TEST, "--bench", "burst"), 0.5, 30, env=SMALL),
         # The first time, it builds Flux's kustomize-controller.
         Part("promotion by Flux", (*BED, "run", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/gitops"), 0.5, 210, env=binary),
         Part("life of a release", (*BED, "run", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/installation"), 0.5, 180, env=binary),
