@@ -100,10 +100,11 @@ impl Observe for EventRedrive {
         let session = cloud.session(depth).await?;
         let held = cloud.redrives.of(uid, status.state.is_none());
         let mut held = held.lock().await;
+        let began = Instant::now();
         let round = held.receive(&session, &identity.name, want, &status).await?;
         let is_empty = round.is_empty && round.taken.is_empty() && held.pending.is_empty();
         let depths = if is_empty { Some(depths(&session, &identity.name).await?) } else { None };
-        let progress = redrive_progress(&self.spec, &status, &round.kept, depths.is_some_and(|depths| held.is_alone(depths)));
+        let progress = redrive_progress(&self.spec, &status, &round.kept, depths.is_some_and(|depths| held.is_alone(depths, began)));
         let mut observed = ObservedRedrive { taken: round.taken, kept: round.kept, progress, ..ObservedRedrive::default() };
         match observed.progress {
             RedriveProgress::Running => observed.letters = held.hand_out(want.batch),
@@ -123,11 +124,12 @@ async fn depths(session: &Session, queue: &str) -> Result<Depths, ReconcileError
 }
 
 impl Held {
-    /// Whether no other process can hold a letter: such as one that was stopped, whose letters become visible again.
-    fn is_alone(&self, depths: Depths) -> bool {
+    /// Whether no other process could hold a letter when the queue was read, at `began`: such as one that was stopped, whose letters become
+    /// visible again.
+    fn is_alone(&self, depths: Depths, began: Instant) -> bool {
         let now = Instant::now();
         let own = self.seen.values().flatten().filter(|until| **until > now).count();
-        self.since.elapsed() > self.hidden || (self.is_first && depths.in_flight <= i64::try_from(own).unwrap_or(i64::MAX))
+        began.duration_since(self.since) > self.hidden || (self.is_first && depths.in_flight <= i64::try_from(own).unwrap_or(i64::MAX))
     }
 
     /// Receives until there are enough letters to send.

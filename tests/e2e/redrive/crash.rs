@@ -16,11 +16,11 @@ use tokio::sync::Notify;
 use tributary_testkit::{
     World, aws_name,
     dead_letters::{DEAD, dead_letter, marks_in},
-    merged, options,
+    merged,
     product::{FaultPoints, Options, Point, ReconcileError, plan::Step},
 };
 
-use super::run::{ended, redrive, two_queues};
+use super::run::{ended, quick, redrive, two_queues};
 
 /// Stops the operator at a point of the nth step of this name, for good.
 struct Stop {
@@ -42,10 +42,6 @@ impl FaultPoints for Stop {
             Ok(())
         })
     }
-}
-
-fn quick() -> Options {
-    Options { redrive_hidden: Duration::from_secs(3), ..options() }
 }
 
 /// Crashes at the point, starts the operator again, and waits for the end.

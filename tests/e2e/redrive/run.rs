@@ -1,11 +1,15 @@
 //! `EventRedrive`: what is sent, what is left, and what it does not touch.
 
+use std::time::Duration;
+
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use tributary_testkit::{
     World, aws_name, condition,
     dead_letters::{DEAD, dead_event, dead_letter, dead_letter_queue, dead_lettered_rule, marks_in, put_letter, rule_arn},
-    fault_rule, merged, reconcile_now, resource_version, writes_since,
+    fault_rule, merged, options,
+    product::Options,
+    reconcile_now, resource_version, writes_since,
 };
 
 /// A rule `r` with targets `q` and `p`, two managed queues, whose dead letters go to [`DEAD`].
@@ -15,6 +19,11 @@ pub async fn two_queues(world: &World) {
         world.apply("EventSink", queue, json!({"sqs": {"managed": {}}})).await;
     }
     dead_lettered_rule(world, "r", &[("q", json!({"inputPath": "$.detail"})), ("p", json!({}))]).await;
+}
+
+/// Letters that a redrive leaves are visible again after seconds, not minutes.
+pub fn quick() -> Options {
+    Options { redrive_hidden: Duration::from_secs(3), ..options() }
 }
 
 pub fn redrive() -> Value {
@@ -32,7 +41,7 @@ pub async fn ended(world: &World, name: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_message_goes_to_its_target_once() {
-    let world = World::start("redrive").await;
+    let world = World::with("redrive", quick()).await;
     two_queues(&world).await;
     let marks: Vec<_> = (0..12).map(|number| format!("m{number:02}")).collect();
     for mark in &marks {
@@ -64,7 +73,7 @@ async fn each_message_goes_to_its_target_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_sent_is_left_and_named() {
-    let world = World::start("redrive-left").await;
+    let world = World::with("redrive-left", quick()).await;
     two_queues(&world).await;
     let rule = rule_arn(&world, "r");
     world.aws.sqs("CreateQueue", json!({"QueueName": "unknown"})).await;
@@ -94,7 +103,7 @@ async fn what_cannot_be_sent_is_left_and_named() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redrive_waits_while_paused_and_stops_when_deleted() {
-    let world = World::start("redrive-pause").await;
+    let world = World::with("redrive-pause", quick()).await;
     two_queues(&world).await;
     for number in 0..20 {
         dead_letter(&world, "r", "q", "NO_PERMISSIONS", &format!("m{number:02}")).await;
@@ -130,7 +139,7 @@ async fn reconcile_now_paused(world: &World) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_of_another_namespace_needs_consent_and_gives_only_own_letters() {
-    let world = World::start("redrive-consent").await;
+    let world = World::with("redrive-consent", quick()).await;
     two_queues(&world).await;
     dead_letter(&world, "r", "q", "NO_PERMISSIONS", "theirs").await;
     let guest = world.neighbour("guest").await;
