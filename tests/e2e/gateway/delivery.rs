@@ -19,7 +19,8 @@ async fn a_webhook_is_on_the_bus_before_it_is_answered() {
     let webhook = fixture.one(json!({})).await;
     let mark = fixture.world.aws.mark().await;
     assert_eq!(fixture.post(PATH, &webhook).await.0, 200);
-    assert_eq!(fixture.world.aws.calls(mark).await.last().map(String::as_str), Some("events:PutEvents"), "put before the answer");
+    // The operator may look at the new sink's queue meanwhile.
+    assert!(fixture.world.aws.calls(mark).await.iter().any(|call| call == "events:PutEvents"), "put before the answer");
     let canvas = fixture.one(json!({"channel": "app_signals", "message": {"type": "v2.canvas.userInteracted", "featureId": "f"}})).await;
     assert_eq!(fixture.post(&format!("{PATH}/canvas"), &canvas).await.0, 200);
     let other = fixture.one(json!({"message": {"type": "v9.moon.landed"}})).await;
