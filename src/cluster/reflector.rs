@@ -58,7 +58,7 @@ struct Fingerprint {
 
 impl Fingerprint {
     fn of<K: Dependents>(object: &Guarded<K>) -> Self {
-        let visible = object.0.as_ref().map(Dependents::visible_state).map_err(|unreadable| unreadable.error.as_str());
+        let visible = object.0.as_ref().map(|object| object.visible_state()).map_err(|unreadable| unreadable.error.as_str());
         Self { trigger: hash(&trigger(object)), visible: hash(&visible) }
     }
 }
