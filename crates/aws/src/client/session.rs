@@ -234,3 +234,19 @@ impl Session {
         answer
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, Region};
+
+    use super::*;
+
+    #[test]
+    fn a_client_is_built_for_its_first_call() {
+        let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("eu-west-1")).build();
+        let clients = Clients::new(&config);
+        assert!(clients.events.client.get().is_none(), "accounts that use few services keep few clients");
+        assert_eq!(clients.events.config().region().map(AsRef::as_ref), Some("eu-west-1"));
+        assert!(clients.events.client.get().is_some() && clients.sqs.client.get().is_none());
+    }
+}
