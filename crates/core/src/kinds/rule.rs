@@ -153,6 +153,13 @@ impl Managed for EventRule {
     const CLAIMED_IN_METADATA: bool = true;
     const LOCAL_CONDITIONS: &'static [&'static str] = &[rule_tested::TYPE];
 
+    fn shrink(&mut self) {
+        self.spec.targets.shrink_to_fit();
+        if let Some(status) = &mut self.status {
+            status.targets.shrink_to_fit();
+            status.common.shrink();
+        }
+    }
     fn management(&self) -> ManagementPolicy {
         self.spec.management_policy
     }
