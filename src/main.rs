@@ -3,6 +3,10 @@
 
 use std::process::ExitCode;
 
+/// Reconciles allocate many short-lived values of all sizes, for which the allocator of the C library needs more time and memory.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match tributary::cli::Cli::of_process().run().await {

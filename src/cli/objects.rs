@@ -31,7 +31,7 @@ where
     })?;
     let (mut objects, mut problems) = (Vec::new(), Vec::new());
     for object in list {
-        match object.0 {
+        match object.into_object() {
             Ok(object) => objects.push(object),
             Err(unreadable) => {
                 let (namespace, name) = (unreadable.metadata.namespace.unwrap_or_default(), unreadable.metadata.name.unwrap_or_default());

@@ -154,7 +154,7 @@ fn merge_triggers<T: Clone + Eq + Hash + Send + 'static>(queue: UnboundedReceive
 }
 
 /// The same reference, to the guarded object.
-pub(super) fn guarded<K: Resource<DynamicType = ()>>(reference: &ObjectRef<K>) -> ObjectRef<Guarded<K>> {
+pub(super) fn guarded<K: Resource<DynamicType = ()> + Clone>(reference: &ObjectRef<K>) -> ObjectRef<Guarded<K>> {
     let result = ObjectRef::new(&reference.name);
     match &reference.namespace {
         Some(namespace) => result.within(namespace),

@@ -58,7 +58,7 @@ struct Fingerprint {
 
 impl Fingerprint {
     fn of<K: Dependents>(object: &Guarded<K>) -> Self {
-        let visible = object.0.as_ref().map(Dependents::visible_state).map_err(|unreadable| unreadable.error.as_str());
+        let visible = object.0.as_ref().map(|object| object.visible_state()).map_err(|unreadable| unreadable.error.as_str());
         Self { trigger: hash(&trigger(object)), visible: hash(&visible) }
     }
 }
@@ -67,6 +67,13 @@ fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
+}
+
+/// Frees what the object does not need while it is stored.
+fn shrink<K: Dependents>(object: &mut Guarded<K>) {
+    if let Ok(object) = &mut object.0 {
+        Arc::make_mut(object).shrink();
+    }
 }
 
 /// What makes an object's own controller reconcile it: its spec, its deletion, its annotations. The operator's own writes change none
@@ -99,8 +106,9 @@ impl<K: Dependents> WatchHandler<K> for Reflector<K> {
         self.writer.apply_watcher_event(&Event::Init);
     }
 
-    fn list_item(&mut self, object: Guarded<K>) {
+    fn list_item(&mut self, mut object: Guarded<K>) {
         if self.stores(&object) {
+            shrink(&mut object);
             self.writer.apply_watcher_event(&Event::InitApply(object));
         }
     }
@@ -120,10 +128,11 @@ impl<K: Dependents> WatchHandler<K> for Reflector<K> {
         self.listed = true;
     }
 
-    fn applied(&mut self, object: Guarded<K>) {
+    fn applied(&mut self, mut object: Guarded<K>) {
         if !self.stores(&object) {
             return;
         }
+        shrink(&mut object);
         let previous = self.stored(&object);
         let event = Event::Apply(object);
         self.writer.apply_watcher_event(&event);

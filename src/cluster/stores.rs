@@ -17,15 +17,15 @@ use tributary_core::{
 use super::queue::{Queue, guarded};
 
 /// Reads the objects of a reflector store.
-struct Stored<K: Resource<DynamicType = ()> + 'static>(Store<Guarded<K>>);
+struct Stored<K: Resource<DynamicType = ()> + Clone + 'static>(Store<Guarded<K>>);
 
 impl<K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static> Lister<K> for Stored<K> {
-    fn get(&self, namespace: Option<&str>, name: &str) -> Option<K> {
+    fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<K>> {
         self.0.get(&reference(namespace, name)).and_then(|object| object.0.clone().ok())
     }
 
     fn each(&self, f: &mut dyn FnMut(&K)) {
-        self.0.state().iter().filter_map(|object| object.0.as_ref().ok()).for_each(f);
+        self.0.state().iter().filter_map(|object| object.0.as_ref().ok()).for_each(|object| f(object));
     }
 }
 

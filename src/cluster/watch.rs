@@ -149,7 +149,7 @@ fn resumes(error: &watcher::Error) -> bool {
 }
 
 /// Removes fields that no code reads, so that stored objects do not hold them in memory.
-fn remove_unread_fields<K: Resource>(object: &mut Guarded<K>) {
+fn remove_unread_fields<K: Resource + Clone>(object: &mut Guarded<K>) {
     object.managed_fields_mut().clear();
     object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
 }

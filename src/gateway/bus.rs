@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tributary_api::AwsAccount;
 use tributary_aws::{Answer, Entry, Session, Sessions};
 use tributary_core::{error::ReconcileError, view::View};
 
@@ -40,7 +39,7 @@ impl BusPublisher {
     }
 
     async fn session(&self) -> Result<Session, ReconcileError> {
-        let account: Option<AwsAccount> = self.aws.view.account(&self.account);
+        let account = self.aws.view.account(&self.account);
         let account = account
             .filter(|account| account.spec.account_id == self.account_id)
             .ok_or_else(|| ReconcileError::transient(format!("AwsAccount {} not found, or its account id changed", self.account)))?;

@@ -1,6 +1,6 @@
 //! Routes: which app a webhook is for, and which bus its events go to. Pure.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tributary_api::{AwsAccount, Identity};
 use tributary_aws::Entry;
@@ -28,7 +28,7 @@ pub(crate) struct Route {
 #[derive(Clone, Debug)]
 pub(crate) struct Bus {
     pub(crate) identity: Identity,
-    pub(crate) account: AwsAccount,
+    pub(crate) account: Arc<AwsAccount>,
 }
 
 impl Route {

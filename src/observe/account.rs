@@ -26,7 +26,7 @@ impl Observe for AwsAccount {
         depth: Depth,
     ) -> Result<Option<ObservedAccount>, ReconcileError> {
         // A session exists only if AWS returned the account id of the spec.
-        let caller = cloud.session(depth).await?.caller;
+        let caller = cloud.session(depth).await?.caller.as_ref().clone();
         let in_status = self.status.iter().flat_map(|status| &status.change_events).map(|row| row.region.as_str());
         let in_spec = desired.iter().flat_map(|desired| &desired.change_events).map(|want| want.region.as_str());
         let regions: BTreeSet<_> = in_status.chain(in_spec).collect();

@@ -16,7 +16,7 @@ mod rule;
 mod sink;
 mod subscription;
 
-use std::{collections::BTreeSet, future::Future, time::Duration};
+use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
 use tributary_api::{AwsAccount, Identity};
 use tributary_aws::{Priority, Session, Sessions};
@@ -74,7 +74,7 @@ pub(crate) struct Cloud<'a> {
     /// The objects of all kinds.
     pub view: View,
     /// The account of the object's identity.
-    pub account: AwsAccount,
+    pub account: Arc<AwsAccount>,
     /// AWS Region of the object's identity.
     pub region: String,
     /// How old a shared list may be in a quick resync.

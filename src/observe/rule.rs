@@ -69,6 +69,6 @@ impl Observe for EventRule {
 async fn is_of_deleted_bus(rule: &EventRule, cloud: &Cloud<'_>, session: &Session, identity: &Identity) -> bool {
     let Some(bus) = rule_described::deleted_bus(rule, identity, &cloud.view) else { return false };
     let Some(pinned) = bus.pinned_identity() else { return false };
-    let owner = ownership::owner(&cloud.view.settings.installation_id, EventBus::KIND, &key_of(&bus));
+    let owner = ownership::owner(&cloud.view.settings.installation_id, EventBus::KIND, &key_of(&*bus));
     session.bus_tags(&pinned.arn, BUS_TAGS_AGE).await.is_ok_and(|tags| tags.get(OWNER_TAG) == Some(&owner))
 }

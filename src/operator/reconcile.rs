@@ -42,7 +42,7 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
     let work = async {
         match &object.0 {
             Err(unreadable) => (report_unreadable(object.as_ref(), &unreadable.error, &context).await, state),
-            Ok(readable) => Box::pin(run(readable, &context, state)).await,
+            Ok(readable) => Box::pin(run(&**readable, &context, state)).await,
         }
     };
     let (result, mut state) = work.instrument(span).instrument(trace.clone()).await;

@@ -21,7 +21,7 @@ impl SyncContext {
         let app = found.ok_or_else(|| {
             not_found(format!("{field}.appRef: BenchlingApp {namespace}/{name} not found. Create it, or correct the reference."))
         })?;
-        app.0.map_err(|error| not_found(format!("{field}.appRef: BenchlingApp {namespace}/{name} cannot be read: {error}")))
+        app.into_object().map_err(|error| not_found(format!("{field}.appRef: BenchlingApp {namespace}/{name} cannot be read: {error}")))
     }
 
     /// Returns tenant and client credentials of the app, for an object of its namespace with `tenant` at `field`.

@@ -58,7 +58,7 @@ impl SyncContext {
         Ok((context(key_of(sink), spec, &app, tenant_client, queue).await?, address))
     }
 
-    async fn account(&self, name: &str, namespace: &str) -> Result<AwsAccount, SyncError> {
+    async fn account(&self, name: &str, namespace: &str) -> Result<Arc<AwsAccount>, SyncError> {
         let found = Api::<Guarded<AwsAccount>>::all(self.client.clone()).get_opt(name).await;
         let account = found.map_err(|error| SyncError::queue(&api_error(error)))?;
         let reference = AccountRef { name: name.to_owned(), ..AccountRef::default() };

@@ -175,14 +175,14 @@ impl Workers<'_> {
         }
         let before = self.running.remove(&key);
         let (stop, stopped) = watch::channel(false);
-        let (object, shared, config) = (object.clone(), self.runner.shared.clone(), self.runner.config);
+        let (object, shared, config) = (Arc::clone(object), self.runner.shared.clone(), self.runner.config);
         let name = key.clone();
         let task = tokio::spawn(async move {
             // The messages of the worker before must be visible again, or the new one would wait for their visibility timeout.
             if let Some(before) = before {
                 before.end().await;
             }
-            supervise(&name, stopped.clone(), || object.clone().work(shared.clone(), config, stopped.clone())).await;
+            supervise(&name, stopped.clone(), || K::clone(&object).work(shared.clone(), config, stopped.clone())).await;
         });
         self.running.insert(key, Running { fingerprint, stop, task });
     }

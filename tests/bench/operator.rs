@@ -45,8 +45,7 @@ impl Operator {
             .args(["run", "--policy-settle-seconds", "0", "--log", log])
             .args(if flags.iter().any(|flag| flag == "--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] })
             .args(flags);
-        // As in the chart.
-        command.env_clear().env("MALLOC_ARENA_MAX", "2");
+        command.env_clear();
         Self::spawn(command, &cluster.operator_kubeconfig, &format!("operator-{name}"))
     }
 

@@ -216,7 +216,14 @@ pub async fn without_bucket(cluster: &Cluster, settings: &Settings, report: &mut
     report.detail("leftInAws", standin.contents());
     let peak = [&created, &quick_swept, &full_swept, &deleted].iter().map(|phase| phase.usage.peak_rss_mib).fold(0.0, f64::max);
     report.figure("peak RSS, of all phases", peak, "MiB", Some(40.0));
+    report.figure("size of the program", size_of_the_program()?, "MiB", Some(30.0));
     Ok(())
+}
+
+/// In MiB. It is all the image holds besides the certificates.
+fn size_of_the_program() -> Result<f64> {
+    let bytes = std::fs::metadata(env!("CARGO_BIN_EXE_tributary"))?.len();
+    Ok(f64::from(u32::try_from(bytes / 1_024)?) / 1_024.0)
 }
 
 /// The default bucket, under AWS's limit of 50 calls a second.

@@ -173,6 +173,14 @@ pub struct CommonStatus {
 }
 
 impl CommonStatus {
+    /// Frees what parsing has allocated for more elements than there are.
+    pub fn shrink(&mut self) {
+        self.conditions.shrink_to_fit();
+        self.resources.shrink_to_fit();
+        self.tag_keys.shrink_to_fit();
+        self.uses.shrink_to_fit();
+    }
+
     /// Returns the condition of type `type_`, if present.
     pub fn condition(&self, type_: &str) -> Option<&Condition> {
         self.conditions.iter().find(|c| c.type_ == type_)

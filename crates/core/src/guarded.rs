@@ -1,7 +1,7 @@
 //! Reads objects whatever they contain: one that cannot be parsed becomes [`Unreadable`], and does
 //! not prevent the others from being read.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::{ApiResource, Resource};
@@ -11,13 +11,28 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
-/// An object, or why it cannot be read.
+/// An object, which its readers share, or why it cannot be read.
 ///
 /// The object is taken as raw text first: a parser that descends into it fails, and with it the
 /// whole list, on an event pattern nested deeper than its recursion limit (128). `kube`'s own
 /// `DeserializeGuard` has that problem.
 #[derive(Clone, Debug)]
-pub struct Guarded<K>(pub Result<K, Unreadable>);
+pub struct Guarded<K>(pub Result<Arc<K>, Unreadable>);
+
+impl<K: Clone> Guarded<K> {
+    /// An object that was read.
+    pub fn readable(object: K) -> Self {
+        Self(Ok(Arc::new(object)))
+    }
+
+    /// The object itself, which is copied if others share it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn into_object(self) -> Result<K, Unreadable> {
+        self.0.map(Arc::unwrap_or_clone)
+    }
+}
 
 /// An object that does not parse as its kind.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -84,7 +99,7 @@ fn message(error: &serde_json::Error) -> String {
 impl<'de, K: Resource + DeserializeOwned> Deserialize<'de> for Guarded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        let read = serde_json::from_str(text.get()).map(Ok).or_else(|error| {
+        let read = serde_json::from_str(text.get()).map(|object| Ok(Arc::new(object))).or_else(|error| {
             let Named { metadata } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
             Ok(Err(Unreadable { error: message(&error), metadata }))
         });
@@ -92,7 +107,7 @@ impl<'de, K: Resource + DeserializeOwned> Deserialize<'de> for Guarded<K> {
     }
 }
 
-impl<K: Resource> Resource for Guarded<K> {
+impl<K: Resource + Clone> Resource for Guarded<K> {
     type DynamicType = K::DynamicType;
     type Scope = K::Scope;
 
@@ -109,10 +124,10 @@ impl<K: Resource> Resource for Guarded<K> {
         K::plural(dt)
     }
     fn meta(&self) -> &ObjectMeta {
-        self.0.as_ref().map_or_else(|unreadable| &unreadable.metadata, K::meta)
+        self.0.as_ref().map_or_else(|unreadable| &unreadable.metadata, |object| object.meta())
     }
     fn meta_mut(&mut self) -> &mut ObjectMeta {
-        self.0.as_mut().map_or_else(|unreadable| &mut unreadable.metadata, K::meta_mut)
+        self.0.as_mut().map_or_else(|unreadable| &mut unreadable.metadata, |object| Arc::make_mut(object).meta_mut())
     }
 }
 

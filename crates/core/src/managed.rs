@@ -91,6 +91,14 @@ pub trait Managed:
         status.common_mut()
     }
 
+    /// Frees what parsing has allocated for more elements than there are: an object stays in memory as
+    /// it was parsed.
+    fn shrink(&mut self) {
+        if let Some(status) = self.status_mut() {
+            status.common_mut().shrink();
+        }
+    }
+
     /// The identity that the object is pinned to.
     fn pinned_identity(&self) -> Option<&Identity> {
         self.status()?.common().identity.as_ref()

@@ -30,8 +30,8 @@ macro_rules! for_each_kind {
 
 /// Reads the objects of one kind. Objects that cannot be parsed are skipped.
 pub trait Lister<K>: Send + Sync {
-    /// Returns a copy of the object. `namespace` is `None` for cluster-scoped kinds.
-    fn get(&self, namespace: Option<&str>, name: &str) -> Option<K>;
+    /// Returns the object, without copying it. `namespace` is `None` for cluster-scoped kinds.
+    fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<K>>;
     /// Calls `f` for each object, without copying any.
     fn each(&self, f: &mut dyn FnMut(&K));
 }
@@ -40,27 +40,27 @@ pub trait Lister<K>: Send + Sync {
 struct Empty;
 
 impl<K> Lister<K> for Empty {
-    fn get(&self, _: Option<&str>, _: &str) -> Option<K> {
+    fn get(&self, _: Option<&str>, _: &str) -> Option<Arc<K>> {
         None
     }
     fn each(&self, _: &mut dyn FnMut(&K)) {}
 }
 
 /// A fixed set of objects, for a process or a test without a watch.
-struct Fixed<K>(Vec<K>);
+struct Fixed<K>(Vec<Arc<K>>);
 
-impl<K: Resource + Clone + Send + Sync> Lister<K> for Fixed<K> {
-    fn get(&self, namespace: Option<&str>, name: &str) -> Option<K> {
+impl<K: Resource + Send + Sync> Lister<K> for Fixed<K> {
+    fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<K>> {
         self.0.iter().find(|object| object.meta().name.as_deref() == Some(name) && object.meta().namespace.as_deref() == namespace).cloned()
     }
     fn each(&self, f: &mut dyn FnMut(&K)) {
-        self.0.iter().for_each(f);
+        self.0.iter().for_each(|object| f(object));
     }
 }
 
 /// A lister of exactly these objects.
-pub fn fixed<K: Resource + Clone + Send + Sync + 'static>(objects: impl IntoIterator<Item = K>) -> Arc<dyn Lister<K>> {
-    Arc::new(Fixed(objects.into_iter().collect()))
+pub fn fixed<K: Resource + Send + Sync + 'static>(objects: impl IntoIterator<Item = impl Into<Arc<K>>>) -> Arc<dyn Lister<K>> {
+    Arc::new(Fixed(objects.into_iter().map(Into::into).collect()))
 }
 
 macro_rules! objects {

@@ -1,6 +1,8 @@
 //! References between objects: the bus of a rule, app or replay, and whether that bus accepts
 //! events. Reads the view only.
 
+use std::sync::Arc;
+
 use tributary_api::{BenchlingApp, BusKind, EventBus, EventReplay, EventReplayStatus, EventRule, Identity};
 
 pub use crate::benchling::WEBHOOK_SOURCE;
@@ -99,7 +101,7 @@ pub trait RuleReferences {
     /// an app blocks the deletion of the app, which blocks that of the bus.
     fn means(&self, bus: &EventBus) -> bool;
     /// The app that the rule refers to in place of a bus.
-    fn app(&self, view: &View) -> Option<BenchlingApp>;
+    fn app(&self, view: &View) -> Option<Arc<BenchlingApp>>;
 }
 
 impl RuleReferences for EventRule {
@@ -119,7 +121,7 @@ impl RuleReferences for EventRule {
         by && self.bus_key() == key_of(bus)
     }
 
-    fn app(&self, view: &View) -> Option<BenchlingApp> {
+    fn app(&self, view: &View) -> Option<Arc<BenchlingApp>> {
         let key = self.app_key()?;
         let (namespace, name) = key.split_once('/')?;
         view.app(namespace, name)

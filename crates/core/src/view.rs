@@ -37,32 +37,32 @@ pub struct View {
 
 impl View {
     /// The `AwsAccount` of this name.
-    pub fn account(&self, name: &str) -> Option<AwsAccount> {
+    pub fn account(&self, name: &str) -> Option<Arc<AwsAccount>> {
         self.objects.accounts.get(None, name)
     }
 
     /// The `EventBus` of this namespace and name.
-    pub fn bus(&self, namespace: &str, name: &str) -> Option<EventBus> {
+    pub fn bus(&self, namespace: &str, name: &str) -> Option<Arc<EventBus>> {
         self.objects.buses.get(Some(namespace), name)
     }
 
     /// The `BenchlingSubscription` of this namespace and name.
-    pub fn subscription(&self, namespace: &str, name: &str) -> Option<BenchlingSubscription> {
+    pub fn subscription(&self, namespace: &str, name: &str) -> Option<Arc<BenchlingSubscription>> {
         self.objects.subscriptions.get(Some(namespace), name)
     }
 
     /// The `BenchlingApp` of this namespace and name.
-    pub fn app(&self, namespace: &str, name: &str) -> Option<BenchlingApp> {
+    pub fn app(&self, namespace: &str, name: &str) -> Option<Arc<BenchlingApp>> {
         self.objects.apps.get(Some(namespace), name)
     }
 
     /// The `EventRule` of this namespace and name.
-    pub fn rule(&self, namespace: &str, name: &str) -> Option<EventRule> {
+    pub fn rule(&self, namespace: &str, name: &str) -> Option<Arc<EventRule>> {
         self.objects.rules.get(Some(namespace), name)
     }
 
     /// The `EventSink` of this namespace and name.
-    pub fn sink(&self, namespace: &str, name: &str) -> Option<EventSink> {
+    pub fn sink(&self, namespace: &str, name: &str) -> Option<Arc<EventSink>> {
         self.objects.sinks.get(Some(namespace), name)
     }
 
@@ -105,7 +105,7 @@ impl View {
     ///
     /// # Errors
     /// The account does not exist, or does not allow the namespace to use it.
-    pub fn account_for(&self, namespace: &str, reference: Option<&AccountRef>) -> Result<AwsAccount, ReconcileError> {
+    pub fn account_for(&self, namespace: &str, reference: Option<&AccountRef>) -> Result<Arc<AwsAccount>, ReconcileError> {
         let default = AccountRef::default();
         let name = &reference.unwrap_or(&default).name;
         let account = self.account(name).ok_or_else(|| {
@@ -170,7 +170,7 @@ impl View {
     ///
     /// # Errors
     /// The bus does not exist, or its `allowedNamespaces` do not permit the reference.
-    pub fn bus_for(&self, namespace: &str, field: &str, reference: &BusRef) -> Result<EventBus, ReconcileError> {
+    pub fn bus_for(&self, namespace: &str, field: &str, reference: &BusRef) -> Result<Arc<EventBus>, ReconcileError> {
         let (target, name) = (reference.namespace.as_deref().unwrap_or(namespace), &reference.name);
         if reference.kind == BusKind::BenchlingApp {
             return self.bus_of_app(namespace, field, target, name);
@@ -182,7 +182,7 @@ impl View {
                 format!("{field}: BenchlingSubscription {target}/{name} not found. Create it or correct the reference."),
             ));
         }
-        let bus = self.bus(target, name).filter(|bus| !by_subscription || owner_of(bus).as_ref() == Some(name));
+        let bus = self.bus(target, name).filter(|bus| !by_subscription || owner_of(&**bus).as_ref() == Some(name));
         let bus = bus.ok_or_else(|| {
             if by_subscription {
                 let message = format!("{field}: BenchlingSubscription {target}/{name} has no bus yet. See its conditions.");
@@ -194,7 +194,7 @@ impl View {
             )
         })?;
         if !consents(&bus.metadata, &bus.spec.allowed_namespaces, namespace) {
-            return Err(not_permitted(field, <&str>::from(reference.kind), &key_of(&bus), namespace));
+            return Err(not_permitted(field, <&str>::from(reference.kind), &key_of(&*bus), namespace));
         }
         self.check_bus_admitted(field, &bus)?;
         Ok(bus)
@@ -225,7 +225,7 @@ impl View {
     }
 
     /// The bus of the app. The reference has to be permitted by the bus too.
-    fn bus_of_app(&self, namespace: &str, field: &str, target: &str, name: &str) -> Result<EventBus, ReconcileError> {
+    fn bus_of_app(&self, namespace: &str, field: &str, target: &str, name: &str) -> Result<Arc<EventBus>, ReconcileError> {
         if target != namespace {
             return Err(ReconcileError::invalid(
                 Reason::InvalidSpec,
@@ -250,7 +250,7 @@ impl View {
     ///
     /// # Errors
     /// The sink does not exist, or its `allowedNamespaces` do not permit the reference.
-    pub fn sink_for(&self, namespace: &str, field: &str, reference: &SinkRef) -> Result<EventSink, ReconcileError> {
+    pub fn sink_for(&self, namespace: &str, field: &str, reference: &SinkRef) -> Result<Arc<EventSink>, ReconcileError> {
         let target = reference.namespace.as_deref().unwrap_or(namespace);
         let sink = self.sink(target, &reference.name).ok_or_else(|| {
             ReconcileError::blocked(
@@ -259,7 +259,7 @@ impl View {
             )
         })?;
         if !consents(&sink.metadata, &sink.spec.allowed_namespaces, namespace) {
-            return Err(not_permitted(field, "EventSink", &key_of(&sink), namespace));
+            return Err(not_permitted(field, "EventSink", &key_of(&*sink), namespace));
         }
         self.check_sink_admitted(field, &sink)?;
         Ok(sink)

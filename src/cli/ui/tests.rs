@@ -37,7 +37,7 @@ struct Fixture {
 fn object<K: GraphKind>(snapshot: &mut Snapshot, kind: &str, name: &str, spec: &Value, status: &Value) {
     let meta = if kind == "AwsAccount" { json!({"name": name}) } else { json!({"name": name, "namespace": "prod"}) };
     let whole = json!({"apiVersion": "tributary.dev/v1alpha1", "kind": kind, "metadata": meta, "spec": spec, "status": status});
-    let item = item::<K>(&Guarded(Ok(serde_json::from_value(whole).unwrap())));
+    let item = item::<K>(&Guarded::readable(serde_json::from_value(whole).unwrap()));
     snapshot.apply(item);
 }
 

@@ -277,7 +277,7 @@ impl DryRun {
     }
 
     fn store<K: Planned>(&self, object: &K, gone: bool) {
-        let object = Guarded(Ok(object.clone()));
+        let object = Guarded::readable(object.clone());
         let event = if gone { Event::Delete(object) } else { Event::Apply(object) };
         K::writer(&mut lock(&self.writers)).apply_watcher_event(&event);
     }
@@ -291,7 +291,7 @@ impl DryRun {
                         let start = $kind::starts(&self.starts).get(&key).cloned();
                         // Its status stays the present one until it is reconciled.
                         if let Some(mut start) = start {
-                            let present = self.stores.$plural.get(&kube::runtime::reflector::ObjectRef::from_obj(&Guarded(Ok(start.object.clone()))));
+                            let present = self.stores.$plural.get(&kube::runtime::reflector::ObjectRef::from_obj(&Guarded::readable(start.object.clone())));
                             let present = present.and_then(|object| object.0.as_ref().ok().and_then(|object| object.status.clone()));
                             start.object.status = present.or(start.object.status.take());
                             self.store(&start.object, false);

@@ -109,7 +109,7 @@ macro_rules! kinds {
             /// Writes all objects into their stores.
             pub(super) fn fill(&self, writers: &mut Writers) {
                 $(for start in $kind::starts(self).values() {
-                    $kind::writer(writers).apply_watcher_event(&Event::Apply(Guarded(Ok(start.object.clone()))));
+                    $kind::writer(writers).apply_watcher_event(&Event::Apply(Guarded::readable(start.object.clone())));
                 })*
             }
         }

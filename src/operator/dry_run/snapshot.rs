@@ -91,7 +91,7 @@ where
     };
     let mut objects = Vec::new();
     for object in pages::list(page, |object| object).await? {
-        match object.0 {
+        match object.into_object() {
             Ok(object) => objects.push(object),
             Err(unreadable) => {
                 let object: Guarded<K> = Guarded(Err(unreadable.clone()));

@@ -26,7 +26,7 @@ use crate::{
 /// The bus of a backfill's events, at one moment.
 pub(crate) struct Target {
     pub(crate) identity: Identity,
-    pub(crate) account: AwsAccount,
+    pub(crate) account: Arc<AwsAccount>,
     pub(crate) app: BenchlingApp,
 }
 

@@ -82,7 +82,7 @@ impl BackfillWorker {
     /// Reads the object and runs the backfill if this replica can claim it.
     async fn attempt(&mut self) -> Next {
         let backfill = match self.api.get_opt(&self.name).await {
-            Ok(Some(Guarded(Ok(backfill)))) => backfill,
+            Ok(Some(Guarded(Ok(backfill)))) => Arc::unwrap_or_clone(backfill),
             Ok(None) => return Next::End,
             Ok(Some(Guarded(Err(error)))) => {
                 tracing::warn!(backfill = %self.key, %error, "object cannot be read");

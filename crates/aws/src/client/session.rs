@@ -1,6 +1,11 @@
 //! A session: the caller's identity in one account and Region, and the path that every call takes.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    ops::Deref,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use aws_config::SdkConfig;
 use aws_sdk_sts::operation::RequestId;
@@ -61,29 +66,76 @@ macro_rules! sessions {
             }
         }
 
+        $(impl SdkClient for $sdk::Client {
+            fn new(config: &SdkConfig) -> Self {
+                Self::new(config)
+            }
+        })*
+
+        /// The clients of one account and Region. Each is built for its first call: most accounts use few services.
+        #[allow(dead_code, reason = "a service can be called without a session")]
+        pub struct Clients {
+            $(pub(crate) $prefix: Lazy<$sdk::Client>,)*
+            region: Option<String>,
+        }
+
+        impl Clients {
+            fn new(config: &SdkConfig) -> Self {
+                let (config, region) = (Arc::new(config.clone()), config.region().map(ToString::to_string));
+                Self { $($prefix: Lazy { client: OnceLock::new(), config: config.clone() },)* region }
+            }
+        }
+
         /// SDK clients with the credentials of one `AwsAccount` in one Region. Exists only once `sts:GetCallerIdentity` has
         /// returned the account id of the spec.
         #[derive(Clone)]
-        #[allow(dead_code, reason = "a service can be called without a session")]
         pub struct Session {
-            $(pub(crate) $prefix: $sdk::Client,)*
+            clients: Arc<Clients>,
             pub(crate) shared: Arc<Shared>,
             pub(crate) priority: Priority,
             pub(crate) observer: Arc<dyn CallObserver>,
             /// The identity that AWS returned for the credentials.
-            pub caller: CallerIdentity,
+            pub caller: Arc<CallerIdentity>,
         }
 
         impl Session {
             /// Creates a session of this identity, at the priority of a change.
             pub(crate) fn new(config: &SdkConfig, shared: Arc<Shared>, observer: Arc<dyn CallObserver>, caller: CallerIdentity) -> Self {
-                Self { $($prefix: $sdk::Client::new(config),)* shared, priority: Priority::Change, observer, caller }
+                Self { clients: Arc::new(Clients::new(config)), shared, priority: Priority::Change, observer, caller: Arc::new(caller) }
             }
         }
     };
 }
 
 for_each_service!(sessions);
+
+/// The client of an SDK crate.
+pub(crate) trait SdkClient {
+    /// Builds the client.
+    fn new(config: &SdkConfig) -> Self;
+}
+
+/// A client that is built when it is used first.
+pub(crate) struct Lazy<C> {
+    client: OnceLock<C>,
+    config: Arc<SdkConfig>,
+}
+
+impl<C: SdkClient> Deref for Lazy<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        self.client.get_or_init(|| C::new(&self.config))
+    }
+}
+
+impl Deref for Session {
+    type Target = Clients;
+
+    fn deref(&self) -> &Clients {
+        &self.clients
+    }
+}
 
 /// How often a call is sent at most. More attempts would hide a problem from the user, and occupy a worker.
 const ATTEMPTS: u32 = 4;
@@ -99,7 +151,7 @@ impl Session {
 
     /// Begins the span of a call with this session's identity.
     pub(crate) fn span(&self, call: Call) -> Span {
-        spans::begin(call, &self.caller.account_id, self.sts.config().region().map(AsRef::as_ref))
+        spans::begin(call, &self.caller.account_id, self.clients.region.as_deref())
     }
 
     /// Sends one call through the rate limiter and the circuit breaker of its service, and counts it. A call that certainly
@@ -180,5 +232,21 @@ impl Session {
             }
         }
         answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, Region};
+
+    use super::*;
+
+    #[test]
+    fn a_client_is_built_for_its_first_call() {
+        let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("eu-west-1")).build();
+        let clients = Clients::new(&config);
+        assert!(clients.events.client.get().is_none(), "accounts that use few services keep few clients");
+        assert_eq!(clients.events.config().region().map(AsRef::as_ref), Some("eu-west-1"));
+        assert!(clients.events.client.get().is_some() && clients.sqs.client.get().is_none());
     }
 }

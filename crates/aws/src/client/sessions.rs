@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, sts::AssumeRoleProvider};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, stalled_stream_protection::StalledStreamProtectionConfig, sts::AssumeRoleProvider};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
@@ -242,6 +242,8 @@ impl Sessions {
             .region(Region::new(account.spec.region.clone()))
             // `Session::call` retries, so that each attempt goes through the rate limiter.
             .retry_config(RetryConfig::disabled())
+            // The time limit of a call holds for its answer too.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .timeout_config(timeout);
         // A name that AWS does not accept as an app name is not worth failing for.
         if let Some(name) = self.options.app_name.clone().and_then(|name| AppName::new(name).ok()) {

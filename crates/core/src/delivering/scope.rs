@@ -33,7 +33,7 @@ pub fn groups(view: &View) -> Vec<Group> {
     view.each_rule(|rule| {
         let Some(identity) = rule.status.as_ref().and_then(|status| status.common.identity.as_ref()) else { return };
         let Ok(bus) = view.bus_for(rule.own_namespace(), "spec.busRef", &rule.spec.bus_ref) else { return };
-        if rule.is_deleting() || !is_observed(&bus, view.account(&identity.account).as_ref()) {
+        if rule.is_deleting() || !is_observed(&bus, view.account(&identity.account).as_deref()) {
             return;
         }
         let key = (identity.account.clone(), identity.region.clone());

@@ -4,7 +4,7 @@
 //! (`inFlight`), and those that their targets took before they are deleted (`sent`), which is in the next reconcile. After a crash,
 //! letters of `sent` are deleted and not sent again, and those of `inFlight` are kept: nobody knows whether their targets received them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use serde::Serialize;
@@ -158,7 +158,7 @@ fn rule_targets(rule: &EventRule, queue: &Identity, view: &View) -> Option<RuleT
     Some(RuleTargets { key: key_of(rule), arn: identity.arn.clone(), targets })
 }
 
-fn named_rule(field: &str, namespace: &str, name: &str, view: &View) -> Result<EventRule, ReconcileError> {
+fn named_rule(field: &str, namespace: &str, name: &str, view: &View) -> Result<Arc<EventRule>, ReconcileError> {
     let rule = view.rule(namespace, name).ok_or_else(|| {
         let message = format!("{field}: EventRule {namespace}/{name} not found. Create it, or recreate this object without it.");
         ReconcileError::blocked(Reason::RuleNotFound, message)
@@ -214,7 +214,7 @@ impl Managed for EventRedrive {
         }
         let mut rules = Vec::new();
         for (index, name) in spec.rules.iter().enumerate() {
-            rules.extend(rule_targets(&named_rule(&format!("spec.rules[{index}]"), namespace, name, view)?, identity, view));
+            rules.extend(rule_targets(&*named_rule(&format!("spec.rules[{index}]"), namespace, name, view)?, identity, view));
         }
         if spec.rules.is_empty() {
             view.each_rule(|rule| {

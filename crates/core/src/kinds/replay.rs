@@ -188,7 +188,7 @@ impl Managed for EventReplay {
                 format!(
                     "spec.rules: required, because EventBus {} is in another namespace, whose rules would all receive the events. \
                      Recreate this object with the names of your own rules.",
-                    key_of(&bus)
+                    key_of(&*bus)
                 ),
             ));
         }
@@ -197,7 +197,7 @@ impl Managed for EventReplay {
             let message = format!(
                 "spec.archive: archive {:?} of EventBus {} does not exist yet. See the conditions of the bus.",
                 self.spec.archive,
-                key_of(&bus)
+                key_of(&*bus)
             );
             ReconcileError::blocked(Reason::ArchiveNotReady, message)
         })?;

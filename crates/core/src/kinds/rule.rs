@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -43,7 +44,7 @@ pub(super) trait ResolveRule {
     ///
     /// # Errors
     /// The bus does not exist, or its side does not permit the reference.
-    fn bus(&self, view: &View) -> Result<EventBus, ReconcileError>;
+    fn bus(&self, view: &View) -> Result<Arc<EventBus>, ReconcileError>;
 
     /// Checks that the bus can have the rule.
     ///
@@ -89,7 +90,7 @@ impl ResolveRule for EventRule {
         Ok(())
     }
 
-    fn bus(&self, view: &View) -> Result<EventBus, ReconcileError> {
+    fn bus(&self, view: &View) -> Result<Arc<EventBus>, ReconcileError> {
         view.bus_for(self.own_namespace(), "spec.busRef", &self.spec.bus_ref)
     }
 
@@ -152,6 +153,13 @@ impl Managed for EventRule {
     const CLAIMED_IN_METADATA: bool = true;
     const LOCAL_CONDITIONS: &'static [&'static str] = &[rule_tested::TYPE];
 
+    fn shrink(&mut self) {
+        self.spec.targets.shrink_to_fit();
+        if let Some(status) = &mut self.status {
+            status.targets.shrink_to_fit();
+            status.common.shrink();
+        }
+    }
     fn management(&self) -> ManagementPolicy {
         self.spec.management_policy
     }
@@ -181,7 +189,7 @@ impl Managed for EventRule {
         let bus_name = identity.bus.clone().unwrap_or_else(|| names::DEFAULT_BUS.into());
         self.check_bus(&bus, &bus_name)?;
         let (pattern, mut warnings) = self.pattern(&bus, names::bus_name(&bus_name), view);
-        let defaults = view.account(&identity.account).map(|account| account.spec.default_tags).unwrap_or_default();
+        let defaults = view.account(&identity.account).map(|account| account.spec.default_tags.clone()).unwrap_or_default();
         let owner = ownership::owner(&view.settings.installation_id, Self::KIND, &key_of(self));
         let (mut targets, mut waiting, mut error) = (Vec::new(), BTreeMap::new(), None::<ReconcileError>);
         let mut refused = Refused::default();
@@ -221,7 +229,7 @@ impl Managed for EventRule {
             held_back: None,
             warnings,
             source_problem: source_problem(&bus),
-            observes: is_observed(&bus, view.account(&identity.account).as_ref()),
+            observes: is_observed(&bus, view.account(&identity.account).as_deref()),
         })
     }
 

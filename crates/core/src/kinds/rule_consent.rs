@@ -1,7 +1,7 @@
 //! What a rule does once the owner of something no longer permits it (ADR 0026): nothing that is
 //! not permitted stays in AWS. What is missing is not a refusal, and changes nothing there.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use k8s_openapi::jiff::Timestamp;
 
@@ -29,13 +29,13 @@ pub(super) fn refused_arns(rule: &EventRule, wanted: &[TargetSettings], view: &V
         rule.spec.targets.iter().flat_map(|target| {
             std::iter::once(&target.sink_ref).chain(target.dead_letter.as_ref().map(|dead_letter| &dead_letter.sink_ref))
         });
-    let mut sinks: Vec<EventSink> =
+    let mut sinks: Vec<Arc<EventSink>> =
         references.filter_map(|sink| view.sink(sink.namespace.as_deref().unwrap_or(namespace), &sink.name)).collect();
     let held: BTreeSet<_> = rule.status.iter().flat_map(|status| &status.targets).filter_map(|target| target.arn.as_ref()).collect();
     if held.iter().any(|arn| !kept.contains(arn)) {
         view.each_sink(|sink| {
             if target::arn(sink).is_some_and(|arn| held.contains(arn)) {
-                sinks.push(sink.clone());
+                sinks.push(Arc::new(sink.clone()));
             }
         });
     }

@@ -4,6 +4,8 @@
 //! known from status only together with the bus: while its `EventBus` is deleted too, and the tags of
 //! the bus in AWS name that object.
 
+use std::sync::Arc;
+
 use tributary_api::{DeletionPolicy, EventBus, EventRule, Identity, ManagementPolicy, annotation};
 
 use crate::{
@@ -45,7 +47,7 @@ pub fn targets(rule: &EventRule, have: &RuleInAws) -> Option<Vec<TargetSettings>
 
 /// Returns the bus of the rule if its object deletes it from AWS, and waits for this rule. No other
 /// rule of the cluster may have the same identity.
-pub fn deleted_bus(rule: &EventRule, identity: &Identity, view: &View) -> Option<EventBus> {
+pub fn deleted_bus(rule: &EventRule, identity: &Identity, view: &View) -> Option<Arc<EventBus>> {
     let namespace = rule.spec.bus_ref.namespace.as_deref().unwrap_or(rule.own_namespace());
     let bus = view.bus(namespace, &rule.spec.bus_ref.name).filter(|bus| rule.means(bus))?;
     let pinned = bus.pinned_identity()?;

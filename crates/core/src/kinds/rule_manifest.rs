@@ -1,7 +1,9 @@
 //! A rule as its manifests describe it, without a cluster and without AWS: what `tributary test`
 //! evaluates. Pattern and inputs are made by the code that makes those for AWS.
 
-use tributary_api::{BenchlingSubscription, BusKind, EventBus, EventRule};
+use std::sync::Arc;
+
+use tributary_api::{BusKind, EventBus, EventRule};
 
 use crate::{
     benchling,
@@ -67,10 +69,10 @@ fn bus(rule: &EventRule, view: &View) -> (EventBus, Option<String>) {
     let mut bus = EventBus::new(&reference.name, tributary_api::EventBusSpec::default());
     bus.metadata.namespace = Some(namespace.to_owned());
     match reference.kind {
-        BusKind::EventBus => (view.bus(namespace, &reference.name).unwrap_or(bus), None),
+        BusKind::EventBus => (view.bus(namespace, &reference.name).map_or(bus, Arc::unwrap_or_clone), None),
         BusKind::BenchlingSubscription => {
             let subscription = view.subscription(namespace, &reference.name);
-            let source = subscription.as_ref().map(BenchlingSubscription::source_name);
+            let source = subscription.as_ref().map(|subscription| subscription.source_name());
             let assumed = source.is_none().then(|| {
                 format!(
                     "BenchlingSubscription {namespace}/{} is not in the input. Events are assumed to come from {}test/test.",
@@ -84,7 +86,7 @@ fn bus(rule: &EventRule, view: &View) -> (EventBus, Option<String>) {
         BusKind::BenchlingApp => {
             let key = view.app(rule.own_namespace(), &reference.name).map(|app| app.bus_key());
             let of_app = key.as_deref().and_then(|key| key.split_once('/')).and_then(|(namespace, name)| view.bus(namespace, name));
-            (of_app.unwrap_or(bus), None)
+            (of_app.map_or(bus, Arc::unwrap_or_clone), None)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `EventSink` in AWS: what all destinations share. What is special about one is in the folder of
 //! its type.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
@@ -263,7 +263,7 @@ fn role_warning(sink: &EventSink) -> Option<String> {
     ))
 }
 
-fn account(sink: &EventSink, view: &View) -> Result<AwsAccount, ReconcileError> {
+fn account(sink: &EventSink, view: &View) -> Result<Arc<AwsAccount>, ReconcileError> {
     view.account_for(sink.own_namespace(), sink.spec.account_ref.as_ref())
 }
 
@@ -282,7 +282,7 @@ fn is_used(sink: &EventSink, common: &CommonStatus, from: Option<&str>, sinks: &
     let Some(arn) = target::arn(sink) else { return false };
     let other = |reference: &&SinkRef| {
         let namespace = reference.namespace.as_deref().or(from).unwrap_or_default();
-        view.sink(namespace, &reference.name).is_some_and(|other| key_of(&other) != key_of(sink) && target::arn(&other) == Some(arn))
+        view.sink(namespace, &reference.name).is_some_and(|other| key_of(&*other) != key_of(sink) && target::arn(&other) == Some(arn))
     };
     common.uses.contains(arn) && !sinks.iter().any(other)
 }

@@ -2,7 +2,7 @@
 //! event source and, for monitoring, a catch-all rule and its log group. Creates nothing in AWS
 //! itself; reports in Benchling's terms what its bus waits for.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use kube_core::Resource;
 use serde::Serialize;
@@ -197,14 +197,14 @@ impl Compose for BenchlingSubscription {
         let (namespace, name, monitoring) = (self.own_namespace(), self.own_name(), self.monitoring_name());
         let (bus, sink, rule) = (view.bus(namespace, name), view.sink(namespace, &monitoring), view.rule(namespace, &monitoring));
         let children = [
-            bus.as_ref().map(|bus| self.observed_child(bus, &bus.spec)),
-            sink.as_ref().map(|sink| self.observed_child(sink, &sink.spec)),
-            rule.as_ref().map(|rule| self.observed_child(rule, &rule.spec)),
+            bus.as_deref().map(|bus| self.observed_child(bus, &bus.spec)),
+            sink.as_deref().map(|sink| self.observed_child(sink, &sink.spec)),
+            rule.as_deref().map(|rule| self.observed_child(rule, &rule.spec)),
         ];
         ObservedSubscription {
             children: children.into_iter().flatten().collect(),
-            bus: bus.filter(|bus| self.owns(bus)),
-            sink: sink.filter(|sink| self.owns(sink)),
+            bus: bus.filter(|bus| self.owns(&**bus)).map(Arc::unwrap_or_clone),
+            sink: sink.filter(|sink| self.owns(&**sink)).map(Arc::unwrap_or_clone),
         }
     }
 
@@ -222,8 +222,8 @@ impl Compose for BenchlingSubscription {
         let have = self.observed(view);
         let bus = have.bus.as_ref().map(|bus| (EventBus::KIND, key_of(bus), bus.status.as_ref().map(|s| &s.common)));
         let sink = have.sink.as_ref().map(|sink| (EventSink::KIND, key_of(sink), sink.status.as_ref().map(|s| &s.common)));
-        let rule = view.rule(self.own_namespace(), &self.monitoring_name()).filter(|rule| self.owns(rule));
-        let rule = rule.as_ref().map(|rule| (EventRule::KIND, key_of(rule), rule.status.as_ref().map(|s| &s.common)));
+        let rule = view.rule(self.own_namespace(), &self.monitoring_name()).filter(|rule| self.owns(&**rule));
+        let rule = rule.as_deref().map(|rule| (EventRule::KIND, key_of(rule), rule.status.as_ref().map(|s| &s.common)));
         [bus, sink, rule].into_iter().flatten().find_map(|(kind, key, common)| {
             let ready = common.and_then(|common| common.condition("Ready"));
             let Some(ready) = ready else {

@@ -122,7 +122,7 @@ impl Destination for Lambda {
 fn on_failure(context: &ResolveContext<'_>, identity: &Identity) -> Result<Option<String>, ReconcileError> {
     let Some(reference) = context.sink.on_failure_ref() else { return Ok(None) };
     let field = "spec.lambda.onFailure.sinkRef";
-    let sink: EventSink = context.sink_for(field, reference)?;
+    let sink = context.sink_for(field, reference)?;
     let arn = dead_letter_queue::own_arn(field, &sink, identity)?;
     if exists(&sink, Some(&arn)) { Ok(Some(arn)) } else { Err(not_ready(field, &sink, "is not ready")) }
 }

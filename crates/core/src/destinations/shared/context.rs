@@ -1,6 +1,8 @@
 //! Inputs to resolve the spec of a sink, and the rules of references that all destination types
 //! share.
 
+use std::sync::Arc;
+
 use k8s_openapi::jiff::SignedDuration;
 
 use tributary_api::{AwsAccount, BusRef, EventBus, EventSink, Identity, ResourceStatus, SinkRef, Tags};
@@ -148,10 +150,10 @@ impl<'a> ResolveContext<'a> {
     ///
     /// # Errors
     /// See [`View::sink_for`].
-    pub(crate) fn sink_for(&self, field: &str, reference: &SinkRef) -> Result<EventSink, ReconcileError> {
+    pub(crate) fn sink_for(&self, field: &str, reference: &SinkRef) -> Result<Arc<EventSink>, ReconcileError> {
         let sink = self.view.sink_for(self.namespace(), field, reference)?;
         if sink.metadata.namespace != self.sink.metadata.namespace {
-            self.references.sink(&key_of(&sink));
+            self.references.sink(&key_of(&*sink));
         }
         Ok(sink)
     }
@@ -160,10 +162,10 @@ impl<'a> ResolveContext<'a> {
     ///
     /// # Errors
     /// See [`View::bus_for`].
-    pub(crate) fn bus_for(&self, field: &str, reference: &BusRef) -> Result<EventBus, ReconcileError> {
+    pub(crate) fn bus_for(&self, field: &str, reference: &BusRef) -> Result<Arc<EventBus>, ReconcileError> {
         let bus = self.view.bus_for(self.namespace(), field, reference)?;
         if bus.metadata.namespace != self.sink.metadata.namespace {
-            self.references.bus(&key_of(&bus));
+            self.references.bus(&key_of(&*bus));
         }
         Ok(bus)
     }

@@ -146,8 +146,10 @@ pub fn refused(sink: &EventSink, granted: &[GrantStatus], view: &View) -> BTreeS
 /// Returns the ARN of a rule or bus. Prefers the identity in status, which can send even if its
 /// references no longer exist.
 fn arn_of<K: Managed>(object: &K, view: &View) -> Option<String> {
-    let pinned = object.current().and_then(|status| K::common(status).identity.clone());
-    pinned.or_else(|| object.identity(view).ok()).map(|identity| identity.arn)
+    match object.current().and_then(|status| K::common(status).identity.as_ref()) {
+        Some(pinned) => Some(pinned.arn.clone()),
+        None => object.identity(view).ok().map(|identity| identity.arn),
+    }
 }
 
 /// Returns the grants that no object needs and that are within their grace period, and those that are

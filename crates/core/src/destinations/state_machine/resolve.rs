@@ -162,13 +162,13 @@ fn bus_of(reference: &BusRef, field: &str, context: &ResolveContext<'_>) -> Resu
     let bus = context.bus_for(field, reference)?;
     let identity = bus.current().and_then(|status| status.common.identity.as_ref());
     identity.map(|identity| identity.arn.clone()).ok_or_else(|| {
-        ReconcileError::blocked(Reason::BusNotReady, format!("{field}: EventBus {} is not ready; see its conditions", key_of(&bus)))
+        ReconcileError::blocked(Reason::BusNotReady, format!("{field}: EventBus {} is not ready; see its conditions", key_of(&*bus)))
     })
 }
 
 fn logs(reference: &SinkRef, context: &ResolveContext<'_>) -> Result<LogDestination, ReconcileError> {
     let field = "spec.stateMachine.managed.logging.sinkRef";
-    log_destination::of_sink(field, &context.sink_for(field, reference)?)
+    log_destination::of_sink(field, &*context.sink_for(field, reference)?)
 }
 
 /// Returns the ARN of a sink.

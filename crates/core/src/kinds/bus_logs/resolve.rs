@@ -157,7 +157,7 @@ fn of_sink(bus: &EventBus, reference: &SinkRef, view: &View, identity: &Identity
     let field = "spec.log.delivery.logGroup.sinkRef";
     let sink = view.sink_for(bus.own_namespace(), field, reference)?;
     let Some(arn) = log_destination::of_sink(field, &sink)?.log_group_arn else {
-        return Err(ReconcileError::blocked(Reason::SinkNotReady, format!("{field}: EventSink {} has no log group yet", key_of(&sink))));
+        return Err(ReconcileError::blocked(Reason::SinkNotReady, format!("{field}: EventSink {} has no log group yet", key_of(&*sink))));
     };
     check_local(field, &arn, identity)?;
     let external = sink.spec.permissions == Permissions::External;
