@@ -88,10 +88,21 @@ def is_unit(target):
     return target == "lib" or (ROOT / "crates" / target / "Cargo.toml").is_file()
 
 
+def crate_of(target):
+    """The folder of the crate that has a target which needs no bed; `None` for others."""
+    if target == "lib" or target in NO_BED:
+        return ROOT
+    if is_unit(target):
+        return ROOT / "crates" / target
+    return next((path.parents[1] for path in ROOT.glob(f"crates/*/tests/{target}.rs")), None)
+
+
 def cargo_test(target, *arguments):
-    # Always the whole workspace: one package alone has other features, and builds everything again.
+    crate = crate_of(target) or ROOT
+    # One package alone has other features, so its dependencies are built once more. That is less than each build of the crates above it.
+    package = ["--workspace"] if crate == ROOT else ["-p", f"tributary-{crate.name}"]
     which = ["--lib"] if is_unit(target) else ["--test", target]
-    return ["cargo", "test", "--locked", "--quiet", "--workspace", *which, "--", *arguments]
+    return ["cargo", "test", "--locked", "--quiet", *package, *which, *arguments]
 
 
 def environment():
@@ -102,7 +113,7 @@ def environment():
 
 def run_test(tree, target, test):
     """Whether the test ran, whether it passed, and what it said."""
-    cargo = cargo_test(target, "--exact", test)
+    cargo = cargo_test(target, "--", "--exact", test)
     env = environment()
     if target == "pods":
         return run_pods(tree, test, env)
@@ -112,7 +123,7 @@ def run_test(tree, target, test):
         return run_lives(tree, target, test, env)
     if target == "browser":
         return run_browser(tree, test, env)
-    bed = [] if is_unit(target) else [sys.executable, "tests/bed/bed.py", "run", "--"]
+    bed = [] if crate_of(target) else [sys.executable, "tests/bed/bed.py", "run", "--"]
     done = subprocess.run([*bed, *cargo], cwd=tree, capture_output=True, text=True, env=env)
     text = done.stdout + done.stderr
     ran = re.search(r"^running ([1-9]\d*) tests?$", text, re.M) is not None
@@ -141,29 +152,15 @@ def apply(tree, patch, *, undo=False, fuzz=2):
     return ""
 
 
-def crate_of(target):
-    """The folder of the crate that has a target which needs no bed; `None` for others."""
-    if target == "lib" or target in NO_BED:
-        return ROOT
-    if is_unit(target):
-        return ROOT / "crates" / target
-    return next((path.parents[1] for path in ROOT.glob(f"crates/*/tests/{target}.rs")), None)
-
-
 def build_test(tree, target):
     """The program of a target, or the files of which the compiler reports errors."""
-    crate = crate_of(target)
-    # One package alone has other features, so its dependencies are built once more. That is less than each build of the other crates.
-    which = ["--workspace"] if crate == ROOT else ["-p", f"tributary-{crate.name}"]
-    kind = ["--lib"] if is_unit(target) else ["--test", target]
-    command = ["cargo", "test", "--locked", "--quiet", *which, *kind, "--no-run", "--message-format=json"]
-    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, env=environment())
+    done = subprocess.run(cargo_test(target, "--no-run", "--message-format=json"), cwd=tree, capture_output=True, text=True, env=environment())
     messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode:
         errors = [message["message"] for message in messages if message.get("message", {}).get("level") == "error"]
         return None, {span["file_name"] for error in errors for span in error["spans"]}
     tests = [message for message in messages if message.get("executable") and message["profile"]["test"]]
-    folder = (tree / crate.relative_to(ROOT)).resolve()
+    folder = (tree / crate_of(target).relative_to(ROOT)).resolve()
     return next(test["executable"] for test in tests if pathlib.Path(test["manifest_path"]).resolve().parent == folder), set()
 
 
@@ -204,11 +201,11 @@ def names(target):
     if is_unit(target):
         # The list of each crate comes behind a line with the path of its program.
         crate = "tributary" if target == "lib" else f"tributary_{target}"
-        command = [word for word in cargo_test(target, "--list") if word != "--quiet"]
+        command = [word for word in cargo_test(target, "--", "--list") if word != "--quiet"]
         done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         lists = [text for text in done.stdout.split("Running unittests ")[1:] if re.match(rf"\S+ \(\S*/{crate}-[0-9a-f]+\)", text)]
         return set(re.findall(r"^(\S+): test$", "".join(lists), re.M))
-    done = subprocess.run(cargo_test(target, "--list"), cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(cargo_test(target, "--", "--list"), cwd=ROOT, check=True, capture_output=True, text=True)
     return set(re.findall(r"^(\S+): test$", done.stdout, re.M))
 
 
