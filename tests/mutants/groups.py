@@ -37,18 +37,31 @@ def is_caught(code, passed):
     return all(passed[build] == (build not in code) for build in range(len(passed)))
 
 
-def find_caught(patches, run_build):
+def deal(patches, test_of):
+    """Returns groups, and the patches that wait for the next round. No two patches of a group have the same test: it would find both."""
+    count = math.ceil(len(patches) / LARGEST)
+    by_test = {}
+    for patch in patches:
+        by_test.setdefault(test_of(patch), []).append(patch)
+    dealt = [patch for of_test in by_test.values() for patch in of_test[:count]]
+    # Neighbors in the list break each other's tests most often, so they come into different groups.
+    groups = [dealt[start::count] for start in range(count)]
+    return groups, [patch for of_test in by_test.values() for patch in of_test[count:]]
+
+
+def find_caught(patches, test_of, run_build):
     """Returns those that are caught for certain. `run_build(applied, patches)` returns of each of `patches` whether its test passes when
     `applied` are, and which of `applied` do not apply or could be why the build fails. Those are left out from then on."""
-    caught, waiting = [], list(patches)
-    while len(waiting) >= SMALLEST:
-        # Neighbors in the list break each other's tests most often, so they are dealt out.
-        count = math.ceil(len(waiting) / LARGEST)
-        rounds = [one_round(waiting[start::count], run_build) for start in range(count)]
+    caught, waiting, pays = [], list(patches), True
+    while waiting and pays:
+        groups, waiting = deal(waiting, test_of)
+        rounds = [one_round(group, run_build) for group in groups if len(group) >= SMALLEST]
         found = [patch for round_ in rounds for patch in round_.caught]
         caught += found
-        # The next round is without those that were caught, and that may have broken tests of others. It must be cheaper than one by one.
-        waiting = [patch for round_ in rounds for patch in round_.again] if len(found) > sum(round_.builds for round_ in rounds) else []
+        # The next round is without those that were caught, and that may have broken tests of others.
+        waiting += [patch for round_ in rounds for patch in round_.again]
+        # One by one, each patch takes one build.
+        pays = len(found) > sum(round_.builds for round_ in rounds)
     return caught
 
 

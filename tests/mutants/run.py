@@ -232,7 +232,7 @@ def find_together(tree, patches):
         by_target.setdefault(header(patch)[1], []).append(patch)
     for target, group in by_target.items():
         if crate_of(target) and len(group) >= SMALLEST:
-            of_target = find_caught(group, run_together(tree, target))
+            of_target = find_caught(group, lambda patch: header(patch)[2], run_together(tree, target))
             print(f"  {target}: {len(of_target)} of {len(group)} caught together", flush=True)
             found.update(of_target)
     return found
