@@ -3,6 +3,7 @@
 
   run.py [TEXT...]      all patches, or those with one of the texts in their name
   run.py --share K/N    every N-th patch, from the K-th on: N machines run all of them
+  run.py --together ... first finds as many as it can with several patches in one build (groups.py): a fraction of the time
   run.py --check        only checks that each patch names a test that exists and applies to the tree
 
 A patch begins with `# invariant: ...` and `# test: TARGET::PATH`. TARGET is a test target; `lib` for a unit test of the binary's crate;
@@ -21,10 +22,14 @@ import sys
 import tempfile
 import time
 
+from groups import SMALLEST, find_caught
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests/mutants"
 PYTHON = ("bed", "chart", "packaging")  # folders of tests
 LIVES = ("gitops", "installation")      # the same, each in a bed
+NO_BED = ("cli", "generated", "properties", "structure")  # targets of the binary's crate without one; those of other crates need none
+ENDLESS = 300                           # seconds after which a test has failed
 
 
 def header(patch):
@@ -83,18 +88,33 @@ def is_unit(target):
     return target == "lib" or (ROOT / "crates" / target / "Cargo.toml").is_file()
 
 
+def crate_of(target):
+    """The folder of the crate that has a target which needs no bed; `None` for others."""
+    if target == "lib" or target in NO_BED:
+        return ROOT
+    if is_unit(target):
+        return ROOT / "crates" / target
+    return next((path.parents[1] for path in ROOT.glob(f"crates/*/tests/{target}.rs")), None)
+
+
 def cargo_test(target, *arguments):
-    # Always the whole workspace: one package alone has other features, and builds everything again.
+    crate = crate_of(target) or ROOT
+    # One package alone has other features, so its dependencies are built once more. That is less than each build of the crates above it.
+    package = ["--workspace"] if crate == ROOT else ["-p", f"tributary-{crate.name}"]
     which = ["--lib"] if is_unit(target) else ["--test", target]
-    return ["cargo", "test", "--locked", "--quiet", "--workspace", *which, "--", *arguments]
+    return ["cargo", "test", "--locked", "--quiet", *package, *which, *arguments]
+
+
+def environment():
+    # A target folder of its own: the same artifact names in the shared one would be mutants for everybody else.
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "tributary/target-mutants"
+    return {**os.environ, "RUST_BACKTRACE": "0", "CARGO_TARGET_DIR": str(cache)}
 
 
 def run_test(tree, target, test):
     """Whether the test ran, whether it passed, and what it said."""
-    cargo = cargo_test(target, "--exact", test)
-    # A target folder of its own: the same artifact names in the shared one would be mutants for everybody else.
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "tributary/target-mutants"
-    env = {**os.environ, "RUST_BACKTRACE": "0", "CARGO_TARGET_DIR": str(cache)}
+    cargo = cargo_test(target, "--", "--exact", test)
+    env = environment()
     if target == "pods":
         return run_pods(tree, test, env)
     if target in PYTHON:
@@ -103,24 +123,75 @@ def run_test(tree, target, test):
         return run_lives(tree, target, test, env)
     if target == "browser":
         return run_browser(tree, test, env)
-    bed = [] if is_unit(target) else [sys.executable, "tests/bed/bed.py", "run", "--"]
+    bed = [] if crate_of(target) else [sys.executable, "tests/bed/bed.py", "run", "--"]
     done = subprocess.run([*bed, *cargo], cwd=tree, capture_output=True, text=True, env=env)
     text = done.stdout + done.stderr
     ran = re.search(r"^running ([1-9]\d*) tests?$", text, re.M) is not None
     return ran, done.returncode == 0, text
 
 
+def changed(patch):
+    """The files that a patch changes."""
+    return [name.split("\t")[0] for name in re.findall(r"^\+\+\+ b/(.+)$", patch.read_text(), re.M)]
+
+
 def touch(tree, patch):
     """Cargo looks at times; a patch undone within the same second must be seen."""
-    for name in re.findall(r"^\+\+\+ b/(.+)$", patch.read_text(), re.M):
-        os.utime(tree / name.split("\t")[0])
+    for name in changed(patch):
+        os.utime(tree / name)
 
 
-def apply(tree, patch, *, undo=False):
-    done = subprocess.run(["patch", "-p1", "--no-backup-if-mismatch", "-s", *(["-R"] if undo else []), "-i", str(patch)], cwd=tree, capture_output=True, text=True)
-    if done.returncode == 0:
-        touch(tree, patch)
-    return done.stdout + done.stderr if done.returncode else ""
+def apply(tree, patch, *, undo=False, fuzz=2):
+    command = ["patch", "-p1", "--no-backup-if-mismatch", "-s", f"-F{fuzz}", *(["-R"] if undo else []), "-i", str(patch)]
+    # First dry: of several files, none or all are changed.
+    for how in (["--dry-run"], []):
+        done = subprocess.run([*command, *how], cwd=tree, capture_output=True, text=True)
+        if done.returncode:
+            return done.stdout + done.stderr
+    touch(tree, patch)
+    return ""
+
+
+def build_test(tree, target):
+    """The program of a target, or the files of which the compiler reports errors."""
+    done = subprocess.run(cargo_test(target, "--no-run", "--message-format=json"), cwd=tree, capture_output=True, text=True, env=environment())
+    messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode:
+        errors = [message["message"] for message in messages if message.get("message", {}).get("level") == "error"]
+        return None, {span["file_name"] for error in errors for span in error["spans"]}
+    tests = [message for message in messages if message.get("executable") and message["profile"]["test"]]
+    folder = (tree / crate_of(target).relative_to(ROOT)).resolve()
+    return next(test["executable"] for test in tests if pathlib.Path(test["manifest_path"]).resolve().parent == folder), set()
+
+
+def passes(program, folder, test):
+    """Whether it ran and passed. Cargo starts tests in the folder of their crate."""
+    env = {**environment(), "CARGO_MANIFEST_DIR": str(folder)}
+    try:
+        done = subprocess.run([program, "--exact", test], cwd=folder, capture_output=True, text=True, env=env, timeout=ENDLESS)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0 and re.search(r"^running 1 test$", done.stdout, re.M) is not None
+
+
+def run_together(tree, target):
+    """The builds of `find_caught`: which patches stand in the way of a build, or whose tests pass in it."""
+    def run_build(patches, of):
+        applied, refused = [], []
+        for patch in patches:
+            # Exactly: a patch that needs fuzz could end up elsewhere because of another one.
+            (refused if apply(tree, patch, fuzz=0) else applied).append(patch)
+        program, files = build_test(tree, target) if not refused else (None, set())
+        for patch in reversed(applied):
+            apply(tree, patch, undo=True, fuzz=0)
+        if program:
+            folder = tree / crate_of(target).relative_to(ROOT)
+            results = {patch: passes(program, folder, header(patch)[2]) for patch in of}
+            print(f"  {target}: {len(applied)} of {len(of)} patches in one build: {sum(not green for green in results.values())} tests fail", flush=True)
+            return results, []
+        # Without a file of a patch in the errors, any of them can be the cause.
+        return {}, refused or [patch for patch in applied if files & set(changed(patch))] or applied
+    return run_build
 
 
 def names(target):
@@ -130,11 +201,11 @@ def names(target):
     if is_unit(target):
         # The list of each crate comes behind a line with the path of its program.
         crate = "tributary" if target == "lib" else f"tributary_{target}"
-        command = [word for word in cargo_test(target, "--list") if word != "--quiet"]
+        command = [word for word in cargo_test(target, "--", "--list") if word != "--quiet"]
         done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         lists = [text for text in done.stdout.split("Running unittests ")[1:] if re.match(rf"\S+ \(\S*/{crate}-[0-9a-f]+\)", text)]
         return set(re.findall(r"^(\S+): test$", "".join(lists), re.M))
-    done = subprocess.run(cargo_test(target, "--list"), cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(cargo_test(target, "--", "--list"), cwd=ROOT, check=True, capture_output=True, text=True)
     return set(re.findall(r"^(\S+): test$", done.stdout, re.M))
 
 
@@ -154,10 +225,25 @@ def check():
     sys.exit(wrong > 0)
 
 
+def find_together(tree, patches):
+    """Those that are caught with several of them in one build."""
+    by_target, found = {}, set()
+    for patch in patches:
+        by_target.setdefault(header(patch)[1], []).append(patch)
+    for target, group in by_target.items():
+        if crate_of(target) and len(group) >= SMALLEST:
+            of_target = find_caught(group, lambda patch: header(patch)[2], run_together(tree, target))
+            print(f"  {target}: {len(of_target)} of {len(group)} caught together", flush=True)
+            found.update(of_target)
+    return found
+
+
 def main():
     if sys.argv[1:] == ["--check"]:
         check()
     wanted, share, of = sys.argv[1:], 1, 1
+    if together := wanted[:1] == ["--together"]:
+        wanted = wanted[1:]
     if wanted[:1] == ["--share"]:
         share, of = map(int, wanted[1].split("/"))
         wanted = wanted[2:]
@@ -169,9 +255,13 @@ def main():
         tree = pathlib.Path(folder) / "tree"
         copy_tree(tree)
         print(f"mutants: {len(patches)} patches, each builds and runs one test: about {len(patches) // 2 + 2} minutes", flush=True)
+        caught_together = find_together(tree, patches) if together else set()
         for patch in patches:
             start = time.monotonic()
             invariant, target, test = header(patch)
+            if patch in caught_together:
+                rows.append({"mutant": patch.stem, "invariant": invariant, "test": f"{target}::{test}", "outcome": "caught"})
+                continue
             if (target, test) not in seen:
                 seen[target, test] = run_test(tree, target, test)
             ran, green, text = seen[target, test]

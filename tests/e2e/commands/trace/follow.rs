@@ -9,12 +9,14 @@ use std::{
 use serde_json::{Value, json};
 use tributary_testkit::{assert_valid, writes_since};
 
-use super::bench::{logged, put, retried, write};
+use super::bench::{ids_in, logged, put, retried, write};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_event_is_one_line_as_soon_as_it_is_settled() {
     let world = logged("tracefollow", &["q"]).await;
     put(&world, "test", 1).await;
+    let earlier = ids_in(&world, "q").await;
+    assert_eq!(earlier.len(), 1);
     let mark = world.aws.mark().await;
     let mut command = world.command(&["trace", "--bus", "b", "--follow", "-o", "json", "-n", &world.namespace]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -42,6 +44,7 @@ async fn each_event_is_one_line_as_soon_as_it_is_settled() {
     tokio::time::timeout(Duration::from_secs(30), both).await.expect("both events are shown");
     assert!(seen.iter().all(|trace| trace["outcome"] == "delivered"), "{seen:?}");
     assert!(seen.iter().any(|trace| trace["eventId"] == "6f1c2e9a-0000-4a0e-9d53-0c1f9d8f6a11"), "{seen:?}");
+    assert!(seen.iter().all(|trace| trace["eventId"] != json!(earlier[0])), "following begins now: {seen:?}");
     assert_eq!(writes_since(&world, mark).await.len(), 0, "it only reads");
     child.kill().unwrap();
     child.wait().unwrap();

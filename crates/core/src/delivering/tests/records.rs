@@ -157,10 +157,13 @@ fn a_log_that_cannot_be_read_is_named_and_the_metrics_decide() {
     }
     // The other way round: records alone say that deliveries fail, and never that they succeed.
     let denied = || Err(Unreadable::Denied { action: "cloudwatch:GetMetricData" });
-    for (records, expected) in [(vec![failure(3, "i", "m")], "False"), (vec![], "Unknown")] {
+    let failed = ("False", DeliveringReason::InvocationsFailed);
+    let unknown = ("Unknown", DeliveringReason::MetricsNotReadable);
+    for (records, expected) in [(vec![failure(3, "i", "m")], failed), (vec![], unknown)] {
         let observation = Observation { outcome: denied(), ..observed(&records, RuleFigures::default()) };
         let status = evaluate(&DeliveriesStatus::default(), &observation);
-        assert_eq!(summary(&status, &observation, &[]).status, expected);
+        let summary = summary(&status, &observation, &[]);
+        assert_eq!((summary.status, summary.reason), expected);
     }
 }
 

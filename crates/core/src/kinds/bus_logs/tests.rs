@@ -264,6 +264,9 @@ fn a_source_of_others_is_named_and_left_alone() {
             assert!(error.message.contains(named), "{named}: {}", error.message);
         }
         assert_eq!(taken(by).plan(None, None), Ok(vec![]), "a deletion leaves it");
+        let mut alone = taken(by);
+        alone.0.deliveries.deliveries.clear();
+        assert_eq!(alone.plan(None, None), Ok(vec![]), "also without a delivery");
     }
 }
 
