@@ -17,7 +17,7 @@ use serde_json::{Value, value::RawValue};
 /// whole list, on an event pattern nested deeper than its recursion limit (128). `kube`'s own
 /// `DeserializeGuard` has that problem.
 #[derive(Clone, Debug)]
-pub struct Guarded<K>(pub Result<Arc<K>, Unreadable>);
+pub struct Guarded<K>(pub Result<Arc<K>, Box<Unreadable>>);
 
 impl<K: Clone> Guarded<K> {
     /// An object that was read.
@@ -29,7 +29,7 @@ impl<K: Clone> Guarded<K> {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn into_object(self) -> Result<K, Unreadable> {
+    pub fn into_object(self) -> Result<K, Box<Unreadable>> {
         self.0.map(Arc::unwrap_or_clone)
     }
 }
@@ -101,7 +101,7 @@ impl<'de, K: Resource + DeserializeOwned> Deserialize<'de> for Guarded<K> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
         let read = serde_json::from_str(text.get()).map(|object| Ok(Arc::new(object))).or_else(|error| {
             let Named { metadata } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
-            Ok(Err(Unreadable { error: message(&error), metadata }))
+            Ok(Err(Box::new(Unreadable { error: message(&error), metadata })))
         });
         read.map(Self)
     }
