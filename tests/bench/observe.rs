@@ -100,7 +100,8 @@ pub async fn run(cluster: &Cluster, settings: &Settings, report: &mut Report) ->
     settle(cluster, settings, "observe-log").await?;
     let logs = resyncs(cluster, &standin, settings, "observe-logs").await?;
     for (what, resyncs, aim) in [("metrics", metrics, AIMS[0]), ("metrics and logs", logs, AIMS[1])] {
-        let most = |of: fn(&Call) -> bool| resyncs.iter().map(|calls| calls.iter().filter(|call| of(call)).count()).max().unwrap_or_default();
+        let most =
+            |of: fn(&Call) -> bool| resyncs.iter().map(|calls| calls.iter().filter(|call| of(call)).count()).max().unwrap_or_default();
         report.figure(format!("calls per resync for deliveries, from {what}"), count(most(|_| true)), "", Some(aim));
         report.figure("  GetMetricData", count(most(|call| call.op == "GetMetricData")), "", None);
         report.figure("  FilterLogEvents, with a group for each of 10 buses", count(most(|call| call.op == "FilterLogEvents")), "", None);

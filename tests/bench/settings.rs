@@ -41,7 +41,8 @@ impl Settings {
         let latency = number("BENCH_LATENCY_MS", 30)?;
         let scale = std::env::var("BENCH_SCALE").unwrap_or_default();
         let scale = scale.split(',').filter(|text| !text.is_empty()).map(str::parse).collect::<std::result::Result<_, _>>()?;
-        let parts = std::env::var("BENCH_PARTS").unwrap_or_else(|_| "rules,observe,partner,gateway".into()).split(',').map(str::to_owned).collect();
+        let parts =
+            std::env::var("BENCH_PARTS").unwrap_or_else(|_| "rules,observe,partner,gateway".into()).split(',').map(str::to_owned).collect();
         Ok(Self {
             rules,
             parts,

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use tributary_testkit::{
-    REGION, SOURCE, World, all_ready, aws_name, fast_resync, fault_rule, managed_queue, partner, patch_spec, position, queue_arn, reconcile_now,
-    rule_spec, writes_since,
+    REGION, SOURCE, World, all_ready, aws_name, fast_resync, fault_rule, managed_queue, partner, patch_spec, position, queue_arn,
+    reconcile_now, rule_spec, writes_since,
 };
 
 const PREFIX: &str = "/aws/vendedlogs/events/event-bus/";

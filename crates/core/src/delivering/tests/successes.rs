@@ -52,8 +52,7 @@ fn each_target_has_its_last_delivery_and_the_rule_the_last_of_all() {
     assert_eq!(records(&again), once);
     // The later one of records and metrics.
     for (metrics, expected) in [(5, 4), (2, 2)] {
-        let observation =
-            Observation { at: at(0), outcome: Ok(figures(&[(metrics, 1)], &[], &[])), log: Some(Ok(records(&all[..3]))) };
+        let observation = Observation { at: at(0), outcome: Ok(figures(&[(metrics, 1)], &[], &[])), log: Some(Ok(records(&all[..3]))) };
         let status = evaluate(&DeliveriesStatus::default(), &observation);
         assert_eq!(status.last_delivered_at, Some(Time(at(expected))));
         assert_eq!(summary(&status, &observation, &[]).status, "True");
