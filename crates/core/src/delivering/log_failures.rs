@@ -6,29 +6,17 @@ use std::collections::BTreeMap;
 use k8s_openapi::jiff::Timestamp;
 use tributary_api::DeliveryError;
 
-use super::{
-    log_error::{self, merged},
-    log_records::{RuleRecords, comparable},
-};
-use crate::bus_log::{BusLogRecord, MessageType, Outcome};
+use super::log_error::{self, merged};
+use crate::bus_log::{BusLogRecord, Outcome};
 
 /// Number of deliveries that are kept of one log group at most; the oldest are dropped first.
 const MOST_DELIVERIES: usize = 10_000;
 
-/// The messages of deliveries that failed or are retried.
-pub(super) const FAILURES: [MessageType; 5] = [
-    MessageType::InvocationAttemptPermanentFailure,
-    MessageType::InvocationAttemptRetryableFailure,
-    MessageType::InvocationAttemptThrottle,
-    MessageType::InvocationFailure,
-    MessageType::InvocationDlq,
-];
-
 /// What is known of the delivery of one event to one target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Delivery {
-    rule: String,
-    target: String,
+    pub(super) rule: String,
+    pub(super) target: String,
     pub(super) failed: Option<Timestamp>,
     pub(super) retried: Option<Timestamp>,
     pub(super) error: Option<DeliveryError>,
@@ -99,12 +87,13 @@ impl LogFailures {
         }
     }
 
-    /// Adds the deliveries to the records of their rules.
-    pub(super) fn add_to(&self, rules: &mut BTreeMap<String, RuleRecords>) {
-        for delivery in self.0.values() {
-            let rule = rules.entry(delivery.rule.clone()).or_default();
-            rule.all.add(delivery);
-            rule.targets.entry(delivery.target.clone()).or_default().add(delivery);
-        }
+    /// Returns the deliveries.
+    pub(super) fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
+        self.0.values()
     }
+}
+
+/// An ARN of CloudWatch Logs has an ending that records may lack.
+pub(super) fn comparable(arn: &str) -> &str {
+    arn.trim_end_matches(":*")
 }

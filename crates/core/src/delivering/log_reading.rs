@@ -2,11 +2,7 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::{
-    log_failures::LogFailures,
-    log_records::LogRecords,
-    log_successes::{LogSuccesses, Selection},
-};
+use super::{log_failures::LogFailures, log_records::LogRecords, log_successes::LogSuccesses, selection::Selection};
 use crate::bus_log::BusLogRecord;
 
 /// How far the first page of a process reaches back, and how long deliveries are kept.
@@ -76,10 +72,7 @@ impl LogReading {
 
     /// Returns what was read of a group that has `logged`, by the ARN of the rule.
     pub fn records(&self, logged: Selection, now: Timestamp) -> LogRecords {
-        let mut records = LogRecords { selection: self.readable(logged, now), ..LogRecords::default() };
-        self.failures.add_to(&mut records.rules);
-        self.successes.add_to(&mut records.rules);
-        records
+        LogRecords::new(&self.failures, &self.successes, self.readable(logged, now))
     }
 
     /// Adds the page: the time and the text of each log event, and the token of the next page. Log events that are not records of a bus are

@@ -8,9 +8,10 @@ use tributary_api::DeliveryError;
 use super::{
     figures::Series,
     log_error::{merged, newer},
-    log_failures::Delivery,
-    log_successes::Selection,
+    log_failures::{Delivery, LogFailures, comparable},
+    log_successes::LogSuccesses,
     metric::minute,
+    selection::Selection,
 };
 
 /// What the records say of one target, or of all targets of a rule.
@@ -37,7 +38,7 @@ pub struct TargetRecords {
 }
 
 impl TargetRecords {
-    pub(super) fn add(&mut self, delivery: &Delivery) {
+    fn add(&mut self, delivery: &Delivery) {
         let count = |series: &mut Series, at: Timestamp| *series.entry(minute(at)).or_default() += 1;
         if let Some(at) = delivery.retried {
             count(&mut self.retried, at);
@@ -65,7 +66,7 @@ pub struct RuleRecords {
     /// All targets together.
     pub all: TargetRecords,
     has_successes: bool,
-    pub(super) targets: BTreeMap<String, TargetRecords>,
+    targets: BTreeMap<String, TargetRecords>,
 }
 
 impl RuleRecords {
@@ -79,20 +80,33 @@ impl RuleRecords {
 /// What the records of one log group say, by the ARN of the rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogRecords {
-    pub(super) rules: BTreeMap<String, RuleRecords>,
+    rules: BTreeMap<String, RuleRecords>,
     /// What was read lately.
-    pub(super) selection: Selection,
+    selection: Selection,
 }
 
 impl LogRecords {
+    pub(super) fn new(failures: &LogFailures, successes: &LogSuccesses, selection: Selection) -> Self {
+        let mut records = Self { selection, ..Self::default() };
+        for delivery in failures.deliveries() {
+            records.each(&delivery.rule, &delivery.target, |records| records.add(delivery));
+        }
+        for (rule, target, at) in successes.deliveries() {
+            records.each(rule, target, |records| records.last_delivered = records.last_delivered.max(Some(minute(at))));
+        }
+        records
+    }
+
+    /// Changes the records of the rule and of its target.
+    fn each(&mut self, rule: &str, target: &str, change: impl Fn(&mut TargetRecords)) {
+        let rule = self.rules.entry(rule.to_owned()).or_default();
+        change(&mut rule.all);
+        change(rule.targets.entry(target.to_owned()).or_default());
+    }
+
     /// Returns the records of the rule with this ARN, whose bus has `logged` in its log.
     pub fn of(&self, rule_arn: &str, logged: Selection) -> RuleRecords {
         let records = self.rules.get(rule_arn).cloned().unwrap_or_default();
         RuleRecords { has_successes: self.selection.min(logged) == Selection::Deliveries, ..records }
     }
-}
-
-/// An ARN of CloudWatch Logs has an ending that records may lack.
-pub(super) fn comparable(arn: &str) -> &str {
-    arn.trim_end_matches(":*")
 }

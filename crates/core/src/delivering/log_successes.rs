@@ -5,33 +5,11 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::{
-    log_failures::FAILURES,
-    log_records::{RuleRecords, comparable},
-    metric::minute,
-};
-use crate::bus_log::{BusLogRecord, MessageType, Outcome};
+use super::log_failures::comparable;
+use crate::bus_log::{BusLogRecord, Outcome};
 
 /// Number of targets that are kept of one log group at most.
 const MOST_TARGETS: usize = 10_000;
-
-/// Which records of a log group are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Selection {
-    /// Those of deliveries that failed or are retried.
-    #[default]
-    Failures,
-    /// Those of deliveries that succeeded too. A busy bus has many.
-    Deliveries,
-}
-
-/// Returns the filter pattern of the records that are read (CloudWatch Logs User Guide, "Filter
-/// pattern syntax").
-pub fn pattern(selection: Selection) -> String {
-    let successes = (selection == Selection::Deliveries).then_some(MessageType::InvocationSuccess);
-    let conditions: Vec<_> = FAILURES.into_iter().chain(successes).map(|type_| format!("$.message_type = \"{type_}\"")).collect();
-    format!("{{ {} }}", conditions.join(" || "))
-}
 
 /// The last delivery of each target in the records of one log group, by the ARNs of rule and target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,13 +34,8 @@ impl LogSuccesses {
         self.0.retain(|_, at| *at >= since);
     }
 
-    /// Adds the deliveries to the records of their rules.
-    pub(super) fn add_to(&self, rules: &mut BTreeMap<String, RuleRecords>) {
-        for ((rule, target), at) in &self.0 {
-            let records = rules.entry(rule.clone()).or_default();
-            for records in [&mut records.all, records.targets.entry(target.clone()).or_default()] {
-                records.last_delivered = records.last_delivered.max(Some(minute(*at)));
-            }
-        }
+    /// Returns the ARNs of rule and target, and when the last delivery was.
+    pub(super) fn deliveries(&self) -> impl Iterator<Item = (&str, &str, Timestamp)> {
+        self.0.iter().map(|((rule, target), at)| (rule.as_str(), target.as_str(), *at))
     }
 }

@@ -2,7 +2,7 @@
 
 use tributary_api::{EventBus, EventRule, Identity};
 
-use super::{log_successes::Selection, metric::Subject};
+use super::{metric::Subject, selection::Selection};
 use crate::{
     names::{self, DEFAULT_BUS, PARTNER_BUS},
     object::ObjectMetaExt,

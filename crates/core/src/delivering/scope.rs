@@ -7,9 +7,9 @@ use tributary_api::{AwsAccount, EventBus, Identity, ObserveDeliveries};
 
 use super::{
     figures::Figures,
-    log_successes::Selection,
     metric::{Metric, Query, Subject},
     observed::Observed,
+    selection::Selection,
 };
 use crate::{object::ObjectMetaExt, view::View};
 
