@@ -4,6 +4,10 @@ use serde_json::{Map, Value, json};
 
 /// Ends lists, maps and texts of unknown length.
 const BREAK: u8 = 0xff;
+/// In the first byte of such a value.
+const UNKNOWN: u8 = 31;
+/// In the first byte of a value: eight bytes follow with the number.
+const EIGHT: u8 = 27;
 
 struct Reader<'a>(&'a [u8]);
 
@@ -23,12 +27,11 @@ impl Reader<'_> {
         (0..size).try_fold(0, |number, _| Some(number << 8 | u64::from(self.byte()?)))
     }
 
-    /// The number that the first byte carries or announces; `None` within for an unknown length.
-    fn argument(&mut self, extra: u8) -> Option<Option<u64>> {
+    /// The number that the first byte has, or announces.
+    fn argument(&mut self, extra: u8) -> Option<u64> {
         match extra {
-            0..24 => Some(Some(extra.into())),
-            24..28 => self.number(1 << (extra - 24)).map(Some),
-            31 => Some(None),
+            0..24 => Some(extra.into()),
+            24..28 => self.number(1 << (extra - 24)),
             _ => None,
         }
     }
@@ -46,7 +49,8 @@ impl Reader<'_> {
                 _ => None,
             };
         }
-        let argument = self.argument(extra)?;
+        // Without a length, it ends with a byte of its own.
+        let argument = if extra == UNKNOWN { None } else { Some(self.argument(extra)?) };
         match kind {
             0 => Some(json!(argument?)),
             1 => Some(json!(-1 - i64::try_from(argument?).ok()?)),
@@ -90,7 +94,7 @@ pub fn write(value: &Value) -> Vec<u8> {
 }
 
 fn head(bytes: &mut Vec<u8>, kind: u8, number: u64) {
-    bytes.push(kind << 5 | 27);
+    bytes.push(kind << 5 | EIGHT);
     bytes.extend(number.to_be_bytes());
 }
 
@@ -115,7 +119,9 @@ fn append(bytes: &mut Vec<u8>, value: &Value, is_time: bool) {
         }
         Value::Array(all) => {
             head(bytes, 4, all.len() as u64);
-            all.iter().for_each(|value| append(bytes, value, is_time));
+            for value in all {
+                append(bytes, value, is_time);
+            }
         }
         Value::Object(all) => {
             head(bytes, 5, all.len() as u64);
