@@ -34,7 +34,7 @@ BED = (PYTHON, "tests/bed/bed.py")
 # Always the whole workspace: with fewer packages cargo may choose other features of their dependencies, and build again.
 CARGO_TEST = ("cargo", "test", "--locked", "--workspace")
 BENCHES = ("--bench", "rules", "--bench", "burst")
-SMALL = {"BENCH_PARTS": "rules,gateway", "BENCH_RULES": "20", "BENCH_WEBHOOKS_SECONDS": "1", "BENCH_EVENTS": "200"}
+SMALL = {"BENCH_PARTS": "rules,observe,gateway", "BENCH_RULES": "20", "BENCH_WEBHOOKS_SECONDS": "1", "BENCH_EVENTS": "200"}
 EVERYTHING = ("*",)         # in `after`: every other part
 UNABLE = os.EX_UNAVAILABLE  # bed.py: this machine cannot run pods; browser/run.py: it has no browser
 PROGRESS = 60               # seconds between two lines that say what is running

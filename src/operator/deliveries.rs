@@ -58,8 +58,8 @@ async fn observe(context: &Context, queues: &Queues, logs: &DeliveryLogs, group:
         let log = rule
             .log
             .as_ref()
-            .and_then(|name| logs.get(name))
-            .map(|found| found.as_ref().map(|by_rule| by_rule.get(&rule.arn).cloned().unwrap_or_default()).map_err(Clone::clone));
+            .and_then(|log| Some((log, logs.get(&log.group)?)))
+            .map(|(log, found)| found.as_ref().map(|records| records.of(&rule.arn, log.logged)).map_err(Clone::clone));
         let observation = context.observations.keep(&rule.arn, Observation { at: now, outcome, log }, is_transient);
         if view.rule(&rule.namespace, &rule.name).is_some_and(|rule| delivering_changes(&rule, &observation)) {
             queues.trigger(Dependent::EventRule(ObjectRef::new(&rule.name).within(&rule.namespace)));

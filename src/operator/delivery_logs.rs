@@ -2,7 +2,7 @@
 //! many rules and buses log to it. What was read is kept in memory (ADR 0035).
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,7 +10,7 @@ use futures::future::join_all;
 use k8s_openapi::jiff::Timestamp;
 use tributary_aws::{LogQuery, Session};
 use tributary_core::{
-    delivering::{Group, LogReading, LogRequest, RuleRecords, Unreadable, pattern},
+    delivering::{Group, LogReading, LogRecords, Selection, Unreadable, pattern},
     error::{ReconcileError, RetryClass},
     plan::Depth,
 };
@@ -21,8 +21,8 @@ use crate::observe::Trigger;
 /// Account, Region and name of a log group.
 type Key = (String, String, String);
 
-/// What a log group says of each rule, by ARN.
-pub(super) type Found = Result<BTreeMap<String, RuleRecords>, Unreadable>;
+/// What a log group says of each rule.
+pub(super) type Found = Result<LogRecords, Unreadable>;
 
 /// What was read of each log group.
 #[derive(Debug, Default)]
@@ -31,30 +31,33 @@ pub(super) struct DeliveryLogs(Mutex<HashMap<Key, LogReading>>);
 impl DeliveryLogs {
     /// Drops what was read of log groups that are not observed any more.
     pub(super) fn retain(&self, groups: &[Group]) {
-        let observed: HashSet<Key> = groups.iter().flat_map(|group| group.logs().into_iter().map(|name| key(group, name))).collect();
+        let observed: HashSet<Key> = groups.iter().flat_map(|group| group.logs().into_keys().map(|name| key(group, name))).collect();
         self.lock().retain(|key, _| observed.contains(key));
     }
 
     /// Reads a page of each log group of these rules. Returns what each of them says, by its name.
     pub(super) async fn read(&self, context: &Context, group: &Group, now: Timestamp) -> HashMap<String, Found> {
-        let names = group.logs();
-        if names.is_empty() {
+        let logs = group.logs();
+        if logs.is_empty() {
             return HashMap::new();
         }
         let session = match Box::pin(session(context, group)).await {
             Ok(session) => session,
-            Err(error) => return names.into_iter().map(|name| (name.to_owned(), self.failed(&key(group, name), &error, now))).collect(),
+            Err(error) => {
+                let failed = |(name, logged): (&str, Selection)| (name.to_owned(), self.failed(&key(group, name), &error, logged, now));
+                return logs.into_iter().map(failed).collect();
+            }
         };
-        let read = names.into_iter().map(|name| self.read_one(&session, key(group, name), now));
+        let read = logs.into_iter().map(|(name, logged)| self.read_one(&session, key(group, name), logged, now));
         join_all(read).await.into_iter().collect()
     }
 
-    async fn read_one(&self, session: &Session, key: Key, now: Timestamp) -> (String, Found) {
+    async fn read_one(&self, session: &Session, key: Key, logged: Selection, now: Timestamp) -> (String, Found) {
         let name = key.2.clone();
-        let request = self.lock().get(&key).map_or_else(|| LogReading::default().request(now), |reading| reading.request(now));
+        let request = self.lock().entry(key.clone()).or_default().request(logged, now);
         let query = LogQuery {
             group: name.clone(),
-            pattern: Some(pattern()),
+            pattern: Some(pattern(request.selection)),
             from_ms: request.from.as_millisecond(),
             to_ms: Some(request.to.as_millisecond()),
         };
@@ -62,37 +65,26 @@ impl DeliveryLogs {
             Ok(Some(page)) => {
                 let lines =
                     page.lines.iter().filter_map(|line| Some((Timestamp::from_millisecond(line.time_ms).ok()?, line.message.as_str())));
-                Ok(self.add(key, &request, lines, page.next, now))
+                let mut kept = self.lock();
+                let reading = kept.entry(key).or_default();
+                reading.add(&request, lines, page.next, now);
+                Ok(reading.records(logged, now))
             }
             Ok(None) => Err(Unreadable::Unavailable { message: format!("log group {name} not found") }),
             Err(error) => {
                 tracing::warn!(group = name, %error, "cannot read the log of a bus");
-                self.failed(&key, &error, now)
+                self.failed(&key, &error, logged, now)
             }
         };
         (name, found)
     }
 
-    fn add<'a>(
-        &self,
-        key: Key,
-        request: &LogRequest,
-        lines: impl Iterator<Item = (Timestamp, &'a str)>,
-        next: Option<String>,
-        now: Timestamp,
-    ) -> BTreeMap<String, RuleRecords> {
-        let mut kept = self.lock();
-        let reading = kept.entry(key).or_default();
-        reading.add(request, lines, next, now);
-        reading.failures.by_rule()
-    }
-
     /// What was read before holds for a while, unless the failure is one that stays.
-    fn failed(&self, key: &Key, error: &ReconcileError, now: Timestamp) -> Found {
+    fn failed(&self, key: &Key, error: &ReconcileError, logged: Selection, now: Timestamp) -> Found {
         let mut kept = self.lock();
         let is_transient = matches!(error.class, RetryClass::Transient | RetryClass::Throttled);
         let Some(reading) = kept.get_mut(key) else { return Err(unreadable(error)) };
-        if reading.failed(now) && is_transient { Ok(reading.failures.by_rule()) } else { Err(unreadable(error)) }
+        if reading.failed(now) && is_transient { Ok(reading.records(logged, now)) } else { Err(unreadable(error)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, LogReading>> {

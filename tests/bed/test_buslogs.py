@@ -1,6 +1,7 @@
 """The strict stand-in: log deliveries, and what an event bus logs through them."""
 import json
 
+import aws
 from harness import BedTest, grant
 
 CONFLICT, MISSING, WRONG = "ConflictException", "ResourceNotFoundException", "ValidationException"
@@ -68,6 +69,30 @@ class Records(BusLogs):
         self.assertNotIn("error", last)
         streams = self.logs("DescribeLogStreams", logGroupName=GROUP)["logStreams"]
         self.assertEqual([s["logStreamName"] for s in streams], ["EventBridgeEventBusLogs"], "fact BL7")
+
+    def objects(self):
+        return aws.get_json(f"{self.bed.emulator}/_emu/objects?account={self.account}&bucket=b")
+
+    def test_a_bucket_gets_the_records_as_objects(self):
+        self.bus(LogConfig={"Level": "INFO"})
+        self.deliver(self.source("INFO_LOGS"), self.destination(arn="arn:aws:s3:::b"))
+        self.send("bus")
+        self.assertEqual(self.objects(), [], "the bucket does not exist")
+        self.declare("arn:aws:s3:::b")
+        self.send("bus")
+        objects = self.objects()
+        types = [json.loads(line)["message_type"] for one in objects for line in one["lines"]]
+        self.assertEqual(sorted(types), ["EVENT_INGEST_SUCCESS", "NO_STANDARD_RULES_MATCHED"])
+        for one in objects:
+            self.assertRegex(one["key"], rf"^AWSLogs/{self.account}/EventBusLogs/us-east-1/\d{{4}}/\d\d/\d\d/", "fact LD11")
+
+    def test_a_prefix_of_the_destination_replaces_the_default_path(self):
+        self.bus(LogConfig={"Level": "INFO"})
+        self.declare("arn:aws:s3:::b")
+        self.deliver(self.source("INFO_LOGS"), self.destination(arn="arn:aws:s3:::b/my/logs"))
+        self.send("bus")
+        self.assertTrue(all(one["key"].startswith("my/logs/us-east-1/2") for one in self.objects()), "fact LD11")
+        self.assertEqual(len(self.objects()), 2)
 
     def test_a_failure_has_the_error_and_the_dead_letter(self):
         self.rig("ERROR")

@@ -10,6 +10,7 @@ mod floor;
 mod gateway;
 mod load;
 mod objects;
+mod observe;
 mod operator;
 mod partner;
 mod peer;
@@ -45,6 +46,9 @@ async fn bench() -> Result<()> {
         if settings.rules > 0 && settings.has("rules") {
             phases::without_bucket(&cluster, &settings, &mut report).await?;
             phases::with_bucket(&cluster, &settings, &mut report).await?;
+        }
+        if settings.rules > 0 && settings.has("observe") {
+            observe::run(&cluster, &settings, &mut report).await?;
         }
         if settings.has("partner") {
             partner::waiting(&cluster, &settings, &mut report).await?;

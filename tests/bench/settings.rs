@@ -20,7 +20,7 @@ pub struct Settings {
     pub latency: Duration,
     /// `BENCH_WEBHOOKS_SECONDS`: how long webhooks are sent to the gateway, and before to the Flask app.
     pub webhooks: Duration,
-    /// `BENCH_PARTS`: of `rules`, `partner` and `gateway`, which are measured; left out, all.
+    /// `BENCH_PARTS`: of `rules`, `observe`, `partner` and `gateway`, which are measured; left out, all.
     pub parts: Vec<String>,
     /// `BENCH_LOG`: the operator's `--log`.
     pub log: String,
@@ -41,7 +41,8 @@ impl Settings {
         let latency = number("BENCH_LATENCY_MS", 30)?;
         let scale = std::env::var("BENCH_SCALE").unwrap_or_default();
         let scale = scale.split(',').filter(|text| !text.is_empty()).map(str::parse).collect::<std::result::Result<_, _>>()?;
-        let parts = std::env::var("BENCH_PARTS").unwrap_or_else(|_| "rules,partner,gateway".into()).split(',').map(str::to_owned).collect();
+        let parts =
+            std::env::var("BENCH_PARTS").unwrap_or_else(|_| "rules,observe,partner,gateway".into()).split(',').map(str::to_owned).collect();
         Ok(Self {
             rules,
             parts,

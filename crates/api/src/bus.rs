@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountRef, Archive, ArchiveStatus, BusGrant, BusLog, BusLogDeliveryStatus, BusStatement, CommonStatus, DeadLetter, DeletionPolicy,
-    EventSourceStatus, ExistingEventBus, ManagementPolicy, ObserveDeliveries, SinkRef, Tags,
+    AccountRef, Archive, ArchiveStatus, BusGrant, BusLog, BusLogDeliveryStatus, BusLogLevel, BusStatement, CommonStatus, DeadLetter,
+    DeletionPolicy, EventSourceStatus, ExistingEventBus, ManagementPolicy, ObserveDeliveries, SinkRef, Tags,
 };
 
 /// Event bus: the default bus, a custom bus, or a partner event bus.
@@ -176,5 +176,10 @@ impl EventBus {
         let delivery = self.spec.log.as_ref()?.delivery.as_ref()?;
         let delivered = self.status.as_ref()?.log_delivery.as_ref()?;
         delivered.group().filter(|_| delivery.is_readable())
+    }
+
+    /// Returns whether the log has records of deliveries that succeeded.
+    pub fn logs_successes(&self) -> bool {
+        self.spec.log.as_ref().is_some_and(|log| log.level != BusLogLevel::Error)
     }
 }

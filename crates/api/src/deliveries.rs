@@ -20,7 +20,8 @@ pub enum ObserveDeliveries {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveriesStatus {
-    /// Minute of the last delivery.
+    /// Minute of the last delivery. Of one of several targets it is known only if the log of the event
+    /// bus is delivered to a log group at the level `INFO` or `TRACE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_delivered_at: Option<Time>,
     /// Minute of the last delivery that failed permanently.

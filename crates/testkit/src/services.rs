@@ -105,6 +105,18 @@ impl Aws {
         events.iter().map(|event| serde_json::from_str(event["message"].as_str().unwrap()).unwrap_or_default()).collect()
     }
 
+    /// The objects of a bucket that log deliveries write into: the key and the records of each. The bucket is declared as a resource.
+    pub async fn log_objects(&self, bucket: &str) -> Vec<(String, Vec<Value>)> {
+        let url = format!("{}/_emu/objects?account={}&bucket={bucket}", self.emulator, self.account);
+        let objects: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
+        let record = |line: &Value| serde_json::from_str(line.as_str().unwrap()).unwrap();
+        let object = |object: &Value| {
+            let records = object["lines"].as_array().unwrap().iter().map(record);
+            (object["key"].as_str().unwrap().to_owned(), records.collect())
+        };
+        objects.as_array().unwrap().iter().map(object).collect()
+    }
+
     /// Somebody sets up deliveries of the bus's logs, of all levels, to a log group of this name, past the operator. The level is that of the bus.
     pub async fn deliver_bus_logs(&self, bus: &str, group: &str) {
         self.logs("CreateLogGroup", json!({"logGroupName": group})).await;

@@ -10,6 +10,7 @@ from ministack.core.responses import get_account_id, new_uuid
 from ministack.services import cloudwatch_logs as logs, eventbridge as eb, firehose
 
 import grants
+import logobjects
 
 STREAM, SERVICE = "EventBridgeEventBusLogs", "delivery.logs.amazonaws.com"                      # BL7
 RANK = {"OFF": 0, "ERROR": 1, "INFO": 2, "TRACE": 3}
@@ -64,6 +65,8 @@ def _write(destination, source, text):
             logs._put_log_events({"logGroupName": group, "logStreamName": STREAM, "logEvents": [{"timestamp": int(time.time() * 1000), "message": text}]})
     elif destination["deliveryDestinationType"] == "FH" and arn.rsplit("/", 1)[1] in firehose._streams:
         firehose._put_record({"DeliveryStreamName": arn.rsplit("/", 1)[1], "Record": {"Data": base64.b64encode(text.encode()).decode()}})
+    elif destination["deliveryDestinationType"] == "S3":
+        logobjects.write(arn, text)
 
 
 def _since(event):

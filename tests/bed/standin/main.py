@@ -1,7 +1,7 @@
 """Strict stand-in for AWS: MiniStack, a third party's emulator, made to refuse what AWS refuses. This file joins the parts.
 
 usage: main.py --port PORT        (binds 127.0.0.1 only)
-Control: GET /_emu/deliveries, GET /_emu/invocations, GET and POST /_emu/settings, POST /_emu/fire, POST /_emu/emit, POST /_emu/hosts, POST /_emu/partner,
+Control: GET /_emu/deliveries, GET /_emu/invocations, GET /_emu/objects, GET and POST /_emu/settings, POST /_emu/fire, POST /_emu/emit, POST /_emu/hosts, POST /_emu/partner,
 POST /_emu/resources, POST /_emu/metrics; see ../README.md.
 """
 import argparse
@@ -77,6 +77,7 @@ def control(method, path, query, body):
     import delivery
     import events
     import invokes
+    import logobjects
     import metrics
     import partner
     import settings
@@ -88,6 +89,8 @@ def control(method, path, query, body):
             return 200, delivery.read(query.get("account"), float(query.get("since", 0)))
         if (method, path) == ("GET", "/_emu/invocations"):
             return 200, invokes.read(query.get("account"), float(query.get("since", 0)))
+        if (method, path) == ("GET", "/_emu/objects"):
+            return 200, logobjects.read(query["account"], query["bucket"])
         if (method, path) == ("GET", "/_emu/settings"):
             return 200, settings.report(query.get("account", "*"))
         if (method, path) == ("POST", "/_emu/settings"):

@@ -61,7 +61,7 @@ fn bus_name(request: &Value) -> String {
     request["EventBusName"].as_str().unwrap_or("default").to_owned()
 }
 
-const BUS_FIELDS: [&str; 3] = ["Description", "KmsKeyIdentifier", "DeadLetterConfig"];
+const BUS_FIELDS: [&str; 4] = ["Description", "KmsKeyIdentifier", "DeadLetterConfig", "LogConfig"];
 const RULE_FIELDS: [&str; 5] = ["EventPattern", "ScheduleExpression", "State", "Description", "RoleArn"];
 
 impl Events {

@@ -15,6 +15,7 @@ pub enum Service {
     Iam,
     Sns,
     Sts,
+    CloudWatch,
 }
 
 impl Service {
@@ -23,6 +24,7 @@ impl Service {
             Self::Events | Self::Logs => "application/x-amz-json-1.1",
             Self::Lambda => "application/json",
             Self::Sqs | Self::States => "application/x-amz-json-1.0",
+            Self::CloudWatch => "application/cbor",
             Self::Iam | Self::Sns | Self::Sts => "text/xml",
         }
     }
@@ -52,7 +54,7 @@ pub struct Call {
 impl Call {
     /// Whatever is not surely a read counts as a write.
     pub fn is_write(&self) -> bool {
-        !["Describe", "List", "Get"].iter().any(|read| self.op.starts_with(read))
+        !["Describe", "List", "Get", "Filter"].iter().any(|read| self.op.starts_with(read))
     }
 }
 

@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{ACCOUNT, REGION, Refusal};
+use super::{ACCOUNT, REGION, Refusal, log_deliveries::LogDeliveries};
 
 #[derive(Default)]
 pub struct Logs {
     groups: BTreeMap<String, Value>,
     policies: BTreeMap<String, Value>,
+    deliveries: LogDeliveries,
 }
 
 impl Logs {
     pub fn call(&mut self, op: &str, request: &Value) -> Result<Value, Refusal> {
         let text = |key: &str| request[key].as_str().unwrap_or_default().to_owned();
+        if let Some(answer) = self.deliveries.call(op, request) {
+            return Ok(answer);
+        }
         match op {
             "CreateLogGroup" => drop(self.groups.insert(text("logGroupName"), request["tags"].clone())),
             "DeleteLogGroup" => drop(self.groups.remove(&text("logGroupName"))),
@@ -24,6 +28,8 @@ impl Logs {
                 let row = |name: &String| json!({"logGroupName": name, "arn": format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*"), "logGroupClass": "STANDARD"});
                 return Ok(json!({"logGroups": names.map(row).collect::<Vec<_>>()}));
             }
+            // There is always another page, and nothing on this one.
+            "FilterLogEvents" => return Ok(json!({"events": [], "nextToken": "next"})),
             "DescribeLogStreams" => return Ok(json!({"logStreams": []})),
             "ListTagsForResource" => {
                 let name = text("resourceArn").rsplit(':').next().unwrap_or_default().to_owned();

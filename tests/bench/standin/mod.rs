@@ -1,10 +1,13 @@
 //! Benchmark, part 1: a stand-in for AWS. In memory, a fixed latency for each call, a log of all calls, and AWS's hard limit if configured.
 //! It judges nothing but what the figures need; the strict one is `tests/bed`.
 
+mod cbor;
 mod events;
 mod lambda;
 mod log;
+mod log_deliveries;
 mod logs;
+mod metrics;
 mod query;
 mod sqs;
 
@@ -166,6 +169,7 @@ impl Shared {
                 "creationDate": 0, "status": "ACTIVE"}),
             ),
             Service::Sts => Ok(Value::String(caller_identity())),
+            Service::CloudWatch => metrics::call(op, &cbor::read(body).unwrap_or_default()),
         }
     }
 }
@@ -182,6 +186,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Some(("AmazonSQS", op)) => (Service::Sqs, op),
         Some(("Logs_20140328", op)) => (Service::Logs, op),
         Some(("AWSStepFunctions", op)) => (Service::States, op),
+        None if path.contains("/operation/") => (Service::CloudWatch, path.rsplit('/').next().unwrap_or_default()),
         None if path.starts_with("/2015-03-31/") => (Service::Lambda, lambda::operation(&method, &path)),
         _ => (Service::of_version(form.get("Version").map(String::as_str)), form.get("Action").map(String::as_str).unwrap_or_default()),
     };
@@ -197,21 +202,25 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 
 fn respond(service: Service, result: std::result::Result<Value, Refusal>) -> Response {
     let (status, kind, body) = match result {
-        Ok(Value::String(xml)) => (StatusCode::OK, service.content_type(), xml),
+        Ok(answer) if service == Service::CloudWatch => (StatusCode::OK, service.content_type(), cbor::write(&answer)),
+        Ok(Value::String(xml)) => (StatusCode::OK, service.content_type(), xml.into_bytes()),
         Err(Refusal { code, message }) if service.content_type() == "text/xml" => {
             let body =
                 format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>");
-            (StatusCode::NOT_FOUND, "text/xml", body)
+            (StatusCode::NOT_FOUND, "text/xml", body.into_bytes())
         }
-        Ok(answer) => (StatusCode::OK, service.content_type(), answer.to_string()),
+        Ok(answer) => (StatusCode::OK, service.content_type(), answer.to_string().into_bytes()),
         Err(Refusal { code, message }) => {
             let status = if service == Service::Lambda { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
-            (status, service.content_type(), json!({"__type": code, "message": message}).to_string())
+            (status, service.content_type(), json!({"__type": code, "message": message}).to_string().into_bytes())
         }
     };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert("content-type", axum::http::HeaderValue::from_static(kind));
+    if service == Service::CloudWatch {
+        response.headers_mut().insert("smithy-protocol", axum::http::HeaderValue::from_static("rpc-v2-cbor"));
+    }
     response
 }
 

@@ -101,6 +101,26 @@ async fn a_tag_and_a_policy_removed_by_hand_are_restored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_delivery_deleted_by_hand_is_created_again() {
+    let world = watched("by-hand-log").await;
+    let log = json!({"level": "ERROR", "delivery": {"logGroup": {"managed": {}}}});
+    patch_spec(&world, "EventBus", "b", json!({"log": log})).await;
+    world.ready("EventBus", "b").await;
+    drained(&world).await;
+    let user = world.aws.make_user("alice").await;
+    let delivery = world.aws.log_deliveries().await["deliveries"][0].clone();
+    world.aws.call_by(&user, "logs", "DeleteDelivery", json!({"id": delivery["id"]})).await;
+    let created = || async {
+        let source = world.aws.log_deliveries().await["deliveries"].first()?["deliverySourceName"].clone();
+        (source == delivery["deliverySourceName"]).then_some(())
+    };
+    world.aws.until("the delivery is created again", created).await;
+    let notes = || async { event_notes(&world, "EventBus", "b", "ChangedInAws").await.pop() };
+    let note = world.aws.until("the event", notes).await;
+    assert!(note.contains("user/alice at ") && note.contains(": DeleteDelivery (request "), "{note}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_is_repaired_also_if_the_first_reconcile_after_it_fails() {
     let world = watched("by-hand-again").await;
     let (user, bus, rule) = (world.aws.make_user("alice").await, aws_name(&world, "b"), aws_name(&world, "r"));

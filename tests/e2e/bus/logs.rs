@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use tributary_testkit::{
-    REGION, World, all_ready, aws_name, fast_resync, fault_rule, partner, patch_spec, position, reconcile_now, rule_spec, writes_since,
+    REGION, SOURCE, World, all_ready, aws_name, fast_resync, fault_rule, managed_queue, partner, patch_spec, position, queue_arn,
+    reconcile_now, rule_spec, writes_since,
 };
 
 const PREFIX: &str = "/aws/vendedlogs/events/event-bus/";
@@ -128,6 +129,24 @@ async fn the_log_moves_to_another_destination_and_leaves_nothing_behind() {
     world.delete("EventBus", "b").await;
     world.gone("EventBus", "b").await;
     nothing_left(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_has_the_records_of_a_delivered_event() {
+    let world = with_bucket("buslog-bucket").await;
+    world.aws.declare(&bucket(&world), json!({})).await;
+    world.apply("EventBus", "b", log("INFO", json!({"s3": {"arn": format!("{}/buses", bucket(&world))}}))).await;
+    world.apply("EventSink", "q", managed_queue()).await;
+    let (name, rule) = (aws_name(&world, "b"), rule_spec("b", &["q"]));
+    world.apply("EventRule", "r", rule).await;
+    all_ready(&world, &[("EventBus", "b"), ("EventRule", "r")]).await;
+    world.aws.put_event(&name, SOURCE, "test", &json!({"n": 1})).await;
+    let objects = world.aws.log_objects(&format!("logs-{}", world.aws.account)).await;
+    assert!(objects.iter().all(|(key, _)| key.starts_with(&format!("buses/{REGION}/"))), "{objects:?}");
+    let records: Vec<_> = objects.into_iter().flat_map(|(_, records)| records).collect();
+    let delivered = records.iter().find(|record| record["message_type"] == "INVOCATION_SUCCESS").unwrap();
+    assert_eq!(delivered["details"]["target_arn"], json!(queue_arn(&world.aws, &aws_name(&world, "q"))));
+    assert!(delivered["details"]["target_input"].as_str().unwrap().contains("{\"n\":1}"), "{delivered}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

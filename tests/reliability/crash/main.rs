@@ -7,6 +7,7 @@ mod contents;
 mod fault_points;
 mod kubernetes_writes;
 mod own_objects;
+mod redrive;
 mod reference_run;
 mod runner;
 mod scenario;

@@ -10,7 +10,7 @@ use tributary_api::{DeliveriesStatus, DeliveryError};
 use super::{
     figures::{RuleFigures, Series},
     log_error::newer,
-    log_failures::TargetRecords,
+    log_records::TargetRecords,
     metric::minute,
     observation::Observation,
 };
@@ -39,16 +39,19 @@ pub fn evaluate(before: &DeliveriesStatus, observation: &Observation) -> Deliver
     advance(before, metrics.unwrap_or(&RuleFigures::default()), records.unwrap_or(&TargetRecords::default()), observation.at)
 }
 
-/// Returns the status of one of several targets, by records alone. The records have no deliveries that succeeded: one to any target of
-/// the rule ends a failure, as it does for the rule.
+/// Returns the status of one of several targets, by records alone. If they have no deliveries that succeeded, one to any target of the
+/// rule ends a failure, as it does for the rule.
 pub fn evaluate_target(before: &DeliveriesStatus, of_rule: &DeliveriesStatus, records: &TargetRecords, now: Timestamp) -> DeliveriesStatus {
-    let before = DeliveriesStatus { last_delivered_at: of_rule.last_delivered_at.clone(), ..before.clone() };
-    DeliveriesStatus { last_delivered_at: None, ..advance(&before, &RuleFigures::default(), records, now) }
+    let own = before.last_delivered_at.as_ref();
+    let any = of_rule.last_delivered_at.as_ref().filter(|_| !records.has_successes);
+    let decisive = DeliveriesStatus { last_delivered_at: later(own, any.map(|at| at.0)), ..before.clone() };
+    let after = advance(&decisive, &RuleFigures::default(), records, now);
+    DeliveriesStatus { last_delivered_at: later(own, records.last_delivered), ..after }
 }
 
 fn advance(before: &DeliveriesStatus, figures: &RuleFigures, records: &TargetRecords, now: Timestamp) -> DeliveriesStatus {
     let mut status = before.clone();
-    status.last_delivered_at = later(before.last_delivered_at.as_ref(), last(&figures.delivered));
+    status.last_delivered_at = later(before.last_delivered_at.as_ref(), last(&figures.delivered).max(records.last_delivered));
     status.last_retried_at = later(before.last_retried_at.as_ref(), last(&figures.retried).max(last(&records.retried)));
     fail(&mut status, before, figures, records, now);
     retry(&mut status, before, figures, records, now);

@@ -6,44 +6,23 @@ use std::collections::BTreeMap;
 use k8s_openapi::jiff::Timestamp;
 use tributary_api::DeliveryError;
 
-use super::{
-    figures::Series,
-    log_error::{self, merged, newer},
-    metric::minute,
-};
-use crate::bus_log::{BusLogRecord, MessageType, Outcome};
+use super::log_error::{self, merged};
+use crate::bus_log::{BusLogRecord, Outcome};
 
 /// Number of deliveries that are kept of one log group at most; the oldest are dropped first.
 const MOST_DELIVERIES: usize = 10_000;
 
-/// The messages that are read: those of deliveries that failed or are retried. A busy bus has many
-/// records of deliveries that succeeded; the metrics count these.
-const READ: [MessageType; 5] = [
-    MessageType::InvocationAttemptPermanentFailure,
-    MessageType::InvocationAttemptRetryableFailure,
-    MessageType::InvocationAttemptThrottle,
-    MessageType::InvocationFailure,
-    MessageType::InvocationDlq,
-];
-
-/// Returns the filter pattern of the records that are read (CloudWatch Logs User Guide, "Filter
-/// pattern syntax").
-pub fn pattern() -> String {
-    let conditions = READ.map(|type_| format!("$.message_type = \"{type_}\""));
-    format!("{{ {} }}", conditions.join(" || "))
-}
-
 /// What is known of the delivery of one event to one target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Delivery {
-    rule: String,
-    target: String,
-    failed: Option<Timestamp>,
-    retried: Option<Timestamp>,
-    error: Option<DeliveryError>,
-    retry_error: Option<DeliveryError>,
-    is_dead_lettered: bool,
-    dead_letter_error: Option<DeliveryError>,
+pub(super) struct Delivery {
+    pub(super) rule: String,
+    pub(super) target: String,
+    pub(super) failed: Option<Timestamp>,
+    pub(super) retried: Option<Timestamp>,
+    pub(super) error: Option<DeliveryError>,
+    pub(super) retry_error: Option<DeliveryError>,
+    pub(super) is_dead_lettered: bool,
+    pub(super) dead_letter_error: Option<DeliveryError>,
 }
 
 impl Delivery {
@@ -73,63 +52,6 @@ impl Delivery {
 
     fn last(&self) -> Option<Timestamp> {
         self.failed.max(self.retried)
-    }
-}
-
-/// What the records say of one target, or of all targets of a rule.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TargetRecords {
-    /// Deliveries that failed permanently, by minute.
-    pub failed: Series,
-    /// Deliveries that were retried, by the minute of the last attempt.
-    pub retried: Series,
-    /// Events that were sent to a dead-letter queue.
-    pub dead_lettered: Series,
-    /// Events that could not be sent to a dead-letter queue.
-    pub lost: Series,
-    /// Error of the last delivery that failed permanently.
-    pub error: Option<DeliveryError>,
-    /// Error of the last delivery that EventBridge still retries.
-    pub retry_error: Option<DeliveryError>,
-    /// Error of the last event that could not be sent to a dead-letter queue.
-    pub dead_letter_error: Option<DeliveryError>,
-}
-
-impl TargetRecords {
-    fn add(&mut self, delivery: &Delivery) {
-        let count = |series: &mut Series, at: Timestamp| *series.entry(minute(at)).or_default() += 1;
-        if let Some(at) = delivery.retried {
-            count(&mut self.retried, at);
-        }
-        let Some(at) = delivery.failed else {
-            self.retry_error = newer(self.retry_error.take(), delivery.retry_error.clone());
-            return;
-        };
-        count(&mut self.failed, at);
-        // A delivery that was retried until its time was over has the message with its last attempt.
-        let error = merged(delivery.error.clone(), delivery.retry_error.clone());
-        self.error = newer(self.error.take(), error);
-        if delivery.is_dead_lettered {
-            count(&mut self.dead_lettered, at);
-        } else if delivery.dead_letter_error.is_some() {
-            count(&mut self.lost, at);
-            self.dead_letter_error = newer(self.dead_letter_error.take(), delivery.dead_letter_error.clone());
-        }
-    }
-}
-
-/// What the records say of the targets of one rule, by the ARN of the target.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RuleRecords {
-    /// All targets together.
-    pub all: TargetRecords,
-    targets: BTreeMap<String, TargetRecords>,
-}
-
-impl RuleRecords {
-    /// Returns the records of the target with this ARN.
-    pub fn of(&self, target_arn: &str) -> TargetRecords {
-        self.targets.get(comparable(target_arn)).cloned().unwrap_or_default()
     }
 }
 
@@ -165,19 +87,13 @@ impl LogFailures {
         }
     }
 
-    /// Returns the records by the ARN of the rule.
-    pub fn by_rule(&self) -> BTreeMap<String, RuleRecords> {
-        let mut rules = BTreeMap::<String, RuleRecords>::new();
-        for delivery in self.0.values() {
-            let rule = rules.entry(delivery.rule.clone()).or_default();
-            rule.all.add(delivery);
-            rule.targets.entry(delivery.target.clone()).or_default().add(delivery);
-        }
-        rules
+    /// Returns the deliveries.
+    pub(super) fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
+        self.0.values()
     }
 }
 
 /// An ARN of CloudWatch Logs has an ending that records may lack.
-fn comparable(arn: &str) -> &str {
+pub(super) fn comparable(arn: &str) -> &str {
     arn.trim_end_matches(":*")
 }

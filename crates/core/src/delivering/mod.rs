@@ -13,24 +13,30 @@ mod figures;
 mod log_error;
 mod log_failures;
 mod log_reading;
+mod log_records;
+mod log_successes;
 mod metric;
 mod next_step;
 mod observation;
 mod observed;
 mod reason;
 mod scope;
+mod selection;
 mod text;
 
 pub use cost::{PRICE_PER_1000_METRICS, monthly_cost};
 pub use evaluate::{LAG, RECOVERY, STALE, evaluate, evaluate_target};
 pub use figures::{Figures, RuleFigures, Series};
-pub use log_failures::{LogFailures, RuleRecords, TargetRecords, pattern};
+pub use log_failures::LogFailures;
 pub use log_reading::{LogReading, LogRequest};
+pub use log_records::{LogRecords, RuleRecords, TargetRecords};
+pub use log_successes::LogSuccesses;
 pub use metric::{MOST_QUERIES, Metric, NAMESPACE, Query, Subject, Window, calls};
 pub use observation::{Observation, Unreadable};
-pub use observed::Observed;
+pub use observed::{Observed, ObservedLog};
 pub use reason::DeliveringReason;
 pub use scope::{Group, details, groups, is_observed, queries};
+pub use selection::{Selection, pattern};
 pub use text::{Failing, Summary, summary};
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::{figures::RuleFigures, log_failures::RuleRecords};
+use super::{figures::RuleFigures, log_records::RuleRecords};
 
 /// What was read of a rule, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]

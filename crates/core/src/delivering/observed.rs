@@ -1,8 +1,8 @@
 //! A rule, as CloudWatch names it.
 
-use tributary_api::{EventRule, Identity};
+use tributary_api::{EventBus, EventRule, Identity};
 
-use super::metric::Subject;
+use super::{metric::Subject, selection::Selection};
 use crate::{
     names::{self, DEFAULT_BUS, PARTNER_BUS},
     object::ObjectMetaExt,
@@ -23,12 +23,28 @@ pub struct Observed {
     pub has_dead_letters: bool,
     /// The partner event source of the bus.
     pub source: Option<String>,
-    /// Name of the log group that has the records of the bus; `None` if there is none to read.
-    pub log: Option<String>,
+    /// The log of the bus; `None` if there is none to read.
+    pub log: Option<ObservedLog>,
+}
+
+/// Where the records of a bus are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedLog {
+    /// Name of the log group.
+    pub group: String,
+    /// The records that the bus has in it, by its level.
+    pub logged: Selection,
+}
+
+impl ObservedLog {
+    fn of(bus: &EventBus) -> Option<Self> {
+        let logged = if bus.logs_successes() { Selection::Deliveries } else { Selection::Failures };
+        Some(Self { group: bus.readable_log()?.to_owned(), logged })
+    }
 }
 
 impl Observed {
-    pub(super) fn new(rule: &EventRule, identity: &Identity, log: Option<&str>) -> Self {
+    pub(super) fn new(rule: &EventRule, identity: &Identity, on: &EventBus) -> Self {
         let bus = names::bus_name(identity.bus.as_deref().unwrap_or(DEFAULT_BUS)).to_owned();
         Self {
             namespace: rule.own_namespace().to_owned(),
@@ -37,7 +53,7 @@ impl Observed {
             has_dead_letters: rule.spec.targets.iter().any(|target| target.dead_letter.is_some()),
             source: bus.starts_with(PARTNER_BUS).then(|| bus.clone()),
             subject: Subject::Rule { bus, rule: identity.name.clone() },
-            log: log.map(str::to_owned),
+            log: ObservedLog::of(on),
         }
     }
 

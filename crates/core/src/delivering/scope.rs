@@ -1,7 +1,7 @@
 //! Which rules are observed, and the queries for them: few for each rule, since CloudWatch charges for
 //! each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tributary_api::{AwsAccount, EventBus, Identity, ObserveDeliveries};
 
@@ -9,6 +9,7 @@ use super::{
     figures::Figures,
     metric::{Metric, Query, Subject},
     observed::Observed,
+    selection::Selection,
 };
 use crate::{object::ObjectMetaExt, view::View};
 
@@ -38,15 +39,20 @@ pub fn groups(view: &View) -> Vec<Group> {
         }
         let key = (identity.account.clone(), identity.region.clone());
         let group = groups.entry(key).or_insert_with(|| Group { identity: identity.clone(), rules: vec![] });
-        group.rules.push(Observed::new(rule, identity, bus.readable_log()));
+        group.rules.push(Observed::new(rule, identity, &bus));
     });
     groups.into_values().collect()
 }
 
 impl Group {
-    /// Returns the names of the log groups to read.
-    pub fn logs(&self) -> BTreeSet<&str> {
-        self.rules.iter().filter_map(|rule| rule.log.as_deref()).collect()
+    /// Returns the log groups to read, by name, and what they have. Buses can share one.
+    pub fn logs(&self) -> BTreeMap<&str, Selection> {
+        let mut logs = BTreeMap::new();
+        for log in self.rules.iter().filter_map(|rule| rule.log.as_ref()) {
+            let logged = logs.entry(log.group.as_str()).or_default();
+            *logged = log.logged.max(*logged);
+        }
+        logs
     }
 }
 

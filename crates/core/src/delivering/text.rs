@@ -7,7 +7,7 @@ use super::{
     evaluate::STALE,
     figures::{RuleFigures, Series},
     log_error,
-    log_failures::TargetRecords,
+    log_records::TargetRecords,
     next_step,
     observation::{Observation, Unreadable},
     reason::DeliveringReason,

@@ -106,7 +106,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::delivering::{LogReading, RuleFigures, RuleRecords, Unreadable};
+    use crate::delivering::{LogReading, RuleFigures, RuleRecords, Selection, Unreadable};
 
     const RULE: &str = "arn:aws:events:eu-west-1:111122223333:rule/b/r";
 
@@ -115,9 +115,9 @@ mod tests {
             "details": {"rule_arn": RULE, "target_arn": target, "final_invocation_status": "NO_RESOURCE"},
             "error": {"error_message": "Function not found", "aws_service": "AWSLambda", "http_status_code": 404}});
         let mut reading = LogReading::default();
-        let (request, text) = (reading.request(now), record.to_string());
+        let (request, text) = (reading.request(Selection::Failures, now), record.to_string());
         reading.add(&request, [(now, text.as_str())].into_iter(), None, now);
-        reading.failures.by_rule().remove(RULE).unwrap_or_default()
+        reading.records(Selection::Failures, now).of(RULE, Selection::Failures)
     }
 
     #[test]

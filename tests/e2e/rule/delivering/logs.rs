@@ -31,8 +31,13 @@ async fn rule(world: &World, name: &str, bus: &str, sinks: &[&str]) {
 }
 
 async fn logged(name: &str, sinks: &[&str]) -> World {
+    logged_at(name, "ERROR", sinks).await
+}
+
+/// The same with another level of the log.
+async fn logged_at(name: &str, level: &str, sinks: &[&str]) -> World {
     let world = World::with(name, fast_resync()).await;
-    world.apply("EventBus", "b", bus("b")).await;
+    world.apply("EventBus", "b", merged(bus("b"), json!({"log": {"level": level}}))).await;
     closed_queue(&world).await;
     world.apply("EventSink", "q", managed_queue()).await;
     rule(&world, "r", "b", sinks).await;
@@ -91,6 +96,28 @@ async fn the_log_says_which_target_fails_and_why_and_nothing_of_the_event() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_of_several_targets_has_its_last_delivery_if_the_bus_logs_deliveries() {
+    let world = logged_at("del-success", "INFO", &["q", "closed"]).await;
+    // The metrics come later than the records.
+    world.aws.settings(json!({"metricLagSeconds": 3600})).await;
+    let mark = world.aws.mark().await;
+    send(&world).await;
+    let known = |object: Option<&DynamicObject>| {
+        let status = object?.data["status"].clone();
+        status["targets"][0]["deliveries"]["lastDeliveredAt"].is_string().then_some(status)
+    };
+    let status = world.wait("EventRule", "r", "last delivery of a target", known).await;
+    assert_eq!(status["targets"][0]["name"], "q");
+    assert_eq!(status["deliveries"]["lastDeliveredAt"], status["targets"][0]["deliveries"]["lastDeliveredAt"], "before any metric");
+    let closed = deliveries(&world, "r", "closed").await;
+    assert_eq!((&closed["failed"], &closed["lastDeliveredAt"]), (&json!(1), &Value::Null), "{closed}");
+    delivering(&world, "r", "False InvocationsFailed").await;
+    // Failures and deliveries are read by the same call.
+    let (reads, pages) = (calls(&world, mark, "cloudwatch.GetMetricData").await, calls(&world, mark, "logs.FilterLogEvents").await);
+    assert!(pages.len() <= reads.len() + 1, "{} {}", pages.len(), reads.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_page_of_each_log_group_is_read_in_each_interval_however_many_rules_there_are() {
     let world = logged("del-pages", &["closed"]).await;
     world.apply("EventBus", "c", bus("c")).await;
@@ -114,6 +141,7 @@ async fn one_page_of_each_log_group_is_read_in_each_interval_however_many_rules_
     let reads = calls(&world, mark, "cloudwatch.GetMetricData").await.len();
     let pages = calls(&world, mark, "logs.FilterLogEvents").await;
     assert!(pages.iter().any(|page| page["nextToken"].is_string()), "the next resync reads the next page");
+    assert!(!json!(pages).to_string().contains("SUCCESS"), "a bus that logs errors has no deliveries to read");
     let of_bus = |bus: &str| pages.iter().filter(|page| page["logGroupName"] == json!(format!("{PREFIX}{bus}"))).count();
     // The journal may begin or end in the middle of a round.
     assert!(of_bus("b") <= reads + 1 && of_bus("c") <= reads + 1 && pages.len() == of_bus("b") + of_bus("c"), "{reads} {}", pages.len());

@@ -11,6 +11,7 @@ use tributary_api::DeliveriesStatus;
 use super::*;
 
 mod records;
+mod successes;
 mod ways;
 
 const NOW: i64 = 1_800_000_000;
@@ -174,7 +175,7 @@ fn rules(number: usize, buses: usize) -> Vec<Observed> {
             source: Some(bus.clone()),
             subject: Subject::Rule { bus, rule: format!("r{n}") },
             has_dead_letters: true,
-            log: Some(format!("g{}", n % buses)),
+            log: Some(ObservedLog { group: format!("g{}", n % buses), logged: Selection::Deliveries }),
         }
     };
     (0..number).map(rule).collect()

@@ -27,7 +27,7 @@ pub(super) fn reading(records: &[Value]) -> LogReading {
 }
 
 fn add(reading: &mut LogReading, records: &[Value], next: Option<&str>, minutes_ago: i64) -> LogRequest {
-    let request = reading.request(at(minutes_ago));
+    let request = reading.request(Selection::Deliveries, at(minutes_ago));
     let lines: Vec<String> = records.iter().map(Value::to_string).collect();
     let lines = lines.iter().map(|line| (at(minutes_ago), line.as_str()));
     reading.add(&request, lines, next.map(str::to_owned), at(minutes_ago));
@@ -35,7 +35,7 @@ fn add(reading: &mut LogReading, records: &[Value], next: Option<&str>, minutes_
 }
 
 pub(super) fn of_rule(reading: &LogReading) -> RuleRecords {
-    reading.failures.by_rule().remove(RULE).unwrap_or_default()
+    reading.records(Selection::Failures, at(0)).of(RULE, Selection::Failures)
 }
 
 /// The observation of these records, with metrics that have nothing yet.
@@ -75,12 +75,12 @@ fn a_page_at_a_time_is_read_and_what_is_late_is_read_again() {
     assert_eq!((third.from, third.to, third.token), (at(70), at(50), None));
     assert_eq!(of_rule(&log).all.failed.len(), 3);
     // A group that has ever more pages is read from the present on.
-    assert_eq!(log.request(at(-9)).token.as_deref(), Some("more"));
-    let skipped = log.request(at(-10));
+    assert_eq!(log.request(Selection::Failures, at(-9)).token.as_deref(), Some("more"));
+    let skipped = log.request(Selection::Failures, at(-10));
     assert_eq!((skipped.from, skipped.to, skipped.token), (at(0), at(-10), None));
     // A token that is refused is not used again.
     assert!(log.failed(at(40)));
-    assert_eq!(log.request(at(40)).token, None);
+    assert_eq!(log.request(Selection::Failures, at(40)).token, None);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_log_that_cannot_be_read_is_named_and_the_metrics_decide() {
 
 #[test]
 fn the_pattern_finds_failures_only_and_fits() {
-    let pattern = pattern();
+    let pattern = pattern(Selection::Failures);
     assert!(pattern.starts_with("{ $.message_type = \"INVOCATION_ATTEMPT_PERMANENT_FAILURE\" || ") && pattern.ends_with(" }"), "{pattern}");
     assert!(!pattern.contains("SUCCESS") && !pattern.contains("START") && pattern.len() <= 1_024, "{pattern}");
 }

@@ -132,7 +132,8 @@ fn no_healthy_rule_is_named() {
         ("no traffic", vec![], &[], "Unknown NoTraffic"),
         ("throttled once, then delivered", vec![throttled], &[(7, 1)], "True Delivering"),
         ("metrics without records", vec![], &[(2, 1)], "True Delivering"),
-        ("records that are not read", healthy, &[], "Unknown NoTraffic"),
+        ("records without metrics", healthy.clone(), &[], "True Delivering"),
+        ("steps before the delivery", healthy[..2].to_vec(), &[], "Unknown NoTraffic"),
     ] {
         let observation = observed(&records, figures(delivered, &[], &[]));
         let status = evaluate(&DeliveriesStatus::default(), &observation);

@@ -8,10 +8,14 @@ use crate::{
 
 const SERVICE: &str = "logs";
 
+/// All deliveries as one resource: a record has the ID that AWS assigned, which no status has. A change of one concerns every object with
+/// a delivery source.
+const DELIVERIES: &str = "delivery";
+
 pub(super) const CALLS: ServiceCalls = ServiceCalls {
     service: SERVICE,
     changed,
-    canonical: |resource| Some(resource.trim_end_matches(":*").to_owned()),
+    canonical: |resource| Some(if resource.starts_with("delivery:") { DELIVERIES } else { resource.trim_end_matches(":*") }.to_owned()),
     shared,
     minor: &["CreateLogStream", "DeleteLogStream", "StartQuery", "StopQuery", "CreateExportTask", "CancelExportTask", "StartLiveTail"],
 };
@@ -22,6 +26,9 @@ fn policy(name: &str) -> String {
 
 /// All log groups that EventBridge sends to share one resource policy (ADR 0010).
 fn shared(installation: &str, resource: &str) -> Option<String> {
+    if resource.starts_with("delivery-source:") {
+        return Some(DELIVERIES.to_owned());
+    }
     resource.starts_with("log-group:").then(|| policy(&policy_name(installation)))
 }
 
@@ -37,6 +44,9 @@ fn changed(call: &RecordedCall, scope: Scope<'_>) -> Vec<String> {
     }
     if let Some(source) = call.parameter("deliverySourceName") {
         return vec![arn(format!("delivery-source:{source}"))];
+    }
+    if let Some(id) = call.parameter("id").filter(|_| ["DeleteDelivery", "UpdateDeliveryConfiguration"].contains(&call.name.as_str())) {
+        return vec![arn(format!("delivery:{id}"))];
     }
     let delivery = [("DeliverySource", "delivery-source"), ("DeliveryDestination", "delivery-destination")];
     let part = delivery.iter().find(|(end, _)| call.name.ends_with(end)).zip(call.parameter("name"));
