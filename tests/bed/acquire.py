@@ -228,6 +228,21 @@ def _shellcheck_packages():
     return ["shellcheck", *depends] if depends else []
 
 
+def nft(say):
+    """How to call nft of nftables: the one on the PATH, else Debian's."""
+    found = shutil.which("nft")
+    if found:
+        return [found]
+    root = debian(say, "nft-debian", lambda folder: (folder / "usr/sbin/nft").is_file(), _nft_packages, "nftables", 120)
+    return ["env", f"LD_LIBRARY_PATH={os.pathsep.join(map(str, (root / 'usr/lib').glob('*-linux-gnu*')))}", str(root / "usr/sbin/nft")]
+
+
+def _nft_packages():
+    """With the libraries that not every Debian has."""
+    depends = re.findall(r"^ *\|?Depends: (lib(?:nft|mnl|jansson|xtables|gmp|edit|bsd|md)\S*)$", apt_depends("nftables", "--recurse"), re.M)
+    return ["nftables", *sorted(set(depends))] if depends else []
+
+
 def health(say):
     """The program that says how GitOps tools see objects (health/main.go): kstatus, and Argo CD's Lua engine."""
     source = HERE / "health"
