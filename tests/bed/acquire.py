@@ -206,6 +206,14 @@ def kube_score(say):
     return go_program(say, "kube-score", target, source, "github.com/zegl/kube-score/cmd/kube-score", "about a minute on two cores")
 
 
+def checkov(say):
+    """How to call checkov, another linter of manifests, from PyPI: kube-linter is not served by the Go module proxy."""
+    found = shutil.which("checkov")
+    if found:
+        return [found]
+    return [str(venv(say, "checkov: installing it (300 MB)", HERE / "checkov-requirements.txt")), "-m", "checkov.main"]
+
+
 def operator_verify(say):
     """The Operator Framework's validator of bundles, our own build."""
     source = HERE / "operatorverify"

@@ -147,7 +147,10 @@ class NetworkPolicies(unittest.TestCase):
             host, port = self.places[f"metrics of {part}"]
             connection = http.client.HTTPConnection(host, port, timeout=10)
             connection.request("GET", "/metrics")
-            return connection.getresponse().status
+            with connection.getresponse() as answer:
+                answer.read()
+            connection.close()
+            return answer.status
         for part in PARTS:
             self.assertEqual(200, inside(self.policies.pid(self.pods["prometheus"]), get, part), part)
         # Probes of the kubelet come from the node.
