@@ -3,6 +3,8 @@
 The builds are of a small program that is like the operator: a crate at cargo's downloads, a generated file, panics in both. The operator's own
 takes half an hour: `make release-check-image`.
 """
+import contextlib
+import io
 import os
 import pathlib
 import shutil
@@ -87,6 +89,29 @@ class Builds(unittest.TestCase):
             subprocess.run([sys.executable, ROOT / "tests/bed/image.py", binary, archive, "--name", "example.org/tributary:1"], check=True, capture_output=True)
             archives.append(archive)
         self.assertEqual(["image", "config", "layer 1"], [line.partition(":")[0] for line in reproducible.differences(*archives)])
+
+    def again(self, program):
+        """Result of `again` for a repository whose image has what this shell command prints."""
+        root = self.folder / "repository"
+        root.mkdir()
+        pack = f"{sys.executable} {ROOT}/tests/bed/image.py tributary tributary-1.oci.tar --name example.org/tributary:1"
+        (root / "Makefile").write_text(f"image:\n\t@{program} > tributary\n\t@{pack}\n")
+        (root / ".gitignore").write_text("tributary*\n")
+        for command in (["git", "init", "--quiet"], ["git", "add", "."], ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "-m", "all"],
+                        ["make", "--silent", "image"]):
+            subprocess.run(command, cwd=root, check=True, capture_output=True)
+        with unittest.mock.patch.object(reproducible, "ROOT", root), contextlib.redirect_stdout(io.StringIO()):
+            return reproducible.again(root / "tributary-1.oci.tar")
+
+    def test_the_second_build_is_of_the_commit_in_other_folders(self):
+        self.assertEqual([], self.again("echo always"))
+        (self.folder / "repository/Makefile").write_text("image:\n")
+        with unittest.mock.patch.object(reproducible, "ROOT", self.folder / "repository"), self.assertRaises(SystemExit) as stopped:
+            reproducible.again(self.folder / "repository/tributary-1.oci.tar")
+        self.assertIn("the working copy has changes", str(stopped.exception.code))
+
+    def test_a_build_that_depends_on_its_folders_is_found(self):
+        self.assertEqual(3, len(self.again("echo $$PWD $$CARGO_HOME $$CARGO_TARGET_DIR")))
 
     def test_a_path_in_a_binary_fails_the_build(self):
         binary = self.folder / "tributary"
