@@ -12,7 +12,7 @@ HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 IMAGE := ghcr.io/tributary-dev/tributary:$(VERSION)
 ARCHIVE := tributary-$(VERSION).oci.tar
 
-.PHONY: help demo demo-webhook demo-down test test-bed test-pods image generate lint mutants soak bench scale build docs release-check kind kind-down
+.PHONY: help demo demo-webhook demo-down test test-bed test-pods image generate lint mutants soak bench scale build docs release-check release-check-image kind kind-down
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,7 +48,9 @@ test-pods: build ## run the chart in real pods on a private node; needs root. TR
 
 image: ## build the image as an OCI archive, without Docker (optimized build: 14 minutes the first time)
 	@$(CLAIM) $(CARGO_TARGET_DIR)-static --release --target $(HOST)
-	@RUSTFLAGS='-C target-feature=+crt-static' CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-static cargo build --locked --release --target $(HOST)
+	@export CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-static; \
+		CARGO_ENCODED_RUSTFLAGS="$$(python3 packaging/reproducible.py flags)" cargo build --locked --release --target $(HOST) && \
+		python3 packaging/reproducible.py paths $(CARGO_TARGET_DIR)-static/$(HOST)/release/tributary
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) python3 tests/bed/image.py $(CARGO_TARGET_DIR)-static/$(HOST)/release/tributary $(ARCHIVE) --name $(IMAGE) \
 		--label org.opencontainers.image.title=tributary --label org.opencontainers.image.licenses=Apache-2.0 \
 		--label org.opencontainers.image.source=https://github.com/tributary-dev/tributary \
@@ -72,6 +74,9 @@ release-check: lint docs ## check all of a release that needs no network. TAG=v1
 	@python3 packaging/release.py check $(TAG)
 	@$(BED) tools -- python3 -m unittest discover -s tests/packaging
 	@$(BED) tools -- python3 -m unittest discover -s tests/chart
+
+release-check-image: image ## build the image, then once more in other folders, and compare the digests (half an hour)
+	@python3 packaging/reproducible.py again $(ARCHIVE)
 
 mutants: ## apply each patch in tests/mutants/ and check that its test fails
 	@tests/mutants/run.py

@@ -74,8 +74,8 @@ def parts(scratch):
         Part("build", (*CARGO_TEST, "--no-run", "--bins", "--lib", "--tests", *BENCHES), 1, 360, after=()),
         Part("format", ("cargo", "fmt", "--all", "--check"), 0.5, 5, after=()),
         Part("tests of the bed", (PYTHON, "-m", "unittest", "discover", "-s", "tests/bed"), 0.5, 25, env=binary),
-        # The first time, it builds promtool, kube-score, operator-verify and the program that judges health.
-        Part("chart", (*BED, "tools", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/chart"), 1, 180, after=("test bed",)),
+        # The first time, it builds promtool, kube-score, operator-verify and the program that judges health, and installs checkov.
+        Part("chart", (*BED, "tools", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/chart"), 1, 230, after=("test bed",)),
         Part("packaging and documentation site", (PYTHON, "-m", "unittest", "discover", "-s", "tests/packaging"), 0.5, 60, after=()),
         Part("unit tests", (*CARGO_TEST, "--lib", "--bins"), 1, 20, after=("build",)),
         Part("event patterns", (*CARGO_TEST, "--test", "pattern_cases", "--test", "pattern_hostile_input", "--test", "transform_cases", "--test", "fuzz"), 1, 10, after=("build",)),
@@ -101,7 +101,7 @@ def parts(scratch):
         # The first time, it builds Flux's kustomize-controller.
         Part("promotion by Flux", (*BED, "run", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/gitops"), 0.5, 210, env=binary),
         Part("life of a release", (*BED, "run", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/installation"), 0.5, 180, env=binary),
-        Part("real pods", (*BED, "run", "--node", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/pods"), 0.5, 60, optional=True),
+        Part("real pods", (*BED, "run", "--node", "--", PYTHON, "-m", "unittest", "discover", "-s", "tests/pods"), 0.5, 110, optional=True),
         Part("page in a browser", (PYTHON, "tests/browser/run.py"), 1, 90, env=binary | {"TRIBUTARY_DEMO_STATE": str(scratch / "demo-browser")}, optional=True),
         demo("demo and examples", "check", 0.5, 60),
         demo("a signed webhook becomes a row", "webhook", 0.5, 60),

@@ -206,6 +206,14 @@ def kube_score(say):
     return go_program(say, "kube-score", target, source, "github.com/zegl/kube-score/cmd/kube-score", "about a minute on two cores")
 
 
+def checkov(say):
+    """How to call checkov, another linter of manifests, from PyPI: kube-linter is not served by the Go module proxy."""
+    found = shutil.which("checkov")
+    if found:
+        return [found]
+    return [str(venv(say, "checkov: installing it (300 MB)", HERE / "checkov-requirements.txt")), "-m", "checkov.main"]
+
+
 def operator_verify(say):
     """The Operator Framework's validator of bundles, our own build."""
     source = HERE / "operatorverify"
@@ -226,6 +234,21 @@ def _shellcheck_packages():
     """With the libraries that not every Debian has."""
     depends = re.findall(r"^ *\|?Depends: (lib(?:gmp|ffi|numa)\S*)$", apt_depends("shellcheck"), re.M)
     return ["shellcheck", *depends] if depends else []
+
+
+def nft(say):
+    """How to call nft of nftables: the one on the PATH, else Debian's."""
+    found = shutil.which("nft")
+    if found:
+        return [found]
+    root = debian(say, "nft-debian", lambda folder: (folder / "usr/sbin/nft").is_file(), _nft_packages, "nftables", 120)
+    return ["env", f"LD_LIBRARY_PATH={os.pathsep.join(map(str, (root / 'usr/lib').glob('*-linux-gnu*')))}", str(root / "usr/sbin/nft")]
+
+
+def _nft_packages():
+    """With the libraries that not every Debian has."""
+    depends = re.findall(r"^ *\|?Depends: (lib(?:nft|mnl|jansson|xtables|gmp|edit|bsd|md)\S*)$", apt_depends("nftables", "--recurse"), re.M)
+    return ["nftables", *sorted(set(depends))] if depends else []
 
 
 def health(say):

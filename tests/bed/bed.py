@@ -182,6 +182,7 @@ def run_with_node(folder, aws, command):
     try:
         acquire.node(say)
         runtime.runtime(say)
+        acquire.nft(say)
         if aws:
             acquire_postgres.programs(say)
     except AcquireError as error:

@@ -1,7 +1,7 @@
 """Real pods of the gateway and of sync: the chart with both, from a signed webhook to a row in PostgreSQL, and an upgrade while webhooks come.
 
 Follows test_pods.py on the same installation, and needs nothing of it. What is not here: the Service's own address (the node has no kube-proxy, so
-the test goes by the Service's endpoints, as an Ingress does), TLS in front, and that a NetworkPolicy is enforced.
+the test goes by the Service's endpoints, as an Ingress does), and TLS in front. Network policies: test_reach.py.
 """
 import json
 import secrets
@@ -120,7 +120,7 @@ class Webhooks(unittest.TestCase):
 
 
 class Rendered(unittest.TestCase):
-    """What the chart renders; the bed enforces no policy."""
+    """What the chart renders. What it is good for: test_reach.py."""
     VALUES = {"networkPolicy": {"enabled": True, "egressPorts": [443, 6443, 8443], "databasePorts": [5432, 6432], "metricsFrom": [{"podSelector": {}}],
                                 "webhooksFrom": [{"namespaceSelector": {"matchLabels": {"name": "ingress"}}}]},
               "gateway": {"enabled": True}, "sync": {"enabled": True}, "crds": {"install": False}, "rbac": {"aggregateToDefaultRoles": False}}

@@ -89,9 +89,9 @@ pub struct AwsAccountSpec {
     /// approves that plan. Deletions and repairs of changes by others need an approval too.
     #[serde(default)]
     pub approval: ApprovalPolicy,
-    /// Weekly time windows, in UTC, in which writes to AWS are made, such as `Mon:09:00-Mon:17:00` or
-    /// `Fri:22:00-Sat:02:00`: the format of maintenance windows in Amazon RDS. Defaults to no
-    /// restriction. Maximum 50 windows.
+    /// Weekly time windows in which writes to AWS are made, such as `Mon:09:00-Mon:17:00` or
+    /// `Fri:22:00-Sat:02:00`: the format of maintenance windows in Amazon RDS. In UTC, or in
+    /// `timeZone`. Defaults to no restriction. Maximum 50 windows.
     ///
     /// Outside of all windows, objects are inspected and wait with reason `WaitingForWindow`. A plan
     /// that has begun is completed.
@@ -107,6 +107,15 @@ pub struct AwsAccountSpec {
     )]
     #[x_kube(validation = Rule::new("self.all(window, window.split('-')[0] != window.split('-')[1])").message("spec.changeWindows[] must not end when it starts. Set another end, or remove the window."))]
     pub change_windows: Vec<String>,
+    /// Time zone of `changeWindows`, by its name in the IANA time zone database, such as
+    /// `Europe/Berlin`. Defaults to UTC.
+    ///
+    /// A window opens, and closes, at the first moment at which clocks show its time or a later one.
+    /// So a window whose times are all skipped when clocks are set forward does not open that week,
+    /// and one that is repeated when they are set back opens once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z][A-Za-z0-9_+/-]*$"))]
+    pub time_zone: Option<String>,
     /// Namespaces that may use the account, and the existing resources that they may reference.
     /// Defaults to none: no namespace may use the account. Maximum 200 grants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -114,8 +114,40 @@ async fn the_owner_of_the_account_opens_a_window_in_an_emergency() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn windows_are_in_the_time_zone_of_the_account_and_an_unknown_one_opens_none() {
+    // Nine in the evening in Tokyo.
+    let time = Time::monday_noon();
+    let windows = ["Mon:22:00-Tue:02:00"];
+    let mut world = World::empty("window-zone").await;
+    let in_zone = |world: &World, zone: &str| merged(with_windows(world, &windows), json!({"timeZone": zone}));
+    world.apply_account(in_zone(&world, "Asia/Tokyo")).await;
+    world.run(time.options()).await;
+    world.apply("EventBus", "b", json!({"name": "b", "description": "first"})).await;
+    let message = world.not_ready("EventBus", "b", WAITING).await;
+    assert!(message.contains("opens at 2026-11-30T13:00:00Z (2026-11-30T22:00:00 in Asia/Tokyo)"), "{message}");
+    time.set("2026-11-30T13:00:00Z");
+    world.annotate("EventBus", "b", "tributary.dev/reconcile-at", Some("1")).await;
+    world.ready("EventBus", "b").await;
+
+    let mark = world.aws.mark().await;
+    world.apply_account(in_zone(&world, "Europe/Nowhere")).await;
+    let message = world.not_ready("AwsAccount", &world.account, "InvalidSpec").await;
+    assert!(message.contains("spec.timeZone: Europe/Nowhere is not in the IANA time zone database"), "{message}");
+    patch_spec(&world, "EventBus", "b", json!({"description": "second"})).await;
+    let message = world.not_ready("EventBus", "b", WAITING).await;
+    assert!(message.contains("Europe/Nowhere") && message.contains(&world.account), "{message}");
+    assert_eq!(world.aws.writes(mark).await, [""; 0]);
+    world.apply_account(in_zone(&world, "Asia/Tokyo")).await;
+    world.ready("EventBus", "b").await;
+    assert_eq!(world.aws.writes(mark).await, ["UpdateEventBus"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_window_that_cannot_be_read_is_rejected() {
     let world = World::empty("window-invalid").await;
+    for zone in ["", "+02:00", "Europe Berlin", &"x".repeat(65)] {
+        assert!(rejected(&world, json!({"timeZone": zone})).await.contains("timeZone"), "{zone}");
+    }
     for (window, expected) in
         [("Mon:9:00-Mon:10:00", "changeWindows"), ("mon:09:00-mon:10:00", "changeWindows"), ("Mon:09:00-Mon:09:00", "must not end")]
     {

@@ -140,6 +140,44 @@ async fn a_mass_deletion_stops_at_the_budget_and_an_approval_releases_one_object
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_commands_of_the_page_approve_all_that_was_reviewed_and_take_no_room_of_the_budget() {
+    let world = with_rules("budget-many", options(), json!({"maxObjects": 0}), 4).await;
+    futures::future::join_all(names(4).iter().map(|rule| world.delete("EventRule", rule))).await;
+    assert_eq!(settled(&world, &names(4)).await.len(), 4);
+    let folder = std::env::temp_dir().join(format!("approvals-{}", world.namespace));
+    std::fs::create_dir_all(&folder).unwrap();
+    let run = |block: usize| {
+        let page = std::fs::read_to_string(tributary_testkit::root().join("docs/how-to/protect-a-production-account.md")).unwrap();
+        let section = page.split_once("### Many at once").unwrap().1;
+        let command = section
+            .split("```shell")
+            .nth(block)
+            .unwrap()
+            .split("```")
+            .next()
+            .unwrap()
+            .replace("-n orders", &format!("-n {}", world.namespace));
+        let done = std::process::Command::new("bash").args(["-euc", &command]).current_dir(&folder).output().unwrap();
+        assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    run(1);
+    let plans = folder.join("plans.txt");
+    let listed = std::fs::read_to_string(&plans).unwrap();
+    assert_eq!(listed.lines().count(), 4, "{listed}");
+    // Who reviews takes one out.
+    std::fs::write(&plans, listed.lines().filter(|line| !line.contains(" r3 ")).fold(String::new(), |all, line| all + line + "\n"))
+        .unwrap();
+    run(2);
+    for rule in &names(3) {
+        world.gone("EventRule", rule).await;
+    }
+    assert_eq!(settled(&world, &names(4)[3..]).await, ["r3"]);
+    let account = world.get("AwsAccount", &world.account).await.unwrap();
+    assert_eq!(account.data["status"].get("deletions"), None, "an approved deletion takes no room");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_count_survives_a_crash_and_a_write_of_the_accounts_status() {
     let mut world = with_rules("budget-crash", options(), json!({"maxPercent": 25}), 3).await;
     // 25 % of a bus and three rules.

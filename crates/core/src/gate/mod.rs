@@ -1,11 +1,12 @@
 //! The gate between a plan and its writes (ADR 0039). A plan passes it as [`PermittedSteps`], and nothing else can be applied: only this
 //! module makes them.
 //!
-//! [`review`] decides by the approvals that an account requires ([`approval`]), by its change windows ([`window`]), and by its deletion
-//! budget ([`budget`]). Whether a plan is made at all (pause, `managementPolicy: Observe`, orphaned deletions) is decided before.
+//! [`review`] decides by the approvals that an account requires ([`approval`]), by its change windows ([`window`]) in their time zone ([`time_zone`]),
+//! and by its deletion budget ([`budget`]). Whether a plan is made at all (pause, `managementPolicy: Observe`, orphaned deletions) is decided before.
 
 mod approval;
 pub mod budget;
+pub mod time_zone;
 mod window;
 
 use k8s_openapi::jiff::Timestamp;

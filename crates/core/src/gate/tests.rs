@@ -270,3 +270,21 @@ fn a_plan_is_approved_at_any_time_and_applied_in_a_window() {
     reviews.now = "1970-01-02T05:00:00Z".parse().unwrap();
     assert_eq!(reviews.permitted(hash.as_deref(), vec![remove_targets()]), 1);
 }
+
+#[test]
+fn a_time_zone_that_does_not_exist_opens_no_window() {
+    // In UTC, it is open.
+    let windows = json!({"changeWindows": ["Thu:00:00-Fri:00:00"], "timeZone": "Europe/Nowhere"});
+    let mut reviews = Reviews::of(&windows);
+    let Decision::Wait(error) = reviews.review(Purpose::Converge, None, vec![remove_targets()]) else { panic!("it passes") };
+    assert_eq!((error.reason, error.class), (Reason::WaitingForWindow, RetryClass::Blocked));
+    assert!(error.message.contains("spec.timeZone: Europe/Nowhere is not in the IANA time zone database"), "{}", error.message);
+    assert_eq!(time_zone::check(&account(&windows).spec).unwrap_err().reason, Reason::InvalidSpec);
+    // Without windows it holds nothing back, and is reported all the same.
+    let alone = json!({"timeZone": "Europe/Nowhere"});
+    assert_eq!(Reviews::of(&alone).permitted(None, vec![remove_targets()]), 1);
+    assert!(time_zone::check(&account(&alone).spec).is_err());
+    for name in ["UTC", "Europe/Berlin", "Etc/GMT+12", "America/Argentina/ComodRivadavia"] {
+        assert!(time_zone::check(&account(&json!({"timeZone": name})).spec).is_ok(), "{name}");
+    }
+}

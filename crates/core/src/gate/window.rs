@@ -1,27 +1,34 @@
-//! Change windows of an account: when writes to AWS are made. Times are in UTC, as in the maintenance windows of AWS.
+//! Change windows of an account: when writes to AWS are made. Weekly, in the format of the maintenance windows of AWS.
 
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
     object::ObjectMetaExt,
 };
 
-use super::Request;
+use super::{Request, time_zone};
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const DAY: i64 = 24 * 60;
 const WEEK: i64 = 7 * DAY;
-/// Minutes of a week before the day of the Unix epoch, a Thursday.
-const EPOCH: i64 = 3 * DAY;
 
 /// Why nothing is written now: all windows of the account are closed.
 pub(super) fn closed(request: &Request<'_>) -> Option<ReconcileError> {
-    let (account, windows) = (request.account.own_name(), &request.account.spec.change_windows);
-    let State::Closed(opens) = state(windows, request.now) else { return None };
-    let when = opens.map_or_else(|| "No window of it can be parsed".to_owned(), |time| format!("The next one opens at {time:.0}"));
+    let (account, spec) = (request.account.own_name(), &request.account.spec);
+    if spec.change_windows.is_empty() {
+        return None;
+    }
+    let (opens, when) = match time_zone::of(spec) {
+        Err(problem) => (None, problem),
+        Ok(zone) => match state(&spec.change_windows, &zone, request.now) {
+            State::Open => return None,
+            State::Closed(None) => (None, "No window of it can be parsed.".to_owned()),
+            State::Closed(Some(time)) => (Some(time), format!("The next one opens at {time:.0}{}.", time_zone::local(spec, &zone, time))),
+        },
+    };
     let message = format!(
-        "AwsAccount {account} has no open change window. Nothing was written to AWS; status.plan lists the writes. {when}. To apply them \
+        "AwsAccount {account} has no open change window. Nothing was written to AWS; status.plan lists the writes. {when} To apply them \
          before, ask the owner of the account to change spec.changeWindows."
     );
     let class = opens.map_or(RetryClass::Blocked, RetryClass::Until);
@@ -35,17 +42,29 @@ enum State {
     Closed(Option<Timestamp>),
 }
 
-/// Whether one of the windows is open; without windows always.
-fn state(windows: &[String], now: Timestamp) -> State {
-    let minutes = now.as_second().div_euclid(60);
-    let minute = (minutes + EPOCH).rem_euclid(WEEK);
-    let parsed: Vec<_> = windows.iter().filter_map(|window| parse(window)).collect();
-    let is_open = |(start, end): &(i64, i64)| (minute - start).rem_euclid(WEEK) < (end - start).rem_euclid(WEEK);
-    if windows.is_empty() || parsed.iter().any(is_open) {
-        return State::Open;
+/// Whether one of the windows is open by the clocks of the time zone.
+fn state(windows: &[String], zone: &TimeZone, now: Timestamp) -> State {
+    let midnight = zone.to_datetime(now).date().at(0, 0, 0, 0);
+    let monday = i64::from(midnight.weekday().to_monday_zero_offset()) * -DAY;
+    let moment = |minute: i64| {
+        let time = midnight.checked_add(SignedDuration::from_mins(monday + minute)).ok()?;
+        time_zone::first_moment(zone, time)
+    };
+    let mut next: Option<Timestamp> = None;
+    for (start, end) in windows.iter().filter_map(|window| parse(window)) {
+        let length = (end - start).rem_euclid(WEEK);
+        // Two weeks ahead: a window whose times are all skipped does not open that week.
+        for week in -1..=2 {
+            let (Some(opens), Some(closes)) = (moment(start + week * WEEK), moment(start + week * WEEK + length)) else { continue };
+            if opens <= now && now < closes {
+                return State::Open;
+            }
+            if opens > now && opens < closes {
+                next = Some(next.map_or(opens, |earliest| earliest.min(opens)));
+            }
+        }
     }
-    let next = parsed.iter().map(|(start, _)| (start - minute).rem_euclid(WEEK)).min();
-    State::Closed(next.and_then(|wait| Timestamp::UNIX_EPOCH.checked_add(SignedDuration::from_mins(minutes + wait)).ok()))
+    State::Closed(next)
 }
 
 /// Minutes of the week at which the window, such as `Fri:22:00-Sat:02:00`, opens and closes. Monday is the first day.
@@ -64,49 +83,4 @@ fn minute_of_week(text: &str) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// 2026-11-30 is a Monday.
-    fn at(windows: &[&str], time: &str) -> State {
-        let windows: Vec<_> = windows.iter().map(|window| (*window).to_owned()).collect();
-        state(&windows, format!("2026-{time}Z").parse().unwrap())
-    }
-
-    fn until(time: &str) -> State {
-        State::Closed(format!("2026-{time}Z").parse().ok())
-    }
-
-    #[test]
-    fn a_window_opens_and_closes_at_its_minutes() {
-        let window = ["Mon:09:30-Mon:17:00"];
-        assert_eq!(at(&window, "11-30T09:29:59"), until("11-30T09:30:00"));
-        assert_eq!(at(&window, "11-30T09:30:00"), State::Open);
-        assert_eq!(at(&window, "11-30T16:59:59"), State::Open);
-        assert_eq!(at(&window, "11-30T17:00:00"), until("12-07T09:30:00"));
-    }
-
-    #[test]
-    fn a_window_may_span_midnight_and_the_end_of_the_week() {
-        let window = ["Sun:22:00-Mon:02:00"];
-        assert_eq!(at(&window, "11-29T22:00:00"), State::Open);
-        assert_eq!(at(&window, "11-30T01:59:00"), State::Open);
-        assert_eq!(at(&window, "11-30T02:00:00"), until("12-06T22:00:00"));
-    }
-
-    #[test]
-    fn any_open_window_opens_and_the_next_opening_is_the_first() {
-        let windows = ["Fri:08:00-Fri:09:00", "Wed:08:00-Wed:09:00"];
-        assert_eq!(at(&windows, "11-30T00:00:00"), until("12-02T08:00:00"));
-        assert_eq!(at(&windows, "12-02T08:30:00"), State::Open);
-        assert_eq!(at(&windows, "12-02T09:00:00"), until("12-04T08:00:00"));
-        assert_eq!(at(&[], "11-30T00:00:00"), State::Open);
-    }
-
-    #[test]
-    fn what_cannot_be_parsed_never_opens() {
-        for window in ["", "Mon:09:30", "Mon:24:00-Tue:01:00", "mon:09:00-mon:10:00", "Mon:09:00-Mon:09:00", "Mon:09:00:00-Mon:10:00"] {
-            assert!(matches!(at(&[window], "11-30T09:00:00"), State::Closed(_)), "{window}");
-        }
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use tributary_api::{
 
 use crate::{
     error::{Reason, ReconcileError, RetryClass},
-    gate::budget,
+    gate::{budget, time_zone},
     kinds::{
         change_events::{self, DesiredChangeEvents, ObservedChangeEvents},
         deletion_budget,
@@ -100,6 +100,7 @@ impl Managed for AwsAccount {
     }
 
     fn desired(&self, view: &View, identity: &Identity) -> Result<DesiredAccount, ReconcileError> {
+        time_zone::check(&self.spec)?;
         let change_events = change_events::desired(self, view, identity);
         let waiting_deletions = budget::waiting(self, view);
         Ok(DesiredAccount { account_id: self.spec.account_id.clone(), change_events, waiting_deletions })
