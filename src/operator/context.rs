@@ -11,7 +11,7 @@ use tributary_api::{Identity, annotation};
 use tributary_aws::Sessions;
 use tributary_benchling::Benchling;
 use tributary_core::{
-    error::{Reason, ReconcileError, RetryClass},
+    error::{Reason, ReconcileError},
     shard::Shard,
     view::View,
 };
@@ -88,13 +88,7 @@ impl Context {
     /// # Errors
     /// The identity's `AwsAccount` does not exist, or is another AWS account now. Or the account belongs to another shard.
     pub(super) fn cloud(&self, view: &View, identity: &Identity, trigger: Trigger) -> Result<Cloud<'_>, ReconcileError> {
-        if !self.shard.contains(&identity.account_id) {
-            return Err(ReconcileError::new(
-                RetryClass::Conflict,
-                Reason::Conflict,
-                format!("AWS account {} is in another shard, whose leader reconciles the object", identity.account_id),
-            ));
-        }
+        self.shard.permit(identity)?;
         let account = view.account(&identity.account).ok_or_else(|| {
             ReconcileError::blocked(
                 Reason::AccountNotFound,

@@ -12,7 +12,14 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{claim::Claim, managed::Managed, view::View};
+use tributary_api::Identity;
+
+use crate::{
+    claim::Claim,
+    error::{Reason, ReconcileError, RetryClass},
+    managed::Managed,
+    view::View,
+};
 
 /// One of a fixed number of shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +68,19 @@ impl Shard {
         self.of <= 1 || Self::of_account(account_id, self.of) == self
     }
 
+    /// Checks that the shard may call AWS for an object with this identity. What "one writer per account"
+    /// depends on: where an object is reconciled only decides who does the work.
+    ///
+    /// # Errors
+    /// A conflict if the account belongs to another shard.
+    pub fn permit(self, identity: &Identity) -> Result<(), ReconcileError> {
+        if self.contains(&identity.account_id) {
+            return Ok(());
+        }
+        let message = format!("AWS account {} is in another shard, whose leader reconciles the object", identity.account_id);
+        Err(ReconcileError::new(RetryClass::Conflict, Reason::Conflict, message))
+    }
+
     /// Whether the object belongs to the shard, as far as the view knows.
     pub fn owns<K: Managed>(self, object: &K, view: &View) -> bool {
         Self::of_object(object, view, self.of) == self
@@ -74,7 +94,9 @@ fn account_of<K: Managed>(object: &K, view: &View) -> Option<String> {
     if let Some(pinned) = object.pinned_identity() {
         return Some(pinned.account_id.clone());
     }
-    if let Some(claim) = Claim::read(object.meta()) {
+    if K::CLAIMED_IN_METADATA
+        && let Some(claim) = Claim::read(object.meta())
+    {
         return Some(claim.identity.account_id);
     }
     match object.account_ref() {

@@ -16,7 +16,7 @@ pub(super) struct Situation<'a> {
     pub(super) free: &'a BTreeSet<u16>,
     /// Whether a shard that this replica released is on its way to another one.
     pub(super) moving: bool,
-    /// The shard that this replica looks at first, so that replicas do not all attempt the same one.
+    /// The shard that this replica tries first, so that replicas do not all try the same one.
     pub(super) first: u16,
 }
 

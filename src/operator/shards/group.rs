@@ -21,6 +21,8 @@ pub(super) struct Group {
     options: LeaseOptions,
     holder: String,
     membership: Option<Membership>,
+    /// Who holds the lease while this group does not.
+    other: Option<String>,
 }
 
 struct Membership {
@@ -60,12 +62,17 @@ impl Group {
         // Also what `kubectl get lease` shows.
         let holder = lease_names::common_holder(shards);
         let candidate = Candidate::new(client, options.clone(), holder.clone());
-        Self { candidate, options: options.clone(), holder, membership: None }
+        Self { candidate, options: options.clone(), holder, membership: None, other: None }
     }
 
     /// The fence that is open while this replica knows that the group holds the lease.
     pub(super) fn fence(&self) -> Option<&Fence> {
         self.membership.as_ref().map(|membership| &membership.fence)
+    }
+
+    /// Who holds the lease while this group does not.
+    pub(super) fn other(&self) -> &str {
+        self.other.as_deref().unwrap_or("no replica")
     }
 
     /// Limits a request to the timeout of those for leases.
@@ -89,6 +96,7 @@ impl Group {
             now => {
                 // Not of this group: members have lost it.
                 self.leave();
+                self.other = now.as_ref().and_then(holder).map(str::to_owned);
                 if let Some(held) = self.candidate.claim(turn, now).await? {
                     self.keep(held);
                 }

