@@ -86,16 +86,21 @@ impl Group {
     /// The API server. The fence closes in time if this recurs.
     pub(super) async fn update(&mut self, now: Option<Lease>, read_at: Instant) -> Result<(), kube::Error> {
         if self.fence().is_some_and(|fence| fence.check().is_err()) {
+            // Terms within the old fence have to end before there is a new one.
             self.leave();
+            return Ok(());
         }
         let turn = self.candidate.compare(now.as_ref(), &|_| {});
         match now {
             Some(lease) if holder(&lease) == Some(&self.holder) => self.join(lease, read_at).await,
             // Deleted. Members recreate it.
             None if self.membership.is_some() => self.renew().await,
-            now => {
-                // Not of this group: members have lost it.
+            // Not of this group: members have lost it.
+            _ if self.membership.is_some() => {
                 self.leave();
+                Ok(())
+            }
+            now => {
                 self.other = now.as_ref().and_then(holder).map(str::to_owned);
                 if let Some(held) = self.candidate.claim(turn, now).await? {
                     self.keep(held);
