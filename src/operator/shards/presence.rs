@@ -1,6 +1,6 @@
 //! Which replicas are alive: each holds one of a fixed number of leases, so that the names are known to RBAC.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{Either, select};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -8,7 +8,7 @@ use kube::Client;
 use tokio::task::JoinHandle;
 
 use crate::operator::{
-    lease::{Candidate, Held, LeaseOptions, Turn},
+    lease::{Candidate, Held, LeaseOptions, Turn, holder},
     lease_names,
     options::Signal,
 };
@@ -42,8 +42,9 @@ impl Presence {
         }
         let turns: Vec<(String, Turn)> =
             self.others.iter_mut().map(|(name, candidate)| (name.clone(), candidate.compare(leases.get(name), &|_| {}))).collect();
-        // A lease that a candidate has to wait for is that of a replica that renews it.
-        let live = turns.iter().filter(|(_, turn)| *turn == Turn::Wait).count();
+        // A lease that a candidate has to wait for is that of a replica that renews it. One that lost its lease may have taken another one.
+        let waits = turns.iter().filter(|(_, turn)| *turn == Turn::Wait);
+        let live = waits.map(|(name, _)| leases.get(name).and_then(holder).unwrap_or(name)).collect::<BTreeSet<_>>().len();
         if self.own.is_some() {
             return Some(live + 1);
         }

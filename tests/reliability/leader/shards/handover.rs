@@ -28,7 +28,7 @@ async fn an_object_moves_to_the_shard_of_its_account_once_that_is_known() {
             json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["test"]}, "targets": [{"name": "q", "sinkRef": {"name": "q"}}]});
         world.apply("EventRule", "r0", rule).await;
         world.not_ready("EventRule", "r0", "BusNotFound").await;
-        assert!(world.aws.calls(0).await.is_empty(), "without an account nothing is called");
+        assert!(world.aws.writes(0).await.is_empty(), "without an account nothing is written");
         world.apply("EventSink", "q", json!({"sqs": {"managed": {}}, "deletionPolicy": "Delete"})).await;
         world.apply("EventBus", "b", json!({})).await;
         let began = now();
