@@ -81,6 +81,10 @@ pub(super) struct Run {
     /// Lease duration in seconds. Other replicas take over when an unreleased lease expires.
     #[arg(long, env = "TRIBUTARY_LEASE_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3600))]
     lease_seconds: u64,
+    /// Number of shards that the AWS accounts are divided into, for the replicas to share. With 1, one replica leads all of them. Must be the
+    /// same for all replicas; more than 1 requires leader election.
+    #[arg(long, env = "TRIBUTARY_SHARDS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    shards: u16,
     /// Name of this replica in the Lease, in Events, and in the user agent that CloudTrail records.
     #[arg(long, env = "POD_NAME", default_value = "tributary")]
     replica: String,
@@ -106,6 +110,9 @@ fn installation_id(text: &str) -> Result<String, String> {
 
 impl Run {
     fn options(&self) -> Result<Options, Error> {
+        if self.shards > 1 && !self.leader_elect {
+            return Err("--shards: more than 1 requires leader election. Remove --leader-elect=false, or use --shards 1.".into());
+        }
         let seconds = |name: &str, value: f64| Duration::try_from_secs_f64(value).map_err(|error| format!("--{name}: {error}"));
         Ok(Options {
             operator_namespace: self.namespace.clone(),
@@ -134,6 +141,7 @@ impl Run {
                 namespace: self.namespace.clone(),
                 duration: Duration::from_secs(self.lease_seconds),
             }),
+            shards: self.shards,
             audit: self.audit_log()?,
             replica: self.replica.clone(),
             arn_from: self.arn_from.clone(),

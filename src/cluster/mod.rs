@@ -12,6 +12,7 @@ pub(crate) mod pages;
 pub(crate) mod queue;
 pub(crate) mod reflector;
 pub(crate) mod secrets;
+pub(crate) mod shards;
 pub(crate) mod status;
 pub(crate) mod stores;
 pub(crate) mod timeouts;

@@ -1,13 +1,14 @@
-//! The queue of a kind's controller: from the watches, which run in every replica, to the controller, which runs in the leader.
+//! The queue of a kind's controllers: from the watches, which run in every replica, to the controllers, of which one runs in the leader
+//! of each shard.
 //!
 //! An object whose own spec changed is queued at once. One that depends on others is queued at once too, and then once per
 //! [`TRIGGER_INTERVAL`], however many of the others change meanwhile: a bus whose thousand rules are deleted is not reconciled a thousand
 //! times.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     hash::Hash,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -21,7 +22,7 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 use tokio::time::{Instant, sleep_until};
-use tributary_core::guarded::Guarded;
+use tributary_core::{guarded::Guarded, shard::Shard};
 
 /// How often changes of others queue an object, at most. The last of them is never lost: it queues the object this much later.
 const TRIGGER_INTERVAL: Duration = Duration::from_millis(200);
@@ -35,10 +36,25 @@ enum Cause {
     Dependency,
 }
 
-/// Queue of the objects to reconcile: goes to the controller of this replica while it leads, otherwise nowhere.
-pub(crate) struct Queue<K: Resource<DynamicType = ()> + Clone + 'static>(Arc<Mutex<Option<Sender<K>>>>);
+/// Queue of the objects to reconcile: each goes to the controller of its shard while this replica leads that, otherwise nowhere.
+pub(crate) struct Queue<K: Resource<DynamicType = ()> + Clone + 'static>(Arc<Mutex<Terms<K>>>);
 
 type Sender<K> = UnboundedSender<(ObjectRef<Guarded<K>>, Cause)>;
+
+/// Returns the shard that an object belongs to. `None` for an object that is not stored.
+pub(crate) type Route<K> = Arc<dyn Fn(&ObjectRef<Guarded<K>>) -> Option<Shard> + Send + Sync>;
+
+/// The controllers of the present leadership terms.
+struct Terms<K: Resource<DynamicType = ()> + Clone + 'static> {
+    senders: BTreeMap<Shard, Sender<K>>,
+    route: Option<Route<K>>,
+}
+
+impl<K: Resource<DynamicType = ()> + Clone + 'static> Default for Terms<K> {
+    fn default() -> Self {
+        Self { senders: BTreeMap::new(), route: None }
+    }
+}
 
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Clone for Queue<K> {
     fn clone(&self) -> Self {
@@ -53,18 +69,29 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Default for Queue<K> {
 }
 
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Queue<K> {
-    /// Opens the queue for a new leadership term, starting with every object in the store.
-    pub(crate) fn open(&self, store: &Store<Guarded<K>>) -> impl Stream<Item = ObjectRef<Guarded<K>>> + Send + 'static {
+    /// Opens the queue for a new leadership term of the shard, starting with each of its objects in the store.
+    pub(crate) fn open(
+        &self,
+        store: &Store<Guarded<K>>,
+        shard: Shard,
+        route: Route<K>,
+    ) -> impl Stream<Item = ObjectRef<Guarded<K>>> + Send + 'static {
         let (sender, receiver) = unbounded();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        let mut terms = self.lock();
+        terms.senders.insert(shard, sender.clone());
+        terms.route = Some(route.clone());
+        drop(terms);
         for object in store.state() {
-            self.send(ObjectRef::from_obj(object.as_ref()));
+            let object = ObjectRef::from_obj(object.as_ref());
+            if shard == Shard::ONLY || route(&object) == Some(shard) {
+                let _ = sender.unbounded_send((object, Cause::Own));
+            }
         }
         merge_triggers(receiver)
     }
 
     /// Queues an object that changed itself.
-    pub(super) fn send(&self, object: ObjectRef<Guarded<K>>) {
+    pub(crate) fn send(&self, object: ObjectRef<Guarded<K>>) {
         self.queue(object, Cause::Own);
     }
 
@@ -74,11 +101,27 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Queue<K> {
     }
 
     fn queue(&self, object: ObjectRef<Guarded<K>>, cause: Cause) {
-        let mut sender = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(shard) = self.shard_of(&object) else { return };
+        let mut terms = self.lock();
         // A closed queue is that of a past leadership term.
-        if sender.as_ref().is_some_and(|sender| sender.unbounded_send((object, cause)).is_err()) {
-            *sender = None;
+        if terms.senders.get(&shard).is_some_and(|sender| sender.unbounded_send((object, cause)).is_err()) {
+            terms.senders.remove(&shard);
         }
+    }
+
+    /// The shard of the object, if this replica leads any. Whatever the route reads, the queue is not locked meanwhile.
+    fn shard_of(&self, object: &ObjectRef<Guarded<K>>) -> Option<Shard> {
+        let terms = self.lock();
+        if terms.senders.contains_key(&Shard::ONLY) {
+            return Some(Shard::ONLY);
+        }
+        let route = terms.route.clone().filter(|_| !terms.senders.is_empty())?;
+        drop(terms);
+        route(object)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Terms<K>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -165,8 +208,37 @@ pub(super) fn guarded<K: Resource<DynamicType = ()> + Clone>(reference: &ObjectR
 #[cfg(test)]
 mod tests {
     use futures::FutureExt;
+    use kube::runtime::{reflector, watcher::Event};
+    use tributary_api::EventBus;
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_object_goes_to_the_controller_of_its_shard_only() {
+        let (store, mut writer) = reflector::store::<Guarded<EventBus>>();
+        for name in ["0", "1", "2"] {
+            let bus =
+                serde_json::json!({"apiVersion": "tributary.dev/v1alpha1", "kind": "EventBus", "metadata": {"name": name}, "spec": {}});
+            writer.apply_watcher_event(&Event::Apply(serde_json::from_value(bus).unwrap()));
+        }
+        let queue = Queue::<EventBus>::default();
+        // Each bus is named after its shard.
+        let route: Route<EventBus> = Arc::new(|object| Some(Shard { index: object.name.parse().ok()?, of: 3 }));
+        let bus = |name: &str| ObjectRef::<Guarded<EventBus>>::new(name);
+        queue.send(bus("0"));
+        let mut first = Box::pin(queue.open(&store, Shard { index: 0, of: 3 }, route.clone()));
+        let mut second = Box::pin(queue.open(&store, Shard { index: 1, of: 3 }, route));
+        assert_eq!((first.next().await, first.next().now_or_never()), (Some(bus("0")), None), "its own object, once");
+        assert_eq!((second.next().await, second.next().now_or_never()), (Some(bus("1")), None));
+        for name in ["1", "2", "not a number"] {
+            queue.send(bus(name));
+        }
+        assert_eq!((first.next().now_or_never(), second.next().await), (None, Some(bus("1"))));
+        drop(second);
+        queue.send(bus("1"));
+        queue.trigger(bus("0"));
+        assert_eq!(first.next().await, Some(bus("0")), "the end of one term leaves the others");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_queues_an_object_once_per_interval_and_its_last_change_is_not_lost() {

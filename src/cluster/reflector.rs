@@ -15,11 +15,12 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use tributary_api::{annotation, matches};
-use tributary_core::{guarded::Guarded, view::View};
+use tributary_core::{guarded::Guarded, shard::Shard, view::View};
 
 use super::{
     dependents::Dependents,
     queue::Queue,
+    shards::shard_of,
     stores::Queues,
     watch::{WatchHandler, WatchSettings, watch_kind},
 };
@@ -35,6 +36,8 @@ pub(crate) struct ReflectorContext {
     pub queues: Queues,
     /// The stores of all kinds, to find the dependents of a changed object in.
     pub view: View,
+    /// Number of shards of the installation.
+    pub shards: u16,
 }
 
 /// Watches a kind, stores its objects and queues whatever has to be reconciled because of a change. Never returns.
@@ -54,12 +57,14 @@ struct Fingerprint {
     trigger: u64,
     /// Hash of what other objects depend on.
     visible: u64,
+    /// The shard that the object belongs to.
+    shard: Shard,
 }
 
 impl Fingerprint {
-    fn of<K: Dependents>(object: &Guarded<K>) -> Self {
+    fn of<K: Dependents>(object: &Guarded<K>, context: &ReflectorContext) -> Self {
         let visible = object.0.as_ref().map(|object| object.visible_state()).map_err(|unreadable| unreadable.error.as_str());
-        Self { trigger: hash(&trigger(object)), visible: hash(&visible) }
+        Self { trigger: hash(&trigger(object)), visible: hash(&visible), shard: shard_of(object, &context.view, context.shards) }
     }
 }
 
@@ -183,9 +188,10 @@ impl<K: Dependents> Reflector<K> {
     /// state has changed.
     fn compare(&mut self, object: &Guarded<K>, propagation: Propagation) -> bool {
         let reference = ObjectRef::from_obj(object);
-        let now = Fingerprint::of(object);
+        let now = Fingerprint::of(object, &self.context);
         let before = self.fingerprints.insert(reference.clone(), now);
-        if before.is_none_or(|before| before.trigger != now.trigger) {
+        // The leader of its new shard, which may be this replica, has not seen the object yet.
+        if before.is_none_or(|before| before.trigger != now.trigger || before.shard != now.shard) {
             self.queue.send(reference);
         }
         let changed = before.is_none_or(|before| before.visible != now.visible);

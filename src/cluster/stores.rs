@@ -14,7 +14,10 @@ use tributary_core::{
     objects::{Lister, Objects},
 };
 
-use super::queue::{Queue, guarded};
+use super::{
+    queue::{Queue, guarded},
+    shards::HeldShards,
+};
 
 /// Reads the objects of a reflector store.
 struct Stored<K: Resource<DynamicType = ()> + Clone + 'static>(Store<Guarded<K>>);
@@ -34,9 +37,10 @@ pub(crate) fn lister<K: Resource<DynamicType = ()> + Clone + Send + Sync + 'stat
     Arc::new(Stored(store.clone()))
 }
 
-/// Number of objects that are ready, and that are not ready or not readable.
-fn count<K: Managed>(store: &Store<Guarded<K>>) -> (usize, usize) {
-    let all = store.state();
+/// Number of objects of these shards that are ready, and that are not ready or not readable.
+fn count<K: Managed>(store: &Store<Guarded<K>>, held: &HeldShards) -> (usize, usize) {
+    let mut all = store.state();
+    all.retain(|object| held.own(object));
     let ready = all.iter().filter(|o| o.0.as_ref().is_ok_and(|o| o.current().is_some_and(|s| K::common(s).is_ready()))).count();
     (ready, all.len() - ready)
 }
@@ -79,10 +83,10 @@ macro_rules! stores {
                 $(let _ = self.$plural.wait_until_ready().await;)*
             }
 
-            /// Kind, number of ready objects, number of other objects.
-            pub(crate) fn counts(&self) -> Vec<(&'static str, usize, usize)> {
+            /// Kind, number of ready objects, number of other objects, of these shards.
+            pub(crate) fn counts(&self, held: &HeldShards) -> Vec<(&'static str, usize, usize)> {
                 vec![$({
-                    let (ready, other) = count(&self.$plural);
+                    let (ready, other) = count(&self.$plural, held);
                     (<$kind as Managed>::KIND, ready, other)
                 },)*]
             }
@@ -101,14 +105,14 @@ macro_rules! stores {
         }
 
         impl Queues {
-            /// Queues the object of this kind, named by [`Managed::KIND`], if this replica leads.
+            /// Queues the object of this kind, named by [`Managed::KIND`], if this replica leads its shard.
             pub(crate) fn trigger_object(&self, kind: &str, namespace: Option<&str>, name: &str) {
                 $(if kind == <$kind as Managed>::KIND {
                     self.trigger(Dependent::$kind(reference(namespace, name)));
                 })*
             }
 
-            /// Queues the object for its controller, if this replica leads.
+            /// Queues the object for its controller, if this replica leads its shard.
             pub(crate) fn trigger(&self, dependent: Dependent) {
                 match dependent {
                     $(Dependent::$kind(object) => self.$plural.trigger(guarded(&object)),)*

@@ -112,6 +112,7 @@ fn watch(tasks: &mut JoinSet<()>, client: &Client, options: &Options, gateway: &
         namespaces: options.watch_namespaces.clone(),
         queues: Queues::default(),
         view: gateway.view.clone(),
+        shards: 1,
     };
     tasks.spawn(reflector::run(context.clone(), writers.accounts, stores.accounts, Queue::default()));
     tasks.spawn(reflector::run(context.clone(), writers.buses, stores.buses, Queue::default()));

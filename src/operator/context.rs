@@ -12,6 +12,7 @@ use tributary_aws::Sessions;
 use tributary_benchling::Benchling;
 use tributary_core::{
     error::{Reason, ReconcileError},
+    shard::Shard,
     view::View,
 };
 
@@ -37,6 +38,8 @@ pub(super) const QUIET_PERIOD: Duration = Duration::from_secs(2);
 /// What all reconciles of a leadership term share.
 pub(super) struct Context {
     pub(super) client: Client,
+    /// The shard that the term is of: its accounts are written to, those of others never.
+    pub(super) shard: Shard,
     pub(super) view: View,
     pub(super) sessions: Sessions,
     pub(super) secrets: Secrets,
@@ -83,8 +86,9 @@ impl Context {
     /// Access to AWS for one reconcile of the object with this identity.
     ///
     /// # Errors
-    /// The identity's `AwsAccount` does not exist, or is another AWS account now.
+    /// The identity's `AwsAccount` does not exist, or is another AWS account now. Or the account belongs to another shard.
     pub(super) fn cloud(&self, view: &View, identity: &Identity, trigger: Trigger) -> Result<Cloud<'_>, ReconcileError> {
+        self.shard.permit(identity)?;
         let account = view.account(&identity.account).ok_or_else(|| {
             ReconcileError::blocked(
                 Reason::AccountNotFound,

@@ -29,7 +29,8 @@ pub(super) async fn read(context: Arc<Context>, queues: Queues, stop: Signal) {
         let delay = wait;
         let round = std::pin::pin!(async {
             tokio::time::sleep(delay).await;
-            let groups = groups(&context.view());
+            let mut groups = groups(&context.view());
+            groups.retain(|group| context.shard.contains(&group.identity.account_id));
             let observed: HashSet<&str> = groups.iter().flat_map(|group| &group.rules).map(|rule| rule.arn.as_str()).collect();
             context.observations.retain(&observed);
             logs.retain(&groups);

@@ -1,9 +1,11 @@
 //! Leadership: while a replica holds the lease it runs one controller per kind, with a reconcile state of its own.
 //!
-//! A leadership term lasts from acquiring the lease to losing or releasing it. A new term knows as little as a new process.
+//! A leadership term lasts from acquiring the lease to losing or releasing it. A new term knows as little as a new process. It is of all
+//! AWS accounts, or of one shard of them (`shards`).
 
 use std::{
-    sync::{Arc, OnceLock},
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Instant,
 };
 
@@ -14,14 +16,17 @@ use futures::{
 use kube::{
     Api, Client,
     api::ListParams,
-    runtime::{Controller, controller, reflector::Store},
+    runtime::{
+        Controller, controller,
+        reflector::{ObjectRef, Store},
+    },
 };
-use tokio::task::JoinSet;
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use tributary_api::EventRule;
 use tributary_aws::{AwsOptions, Sessions};
 use tributary_benchling::Benchling;
-use tributary_core::{fence::Fence, for_each_kind, guarded::Guarded, view::View};
+use tributary_core::{fence::Fence, for_each_kind, guarded::Guarded, object::key_of, shard::Shard, view::View};
 
 use crate::{
     cluster::{
@@ -31,6 +36,7 @@ use crate::{
         error::fenced,
         queue::Queue,
         secrets::Secrets,
+        shards::{HeldShards, route, shard_of},
         stores::{Queues, Stores},
     },
     observe::{Observe, Redrives, change_feeds::ChangeFeeds, observations::Observations},
@@ -41,7 +47,7 @@ use crate::{
         context::Context,
         deliveries,
         events::{self, Recorder},
-        lease::{Candidate, Held, Lost},
+        lease::{Candidate, Held, Lost, unique},
         name_locks::NameLocks,
         options::{Error, Options, Signal},
         reconcile::reconcile,
@@ -51,6 +57,7 @@ use crate::{
 };
 
 /// A replica that leads whenever it holds the lease.
+#[derive(Clone)]
 pub(super) struct Leadership {
     pub(super) client: Client,
     pub(super) options: Options,
@@ -59,10 +66,28 @@ pub(super) struct Leadership {
     pub(super) queues: Queues,
     pub(super) metrics: Arc<Metrics>,
     pub(super) stop: Signal,
+    /// What its terms are of.
+    pub(super) shard: Shard,
+    pub(super) held: HeldShards,
+    /// The fence that those of its terms are within.
+    pub(super) outer: Fence,
+    pub(super) permits: Permits,
+}
+
+/// Reconciles at the same time, which the terms of all shards of a replica share: many shards are no more load than one. By kind.
+#[derive(Clone, Default)]
+pub(super) struct Permits(Arc<Mutex<HashMap<&'static str, Arc<Semaphore>>>>);
+
+impl Permits {
+    fn of(&self, kind: &'static str, concurrency: u16) -> Arc<Semaphore> {
+        let permits = if concurrency == 0 { Semaphore::MAX_PERMITS } else { usize::from(concurrency) };
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(kind).or_insert_with(|| Arc::new(Semaphore::new(permits))).clone()
+    }
 }
 
 /// How a leadership term ended.
-enum TermEnd {
+pub(super) enum TermEnd {
     /// The operator was stopped.
     Stopped,
     /// The lease was lost.
@@ -77,11 +102,11 @@ impl Leadership {
     pub(super) async fn run(&self, health: &Health) -> Result<(), Error> {
         let Some(lease) = &self.options.lease else {
             health.set_role("single replica");
-            self.metrics.set_leading(true);
+            let _leads = self.held.lead(self.shard);
             return self.lead(&Fence::open()).await;
         };
         let lease_key = format!("{}/{}", lease.namespace, lease.name);
-        let mut candidate = Candidate::new(self.client.clone(), lease.clone(), &self.options.replica);
+        let mut candidate = Candidate::new(self.client.clone(), lease.clone(), unique(&self.options.replica));
         loop {
             let acquired = candidate.acquire(|holder| {
                 let holder = holder.unwrap_or("no replica");
@@ -97,18 +122,29 @@ impl Leadership {
                     return Ok(());
                 }
                 TermEnd::Lost(lost) => {
-                    self.metrics.count_lost_lease();
-                    tracing::warn!(%lost, lease = lease.name, "lost leadership; in-flight reconciles canceled");
+                    self.report_lost(&lost, &held);
                     health.set_role(format!("standby; {} holds lease {lease_key}", lost.holder().unwrap_or("an unknown replica")));
                 }
             }
         }
     }
 
+    /// The same replica as the leader of a shard. Its terms end with `stop`, and write only while `outer` is open.
+    pub(super) fn of_shard(&self, shard: Shard, outer: &Fence, stop: Signal) -> Self {
+        Self { shard, outer: outer.clone(), stop, ..self.clone() }
+    }
+
+    /// Reports that the lease was lost.
+    pub(super) fn report_lost(&self, lost: &Lost, held: &Held) {
+        self.metrics.count_lost_lease();
+        let lease = held.lease.metadata.name.as_deref();
+        tracing::warn!(%lost, lease, "lost leadership; in-flight reconciles canceled");
+    }
+
     /// Leads until the operator is stopped or the lease is lost. Dropping the term cancels everything that it started.
-    async fn serve_term(&self, candidate: &Candidate, held: &mut Held) -> Result<TermEnd, Error> {
-        let fence = candidate.fence(held);
-        self.metrics.set_leading(true);
+    pub(super) async fn serve_term(&self, candidate: &Candidate, held: &mut Held) -> Result<TermEnd, Error> {
+        let fence = candidate.fence(held).within(&self.outer);
+        let leads = self.held.lead(self.shard);
         let end = {
             let (term, renewals) = (std::pin::pin!(self.lead(&fence)), std::pin::pin!(candidate.hold(held, &fence)));
             match select(term, renewals).await {
@@ -117,7 +153,7 @@ impl Leadership {
             }
         };
         fence.close();
-        self.metrics.set_leading(false);
+        drop(leads);
         Ok(end)
     }
 
@@ -148,6 +184,7 @@ impl Leadership {
         let secrets = Secrets::new(client.clone(), &options.operator_namespace);
         let aws = AwsOptions { app_name: Some(options.replica.clone()), ..options.aws.clone() };
         Ok(Context {
+            shard: self.shard,
             view: self.view.clone(),
             sessions: Sessions::new(aws, self.metrics.clone(), fence.clone()).map_err(Error::CaBundle)?,
             secrets: Secrets::new(client.clone(), &options.operator_namespace),
@@ -183,17 +220,50 @@ impl Leadership {
         Guarded<K>: serde::de::DeserializeOwned,
     {
         let (store, context, stop) = (store.clone(), context.clone(), self.stop.clone());
-        let queue = queue.open(&store);
+        let queue = {
+            if self.shard != Shard::ONLY {
+                tasks.spawn(queue_missed(store.clone(), queue.clone(), context.clone(), stop.clone()));
+            }
+            queue.open(&store, self.shard, route(&store, &self.view, self.shard.of))
+        };
         let config = controller::Config::default().concurrency(self.options.concurrency);
+        let permits = (self.shard != Shard::ONLY).then(|| self.permits.of(K::KIND, self.options.concurrency));
+        let reconcile = move |object, context| {
+            let permits = permits.clone();
+            async move {
+                let _permit = match &permits {
+                    Some(permits) => permits.acquire().await.ok(),
+                    None => None,
+                };
+                reconcile::<K>(object, context).await
+            }
+        };
         tasks.spawn(async move {
             Controller::<Guarded<K>>::for_stream(futures::stream::pending(), store)
                 .with_config(config)
                 .reconcile_on(queue)
                 .graceful_shutdown_on(stop)
-                .run(reconcile::<K>, |_, never, _| match *never {}, context)
+                .run(reconcile, |_, never, _| match *never {}, context)
                 .for_each(|_| async {})
                 .await;
         });
+    }
+}
+
+/// Queues, once in a resync interval, the objects of the shard that were never reconciled in this term: those that came to the shard without
+/// a change that has queued them.
+async fn queue_missed<K: Observe>(store: Store<Guarded<K>>, queue: Queue<K>, context: Arc<Context>, stop: Signal) {
+    loop {
+        let pause = std::pin::pin!(tokio::time::sleep(context.resyncs.quick));
+        if let Either::Right(_) = select(pause, stop.clone()).await {
+            return;
+        }
+        for object in store.state() {
+            let is_own = shard_of(object.as_ref(), &context.view, context.shard.of) == context.shard;
+            if is_own && !context.state.knows(&format!("{}/{}", K::KIND, key_of(object.as_ref()))) {
+                queue.send(ObjectRef::from_obj(object.as_ref()));
+            }
+        }
     }
 }
 

@@ -33,18 +33,23 @@ pub struct LeaseOptions {
 
 impl LeaseOptions {
     /// After this long without a renewal the leader stops writing. The rest of the duration is for calls in flight.
-    fn deadline(&self) -> Duration {
+    pub(super) fn deadline(&self) -> Duration {
         self.duration * 2 / 3
     }
 
     /// Interval between renewals: 2 seconds of 15.
-    fn renewal_interval(&self) -> Duration {
+    pub(super) fn renewal_interval(&self) -> Duration {
         self.duration.mul_f64(2.0 / 15.0)
     }
 
     /// Interval at which a candidate reads the lease. A released lease is acquired within it.
     fn read_interval(&self) -> Duration {
         self.renewal_interval() / 2
+    }
+
+    /// The pause until a candidate reads again. Candidates that start together do not stay together.
+    pub(super) fn pause(&self) -> Duration {
+        self.read_interval().mul_f64(0.8 + 0.4 * fastrand::f64())
     }
 
     /// Timeout of one request. A second request must fit before the deadline.
@@ -61,8 +66,8 @@ struct LastRead {
 }
 
 /// What a candidate may do.
-#[derive(Debug, PartialEq)]
-enum Turn {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Turn {
     /// Create the lease: there is none, and no replica can still rely on an earlier one.
     Create,
     /// Acquire the lease: it was released, or not renewed for its whole duration.
@@ -75,7 +80,7 @@ fn spec(lease: &Lease) -> Option<&LeaseSpec> {
     lease.spec.as_ref()
 }
 
-fn holder(lease: &Lease) -> Option<&str> {
+pub(super) fn holder(lease: &Lease) -> Option<&str> {
     spec(lease)?.holder_identity.as_deref().filter(|holder| !holder.is_empty())
 }
 
@@ -116,23 +121,27 @@ impl Lost {
 /// The lease while this replica holds it.
 #[derive(Debug)]
 pub(super) struct Held {
-    lease: Lease,
+    pub(super) lease: Lease,
     /// Just before the request that acquired or renewed it was sent.
-    requested_at: Instant,
+    pub(super) requested_at: Instant,
+}
+
+/// A name of this process in leases, which no other process has, unlike a pod's name.
+pub(super) fn unique(name: &str) -> String {
+    format!("{name}_{:016x}", fastrand::u64(..))
 }
 
 /// A replica that wants to lead.
 pub(super) struct Candidate {
     api: Api<Lease>,
     options: LeaseOptions,
-    /// Unique to this process, unlike a pod's name.
+    /// The holder that it writes; see [`unique`].
     identity: String,
     last_read: Option<LastRead>,
 }
 
 impl Candidate {
-    pub(super) fn new(client: Client, options: LeaseOptions, name: &str) -> Self {
-        let identity = format!("{name}_{:016x}", fastrand::u64(..));
+    pub(super) fn new(client: Client, options: LeaseOptions, identity: String) -> Self {
         Self { api: Api::namespaced(client, &options.namespace), options, identity, last_read: None }
     }
 
@@ -144,13 +153,19 @@ impl Candidate {
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%error, lease = self.options.name, "cannot read or acquire the lease; retrying"),
             }
-            tokio::time::sleep(self.options.read_interval().mul_f64(0.8 + 0.4 * fastrand::f64())).await;
+            tokio::time::sleep(self.options.pause()).await;
         }
     }
 
     async fn attempt(&mut self, on_holder: &impl Fn(Option<&str>)) -> Result<Option<Held>, kube::Error> {
         let now = self.in_time(self.api.get_opt(&self.options.name)).await?;
         let turn = self.compare(now.as_ref(), on_holder);
+        self.claim(turn, now).await
+    }
+
+    /// Takes the lease, where it is this candidate's turn: `now` is the lease that was compared. `None` if it waits, or another candidate
+    /// was faster.
+    pub(super) async fn claim(&mut self, turn: Turn, now: Option<Lease>) -> Result<Option<Held>, kube::Error> {
         let requested_at = Instant::now();
         let lease = self.renewed(now.unwrap_or_default(), true);
         let written = match turn {
@@ -163,14 +178,13 @@ impl Candidate {
                 self.last_read = None;
                 Ok(Some(Held { lease, requested_at }))
             }
-            // Another candidate was faster.
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// Compares the lease with what was read before, and remembers it. Returns what this candidate may do.
-    fn compare(&mut self, now: Option<&Lease>, on_holder: &impl Fn(Option<&str>)) -> Turn {
+    pub(super) fn compare(&mut self, now: Option<&Lease>, on_holder: &impl Fn(Option<&str>)) -> Turn {
         let before = self.last_read.as_ref().and_then(|read| read.lease.as_ref());
         let version = |lease: Option<&Lease>| lease.and_then(|lease| lease.metadata.resource_version.clone());
         // A deleted lease counts as unchanged: its time runs on.
@@ -229,7 +243,8 @@ impl Candidate {
         }
     }
 
-    async fn renew(&self, held: &mut Held) -> Result<Option<Lost>, kube::Error> {
+    /// Renews the lease once. Returns why it is lost, if it is.
+    pub(super) async fn renew(&self, held: &mut Held) -> Result<Option<Lost>, kube::Error> {
         let requested_at = Instant::now();
         let lease = self.renewed(held.lease.clone(), false);
         let code = match self.in_time(self.api.replace(&self.options.name, &PostParams::default(), &lease)).await {
@@ -287,7 +302,7 @@ impl Candidate {
     }
 
     /// Limits the request to the timeout: one that hangs must not outlast the lease.
-    async fn in_time<T>(&self, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
+    pub(super) async fn in_time<T>(&self, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
         let late = |_| kube::Error::Service(format!("no answer within {} ms", self.options.timeout().as_millis()).into());
         tokio::time::timeout(self.options.timeout(), request).await.map_err(late)?
     }

@@ -54,6 +54,8 @@ pub struct Options {
     pub arn_from: Vec<ArnKind>,
     /// The lease that elects the leader. `None` means a single replica.
     pub lease: Option<LeaseOptions>,
+    /// Number of shards that the replicas share. 1 means that one replica leads everything. Without a lease it does anyway.
+    pub shards: u16,
     /// Name of the replica: in the lease, in Events, and in the user agent of AWS calls.
     pub replica: String,
     /// Where writes to AWS are recorded. `None` means nowhere.
@@ -85,6 +87,7 @@ impl Default for Options {
             gateway_url: None,
             arn_from: vec![],
             lease: None,
+            shards: 1,
             replica: "tributary".into(),
             audit: None,
             clock: Clock::default(),

@@ -17,7 +17,7 @@ use tributary_core::{
 };
 
 use crate::{
-    cluster::status::Handle,
+    cluster::{shards::shard_of, status::Handle},
     observe::Observe,
     operator::{
         audit::Subject,
@@ -35,6 +35,12 @@ use crate::{
 pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Action, std::convert::Infallible> {
     let started = Instant::now();
     let key = format!("{}/{}", K::KIND, key_of(object.as_ref()));
+    if shard_of(object.as_ref(), &context.view, context.shard.of) != context.shard {
+        // It has moved to another shard, whose leader its change has queued it for.
+        context.state.forget(&key);
+        context.changes.take(&key);
+        return Ok(Action::await_change());
+    }
     let span = tracing::info_span!("reconcile", kind = K::KIND, object = %key_of(object.as_ref()));
     let trace = spans::reconcile(K::KIND, object.meta());
     let mut state = context.state.load(&key, object.meta().uid.as_deref().unwrap_or_default(), &context.resyncs);
@@ -125,6 +131,9 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
                 // After a restore of etcd versions are lower than before: the present one is the measure.
                 state.written = state.written.and(fresh.meta().resource_version.clone());
                 object = fresh;
+                if !context.shard.owns(&object, &context.view) {
+                    return (Ok(()), state);
+                }
             }
             Ok(None) => return (Ok(()), ObjectState { gone: Some(Instant::now()), ..state }),
             Err(error) => return (Err(error), state),

@@ -1,4 +1,4 @@
-//! Starts what runs in every replica: one watch per kind, health and metrics. What only the leader runs is in `leadership.rs`.
+//! Starts what runs in every replica: one watch per kind, health and metrics. What only a leader runs is in `leadership.rs`.
 
 use std::sync::Arc;
 
@@ -10,15 +10,17 @@ use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
 use kube::{Api, Client};
 use tokio::{net::TcpListener, task::JoinSet};
 use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
-use tributary_core::{for_each_kind, kinds::DELIVERABLE, settings::Settings, view::View};
+use tributary_core::{fence::Fence, for_each_kind, kinds::DELIVERABLE, settings::Settings, shard::Shard, view::View};
 
 use super::{
-    leadership::Leadership,
+    leadership::{Leadership, Permits},
     options::{Error, Options, Signal},
+    shards,
 };
 use crate::{
     cluster::{
         reflector::{self, ReflectorContext},
+        shards::HeldShards,
         stores::{Queues, Stores, stores},
         watch::{WatchSettings, expect_list},
     },
@@ -32,15 +34,17 @@ use crate::{
 const INSTALLATION_ID: &str = "installation id";
 
 /// Reads the figures of the stores into the metrics, whenever these are requested.
-fn refresh(metrics: Arc<Metrics>, stores: Stores) -> impl Fn() + Send + Sync + 'static {
+fn refresh(metrics: Arc<Metrics>, stores: Stores, held: HeldShards) -> impl Fn() + Send + Sync + 'static {
     move || {
+        metrics.set_shards_led(held.count());
         if !metrics.reports_objects() {
             return;
         }
-        for (kind, ready, not_ready) in stores.counts() {
+        for (kind, ready, not_ready) in stores.counts(&held) {
             metrics.set_objects(kind, ready, not_ready);
         }
-        let rules = stores.rules.state();
+        let mut rules = stores.rules.state();
+        rules.retain(|rule| held.own(rule));
         let deliverable = rules.iter().filter_map(|rule| {
             let conditions = &rule.0.as_ref().ok()?.status.as_ref()?.common.conditions;
             conditions.iter().find(|condition| condition.type_ == DELIVERABLE).map(|condition| condition.status.as_str())
@@ -51,7 +55,8 @@ fn refresh(metrics: Arc<Metrics>, stores: Stores) -> impl Fn() + Send + Sync + '
             let meta = &rule.metadata;
             Some((meta.namespace.as_deref()?, meta.name.as_deref()?, rule.status.as_ref()?))
         }));
-        let buses = stores.buses.state();
+        let mut buses = stores.buses.state();
+        buses.retain(|bus| held.own(bus));
         metrics.set_event_sources(buses.iter().filter_map(|bus| {
             let bus = bus.0.as_ref().ok()?;
             let meta = &bus.metadata;
@@ -75,9 +80,13 @@ pub async fn run(
     let stop: Signal = stop.boxed().shared();
     let client = options.timeouts.client(&client);
     let (stores, writers) = stores();
+    let mut options = options;
+    options.shards = if options.lease.is_some() { options.shards.max(1) } else { 1 };
+    metrics.set_shards(options.shards);
+    let held = HeldShards::none(options.shards, stores.objects());
     let mut tasks = JoinSet::new();
     if let Some(listener) = listener {
-        let admin = Admin::new(health.clone(), vec![metrics.registry()], refresh(metrics.clone(), stores.clone()));
+        let admin = Admin::new(health.clone(), vec![metrics.registry()], refresh(metrics.clone(), stores.clone(), held.clone()));
         tasks.spawn(admin.serve(listener, stop.clone()));
     }
     let settings = Arc::new(settings(&client, &options, &health).await?);
@@ -88,6 +97,7 @@ pub async fn run(
         namespaces: options.watch_namespaces.clone(),
         queues: queues.clone(),
         view: view.clone(),
+        shards: options.shards,
     };
     macro_rules! watch_all {
         ($($plural:ident $singular:ident: $kind:ident),* $(,)?) => {$({
@@ -101,8 +111,12 @@ pub async fn run(
     // No reconcile before every kind is listed: a missing reference would look like a deleted one. Until then no replica leads either.
     let listed = matches!(select(std::pin::pin!(stores.all_listed()), stop.clone()).await, Either::Left(_));
     if listed {
-        let leadership = Leadership { client, options, stores, view, queues, metrics, stop };
-        leadership.run(&health).await?;
+        let (shard, outer, permits) = (Shard::ONLY, Fence::open(), Permits::default());
+        let leadership = Leadership { client, options, stores, view, queues, metrics, stop, shard, held, outer, permits };
+        match &leadership.options.lease {
+            Some(lease) if leadership.options.shards > 1 => shards::run(&leadership, lease, &health).await?,
+            _ => leadership.run(&health).await?,
+        }
     }
     while tasks.join_next().await.is_some() {}
     tracing::info!("operator stopped");

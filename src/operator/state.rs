@@ -133,6 +133,16 @@ impl ReconcileState {
         }
     }
 
+    /// Whether the object was reconciled in this leadership term.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.lock().objects.contains_key(key)
+    }
+
+    /// Drops the state of an object that another replica reconciles now.
+    pub(super) fn forget(&self, key: &str) {
+        self.lock().objects.remove(key);
+    }
+
     fn lock(&self) -> MutexGuard<'_, States> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

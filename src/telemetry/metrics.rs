@@ -89,6 +89,8 @@ pub(crate) struct Metrics {
     sources: Family<SourceStateLabels, Gauge>,
     durations: Family<DurationLabels, Durations, fn() -> Durations>,
     leader: Gauge,
+    shards: Gauge,
+    shards_led: Gauge,
     lost_leases: Counter,
 }
 
@@ -124,7 +126,10 @@ impl Default for Metrics {
         registry.register("event_source_state", "State of a partner event source (1 for the present state), by EventBus", sources.clone());
         registry.register("reconcile_seconds", "Duration of a reconcile in seconds, by kind", durations.clone());
         let (leader, lost_leases) = (Gauge::default(), Counter::default());
-        registry.register("leader", "1 while this replica is the leader", leader.clone());
+        registry.register("leader", "1 while this replica is the leader, or that of any shard", leader.clone());
+        let (shards, shards_led) = (Gauge::default(), Gauge::default());
+        registry.register("shards", "Number of shards of the installation", shards.clone());
+        registry.register("shards_led", "Number of shards that this replica leads", shards_led.clone());
         registry.register(
             "leases_lost",
             "Leadership terms that ended because the lease was not renewed in time, or was acquired by another replica",
@@ -144,6 +149,8 @@ impl Default for Metrics {
             sources,
             durations,
             leader,
+            shards,
+            shards_led,
             lost_leases,
         }
     }
@@ -176,9 +183,15 @@ impl Metrics {
         self.change_events.get_or_create(&ChangeEventLabels { outcome }).inc_by(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
-    /// Sets whether this replica is the leader.
-    pub(crate) fn set_leading(&self, leading: bool) {
-        self.leader.set(i64::from(leading));
+    /// Sets the number of shards of the installation.
+    pub(crate) fn set_shards(&self, shards: u16) {
+        self.shards.set(i64::from(shards));
+    }
+
+    /// Sets how many shards this replica leads. It is a leader if it leads any.
+    pub(crate) fn set_shards_led(&self, led: usize) {
+        self.leader.set(i64::from(led > 0));
+        self.shards_led.set(i64::try_from(led).unwrap_or(i64::MAX));
     }
 
     /// Counts a lost lease.
@@ -186,8 +199,8 @@ impl Metrics {
         self.lost_leases.inc();
     }
 
-    /// Whether this replica reports objects. Only the leader does, so that a sum over the replicas is correct; the series of another
-    /// replica are removed.
+    /// Whether this replica reports objects. Only a leader does, of its shards, so that a sum over the replicas is correct; the series of
+    /// another replica are removed.
     pub(crate) fn reports_objects(&self) -> bool {
         let leads = self.leader.get() == 1;
         if !leads {
@@ -279,13 +292,13 @@ mod tests {
     #[test]
     fn rules_are_counted_by_deliverability_and_only_by_the_leader() {
         let metrics = Metrics::default();
-        metrics.set_leading(true);
+        metrics.set_shards_led(1);
         metrics.set_deliverable(["True", "False", "True"].into_iter());
         let text = encode([&metrics.registry()]);
         for (value, count) in [("True", 2), ("False", 1), ("Unknown", 0)] {
             assert!(text.contains(&format!("tributary_rules_deliverable{{deliverable=\"{value}\"}} {count}\n")), "{text}");
         }
-        metrics.set_leading(false);
+        metrics.set_shards_led(0);
         assert!(!metrics.reports_objects() && !encode([&metrics.registry()]).contains("tributary_rules_deliverable{"));
     }
 }

@@ -23,6 +23,22 @@ class Objects(unittest.TestCase):
         self.assertEqual([], [found for found in left if found["kind"] in RBAC])
         self.assertEqual([found for found in chart.render(RIGHTS) if found["kind"] not in RBAC], left)
 
+    def test_leases_are_named_and_those_of_shards_exist_with_shards_only(self):
+        def leases(**values):
+            role = next(found for found in chart.of_kind(chart.render(values), "Role") if found["metadata"]["name"] == "t-tributary")
+            rules = [rule for rule in role["rules"] if rule["resources"] == ["leases"]]
+            [named], [unnamed] = ([rule for rule in rules if ("resourceNames" in rule) == named] for named in (True, False))
+            self.assertEqual(["get", "update"], named["verbs"])
+            return named["resourceNames"], unnamed["verbs"]
+
+        self.assertEqual((["t-tributary"], ["create"]), leases())
+        self.assertEqual(leases(), leases(shards=1))
+        names, verbs = leases(shards=3, replicas=2)
+        wanted = {"t-tributary", *(f"t-tributary-{what}-{n}" for what in ("shard", "replica") for n in range(3))}
+        self.assertEqual((wanted, len(wanted), ["create", "list"]), (set(names), len(names), verbs))
+        self.assertNotIn("TRIBUTARY_SHARDS", json.dumps(chart.render({})))
+        self.assertIn({"name": "TRIBUTARY_SHARDS", "value": "3"}, pods(chart.render({"shards": 3}))["t-tributary"]["spec"]["containers"][0]["env"])
+
     def test_all_objects_are_in_the_namespace_that_overrides(self):
         values = {**EVERYTHING, **RIGHTS, "networkPolicy": {"enabled": True}, "argoCD": {"enabled": True}, "replicas": 2}
         text = json.dumps(chart.render(values, namespaceOverride="elsewhere"))

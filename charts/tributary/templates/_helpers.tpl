@@ -285,3 +285,16 @@ hostAliases:
 {{- end -}}
 {{- join "," $kinds -}}
 {{- end -}}
+
+{{- /* Names of the Leases of the operator: with shards, one for each shard and each replica in addition. */ -}}
+{{- define "tributary.leases" -}}
+{{- $name := include "tributary.fullname" . -}}
+{{- $names := list $name -}}
+{{- $shards := int .Values.shards -}}
+{{- if gt $shards 1 -}}
+{{- range $number := until $shards -}}
+{{- $names = concat $names (list (printf "%s-shard-%d" $name $number) (printf "%s-replica-%d" $name $number)) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $names -}}
+{{- end -}}

@@ -26,22 +26,36 @@ enum State {
 
 /// The write fence. Clones share one state. Only the local monotonic clock counts.
 #[derive(Clone, Debug)]
-pub struct Fence(Arc<Mutex<State>>);
+pub struct Fence {
+    state: Arc<Mutex<State>>,
+    /// The fence that this one is within.
+    outer: Option<Arc<Self>>,
+}
 
 impl Fence {
     /// A fence that is open until it is closed.
     pub fn open() -> Self {
-        Self(Arc::new(Mutex::new(State::Open)))
+        Self::new(State::Open)
     }
 
     /// A fence that is open until the deadline.
     pub fn until(deadline: Instant) -> Self {
-        Self(Arc::new(Mutex::new(State::Until(deadline))))
+        Self::new(State::Until(deadline))
+    }
+
+    fn new(state: State) -> Self {
+        Self { state: Arc::new(Mutex::new(state)), outer: None }
+    }
+
+    /// This fence within another one: it is open only while both are.
+    #[must_use]
+    pub fn within(self, outer: &Self) -> Self {
+        Self { outer: Some(Arc::new(outer.clone())), ..self }
     }
 
     /// Moves the deadline after a renewal. A closed fence stays closed.
     pub fn extend(&self, deadline: Instant) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let State::Until(_) = *state {
             *state = State::Until(deadline);
         }
@@ -49,15 +63,18 @@ impl Fence {
 
     /// Closes the fence for good.
     pub fn close(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::Closed;
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Closed;
     }
 
-    /// Checks that the fence is open.
+    /// Checks that the fence is open, and the one that it is within.
     ///
     /// # Errors
     /// The fence is closed, or its deadline has passed.
     pub fn check(&self) -> Result<(), Closed> {
-        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(outer) = &self.outer {
+            outer.check()?;
+        }
+        match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
             State::Open => Ok(()),
             State::Until(deadline) if Instant::now() < deadline => Ok(()),
             State::Until(_) | State::Closed => Err(Closed),
@@ -95,6 +112,21 @@ mod tests {
         fence.close();
         fence.extend(Instant::now() + Duration::from_mins(1));
         assert!(fence.check().is_err());
+    }
+
+    #[test]
+    fn a_fence_within_another_one_is_open_only_while_both_are() {
+        let minute = Instant::now() + Duration::from_mins(1);
+        let (outer, inner) = (Fence::until(minute), Fence::until(minute));
+        let inner = inner.within(&outer);
+        assert!(inner.check().is_ok());
+        outer.close();
+        inner.extend(minute);
+        assert!(inner.check().is_err());
+        assert!(Fence::until(minute).within(&Fence::until(Instant::now())).check().is_err(), "a deadline counts too");
+        let (outer, inner) = (Fence::open(), Fence::open());
+        inner.clone().within(&outer).close();
+        assert!(inner.check().is_err() && outer.check().is_ok());
     }
 
     #[tokio::test]

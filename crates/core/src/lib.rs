@@ -42,6 +42,7 @@ pub mod references;
 pub mod rule_tests;
 pub mod samples;
 pub mod settings;
+pub mod shard;
 pub mod spans;
 pub mod steps;
 pub mod trace;

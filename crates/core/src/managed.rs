@@ -7,8 +7,9 @@ use k8s_openapi::jiff::Timestamp;
 use kube_core::{CustomResourceExt, object::HasStatus};
 use serde::{Serialize, de::DeserializeOwned};
 use tributary_api::{
-    AwsAccountStatus, BenchlingAppStatus, BenchlingSubscriptionStatus, CommonStatus, ConfigMapKeyRef, ConfiguredSchemaPath, DeletionPolicy,
-    EventBusStatus, EventRedriveStatus, EventReplayStatus, EventRuleStatus, EventSinkStatus, Existing, Identity, ManagementPolicy, Tags,
+    AccountRef, AwsAccountStatus, BenchlingAppStatus, BenchlingSubscriptionStatus, CommonStatus, ConfigMapKeyRef, ConfiguredSchemaPath,
+    DeletionPolicy, EventBusStatus, EventRedriveStatus, EventReplayStatus, EventRuleStatus, EventSinkStatus, Existing, Identity,
+    ManagementPolicy, Tags,
 };
 
 use crate::{
@@ -143,6 +144,12 @@ pub trait Managed:
     #[must_use]
     fn with_configured(&self, _schema_ids: Vec<String>) -> Self {
         self.clone()
+    }
+
+    /// `spec.accountRef` or its default, for kinds that have the field. Other kinds are in the account of
+    /// what they refer to.
+    fn account_ref(&self) -> Option<AccountRef> {
+        None
     }
 
     /// Where the object lives in AWS. Known before the resource exists.

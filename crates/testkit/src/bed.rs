@@ -17,7 +17,7 @@ const ARN_FROM: &str = r#"[{"kind": "Queue", "resource": "queues", "apiGroup": "
 const LEASES: &str = r#"
 {"apiVersion": "v1", "kind": "List", "items": [
   {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "e2e-leases", "namespace": "tributary-system"},
-   "rules": [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "update", "create"]}]},
+   "rules": [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "update", "create", "list"]}]},
   {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "e2e-leases", "namespace": "tributary-system"},
    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "e2e-leases"},
    "subjects": [{"kind": "ServiceAccount", "name": "tributary", "namespace": "tributary-system"}]},

@@ -64,10 +64,19 @@ pub(super) struct Snapshot {
     pub(super) deployments: Read<Vec<Deployment>>,
     pub(super) pods: Read<Vec<Pod>>,
     pub(super) lease: Read<Option<Lease>>,
+    /// The Leases of shards. Empty in an installation with one.
+    pub(super) shard_leases: Read<Vec<ShardLease>>,
     pub(super) rights: Read<OperatorRights>,
     pub(super) events: Read<Vec<WarningEvent>>,
     /// What AWS says, if it was read.
     pub(super) aws: Option<AwsFacts>,
+}
+
+/// The Lease of a shard, if it exists.
+#[derive(Clone, Debug)]
+pub(super) struct ShardLease {
+    pub(super) shard: u16,
+    pub(super) lease: Option<Lease>,
 }
 
 impl Snapshot {
@@ -83,6 +92,7 @@ impl Snapshot {
             self.deployments.as_ref().err(),
             self.pods.as_ref().err(),
             self.lease.as_ref().err(),
+            self.shard_leases.as_ref().err(),
             self.rights.as_ref().err(),
             self.events.as_ref().err(),
         ];

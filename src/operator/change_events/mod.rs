@@ -1,5 +1,5 @@
 //! Change events: consumes the queue of each account with `changeEvents` in each of its Regions, and queues the objects whose resources
-//! others changed. Runs in the leader. Nothing here writes to AWS but the deletion of consumed messages.
+//! others changed. Runs in the leader of the account's shard. Nothing here writes to AWS but the deletion of consumed messages.
 
 mod batch;
 mod consumer;
@@ -54,7 +54,7 @@ impl Supervisor {
         let view = self.context.view();
         let (mut feeds, mut wanted) = (BTreeSet::new(), HashMap::new());
         view.objects.accounts.each(&mut |account| {
-            if account.spec.change_events.is_none() || account.is_deleting() {
+            if account.spec.change_events.is_none() || account.is_deleting() || !self.context.shard.owns(account, &view) {
                 return;
             }
             feeds.extend(Feed::of(account));

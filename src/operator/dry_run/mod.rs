@@ -31,6 +31,7 @@ use tributary_core::{
     guarded::Guarded,
     managed::Managed,
     settings::Settings,
+    shard::Shard,
     steps::Step,
     view::View,
 };
@@ -134,6 +135,7 @@ pub(crate) async fn run(client: Client, options: Options) -> Result<Outcome, Str
     };
     let metrics = Arc::new(Metrics::default());
     let context = Context {
+        shard: Shard::ONLY,
         view,
         sessions: Sessions::new(options.aws, metrics.clone(), Fence::open())?,
         app_configurations: AppConfigurations::new(client.clone(), Secrets::new(client.clone(), ""), Urls::default(), LIST_AGE),

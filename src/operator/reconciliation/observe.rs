@@ -8,7 +8,7 @@ use std::{
 use kube::ResourceExt;
 use tributary_api::{Identity, annotation};
 use tributary_core::{
-    error::{Reason, ReconcileError},
+    error::{Reason, ReconcileError, RetryClass},
     limits, ownership,
     plan::{Depth, PlanContext},
     steps::Step,
@@ -70,7 +70,10 @@ impl<'a, K: Observe> Reconciliation<'a, K> {
 
     fn open_cloud(&mut self, resolved: &Resolved<K>) -> Result<Cloud<'a>, ReconcileError> {
         let trigger = self.trigger(resolved.reconcile_at.as_ref());
-        let mut cloud = self.context.cloud(&resolved.view, &resolved.identity, trigger)?;
+        let cloud = self.context.cloud(&resolved.view, &resolved.identity, trigger);
+        // Of another shard by what was read since the reconcile began. Its leader reports, not this one.
+        self.state.doubtful |= cloud.as_ref().is_err_and(|error| error.class == RetryClass::Conflict);
+        let mut cloud = cloud?;
         if resolved.reconcile_at != K::common(&self.status).last_handled_reconcile_at {
             // The user asked for the present state, not for that of a cached list.
             cloud.quick_age = Duration::ZERO;

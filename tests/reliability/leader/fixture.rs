@@ -21,7 +21,7 @@ pub fn now() -> f64 {
 pub const TIME_LIMIT: Duration = Duration::from_secs(90);
 
 /// Worlds at the same time, over all tests of this process: each has two or three processes, and there are two cores.
-static WORLDS: Semaphore = Semaphore::const_new(6);
+pub static WORLDS: Semaphore = Semaphore::const_new(6);
 
 pub struct Fixture {
     pub world: World,
@@ -115,20 +115,9 @@ impl Fixture {
         tokio::time::timeout(TIME_LIMIT, next).await.map_err(|_| format!("nobody took over within {TIME_LIMIT:?}"))
     }
 
-    /// A bus, a queue and rules, then changes to the rules without end; AWS takes its time, so that something is always under way.
+    /// A change of a rule every 100 milliseconds.
     pub fn load(&self) -> Load {
-        let world = self.world.handle();
-        Load(tokio::spawn(async move {
-            world.aws.faults(json!([{"match": "*.Put*", "kind": "latency", "ms": 150}])).await;
-            world.apply("EventBus", "b", json!({})).await;
-            world.apply("EventSink", "q", json!({"sqs": {"managed": {}}, "deletionPolicy": "Delete"})).await;
-            for n in 0_u64.. {
-                let spec = json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["test"]}, "description": format!("change {n}"),
-                                  "targets": [{"name": "q", "sinkRef": {"name": "q"}}]});
-                world.apply("EventRule", &format!("r{}", n % 5), spec).await;
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }))
+        load(&self.world, Duration::from_millis(100))
     }
 
     /// Waits until this replica has written since it leads: the load has reached it. Looks seldom, for the journal is not free.
@@ -170,23 +159,44 @@ impl Fixture {
 
     /// Asserts that every object is in AWS once, and that deletion removes it.
     pub async fn settles(&self) {
-        self.world.aws.faults(json!([])).await;
-        for n in 0..5 {
-            if self.world.get("EventRule", &format!("r{n}")).await.is_some() {
-                self.world.ready("EventRule", &format!("r{n}")).await;
-            }
-        }
-        for (kind, names) in [("EventRule", &["r0", "r1", "r2", "r3", "r4"][..]), ("EventSink", &["q"]), ("EventBus", &["b"])] {
-            for name in names {
-                if self.world.get(kind, name).await.is_some() {
-                    self.world.delete(kind, name).await;
-                }
-            }
-            for name in names {
-                self.world.gone(kind, name).await;
-            }
-        }
-        let left = self.world.aws.contents().await;
-        assert!(left.is_empty(), "left behind: {left:?}");
+        settles(&self.world).await;
     }
+}
+
+/// A bus, a queue and rules, then changes to the rules without end; AWS takes its time, so that something is always under way.
+pub fn load(world: &World, pause: Duration) -> Load {
+    let world = world.handle();
+    Load(tokio::spawn(async move {
+        world.aws.faults(json!([{"match": "*.Put*", "kind": "latency", "ms": 150}])).await;
+        world.apply("EventBus", "b", json!({})).await;
+        world.apply("EventSink", "q", json!({"sqs": {"managed": {}}, "deletionPolicy": "Delete"})).await;
+        for n in 0_u64.. {
+            let spec = json!({"busRef": {"name": "b"}, "eventPattern": {"source": ["test"]}, "description": format!("change {n}"),
+                              "targets": [{"name": "q", "sinkRef": {"name": "q"}}]});
+            world.apply("EventRule", &format!("r{}", n % 5), spec).await;
+            tokio::time::sleep(pause).await;
+        }
+    }))
+}
+
+/// Asserts that every object of the load is in AWS once, and that deletion removes it.
+pub async fn settles(world: &World) {
+    world.aws.faults(json!([])).await;
+    for n in 0..5 {
+        if world.get("EventRule", &format!("r{n}")).await.is_some() {
+            world.ready("EventRule", &format!("r{n}")).await;
+        }
+    }
+    for (kind, names) in [("EventRule", &["r0", "r1", "r2", "r3", "r4"][..]), ("EventSink", &["q"]), ("EventBus", &["b"])] {
+        for name in names {
+            if world.get(kind, name).await.is_some() {
+                world.delete(kind, name).await;
+            }
+        }
+        for name in names {
+            world.gone(kind, name).await;
+        }
+    }
+    let left = world.aws.contents().await;
+    assert!(left.is_empty(), "left behind: {left:?}");
 }

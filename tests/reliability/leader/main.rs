@@ -7,4 +7,5 @@ mod clock_skew;
 mod failover;
 mod fixture;
 mod lease;
+mod shards;
 mod tcp_proxy;

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use k8s_openapi::jiff::Timestamp;
 
 use tributary_api::{
-    BusLog, BusLogDetail, BusRef, DeletionPolicy, EventBus, EventBusStatus, Existing, Identity, ManagementPolicy, ResourceStatus, Tags,
-    consents,
+    AccountRef, BusLog, BusLogDetail, BusRef, DeletionPolicy, EventBus, EventBusStatus, Existing, Identity, ManagementPolicy,
+    ResourceStatus, Tags, consents,
 };
 
 use crate::{
@@ -93,6 +93,10 @@ impl Managed for EventBus {
 
     fn arn_from(&self) -> Option<Existing<'_>> {
         self.spec.existing.as_ref()?.by_arn().filter(|existing| existing.arn_from.is_some())
+    }
+
+    fn account_ref(&self) -> Option<AccountRef> {
+        Some(self.spec.account_ref.clone().unwrap_or_default())
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {

@@ -7,8 +7,8 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use tributary_api::{
-    AdmittedReferences, AwsAccount, CommonStatus, ConfigMapKeyRef, DeletionPolicy, EventBus, EventRule, EventSink, EventSinkStatus,
-    Existing, ExportTo, Identity, ManagementPolicy, Permissions, ResourceStatus, SinkRef, Tags, matches,
+    AccountRef, AdmittedReferences, AwsAccount, CommonStatus, ConfigMapKeyRef, DeletionPolicy, EventBus, EventRule, EventSink,
+    EventSinkStatus, Existing, ExportTo, Identity, ManagementPolicy, Permissions, ResourceStatus, SinkRef, Tags, matches,
 };
 
 use crate::{
@@ -76,6 +76,10 @@ impl Managed for EventSink {
 
     fn definition_from(&self) -> Option<(&'static str, &ConfigMapKeyRef)> {
         self.definition_ref()
+    }
+
+    fn account_ref(&self) -> Option<AccountRef> {
+        Some(self.spec.account_ref.clone().unwrap_or_default())
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {

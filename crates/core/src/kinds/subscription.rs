@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use tributary_api::{
-    BenchlingSubscription, BenchlingSubscriptionStatus, BusKind, BusRef, DeletionPolicy, EventBus, EventBusSpec, EventRule, EventRuleSpec,
-    EventSink, EventSinkSpec, Identity, ManagementPolicy, Monitoring, ResourceStatus, SinkRef, Target, annotation, consents,
+    AccountRef, BenchlingSubscription, BenchlingSubscriptionStatus, BusKind, BusRef, DeletionPolicy, EventBus, EventBusSpec, EventRule,
+    EventRuleSpec, EventSink, EventSinkSpec, Identity, ManagementPolicy, Monitoring, ResourceStatus, SinkRef, Target, annotation, consents,
 };
 
 use crate::{
@@ -288,6 +288,10 @@ impl Managed for BenchlingSubscription {
     }
     fn composed(&self) -> bool {
         true
+    }
+
+    fn account_ref(&self) -> Option<AccountRef> {
+        Some(self.spec.account_ref.clone().unwrap_or_default())
     }
 
     fn identity(&self, view: &View) -> Result<Identity, ReconcileError> {

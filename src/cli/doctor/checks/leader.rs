@@ -8,7 +8,7 @@ use k8s_openapi::{
 use crate::cli::doctor::{
     finding::{Finding, ObjectRef, Severity},
     object::{age, span},
-    snapshot::Snapshot,
+    snapshot::{ShardLease, Snapshot},
 };
 
 /// Leaders change on each rollout. More often than this on average is a problem.
@@ -52,7 +52,24 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
         );
         return vec![Finding::new("leader-unstable", Severity::Warning, message, logs).of(object)];
     }
-    vec![]
+    shards_without_leader(snapshot, &logs).into_iter().collect()
+}
+
+/// Shards that no replica leads. One that is on its way to another replica was released a moment ago.
+fn shards_without_leader(snapshot: &Snapshot, logs: &str) -> Option<Finding> {
+    let Ok(shards) = &snapshot.shard_leases else { return None };
+    let is_led = |shard: &ShardLease| {
+        let spec = shard.lease.as_ref().and_then(|lease| lease.spec.as_ref());
+        spec.is_some_and(|spec| overdue(spec, snapshot.now).is_none())
+    };
+    let missing: Vec<_> = shards.iter().filter(|shard| !is_led(shard)).map(|shard| shard.shard.to_string()).collect();
+    let message = format!(
+        "no replica of the operator leads {} of {} shards: {}. Objects in their AWS accounts are not reconciled. Check that the pods run, and that their Role names the Leases of all shards.",
+        missing.len(),
+        shards.len(),
+        missing.join(", ")
+    );
+    (!missing.is_empty()).then(|| Finding::new("leader-missing", Severity::Critical, message, logs.to_owned()))
 }
 
 /// How long the lease is not renewed, if it has expired.
@@ -70,6 +87,8 @@ pub(super) fn is_led(snapshot: &Snapshot) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::coordination::v1::Lease;
+
     use super::{super::tests::*, *};
 
     #[test]
@@ -85,6 +104,20 @@ mod tests {
         assert_eq!(ids(check(&snapshot)), ["leader-missing"]);
         snapshot.lease = Ok(None);
         assert_eq!(ids(check(&snapshot)), ["leader-missing"]);
+    }
+
+    #[test]
+    fn a_shard_that_nobody_leads_is_critical() {
+        let mut snapshot = healthy();
+        snapshot.lease = Ok(Some(lease("3-shards", 1, 1)));
+        let shards = |leases: [Option<Lease>; 3]| Ok((0..).zip(leases).map(|(shard, lease)| ShardLease { shard, lease }).collect());
+        // A free one was released a moment ago.
+        snapshot.shard_leases = shards([Some(lease("pod-1", 1, 1)), Some(lease("pod-2", 15, 1)), Some(lease("", 2, 1))]);
+        assert_eq!(ids(check(&snapshot)), [""; 0]);
+        snapshot.shard_leases = shards([Some(lease("pod-1", 1, 1)), Some(lease("pod-2", 16, 1)), None]);
+        let found = check(&snapshot);
+        assert!(found[0].message.contains("2 of 3 shards: 1, 2."), "{found:?}");
+        assert_eq!(ids(found), ["leader-missing"]);
     }
 
     #[test]

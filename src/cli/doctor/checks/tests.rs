@@ -89,6 +89,7 @@ pub(in crate::cli::doctor) fn healthy() -> Snapshot {
         deployments: Ok(vec![deployment("run")]),
         pods: Ok(vec![]),
         lease: Ok(Some(lease("pod-1", 1, 1))),
+        shard_leases: Ok(vec![]),
         rights: Ok(OperatorRights::default()),
         events: Ok(vec![]),
         aws: None,

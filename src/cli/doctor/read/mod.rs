@@ -52,8 +52,10 @@ pub(super) async fn snapshot(request: &Request<'_>, progress: &Progress) -> Resu
     let named = operator.and_then(|deployment| Component::variable(deployment, "TRIBUTARY_LEASE_NAME"));
     let lease_name = request.lease_name.or(named).unwrap_or("tributary");
     let lease = operator::lease(client, namespace, lease_name).await;
+    let shard_leases = operator::shard_leases(client, namespace, lease_name, &lease).await;
+    let shards = lease.as_ref().ok().and_then(Option::as_ref).map_or(1, operator::shards);
     let account = operator.and_then(Component::service_account).unwrap_or("tributary");
-    let rights = rights::of_operator(client, namespace, account, lease_name, &objects).await;
+    let rights = rights::of_operator(client, namespace, account, (lease_name, shards), &objects).await;
     progress.advance();
     let scope = match request.namespaces {
         Namespaces::All => "all namespaces".to_owned(),
@@ -72,6 +74,7 @@ pub(super) async fn snapshot(request: &Request<'_>, progress: &Progress) -> Resu
         deployments,
         pods,
         lease,
+        shard_leases,
         rights,
         events,
         aws: None,

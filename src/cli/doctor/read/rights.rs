@@ -4,19 +4,28 @@ use futures::{StreamExt, stream};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::{Api, Client, api::PostParams};
 
-use crate::cli::{
-    doctor::{
-        object::Object,
-        read::request::read,
-        snapshot::{OperatorRights, Read, Right},
+use crate::{
+    cli::{
+        doctor::{
+            object::Object,
+            read::request::read,
+            snapshot::{OperatorRights, Read, Right},
+        },
+        generate,
     },
-    generate,
+    operator::lease_names,
 };
 
 /// Reviews at the same time.
 const AT_ONCE: usize = 16;
 
-pub(super) async fn of_operator(client: &Client, namespace: &str, account: &str, lease: &str, objects: &[Object]) -> Read<OperatorRights> {
+pub(super) async fn of_operator(
+    client: &Client,
+    namespace: &str,
+    account: &str,
+    lease: (&str, u16),
+    objects: &[Object],
+) -> Read<OperatorRights> {
     let needed = needed(namespace, lease, objects);
     let mut reviews = stream::iter(needed).map(|right| review(client, namespace, account, right)).buffered(AT_ONCE);
     let mut rights = Vec::new();
@@ -28,7 +37,7 @@ pub(super) async fn of_operator(client: &Client, namespace: &str, account: &str,
 }
 
 /// What the chart's `ClusterRole` and `Role` give, and the Secrets of accounts.
-fn needed(namespace: &str, lease: &str, objects: &[Object]) -> Vec<Right> {
+fn needed(namespace: &str, (lease, shards): (&str, u16), objects: &[Object]) -> Vec<Right> {
     let right = |verb: &str, group: &str, resource: &str, name: Option<&str>, namespace: Option<&str>| Right {
         verb: verb.to_owned(),
         group: group.to_owned(),
@@ -43,9 +52,15 @@ fn needed(namespace: &str, lease: &str, objects: &[Object]) -> Vec<Right> {
             all.extend(rule.verbs.iter().map(|verb| right(verb, rule.group, resource, rule.name, None)));
         }
     }
-    // The Role names the Lease, except for `create`, whose requests have no name.
-    let leases = [("get", Some(lease)), ("update", Some(lease)), ("create", None)];
-    all.extend(leases.map(|(verb, name)| right(verb, "coordination.k8s.io", "leases", name, Some(namespace))));
+    // The Role names the Leases, except for `create` and `list`, whose requests have no name.
+    let of_shards = (0..shards).filter(|_| shards > 1);
+    let of_shards = of_shards.flat_map(|number| [lease_names::of_shard(lease, number), lease_names::of_replica(lease, number)]);
+    let mut leases: Vec<_> = of_shards.map(|name| ("update", Some(name))).collect();
+    if shards > 1 {
+        leases.push(("list", None));
+    }
+    leases.extend([("get", Some(lease.to_owned())), ("update", Some(lease.to_owned())), ("create", None)]);
+    all.extend(leases.iter().map(|(verb, name)| right(verb, "coordination.k8s.io", "leases", name.as_deref(), Some(namespace))));
     let secrets = objects.iter().filter(|object| object.is("AwsAccount"));
     let secrets = secrets.filter_map(|account| account.data.pointer("/spec/credentials/secretRef/name")?.as_str());
     all.extend(secrets.map(|name| right("get", "", "secrets", Some(name), Some(namespace))));
