@@ -17,8 +17,9 @@ const SECOND: &str = "444455556666";
 fn object<K: serde::de::DeserializeOwned>(kind: &str, name: &str, spec: Value, status: Value) -> K {
     let mut object = json!({
         "apiVersion": "tributary.dev/v1alpha1", "kind": kind,
-        "metadata": {"name": name, "namespace": "team"}, "spec": spec,
+        "metadata": {"name": name, "namespace": "team"},
     });
+    object["spec"] = spec;
     if !status.is_null() {
         object["status"] = status;
     }
