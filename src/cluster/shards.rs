@@ -14,7 +14,7 @@ use super::queue::Route;
 /// The shard that the object belongs to. One that cannot be read has no account.
 pub(crate) fn shard_of<K: Managed>(object: &Guarded<K>, view: &View, shards: u16) -> Shard {
     match &object.0 {
-        Ok(object) => Shard::of_object(object, view, shards),
+        Ok(object) => Shard::of_object(&**object, view, shards),
         Err(unreadable) => Shard::of_namespace(unreadable.metadata.namespace.as_deref().unwrap_or_default(), shards),
     }
 }

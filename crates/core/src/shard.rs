@@ -103,7 +103,7 @@ fn account_of<K: Managed>(object: &K, view: &View) -> Option<String> {
         // The identity may depend on what only a reconcile resolves, the account does not.
         Some(reference) => {
             let namespace = object.meta().namespace.as_deref().unwrap_or_default();
-            view.account_for(namespace, Some(&reference)).ok().map(|account| account.spec.account_id)
+            view.account_for(namespace, Some(&reference)).ok().map(|account| account.spec.account_id.clone())
         }
         None => object.identity(view).ok().map(|identity| identity.account_id),
     }

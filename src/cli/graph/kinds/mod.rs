@@ -46,7 +46,8 @@ pub(crate) trait GraphKind: Resource<DynamicType = ()> + Clone + Debug + Deseria
 pub(crate) fn item<K: GraphKind>(object: &Guarded<K>) -> Item {
     match &object.0 {
         Ok(object) => object.item(),
-        Err(Unreadable { error, metadata }) => {
+        Err(unreadable) => {
+            let Unreadable { error, metadata } = &**unreadable;
             let mut node = node(K::KIND, metadata, None);
             let message = format!("cannot be read by this version: {error}. Correct the object, or use a newer version.");
             set_health(&mut node, Assessment::new(Health::Degraded, Reason::UnreadableObject.to_string(), message));
