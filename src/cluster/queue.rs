@@ -74,7 +74,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Queue<K> {
         &self,
         store: &Store<Guarded<K>>,
         shard: Shard,
-        route: Route<K>,
+        route: &Route<K>,
     ) -> impl Stream<Item = ObjectRef<Guarded<K>>> + Send + 'static {
         let (sender, receiver) = unbounded();
         let mut terms = self.lock();
@@ -226,8 +226,8 @@ mod tests {
         let route: Route<EventBus> = Arc::new(|object| Some(Shard { index: object.name.parse().ok()?, of: 3 }));
         let bus = |name: &str| ObjectRef::<Guarded<EventBus>>::new(name);
         queue.send(bus("0"));
-        let mut first = Box::pin(queue.open(&store, Shard { index: 0, of: 3 }, route.clone()));
-        let mut second = Box::pin(queue.open(&store, Shard { index: 1, of: 3 }, route));
+        let mut first = Box::pin(queue.open(&store, Shard { index: 0, of: 3 }, &route));
+        let mut second = Box::pin(queue.open(&store, Shard { index: 1, of: 3 }, &route));
         assert_eq!((first.next().await, first.next().now_or_never()), (Some(bus("0")), None), "its own object, once");
         assert_eq!((second.next().await, second.next().now_or_never()), (Some(bus("1")), None));
         for name in ["1", "2", "not a number"] {

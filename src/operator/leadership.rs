@@ -224,7 +224,7 @@ impl Leadership {
             if self.shard != Shard::ONLY {
                 tasks.spawn(queue_missed(store.clone(), queue.clone(), context.clone(), stop.clone()));
             }
-            queue.open(&store, self.shard, route(&store, &self.view, self.shard.of))
+            queue.open(&store, self.shard, &route(&store, &self.view, self.shard.of))
         };
         let config = controller::Config::default().concurrency(self.options.concurrency);
         let permits = (self.shard != Shard::ONLY).then(|| self.permits.of(K::KIND, self.options.concurrency));
