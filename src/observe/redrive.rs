@@ -42,6 +42,8 @@ struct Held {
     pending: Vec<(Letter, Instant)>,
     /// Receipt handles of letters that were given out to be sent, by message id.
     receipts: HashMap<String, String>,
+    /// Letters to send that were hidden for too long to be sent, by message id, and until when they are hidden still.
+    awaited: HashMap<String, Instant>,
     /// All letters that were received, by message id, and until when they are hidden unless they are deleted.
     seen: HashMap<String, Option<Instant>>,
 }
@@ -59,6 +61,7 @@ impl Redrives {
             is_first,
             pending: vec![],
             receipts: HashMap::new(),
+            awaited: HashMap::new(),
             seen: HashMap::new(),
         };
         all.entry(uid.to_owned()).or_insert_with(|| Arc::new(tokio::sync::Mutex::new(new()))).clone()
@@ -104,7 +107,7 @@ impl Observe for EventRedrive {
         let round = held.receive(&session, &identity.name, want, &status).await?;
         let is_empty = round.is_empty && round.taken.is_empty() && held.pending.is_empty();
         let depths = if is_empty { Some(depths(&session, &identity.name).await?) } else { None };
-        let progress = redrive_progress(&self.spec, &status, &round.kept, depths.is_some_and(|depths| held.is_alone(depths, began)));
+        let progress = redrive_progress(&self.spec, &status, &round.kept, depths.is_some_and(|depths| held.is_at_end(depths, began)));
         let mut observed = ObservedRedrive { taken: round.taken, kept: round.kept, progress, ..ObservedRedrive::default() };
         match observed.progress {
             RedriveProgress::Running => observed.letters = held.hand_out(want.batch),
@@ -113,7 +116,7 @@ impl Observe for EventRedrive {
                 observed.remaining = Some(depths.waiting + depths.in_flight);
             }
             // Those are looked for that were sent before a crash.
-            RedriveProgress::Idle | RedriveProgress::Cleaning => held.pending.clear(),
+            RedriveProgress::Idle | RedriveProgress::Cleaning => held.let_go(|_| false),
         }
         Ok(Some(observed))
     }
@@ -124,6 +127,18 @@ async fn depths(session: &Session, queue: &str) -> Result<Depths, ReconcileError
 }
 
 impl Held {
+    /// Whether the queue, which had no letter when it was read at `began`, has none that is hidden either.
+    fn is_at_end(&self, depths: Depths, began: Instant) -> bool {
+        self.is_alone(depths, began) && self.awaited.values().all(|until| *until < began)
+    }
+
+    /// Lets go of pending letters that are not to be kept. They become visible again.
+    fn let_go(&mut self, keep: impl Fn(Instant) -> bool) {
+        let (kept, gone) = std::mem::take(&mut self.pending).into_iter().partition(|(_, until)| keep(*until));
+        self.pending = kept;
+        self.awaited.extend(Vec::into_iter(gone).map(|(letter, until)| (letter.message_id, until)));
+    }
+
     /// Whether no other process could hold a letter when the queue was read, at `began`: such as one that was stopped, whose letters become
     /// visible again.
     fn is_alone(&self, depths: Depths, began: Instant) -> bool {
@@ -142,7 +157,8 @@ impl Held {
     ) -> Result<Round, ReconcileError> {
         // A letter that becomes visible soon is not sent: sending takes a while.
         let soon = Instant::now() + self.hidden / 2;
-        self.pending.retain(|(letter, until)| *until > soon && !status.is_done(&letter.message_id));
+        self.pending.retain(|(letter, _)| !status.is_done(&letter.message_id));
+        self.let_go(|until| until > soon);
         let mut round = Round::default();
         for id in &status.sent {
             if let Some(receipt) = self.receipts.remove(id) {
@@ -170,6 +186,7 @@ impl Held {
 
     fn sort(&mut self, letter: Letter, until: Instant, want: &DesiredRedrive, status: &EventRedriveStatus, round: &mut Round) {
         self.seen.insert(letter.message_id.clone(), Some(until));
+        self.awaited.remove(&letter.message_id);
         if status.sent.contains(&letter.message_id) {
             // Sent before a crash. It is deleted, and not sent again.
             round.taken.retain(|(id, _)| *id != letter.message_id);

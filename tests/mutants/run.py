@@ -111,6 +111,12 @@ def environment():
     return {**os.environ, "RUST_BACKTRACE": "0", "CARGO_TARGET_DIR": str(cache)}
 
 
+def in_workspace(target, *arguments):
+    """The same with the features of `make test`, whose builds it uses."""
+    which = ["--lib"] if is_unit(target) else ["--test", target]
+    return ["cargo", "test", "--locked", "--quiet", "--workspace", *which, "--", *arguments]
+
+
 def run_test(tree, target, test):
     """Whether the test ran, whether it passed, and what it said."""
     cargo = cargo_test(target, "--", "--exact", test)
@@ -201,11 +207,11 @@ def names(target):
     if is_unit(target):
         # The list of each crate comes behind a line with the path of its program.
         crate = "tributary" if target == "lib" else f"tributary_{target}"
-        command = [word for word in cargo_test(target, "--", "--list") if word != "--quiet"]
+        command = [word for word in in_workspace(target, "--list") if word != "--quiet"]
         done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         lists = [text for text in done.stdout.split("Running unittests ")[1:] if re.match(rf"\S+ \(\S*/{crate}-[0-9a-f]+\)", text)]
         return set(re.findall(r"^(\S+): test$", "".join(lists), re.M))
-    done = subprocess.run(cargo_test(target, "--", "--list"), cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(in_workspace(target, "--list"), cwd=ROOT, check=True, capture_output=True, text=True)
     return set(re.findall(r"^(\S+): test$", done.stdout, re.M))
 
 
