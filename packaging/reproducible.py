@@ -26,7 +26,7 @@ def folders(root=ROOT):
     if target := os.environ.get("CARGO_TARGET_DIR"):
         found.append((pathlib.Path(target).absolute(), "/target"))
     found.append((pathlib.Path(os.environ.get("CARGO_HOME") or home / ".cargo"), "/cargo"))
-    # The standard library's sources, if they are installed. Without them the compiler writes this by itself.
+    # The standard library's sources, if they are installed. Without them the compiler writes this already.
     found.append((pathlib.Path(_rustc("--print", "sysroot").strip()) / "lib/rustlib/src/rust", f"/rustc/{commit}"))
     return sorted(found, key=lambda pair: len(str(pair[0])))
 

@@ -221,13 +221,18 @@ def operator_verify(say):
     return go_program(say, "operator-verify", target, source, "github.com/operator-framework/api/cmd/operator-verify", "about a minute on two cores")
 
 
-def shellcheck(say):
-    """The linter of shell scripts: the one on the PATH, else Debian's."""
-    found = shutil.which("shellcheck")
+def debian_program(say, name, path, packages, title):
+    """How to call a program: the one on the PATH, else Debian's with its libraries. `path`: where its package has it."""
+    found = shutil.which(name)
     if found:
         return [found]
-    root = debian(say, "shellcheck-debian", lambda folder: (folder / "usr/bin/shellcheck").is_file(), _shellcheck_packages, "shellcheck", 120)
-    return ["env", f"LD_LIBRARY_PATH={os.pathsep.join(map(str, (root / 'usr/lib').glob('*-linux-gnu*')))}", str(root / "usr/bin/shellcheck")]
+    root = debian(say, f"{name}-debian", lambda folder: (folder / path).is_file(), packages, title, 120)
+    return ["env", f"LD_LIBRARY_PATH={os.pathsep.join(map(str, (root / 'usr/lib').glob('*-linux-gnu*')))}", str(root / path)]
+
+
+def shellcheck(say):
+    """How to call the linter of shell scripts."""
+    return debian_program(say, "shellcheck", "usr/bin/shellcheck", _shellcheck_packages, "shellcheck")
 
 
 def _shellcheck_packages():
@@ -237,12 +242,8 @@ def _shellcheck_packages():
 
 
 def nft(say):
-    """How to call nft of nftables: the one on the PATH, else Debian's."""
-    found = shutil.which("nft")
-    if found:
-        return [found]
-    root = debian(say, "nft-debian", lambda folder: (folder / "usr/sbin/nft").is_file(), _nft_packages, "nftables", 120)
-    return ["env", f"LD_LIBRARY_PATH={os.pathsep.join(map(str, (root / 'usr/lib').glob('*-linux-gnu*')))}", str(root / "usr/sbin/nft")]
+    """How to call nft of nftables."""
+    return debian_program(say, "nft", "usr/sbin/nft", _nft_packages, "nftables")
 
 
 def _nft_packages():

@@ -55,7 +55,7 @@ async fn settle(cluster: &Cluster, settings: &Settings, name: &str) -> Result<()
     operator.stop().await
 }
 
-/// The calls that read deliveries, by resync; the first, of a start, is left out.
+/// The calls that read deliveries, by resync, without the first one after a start.
 async fn resyncs(cluster: &Cluster, standin: &StandIn, settings: &Settings, name: &str) -> Result<Vec<Vec<Call>>> {
     let period = if settings.rules > 200 { 20 } else { 5 };
     let operator = Operator::start(cluster, name, &settings.log, &flags(&period.to_string()))?;

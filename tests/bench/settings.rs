@@ -20,7 +20,7 @@ pub struct Settings {
     pub latency: Duration,
     /// `BENCH_WEBHOOKS_SECONDS`: how long webhooks are sent to the gateway, and before to the Flask app.
     pub webhooks: Duration,
-    /// `BENCH_PARTS`: of `rules`, `observe`, `partner` and `gateway`, which are measured; left out, all.
+    /// `BENCH_PARTS`: of `rules`, `observe`, `partner` and `gateway`, which are measured. Defaults to all.
     pub parts: Vec<String>,
     /// `BENCH_LOG`: the operator's `--log`.
     pub log: String,

@@ -51,7 +51,7 @@ def deal(patches, test_of):
 
 def find_caught(patches, test_of, run_build):
     """Returns those that are caught for certain. `run_build(applied, patches)` returns of each of `patches` whether its test passes when
-    `applied` are, and which of `applied` do not apply or could be why the build fails. Those are left out from then on."""
+    `applied` are, and which of `applied` do not apply or could be why the build fails. Later builds are without those."""
     caught, waiting, pays = [], list(patches), True
     while waiting and pays:
         groups, waiting = deal(waiting, test_of)

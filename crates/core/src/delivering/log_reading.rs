@@ -19,7 +19,7 @@ const BEHIND: SignedDuration = SignedDuration::from_hours(1);
 const MANY: usize = 5_000;
 const LARGE: usize = 512 * 1024;
 
-/// How long deliveries that succeeded are left out once a page was full.
+/// How long deliveries that succeeded are not read after a page was full.
 const PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long what was read holds while the log cannot be read. After that the condition says so.
@@ -44,7 +44,7 @@ pub struct LogReading {
     /// The deliveries that failed or were retried.
     failures: LogFailures,
     successes: LogSuccesses,
-    /// Until when deliveries that succeeded are left out: a page was full.
+    /// Until when deliveries that succeeded are not read: a page was full.
     paused_until: Option<Timestamp>,
     /// The next page, if the range has more.
     open: Option<LogRequest>,

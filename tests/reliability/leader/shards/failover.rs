@@ -57,7 +57,7 @@ async fn trial(signal: &str) -> Result<Moved, String> {
     }
     if signal == "STOP" {
         fleet.replica(&victim).signal("CONT");
-        // It notices by itself, and takes part again.
+        // It notices that, and takes part again.
         fleet.balanced(3).await;
         fleet.all_work(now()).await;
     }
