@@ -3,7 +3,7 @@
 
   release.py check [TAG]             versions agree, placeholders are there; with TAG, the changelog has its section
   release.py notes VERSION           prints the changelog's section of the version
-  release.py archive ARCH FOLDER     packs the static binary of `make image` as FOLDER/tributary-VERSION-linux-ARCH.tar.gz
+  release.py archive ARCH FOLDER     packs the static binary of `make cli` as FOLDER/tributary-VERSION-linux-ARCH.tar.gz
   release.py render VERSION FOLDER   writes checksums.txt, the krew manifest and the Homebrew formula for the archives in FOLDER
 """
 import gzip

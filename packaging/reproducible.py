@@ -36,8 +36,8 @@ def _rustc(*arguments):
 
 
 def flags(root=ROOT):
-    """Statically linked, and without paths. The last prefix that matches applies."""
-    return ["-C", "target-feature=+crt-static", *(f"--remap-path-prefix={folder}={name}" for folder, name in folders(root))]
+    """Statically linked, with small relocations (ADR 0049), and without paths. The last prefix that matches applies."""
+    return ["-C", "target-feature=+crt-static", "-C", "link-arg=-Wl,-z,pack-relative-relocs", *(f"--remap-path-prefix={folder}={name}" for folder, name in folders(root))]
 
 
 def paths(binary, root=ROOT):

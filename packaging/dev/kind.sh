@@ -47,9 +47,9 @@ check() {
 # The debug build with its shared libraries: a static release build takes 14 minutes the first time.
 load() {
 	local archive
-	cargo build --locked
+	cargo build --locked --bin tributary-operator
 	archive=$(mktemp --suffix .tar)
-	python3 tests/bed/image.py "$CARGO_TARGET_DIR/debug/tributary" "$archive" --name "$1" --libraries --plain
+	python3 tests/bed/image.py "$CARGO_TARGET_DIR/debug/tributary-operator" "$archive" --name "$1" --libraries --plain
 	kind load image-archive "$archive" --name "$CLUSTER"
 	rm -f "$archive"
 }

@@ -4,6 +4,7 @@ mod aws_flags;
 mod backfill;
 mod columns;
 mod completion;
+mod component;
 mod dev;
 mod diff;
 mod dlq;
@@ -36,6 +37,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use component::ClusterProgram;
+
 /// Brings SaaS events into Amazon EventBridge and routes them to where the work is done.
 #[derive(Parser, Debug)]
 #[command(name = "tributary", version)]
@@ -46,12 +49,8 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Run the operator.
-    Run(Box<run::Run>),
-    /// Receive webhooks of Benchling apps and publish them on event buses.
-    Gateway(Box<gateway::Gateway>),
-    /// Write Benchling entities into PostgreSQL tables, and run `BenchlingBackfill`s.
-    Sync(Box<sync::Sync>),
+    #[command(flatten)]
+    Component(component::Component),
     /// Publish events from files on a bus and report the result of each.
     PutEvents(Box<put_events::PutEvents>),
     /// Publish the events of a time window from Benchling's list of events.
@@ -121,9 +120,7 @@ impl Cli {
             Command::Completion(completion) => completion.run()?,
             Command::Man(man) => man.run()?,
             Command::Complete(complete) => Box::pin(complete.run()).await,
-            Command::Run(run) => Box::pin(run.run()).await?,
-            Command::Gateway(gateway) => Box::pin(gateway.run()).await?,
-            Command::Sync(sync) => Box::pin(sync.run()).await?,
+            Command::Component(component) => component.run().await?,
             Command::PutEvents(put) => put.run().await?,
             Command::Backfill(backfill) => Box::pin(backfill.run()).await?,
             Command::IamPolicy(policy) => policy.run()?,

@@ -88,7 +88,7 @@ impl Gateway {
         let (public, admin) = (free()?, free()?);
         let mut command = Command::new("taskset");
         command
-            .args(["-c", &core.to_string(), env!("CARGO_BIN_EXE_tributary"), "gateway", "--log", &settings.log])
+            .args(["-c", &core.to_string(), env!("CARGO_BIN_EXE_tributary-operator"), "gateway", "--log", &settings.log])
             .args(["--listen", &public.to_string(), "--admin-listen", &admin.to_string(), "--drain-seconds", "0"])
             .args(["--benchling-keys-url", &benchling.keys_url])
             .env_clear();

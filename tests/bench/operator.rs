@@ -40,7 +40,7 @@ pub fn cpu(pid: u32) -> Result<Duration> {
 impl Operator {
     /// Starts the operator.
     pub fn start(cluster: &Cluster, name: &str, log: &str, flags: &[String]) -> Result<Self> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tributary-operator"));
         command
             .args(["run", "--policy-settle-seconds", "0", "--log", log])
             .args(if flags.iter().any(|flag| flag == "--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] })

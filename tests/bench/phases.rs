@@ -222,7 +222,7 @@ pub async fn without_bucket(cluster: &Cluster, settings: &Settings, report: &mut
 
 /// In MiB. It is all the image holds besides the certificates.
 fn size_of_the_program() -> Result<f64> {
-    let bytes = std::fs::metadata(env!("CARGO_BIN_EXE_tributary"))?.len();
+    let bytes = std::fs::metadata(env!("CARGO_BIN_EXE_tributary-operator"))?.len();
     Ok(f64::from(u32::try_from(bytes / 1_024)?) / 1_024.0)
 }
 

@@ -76,7 +76,7 @@ class Release(Stage):
         token = self.kubectl("create", "token", RELEASE, "-n", SYSTEM, "--duration", "1h").strip()
         self.kubectl("config", "set-credentials", "operator", f"--token={token}", "--kubeconfig", str(config))
         self.kubectl("config", "set-context", "--current", "--user=operator", "--kubeconfig", str(config))
-        binary = os.environ.get("TRIBUTARY") or f"{os.environ.get('CARGO_TARGET_DIR', ROOT / 'target')}/debug/tributary"
+        binary = os.environ.get("TRIBUTARY_OPERATOR") or f"{os.environ.get('CARGO_TARGET_DIR', ROOT / 'target')}/debug/tributary-operator"
         with open(self.scratch / "operator.log", "ab") as log:
             self.operator = subprocess.Popen([binary, "run", "--listen", "127.0.0.1:0", "--log-format", "text", "--watch-namespaces", account.name, *FLAGS], stdout=log, stderr=log,
                                              env={**os.environ, "KUBECONFIG": str(config), "AWS_ENDPOINT_URL": self.bed["aws"], "AWS_EC2_METADATA_DISABLED": "true"})

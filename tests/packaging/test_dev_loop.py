@@ -48,8 +48,8 @@ class Kind(unittest.TestCase):
         calls = [re.sub(r"/\S+\.tar", "ARCHIVE", call) for call in calls]
         image = "ghcr.io/tributary-dev/tributary:dev"
         wanted = [
-            "docker info", "kind get clusters", "kind create cluster --name tributary --wait 120s", "kubectl config use-context kind-tributary", "cargo build --locked",
-            f"python3 tests/bed/image.py /built/debug/tributary ARCHIVE --name {image} --libraries --plain", "kind load image-archive ARCHIVE --name tributary",
+            "docker info", "kind get clusters", "kind create cluster --name tributary --wait 120s", "kubectl config use-context kind-tributary", "cargo build --locked --bin tributary-operator",
+            f"python3 tests/bed/image.py /built/debug/tributary-operator ARCHIVE --name {image} --libraries --plain", "kind load image-archive ARCHIVE --name tributary",
             "docker build --quiet --file packaging/dev/standin.Containerfile --tag tributary-aws-standin:dev tests/bed",
             "kind load docker-image tributary-aws-standin:dev --name tributary", "kubectl apply --filename packaging/dev/standin.yaml",
             "helm upgrade --install tributary charts/tributary --namespace tributary-system --create-namespace --values packaging/dev/values.yaml",

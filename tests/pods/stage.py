@@ -124,7 +124,7 @@ class Stage:
         done.touch()
         archive = os.environ.get("TRIBUTARY_IMAGE")
         if not archive:
-            binary = os.environ.get("TRIBUTARY") or f"{os.environ.get('CARGO_TARGET_DIR', ROOT / 'target')}/debug/tributary"
+            binary = os.environ.get("TRIBUTARY_OPERATOR") or f"{os.environ.get('CARGO_TARGET_DIR', ROOT / 'target')}/debug/tributary-operator"
             archive = self.scratch / "image.tar"
             image.pack(binary, archive, self.image_name(), libraries=True, plain=True)
         self.run(*self.bed["ctr"], "images", "import", str(archive))

@@ -27,7 +27,7 @@ impl Session {
     pub async fn aws_time(&self) -> Result<Option<Timestamp>, ReconcileError> {
         let date = DateHeader::default();
         let request = || self.sts.get_caller_identity().customize().interceptor(date.clone()).send();
-        self.call(&self.shared.limits.sts, Call::from(Sts::GetCallerIdentity), self.priority, || Box::pin(request())).await?;
+        self.call(&self.shared.limits.sts, Call::from(Sts::GetCallerIdentity), self.priority, request).await?;
         let text = date.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(text.and_then(|text| rfc2822::parse(&text).ok()).map(|time| time.timestamp()))
     }

@@ -86,7 +86,7 @@ impl RegionalSession {
     pub async fn open(options: PublishOptions, quota: u32) -> Result<Self, String> {
         let (config, region) = load(options).await?;
         let answer = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await;
-        let answer = answer.map_err(|error| AwsError::new(Sts::GetCallerIdentity, &error).to_string())?;
+        let answer = answer.map_err(|error| AwsError::new(Sts::GetCallerIdentity, error).to_string())?;
         let caller = CallerIdentity { account_id: answer.account.unwrap_or_default(), arn: answer.arn.unwrap_or_default() };
         let shared = Arc::new(Shared { limits: RateLimiters::new(quota, quota, IN_FLIGHT), caches: Caches::default() });
         Ok(Self { session: Session::new(&config, shared, Arc::new(Unobserved), caller), region })

@@ -104,7 +104,7 @@ impl Publisher {
         match self.events.describe_event_bus().name(bus).send().await {
             Ok(_) => Ok(BusState::There),
             Err(error) => {
-                let error = AwsError::new(Events::DescribeEventBus, &error);
+                let error = AwsError::new(Events::DescribeEventBus, error);
                 match error.cause {
                     Cause::NotFound => Ok(BusState::Missing),
                     // A name that no bus can have.
@@ -142,7 +142,7 @@ impl Session {
     pub async fn put(&self, entries: &[&Entry]) -> Result<Vec<Answer>, AwsError> {
         let span = self.span(Events::PutEvents.into());
         let answer = put(&self.events, entries, &span).instrument(span.clone()).await;
-        spans::end(&span, &answer);
+        spans::end(&span, answer.as_ref().err());
         spans::note_failed_entries(&span, answer.iter().flatten().filter(|answer| answer.is_err()).count());
         self.observer.aws_call(Call::from(Events::PutEvents).action(), answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
         answer
@@ -153,7 +153,7 @@ async fn put(events: &aws_sdk_eventbridge::Client, entries: &[&Entry], span: &Sp
     let request = events.put_events().set_entries(Some(entries.iter().map(|entry| sdk_entry(entry)).collect()));
     let answer = request.send().await;
     spans::note_request_id(span, &answer);
-    let answer = answer.map_err(|error| AwsError::new(Events::PutEvents, &error))?;
+    let answer = answer.map_err(|error| AwsError::new(Events::PutEvents, error))?;
     let answers = answer.entries.unwrap_or_default().into_iter().map(|entry| match (entry.error_code, entry.event_id) {
         (None, Some(id)) => Ok(id),
         (code, _) => Err((code.unwrap_or_default(), entry.error_message.unwrap_or_default())),

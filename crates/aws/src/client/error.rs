@@ -1,7 +1,7 @@
 //! The error of one AWS call. `hints` converts it into a reconcile error.
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
 use tributary_core::error::RetryClass;
 
@@ -24,13 +24,15 @@ pub struct AwsError {
 
 impl AwsError {
     /// Converts an error of the SDK.
-    pub(crate) fn new<E>(call: impl Into<Call>, error: &SdkError<E, HttpResponse>) -> Self
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
+    pub(crate) fn new<E: ProvideErrorMetadata>(call: impl Into<Call>, error: SdkError<E, HttpResponse>) -> Self {
+        Self::of(call.into(), &error.map_service_error(|error| error.meta().clone()))
+    }
+
+    /// Converts an error of the SDK of which only code and message are known.
+    pub(crate) fn of(call: Call, error: &SdkError<ErrorMetadata, HttpResponse>) -> Self {
         let service = error.as_service_error();
-        let code = service.and_then(ProvideErrorMetadata::code).unwrap_or_default().to_owned();
-        let message = match service.and_then(ProvideErrorMetadata::message) {
+        let code = service.and_then(ErrorMetadata::code).unwrap_or_default().to_owned();
+        let message = match service.and_then(ErrorMetadata::message) {
             Some(message) => message.to_owned(),
             None => match error {
                 SdkError::TimeoutError(_) => "no response within the time limit".into(),
@@ -40,7 +42,7 @@ impl AwsError {
             },
         };
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-        Self { call: call.into(), cause: Cause::of(error, &code, status), code, message: shorten(&message), status }
+        Self { call, cause: Cause::of(error, &code, status), code, message: shorten(&message), status }
     }
 
     /// An answer of AWS with this error code and HTTP status.

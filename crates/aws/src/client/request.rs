@@ -15,7 +15,7 @@ macro_rules! send {
     ($session:expr, $service:ident, $operation:ident, $request:expr, $priority:expr) => {{
         let request = $request;
         let call = $crate::client::call::Call::from($crate::client::call::$service::$operation);
-        $session.call(&$session.shared.limits.$service, call, $priority, || Box::pin(request.clone().send())).await
+        $session.call(&$session.shared.limits.$service, call, $priority, || request.clone().send()).await
     }};
 }
 pub(crate) use send;

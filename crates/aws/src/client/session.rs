@@ -3,14 +3,15 @@
 use std::{
     future::Future,
     ops::Deref,
-    sync::{Arc, OnceLock},
+    pin::Pin,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use aws_config::SdkConfig;
 use aws_sdk_sts::operation::RequestId;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use tracing::{Instrument, Span};
 
 use tributary_core::kinds::CallerIdentity;
@@ -164,35 +165,34 @@ impl Session {
         limiter: &RateLimiter,
         call: Call,
         priority: Priority,
-        request: impl Fn() -> F,
+        request: impl Fn() -> F + Sync,
     ) -> Result<T, AwsError>
     where
-        T: RequestId,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        T: RequestId + Send,
+        E: ProvideErrorMetadata + Send,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     {
+        let answer = Mutex::new(None);
+        let send = || send_erased(request(), &answer);
         let span = self.span(call);
-        let answer = self.attempts(limiter, call, priority, request, &span).instrument(span.clone()).await;
-        spans::end(&span, &answer);
-        answer
+        let outcome = self.attempts(limiter, call, priority, &send, &span).instrument(span.clone()).await;
+        spans::end(&span, outcome.as_ref().err());
+        outcome?;
+        let answer = answer.into_inner().unwrap_or_else(PoisonError::into_inner);
+        answer.ok_or_else(|| AwsError::unbuilt(call, &"the SDK returned no answer"))
     }
 
-    async fn attempts<T, E, F>(
+    async fn attempts<'a>(
         &self,
         limiter: &RateLimiter,
         call: Call,
         priority: Priority,
-        request: impl Fn() -> F,
+        send: &(dyn Fn() -> Attempt<'a> + Sync),
         span: &Span,
-    ) -> Result<T, AwsError>
-    where
-        T: RequestId,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    {
+    ) -> Result<(), AwsError> {
         let mut backoff = FIRST_BACKOFF;
         for attempt in 1..ATTEMPTS {
-            match self.attempt(limiter, call, priority, request(), span).await {
+            match self.attempt(limiter, call, priority, send(), span).await {
                 Err(error) if error.may_retry() => {
                     spans::retry(span, attempt, &error);
                     tokio::time::sleep(backoff.mul_f64(0.5 + fastrand::f64())).await;
@@ -201,29 +201,25 @@ impl Session {
                 answer => return answer,
             }
         }
-        self.attempt(limiter, call, priority, request(), span).await
+        self.attempt(limiter, call, priority, send(), span).await
     }
 
-    async fn attempt<T, E>(
+    async fn attempt(
         &self,
         limiter: &RateLimiter,
         call: Call,
         priority: Priority,
-        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        request: Attempt<'_>,
         span: &Span,
-    ) -> Result<T, AwsError>
-    where
-        T: RequestId,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
+    ) -> Result<(), AwsError> {
         let _in_flight = limiter.enter(priority).await;
         let Some(_passage) = limiter.breaker.enter() else { return Err(AwsError::circuit_open(call)) };
         let answer = request.await;
         spans::note_request_id(span, &answer);
-        let answer = answer.map_err(|error| AwsError::new(call, &error));
+        let answer = answer.map(|_| ()).map_err(|error| AwsError::of(call, &error));
         limiter.breaker.record(!answer.as_ref().is_err_and(AwsError::is_timeout));
         limiter.record(answer.as_ref().is_err_and(AwsError::is_throttled));
-        self.observer.aws_call(call.action(), answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
+        self.observer.aws_call(call.action(), answer.as_ref().map_or_else(AwsError::outcome, |()| "ok"));
         if let Err(error) = &answer {
             tracing::debug!(%call, code = %error.code, status = error.status, "AWS call failed");
             if let Some(defect) = error.contradicts() {
@@ -233,6 +229,34 @@ impl Session {
         }
         answer
     }
+}
+
+/// One attempt of any call. Its answer is in the slot that [`send_erased`] was given: with the types of 90 operations, the code around a
+/// call would be in the program 90 times.
+type Attempt<'a> = Pin<Box<dyn Future<Output = Result<ResponseId, SdkError<ErrorMetadata, HttpResponse>>> + Send + 'a>>;
+
+/// AWS's ID of the request that an answer belongs to.
+struct ResponseId(Option<String>);
+
+impl RequestId for ResponseId {
+    fn request_id(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+/// Puts the answer of a request into the slot. Of an error of the service, only code and message stay.
+fn send_erased<'a, T, E, F>(request: F, slot: &'a Mutex<Option<T>>) -> Attempt<'a>
+where
+    T: RequestId + Send,
+    E: ProvideErrorMetadata + Send,
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'a,
+{
+    Box::pin(async move {
+        let answer = request.await.map_err(|error| error.map_service_error(|error| error.meta().clone()))?;
+        let id = ResponseId(answer.request_id().map(str::to_owned));
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+        Ok(id)
+    })
 }
 
 #[cfg(test)]

@@ -191,8 +191,8 @@ impl Sessions {
         let answer = sts.get_caller_identity().send().instrument(span.clone()).await;
         spans::note_request_id(&span, &answer);
         let unsigned = answer.as_ref().is_err_and(has_no_credentials);
-        let answer = answer.map_err(|error| AwsError::new(call, &error));
-        spans::end(&span, &answer);
+        let answer = answer.map_err(|error| AwsError::new(call, error));
+        spans::end(&span, answer.as_ref().err());
         self.observer.aws_call(call.action(), answer.as_ref().map_or_else(AwsError::outcome, |_| "ok"));
         let answer = answer.map_err(|error| match error.cause {
             Cause::NoCredentials if unsigned => self.no_identity(account),
