@@ -8,6 +8,7 @@ pub(crate) mod deletions;
 pub(crate) mod dependents;
 pub(crate) mod error;
 pub(crate) mod exports;
+pub(crate) mod index;
 pub(crate) mod pages;
 pub(crate) mod queue;
 pub(crate) mod reflector;

@@ -8,10 +8,7 @@ use std::{
 
 use kube::{
     Resource,
-    runtime::{
-        reflector::{ObjectRef, Store, store::Writer},
-        watcher::Event,
-    },
+    runtime::{reflector::ObjectRef, watcher::Event},
 };
 use serde::de::DeserializeOwned;
 use tributary_api::{annotation, matches};
@@ -19,6 +16,7 @@ use tributary_core::{guarded::Guarded, shard::Shard, view::View};
 
 use super::{
     dependents::Dependents,
+    index::{IndexedStore, IndexedWriter},
     queue::Queue,
     shards::shard_of,
     stores::Queues,
@@ -41,12 +39,12 @@ pub(crate) struct ReflectorContext {
 }
 
 /// Watches a kind, stores its objects and queues whatever has to be reconciled because of a change. Never returns.
-pub(crate) async fn run<K: Dependents>(context: ReflectorContext, writer: Writer<Guarded<K>>, store: Store<Guarded<K>>, queue: Queue<K>)
+pub(crate) async fn run<K: Dependents>(context: ReflectorContext, writer: IndexedWriter<K>, queue: Queue<K>)
 where
     Guarded<K>: DeserializeOwned,
 {
     let settings = context.watch.clone();
-    let mut reflector = Reflector { context, writer, store, queue, fingerprints: HashMap::new(), listed: false };
+    let mut reflector = Reflector { context, store: writer.store(), writer, queue, fingerprints: HashMap::new(), listed: false };
     watch_kind(&settings, &mut reflector).await;
 }
 
@@ -91,8 +89,8 @@ fn trigger<K: Resource>(object: &K) -> impl Hash + '_ {
 
 struct Reflector<K: Dependents> {
     context: ReflectorContext,
-    writer: Writer<Guarded<K>>,
-    store: Store<Guarded<K>>,
+    writer: IndexedWriter<K>,
+    store: IndexedStore<K>,
     queue: Queue<K>,
     fingerprints: HashMap<ObjectRef<Guarded<K>>, Fingerprint>,
     /// Whether the first list is complete. Objects of the first list are reconciled anyway, and so trigger no dependents.
@@ -108,19 +106,19 @@ enum Propagation {
 
 impl<K: Dependents> WatchHandler<K> for Reflector<K> {
     fn list_started(&mut self) {
-        self.writer.apply_watcher_event(&Event::Init);
+        self.writer.apply(&Event::Init);
     }
 
     fn list_item(&mut self, mut object: Guarded<K>) {
         if self.stores(&object) {
             shrink(&mut object);
-            self.writer.apply_watcher_event(&Event::InitApply(object));
+            self.writer.apply(&Event::InitApply(object));
         }
     }
 
     fn list_completed(&mut self) {
         let before = self.store.state();
-        self.writer.apply_watcher_event(&Event::InitDone);
+        self.writer.apply(&Event::InitDone);
         let propagation = if self.listed { Propagation::Dependents } else { Propagation::OwnOnly };
         for object in self.store.state() {
             self.compare(&object, propagation);
@@ -140,7 +138,7 @@ impl<K: Dependents> WatchHandler<K> for Reflector<K> {
         shrink(&mut object);
         let previous = self.stored(&object);
         let event = Event::Apply(object);
-        self.writer.apply_watcher_event(&event);
+        self.writer.apply(&event);
         if let Event::Apply(object) = &event
             && self.compare(object, Propagation::Dependents)
             && let Some(previous) = previous
@@ -155,7 +153,7 @@ impl<K: Dependents> WatchHandler<K> for Reflector<K> {
             return;
         }
         let event = Event::Delete(object);
-        self.writer.apply_watcher_event(&event);
+        self.writer.apply(&event);
         if let Event::Delete(object) = &event {
             self.forget(object);
         }

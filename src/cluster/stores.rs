@@ -4,25 +4,27 @@ use std::sync::Arc;
 
 use kube::{
     Resource,
-    runtime::reflector::{self, ObjectRef, Store, store::Writer},
+    runtime::reflector::{ObjectRef, Store},
 };
 use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
 use tributary_core::{
     for_each_kind,
     guarded::Guarded,
+    links::{Link, Linked},
     managed::Managed,
     objects::{Lister, Objects},
 };
 
 use super::{
+    index::{IndexedStore, IndexedWriter, indexed},
     queue::{Queue, guarded},
     shards::HeldShards,
 };
 
-/// Reads the objects of a reflector store.
-struct Stored<K: Resource<DynamicType = ()> + Clone + 'static>(Store<Guarded<K>>);
+/// Reads the objects of a store.
+struct Stored<K: Resource<DynamicType = ()> + Clone + 'static>(IndexedStore<K>);
 
-impl<K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static> Lister<K> for Stored<K> {
+impl<K: Linked + Resource<DynamicType = ()> + Clone + Send + Sync + 'static> Lister<K> for Stored<K> {
     fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<K>> {
         self.0.get(&reference(namespace, name)).and_then(|object| object.0.clone().ok())
     }
@@ -30,10 +32,16 @@ impl<K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static> Lister<K> fo
     fn each(&self, f: &mut dyn FnMut(&K)) {
         self.0.state().iter().filter_map(|object| object.0.as_ref().ok()).for_each(|object| f(object));
     }
+
+    fn each_linked(&self, link: Link<'_>, f: &mut dyn FnMut(&K)) {
+        self.0.linked(link).iter().for_each(|object| f(object));
+    }
 }
 
 /// The store as pure code reads it.
-pub(crate) fn lister<K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static>(store: &Store<Guarded<K>>) -> Arc<dyn Lister<K>> {
+pub(crate) fn lister<K: Linked + Resource<DynamicType = ()> + Clone + Send + Sync + 'static>(
+    store: &IndexedStore<K>,
+) -> Arc<dyn Lister<K>> {
     Arc::new(Stored(store.clone()))
 }
 
@@ -58,17 +66,17 @@ macro_rules! stores {
         /// The stores that the watches fill.
         #[derive(Clone)]
         pub(crate) struct Stores {
-            $(pub $plural: Store<Guarded<$kind>>,)*
+            $(pub $plural: IndexedStore<$kind>,)*
         }
 
         /// The writers of the stores.
         pub(crate) struct Writers {
-            $(pub $plural: Writer<Guarded<$kind>>,)*
+            $(pub $plural: IndexedWriter<$kind>,)*
         }
 
         /// Empty stores and their writers.
         pub(crate) fn stores() -> (Stores, Writers) {
-            $(let $plural = reflector::store();)*
+            $(let $plural = indexed();)*
             (Stores { $($plural: $plural.0,)* }, Writers { $($plural: $plural.1,)* })
         }
 

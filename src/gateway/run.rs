@@ -64,7 +64,7 @@ pub async fn run(
     let metrics = Arc::new(Metrics::default());
     let gateway = Gateway(Arc::new(state(&client, &options, &stores, metrics.clone())?));
     let mut tasks = JoinSet::new();
-    watch(&mut tasks, &client, &options, &gateway, stores, writers);
+    watch(&mut tasks, &client, &options, &gateway, writers);
     let served = Admin::new(gateway.health.clone(), vec![gateway.metrics.registry(), metrics.registry()], || {});
     tasks.spawn(served.serve(admin, std::future::pending()));
     tasks.spawn(refresh_keys(gateway.clone()));
@@ -105,7 +105,7 @@ fn state(client: &Client, options: &Options, stores: &Stores, metrics: Arc<Metri
     Ok(State::new(view, options.limits, options.benchling.clone(), health, open))
 }
 
-fn watch(tasks: &mut JoinSet<()>, client: &Client, options: &Options, gateway: &Gateway, stores: Stores, writers: Writers) {
+fn watch(tasks: &mut JoinSet<()>, client: &Client, options: &Options, gateway: &Gateway, writers: Writers) {
     // No controllers read these queues.
     let context = ReflectorContext {
         watch: WatchSettings { client: client.clone(), timeouts: options.timeouts, health: gateway.health.clone() },
@@ -114,9 +114,9 @@ fn watch(tasks: &mut JoinSet<()>, client: &Client, options: &Options, gateway: &
         view: gateway.view.clone(),
         shards: 1,
     };
-    tasks.spawn(reflector::run(context.clone(), writers.accounts, stores.accounts, Queue::default()));
-    tasks.spawn(reflector::run(context.clone(), writers.buses, stores.buses, Queue::default()));
-    tasks.spawn(reflector::run(context, writers.apps, stores.apps, Queue::default()));
+    tasks.spawn(reflector::run(context.clone(), writers.accounts, Queue::default()));
+    tasks.spawn(reflector::run(context.clone(), writers.buses, Queue::default()));
+    tasks.spawn(reflector::run(context, writers.apps, Queue::default()));
 }
 
 /// Keeps the key sets of all apps fresh, so that no webhook waits for them.

@@ -101,7 +101,7 @@ pub async fn run(
     };
     macro_rules! watch_all {
         ($($plural:ident $singular:ident: $kind:ident),* $(,)?) => {$({
-            let watch = reflector::run(context.clone(), writers.$plural, stores.$plural.clone(), queues.$plural.clone());
+            let watch = reflector::run(context.clone(), writers.$plural, queues.$plural.clone());
             let stop = stop.clone();
             tasks.spawn(async move { drop(select(std::pin::pin!(watch), stop).await) });
         })*};

@@ -3,7 +3,7 @@
 //!
 //! No I/O belongs here: no Kubernetes client, no AWS SDK, no clock. Modules depend only on those
 //! before them: [`names`], [`meaning`], [`error`], [`fence`], [`settings`]; [`plan`], [`ownership`],
-//! [`conditions`]; [`steps`], [`export`]; [`objects`], [`samples`], [`event_types`]; [`view`], [`managed`], [`gate`]; [`lints`];
+//! [`conditions`]; [`steps`], [`export`]; [`links`], [`objects`], [`samples`], [`event_types`]; [`view`], [`managed`], [`gate`]; [`lints`];
 //! [`destinations`], [`delivery`], [`delivering`], [`redrive`]; [`change_events`], [`kinds`]. [`trace`] uses only the records of bus logs. [`spans`] uses nothing.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -27,6 +27,7 @@ pub mod guarded;
 pub mod iam_policy;
 pub mod kinds;
 pub mod limits;
+pub mod links;
 pub mod lints;
 pub mod managed;
 pub mod meaning;

@@ -15,6 +15,7 @@ use tributary_api::{
 use crate::{
     error::ReconcileError,
     export::{ExportProgress, ObservedExport},
+    links::Linked,
     plan::{PlanContext, WarningEvent, Whole},
     rule_tests::ConfigMapValues,
     settings::Settings,
@@ -58,6 +59,7 @@ pub trait Managed:
     kube_core::Resource<DynamicType = ()>
     + HasStatus<Status: HasCommonStatus + Serialize + Clone + PartialEq + Default + Send + Sync>
     + CustomResourceExt
+    + Linked
     + Clone
     + fmt::Debug
     + Serialize

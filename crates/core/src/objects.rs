@@ -6,6 +6,8 @@ use std::sync::Arc;
 use kube_core::Resource;
 use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
 
+use crate::links::{Link, Linked};
+
 /// Calls the macro `$then` with the table of reconciled kinds: `plural singular: Type`, one row per
 /// kind.
 ///
@@ -29,17 +31,25 @@ macro_rules! for_each_kind {
 }
 
 /// Reads the objects of one kind. Objects that cannot be parsed are skipped.
-pub trait Lister<K>: Send + Sync {
+pub trait Lister<K: Linked>: Send + Sync {
     /// Returns the object, without copying it. `namespace` is `None` for cluster-scoped kinds.
     fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<K>>;
     /// Calls `f` for each object, without copying any.
     fn each(&self, f: &mut dyn FnMut(&K));
+    /// Calls `f` for each object that has the link, without copying any.
+    fn each_linked(&self, link: Link<'_>, f: &mut dyn FnMut(&K)) {
+        self.each(&mut |object| {
+            if object.has(link) {
+                f(object);
+            }
+        });
+    }
 }
 
 /// A kind without objects, for a process that does not watch it.
 struct Empty;
 
-impl<K> Lister<K> for Empty {
+impl<K: Linked> Lister<K> for Empty {
     fn get(&self, _: Option<&str>, _: &str) -> Option<Arc<K>> {
         None
     }
@@ -49,7 +59,7 @@ impl<K> Lister<K> for Empty {
 /// A fixed set of objects, for a process or a test without a watch.
 struct Fixed<K>(Vec<Arc<K>>);
 
-impl<K: Resource + Send + Sync> Lister<K> for Fixed<K> {
+impl<K: Resource + Linked + Send + Sync> Lister<K> for Fixed<K> {
     fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<K>> {
         self.0.iter().find(|object| object.meta().name.as_deref() == Some(name) && object.meta().namespace.as_deref() == namespace).cloned()
     }
@@ -59,7 +69,7 @@ impl<K: Resource + Send + Sync> Lister<K> for Fixed<K> {
 }
 
 /// A lister of exactly these objects.
-pub fn fixed<K: Resource + Send + Sync + 'static>(objects: impl IntoIterator<Item = impl Into<Arc<K>>>) -> Arc<dyn Lister<K>> {
+pub fn fixed<K: Resource + Linked + Send + Sync + 'static>(objects: impl IntoIterator<Item = impl Into<Arc<K>>>) -> Arc<dyn Lister<K>> {
     Arc::new(Fixed(objects.into_iter().map(Into::into).collect()))
 }
 

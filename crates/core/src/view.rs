@@ -13,6 +13,7 @@ use tributary_api::{
 
 use crate::{
     error::{Reason, ReconcileError},
+    links::Link,
     names::Scope,
     object::{ObjectMetaExt, key_of, owner_of},
     objects::Objects,
@@ -89,6 +90,21 @@ impl View {
     /// Calls `f` for each `EventSink`, without copying any.
     pub fn each_sink(&self, mut f: impl FnMut(&EventSink)) {
         self.objects.sinks.each(&mut f);
+    }
+
+    /// Calls `f` for each `EventRule` that has the link, without copying any.
+    pub fn each_rule_with(&self, link: Link<'_>, mut f: impl FnMut(&EventRule)) {
+        self.objects.rules.each_linked(link, &mut f);
+    }
+
+    /// Calls `f` for each `EventBus` that has the link, without copying any.
+    pub fn each_bus_with(&self, link: Link<'_>, mut f: impl FnMut(&EventBus)) {
+        self.objects.buses.each_linked(link, &mut f);
+    }
+
+    /// Calls `f` for each `EventSink` that has the link, without copying any.
+    pub fn each_sink_with(&self, link: Link<'_>, mut f: impl FnMut(&EventSink)) {
+        self.objects.sinks.each_linked(link, &mut f);
     }
 
     /// Calls `f` for each `EventRedrive`, without copying any.

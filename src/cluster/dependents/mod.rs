@@ -14,6 +14,7 @@ use tributary_api::{EventBus, EventRule, Identity, SinkRef, matches};
 use tributary_core::{
     gate::budget,
     kinds::deletion_budget,
+    links::Link,
     managed::Managed,
     object::{ObjectMetaExt, owner_of},
     view::View,
@@ -87,22 +88,14 @@ fn concerned_accounts<K: Managed>(object: &K, view: &View) -> Vec<Dependent> {
 /// Sinks that are being deleted wait until AWS holds their resource in that of no other object.
 fn deleting_sinks(view: &View) -> Vec<Dependent> {
     let mut waiting = Vec::new();
-    view.each_sink(|sink| {
-        if sink.is_deleting() {
-            waiting.push(Dependent::EventSink(reference(sink)));
-        }
-    });
+    view.each_sink_with(Link::Deleting, |sink| waiting.push(Dependent::EventSink(reference(sink))));
     waiting
 }
 
 /// Buses that are being deleted wait until no state machine in AWS refers to them.
 fn deleting_buses(view: &View) -> Vec<Dependent> {
     let mut waiting = Vec::new();
-    view.each_bus(|bus| {
-        if bus.is_deleting() {
-            waiting.push(Dependent::EventBus(reference(bus)));
-        }
-    });
+    view.each_bus_with(Link::Deleting, |bus| waiting.push(Dependent::EventBus(reference(bus))));
     waiting
 }
 

@@ -6,14 +6,13 @@ use kube::runtime::reflector::ObjectRef;
 use tributary_api::{EventSink, GrantStatus};
 use tributary_core::{
     destinations::Type,
+    links::Link,
     managed::Managed,
     object::{ObjectMetaExt, key_of, owner_of},
     view::View,
 };
 
-use super::{
-    Dependents, child_readiness, concerned_accounts, deleting_buses, deleting_sinks, lifecycle, parent, reference, sink_of, sinks_of,
-};
+use super::{Dependents, child_readiness, concerned_accounts, deleting_buses, deleting_sinks, lifecycle, parent, reference, sink_of};
 use crate::cluster::stores::Dependent;
 
 impl Dependents for EventSink {
@@ -23,22 +22,17 @@ impl Dependents for EventSink {
         // A sink waits for the sinks that it refers to; one that is being deleted waits for its referrers.
         dependents.extend(self.sink_refs().map(|sink| sink_of(self, sink)));
         let resource = self.pinned_identity().filter(|_| Type::of(self).is_ok_and(Type::depends_on_other_sinks));
-        view.each_sink(|sink| {
-            let same = resource.is_some() && sink.pinned_identity() == resource && key_of(sink) != key_of(self);
-            if same || sink.sink_refs().any(|referenced| sink_of(sink, referenced) == this) {
-                dependents.push(Dependent::EventSink(reference(sink)));
-            }
-        });
-        view.each_rule(|rule| {
-            if sinks_of(rule).any(|sink| sink == this) {
-                dependents.push(Dependent::EventRule(reference(rule)));
-            }
-        });
-        view.each_bus(|bus| {
-            if bus.sink_refs().any(|sink| sink_of(bus, sink) == this) {
-                dependents.push(Dependent::EventBus(reference(bus)));
-            }
-        });
+        if let Some(resource) = resource {
+            view.each_sink_with(Link::Resource(&resource.arn), |sink| {
+                if sink.pinned_identity() == Some(resource) && key_of(sink) != key_of(self) {
+                    dependents.push(Dependent::EventSink(reference(sink)));
+                }
+            });
+        }
+        let link = Link::Sink(self.own_namespace(), self.own_name());
+        view.each_sink_with(link, |sink| dependents.push(Dependent::EventSink(reference(sink))));
+        view.each_rule_with(link, |rule| dependents.push(Dependent::EventRule(reference(rule))));
+        view.each_bus_with(link, |bus| dependents.push(Dependent::EventBus(reference(bus))));
         view.each_redrive(|redrive| {
             let is_waiting = redrive.status.as_ref().is_none_or(|status| status.state.is_none());
             if is_waiting && sink_of(redrive, &redrive.spec.sink_ref) == this {

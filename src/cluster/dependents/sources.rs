@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, hash::Hash};
 
 use kube::runtime::reflector::ObjectRef;
-use tributary_api::{BenchlingApp, BenchlingSubscription, BusRef, EventBus, EventSink, EventSourceStatus};
+use tributary_api::{BenchlingApp, BenchlingSubscription, EventBus, EventSourceStatus};
 use tributary_core::{
+    links::Link,
     object::{ObjectMetaExt, key_of, owner_of},
     references::RuleReferences,
     view::View,
@@ -17,7 +18,7 @@ impl Dependents for BenchlingSubscription {
     fn dependents(&self, view: &View) -> Vec<Dependent> {
         let mut dependents = Vec::new();
         // Rules are checked against the event types that the subscription includes.
-        view.each_rule(|rule| {
+        view.each_rule_with(Link::Bus(self.own_namespace(), self.own_name()), |rule| {
             if rule.bus_key() == key_of(self) {
                 dependents.push(Dependent::EventRule(reference(rule)));
             }
@@ -34,7 +35,7 @@ impl Dependents for BenchlingSubscription {
 impl Dependents for BenchlingApp {
     fn dependents(&self, view: &View) -> Vec<Dependent> {
         let mut dependents = concerned_accounts(self, view);
-        view.each_rule(|rule| {
+        view.each_rule_with(Link::Bus(self.own_namespace(), self.own_name()), |rule| {
             if rule.app_key() == Some(key_of(self)) {
                 dependents.push(Dependent::EventRule(reference(rule)));
                 dependents.extend(sinks_of(rule));
@@ -71,10 +72,12 @@ impl Dependents for EventBus {
                 }
             });
         }
-        let mut definitions = BTreeSet::new();
+        let this = Link::Bus(self.own_namespace(), self.own_name());
+        let (mut definitions, mut apps) = (BTreeSet::new(), Vec::new());
         view.each_app(|app| {
             if app.bus_key() == key_of(self) {
                 definitions.insert(app.spec.app_definition_id.clone());
+                apps.push((app.own_namespace().to_owned(), app.own_name().to_owned()));
             }
         });
         // An app of another bus receives the webhooks while this one cannot.
@@ -83,18 +86,16 @@ impl Dependents for EventBus {
                 dependents.push(Dependent::BenchlingApp(reference(app)));
             }
         });
-        view.each_rule(|rule| {
-            if rule.bus_key_in(view) == Some(key_of(self)) {
-                dependents.push(Dependent::EventRule(reference(rule)));
-                // The ARNs of the rules, which their sinks need, follow from the bus.
-                dependents.extend(sinks_of(rule));
-            }
-        });
-        view.each_sink(|sink| {
-            if sink.bus_refs().any(|bus| is_bus_of(self, sink, bus)) {
-                dependents.push(Dependent::EventSink(reference(sink)));
-            }
-        });
+        for link in std::iter::once(this).chain(apps.iter().map(|(namespace, name)| Link::Bus(namespace, name))) {
+            view.each_rule_with(link, |rule| {
+                if rule.bus_key_in(view) == Some(key_of(self)) {
+                    dependents.push(Dependent::EventRule(reference(rule)));
+                    // The ARNs of the rules, which their sinks need, follow from the bus.
+                    dependents.extend(sinks_of(rule));
+                }
+            });
+        }
+        view.each_sink_with(this, |sink| dependents.push(Dependent::EventSink(reference(sink))));
         view.each_replay(|replay| {
             if replay.bus_key() == key_of(self) {
                 dependents.push(Dependent::EventReplay(reference(replay)));
@@ -113,12 +114,6 @@ impl Dependents for EventBus {
         let source = owner_of(self).and_then(|_| status?.event_source.as_ref()).map(event_source_fields);
         (lifecycle(self), exists, archives, child_readiness(self), source, status.map(|status| &status.common.uses))
     }
-}
-
-/// Whether a workflow of the sink refers to this bus by the reference.
-fn is_bus_of(bus: &EventBus, sink: &EventSink, reference: &BusRef) -> bool {
-    let namespace = reference.namespace.as_ref().or(sink.metadata.namespace.as_ref());
-    namespace == bus.metadata.namespace.as_ref() && Some(&reference.name) == bus.metadata.name.as_ref()
 }
 
 /// What a subscription repeats of its bus's event source.

@@ -281,7 +281,7 @@ impl DryRun {
     fn store<K: Planned>(&self, object: &K, gone: bool) {
         let object = Guarded::readable(object.clone());
         let event = if gone { Event::Delete(object) } else { Event::Apply(object) };
-        K::writer(&mut lock(&self.writers)).apply_watcher_event(&event);
+        K::writer(&mut lock(&self.writers)).apply(&event);
     }
 
     fn store_child(&self, child: &Dependent) {

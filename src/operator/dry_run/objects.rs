@@ -7,16 +7,14 @@ use std::{
 };
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
-use kube::runtime::{
-    reflector::{ObjectRef, store::Writer},
-    watcher::Event,
-};
+use kube::runtime::{reflector::ObjectRef, watcher::Event};
 use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, EventRedrive, EventReplay, EventRule, EventSink};
 use tributary_core::{for_each_kind, guarded::Guarded, managed::Managed, object::key_of};
 
 use crate::{
     cluster::{
         dependents::Dependents,
+        index::IndexedWriter,
         stores::{Dependent, Writers},
     },
     observe::Observe,
@@ -54,7 +52,7 @@ pub(super) trait Planned: Observe + Dependents {
     /// The objects of the kind.
     fn starts(starts: &Starts) -> MutexGuard<'_, BTreeMap<String, Start<Self>>>;
     /// The writer of the store of the kind.
-    fn writer(writers: &mut Writers) -> &mut Writer<Guarded<Self>>;
+    fn writer(writers: &mut Writers) -> &mut IndexedWriter<Self>;
     /// The object as a dependent.
     fn dependent(object: ObjectRef<Self>) -> Dependent;
 }
@@ -109,7 +107,7 @@ macro_rules! kinds {
             /// Writes all objects into their stores.
             pub(super) fn fill(&self, writers: &mut Writers) {
                 $(for start in $kind::starts(self).values() {
-                    $kind::writer(writers).apply_watcher_event(&Event::Apply(Guarded::readable(start.object.clone())));
+                    $kind::writer(writers).apply(&Event::Apply(Guarded::readable(start.object.clone())));
                 })*
             }
         }
@@ -128,7 +126,7 @@ macro_rules! kinds {
                 starts.$plural.lock().unwrap_or_else(PoisonError::into_inner)
             }
 
-            fn writer(writers: &mut Writers) -> &mut Writer<Guarded<Self>> {
+            fn writer(writers: &mut Writers) -> &mut IndexedWriter<Self> {
                 &mut writers.$plural
             }
 

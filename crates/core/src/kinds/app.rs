@@ -9,6 +9,7 @@ use crate::{
     conditions,
     error::{Reason, ReconcileError, RetryClass},
     kinds::webhooks::{Contest, claims_with, contest, standing},
+    links::Link,
     managed::{Managed, Report},
     object::{ObjectMetaExt, key_of},
     plan::PlanContext,
@@ -105,7 +106,7 @@ impl Managed for BenchlingApp {
 
     fn referenced_by(&self, view: &View) -> Vec<String> {
         let mut referrers = Vec::new();
-        view.each_rule(|rule| {
+        view.each_rule_with(Link::Bus(self.own_namespace(), self.own_name()), |rule| {
             if rule.app_key().as_ref() == Some(&key_of(self)) {
                 referrers.push(format!("{} {}", EventRule::KIND, key_of(rule)));
             }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use k8s_openapi::jiff::Timestamp;
 
 use tributary_api::{
-    AccountRef, BusLog, BusLogDetail, BusRef, DeletionPolicy, EventBus, EventBusStatus, Existing, Identity, ManagementPolicy,
-    ResourceStatus, Tags, consents,
+    AccountRef, BusLog, BusLogDetail, DeletionPolicy, EventBus, EventBusStatus, Existing, Identity, ManagementPolicy, ResourceStatus, Tags,
+    consents,
 };
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
         existing_bus::{self, Found},
         partner::{self, ObservedSource},
     },
+    links::{Link, Linked},
     managed::{Managed, Report},
     names,
     object::{ObjectMetaExt, key_of},
@@ -167,7 +168,8 @@ impl Managed for EventBus {
         let mut referrers = Vec::new();
         // Objects in namespaces without consent cannot block deletion.
         let permits = |namespace: &str| consents(&self.metadata, &self.spec.allowed_namespaces, namespace);
-        view.each_rule(|rule| {
+        let this = Link::Bus(self.own_namespace(), self.own_name());
+        view.each_rule_with(this, |rule| {
             if (permits(rule.own_namespace()) || rule.may_be_in_aws()) && rule.means(self) {
                 referrers.push(format!("EventRule {}", key_of(rule)));
             }
@@ -182,16 +184,18 @@ impl Managed for EventBus {
                 referrers.push(format!("EventReplay {}", key_of(replay)));
             }
         });
-        let arn = self.pinned_identity().map(|identity| &identity.arn);
-        view.each_sink(|sink| {
-            let namespace = sink.own_namespace();
-            let key = |bus: &BusRef| format!("{}/{}", bus.namespace.as_deref().unwrap_or(namespace), bus.name);
-            if permits(namespace) && sink.bus_refs().any(|bus| key(bus) == key_of(self)) {
+        view.each_sink_with(this, |sink| {
+            if permits(sink.own_namespace()) {
                 referrers.push(format!("EventSink {}", key_of(sink)));
-            } else if arn.is_some_and(|arn| sink.status.as_ref().is_some_and(|status| status.common.uses.contains(arn))) {
-                referrers.push(format!("EventSink {} (in AWS)", key_of(sink)));
             }
         });
+        if let Some(identity) = self.pinned_identity() {
+            view.each_sink_with(Link::Uses(&identity.arn), |sink| {
+                if !(permits(sink.own_namespace()) && sink.has(this)) {
+                    referrers.push(format!("EventSink {} (in AWS)", key_of(sink)));
+                }
+            });
+        }
         referrers
     }
 

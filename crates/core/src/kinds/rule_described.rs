@@ -11,6 +11,7 @@ use tributary_api::{DeletionPolicy, EventBus, EventRule, Identity, ManagementPol
 use crate::{
     error::Reason,
     kinds::rule_in_aws::RuleInAws,
+    links::Link,
     managed::Managed,
     names::{self, DEFAULT_BUS},
     object::{ObjectMetaExt, key_of},
@@ -60,7 +61,7 @@ pub fn deleted_bus(rule: &EventRule, identity: &Identity, view: &View) -> Option
         return None;
     }
     let mut shared = false;
-    view.each_rule(|other| {
+    view.each_rule_with(Link::Resource(&identity.arn), |other| {
         shared |= other.pinned_identity().is_some_and(|pinned| pinned.name == identity.name && pinned.arn == identity.arn)
             && key_of(other) != key_of(rule);
     });

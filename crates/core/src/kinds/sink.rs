@@ -20,6 +20,7 @@ use crate::{
     error::{Reason, ReconcileError},
     export::{ExportProgress, ObservedExport},
     kinds::{sink_export, sink_written},
+    links::Link,
     managed::{Managed, Report},
     names,
     object::{ObjectMetaExt, key_of},
@@ -110,7 +111,7 @@ impl Managed for EventSink {
     }
 
     fn referenced_by(&self, view: &View) -> Vec<String> {
-        let mut users = Vec::new();
+        let mut users = BTreeSet::new();
         // Objects in namespaces without consent cannot block deletion.
         let namespace = self.metadata.namespace.as_deref();
         let consents = |from: Option<&str>| from == namespace || matches(&self.spec.allowed_namespaces, from.unwrap_or_default());
@@ -119,24 +120,27 @@ impl Managed for EventSink {
         let mut add = |kind: &str, key: String, from: Option<&str>, common: Option<&CommonStatus>, sinks: &[&SinkRef]| {
             let by_spec = sinks.iter().any(|sink| refers(from, sink));
             if by_spec && consents(from) {
-                users.push(format!("{kind} {key}"));
+                users.insert(format!("{kind} {key}"));
             } else if common.is_some_and(|common| is_used(self, common, from, sinks, view)) {
-                users.push(format!("{kind} {key} (in AWS)"));
+                users.insert(format!("{kind} {key} (in AWS)"));
             }
         };
-        view.each_rule(|rule| {
-            let sinks: Vec<_> = rule.sink_refs().collect();
-            add(EventRule::KIND, key_of(rule), rule.metadata.namespace.as_deref(), rule.status.as_ref().map(|s| &s.common), &sinks);
-        });
-        view.each_bus(|bus| {
-            let sinks: Vec<_> = bus.sink_refs().collect();
-            add(EventBus::KIND, key_of(bus), bus.metadata.namespace.as_deref(), bus.status.as_ref().map(|s| &s.common), &sinks);
-        });
-        view.each_sink(|sink| {
-            let sinks: Vec<_> = sink.sink_refs().collect();
-            add(EventSink::KIND, key_of(sink), sink.metadata.namespace.as_deref(), sink.status.as_ref().map(|s| &s.common), &sinks);
-        });
-        users
+        let referring = std::iter::once(Link::Sink(self.own_namespace(), self.own_name()));
+        for link in referring.chain(target::arn(self).map(|arn| Link::Uses(arn))) {
+            view.each_rule_with(link, |rule| {
+                let sinks: Vec<_> = rule.sink_refs().collect();
+                add(EventRule::KIND, key_of(rule), rule.metadata.namespace.as_deref(), rule.status.as_ref().map(|s| &s.common), &sinks);
+            });
+            view.each_bus_with(link, |bus| {
+                let sinks: Vec<_> = bus.sink_refs().collect();
+                add(EventBus::KIND, key_of(bus), bus.metadata.namespace.as_deref(), bus.status.as_ref().map(|s| &s.common), &sinks);
+            });
+            view.each_sink_with(link, |sink| {
+                let sinks: Vec<_> = sink.sink_refs().collect();
+                add(EventSink::KIND, key_of(sink), sink.metadata.namespace.as_deref(), sink.status.as_ref().map(|s| &s.common), &sinks);
+            });
+        }
+        users.into_iter().collect()
     }
 
     fn plan(

@@ -17,6 +17,7 @@ use crate::{
     benchling,
     error::{Reason, ReconcileError, RetryClass},
     kinds::partner,
+    links::Link,
     managed::{Managed, Report},
     object::{ObjectMetaExt, controller, key_of, owner_of},
     plan::{PlanContext, WarningEvent},
@@ -306,7 +307,7 @@ impl Managed for BenchlingSubscription {
     fn referenced_by(&self, view: &View) -> Vec<String> {
         let mut referrers = Vec::new();
         let allowed = self.spec.bus.as_ref().map(|bus| bus.allowed_namespaces.as_slice()).unwrap_or_default();
-        view.each_rule(|rule| {
+        view.each_rule_with(Link::Bus(self.own_namespace(), self.own_name()), |rule| {
             // Rules in namespaces without consent cannot block deletion; own children are deleted
             // with the subscription.
             let permitted = consents(&self.metadata, allowed, rule.own_namespace()) || rule.may_be_in_aws();

@@ -11,6 +11,7 @@ use crate::{
         state::{DesiredLambda, ObservedLambda},
     },
     error::{Reason, ReconcileError, RetryClass},
+    links::Link,
     managed::Managed,
     object::key_of,
     ownership,
@@ -46,7 +47,7 @@ pub(super) fn plan(
 /// Sinks that are deleted at the same time do not leave them for each other.
 pub fn claimed_by_others(sink: &EventSink, arn: &str, view: &View) -> BTreeSet<String> {
     let mut claimed = BTreeSet::new();
-    view.each_sink(|other| {
+    view.each_sink_with(Link::Resource(arn), |other| {
         let needs = other.metadata.deletion_timestamp.is_none()
             && other.spec.permissions == Permissions::Managed
             && other.on_failure_ref().is_some();

@@ -14,7 +14,7 @@ use wildmatch::WildMatch;
 
 use tributary_api::{EventSink, GrantStatus, Identity, SinkRef, Target, consents, matches};
 
-use crate::{managed::Managed, settings::Settings, view::View};
+use crate::{links::Link, managed::Managed, object::ObjectMetaExt, settings::Settings, view::View};
 
 /// The rules and buses that a policy or a role allows to send to a target.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -76,7 +76,8 @@ pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
         |from: Option<&str>, reference: &SinkRef| reference.name == name && reference.namespace.as_deref().or(from) == Some(namespace);
     // A reference that the sink does not allow results in no grant.
     let consents = |from: &str| from == namespace || matches(&sink.spec.allowed_namespaces, from);
-    view.each_rule(|rule| {
+    let this = Link::Sink(namespace, name);
+    view.each_rule_with(this, |rule| {
         let from = rule.metadata.namespace.as_deref();
         // With a role, only dead letters need a statement: EventBridge sends them as a service
         // principal.
@@ -89,7 +90,7 @@ pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
             sources.insert(arn);
         }
     });
-    view.each_bus(|bus| {
+    view.each_bus_with(this, |bus| {
         let from = bus.metadata.namespace.as_deref();
         if bus.spec.dead_letter.as_ref().is_some_and(|queue| is_me(from, &queue.sink_ref))
             && consents(from.unwrap_or_default())
@@ -104,7 +105,7 @@ pub fn wanted(sink: &EventSink, view: &View) -> BTreeSet<String> {
 /// Returns the ARNs of the rules that send dead letters to this sink, which allows them.
 pub fn dead_lettered(sink: &EventSink, view: &View) -> BTreeSet<String> {
     let mut sources = BTreeSet::new();
-    view.each_rule(|rule| {
+    view.each_rule_with(Link::Sink(sink.own_namespace(), sink.own_name()), |rule| {
         let from = rule.metadata.namespace.as_deref();
         let mut queues = rule.spec.targets.iter().filter_map(|target| target.dead_letter.as_ref());
         if queues.any(|queue| sink.is_referenced_by(from, &queue.sink_ref))
@@ -120,26 +121,18 @@ pub fn dead_lettered(sink: &EventSink, view: &View) -> BTreeSet<String> {
 /// those that were `granted` before.
 pub fn refused(sink: &EventSink, granted: &[GrantStatus], view: &View) -> BTreeSet<String> {
     let mut refused = BTreeSet::new();
-    let mut add = |metadata: &ObjectMeta, refers: bool, identity: Option<&Identity>| {
+    let mut add = |metadata: &ObjectMeta, identity: Option<&Identity>| {
         let from = metadata.namespace.as_deref().unwrap_or_default();
-        let Some(identity) = identity.filter(|_| !consents(&sink.metadata, &sink.spec.allowed_namespaces, from)) else { return };
-        if refers || granted.iter().any(|grant| grant.source == identity.arn) {
+        if let Some(identity) = identity.filter(|_| !consents(&sink.metadata, &sink.spec.allowed_namespaces, from)) {
             refused.insert(identity.arn.clone());
         }
     };
-    view.each_rule(|rule| {
-        let from = rule.metadata.namespace.as_deref();
-        let refers = |target: &Target| {
-            let dead_letter = target.dead_letter.as_ref().map(|queue| &queue.sink_ref);
-            std::iter::once(&target.sink_ref).chain(dead_letter).any(|reference| sink.is_referenced_by(from, reference))
-        };
-        add(&rule.metadata, rule.spec.targets.iter().any(refers), rule.pinned_identity());
-    });
-    view.each_bus(|bus| {
-        let from = bus.metadata.namespace.as_deref();
-        let refers = bus.spec.dead_letter.as_ref().is_some_and(|queue| sink.is_referenced_by(from, &queue.sink_ref));
-        add(&bus.metadata, refers, bus.pinned_identity());
-    });
+    let referring = std::iter::once(Link::Sink(sink.own_namespace(), sink.own_name()));
+    let links = referring.chain(granted.iter().map(|grant| Link::Resource(&grant.source)));
+    for link in links {
+        view.each_rule_with(link, |rule| add(&rule.metadata, rule.pinned_identity()));
+        view.each_bus_with(link, |bus| add(&bus.metadata, bus.pinned_identity()));
+    }
     refused
 }
 

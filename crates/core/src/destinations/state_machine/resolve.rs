@@ -14,6 +14,7 @@ use crate::{
         state_machine::{asl, needs::Needs, state::DesiredMachine},
     },
     error::{Reason, ReconcileError},
+    links::Link,
     managed::Managed,
     names::Scope,
     object::key_of,
@@ -137,14 +138,8 @@ fn needs(definition: &Value, context: &ResolveContext<'_>, identity: &Identity) 
 fn permit(field: &str, arn: &str, context: &ResolveContext<'_>) -> Result<(), ReconcileError> {
     let mut ours = false;
     let (view, namespace) = (context.view, context.sink.metadata.namespace.as_ref());
-    view.each_bus(|bus| {
-        let identity = bus.status.as_ref().and_then(|status| status.common.identity.as_ref());
-        ours |= bus.metadata.namespace.as_ref() == namespace && identity.is_some_and(|identity| identity.arn == arn);
-    });
-    view.each_sink(|sink| {
-        let identity = sink.status.as_ref().and_then(|status| status.common.identity.as_ref());
-        ours |= sink.metadata.namespace.as_ref() == namespace && identity.is_some_and(|identity| identity.arn == arn);
-    });
+    view.each_bus_with(Link::Resource(arn), |bus| ours |= bus.metadata.namespace.as_ref() == namespace);
+    view.each_sink_with(Link::Resource(arn), |sink| ours |= sink.metadata.namespace.as_ref() == namespace);
     if ours { Ok(()) } else { context.permit_arn(field, arn) }
 }
 
