@@ -164,7 +164,7 @@ impl Run {
 
     pub(super) async fn run(&self) -> Result<(), Error> {
         let traces = self.logs.init("tributary-operator", &self.replica)?;
-        let result = self.serve().await;
+        let result = Box::pin(self.serve()).await;
         traces.end().await;
         result
     }

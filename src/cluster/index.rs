@@ -121,7 +121,9 @@ impl<K: Linked + Resource<DynamicType = ()> + Clone + 'static> IndexedWriter<K> 
                 let listed = std::mem::take(&mut self.listed);
                 self.index(|index| {
                     index.objects.clear();
-                    listed.values().for_each(|object| index.insert(object));
+                    for object in listed.values() {
+                        index.insert(object);
+                    }
                 });
             }
             Event::Apply(object) => self.replace(object, object.0.as_ref().ok()),

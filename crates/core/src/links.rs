@@ -94,3 +94,72 @@ macro_rules! few {
     };
 }
 few!(AwsAccount, BenchlingApp, BenchlingSubscription, EventRedrive, EventReplay);
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn object<K: DeserializeOwned>(kind: &str, spec: &Value) -> K {
+        let metadata = json!({"namespace": "prod", "name": "this", "deletionTimestamp": "2026-11-30T00:00:00Z"});
+        let identity = json!({"account": "a", "accountId": "1", "partition": "aws", "region": "r", "name": "n", "arn": "own"});
+        let status = json!({"identity": identity, "uses": ["held", "held-too"]});
+        let manifest = json!({"apiVersion": "tributary.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec, "status": status});
+        serde_json::from_value(manifest).expect("an object")
+    }
+
+    /// Every reference to a sink or bus in a spec, wherever it is.
+    fn references(spec: &Value, found: &mut Vec<(String, String, String)>) {
+        match spec {
+            Value::Object(fields) => {
+                for (field, value) in fields {
+                    if field == "sinkRef" || field == "busRef" {
+                        let text = |name: &str, default: &str| value[name].as_str().unwrap_or(default).to_owned();
+                        found.push((field.clone(), text("namespace", "prod"), text("name", "")));
+                    }
+                    references(value, found);
+                }
+            }
+            Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+
+    fn check<K: DeserializeOwned + Linked>(kind: &str, spec: &Value) {
+        let object: K = object(kind, spec);
+        let mut found = Vec::new();
+        references(spec, &mut found);
+        assert!(!found.is_empty());
+        for (field, namespace, name) in &found {
+            let link = if field == "sinkRef" { Link::Sink(namespace, name) } else { Link::Bus(namespace, name) };
+            assert!(object.has(link), "{kind}: {link:?}");
+        }
+        for link in [Link::Resource("own"), Link::Uses("held"), Link::Uses("held-too"), Link::Deleting] {
+            assert!(object.has(link), "{kind}: {link:?}");
+        }
+        assert!(!object.has(Link::Sink("other", &found[0].2)) && !object.has(Link::Resource("held")), "{kind}");
+    }
+
+    #[test]
+    fn every_reference_of_a_spec_is_a_link() {
+        check::<EventRule>(
+            "EventRule",
+            &json!({"busRef": {"name": "b", "namespace": "buses"}, "eventPattern": {}, "targets": [
+                {"name": "t", "sinkRef": {"name": "one"}, "deadLetter": {"sinkRef": {"name": "two"}}},
+                {"name": "u", "sinkRef": {"name": "three", "namespace": "sinks"}, "deadLetter": {"sinkRef": {"name": "four", "namespace": "sinks"}}}]}),
+        );
+        check::<EventRule>("EventRule", &json!({"busRef": {"kind": "BenchlingApp", "name": "app"}, "eventPattern": {}, "targets": []}));
+        check::<EventBus>(
+            "EventBus",
+            &json!({"deadLetter": {"sinkRef": {"name": "one", "namespace": "sinks"}},
+                "log": {"level": "ERROR", "delivery": {"logGroup": {"sinkRef": {"name": "log"}}}}}),
+        );
+        let machine = json!({"managed": {"definition": {}, "logging": {"sinkRef": {"name": "log"}}, "substitutions": {
+            "queue": {"sinkRef": {"name": "one"}}, "bus": {"busRef": {"name": "b"}}, "other": {"busRef": {"name": "c", "namespace": "buses"}}}}});
+        check::<EventSink>("EventSink", &json!({"stateMachine": machine}));
+        let function = json!({"existing": {"arn": "arn:aws:lambda:r:1:function:f"}, "onFailure": {"sinkRef": {"name": "failed"}}});
+        check::<EventSink>("EventSink", &json!({"lambda": function}));
+    }
+}
