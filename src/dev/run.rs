@@ -121,5 +121,5 @@ fn settings(
     })?;
     let tenant = tenant_of(app, "spec.postgres", spec.tenant.as_ref()).map_err(|error| format!("EventSink {key}: {}", error.message))?;
     let tenant_client = clients.get(&tenant, (client.clone(), String::new())).map_err(|error| error.message)?;
-    Ok(LocalSinkSettings { key, spec, app: app.clone(), tenant_client, address: address.clone() })
+    Ok(LocalSinkSettings { key, spec: *spec, app: app.clone(), tenant_client, address: address.clone() })
 }

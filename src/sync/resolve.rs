@@ -36,7 +36,7 @@ impl SyncContext {
     /// # Errors
     /// What is missing or not permitted.
     pub(crate) async fn resolve(&self, sink: &EventSink) -> Result<(SinkContext, Address), SyncError> {
-        let spec = sink.spec.postgres.as_ref().ok_or_else(|| SyncError::sink_not_ready("spec.postgres was removed"))?;
+        let spec = sink.spec.postgres.as_deref().ok_or_else(|| SyncError::sink_not_ready("spec.postgres was removed"))?;
         let namespace = sink.metadata.namespace.clone().unwrap_or_default();
         let identity = queue_to_consume(sink)?;
         let queue = &identity.name;

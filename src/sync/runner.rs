@@ -48,7 +48,7 @@ trait HasWorker: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned +
 impl HasWorker for EventSink {
     /// The spec, and whether and where the operator allows consuming.
     fn fingerprint(&self) -> Option<String> {
-        self.spec.postgres.as_ref()?;
+        self.spec.postgres.as_deref()?;
         let state = match queue_to_consume(self) {
             Ok(identity) => identity.arn.clone(),
             Err(error) => error.message,

@@ -151,7 +151,7 @@ impl Monitoring {
     /// Returns the spec of a sink with the log group as its destination, and nothing else.
     pub fn destination(&self) -> EventSinkSpec {
         EventSinkSpec {
-            log_group: Some(LogGroupSink { managed: Some(self.log_group.clone()), existing: None }),
+            log_group: Some(Box::new(LogGroupSink { managed: Some(self.log_group.clone()), existing: None })),
             ..EventSinkSpec::default()
         }
     }

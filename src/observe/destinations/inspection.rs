@@ -7,6 +7,7 @@ use tributary_aws::Session;
 use tributary_core::{
     destinations::{Desired, shared::role::ObservedRole},
     error::ReconcileError,
+    links::Link,
     managed::Managed,
     names,
     object::key_of,
@@ -89,7 +90,7 @@ impl<'a> Inspection<'a> {
             Purpose::Converge(target) => target.grants().sources.clone(),
             Purpose::HandOver => return Ok(live),
             // Those that have an object block the deletion themselves.
-            Purpose::Delete => with_object(&self.cloud.view),
+            Purpose::Delete => candidates.iter().filter(|source| has_object(source, &self.cloud.view)).cloned().collect(),
         };
         let (arn, age) = (&self.identity.arn, self.cloud.list_age(self.depth));
         // AWS adds an ID to the ARN of an API destination.
@@ -117,12 +118,12 @@ impl<'a> Inspection<'a> {
     }
 }
 
-/// Returns the ARNs of the rules and buses that have an object.
-fn with_object(view: &View) -> BTreeSet<String> {
-    let mut arns = BTreeSet::new();
-    view.each_rule(|rule| arns.extend(rule.pinned_identity().map(|identity| identity.arn.clone())));
-    view.each_bus(|bus| arns.extend(bus.pinned_identity().map(|identity| identity.arn.clone())));
-    arns
+/// Returns whether the rule or bus with this ARN has an object.
+fn has_object(arn: &str, view: &View) -> bool {
+    let mut found = false;
+    view.each_rule_with(Link::Resource(arn), |_| found = true);
+    view.each_bus_with(Link::Resource(arn), |_| found = true);
+    found
 }
 
 fn role_name(arn: &str) -> &str {

@@ -13,7 +13,7 @@ use crate::observe::destinations::inspection::Inspection;
 
 pub(super) async fn read(inspection: &Inspection<'_>) -> Result<ObservedLogs, ReconcileError> {
     let (session, identity, view) = (&inspection.session, inspection.identity, &inspection.cloud.view);
-    let managed = inspection.sink.spec.log_group.as_ref().is_some_and(|logs| logs.managed.is_some());
+    let managed = inspection.sink.spec.log_group.as_deref().is_some_and(|logs| logs.managed.is_some());
     let tags = TagRead::when(managed && inspection.depth >= Depth::Owner);
     let mut group = session.log_group(&identity.name, &identity.arn, tags).await?;
     if managed && let Some(group) = &mut group {

@@ -6,7 +6,7 @@ use tributary_core::{destinations::ObservedSns, error::ReconcileError, plan::Dep
 use crate::observe::destinations::{by_role, inspection::Inspection};
 
 pub(super) async fn read(inspection: &Inspection<'_>) -> Result<ObservedSns, ReconcileError> {
-    let managed = inspection.sink.spec.sns.as_ref().is_some_and(|sns| sns.managed.is_some());
+    let managed = inspection.sink.spec.sns.as_deref().is_some_and(|sns| sns.managed.is_some());
     let topic = inspection.session.topic(&inspection.identity.arn, TagRead::when(managed && inspection.depth >= Depth::Owner)).await?;
     Ok(ObservedSns { topic, by: by_role::read(inspection).await? })
 }

@@ -14,7 +14,7 @@ use crate::observe::destinations::inspection::Inspection;
 
 pub(super) async fn read(inspection: &Inspection<'_>) -> Result<Option<ObservedSqs>, ReconcileError> {
     let (session, identity) = (&inspection.session, inspection.identity);
-    let spec = inspection.sink.spec.sqs.as_ref();
+    let spec = inspection.sink.spec.sqs.as_deref();
     let managed = inspection.sink.managed_queue();
     let managed = managed.as_deref();
     let tags = TagRead::when(managed.is_some() && inspection.depth >= Depth::Owner);

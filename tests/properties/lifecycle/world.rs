@@ -211,7 +211,7 @@ impl World {
     }
 
     fn boundary_asked(&self) -> bool {
-        self.sinks.iter().any(|sink| sink.spec.invocation_role.as_ref().is_some_and(|role| role.permissions_boundary_arn.is_some()))
+        self.sinks.iter().any(|sink| sink.spec.invocation_role.as_deref().is_some_and(|role| role.permissions_boundary_arn.is_some()))
     }
 
     /// Makes the steps as `src/operator` does. Returns those that are confirmed, and whether one failed.

@@ -99,62 +99,62 @@ pub struct EventSinkSpec {
     pub region: Option<String>,
     /// Amazon SQS queue, managed or existing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sqs: Option<SqsSink>,
+    pub sqs: Option<Box<SqsSink>>,
     /// Existing AWS Lambda function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lambda: Option<LambdaSink>,
+    pub lambda: Option<Box<LambdaSink>>,
     /// Amazon CloudWatch Logs log group, managed or existing, in the account and Region of the
     /// event bus. EventBridge does not support a role for log groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub log_group: Option<LogGroupSink>,
+    pub log_group: Option<Box<LogGroupSink>>,
     /// Amazon SNS standard topic, managed or existing. EventBridge does not deliver to FIFO topics;
     /// see "Amazon EventBridge targets" in the EventBridge User Guide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sns: Option<SnsSink>,
+    pub sns: Option<Box<SnsSink>>,
     /// AWS Step Functions state machine, managed or existing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state_machine: Option<StateMachineSink>,
+    pub state_machine: Option<Box<StateMachineSink>>,
     /// Existing event bus, in the same or another account or Region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_bus: Option<EventBusSink>,
+    pub event_bus: Option<Box<EventBusSink>>,
     /// EventBridge API destination, managed or existing: an HTTPS endpoint with a connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub api_destination: Option<ApiDestinationSink>,
+    pub api_destination: Option<Box<ApiDestinationSink>>,
     /// Existing Amazon Kinesis data stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kinesis: Option<KinesisSink>,
+    pub kinesis: Option<Box<KinesisSink>>,
     /// Existing Amazon Data Firehose stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub firehose: Option<FirehoseSink>,
+    pub firehose: Option<Box<FirehoseSink>>,
     /// Amazon ECS task that is started for each event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ecs_task: Option<EcsTaskSink>,
+    pub ecs_task: Option<Box<EcsTaskSink>>,
     /// AWS Batch job that is submitted for each event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub batch_job: Option<BatchJobSink>,
+    pub batch_job: Option<Box<BatchJobSink>>,
     /// SQL that the Redshift Data API runs for each event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub redshift_data: Option<RedshiftDataSink>,
+    pub redshift_data: Option<Box<RedshiftDataSink>>,
     /// SageMaker pipeline that is started for each event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sage_maker_pipeline: Option<SageMakerPipelineSink>,
+    pub sage_maker_pipeline: Option<Box<SageMakerPipelineSink>>,
     /// GraphQL mutation that AWS AppSync runs for each event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub app_sync: Option<AppSyncSink>,
+    pub app_sync: Option<Box<AppSyncSink>>,
     /// SSM document that Run Command runs on instances for each event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run_command: Option<RunCommandSink>,
+    pub run_command: Option<Box<RunCommandSink>>,
     /// Existing target of any other type that EventBridge reaches with a role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arn: Option<ArnSink>,
+    pub arn: Option<Box<ArnSink>>,
     /// PostgreSQL table that `tributary sync` updates with the Benchling entities of the events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub postgres: Option<PostgresSink>,
+    pub postgres: Option<Box<PostgresSink>>,
     /// Options of the IAM role that the operator creates for EventBridge if the destination needs
     /// one and `roleArn` is not set. With `sns`, the operator uses a role instead of the topic's
     /// policy, which cannot be restricted to single rules. AWS advises against a role for `sns`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub invocation_role: Option<InvocationRole>,
+    pub invocation_role: Option<Box<InvocationRole>>,
     /// ARN of an existing IAM role that EventBridge assumes to deliver. The operator then manages
     /// no statement in the target's policy. `spec.grants[].roles` of the `AwsAccount` must allow
     /// it. AWS advises against a role for `sqs`, `sns` and `lambda`; see "Using resource-based
@@ -288,18 +288,18 @@ impl EventSinkSpec {
 impl EventSink {
     /// The queue that the operator creates for the sink, whatever consumes it.
     pub fn managed_queue(&self) -> Option<Cow<'_, ManagedQueue>> {
-        let of_sqs = self.spec.sqs.as_ref().and_then(|sqs| sqs.managed.as_ref()).map(Cow::Borrowed);
-        of_sqs.or_else(|| Some(Cow::Owned(self.spec.postgres.as_ref()?.managed_queue())))
+        let of_sqs = self.spec.sqs.as_deref().and_then(|sqs| sqs.managed.as_ref()).map(Cow::Borrowed);
+        of_sqs.or_else(|| Some(Cow::Owned(self.spec.postgres.as_deref()?.managed_queue())))
     }
 
     /// The API destination that the operator creates for the sink.
     pub fn managed_api(&self) -> Option<&ManagedApiDestination> {
-        self.spec.api_destination.as_ref()?.managed.as_ref()
+        self.spec.api_destination.as_deref()?.managed.as_ref()
     }
 
     /// The state machine that the operator creates for the sink.
     pub fn managed_state_machine(&self) -> Option<&ManagedStateMachine> {
-        self.spec.state_machine.as_ref()?.managed.as_ref()
+        self.spec.state_machine.as_deref()?.managed.as_ref()
     }
 
     /// The field that refers to the ConfigMap with the definition of the sink's state machine, and the reference.
@@ -315,7 +315,7 @@ impl EventSink {
 
     /// The sink of the function's failure destination.
     pub fn on_failure_ref(&self) -> Option<&SinkRef> {
-        self.spec.lambda.as_ref()?.on_failure.as_ref().map(|on_failure| &on_failure.sink_ref)
+        self.spec.lambda.as_deref()?.on_failure.as_ref().map(|on_failure| &on_failure.sink_ref)
     }
 
     /// Every sink that this one references: failure destination, log group, substitutions of a state machine.

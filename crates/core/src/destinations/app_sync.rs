@@ -42,13 +42,13 @@ impl Destination for AppSync {
     /// endpoint (Service Authorization Reference, "Actions, resources, and condition keys for AWS
     /// AppSync").
     fn role_statements(sink: &EventSink, _: &str) -> Vec<Value> {
-        let resources: Vec<_> = sink.spec.app_sync.iter().flat_map(field_arns).collect();
+        let resources: Vec<_> = sink.spec.app_sync.as_deref().into_iter().flat_map(field_arns).collect();
         vec![json!({"Effect": "Allow", "Action": Self::ACTIONS, "Resource": resources})]
     }
 
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
         let settings = |api: &AppSyncSink| GraphqlSettings { operation: api.operation.clone(), field_arns: field_arns(api) };
-        target.graphql = sink.spec.app_sync.as_ref().map(settings);
+        target.graphql = sink.spec.app_sync.as_deref().map(settings);
         Ok(())
     }
 
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn the_role_may_run_these_fields_of_this_api_only() {
         let api = AppSyncSink { api_arn: API.into(), fields: vec!["publish".into(), "log".into()], ..AppSyncSink::default() };
-        let sink = EventSink::new("s", EventSinkSpec { app_sync: Some(api), ..EventSinkSpec::default() });
+        let sink = EventSink::new("s", EventSinkSpec { app_sync: Some(Box::new(api)), ..EventSinkSpec::default() });
         let resources = ["publish", "log"].map(|field| format!("{API}/types/Mutation/fields/{field}"));
         let statement = json!({"Effect": "Allow", "Action": ["appsync:GraphQL"], "Resource": resources});
         assert_eq!(AppSync::role_statements(&sink, "arn:aws:appsync:eu-west-1:111122223333:endpoints/graphql-api/xyz"), [statement]);

@@ -31,7 +31,7 @@ impl Destination for Arn {
 
     /// EventBridge adds HTTP parameters to requests of API Gateway as to those of API destinations.
     fn set_parameters(field: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
-        let http = sink.spec.arn.as_ref().and_then(|target| target.http.as_ref());
+        let http = sink.spec.arn.as_deref().and_then(|target| target.http.as_ref());
         if http.is_some() && names::Arn::parse(&target.arn).is_none_or(|arn| arn.service != "execute-api") {
             let message = format!("{field}: spec.arn.http of the sink is supported only for an ARN of execute-api, not for {}", target.arn);
             return Err(ReconcileError::invalid(Reason::InvalidSpec, message));
@@ -55,7 +55,7 @@ impl Destination for Arn {
     }
 
     fn role_statements(sink: &EventSink, arn: &str) -> Vec<Value> {
-        let actions: Vec<_> = sink.spec.arn.iter().flat_map(|target| target.actions.iter()).collect();
+        let actions: Vec<_> = sink.spec.arn.as_deref().into_iter().flat_map(|target| target.actions.iter()).collect();
         vec![json!({"Effect": "Allow", "Action": actions, "Resource": arn})]
     }
 }

@@ -38,13 +38,13 @@ impl Destination for BatchJob {
     /// AWS evaluates `batch:SubmitJob` for the queue and for the job definition (Service Authorization Reference, "Actions, resources,
     /// and condition keys for AWS Batch").
     fn role_statements(sink: &EventSink, arn: &str) -> Vec<Value> {
-        let definitions = sink.spec.batch_job.iter().flat_map(definitions);
+        let definitions = sink.spec.batch_job.as_deref().into_iter().flat_map(definitions);
         let resources: Vec<_> = std::iter::once(arn.to_owned()).chain(definitions).collect();
         vec![json!({"Effect": "Allow", "Action": Self::ACTIONS, "Resource": resources})]
     }
 
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
-        target.batch = sink.spec.batch_job.as_ref().map(|job| BatchSettings {
+        target.batch = sink.spec.batch_job.as_deref().map(|job| BatchSettings {
             definition_arn: job.job_definition_arn.clone(),
             name: job.job_name.clone(),
             array_size: job.array_size,
@@ -85,7 +85,7 @@ mod tests {
 
     fn sink(definition: &str) -> EventSink {
         let job = BatchJobSink { job_definition_arn: definition.into(), job_name: "align".into(), ..BatchJobSink::default() };
-        EventSink::new("s", EventSinkSpec { batch_job: Some(job), ..EventSinkSpec::default() })
+        EventSink::new("s", EventSinkSpec { batch_job: Some(Box::new(job)), ..EventSinkSpec::default() })
     }
 
     #[test]

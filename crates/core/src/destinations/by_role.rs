@@ -64,7 +64,7 @@ pub(crate) fn desired<D: Destination>(context: &ResolveContext<'_>, identity: &I
         let description = format!("Assumed by EventBridge to send events to {}. Managed by Tributary", identity.name);
         context.role("events", D::role_statements(context.sink, &identity.arn), description, identity)
     });
-    if let Some(boundary) = spec.invocation_role.as_ref().and_then(|role| role.permissions_boundary_arn.as_ref()) {
+    if let Some(boundary) = spec.invocation_role.as_deref().and_then(|role| role.permissions_boundary_arn.as_ref()) {
         context.permit_arn("spec.invocationRole.permissionsBoundaryArn", boundary)?;
     }
     Ok(DesiredByRole { resource_type: D::RESOURCE_TYPE, grants: context.grants(identity), role, ..DesiredByRole::default() })

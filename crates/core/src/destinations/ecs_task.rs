@@ -38,7 +38,7 @@ impl Destination for EcsTask {
     }
 
     fn existing<'a>(context: &ResolveContext<'a>) -> Result<Option<ExistingArn<'a>>, ReconcileError> {
-        let task = context.sink.spec.ecs_task.as_ref();
+        let task = context.sink.spec.ecs_task.as_deref();
         Ok(task.map(|task| ("spec.ecsTask.clusterArn".into(), task.cluster_arn.as_str())))
     }
 
@@ -46,11 +46,11 @@ impl Destination for EcsTask {
     /// revision unless the spec names one, pass its roles to ECS only, and tag the tasks that it
     /// starts (Amazon ECS developer guide, "Grant permission to tag resources on creation").
     fn role_statements(sink: &EventSink, _: &str) -> Vec<Value> {
-        sink.spec.ecs_task.iter().flat_map(run_task).collect()
+        sink.spec.ecs_task.as_deref().into_iter().flat_map(run_task).collect()
     }
 
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
-        target.task = sink.spec.ecs_task.as_ref().map(|task| TaskSettings {
+        target.task = sink.spec.ecs_task.as_deref().map(|task| TaskSettings {
             definition_arn: task.task_definition_arn.clone(),
             count: task.task_count.unwrap_or(1),
             launch_type: task.launch_type.map(|launch_type| <&str>::from(launch_type).to_owned()),

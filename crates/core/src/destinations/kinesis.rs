@@ -53,7 +53,7 @@ impl Destination for Kinesis {
     }
 
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
-        target.partition_key_path = sink.spec.kinesis.as_ref().and_then(|stream| stream.partition_key_path.clone());
+        target.partition_key_path = sink.spec.kinesis.as_deref().and_then(|stream| stream.partition_key_path.clone());
         Ok(())
     }
 

@@ -38,12 +38,12 @@ impl Destination for RedshiftData {
     }
 
     fn role_statements(sink: &EventSink, arn: &str) -> Vec<Value> {
-        let calls = sink.spec.redshift_data.iter().flat_map(|data| needed(&settings(data), arn));
+        let calls = sink.spec.redshift_data.as_deref().into_iter().flat_map(|data| needed(&settings(data), arn));
         calls.map(|(action, resources)| json!({"Effect": "Allow", "Action": action, "Resource": resources})).collect()
     }
 
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
-        target.redshift = sink.spec.redshift_data.as_ref().map(settings);
+        target.redshift = sink.spec.redshift_data.as_deref().map(settings);
         Ok(())
     }
 
@@ -132,7 +132,10 @@ mod tests {
 
     fn statements(data: RedshiftDataSink, arn: &str) -> Vec<Value> {
         let data = RedshiftDataSink { database: "dev".into(), ..data };
-        RedshiftData::role_statements(&EventSink::new("s", EventSinkSpec { redshift_data: Some(data), ..EventSinkSpec::default() }), arn)
+        RedshiftData::role_statements(
+            &EventSink::new("s", EventSinkSpec { redshift_data: Some(Box::new(data)), ..EventSinkSpec::default() }),
+            arn,
+        )
     }
 
     fn allow(action: &str, resources: &[&str]) -> Value {

@@ -63,7 +63,7 @@ impl Destination for RunCommand {
     }
 
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
-        target.command = sink.spec.run_command.as_ref().map(settings);
+        target.command = sink.spec.run_command.as_deref().map(settings);
         target.command.iter_mut().for_each(|command| command.account_id = account_of(sink));
         Ok(())
     }

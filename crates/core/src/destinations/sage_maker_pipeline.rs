@@ -28,7 +28,7 @@ impl Destination for SageMakerPipeline {
     }
 
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
-        let parameters = sink.spec.sage_maker_pipeline.iter().flat_map(|pipeline| &pipeline.parameters);
+        let parameters = sink.spec.sage_maker_pipeline.as_deref().into_iter().flat_map(|pipeline| &pipeline.parameters);
         target.pipeline_parameters = parameters.map(|parameter| (parameter.name.clone(), parameter.value.clone())).collect();
         Ok(())
     }

@@ -46,7 +46,7 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
         only(target, TargetSettings { http: target.http.clone(), ..TargetSettings::default() })?;
         let existing = Some(ExistingApiDestination { arn: Some(target.arn.clone()), arn_from: None });
         let api_destination = ApiDestinationSink { managed: None, existing, http: target.http.as_ref().map(super::http) };
-        Ok(EventSinkSpec { api_destination: Some(api_destination), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec { api_destination: Some(Box::new(api_destination)), ..EventSinkSpec::default() })
     })
 }
 

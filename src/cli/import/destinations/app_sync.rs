@@ -47,7 +47,7 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
             operation: graphql.operation,
             fields: fields.into_iter().map(|(_, field)| field.to_owned()).collect(),
         };
-        Ok(EventSinkSpec { app_sync: Some(app_sync), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec { app_sync: Some(Box::new(app_sync)), ..EventSinkSpec::default() })
     })
 }
 

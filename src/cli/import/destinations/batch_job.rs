@@ -36,7 +36,7 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
             array_size: job.array_size,
             attempts: job.attempts,
         };
-        Ok(EventSinkSpec { batch_job: Some(batch), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec { batch_job: Some(Box::new(batch)), ..EventSinkSpec::default() })
     })
 }
 

@@ -46,7 +46,7 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
             options,
             network,
         };
-        Ok(EventSinkSpec { ecs_task: Some(sink), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec { ecs_task: Some(Box::new(sink)), ..EventSinkSpec::default() })
     })
 }
 

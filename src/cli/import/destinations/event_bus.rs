@@ -27,6 +27,6 @@ fn existing(target: &TargetSettings, _: &Arn<'_>) -> Option<Result<EventSinkSpec
     bus_of(&target.arn)?;
     Some(only(target, TargetSettings::default()).map(|()| {
         let existing = ExistingBus { arn: Some(target.arn.clone()), arn_from: None };
-        EventSinkSpec { event_bus: Some(EventBusSink { existing }), ..EventSinkSpec::default() }
+        EventSinkSpec { event_bus: Some(Box::new(EventBusSink { existing })), ..EventSinkSpec::default() }
     }))
 }

@@ -27,6 +27,6 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
     (arn.service == "firehose").then(|| {
         only(target, TargetSettings::default())?;
         let existing = ExistingDeliveryStream { arn: Some(target.arn.clone()), arn_from: None };
-        Ok(EventSinkSpec { firehose: Some(FirehoseSink { existing }), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec { firehose: Some(Box::new(FirehoseSink { existing })), ..EventSinkSpec::default() })
     })
 }

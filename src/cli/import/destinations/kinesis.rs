@@ -37,6 +37,6 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
         only(target, TargetSettings { partition_key_path: target.partition_key_path.clone(), ..TargetSettings::default() })?;
         let existing = ExistingStream { arn: Some(target.arn.clone()), arn_from: None };
         let kinesis = KinesisSink { existing, partition_key_path: target.partition_key_path.clone() };
-        Ok(EventSinkSpec { kinesis: Some(kinesis), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec { kinesis: Some(Box::new(kinesis)), ..EventSinkSpec::default() })
     })
 }

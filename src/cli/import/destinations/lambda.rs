@@ -33,6 +33,6 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
     (arn.service == "lambda").then(|| {
         only(target, TargetSettings::default())?;
         let existing = ExistingFunction { arn: Some(target.arn.clone()), arn_from: None };
-        Ok(EventSinkSpec { lambda: Some(LambdaSink { existing, on_failure: None }), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec { lambda: Some(Box::new(LambdaSink { existing, on_failure: None })), ..EventSinkSpec::default() })
     })
 }

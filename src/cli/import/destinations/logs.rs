@@ -45,7 +45,7 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
     (arn.service == "logs").then(|| {
         only(target, TargetSettings::default())?;
         let existing = Some(ExistingLogGroup { arn: Some(target.arn.clone()), arn_from: None });
-        Ok(EventSinkSpec { log_group: Some(LogGroupSink { managed: None, existing }), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec { log_group: Some(Box::new(LogGroupSink { managed: None, existing })), ..EventSinkSpec::default() })
     })
 }
 
@@ -62,7 +62,7 @@ fn sink(name: &str, properties: &Value) -> Result<EventSinkSpec, String> {
         kms_key_arn: text(properties, "KmsKeyId"),
         tags: tags(properties.get("Tags")),
     };
-    Ok(EventSinkSpec { log_group: Some(LogGroupSink { managed: Some(group), existing: None }), ..EventSinkSpec::default() })
+    Ok(EventSinkSpec { log_group: Some(Box::new(LogGroupSink { managed: Some(group), existing: None })), ..EventSinkSpec::default() })
 }
 
 async fn read(session: &Session, arn: &str) -> Result<Option<Value>, ReconcileError> {

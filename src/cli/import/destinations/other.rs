@@ -16,7 +16,7 @@ fn existing(target: &TargetSettings, _: &Arn<'_>) -> Option<Result<EventSinkSpec
         }
         let existing = ExistingTarget { arn: Some(target.arn.clone()), arn_from: None };
         let arn = ArnSink { existing, actions: vec![], http: target.http.as_ref().map(http) };
-        Ok(EventSinkSpec { arn: Some(arn), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec { arn: Some(Box::new(arn)), ..EventSinkSpec::default() })
     };
     Some(sink())
 }

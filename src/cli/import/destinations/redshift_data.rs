@@ -48,7 +48,7 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
             statement_name: data.statement_name,
             with_event: data.with_event,
         };
-        Ok(EventSinkSpec { redshift_data: Some(sink), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec { redshift_data: Some(Box::new(sink)), ..EventSinkSpec::default() })
     })
 }
 

@@ -31,7 +31,7 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
             Some(key) => (None, Some(InstanceTag { key: key.to_owned(), values: command.values })),
             None => (Some(command.values), None),
         };
-        Ok(EventSinkSpec { run_command: Some(RunCommandSink { existing, instance_ids, tag }), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec { run_command: Some(Box::new(RunCommandSink { existing, instance_ids, tag })), ..EventSinkSpec::default() })
     })
 }
 

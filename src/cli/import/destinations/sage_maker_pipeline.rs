@@ -29,7 +29,10 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
         let parameter = |(name, value): (&String, &String)| PipelineParameter { name: name.clone(), value: value.clone() };
         let parameters = target.pipeline_parameters.iter().map(parameter).collect();
         let existing = ExistingPipeline { arn: Some(target.arn.clone()), arn_from: None };
-        Ok(EventSinkSpec { sage_maker_pipeline: Some(SageMakerPipelineSink { existing, parameters }), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec {
+            sage_maker_pipeline: Some(Box::new(SageMakerPipelineSink { existing, parameters })),
+            ..EventSinkSpec::default()
+        })
     })
 }
 

@@ -46,7 +46,7 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
     (arn.service == "sns").then(|| {
         only(target, TargetSettings::default())?;
         let existing = Some(ExistingTopic { arn: Some(target.arn.clone()), arn_from: None });
-        Ok(EventSinkSpec { sns: Some(SnsSink { managed: None, existing }), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec { sns: Some(Box::new(SnsSink { managed: None, existing })), ..EventSinkSpec::default() })
     })
 }
 
@@ -60,7 +60,7 @@ fn sink(name: &str, properties: &Value) -> Result<EventSinkSpec, String> {
     }
     let (name, display_name) = (Some(name.to_owned()), text(properties, "DisplayName"));
     let topic = ManagedTopic { name, display_name, kms_key_id, tags: tags(properties.get("Tags")) };
-    Ok(EventSinkSpec { sns: Some(SnsSink { managed: Some(topic), existing: None }), ..EventSinkSpec::default() })
+    Ok(EventSinkSpec { sns: Some(Box::new(SnsSink { managed: Some(topic), existing: None })), ..EventSinkSpec::default() })
 }
 
 async fn read(session: &Session, arn: &str) -> Result<Option<Value>, ReconcileError> {

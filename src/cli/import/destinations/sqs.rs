@@ -81,7 +81,7 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
         only(target, TargetSettings { message_group_id: target.message_group_id.clone(), ..TargetSettings::default() })?;
         let existing = Some(ExistingQueue { arn: Some(target.arn.clone()), arn_from: None });
         let sqs = SqsSink { managed: None, existing, message_group_id: target.message_group_id.clone(), triggers: vec![] };
-        Ok(EventSinkSpec { sqs: Some(sqs), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec { sqs: Some(Box::new(sqs)), ..EventSinkSpec::default() })
     })
 }
 
@@ -130,7 +130,7 @@ fn sink(name: &str, properties: &Value) -> Result<EventSinkSpec, String> {
         tags: tags(properties.get("Tags")),
     };
     let sqs = SqsSink { managed: Some(queue), existing: None, message_group_id: None, triggers: vec![] };
-    Ok(EventSinkSpec { sqs: Some(sqs), ..EventSinkSpec::default() })
+    Ok(EventSinkSpec { sqs: Some(Box::new(sqs)), ..EventSinkSpec::default() })
 }
 
 fn fifo(properties: &Value) -> Result<Option<Fifo>, String> {

@@ -34,6 +34,6 @@ fn existing(target: &TargetSettings, arn: &Arn<'_>) -> Option<Result<EventSinkSp
     (arn.service == "states").then(|| {
         only(target, TargetSettings::default())?;
         let existing = Some(ExistingStateMachine { arn: Some(target.arn.clone()), arn_from: None });
-        Ok(EventSinkSpec { state_machine: Some(StateMachineSink { managed: None, existing }), ..EventSinkSpec::default() })
+        Ok(EventSinkSpec { state_machine: Some(Box::new(StateMachineSink { managed: None, existing })), ..EventSinkSpec::default() })
     })
 }

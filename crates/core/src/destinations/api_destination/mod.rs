@@ -80,7 +80,7 @@ impl Destination for ApiDestination {
     }
 
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
-        let http = sink.spec.api_destination.as_ref().and_then(|api| api.http.as_ref());
+        let http = sink.spec.api_destination.as_deref().and_then(|api| api.http.as_ref());
         let http = http.map(|http| HttpSettings { headers: http.headers.clone(), query: http.query.clone(), path: http.path.clone() });
         // AWS does not return parameters that are empty: they would be put again for ever.
         target.http = http.filter(|http| *http != HttpSettings::default());

@@ -69,5 +69,5 @@ pub(super) const USES: &[Use<EventSink>] = &[
 
 /// The connection of a managed API destination.
 fn connection(sink: &EventSink) -> Option<&Connection> {
-    sink.spec.api_destination.as_ref()?.managed.as_ref().map(|managed| &managed.connection)
+    sink.spec.api_destination.as_deref()?.managed.as_ref().map(|managed| &managed.connection)
 }

@@ -39,5 +39,5 @@ pub(super) const FEATURES: &[Feature] = &[
 
 pub(super) const USES: &[Use<EventSink>] = &[
     uses("functions", |sink| sink.spec.role_arn.is_none() && sink.spec.permissions == Permissions::Managed),
-    uses("failure-destinations", |sink| sink.spec.lambda.as_ref().is_some_and(|lambda| lambda.on_failure.is_some())),
+    uses("failure-destinations", |sink| sink.spec.lambda.as_deref().is_some_and(|lambda| lambda.on_failure.is_some())),
 ];

@@ -76,14 +76,14 @@ impl Destination for LogGroup {
         if let Some(existing) = Self::existing(context)? {
             return context.named_identity(&existing, "log-group:", |scope, name| scope.log_group(name));
         }
-        let managed = context.sink.spec.log_group.as_ref().and_then(|logs| logs.managed.as_ref());
+        let managed = context.sink.spec.log_group.as_deref().and_then(|logs| logs.managed.as_ref());
         let own = managed.and_then(|managed| managed.name.clone());
         let name = own.unwrap_or_else(|| context.default_name(policy::PREFIX, 500, log_group_character, ""));
         Ok(context.identity(name, |scope, name| scope.log_group(name)))
     }
 
     fn desired(context: &ResolveContext<'_>, identity: &Identity) -> Result<DesiredLogs, ReconcileError> {
-        let managed = context.sink.spec.log_group.as_ref().and_then(|spec| spec.managed.as_ref());
+        let managed = context.sink.spec.log_group.as_deref().and_then(|spec| spec.managed.as_ref());
         Ok(DesiredLogs {
             name: identity.name.clone(),
             managed: managed.map(|managed| DesiredLogGroup {

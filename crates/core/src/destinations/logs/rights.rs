@@ -36,6 +36,6 @@ pub(super) const FEATURES: &[Feature] = &[Feature {
 }];
 
 pub(super) const USES: &[Use<EventSink>] = &[uses("log-groups", |sink| {
-    let is_managed = sink.spec.log_group.as_ref().is_some_and(|group| group.managed.is_some());
+    let is_managed = sink.spec.log_group.as_deref().is_some_and(|group| group.managed.is_some());
     is_managed || sink.spec.permissions == Permissions::Managed
 })];

@@ -112,7 +112,7 @@ impl Destination for Sns {
 }
 
 fn managed(sink: &EventSink) -> Option<&ManagedTopic> {
-    sink.spec.sns.as_ref()?.managed.as_ref()
+    sink.spec.sns.as_deref()?.managed.as_ref()
 }
 
 fn attributes(spec: &ManagedTopic) -> TopicAttributes {

@@ -31,6 +31,6 @@ const TOPICS: Feature = Feature {
 };
 
 pub(super) const USES: &[Use<EventSink>] = &[uses("topics", |sink| {
-    let is_managed = sink.spec.sns.as_ref().is_some_and(|topic| topic.managed.is_some());
+    let is_managed = sink.spec.sns.as_deref().is_some_and(|topic| topic.managed.is_some());
     is_managed || sink.spec.role_arn.is_none() && sink.spec.permissions == Permissions::Managed
 })];

@@ -78,7 +78,7 @@ impl Destination for Sqs {
     }
 
     fn set_parameters(_: &str, sink: &EventSink, target: &mut TargetSettings) -> Result<(), ReconcileError> {
-        target.message_group_id = sink.spec.sqs.as_ref().and_then(|sqs| sqs.message_group_id.clone());
+        target.message_group_id = sink.spec.sqs.as_deref().and_then(|sqs| sqs.message_group_id.clone());
         Ok(())
     }
 

@@ -94,10 +94,10 @@ pub(super) const FEATURES: &[Feature] = &[
 ];
 
 pub(super) const USES: &[Use<EventSink>] = &[
-    uses("queues", |sink| sink.spec.sqs.as_ref().is_some_and(|sqs| sqs.managed.is_some())),
+    uses("queues", |sink| sink.spec.sqs.as_deref().is_some_and(|sqs| sqs.managed.is_some())),
     uses("existing-queues", |sink| {
-        let is_existing = sink.spec.sqs.as_ref().is_some_and(|sqs| sqs.existing.is_some());
+        let is_existing = sink.spec.sqs.as_deref().is_some_and(|sqs| sqs.existing.is_some());
         is_existing && sink.spec.role_arn.is_none() && sink.spec.permissions == Permissions::Managed
     }),
-    uses("triggers", |sink| sink.spec.sqs.as_ref().is_some_and(|sqs| !sqs.triggers.is_empty())),
+    uses("triggers", |sink| sink.spec.sqs.as_deref().is_some_and(|sqs| !sqs.triggers.is_empty())),
 ];

@@ -63,5 +63,5 @@ pub(super) const USES: &[Use<EventSink>] = &[
 ];
 
 fn managed(sink: &EventSink) -> Option<&ManagedStateMachine> {
-    sink.spec.state_machine.as_ref()?.managed.as_ref()
+    sink.spec.state_machine.as_deref()?.managed.as_ref()
 }

@@ -20,7 +20,7 @@ pub(crate) fn resolve(
     context: &ResolveContext<'_>,
     identity: &Identity,
 ) -> Result<(Vec<DesiredTrigger>, Option<ReconcileError>), ReconcileError> {
-    let triggers = context.sink.spec.sqs.as_ref().map(|spec| spec.triggers.as_slice()).unwrap_or_default();
+    let triggers = context.sink.spec.sqs.as_deref().map(|spec| spec.triggers.as_slice()).unwrap_or_default();
     let (mut permitted, mut refused) = (Vec::new(), None);
     for (index, trigger) in triggers.iter().enumerate() {
         let field = format!("spec.sqs.triggers[{index}]");
