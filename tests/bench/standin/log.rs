@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -41,6 +42,9 @@ impl Service {
 
 #[derive(Clone, Debug)]
 pub struct Call {
+    pub account: Arc<str>,
+    /// The replica of the operator that made it.
+    pub replica: Option<Arc<str>>,
     pub service: Service,
     pub op: String,
     /// Arrival.
