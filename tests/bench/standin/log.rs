@@ -75,6 +75,22 @@ impl Log {
         Self(self.0.iter().filter(|call| call.service == service).cloned().collect())
     }
 
+    pub fn of_account(&self, account: &str) -> Self {
+        Self(self.0.iter().filter(|call| &*call.account == account).cloned().collect())
+    }
+
+    /// Calls in each whole second of the time.
+    pub fn per_second(&self, from: Instant, time: Duration) -> Vec<usize> {
+        let mut counts = vec![0; usize::try_from(time.as_secs()).unwrap_or_default()];
+        let seconds = self.0.iter().filter_map(|call| usize::try_from(call.at.checked_duration_since(from)?.as_secs()).ok());
+        for second in seconds {
+            if let Some(count) = counts.get_mut(second) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }
