@@ -33,6 +33,11 @@ pub fn secrets(settings: &Settings) -> Vec<String> {
     if settings.fleet.is_empty() { vec![] } else { (0..ACCOUNTS).map(objects::name).collect() }
 }
 
+/// Shards that the chart shall have permissions for.
+pub fn shards(settings: &Settings) -> usize {
+    if settings.fleet.is_empty() || settings.replicas < 2 { 1 } else { replicas::SHARDS }
+}
+
 /// From the start of the operator until all is Ready.
 async fn create(cluster: &Cluster, settings: &Settings, standin: &StandIn, watches: &Watches) -> Result<Create> {
     let mark = cluster.audit.mark()?;
@@ -96,7 +101,7 @@ async fn delete(cluster: &Cluster, settings: &Settings, standin: &StandIn, size:
     Ok(Delete { wall, cpu, usage, events: events.len(), requests: requests.total(), left: standin.left(), detail })
 }
 
-async fn measure(cluster: &Cluster, settings: &Settings, size: Size, report: &mut Report) -> Result<Cost> {
+async fn measure(cluster: &Cluster, settings: &Settings, size: Size, report: &mut Report) -> Result<(Cost, Result<()>)> {
     let standin = StandIn::start(Options { latency: settings.latency, throttle: None }).await?;
     let Size { buses, sinks, rules } = size;
     let each = format!("{rules} rules, {sinks} sinks and {buses} buses");
@@ -109,21 +114,27 @@ async fn measure(cluster: &Cluster, settings: &Settings, size: Size, report: &mu
     let restart = restart(cluster, settings, &standin, size).await?;
     say("fleet: a period of resyncs");
     let resync = resync(cluster, settings, &standin, size).await?;
-    fairness::run((cluster, settings, report), size, &standin, &watches).await?;
-    if settings.replicas > 1 {
-        replicas::run((cluster, settings, report), size, &standin, &watches).await?;
+    let mut outcome = fairness::run((cluster, settings, report), size, &standin, &watches).await;
+    if settings.replicas > 1 && outcome.is_ok() {
+        outcome = replicas::run((cluster, settings, report), size, &standin, &watches).await;
+    }
+    // What comes last does not depend on these two, and has to be reported with what came first.
+    if let Err(error) = &outcome {
+        say(&format!("fleet: {error}"));
     }
     say("fleet: deleting everything");
     let delete = delete(cluster, settings, &standin, size, &watches).await?;
-    Ok(Cost { size, create, restart, resync, delete })
+    Ok((Cost { size, create, restart, resync, delete }, outcome))
 }
 
 pub async fn run(cluster: &Cluster, settings: &Settings, report: &mut Report) -> Result<()> {
     let mut costs = vec![];
+    let mut outcome = Ok(());
     for objects in &settings.fleet {
-        let cost = measure(cluster, settings, Size::of(*objects), report).await?;
+        let (cost, of_this) = measure(cluster, settings, Size::of(*objects), report).await?;
         cost.report(report);
         costs.push(cost);
+        outcome = outcome.and(of_this);
     }
     if let [first, .., last] = &costs[..] {
         last.report_growth(first, report);
@@ -131,5 +142,5 @@ pub async fn run(cluster: &Cluster, settings: &Settings, report: &mut Report) ->
     if let Some(last) = costs.last() {
         last.report_projection(report);
     }
-    Ok(())
+    outcome
 }

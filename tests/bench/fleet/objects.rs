@@ -3,10 +3,10 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::http::Request;
@@ -23,6 +23,7 @@ const RULES_PER_SINK: usize = 2;
 pub const AT_ONCE: usize = 32;
 /// For one request to the API server.
 const PATIENCE: Duration = Duration::from_mins(2);
+const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// Of each account.
 #[derive(Clone, Copy, Debug)]
@@ -156,17 +157,24 @@ async fn send(client: &Client, method: &str, path: &str, body: Option<&Value>) -
         .map_err(|error| format!("{method} {path}: {error}").into())
 }
 
-/// Says each tenth that is done.
+/// Says now and then how much is done.
 struct Progress {
     what: &'static str,
     total: usize,
     done: AtomicUsize,
+    said: Mutex<Instant>,
 }
 
 impl Progress {
+    fn new(what: &'static str, total: usize) -> Self {
+        Self { what, total, done: AtomicUsize::new(0), said: Mutex::new(Instant::now()) }
+    }
+
     fn one(&self) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-        if done % (self.total / 10).max(1) == 0 {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.elapsed() > SAY_EVERY {
+            *said = Instant::now();
             say(&format!("fleet: {} {done} of {}", self.what, self.total));
         }
     }
@@ -189,12 +197,12 @@ async fn send_all(client: &Client, method: &'static str, objects: impl Iterator<
 /// Writes everything into the API server; no operator runs meanwhile.
 pub async fn write(client: &Client, size: Size, endpoint: &str) -> Result<()> {
     if kube::Api::<k8s_openapi::api::core::v1::Namespace>::all(client.clone()).get_opt(&name(0)).await?.is_none() {
-        let progress = Progress { what: "namespaces and Secrets written:", total: 2 * ACCOUNTS, done: AtomicUsize::new(0) };
+        let progress = Progress::new("namespaces and Secrets written:", 2 * ACCOUNTS);
         send_all(client, "POST", all(1, |n, _| namespace(n)), &progress).await?;
         send_all(client, "POST", all(1, |n, _| secret(n)), &progress).await?;
     }
     let endpoint: Arc<str> = endpoint.into();
-    let progress = Progress { what: "objects written:", total: size.objects(), done: AtomicUsize::new(0) };
+    let progress = Progress::new("objects written:", size.objects());
     send_all(client, "POST", all(1, move |n, _| account(n, &endpoint)), &progress).await?;
     send_all(client, "POST", all(size.buses, bus), &progress).await?;
     send_all(client, "POST", all(size.sinks, sink), &progress).await?;
@@ -203,7 +211,7 @@ pub async fn write(client: &Client, size: Size, endpoint: &str) -> Result<()> {
 
 /// Asks for the deletion of everything at once, what is needed by others first.
 pub async fn delete(client: &Client, size: Size) -> Result<()> {
-    let progress = Progress { what: "deletions requested:", total: size.objects(), done: AtomicUsize::new(0) };
+    let progress = Progress::new("deletions requested:", size.objects());
     send_all(client, "DELETE", all(1, |n, _| account(n, "http://none")), &progress).await?;
     send_all(client, "DELETE", all(size.buses, bus), &progress).await?;
     send_all(client, "DELETE", all(size.sinks, sink), &progress).await?;

@@ -23,7 +23,8 @@ use crate::{
     standin::{Log, StandIn},
 };
 
-const SHARDS: usize = 30;
+/// As many as accounts, so that most accounts have one of their own.
+pub const SHARDS: usize = 30;
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// What replicas needed for a change of all rules.
