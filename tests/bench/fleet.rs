@@ -5,13 +5,14 @@ mod cost;
 mod fairness;
 mod objects;
 mod process;
+mod projection;
 mod replicas;
 mod watch;
 
 use std::time::{Duration, Instant};
 
 use cost::{Cost, Create, Delete, Restart, Resync};
-use objects::{ACCOUNTS, Size};
+use objects::Size;
 use process::{NEVER, Process, silent, stop};
 use serde_json::json;
 use watch::Watches;
@@ -30,7 +31,7 @@ const RESYNC: Duration = Duration::from_mins(1);
 
 /// Names of the Secrets with the keys of the accounts.
 pub fn secrets(settings: &Settings) -> Vec<String> {
-    if settings.fleet.is_empty() { vec![] } else { (0..ACCOUNTS).map(objects::name).collect() }
+    if settings.fleet.is_empty() { vec![] } else { (0..settings.fleet_accounts).map(objects::name).collect() }
 }
 
 /// Shards that the chart shall have permissions for.
@@ -103,9 +104,9 @@ async fn delete(cluster: &Cluster, settings: &Settings, standin: &StandIn, size:
 
 async fn measure(cluster: &Cluster, settings: &Settings, size: Size, report: &mut Report) -> Result<(Cost, Result<()>)> {
     let standin = StandIn::start(Options { latency: settings.latency, throttle: None }).await?;
-    let Size { buses, sinks, rules } = size;
+    let Size { accounts, buses, sinks, rules } = size;
     let each = format!("{rules} rules, {sinks} sinks and {buses} buses");
-    say(&format!("fleet: writing {} objects: {each} in each of {ACCOUNTS} accounts", size.objects()));
+    say(&format!("fleet: writing {} objects: {each} in each of {accounts} accounts", size.objects()));
     objects::write(&cluster.admin, size, &standin.url).await?;
     let watches = Watches::start(&cluster.admin).await?;
     say("fleet: the operator, until all is Ready");
@@ -131,7 +132,7 @@ pub async fn run(cluster: &Cluster, settings: &Settings, report: &mut Report) ->
     let mut costs = vec![];
     let mut outcome = Ok(());
     for objects in &settings.fleet {
-        let (cost, of_this) = measure(cluster, settings, Size::of(*objects), report).await?;
+        let (cost, of_this) = measure(cluster, settings, Size::of(*objects, settings.fleet_accounts), report).await?;
         cost.report(report);
         costs.push(cost);
         outcome = outcome.and(of_this);
@@ -139,8 +140,6 @@ pub async fn run(cluster: &Cluster, settings: &Settings, report: &mut Report) ->
     if let [first, .., last] = &costs[..] {
         last.report_growth(first, report);
     }
-    if let Some(last) = costs.last() {
-        last.report_projection(report);
-    }
+    projection::report(&costs, report);
     outcome
 }

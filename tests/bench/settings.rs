@@ -14,8 +14,10 @@ pub struct Settings {
     pub throttled_rules: usize,
     /// `BENCH_SCALE`, such as `100,1000,10000`: only what these numbers of rules cost, one after the other.
     pub scale: Vec<usize>,
-    /// `BENCH_FLEET`, such as `30000`: only what fleets of these numbers of objects cost, over 30 accounts.
+    /// `BENCH_FLEET`, such as `30000`: only what fleets of these numbers of objects cost, one after the other.
     pub fleet: Vec<usize>,
+    /// `BENCH_FLEET_ACCOUNTS`: of a fleet; two at least.
+    pub fleet_accounts: usize,
     /// `BENCH_FLEET_REPLICAS`: of a fleet, measured besides one. 1 leaves that out.
     pub replicas: usize,
     /// `BENCH_IN_FLIGHT`: AWS calls in flight, the operator's and the floor's. 10 is what the strongest peer was measured with.
@@ -57,6 +59,7 @@ impl Settings {
             parts,
             scale: numbers("BENCH_SCALE")?,
             fleet: numbers("BENCH_FLEET")?,
+            fleet_accounts: number("BENCH_FLEET_ACCOUNTS", 30)?.max(2),
             replicas: number("BENCH_FLEET_REPLICAS", 1)?,
             throttled_rules: number("BENCH_THROTTLED_RULES", rules.min(300))?,
             in_flight: number("BENCH_IN_FLIGHT", 10)?,
@@ -73,7 +76,7 @@ impl Settings {
 
     pub fn title(&self) -> String {
         if !self.fleet.is_empty() {
-            return format!("a fleet, {} ms latency", self.latency.as_millis());
+            return format!("a fleet in {} accounts, {} ms latency", self.fleet_accounts, self.latency.as_millis());
         }
         format!("{} rules with a target each, {} ms latency, {} AWS calls in flight", self.rules, self.latency.as_millis(), self.in_flight)
     }

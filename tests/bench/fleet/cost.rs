@@ -1,14 +1,13 @@
-//! Benchmark, part 8f: what a fleet of one size costs, as figures, and what a larger one would need. Data only.
+//! Benchmark, part 8f: what a fleet of one size costs, as figures. Data only.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::objects::{ACCOUNTS, Size};
+use super::objects::Size;
 use crate::{
     figures::{Report, count, rounded},
     operator::Usage,
-    say,
     standin::{Log, Service},
 };
 
@@ -57,12 +56,6 @@ pub struct Cost {
     pub resync: Resync,
     pub delete: Delete,
 }
-
-/// The fleet whose needs are projected.
-const PROJECTED_RULES: f64 = 100_000.0;
-const PROJECTED_ACCOUNTS: f64 = 300.0;
-/// Seconds between resyncs by default.
-const DEFAULT_RESYNC: f64 = 300.0;
 
 impl Resync {
     /// Of calls in a second.
@@ -119,7 +112,7 @@ impl Cost {
         let Self { size, create, restart, resync, delete } = self;
         let seconds = |time: Duration| rounded(time.as_secs_f64());
         json!({
-            "accounts": ACCOUNTS, "objects": size.objects(), "rules": size.rules(),
+            "accounts": size.accounts, "objects": size.objects(), "rules": size.rules(),
             "perAccount": {"buses": size.buses, "sinks": size.sinks, "rules": size.rules},
             "peakRssMiB": {"create": rounded(peaks[0]), "restart": rounded(peaks[1]), "resync": rounded(peaks[2]), "delete": rounded(peaks[3])},
             "fileMiB": rounded(create.usage.file_mib),
@@ -145,36 +138,5 @@ impl Cost {
         growth("CPU of a restart", |cost| cost.restart.usage.cpu);
         growth("CPU of a resync", |cost| cost.resync.cpu);
         growth("CPU of deletion", |cost| cost.delete.cpu);
-    }
-
-    /// A larger fleet of the same mixture, if each object costs what it costs in this one. Limits per account are no part of that: each
-    /// account of the projected fleet has fewer objects than one of 30,000 in 30.
-    pub fn report_projection(&self, report: &mut Report) {
-        let rules = count(self.size.rules());
-        let others = count(self.size.objects() - self.size.rules() - ACCOUNTS) / rules;
-        let objects = PROJECTED_RULES * (1.0 + others) + PROJECTED_ACCOUNTS;
-        let factor = objects / count(self.size.objects());
-        let seconds = |time: Duration| time.as_secs_f64() * factor;
-        let resync_cpu = seconds(self.resync.cpu) / DEFAULT_RESYNC * 100.0;
-        let resync_calls = count(self.resync.calls.len()) * factor / DEFAULT_RESYNC;
-        let (rest, peak) = (self.restart.usage.anonymous_mib * factor, self.create.usage.peak_rss_mib * factor);
-        let create = seconds(self.create.wall) / 60.0;
-        let restart = seconds(self.restart.silent);
-        say(&format!(
-            "fleet: {PROJECTED_RULES} rules in {PROJECTED_ACCOUNTS} accounts, {objects:.0} objects, by what {} cost: {create:.1} min to all Ready, \
-             {restart:.0} s from a restart to silence, {rest:.0} MiB at rest and {peak:.0} MiB at the peak, {resync_cpu:.1} % of a core and \
-             {resync_calls:.1} calls per second for resyncs",
-            self.size.objects()
-        ));
-        let mut figure = |name: &str, value: f64, unit: &'static str| {
-            report.figure(format!("projected, 100,000 rules in 300 accounts: {name}"), value, unit, None);
-        };
-        figure("objects", objects, "");
-        figure("wall time to all Ready", create, "min");
-        figure("restart, until it is silent", restart, "s");
-        figure("memory at rest (anonymous)", rest, "MiB");
-        figure("peak RSS of creation", peak, "MiB");
-        figure("CPU of resyncs every 300 s, of a core", resync_cpu, "%");
-        figure("AWS calls per second of resyncs every 300 s", resync_calls, "");
     }
 }

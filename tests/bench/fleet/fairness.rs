@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    objects::{self, ACCOUNTS, Size},
+    objects::{self, Size},
     process::{self, NEVER, Process},
     watch::Watches,
 };
@@ -64,7 +64,7 @@ impl Bench<'_> {
     async fn others(&self, text: &str) -> Result<Times> {
         let mut times = vec![];
         for k in 0..OTHER_RULES {
-            let (account, n) = (HOT + 1 + k % (ACCOUNTS - 1), k % self.size.rules);
+            let (account, n) = (HOT + 1 + k % (self.size.accounts - 1), k % self.size.rules);
             let at = Instant::now();
             let (key, generation) = objects::edit(&self.cluster.admin, account, n, &format!("{text} {k}")).await?;
             self.watches.rules.until_ready("Ready after an edit", &[(key, generation)]).await?;

@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 
 use crate::{Result, cluster::OPERATOR_NAMESPACE, say, standin::REGION};
 
-pub const ACCOUNTS: usize = 30;
 const RULES_PER_BUS: usize = 50;
 const RULES_PER_SINK: usize = 2;
 /// Requests of users at a time.
@@ -25,9 +24,10 @@ pub const AT_ONCE: usize = 32;
 const PATIENCE: Duration = Duration::from_mins(2);
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
-/// Of each account.
+/// Accounts, and what is in each.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
+    pub accounts: usize,
     pub buses: usize,
     pub sinks: usize,
     pub rules: usize,
@@ -35,9 +35,9 @@ pub struct Size {
 
 impl Size {
     /// About so many objects in all accounts.
-    pub fn of(objects: usize) -> Self {
-        let each = objects / ACCOUNTS;
-        let sized = |rules: usize| Self { rules, buses: rules.div_ceil(RULES_PER_BUS), sinks: rules.div_ceil(RULES_PER_SINK) };
+    pub fn of(objects: usize, accounts: usize) -> Self {
+        let each = objects / accounts;
+        let sized = |rules: usize| Self { accounts, rules, buses: rules.div_ceil(RULES_PER_BUS), sinks: rules.div_ceil(RULES_PER_SINK) };
         (1..=each).rev().map(sized).find(|size| size.each() <= each).unwrap_or_else(|| sized(1))
     }
 
@@ -47,17 +47,17 @@ impl Size {
     }
 
     pub fn objects(self) -> usize {
-        ACCOUNTS * self.each()
+        self.accounts * self.each()
     }
 
     pub fn rules(self) -> usize {
-        ACCOUNTS * self.rules
+        self.accounts * self.rules
     }
 }
 
 /// The account's namespace, its `AwsAccount` and the Secret with its keys.
 pub fn name(account: usize) -> String {
-    format!("fleet-{account:02}")
+    format!("fleet-{account:03}")
 }
 
 /// Its ID, which is its access key too: the stand-in tells accounts apart by that.
@@ -139,10 +139,10 @@ fn rule(account: usize, n: usize) -> Object {
 }
 
 /// So many of each account, one account after the other in turn.
-fn all(each: usize, make: impl Fn(usize, usize) -> Object + Clone) -> impl Iterator<Item = Object> {
+fn all(accounts: usize, each: usize, make: impl Fn(usize, usize) -> Object + Clone) -> impl Iterator<Item = Object> {
     (0..each).flat_map(move |n| {
         let make = make.clone();
-        (0..ACCOUNTS).map(move |account| make(account, n))
+        (0..accounts).map(move |account| make(account, n))
     })
 }
 
@@ -197,25 +197,25 @@ async fn send_all(client: &Client, method: &'static str, objects: impl Iterator<
 /// Writes everything into the API server; no operator runs meanwhile.
 pub async fn write(client: &Client, size: Size, endpoint: &str) -> Result<()> {
     if kube::Api::<k8s_openapi::api::core::v1::Namespace>::all(client.clone()).get_opt(&name(0)).await?.is_none() {
-        let progress = Progress::new("namespaces and Secrets written:", 2 * ACCOUNTS);
-        send_all(client, "POST", all(1, |n, _| namespace(n)), &progress).await?;
-        send_all(client, "POST", all(1, |n, _| secret(n)), &progress).await?;
+        let progress = Progress::new("namespaces and Secrets written:", 2 * size.accounts);
+        send_all(client, "POST", all(size.accounts, 1, |n, _| namespace(n)), &progress).await?;
+        send_all(client, "POST", all(size.accounts, 1, |n, _| secret(n)), &progress).await?;
     }
     let endpoint: Arc<str> = endpoint.into();
     let progress = Progress::new("objects written:", size.objects());
-    send_all(client, "POST", all(1, move |n, _| account(n, &endpoint)), &progress).await?;
-    send_all(client, "POST", all(size.buses, bus), &progress).await?;
-    send_all(client, "POST", all(size.sinks, sink), &progress).await?;
-    send_all(client, "POST", all(size.rules, rule), &progress).await
+    send_all(client, "POST", all(size.accounts, 1, move |n, _| account(n, &endpoint)), &progress).await?;
+    send_all(client, "POST", all(size.accounts, size.buses, bus), &progress).await?;
+    send_all(client, "POST", all(size.accounts, size.sinks, sink), &progress).await?;
+    send_all(client, "POST", all(size.accounts, size.rules, rule), &progress).await
 }
 
 /// Asks for the deletion of everything at once, what is needed by others first.
 pub async fn delete(client: &Client, size: Size) -> Result<()> {
     let progress = Progress::new("deletions requested:", size.objects());
-    send_all(client, "DELETE", all(1, |n, _| account(n, "http://none")), &progress).await?;
-    send_all(client, "DELETE", all(size.buses, bus), &progress).await?;
-    send_all(client, "DELETE", all(size.sinks, sink), &progress).await?;
-    send_all(client, "DELETE", all(size.rules, rule), &progress).await
+    send_all(client, "DELETE", all(size.accounts, 1, |n, _| account(n, "http://none")), &progress).await?;
+    send_all(client, "DELETE", all(size.accounts, size.buses, bus), &progress).await?;
+    send_all(client, "DELETE", all(size.accounts, size.sinks, sink), &progress).await?;
+    send_all(client, "DELETE", all(size.accounts, size.rules, rule), &progress).await
 }
 
 /// Gives the rule another description. Its key, and the generation that it has now.

@@ -9,7 +9,7 @@ use std::{
 use serde_json::json;
 
 use super::{
-    objects::{self, ACCOUNTS, Size},
+    objects::{self, Size},
     process::{self, NEVER, Process, silent},
     watch::Watches,
 };
@@ -23,7 +23,7 @@ use crate::{
     standin::{Log, StandIn},
 };
 
-/// As many as accounts, so that most accounts have one of their own.
+/// As many as accounts by default.
 pub const SHARDS: usize = 30;
 const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -99,7 +99,7 @@ async fn change(
     }
     let before = silent(&mut processes, standin).await?.usages;
     let (from, mark) = (Instant::now(), cluster.audit.mark()?);
-    let all = (0..size.rules).flat_map(|n| (0..ACCOUNTS).map(move |account| (account, n)));
+    let all = (0..size.rules).flat_map(|n| (0..size.accounts).map(move |account| (account, n)));
     let edited = objects::edit_all(&cluster.admin, all, &format!("edited for {replicas} replicas")).await?;
     watches.rules.until_ready("Ready after the edit", &edited).await?;
     let wall = from.elapsed();
