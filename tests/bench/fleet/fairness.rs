@@ -89,10 +89,10 @@ impl Bench<'_> {
         }
     }
 
-    /// The times of the others while the account has this trouble, and its calls meanwhile.
-    async fn beside(&self, what: &str, trouble: Options) -> Result<(Times, Log)> {
+    /// The times of the others while AWS answers the hot account like this, and that account's calls meanwhile.
+    async fn beside(&self, what: &str, answers: Options) -> Result<(Times, Log)> {
         say(&format!("fleet: {OTHER_RULES} rules of other accounts are edited beside a hot account: {what}"));
-        self.standin.set(&objects::id(HOT), trouble);
+        self.standin.set(&objects::id(HOT), answers);
         let from = Instant::now();
         let edited = self.heat(what).await?;
         let times = tokio::select! {
@@ -121,17 +121,19 @@ pub async fn run(
     let name = |text: &str| format!("{} objects: {text}", size.objects());
     report.figure(name("edit to Ready, p99, without a hot account"), alone.percentile(99), "ms", None);
     report.figure(name("  median"), alone.percentile(50), "ms", None);
+    report.figure(name("  maximum"), alone.percentile(100), "ms", None);
     report.detail(&format!("fleet {} alone", size.objects()), alone.json());
     let throttled = Options { latency: settings.latency, throttle: Some(ALLOWED) };
     let slow = Options { latency: SLOW, throttle: None };
-    for (what, trouble) in [("throttled to 10 calls/s", throttled), ("each call takes 3 s", slow)] {
-        let (times, calls) = bench.beside(what, trouble).await?;
+    for (what, answers) in [("throttled to 10 calls/s", throttled), ("each call takes 3 s", slow)] {
+        let (times, calls) = bench.beside(what, answers).await?;
         process::silent(&mut processes, standin).await?;
-        if calls.len() == 0 || (trouble.throttle.is_some() && calls.throttled() == 0) {
+        if calls.len() == 0 || (answers.throttle.is_some() && calls.throttled() == 0) {
             return Err(format!("the account was not hot: {} calls, {} throttled", calls.len(), calls.throttled()).into());
         }
         report.figure(name(&format!("edit to Ready, p99, beside a hot account ({what})")), times.percentile(99), "ms", None);
         report.figure(name("  median"), times.percentile(50), "ms", None);
+        report.figure(name("  maximum"), times.percentile(100), "ms", None);
         report.figure(name("  p99, as a ratio to that without"), times.percentile(99) / alone.percentile(99), "", None);
         report.figure(name("  calls of the hot account meanwhile"), count(calls.len()), "", None);
         report.figure(name("  of them throttled"), count(calls.throttled()), "", None);

@@ -62,7 +62,7 @@ pub fn name(account: usize) -> String {
 
 /// Its ID, which is its access key too: the stand-in tells accounts apart by that.
 pub fn id(account: usize) -> String {
-    format!("{}", 200_000_000_000_u64 + u64::try_from(account).unwrap_or_default())
+    (200_000_000_000_u64 + u64::try_from(account).unwrap_or_default()).to_string()
 }
 
 /// An object: its collection, its name, and the rest.

@@ -47,10 +47,10 @@ impl Process {
 
     /// Waits until as many reconciliations are over as there are objects. The time since the start.
     pub async fn inspected(&mut self, objects: usize) -> Result<Duration> {
-        let (done, target) = (async |address: &str| passes(address).await, count(objects));
+        let target = count(objects);
         loop {
             self.operator.usage()?;
-            let so_far = done(&self.address).await;
+            let so_far = passes(&self.address).await;
             if so_far >= target {
                 return Ok(self.operator.started.elapsed());
             }
