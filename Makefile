@@ -13,7 +13,7 @@ IMAGE := ghcr.io/tributary-dev/tributary:$(VERSION)
 ARCHIVE := tributary-$(VERSION).oci.tar
 OPERATOR = $(CARGO_TARGET_DIR)-static/$(HOST)/release/tributary-operator
 
-.PHONY: help demo demo-webhook demo-down test test-bed test-pods image cli generate lint mutants soak bench scale build docs release-check release-check-image kind kind-down
+.PHONY: help demo demo-webhook demo-down test test-bed test-pods image cli generate lint mutants soak bench scale fleet build docs release-check release-check-image kind kind-down
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -101,3 +101,7 @@ bench: ## benchmark patterns, operator, gateway and sync against their targets (
 scale: ## measure the cost per object at 100, 1,000 and 10,000 rules (half an hour)
 	@$(CLAIM) $(CARGO_TARGET_DIR)-bench --release
 	@BENCH_SCALE=100,1000,10000 CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run --no-aws -- cargo bench --locked --bench rules
+
+fleet: ## measure 30,000 objects in 30 accounts: cost, restart, resyncs, fairness, replicas (three quarters of an hour)
+	@$(CLAIM) $(CARGO_TARGET_DIR)-bench --release
+	@BENCH_FLEET=$${BENCH_FLEET:-30000} BENCH_FLEET_REPLICAS=$${BENCH_FLEET_REPLICAS:-3} CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-bench $(BED) run --no-aws -- cargo bench --locked --bench rules

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{Read, Seek, SeekFrom},
+    io::{BufRead, BufReader, Seek, SeekFrom},
     path::PathBuf,
     time::Duration,
 };
@@ -70,12 +70,10 @@ impl Audit {
     pub fn since(&self, mark: u64) -> Result<Requests> {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(mark))?;
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
         let mut requests = Requests::default();
-        for line in text.lines() {
+        for line in BufReader::new(file).lines() {
             // The last line may be half written.
-            let Ok(line) = serde_json::from_str::<Line>(line) else { continue };
+            let Ok(line) = serde_json::from_str::<Line>(&line?) else { continue };
             let counts = if line.verb == "watch" { "ResponseStarted" } else { "ResponseComplete" };
             if line.stage != counts || line.user.username != self.user {
                 continue;

@@ -40,7 +40,8 @@ fn field<'a>(bed: &'a Value, key: &str) -> Result<&'a str> {
 }
 
 impl Cluster {
-    pub async fn prepare() -> Result<Self> {
+    /// `keys`: further Secrets with keys of accounts, which the operator may read. `shards`: of the chart, for its permissions.
+    pub async fn prepare(keys: &[String], shards: usize) -> Result<Self> {
         let path = std::env::var("TRIBUTARY_BED").map_err(|_| "run me by `make bench`, inside `tests/bed/bed.py run --no-aws`")?;
         let bed: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
         let (kubeconfig, bin) = (field(&bed, "kubeconfig")?, Path::new(field(&bed, "bin")?));
@@ -53,7 +54,8 @@ impl Cluster {
         };
         say("installing the chart, for its CRDs, ServiceAccount and permissions");
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/tributary");
-        let values = format!("gateway.enabled=true,awsSecrets={{{KEYS}}},gateway.awsSecrets={{{KEYS}}}");
+        let all = [&[KEYS.to_owned()], keys].concat().join(",");
+        let values = format!("gateway.enabled=true,awsSecrets={{{all}}},gateway.awsSecrets={{{KEYS}}},shards={shards}");
         tool("helm", &["upgrade", "--install", "tributary", chart, "-n", OPERATOR_NAMESPACE, "--create-namespace", "--set", &values])?;
         let token = |account: &str| tool("kubectl", &["create", "token", account, "-n", OPERATOR_NAMESPACE, "--duration", "4h"]);
         let tokens = (token("tributary")?, token("tributary-gateway")?);

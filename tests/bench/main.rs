@@ -6,6 +6,7 @@
 mod audit;
 mod cluster;
 mod figures;
+mod fleet;
 mod floor;
 mod gateway;
 mod load;
@@ -40,9 +41,13 @@ fn say(text: &str) {
 
 async fn bench() -> Result<()> {
     let settings = Settings::from_env()?;
-    let cluster = Cluster::prepare().await?;
+    let cluster = Cluster::prepare(&fleet::secrets(&settings), fleet::shards(&settings)).await?;
+    let mut outcome = Ok(());
     let mut report = Report::new(settings.title(), &settings.json());
-    if settings.scale.is_empty() {
+    if !settings.fleet.is_empty() {
+        // It takes long, and the figures before a failure are worth something.
+        outcome = fleet::run(&cluster, &settings, &mut report).await;
+    } else if settings.scale.is_empty() {
         if settings.rules > 0 && settings.has("rules") {
             phases::without_bucket(&cluster, &settings, &mut report).await?;
             phases::with_bucket(&cluster, &settings, &mut report).await?;
@@ -64,7 +69,7 @@ async fn bench() -> Result<()> {
     let path = settings.json.clone();
     std::fs::write(&path, format!("{:#}\n", report.json()))?;
     say(&format!("the same as JSON, with details: {}", path.display()));
-    Ok(())
+    outcome
 }
 
 #[tokio::main]

@@ -13,7 +13,7 @@ use crate::{Result, objects::NAMESPACE, say, standin::ACCOUNT};
 const PATIENCE: Duration = Duration::from_mins(20);
 
 #[derive(Clone, Debug, Deserialize)]
-struct Seen {
+pub struct Seen {
     metadata: Meta,
     #[serde(default)]
     status: Status,
@@ -21,6 +21,8 @@ struct Seen {
 
 #[derive(Clone, Debug, Deserialize)]
 struct Meta {
+    #[serde(default)]
+    namespace: String,
     #[serde(default)]
     name: String,
     #[serde(default)]
@@ -49,24 +51,38 @@ struct Condition {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct List {
-    metadata: ListMeta,
-    items: Vec<Seen>,
+pub struct List {
+    pub metadata: ListMeta,
+    pub items: Vec<Seen>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ListMeta {
-    resource_version: String,
+pub struct ListMeta {
+    pub resource_version: String,
 }
 
 impl Seen {
     fn is_ready(&self) -> bool {
-        let ready = |c: &Condition| c.type_ == "Ready" && c.status == "True" && c.observed_generation == self.metadata.generation;
-        self.status.conditions.iter().any(ready)
+        self.ready_generation() == Some(self.metadata.generation)
     }
 
-    fn why(&self) -> String {
+    pub fn generation(&self) -> i64 {
+        self.metadata.generation
+    }
+
+    /// The generation that is Ready.
+    pub fn ready_generation(&self) -> Option<i64> {
+        let ready = self.status.conditions.iter().find(|c| c.type_ == "Ready" && c.status == "True");
+        ready.map(|condition| condition.observed_generation)
+    }
+
+    /// Namespace and name.
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.metadata.namespace, self.metadata.name)
+    }
+
+    pub fn why(&self) -> String {
         let ready = self.status.conditions.iter().find(|condition| condition.type_ == "Ready");
         let text = ready.map_or_else(|| "no condition".to_owned(), |c| format!("{}: {}", c.reason, c.message));
         format!("{}: {text}", self.metadata.name)
@@ -79,7 +95,11 @@ fn path(plural: &str) -> String {
 }
 
 async fn list(client: &Client, plural: &str) -> Result<List> {
-    Ok(client.request(Request::get(path(plural)).body(vec![])?).await?)
+    list_at(client, &path(plural)).await
+}
+
+pub async fn list_at(client: &Client, path: &str) -> Result<List> {
+    Ok(client.request(Request::get(path).body(vec![])?).await?)
 }
 
 /// What is waited for. Made before the operator starts, so that nothing is missed.

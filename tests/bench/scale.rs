@@ -47,7 +47,7 @@ fn start(cluster: &Cluster, settings: &Settings, name: &str, resync: &str) -> Re
 }
 
 /// How many passes there were, by the operator's own metrics.
-async fn passes(address: &str) -> f64 {
+pub async fn passes(address: &str) -> f64 {
     let Ok(answer) = reqwest::get(format!("http://{address}/metrics")).await else { return 0.0 };
     let text = answer.text().await.unwrap_or_default();
     let lines = text.lines().filter(|line| line.starts_with("tributary_reconciles_total"));

@@ -14,6 +14,12 @@ pub struct Settings {
     pub throttled_rules: usize,
     /// `BENCH_SCALE`, such as `100,1000,10000`: only what these numbers of rules cost, one after the other.
     pub scale: Vec<usize>,
+    /// `BENCH_FLEET`, such as `30000`: only what fleets of these numbers of objects cost, one after the other.
+    pub fleet: Vec<usize>,
+    /// `BENCH_FLEET_ACCOUNTS`: of a fleet; two at least.
+    pub fleet_accounts: usize,
+    /// `BENCH_FLEET_REPLICAS`: of a fleet, measured besides one. 1 leaves that out.
+    pub replicas: usize,
     /// `BENCH_IN_FLIGHT`: AWS calls in flight, the operator's and the floor's. 10 is what the strongest peer was measured with.
     pub in_flight: usize,
     /// `BENCH_LATENCY_MS`: of each AWS call.
@@ -35,18 +41,26 @@ fn number(name: &str, default: usize) -> Result<usize> {
     }
 }
 
+/// Numbers separated by commas. Defaults to none.
+fn numbers(name: &str) -> Result<Vec<usize>> {
+    let text = std::env::var(name).unwrap_or_default();
+    let all = text.split(',').filter(|text| !text.is_empty()).map(str::parse).collect::<std::result::Result<_, _>>();
+    all.map_err(|error| format!("{name}={text}: {error}").into())
+}
+
 impl Settings {
     pub fn from_env() -> Result<Self> {
         let rules = number("BENCH_RULES", 1_000)?;
         let latency = number("BENCH_LATENCY_MS", 30)?;
-        let scale = std::env::var("BENCH_SCALE").unwrap_or_default();
-        let scale = scale.split(',').filter(|text| !text.is_empty()).map(str::parse).collect::<std::result::Result<_, _>>()?;
         let parts =
             std::env::var("BENCH_PARTS").unwrap_or_else(|_| "rules,observe,partner,gateway".into()).split(',').map(str::to_owned).collect();
         Ok(Self {
             rules,
             parts,
-            scale,
+            scale: numbers("BENCH_SCALE")?,
+            fleet: numbers("BENCH_FLEET")?,
+            fleet_accounts: number("BENCH_FLEET_ACCOUNTS", 30)?.max(2),
+            replicas: number("BENCH_FLEET_REPLICAS", 1)?,
             throttled_rules: number("BENCH_THROTTLED_RULES", rules.min(300))?,
             in_flight: number("BENCH_IN_FLIGHT", 10)?,
             latency: Duration::from_millis(u64::try_from(latency)?),
@@ -61,6 +75,9 @@ impl Settings {
     }
 
     pub fn title(&self) -> String {
+        if !self.fleet.is_empty() {
+            return format!("a fleet in {} accounts, {} ms latency", self.fleet_accounts, self.latency.as_millis());
+        }
         format!("{} rules with a target each, {} ms latency, {} AWS calls in flight", self.rules, self.latency.as_millis(), self.in_flight)
     }
 

@@ -1,10 +1,10 @@
 //! Benchmark, part 1b: `EventBridge` of the stand-in: buses, rules, targets, tags.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::{ACCOUNT, REGION, Refusal};
+use super::{REGION, Refusal};
 
 /// What `ListRules` gives on one page, at most.
 const PAGE: usize = 100;
@@ -23,6 +23,7 @@ struct Bus {
 }
 
 pub struct Events {
+    account: Arc<str>,
     buses: BTreeMap<String, Bus>,
     /// By ARN.
     tags: BTreeMap<String, BTreeMap<String, Value>>,
@@ -36,15 +37,6 @@ type Answer = Result<Value, Refusal>;
 
 fn text<'a>(request: &'a Value, key: &str) -> &'a str {
     request[key].as_str().unwrap_or_default()
-}
-
-fn bus_arn(bus: &str) -> String {
-    format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{bus}")
-}
-
-fn rule_arn(bus: &str, rule: &str) -> String {
-    let bus = if bus == "default" { String::new() } else { format!("{bus}/") };
-    format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{bus}{rule}")
 }
 
 /// The named fields of a request that hold something.
@@ -65,13 +57,28 @@ const BUS_FIELDS: [&str; 4] = ["Description", "KmsKeyIdentifier", "DeadLetterCon
 const RULE_FIELDS: [&str; 5] = ["EventPattern", "ScheduleExpression", "State", "Description", "RoleArn"];
 
 impl Events {
-    pub fn new() -> Self {
+    pub fn new(account: Arc<str>) -> Self {
         Self {
+            account,
             buses: BTreeMap::from([("default".to_owned(), Bus::default())]),
             tags: BTreeMap::new(),
             sources: BTreeMap::new(),
             put: vec![],
         }
+    }
+
+    fn bus_arn(&self, bus: &str) -> String {
+        format!("arn:aws:events:{REGION}:{}:event-bus/{bus}", self.account)
+    }
+
+    fn rule_arn(&self, bus: &str, rule: &str) -> String {
+        let bus = if bus == "default" { String::new() } else { format!("{bus}/") };
+        format!("arn:aws:events:{REGION}:{}:rule/{bus}{rule}", self.account)
+    }
+
+    /// Buses, without the default one.
+    pub fn buses(&self) -> usize {
+        self.buses.len() - 1
     }
 
     pub fn appear(&mut self, source: &str) {
@@ -112,8 +119,9 @@ impl Events {
             "ListRules" => self.list_rules(request),
             "DescribeRule" => {
                 let (bus, name) = (bus_name(request), text(request, "Name").to_owned());
+                let arn = self.rule_arn(&bus, &name);
                 let rule = self.rule(&bus, &name)?;
-                Ok(described(&bus, &name, rule))
+                Ok(described(&bus, &name, arn, rule))
             }
             "PutRule" => self.put_rule(request),
             "DeleteRule" => self.delete_rule(request),
@@ -156,13 +164,13 @@ impl Events {
         let rule = |bus: &str, (name, rule): (&String, &Rule)| {
             let mut fields = rule.fields.clone();
             fields.insert("Name".into(), json!(name));
-            fields.insert("Tags".into(), self.tags_of(&rule_arn(bus, name)));
+            fields.insert("Tags".into(), self.tags_of(&self.rule_arn(bus, name)));
             json!({"rule": fields, "targets": rule.targets.values().collect::<Vec<_>>()})
         };
         let bus = |(name, bus): (&String, &Bus)| {
             let mut fields = bus.fields.clone();
             fields.insert("Name".into(), json!(name));
-            fields.insert("Tags".into(), self.tags_of(&bus_arn(name)));
+            fields.insert("Tags".into(), self.tags_of(&self.bus_arn(name)));
             json!({"bus": fields, "rules": bus.rules.iter().map(|entry| rule(name, entry)).collect::<Vec<_>>()})
         };
         self.buses.iter().filter(|(name, _)| *name != "default").map(bus).collect()
@@ -196,15 +204,16 @@ impl Events {
             return Err(Refusal::new("ResourceAlreadyExistsException", format!("Event bus {name} already exists.")));
         }
         self.buses.insert(name.to_owned(), Bus { fields: pick(request, &BUS_FIELDS), rules: BTreeMap::new() });
-        self.tag(&bus_arn(name), &request["Tags"]);
-        Ok(json!({"EventBusArn": bus_arn(name)}))
+        let arn = self.bus_arn(name);
+        self.tag(&arn, &request["Tags"]);
+        Ok(json!({"EventBusArn": arn}))
     }
 
     fn describe_bus(&mut self, request: &Value) -> Answer {
         let name = request["Name"].as_str().unwrap_or("default");
         let mut fields = self.bus(name)?.fields.clone();
         fields.insert("Name".into(), json!(name));
-        fields.insert("Arn".into(), json!(bus_arn(name)));
+        fields.insert("Arn".into(), json!(self.bus_arn(name)));
         Ok(Value::Object(fields))
     }
 
@@ -213,17 +222,18 @@ impl Events {
             return Err(Refusal::new("ValidationException", format!("Event bus {name} can't be deleted since it has rules.")));
         }
         self.buses.remove(name);
-        self.tags.remove(&bus_arn(name));
+        self.tags.remove(&self.bus_arn(name));
         Ok(json!({}))
     }
 
     /// The token is the name of the last rule of the page before.
-    fn list_rules(&mut self, request: &Value) -> Answer {
+    fn list_rules(&self, request: &Value) -> Answer {
         let (bus, prefix, after) = (bus_name(request), text(request, "NamePrefix"), text(request, "NextToken"));
         let limit = request["Limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE).clamp(1, PAGE);
-        let rules = &self.bus(&bus)?.rules;
+        let rules = &self.buses.get(&bus).ok_or_else(|| missing("Event bus", &bus))?.rules;
         let mut rest = rules.iter().filter(|(name, _)| name.starts_with(prefix) && name.as_str() > after).peekable();
-        let page: Vec<_> = rest.by_ref().take(limit).map(|(name, rule)| (name, described(&bus, name, rule))).collect();
+        let page: Vec<_> =
+            rest.by_ref().take(limit).map(|(name, rule)| (name, described(&bus, name, self.rule_arn(&bus, name), rule))).collect();
         let next = page.last().filter(|_| rest.peek().is_some()).map(|(name, _)| (*name).clone());
         let mut answer = json!({"Rules": page.into_iter().map(|(_, rule)| rule).collect::<Vec<_>>()});
         if let Some(next) = next {
@@ -234,10 +244,10 @@ impl Events {
 
     fn put_rule(&mut self, request: &Value) -> Answer {
         let (bus, name) = (bus_name(request), text(request, "Name"));
+        let arn = self.rule_arn(&bus, name);
         let rules = &mut self.bus(&bus)?.rules;
         let new = !rules.contains_key(name);
         rules.entry(name.to_owned()).or_default().fields = pick(request, &RULE_FIELDS);
-        let arn = rule_arn(&bus, name);
         // AWS ignores the tags of a rule that exists.
         if new {
             self.tag(&arn, &request["Tags"]);
@@ -252,15 +262,15 @@ impl Events {
             return Err(Refusal::new("ValidationException", "Rule can't be deleted since it has targets."));
         }
         rules.remove(name);
-        self.tags.remove(&rule_arn(&bus, name));
+        self.tags.remove(&self.rule_arn(&bus, name));
         Ok(json!({}))
     }
 }
 
-fn described(bus: &str, name: &str, rule: &Rule) -> Value {
+fn described(bus: &str, name: &str, arn: String, rule: &Rule) -> Value {
     let mut fields = rule.fields.clone();
     fields.insert("Name".into(), json!(name));
-    fields.insert("Arn".into(), json!(rule_arn(bus, name)));
+    fields.insert("Arn".into(), Value::String(arn));
     fields.insert("EventBusName".into(), json!(bus));
     fields.entry("State").or_insert_with(|| json!("ENABLED"));
     Value::Object(fields)

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -41,6 +42,9 @@ impl Service {
 
 #[derive(Clone, Debug)]
 pub struct Call {
+    pub account: Arc<str>,
+    /// The replica of the operator that made it.
+    pub replica: Option<Arc<str>>,
     pub service: Service,
     pub op: String,
     /// Arrival.
@@ -69,6 +73,22 @@ impl Log {
 
     pub fn of(&self, service: Service) -> Self {
         Self(self.0.iter().filter(|call| call.service == service).cloned().collect())
+    }
+
+    pub fn of_account(&self, account: &str) -> Self {
+        Self(self.0.iter().filter(|call| &*call.account == account).cloned().collect())
+    }
+
+    /// Calls in each whole second of the time.
+    pub fn per_second(&self, from: Instant, time: Duration) -> Vec<usize> {
+        let mut counts = vec![0; usize::try_from(time.as_secs()).unwrap_or_default()];
+        let seconds = self.0.iter().filter_map(|call| usize::try_from(call.at.checked_duration_since(from)?.as_secs()).ok());
+        for second in seconds {
+            if let Some(count) = counts.get_mut(second) {
+                *count += 1;
+            }
+        }
+        counts
     }
 
     pub fn len(&self) -> usize {

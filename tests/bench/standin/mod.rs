@@ -1,6 +1,7 @@
 //! Benchmark, part 1: a stand-in for AWS. In memory, a fixed latency for each call, a log of all calls, and AWS's hard limit if configured.
 //! It judges nothing but what the figures need; the strict one is `tests/bed`.
 
+mod accounts;
 mod cbor;
 mod events;
 mod lambda;
@@ -12,7 +13,7 @@ mod query;
 mod sqs;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -20,6 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use accounts::{Account, Accounts};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -41,7 +43,7 @@ const LARGEST_BODY: usize = 1 << 20;
 #[derive(Clone, Copy)]
 pub struct Options {
     pub latency: Duration,
-    /// `EventBridge` calls in any rolling second; what comes beyond is refused, as AWS does.
+    /// `EventBridge` calls of an account in any rolling second; what comes beyond is refused, as AWS does.
     pub throttle: Option<usize>,
 }
 
@@ -59,16 +61,12 @@ impl Refusal {
 }
 
 struct Shared {
-    options: Options,
+    accounts: Accounts,
     calls: Mutex<Vec<Call>>,
-    events: Mutex<events::Events>,
-    sqs: Mutex<sqs::Queues>,
     lambda: Mutex<lambda::Functions>,
     logs: Mutex<logs::Logs>,
     roles: Mutex<query::Roles>,
     topics: Mutex<query::Topics>,
-    /// When the calls of the last second were let in.
-    admitted: Mutex<VecDeque<Instant>>,
     in_flight: AtomicUsize,
 }
 
@@ -87,15 +85,12 @@ impl StandIn {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let shared = Arc::new(Shared {
-            options,
+            accounts: Accounts::new(&url, options),
             calls: Mutex::default(),
-            events: Mutex::new(events::Events::new()),
-            sqs: Mutex::new(sqs::Queues::new(&url)),
             lambda: Mutex::default(),
             logs: Mutex::default(),
             roles: Mutex::default(),
             topics: Mutex::default(),
-            admitted: Mutex::default(),
             in_flight: AtomicUsize::new(0),
         });
         let app = Router::new().fallback(answer).with_state(shared.clone());
@@ -114,22 +109,43 @@ impl StandIn {
 
     /// A partner makes this event source.
     pub fn appear(&self, source: &str) {
-        lock(&self.shared.events).appear(source);
+        lock(&self.main().events).appear(source);
     }
 
     /// `Detail` of each event that was put on a bus.
     pub fn put(&self) -> Vec<String> {
-        lock(&self.shared.events).put().to_vec()
+        lock(&self.main().events).put().to_vec()
     }
 
     /// When a bus took the source.
     pub fn taken(&self, source: &str) -> Option<Instant> {
-        lock(&self.shared.events).taken(source)
+        lock(&self.main().events).taken(source)
     }
 
-    /// Everything that is there, as the requests that would make it.
+    /// Everything that is there in the account of most phases, as the requests that would make it.
     pub fn contents(&self) -> Value {
-        json!({"buses": lock(&self.shared.events).contents(), "queues": lock(&self.shared.sqs).contents()})
+        let account = self.main();
+        let (events, queues) = (lock(&account.events).contents(), lock(&account.sqs).contents());
+        json!({"buses": events, "queues": queues})
+    }
+
+    /// Buses and queues of all accounts.
+    pub fn left(&self) -> usize {
+        self.shared.accounts.all().iter().map(|account| lock(&account.events).buses() + lock(&account.sqs).len()).sum()
+    }
+
+    /// From now on the account has another latency and limit.
+    pub fn set(&self, account: &str, options: Options) {
+        self.shared.accounts.of(account).set(options);
+    }
+
+    /// Calls that were answered so far, and those in progress.
+    pub fn activity(&self) -> (usize, usize) {
+        (lock(&self.shared.calls).len(), self.shared.in_flight.load(Ordering::Relaxed))
+    }
+
+    fn main(&self) -> Arc<Account> {
+        self.shared.accounts.of(ACCOUNT)
     }
 }
 
@@ -140,25 +156,11 @@ impl Drop for StandIn {
 }
 
 impl Shared {
-    /// Whether the call is over the limit. Refused calls do not count against it, which is the milder reading.
-    fn throttled(&self, service: Service, at: Instant) -> bool {
-        let Some(limit) = self.options.throttle.filter(|_| service == Service::Events) else { return false };
-        let mut admitted = lock(&self.admitted);
-        while admitted.front().is_some_and(|first| at.duration_since(*first) >= Duration::from_secs(1)) {
-            admitted.pop_front();
-        }
-        if admitted.len() >= limit {
-            return true;
-        }
-        admitted.push_back(at);
-        false
-    }
-
-    fn perform(&self, service: Service, op: &str, path: &str, body: &[u8]) -> std::result::Result<Value, Refusal> {
+    fn perform(&self, account: &Account, service: Service, op: &str, path: &str, body: &[u8]) -> std::result::Result<Value, Refusal> {
         let request: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
         match service {
-            Service::Events => lock(&self.events).call(op, &request),
-            Service::Sqs => lock(&self.sqs).call(op, &request),
+            Service::Events => lock(&account.events).call(op, &request),
+            Service::Sqs => lock(&account.sqs).call(op, &request),
             Service::Logs => lock(&self.logs).call(op, &request),
             Service::Lambda => lock(&self.lambda).call(op, path, &request),
             Service::Iam => lock(&self.roles).call(op, &query::form(body)).map(Value::String),
@@ -168,7 +170,7 @@ impl Shared {
                 json!({"stateMachineArn": request["stateMachineArn"], "name": "m", "definition": "{}", "roleArn": "r", "type": "STANDARD",
                 "creationDate": 0, "status": "ACTIVE"}),
             ),
-            Service::Sts => Ok(Value::String(caller_identity())),
+            Service::Sts => Ok(Value::String(caller_identity(&account.id))),
             Service::CloudWatch => metrics::call(op, &cbor::read(body).unwrap_or_default()),
         }
     }
@@ -178,6 +180,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let at = Instant::now();
     let in_flight = shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
     let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let (account, replica) = (shared.accounts.of(accounts::caller(request.headers())), accounts::replica(request.headers()));
     let (method, path) = (request.method().as_str().to_owned(), request.uri().path().to_owned());
     let body = to_bytes(request.into_body(), LARGEST_BODY).await.unwrap_or_default();
     let form = if target.is_empty() { query::form(&body) } else { BTreeMap::new() };
@@ -190,13 +193,16 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         None if path.starts_with("/2015-03-31/") => (Service::Lambda, lambda::operation(&method, &path)),
         _ => (Service::of_version(form.get("Version").map(String::as_str)), form.get("Action").map(String::as_str).unwrap_or_default()),
     };
-    let throttled = shared.throttled(service, at);
-    tokio::time::sleep_until((at + shared.options.latency).into()).await;
-    let result =
-        if throttled { Err(Refusal::new("ThrottlingException", "Rate exceeded")) } else { shared.perform(service, op, &path, &body) };
+    let throttled = account.throttled(service, at);
+    tokio::time::sleep_until((at + account.latency()).into()).await;
+    let result = if throttled {
+        Err(Refusal::new("ThrottlingException", "Rate exceeded"))
+    } else {
+        shared.perform(&account, service, op, &path, &body)
+    };
     shared.in_flight.fetch_sub(1, Ordering::Relaxed);
     let refused = result.as_ref().err().map(|refusal| refusal.code);
-    lock(&shared.calls).push(Call { service, op: op.to_owned(), at, in_flight, refused });
+    lock(&shared.calls).push(Call { account: account.id.clone(), replica, service, op: op.to_owned(), at, in_flight, refused });
     respond(service, result)
 }
 
@@ -224,10 +230,10 @@ fn respond(service: Service, result: std::result::Result<Value, Refusal>) -> Res
     response
 }
 
-fn caller_identity() -> String {
+fn caller_identity(account: &str) -> String {
     format!(
         "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
-         <Arn>arn:aws:iam::{ACCOUNT}:user/bench</Arn><UserId>AIDABENCH</UserId><Account>{ACCOUNT}</Account>\
+         <Arn>arn:aws:iam::{account}:user/bench</Arn><UserId>AIDABENCH</UserId><Account>{account}</Account>\
          </GetCallerIdentityResult><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
     )
 }

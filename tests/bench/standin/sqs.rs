@@ -1,10 +1,10 @@
 //! Benchmark, part 1c: SQS of the stand-in: queues with attributes and tags, no messages.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
-use super::{ACCOUNT, REGION, Refusal};
+use super::{REGION, Refusal};
 
 #[derive(Default)]
 struct Queue {
@@ -14,17 +14,23 @@ struct Queue {
 
 pub struct Queues {
     url: String,
+    account: Arc<str>,
     queues: BTreeMap<String, Queue>,
 }
 
 impl Queues {
-    pub fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), queues: BTreeMap::new() }
+    pub fn new(url: &str, account: Arc<str>) -> Self {
+        Self { url: url.to_owned(), account, queues: BTreeMap::new() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.queues.len()
     }
 
     pub fn call(&mut self, op: &str, request: &Value) -> Result<Value, Refusal> {
         let name = request["QueueName"].as_str().or_else(|| request["QueueUrl"].as_str()?.rsplit('/').next()).unwrap_or_default();
-        let url = format!("{}/{ACCOUNT}/{name}", self.url);
+        let url = format!("{}/{}/{name}", self.url, self.account);
+        let arn = format!("arn:aws:sqs:{REGION}:{}:{name}", self.account);
         let object = |key: &str| request[key].as_object().cloned().unwrap_or_default();
         match op {
             "CreateQueue" => {
@@ -33,7 +39,7 @@ impl Queues {
                 Ok(json!({"QueueUrl": url}))
             }
             "GetQueueUrl" => self.queue(name).map(|_| json!({"QueueUrl": url})),
-            "GetQueueAttributes" => self.queue(name).map(|queue| json!({"Attributes": all_attributes(name, queue)})),
+            "GetQueueAttributes" => self.queue(name).map(|queue| json!({"Attributes": all_attributes(arn, queue)})),
             "SetQueueAttributes" => {
                 let queue = self.queue(name)?;
                 queue.attributes.extend(object("Attributes"));
@@ -76,9 +82,9 @@ impl Queues {
 }
 
 /// What was set, and what AWS says of every queue.
-fn all_attributes(name: &str, queue: &Queue) -> Map<String, Value> {
+fn all_attributes(arn: String, queue: &Queue) -> Map<String, Value> {
     let mut all = Map::from_iter([
-        ("QueueArn".to_owned(), json!(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"))),
+        ("QueueArn".to_owned(), Value::String(arn)),
         ("VisibilityTimeout".to_owned(), json!("30")),
         ("MessageRetentionPeriod".to_owned(), json!("345600")),
         ("DelaySeconds".to_owned(), json!("0")),
