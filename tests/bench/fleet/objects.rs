@@ -81,7 +81,7 @@ impl Object {
         Self { collection, name, body }
     }
 
-    fn ours(account: usize, plural: &str, kind: &str, name: String, spec: Value) -> Self {
+    fn ours(account: usize, plural: &str, kind: &str, name: String, spec: &Value) -> Self {
         Self::new(collection(Some(account), plural), kind, "tributary.dev/v1alpha1", name, json!({"spec": spec}))
     }
 }
@@ -111,18 +111,18 @@ fn account(n: usize, endpoint: &str) -> Object {
         "defaultTags": {"team": format!("team-{n}")},
         "grants": [{"namespaces": [name(n)], "arns": [format!("arn:aws:*:{REGION}:{}:*", id(n))]}],
     });
-    Object::ours(n, "awsaccounts", "AwsAccount", name(n), spec)
+    Object::ours(n, "awsaccounts", "AwsAccount", name(n), &spec)
 }
 
 fn bus(account: usize, n: usize) -> Object {
     let spec = json!({"accountRef": {"name": name(account)}, "description": format!("Events of application {n}")});
-    Object::ours(account, "eventbuses", "EventBus", format!("bus-{n}"), spec)
+    Object::ours(account, "eventbuses", "EventBus", format!("bus-{n}"), &spec)
 }
 
 fn sink(account: usize, n: usize) -> Object {
     let queue = json!({"managed": {"messageRetentionSeconds": 1_209_600, "visibilityTimeoutSeconds": 60}});
     let spec = json!({"accountRef": {"name": name(account)}, "sqs": queue, "deletionPolicy": "Delete"});
-    Object::ours(account, "eventsinks", "EventSink", format!("work-{n}"), spec)
+    Object::ours(account, "eventsinks", "EventSink", format!("work-{n}"), &spec)
 }
 
 fn rule(account: usize, n: usize) -> Object {
@@ -135,7 +135,7 @@ fn rule(account: usize, n: usize) -> Object {
         "eventPattern": pattern,
         "targets": [{"name": "queue", "sinkRef": {"name": format!("work-{}", n / RULES_PER_SINK)}}],
     });
-    Object::ours(account, "eventrules", "EventRule", rule_name(n), spec)
+    Object::ours(account, "eventrules", "EventRule", rule_name(n), &spec)
 }
 
 /// So many of each account, one account after the other in turn.

@@ -15,16 +15,16 @@ struct Queue {
 pub struct Queues {
     url: String,
     account: Arc<str>,
-    queues: BTreeMap<String, Queue>,
+    by_name: BTreeMap<String, Queue>,
 }
 
 impl Queues {
     pub fn new(url: &str, account: Arc<str>) -> Self {
-        Self { url: url.to_owned(), account, queues: BTreeMap::new() }
+        Self { url: url.to_owned(), account, by_name: BTreeMap::new() }
     }
 
     pub fn len(&self) -> usize {
-        self.queues.len()
+        self.by_name.len()
     }
 
     pub fn call(&mut self, op: &str, request: &Value) -> Result<Value, Refusal> {
@@ -35,7 +35,7 @@ impl Queues {
         match op {
             "CreateQueue" => {
                 let queue = Queue { attributes: object("Attributes"), tags: object("tags") };
-                self.queues.entry(name.to_owned()).or_insert(queue);
+                self.by_name.entry(name.to_owned()).or_insert(queue);
                 Ok(json!({"QueueUrl": url}))
             }
             "GetQueueUrl" => self.queue(name).map(|_| json!({"QueueUrl": url})),
@@ -61,7 +61,7 @@ impl Queues {
             }
             "DeleteQueue" => {
                 self.queue(name)?;
-                self.queues.remove(name);
+                self.by_name.remove(name);
                 Ok(json!({}))
             }
             _ => Err(Refusal::new("UnknownOperationException", format!("the benchmark's stand-in does not know {op}"))),
@@ -71,11 +71,11 @@ impl Queues {
     /// Queues as requests.
     pub fn contents(&self) -> Value {
         let queue = |(name, queue): (&String, &Queue)| json!({"name": name, "attributes": queue.attributes, "tags": queue.tags});
-        self.queues.iter().map(queue).collect()
+        self.by_name.iter().map(queue).collect()
     }
 
     fn queue(&mut self, name: &str) -> Result<&mut Queue, Refusal> {
-        self.queues
+        self.by_name
             .get_mut(name)
             .ok_or_else(|| Refusal::new("com.amazonaws.sqs#QueueDoesNotExist", format!("The specified queue does not exist: {name}")))
     }
