@@ -69,7 +69,7 @@ pub(super) struct Run {
     /// File of PEM certificates to trust for AWS endpoints, in addition to the system's.
     #[arg(long, env = "AWS_CA_BUNDLE")]
     aws_ca_bundle: Option<PathBuf>,
-    /// Maximum number of parallel reconciles per kind.
+    /// Maximum number of parallel reconciles per kind and AWS account. In all, four times as many per kind.
     #[arg(long, env = "TRIBUTARY_CONCURRENCY", default_value_t = 64)]
     concurrency: u16,
     /// Elect a leader among the replicas by a Lease. Set to `false` only if there is never a second replica.

@@ -6,8 +6,14 @@ use std::{
 };
 
 use k8s_openapi::jiff::Timestamp;
-use kube::runtime::reflector::Store;
-use tributary_core::{guarded::Guarded, managed::Managed, objects::Objects, shard::Shard, view::View};
+use kube::{Resource, runtime::reflector::Store};
+use tributary_core::{
+    guarded::Guarded,
+    managed::Managed,
+    objects::Objects,
+    shard::{self, Shard},
+    view::View,
+};
 
 use super::queue::Route;
 
@@ -17,6 +23,12 @@ pub(crate) fn shard_of<K: Managed>(object: &Guarded<K>, view: &View, shards: u16
         Ok(object) => Shard::of_object(&**object, view, shards),
         Err(unreadable) => Shard::of_namespace(unreadable.metadata.namespace.as_deref().unwrap_or_default(), shards),
     }
+}
+
+/// What stands for the AWS account of the object where accounts are kept apart: its ID, or the namespace while the account is not known.
+pub(crate) fn account_of<K: Managed>(object: &Guarded<K>, view: &View) -> String {
+    let account = object.0.as_ref().ok().and_then(|object| shard::account_of(&**object, view));
+    account.unwrap_or_else(|| object.meta().namespace.clone().unwrap_or_default())
 }
 
 /// Leads each stored object to its shard.

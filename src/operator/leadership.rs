@@ -17,7 +17,8 @@ use kube::{
     Api, Client,
     api::ListParams,
     runtime::{
-        Controller, controller,
+        Controller,
+        controller::{self, Action},
         reflector::{ObjectRef, Store},
     },
 };
@@ -36,7 +37,7 @@ use crate::{
         error::fenced,
         queue::Queue,
         secrets::Secrets,
-        shards::{HeldShards, route, shard_of},
+        shards::{HeldShards, account_of, route, shard_of},
         stores::{Queues, Stores},
     },
     observe::{Observe, Redrives, change_feeds::ChangeFeeds, observations::Observations},
@@ -52,6 +53,7 @@ use crate::{
         options::{Error, Options, Signal},
         reconcile::reconcile,
         state::{ReconcileState, ResyncSchedule},
+        turns::{self, Turns},
     },
     telemetry::{health::Health, metrics::Metrics},
 };
@@ -219,18 +221,24 @@ impl Leadership {
     where
         Guarded<K>: serde::de::DeserializeOwned,
     {
-        let (store, context, stop) = (store.clone(), context.clone(), self.stop.clone());
+        let (store, context, stop, calls) = (store.clone(), context.clone(), self.stop.clone(), queue.clone());
         let queue = {
             if self.shard != Shard::ONLY {
                 tasks.spawn(queue_missed(store.clone(), queue.clone(), context.clone(), stop.clone()));
             }
             queue.open(&store, self.shard, &route(&store, &self.view, self.shard.of))
         };
-        let config = controller::Config::default().concurrency(self.options.concurrency);
-        let permits = (self.shard != Shard::ONLY).then(|| self.permits.of(K::KIND, self.options.concurrency));
-        let reconcile = move |object, context| {
-            let permits = permits.clone();
+        let (limit, all) = (self.options.concurrency, self.options.concurrency.saturating_mul(turns::ACCOUNTS));
+        let config = controller::Config::default().concurrency(all);
+        let permits = (self.shard != Shard::ONLY).then(|| self.permits.of(K::KIND, all));
+        let turns = Turns::new(limit.into());
+        let reconcile = move |object: Arc<Guarded<K>>, context: Arc<Context>| {
+            let (permits, turns, calls) = (permits.clone(), turns.clone(), calls.clone());
             async move {
+                let account = account_of(&object, &context.view);
+                let Some(_turn) = turns.begin(&account, &ObjectRef::from_obj(object.as_ref()), |next| calls.send(next)) else {
+                    return Ok(Action::requeue(turns::ASK_AGAIN + turns::ASK_AGAIN.mul_f64(fastrand::f64())));
+                };
                 let _permit = match &permits {
                     Some(permits) => permits.acquire().await.ok(),
                     None => None,

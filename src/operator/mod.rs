@@ -25,6 +25,7 @@ mod run;
 mod shards;
 mod spans;
 mod state;
+mod turns;
 mod writer;
 
 pub(crate) use app_configuration::chosen_schemas;

@@ -17,7 +17,10 @@ use tributary_core::{
 };
 
 use crate::{
-    cluster::{shards::shard_of, status::Handle},
+    cluster::{
+        shards::{account_of, shard_of},
+        status::Handle,
+    },
     observe::Observe,
     operator::{
         audit::Subject,
@@ -58,7 +61,7 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
     let wait = match &result {
         Ok(()) => {
             state.failures = 0;
-            let resync = context.resyncs.next(Instant::now());
+            let resync = context.resyncs.next(Instant::now(), &account_of(object.as_ref(), &context.view));
             state.requeue_after.take().map_or(resync, |sooner| sooner.min(resync))
         }
         Err(error) => {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -75,9 +76,13 @@ pub(super) struct ResyncSchedule {
 }
 
 impl ResyncSchedule {
-    /// How long until the next tick, with a jitter that stays within the age that a shared list may have.
-    pub(super) fn next(&self, now: Instant) -> Duration {
-        self.until_tick(now, self.quick) + self.quick.mul_f64(fastrand::f64() / 20.0)
+    /// How long until the next tick of the account, with a jitter that stays within the age that a shared list may have. The ticks of
+    /// accounts are spread over the interval.
+    pub(super) fn next(&self, now: Instant, account: &str) -> Duration {
+        let mut hasher = DefaultHasher::new();
+        account.hash(&mut hasher);
+        let phase = self.quick.mul_f64(f64::from(u16::try_from(hasher.finish() % 1_000).unwrap_or_default()) / 1_000.0);
+        self.until_tick(now + phase, self.quick) + self.quick.mul_f64(fastrand::f64() / 20.0)
     }
 
     /// How long until the next poll. Polls share their ticks too.

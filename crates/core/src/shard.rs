@@ -90,7 +90,7 @@ impl Shard {
 /// ID of the AWS account of the object: of the identity that it is pinned to, or else of its claim,
 /// since AWS may hold something of it there; or else of the account that its references lead to, as far
 /// as these are admitted. `None` while it has none: nothing of it is written to AWS.
-fn account_of<K: Managed>(object: &K, view: &View) -> Option<String> {
+pub fn account_of<K: Managed>(object: &K, view: &View) -> Option<String> {
     if let Some(pinned) = object.pinned_identity() {
         return Some(pinned.account_id.clone());
     }
