@@ -44,9 +44,13 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
         context.changes.take(&key);
         return Ok(Action::await_change());
     }
+    let uid = object.meta().uid.as_deref().unwrap_or_default();
+    if let Some(rest) = context.state.rest(&key, uid) {
+        return Ok(Action::requeue(rest));
+    }
     let span = tracing::info_span!("reconcile", kind = K::KIND, object = %key_of(object.as_ref()));
     let trace = spans::reconcile(K::KIND, object.meta());
-    let mut state = context.state.load(&key, object.meta().uid.as_deref().unwrap_or_default(), &context.resyncs);
+    let mut state = context.state.load(&key, uid, &context.resyncs);
     state.changes = context.changes.take(&key);
     let work = async {
         match &object.0 {

@@ -102,6 +102,8 @@ impl ResyncSchedule {
     }
 }
 
+/// How long an object that is gone is left alone.
+const REST: Duration = Duration::from_secs(1);
 /// How long the state of an object that is gone is kept at least.
 const GONE_FOR: Duration = Duration::from_mins(1);
 
@@ -126,6 +128,13 @@ impl ReconcileState {
             *state = ObjectState { doubtful: true, ..ObjectState::new(uid, resyncs) };
         }
         state.clone()
+    }
+
+    /// How long the object rests after its end: the store may lag behind, and a change of another object may have triggered it meanwhile.
+    /// Should it still be there after that, it is read.
+    pub(super) fn rest(&self, key: &str, uid: &str) -> Option<Duration> {
+        let gone = self.lock().objects.get(key).filter(|state| state.uid == uid)?.gone?;
+        REST.checked_sub(gone.elapsed()).filter(|rest| !rest.is_zero())
     }
 
     /// Stores the state for the next reconcile. That of an object that is gone is kept for a minute: the store may lag behind.
@@ -165,6 +174,13 @@ mod tests {
         let state = states.load("a", "1", &resyncs);
         assert!(!state.doubtful, "a new object is as the store has it");
         states.store("a", ObjectState { gone: Some(Instant::now()), ..state });
+        assert!(
+            states.rest("a", "1").is_some_and(|rest| rest <= REST) && states.rest("a", "2").is_none(),
+            "one that was recreated does not rest"
+        );
+        let before = Instant::now().checked_sub(REST).unwrap();
+        states.store("a", ObjectState { gone: Some(before), ..states.load("a", "1", &resyncs) });
+        assert!(states.rest("a", "1").is_none());
         assert!(states.load("a", "1", &resyncs).doubtful, "the store lags behind");
         states.store("a", ObjectState { doubtful: false, ..states.load("a", "1", &resyncs) });
         assert!(!states.load("a", "1", &resyncs).doubtful);
