@@ -15,6 +15,8 @@ pub enum Link<'a> {
     Bus(&'a str, &'a str),
     /// The identity in status has this ARN.
     Resource(&'a str),
+    /// The operator has the resource with this ARN in AWS for the sink.
+    Owns(&'a str),
     /// What AWS holds for the object refers to this ARN, as `status.uses` says.
     Uses(&'a str),
     /// The object is being deleted.
@@ -77,6 +79,8 @@ impl Linked for EventSink {
     fn links(&self, add: &mut dyn FnMut(Link<'_>)) {
         common(&self.metadata, self.status.as_ref().map(|status| &status.common), add);
         sinks(&self.metadata, self.sink_refs(), add);
+        let resources = self.status.iter().flat_map(|status| &status.common.resources);
+        resources.for_each(|resource| add(Link::Owns(&resource.arn)));
         for bus in self.bus_refs() {
             add(Link::Bus(namespace(&self.metadata, bus.namespace.as_deref()), &bus.name));
         }
@@ -105,7 +109,8 @@ mod tests {
     fn object<K: DeserializeOwned>(kind: &str, spec: &Value) -> K {
         let metadata = json!({"namespace": "prod", "name": "this", "deletionTimestamp": "2026-11-30T00:00:00Z"});
         let identity = json!({"account": "a", "accountId": "1", "partition": "aws", "region": "r", "name": "n", "arn": "own"});
-        let status = json!({"identity": identity, "uses": ["held", "held-too"]});
+        let status =
+            json!({"identity": identity, "uses": ["held", "held-too"], "resources": [{"type": "AWS::SQS::Queue", "arn": "queue"}]});
         let manifest = json!({"apiVersion": "tributary.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec, "status": status});
         serde_json::from_value(manifest).expect("an object")
     }
@@ -156,6 +161,8 @@ mod tests {
             &json!({"deadLetter": {"sinkRef": {"name": "one", "namespace": "sinks"}},
                 "log": {"level": "ERROR", "delivery": {"logGroup": {"sinkRef": {"name": "log"}}}}}),
         );
+        let sink: EventSink = object("EventSink", &json!({}));
+        assert!(sink.has(Link::Owns("queue")));
         let machine = json!({"managed": {"definition": {}, "logging": {"sinkRef": {"name": "log"}}, "substitutions": {
             "queue": {"sinkRef": {"name": "one"}}, "bus": {"busRef": {"name": "b"}}, "other": {"busRef": {"name": "c", "namespace": "buses"}}}}});
         check::<EventSink>("EventSink", &json!({"stateMachine": machine}));

@@ -85,17 +85,24 @@ fn concerned_accounts<K: Managed>(object: &K, view: &View) -> Vec<Dependent> {
     waiting
 }
 
-/// Sinks that are being deleted wait until AWS holds their resource in that of no other object.
-fn deleting_sinks(view: &View) -> Vec<Dependent> {
+/// Sinks and buses that are being deleted wait until AWS holds their resource in that of no other object: those whose resource it holds in
+/// that of this object. With all that are being deleted, a mass deletion would cost the square of its size.
+fn deleting_used<K: Managed>(object: &K, view: &View) -> Vec<Dependent> {
     let mut waiting = Vec::new();
-    view.each_sink_with(Link::Deleting, |sink| waiting.push(Dependent::EventSink(reference(sink))));
-    waiting
-}
-
-/// Buses that are being deleted wait until no state machine in AWS refers to them.
-fn deleting_buses(view: &View) -> Vec<Dependent> {
-    let mut waiting = Vec::new();
-    view.each_bus_with(Link::Deleting, |bus| waiting.push(Dependent::EventBus(reference(bus))));
+    for arn in object.status().iter().flat_map(|status| &K::common(status).uses) {
+        for link in [Link::Resource(arn), Link::Owns(arn)] {
+            view.each_sink_with(link, |sink| {
+                if sink.is_deleting() {
+                    waiting.push(Dependent::EventSink(reference(sink)));
+                }
+            });
+        }
+        view.each_bus_with(Link::Resource(arn), |bus| {
+            if bus.is_deleting() {
+                waiting.push(Dependent::EventBus(reference(bus)));
+            }
+        });
+    }
     waiting
 }
 

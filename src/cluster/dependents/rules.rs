@@ -6,7 +6,7 @@ use kube::runtime::reflector::ObjectRef;
 use tributary_api::{Deliverable, EventRedrive, EventRedriveStatus, EventReplay, EventReplayStatus, EventRule};
 use tributary_core::{error::Reason, gate::budget, object::ObjectMetaExt, view::View};
 
-use super::{Dependents, child_readiness, concerned_accounts, deleting_sinks, parent, reference, sinks_of};
+use super::{Dependents, child_readiness, concerned_accounts, deleting_used, parent, reference, sinks_of};
 use crate::cluster::stores::Dependent;
 
 impl Dependents for EventRule {
@@ -32,7 +32,7 @@ impl Dependents for EventRule {
             }
         });
         dependents.extend(concerned_accounts(self, view));
-        dependents.extend(deleting_sinks(view));
+        dependents.extend(deleting_used(self, view));
         dependents
     }
 

@@ -12,7 +12,7 @@ use tributary_core::{
     view::View,
 };
 
-use super::{Dependents, child_readiness, concerned_accounts, deleting_buses, deleting_sinks, lifecycle, parent, reference, sink_of};
+use super::{Dependents, child_readiness, concerned_accounts, deleting_used, lifecycle, parent, reference, sink_of};
 use crate::cluster::stores::Dependent;
 
 impl Dependents for EventSink {
@@ -40,8 +40,7 @@ impl Dependents for EventSink {
             }
         });
         dependents.extend(concerned_accounts(self, view));
-        dependents.extend(deleting_sinks(view));
-        dependents.extend(deleting_buses(view));
+        dependents.extend(deleting_used(self, view));
         dependents
     }
 

@@ -11,7 +11,7 @@ use tributary_core::{
     view::View,
 };
 
-use super::{Dependents, child_readiness, concerned_accounts, deleting_sinks, lifecycle, parent, reference, sink_of, sinks_of};
+use super::{Dependents, child_readiness, concerned_accounts, deleting_used, lifecycle, parent, reference, sink_of, sinks_of};
 use crate::cluster::stores::Dependent;
 
 impl Dependents for BenchlingSubscription {
@@ -102,7 +102,7 @@ impl Dependents for EventBus {
             }
         });
         dependents.extend(concerned_accounts(self, view));
-        dependents.extend(deleting_sinks(view));
+        dependents.extend(deleting_used(self, view));
         dependents
     }
 
