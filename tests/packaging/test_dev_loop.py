@@ -88,7 +88,7 @@ class Kind(unittest.TestCase):
 
     def test_it_stops_where_a_step_fails(self):
         code, _, calls = self.run_script("up", fails="cargo build*")
-        self.assertEqual((3, "cargo build --locked"), (code, calls[-1]))
+        self.assertEqual((3, "cargo build --locked --bin tributary-operator"), (code, calls[-1]))
 
     def test_other_verbs(self):
         self.assertEqual((0, ["kind delete cluster --name tributary"]), self.run_script("down")[::2])
