@@ -106,7 +106,7 @@ impl<K: Linked + Resource<DynamicType = ()> + Clone + 'static> IndexedWriter<K> 
         self.store.clone()
     }
 
-    /// Applies a watch event. Whoever finds an object by a link finds it in the store too, or a moment later.
+    /// Applies a watch event. The index has an object before the store has it.
     pub(crate) fn apply(&mut self, event: &Event<Guarded<K>>) {
         match event {
             Event::Init => self.listed.clear(),

@@ -243,7 +243,7 @@ impl Leadership {
                     Some(permits) => permits.acquire().await.ok(),
                     None => None,
                 };
-                reconcile::<K>(object, context).await
+                reconcile::<K>(object, &account, context).await
             }
         };
         tasks.spawn(async move {

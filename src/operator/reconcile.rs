@@ -17,10 +17,7 @@ use tributary_core::{
 };
 
 use crate::{
-    cluster::{
-        shards::{account_of, shard_of},
-        status::Handle,
-    },
+    cluster::{shards::shard_of, status::Handle},
     observe::Observe,
     operator::{
         audit::Subject,
@@ -34,8 +31,12 @@ use crate::{
     telemetry::traces::exemplar,
 };
 
-/// Reconciles one object, of whatever kind. Never fails: failures are in the object's conditions and in the metrics.
-pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Action, std::convert::Infallible> {
+/// Reconciles one object, of whatever kind, of this AWS account as far as it is known. Never fails: failures are in the object's conditions and in the metrics.
+pub(super) async fn reconcile<K: Observe>(
+    object: Arc<Guarded<K>>,
+    account: &str,
+    context: Arc<Context>,
+) -> Result<Action, std::convert::Infallible> {
     let started = Instant::now();
     let key = format!("{}/{}", K::KIND, key_of(object.as_ref()));
     if shard_of(object.as_ref(), &context.view, context.shard.of) != context.shard {
@@ -65,7 +66,7 @@ pub(super) async fn reconcile<K: Observe>(object: Arc<Guarded<K>>, context: Arc<
     let wait = match &result {
         Ok(()) => {
             state.failures = 0;
-            let resync = context.resyncs.next(Instant::now(), &account_of(object.as_ref(), &context.view));
+            let resync = context.resyncs.next(Instant::now(), account);
             state.requeue_after.take().map_or(resync, |sooner| sooner.min(resync))
         }
         Err(error) => {

@@ -18,7 +18,7 @@ pub struct Settings {
     pub fleet: Vec<usize>,
     /// `BENCH_FLEET_ACCOUNTS`: of a fleet; two at least.
     pub fleet_accounts: usize,
-    /// `BENCH_FLEET_REPLICAS`: of a fleet, measured besides one. 1 leaves that out.
+    /// `BENCH_FLEET_REPLICAS`: of a fleet, measured besides one. 1 measures one only.
     pub replicas: usize,
     /// `BENCH_IN_FLIGHT`: AWS calls in flight, the operator's and the floor's. 10 is what the strongest peer was measured with.
     pub in_flight: usize,

@@ -21,10 +21,12 @@ impl Dependents for EventSink {
         let mut dependents: Vec<_> = parent(self, view).into_iter().collect();
         // A sink waits for the sinks that it refers to; one that is being deleted waits for its referrers.
         dependents.extend(self.sink_refs().map(|sink| sink_of(self, sink)));
-        let resource = self.pinned_identity().filter(|_| Type::of(self).is_ok_and(Type::depends_on_other_sinks));
-        if let Some(resource) = resource {
+        // One that is being deleted waits for objects that do not refer to another sink with its resource.
+        let is_shared = Type::of(self).is_ok_and(Type::depends_on_other_sinks);
+        if let Some(resource) = self.pinned_identity() {
             view.each_sink_with(Link::Resource(&resource.arn), |sink| {
-                if sink.pinned_identity() == Some(resource) && key_of(sink) != key_of(self) {
+                let concerned = is_shared || sink.is_deleting();
+                if concerned && sink.pinned_identity() == Some(resource) && key_of(sink) != key_of(self) {
                     dependents.push(Dependent::EventSink(reference(sink)));
                 }
             });
@@ -68,8 +70,9 @@ fn grant_fields(grant: &GrantStatus) -> impl Hash + '_ {
 mod tests {
     use std::sync::Arc;
 
-    use k8s_openapi::jiff::Timestamp;
+    use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
     use serde_json::json;
+    use tributary_api::EventBus;
     use tributary_core::objects::{Objects, fixed};
 
     use super::*;
@@ -100,5 +103,24 @@ mod tests {
         for alone in &all[2..] {
             assert_eq!(alone.dependents(&view), [], "{}", alone.own_name());
         }
+    }
+
+    #[test]
+    fn only_a_deleting_sink_whose_resource_is_used_is_woken() {
+        let queue = json!({"sqs": {"existing": {"arn": "q"}}});
+        let leaving = |name: &str, arn: &str| {
+            let mut sink = sink(name, &queue, arn);
+            sink.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+            sink
+        };
+        let all = vec![leaving("used", "q"), leaving("unused", "r"), sink("stays", &queue, "q")];
+        let objects = Objects { sinks: fixed(all.clone()), ..Objects::default() };
+        let view = View { objects, settings: Arc::default(), resolved_arn: None, resolved_definition: None, now: Timestamp::UNIX_EPOCH };
+        let used = Dependent::EventSink(ObjectRef::new("used").within("prod"));
+        assert_eq!(all[2].dependents(&view), [used.clone()], "the rules of a sink that is being deleted may refer to this one now");
+        let mut bus: EventBus = serde_json::from_value(json!({"metadata": {"namespace": "prod", "name": "b"}, "spec": {}})).unwrap();
+        assert_eq!(bus.dependents(&view), []);
+        bus.status = serde_json::from_value(json!({"uses": ["q"]})).unwrap();
+        assert_eq!(bus.dependents(&view), [used]);
     }
 }

@@ -46,7 +46,8 @@ pub(crate) fn retry(span: &Span, attempt: u32, error: &AwsError) {
     tracing::info!(target: TARGET, parent: span, attempt, error.type = %code(error), "retry");
 }
 
-/// Records the outcome of a call: its error, if it has one. A read that finds nothing is no error: the operator learns by it that a resource does not exist.
+/// Records the outcome of a call: its error, if it has one. A read that finds nothing is no error: the operator learns by it that a resource
+/// does not exist.
 pub(crate) fn end(span: &Span, error: Option<&AwsError>) {
     let Some(error) = error else { return };
     if span.is_disabled() {
