@@ -116,11 +116,11 @@ mod tests {
         let all = vec![leaving("used", "q"), leaving("unused", "r"), sink("stays", &queue, "q")];
         let objects = Objects { sinks: fixed(all.clone()), ..Objects::default() };
         let view = View { objects, settings: Arc::default(), resolved_arn: None, resolved_definition: None, now: Timestamp::UNIX_EPOCH };
-        let used = Dependent::EventSink(ObjectRef::new("used").within("prod"));
-        assert_eq!(all[2].dependents(&view), [used.clone()], "the rules of a sink that is being deleted may refer to this one now");
+        let used = [Dependent::EventSink(ObjectRef::new("used").within("prod"))];
+        assert_eq!(all[2].dependents(&view), used, "the rules of a sink that is being deleted may refer to this one now");
         let mut bus: EventBus = serde_json::from_value(json!({"metadata": {"namespace": "prod", "name": "b"}, "spec": {}})).unwrap();
         assert_eq!(bus.dependents(&view), []);
         bus.status = serde_json::from_value(json!({"uses": ["q"]})).unwrap();
-        assert_eq!(bus.dependents(&view), [used]);
+        assert_eq!(bus.dependents(&view), used);
     }
 }
