@@ -19,17 +19,17 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 import acquire
 import runtime
 import sandbox
+import temporary
 from acquire import AcquireError
 from cloud import Cloud
 from cluster import Cluster, get
 from node import Node
-from parts import PartError, Parts, die_with, start_time
+from parts import PartError, Parts, die_with
 
 sys.path.append(str(acquire.HERE / "postgres"))
 import acquire_postgres  # noqa: E402
@@ -126,19 +126,6 @@ def start(state, names):
         parts.wait("kube-apiserver", lambda: get(state / "kubeconfig", "/readyz"), 60, restart=lambda: parts.again("kube-apiserver"))
 
 
-def _sweep():
-    """Remove directories of earlier runs that were killed before they could: their parts died with them."""
-    for state in pathlib.Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
-        try:
-            owner = json.loads((state / "owner.json").read_text())
-        except (OSError, ValueError):
-            continue
-        if start_time(owner["pid"]) != owner["started"] and state.stat().st_uid == os.getuid():
-            with contextlib.suppress(OSError):
-                sandbox.clear(state.name)
-            shutil.rmtree(state, ignore_errors=True)
-
-
 def _raise_on_signal(number, _frame):
     raise Interrupted(number)
 
@@ -146,15 +133,15 @@ def _raise_on_signal(number, _frame):
 @contextlib.contextmanager
 def _temporary():
     """A directory that the next run removes if we are killed before we can."""
-    _sweep()
-    folder = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY))
-    (folder / "owner.json").write_text(json.dumps({"pid": os.getpid(), "started": start_time(os.getpid())}))
-    try:
-        yield folder
-    finally:
-        _deaf()
-        sandbox.clear(folder.name)
-        shutil.rmtree(folder, ignore_errors=True)
+    temporary.sweep(TEMPORARY, sandbox.clear)
+    folder, owner = temporary.make(TEMPORARY)
+    with owner:
+        try:
+            yield folder
+        finally:
+            _deaf()
+            sandbox.clear(folder.name)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _deaf():

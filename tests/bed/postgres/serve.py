@@ -14,13 +14,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 import acquire_postgres  # noqa: E402
+import temporary  # noqa: E402
 from parts import die_with, free_port  # noqa: E402
 
 NOBODY, LOOPBACK = 65534, "127.0.0.1"
@@ -126,26 +126,15 @@ class Server:
             self.process.wait(timeout=SECONDS)
 
 
-def sweep():
-    """Takes away what one that was killed left behind: its folder has its process id in its name."""
-    for folder in pathlib.Path(tempfile.gettempdir()).glob(f"{PREFIX}[0-9]*-*"):
-        owner = pathlib.Path("/proc") / folder.name.removeprefix(PREFIX).partition("-")[0] / "cmdline"
-        try:
-            alive = b"serve.py" in owner.read_bytes()
-        except OSError:
-            alive = False
-        if not alive:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int)
     parser.add_argument("--host", default=LOOPBACK)
     chosen = parser.parse_args()
     port = chosen.port or free_port()
-    sweep()
-    folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+    temporary.sweep(PREFIX)
+    # Held until this process ends.
+    folder, _owner = temporary.make(PREFIX)
     server = Server(folder, port, chosen.host)
     try:
         server.make()
