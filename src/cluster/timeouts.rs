@@ -1,10 +1,18 @@
-//! Timeouts towards the API server: a missing answer is an error, never a hang, and a failed watch resumes within seconds after the API
-//! server is available again.
+//! Limits towards the API server: a missing answer is an error, never a hang, a failed watch resumes within seconds after the API server is
+//! available again, and no burst of work opens more than a few connections.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use hyper::{Request, Response};
+use hyper::{Request, Response, Uri};
 use kube::{Client, client::Body};
+use tokio::sync::Semaphore;
+
+/// Requests at a time, of all controllers together. Each holds a connection (HTTP/1.1, about 50 KiB with its TLS session), which stays open
+/// for the next one. At 20 ms an answer these are 1,600 requests a second.
+const REQUESTS: usize = 32;
 
 /// Timeouts towards the API server.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +37,16 @@ impl Default for Timeouts {
 struct AnswerTimeout(Duration);
 
 impl Timeouts {
-    /// The same client with the answer timeout. For a watch it covers the start only.
+    /// The same client with the answer timeout and at most [`REQUESTS`] requests at a time. For a watch the timeout covers the start only.
+    /// Watches and leases wait for no other request.
     pub fn client(self, client: &Client) -> Client {
-        let inner = client.clone();
+        let (inner, requests) = (client.clone(), Arc::new(Semaphore::new(REQUESTS)));
         let service = tower::service_fn(move |request: Request<Body>| {
-            let (inner, within) = (inner.clone(), self.answer);
+            let (inner, requests, within) = (inner.clone(), requests.clone(), self.answer);
             async move {
-                let watch = request.uri().query().is_some_and(|query| query.split('&').any(|part| part == "watch=true"));
+                let watch = is_watch(request.uri());
+                // The semaphore is never closed.
+                let _turn = if watch || is_lease(request.uri()) { None } else { requests.acquire().await.ok() };
                 let answer = async {
                     let response = inner.send(request).await?;
                     if watch {
@@ -52,6 +63,15 @@ impl Timeouts {
         });
         Client::new(service, client.default_namespace())
     }
+}
+
+fn is_watch(uri: &Uri) -> bool {
+    uri.query().is_some_and(|query| query.split('&').any(|part| part == "watch=true"))
+}
+
+/// A lease that is renewed too late is lost, however much other work there is.
+fn is_lease(uri: &Uri) -> bool {
+    uri.path().starts_with("/apis/coordination.k8s.io/")
 }
 
 /// Exponential backoff of a watch, short enough to notice the end of an outage.
@@ -79,6 +99,15 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use k8s_openapi::api::{
+        coordination::v1::Lease,
+        core::v1::{ConfigMap, Namespace},
+    };
+    use kube::{Api, api::WatchParams};
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -92,10 +121,47 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_burst_is_sent_in_turns_which_watches_and_leases_do_not_wait_for() {
+        let (sent, open) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+        let service = {
+            let (sent, open) = (sent.clone(), open.clone());
+            tower::service_fn(move |request: Request<Body>| {
+                let (sent, open) = (sent.clone(), open.clone());
+                async move {
+                    if request.uri().path().contains("/configmaps") {
+                        sent.fetch_add(1, Ordering::Relaxed);
+                        drop(open.acquire().await);
+                    }
+                    let answer = json!({"metadata": {"name": "x"}, "spec": {}});
+                    Ok::<_, tower::BoxError>(Response::new(Body::from(answer.to_string().into_bytes())))
+                }
+            })
+        };
+        let client = Timeouts::default().client(&Client::new(service, "default"));
+        let maps = Api::<ConfigMap>::default_namespaced(client.clone());
+        let burst = (0..REQUESTS * 3).map(|_| {
+            let maps = maps.clone();
+            tokio::spawn(async move { maps.get("x").await.map(|_| ()) })
+        });
+        let burst: Vec<_> = burst.collect();
+        // Virtual time goes on only when all that can run has run.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(sent.load(Ordering::Relaxed), REQUESTS);
+        Api::<Lease>::default_namespaced(client.clone()).get("x").await.expect("a lease does not wait");
+        let watch = Api::<Namespace>::all(client).watch(&WatchParams::default(), "0").await;
+        assert!(watch.is_ok(), "a watch does not wait");
+        open.add_permits(1);
+        for request in burst {
+            request.await.unwrap().unwrap();
+        }
+        assert_eq!(sent.load(Ordering::Relaxed), REQUESTS * 3);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_request_that_is_never_answered_fails() {
         let silent = tower::service_fn(|_: Request<Body>| std::future::pending::<Result<Response<Body>, tower::BoxError>>());
         let client = Timeouts::default().client(&Client::new(silent, "default"));
-        let namespaces = kube::Api::<k8s_openapi::api::core::v1::Namespace>::all(client);
+        let namespaces = Api::<Namespace>::all(client);
         let error = namespaces.get("x").await.unwrap_err().to_string();
         assert!(error.contains("did not answer within 30000 ms"), "{error}");
     }
