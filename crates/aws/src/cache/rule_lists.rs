@@ -1,9 +1,13 @@
-//! The rules of each bus as `ListRules` returned them: one page of 100 serves every rule on it. Own writes are entered at once.
+//! The rules of each bus as `ListRules` returned them: one page of 100 serves every rule on it. Own writes are entered at once. A list that is
+//! too old for every reader is dropped: between two resyncs, a fleet of buses would keep the patterns of all its rules twice.
 
 use std::{
     collections::{BTreeMap, HashMap},
     future::Future,
-    sync::Arc,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,12 +26,16 @@ type Key = (String, String);
 #[derive(Debug, Default)]
 pub(crate) struct RuleLists {
     buses: Mutex<HashMap<Key, Arc<Mutex<Listed>>>>,
+    /// The greatest age that a reader accepted, in milliseconds. The first ones to come may want a young list, for others to read it later.
+    longest: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
 struct Listed {
     at: Option<Instant>,
     rules: Rules,
+    /// Whether a task waits for its age.
+    watched: bool,
 }
 
 impl RuleLists {
@@ -62,13 +70,17 @@ impl RuleLists {
     {
         // Measured before the wait for the lock: a list that was fetched during the wait is young enough.
         let oldest = Instant::now().checked_sub(age);
-        let listed = self.list(identity, bus).await;
-        let mut listed = listed.lock().await;
+        self.longest.fetch_max(u64::try_from(age.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let list = self.list(identity, bus).await;
+        let mut listed = list.lock().await;
         if listed.at.is_none_or(|at| oldest.is_some_and(|oldest| at < oldest)) {
             let requested = Instant::now();
             let rules = fetch().await?;
             listed.rules = rules.into_iter().map(|rule| (rule.name.clone(), rule)).collect();
             listed.at = Some(requested);
+            if !std::mem::replace(&mut listed.watched, true) {
+                tokio::spawn(drop_when_old(Arc::downgrade(&list), self.longest.clone()));
+            }
         }
         Ok(read(&listed.rules))
     }
@@ -77,6 +89,9 @@ impl RuleLists {
     pub(crate) async fn record_write(&self, bus: &str, name: &str, rule: Option<RuleInAws>) {
         for listed in self.lists(bus).await {
             let mut listed = listed.lock().await;
+            if listed.at.is_none() {
+                continue;
+            }
             match rule.clone() {
                 Some(rule) => listed.rules.insert(name.to_owned(), rule),
                 None => listed.rules.remove(name),
@@ -89,6 +104,23 @@ impl RuleLists {
         for listed in self.lists(bus).await {
             listed.lock().await.at = None;
         }
+    }
+}
+
+/// Drops the rules of a list once no reader accepts it.
+async fn drop_when_old(list: Weak<Mutex<Listed>>, longest: Arc<AtomicU64>) {
+    loop {
+        let kept = Duration::from_millis(longest.load(Ordering::Relaxed));
+        let Some(list) = list.upgrade() else { return };
+        let mut listed = list.lock().await;
+        let left = listed.at.and_then(|at| kept.checked_sub(at.elapsed())).filter(|left| !left.is_zero());
+        let Some(left) = left else {
+            *listed = Listed::default();
+            return;
+        };
+        drop(listed);
+        drop(list);
+        tokio::time::sleep(left).await;
     }
 }
 
@@ -130,6 +162,24 @@ mod tests {
         assert_eq!(read("b", "new").await, Ok(vec!["two".to_owned(), "x".to_owned()]));
         lists.forget("b").await;
         assert_eq!(read("b", "new").await, Ok(vec!["new".to_owned()]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rules_are_kept_as_long_as_a_reader_accepts_them() {
+        let lists = RuleLists::default();
+        let read = |age| lists.read("a", "b", age, || async { Ok(vec![rule("one")]) }, BTreeMap::len);
+        let kept = || async { lists.list("a", "b").await.lock().await.rules.len() };
+        assert_eq!(read(AGE).await, Ok(1));
+        tokio::time::sleep(AGE / 2).await;
+        // One that wants it young does not shorten the time for the others.
+        assert_eq!(read(Duration::from_secs(1)).await, Ok(1));
+        tokio::time::sleep(AGE - Duration::from_secs(1)).await;
+        assert_eq!(kept().await, 1);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(kept().await, 0);
+        lists.record_write("b", "two", Some(rule("two"))).await;
+        assert_eq!(kept().await, 0, "a write is entered in a list, it does not begin one");
+        assert_eq!(read(AGE).await, Ok(1));
     }
 
     #[tokio::test(start_paused = true)]
