@@ -39,7 +39,7 @@ pub(super) async fn read(context: Arc<Context>, queues: Queues, stop: Signal) {
         if let Either::Right(_) = select(round, stop.clone()).await {
             return;
         }
-        wait = context.resyncs.next(Instant::now(), "");
+        wait = context.resyncs.next(Instant::now(), 0);
     }
 }
 

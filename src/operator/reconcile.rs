@@ -66,7 +66,7 @@ pub(super) async fn reconcile<K: Observe>(
     let wait = match &result {
         Ok(()) => {
             state.failures = 0;
-            let resync = context.resyncs.next(Instant::now(), account);
+            let resync = context.state.next_resync(account, Instant::now(), &context.resyncs);
             state.requeue_after.take().map_or(resync, |sooner| sooner.min(resync))
         }
         Err(error) => {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -76,13 +75,9 @@ pub(super) struct ResyncSchedule {
 }
 
 impl ResyncSchedule {
-    /// How long until the next tick of the account, with a jitter that stays within the age that a shared list may have. The ticks of
-    /// accounts are spread over the interval.
-    pub(super) fn next(&self, now: Instant, account: &str) -> Duration {
-        let mut hasher = DefaultHasher::new();
-        account.hash(&mut hasher);
-        let phase = self.quick.mul_f64(f64::from(u16::try_from(hasher.finish() % 1_000).unwrap_or_default()) / 1_000.0);
-        self.until_tick(now + phase, self.quick) + self.quick.mul_f64(fastrand::f64() / 20.0)
+    /// How long until the next tick of the account with this number, with a jitter that stays within the age that a shared list may have.
+    pub(super) fn next(&self, now: Instant, account: usize) -> Duration {
+        self.until_tick(now + self.quick.mul_f64(phase(account)), self.quick) + self.quick.mul_f64(fastrand::f64() / 20.0)
     }
 
     /// How long until the next poll. Polls share their ticks too.
@@ -102,6 +97,14 @@ impl ResyncSchedule {
     }
 }
 
+/// The part of the interval by which the ticks of an account come before those of the first one. However many accounts there are, they are
+/// spread evenly: multiples of the golden ratio leave no two close together, and no gap (three-distance theorem).
+fn phase(account: usize) -> f64 {
+    const GOLDEN_RATIO: f64 = 0.618_033_988_749_895;
+    let number = f64::from(u32::try_from(account).unwrap_or_default());
+    (number * GOLDEN_RATIO).fract()
+}
+
 /// How long an object that is gone is left alone.
 const REST: Duration = Duration::from_secs(1);
 /// How long the state of an object that is gone is kept at least.
@@ -114,6 +117,8 @@ pub(super) struct ReconcileState(Mutex<States>);
 #[derive(Debug, Default)]
 struct States {
     objects: HashMap<String, ObjectState>,
+    /// Numbers of the accounts, in the order in which their first objects were reconciled.
+    accounts: HashMap<String, usize>,
     /// When the states of objects that are gone were dropped last.
     pruned: Option<Instant>,
 }
@@ -145,6 +150,16 @@ impl ReconcileState {
             states.pruned = Some(Instant::now());
             states.objects.retain(|_, state| state.gone.is_none_or(|at| at.elapsed() < GONE_FOR));
         }
+    }
+
+    /// How long until the next resync of an object of this account. The ticks of accounts are spread over the interval.
+    pub(super) fn next_resync(&self, account: &str, now: Instant, resyncs: &ResyncSchedule) -> Duration {
+        let number = {
+            let accounts = &mut self.lock().accounts;
+            let next = accounts.len();
+            accounts.get(account).copied().unwrap_or_else(|| *accounts.entry(account.to_owned()).or_insert(next))
+        };
+        resyncs.next(now, number)
     }
 
     /// Whether the object was reconciled in this leadership term.
@@ -185,5 +200,27 @@ mod tests {
         states.store("a", ObjectState { doubtful: false, ..states.load("a", "1", &resyncs) });
         assert!(!states.load("a", "1", &resyncs).doubtful);
         assert!(states.load("a", "2", &resyncs).doubtful, "one of the two is from an outdated list");
+    }
+
+    #[test]
+    fn accounts_resync_at_different_times_however_many_there_are() {
+        let hour = Duration::from_hours(1);
+        let resyncs = ResyncSchedule { started: Instant::now(), quick: hour, full: hour, poll: hour };
+        let (states, now) = (ReconcileState::default(), Instant::now());
+        let next = |account: usize| states.next_resync(&account.to_string(), now, &resyncs);
+        for accounts in 1..=200 {
+            let mut times: Vec<_> = (0..accounts).map(|account| hour.mul_f64(phase(account))).collect();
+            times.sort_unstable();
+            times.push(times[0] + hour);
+            let gaps: Vec<_> = times.windows(2).map(|pair| pair[1].abs_diff(pair[0])).collect();
+            let mean = hour / u32::try_from(accounts).unwrap();
+            assert!(gaps.iter().all(|gap| *gap < mean * 3 && *gap > mean / 3), "{accounts} accounts: {gaps:?}");
+        }
+        for account in 0..20 {
+            let (first, again) = (next(account), next(account));
+            assert!(first.abs_diff(again) <= hour / 20, "an account keeps its time: {first:?}, {again:?}");
+            let expected = hour.mul_f64(1.0 - phase(account));
+            assert!(first.abs_diff(expected) <= hour / 20, "{account}: {first:?}");
+        }
     }
 }
