@@ -48,7 +48,7 @@ fn each_target_has_its_last_delivery_and_the_rule_the_last_of_all() {
     assert_eq!((delivered(&once.of(TARGET)), delivered(&once.of(OTHER)), delivered(&once.of("none"))), (Some(at(4)), Some(at(6)), None));
     assert_eq!(delivered(&once.of("ahead")), Some(at(0)), "a time ahead of ours is now");
     // Doubled and in another order.
-    let again: Vec<_> = all.iter().rev().chain(&all).cloned().collect();
+    let again: Vec<_> = all.iter().chain(all.iter().rev()).cloned().collect();
     assert_eq!(records(&again), once);
     // The later one of records and metrics.
     for (metrics, expected) in [(5, 4), (2, 2)] {
