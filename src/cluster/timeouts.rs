@@ -2,7 +2,8 @@
 //! available again, and no burst of work opens more than a few connections.
 
 use std::{
-    sync::Arc,
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -10,8 +11,8 @@ use hyper::{Request, Response, Uri};
 use kube::{Client, client::Body};
 use tokio::sync::Semaphore;
 
-/// Requests at a time, of all controllers together. Each holds a connection (HTTP/1.1, about 50 KiB with its TLS session), which stays open
-/// for the next one. At 20 ms an answer these are 1,600 requests a second.
+/// Requests for one resource at a time, of all controllers together. Each holds a connection (HTTP/1.1, about 50 KiB with its TLS session),
+/// which stays open for the next one. At 20 ms an answer these are 1,600 requests a second.
 const REQUESTS: usize = 32;
 
 /// Timeouts towards the API server.
@@ -37,16 +38,17 @@ impl Default for Timeouts {
 struct AnswerTimeout(Duration);
 
 impl Timeouts {
-    /// The same client with the answer timeout and at most [`REQUESTS`] requests at a time. For a watch the timeout covers the start only.
-    /// Watches and leases wait for no other request.
+    /// The same client with the answer timeout and at most [`REQUESTS`] requests at a time for each resource: what is slow for one, such as
+    /// an admission webhook, holds up no other, least of all the leases. For a watch the timeout covers the start only, and it needs no turn.
     pub fn client(self, client: &Client) -> Client {
-        let (inner, requests) = (client.clone(), Arc::new(Semaphore::new(REQUESTS)));
+        let (inner, turns) = (client.clone(), Arc::new(Turns::default()));
         let service = tower::service_fn(move |request: Request<Body>| {
-            let (inner, requests, within) = (inner.clone(), requests.clone(), self.answer);
+            let (inner, turns, within) = (inner.clone(), turns.clone(), self.answer);
             async move {
                 let watch = is_watch(request.uri());
+                let turn = (!watch).then(|| turns.of(resource(request.uri().path())));
                 // The semaphore is never closed.
-                let _turn = if watch || is_lease(request.uri()) { None } else { requests.acquire().await.ok() };
+                let _turn = if let Some(turn) = &turn { turn.acquire().await.ok() } else { None };
                 let answer = async {
                     let response = inner.send(request).await?;
                     if watch {
@@ -69,9 +71,30 @@ fn is_watch(uri: &Uri) -> bool {
     uri.query().is_some_and(|query| query.split('&').any(|part| part == "watch=true"))
 }
 
-/// A lease that is renewed too late is lost, however much other work there is.
-fn is_lease(uri: &Uri) -> bool {
-    uri.path().starts_with("/apis/coordination.k8s.io/")
+/// The resource of a path, such as `eventrules`.
+fn resource(path: &str) -> &str {
+    let mut segments = path.trim_start_matches('/').split('/');
+    // `/api/VERSION` or `/apis/GROUP/VERSION`.
+    let prefix = if segments.next() == Some("apis") { 2 } else { 1 };
+    let rest: Vec<&str> = segments.skip(prefix).collect();
+    match rest[..] {
+        ["namespaces", _, resource, ..] | [resource, ..] => resource,
+        [] => "",
+    }
+}
+
+/// Who may send, by resource.
+#[derive(Debug, Default)]
+struct Turns(Mutex<HashMap<String, Arc<Semaphore>>>);
+
+impl Turns {
+    fn of(&self, resource: &str) -> Arc<Semaphore> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = turns.get(resource) {
+            return turn.clone();
+        }
+        turns.entry(resource.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(REQUESTS))).clone()
+    }
 }
 
 /// Exponential backoff of a watch, short enough to notice the end of an outage.
@@ -120,15 +143,30 @@ mod tests {
         assert!(backoff.wait() >= Duration::from_secs(8));
     }
 
+    #[test]
+    fn resources_of_paths() {
+        for (path, expected) in [
+            ("/api/v1/namespaces/prod/secrets/x", "secrets"),
+            ("/api/v1/namespaces/prod", "namespaces"),
+            ("/api/v1/namespaces", "namespaces"),
+            ("/apis/tributary.dev/v1alpha1/namespaces/prod/eventrules/x/status", "eventrules"),
+            ("/apis/tributary.dev/v1alpha1/awsaccounts/x", "awsaccounts"),
+            ("/apis/coordination.k8s.io/v1/namespaces/prod/leases/x", "leases"),
+            ("/version", ""),
+        ] {
+            assert_eq!(resource(path), expected, "{path}");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn a_burst_is_sent_in_turns_which_watches_and_leases_do_not_wait_for() {
+    async fn a_burst_is_sent_in_turns_and_only_its_own_resource_waits() {
         let (sent, open) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
         let service = {
             let (sent, open) = (sent.clone(), open.clone());
             tower::service_fn(move |request: Request<Body>| {
                 let (sent, open) = (sent.clone(), open.clone());
                 async move {
-                    if request.uri().path().contains("/configmaps") {
+                    if request.uri().path().contains("/configmaps") && !is_watch(request.uri()) {
                         sent.fetch_add(1, Ordering::Relaxed);
                         drop(open.acquire().await);
                     }
@@ -148,7 +186,7 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(sent.load(Ordering::Relaxed), REQUESTS);
         Api::<Lease>::default_namespaced(client.clone()).get("x").await.expect("a lease does not wait");
-        let watch = Api::<Namespace>::all(client).watch(&WatchParams::default(), "0").await;
+        let watch = Api::<ConfigMap>::all(client).watch(&WatchParams::default(), "0").await;
         assert!(watch.is_ok(), "a watch does not wait");
         open.add_permits(1);
         for request in burst {
