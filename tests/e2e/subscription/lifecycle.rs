@@ -41,6 +41,42 @@ async fn children_are_exactly_what_the_subscription_says() {
     assert!(world.aws.log_group(&group).await.is_some());
 }
 
+/// The rule for monitoring refers to the sink: it must not hold up the deletion of the sink that it is to be made with again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn monitoring_that_goes_and_comes_back_is_made_again() {
+    let world = World::with("back", fast_resync()).await;
+    world.aws.make_source(&source(&world)).await;
+    let spec = subscription(&world, json!({"monitoring": {"logGroup": {"retentionDays": 7}}}));
+    let all = [("BenchlingSubscription", "lims"), ("EventRule", "lims-monitoring"), ("EventSink", "lims-monitoring")];
+    world.apply("BenchlingSubscription", "lims", spec.clone()).await;
+    all_ready(&world, &all).await;
+    let uid = || async { world.get("EventSink", "lims-monitoring").await.unwrap().metadata.uid };
+    let first = uid().await;
+    // Somebody keeps the sink for a while, as a slow deletion in AWS does.
+    let hold = async |finalizers: Value| {
+        let patch = Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+        world.api("EventSink").patch("lims-monitoring", &PatchParams::default(), &patch).await.unwrap();
+    };
+    hold(json!(["tributary.dev/finalizer", "example.com/hold"])).await;
+    world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
+    world.gone("EventRule", "lims-monitoring").await;
+    let held = |sink: Option<&DynamicObject>| (sink?.metadata.finalizers.as_deref()? == ["example.com/hold"]).then_some(());
+    world.wait("EventSink", "lims-monitoring", "held by another finalizer", held).await;
+    world.apply("BenchlingSubscription", "lims", spec).await;
+    assert_reason(&world, "BenchlingSubscription", "lims", "Deleting", &["EventSink", "/lims-monitoring is being deleted"]).await;
+    assert!(world.get("EventRule", "lims-monitoring").await.is_none(), "it would keep the sink");
+    hold(json!([])).await;
+    world.gone_or_new("EventSink", "lims-monitoring").await;
+    all_ready(&world, &all).await;
+    let second = uid().await;
+    assert_ne!(first, second);
+    // Somebody deletes the sink, which the rule refers to.
+    world.delete("EventSink", "lims-monitoring").await;
+    world.gone_or_new("EventSink", "lims-monitoring").await;
+    all_ready(&world, &all).await;
+    assert_ne!(second, uid().await);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_that_a_child_needs_and_somebody_else_has_is_left_alone() {
     let world = World::with("clash", fast_resync()).await;

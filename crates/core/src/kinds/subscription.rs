@@ -9,8 +9,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use tributary_api::{
-    AccountRef, BenchlingSubscription, BenchlingSubscriptionStatus, BusKind, BusRef, DeletionPolicy, EventBus, EventBusSpec, EventRule,
-    EventRuleSpec, EventSink, EventSinkSpec, Identity, ManagementPolicy, Monitoring, ResourceStatus, SinkRef, Target, annotation, consents,
+    AccountRef, BenchlingSubscription, BenchlingSubscriptionStatus, BusKind, BusRef, CommonStatus, DeletionPolicy, EventBus, EventBusSpec,
+    EventRule, EventRuleSpec, EventSink, EventSinkSpec, Identity, ManagementPolicy, Monitoring, ResourceStatus, SinkRef, Target,
+    annotation, consents,
 };
 
 use crate::{
@@ -70,6 +71,8 @@ pub struct ObservedChild {
     pub child: Child,
     /// Whether this subscription owns it.
     pub ours: bool,
+    /// Whether it is being deleted.
+    pub deleting: bool,
 }
 
 /// The children as the API server has them.
@@ -216,25 +219,26 @@ impl Compose for BenchlingSubscription {
         child.annotations = all.into_iter().filter(|(key, _)| key == LIST || list.split(',').any(|passed| passed == key)).collect();
         let uid = controller(object).map(|owner| owner.uid.clone());
         child.owner["uid"] = json!(uid);
-        ObservedChild { child, ours: self.owns(object) }
+        ObservedChild { child, ours: self.owns(object), deleting: object.is_deleting() }
     }
 
     fn waits_for(&self, view: &View) -> Option<ReconcileError> {
         let have = self.observed(view);
-        let bus = have.bus.as_ref().map(|bus| (EventBus::KIND, key_of(bus), bus.status.as_ref().map(|s| &s.common)));
-        let sink = have.sink.as_ref().map(|sink| (EventSink::KIND, key_of(sink), sink.status.as_ref().map(|s| &s.common)));
         let rule = view.rule(self.own_namespace(), &self.monitoring_name()).filter(|rule| self.owns(&**rule));
-        let rule = rule.as_deref().map(|rule| (EventRule::KIND, key_of(rule), rule.status.as_ref().map(|s| &s.common)));
-        [bus, sink, rule].into_iter().flatten().find_map(|(kind, key, common)| {
+        let [bus, sink, rule] = [have.bus.as_ref().map(state), have.sink.as_ref().map(state), rule.as_deref().map(state)];
+        [bus, sink, rule].into_iter().flatten().find_map(|(kind, key, deleting, common)| {
             let ready = common.and_then(|common| common.condition("Ready"));
             let Some(ready) = ready else {
                 return Some(ReconcileError::blocked(Reason::Applying, format!("{kind} {key} was created and is not reconciled yet")));
             };
+            let stalled = common.and_then(|common| common.condition("Stalled")).is_some_and(|c| c.status == "True");
+            if deleting && !stalled {
+                return Some(ReconcileError::blocked(Reason::Deleting, format!("{kind} {key} is being deleted. See its conditions.")));
+            }
             if ready.status == "True" {
                 return None;
             }
             let reason = Reason::named(&ready.reason).unwrap_or(Reason::Unavailable);
-            let stalled = common.and_then(|common| common.condition("Stalled")).is_some_and(|c| c.status == "True");
             let message = self.benchling_instructions(reason).unwrap_or_else(|| format!("{kind} {key}: {}", ready.message));
             // The child retries, and its status triggers the subscription.
             Some(ReconcileError::new(if stalled { RetryClass::Invalid } else { RetryClass::Blocked }, reason, message))
@@ -269,6 +273,11 @@ impl Compose for BenchlingSubscription {
             _ => return None,
         })
     }
+}
+
+/// Kind, key, whether it is being deleted, and status of a child.
+fn state<K: Managed>(child: &K) -> (&'static str, String, bool, Option<&CommonStatus>) {
+    (K::KIND, key_of(child), child.is_deleting(), child.status().map(K::common))
 }
 
 impl Managed for BenchlingSubscription {
@@ -327,6 +336,13 @@ impl Managed for BenchlingSubscription {
         let have = observed.map(|observed| observed.children.as_slice()).unwrap_or_default();
         let wanted = desired.map(|desired| desired.children.as_slice()).unwrap_or_default();
         let is = |a: &Child, b: &Child| (a.kind, &a.name) == (b.kind, &b.name);
+        // The rule would keep what it refers to from being deleted, for ever. It is created again when that is gone, and was.
+        let ends = |kind: &str| have.iter().any(|observed| observed.ours && observed.deleting && observed.child.kind == kind);
+        let (sink_ends, rule_waits) = (ends(EventSink::KIND), ends(EventSink::KIND) || ends(EventBus::KIND));
+        let delete = |child: &Child| {
+            let Child { kind, namespace, name, .. } = child.clone();
+            Step::from(ChildStep::DeleteChild { kind, namespace, name, orphan: context.orphan })
+        };
         let mut steps = Vec::new();
         for child in wanted {
             let present = have.iter().find(|observed| is(&observed.child, child));
@@ -339,15 +355,17 @@ impl Managed for BenchlingSubscription {
                     ),
                 ));
             }
-            if present.is_none_or(|observed| observed.child != *child) {
+            let is_rule = child.kind == EventRule::KIND;
+            if is_rule && sink_ends {
+                steps.extend(present.filter(|observed| !observed.deleting).map(|observed| delete(&observed.child)));
+            } else if present.is_none_or(|observed| observed.child != *child) && !(is_rule && rule_waits && present.is_none()) {
                 let (namespace, name) = (child.namespace.clone(), child.name.clone());
                 steps.push(ChildStep::ApplyChild { kind: child.kind, namespace, name, manifest: child.manifest() }.into());
             }
         }
         // The rule is deleted before its sink, and both before the bus.
         for observed in have.iter().rev().filter(|observed| observed.ours && !wanted.iter().any(|child| is(&observed.child, child))) {
-            let Child { kind, namespace, name, .. } = observed.child.clone();
-            steps.push(ChildStep::DeleteChild { kind, namespace, name, orphan: context.orphan }.into());
+            steps.push(delete(&observed.child));
         }
         Ok(steps)
     }
@@ -374,3 +392,6 @@ impl Managed for BenchlingSubscription {
         warning_events
     }
 }
+
+#[cfg(test)]
+mod tests;
