@@ -60,8 +60,8 @@ async fn monitoring_that_goes_and_comes_back_is_made_again() {
     hold(json!(["tributary.dev/finalizer", "example.com/hold"])).await;
     world.apply("BenchlingSubscription", "lims", subscription(&world, json!({}))).await;
     world.gone("EventRule", "lims-monitoring").await;
-    let held = |sink: Option<&DynamicObject>| (sink?.metadata.finalizers.as_deref()? == ["example.com/hold"]).then_some(());
-    world.wait("EventSink", "lims-monitoring", "held by another finalizer", held).await;
+    let only_the_other = |sink: Option<&DynamicObject>| (sink?.metadata.finalizers.as_deref()? == ["example.com/hold"]).then_some(());
+    world.wait("EventSink", "lims-monitoring", "held by another finalizer", only_the_other).await;
     world.apply("BenchlingSubscription", "lims", spec).await;
     assert_reason(&world, "BenchlingSubscription", "lims", "Deleting", &["EventSink", "/lims-monitoring is being deleted"]).await;
     assert!(world.get("EventRule", "lims-monitoring").await.is_none(), "it would keep the sink");

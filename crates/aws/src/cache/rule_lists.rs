@@ -173,9 +173,9 @@ mod tests {
         tokio::time::sleep(AGE / 2).await;
         // One that wants it young does not shorten the time for the others.
         assert_eq!(read(Duration::from_secs(1)).await, Ok(1));
-        tokio::time::sleep(AGE - Duration::from_secs(1)).await;
+        tokio::time::sleep(AGE.mul_f64(0.9)).await;
         assert_eq!(kept().await, 1);
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        tokio::time::sleep(AGE / 5).await;
         assert_eq!(kept().await, 0);
         lists.record_write("b", "two", Some(rule("two"))).await;
         assert_eq!(kept().await, 0, "a write is entered in a list, it does not begin one");
