@@ -336,7 +336,7 @@ impl Managed for BenchlingSubscription {
         let have = observed.map(|observed| observed.children.as_slice()).unwrap_or_default();
         let wanted = desired.map(|desired| desired.children.as_slice()).unwrap_or_default();
         let is = |a: &Child, b: &Child| (a.kind, &a.name) == (b.kind, &b.name);
-        // The rule would keep what it refers to from being deleted, for ever. It is created again when that is gone, and was.
+        // A rule keeps what it refers to from being deleted. It waits until that is gone and exists again.
         let ends = |kind: &str| have.iter().any(|observed| observed.ours && observed.deleting && observed.child.kind == kind);
         let (sink_ends, rule_waits) = (ends(EventSink::KIND), ends(EventSink::KIND) || ends(EventBus::KIND));
         let delete = |child: &Child| {
