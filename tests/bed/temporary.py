@@ -1,4 +1,4 @@
-"""Temporary directories of whoever runs, and the removal of those whose owner was killed before it could.
+"""Temporary directories, and the removal of those whose owner was killed before it could remove them.
 
 An owner holds a lock on a file in its directory; the kernel gives it up when the owner ends, however it ends. A process id would not do: a node's
 bed has process ids of its own (`sandbox.UNSHARE`) and shares /tmp with all others, so that each would take the other's directories for dead.

@@ -338,7 +338,7 @@ impl Managed for BenchlingSubscription {
         let is = |a: &Child, b: &Child| (a.kind, &a.name) == (b.kind, &b.name);
         // A rule keeps what it refers to from being deleted. It waits until that is gone and exists again.
         let ends = |kind: &str| have.iter().any(|observed| observed.ours && observed.deleting && observed.child.kind == kind);
-        let (sink_ends, rule_waits) = (ends(EventSink::KIND), ends(EventSink::KIND) || ends(EventBus::KIND));
+        let (sink_ends, bus_ends) = (ends(EventSink::KIND), ends(EventBus::KIND));
         let delete = |child: &Child| {
             let Child { kind, namespace, name, .. } = child.clone();
             Step::from(ChildStep::DeleteChild { kind, namespace, name, orphan: context.orphan })
@@ -358,7 +358,7 @@ impl Managed for BenchlingSubscription {
             let is_rule = child.kind == EventRule::KIND;
             if is_rule && sink_ends {
                 steps.extend(present.filter(|observed| !observed.deleting).map(|observed| delete(&observed.child)));
-            } else if present.is_none_or(|observed| observed.child != *child) && !(is_rule && rule_waits && present.is_none()) {
+            } else if present.is_none_or(|observed| observed.child != *child) && !(is_rule && bus_ends && present.is_none()) {
                 let (namespace, name) = (child.namespace.clone(), child.name.clone());
                 steps.push(ChildStep::ApplyChild { kind: child.kind, namespace, name, manifest: child.manifest() }.into());
             }
