@@ -79,6 +79,20 @@ impl Binary {
         assert!(Command::new("kill").args([&format!("-{signal}"), &self.id().to_string()]).status().unwrap().success());
     }
 
+    /// Suspends the process, and gives the number of its threads that were executing its own code at that moment. All others were waiting
+    /// in the kernel: what they had written was already sent. Each of those that executed may have been between the write fence and the
+    /// system call that sends the request (ADR 0012).
+    pub fn suspend(&self) -> usize {
+        self.signal("STOP");
+        let threads = || fs::read_dir(format!("/proc/{}/task", self.id())).unwrap().map(|thread| thread.unwrap().path());
+        let is_stopped = |thread: PathBuf| fs::read_to_string(thread.join("stat")).is_ok_and(|stat| stat.contains(") T "));
+        while !threads().all(is_stopped) {
+            std::thread::yield_now();
+        }
+        // proc_pid_syscall(5): -1 of a thread that is stopped outside a system call.
+        threads().filter(|thread| fs::read_to_string(thread.join("syscall")).unwrap().starts_with("-1")).count()
+    }
+
     /// As a crash does.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();

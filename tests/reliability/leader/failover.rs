@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use tributary_testkit::{Row, catch_panic, form, seed, until_within, whole};
 
-use super::fixture::{Fixture, Leader, TIME_LIMIT, now};
+use super::fixture::{Fixture, Leader, OldCalls, TIME_LIMIT, now};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
@@ -19,16 +19,18 @@ enum Fault {
 struct Takeover {
     /// From the leader's fault to the new leader's lease.
     after: f64,
-    /// From the old leader's last call to the new leader's lease.
-    apart: f64,
+    /// The old leader's calls.
+    old: OldCalls,
+    /// Threads of the old leader that were executing when it was suspended.
+    executing: usize,
 }
 
 async fn befall(fixture: &Fixture, fault: Fault, old: &Leader) -> Result<Takeover, String> {
-    let at = now();
+    let (at, mut executing) = (now(), 0);
     match fault {
         Fault::Ended => fixture.replica(&old.name).signal("TERM"),
         Fault::Killed => fixture.replica(&old.name).signal("KILL"),
-        Fault::Stopped => fixture.replica(&old.name).signal("STOP"),
+        Fault::Stopped => executing = fixture.replica(&old.name).suspend(),
         Fault::CutOff => fixture.link(&old.name).cut(),
     }
     let new = fixture.next_leader(old).await?;
@@ -44,7 +46,7 @@ async fn befall(fixture: &Fixture, fault: Fault, old: &Leader) -> Result<Takeove
         let standby = || async { replica.get("/readyz").await.filter(|(_, text)| text.contains(&words)).map(drop) };
         until_within(TIME_LIMIT, "the old leader stands by", standby).await;
     }
-    Ok(Takeover { after: new.since - at, apart: fixture.check_terms(old, &new).await? })
+    Ok(Takeover { after: new.since - at, old: fixture.check_terms(old, &new, executing).await?, executing })
 }
 
 async fn trial(fault: Fault, n: usize) -> Result<Takeover, String> {
@@ -68,10 +70,12 @@ async fn row(id: &'static str, what: &'static str, fault: Fault, bar: f64, trial
     let mut row = Row::new(id, what);
     let outcomes: Vec<_> = stream::iter(0..trials).map(|n| catch_panic(trial(fault, n))).buffer_unordered(8).collect().await;
     let (mut slowest, mut closest) = (0.0_f64, f64::MAX);
+    let (mut executing, mut late) = (0, 0);
     for outcome in outcomes {
         row.trial(match outcome {
             Ok(takeover) => {
-                (slowest, closest) = (slowest.max(takeover.after), closest.min(takeover.apart));
+                (slowest, closest) = (slowest.max(takeover.after), closest.min(takeover.old.apart));
+                (executing, late) = (executing + usize::from(takeover.executing > 0), late + takeover.old.late);
                 // A lease that was given back is not waited for; that much must hold on any machine.
                 let bar = if whole() {
                     bar
@@ -89,6 +93,10 @@ async fn row(id: &'static str, what: &'static str, fault: Fault, bar: f64, trial
     let rounded = |seconds: f64| (seconds * 100.0).round() / 100.0;
     row.figure("slowest takeover, s", rounded(slowest));
     row.figure("last call of the old leader before the takeover, s", rounded(closest));
+    if fault == Fault::Stopped {
+        row.figure("suspended while a thread was executing", executing);
+        row.figure("requests that were between the write fence and the kernel", late);
+    }
     row.end();
 }
 
@@ -112,8 +120,7 @@ async fn a_killed_leader_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_suspended_past_its_lease_writes_nothing_when_it_resumes() {
-    let what =
-        "SIGSTOP to the leader under load, SIGCONT once the next leader writes: no AWS call of the old leader after it lost the lease.";
+    let what = "SIGSTOP to the leader under load, SIGCONT once the next leader writes: no AWS call of the old leader after it lost the lease, but for one of each thread that was executing when it was suspended.";
     row("L1-stopped", what, Fault::Stopped, 20.0, form(3, std::env::var("LEADER_TRIALS").map_or(50, |n| n.parse().unwrap()))).await;
 }
 

@@ -114,3 +114,45 @@ impl HttpClient for Fenced<SharedHttpClient> {
         self.inner.connector_metadata()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::{pending, poll_fn},
+        pin::pin,
+        sync::{Arc, Mutex, PoisonError},
+    };
+
+    use super::*;
+
+    /// A connection that takes a request, and writes it later, as hyper's does.
+    #[derive(Clone, Debug, Default)]
+    struct Connection(Arc<Mutex<Option<HttpRequest>>>);
+
+    impl HttpConnector for Connection {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(request);
+            HttpConnectorFuture::new(pending())
+        }
+    }
+
+    /// What the connection finds when it writes the request, with the fence open or closed since the call began.
+    async fn written(closed: bool) -> Option<Result<Bytes, String>> {
+        let (fence, connection) = (Fence::open(), Connection::default());
+        let connector = Fenced { inner: SharedHttpConnector::new(connection.clone()), fence: fence.clone() };
+        let mut call = pin!(connector.call(HttpRequest::new(SdkBody::from("{}"))));
+        assert!(futures::poll!(&mut call).is_pending());
+        let mut body = connection.0.lock().unwrap_or_else(PoisonError::into_inner).take()?.into_body();
+        if closed {
+            fence.close();
+        }
+        let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await?;
+        Some(frame.map(|frame| frame.into_data().unwrap_or_default()).map_err(|error| error.to_string()))
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_connection_writes_it_after_the_fence_closed_is_not_written() {
+        assert_eq!(written(false).await, Some(Ok(Bytes::from("{}"))));
+        assert_eq!(written(true).await, Some(Err("leadership lost; request not sent".to_owned())));
+    }
+}

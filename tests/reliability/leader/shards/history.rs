@@ -74,20 +74,14 @@ impl History {
         later.map(|(_, holders)| holders.values().filter(|holder| holder.is_none()).count()).max().unwrap_or_default()
     }
 
-    /// Asserts that each call was made by the replica that held the shard then.
-    pub fn check(&self, shard: u16, calls: &[Call]) -> Result<(), String> {
+    /// The calls that were not made by the replica that held the shard then, each with the terms.
+    pub fn foreign(&self, shard: u16, calls: &[Call]) -> Vec<(Option<String>, String)> {
         let terms = self.terms(shard);
-        for call in calls {
-            let holder = terms.iter().rfind(|term| term.since <= call.start).map(|term| term.name.as_str());
-            if holder != call.replica() {
-                return Err(format!(
-                    "shard {shard}: {:?} called {} at {}, the terms are {terms:?}",
-                    call.replica(),
-                    call.name(),
-                    call.start
-                ));
-            }
-        }
-        Ok(())
+        let holder = |call: &Call| terms.iter().rfind(|term| term.since <= call.start).map(|term| term.name.as_str());
+        let describe = |call: &Call| {
+            let why = format!("{:?} called {} at {}, the terms of shard {shard} are {terms:?}", call.replica(), call.name(), call.start);
+            (call.replica().map(str::to_owned), why)
+        };
+        calls.iter().filter(|call| holder(call) != call.replica()).map(describe).collect()
     }
 }
