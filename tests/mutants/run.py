@@ -4,6 +4,7 @@
   run.py [TEXT...]      all patches, or those with one of the texts in their name
   run.py --share K/N    every N-th patch, from the K-th on: N machines run all of them
   run.py --together ... first finds as many as it can with several patches in one build (groups.py): a fraction of the time
+  run.py --unseen ...   only those that record.json does not have as caught
   run.py --check        only checks that each patch names a test that exists and applies to the tree
 
 A patch begins with `# invariant: ...` and `# test: TARGET::PATH`. TARGET is a test target; `lib` for a unit test of the binary's crate;
@@ -22,10 +23,12 @@ import sys
 import tempfile
 import time
 
+import record
 from groups import SMALLEST, find_caught
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests/mutants"
+RECORD = HERE / "record.json"
 PYTHON = ("bed", "chart", "packaging")  # folders of tests
 LIVES = ("gitops", "installation")      # the same, each in a bed
 NO_BED = ("cli", "generated", "properties", "structure")  # targets of the binary's crate without one; those of other crates need none
@@ -231,7 +234,22 @@ def check():
     sys.exit(wrong > 0)
 
 
-def find_together(tree, patches):
+class Outcomes:
+    """The rows of this run, which go into record.json one by one: a run that is interrupted keeps what it has."""
+    def __init__(self):
+        self.rows = []
+        self._record = record.load(RECORD)
+        describe = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+        self._commit = subprocess.run(describe, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+    def add(self, patch, outcome):
+        invariant, target, test = header(patch)
+        self.rows.append({"mutant": patch.stem, "invariant": invariant, "test": f"{target}::{test}", "outcome": outcome})
+        record.add(self._record, patch, outcome, self._commit)
+        record.write(RECORD, self._record, HERE.glob("*.patch"))
+
+
+def find_together(tree, patches, outcomes):
     """Those that are caught with several of them in one build."""
     by_target, found = {}, set()
     for patch in patches:
@@ -241,49 +259,68 @@ def find_together(tree, patches):
             of_target = find_caught(group, lambda patch: header(patch)[2], run_together(tree, target))
             print(f"  {target}: {len(of_target)} of {len(group)} caught together", flush=True)
             found.update(of_target)
+            for patch in of_target:
+                outcomes.add(patch, "caught")
     return found
+
+
+def run_alone(tree, patch, seen):
+    """The outcome of one patch. `seen`: what the tests said without a patch."""
+    _, target, test = header(patch)
+    if (target, test) not in seen:
+        seen[target, test] = run_test(tree, target, test)
+    ran, green, text = seen[target, test]
+    if not ran or not green:
+        print(text[-2000:])
+        return "ERROR: the test is not green without the patch" if ran else "ERROR: no such test"
+    if error := apply(tree, patch):
+        return f"ERROR: does not apply: {error.strip()[:200]}"
+    ran, green, text = run_test(tree, target, test)
+    apply(tree, patch, undo=True)
+    if not ran:
+        print(text[-2000:])
+        return "ERROR: does not compile"
+    return "SURVIVED" if green else "caught"
+
+
+def chosen(arguments):
+    """The patches, and whether they run together."""
+    wanted, together, share, of, unseen = list(arguments), False, 1, 1, False
+    while wanted and wanted[0].startswith("--"):
+        option = wanted.pop(0)
+        if option == "--together":
+            together = True
+        elif option == "--unseen":
+            unseen = True
+        elif option == "--share":
+            share, of = map(int, wanted.pop(0).split("/"))
+        else:
+            sys.exit(f"mutants: no option {option}")
+    patches = [p for p in sorted(HERE.glob("*.patch")) if not wanted or any(w in p.name for w in wanted)]
+    if unseen:
+        known = record.load(RECORD)
+        patches = [patch for patch in patches if not record.is_caught(known, patch)]
+    return patches[share - 1::of], together
 
 
 def main():
     if sys.argv[1:] == ["--check"]:
         check()
-    wanted, share, of = sys.argv[1:], 1, 1
-    if together := wanted[:1] == ["--together"]:
-        wanted = wanted[1:]
-    if wanted[:1] == ["--share"]:
-        share, of = map(int, wanted[1].split("/"))
-        wanted = wanted[2:]
-    patches = [p for p in sorted(HERE.glob("*.patch")) if not wanted or any(w in p.name for w in wanted)][share - 1::of]
+    patches, together = chosen(sys.argv[1:])
     if not patches:
         sys.exit("mutants: no patch")
-    rows, seen = [], {}
+    outcomes, seen = Outcomes(), {}
     with tempfile.TemporaryDirectory(prefix="tributary-mutants-") as folder:
         tree = pathlib.Path(folder) / "tree"
         copy_tree(tree)
         print(f"mutants: {len(patches)} patches, each builds and runs one test: about {len(patches) // 2 + 2} minutes", flush=True)
-        caught_together = find_together(tree, patches) if together else set()
-        for patch in patches:
+        caught_together = find_together(tree, patches, outcomes) if together else set()
+        for patch in (patch for patch in patches if patch not in caught_together):
             start = time.monotonic()
-            invariant, target, test = header(patch)
-            if patch in caught_together:
-                rows.append({"mutant": patch.stem, "invariant": invariant, "test": f"{target}::{test}", "outcome": "caught"})
-                continue
-            if (target, test) not in seen:
-                seen[target, test] = run_test(tree, target, test)
-            ran, green, text = seen[target, test]
-            if not ran or not green:
-                outcome = "ERROR: the test is not green without the patch" if ran else "ERROR: no such test"
-                print(text[-2000:])
-            elif error := apply(tree, patch):
-                outcome = f"ERROR: does not apply: {error.strip()[:200]}"
-            else:
-                ran, green, text = run_test(tree, target, test)
-                outcome = "ERROR: does not compile" if not ran else ("SURVIVED" if green else "caught")
-                if not ran:
-                    print(text[-2000:])
-                apply(tree, patch, undo=True)
-            rows.append({"mutant": patch.stem, "invariant": invariant, "test": f"{target}::{test}", "outcome": outcome})
-            print(f"  {outcome:10} {patch.stem} ({target}::{test}, {time.monotonic() - start:.0f} s)", flush=True)
+            outcome = run_alone(tree, patch, seen)
+            outcomes.add(patch, outcome)
+            print(f"  {outcome:10} {patch.stem} ({'::'.join(header(patch)[1:])}, {time.monotonic() - start:.0f} s)", flush=True)
+    rows = outcomes.rows
     if out := os.environ.get("TRIBUTARY_MUTANTS_JSON"):
         pathlib.Path(out).write_text(json.dumps(rows, indent=1))
     caught = sum(row["outcome"] == "caught" for row in rows)
