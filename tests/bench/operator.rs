@@ -30,7 +30,23 @@ pub struct Usage {
 
 /// User and system time of a process.
 pub fn cpu(pid: u32) -> Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    cpu_in(&std::fs::read_to_string(format!("/proc/{pid}/stat"))?)
+}
+
+/// User and system time of this thread and of those threads of this process that have the name.
+pub fn cpu_of_threads(name: &str) -> Result<Duration> {
+    let mut sum = cpu_in(&std::fs::read_to_string("/proc/thread-self/stat")?)?;
+    for thread in std::fs::read_dir("/proc/self/task")? {
+        // A thread may end meanwhile.
+        let stat = std::fs::read_to_string(thread?.path().join("stat")).unwrap_or_default();
+        if stat.contains(&format!("({name})")) {
+            sum += cpu_in(&stat)?;
+        }
+    }
+    Ok(sum)
+}
+
+fn cpu_in(stat: &str) -> Result<Duration> {
     // The second field is the name in parentheses, which may hold blanks; utime and stime are fields 14 and 15.
     let fields: Vec<_> = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
     let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u32>().ok()).ok_or("unreadable /proc/PID/stat");

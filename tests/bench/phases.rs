@@ -13,7 +13,7 @@ use crate::{
     floor::{self, Times},
     objects,
     operator::{Operator, Usage},
-    perfect::{self, ratio},
+    perfect::{self, Measured, ratio},
     plan,
     ready::Rules,
     say,
@@ -122,7 +122,7 @@ struct Floors {
     /// The AWS calls alone.
     calls: Times,
     /// Those and the writes to Kubernetes.
-    perfect: Times,
+    perfect: Measured,
 }
 
 impl Floors {
@@ -132,13 +132,13 @@ impl Floors {
         let calls = floor::run(&fresh, &contents, settings.in_flight).await?;
         say("floor: the same with two writes and an Event for each rule, through the API server");
         let another = StandIn::start(options).await?;
-        let perfect = perfect::run(cluster, &another, &contents, settings.in_flight).await?;
+        let perfect = perfect::run(cluster, &another, &contents, settings.in_flight)?;
         let json = |times: Times, standin: &StandIn| {
             let (create, delete) = (rounded(times.create.as_secs_f64()), rounded(times.delete.as_secs_f64()));
             json!({"createSeconds": create, "deleteSeconds": delete, "mostInFlight": standin.log().most_in_flight()})
         };
         report.detail("floor", json(calls, &fresh));
-        report.detail("perfectOperator", json(perfect, &another));
+        report.detail("perfectOperator", json(perfect.wall, &another));
         Ok(Self { calls, perfect })
     }
 }
@@ -153,22 +153,26 @@ fn report_floors(done: &str, wall: Duration, floors: (Duration, Duration), aims:
 }
 
 fn report_created(created: &Phase, floors: Floors, rules: f64, report: &mut Report) {
-    report_floors("Ready", created.wall, (floors.calls.create, floors.perfect.create), (1.15, Some(1.3)), report);
+    report_floors("Ready", created.wall, (floors.calls.create, floors.perfect.wall.create), (1.15, Some(1.3)), report);
     let events = created.calls.of(Service::Events);
     report.figure("EventBridge calls per rule created", count(events.len()) / rules, "", Some(2.1));
     report.figure("  calls to other services, all in all", count(created.calls.len() - events.len()), "", None);
     report.figure("Kubernetes requests per rule created", count(created.requests.total()) / rules, "", Some(3.05));
     report.figure("CPU per rule created", created.usage.cpu.as_secs_f64() * 1_000.0 / rules, "ms", Some(1.2));
+    let perfect = floors.perfect.cpu.create.as_secs_f64() * 1_000.0 / rules;
+    report.figure("  CPU of a perfect operator per rule created", perfect, "ms", None);
     let control_plane = created.control_plane.as_secs_f64() * 1_000.0 / rules;
     report.figure("  CPU of the API server and etcd per rule created", control_plane, "ms", None);
     report.detail("create", created.json());
 }
 
 fn report_deleted(deleted: &Phase, floors: Floors, rules: f64, report: &mut Report) {
-    report_floors("is gone", deleted.wall, (floors.calls.delete, floors.perfect.delete), (1.3, None), report);
+    report_floors("is gone", deleted.wall, (floors.calls.delete, floors.perfect.wall.delete), (1.3, None), report);
     report.figure("EventBridge calls per rule deleted", count(deleted.calls.of(Service::Events).len()) / rules, "", Some(2.1));
     report.figure("Kubernetes requests per rule deleted", count(deleted.requests.total()) / rules, "", Some(2.1));
     report.figure("CPU per rule deleted", deleted.usage.cpu.as_secs_f64() * 1_000.0 / rules, "ms", Some(2.0));
+    let perfect = floors.perfect.cpu.delete.as_secs_f64() * 1_000.0 / rules;
+    report.figure("  CPU of a perfect operator per rule deleted", perfect, "ms", None);
     let control_plane = deleted.control_plane.as_secs_f64() * 1_000.0 / rules;
     report.figure("  CPU of the API server and etcd per rule deleted", control_plane, "ms", None);
     report.detail("delete", deleted.json());
