@@ -6,6 +6,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "mutants"))
 from groups import codes, deal, find_caught, one_round  # noqa: E402
+from run import verdicts  # noqa: E402
 
 
 class Groups(unittest.TestCase):
@@ -71,6 +72,10 @@ class Groups(unittest.TestCase):
         patches = [f"p{n}" for n in range(20)]
         run_build = self.builds({patch: [{patch}] for patch in patches}, refused=("p3", "p4"))
         self.assertEqual(set(find_caught(patches, str, run_build)), set(patches) - {"p3", "p4"})
+
+    def test_a_test_of_which_nothing_is_said_did_not_pass(self):
+        said = "running 3 tests\ntest a::b ... ok\ntest a::c ... FAILED\ntest a::d has been running for over 60 seconds\n"
+        self.assertEqual(verdicts(said, ["a::b", "a::c", "a::d"]), {"a::b": True, "a::c": False, "a::d": False})
 
 
 if __name__ == "__main__":

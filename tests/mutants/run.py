@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import record
@@ -33,6 +34,7 @@ PYTHON = ("bed", "chart", "packaging")  # folders of tests
 LIVES = ("gitops", "installation")      # the same, each in a bed
 NO_BED = ("cli", "generated", "properties", "structure")  # targets of the binary's crate without one; those of other crates need none
 ENDLESS = 300                           # seconds after which a test has failed
+ENDLESS_BED = 900                       # the same for all tests of a group in one bed
 
 
 def header(patch):
@@ -98,6 +100,11 @@ def crate_of(target):
     if is_unit(target):
         return ROOT / "crates" / target
     return next((path.parents[1] for path in ROOT.glob(f"crates/*/tests/{target}.rs")), None)
+
+
+def is_compiled(target):
+    """Whether it is a target of cargo's, with a bed or without."""
+    return target not in ("pods", "browser", *LIVES, *PYTHON)
 
 
 def cargo_test(target, *arguments):
@@ -169,8 +176,27 @@ def build_test(tree, target):
         errors = [message["message"] for message in messages if message.get("message", {}).get("level") == "error"]
         return None, {span["file_name"] for error in errors for span in error["spans"]}
     tests = [message for message in messages if message.get("executable") and message["profile"]["test"]]
-    folder = (tree / crate_of(target).relative_to(ROOT)).resolve()
+    folder = (tree / (crate_of(target) or ROOT).relative_to(ROOT)).resolve()
     return next(test["executable"] for test in tests if pathlib.Path(test["manifest_path"]).resolve().parent == folder), set()
+
+
+def verdicts(text, tests):
+    """Whether each of the tests passed. One of which libtest says nothing, because the process ended or hung, did not."""
+    passed = set(re.findall(r"^test (\S+) \.\.\. ok$", text, re.M))
+    return {test: test in passed for test in tests}
+
+
+def pass_in_a_bed(tree, program, tests):
+    """Whether each of the tests passed, all in one bed."""
+    env = {**environment(), "CARGO_MANIFEST_DIR": str(tree), "RUST_TEST_THREADS": "6"}
+    command = [sys.executable, "tests/bed/bed.py", "run", "--", program, "--exact", *tests]
+    with subprocess.Popen(command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env) as bed:
+        # It ends the tests and its own parts when it is told to.
+        timer = threading.Timer(ENDLESS_BED, bed.terminate)
+        timer.start()
+        text = bed.stdout.read()
+        timer.cancel()
+    return verdicts(text, tests)
 
 
 def passes(program, folder, test):
@@ -194,8 +220,13 @@ def run_together(tree, target):
         for patch in reversed(applied):
             apply(tree, patch, undo=True, fuzz=0)
         if program:
-            folder = tree / crate_of(target).relative_to(ROOT)
-            results = {patch: passes(program, folder, header(patch)[2]) for patch in of}
+            folder = tree / (crate_of(target) or ROOT).relative_to(ROOT)
+            test_of = {patch: header(patch)[2] for patch in of}
+            if crate_of(target):
+                results = {patch: passes(program, folder, test) for patch, test in test_of.items()}
+            else:
+                of_test = pass_in_a_bed(tree, program, sorted(set(test_of.values())))
+                results = {patch: of_test[test] for patch, test in test_of.items()}
             print(f"  {target}: {len(applied)} of {len(of)} patches in one build: {sum(not green for green in results.values())} tests fail", flush=True)
             return results, []
         # Without a file of a patch in the errors, any of them can be the cause.
@@ -205,7 +236,7 @@ def run_together(tree, target):
 
 def names(target):
     """Tests of a target."""
-    if target in ("pods", "browser", *LIVES, *PYTHON):
+    if not is_compiled(target):
         return set(re.findall(r"def (test_\w+)", "".join(path.read_text() for path in (ROOT / "tests" / target).glob("test_*.py"))))
     if is_unit(target):
         # The list of each crate comes behind a line with the path of its program.
@@ -255,7 +286,7 @@ def find_together(tree, patches, outcomes):
     for patch in patches:
         by_target.setdefault(header(patch)[1], []).append(patch)
     for target, group in by_target.items():
-        if crate_of(target) and len(group) >= SMALLEST:
+        if is_compiled(target) and len(group) >= SMALLEST:
             of_target = find_caught(group, lambda patch: header(patch)[2], run_together(tree, target))
             print(f"  {target}: {len(of_target)} of {len(group)} caught together", flush=True)
             found.update(of_target)
