@@ -21,6 +21,8 @@ use crate::{
 
 /// Worlds at the same time, over all tests of this process: two cores, one API server.
 const AT_ONCE: usize = 8;
+/// Trials between two lines that say how far it is.
+const PROGRESS: usize = 25;
 static WORLDS: Semaphore = Semaphore::const_new(AT_ONCE);
 
 /// One trial; `None`: the site was not made in this run.
@@ -84,7 +86,7 @@ pub async fn run<T: Clone + Debug, O>(all: impl IntoIterator<Item = T>, trial: i
     let only = std::env::var("CRASH_ONLY").unwrap_or_default();
     let all: Vec<_> = all.into_iter().filter(|what| format!("{what:?}").contains(&only)).collect();
     println!("{} trials, {AT_ONCE} at a time", all.len());
-    let trial = &trial;
+    let (trial, total, begun) = (&trial, all.len(), Instant::now());
     stream::iter(all)
         .map(|what| async move {
             let _place = WORLDS.acquire().await.unwrap();
@@ -93,6 +95,13 @@ pub async fn run<T: Clone + Debug, O>(all: impl IntoIterator<Item = T>, trial: i
             Done { what, outcome, seconds: started.elapsed().as_secs_f64() }
         })
         .buffer_unordered(AT_ONCE)
+        .enumerate()
+        .map(|(n, done)| {
+            if (n + 1) % PROGRESS == 0 {
+                println!("{} of {total} trials after {:.0} s", n + 1, begun.elapsed().as_secs_f64());
+            }
+            done
+        })
         .collect()
         .await
 }
