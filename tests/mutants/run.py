@@ -13,6 +13,7 @@ A patch begins with `# invariant: ...` and `# test: TARGET::PATH`. TARGET is a t
 failed. One that does not compile or does not apply is an error of the patch, one whose test still passes is a gap in the tests. All named
 tests must pass without a patch first.
 """
+import argparse
 import json
 import os
 import pathlib
@@ -314,30 +315,31 @@ def run_alone(tree, patch, seen):
     return "SURVIVED" if green else "caught"
 
 
-def chosen(arguments):
-    """The patches, and whether they run together."""
-    wanted, together, share, of, unseen = list(arguments), False, 1, 1, False
-    while wanted and wanted[0].startswith("--"):
-        option = wanted.pop(0)
-        if option == "--together":
-            together = True
-        elif option == "--unseen":
-            unseen = True
-        elif option == "--share":
-            share, of = map(int, wanted.pop(0).split("/"))
-        else:
-            sys.exit(f"mutants: no option {option}")
-    patches = [p for p in sorted(HERE.glob("*.patch")) if not wanted or any(w in p.name for w in wanted)]
-    if unseen:
+def parsed(arguments):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("texts", nargs="*", metavar="TEXT")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--together", action="store_true")
+    parser.add_argument("--unseen", action="store_true")
+    parser.add_argument("--share", default="1/1", metavar="K/N")
+    return parser.parse_args(arguments)
+
+
+def chosen(options):
+    """The patches to run."""
+    share, of = map(int, options.share.split("/"))
+    patches = [p for p in sorted(HERE.glob("*.patch")) if not options.texts or any(text in p.name for text in options.texts)]
+    if options.unseen:
         known = record.load(RECORD)
         patches = [patch for patch in patches if not record.is_caught(known, patch)]
-    return patches[share - 1::of], together
+    return patches[share - 1::of]
 
 
 def main():
-    if sys.argv[1:] == ["--check"]:
+    options = parsed(sys.argv[1:])
+    if options.check:
         check()
-    patches, together = chosen(sys.argv[1:])
+    patches = chosen(options)
     if not patches:
         sys.exit("mutants: no patch")
     outcomes, seen = Outcomes(), {}
@@ -345,7 +347,7 @@ def main():
         tree = pathlib.Path(folder) / "tree"
         copy_tree(tree)
         print(f"mutants: {len(patches)} patches, each builds and runs one test: about {len(patches) // 2 + 2} minutes", flush=True)
-        caught_together = find_together(tree, patches, outcomes) if together else set()
+        caught_together = find_together(tree, patches, outcomes) if options.together else set()
         for patch in (patch for patch in patches if patch not in caught_together):
             start = time.monotonic()
             outcome = run_alone(tree, patch, seen)
