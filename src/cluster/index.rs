@@ -20,6 +20,8 @@ use tributary_core::{
     object::ObjectMetaExt,
 };
 
+use super::reference::reference_of;
+
 /// Objects by the hashes of a link and of their own name. The hashes are keyed per process, so that nobody can choose names that collide.
 struct Index<K> {
     hashes: RandomState,
@@ -111,7 +113,7 @@ impl<K: Linked + Resource<DynamicType = ()> + Clone + 'static> IndexedWriter<K> 
         match event {
             Event::Init => self.listed.clear(),
             Event::InitApply(object) => {
-                let reference = ObjectRef::from_obj(object);
+                let reference = reference_of(object);
                 match &object.0 {
                     Ok(object) => self.listed.insert(reference, object.clone()),
                     Err(_) => self.listed.remove(&reference),
@@ -133,7 +135,7 @@ impl<K: Linked + Resource<DynamicType = ()> + Clone + 'static> IndexedWriter<K> 
     }
 
     fn replace(&self, object: &Guarded<K>, with: Option<&Arc<K>>) {
-        let before = self.store.get(&ObjectRef::from_obj(object)).and_then(|before| before.0.clone().ok());
+        let before = self.store.get(&reference_of(object)).and_then(|before| before.0.clone().ok());
         self.index(|index| {
             if let Some(before) = before {
                 index.remove(&before);

@@ -11,6 +11,7 @@ pub(crate) mod exports;
 pub(crate) mod index;
 pub(crate) mod pages;
 pub(crate) mod queue;
+pub(crate) mod reference;
 pub(crate) mod reflector;
 pub(crate) mod secrets;
 pub(crate) mod shards;

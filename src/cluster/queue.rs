@@ -24,6 +24,8 @@ use kube::{
 use tokio::time::{Instant, sleep_until};
 use tributary_core::{guarded::Guarded, shard::Shard};
 
+use super::reference::reference_of;
+
 /// How often changes of others queue an object, at most. The last of them is never lost: it queues the object this much later.
 const TRIGGER_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -82,7 +84,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Queue<K> {
         terms.route = Some(route.clone());
         drop(terms);
         for object in store.state() {
-            let object = ObjectRef::from_obj(object.as_ref());
+            let object = reference_of(object.as_ref());
             if shard == Shard::ONLY || route(&object) == Some(shard) {
                 let _ = sender.unbounded_send((object, Cause::Own));
             }
@@ -194,15 +196,6 @@ fn merge_triggers<T: Clone + Eq + Hash + Send + 'static>(queue: UnboundedReceive
             }
         }
     })
-}
-
-/// The same reference, to the guarded object.
-pub(super) fn guarded<K: Resource<DynamicType = ()> + Clone>(reference: &ObjectRef<K>) -> ObjectRef<Guarded<K>> {
-    let result = ObjectRef::new(&reference.name);
-    match &reference.namespace {
-        Some(namespace) => result.within(namespace),
-        None => result,
-    }
 }
 
 #[cfg(test)]

@@ -6,10 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use kube::{
-    Resource,
-    runtime::{reflector::ObjectRef, watcher::Event},
-};
+use kube::{Resource, runtime::watcher::Event};
 use serde::de::DeserializeOwned;
 use tributary_api::{annotation, matches};
 use tributary_core::{guarded::Guarded, shard::Shard, view::View};
@@ -18,6 +15,7 @@ use super::{
     dependents::Dependents,
     index::{IndexedStore, IndexedWriter},
     queue::Queue,
+    reference::reference_of,
     shards::shard_of,
     stores::Queues,
     watch::{WatchHandler, WatchSettings, watch_kind},
@@ -87,12 +85,21 @@ fn trigger<K: Resource>(object: &K) -> impl Hash + '_ {
     (&meta.uid, meta.generation, meta.deletion_timestamp.as_ref().map(|time| time.0), annotations)
 }
 
+/// Namespace and name of an object.
+type Key = (Option<Box<str>>, Box<str>);
+
+fn key<K: Resource>(object: &K) -> Key {
+    let meta = object.meta();
+    (meta.namespace.as_deref().map(Into::into), meta.name.as_deref().unwrap_or_default().into())
+}
+
 struct Reflector<K: Dependents> {
     context: ReflectorContext,
     writer: IndexedWriter<K>,
     store: IndexedStore<K>,
     queue: Queue<K>,
-    fingerprints: HashMap<ObjectRef<Guarded<K>>, Fingerprint>,
+    /// By namespace and name.
+    fingerprints: HashMap<Key, Fingerprint>,
     /// Whether the first list is complete. Objects of the first list are reconciled anyway, and so trigger no dependents.
     listed: bool,
 }
@@ -162,7 +169,7 @@ impl<K: Dependents> WatchHandler<K> for Reflector<K> {
 
 impl<K: Dependents> Reflector<K> {
     fn stored(&self, object: &Guarded<K>) -> Option<Arc<Guarded<K>>> {
-        self.store.get(&ObjectRef::from_obj(object))
+        self.store.get(&reference_of(object))
     }
 
     /// Whether a change of the object goes to the store. An object that is in the store is followed although it is out of scope now:
@@ -185,12 +192,11 @@ impl<K: Dependents> Reflector<K> {
     /// Queues the object, and its dependents where `propagation` says so, if what each depends on has changed. Returns whether the visible
     /// state has changed.
     fn compare(&mut self, object: &Guarded<K>, propagation: Propagation) -> bool {
-        let reference = ObjectRef::from_obj(object);
         let now = Fingerprint::of(object, &self.context);
-        let before = self.fingerprints.insert(reference.clone(), now);
+        let before = self.fingerprints.insert(key(object), now);
         // The leader of its new shard, which may be this replica, has not seen the object yet.
         if before.is_none_or(|before| before.trigger != now.trigger || before.shard != now.shard) {
-            self.queue.send(reference);
+            self.queue.send(reference_of(object));
         }
         let changed = before.is_none_or(|before| before.visible != now.visible);
         if changed && propagation == Propagation::Dependents {
@@ -200,7 +206,7 @@ impl<K: Dependents> Reflector<K> {
     }
 
     fn forget(&mut self, object: &Guarded<K>) {
-        self.fingerprints.remove(&ObjectRef::from_obj(object));
+        self.fingerprints.remove(&key(object));
         self.trigger_dependents(object);
     }
 

@@ -17,7 +17,8 @@ use tributary_core::{
 
 use super::{
     index::{IndexedStore, IndexedWriter, indexed},
-    queue::{Queue, guarded},
+    queue::Queue,
+    reference::{guarded, reference},
     shards::HeldShards,
 };
 
@@ -51,14 +52,6 @@ fn count<K: Managed>(store: &Store<Guarded<K>>, held: &HeldShards) -> (usize, us
     all.retain(|object| held.own(object));
     let ready = all.iter().filter(|o| o.0.as_ref().is_ok_and(|o| o.current().is_some_and(|s| K::common(s).is_ready()))).count();
     (ready, all.len() - ready)
-}
-
-fn reference<K: Resource<DynamicType = ()>>(namespace: Option<&str>, name: &str) -> ObjectRef<K> {
-    let object = ObjectRef::new(name);
-    match namespace {
-        Some(namespace) => object.within(namespace),
-        None => object,
-    }
 }
 
 macro_rules! stores {

@@ -10,7 +10,7 @@ use futures::{
     future::{Either, select},
 };
 use kube::{
-    Api, Client, Resource, ResourceExt,
+    Api, Client, Resource,
     runtime::{
         WatchStreamExt,
         watcher::{self, Event, watcher},
@@ -150,6 +150,11 @@ fn resumes(error: &watcher::Error) -> bool {
 
 /// Removes fields that no code reads, so that stored objects do not hold them in memory.
 fn remove_unread_fields<K: Resource + Clone>(object: &mut Guarded<K>) {
-    object.managed_fields_mut().clear();
-    object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
+    let meta = object.meta_mut();
+    // Not emptied: the memory of a list goes with the list.
+    meta.managed_fields = None;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
+    meta.annotations.take_if(|annotations| annotations.is_empty());
 }

@@ -19,7 +19,7 @@ use kube::{
     runtime::{
         Controller,
         controller::{self, Action},
-        reflector::{ObjectRef, Store},
+        reflector::Store,
     },
 };
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -36,6 +36,7 @@ use crate::{
         dependents::Dependents,
         error::fenced,
         queue::Queue,
+        reference::reference_of,
         secrets::Secrets,
         shards::{HeldShards, account_of, route, shard_of},
         stores::{Queues, Stores},
@@ -236,7 +237,7 @@ impl Leadership {
             let (permits, turns, calls) = (permits.clone(), turns.clone(), calls.clone());
             async move {
                 let account = account_of(&object, &context.view);
-                let Some(_turn) = turns.begin(&account, &ObjectRef::from_obj(object.as_ref()), |next| calls.send(next)) else {
+                let Some(_turn) = turns.begin(&account, &reference_of(object.as_ref()), |next| calls.send(next)) else {
                     return Ok(Action::requeue(turns::ASK_AGAIN + turns::ASK_AGAIN.mul_f64(fastrand::f64())));
                 };
                 let _permit = match &permits {
@@ -269,7 +270,7 @@ async fn queue_missed<K: Observe>(store: Store<Guarded<K>>, queue: Queue<K>, con
         for object in store.state() {
             let is_own = shard_of(object.as_ref(), &context.view, context.shard.of) == context.shard;
             if is_own && !context.state.knows(&format!("{}/{}", K::KIND, key_of(object.as_ref()))) {
-                queue.send(ObjectRef::from_obj(object.as_ref()));
+                queue.send(reference_of(object.as_ref()));
             }
         }
     }

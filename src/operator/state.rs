@@ -116,7 +116,8 @@ pub(super) struct ReconcileState(Mutex<States>);
 
 #[derive(Debug, Default)]
 struct States {
-    objects: HashMap<String, ObjectState>,
+    /// Boxed: a map that has just grown is half empty.
+    objects: HashMap<String, Box<ObjectState>>,
     /// Numbers of the accounts, in the order in which their first objects were reconciled.
     accounts: HashMap<String, usize>,
     /// When the states of objects that are gone were dropped last.
@@ -128,11 +129,11 @@ impl ReconcileState {
     /// store is right about is not known: an outdated list has the old one.
     pub(super) fn load(&self, key: &str, uid: &str, resyncs: &ResyncSchedule) -> ObjectState {
         let mut states = self.lock();
-        let state = states.objects.entry(key.to_owned()).or_insert_with(|| ObjectState::new(uid, resyncs));
+        let state = states.objects.entry(key.to_owned()).or_insert_with(|| Box::new(ObjectState::new(uid, resyncs)));
         if state.uid != uid || state.gone.is_some() {
-            *state = ObjectState { doubtful: true, ..ObjectState::new(uid, resyncs) };
+            **state = ObjectState { doubtful: true, ..ObjectState::new(uid, resyncs) };
         }
-        state.clone()
+        ObjectState::clone(state)
     }
 
     /// How long the object rests after its end: the store may lag behind, and a change of another object may have triggered it meanwhile.
@@ -145,7 +146,7 @@ impl ReconcileState {
     /// Stores the state for the next reconcile. That of an object that is gone is kept for a minute: the store may lag behind.
     pub(super) fn store(&self, key: &str, state: ObjectState) {
         let mut states = self.lock();
-        states.objects.insert(key.to_owned(), state);
+        states.objects.insert(key.to_owned(), Box::new(state));
         if states.pruned.is_none_or(|at| at.elapsed() > GONE_FOR) {
             states.pruned = Some(Instant::now());
             states.objects.retain(|_, state| state.gone.is_none_or(|at| at.elapsed() < GONE_FOR));

@@ -93,7 +93,7 @@ impl StatusWriter {
         }
         let before = sink.status.as_ref().and_then(|status| status.sync.clone()).unwrap_or_default();
         let now = added(&before, counts, error, depths, sink.metadata.generation);
-        if now == before {
+        if now == *before {
             return Ok(());
         }
         let patch = json!({

@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DeletionPolicy, rule::event_pattern};
+use super::{DeletionPolicy, JsonObject, rule::event_pattern};
 
 /// Archive of a bus. It contains only events received after its creation.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
@@ -28,7 +28,7 @@ pub struct Archive {
     /// events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "event_pattern")]
-    pub event_pattern: Option<serde_json::Map<String, serde_json::Value>>,
+    pub event_pattern: Option<JsonObject>,
     /// ARN of the customer managed KMS key that encrypts the archived events and the event pattern.
     /// `spec.grants[].arns` of the `AwsAccount` must allow it, and its key policy must allow
     /// `events.amazonaws.com` to use it; see "Encrypting EventBridge archives with AWS KMS keys" in

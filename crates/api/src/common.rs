@@ -169,7 +169,7 @@ pub struct CommonStatus {
     pub plan: Vec<String>,
     /// Approval of the plan. Set only if the plan waits or has waited for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approval: Option<ApprovalStatus>,
+    pub approval: Option<Box<ApprovalStatus>>,
 }
 
 impl CommonStatus {

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BenchlingShorthand, CommonStatus, DeletionPolicy, DeliveriesStatus, ManagementPolicy, RuleTest, SinkRef, Tags, TargetDeadLetter,
-    TestPolicy,
+    BenchlingShorthand, CommonStatus, DeletionPolicy, DeliveriesStatus, JsonObject, ManagementPolicy, RuleTest, SinkRef, Tags,
+    TargetDeadLetter, TestPolicy,
 };
 
 /// Rule of an event bus and its targets. Account and Region are those of the bus. Exactly one of
@@ -65,7 +65,7 @@ pub struct EventRuleSpec {
     /// to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "event_pattern")]
-    pub event_pattern: Option<serde_json::Map<String, serde_json::Value>>,
+    pub event_pattern: Option<JsonObject>,
     /// Filter for Benchling events by type, schema, and updated field. `status.eventPattern` has
     /// the resulting event pattern.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -236,7 +236,7 @@ pub struct EventRuleStatus {
     pub event_pattern: Option<String>,
     /// What became of the deliveries to all targets. Set only with `observeDeliveries`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deliveries: Option<DeliveriesStatus>,
+    pub deliveries: Option<Box<DeliveriesStatus>>,
     /// Problems of the event pattern that do not block the rule, such as an unknown event type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -272,7 +272,7 @@ pub struct TargetStatus {
     /// several targets, only failures and retries, and only if the log of the event bus is delivered to
     /// a log group: CloudWatch has no figures per target. Targets with the same ARN have the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deliveries: Option<DeliveriesStatus>,
+    pub deliveries: Option<Box<DeliveriesStatus>>,
 }
 
 /// Content of a dead-letter queue.

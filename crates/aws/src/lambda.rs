@@ -48,7 +48,7 @@ impl Session {
     /// Returns what delivery to the function depends on.
     pub(crate) async fn function_facts(&self, arn: &str) -> Result<Option<TargetFacts>, ReconcileError> {
         let policy = self.function_policy(&FunctionRef::from_arn(arn)).await?;
-        Ok(policy.map(|policy| TargetFacts { policy, ..TargetFacts::default() }))
+        Ok(policy.map(|policy| TargetFacts { policy: policy.into(), ..TargetFacts::default() }))
     }
 
     async fn policy_and_revision(&self, function: &FunctionRef) -> Result<Option<(Vec<Value>, Option<String>)>, ReconcileError> {

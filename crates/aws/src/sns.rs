@@ -45,7 +45,7 @@ impl Session {
     /// Returns what delivery to the topic depends on.
     pub(crate) async fn topic_facts(&self, arn: &str) -> Result<Option<TargetFacts>, ReconcileError> {
         Ok(self.topic(arn, TagRead::Skip).await?.map(|mut topic| TargetFacts {
-            policy: versioned_statements_of(topic.attributes.get("Policy").map(String::as_str).unwrap_or_default()),
+            policy: versioned_statements_of(topic.attributes.get("Policy").map(String::as_str).unwrap_or_default()).into(),
             key: topic.attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()),
             ..TargetFacts::default()
         }))

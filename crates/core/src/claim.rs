@@ -7,7 +7,7 @@
 use kube_core::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
-use tributary_api::{AccountRef, Identity, Tags, annotation};
+use tributary_api::{AccountRef, CommonStatus, Identity, Tags, annotation};
 
 use crate::{error::ReconcileError, view::View};
 
@@ -31,6 +31,23 @@ impl Claim {
     /// The claim in the metadata. `None` also where somebody has edited it so that it cannot be read.
     pub fn read(meta: &ObjectMeta) -> Option<Self> {
         serde_json::from_str(meta.annotations.as_ref()?.get(annotation::IDENTITY)?).ok()
+    }
+
+    /// Whether status says itself what the object may have written to AWS, so that a claim is not read.
+    pub fn is_recorded(status: &CommonStatus) -> bool {
+        status.applied.is_some() || !status.resources.is_empty()
+    }
+
+    /// Removes the claim from an object that is only read and whose status has what the claim says.
+    pub fn remove_recorded(meta: &mut ObjectMeta, status: &CommonStatus) {
+        if status.identity.is_some()
+            && Self::is_recorded(status)
+            && let Some(annotations) = &mut meta.annotations
+        {
+            annotations.remove(annotation::IDENTITY);
+            // An empty map keeps its first node.
+            meta.annotations.take_if(|annotations| annotations.is_empty());
+        }
     }
 
     /// The value of the annotation.

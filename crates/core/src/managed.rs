@@ -94,8 +94,8 @@ pub trait Managed:
         status.common_mut()
     }
 
-    /// Frees what parsing has allocated for more elements than there are: an object stays in memory as
-    /// it was parsed.
+    /// Frees what is not read of a stored object, and what parsing has allocated for more elements than
+    /// there are: an object stays in memory as it was parsed.
     fn shrink(&mut self) {
         if let Some(status) = self.status_mut() {
             status.common_mut().shrink();

@@ -188,7 +188,7 @@ async fn read_rule(session: &Session, rule: RuleInAws, selection: &Selection) ->
 async fn complete(session: &Session, target: &mut TargetSettings) -> Result<Result<(), String>, ReconcileError> {
     let Some(role) = target.role_arn.as_deref() else { return Ok(Ok(())) };
     match session.role_facts(role, Duration::ZERO).await {
-        Fact::Known(role) => Ok(destinations::api_of(&role.rights).map_or(Ok(()), |api| destinations::set_api(target, &api))),
+        Fact::Known(role) => Ok(destinations::api_of(&role.rights.parsed()).map_or(Ok(()), |api| destinations::set_api(target, &api))),
         Fact::Missing => Ok(Ok(())),
         Fact::Denied { action } => {
             Err(ReconcileError::new(RetryClass::Refused, Reason::AccessDenied, format!("{action} denied")).denied(action))

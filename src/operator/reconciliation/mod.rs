@@ -76,8 +76,7 @@ pub(super) enum Recorded {
 
 /// Whether status says of nothing that it was written to AWS, so that a claim does.
 fn is_unwritten<K: Observe>(status: &K::Status) -> bool {
-    let common = K::common(status);
-    K::CLAIMED_IN_METADATA && common.applied.is_none() && common.resources.is_empty()
+    K::CLAIMED_IN_METADATA && !Claim::is_recorded(K::common(status))
 }
 
 /// Whether the annotation is set to `true`.

@@ -241,7 +241,7 @@ pub struct EventSinkStatus {
     pub api_destination_arn: Option<String>,
     /// Connection of the managed API destination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connection: Option<ConnectionStatus>,
+    pub connection: Option<Box<ConnectionStatus>>,
     /// ARN of the failure destination that the operator set on the function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure_arn: Option<String>,
@@ -257,7 +257,7 @@ pub struct EventSinkStatus {
     pub last_event_time: Option<Time>,
     /// State of a `postgres` sink. Written by `tributary sync`.
     #[serde(default, skip_serializing)]
-    pub sync: Option<SyncStatus>,
+    pub sync: Option<Box<SyncStatus>>,
 }
 
 impl EventSinkSpec {

@@ -17,7 +17,39 @@ use tributary_core::{error::ReconcileError, kinds::RuleInAws};
 
 use crate::cache::answers::{FEW, KEPT};
 
-type Rules = BTreeMap<String, RuleInAws>;
+/// A rule of a list. Its event pattern is kept as text: parsed, each level of it takes 600 bytes.
+#[derive(Debug)]
+struct ListedRule {
+    /// The rule, without its pattern.
+    rule: RuleInAws,
+    pattern: Option<Box<str>>,
+}
+
+impl From<RuleInAws> for ListedRule {
+    fn from(mut rule: RuleInAws) -> Self {
+        let pattern = rule.settings.pattern.take().map(|pattern| pattern.to_string().into());
+        Self { rule, pattern }
+    }
+}
+
+/// The rules of a bus, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Rules(BTreeMap<String, ListedRule>);
+
+impl Rules {
+    /// The rule of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<RuleInAws> {
+        let ListedRule { rule, pattern } = self.0.get(name)?;
+        let mut rule = rule.clone();
+        rule.settings.pattern = pattern.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        Some(rule)
+    }
+
+    /// The names of all rules.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
 
 /// ARN of the identity that listed, and bus.
 type Key = (String, String);
@@ -76,7 +108,7 @@ impl RuleLists {
         if listed.at.is_none_or(|at| oldest.is_some_and(|oldest| at < oldest)) {
             let requested = Instant::now();
             let rules = fetch().await?;
-            listed.rules = rules.into_iter().map(|rule| (rule.name.clone(), rule)).collect();
+            listed.rules = Rules(rules.into_iter().map(|rule| (rule.name.clone(), rule.into())).collect());
             listed.at = Some(requested);
             if !std::mem::replace(&mut listed.watched, true) {
                 tokio::spawn(drop_when_old(Arc::downgrade(&list), self.longest.clone()));
@@ -93,8 +125,8 @@ impl RuleLists {
                 continue;
             }
             match rule.clone() {
-                Some(rule) => listed.rules.insert(name.to_owned(), rule),
-                None => listed.rules.remove(name),
+                Some(rule) => listed.rules.0.insert(name.to_owned(), rule.into()),
+                None => listed.rules.0.remove(name),
             };
         }
     }
@@ -153,7 +185,13 @@ mod tests {
     async fn a_list_is_of_one_identity_and_an_own_write_is_in_all() {
         let lists = RuleLists::default();
         let read = |identity, first: &'static str| {
-            lists.read(identity, "b", AGE, move || async move { Ok(vec![rule(first)]) }, |rules| rules.keys().cloned().collect::<Vec<_>>())
+            lists.read(
+                identity,
+                "b",
+                AGE,
+                move || async move { Ok(vec![rule(first)]) },
+                |rules| rules.names().map(str::to_owned).collect::<Vec<_>>(),
+            )
         };
         assert_eq!(read("a", "one").await, Ok(vec!["one".to_owned()]));
         assert_eq!(read("b", "two").await, Ok(vec!["two".to_owned()]), "b has other permissions than a");
@@ -167,8 +205,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn rules_are_kept_as_long_as_a_reader_accepts_them() {
         let lists = RuleLists::default();
-        let read = |age| lists.read("a", "b", age, || async { Ok(vec![rule("one")]) }, BTreeMap::len);
-        let kept = || async { lists.list("a", "b").await.lock().await.rules.len() };
+        let read = |age| lists.read("a", "b", age, || async { Ok(vec![rule("one")]) }, |rules| rules.0.len());
+        let kept = || async { lists.list("a", "b").await.lock().await.rules.0.len() };
         assert_eq!(read(AGE).await, Ok(1));
         tokio::time::sleep(AGE / 2).await;
         // One that wants it young does not shorten the time for the others.
@@ -186,7 +224,7 @@ mod tests {
     async fn lists_of_buses_that_went_are_dropped() {
         let lists = RuleLists::default();
         for n in 0..10 * FEW {
-            let listed = lists.read("a", &format!("b{n}"), AGE, || async { Ok(vec![]) }, BTreeMap::len).await;
+            let listed = lists.read("a", &format!("b{n}"), AGE, || async { Ok(vec![]) }, |rules| rules.0.len()).await;
             assert_eq!(listed, Ok(0));
             tokio::time::advance(Duration::from_hours(1)).await;
         }

@@ -34,7 +34,7 @@ impl Session {
         if is_bus_arn(bus) {
             return self.described_rule(bus, name).await;
         }
-        self.shared.caches.rules.read(&self.caller.arn, bus, age, || self.list_rules(bus, None), |rules| rules.get(name).cloned()).await
+        self.shared.caches.rules.read(&self.caller.arn, bus, age, || self.list_rules(bus, None), |rules| rules.get(name)).await
     }
 
     /// Returns the names of all rules of the bus, listed now.
@@ -45,7 +45,7 @@ impl Session {
         self.shared
             .caches
             .rules
-            .read(&self.caller.arn, bus, Duration::ZERO, || self.list_rules(bus, None), |rules| rules.keys().cloned().collect())
+            .read(&self.caller.arn, bus, Duration::ZERO, || self.list_rules(bus, None), |rules| rules.names().map(str::to_owned).collect())
             .await
     }
 

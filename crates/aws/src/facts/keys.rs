@@ -36,6 +36,6 @@ impl Session {
             let request = self.kms.get_key_policy().key_id(found.key_id).policy_name("default");
             versioned_statements_of(&send!(self, kms, GetKeyPolicy, request)?.policy.unwrap_or_default())
         };
-        Ok(Some(KeyFacts { arn, managed_by_aws, enabled, policy }))
+        Ok(Some(KeyFacts { arn, managed_by_aws, enabled, policy: policy.into() }))
     }
 }

@@ -59,10 +59,11 @@ impl Session {
             rights.extend(self.managed_policy(policy).await?);
         }
         let boundary = match &role.boundary {
-            Some(arn) => Some(self.managed_policy(arn).await?),
+            Some(arn) => Some(self.managed_policy(arn).await?.into()),
             None => None,
         };
-        Ok(Some(RoleFacts { arn: role.arn, trust: versioned_statements_of(&role.trust.to_string()), rights, boundary }))
+        let trust = versioned_statements_of(&role.trust.to_string()).into();
+        Ok(Some(RoleFacts { arn: role.arn, trust, rights: rights.into(), boundary }))
     }
 
     async fn list_policies(&self, role: &str) -> Result<Option<RolePolicies>, ReconcileError> {

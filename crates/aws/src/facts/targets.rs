@@ -19,7 +19,7 @@ impl Session {
         let Fact::Known(facts) = fact else { return Some(fact) };
         // Cached as one list, not with each target.
         match self.shared_policy(parsed.service, age).await {
-            Some(policy) => Some(fetched(async { policy.map(|policy| Some(TargetFacts { policy, ..facts })) }).await),
+            Some(policy) => Some(fetched(async { policy.map(|policy| Some(TargetFacts { policy: policy.into(), ..facts })) }).await),
             None => Some(Fact::Known(facts)),
         }
     }

@@ -102,7 +102,7 @@ impl Session {
     /// Returns what delivery to the queue depends on.
     pub(crate) async fn queue_facts(&self, name: &str) -> Result<Option<TargetFacts>, ReconcileError> {
         Ok(self.queue_with_counts(name).await?.map(|(_, mut attributes)| TargetFacts {
-            policy: versioned_statements_of(attributes.get("Policy").map(String::as_str).unwrap_or_default()),
+            policy: versioned_statements_of(attributes.get("Policy").map(String::as_str).unwrap_or_default()).into(),
             key: attributes.remove("KmsMasterKeyId").filter(|key| !key.is_empty()),
             content_based_deduplication: attributes.get("ContentBasedDeduplication").is_some_and(|enabled| enabled == "true"),
             messages: attributes.get("ApproximateNumberOfMessages").and_then(|count| count.parse().ok()),

@@ -1,6 +1,6 @@
 //! Facts that delivery to a target depends on, as read from AWS.
 
-use serde_json::Value;
+use crate::policy_document::Statements;
 
 /// A fact that was read from AWS, or the reason why it is not known.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,7 @@ pub struct TargetFacts {
     /// Statements of the resource policy, each with the version of its policy, see
     /// [`crate::policy_document::versioned_statements_of`]. For a log group, those of all resource
     /// policies of the account.
-    pub policy: Vec<Value>,
+    pub policy: Statements,
     /// Customer managed encryption key: id, ARN or alias.
     pub key: Option<String>,
     /// Approximate number of messages in a queue.
@@ -41,11 +41,11 @@ pub struct RoleFacts {
     /// ARN of the role, with its path.
     pub arn: String,
     /// Statements of the trust policy.
-    pub trust: Vec<Value>,
+    pub trust: Statements,
     /// Statements of all its policies, inline and attached.
-    pub rights: Vec<Value>,
+    pub rights: Statements,
     /// Statements of the permissions boundary.
-    pub boundary: Option<Vec<Value>>,
+    pub boundary: Option<Statements>,
 }
 
 /// State and policy of a KMS key.
@@ -58,7 +58,7 @@ pub struct KeyFacts {
     /// Whether the key can be used.
     pub enabled: bool,
     /// Statements of the key policy.
-    pub policy: Vec<Value>,
+    pub policy: Statements,
 }
 
 /// All facts about one target of a rule. `None`: the target has no such part, or the operator does

@@ -61,7 +61,7 @@ fn target(rest: &str) -> TargetSettings {
 
 fn role(rights: Value) -> Fact<RoleFacts> {
     let trust = json!({"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"});
-    Fact::Known(RoleFacts { trust: vec![trust], rights: vec![rights], ..RoleFacts::default() })
+    Fact::Known(RoleFacts { trust: vec![trust].into(), rights: vec![rights].into(), ..RoleFacts::default() })
 }
 
 /// Everything exists, and the role may do everything.
@@ -139,7 +139,7 @@ fn with_key(rest: &str, rights: Value, key: Fact<KeyFacts>) -> Deliverability {
 
 fn key(statement: Value) -> Fact<KeyFacts> {
     let arn = "arn:aws:kms:eu-west-1:111122223333:key/k".into();
-    Fact::Known(KeyFacts { arn, enabled: true, policy: vec![statement], ..KeyFacts::default() })
+    Fact::Known(KeyFacts { arn, enabled: true, policy: vec![statement].into(), ..KeyFacts::default() })
 }
 
 #[test]

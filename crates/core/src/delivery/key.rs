@@ -108,7 +108,7 @@ fn with_role(arn: &str, known: &KeyFacts, role: &str, facts: &RoleFacts) -> Deli
         let named = outcome(known, Principal::Role(role), action, &context);
         let delegated = outcome(known, Principal::Account(account), action, &context).allows;
         let request = Request { principal: Principal::Role(role), action, resource: &known.arn, context: &context };
-        let own = policy::outcome(&facts.rights, &request, false);
+        let own = policy::outcome(&facts.rights.parsed(), &request, false);
         let own = Outcome { allows: own.allows.and(|| delegated), ..own };
         let bounded = role::bounded(own.join(named), facts, &request);
         match bounded.decision() {
@@ -125,5 +125,5 @@ fn with_role(arn: &str, known: &KeyFacts, role: &str, facts: &RoleFacts) -> Deli
 }
 
 fn outcome(known: &KeyFacts, principal: Principal<'_>, action: &str, context: &Context) -> Outcome {
-    policy::outcome(&known.policy, &Request { principal, action, resource: &known.arn, context }, true)
+    policy::outcome(&known.policy.parsed(), &Request { principal, action, resource: &known.arn, context }, true)
 }

@@ -21,10 +21,11 @@ pub(super) fn evaluate(target: &TargetSettings, source: Source<'_>, fact: Option
     let sends_source = type_of(target).is_none_or(|type_| type_.sends_source());
     let context = if sends_source { for_rule(source) } else { by_service().without_conditions() };
     let calls = calls(target);
+    let statements = known.policy.parsed();
     Deliverability::all(calls.into_iter().map(|(action, resources)| {
         let one = |resource: &String| {
             let request = Request { principal: Principal::Service(SERVICE), action, resource, context: &context };
-            policy::outcome(&known.policy, &request, true)
+            policy::outcome(&statements, &request, true)
         };
         match alternatives(resources.iter().map(one)).decision() {
             Decision::Allowed => Deliverability::Yes,

@@ -61,7 +61,7 @@ fn action_unknown(target: &TargetSettings, role: &str) -> Deliverability {
 fn trust(known: &RoleFacts, role: &str, source: Source<'_>) -> Deliverability {
     let context = for_rule(source);
     let assume = Request { principal: Principal::Service(SERVICE), action: "sts:AssumeRole", resource: role, context: &context };
-    match policy::on_resource(&known.trust, &assume) {
+    match policy::on_resource(&known.trust.parsed(), &assume) {
         Decision::Allowed => Deliverability::Yes,
         Decision::Unknown(why) => Deliverability::unclear(&format!("the trust policy of {role}"), &why),
         Decision::Denied(_) | Decision::Silent => Deliverability::no(
@@ -78,7 +78,7 @@ fn trust(known: &RoleFacts, role: &str, source: Source<'_>) -> Deliverability {
 /// boundaries for IAM entities"). It limits a permission by a resource policy too.
 pub(super) fn bounded(outcome: Outcome, known: &RoleFacts, request: &Request<'_>) -> Outcome {
     let Some(boundary) = &known.boundary else { return outcome };
-    let limit = policy::outcome(boundary, request, false);
+    let limit = policy::outcome(&boundary.parsed(), request, false);
     let allows = outcome.allows.clone().and(|| limit.allows.clone());
     Outcome { allows, ..outcome.join(Outcome { allows: Fits::No, ..limit }) }
 }
@@ -92,9 +92,9 @@ fn permission(
     resource: Option<&Fact<TargetFacts>>,
 ) -> Deliverability {
     let Request { action, resource: on, .. } = request;
-    let own = policy::outcome(&known.rights, request, false);
+    let own = policy::outcome(&known.rights.parsed(), request, false);
     let theirs = match resource {
-        Some(Fact::Known(facts)) => policy::outcome(&facts.policy, request, true),
+        Some(Fact::Known(facts)) => policy::outcome(&facts.policy.parsed(), request, true),
         Some(Fact::Missing | Fact::Denied { .. } | Fact::Unavailable) | None => Outcome::silent(),
     };
     let denied = |sid: &str, where_: &str| {

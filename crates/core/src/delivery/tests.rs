@@ -42,26 +42,26 @@ impl Delivery {
     /// A delivery by the service itself to a target with this policy.
     fn to(arn: &str, policy: &[Value]) -> Self {
         let target = TargetSettings { arn: arn.into(), ..TargetSettings::default() };
-        let known = TargetFacts { policy: policy.to_vec(), ..TargetFacts::default() };
+        let known = TargetFacts { policy: policy.to_vec().into(), ..TargetFacts::default() };
         Self { target, facts: Facts { target: Some(Fact::Known(known)), ..Facts::default() } }
     }
 
     fn with_role(mut self, rights: &[Value]) -> Self {
         self.target.role_arn = Some(ROLE.into());
-        let role = RoleFacts { arn: ROLE.into(), trust: vec![trust()], rights: rights.to_vec(), boundary: None };
+        let role = RoleFacts { arn: ROLE.into(), trust: vec![trust()].into(), rights: rights.to_vec().into(), boundary: None };
         self.facts.role = Some(Fact::Known(role));
         self
     }
 
     fn bounded_by(mut self, boundary: &[Value]) -> Self {
         if let Some(Fact::Known(role)) = &mut self.facts.role {
-            role.boundary = Some(boundary.to_vec());
+            role.boundary = Some(boundary.to_vec().into());
         }
         self
     }
 
     fn encrypted(mut self, policy: &[Value]) -> Self {
-        let key = KeyFacts { arn: KEY.into(), enabled: true, policy: policy.to_vec(), ..KeyFacts::default() };
+        let key = KeyFacts { arn: KEY.into(), enabled: true, policy: policy.to_vec().into(), ..KeyFacts::default() };
         self.facts.key = Some(Fact::Known(key));
         self
     }
@@ -237,7 +237,7 @@ fn a_fifo_queue_needs_a_group_and_content_based_deduplication() {
     let topic = Delivery::to(&format!("{TOPIC}.fifo"), &[by("Allow", &events(), "sns:Publish")]);
     let mut dead = Delivery::to(QUEUE, &allowed);
     dead.target.dead_letter_arn = Some(format!("{QUEUE}.fifo"));
-    dead.facts.dead_letter = Some(Fact::Known(TargetFacts { policy: allowed.to_vec(), ..TargetFacts::default() }));
+    dead.facts.dead_letter = Some(Fact::Known(TargetFacts { policy: allowed.to_vec().into(), ..TargetFacts::default() }));
     check(vec![
         ("both", to(Some("g"), true), Want::Yes),
         ("no deduplication", to(Some("g"), false), no()),

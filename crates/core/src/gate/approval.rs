@@ -69,7 +69,7 @@ fn cut(line: &str) -> String {
 /// Whether the plan is approved: by its own hash, or as the rest of a plan whose approval stands. Records the approval.
 pub(super) fn is_approved(request: &Request<'_>, plan: &PlanId, status: &mut CommonStatus) -> bool {
     let Some(approved) = request.approved else { return false };
-    let before = status.approval.clone().unwrap_or_default();
+    let before = status.approval.as_deref().cloned().unwrap_or_default();
     let is_rest = before.approved_hash.as_deref() == Some(approved)
         && before.desired_hash.as_deref() == Some(request.desired_hash)
         && plan.writes.iter().all(|write| before.writes.contains(write));
@@ -77,7 +77,7 @@ pub(super) fn is_approved(request: &Request<'_>, plan: &PlanId, status: &mut Com
         return false;
     }
     status.plan.clear();
-    status.approval = Some(if is_rest {
+    status.approval = Some(Box::new(if is_rest {
         ApprovalStatus { plan_hash: None, ..before }
     } else {
         ApprovalStatus {
@@ -87,7 +87,7 @@ pub(super) fn is_approved(request: &Request<'_>, plan: &PlanId, status: &mut Com
             writes: plan.writes.clone(),
             applied_plans: before.applied_plans,
         }
-    });
+    }));
     true
 }
 
@@ -95,7 +95,7 @@ pub(super) fn is_approved(request: &Request<'_>, plan: &PlanId, status: &mut Com
 pub(super) fn hold(status: &mut CommonStatus, plan: PlanId) -> String {
     let applied_plans = status.approval.as_ref().map_or(0, |approval| approval.applied_plans);
     status.plan = plan.lines;
-    status.approval = Some(ApprovalStatus { plan_hash: Some(plan.hash.clone()), applied_plans, ..ApprovalStatus::default() });
+    status.approval = Some(Box::new(ApprovalStatus { plan_hash: Some(plan.hash.clone()), applied_plans, ..ApprovalStatus::default() }));
     plan.hash
 }
 
@@ -127,7 +127,7 @@ pub fn finish(status: &mut CommonStatus) {
     approval.applied_plans += u32::from(is_in_progress);
     approval.desired_hash = None;
     approval.writes.clear();
-    if *approval == ApprovalStatus::default() {
+    if **approval == ApprovalStatus::default() {
         status.approval = None;
     }
 }

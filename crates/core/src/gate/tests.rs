@@ -134,7 +134,7 @@ fn an_approval_applies_once() {
     let hash = reviews.hash().unwrap();
     assert_eq!(reviews.permitted(Some(&hash), vec![remove_targets()]), 1);
     finish(&mut reviews.status);
-    assert_eq!(reviews.status.approval, Some(ApprovalStatus { applied_plans: 1, ..ApprovalStatus::default() }));
+    assert_eq!(reviews.status.approval, Some(Box::new(ApprovalStatus { applied_plans: 1, ..ApprovalStatus::default() })));
     assert_eq!(reviews.permitted(Some(&hash), vec![remove_targets()]), 0, "somebody undid it in AWS");
     let next = reviews.hash().unwrap();
     assert_eq!(reviews.permitted(Some(&next), vec![remove_targets()]), 1);

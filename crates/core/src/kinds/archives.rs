@@ -99,7 +99,7 @@ pub fn desired(bus: &EventBus, view: &View, account: &AwsAccount, identity: &Ide
         settings: ArchiveSettings {
             description: archive.description.clone(),
             retention_days: archive.retention_days.unwrap_or_default(),
-            pattern: archive.event_pattern.clone().map(Into::into),
+            pattern: archive.event_pattern.as_ref().map(|pattern| pattern.parsed().into()),
             kms_key_arn: archive.kms_key_arn.clone(),
         }
         .canonical(),
@@ -107,7 +107,7 @@ pub fn desired(bus: &EventBus, view: &View, account: &AwsAccount, identity: &Ide
         problem: archive
             .event_pattern
             .as_ref()
-            .and_then(|pattern| pattern_check::problem(&format!("spec.archives[{index}].eventPattern"), pattern)),
+            .and_then(|pattern| pattern_check::problem(&format!("spec.archives[{index}].eventPattern"), &pattern.parsed())),
         refused: error.is_some(),
     };
     let archives = bus.spec.archives.iter().zip(&errors).enumerate().map(one).collect();

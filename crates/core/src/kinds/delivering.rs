@@ -46,7 +46,7 @@ fn record(rule: &EventRule, status: &mut EventRuleStatus, observation: Option<&O
             set_targets(&mut status.targets, &deliveries, observation);
             let failing: Vec<_> = status.targets.iter().filter_map(failing).collect();
             let state = summary(&deliveries, observation, &failing);
-            status.deliveries = Some(deliveries);
+            status.deliveries = Some(Box::new(deliveries));
             state
         }
         // What was read before still holds.
@@ -63,7 +63,7 @@ fn record(rule: &EventRule, status: &mut EventRuleStatus, observation: Option<&O
 /// Sets the figures of the targets. CloudWatch has none: those of the rule are those of its only target. Of several, the records say which.
 fn set_targets(targets: &mut [TargetStatus], of_rule: &DeliveriesStatus, observation: &Observation) {
     if let [target] = targets {
-        target.deliveries = Some(of_rule.clone());
+        target.deliveries = Some(Box::new(of_rule.clone()));
         return;
     }
     for target in targets {
@@ -71,7 +71,7 @@ fn set_targets(targets: &mut [TargetStatus], of_rule: &DeliveriesStatus, observa
             (Some(Ok(records)), Some(arn)) => {
                 let before = target.deliveries.take().unwrap_or_default();
                 let after = evaluate_target(&before, of_rule, &records.of(arn), observation.at);
-                target.deliveries = Some(after).filter(|after| *after != DeliveriesStatus::default());
+                target.deliveries = Some(after).filter(|after| *after != DeliveriesStatus::default()).map(Box::new);
             }
             // What was read before still holds.
             (Some(Err(_)), _) => {}

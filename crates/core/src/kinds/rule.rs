@@ -9,11 +9,12 @@ use std::{
 
 use k8s_openapi::jiff::Timestamp;
 use tributary_api::{
-    ConfigMapKeyRef, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, ManagementPolicy, RuleState, Tags, Target,
+    ConfigMapKeyRef, DeletionPolicy, EventBus, EventRule, EventRuleStatus, Identity, JsonObject, ManagementPolicy, RuleState, Tags, Target,
 };
 
 use crate::{
     benchling,
+    claim::Claim,
     delivering::is_observed,
     destinations::target,
     error::{Reason, ReconcileError},
@@ -95,24 +96,22 @@ impl ResolveRule for EventRule {
     }
 
     fn pattern(&self, bus: &EventBus, source: &str, view: &View) -> (Option<serde_json::Value>, Vec<String>) {
+        let given = self.spec.event_pattern.as_ref().map(JsonObject::parsed);
         if let Some(app) = self.app(view) {
             let prefix = app.source_prefix();
-            return match (&self.spec.benchling, &self.spec.event_pattern) {
-                (Some(shorthand), _) => {
-                    (Some(benchling::compile_webhook(shorthand, &prefix).into()), benchling::webhook_warnings(shorthand))
-                }
-                (None, pattern) => (pattern.clone().map(|pattern| benchling::of_source(pattern, &prefix).into()), vec![]),
+            return match &self.spec.benchling {
+                Some(shorthand) => (Some(benchling::compile_webhook(shorthand, &prefix).into()), benchling::webhook_warnings(shorthand)),
+                None => (given.map(|pattern| benchling::of_source(pattern, &prefix).into()), vec![]),
             };
         }
-        let namespace = bus.own_namespace();
-        let subscription = owner_of(bus).and_then(|name| view.subscription(namespace, &name));
+        let subscription = owner_of(bus).and_then(|name| view.subscription(bus.own_namespace(), &name));
         let included = subscription.as_ref().map(|subscription| subscription.spec.event_types.as_slice());
-        let is_benchling = source.starts_with(benchling::SOURCE_PREFIX);
-        match (&self.spec.benchling, &self.spec.event_pattern) {
-            (Some(shorthand), _) => (Some(benchling::compile(shorthand, source).into()), benchling::warnings(shorthand, included)),
-            (None, Some(pattern)) if is_benchling => (Some(pattern.clone().into()), benchling::lint(pattern, included)),
-            (None, pattern) => (pattern.clone().map(Into::into), vec![]),
+        if let Some(shorthand) = &self.spec.benchling {
+            return (Some(benchling::compile(shorthand, source).into()), benchling::warnings(shorthand, included));
         }
+        let linted = given.as_ref().filter(|_| source.starts_with(benchling::SOURCE_PREFIX));
+        let warnings = linted.map(|pattern| benchling::lint(pattern, included));
+        (given.map(Into::into), warnings.unwrap_or_default())
     }
 
     fn target(&self, index: usize, target: &Target, identity: &Identity, view: &View) -> Result<TargetSettings, ReconcileError> {
@@ -156,6 +155,7 @@ impl Managed for EventRule {
     fn shrink(&mut self) {
         self.spec.targets.shrink_to_fit();
         if let Some(status) = &mut self.status {
+            Claim::remove_recorded(&mut self.metadata, &status.common);
             status.targets.shrink_to_fit();
             status.common.shrink();
         }

@@ -2,7 +2,7 @@
 //! rules were admitted with.
 
 use serde_json::{Map, Value};
-use tributary_api::{EventBus, EventRule, Identity, RuleState};
+use tributary_api::{EventBus, EventRule, Identity, JsonObject, RuleState};
 
 use crate::{
     lints::{self, BusContext, Context, Forwarding},
@@ -49,10 +49,10 @@ impl Linted<'_> {
                 wildcard_rules: others.wildcard_rules + usize::from(has_wildcard),
             },
         };
-        let mut all = match &spec.event_pattern {
+        let mut all = match spec.event_pattern.as_ref().map(JsonObject::parsed) {
             // The pattern for AWS has the source of the app as well.
-            Some(pattern) if is_app => lints::check(pattern, &Context { bus: BusContext { is_shared: false, ..context.bus }, ..context }),
-            Some(pattern) => lints::check(pattern, &context),
+            Some(pattern) if is_app => lints::check(&pattern, &Context { bus: BusContext { is_shared: false, ..context.bus }, ..context }),
+            Some(pattern) => lints::check(&pattern, &context),
             None => lints::catch_all(pattern, &context).into_iter().collect(),
         };
         if let Some(from) = bus_arn.filter(|_| spec.state != RuleState::Disabled) {

@@ -186,7 +186,7 @@ impl Compose for BenchlingSubscription {
         EventRuleSpec {
             bus_ref: BusRef { kind: BusKind::EventBus, name: self.metadata.name.clone().unwrap_or_default(), namespace: None },
             description: Some("Every event of the bus, for monitoring".into()),
-            event_pattern: pattern.as_object().cloned(),
+            event_pattern: pattern.as_object().cloned().map(Into::into),
             targets: vec![Target {
                 name: "log-group".into(),
                 sink_ref: SinkRef { name: self.monitoring_name(), namespace: None },

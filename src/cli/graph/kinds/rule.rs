@@ -49,7 +49,7 @@ impl GraphKind for EventRule {
 /// depends on the bus.
 fn pattern(rule: &EventRule) -> Option<Value> {
     let in_aws = rule.status.as_ref().and_then(|status| serde_json::from_str(status.event_pattern.as_deref()?).ok());
-    in_aws.or_else(|| rule.spec.event_pattern.clone().map(Value::Object))
+    in_aws.or_else(|| rule.spec.event_pattern.as_ref().map(|pattern| pattern.parsed().into()))
 }
 
 fn details(target: &Target, namespace: Option<&str>) -> TargetDetails {

@@ -82,7 +82,7 @@ fn draft(rule: &Rule) -> Result<(EventRuleSpec, Vec<Draft>), String> {
     if settings.pattern.is_none() && settings.schedule.is_none() {
         return Err("it has neither an event pattern nor a schedule".into());
     }
-    let event_pattern = settings.pattern.as_ref().map(|pattern| object(pattern, "its event pattern")).transpose()?;
+    let event_pattern = settings.pattern.as_ref().map(|pattern| object(pattern, "its event pattern")).transpose()?.map(Into::into);
     let spec = EventRuleSpec {
         name: Some(rule.name.clone()),
         description: settings.description.clone(),

@@ -78,7 +78,7 @@ mod tests {
         let Value::Object(event_pattern) = pattern.clone() else { panic!() };
         let spec = EventRuleSpec {
             bus_ref: BusRef { name: "b".into(), ..BusRef::default() },
-            event_pattern: Some(event_pattern),
+            event_pattern: Some(event_pattern.into()),
             ..EventRuleSpec::default()
         };
         let manifest = Manifest { name: "r", namespace: Some("n"), is_adopted: true, from: "rule a\nb" };

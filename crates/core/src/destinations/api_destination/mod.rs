@@ -164,10 +164,9 @@ impl State for DesiredApiDestination {
 
     fn record_observed(observed: &ObservedApiDestination, status: &mut EventSinkStatus) {
         status.api_destination_arn = observed.destination.as_ref().map(|destination| destination.arn.clone());
-        status.connection = observed.connection.as_ref().map(|connection| ConnectionStatus {
-            arn: connection.arn.clone(),
-            state: connection.state.clone(),
-            state_reason: connection.state_reason.clone(),
+        status.connection = observed.connection.as_ref().map(|connection| {
+            let (arn, state, state_reason) = (connection.arn.clone(), connection.state.clone(), connection.state_reason.clone());
+            Box::new(ConnectionStatus { arn, state, state_reason })
         });
     }
 }
