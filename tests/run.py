@@ -83,7 +83,7 @@ def parts(scratch):
         Part("generated files", (*CARGO_TEST, "--test", "generated"), 0.5, 5, after=("build",)),
         Part("structure", (*CARGO_TEST, "--test", "structure"), 0.5, 5, after=("build",)),
         Part("mutants apply", (PYTHON, "tests/mutants/run.py", "--check"), 0.5, 20, after=("build",)),
-        Part("properties of the plans", (*CARGO_TEST, "--test", "properties"), 1, 20, after=("build",)),
+        Part("properties of the plans, memory of objects", (*CARGO_TEST, "--test", "properties", "--test", "memory"), 1, 30, after=("build",)),
         end_to_end("crash", 1, 1000),
         end_to_end("e2e", 0.75, 350),
         end_to_end("sinks", 0.75, 185),

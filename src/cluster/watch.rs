@@ -17,7 +17,7 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
-use tributary_core::guarded::Guarded;
+use tributary_core::{guarded::Guarded, stored::remove_unread_fields};
 
 use crate::{
     cluster::timeouts::{Backoff, Timeouts},
@@ -103,7 +103,8 @@ where
     async fn follow(&mut self) {
         let timeouts = self.settings.timeouts;
         let config = watcher::Config::default().timeout(u32::try_from(timeouts.watch.as_secs()).unwrap_or(u32::MAX).max(1));
-        let stream = watcher(Api::<Guarded<K>>::all(self.settings.client.clone()), config).modify(remove_unread_fields);
+        let stream =
+            watcher(Api::<Guarded<K>>::all(self.settings.client.clone()), config).modify(|object| remove_unread_fields(object.meta_mut()));
         let mut stream = std::pin::pin!(stream);
         let mut relist = std::pin::pin!(tokio::time::sleep(timeouts.list.mul_f64(0.9 + 0.1 * fastrand::f64())));
         while let Either::Left((Some(event), _)) = select(stream.next(), relist.as_mut()).await {
@@ -146,15 +147,4 @@ where
 /// server rejects the request: that version may be compacted (410), or belong to a history that a restore of etcd has undone.
 fn resumes(error: &watcher::Error) -> bool {
     !matches!(error, watcher::Error::WatchStartFailed(_) | watcher::Error::WatchError(_))
-}
-
-/// Removes fields that no code reads, so that stored objects do not hold them in memory.
-fn remove_unread_fields<K: Resource + Clone>(object: &mut Guarded<K>) {
-    let meta = object.meta_mut();
-    // Not emptied: the memory of a list goes with the list.
-    meta.managed_fields = None;
-    if let Some(annotations) = &mut meta.annotations {
-        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
-    }
-    meta.annotations.take_if(|annotations| annotations.is_empty());
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use tributary_api::{AccountRef, CommonStatus, Identity, Tags, annotation};
 
-use crate::{error::ReconcileError, view::View};
+use crate::{error::ReconcileError, stored::remove_annotation, view::View};
 
 /// What an object may have written to AWS before its status says so.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,13 +40,8 @@ impl Claim {
 
     /// Removes the claim from an object that is only read and whose status has what the claim says.
     pub fn remove_recorded(meta: &mut ObjectMeta, status: &CommonStatus) {
-        if status.identity.is_some()
-            && Self::is_recorded(status)
-            && let Some(annotations) = &mut meta.annotations
-        {
-            annotations.remove(annotation::IDENTITY);
-            // An empty map keeps its first node.
-            meta.annotations.take_if(|annotations| annotations.is_empty());
+        if status.identity.is_some() && Self::is_recorded(status) {
+            remove_annotation(meta, annotation::IDENTITY);
         }
     }
 
@@ -82,6 +77,31 @@ mod tests {
     fn claim() -> Claim {
         let identity = Identity { account: "prod".into(), account_id: "1".into(), name: "n".into(), ..Identity::default() };
         Claim::new(&identity, Some(&Tags::from([("a".to_owned(), "1".to_owned())])))
+    }
+
+    #[test]
+    fn a_stored_claim_goes_once_status_says_the_same() {
+        let meta = || ObjectMeta {
+            annotations: Some(BTreeMap::from([(annotation::IDENTITY.to_owned(), claim().text())])),
+            ..ObjectMeta::default()
+        };
+        let left = |status: &CommonStatus, mut meta: ObjectMeta| {
+            Claim::remove_recorded(&mut meta, status);
+            meta.annotations
+        };
+        let identity = Some(claim().identity);
+        let (pinned, applied) = (
+            CommonStatus { identity: identity.clone(), ..CommonStatus::default() },
+            CommonStatus { applied: Some("h".into()), ..CommonStatus::default() },
+        );
+        let recorded = CommonStatus { identity, ..applied.clone() };
+        for status in [CommonStatus::default(), pinned, applied] {
+            assert_eq!(left(&status, meta()), meta().annotations, "{status:?}");
+        }
+        assert_eq!(left(&recorded, meta()), None);
+        let mut paused = meta();
+        paused.annotations.get_or_insert_default().insert(annotation::PAUSED.into(), "true".into());
+        assert_eq!(left(&recorded, paused), Some(BTreeMap::from([(annotation::PAUSED.to_owned(), "true".to_owned())])));
     }
 
     #[test]

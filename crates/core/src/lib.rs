@@ -46,5 +46,6 @@ pub mod settings;
 pub mod shard;
 pub mod spans;
 pub mod steps;
+pub mod stored;
 pub mod trace;
 pub mod view;

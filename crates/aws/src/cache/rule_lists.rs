@@ -163,6 +163,7 @@ fn is_old(listed: &Mutex<Listed>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use tributary_core::steps::RuleSettings;
 
     use super::*;
@@ -200,6 +201,17 @@ mod tests {
         assert_eq!(read("b", "new").await, Ok(vec!["two".to_owned(), "x".to_owned()]));
         lists.forget("b").await;
         assert_eq!(read("b", "new").await, Ok(vec!["new".to_owned()]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rule_is_read_as_it_was_listed() {
+        let mut listed = rule("one");
+        for pattern in [None, Some(json!({"source": ["a"], "detail": {"n": [{"numeric": ["<", 1.5]}]}})), Some("not JSON".into())] {
+            listed.settings.pattern = pattern;
+            let (lists, answer) = (RuleLists::default(), listed.clone());
+            let read = lists.read("a", "b", AGE, || async { Ok(vec![answer]) }, |rules| rules.get("one")).await;
+            assert_eq!(read, Ok(Some(listed.clone())));
+        }
     }
 
     #[tokio::test(start_paused = true)]

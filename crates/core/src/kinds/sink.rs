@@ -59,6 +59,13 @@ impl Managed for EventSink {
 
     const KIND: &'static str = "EventSink";
 
+    fn shrink(&mut self) {
+        if let Some(status) = &mut self.status {
+            status.grants.shrink_to_fit();
+            status.written.shrink_to_fit();
+            status.common.shrink();
+        }
+    }
     fn management(&self) -> ManagementPolicy {
         self.spec.management_policy
     }
