@@ -2,7 +2,8 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tributary_api::{
-    AwsAccount, BenchlingApp, BenchlingSubscription, CommonStatus, EventBus, EventRedrive, EventReplay, EventRule, EventSink, SinkRef,
+    AccountRef, AwsAccount, BenchlingApp, BenchlingSubscription, CommonStatus, EventBus, EventRedrive, EventReplay, EventRule, EventSink,
+    SinkRef,
 };
 
 /// A property by which objects are looked up.
@@ -19,6 +20,8 @@ pub enum Link<'a> {
     Owns(&'a str),
     /// What AWS holds for the object refers to this ARN, as `status.uses` says.
     Uses(&'a str),
+    /// The object uses the `AwsAccount` of this name: the one of its identity, or else the one that its spec refers to.
+    Account(&'a str),
     /// The object is being deleted.
     Deleting,
 }
@@ -49,8 +52,16 @@ fn common(metadata: &ObjectMeta, status: Option<&CommonStatus>, add: &mut dyn Fn
     let Some(status) = status else { return };
     if let Some(identity) = &status.identity {
         add(Link::Resource(&identity.arn));
+        add(Link::Account(&identity.account));
     }
     status.uses.iter().for_each(|arn| add(Link::Uses(arn)));
+}
+
+/// The account of an object whose spec refers to one.
+fn account<'a>(status: Option<&CommonStatus>, reference: Option<&'a AccountRef>, add: &mut dyn FnMut(Link<'_>)) {
+    if status.is_none_or(|status| status.identity.is_none()) {
+        add(Link::Account(reference.map_or("default", |reference| &reference.name)));
+    }
 }
 
 fn sinks<'a>(metadata: &ObjectMeta, sinks: impl Iterator<Item = &'a SinkRef>, add: &mut dyn FnMut(Link<'_>)) {
@@ -70,20 +81,32 @@ impl Linked for EventRule {
 
 impl Linked for EventBus {
     fn links(&self, add: &mut dyn FnMut(Link<'_>)) {
-        common(&self.metadata, self.status.as_ref().map(|status| &status.common), add);
+        let status = self.status.as_ref().map(|status| &status.common);
+        common(&self.metadata, status, add);
+        account(status, self.spec.account_ref.as_ref(), add);
         sinks(&self.metadata, self.sink_refs(), add);
     }
 }
 
 impl Linked for EventSink {
     fn links(&self, add: &mut dyn FnMut(Link<'_>)) {
-        common(&self.metadata, self.status.as_ref().map(|status| &status.common), add);
+        let status = self.status.as_ref().map(|status| &status.common);
+        common(&self.metadata, status, add);
+        account(status, self.spec.account_ref.as_ref(), add);
         sinks(&self.metadata, self.sink_refs(), add);
         let resources = self.status.iter().flat_map(|status| &status.common.resources);
         resources.for_each(|resource| add(Link::Owns(&resource.arn)));
         for bus in self.bus_refs() {
             add(Link::Bus(namespace(&self.metadata, bus.namespace.as_deref()), &bus.name));
         }
+    }
+}
+
+impl Linked for BenchlingSubscription {
+    fn links(&self, add: &mut dyn FnMut(Link<'_>)) {
+        let status = self.status.as_ref().map(|status| &status.common);
+        common(&self.metadata, status, add);
+        account(status, self.spec.account_ref.as_ref(), add);
     }
 }
 
@@ -97,7 +120,7 @@ macro_rules! few {
         })*
     };
 }
-few!(AwsAccount, BenchlingApp, BenchlingSubscription, EventRedrive, EventReplay);
+few!(AwsAccount, BenchlingApp, EventRedrive, EventReplay);
 
 #[cfg(test)]
 mod tests {
@@ -141,10 +164,21 @@ mod tests {
             let link = if field == "sinkRef" { Link::Sink(namespace, name) } else { Link::Bus(namespace, name) };
             assert!(object.has(link), "{kind}: {link:?}");
         }
-        for link in [Link::Resource("own"), Link::Uses("held"), Link::Uses("held-too"), Link::Deleting] {
+        for link in [Link::Resource("own"), Link::Account("a"), Link::Uses("held"), Link::Uses("held-too"), Link::Deleting] {
             assert!(object.has(link), "{kind}: {link:?}");
         }
         assert!(!object.has(Link::Sink("other", &found[0].2)) && !object.has(Link::Resource("held")), "{kind}");
+    }
+
+    #[test]
+    fn an_object_uses_the_account_of_its_identity_or_else_the_one_that_it_refers_to() {
+        let spec = |reference: Option<&str>| reference.map_or(json!({}), |name| json!({"accountRef": {"name": name}}));
+        let mut sink: EventSink = object("EventSink", &spec(Some("other")));
+        assert!(sink.has(Link::Account("a")) && !sink.has(Link::Account("other")));
+        sink.status = None;
+        assert!(sink.has(Link::Account("other")) && !sink.has(Link::Account("a")));
+        sink.spec.account_ref = None;
+        assert!(sink.has(Link::Account("default")));
     }
 
     #[test]

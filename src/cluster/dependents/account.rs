@@ -3,7 +3,7 @@
 use std::hash::Hash;
 
 use tributary_api::{AccountRef, AwsAccount, matches};
-use tributary_core::{object::ObjectMetaExt, view::View};
+use tributary_core::{managed::Managed, object::ObjectMetaExt, view::View};
 
 use super::{Dependents, lifecycle, reference};
 use crate::cluster::stores::Dependent;
@@ -42,7 +42,11 @@ impl Dependents for AwsAccount {
             }
         });
         // The account of a rule is that of its bus, which may not exist yet.
-        view.each_rule(|rule| dependents.push(Dependent::EventRule(reference(rule))));
+        view.each_rule(|rule| {
+            if rule.pinned_identity().is_none_or(|identity| identity.account == self.own_name()) {
+                dependents.push(Dependent::EventRule(reference(rule)));
+            }
+        });
         view.each_redrive(|redrive| dependents.push(Dependent::EventRedrive(reference(redrive))));
         view.each_replay(|replay| dependents.push(Dependent::EventReplay(reference(replay))));
         dependents

@@ -73,13 +73,16 @@ fn parent<K: Managed>(child: &K, view: &View) -> Option<Dependent> {
     Some(Dependent::BenchlingSubscription(ObjectRef::new(&parent).within(namespace)))
 }
 
-/// Accounts that are being deleted wait for the last object that uses them. Others report which objects wait for their deletion budget.
+/// The account of the object: one that is being deleted waits for the last object that uses it, others report which objects wait for their
+/// deletion budget. Not those of other objects: each would read all of its own objects at each change of anything.
 fn concerned_accounts<K: Managed>(object: &K, view: &View) -> Vec<Dependent> {
     let mut waiting = Vec::new();
-    let own = object.pinned_identity().filter(|_| budget::is_waiting(object)).map(|identity| identity.account.as_str());
-    view.objects.accounts.each(&mut |account| {
-        if account.is_deleting() || own == Some(account.own_name()) || deletion_budget::is_exceeded(account) {
-            waiting.push(Dependent::AwsAccount(reference(account)));
+    object.links(&mut |link| {
+        if let Link::Account(name) = link
+            && let Some(account) = view.objects.accounts.get(None, name)
+            && (account.is_deleting() || budget::is_waiting(object) || deletion_budget::is_exceeded(&account))
+        {
+            waiting.push(Dependent::AwsAccount(reference(&*account)));
         }
     });
     waiting

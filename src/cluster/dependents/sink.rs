@@ -72,7 +72,7 @@ mod tests {
 
     use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
     use serde_json::json;
-    use tributary_api::EventBus;
+    use tributary_api::{AwsAccount, EventBus};
     use tributary_core::objects::{Objects, fixed};
 
     use super::*;
@@ -122,5 +122,23 @@ mod tests {
         assert_eq!(bus.dependents(&view), []);
         bus.status = serde_json::from_value(json!({"uses": ["q"]})).unwrap();
         assert_eq!(bus.dependents(&view), used);
+    }
+
+    #[test]
+    fn of_the_accounts_that_are_being_deleted_only_that_of_the_object_is_woken() {
+        let queue = json!({"sqs": {"existing": {"arn": "q"}}});
+        let account = |name: &str| {
+            let manifest = json!({"metadata": {"name": name}, "spec": {"accountId": "111122223333", "region": "eu-west-1"}});
+            let mut account: AwsAccount = serde_json::from_value(manifest).unwrap();
+            account.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+            account
+        };
+        let mut pinned = sink("pinned", &queue, "q");
+        let objects = Objects { accounts: fixed(["a", "b", "default"].map(account)), ..Objects::default() };
+        let view = View { objects, settings: Arc::default(), resolved_arn: None, resolved_definition: None, now: Timestamp::UNIX_EPOCH };
+        let woken = |name: &str| [Dependent::AwsAccount(ObjectRef::new(name))];
+        assert_eq!(pinned.dependents(&view), woken("a"));
+        pinned.status = None;
+        assert_eq!(pinned.dependents(&view), woken("default"), "it has nothing in AWS, and may have soon");
     }
 }

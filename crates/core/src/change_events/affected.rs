@@ -6,6 +6,7 @@ use tributary_api::{AwsAccount, BenchlingApp, BenchlingSubscription, EventBus, E
 
 use crate::{
     for_each_kind,
+    links::Link,
     managed::Managed,
     object::{ObjectMetaExt, key_of},
     view::View,
@@ -35,7 +36,7 @@ pub fn affected(view: &View, account: &str, changed: &BTreeSet<String>) -> BTree
     }
     macro_rules! find_all {
         ($($plural:ident $singular:ident: $kind:ident),* $(,)?) => {
-            $(view.objects.$plural.each(&mut |object| find::<$kind>(object, view, account, changed, &mut found));)*
+            $(view.objects.$plural.each_linked(Link::Account(account), &mut |object| find::<$kind>(object, view, account, changed, &mut found));)*
         };
     }
     for_each_kind!(find_all);

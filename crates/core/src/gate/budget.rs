@@ -17,6 +17,7 @@ use super::Purpose;
 use crate::{
     error::Reason,
     for_each_kind,
+    links::Link,
     managed::Managed,
     object::{ObjectMetaExt, key_of},
     steps::{Deletes, Step},
@@ -153,7 +154,7 @@ fn each(account: &AwsAccount, view: &View, mut f: impl FnMut(&dyn Fn() -> String
     macro_rules! each_kind {
         ($($plural:ident $singular:ident: $kind:ident),* $(,)?) => {$(
             if $kind::KIND != AwsAccount::KIND {
-                view.objects.$plural.each(&mut |object: &$kind| {
+                view.objects.$plural.each_linked(Link::Account(name), &mut |object: &$kind| {
                     let is_of_account = object.pinned_identity().is_some_and(|identity| identity.account == name);
                     if is_of_account && !object.composed() && object.may_be_in_aws() {
                         f(&|| title(object), object.meta().uid.as_deref().unwrap_or_default(), is_waiting(object));

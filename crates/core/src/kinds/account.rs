@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use tributary_api::{
-    AccountRef, AwsAccount, AwsAccountStatus, BenchlingApp, BenchlingSubscription, DeletionPolicy, EventBus, EventRedrive,
-    EventRedriveStatus, EventReplay, EventReplayStatus, EventRule, EventSink, Identity, ManagementPolicy, Tags,
+    AwsAccount, AwsAccountStatus, BenchlingApp, BenchlingSubscription, DeletionPolicy, EventBus, EventRedrive, EventRedriveStatus,
+    EventReplay, EventReplayStatus, EventRule, EventSink, Identity, ManagementPolicy, Tags,
 };
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
         change_events::{self, DesiredChangeEvents, ObservedChangeEvents},
         deletion_budget,
     },
+    links::Link,
     managed::{Managed, Report},
     object::{ObjectMetaExt, key_of},
     plan::{PlanContext, WarningEvent},
@@ -108,36 +109,26 @@ impl Managed for AwsAccount {
 
     fn referenced_by(&self, view: &View) -> Vec<String> {
         let mut referrers = Vec::new();
-        let mut add = |kind: &str, key: String, reference: Option<&AccountRef>, pinned: Option<&Identity>| {
-            let name = pinned.map_or_else(|| reference.map_or("default", |r| r.name.as_str()), |identity| identity.account.as_str());
-            let namespace = key.split('/').next().unwrap_or_default();
-            // Objects in namespaces without a grant cannot block deletion.
-            let permitted = pinned.is_some() || self.spec.allows_namespace(namespace);
-            if name == self.own_name() && permitted {
+        let this = Link::Account(self.own_name());
+        // Objects that have nothing in AWS, in namespaces without a grant, cannot block deletion.
+        let mut add = |kind: &str, key: String, pinned: Option<&Identity>| {
+            if pinned.is_some() || self.spec.allows_namespace(key.split('/').next().unwrap_or_default()) {
                 referrers.push(format!("{kind} {key}"));
             }
         };
-        view.each_bus(|o| add(EventBus::KIND, key_of(o), o.spec.account_ref.as_ref(), o.pinned_identity()));
-        view.each_subscription(|o| add(BenchlingSubscription::KIND, key_of(o), o.spec.account_ref.as_ref(), o.pinned_identity()));
-        view.each_app(|o| {
-            if let Some(identity) = o.pinned_identity() {
-                add(BenchlingApp::KIND, key_of(o), None, Some(identity));
+        view.each_bus_with(this, |o| add(EventBus::KIND, key_of(o), o.pinned_identity()));
+        view.objects.subscriptions.each_linked(this, &mut |o| add(BenchlingSubscription::KIND, key_of(o), o.pinned_identity()));
+        view.objects.apps.each_linked(this, &mut |o| add(BenchlingApp::KIND, key_of(o), o.pinned_identity()));
+        view.each_sink_with(this, |o| add(EventSink::KIND, key_of(o), o.pinned_identity()));
+        view.each_rule_with(this, |o| add(EventRule::KIND, key_of(o), o.pinned_identity()));
+        view.objects.replays.each_linked(this, &mut |o| {
+            if !o.status.as_ref().is_some_and(EventReplayStatus::finished) {
+                add(EventReplay::KIND, key_of(o), o.pinned_identity());
             }
         });
-        view.each_sink(|o| add(EventSink::KIND, key_of(o), o.spec.account_ref.as_ref(), o.pinned_identity()));
-        view.each_rule(|o| {
-            if let Some(identity) = o.pinned_identity() {
-                add(EventRule::KIND, key_of(o), None, Some(identity));
-            }
-        });
-        view.each_replay(|o| {
-            if let Some(identity) = o.pinned_identity().filter(|_| !o.status.as_ref().is_some_and(EventReplayStatus::finished)) {
-                add(EventReplay::KIND, key_of(o), None, Some(identity));
-            }
-        });
-        view.each_redrive(|o| {
-            if let Some(identity) = o.pinned_identity().filter(|_| !o.status.as_ref().is_some_and(EventRedriveStatus::finished)) {
-                add(EventRedrive::KIND, key_of(o), None, Some(identity));
+        view.objects.redrives.each_linked(this, &mut |o| {
+            if !o.status.as_ref().is_some_and(EventRedriveStatus::finished) {
+                add(EventRedrive::KIND, key_of(o), o.pinned_identity());
             }
         });
         referrers

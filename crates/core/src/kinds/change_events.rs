@@ -17,6 +17,7 @@ use crate::{
     error::ReconcileError,
     for_each_kind,
     kinds::rule_in_aws::{DesiredRule, ObservedRule, Refused},
+    links::Link,
     managed::{Managed, Report},
     names::{DEFAULT_BUS, Scope, short_hash},
     object::{ObjectMetaExt, key_of},
@@ -116,7 +117,7 @@ pub fn regions(account: &AwsAccount, view: &View) -> BTreeSet<String> {
     };
     macro_rules! add_all {
         ($($plural:ident $singular:ident: $kind:ident),* $(,)?) => {$(
-            view.objects.$plural.each(&mut |object: &$kind| {
+            view.objects.$plural.each_linked(Link::Account(account.own_name()), &mut |object: &$kind| {
                 let resources = object.current().map(|status| <$kind as Managed>::common(status).resources.as_slice());
                 add(object.pinned_identity(), resources.unwrap_or_default());
             });
