@@ -20,7 +20,7 @@ use tributary_core::{
     view::View,
 };
 
-use super::stores::Dependent;
+use super::{reference::reference_of as reference, stores::Dependent};
 
 /// A kind that other objects may refer to, or whose deletion others may block.
 pub(crate) trait Dependents: Managed {
@@ -34,14 +34,6 @@ pub(crate) trait Dependents: Managed {
     /// Whether an operator that watches only these namespaces reconciles the object or refers to it.
     fn concerns(&self, namespaces: &[String]) -> bool {
         matches(namespaces, self.own_namespace())
-    }
-}
-
-fn reference<K: Resource<DynamicType = ()>>(object: &K) -> ObjectRef<K> {
-    let reference = ObjectRef::new(object.own_name());
-    match &object.meta().namespace {
-        Some(namespace) => reference.within(namespace),
-        None => reference,
     }
 }
 
