@@ -233,12 +233,17 @@ impl Leadership {
         let config = controller::Config::default().concurrency(all);
         let permits = (self.shard != Shard::ONLY).then(|| self.permits.of(K::KIND, all));
         let turns = Turns::new(limit.into());
+        let call_again = {
+            let (turns, calls, stop) = (turns.clone(), calls.clone(), self.stop.clone());
+            async move { drop(select(std::pin::pin!(turns.call_again(|next| calls.send(next))), stop).await) }
+        };
+        tasks.spawn(call_again);
         let reconcile = move |object: Arc<Guarded<K>>, context: Arc<Context>| {
             let (permits, turns, calls) = (permits.clone(), turns.clone(), calls.clone());
             async move {
                 let account = account_of(&object, &context.view);
                 let Some(_turn) = turns.begin(&account, &reference_of(object.as_ref()), |next| calls.send(next)) else {
-                    return Ok(Action::requeue(turns::ASK_AGAIN + turns::ASK_AGAIN.mul_f64(fastrand::f64())));
+                    return Ok(Action::await_change());
                 };
                 let _permit = match &permits {
                     Some(permits) => permits.acquire().await.ok(),

@@ -10,8 +10,9 @@ use std::{
 
 /// How many accounts can have all their turns at the same time, of one kind.
 pub(super) const ACCOUNTS: u16 = 4;
-/// When an object that waits asks again, if nothing has called it: the one that was called before it may be gone.
-pub(super) const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// How often those are called for whom there is room: the one that was called before them may be gone, and then no turn ends that would
+/// call them.
+const CALL_AGAIN: Duration = Duration::from_secs(10);
 
 /// The turns of one kind in one leadership term.
 pub(super) struct Turns<T> {
@@ -35,7 +36,7 @@ impl<T> Default for Line<T> {
 }
 
 impl<T: Clone + Eq + Hash> Line<T> {
-    /// The next ones that may run.
+    /// Takes out the next ones that may run.
     fn call(&mut self, limit: usize) -> Vec<T> {
         let mut called = Vec::new();
         while self.running + called.len() < limit
@@ -46,6 +47,10 @@ impl<T: Clone + Eq + Hash> Line<T> {
             }
         }
         called
+    }
+
+    fn is_unused(&self) -> bool {
+        self.running == 0 && self.waiting.is_empty()
     }
 }
 
@@ -61,8 +66,8 @@ impl<T: Clone + Eq + Hash> Turns<T> {
         Self { limit, lines: Arc::default() }
     }
 
-    /// Begins the turn of an object. `None` if the account has all its turns: the object waits, and `call` is called with it when it may ask
-    /// again.
+    /// Begins the turn of an object. `None` if the account has all its turns: the object waits, and is called when it may ask again.
+    /// It need not ask by itself: tens of thousands may wait.
     pub(super) fn begin<C: Fn(T)>(&self, account: &str, object: &T, call: C) -> Option<Turn<T, C>> {
         let mut lines = lock(&self.lines);
         let line = lines.entry(account.to_owned()).or_default();
@@ -75,6 +80,22 @@ impl<T: Clone + Eq + Hash> Turns<T> {
         line.waiting.remove(object);
         line.running += 1;
         Some(Turn { turns: self.clone(), account: account.to_owned(), call })
+    }
+
+    /// Calls, every 10 s (`CALL_AGAIN`), those for whom there is room though no turn has ended. Never ends.
+    pub(super) async fn call_again(self, call: impl Fn(T)) {
+        loop {
+            tokio::time::sleep(CALL_AGAIN).await;
+            self.with_room().into_iter().for_each(&call);
+        }
+    }
+
+    /// The next ones of each account that may run.
+    fn with_room(&self) -> Vec<T> {
+        let mut lines = lock(&self.lines);
+        let called = lines.values_mut().flat_map(|line| line.call(self.limit)).collect();
+        lines.retain(|_, line| !line.is_unused());
+        called
     }
 }
 
@@ -91,7 +112,7 @@ impl<T: Clone + Eq + Hash, C: Fn(T)> Drop for Turn<T, C> {
         let Some(line) = lines.get_mut(&self.account) else { return };
         line.running -= 1;
         let called = line.call(self.turns.limit);
-        if line.running == 0 && line.waiting.is_empty() {
+        if line.is_unused() {
             lines.remove(&self.account);
         }
         drop(lines);
@@ -122,6 +143,22 @@ mod tests {
         drop(second);
         assert_eq!(*lock(&called), [3, 4]);
         assert!(lock(&turns.lines).is_empty(), "what nobody uses is forgotten");
+    }
+
+    #[test]
+    fn those_behind_objects_that_are_gone_are_called_without_a_turn_that_ends() {
+        let turns = Turns::new(2);
+        let called = Mutex::new(Vec::new());
+        let begin = |object| turns.begin("hot", &object, |next: i32| lock(&called).push(next));
+        let running = (begin(1), begin(2));
+        let waiting: Vec<_> = (3..=7).filter_map(begin).collect();
+        assert!(waiting.is_empty(), "all of them wait");
+        assert!(turns.with_room().is_empty(), "no room");
+        drop(running);
+        assert_eq!(*lock(&called), [3, 4, 5]);
+        // All of them are gone.
+        assert_eq!(turns.with_room(), [6, 7]);
+        assert!(turns.with_room().is_empty() && lock(&turns.lines).is_empty(), "what nobody uses is forgotten");
     }
 
     #[test]

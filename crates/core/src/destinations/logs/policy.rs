@@ -138,14 +138,13 @@ pub(super) fn policy_step(want: &DesiredLogs, have: &ObservedLogs) -> Result<Opt
 pub fn needed_by_others(sink: &EventSink, identity: &Identity, view: &View) -> bool {
     let mut others = false;
     view.each_sink(|other| {
+        if others || other.spec.log_group.is_none() || other.spec.permissions != Permissions::Managed || key_of(other) == key_of(sink) {
+            return;
+        }
         let there = other.status.as_ref().and_then(|status| status.common.identity.as_ref());
         // Sinks without senders that are deleted at the same time do not keep the policy for each other.
-        let needs = other.metadata.deletion_timestamp.is_none() || !grants::wanted(other, view).is_empty();
-        others |= key_of(other) != key_of(sink)
-            && other.spec.log_group.is_some()
-            && needs
-            && other.spec.permissions == Permissions::Managed
-            && there.is_some_and(|there| (&there.account_id, &there.region) == (&identity.account_id, &identity.region));
+        others = there.is_some_and(|there| (&there.account_id, &there.region) == (&identity.account_id, &identity.region))
+            && (other.metadata.deletion_timestamp.is_none() || !grants::wanted(other, view).is_empty());
     });
     others
 }
