@@ -117,7 +117,7 @@ impl Secrets {
         {
             return Ok(secret.clone());
         }
-        let secret = self.api.get_opt(name).await?;
+        let secret = Box::pin(self.api.get_opt(name)).await?;
         drop_old(&mut read);
         read.insert(name.to_owned(), (Instant::now(), secret.clone()));
         Ok(secret)

@@ -55,15 +55,15 @@ async fn facts(session: &Session, rule_arn: &str, target: &TargetSettings, age: 
         None => None,
     };
     let role = match &target.role_arn {
-        Some(role) => Some(session.role_facts(role, age).await),
+        Some(role) => Some(Box::pin(session.role_facts(role, age)).await),
         None => None,
     };
     let dead_letter = match &target.dead_letter_arn {
         Some(queue) => session.target_facts(queue, age).await,
         None => None,
     };
-    let key = key(session, known.as_ref(), age).await;
-    let dead_letter_key = self::key(session, dead_letter.as_ref(), age).await;
+    let key = Box::pin(key(session, known.as_ref(), age)).await;
+    let dead_letter_key = Box::pin(self::key(session, dead_letter.as_ref(), age)).await;
     Facts { target: known, named, role, key, dead_letter, dead_letter_key }
 }
 

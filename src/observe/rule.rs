@@ -57,7 +57,7 @@ impl Observe for EventRule {
             let inspects = |target: &&Target| target.dead_letter.as_ref().is_some_and(|queue| queue.inspect);
             let inspected: Vec<_> = self.spec.targets.iter().filter(inspects).map(|target| target.name.as_str()).collect();
             let rule = delivery::Rule { arn: &identity.arn, targets: &desired.targets, inspected: &inspected };
-            observed.deliveries = delivery::evaluate_targets(&session, &rule, cloud.fact_age).await;
+            observed.deliveries = Box::pin(delivery::evaluate_targets(&session, &rule, cloud.fact_age)).await;
             observed.delivering = cloud.observations.of(&identity.arn).filter(|_| desired.observes);
         }
         Ok((observed != ObservedRule::default()).then_some(observed))

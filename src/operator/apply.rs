@@ -13,12 +13,12 @@ use crate::{cluster::children, observe::Cloud};
 pub(super) async fn apply(cloud: &Cloud<'_>, permitted: &PermittedStep) -> Result<(), ReconcileError> {
     let step = permitted.step();
     if let Step::Child(step) = step {
-        return children::apply(cloud.client, step).await;
+        return Box::pin(children::apply(cloud.client, step)).await;
     }
     let region = step.region().unwrap_or(&cloud.region);
     let session = cloud.session_in(region, Depth::Owner).await?;
     let values = match step.secrets() {
-        Some(refs) => cloud.secrets.values_of(refs).await?,
+        Some(refs) => Box::pin(cloud.secrets.values_of(refs)).await?,
         None => BTreeMap::new(),
     };
     let answer = session.apply(step, &values).await;

@@ -133,7 +133,7 @@ async fn run<K: Observe>(object: &K, context: &Context, mut state: ObjectState) 
     let mut object = object.clone();
     let follows_status = follows_status(&object, &state, context);
     if state.doubtful || is_stale(&object, &state) || (object.is_deleting() && !follows_status && !waits(&object, context)) {
-        match handle.fresh::<K>().await {
+        match Box::pin(handle.fresh::<K>()).await {
             Ok(Some(fresh)) => {
                 state.doubtful = false;
                 // After a restore of etcd versions are lower than before: the present one is the measure.
@@ -183,4 +183,33 @@ fn is_stale<K: Resource>(object: &K, state: &ObjectState) -> bool {
     let version = |text: Option<&str>| text?.parse::<u64>().ok();
     let (present, written) = (version(object.meta().resource_version.as_deref()), version(state.written.as_deref()));
     present.zip(written).is_some_and(|(present, written)| present < written)
+}
+
+#[cfg(test)]
+mod tests {
+    use tributary_api::{EventBus, EventRule, EventSink};
+    use tributary_core::gate::PermittedStep;
+
+    use super::*;
+    use crate::{observe::Cloud, operator::apply::apply};
+
+    /// Bytes of the future that the function returns.
+    fn size_of_future<A, F: Future>(_: impl Fn(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Hundreds of reconciles run at the same time, and most of them wait for AWS. What few of them need is boxed where it is needed.
+    #[test]
+    fn a_reconcile_holds_no_memory_for_what_few_reconciles_need() {
+        fn sizes<K: Observe>() -> (&'static str, [usize; 2]) {
+            let whole = size_of_future(|(object, context, state): (&'static K, &'static Context, ObjectState)| run(object, context, state));
+            let phases = size_of_future(|reconciliation: &'static mut Reconciliation<'static, K>| reconciliation.run());
+            (K::KIND, [whole, phases])
+        }
+        for (kind, sizes) in [sizes::<EventRule>(), sizes::<EventSink>(), sizes::<EventBus>()] {
+            assert!(sizes.iter().sum::<usize>() < 17_000, "{kind}: {sizes:?} bytes");
+        }
+        let apply = size_of_future(|(cloud, step): (&'static Cloud<'static>, &'static PermittedStep)| apply(cloud, step));
+        assert!(apply < 2_000, "a step: {apply} bytes");
+    }
 }

@@ -71,7 +71,7 @@ pub struct RegionalSession {
 }
 
 /// A command has no metrics.
-struct Unobserved;
+pub(crate) struct Unobserved;
 
 impl CallObserver for Unobserved {
     fn aws_call(&self, _: &'static str, _: &'static str) {}

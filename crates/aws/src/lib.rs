@@ -131,7 +131,10 @@ pub use sqs::{Depths, Message};
 
 use std::time::Duration;
 
-use futures::{FutureExt, future::BoxFuture};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
 use serde_json::Value;
 
 use client::{hints::Hint, target::TargetParameters};
@@ -158,20 +161,21 @@ impl Session {
     ///
     /// # Errors
     /// Those of the call, with the next step for the user.
-    pub async fn apply(&self, step: &Step, secrets: &SecretValues) -> Result<(), ReconcileError> {
+    pub fn apply<'a>(&'a self, step: &'a Step, secrets: &'a SecretValues) -> BoxFuture<'a, Result<(), ReconcileError>> {
+        // Boxed each: a reconcile would have room for the largest of them from its beginning otherwise.
         match step {
-            Step::Events(step) => self.apply_events(step, secrets).await,
-            Step::Sqs(step) => self.apply_sqs(step).await,
-            Step::Lambda(step) => self.apply_lambda(step).await,
-            Step::Trigger(step) => self.apply_trigger(step).await,
-            Step::Logs(step) => self.apply_logs(step).await,
-            Step::LogDelivery(step) => self.apply_log_delivery(step).await,
-            Step::Sns(step) => self.apply_sns(step).await,
-            Step::States(step) => self.apply_states(step).await,
-            Step::Iam(step) => self.apply_iam(step).await,
+            Step::Events(step) => self.apply_events(step, secrets).boxed(),
+            Step::Sqs(step) => self.apply_sqs(step).boxed(),
+            Step::Lambda(step) => self.apply_lambda(step).boxed(),
+            Step::Trigger(step) => self.apply_trigger(step).boxed(),
+            Step::Logs(step) => self.apply_logs(step).boxed(),
+            Step::LogDelivery(step) => self.apply_log_delivery(step).boxed(),
+            Step::Sns(step) => self.apply_sns(step).boxed(),
+            Step::States(step) => self.apply_states(step).boxed(),
+            Step::Iam(step) => self.apply_iam(step).boxed(),
             // The session is one in that Region.
-            Step::InRegion(step) => Box::pin(self.apply(&step.step, secrets)).await,
-            Step::Child(step) => Err(ReconcileError::transient(format!("{step} is not a write to AWS"))),
+            Step::InRegion(step) => self.apply(&step.step, secrets),
+            Step::Child(step) => ready(Err(ReconcileError::transient(format!("{step} is not a write to AWS")))).boxed(),
         }
     }
 

@@ -122,7 +122,7 @@ impl<K: Observe> Reconciliation<'_, K> {
             return self.publish_status(&Outcome::Paused).await;
         }
         if self.object.meta().deletion_timestamp.is_some() {
-            return self.delete().await;
+            return Box::pin(self.delete()).await;
         }
         let result = self.converge().await;
         if let Err(error) = &result
@@ -151,7 +151,7 @@ impl<K: Observe> Reconciliation<'_, K> {
     async fn converge(&mut self) -> Result<usize, ReconcileError> {
         let mut resolved = match self.resolve().await {
             Ok(resolved) => resolved,
-            Err(error) => return Err(self.withdraw(error).await),
+            Err(error) => return Err(Box::pin(self.withdraw(error)).await),
         };
         self.evaluated = K::LOCAL_CONDITIONS;
         // Before the finalizer: a new object whose tests fail has nothing in AWS.

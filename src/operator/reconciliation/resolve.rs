@@ -46,17 +46,17 @@ impl<K: Observe> Reconciliation<'_, K> {
         let mut view = self.context.view();
         if let Some(existing) = self.object.arn_from() {
             let created = self.object.meta().creation_timestamp.as_ref().map(|time| time.0);
-            view.resolved_arn = self.context.arn_sources.read(self.namespace(), &existing, created).await?;
+            view.resolved_arn = Box::pin(self.context.arn_sources.read(self.namespace(), &existing, created)).await?;
         }
         if let Some((field, from)) = self.object.definition_from() {
-            view.resolved_definition = Some(self.context.arn_sources.read_definition(self.namespace(), field, from).await?);
+            view.resolved_definition = Some(Box::pin(self.context.arn_sources.read_definition(self.namespace(), field, from)).await?);
         }
-        let configured = self.configured(&view).await?;
+        let configured = Box::pin(self.configured(&view)).await?;
         let object = configured.as_ref().unwrap_or(&self.object);
         let identity = object.identity(&view)?;
         self.check_pinned(&identity)?;
         let desired = object.desired(&view, &identity)?;
-        let config_maps = self.context.arn_sources.read_config_maps(self.namespace(), &self.object.config_map_keys()).await?;
+        let config_maps = Box::pin(self.context.arn_sources.read_config_maps(self.namespace(), &self.object.config_map_keys())).await?;
         Ok(Resolved {
             digest: digest(&desired),
             reconcile_at: self.object.annotations().get(annotation::RECONCILE_AT).cloned(),

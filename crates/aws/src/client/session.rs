@@ -192,7 +192,7 @@ impl Session {
     ) -> Result<(), AwsError> {
         let mut backoff = FIRST_BACKOFF;
         for attempt in 1..ATTEMPTS {
-            match self.attempt(limiter, call, priority, send(), span).await {
+            match self.attempt(limiter, call, priority, send, span).await {
                 Err(error) if error.may_retry() => {
                     spans::retry(span, attempt, &error);
                     tokio::time::sleep(backoff.mul_f64(0.5 + fastrand::f64())).await;
@@ -201,20 +201,21 @@ impl Session {
                 answer => return answer,
             }
         }
-        self.attempt(limiter, call, priority, send(), span).await
+        self.attempt(limiter, call, priority, send, span).await
     }
 
-    async fn attempt(
+    async fn attempt<'a>(
         &self,
         limiter: &RateLimiter,
         call: Call,
         priority: Priority,
-        request: Attempt<'_>,
+        send: &(dyn Fn() -> Attempt<'a> + Sync),
         span: &Span,
     ) -> Result<(), AwsError> {
         let _in_flight = limiter.enter(priority).await;
         let Some(_passage) = limiter.breaker.enter() else { return Err(AwsError::circuit_open(call)) };
-        let answer = request.await;
+        // Made when it may be sent: it takes 10 KB, and many calls may wait.
+        let answer = send().await;
         spans::note_request_id(span, &answer);
         let answer = answer.map(|_| ()).map_err(|error| AwsError::of(call, &error));
         limiter.breaker.record(!answer.as_ref().is_err_and(AwsError::is_timeout));
@@ -261,9 +262,33 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use aws_config::{BehaviorVersion, Region};
+    use futures::poll;
 
     use super::*;
+    use crate::{client::call::Sts, environment::Unobserved};
+
+    #[tokio::test]
+    async fn a_call_takes_no_memory_until_it_may_be_sent() {
+        let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("eu-west-1")).build();
+        let caller = CallerIdentity { account_id: "111122223333".into(), arn: String::new() };
+        let shared = Arc::new(Shared { limits: RateLimiters::new(0, 0, 1), caches: Caches::default() });
+        let session = Session::new(&config, shared.clone(), Arc::new(Unobserved), caller);
+        let (limiter, made, span) = (&shared.limits.sts, AtomicU32::new(0), Span::none());
+        let send = || -> Attempt<'_> {
+            made.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async { Ok(ResponseId(None)) })
+        };
+        let other = limiter.enter(Priority::Change).await;
+        let mut call = Box::pin(session.attempts(limiter, Call::from(Sts::GetCallerIdentity), Priority::Change, &send, &span));
+        assert!(poll!(&mut call).is_pending(), "the other call is in flight");
+        assert_eq!(made.load(Ordering::Relaxed), 0);
+        drop(other);
+        assert!(call.await.is_ok());
+        assert_eq!(made.load(Ordering::Relaxed), 1);
+    }
 
     #[test]
     fn a_client_is_built_for_its_first_call() {

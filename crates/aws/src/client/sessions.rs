@@ -162,7 +162,8 @@ impl Sessions {
             Some(Err((error, at))) if at.elapsed() < RETRY_FAILED => return Err(error.clone()),
             Some(Err(_)) | None => {}
         }
-        let opened = self.connect(account, region, keys).await;
+        // Boxed: it takes 15 KB, and is needed once for the many reconciles of an account.
+        let opened = Box::pin(self.connect(account, region, keys)).await;
         *cell = Some(opened.clone().map_err(|error| (error, Instant::now())));
         opened
     }

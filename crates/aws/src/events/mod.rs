@@ -34,14 +34,14 @@ impl Session {
     /// Those of the call, with the next step for the user.
     pub async fn apply_events(&self, step: &EventsStep, secrets: &SecretValues) -> Result<(), ReconcileError> {
         match step {
-            EventsStep::Bus(step) => self.apply_bus(step).await,
+            EventsStep::Bus(step) => Box::pin(self.apply_bus(step)).await,
             EventsStep::Rule(step) => self.apply_rule(step).await,
             EventsStep::Archive(step) => self.apply_archive(step).await,
             EventsStep::Connection(step) => self.apply_connection(step, secrets).await,
             EventsStep::ApiDestination(step) => self.apply_api_destination(step).await,
             EventsStep::Replay(step) => self.apply_replay(step).await,
             EventsStep::Tags(step) => self.apply_event_tags(step).await,
-            EventsStep::Publish(PublishStep::PutEvents(letter)) => self.publish_letter_on_bus(letter).await,
+            EventsStep::Publish(PublishStep::PutEvents(letter)) => Box::pin(self.publish_letter_on_bus(letter)).await,
         }
     }
 }
