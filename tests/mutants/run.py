@@ -14,6 +14,7 @@ failed. One that does not compile or does not apply is an error of the patch, on
 tests must pass without a patch first.
 """
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -120,12 +121,6 @@ def environment():
     # A target folder of its own: the same artifact names in the shared one would be mutants for everybody else.
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "tributary/target-mutants"
     return {**os.environ, "RUST_BACKTRACE": "0", "CARGO_TARGET_DIR": str(cache)}
-
-
-def in_workspace(target, *arguments):
-    """The same with the features of `make test`, whose builds it uses."""
-    which = ["--lib"] if is_unit(target) else ["--test", target]
-    return ["cargo", "test", "--locked", "--quiet", "--workspace", *which, "--", *arguments]
 
 
 def run_test(tree, target, test):
@@ -235,19 +230,25 @@ def run_together(tree, target):
     return run_build
 
 
+@functools.cache
+def listed():
+    """Tests of all programs, by program, from one run of cargo: what costs time is that it compares the times of all sources."""
+    command = ["cargo", "test", "--locked", "--workspace", "--lib", "--bins", "--tests", "--", "--list"]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    tests = {}
+    # The list of each program comes behind a line with its path.
+    for text in re.split(r"^ +Running ", done.stdout, flags=re.M)[1:]:
+        if not text.startswith("unittests ") or text.startswith("unittests src/lib.rs "):
+            tests[re.match(r".* \(\S*/(\w+)-[0-9a-f]+\)", text)[1]] = set(re.findall(r"^(\S+): test$", text, re.M))
+    return tests
+
+
 def names(target):
     """Tests of a target."""
     if not is_compiled(target):
         return set(re.findall(r"def (test_\w+)", "".join(path.read_text() for path in (ROOT / "tests" / target).glob("test_*.py"))))
-    if is_unit(target):
-        # The list of each crate comes behind a line with the path of its program.
-        crate = "tributary" if target == "lib" else f"tributary_{target}"
-        command = [word for word in in_workspace(target, "--list") if word != "--quiet"]
-        done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        lists = [text for text in done.stdout.split("Running unittests ")[1:] if re.match(rf"\S+ \(\S*/{crate}-[0-9a-f]+\)", text)]
-        return set(re.findall(r"^(\S+): test$", "".join(lists), re.M))
-    done = subprocess.run(in_workspace(target, "--list"), cwd=ROOT, check=True, capture_output=True, text=True)
-    return set(re.findall(r"^(\S+): test$", done.stdout, re.M))
+    program = target if not is_unit(target) else "tributary" if target == "lib" else f"tributary_{target}"
+    return listed()[program]
 
 
 def check():
