@@ -67,7 +67,7 @@ impl<T: Clone + Eq + Hash> Turns<T> {
     }
 
     /// Begins the turn of an object. `None` if the account has all its turns: the object waits, and is called when it may ask again.
-    /// It need not ask by itself: tens of thousands may wait.
+    /// It has no timer: tens of thousands may wait.
     pub(super) fn begin<C: Fn(T)>(&self, account: &str, object: &T, call: C) -> Option<Turn<T, C>> {
         let mut lines = lock(&self.lines);
         let line = lines.entry(account.to_owned()).or_default();

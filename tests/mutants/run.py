@@ -248,7 +248,7 @@ def names(target):
     if not is_compiled(target):
         return set(re.findall(r"def (test_\w+)", "".join(path.read_text() for path in (ROOT / "tests" / target).glob("test_*.py"))))
     program = target if not is_unit(target) else "tributary" if target == "lib" else f"tributary_{target}"
-    return listed()[program]
+    return listed().get(program, set())
 
 
 def check():
